@@ -1,0 +1,59 @@
+# Two commands: `make demo` runs the whole job with simulated hardware, `make test` runs all tests.
+# Both install what they need from Debian, PyPI and npm; see scripts/setup.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help setup demo test check fuzz mutate bench pictures docs clean
+
+# How long `make fuzz` works on each engine, in minutes.
+MINUTES ?= 5
+
+# How many processes test at once: many tests wait for a device or a browser, so one more than there are cores.
+WORKERS ?= $(shell n=$$(( $$(nproc) + 1 )); echo $$(( n > 5 ? 5 : n )))
+
+help:            ## What can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+setup:           ## Install what running needs (fast when done)
+	@scripts/setup run
+
+demo: setup      ## The whole job with simulated hardware
+	@$(BIN)/kiosk demo
+
+test:            ## Install what testing needs and run all tests
+	@scripts/setup test
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+check:           ## Format, lint, types, import rules, sizes
+	@scripts/setup dev
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python scripts/sizes.py
+
+fuzz:            ## Damage, endless streams and fuzzing of the scale formats for long: MINUTES=5 for each engine
+	@scripts/setup dev
+	@KIOSK_LONG_TESTS=1 $(BIN)/pytest tests/protocols/scales
+	@$(BIN)/python -m tests.fuzz --seconds $$(( $(MINUTES) * 60 ))
+
+mutate:          ## Change the decoding engines and the metrology room a little: does a test notice?
+	@scripts/setup dev
+	@$(BIN)/python -m tests.mutation
+
+bench:           ## Benchmarks: a table, and JSON in benchmarks/results.json
+	@scripts/setup test
+	@$(BIN)/python -m benchmarks
+
+pictures:        ## Screenshots of every screen into docs/pictures
+	@scripts/setup test
+	@$(BIN)/python -m tests.web.pictures docs/pictures --panels 7in,10in
+
+docs:            ## Generate the documents that are made from code
+	@scripts/setup dev
+	@$(BIN)/python -m kiosk.messaging.contract.generate docs/feed
+	@$(BIN)/python -m tests.protocols.scales.page
+
+clean:           ## Remove what was made here
+	rm -rf .venv var build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

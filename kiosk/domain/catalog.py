@@ -1,0 +1,95 @@
+"""What can be brought in, at which price, in which container: one immutable version at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk.domain.trade import Mode, Party
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """One thing in the three languages of the station."""
+
+    ug: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Goods that can be chosen; ``picture`` names a drawing."""
+
+    code: str
+    names: Names
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Integer fen per kilogram of net weight for one product and mode."""
+
+    product: str
+    mode: Mode
+    fen_per_kg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What goods stand in on the pan: a preset tare in grams, or weighed empty on the pan first."""
+
+    code: str
+    names: Names
+    tare_g: int
+    picture: str
+    weighed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member number, the short name the counter sees, and the code on the card."""
+
+    number: str
+    short_name: str
+    card: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything one ``kiosk catalog import`` brings; checked by the file reader before it gets here."""
+
+    products: tuple[Product, ...]
+    prices: tuple[Price, ...]
+    containers: tuple[Container, ...]
+    members: tuple[Member, ...]
+
+    def product(self, code: str) -> Product | None:
+        """The product, or None when this version does not have it."""
+        return next((row for row in self.products if row.code == code), None)
+
+    def container(self, code: str) -> Container | None:
+        """The container, or None when this version does not have it."""
+        return next((row for row in self.containers if row.code == code), None)
+
+    def price(self, product: str, mode: Mode) -> int | None:
+        """Fen per kilogram, or None when this version has no such price."""
+        return next((row.fen_per_kg for row in self.prices if (row.product, row.mode) == (product, mode)), None)
+
+    def modes(self, product: str) -> tuple[Mode, ...]:
+        """The modes this product has a price for, in the order of the price list; the first one is offered."""
+        return tuple(row.mode for row in self.prices if row.product == product)
+
+    def member(self, number: str) -> Member | None:
+        """The member, or None."""
+        return next((row for row in self.members if row.number == number), None)
+
+    def member_by_card(self, card: str) -> Member | None:
+        """The member whose card carries this code, or None."""
+        return next((row for row in self.members if row.card == card), None)
+
+    def knows(self, party: Party) -> bool:
+        """Whether the party may be booked: a non-member always, a member when listed."""
+        return party.member is None or self.member(party.member) is not None
+
+
+EMPTY_CATALOG = Catalog((), (), (), ())

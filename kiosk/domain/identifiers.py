@@ -1,0 +1,151 @@
+"""Numbers and codes people and scanners see: stations, receipts, internal codes, epochs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+BODY_ALPHABET = "0123456789ABCDEFGHJKLMNPQRSTVWXYZ"
+"""Letters of code bodies and receipt series: no I, O or U, which hands and eyes confuse with 1, 0 and V."""
+
+SERIES_LETTERS = "ABCDEFGHJKLMNPQRSTVWXYZ"
+CODE_PREFIX = "Y1"
+CODE_TYPES = {
+    "B": "bag",
+    "L": "lot",
+    "P": "member",
+    "R": "receipt",
+    "T": "tote",
+    "Z": "seal",
+    "M": "manifest",
+    "H": "shelf",
+    "K": "pickup",
+}
+
+_STATION = re.compile(r"S[0-9]{4}")
+_REGION = re.compile(r"[a-z0-9-]{1,16}")
+_EPOCH = re.compile(r"[0-9a-f]{16}")
+_RECEIPT = re.compile(rf"([0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{6}})")
+
+
+class BadIdentifier(ValueError):
+    """The text names what was given and what would be right."""
+
+
+def check_station(text: str) -> str:
+    """Return the station id unchanged; raises BadIdentifier unless it is S and four digits."""
+    if not _STATION.fullmatch(text):
+        raise BadIdentifier(f"station id {text!r} must be S and four digits, like S0147")
+    return text
+
+
+def check_region(text: str) -> str:
+    """Return the region id unchanged; raises BadIdentifier. ``feed`` is a topic level of its own, never an id."""
+    if not _REGION.fullmatch(text) or text == "feed":
+        raise BadIdentifier(f"region id {text!r} must be 1 to 16 of a-z, 0-9 and -, and not 'feed'")
+    return text
+
+
+def check_epoch(text: str) -> str:
+    """Return the epoch unchanged; raises BadIdentifier unless it is 16 lower-case hex digits."""
+    if not _EPOCH.fullmatch(text):
+        raise BadIdentifier(f"epoch {text!r} must be 16 lower-case hex digits")
+    return text
+
+
+def next_series(letter: str | None) -> str:
+    """The receipt series after ``letter``; A when there was none. Raises BadIdentifier after Z."""
+    if letter is None:
+        return SERIES_LETTERS[0]
+    place = SERIES_LETTERS.index(letter) + 1
+    if place == len(SERIES_LETTERS):
+        raise BadIdentifier("all 23 receipt series of this station are used up; give it a new station id")
+    return SERIES_LETTERS[place]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ReceiptNumber:
+    """``0147-A-000381``: station digits, series letter, gap-free counter from 1. No year: the clock may be unset."""
+
+    station: str
+    series: str
+    counter: int
+
+    def __post_init__(self) -> None:
+        check_station(self.station)
+        if self.series not in SERIES_LETTERS or len(self.series) != 1:
+            raise BadIdentifier(f"receipt series {self.series!r} must be one of {SERIES_LETTERS}")
+        if not 1 <= self.counter <= 999_999:
+            raise BadIdentifier(f"receipt counter {self.counter} must be 1 to 999999")
+
+    def __str__(self) -> str:
+        return f"{self.station[1:]}-{self.series}-{self.counter:06d}"
+
+    @property
+    def body(self) -> str:
+        """The characters that stand for this receipt inside an internal code."""
+        return f"{self.station[1:]}{self.series}{self.counter:06d}"
+
+    @property
+    def code(self) -> str:
+        """The internal code on the receipt, type R."""
+        return internal_code("R", self.body)
+
+    @property
+    def lot(self) -> str:
+        """The internal code of the lot this intake opens, type L: one lot per receipt, so lots are gap-free too."""
+        return internal_code("L", self.body)
+
+    @classmethod
+    def parse(cls, text: str) -> ReceiptNumber:
+        """Read ``0147-A-000381``; raises BadIdentifier."""
+        match = _RECEIPT.fullmatch(text)
+        if match is None:
+            raise BadIdentifier(f"receipt number {text!r} must look like 0147-A-000381")
+        return cls(f"S{match[1]}", match[2], int(match[3]))
+
+
+def check_character(text: str) -> str:
+    """ISO/IEC 7064 MOD 37,36 (hybrid system, clause 9): the check character over ``text`` of 0-9 and A-Z."""
+    product = 36
+    for character in text:
+        value = _ALPHANUMERIC.find(character)
+        if value < 0:
+            raise BadIdentifier(f"{character!r} cannot stand in a code: only 0-9 and A-Z")
+        total = (product + value) % 36 or 36
+        product = total * 2 % 37
+    return _ALPHANUMERIC[(37 - product) % 36]
+
+
+def internal_code(kind: str, body: str) -> str:
+    """``Y1`` + type letter + body + check character; raises BadIdentifier."""
+    if kind not in CODE_TYPES:
+        raise BadIdentifier(f"code type {kind!r} must be one of {', '.join(CODE_TYPES)}")
+    if not body or any(character not in BODY_ALPHABET for character in body):
+        raise BadIdentifier(f"code body {body!r} must be one or more of {BODY_ALPHABET}")
+    start = f"{CODE_PREFIX}{kind}{body}"
+    return start + check_character(start)
+
+
+@dataclass(frozen=True, slots=True)
+class InternalCode:
+    """A checked internal code, split up."""
+
+    kind: str
+    body: str
+
+    @property
+    def name(self) -> str:
+        """The trade's word for the type letter, as ``kiosk scan parse`` prints it."""
+        return CODE_TYPES[self.kind]
+
+
+def parse_internal_code(text: str) -> InternalCode:
+    """Split and check an internal code; raises BadIdentifier for a wrong prefix, type, body or check character."""
+    if not text.startswith(CODE_PREFIX) or len(text) < len(CODE_PREFIX) + 3:
+        raise BadIdentifier(f"{text!r} is not a code of these stations")
+    kind, body = text[2], text[3:-1]
+    if internal_code(kind, body) != text:
+        raise BadIdentifier(f"{text!r} has a wrong check character: scan it again")
+    return InternalCode(kind, body)

@@ -1,0 +1,74 @@
+"""How long somebody who guesses has to wait: a value that survives restarts and clocks that jump."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_MINUTE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class LockRule:
+    """``tries`` wrong ones within ``window_ms`` lock for ``lock_ms``; before that each costs its place in ``delay_ms``.
+
+    A wrong try beyond the end of ``delay_ms`` costs its last value. All in milliseconds.
+    """
+
+    tries: int = 5
+    window_ms: int = 10 * _MINUTE_MS
+    lock_ms: int = 10 * _MINUTE_MS
+    delay_ms: tuple[int, ...] = (0, 1_000, 2_000, 5_000)
+
+    def __post_init__(self) -> None:
+        if self.tries < 1 or self.window_ms < 1 or self.lock_ms < 1 or not self.delay_ms or min(self.delay_ms) < 0:
+            raise ValueError("a lock rule has at least one try, one delay, and times above zero")
+
+    def delay(self, failures: int) -> int:
+        """Milliseconds to wait after this many wrong tries in the window."""
+        return self.delay_ms[min(failures, len(self.delay_ms)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Lockout:
+    """Wrong tries as ages in milliseconds, and the time still to wait, both at the instant (boot_id, monotonic_ms).
+
+    The wall clock is never asked: it starts in 1970 after a power cut and anybody may set it. Time counts only
+    while the machine runs. In the same boot that is the difference of the monotonic clock; after another boot it is
+    what this boot has lasted, and the time in between counts as none.
+    """
+
+    failures_ms: tuple[int, ...] = ()
+    wait_ms: int = 0
+    boot_id: str = ""
+    monotonic_ms: int = 0
+
+    def __post_init__(self) -> None:
+        if self.wait_ms < 0 or min(self.failures_ms, default=0) < 0:
+            raise ValueError("ages and waits are not negative")
+
+    @property
+    def locked(self) -> bool:
+        """Whether the last wrong try was one too many, rather than one that only costs a delay."""
+        return self.wait_ms > 0 and not self.failures_ms
+
+    def wait(self, rule: LockRule, boot_id: str, monotonic_ms: int) -> int:
+        """Milliseconds to wait now; 0 means that the next try is looked at. Never longer than the rule's lock."""
+        left = max(0, self.wait_ms - self._elapsed(boot_id, monotonic_ms))
+        return min(left, max(rule.lock_ms, *rule.delay_ms))
+
+    def failed(self, rule: LockRule, boot_id: str, monotonic_ms: int) -> Lockout:
+        """After a wrong try."""
+        elapsed = self._elapsed(boot_id, monotonic_ms)
+        recent = (*(age + elapsed for age in self.failures_ms if age + elapsed < rule.window_ms), 0)
+        if len(recent) >= rule.tries:
+            return Lockout((), rule.lock_ms, boot_id, monotonic_ms)
+        return Lockout(recent, rule.delay(len(recent)), boot_id, monotonic_ms)
+
+    def succeeded(self, rule: LockRule, boot_id: str, monotonic_ms: int) -> Lockout:
+        """After a right one: the slate is clean."""
+        return Lockout((), 0, boot_id, monotonic_ms)
+
+    def _elapsed(self, boot_id: str, monotonic_ms: int) -> int:
+        since = self.monotonic_ms if boot_id == self.boot_id else 0
+        return max(0, monotonic_ms - since)

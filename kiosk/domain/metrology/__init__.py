@@ -1,0 +1,1 @@
+"""The legally relevant rules between a reading and a weighing."""

@@ -1,0 +1,289 @@
+"""The pan: what may be shown of it, and the one load that may be booked.
+
+A load moves through these states; the rules on top decide, never the page:
+
+    empty ──rise──▶ moving ──rest──▶ stable ──wanted──▶ locked ──booked──▶ used ──back to zero──▶ empty
+
+A lock holds only while every reading stays within 1 e of it and none says "moving". Anything else (a swing, a fault,
+silence) breaks it, and a new lock has a new reading number, so a page that shows the old one cannot book anything.
+A used load can give nothing more until the pan has rested at zero. After a start nothing may be booked before the
+first zero: what lies there may have been booked before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from kiosk.domain.metrology.frames import newest_that_fit
+from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable
+
+_WINDOW = 64
+"""Readings kept for the stability rule: over a second even from the fastest indicators (50 a second)."""
+
+STALE_S: Final = 1.0
+"""Readings further apart are not consecutive: what was on the pan in between nobody knows."""
+
+
+class PanState(StrEnum):
+    """The seven states a person sees, each with a shape of its own."""
+
+    EMPTY = "empty"
+    MOVING = "moving"
+    STABLE = "stable"
+    LOCKED = "locked"
+    OVERLOAD = "overload"
+    NEGATIVE = "negative"
+    LOST = "lost"
+
+
+class NotBookable(StrEnum):
+    """Why the load on the pan cannot be booked now."""
+
+    LOST = "lost"
+    UNIT = "unit"
+    NET_ON_SCALE = "net_on_scale"
+    OFF_STEP = "off_step"
+    UNSTABLE = "unstable"
+    BELOW_MIN = "below_min"
+    ABOVE_MAX = "above_max"
+    LOAD_ALREADY_COUNTED = "load_already_counted"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The weight a person is asked to agree on: grams, the reading it came from, and the evidence of rest.
+
+    ``frames`` are the raw frames of that rest, oldest first, bounded as ``frames.py`` says.
+    """
+
+    grams: int
+    reading_no: int
+    load_no: int
+    stable_ms: int
+    readings: int
+    frames: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PanView:
+    """What the pan looks like after the newest reading. ``grams`` is None when there is nothing to show."""
+
+    state: PanState
+    grams: int | None
+    reading_no: int
+    load_no: int
+    why_not: NotBookable | None
+    lock: Lock | None
+
+
+_WHY = {
+    Unusable.UNIT: NotBookable.UNIT,
+    Unusable.NET_ON_SCALE: NotBookable.NET_ON_SCALE,
+    Unusable.OFF_STEP: NotBookable.OFF_STEP,
+    Unusable.OVERLOAD: NotBookable.ABOVE_MAX,
+    Unusable.UNDERLOAD: NotBookable.UNSTABLE,
+    Unusable.NO_WEIGHT: NotBookable.LOST,
+}
+
+
+class Pan:
+    """Follows one pan. Not thread-safe: its owner holds a lock. Times are monotonic seconds, given with each call."""
+
+    def __init__(self, profile: ScaleProfile) -> None:
+        self._profile = profile
+        self._rest: deque[tuple[float, int, bytes]] = deque(maxlen=_WINDOW)
+        self._fed_at: float | None = None
+        self._newest: Indication | None = None
+        self._loaded = False
+        self._reading_no = 0
+        self._load_no = 0
+        self._armed = False
+        self._risen = False
+        self._lock: Lock | None = None
+        self._wanted = False
+
+    @property
+    def profile(self) -> ScaleProfile:
+        """The scale this pan belongs to."""
+        return self._profile
+
+    def feed(self, indication: Indication, at: float, raw: bytes = b"") -> PanView:
+        """Take the newest reading; readings count from 1 and never repeat within one start of the station.
+
+        ``raw`` is the frame it was read from. A pause of more than a second, or a time before the last one, ends the
+        rest and the lock as silence does.
+        """
+        if self._fed_at is not None and not 0 <= at - self._fed_at <= STALE_S:
+            self.lose()
+        self._fed_at = at
+        self._reading_no += 1
+        self._newest = indication
+        if indication.grams is not None:
+            self._loaded = indication.grams > self._profile.e_g
+        elif indication.unusable is Unusable.OVERLOAD:
+            self._loaded = True
+        if indication.grams is None or indication.stable is False:
+            self._rest.clear()
+        if indication.grams is not None:
+            self._remember(indication.grams, at, raw, keep=indication.stable is not False)
+        self._follow_load(seen=indication.grams is not None)
+        return self.view()
+
+    def lose(self) -> PanView:
+        """The newest reading is too old to be shown: nothing is known of the pan any more."""
+        self._newest = None
+        self._rest.clear()
+        self._lock = None
+        return self.view()
+
+    def want_lock(self) -> PanView:
+        """From now on the first bookable weight is locked, and locked anew whenever the lock breaks."""
+        self._wanted = True
+        self._try_lock()
+        return self.view()
+
+    def read(self) -> Lock | None:
+        """The load as it could be booked now, without asking for a lock; None says ``view().why_not``."""
+        return self._lock or (self._evidence() if self._why_not() is None else None)
+
+    def release(self) -> PanView:
+        """Nothing is to be locked any more."""
+        self._wanted = False
+        self._lock = None
+        return self.view()
+
+    def count(self, lock: Lock) -> None:
+        """The locked load has been booked: this load gives nothing more. A later load is not touched."""
+        if lock.load_no == self._load_no:
+            self._armed = False
+            self._lock = None
+
+    def view(self) -> PanView:
+        """The state to show now."""
+        state, grams = self._state()
+        return PanView(state, grams, self._reading_no, self._load_no, self._why_not(), self._lock)
+
+    @property
+    def rests_at_zero(self) -> bool:
+        """Whether the pan is empty beyond doubt."""
+        return self._rests() and abs(self._rest[-1][1]) <= self._profile.e_g
+
+    @property
+    def rest_g(self) -> int | None:
+        """Grams the pan rests at, whatever they are; None while it does not rest."""
+        return self._rest[-1][1] if self._rests() else None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody has asked for a weight."""
+        return self._wanted
+
+    @property
+    def loaded(self) -> bool:
+        """Whether goods lay there when the pan was seen last: a scale that falls silent takes nothing off it."""
+        return self._loaded
+
+    @property
+    def empty(self) -> bool:
+        """Whether the newest reading shows that nothing lies there. A pan that cannot be read is not empty."""
+        newest = self._newest
+        return newest is not None and newest.grams is not None and newest.grams <= self._profile.e_g
+
+    def _remember(self, grams: int, at: float, raw: bytes, keep: bool) -> None:
+        if not keep:
+            return
+        self._rest.append((at, grams, raw))
+        lowest = highest = grams
+        kept = 0
+        for _, value, _ in reversed(self._rest):
+            lowest, highest = min(lowest, value), max(highest, value)
+            if highest - lowest > self._profile.e_g:
+                break
+            kept += 1
+        while len(self._rest) > kept:
+            self._rest.popleft()
+
+    def _rests(self) -> bool:
+        if len(self._rest) < self._profile.min_readings:
+            return False
+        return self._rest[-1][0] - self._rest[0][0] >= self._profile.min_span_s
+
+    def _follow_load(self, *, seen: bool) -> None:
+        if self.rests_at_zero:
+            if self._risen or not self._armed:
+                self._load_no += 1
+            self._armed, self._risen = True, False
+        elif seen and self._loaded:
+            self._risen = True
+        self._keep_lock()
+        self._try_lock()
+
+    def _keep_lock(self) -> None:
+        if self._lock is not None and not self._still_there(self._lock):
+            self._lock = None
+
+    def _still_there(self, lock: Lock) -> bool:
+        newest = self._newest
+        if newest is None or newest.grams is None or newest.stable is False:
+            return False
+        return abs(newest.grams - lock.grams) <= self._profile.e_g
+
+    def _try_lock(self) -> None:
+        if not self._wanted or self._lock is not None or self._why_not() is not None:
+            return
+        self._lock = self._evidence()
+
+    def _evidence(self) -> Lock:
+        """The resting load with everything that shows its rest."""
+        first, last = self._rest[0], self._rest[-1]
+        return Lock(
+            grams=last[1],
+            reading_no=self._reading_no,
+            load_no=self._load_no,
+            stable_ms=round((last[0] - first[0]) * 1000),
+            readings=len(self._rest),
+            frames=newest_that_fit(raw for _, _, raw in self._rest),
+        )
+
+    def _why_not(self) -> NotBookable | None:
+        newest = self._newest
+        if newest is None:
+            return NotBookable.LOST
+        if newest.grams is None:
+            return _WHY[newest.unusable or Unusable.NO_WEIGHT]
+        if newest.grams > self._profile.max_g:
+            return NotBookable.ABOVE_MAX
+        if newest.grams < self._profile.min_g:
+            return NotBookable.BELOW_MIN
+        if not self._armed:
+            return NotBookable.LOAD_ALREADY_COUNTED
+        if not self._rests():
+            return NotBookable.UNSTABLE
+        return None
+
+    def _state(self) -> tuple[PanState, int | None]:
+        newest = self._newest
+        if newest is None:
+            return PanState.LOST, None
+        if newest.grams is None:
+            return self._unusable_state(newest.unusable), None
+        if self._lock is not None:
+            return PanState.LOCKED, self._lock.grams
+        if newest.grams < -self._profile.e_g:
+            return PanState.NEGATIVE, newest.grams
+        if not self._rests():
+            return PanState.MOVING, newest.grams
+        if newest.grams <= self._profile.e_g:
+            return PanState.EMPTY, newest.grams
+        return PanState.STABLE, newest.grams
+
+    @staticmethod
+    def _unusable_state(unusable: Unusable | None) -> PanState:
+        if unusable is Unusable.OVERLOAD:
+            return PanState.OVERLOAD
+        if unusable is Unusable.UNDERLOAD:
+            return PanState.NEGATIVE
+        return PanState.LOST

@@ -1,0 +1,275 @@
+"""The journal of the pan: every load that settled and left without being booked.
+
+A load is what lies on the pan between two rests at zero, as ``Pan`` counts them; it is heard of here once it has
+rested above 20 e. It ends in exactly one of these ways:
+
+    booked      its weight is on a confirmed receipt, as goods or as the container weighed for them
+    checked     it was the check weight
+    held        it was fixed as a bag or a container for an intake that is still open: noted at once, so that a power
+                cut loses nothing; the intake's own end decides (on the receipt: booked, else unbooked)
+    unbooked    anything else: ``Left`` is told when the pan rests at zero again
+
+A load that lies unbooked for 30 s is noted as well (``Lies``; ``Used`` when it is booked after all). After a power cut
+that note says what lay there: when the pan comes back empty the load left in the dark, and that is told. One that
+settled less than 30 s before the power went, and was taken off before it came back, is not known to anybody.
+
+Each load costs at most two notes, or one note and one row, and takes a second of rest and a rest at zero. Against a pan
+that is rocked on purpose, rows are capped: ``BURST`` at once, then one every ``EVERY_S``; loads beyond that are summed
+into the next row (``loads``, the greatest peak), so that each is in exactly one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from kiosk.domain.metrology.indication import ScaleProfile
+
+BURST: Final = 12
+EVERY_S: Final = 300.0
+LIES_AFTER_S: Final = 30.0
+
+
+class UnbookedWhy(StrEnum):
+    """Why a load left unbooked, as far as the station can know."""
+
+    NOT_ASKED = "not_asked"
+    """Nobody had chosen goods."""
+    NOT_AGREED = "not_agreed"
+    """Goods were chosen, and it was taken off before anybody agreed."""
+    ABANDONED = "abandoned"
+    """The intake was left."""
+    IDLE = "idle"
+    """The intake ended by itself: nobody touched the screen."""
+    ABOVE_MAX = "above_max"
+    FAULT = "fault"
+    """The scale was lost or unreadable while it lay there."""
+    RESTART = "restart"
+    """It lay there when the station started: nothing is booked before the first zero."""
+    POWER = "power"
+    """It lay there when the station stopped, and was gone when it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One row of the journal. ``peak_g`` is the greatest weight it rested at, ``settled_ms`` how long since the first.
+
+    ``loads`` is above 1 for loads summed up. ``noted``: a ``Lies`` was told of it before, and this ends it.
+    """
+
+    peak_g: int
+    why: UnbookedWhy
+    settled_ms: int = 0
+    loads: int = 1
+    noted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lies:
+    """An unbooked load has lain for half a minute."""
+
+    load_no: int
+    peak_g: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A load was fixed for this open intake; ``taken_g`` is the weight it was fixed at."""
+
+    receipt: str
+    load_no: int
+    peak_g: int
+    taken_g: int
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A load that ``Lies`` was told of is booked, or was the check weight.
+
+    Notes are written later than what people do. A ``Lies`` that is written after the booking would stay an open case,
+    and be told as a load that left unbooked after the next start; this note stands behind it and closes it.
+    """
+
+    load_no: int
+
+
+PanNote = Left | Lies | Held | Used
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was on the pan before this start, as far as it is kept.
+
+    ``lies_g`` is the peak of a load that was noted as lying unbooked. ``known_g`` are weights of loads that are
+    accounted for already and may still lie there: the last bag booked, what was held for an intake.
+    """
+
+    lies_g: int | None = None
+    known_g: tuple[int, ...] = ()
+
+
+class _Fate(StrEnum):
+    OPEN = "open"
+    CLAIMED = "claimed"
+    """It is being booked: the commit decides."""
+    DONE = "done"
+
+
+@dataclass(slots=True)
+class _Load:
+    """``since`` None: it has not been seen since this start; ``number`` is the pan's, from 1."""
+
+    peak_g: int
+    since: float | None = None
+    number: int = 0
+    fate: _Fate = _Fate.OPEN
+    restart: bool = False
+    asked: bool = False
+    ended: UnbookedWhy | None = None
+    fault: bool = False
+    noted: bool = False
+
+
+class PanJournal:
+    """Follows the loads of one pan. Not thread-safe; times are monotonic seconds, the pan's own."""
+
+    def __init__(self, profile: ScaleProfile, before: Before = Before()) -> None:
+        self._profile = profile
+        self._known = before.known_g
+        self._zero_seen = False
+        self._load: _Load | None = None
+        self._claimed: _Load | None = None
+        self._claimed_left: Left | None = None
+        self._cap = _Cap()
+        if before.lies_g is not None:
+            self._load = _Load(before.lies_g, restart=True, noted=True)
+
+    def rests(self, grams: int, at: float, load_no: int, *, wanted: bool) -> Iterator[PanNote]:
+        """The pan rests at this weight, which is not zero; ``wanted``: an intake asks for it."""
+        if grams > self._profile.min_g:
+            load = self._load or self._begin(grams)
+            if load.since is None:
+                load.since = at
+            load.number = load_no
+            load.peak_g = max(load.peak_g, grams)
+            load.fault = False
+            load.asked = load.asked or wanted
+            if load.fate is _Fate.OPEN and not load.noted and at - load.since >= LIES_AFTER_S:
+                load.noted = True
+                yield Lies(load.number, load.peak_g)
+        yield from self._cap.due(at)
+
+    def at_zero(self, at: float) -> Iterator[PanNote]:
+        """The pan rests at zero: what lay there has left."""
+        load, self._load, self._zero_seen = self._load, None, True
+        if load is not None and load.fate is _Fate.OPEN:
+            yield from self._cap.take(self._left(load, at), at)
+        elif load is not None and load.fate is _Fate.CLAIMED:
+            self._claimed_left = self._left(load, at)
+        yield from self._cap.due(at)
+
+    def unreadable(self) -> None:
+        """The scale is lost, or shows nothing that may be used."""
+        if self._load is not None:
+            self._load.fault = True
+
+    def hold(self, load_no: int, receipt: str, taken_g: int) -> Iterator[PanNote]:
+        """The load on the pan was fixed for an intake, at this weight."""
+        load = self._mine(load_no)
+        if load is not None:
+            load.fate = _Fate.DONE
+            yield Held(receipt, load_no, load.peak_g, taken_g)
+
+    def claim(self, load_no: int) -> None:
+        """The load is about to be booked; it may leave before the commit is done. ``decide`` must follow."""
+        load = self._mine(load_no)
+        if load is not None:
+            load.fate = _Fate.CLAIMED
+            self._claimed = load
+
+    def decide(self, used: bool, at: float) -> Iterator[PanNote]:
+        """The claimed load is booked or checked, or it is not and may still be."""
+        load, self._claimed = self._claimed, None
+        left, self._claimed_left = self._claimed_left, None
+        if load is not None:
+            load.fate = _Fate.DONE if used else _Fate.OPEN
+            if used and load.noted:
+                yield Used(load.number)
+        if left is not None and not used:
+            yield from self._cap.take(left, at)
+
+    def intake_ended(self, why: UnbookedWhy) -> None:
+        """An intake was given up while a load lay there."""
+        if self._load is not None:
+            self._load.ended = why
+
+    def stop(self) -> Iterator[PanNote]:
+        """The station ends in good order: what was summed up is told, and what lies there is noted."""
+        yield from self._cap.rest()
+        load = self._load
+        if load is not None and load.fate is _Fate.OPEN and not load.noted:
+            load.noted = True
+            yield Lies(load.number, load.peak_g)
+
+    def _begin(self, grams: int) -> _Load:
+        load = self._load = _Load(grams, restart=not self._zero_seen)
+        if load.restart and any(abs(grams - known) <= self._profile.e_g for known in self._known):
+            load.fate = _Fate.DONE
+        return load
+
+    def _mine(self, load_no: int) -> _Load | None:
+        load = self._load
+        return load if load is not None and load.number == load_no and load.fate is _Fate.OPEN else None
+
+    def _left(self, load: _Load, at: float) -> Left:
+        settled_ms = 0 if load.since is None else max(0, round((at - load.since) * 1000))
+        return Left(load.peak_g, self._why(load), settled_ms, noted=load.noted)
+
+    def _why(self, load: _Load) -> UnbookedWhy:
+        """The first that holds."""
+        reasons = (
+            (load.since is None, UnbookedWhy.POWER),
+            (load.restart, UnbookedWhy.RESTART),
+            (load.peak_g > self._profile.max_g, UnbookedWhy.ABOVE_MAX),
+            (load.fault, UnbookedWhy.FAULT),
+            (load.ended is not None, load.ended or UnbookedWhy.ABANDONED),
+            (load.asked, UnbookedWhy.NOT_AGREED),
+        )
+        return next((why for holds, why in reasons if holds), UnbookedWhy.NOT_ASKED)
+
+
+class _Cap:
+    """So many rows at once, then one each ``EVERY_S``; what is beyond is summed up and never dropped."""
+
+    def __init__(self) -> None:
+        self._tokens = float(BURST)
+        self._refilled: float | None = None
+        self._summed: Left | None = None
+
+    def take(self, left: Left, at: float) -> Iterator[Left]:
+        if left.noted:  # its note is on the disk already and waits for exactly this row
+            yield left
+            return
+        self._summed = left if self._summed is None else _sum(self._summed, left)
+        yield from self.due(at)
+
+    def due(self, at: float) -> Iterator[Left]:
+        if self._refilled is not None:
+            self._tokens = min(float(BURST), self._tokens + max(0.0, at - self._refilled) / EVERY_S)
+        self._refilled = at
+        if self._summed is not None and self._tokens >= 1:
+            self._tokens -= 1
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Left]:
+        summed, self._summed = self._summed, None
+        if summed is not None:
+            yield summed
+
+
+def _sum(one: Left, other: Left) -> Left:
+    """Two rows in one: the heavier says why, of equal ones the earlier."""
+    heavier = one if one.peak_g >= other.peak_g else other
+    return replace(heavier, loads=one.loads + other.loads, settled_ms=max(one.settled_ms, other.settled_ms))

@@ -1,0 +1,101 @@
+"""What the scale and its settings are worth at a moment: printed on the receipt, told in the event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from kiosk.domain.moment import ClockQuality, Moment
+
+
+class CheckState(StrEnum):
+    """What the daily check weight says."""
+
+    NONE = "none"
+    """No check is asked for at this station."""
+    PASSED = "passed"
+    FAILED = "failed"
+    """The newest check did not pass."""
+    LATE = "late"
+    """Asked for, and not done yet this business day."""
+
+
+class Verification(StrEnum):
+    """The verification of the scale by the authority (JJG 539), by the date on its mark."""
+
+    NONE = "none"
+    """No date is set."""
+    VALID = "valid"
+    EXPIRED = "expired"
+    UNJUDGED = "unjudged"
+    """The clock is not to be believed, so nobody can say."""
+
+
+class Counter(StrEnum):
+    """What is counted: each change raises its counter by one, and nothing lowers it (WELMEC 7.2, P7/U7)."""
+
+    SCALE_PROFILE = "scale_profile"
+    TARE_LIBRARY = "tare_library"
+    CLOCK = "clock"
+
+
+class Mark(StrEnum):
+    """What a receipt must say about the scale; the worst stands first."""
+
+    NOT_FOR_TRADE = "not_for_trade"
+    CHECK_FAILED = "check_failed"
+    VERIFICATION_EXPIRED = "verification_expired"
+    CHECK_LATE = "check_late"
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The three event counters. They begin at 0 with the database and go up only."""
+
+    scale_profile: int = 0
+    tare_library: int = 0
+    clock: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.scale_profile, self.tare_library, self.clock) < 0:
+            raise ValueError("an event counter is never below 0")
+
+    @property
+    def text(self) -> str:
+        """``3-12-5``: scale profile, tare library, clock, as printed."""
+        return f"{self.scale_profile}-{self.tare_library}-{self.clock}"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleStanding:
+    """``trade`` is False for a scale or format that must not be used for trade, None when nobody has said.
+
+    ``serial_no`` is the scale's own, from its plate, "" when it is not set.
+    """
+
+    trade: bool | None = None
+    check: CheckState = CheckState.NONE
+    verification: Verification = Verification.NONE
+    counters: Counters = Counters()
+    serial_no: str = ""
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What a receipt made now must say; empty when there is nothing to say."""
+        found = {
+            Mark.NOT_FOR_TRADE: self.trade is False,
+            Mark.CHECK_FAILED: self.check is CheckState.FAILED,
+            Mark.VERIFICATION_EXPIRED: self.verification is Verification.EXPIRED,
+            Mark.CHECK_LATE: self.check is CheckState.LATE,
+        }
+        return tuple(mark for mark, is_so in found.items() if is_so)
+
+
+def verification_state(until: date | None, now: Moment) -> Verification:
+    """The mark is good through its last day, in the zone of the station. Judged on a synced clock alone."""
+    if until is None:
+        return Verification.NONE
+    if now.quality is not ClockQuality.SYNCED:
+        return Verification.UNJUDGED
+    return Verification.VALID if now.local.date() <= until else Verification.EXPIRED

@@ -1,0 +1,159 @@
+"""Parcels for villagers: how they arrive, wait and leave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, InternalCode, check_station, internal_code
+from kiosk.domain.pickup import PICKUP_DIGITS, check_pickup_code
+
+_NUMBER = re.compile(rf"P-([0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{6}})")
+_SLIP = re.compile(rf"([0-9]{{4}})([{SERIES_LETTERS}])([0-9]{{6}})([0-9]{{{PICKUP_DIGITS}}})")
+
+
+class Consent(StrEnum):
+    """Why the parcel may wait here (express market rules, in force 2024-03-01: no drop without consent)."""
+
+    CARRIER_ORDER_FLAG = "carrier_order_flag"
+    """The order at the carrier says so."""
+    RECIPIENT_ASKED = "recipient_asked"
+    """Somebody asked the recipient, for this parcel."""
+    STANDING_AGREEMENT = "standing_agreement"
+    """The recipient has agreed in writing for all parcels."""
+
+
+class ParcelState(StrEnum):
+    """Where a parcel is in its life."""
+
+    EXPECTED = "expected"
+    """On the list of a delivery."""
+    MISSING = "missing"
+    """On the list, but not in the delivery; it may still come with a later one."""
+    ARRIVED = "arrived"
+    """Here, and not accepted yet: it is damaged and wants a photo first."""
+    SHELVED = "shelved"
+    """In its slot."""
+    NOTICED = "noticed"
+    """In its slot, and there is a pickup code for it."""
+    OVERDUE = "overdue"
+    """Waits longer than people were asked to let it wait."""
+    RETURN_DUE = "return_due"
+    """Goes back with the next truck, unless somebody collects it before."""
+    LOST = "lost"
+    """Not in its slot, and nobody knows where."""
+    COLLECTED = "collected"
+    RETURNED = "returned"
+    REFUSED = "refused"
+    """Not accepted at arrival."""
+    MISROUTED = "misrouted"
+    """Meant for another place; given back to the driver."""
+    WITHDRAWN = "withdrawn"
+    """The scan was a mistake and was taken back."""
+
+
+_S = ParcelState
+MOVES: Final[Mapping[ParcelState, frozenset[ParcelState]]] = {
+    # A parcel may go from the state on the left to those on the right, and nowhere else. Only a person with a code
+    # or a named proxy in front of a clerk makes it COLLECTED. What has no state on the right is the end of it.
+    _S.EXPECTED: frozenset({_S.ARRIVED, _S.MISSING}),
+    _S.MISSING: frozenset({_S.ARRIVED}),
+    _S.ARRIVED: frozenset({_S.SHELVED, _S.REFUSED, _S.MISROUTED, _S.WITHDRAWN}),
+    _S.SHELVED: frozenset({_S.NOTICED, _S.MISROUTED, _S.LOST, _S.WITHDRAWN, _S.RETURN_DUE}),
+    _S.NOTICED: frozenset({_S.COLLECTED, _S.OVERDUE, _S.RETURN_DUE, _S.MISROUTED, _S.LOST, _S.WITHDRAWN}),
+    _S.OVERDUE: frozenset({_S.COLLECTED, _S.RETURN_DUE, _S.LOST}),
+    _S.RETURN_DUE: frozenset({_S.COLLECTED, _S.RETURNED, _S.LOST}),
+    _S.LOST: frozenset({_S.SHELVED}),
+    _S.COLLECTED: frozenset(),
+    _S.RETURNED: frozenset(),
+    _S.REFUSED: frozenset(),
+    _S.MISROUTED: frozenset(),
+    _S.WITHDRAWN: frozenset(),
+}
+
+WAITING: Final = frozenset({_S.NOTICED, _S.OVERDUE, _S.RETURN_DUE})
+"""On a shelf, with a code that works."""
+
+ON_SHELF: Final = WAITING | {_S.SHELVED}
+"""Takes up a slot."""
+
+TERMINAL: Final = frozenset(state for state, after in MOVES.items() if not after)
+"""The parcel's life here is over."""
+
+MAY_ARRIVE: Final = frozenset({_S.EXPECTED, _S.MISSING}) | (TERMINAL - {_S.COLLECTED})
+"""A waybill in one of these states may be scanned in. After a terminal one it is a new parcel; what was handed to
+somebody cannot come again."""
+
+
+class ParcelRefused(ValueError):
+    """A rule forbids this step; ``code`` is a stable word the screens have a sentence for."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def move(state: ParcelState, to: ParcelState) -> ParcelState:
+    """The state after the step. Raises ParcelRefused with code ``collected`` or ``not_waiting``."""
+    if to in MOVES[state]:
+        return to
+    code = "collected" if state is ParcelState.COLLECTED else "not_waiting"
+    raise ParcelRefused(code, f"a parcel that is {state.value} cannot become {to.value}")
+
+
+class Proof(StrEnum):
+    """What showed the clerk that the parcel goes to the right hands."""
+
+    CODE = "code"
+    PROXY = "proxy"
+    """A person the clerk knows, or whose paper the clerk saw, named by name; the name stays at the station."""
+
+
+class CollectedBy(StrEnum):
+    """Who took it."""
+
+    SELF = "self"
+    PROXY = "proxy"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ParcelNumber:
+    """``P-0147-A-000012``: like a receipt number, with a counter of its own in the same series letter."""
+
+    station: str
+    series: str
+    counter: int
+
+    def __post_init__(self) -> None:
+        check_station(self.station)
+        if self.series not in SERIES_LETTERS or len(self.series) != 1:
+            raise BadIdentifier(f"parcel series {self.series!r} must be one of {SERIES_LETTERS}")
+        if not 1 <= self.counter <= 999_999:
+            raise BadIdentifier(f"parcel counter {self.counter} must be 1 to 999999")
+
+    def __str__(self) -> str:
+        return f"P-{self.station[1:]}-{self.series}-{self.counter:06d}"
+
+    @classmethod
+    def parse(cls, text: str) -> ParcelNumber:
+        """Read ``P-0147-A-000012``; raises BadIdentifier."""
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            raise BadIdentifier(f"parcel number {text!r} must look like P-0147-A-000012")
+        return cls(f"S{match[1]}", match[2], int(match[3]))
+
+    def slip_code(self, pickup_code: str) -> str:
+        """The internal code on the pickup slip, type K: number and six digits in one scan. Raises BadPickupCode."""
+        digits = check_pickup_code(pickup_code)
+        return internal_code("K", f"{self.station[1:]}{self.series}{self.counter:06d}{digits}")
+
+
+def read_slip(code: InternalCode) -> tuple[ParcelNumber, str]:
+    """The parcel and the six digits of a scanned pickup slip. Raises BadIdentifier for any other code."""
+    match = _SLIP.fullmatch(code.body) if code.kind == "K" else None
+    if match is None:
+        raise BadIdentifier(f"code {code.kind}{code.body!r} is no pickup slip")
+    return ParcelNumber(f"S{match[1]}", match[2], int(match[3])), match[4]

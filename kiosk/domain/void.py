@@ -1,0 +1,40 @@
+"""The void: a counter-document, never a change."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kiosk.domain.identifiers import ReceiptNumber
+
+_ACTOR = re.compile(r"(clerk|witness):[0-9]{2,4}")
+
+
+class VoidReason(StrEnum):
+    """Why a confirmed intake does not count."""
+
+    WRONG_PARTY = "wrong_party"
+    WRONG_PRODUCT = "wrong_product"
+    WRONG_CONTAINER = "wrong_container"
+    GOODS_TAKEN_BACK = "goods_taken_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """Names exactly one receipt, one reason and two different people; the store takes at most one per receipt."""
+
+    receipt: ReceiptNumber
+    reason: VoidReason
+    actor: str
+    witness: str
+    replacement: ReceiptNumber | None = None
+
+    def __post_init__(self) -> None:
+        for who in (self.actor, self.witness):
+            if not _ACTOR.fullmatch(who):
+                raise ValueError(f"{who!r} must look like clerk:07 or witness:02")
+        if self.actor.partition(":")[2] == self.witness.partition(":")[2]:
+            raise ValueError("a void needs two different people")
+        if self.replacement == self.receipt:
+            raise ValueError("a receipt cannot replace itself")

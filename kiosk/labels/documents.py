@@ -1,0 +1,214 @@
+"""What stands on the papers, as plain data: everything is decided before anything is drawn."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from kiosk.domain.day import DayTotals
+
+Mode = Literal["purchase", "consignment"]
+
+_TAIL_CHARACTERS = 4
+"""What a paper shows of a waybill or a phone number: enough to compare, too little to use (GB/T 35273-2020, 7.2)."""
+
+_PICKUP_CODE = re.compile(r"[0-9]{6}")
+_HEAD = re.compile(r"[0-9a-f]{64}")
+
+
+class DocumentProblem(ValueError):
+    """The figures do not add up: such a paper must not exist. The text names the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class BagLabel:
+    """One bag. Mass in grams; ``date`` as "2026-11-25", None while the clock is unset. Raises DocumentProblem."""
+
+    goods_ug: str
+    goods_zh: str
+    goods_en: str
+    net_g: int
+    date: str | None
+    zone: str
+    lot_code: str
+    receipt: str
+    station: str
+    bag: int
+    bags: int
+    mode: Mode
+    copy: bool = False
+    not_for_trade: bool = False
+
+    def __post_init__(self) -> None:
+        if self.net_g < 0:
+            raise DocumentProblem(f"the net weight is {self.net_g} g: a label needs a weight of 0 or more")
+        if not 1 <= self.bag <= self.bags:
+            raise DocumentProblem(f"bag {self.bag} of {self.bags} does not exist")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """One bag on a receipt: gross − tare = net, in grams; price in fen per kg; amount in fen.
+
+    ``price_fen_per_kg`` is 0 when no price was agreed (consignment). Raises DocumentProblem.
+    """
+
+    goods_ug: str
+    goods_zh: str
+    goods_en: str
+    bag: int
+    gross_g: int
+    container_ug: str
+    container_zh: str
+    container_en: str
+    tare_g: int
+    net_g: int
+    price_fen_per_kg: int
+    amount_fen: int
+
+    def __post_init__(self) -> None:
+        if min(self.tare_g, self.net_g, self.price_fen_per_kg, self.amount_fen) < 0:
+            raise DocumentProblem(f"bag {self.bag}: weights and money cannot be negative on a receipt")
+        if self.gross_g - self.tare_g != self.net_g:
+            raise DocumentProblem(f"bag {self.bag}: {self.gross_g} g − {self.tare_g} g is not {self.net_g} g")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One intake. ``party`` is a member number or "non_member"; ``time`` as "14:32"; totals are sums of the lines.
+
+    ``certificate`` is kind and reference, or "none" with the reason ("none: own use"). ``scale_marks`` are the words of
+    what the scale was not worth when this was weighed, worst first; ``counters`` its event counters as "3-12-5" (scale
+    profile, tare library, clock), ``scale_no`` the serial number on its plate. Raises DocumentProblem.
+    """
+
+    receipt: str
+    receipt_code: str
+    station: str
+    village: str
+    party: str
+    mode: Mode
+    lines: tuple[ReceiptLine, ...]
+    net_g: int
+    amount_fen: int
+    date: str | None
+    time: str | None
+    zone: str
+    certificate: str
+    lot_code: str
+    software: str
+    metrology: str
+    copy: bool = False
+    counters: str = ""
+    scale_marks: tuple[str, ...] = ()
+    scale_no: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.lines:
+            raise DocumentProblem("a receipt needs at least one bag")
+        for name, total in (("net_g", self.net_g), ("amount_fen", self.amount_fen)):
+            due = sum(getattr(line, name) for line in self.lines)
+            if total != due:
+                raise DocumentProblem(f"{name} is {total}, but the lines add up to {due}")
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelLabel:
+    """What is stuck on a parcel: where it stands. No pickup code, no name: everyone in the shop can read it.
+
+    ``code`` is the internal code of the shelf slot (type H); ``date`` the day it arrived. Raises DocumentProblem.
+    """
+
+    shelf: str
+    number: str
+    carrier: str
+    waybill_last4: str
+    code: str
+    date: str | None
+    zone: str
+    station: str
+    copy: bool = False
+
+    def __post_init__(self) -> None:
+        _check_tail("waybill", self.waybill_last4)
+
+
+@dataclass(frozen=True, slots=True)
+class PickupSlip:
+    """What its addressee brings back. There is no copy of it: a lost slip gets a new code.
+
+    ``code`` is six digits, ``slip_code`` the internal code (type K) that holds them; ``overdue_days`` is counted from
+    ``date``. Raises DocumentProblem.
+    """
+
+    shelf: str
+    number: str
+    code: str = field(repr=False)
+    slip_code: str = field(repr=False)
+    waybill_last4: str
+    phone_last4: str | None
+    date: str | None
+    zone: str
+    station: str
+    village: str
+    overdue_days: int
+
+    def __post_init__(self) -> None:
+        _check_tail("waybill", self.waybill_last4)
+        _check_tail("phone number", self.phone_last4 or "")
+        if not _PICKUP_CODE.fullmatch(self.code):
+            raise DocumentProblem("a pickup code is six digits")
+        if self.overdue_days < 0:
+            raise DocumentProblem(f"a parcel cannot wait {self.overdue_days} days")
+
+
+@dataclass(frozen=True, slots=True)
+class DaySlip:
+    """The close of a day; ``head`` is the hash of event ``seq``, the last one of the day. Raises DocumentProblem."""
+
+    station: str
+    village: str
+    date: str | None
+    time: str | None
+    zone: str
+    totals: DayTotals
+    head: str
+    seq: int
+    actor: str
+    software: str
+    copy: bool = False
+
+    def __post_init__(self) -> None:
+        negative = [name for name, figure in asdict(self.totals).items() if figure < 0]
+        if negative or self.seq < 0:
+            raise DocumentProblem(f"{negative[0] if negative else 'seq'} cannot be negative on a day slip")
+        if not _HEAD.fullmatch(self.head):
+            raise DocumentProblem(f"the head of the journal is 64 lower-case hex digits, not {self.head!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class TestLabel:
+    """A label that shows whether the label printer is well: every dot of the head, three scripts, bars."""
+
+    station: str
+    date: str | None
+    zone: str
+    software: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestReceipt:
+    """The same for the receipt printer."""
+
+    station: str
+    village: str
+    date: str | None
+    time: str | None
+    zone: str
+    software: str
+
+
+def _check_tail(what: str, text: str) -> None:
+    if len(text) > _TAIL_CHARACTERS:
+        raise DocumentProblem(f"a paper shows the last four characters of a {what}, not {len(text)}")

@@ -1,0 +1,122 @@
+"""A strip of paper that grows row by row: rows are drawn at once and put under each other at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from kiosk.labels import typeset
+from kiosk.labels.layout import ReceiptLayout
+from kiosk.labels.raster import Raster
+from kiosk.labels.typeset import Align
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text in a part of a row; ``share`` is its part of the width in relation to the other cells of the row."""
+
+    text: str
+    style: str = "body"
+    rtl: bool = False
+    align: Align | None = None
+    share: int = 1
+    lines: int = 1
+
+    @property
+    def side(self) -> Align:
+        """Where the cell stands: lines start at the right edge in Uyghur, at the left edge otherwise."""
+        return self.align or (Align.RIGHT if self.rtl else Align.LEFT)
+
+
+class Strip:
+    """Collects rows for a paper of the layout's width; not shared between threads."""
+
+    def __init__(self, layout: ReceiptLayout, per_mm: int) -> None:
+        self.width = -(-layout.width * per_mm // 8) * 8
+        self._layout = layout
+        self._per_mm = per_mm
+        self._margin = round(layout.margin * per_mm)
+        self._rows: list[Image.Image] = []
+
+    def row(self, *cells: Cell) -> None:
+        """Add one row; it is as high as its highest cell. Cells without text keep their place."""
+        self._rows.append(self._row(cells, self.width))
+
+    def gap(self, times: float = 1.0) -> None:
+        """Add white paper."""
+        self._rows.append(self._blank(round(self._layout.gap * self._per_mm * times)))
+
+    def rule(self) -> None:
+        """Add a line across the paper with half a gap on both sides."""
+        self.gap(0.5)
+        line = self._blank(round(self._layout.rule * self._per_mm))
+        line.paste(1, (self._margin, 0, self.width - self._margin, line.height))
+        self._rows.append(line)
+        self.gap(0.5)
+
+    def banner(self, cells: Sequence[Cell], inverted: bool) -> None:
+        """Add rows in a frame, or white on black, that nobody can overlook; one row for each cell."""
+        border, pad = self._per_mm // 4, self._per_mm // 2
+        inner = [self._row((cell,), self.width - 2 * self._margin) for cell in cells]
+        height = sum(each.height for each in inner) + 2 * pad
+        box = Image.new("1", (self.width - 2 * self._margin, height), 1)
+        if not inverted:
+            box.paste(0, (border, border, box.width - border, height - border))
+        _stack(box, inner, pad, 0 if inverted else 1)
+        row = self._blank(height)
+        row.paste(box, (self._margin, 0))
+        self._rows.append(row)
+
+    def beside(self, symbol: Image.Image, rows: Sequence[Cell]) -> None:
+        """Add a symbol at the left edge with rows of text at its right."""
+        texts = [self._row((cell,), self.width - symbol.width) for cell in rows]
+        height = sum(each.height for each in texts)
+        row = self._blank(max(symbol.height, height))
+        row.paste(1, (0, (row.height - symbol.height) // 2), symbol)
+        column = Image.new("1", (self.width - symbol.width, row.height), 0)
+        _stack(column, texts, (row.height - height) // 2, 1)
+        row.paste(1, (symbol.width, 0), column)
+        self._rows.append(row)
+
+    def picture(self, ink: Image.Image) -> None:
+        """Add a symbol or drawing in the middle of the paper; what is wider than the paper is cut at both edges."""
+        row = self._blank(ink.height)
+        row.paste(1, ((self.width - ink.width) // 2, 0), ink)
+        self._rows.append(row)
+
+    def raster(self) -> Raster:
+        """Return the whole paper."""
+        paper = self._blank(sum(each.height for each in self._rows))
+        _stack(paper, self._rows, 0, 1)
+        return Raster.from_ink(paper)
+
+    def _blank(self, height: int) -> Image.Image:
+        return Image.new("1", (self.width, height), 0)
+
+    def _row(self, cells: Sequence[Cell], width: int) -> Image.Image:
+        room = width - 2 * self._margin
+        shares = sum(cell.share for cell in cells)
+        drawn: list[tuple[int, Image.Image]] = []
+        left = self._margin
+        for cell in cells:
+            right = left + room * cell.share // shares
+            drawn.append((left, self._cell(cell, right - left)))
+            left = right
+        row = Image.new("1", (width, max(image.height for _, image in drawn)), 0)
+        for left, image in drawn:
+            row.paste(1, (left, (row.height - image.height) // 2), image)
+        return row
+
+    def _cell(self, cell: Cell, width: int) -> Image.Image:
+        choices = self._layout.styles[cell.style].styles(self._per_mm)
+        height = cell.lines * choices[0].line_height
+        block = typeset.fit(cell.text, (width, height), choices, cell.rtl, cell.lines)
+        return typeset.draw(block, (width, block.height), cell.side)
+
+
+def _stack(onto: Image.Image, rows: Sequence[Image.Image], top: int, ink: int) -> None:
+    for row in rows:
+        onto.paste(ink, (0, top), row)
+        top += row.height

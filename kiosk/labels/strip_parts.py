@@ -1,0 +1,74 @@
+"""Rows that stand on every strip of paper: who it is from, captions in three languages, figures, dates."""
+
+from __future__ import annotations
+
+from kiosk.labels.flow import Cell, Strip
+from kiosk.labels.shaping import clean, isolate
+from kiosk.labels.typeset import Align
+from kiosk.labels.words import Words, word
+
+
+def heading(strip: Strip, station: str, village: str) -> None:
+    """The name of the place, its number and its village."""
+    name = word("heading")
+    strip.gap()
+    strip.row(Cell(name.ug, "title", rtl=True, align=Align.CENTER))
+    strip.row(Cell(name.zh, "title", align=Align.CENTER))
+    strip.row(Cell(name.en, "small", align=Align.CENTER))
+    place = f"{isolate(clean(station))} · {clean(village)}"
+    strip.row(Cell(place, "strong", align=Align.CENTER, lines=2))
+    strip.rule()
+
+
+def copy_mark(strip: Strip, copy: bool) -> None:
+    """Say on a reprint that it is one."""
+    if copy:
+        mark(strip, word("copy"))
+        strip.gap(0.5)
+
+
+def mark(strip: Strip, words: Words) -> None:
+    """One line, white on black."""
+    strip.banner((Cell(words.caption(), "title", align=Align.CENTER),), inverted=True)
+
+
+def sentence(strip: Strip, words: Words) -> None:
+    """A sentence in a frame, each language on its own lines."""
+    strip.gap(0.5)
+    strip.banner(
+        (
+            Cell(words.ug, "strong", rtl=True, align=Align.CENTER, lines=3),
+            Cell(words.zh, "strong", align=Align.CENTER, lines=2),
+            Cell(words.en, "strong", align=Align.CENTER, lines=3),
+        ),
+        inverted=False,
+    )
+    strip.gap(0.5)
+
+
+def caption(words: Words, style: str = "small") -> tuple[Cell, Cell, Cell]:
+    """Chinese at the left, English in the middle, Uyghur at the right edge."""
+    return (
+        Cell(words.zh, style, lines=2),
+        Cell(words.en, style, align=Align.CENTER, lines=2),
+        Cell(words.ug, style, rtl=True, lines=2),
+    )
+
+
+def figure(strip: Strip, words: Words, text: str, style: str = "figures") -> None:
+    """A caption in three languages and its figure at the right edge, the column that eyes run down."""
+    strip.row(
+        Cell(f"{words.zh} {words.en}", "small", share=4, lines=3),
+        Cell(words.ug, "small", rtl=True, align=Align.CENTER, share=4, lines=3),
+        Cell(text, style, align=Align.RIGHT, share=5),
+    )
+
+
+def moment(strip: Strip, date: str | None, time: str | None, zone: str, unset: str = "date_not_set") -> None:
+    """Date, time and zone, or that the clock was not set, in the words of the key ``unset``."""
+    if not date:
+        strip.row(*caption(word(unset), "strong"))
+        return
+    strip.row(*caption(word("date")))
+    text = f"{clean(date)} {clean(time or '')}".strip()
+    strip.row(Cell(f"{text} {clean(zone)}", "figures", align=Align.CENTER))

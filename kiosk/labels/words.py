@@ -1,0 +1,34 @@
+"""The fixed wording of the papers, loaded once from words.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+
+class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One expression in the three languages; ``needs_review`` marks Uyghur that no Uyghur reader has approved."""
+
+    ug: str
+    zh: str
+    en: str
+    needs_review: bool = False
+
+    def caption(self) -> str:
+        """The three on one left-to-right line, for headings beside a figure."""
+        return f"{self.zh} {self.en} {self.ug}"
+
+
+@cache
+def load() -> dict[str, Words]:
+    """Return the table by key. Raises msgspec.ValidationError when a row is incomplete or has a strange field."""
+    text = Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), dict[str, Words])
+
+
+def word(key: str) -> Words:
+    """Return one row of the table; a KeyError names the missing key."""
+    return load()[key]

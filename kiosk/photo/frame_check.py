@@ -1,0 +1,75 @@
+"""Is a frame a picture at all? Questions about the camera, asked before any question about the goods.
+
+The limits are 8-bit grey levels, set well outside what a lit scene gives (the mat's field is 119, its black patch 40).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import cv2
+import numpy as np
+
+from kiosk.photo.arrays import BgrImage
+
+BLACK_MEAN = 8.0
+"""A covered lens gives 0 to 3 with sensor noise; the mat in a dim room gives more than 15."""
+FLAT_DEVIATION = 2.5
+"""Standard deviation of a blurred frame: a lens against a sheet or in fog stays below, the mat alone has above 20."""
+SETTLED_FRAMES = 3
+SETTLED_CHANGE = 0.01
+MIN_DISCARDED = 8
+"""Automatic exposure of UVC cameras needs 8 to 15 frames; three successive means within 1 % show that it has ended."""
+
+_BGR_LUMA = (0.114, 0.587, 0.299)
+"""ITU-R BT.601, clause 2.5.1: the luma OpenCV's own grey conversion uses."""
+
+
+class FrameDefect(StrEnum):
+    """What is wrong with a frame, worst first."""
+
+    SHAPE = "shape"
+    CONSTANT = "constant"
+    BLACK = "black"
+    FLAT = "flat"
+
+
+def has_shape(frame: BgrImage, width: int, height: int) -> bool:
+    """Whether the array is ``height`` rows of ``width`` three-channel 8-bit pixels."""
+    return frame.shape == (height, width, 3) and frame.dtype == np.uint8
+
+
+def find_content_defect(frame: BgrImage) -> FrameDefect | None:
+    """Black, constant or flat; None when there is something to see."""
+    if mean_luminance(frame) < BLACK_MEAN:
+        return FrameDefect.BLACK
+    if _deviation(frame) >= FLAT_DEVIATION:
+        return None
+    return FrameDefect.CONSTANT if bool((frame == frame[0, 0]).all()) else FrameDefect.FLAT
+
+
+def check_first_frame(frame: BgrImage, width: int, height: int) -> FrameDefect | None:
+    """The first defect of a frame that should be ``width`` x ``height`` pixels; None when it is usable."""
+    return find_content_defect(frame) if has_shape(frame, width, height) else FrameDefect.SHAPE
+
+
+def mean_luminance(frame: BgrImage) -> float:
+    """Mean luma of the frame, 0 to 255."""
+    means = cv2.mean(frame)
+    return sum(weight * mean for weight, mean in zip(_BGR_LUMA, means, strict=False))
+
+
+def is_settled(means: Sequence[float]) -> bool:
+    """Whether automatic exposure has come to rest, from the mean luminances of all frames discarded so far."""
+    if len(means) < MIN_DISCARDED:
+        return False
+    latest = means[-SETTLED_FRAMES:]
+    return max(latest) - min(latest) <= SETTLED_CHANGE * max(*latest, 1.0)
+
+
+def _deviation(frame: BgrImage) -> float:
+    # Averaging 8 x 8 pixels first takes sensor noise away, which alone would look like detail.
+    height, width = frame.shape[:2]
+    small = cv2.resize(frame, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA)
+    return float(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).std())

@@ -1,0 +1,133 @@
+"""Whose parcel a number may belong to. Carriers publish no check digits and their ranges overlap.
+
+The shapes are hints gathered from public rule sets, which disagree: the first candidate is the likeliest, the clerk has
+the last word.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from kiosk.protocols.barcodes.postal import S10, parse_s10
+from kiosk.protocols.barcodes.strangers import stranger
+
+CARRIERS = ("SF", "YTO", "YUNEXPRESS", "ZTO", "STO", "YUNDA", "JD", "JTSD", "DBL", "CHINAPOST", "CAINIAO")
+MIN_LENGTH = 8
+MAX_LENGTH = 30
+"""The longest shape, a JD package "-n-total-", has 24 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One look of one carrier's numbers, upper case without spaces."""
+
+    carrier: str
+    pattern: re.Pattern[str]
+
+
+def _shape(carrier: str, pattern: str) -> Shape:
+    return Shape(carrier, re.compile(pattern, re.ASCII))
+
+
+_PACKAGE = r"(?:-[0-9]{1,3}-[0-9]{1,3}-?)?"
+_PACKAGE_OF = re.compile(r"(JD[0-9A-Z]+)-([0-9]{1,3})-([0-9]{1,3})-?", re.ASCII)
+
+SHAPES: tuple[Shape, ...] = (
+    # Letters of their own: hardly ever wrong.
+    _shape("SF", r"SF[0-9A-Z][0-9]{12}"),
+    _shape("YTO", r"YT[0-9]{13}"),
+    _shape("YUNEXPRESS", r"YT[0-9]{16}"),
+    _shape("JD", rf"JD[0-9A-Z]{{2}}[0-9]{{11}}{_PACKAGE}"),
+    _shape("JD", rf"JD[XK][0-9]{{12}}{_PACKAGE}"),
+    _shape("JD", rf"JDV[A-Z][0-9]{{11}}{_PACKAGE}"),
+    _shape("JTSD", r"JT[0-9]{12,13}"),
+    _shape("DBL", r"DPK[0-9]{12}"),
+    _shape("CHINAPOST", r"[A-Z]{2}[0-9]{9}[A-Z]{2}"),
+    _shape("CHINAPOST", r"P[A-Z][0-9]{11}"),
+    # Digits with a beginning of their own.
+    _shape("ZTO", r"7[34568][0-9]{12}"),
+    _shape("STO", r"77[0-9]{12,15}"),
+    _shape("YTO", r"88[0-9]{16}"),
+    _shape("CAINIAO", r"621[0-9]{12}"),
+    _shape("CHINAPOST", r"[189][0-9]{12}"),
+    _shape("CHINAPOST", r"5[0-2][0-9]{11}"),
+    _shape("YUNDA", r"[34][0-9]{14}"),
+    _shape("STO", r"43[0-9]{12,15}"),
+    # Older ranges, which take in nearly everything of their length.
+    _shape("YUNDA", r"[0-9]{13}"),
+    _shape("SF", r"[0-9]{12}"),
+    _shape("SF", r"[0-9]{15}"),
+    _shape("ZTO", r"[0-9]{12}"),
+    _shape("STO", r"[0-9]{12,13}"),
+    _shape("YTO", r"(?!SF|YT|JD|JT|DP)(?=.{10,12}\Z)(?:[A-Z]{1,2}|[0-9][A-Z])[0-9]{8,11}"),
+    _shape("DBL", r"[0-9]{8,10}"),
+)
+"""In order of likelihood: a number's candidates come in the order of the rows it fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waybill:
+    """``accept`` is False for anything a clerk must look at, and ``why_not`` says why.
+
+    ``why_not``: product_code, phone_number, id_number, url, wifi, pickup_code, internal_code, too_short, too_long,
+    not_a_waybill or empty. ``candidates`` may be there all the same: one waybill in ten looks like a product.
+    """
+
+    normalized: str = field(repr=False)
+    candidates: tuple[str, ...]
+    accept: bool
+    s10: S10 | None
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Which of how many packages of one waybill a bar code is on."""
+
+    number: int
+    total: int
+
+
+def split_package(normalized: str) -> tuple[str, Package | None]:
+    """The waybill alone, and what JD's bar codes say of the package behind it."""
+    match = _PACKAGE_OF.fullmatch(normalized)
+    return (match[1], Package(int(match[2]), int(match[3]))) if match else (normalized, None)
+
+
+def identify(text: str) -> Waybill:
+    """Judge a number as scanned or typed. Never raises."""
+    normalized = normalize(text)
+    candidates = tuple(dict.fromkeys(row.carrier for row in SHAPES if row.pattern.fullmatch(normalized)))
+    s10 = parse_s10(normalized)
+    why_not = _why_not(text, normalized, candidates, s10)
+    return Waybill(normalized, candidates, why_not is None, s10, why_not)
+
+
+def _why_not(text: str, normalized: str, candidates: tuple[str, ...], s10: S10 | None) -> str | None:
+    if not normalized:
+        return "empty"
+    # The text as it came is asked too: an address or a grouped telephone number must be known before it is squeezed.
+    named = stranger(_narrow(text)) or stranger(normalized)
+    if named is not None:
+        return named
+    if not MIN_LENGTH <= len(normalized) <= MAX_LENGTH:
+        return "too_short" if len(normalized) < MIN_LENGTH else "too_long"
+    return None if candidates and (s10 is None or s10.valid) else "not_a_waybill"
+
+
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0xFEFF: None}
+_AIM = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+
+
+def _narrow(text: str) -> str:
+    """Full-width forms of a Chinese input method as ASCII, without byte order mark and AIM identifier."""
+    narrow = text.translate(_FULL_WIDTH).strip()
+    aim = _AIM.match(narrow)
+    return narrow[aim.end() :] if aim else narrow
+
+
+def normalize(text: str) -> str:
+    """Upper-case ASCII where it has one, without spaces, line ends, byte order mark and AIM identifier."""
+    joined = "".join(_narrow(text).split(" ")).strip("\r\n\t")
+    return joined.upper() if joined.isascii() else joined

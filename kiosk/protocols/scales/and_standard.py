@@ -1,0 +1,189 @@
+"""The A&D standard format (GC manual p. 51, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45).
+
+::
+
+    [LO|OK|HI ,]  H H ,  [T T ,]  s n n n n n n n n [,] u u u  CR LF
+     |            |       |       | |                   `-- "  g" " kg" " lb" " oz" " pc" "  %" "ozt"
+     |            |       |       | `---------------------- eight digits with the point, leading zeros
+     |            |       |       `------------------------ + or -; + for zero
+     |            |       `-------------------------------- GS gross, NT net, TR tare, PT preset tare (extended)
+     |            `---------------------------------------- ST stable, US unstable, QT stable count, OL out of range
+     `----------------------------------------------------- comparator, on scales with limits: not stability
+
+An indicator (AD-4329A) sends the sign with seven characters and a unit of two behind its second header. On OL the
+number is nines, often with E+19 behind them, or blanks; the sign tells over from under. No checksum, but fixed widths:
+a lost or doubled character is refused. Answers to commands: 06 where that option is set, else the command itself or
+nothing; ``?`` or ``EC,Ennn`` for an error, ``I`` while busy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kiosk.protocols.scales.commands import plain
+from kiosk.protocols.scales.engines import LineEngine, LineProfile, slices
+from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
+from kiosk.protocols.scales.text_format import UNITS, TextFormat
+
+_LONGEST = 40
+_ACK = b"\x06"
+_HEAD = re.compile(rb"(?:(?:LO|OK|HI),)?(?:ST|US|QT|OL|TR|PT),(?:(?:GS|NT|TR|PT|[GNT] ),)?")
+_LIMITS = rb"(?:(?:LO|OK|HI),)?"
+_WIDE = rb"(?P<number>[-+][ 0-9.]{8}),?(?P<unit>[ A-Za-z%]{3})"
+_SECOND = rb"(?:(?P<net>GS|NT|[GN] )|(?P<record>TR|PT|T )),"
+_UNITS = {
+    **{unit: name for unit, name in UNITS.items() if name not in ("gr", "pcs")},
+    b"pc": "pcs",
+    b"PC": "pcs",
+    b"GN": "gr",
+    b"ct": "ct",
+    b"dwt": "dwt",
+}
+_TARES = {b"TR": "tare", b"T": "tare", b"PT": "preset_tare"}
+
+
+def _row(pattern: bytes) -> TextFormat:
+    return TextFormat(
+        re.compile(_LIMITS + pattern),
+        units=_UNITS,
+        stable={b"ST": True, b"QT": True, b"US": False},
+        net={b"GS": False, b"G": False, b"NT": True, b"N": True},
+        records=_TARES,
+        says_over=True,
+        says_under=True,
+    )
+
+
+_FORMATS = (
+    _row(rb"(?P<stable>ST|US|QT)," + _WIDE),
+    _row(rb"(?P<stable>ST|US|QT)," + _SECOND + _WIDE),
+    _row(rb"(?P<stable>ST|US|QT)," + _SECOND + rb"(?P<number>[-+][ 0-9.]{7})(?P<unit>[ A-Za-z%]{2})"),
+    _row(rb"(?P<record>TR|PT)," + _WIDE),
+)
+_OUT_OF_RANGE = re.compile(_LIMITS + rb"OL,(?:(?P<net>GS|NT|[GN] |TR|PT|T ),)?(?P<sign>[-+ ]?)[ 0-9.E+,A-Za-z%]*")
+_REPLIES = (
+    Reply(re.compile(rb"\?"), RejectReason.UNRECOGNIZED_COMMAND),
+    Reply(re.compile(rb"EC,E[0-9]{1,3}"), RejectReason.DEVICE_ERROR),
+    Reply(re.compile(rb"I"), RejectReason.BUSY),
+    Reply(re.compile(rb"PT: *([-+]?[0-9.]{1,9} *[A-Za-z%]{1,3})"), "preset_tare"),
+    Reply(re.compile(rb"Q|S|SI|SIR|C|Z|T|ON|OFF|P|U|SMP|\?PT"), ACKNOWLEDGEMENT),
+)
+
+
+def weighing(line: bytes) -> Decoded:
+    """A line that says what lies on the scale, without its end; other indicators can be set to it as well."""
+    for row in _FORMATS:
+        if row.pattern.fullmatch(line):
+            return _counted(row.parse(line))
+    match = _OUT_OF_RANGE.fullmatch(line)
+    if match is None:
+        return Rejected(RejectReason.FRAMING, line)
+    under = match["sign"] == b"-"
+    net = _FORMATS[1].net.get((match["net"] or b"").strip())
+    return Reading(None, None, None, net, overload=not under, underload=under, raw=line)
+
+
+def _counted(decoded: Decoded) -> Decoded:
+    """QT heads a count of pieces; in front of a mass it is damage."""
+    if isinstance(decoded, Reading) and decoded.unit != "pcs" and b"QT," in decoded.raw:
+        return Rejected(RejectReason.FRAMING, decoded.raw)
+    return decoded
+
+
+def _parse(line: bytes) -> Decoded:
+    return replied(_REPLIES, line) or weighing(line)
+
+
+class _AcknowledgedLines:
+    """Lines between which the acknowledgement stands as a single byte, with or without a line end behind it."""
+
+    def __init__(self) -> None:
+        self._lines = LineEngine(LineProfile(_LONGEST, _HEAD, _parse))
+        self._begun = False
+
+    def feed(self, data: bytes) -> list[Decoded]:
+        return [decoded for part in slices(data) for decoded in self._take(part)]
+
+    def _take(self, data: bytes) -> Iterator[Decoded]:
+        begin = 0
+        while (at := data.find(_ACK, begin)) >= 0:
+            if self._begun or at > begin:
+                yield from self._lines.feed(data[begin:at] + b"\r")
+            self._begun = False
+            yield Record(ACKNOWLEDGEMENT, "ACK", _ACK)
+            begin = at + 1
+        if begin < len(data):
+            self._begun = True
+            yield from self._lines.feed(data[begin:])
+
+
+def _decoder(_: Params) -> Decoder:
+    return _AcknowledgedLines()
+
+
+_NAMES = {name: unit for unit, name in _UNITS.items() if unit != b"PC"}
+
+
+def encode_frame(shown: Shown, _: Params) -> bytes:
+    """The extended line; beyond eight characters the indicator shows overload. Raises ValueError for other units."""
+    unit = _NAMES.get(shown.unit)
+    if unit is None:
+        raise ValueError(f"and_standard does not carry {shown.unit}")
+    number = format(abs(shown.weight), "f").encode("ascii").rjust(8, b"0")
+    kind = b"NT" if shown.net else b"GS"
+    if shown.underload or shown.overload or len(number) > 8:
+        sign = b"-" if shown.underload and not shown.overload else b"+"
+        return b"OL,%b,%b9999999E+19\r\n" % (kind, sign)
+    sign = b"-" if shown.weight < 0 else b"+"
+    return b"%b,%b,%b%b%b\r\n" % (b"ST" if shown.stable else b"US", kind, sign, number, unit.rjust(3))
+
+
+_COMMANDS = {
+    "read": b"Q\r\n",
+    "request_weight": b"Q\r\n",
+    "read_tare": b"?PT\r\n",
+    "zero": b"Z\r\n",
+    "tare": b"T\r\n",
+    "stream_on": b"SIR\r\n",
+    "stream_off": b"C\r\n",
+}
+
+
+def _respond(name: str, shown: Shown, params: Params) -> bytes:
+    """With the option for 06; a simulated indicator has no preset tare."""
+    if name in ("read", "request_weight", "stream_on"):
+        return encode_frame(shown, params)
+    return b"PT,+0000.000 kg\r\n" if name == "read_tare" else _ACK
+
+
+_ABOUT = About(
+    devices="A&D GC, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",
+    source="GC manual p. 51, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45",
+    menu="A&D standard format, stream; 2400 7E1 as delivered, 600 to 19200, 7E1, 7O1 or 8N1",
+    picture="""\
+[LO|OK|HI ,]  H H ,  [T T ,]  s n n n n n n n n  u u u  CR LF
+ |            |       |       | |                `-- kg, g, lb, oz, ozt, pc, %
+ |            |       |       | `------------------- eight digits with the point
+ |            |       |       `--------------------- + or -
+ |            |       `----------------------------- GS gross, NT net, TR tare, PT preset tare
+ |            `------------------------------------- ST stable, US unstable, QT count, OL overload
+ `-------------------------------------------------- comparator, on some""",
+)
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="and_standard",
+        mode=Mode.STREAM,
+        reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
+        trade=True,
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        respond=_respond,
+        commands=plain(_COMMANDS),
+        line=LineSettings(2400, 7, "E", 1),
+        about=_ABOUT,
+    ),
+)

@@ -1,0 +1,310 @@
+"""Text lines of bench balances: G&G, KERN, Steinberg, U.S. Solid, Creedmoor, Adam. All end with CR LF.
+
+::
+
+    gg_14             s nnnnnnnn uuu            14 bytes: sign, number 8 or 9 right-aligned, unit in the rest
+    kern_18           nnnnnnnnnnnn _ uuu        18: number right-aligned, the sign at its digits, unit left-aligned
+    steinberg_sbs     S_|SD nnnnnnnnn _ UUU     17: stable or dynamic, number right-aligned, unit in capitals
+    ussolid           s nnnnnnnnn uuu           15: sign, number right-aligned, unit glued on; ~ out of range
+    creedmoor         s 0000000 _ uuu           14: sign, seven characters filled with zeros, unit
+    adam_highland     nnnnnnnnnnnn _ uuu        18: number right-aligned, unit; PCS without the space
+
+Sources: G&G manual (serial interface), KERN manuals (18-character print line), public sources for the others.
+None has a check. Each line has one length: that refuses a lost or a doubled byte. For the same reason a whole line
+glued to the rest of a broken one is read only where the rest cannot be a part of its number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from kiosk.protocols.scales.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded
+from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
+
+_LONGEST = 40
+_SMALL = {b"gn": "gr", b"ct": "ct", b"dwt": "dwt"}
+UNITS: Mapping[bytes, str] = MappingProxyType(
+    {**ANY_CASE, **_SMALL, **{name.upper(): unit for name, unit in _SMALL.items()}}
+)
+"""Units of bench balances in small or in capital letters: gn and gr are grain."""
+_CAPITALS = {name: unit for name, unit in UNITS.items() if name == name.upper()}
+
+
+_BROKEN_OFF = rb"(?:(?<![-+ .0-9])|(?<=[.0-9])(?=[-+ ]))"
+"""Between bytes that stand so in no number: there a whole line may begin behind the rest of another."""
+
+
+def _lines(parse: Callable[[bytes], Decoded], length: int, head: bytes = _BROKEN_OFF) -> LineProfile:
+    """Lines of ``length`` bytes without CR LF; behind ``head`` a whole one is looked for at the end of a broken one."""
+    return LineProfile(_LONGEST, re.compile(head + rb"(?=.{%d}\Z)" % length), parse)
+
+
+def _always(profile: LineProfile) -> Callable[[Params], LineEngine]:
+    return lambda _: LineEngine(profile)
+
+
+def _number(protocol: str, shown: Shown, width: int, spec: str = "") -> str:
+    """The number in its field, aligned as ``spec`` says; raises ValueError when it does not fit."""
+    text = f"{shown.weight + 0:{spec}{width}f}"
+    if len(text) > width or shown.unit not in UNITS.values() or len(shown.unit) > 3:
+        raise ValueError(f"{protocol} cannot carry {shown.weight} {shown.unit}")
+    return text
+
+
+def _silent(shown: Shown) -> bool:
+    """These balances have no word for a load out of range; the simulated ones then send nothing."""
+    return shown.overload or shown.underload
+
+
+# --- G&G --------------------------------------------------------------------------------------------------------------
+
+COMMUNICATION_ID = Parameter(
+    "communication_id",
+    "1B",
+    (),
+    "the byte before every command as it is set at the balance, two hexadecimal digits: 1B, 21 for !",
+    r"[0-9A-Fa-f]{2}",
+)
+_GG = TextFormat(
+    re.compile(rb"(?=.{12}\Z)(?P<number>[- ](?:[ .0-9]{8}[0-9]|[ .0-9]{7}[0-9]| {8})) *(?P<unit>[A-Za-z%]{1,3}) *"),
+    units=UNITS,
+)
+_GG_LETTERS = {"print": b"p", "request_weight": b"p", "tare": b"t"}
+
+
+def _encode_gg(shown: Shown, params: Params) -> bytes:
+    return b"" if _silent(shown) else f"{_number('gg_14', shown, 9, '=')}{shown.unit:<3}\r\n".encode("ascii")
+
+
+def _gg_command(letter: bytes) -> Callable[[Params], bytes]:
+    return lambda params: bytes.fromhex(params[COMMUNICATION_ID.name]) + letter
+
+
+# --- KERN -------------------------------------------------------------------------------------------------------------
+
+UNIT_MEANS = Parameter(
+    "unit_means",
+    "nothing",
+    ("nothing", "stable"),
+    "stable: the balance is set to leave the unit away while it is unstable, so that a unit means stable",
+)
+
+
+def _kern(stable: bool | None) -> LineProfile:
+    text_format = TextFormat(
+        re.compile(rb"(?=.{12} .{3}\Z)(?P<number> *-?[.0-9]+| {12}) (?P<unit>(?P<stable>[A-Za-z%]{1,3} *| {3}))"),
+        units={**UNITS, b"": None},
+        stable={**dict.fromkeys(UNITS, stable), b"": None if stable is None else False},
+    )
+    return _lines(text_format.parse, 16)
+
+
+_KERN = {"nothing": _kern(None), "stable": _kern(True)}
+
+
+def _encode_kern(shown: Shown, params: Params) -> bytes:
+    if _silent(shown):
+        return b""
+    unit = shown.unit if shown.stable or params[UNIT_MEANS.name] == "nothing" else ""
+    return f"{_number('kern_18', shown, 12)} {unit:<3}\r\n".encode("ascii")
+
+
+# --- the others -------------------------------------------------------------------------------------------------------
+
+_STEINBERG = TextFormat(
+    re.compile(
+        rb"(?=.{15}\Z)(?P<stable>S[ D])(?P<number>[-+ .0-9]*[0-9]| +) (?P<unit>[A-Z%]{1,3}) *",
+    ),
+    units=_CAPITALS,
+    stable={b"S": True, b"SD": False},
+)
+
+
+def _encode_steinberg(shown: Shown, params: Params) -> bytes:
+    if _silent(shown):
+        return b""
+    number = _number("steinberg_sbs", shown, 9)
+    return f"{'S ' if shown.stable else 'SD'}{number} {shown.unit.upper():<3}\r\n".encode("ascii")
+
+
+_USSOLID = TextFormat(
+    re.compile(rb"(?=.{13}\Z)(?P<number>[-+ ](?:[ .0-9]{8}[0-9]| {9}))(?P<unit>[A-Za-z%]{1,3}) *"),
+    units=UNITS,
+    says_over=True,
+    says_under=True,
+)
+_USSOLID_OVER = TextFormat(
+    re.compile(rb"(?=.{13}\Z)[+ ][ .]*(?P<range>~)[ .~]*[A-Za-z%]* *"),
+    over=frozenset({b"~"}),
+    says_over=True,
+    says_under=True,
+)
+_USSOLID_UNDER = TextFormat(
+    re.compile(rb"(?=.{13}\Z)-[ .]*(?P<range>~)[ .~]*[A-Za-z%]* *"),
+    under=frozenset({b"~"}),
+    says_over=True,
+    says_under=True,
+)
+
+
+def _parse_ussolid(line: bytes) -> Decoded:
+    """Tildes say only "out of range"; the sign tells under from over."""
+    for text_format in (_USSOLID_OVER, _USSOLID_UNDER):
+        if text_format.pattern.fullmatch(line):
+            return text_format.parse(line)
+    return _USSOLID.parse(line)
+
+
+def _encode_ussolid(shown: Shown, params: Params) -> bytes:
+    if shown.overload or shown.underload:
+        return f"{' ' if shown.overload else '-'}{'~' * 9}{shown.unit:<3}\r\n".encode("ascii")
+    return f"{_number('ussolid', shown, 10, '=')}{shown.unit:<3}\r\n".encode("ascii")
+
+
+_CREEDMOOR = TextFormat(
+    re.compile(rb"(?=.{12}\Z)(?P<number>[-+ ](?:[.0-9]{7}| {7})) +(?P<unit>[A-Za-z%]{1,3}) *"), units=UNITS
+)
+
+
+def _encode_creedmoor(shown: Shown, params: Params) -> bytes:
+    return b"" if _silent(shown) else f"{_number('creedmoor', shown, 8, '+0')} {shown.unit:<3}\r\n".encode("ascii")
+
+
+_ADAM = TextFormat(
+    re.compile(
+        rb"(?=.{16}\Z)(?P<number>[-+ .0-9]*[0-9]| +)(?: |(?=PCS|pcs))(?P<unit>[A-Za-z%]{1,3}) *",
+    ),
+    units=UNITS,
+)
+
+
+def _encode_adam(shown: Shown, params: Params) -> bytes:
+    if _silent(shown):
+        return b""
+    number = _number("adam_highland", shown, 12)
+    return f"{number}{'PCS ' if shown.unit == 'pcs' else f' {shown.unit:<3}'}\r\n".encode("ascii")
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+_PUBLIC = "public source (a controller for many balances)"
+
+PROTOCOLS: tuple[ScaleProtocol, ...] = (
+    ScaleProtocol(
+        id="gg_14",
+        mode=Mode.STREAM,
+        reports=("weight", "unit"),
+        trade=True,
+        make_decoder=_always(_lines(_GG.parse, 12)),
+        encode_frame=_encode_gg,
+        line=LineSettings(600),
+        parameters=(COMMUNICATION_ID,),
+        commands={name: _gg_command(letter) for name, letter in _GG_LETTERS.items()},
+        about=About(
+            devices="G&G, Shuangjie (双杰) bench balances",
+            source="G&G manual, serial interface",
+            wiring="DB9 straight through: 2 RXD, 3 TXD, 5 GND",
+            menu="600 baud (as delivered) to 9600 8N1; printing only while stable is a setting of the balance: switch "
+            "it on, for the line does not say whether the weight is stable",
+            picture="""\
+s  n n n n n n n n  u u u  CR LF
+|  |                `-- unit
+|  `------------------- number, 8 or 9 characters, right-aligned
+`---------------------- - or space""",
+        ),
+    ),
+    ScaleProtocol(
+        id="kern_18",
+        mode=Mode.STREAM,
+        reports=("weight", "unit", "stable"),
+        trade=True,
+        make_decoder=lambda given: LineEngine(_KERN[given[UNIT_MEANS.name]]),
+        encode_frame=_encode_kern,
+        parameters=(UNIT_MEANS,),
+        about=About(
+            devices="older KERN balances",
+            source="KERN manuals, 18-character print line",
+            menu="print or continuous output, 9600 8N1; if the unit is left away while unstable, set `unit_means`",
+            picture="""\
+n n n n n n n n n n n n  _  u u u  CR LF
+|                           `-- unit, left-aligned; blank while unstable, if set so
+`------------------------------ number, right-aligned, the minus sign directly before the digits""",
+        ),
+    ),
+    ScaleProtocol(
+        id="steinberg_sbs",
+        mode=Mode.STREAM,
+        reports=("weight", "unit", "stable"),
+        trade=True,
+        make_decoder=_always(_lines(_STEINBERG.parse, 15, head=b"(?=S[ D])")),
+        encode_frame=_encode_steinberg,
+        about=About(
+            devices="Steinberg SBS",
+            source=_PUBLIC,
+            menu="continuous output, 9600 8N1",
+            picture="""\
+S _ | S D  n n n n n n n n n  _  U U U  CR LF
+|          |                     `-- unit in capitals
+|          `------------------------ number, right-aligned
+`----------------------------------- S stable, SD dynamic""",
+        ),
+    ),
+    ScaleProtocol(
+        id="ussolid",
+        mode=Mode.STREAM,
+        reports=("weight", "unit", "overload", "underload"),
+        trade=True,
+        make_decoder=_always(_lines(_parse_ussolid, 13)),
+        encode_frame=_encode_ussolid,
+        about=About(
+            devices="U.S. Solid balances",
+            source=_PUBLIC,
+            menu="continuous output, 9600 8N1",
+            picture="""\
+s  n n n n n n n n n  u u u  CR LF
+|  |                  `-- unit, glued on
+|  `--------------------- number, right-aligned; ~ in place of digits: out of range
+`------------------------ sign""",
+        ),
+    ),
+    ScaleProtocol(
+        id="creedmoor",
+        mode=Mode.STREAM,
+        reports=("weight", "unit"),
+        trade=True,
+        make_decoder=_always(_lines(_CREEDMOOR.parse, 12, head=b"(?=[-+ ][.0-9]{7} )")),
+        encode_frame=_encode_creedmoor,
+        about=About(
+            devices="Creedmoor balances",
+            source=_PUBLIC,
+            menu="continuous output, 9600 8N1",
+            picture="""\
+s  0 0 0 0 0 0 0  _  u u u  CR LF
+|  |                 `-- unit
+|  `-------------------- number with its point, filled with zeros
+`----------------------- sign""",
+        ),
+    ),
+    ScaleProtocol(
+        id="adam_highland",
+        mode=Mode.STREAM,
+        reports=("weight", "unit"),
+        trade=True,
+        make_decoder=_always(_lines(_ADAM.parse, 16)),
+        encode_frame=_encode_adam,
+        about=About(
+            devices="Adam Highland",
+            source=_PUBLIC,
+            menu="continuous output or print key, 9600 8N1",
+            picture="""\
+n n n n n n n n n n n n  _  u u u  CR LF
+|                           `-- unit; PCS without the space before it
+`------------------------------ number, right-aligned""",
+        ),
+    ),
+)

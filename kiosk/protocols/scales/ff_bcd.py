@@ -1,0 +1,143 @@
+"""A start byte FF, a status byte and six BCD digits: price-computing boards and the HT9800.
+
+Two layouts with one skeleton, told apart by configuration only (HT9800: public source; price-scale board: a maker's
+description on blog.gitcode.com)::
+
+    FF  s  n n  n n  n n
+        |  `----------------- six digits, two a byte
+        `-- bit            d6_stable, price-scale board       d4_stable, HT9800
+            0-2            1-5: none to four decimals         0-5: decimals
+            3              (3-4) 0 weight 1 count 2 percent   -
+            4              (see above)                        stable
+            5              negative                           negative
+            6              stable                             -
+            7              overflow                           overload
+            digits         the first byte is the lowest pair  the first byte is the highest pair
+
+There is no check, and a doubled or turned byte can make another number: a single frame is not to be trusted, the
+rules of the weighing ask for several that agree. Unit, gross or net are not sent. FF cannot be a digit byte; as a
+status byte it is an overload, so of two FF in a row the second is the start unless a third stands where it must.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
+from kiosk.protocols.scales.numbers import from_digits, to_digits, to_text
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+
+_START = 0xFF
+_HEAD = re.compile(rb"\xff(?!\xff\xff)")
+_LENGTH = 5
+_DIGITS = 6
+_NEGATIVE, _OVER = 1 << 5, 1 << 7
+_RECORDS = {1: "count", 2: "percent"}
+
+VARIANT = Parameter(
+    "variant",
+    "d6_stable",
+    ("d6_stable", "d4_stable"),
+    "d6_stable: bit 6 set means stable, lowest digits first (price-scale board); d4_stable: bit 4, highest first "
+    "(HT9800)",
+)
+
+
+def _measure(seen: bytes) -> int | None:
+    """Five bytes; behind two FF the sixth byte shows which of them begins the frame."""
+    if len(seen) < 2 or (seen[1] == _START and len(seen) <= _LENGTH):
+        return None
+    return 0 if seen[1] == _START and seen[_LENGTH] != _START else _LENGTH
+
+
+def _parse(frame: bytes, judge: Callable[[int, bytes, bytes], Decoded], lowest_first: bool) -> Decoded:
+    status, pairs = frame[1], frame[2:]
+    digits = (pairs[::-1] if lowest_first else pairs).hex().encode("ascii")
+    if not digits.isdigit():
+        return Rejected(RejectReason.FRAMING, frame)
+    return judge(status, digits, frame)
+
+
+def _d6_stable(status: int, digits: bytes, frame: bytes) -> Decoded:
+    decimals, mode, stable = (status & 7) - 1, status >> 3 & 3, bool(status & 1 << 6)
+    if status & _OVER:
+        return _overload(stable, frame)
+    if not 0 <= decimals <= 4 or mode not in (0, *_RECORDS):
+        return Rejected(RejectReason.FRAMING, frame)
+    value = from_digits(bool(status & _NEGATIVE), digits, decimals)
+    if mode:
+        return Record(_RECORDS[mode], to_text(value), frame)
+    return Reading(value, unit=None, stable=stable, net=None, overload=False, underload=None, raw=frame)
+
+
+def _d4_stable(status: int, digits: bytes, frame: bytes) -> Decoded:
+    decimals, stable = status & 7, bool(status & 1 << 4)
+    if status & _OVER:
+        return _overload(stable, frame)
+    if decimals > 5:
+        return Rejected(RejectReason.FRAMING, frame)
+    value = from_digits(bool(status & _NEGATIVE), digits, decimals)
+    return Reading(value, unit=None, stable=stable, net=None, overload=False, underload=None, raw=frame)
+
+
+def _overload(stable: bool, frame: bytes) -> Reading:
+    return Reading(None, unit=None, stable=stable, net=None, overload=True, underload=None, raw=frame)
+
+
+_LAYOUTS: Mapping[str, Callable[[bytes], Decoded]] = {
+    "d6_stable": partial(_parse, judge=_d6_stable, lowest_first=True),
+    "d4_stable": partial(_parse, judge=_d4_stable, lowest_first=False),
+}
+
+
+def _decoder(given: Params) -> Decoder:
+    parse = _LAYOUTS[given[VARIANT.name]]
+    return MeasuredEngine(MeasuredProfile(bytes((_START,)), _LENGTH + 1, _measure, parse, _HEAD))
+
+
+def encode_frame(shown: Shown, params: Params) -> bytes:
+    """What the board sends for this display: overload beyond its six digits, nothing below its range.
+
+    Raises ValueError for more decimals than the layout can tell.
+    """
+    d6 = params[VARIANT.name] == "d6_stable"
+    negative, digits, decimals = to_digits(shown.weight)
+    if decimals > (4 if d6 else 5):
+        raise ValueError(f"ff_bcd {params[VARIANT.name]} does not carry {decimals} decimals")
+    if shown.underload and not shown.overload:
+        return b""
+    over = shown.overload or len(digits) > _DIGITS
+    pairs = bytes.fromhex("0" * _DIGITS if over else digits.rjust(_DIGITS, "0"))
+    status = (decimals + 1 if d6 else decimals) | _NEGATIVE * negative | _OVER * over
+    status |= (1 << 6 if d6 else 1 << 4) * shown.stable
+    return bytes((_START, status)) + (pairs[::-1] if d6 else pairs)
+
+
+_ABOUT = About(
+    devices="boards of price-computing scales (d6_stable), HT9800 (d4_stable)",
+    source="HT9800: public source; price-scale board: its maker's description (blog.gitcode.com)",
+    menu="continuous output, ten frames a second: the board 9600 8N1, the HT9800 8N2. Which layout it is cannot be "
+    "seen from the frames alone: put a known weight on. The HT9800 can also send the format `xk3190_tf0`.",
+    picture="""\
+FF  s  n n  n n  n n
+    |  `-- six BCD digits; d6_stable: first byte lowest pair, d4_stable: first byte highest pair
+    `-- d6_stable: bits 0-2 decimals + 1, 3-4 weight, count or percent, 5 negative, 6 stable, 7 over
+        d4_stable: bits 0-2 decimals, 4 stable, 5 negative, 7 overload""",
+)
+
+PROTOCOLS: tuple[ScaleProtocol, ...] = (
+    ScaleProtocol(
+        id="ff_bcd",
+        mode=Mode.STREAM,
+        reports=("weight", "stable", "overload"),
+        trade=True,
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        parameters=(VARIANT,),
+        about=_ABOUT,
+    ),
+)

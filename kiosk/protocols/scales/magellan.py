@@ -1,0 +1,127 @@
+"""Datalogic scanner-scales on one cable (Datalogic KA-01089); lines end with CR.
+
+::
+
+    host  S 1 1 CR   answers when the load is still    scale  S 1 1 d d d d d CR
+    host  S 1 4 CR   answers at once                   scale  S 1 4 c [d d d d d] CR
+    host  S 1 2 CR   takes the question back
+    host  S 1 3 CR   status
+
+c is 0 not ready, 1 in motion, 2 over capacity, 3 still at zero, 4 still with its digits, 5 under zero. The digits have
+no point: five are kilograms with three decimals, four are pounds with two. Bar codes of the scanner come on the same
+line behind other prefixes, S 0 and one more character.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import partial
+
+from kiosk.protocols.scales.commands import plain
+from kiosk.protocols.scales.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.numbers import from_digits
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+
+METRIC = Parameter("metric", "true", ("true", "false"), "five digits are kg with 3 decimals; false: four, lb with 2")
+
+_HEAD = re.compile(rb"S1[1-4](?=[0-9]{0,6}\Z)")
+_WEIGHT = re.compile(rb"S11(?P<digits>[0-9]+)|S144(?P<now>[0-9]+)")
+_ZERO = re.compile(rb"S143(?P<digits>0*)")
+_CONDITIONS = {b"S141": (False, False, False), b"S142": (None, True, False), b"S145": (None, False, True)}
+"""Answer as stable, overload, underload."""
+_BAR_CODE = re.compile(rb"S0(?P<text>[ -~]+)")
+_STATUS = re.compile(rb"S1[23](?P<text>[ -~]*)")
+_LONGEST = 128
+
+
+def _parse(line: bytes, metric: bool) -> Decoded:
+    unit, width, decimals = ("kg", 5, 3) if metric else ("lb", 4, 2)
+    if line in _CONDITIONS:
+        stable, over, under = _CONDITIONS[line]
+        return Reading(None, None, stable=stable, net=None, overload=over, underload=under, raw=line)
+    if line == b"S140":
+        return Rejected(RejectReason.BUSY, line)
+    zero = _ZERO.fullmatch(line)
+    if zero is not None and len(zero["digits"]) in (0, width):
+        return _weighed(from_digits(False, b"0" * width, decimals), unit, line)
+    match = _WEIGHT.fullmatch(line)
+    digits = (match["digits"] or match["now"]) if match else b""
+    if len(digits) == width:
+        return _weighed(from_digits(False, digits, decimals), unit, line)
+    return _message(line)
+
+
+def _weighed(weight: Decimal, unit: str, line: bytes) -> Reading:
+    return Reading(weight, unit, stable=True, net=None, overload=False, underload=False, raw=line)
+
+
+def _message(line: bytes) -> Decoded:
+    for kind, pattern in (("bar_code", _BAR_CODE), ("status", _STATUS)):
+        match = pattern.fullmatch(line)
+        if match is not None:
+            return Record(kind, match["text"].decode("ascii"), line)
+    return Rejected(RejectReason.FRAMING, line)
+
+
+def _decoder(given: Params) -> Decoder:
+    return LineEngine(LineProfile(_LONGEST, _HEAD, partial(_parse, metric=given[METRIC.name] == "true")))
+
+
+def _digits(shown: Shown, metric: bool) -> bytes:
+    unit, width, decimals = ("kg", 5, 3) if metric else ("lb", 4, 2)
+    if shown.unit != unit or shown.weight.as_tuple().exponent != -decimals:
+        raise ValueError(f"magellan_s carries {unit} with {decimals} decimals, not {shown.weight} {shown.unit}")
+    text = f"{int(shown.weight.scaleb(decimals)):0{width}d}"
+    return text.encode("ascii") if len(text) == width else b""
+
+
+def encode_frame(shown: Shown, params: Params) -> bytes:
+    """What is answered to S14: a number too long for its digits is over capacity, one below zero is under zero."""
+    digits = _digits(shown, params[METRIC.name] == "true")
+    if not shown.overload and (shown.underload or shown.weight < 0):
+        return b"S145\r"
+    if shown.overload or not digits:
+        return b"S142\r"
+    if not shown.stable:
+        return b"S141\r"
+    return b"S144%b\r" % digits if shown.weight else b"S143\r"
+
+
+def _respond(name: str, shown: Shown, params: Params) -> bytes:
+    """S11 waits for a load that is still, which a simulated scale may never get: then it keeps silent."""
+    frame = encode_frame(shown, params)
+    if name == "read":
+        return frame
+    return b"S11" + frame[4:] if frame.startswith(b"S144") else b""
+
+
+_ABOUT = About(
+    devices="Datalogic Magellan 8xxx, 9xxx scanner-scales, single cable",
+    source="Datalogic knowledge base KA-01089",
+    wiring="one RS-232 cable for scanner and scale",
+    menu="single cable, 9600 7O1",
+    picture="""\
+host  S11 CR    scale  S11 d d d d d CR
+host  S14 CR    scale  S14 c [d d d d d] CR
+                           `-- 0 not ready, 1 motion, 2 over, 3 zero, 4 weight, 5 under zero""",
+)
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="magellan_s",
+        mode=Mode.POLL,
+        reports=("weight", "stable", "overload", "underload", "unit"),
+        trade=True,
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        line=LineSettings(9600, 7, "O"),
+        parameters=(METRIC,),
+        commands=plain({"request_weight": b"S11\r", "read": b"S14\r"}),
+        poll=Poll(("read",)),
+        respond=_respond,
+        about=_ABOUT,
+    ),
+)

@@ -1,0 +1,238 @@
+"""Massa-K (Russia, Kazakhstan): Protocol 100 and the one-letter question J.
+
+``massak_100``, over RS-232, a USB port, TCP or UDP (Protocol 100, Massa-K)::
+
+    F8 55 CE  len len  body ...  crc crc        len and crc: low byte first; the crc is of the body alone
+
+    host   23                                             weight
+    scale  24  w w w w  d  stable  net  zero  [t t t t]   weight, tare: signed, low byte first
+    host   A0                                             weight, short
+    scale  10  w w w w  d  stable
+    host   72 (zero), 75 (parameters)
+    scale  27, 12 done; 76 parameters; 28 e error; F0, 15 refused
+
+d is the value of one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg. The check is the remainder of the body divided by
+x16 + x12 + x5 + 1, begun with 0 and without the sixteen zeros a CCITT check has behind the message: of a body of one
+byte it is that byte.
+
+``massak_j`` (one device, observed): 4800 8E1, host ``4A``, scale five bytes::
+
+    status  ?  g g  ?        status bit 7 stable; g grams, signed, low byte first
+
+It has neither a mark nor a check: after a lost byte only the next question, with an empty decoder, sets it right.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from kiosk.protocols.scales.commands import plain
+from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
+from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
+
+_HEAD = b"\xf8\x55\xce"
+_START = re.compile(rb"\xf8(?:\x55(?:\xce|\Z)|\Z)")
+_POLYNOMIAL = 0x1021
+_LONGEST_BODY = 128
+_GET_WEIGHT, _WEIGHT, _WEIGHT_SHORT, _SET_ZERO, _DONE, _ERROR, _REFUSED = 0x23, 0x24, 0x10, 0x72, 0x27, 0x28, 0xF0
+_MOST_DECIMALS = 4
+_FLAGS = {0: False, 1: True}
+_ERRORS = {
+    0x07: RejectReason.UNRECOGNIZED_COMMAND,
+    0x09: RejectReason.BUSY,
+    0x0A: RejectReason.PARAMETER,
+    0x0B: RejectReason.DEVICE_ERROR,
+    0x10: RejectReason.UNRECOGNIZED_COMMAND,
+    0x11: RejectReason.UNRECOGNIZED_COMMAND,
+    0x15: RejectReason.ZERO_RANGE,
+    0x17: RejectReason.FAULT,
+    0x18: RejectReason.ZERO_ERROR,
+    0x19: RejectReason.FAULT,
+}
+_OVERLOAD = 0x08
+_RECORDS = {0x27: ACKNOWLEDGEMENT, 0x12: ACKNOWLEDGEMENT, 0x76: "parameters", 0x21: "name"}
+_NACKS = {0xF0: RejectReason.NAK, 0x15: RejectReason.TARE_RANGE}
+
+
+def _carried(high: int) -> int:
+    """What a high byte of the check becomes when it is shifted out, bit by bit."""
+    carried = high << 8
+    for _ in range(8):
+        carried = (carried << 1) ^ (_POLYNOMIAL if carried & 0x8000 else 0)
+    return carried & 0xFFFF
+
+
+_CARRIED = tuple(_carried(high) for high in range(256))
+
+
+def check(body: bytes) -> int:
+    """The 16-bit check of a body."""
+    crc = 0
+    for byte in body:
+        crc = _CARRIED[crc >> 8] ^ (crc & 0xFF) << 8 ^ byte
+    return crc
+
+
+def _packed(body: bytes) -> bytes:
+    return _HEAD + len(body).to_bytes(2, "little") + body + check(body).to_bytes(2, "little")
+
+
+def _length(data: bytes) -> int | None:
+    if not _HEAD.startswith(data[:3]):
+        return 0
+    if len(data) < 5:
+        return None
+    body = int.from_bytes(data[3:5], "little")
+    return body + 7 if 1 <= body <= _LONGEST_BODY else 0
+
+
+def _parse(frame: bytes) -> Decoded:
+    body = frame[5:-2]
+    if check(body) != int.from_bytes(frame[-2:], "little"):
+        return Rejected(RejectReason.CHECKSUM, frame)
+    command = body[0]
+    if command in (_WEIGHT, _WEIGHT_SHORT):
+        return _weighed(body, frame)
+    if command in (_ERROR, *_NACKS):
+        return _refused(body, frame)
+    if command in _RECORDS:
+        text = body[1:].decode("latin-1") if len(body) > 1 else f"{command:02X}"
+        return Record(_RECORDS[command], text, frame)
+    return Record("message", body.hex(" ").upper(), frame)
+
+
+def _refused(body: bytes, frame: bytes) -> Decoded:
+    if len(body) == 1:
+        return Rejected(_NACKS.get(body[0], RejectReason.DEVICE_ERROR), frame)
+    if body[1] == _OVERLOAD:
+        return Reading(None, None, stable=None, net=None, overload=True, underload=False, raw=frame)
+    return Rejected(_ERRORS.get(body[1], RejectReason.DEVICE_ERROR), frame)
+
+
+def _weighed(body: bytes, frame: bytes) -> Decoded:
+    lengths = (7,) if body[0] == _WEIGHT_SHORT else (9, 13)
+    if len(body) not in lengths or body[5] > _MOST_DECIMALS or any(flag not in _FLAGS for flag in body[6:9]):
+        return Rejected(RejectReason.FRAMING, frame)
+    weight = _counted(body[1:5], body[5])
+    return Reading(
+        weight,
+        "kg",
+        stable=_FLAGS[body[6]],
+        net=_FLAGS[body[7]] if len(body) > 7 else None,
+        overload=False,
+        underload=False,
+        raw=frame,
+        tare=_counted(body[9:13], body[5]) if len(body) == 13 else None,
+    )
+
+
+def _counted(field: bytes, division: int) -> Decimal:
+    """Kilograms: a number of counts, each worth what the division code says."""
+    return Decimal(int.from_bytes(field, "little", signed=True)).scaleb(division - _MOST_DECIMALS)
+
+
+def _decoder(_: Params) -> Decoder:
+    return MeasuredEngine(MeasuredProfile(_HEAD[:1], _LONGEST_BODY + 7, _length, _parse, _START))
+
+
+def encode_frame(shown: Shown, _: Params) -> bytes:
+    """What the terminal answers to 23; b"" for an underload, whose error code is not known.
+
+    Raises ValueError for another unit than kg, more than four decimals or more than four bytes.
+    """
+    if shown.overload:
+        return _packed(bytes((_ERROR, _OVERLOAD)))
+    if shown.underload:
+        return b""
+    decimals = -int(shown.weight.as_tuple().exponent)
+    counts = int(shown.weight.scaleb(decimals))
+    if shown.unit != "kg" or not 0 <= decimals <= _MOST_DECIMALS or abs(counts) >= 1 << 31:
+        raise ValueError(f"massak_100 carries kg with 0 to {_MOST_DECIMALS} decimals, not {shown.weight} {shown.unit}")
+    flags = bytes((_MOST_DECIMALS - decimals, shown.stable, shown.net, not counts))
+    return _packed(bytes((_WEIGHT,)) + counts.to_bytes(4, "little", signed=True) + flags + bytes(4))
+
+
+def _respond(name: str, shown: Shown, params: Params) -> bytes:
+    return _packed(bytes((_DONE,))) if name == "zero" else encode_frame(shown, params)
+
+
+_COMMANDS = plain({"request_weight": _packed(bytes((_GET_WEIGHT,))), "zero": _packed(bytes((_SET_ZERO,)))})
+
+# --- massak_j ---------------------------------------------------------------------------------------------------------
+
+_J_LENGTH = 5
+_ANY_BYTE = bytes(range(256))
+
+
+def _parse_j(frame: bytes) -> Decoded:
+    status, weight = frame[0], int.from_bytes(frame[2:4], "little", signed=True)
+    if status & 0x40 and weight > 0:
+        # A second program that was tried with such a scale reads bit 6 as minus: then the sign is not certain.
+        return Rejected(RejectReason.NO_WEIGHT, frame)
+    stable = bool(status & 0x80)
+    return Reading(Decimal(weight), "g", stable=stable, net=None, overload=None, underload=None, raw=frame)
+
+
+def _decoder_j(_: Params) -> Decoder:
+    return MeasuredEngine(MeasuredProfile(_ANY_BYTE, _J_LENGTH, always(_J_LENGTH), _parse_j))
+
+
+def encode_j(shown: Shown, _: Params) -> bytes:
+    """The five bytes answered to J; b"" out of range, of which nothing is known. Raises ValueError unless grams."""
+    if shown.unit != "g" or shown.weight.as_tuple().exponent != 0:
+        raise ValueError(f"massak_j carries whole grams, not {shown.weight} {shown.unit}")
+    if shown.overload or shown.underload or not -0x8000 <= shown.weight < 0x8000:
+        return b""
+    return bytes((0x80 * shown.stable, 0)) + int(shown.weight).to_bytes(2, "little", signed=True) + b"\x00"
+
+
+_ABOUT = About(
+    devices="Massa-K terminals and scales with Protocol 100",
+    source="Massa-K Protocol 100, appendix on the check; public programs",
+    menu="Protocol 100, 57600 8N1 (USB) or 4800 8E1 (RS-232)",
+    picture="""\
+F8 55 CE  len len  body  crc crc
+                   24  w w w w  d  stable  net  zero  [t t t t]
+                                `-- one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg""",
+)
+_ABOUT_J = About(
+    devices="older Massa-K scales that answer the letter J",
+    source="one device, observed in a public program",
+    menu="4800 8E1",
+    picture="""\
+status  ?  g g  ?
+  |        `-- grams, signed, low byte first
+  `-- bit 7 stable""",
+)
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="massak_100",
+        mode=Mode.POLL,
+        reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
+        trade=True,
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        line=LineSettings(57600),
+        commands=_COMMANDS,
+        poll=Poll(),
+        respond=_respond,
+        about=_ABOUT,
+    ),
+    ScaleProtocol(
+        id="massak_j",
+        mode=Mode.POLL,
+        reports=("weight", "stable"),
+        trade=False,  # five bytes without a mark or a check, known from one device
+        make_decoder=_decoder_j,
+        encode_frame=encode_j,
+        line=LineSettings(4800, 8, "E"),
+        commands=plain({"request_weight": b"J"}),
+        default_unit="g",
+        poll=Poll(),
+        about=_ABOUT_J,
+    ),
+)

@@ -1,0 +1,430 @@
+r"""Commands and answers of the American scale makers: NCI (SCP-01), SMA (SCP-0499), UPS WorldShip, Pennsylvania 7600.
+
+``nci_ecr`` (NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37)::
+
+    0A  weight unit  0D  0A  [S] h1 h2 [h3]  0D  03
+        |                         |  |  `-- bit 2 net, 3 initial zero error, 6 another byte follows
+        |                         |  `----- bit 0 under, 1 over, 2 ROM, 3 calibration, 6 another byte follows
+        |                         `-------- bit 0 motion, 1 at zero, 2 RAM, 3 EEPROM
+        `-- or a row of ^ over, _ under, - zero error;  0A ? 0D 03 is a command it does not know
+
+Every status byte has bits 4 and 5 set. In ECR mode the status is left out when all is fine, and the weight is left out
+when it is not. SCP-12 of Brecknell turns several bits over and is another format.
+
+``sma`` (SCP-0499), 20 bytes::
+
+    0A  s r n m f  w w w w w w w w w w  u u u  0D
+        | | | |    `-- ten characters, right-aligned
+        | | | `------- M motion, space still
+        | | `--------- G gross, N net, T tare; small letters in high resolution
+        | `----------- range
+        `------------- space, Z centre of zero, O over, U under, E zero error, I initial zero error, T tare error
+"""
+
+from __future__ import annotations
+
+import re
+
+from kiosk.protocols.scales.commands import plain
+from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
+from kiosk.protocols.scales.numbers import from_text, to_text
+from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
+
+_ETX = b"\x03"
+_ALWAYS = 0x30
+"""Bits that every NCI status byte has."""
+_FOLLOWS = 0x40
+
+
+def _units(*, dot: bytes) -> dict[bytes, str]:
+    return {name + dot: unit for name, unit in ANY_CASE.items() if unit in ("kg", "g", "lb", "oz", "t")}
+
+
+# --- nci_ecr ----------------------------------------------------------------------------------------------------------
+
+_STATUS = rb"S?[\x30-\x3f](?:[\x30-\x3f]|[\x70-\x7f][\x30-\x3f])"
+"""Two bytes, or three when bit 6 of the second says so."""
+_NCI = re.compile(rb"\n(?:(?P<status>%b)|(?P<shown>[^\r\n]+?)(?:\r\n(?P<after>%b))?)\r" % (_STATUS, _STATUS))
+_NCI_HEAD = re.compile(rb"\n[^\r\n]*\r(?:\n%b\r)?\Z" % _STATUS)
+_NCI_SHOWN = re.compile(rb"(?P<number>[-+ ]*[0-9][0-9. ]*?) *(?P<unit>[A-Za-z]+)")
+_ROW = re.compile(rb" *(?P<row>[\^.]*\^[\^.]*|[_.]*_[_.]*|-[-.]*-) *(?P<unit>[A-Za-z]*)")
+_WORDS = re.compile(rb"[A-Za-z ]+")
+_NCI_ERRORS = (
+    (0, 0x0C, RejectReason.FAULT),
+    (1, 0x04, RejectReason.FAULT),
+    (1, 0x08, RejectReason.NEEDS_CALIBRATION),
+    (2, 0x08, RejectReason.ZERO_ERROR),
+)
+"""Status byte, its bits, what they mean: RAM and EEPROM, ROM, calibration, initial zero."""
+_NCI_LONGEST = 48
+
+
+def _parse_nci(message: bytes) -> Decoded:
+    if message == b"\n?\r":
+        return Rejected(RejectReason.UNRECOGNIZED_COMMAND, message)
+    match = _NCI.fullmatch(message)
+    if match is None:
+        return Rejected(RejectReason.FRAMING, message)
+    status = (match["status"] or match["after"] or b"").removeprefix(b"S")
+    for place, bits, reason in _NCI_ERRORS:
+        if status[place : place + 1] and status[place] & bits:
+            return Rejected(reason, message)
+    return _nci_shown(match["shown"], status, message)
+
+
+def _nci_shown(shown: bytes | None, status: bytes, message: bytes) -> Decoded:
+    row = _ROW.fullmatch(shown or b"")
+    kind = row["row"].strip(b".")[:1] if row else b""
+    if kind == b"-":
+        return Rejected(RejectReason.ZERO_ERROR, message)
+    under = bool(status and status[1] & 0x01) or kind == b"_"
+    over = bool(status and status[1] & 0x02) or kind == b"^"
+    if over and under:
+        return Rejected(RejectReason.FRAMING, message)
+    if over or under:
+        return _nci_reading(None, status, over, under, message)
+    return _nci_weighed(shown, status, message)
+
+
+def _nci_weighed(shown: bytes | None, status: bytes, message: bytes) -> Decoded:
+    if shown is None:
+        in_motion = bool(status[0] & 1)
+        return _nci_reading(None, status, False, False, message) if in_motion else _no_weight(message)
+    match = _NCI_SHOWN.fullmatch(shown)
+    if match is None:
+        # A menu text of the display and a changed unit are no weight; digits with letters are damage.
+        return _no_weight(message) if _WORDS.fullmatch(shown) else Rejected(RejectReason.FRAMING, message)
+    if from_text(match["number"]) is None or match["unit"] not in ANY_CASE:
+        return Rejected(RejectReason.FRAMING, message)
+    return _nci_reading(match, status, False, False, message)
+
+
+def _no_weight(message: bytes) -> Rejected:
+    return Rejected(RejectReason.NO_WEIGHT, message)
+
+
+def _nci_reading(match: re.Match[bytes] | None, status: bytes, over: bool, under: bool, message: bytes) -> Reading:
+    """Without a status all is fine: that is why it was left out."""
+    in_motion = bool(status and status[0] & 1)
+    return Reading(
+        weight=from_text(match["number"]) if match else None,
+        unit=ANY_CASE[match["unit"]] if match else None,
+        stable=None if (over or under) and not status else not in_motion,
+        net=bool(status[2] & 4) if len(status) > 2 else None,
+        overload=over,
+        underload=under,
+        raw=message,
+    )
+
+
+def _nci_decoder(_: Params) -> Decoder:
+    return LineEngine(LineProfile(_NCI_LONGEST, _NCI_HEAD, _parse_nci, ends=_ETX))
+
+
+def encode_nci(shown: Shown, _: Params) -> bytes:
+    """What a 6702 answers to W: the weight and always the status; a row of one sign beyond its range."""
+    over, under = shown.overload, shown.underload and not shown.overload
+    first = _ALWAYS | (not shown.stable) | (not shown.weight) << 1
+    second = _ALWAYS | _FOLLOWS | under | over << 1
+    third = _ALWAYS | shown.net << 2
+    text = "^^^^^^^" if over else "_______" if under else f"{shown.weight:>8f}"
+    return b"\n%b%b\r\nS%b\r\x03" % (text.encode(), shown.unit.upper().encode(), bytes((first, second, third)))
+
+
+def _respond_nci(name: str, shown: Shown, params: Params) -> bytes:
+    reading = encode_nci(shown, params)
+    if name == "request_weight":
+        return reading
+    return reading[reading.index(b"\r") + 1 :]
+
+
+_NCI_COMMANDS = plain(
+    {
+        "request_weight": b"W\r",
+        "handshake": b"S\r",
+        "zero": b"Z\r",
+        "tare": b"T\r",
+    }
+)
+
+# --- sma --------------------------------------------------------------------------------------------------------------
+
+_SMA = re.compile(
+    rb"\n(?P<state>[ ZOUEIT])(?P<range>[ -~])(?P<type>[GNTgnt])(?P<motion>[ M])[ -~](?P<number>.{10})(?P<unit>.{3})\r"
+)
+_SMA_TEXT = re.compile(rb"\n(?P<text>[A-Z]{2,4}:[ -~]*)\r")
+_SMA_ANSWERS = {b"\n?\r": RejectReason.UNRECOGNIZED_COMMAND, b"\n!\r": RejectReason.DEVICE_ERROR}
+_SMA_ERRORS = {b"E": RejectReason.ZERO_ERROR, b"I": RejectReason.ZERO_ERROR, b"T": RejectReason.TARE_RANGE}
+_SMA_LENGTH, _SMA_LONGEST = 20, 40
+
+
+def _parse_sma(frame: bytes) -> Decoded:
+    if frame in _SMA_ANSWERS:
+        return Rejected(_SMA_ANSWERS[frame], frame)
+    text = _SMA_TEXT.fullmatch(frame)
+    if text is not None:
+        return Record("about", text["text"].decode("ascii"), frame)
+    match = _SMA.fullmatch(frame)
+    if match is None:
+        return Rejected(RejectReason.FRAMING, frame)
+    if match["state"] in _SMA_ERRORS:
+        return Rejected(_SMA_ERRORS[match["state"]], frame)
+    return _sma_weighed(match, frame)
+
+
+def _sma_weighed(match: re.Match[bytes], frame: bytes) -> Decoded:
+    over, under = match["state"] == b"O", match["state"] == b"U"
+    weight, unit = from_text(match["number"]), ANY_CASE.get(match["unit"].strip())
+    kind = match["type"].upper()
+    if not (over or under):
+        if not match["number"].strip():
+            return Rejected(RejectReason.NO_WEIGHT, frame)
+        if weight is None or unit is None:
+            return Rejected(RejectReason.FRAMING, frame)
+        if kind == b"T":
+            return Record("tare", f"{to_text(weight)} {unit}", frame)
+        if match["state"] == b"Z" and weight:  # the two contradict each other: which is damaged nobody knows
+            return Rejected(RejectReason.NO_WEIGHT, frame)
+    return Reading(
+        weight=None if over or under else weight,
+        unit=unit,
+        stable=match["motion"] == b" ",
+        net=None if kind == b"T" else kind == b"N",
+        overload=over,
+        underload=under,
+        raw=frame,
+    )
+
+
+def _sma_decoder(_: Params) -> Decoder:
+    return FixedEngine(FixedProfile(0x0A, 0x0D, _SMA_LONGEST, _parse_sma, shortest=3))
+
+
+def encode_sma(shown: Shown, _: Params) -> bytes:
+    """The 20 bytes an SMA scale answers to W; a number too long for ten characters is over capacity."""
+    number = f"{shown.weight:>10f}"
+    over = shown.overload or (len(number) > 10 and not shown.underload)
+    state = "O" if over else "U" if shown.underload else " " if shown.weight else "Z"
+    number = " " * 10 if over or shown.underload else number
+    motion = " " if shown.stable else "M"
+    return f"\n{state}1{'N' if shown.net else 'G'}{motion} {number}{shown.unit:<3}\r".encode("ascii")
+
+
+def _respond_sma(name: str, shown: Shown, params: Params) -> bytes:
+    if name == "print" and not shown.stable:
+        return b""
+    if name == "read_tare":
+        return f"\n 1T  {0:>10.3f}{shown.unit:<3}\r".encode("ascii")
+    return encode_sma(shown, params)
+
+
+_SMA_COMMANDS = plain(
+    {
+        "request_weight": b"\nW\r",
+        "print": b"\nP\r",
+        "zero": b"\nZ\r",
+        "tare": b"\nT\r",
+        "clear_tare": b"\nC\r",
+        "read_tare": b"\nM\r",
+    }
+)
+
+# --- ups_worldship ----------------------------------------------------------------------------------------------------
+
+_UPS = TextFormat(
+    # A sign stands in the first place or at its digits: one out of a broken message is not the sign of the next.
+    # The blanks before a right-aligned number prove that its first digit has not been lost.
+    pattern=re.compile(rb"(?P<number>(?:[-+] +| +[-+]?)[0-9][0-9.]*) +(?P<unit>[A-Za-z]+\.) +(?P<stable>GR|gr) *\r\n"),
+    units=_units(dot=b"."),
+    stable={b"GR": True, b"gr": False},
+    says_over=True,
+)
+_UPS_HEAD = re.compile(rb"(?<! ) {2,}(?=[-+0-9])")
+"""A frame has no start of its own: behind a broken one it is found by the blanks of its right-aligned number."""
+
+
+def _parse_ups(message: bytes) -> Decoded:
+    if message == b"\r":
+        return Reading(None, None, stable=None, net=None, overload=True, underload=None, raw=message)
+    return _UPS.parse(message)
+
+
+def _ups_decoder(_: Params) -> Decoder:
+    return LineEngine(LineProfile(40, _UPS_HEAD, _parse_ups, ends=_ETX))
+
+
+def encode_ups(shown: Shown, _: Params) -> bytes:
+    """What is answered to a carriage return; b"" for an underload, which the format has no word for.
+
+    A number that leaves no blank in its ten places is over capacity.
+    """
+    if shown.overload or (len(f"{shown.weight:f}") >= 10 and not shown.underload):
+        return b"\r\x03"
+    if shown.underload:
+        return b""
+    return f"{shown.weight:>10f} {shown.unit}. {'GR' if shown.stable else 'gr'}  \r\n\x03".encode("ascii")
+
+
+# --- penn_7600 --------------------------------------------------------------------------------------------------------
+
+_PENN = re.compile(
+    rb"(?P<echo>.*?)(?P<label>Gross|Net|Count|Piece Weight)[ :]*(?P<number>[-+ ]*[0-9][0-9. ]*?) *"
+    rb"(?P<unit>[A-Za-z]*)\.? *",
+    re.DOTALL,
+)
+_PENN_RANGE = re.compile(rb".*?(?:Gross|Net)?[ :]*(?P<range>(?:OL)+|(?:UL)+) *[A-Za-z]*\.? *", re.DOTALL)
+_PENN_ERROR = re.compile(rb".*?Err\.? ?(?P<code>8[01]) *", re.DOTALL)
+_PENN_ERRORS = {b"80": RejectReason.SYNTAX, b"81": RejectReason.UNRECOGNIZED_COMMAND}
+_PENN_NET = {b"Gross": False, b"Net": True}
+_PENN_HEAD = re.compile(rb"Gross|Net|Count|Piece Weight")
+_PIECES = (b"Pieces", b"pieces", b"pcs", b"PCS", b"pc", b"PC", b"")
+
+
+def _parse_penn(line: bytes) -> Decoded:
+    error = _PENN_ERROR.fullmatch(line)
+    if error is not None:
+        return Rejected(_PENN_ERRORS[error["code"]], line)
+    beyond = _PENN_RANGE.fullmatch(line)
+    if beyond is not None:
+        over = beyond["range"].startswith(b"O")
+        return Reading(None, None, stable=None, net=None, overload=over, underload=not over, raw=line)
+    match = _PENN.fullmatch(line)
+    weight = from_text(match["number"]) if match else None
+    if match is None or weight is None:
+        return Rejected(RejectReason.FRAMING, line)
+    if match["label"] == b"Count" and match["unit"] in _PIECES:
+        return Reading(weight, "pcs", stable=None, net=None, overload=False, underload=False, raw=line)
+    unit = ANY_CASE.get(match["unit"])
+    if match["label"] == b"Count" or unit in (None, "pcs", "%"):
+        return Rejected(RejectReason.FRAMING, line)
+    if match["label"] == b"Piece Weight":
+        return Record("piece_weight", f"{to_text(weight)} {unit}", line)
+    return Reading(weight, unit, stable=None, net=_PENN_NET[match["label"]], overload=False, underload=False, raw=line)
+
+
+def _penn_decoder(_: Params) -> Decoder:
+    return LineEngine(LineProfile(64, _PENN_HEAD, _parse_penn))
+
+
+def encode_penn(shown: Shown, _: Params) -> bytes:
+    """What firmware 4.31 answers to SGW or SNW, the end of the echo in front."""
+    label = "SNWNet  " if shown.net else "SGWGross"
+    if shown.overload or shown.underload:
+        return f"{label} {'OLOLOL' if shown.overload else 'ULULUL'}\r\n".encode("ascii")
+    return f"{label} {shown.weight:>8f} {shown.unit}\r\n".encode("ascii")
+
+
+_PENN_COMMANDS = plain(
+    {
+        "request_weight": b"SGW\r",
+        "read_gross": b"SGW\r",
+        "read_net": b"SNW\r",
+        "print": b"SRP\r",
+        "zero": b"ZRO\r",
+        "tare": b"ATW\r",
+    }
+)
+
+
+def _respond_penn(name: str, shown: Shown, params: Params) -> bytes:
+    return b"" if name in ("zero", "tare") else encode_penn(shown, params)
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+_NCI_ABOUT = About(
+    devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
+    source="NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37, SCP-01",
+    menu="protocol NCI or ECR (SCP-01), 9600 7E1",
+    picture="""\
+0A  weight unit  0D  0A  [S] h1 h2 [h3]  0D  03
+    |                         |  |  `-- bit 2 net
+    |                         |  `----- bit 0 under, 1 over
+    |                         `-------- bit 0 motion
+    `-- or a row of ^ over, _ under, - zero error""",
+)
+_SMA_ABOUT = About(
+    devices="Avery Weigh-Tronix, Brecknell, Cardinal, Fairbanks, Rice Lake in SMA mode",
+    source="SMA SCP-0499, Cardinal 190 p. 81",
+    menu="protocol SMA, 9600 8N1",
+    picture="""\
+0A  s r n m f  w w w w w w w w w w  u u u  0D
+    | | | |    `-- weight, right-aligned
+    | | | `------- M motion
+    | | `--------- G gross, N net, T tare
+    | `----------- range
+    `------------- O over, U under, E I zero error, T tare error""",
+)
+_UPS_ABOUT = About(
+    devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
+    source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",
+    menu="emulation UPS, 9600 7O2",
+    picture="""\
+_ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank before the number
+0D 03                              over capacity""",
+)
+_PENN_ABOUT = About(
+    devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
+    source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
+    menu="RS-232 9600 8N1, no echo where it can be switched off",
+    picture="""\
+[echo]  Gross  number  unit[.]  0D 0A
+        Net, Count, Piece Weight""",
+)
+_ALL_FLAGS = ("weight", "unit", "stable", "net", "overload", "underload")
+_POLL = Poll(timeout_s=1.0)
+_UPS_COMMANDS = plain({"request_weight": b"\r"})
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="nci_ecr",
+        mode=Mode.POLL,
+        reports=_ALL_FLAGS,
+        trade=True,
+        make_decoder=_nci_decoder,
+        encode_frame=encode_nci,
+        line=LineSettings(9600, 7, "E"),
+        commands=_NCI_COMMANDS,
+        poll=_POLL,
+        respond=_respond_nci,
+        about=_NCI_ABOUT,
+    ),
+    ScaleProtocol(
+        id="sma",
+        mode=Mode.POLL,
+        reports=(*_ALL_FLAGS, "tare"),
+        trade=True,
+        make_decoder=_sma_decoder,
+        encode_frame=encode_sma,
+        commands=_SMA_COMMANDS,
+        poll=_POLL,
+        respond=_respond_sma,
+        about=_SMA_ABOUT,
+    ),
+    ScaleProtocol(
+        id="ups_worldship",
+        mode=Mode.POLL,
+        reports=("weight", "unit", "stable", "overload"),
+        trade=True,
+        make_decoder=_ups_decoder,
+        encode_frame=encode_ups,
+        line=LineSettings(9600, 7, "O", 2),
+        commands=_UPS_COMMANDS,
+        poll=_POLL,
+        about=_UPS_ABOUT,
+    ),
+    ScaleProtocol(
+        id="penn_7600",
+        mode=Mode.POLL,
+        reports=("weight", "unit", "net", "overload", "underload"),
+        trade=True,
+        make_decoder=_penn_decoder,
+        encode_frame=encode_penn,
+        commands=_PENN_COMMANDS,
+        poll=_POLL,
+        respond=_respond_penn,
+        about=_PENN_ABOUT,
+    ),
+)

@@ -1,0 +1,170 @@
+"""Ohaus print lines (RS232 manual p. 5, Defender 3000 p. 37, Ranger p. 36 and 48, Navigator p. 93).
+
+::
+
+    s _ n n n n n n n _ u u u u u m g g g  CR LF        Defender, Ranger
+    |   |               |         | `-- G gross, NET net, T tare, or blank
+    |   |               |         `---- ? unstable, space stable
+    |   |               `-------------- five characters, left-aligned
+    |   `------------------------------ seven characters, right-aligned
+    `---------------------------------- space or '-'
+
+    n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF   Scout, Navigator: 11 or 12 characters (10 on NVT)
+
+A legend TOTAL, or T, is not what lies on the pan. Commands are answered by ``OK!`` and ``ES`` on newer models. Over
+and under their range most print nothing, some ``Err8.3`` and ``Err8.4``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from kiosk.protocols.scales.commands import plain
+from kiosk.protocols.scales.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, RejectReason
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
+from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
+
+_LONGEST = 64
+_UNITS = {**ANY_CASE, b"ct": "ct", b"dwt": "dwt", b"GN": "gr", b"pc": "pcs", b"PC": "pcs"}
+_LEGENDS: Mapping[bytes, bool | None] = {b"": None, b"G": False, b"N": True, b"NET": True}
+_RECORDS = {b"T": "tare", b"TOTAL": "total"}
+_OUT_OF_RANGE = re.compile(rb"Err ?8\.([34])")
+_REPLIES = (
+    Reply(re.compile(rb"OK!"), ACKNOWLEDGEMENT),
+    Reply(re.compile(rb"ES"), RejectReason.UNRECOGNIZED_COMMAND),
+    Reply(re.compile(rb"\[?Err.{0,12}"), RejectReason.DEVICE_ERROR),
+)
+_TIME = rb"(?: +[0-9]{2}:[0-9]{2}:[0-9]{2})?"
+_HEAD = re.compile(rb"[- ] {1,11}-?[0-9]")
+
+
+def _row(number: bytes, rest: bytes) -> TextFormat:
+    return TextFormat(
+        re.compile(rb"(?P<number>" + number + rb") " + rest),
+        units=_UNITS,
+        stable={b"": True, b"?": False},
+        net=_LEGENDS,
+        records=_RECORDS,
+    )
+
+
+def _legend(blanks: bytes) -> bytes:
+    return blanks + rb"(?:(?P<net>G|NET|N)|(?P<record>TOTAL|T))?"
+
+
+def _wide(shortest: int, longest: int) -> TextFormat:
+    width = rb"(?=[-0-9. ]{%d,%d}[0-9] )" % (shortest - 1, longest - 1)
+    mark = rb"(?P<unit> {0,4}[A-Za-z%]{1,5}) *(?P<stable>\??)"
+    return _row(width + rb" *-?[0-9][0-9.]*", mark + _legend(rb" *") + _TIME + rb" *")
+
+
+_DEFENDER = _row(
+    rb"[- ] [-0-9. ]{6}[0-9]",
+    rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])" + rb"(?=.{3}\Z)" + _legend(rb"") + rb" *",
+)
+_LAYOUTS = {
+    "any": (_DEFENDER, _wide(11, 12)),
+    "defender": (_DEFENDER,),
+    **{width: (_wide(int(width), int(width)),) for width in ("10", "11", "12")},
+}
+LAYOUT = Parameter(
+    "layout", "any", tuple(_LAYOUTS), "defender: 7 characters, sign apart; 10, 11, 12: that many; any: all but 10"
+)
+
+
+def _decoder(given: Params) -> Decoder:
+    layouts = _LAYOUTS[given[LAYOUT.name]]
+
+    def parse(line: bytes) -> Decoded:
+        for layout in layouts:
+            if layout.pattern.fullmatch(line):
+                return layout.parse(line)
+        return _said(line) or layouts[0].parse(line)
+
+    return LineEngine(LineProfile(_LONGEST, _HEAD, parse))
+
+
+def _said(line: bytes) -> Decoded | None:
+    match = _OUT_OF_RANGE.fullmatch(line)
+    if match is None:
+        return replied(_REPLIES, line)
+    over = match[1] == b"3"
+    return Reading(None, None, None, None, overload=over, underload=not over, raw=line)
+
+
+def encode_frame(shown: Shown, params: Params) -> bytes:
+    """One print line, of the layout that is set (any: Defender); b"" out of range.
+
+    Raises ValueError for a number too long for the layout and for other units.
+    """
+    unit = shown.unit.encode("ascii")
+    if unit not in _UNITS:
+        raise ValueError(f"ohaus_print does not carry {shown.unit}")
+    if shown.overload or shown.underload:
+        return b""
+    layout = params[LAYOUT.name]
+    mark, legend = b" " if shown.stable else b"?", b"NET" if shown.net else b"G"
+    if layout.isdigit():
+        return _fitted(shown, b"", int(layout)) + b" %b %b %b\r\n" % (unit, mark, legend)
+    sign = b"- " if shown.weight < 0 else b"  "
+    return _fitted(shown, sign, 7) + b" %b%b%b\r\n" % (unit.ljust(5), mark, legend.ljust(3))
+
+
+def _fitted(shown: Shown, sign: bytes, width: int) -> bytes:
+    weight = abs(shown.weight) if sign else shown.weight
+    number = format(weight, f"{width}f").encode("ascii")
+    if len(number) > width:
+        raise ValueError(f"ohaus_print has {width} characters for the number, not {shown.weight}")
+    return sign + number
+
+
+_COMMANDS = {
+    "print": b"P\r\n",
+    "read": b"IP\r\n",
+    "request_weight": b"IP\r\n",
+    "zero": b"Z\r\n",
+    "tare": b"T\r\n",
+    "stream_on": b"CP\r\n",
+    "stream_off": b"0P\r\n",
+}
+
+
+def _respond(name: str, shown: Shown, params: Params) -> bytes:
+    if name in ("print", "read", "request_weight"):
+        return encode_frame(shown, params)
+    return b"OK!\r\n" + (encode_frame(shown, params) if name == "stream_on" else b"")
+
+
+_ABOUT = About(
+    devices="Ohaus Defender, Ranger, Scout, Navigator",
+    source="Ohaus RS232 manual p. 5, Defender 3000 p. 37, Ranger p. 36 and 48, Navigator p. 93",
+    menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1",
+    picture="""\
+s _ n n n n n n n _ u u u u u m g g g  CR LF      Defender, Ranger
+|   |               |         | `-- G gross, NET net, T tare, or blank
+|   |               |         `---- ? unstable, space stable
+|   |               `-------------- five characters, left-aligned
+|   `------------------------------ seven characters, right-aligned
+`---------------------------------- space or -
+
+n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF      Scout, Navigator""",
+)
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="ohaus_print",
+        mode=Mode.STREAM,
+        reports=("weight", "unit", "stable", "net", "tare"),
+        trade=True,
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        respond=_respond,
+        commands=plain(_COMMANDS),
+        parameters=(LAYOUT,),
+        about=_ABOUT,
+    ),
+)

@@ -1,0 +1,380 @@
+r"""Checkout scales that work out a price: Dialog 06, TISA, Prix, P15.
+
+``dialog06`` (DIVA p. 54-61, Cely PI100 p. 14); the host tells a unit price, then fetches the weighing::
+
+    host  04 02 0 1 1B price(6) 1B 03        scale  06 or 15
+    host  04 05                              scale  02 0 2 1B u 1B W5 1B P6 1B A6 03
+                                                              |    `-- weight, unit price, amount: digits
+                                                              `-- 0 lb-oz, 1 0.01 lb, 2 0.005 lb, 3 0.001 kg
+    host  04 02 0 8 03  (after a 15)         scale  02 0 9 1B code(2) 03
+
+``dibal_tisa`` (Dibal p. 52, DPOS400 p. 15, 28), 18 bytes; x is the XOR of all before it, one raw byte::
+
+    host  9 8 P P P P P x 0D 0A
+    scale 9 9 S W W W W W E A A A A A A x 0D 0A
+              `-- 1: no valid weight   `-- 1: no valid amount; both 1: in motion
+
+``toledo_prix`` (public description): host 05, scale ``02 d d d d d 03``, grams; letters in place of digits: no weight.
+
+``micheletti_p15`` (public description), 22 bytes: ``02``, then weight in grams (4 digits), unit price (5) and amount
+(5) in hundredths, each behind two spaces, ``03``.
+
+The host here needs no prices: the price told is 0 unless the parameter ``price`` says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import reduce
+from operator import xor
+
+from kiosk.protocols.scales.commands import plain
+from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
+from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
+from kiosk.protocols.scales.numbers import from_digits
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
+
+_ACK, _NAK = b"\x06", b"\x15"
+_MEANING = "unit price told to the scale, as whole digits"
+_PRICE_6 = Parameter("price", "0", (), _MEANING, "[0-9]{1,6}")
+_PRICE_5 = Parameter("price", "0", (), _MEANING, "[0-9]{1,5}")
+
+
+def _digits(shown: Shown, unit: str, decimals: int, width: int) -> str:
+    """The weight without its point, "" below zero or when it needs more than ``width`` digits.
+
+    Raises ValueError for another unit or another number of decimals: the format has no place for them.
+    """
+    exponent = shown.weight.as_tuple().exponent
+    if shown.unit != unit or exponent != -decimals:
+        raise ValueError(f"the format carries {unit} with {decimals} decimals, not {shown.weight} {shown.unit}")
+    text = f"{int(shown.weight.scaleb(decimals)):0{width}d}"
+    return text if shown.weight >= 0 and len(text) == width else ""
+
+
+# --- dialog06 ---------------------------------------------------------------------------------------------------------
+
+_D06_WEIGHT = re.compile(rb"\x0202\x1b(?P<unit>[0-3])\x1b(?P<weight>[0-9]{5})\x1b[0-9]{6}\x1b[0-9]{6}\x03")
+_D06_CODE = re.compile(rb"\x0209\x1b(?P<code>[0-9]{2})\x03")
+_D06_CHALLENGE = re.compile(rb"\x0211\x1b(?P<text>[ -~\x1b]{1,12})\x03")
+_D06_UNITS = {b"1": ("lb", 2), b"2": ("lb", 3), b"3": ("kg", 3)}
+_D06_ERRORS = {
+    b"01": RejectReason.DEVICE_ERROR,
+    b"02": RejectReason.PARITY,
+    b"10": RejectReason.SYNTAX,
+    b"11": RejectReason.PARAMETER,
+    b"12": RejectReason.PARAMETER,
+    b"13": RejectReason.PARAMETER,
+    b"21": RejectReason.NO_NEW_WEIGHING,
+    b"22": RejectReason.BUSY,
+    b"30": RejectReason.BELOW_MIN,
+}
+_D06_CONDITIONS: Mapping[bytes, tuple[bool | None, bool, bool]] = {
+    b"20": (False, False, False),
+    b"31": (None, False, True),
+    b"32": (None, True, False),
+}
+"""Code 20 in motion, 31 below zero, 32 overload, as stable, overload, underload."""
+_D06_LONGEST = 32
+_D06_START = re.compile(rb"\x02(?!\x02)|[\x06\x15]")
+
+
+def _d06_length(data: bytes) -> int | None:
+    """Up to the ETX; a fragment ends before the next STX."""
+    if data[0] != 0x02:
+        return 1
+    end, inner = data.find(b"\x03"), data.find(b"\x02", 1)
+    if inner > 0 and not 0 < end < inner:
+        return inner
+    return end + 1 if end > 0 else None
+
+
+def _parse_d06(frame: bytes) -> Decoded:
+    if frame == _ACK:
+        return Record(ACKNOWLEDGEMENT, "ACK", frame)
+    if frame == _NAK:
+        return Rejected(RejectReason.NAK, frame)
+    code = _D06_CODE.fullmatch(frame)
+    if code is not None:
+        return _d06_condition(code["code"], frame)
+    challenge = _D06_CHALLENGE.fullmatch(frame)
+    if challenge is not None:
+        return Record("challenge", challenge["text"].replace(b"\x1b", b" ").decode("ascii"), frame)
+    match = _D06_WEIGHT.fullmatch(frame)
+    if match is None:
+        return Rejected(RejectReason.FRAMING, frame)
+    if match["unit"] not in _D06_UNITS:  # pounds and ounces in one number
+        return Rejected(RejectReason.NO_WEIGHT, frame)
+    unit, decimals = _D06_UNITS[match["unit"]]
+    weight = from_digits(False, match["weight"], decimals)
+    return Reading(weight, unit, stable=True, net=None, overload=False, underload=False, raw=frame)
+
+
+def _d06_condition(code: bytes, frame: bytes) -> Decoded:
+    if code == b"00":
+        return Record("status", "00", frame)
+    if code not in _D06_CONDITIONS:
+        return Rejected(_D06_ERRORS.get(code, RejectReason.DEVICE_ERROR), frame)
+    stable, over, under = _D06_CONDITIONS[code]
+    return Reading(None, None, stable=stable, net=None, overload=over, underload=under, raw=frame)
+
+
+def _d06_decoder(_: Params) -> Decoder:
+    return MeasuredEngine(
+        MeasuredProfile(b"\x02\x06\x15", _D06_LONGEST, _d06_length, _parse_d06, _D06_START, inside=b"\x02")
+    )
+
+
+def encode_d06(shown: Shown, params: Params) -> bytes:
+    """What the scale answers to 04 05: the weighing, or NAK; b"" for a number it never shows."""
+    if shown.overload or shown.underload or not shown.stable:
+        return _NAK
+    decimals = -int(shown.weight.as_tuple().exponent)
+    stat = {value: key for key, value in _D06_UNITS.items()}.get((shown.unit, decimals), b"")
+    if not stat:
+        raise ValueError(f"dialog06 carries kg with 3 and lb with 2 or 3 decimals, not {shown.weight} {shown.unit}")
+    digits = _digits(shown, shown.unit, decimals, 5)
+    price = int(params[_PRICE_6.name])
+    amount = min(999_999, round(price * shown.weight)) if digits else 0
+    return b"\x0202\x1b%b\x1b%b\x1b%06d\x1b%06d\x03" % (stat, digits.encode(), price, amount) if digits else b""
+
+
+def _respond_d06(name: str, shown: Shown, params: Params) -> bytes:
+    if name == "request_weight":
+        return _ACK
+    if name == "enquiry":
+        return encode_d06(shown, params)
+    code = 32 if shown.overload else 31 if shown.underload or shown.weight < 0 else 0 if shown.stable else 20
+    return b"\x0209\x1b%02d\x03" % code
+
+
+def _d06_price(params: Params) -> bytes:
+    return b"\x04\x0201\x1b%06d\x1b\x03" % int(params[_PRICE_6.name])
+
+
+_D06_COMMANDS = {"request_weight": _d06_price, **plain({"enquiry": b"\x04\x05", "handshake": b"\x04\x0208\x03"})}
+
+# --- dibal_tisa -------------------------------------------------------------------------------------------------------
+
+_TISA = re.compile(rb"99(?P<invalid>[01])(?P<weight>[0-9]{5})(?P<no_amount>[01])[0-9]{6}(?P<check>.)", re.DOTALL)
+_TISA_HEAD = re.compile(rb"99(?=.{14}\Z)", re.DOTALL)
+_TISA_LONGEST = 16
+_TISA_DIVISIONS = 20
+"""Below so many scale intervals the scale gives no weight."""
+
+
+def _xor(data: bytes) -> bytes:
+    return bytes((reduce(xor, data, 0),))
+
+
+def _parse_tisa(line: bytes) -> Decoded:
+    match = _TISA.fullmatch(line)
+    if match is None:
+        return Rejected(RejectReason.FRAMING, line)
+    if match["check"] != _xor(line[:-1]):
+        return Rejected(RejectReason.CHECKSUM, line)
+    weight = from_digits(False, match["weight"], 3)
+    if match["invalid"] == b"1":
+        in_motion = match["no_amount"] == b"1"
+        return _tisa_reading(None, False, None, line) if in_motion else Rejected(RejectReason.BELOW_MIN, line)
+    if not weight:
+        # An empty pan is below 20 divisions and says so; zeros without that are a load below zero.
+        return _tisa_reading(None, None, True, line)
+    return _tisa_reading(weight, True, False, line)
+
+
+def _tisa_reading(weight: Decimal | None, stable: bool | None, underload: bool | None, line: bytes) -> Reading:
+    return Reading(weight, None, stable=stable, net=None, overload=None, underload=underload, raw=line)
+
+
+def _tisa_decoder(_: Params) -> Decoder:
+    return LineEngine(LineProfile(_TISA_LONGEST, _TISA_HEAD, _parse_tisa))
+
+
+def _tisa_frame(invalid: bool, digits: str, no_amount: bool, amount: int) -> bytes:
+    body = f"99{invalid:d}{digits}{no_amount:d}{amount:06d}".encode("ascii")
+    return body + _xor(body) + b"\r\n"
+
+
+def encode_tisa(shown: Shown, params: Params) -> bytes:
+    """What the scale answers to a price; b"" for an overload (its answer is not documented) and below 20 divisions."""
+    digits = _digits(shown, "kg", 3, 5)
+    if shown.overload:
+        return b""
+    if shown.underload or shown.weight < 0:
+        return _tisa_frame(False, "00000", False, 0)
+    if not shown.stable:
+        return _tisa_frame(True, digits or "00000", True, 0)
+    if not digits or int(digits) < _TISA_DIVISIONS:
+        return b""
+    return _tisa_frame(False, digits, False, min(999_999, round(int(params[_PRICE_5.name]) * shown.weight)))
+
+
+def _respond_tisa(_: str, shown: Shown, params: Params) -> bytes:
+    light = shown.stable and not shown.overload and 0 <= shown.weight.scaleb(3) < _TISA_DIVISIONS
+    return _tisa_frame(True, "00000", False, 0) if light and not shown.underload else encode_tisa(shown, params)
+
+
+def _tisa_price(params: Params) -> bytes:
+    body = b"98%05d" % int(params[_PRICE_5.name])
+    return body + _xor(body) + b"\r\n"
+
+
+# --- toledo_prix ------------------------------------------------------------------------------------------------------
+
+_PRIX = re.compile(rb"\x02([0-9]{5})\x03")
+_PRIX_WORD = re.compile(rb"\x02([^0-9])\1{4}\x03", re.DOTALL)
+
+
+def _grams(weight: int, frame: bytes) -> Reading:
+    return Reading(Decimal(weight), "g", stable=None, net=None, overload=None, underload=None, raw=frame)
+
+
+def _parse_prix(frame: bytes) -> Decoded:
+    match = _PRIX.fullmatch(frame)
+    if match is not None:
+        return _grams(int(match[1]), frame)
+    no_weight = _PRIX_WORD.fullmatch(frame) is not None
+    return Rejected(RejectReason.NO_WEIGHT if no_weight else RejectReason.FRAMING, frame)
+
+
+def _prix_decoder(_: Params) -> Decoder:
+    return FixedEngine(FixedProfile(0x02, 0x03, 7, _parse_prix))
+
+
+def encode_prix(shown: Shown, _: Params) -> bytes:
+    """What the scale answers to 05; b"" for a number it never shows."""
+    for wrong, letter in ((shown.overload, b"S"), (shown.underload, b"N"), (not shown.stable, b"I")):
+        if wrong:
+            return b"\x02%b\x03" % (letter * 5)
+    digits = _digits(shown, "g", 0, 5)
+    return b"\x02%b\x03" % digits.encode("ascii") if digits else b""
+
+
+# --- micheletti_p15 ---------------------------------------------------------------------------------------------------
+
+_P15 = re.compile(rb"\x02  ([0-9]{4})  [0-9]{5}  [0-9]{5}\x03")
+
+
+def _parse_p15(frame: bytes) -> Decoded:
+    match = _P15.fullmatch(frame)
+    return _grams(int(match[1]), frame) if match else Rejected(RejectReason.FRAMING, frame)
+
+
+def _p15_decoder(_: Params) -> Decoder:
+    return FixedEngine(FixedProfile(0x02, 0x03, 22, _parse_p15))
+
+
+def encode_p15(shown: Shown, _: Params) -> bytes:
+    """The 22 bytes; b"" for what is no weight, of which the description says nothing."""
+    digits = "" if shown.overload or shown.underload else _digits(shown, "g", 0, 4)
+    return b"\x02  %b  00000  00000\x03" % digits.encode("ascii") if digits else b""
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+_D06_ABOUT = About(
+    devices="Bizerba, Mettler Toledo DIVA, Cely PI100 and other European checkout scales, Dialog 06",
+    source="DIVA service manual p. 54-61, Cely PI100 p. 14, Dibal p. 52",
+    menu="Dialog 06, 9600 7O1; scales that ask for the checksum challenge (record 11) must have it switched off",
+    picture="""\
+host  04 02 0 1 1B price(6) 1B 03    scale  06
+host  04 05                          scale  02 0 2 1B u 1B weight(5) 1B price(6) 1B amount(6) 03
+host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
+)
+_TISA_ABOUT = About(
+    devices="Dibal and other Spanish checkout scales, TISA",
+    source="Dibal p. 52, Dibal DPOS400 p. 15 and 28",
+    menu="protocol TISA; the load has to change by 20 divisions from one weighing to the next",
+    picture="""\
+host   9 8 P P P P P x 0D 0A
+scale  9 9 S W W W W W E A A A A A A x 0D 0A
+           |           |             `-- XOR of all before it
+           |           `-- 1: no valid amount
+           `-- 1: no valid weight""",
+)
+_PRIX_ABOUT = About(
+    devices="Toledo Prix III and its relatives (Brazil)",
+    source="description in public programs for Brazilian checkouts",
+    menu="protocol PRT1 or Prix, 9600 8N1",
+    picture="""\
+host  05    scale  02 d d d d d 03    grams; letters: no weight""",
+)
+_P15_ABOUT = About(
+    devices="Micheletti P15 (Brazil)",
+    source="description in a public program for Brazilian checkouts",
+    menu="9600 8N1; sends at the press of its key",
+    picture="""\
+02  2 spaces  weight(4)  2 spaces  price(5)  2 spaces  amount(5)  03    grams, hundredths""",
+)
+
+_PRESSED = (
+    "it sends one line at each press of its print key, and a rest of half a second cannot be seen in one line. "
+    "Set the indicator to continuous output, or to another format"
+)
+
+_NEVER_EMPTY = (
+    "on an empty pan it only says that the load is below Min. The station cannot see that the pan is empty, "
+    "and books nothing before it has"
+)
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="dialog06",
+        mode=Mode.POLL,
+        reports=("weight", "unit", "stable", "overload", "underload"),
+        trade=True,
+        no_booking=_NEVER_EMPTY,
+        make_decoder=_d06_decoder,
+        encode_frame=encode_d06,
+        line=LineSettings(9600, 7, "O"),
+        parameters=(_PRICE_6,),
+        commands=_D06_COMMANDS,
+        poll=Poll(("request_weight", "enquiry"), interval_s=0.5, timeout_s=1.0, why="handshake"),
+        respond=_respond_d06,
+        about=_D06_ABOUT,
+    ),
+    ScaleProtocol(
+        id="dibal_tisa",
+        mode=Mode.POLL,
+        reports=("weight", "stable", "underload"),
+        trade=True,
+        no_booking=_NEVER_EMPTY,
+        make_decoder=_tisa_decoder,
+        encode_frame=encode_tisa,
+        parameters=(_PRICE_5,),
+        commands={"request_weight": _tisa_price},
+        default_unit="kg",
+        poll=Poll(),
+        respond=_respond_tisa,
+        about=_TISA_ABOUT,
+    ),
+    ScaleProtocol(
+        id="toledo_prix",
+        mode=Mode.POLL,
+        reports=("weight",),
+        trade=True,
+        make_decoder=_prix_decoder,
+        encode_frame=encode_prix,
+        commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
+        default_unit="g",
+        poll=Poll(),
+        about=_PRIX_ABOUT,
+    ),
+    ScaleProtocol(
+        id="micheletti_p15",
+        mode=Mode.STREAM,
+        reports=("weight",),
+        trade=True,
+        no_booking=_PRESSED,
+        make_decoder=_p15_decoder,
+        encode_frame=encode_p15,
+        default_unit="g",
+        about=_P15_ABOUT,
+    ),
+)

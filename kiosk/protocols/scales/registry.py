@@ -1,0 +1,131 @@
+"""Every indicator format the station speaks, by id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from kiosk.protocols.scales import (
+    and_standard,
+    bench_balance,
+    cas,
+    ff_bcd,
+    hx711,
+    magellan,
+    massak,
+    nci,
+    ohaus,
+    pos2_m,
+    price_scale,
+    radwag,
+    sartorius,
+    sics,
+    st_gs_csv,
+    toledo_checkout,
+    toledo_print,
+    toledo_stream,
+    usb_hid,
+    weightech,
+    xk3190,
+    xk3190_equals,
+    xk3190_text,
+)
+from kiosk.protocols.scales.engines import StripParity
+from kiosk.protocols.scales.params import STRIP_PARITY, BadParameter, Parameter, validated
+from kiosk.protocols.scales.protocol import Decoder, ScaleProtocol, settled
+from kiosk.protocols.scales.reading import Decoded
+
+__all__ = [
+    "PROTOCOLS",
+    "BadParameter",
+    "NoSuchCommand",
+    "UnknownProtocol",
+    "decoder",
+    "defaults",
+    "encode",
+    "get",
+    "parameters",
+    "read",
+]
+
+_FAMILIES: tuple[tuple[ScaleProtocol, ...], ...] = (
+    xk3190.PROTOCOLS,
+    xk3190_equals.PROTOCOLS,
+    xk3190_text.PROTOCOLS,
+    st_gs_csv.PROTOCOLS,
+    weightech.PROTOCOLS,
+    toledo_stream.PROTOCOLS,
+    toledo_print.PROTOCOLS,
+    ff_bcd.PROTOCOLS,
+    bench_balance.PROTOCOLS,
+    cas.PROTOCOLS,
+    and_standard.PROTOCOLS,
+    sics.PROTOCOLS,
+    radwag.PROTOCOLS,
+    toledo_checkout.PROTOCOLS,
+    ohaus.PROTOCOLS,
+    nci.PROTOCOLS,
+    price_scale.PROTOCOLS,
+    magellan.PROTOCOLS,
+    massak.PROTOCOLS,
+    pos2_m.PROTOCOLS,
+    sartorius.PROTOCOLS,
+    usb_hid.PROTOCOLS,
+    hx711.PROTOCOLS,
+)
+"""In the order a technician is shown them: the likeliest first."""
+
+PROTOCOLS: Mapping[str, ScaleProtocol] = MappingProxyType({row.id: row for rows in _FAMILIES for row in rows})
+
+
+class UnknownProtocol(ValueError):
+    """The text names the id asked for and those there are."""
+
+
+class NoSuchCommand(ValueError):
+    """The text names the protocol, the command asked for and those there are."""
+
+
+def get(protocol_id: str) -> ScaleProtocol:
+    """The row of this id; raises UnknownProtocol."""
+    row = PROTOCOLS.get(protocol_id)
+    if row is None:
+        raise UnknownProtocol(f"there is no scale protocol {protocol_id!r}; there are: {', '.join(PROTOCOLS)}")
+    return row
+
+
+def parameters(protocol_id: str) -> tuple[Parameter, ...]:
+    """The protocol's own parameters and the common one; raises UnknownProtocol."""
+    return (*get(protocol_id).parameters, STRIP_PARITY)
+
+
+def defaults(protocol_id: str) -> dict[str, str]:
+    """Every parameter of the protocol at its default; raises UnknownProtocol."""
+    return validated(protocol_id, parameters(protocol_id), {})
+
+
+def decoder(protocol_id: str, params: Mapping[str, str]) -> Decoder:
+    """A fresh decoder; raises UnknownProtocol or BadParameter."""
+    checked = validated(protocol_id, parameters(protocol_id), params)
+    made = get(protocol_id).make_decoder(checked)
+    return StripParity(made) if checked[STRIP_PARITY.name] == "true" else made
+
+
+def read(protocol_id: str, params: Mapping[str, str], data: bytes) -> list[Decoded]:
+    """What a fresh decoder makes of bytes behind which nothing comes; raises UnknownProtocol or BadParameter."""
+    made = decoder(protocol_id, params)
+    return made.feed(data) + settled(made)
+
+
+def encode(protocol_id: str, command: str, params: Mapping[str, str]) -> bytes:
+    """The bytes a host sends for this command; b"" where the parameters choose a set of commands without it.
+
+    Raises UnknownProtocol, BadParameter or NoSuchCommand.
+    """
+    row = get(protocol_id)
+    checked = validated(protocol_id, parameters(protocol_id), params)
+    build = row.commands.get(command)
+    if build is None:
+        has = f"it has: {', '.join(row.commands)}" if row.commands else "it takes no commands"
+        raise NoSuchCommand(f"{protocol_id} has no command {command!r}; {has}")
+    return build(checked)

@@ -1,0 +1,158 @@
+"""MT-SICS of Mettler Toledo, which KERN's KCP follows (AL-IC manual p. 72, AT p. 87, XPR; KCP-ZB 1.1.2).
+
+::
+
+    S _ S _ n n n n n n n n n n _ u...  CR LF
+    |   |   |                     `-- g, kg, mg, lb, oz, pcs, %
+    |   |   `------------------------ ten characters, right-aligned
+    |   `---------------------------- S stable, D moving; I not now, + overload, - underload, L bad parameter
+    `-------------------------------- the answer to S, SI, SIR and SR
+
+Any other first word answers another command: ``Z A`` done, ``Z +`` outside the zero range, ``T S value unit``,
+``TI D value unit`` and ``TA A value unit`` carry a tare and are never a weight. ``ES``, ``ET`` and ``EL`` are errors.
+``I4 A "number"`` answers ``@`` and is sent unasked when the power comes back. Weigh modules add codes behind the second
+character: it is read, not the whole line.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kiosk.protocols.scales.commands import plain
+from kiosk.protocols.scales.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, RejectReason
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
+from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
+
+_LONGEST = 96
+_HEAD = re.compile(rb"(?=(?:S|T|TI|TA) [SDA] )")
+_MORE = rb"(?: .*)?"
+_REPLIES = (
+    Reply(re.compile(rb"S S +Err.*"), RejectReason.DEVICE_ERROR),
+    Reply(re.compile(rb"(?:S|SI|SR|SIR|Z|ZI|T|TI|TA|TAC|@|K|D|DW|PW|I[0-5]) I" + _MORE), RejectReason.BUSY),
+    Reply(re.compile(rb"[A-Z@][A-Z0-9]{0,3} L" + _MORE), RejectReason.PARAMETER),
+    Reply(re.compile(rb"ZI? [-+]" + _MORE), RejectReason.ZERO_RANGE),
+    Reply(re.compile(rb"T[IA]? [-+]" + _MORE), RejectReason.TARE_RANGE),
+    Reply(re.compile(rb"ES"), RejectReason.SYNTAX),
+    Reply(re.compile(rb"ET"), RejectReason.TRANSMISSION),
+    Reply(re.compile(rb"EL"), RejectReason.LOGICAL),
+    Reply(re.compile(rb'I4 A "([ -!#-~]{0,40})"'), "serial_number"),
+    Reply(re.compile(rb"(I[0-5] [AB]" + _MORE + rb")"), "information"),
+    Reply(re.compile(rb"(Z A|ZI [SDA]|TAC A|(?:@|K|D|DW|PW|SR|SIR) A)" + _MORE), ACKNOWLEDGEMENT),
+)
+_WIDTHS = {"10": rb"(?=.{10} )", "any": rb"(?=.{1,16} )"}
+_NUMBER = rb"(?P<number> *[-+]? *[0-9][0-9.]*) (?P<unit>[A-Za-z%]{1,3}) *"
+_UNITS = {**ANY_CASE, b"ct": "ct", b"dwt": "dwt", b"GN": "gr"}
+_WEIGHTS = {
+    name: TextFormat(
+        re.compile(rb"S (?:(?P<stable>[SD]) " + width + _NUMBER + rb"|(?P<range>[-+])" + _MORE + rb")"),
+        units=_UNITS,
+        stable={b"S": True, b"D": False},
+        over=frozenset({b"+"}),
+        under=frozenset({b"-"}),
+        says_over=True,
+        says_under=True,
+    )
+    for name, width in _WIDTHS.items()
+}
+_TARES = {
+    name: TextFormat(
+        re.compile(rb"(?P<record>T S|TI [SD]|TA A) " + width + _NUMBER),
+        units=_UNITS,
+        records=dict.fromkeys((b"T S", b"TI S", b"TI D", b"TA A"), "tare"),
+    )
+    for name, width in _WIDTHS.items()
+}
+WIDTH = Parameter("width", "10", ("10", "any"), "characters of the number: ten, or any for instruments that differ")
+
+
+def _decoder(given: Params) -> Decoder:
+    weight, tare = _WEIGHTS[given[WIDTH.name]], _TARES[given[WIDTH.name]]
+
+    def parse(line: bytes) -> Decoded:
+        return replied(_REPLIES, line) or (weight if line.startswith(b"S") else tare).parse(line)
+
+    return LineEngine(LineProfile(_LONGEST, _HEAD, parse))
+
+
+def _number(shown: Shown) -> bytes:
+    number = format(shown.weight, "10f").encode("ascii")
+    if shown.unit.encode("ascii") not in _UNITS or len(number) > 10:
+        raise ValueError(f"mt_sics carries ten characters, not {shown.weight} {shown.unit}")
+    return b"%b %b" % (number, shown.unit.encode("ascii"))
+
+
+def encode_frame(shown: Shown, _: Params) -> bytes:
+    """The answer to SI. Raises ValueError for more than ten characters and for other units."""
+    if shown.overload:
+        return b"S +\r\n"
+    if shown.underload:
+        return b"S -\r\n"
+    return b"S %b %b\r\n" % (b"S" if shown.stable else b"D", _number(shown))
+
+
+_COMMANDS = {
+    "read": b"S\r\n",
+    "request_weight": b"SI\r\n",
+    "zero": b"Z\r\n",
+    "tare": b"T\r\n",
+    "clear_tare": b"TAC\r\n",
+    "read_tare": b"TA\r\n",
+    "stream_on": b"SIR\r\n",
+    "stream_off": b"SI\r\n",
+}
+_DONE = {"zero": b"Z A\r\n", "clear_tare": b"TAC A\r\n"}
+
+
+def _respond(name: str, shown: Shown, params: Params) -> bytes:
+    """A balance that moves takes no stable weight, zero or tare; a display shows no tare of another load."""
+    if name in ("request_weight", "stream_on", "stream_off"):
+        return encode_frame(shown, params)
+    if name == "read":
+        still = shown.stable or shown.overload or shown.underload
+        return encode_frame(shown, params) if still else b"S I\r\n"
+    if name == "read_tare":
+        return b"TA I\r\n" if shown.net else b"TA A      0.000 kg\r\n"
+    if name == "clear_tare":
+        return _DONE[name]
+    return _set(name, shown)
+
+
+def _set(name: str, shown: Shown) -> bytes:
+    word = _COMMANDS[name].strip()
+    if shown.overload or shown.underload:
+        return b"%b %b\r\n" % (word, b"+" if shown.overload else b"-")
+    if not shown.stable:
+        return b"%b I\r\n" % word
+    return _DONE[name] if name == "zero" else b"T S %b\r\n" % _number(shown)
+
+
+_ABOUT = About(
+    devices="Mettler Toledo balances and terminals, KERN with KCP",
+    source="MT-SICS manuals AL-IC p. 72, AT p. 87 and XPR; KERN KIB-TM and KCP-ZB 1.1.2",
+    menu="MT-SICS, 9600 8N1 (UC3 terminals 7E1); KERN: KCP, automatic print off",
+    picture="""\
+S _ S _ n n n n n n n n n n _ u...  CR LF
+|   |   |                     `-- g, kg, mg, lb, oz, pcs, %
+|   |   `------------------------ ten characters, right-aligned
+|   `---------------------------- S stable, D moving; I not now, + overload, - underload
+`-------------------------------- the answer to S, SI, SIR""",
+)
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="mt_sics",
+        mode=Mode.POLL,
+        reports=("weight", "unit", "stable", "overload", "underload", "tare"),
+        trade=True,
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        respond=_respond,
+        commands=plain(_COMMANDS),
+        parameters=(WIDTH,),
+        poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
+        about=_ABOUT,
+    ),
+)

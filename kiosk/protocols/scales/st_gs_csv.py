@@ -1,0 +1,243 @@
+"""Status, type and weight as a text line: Keli D2008, T-Scale, Excell, Jadever type, Selleton, Gram, Dini Argeo.
+
+``st_gs_csv``, whatever of them::
+
+    [nn] S S , T T [,] sign number [spaces] [,] unit [spaces]  CR | LF | CR LF | CR LF CR LF
+     |   |     |   |   |                        |
+     |   |     |   |   |                        `-- kg g lb oz t pcs, may be glued to the number
+     |   |     |   |   `-- usually 7-9 characters with sign and point, filled with spaces or zeros
+     |   |     |   `------ missing on T-Scale NHB
+     |   |     `---------- GS gross, NT net, also G, N (Excell AM4); TR tare, PT preset tare
+     |   `---------------- ST stable, US unstable, OL overload, UL underload, QT count, TR tare
+     `-------------------- two-digit address (Dini Argeo)
+
+``t_scale_nhb``, ``t_scale_qhw``: one layout each, the second comma is missing or there::
+
+    S S , T T sign number unit 20 20  CR LF
+    S S , T T , sign number 20 unit   CR LF
+
+``st_gs_stx18``, 18 bytes, no LF (some clones of CAS PD-II)::
+
+    02  S S , T T , sign number*7 unit*2  0D
+
+A line without its unit is refused: it may have been broken off inside the number. No checksum: a lost digit
+leaves a shorter, well-formed number. Where the width of the number field is known, the parameter ``width``
+refuses every other width.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from kiosk.protocols.scales.commands import plain
+from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.text_format import WIDTH, TextFormat, of_width
+
+_HEAD = re.compile(rb"(?:ST|US|QT|OL|UL|TR),(?:(?:TR|PT),)?")
+_RECORD = rb"(?:(?=(?:[A-Z]{2},)?(?P<record>TR|PT))|)"
+"""Looked for first: a tare stands in the place of the status or of the type."""
+_STATUS = rb"(?:(?P<range>OL|UL)|(?P<stable>ST|US|QT(?=.*(?i:pcs?) *\r?$))|TR),"
+"""A count line (QT) counts pieces; with a unit of mass it is not one."""
+_TYPE = rb"(?:(?P<net>GS|NT|[GN])|TR|PT)?"
+_NUMBER = rb"(?P<number>[-+ ]*[0-9][0-9.]*)"
+_UNIT = rb"(?P<unit>[A-Za-z%]+)"
+_LONGEST = 64
+
+_WORDS = ("kg", "g", "lb", "oz", "t", "pcs")
+_UNITS = {spelled.encode("ascii"): word for word in _WORDS for spelled in (word, word.upper(), word.capitalize())}
+_STABLE = {b"ST": True, b"US": False, b"QT": None}
+"""A count line (QT) says nothing about stability in this family."""
+
+
+def _format(before: bytes, comma: bytes, weighed: bytes, end: bytes = b"") -> TextFormat:
+    """The family's words in one layout; out of range anything may follow them, digits left in place or nines."""
+    pattern = before + _RECORD + _STATUS + _TYPE + rb"(?(range).*|(?:[ ,]*|%b%b))" % (comma, weighed) + end
+    return TextFormat(
+        re.compile(pattern, re.DOTALL),
+        units=_UNITS,
+        stable=_STABLE,
+        net={b"GS": False, b"G": False, b"NT": True, b"N": True},
+        over=frozenset((b"OL",)),
+        under=frozenset((b"UL",)),
+        records={b"TR": "tare", b"PT": "preset_tare"},
+        says_over=True,
+        says_under=True,
+    )
+
+
+_ANY = _format(rb"(?:[0-9]{2})?", b",?", _NUMBER + b" *(?:, *)?" + _UNIT + b" *")
+_NHB = _format(b"", b"", _NUMBER + b" *" + _UNIT + b" *")
+_QHW = _format(b"", b",", _NUMBER + b" *" + _UNIT + b" *")
+_STX18 = replace(
+    _format(b"\x02", b",", rb"(?P<number>[-+ ].{7})(?P<unit>.{2})", b"\r"),
+    units={**_UNITS, b"": None, b"pc": "pcs", b"PC": "pcs"},
+)
+
+
+def _lines(given: Params, of: TextFormat) -> Decoder:
+    return LineEngine(LineProfile(_LONGEST, _HEAD, of_width(of, given).parse))
+
+
+def _stx18(given: Params) -> Decoder:
+    return FixedEngine(FixedProfile(0x02, 0x0D, 18, _STX18.parse))
+
+
+def _encode(shown: Shown, params: Params, layout: str) -> bytes:
+    """The line for this display; beyond eight characters the indicator shows overload.
+
+    Raises ValueError for a unit the family has no word for.
+    """
+    if shown.unit not in _WORDS:
+        raise ValueError(f"an ST,GS line carries {', '.join(_WORDS)}, not {shown.unit}")
+    kind = "NT" if shown.net else "GS"
+    number = f"{'-' if shown.weight < 0 else '+'}{abs(shown.weight):>7f}"
+    status = "ST" if shown.stable else "US"
+    if shown.overload or shown.underload or len(number) > 8:
+        status = "UL" if shown.underload and not shown.overload else "OL"
+        return layout.format(status=status, kind=kind, number=" " * 8, unit="  ").encode("ascii")
+    return layout.format(status=status, kind=kind, number=number, unit=shown.unit).encode("ascii")
+
+
+def _encode_stx18(shown: Shown, params: Params) -> bytes:
+    """Raises ValueError for a unit the family has no word for; that of pieces has two letters here."""
+    return _encode(shown, params, "\x02{status},{kind},{number}{unit:>2.2}\r")
+
+
+_SOURCE = "manuals of these indicators, tables of the serial format"
+_REPORTS = ("weight", "unit", "stable", "net", "overload", "underload", "tare")
+
+_ABOUT = About(
+    devices="Keli D2008, T-Scale, Excell, Jadever type, Selleton, Gram, Dini Argeo",
+    source=_SOURCE,
+    menu="continuous output, 9600 8N1; makers' commands differ: set `commands` before the keys are used",
+    picture="""\
+[nn] S S , T T [,] sign number [spaces] [,] unit [spaces]  CR LF
+ |   |     |                               `-- kg g lb oz t pcs
+ |   |     `---------------------------------- GS gross, NT net, TR tare, PT preset tare
+ |   `---------------------------------------- ST stable, US unstable, OL overload, UL underload
+ `-------------------------------------------- address, on some""",
+)
+
+
+def _t_scale(model: str, layout: str) -> About:
+    return About(
+        devices=f"T-Scale {model} and its kin",
+        source="lines recorded from these indicators; T-Scale TBW manual, commands",
+        menu="CONT: continuous output, 9600 8N1",
+        picture=f"""\
+{layout}  CR LF
+|     |
+|     `-- GS gross, NT net
+`-------- ST stable, US unstable, OL overload""",
+    )
+
+
+_ABOUT_STX18 = About(
+    devices="clones of CAS PD-II and others that send 18 bytes with one CR and no LF",
+    source="lines recorded from such indicators; the manual of CAS PD-II does not show it",
+    menu="continuous output, 9600 8N1",
+    picture="""\
+02  S S , T T ,  s  n n n n n n n  u u  0D
+    |     |      |  |              `-- kg, g, lb, oz, t, pc, or blank
+    |     |      |  `----------------- number with its point, filled with spaces
+    |     |      `-------------------- +, - or space
+    |     `--------------------------- GS gross, NT net
+    `--------------------------------- ST stable, US unstable, OL overload""",
+)
+
+
+COMMANDS = Parameter(
+    "commands",
+    "excell",
+    ("excell", "tbw", "tps"),
+    "whose commands are sent: those of Excell, of T-Scale TBW, or of T-Scale TPS and FPA",
+)
+_WORDS_OF: Mapping[str, Mapping[str, bytes]] = {
+    "excell": {
+        "request_weight": b"RW\r\n",
+        "read": b"RW\r\n",
+        "read_gross": b"RG\r\n",
+        "read_net": b"RN\r\n",
+        "read_tare": b"RT\r\n",
+        "zero": b"MZ\r\n",
+        "tare": b"MT\r\n",
+        "clear_tare": b"CT\r\n",
+    },
+    "tbw": {"request_weight": b"R", "read": b"R", "zero": b"Z", "tare": b"T"},
+    "tps": {"request_weight": b"?", "read": b"?", "print": b"P", "zero": b"Z", "tare": b"T"},
+}
+"""Of TPS and FPA, U is left out: what it does is not documented."""
+_ASKS_WHAT_IS_SHOWN = ("request_weight", "read", "print")
+
+
+def _says(name: str) -> Callable[[Params], bytes]:
+    return lambda given: _WORDS_OF[given[COMMANDS.name]].get(name, b"")
+
+
+_FAMILY_COMMANDS = {name: _says(name) for name in dict.fromkeys(name for words in _WORDS_OF.values() for name in words)}
+
+
+def _respond(name: str, shown: Shown, params: Params) -> bytes:
+    """The keys are not answered; of a simulated indicator only what it shows is known."""
+    return _encode(shown, params, _KELI) if name in _ASKS_WHAT_IS_SHOWN else b""
+
+
+def _row(
+    protocol: str,
+    make_decoder: Callable[[Params], Decoder],
+    encode_frame: Callable[[Shown, Params], bytes],
+    about: About,
+    commands: Mapping[str, Callable[[Params], bytes]],
+    parameters: tuple[Parameter, ...],
+    respond: Callable[[str, Shown, Params], bytes] | None = None,
+) -> ScaleProtocol:
+    return ScaleProtocol(
+        id=protocol,
+        mode=Mode.STREAM,
+        reports=_REPORTS,
+        trade=True,
+        make_decoder=make_decoder,
+        encode_frame=encode_frame,
+        about=about,
+        commands=commands,
+        parameters=parameters,
+        respond=respond,
+    )
+
+
+_KELI = "{status},{kind},{number}{unit}\r\n"
+_T_SCALE = plain(_WORDS_OF["tbw"])
+
+PROTOCOLS = (
+    _row(
+        "st_gs_csv",
+        partial(_lines, of=_ANY),
+        partial(_encode, layout=_KELI),
+        _ABOUT,
+        _FAMILY_COMMANDS,
+        (WIDTH, COMMANDS),
+        _respond,
+    ),
+    _row(
+        "t_scale_nhb",
+        partial(_lines, of=_NHB),
+        partial(_encode, layout="{status},{kind}{number}{unit}  \r\n"),
+        _t_scale("NHB", "S S , T T sign number unit 20 20"),
+        _T_SCALE,
+        (WIDTH,),
+    ),
+    _row(
+        "t_scale_qhw",
+        partial(_lines, of=_QHW),
+        partial(_encode, layout="{status},{kind},{number} {unit}\r\n"),
+        _t_scale("QHW", "S S , T T , sign number 20 unit"),
+        _T_SCALE,
+        (WIDTH,),
+    ),
+    _row("st_gs_stx18", _stx18, _encode_stx18, _ABOUT_STX18, {}, ()),
+)

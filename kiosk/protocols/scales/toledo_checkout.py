@@ -1,0 +1,173 @@
+"""Checkout scales of Mettler Toledo: 8217 and 8213 (DIVA service manual p. 39-45; Salter 3700LP p. 11).
+
+Polled by single letters, at least 200 ms apart, 7E1; bit 7 of every byte is cleared first::
+
+    02  n n . n n n [N]  0D      weight: kg has three decimals, lb two (8213: a 0 in front); H gives one more; N net
+    02  ?  b             0D      no weight, but how the scale stands
+           `-- bit 0 motion, 1 over capacity, 2 under zero, 3 outside zero capture, 4 at zero, 5 net, 6 always 1
+    02                   0D      the self-test has begun
+    02  E                0D      echo on, F off
+
+The unit is not sent: it is set at the scale and by ``metric``, which takes the decimals of that unit alone.
+A weight comes only while it is stable, in range and not negative; where the scale sends it once, what follows until
+the load changes is a status without motion: no new weighing. The result of the self-test is the same frame with @ for
+"passed".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import partial
+
+from kiosk.protocols.scales.commands import plain
+from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
+from kiosk.protocols.scales.numbers import from_text
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
+
+_STARTS, _ENDS, _EDGE = b"\x02\x82", b"\x0d\x8d", re.compile(rb"[\x02\x82\x0d\x8d]")
+_CLEAR_BIT_7 = bytes(byte & 0x7F for byte in range(256))
+_LONGEST = 11
+_MOTION, _OVER, _UNDER, _AT_ZERO, _NET, _ALWAYS = 0x01, 0x02, 0x04, 0x10, 0x20, 0x40
+METRIC = Parameter(
+    "metric",
+    "true",
+    ("true", "false"),
+    "the scale is set to kg, three decimals; false: to lb, two; the unit is not sent",
+)
+HIGH_RESOLUTION = Parameter(
+    "high_resolution", "false", ("false", "true"), "the question is H, its answer has one decimal more: not for trade"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    id: str
+    pounds_lead: bytes
+
+    def lead(self, given: Params) -> bytes:
+        """What stands before the two digits of the whole number."""
+        return b"" if given[METRIC.name] == "true" else self.pounds_lead
+
+    def weight(self, given: Params) -> re.Pattern[bytes]:
+        """A weight with its mark of net."""
+        decimals = (3 if given[METRIC.name] == "true" else 2) + (given[HIGH_RESOLUTION.name] == "true")
+        return re.compile(rb"(%b[0-9]{2}\.[0-9]{%d})(N?)" % (self.lead(given), decimals))
+
+
+_8217, _8213 = _Model("mt_8217", b""), _Model("mt_8213", b"0")
+
+
+def _length(data: bytes) -> int | None:
+    """To the end byte, or up to the next start byte: the frame before it is broken off."""
+    edge = _EDGE.search(data, 1)
+    if edge is None:
+        return _LONGEST if len(data) >= _LONGEST else None
+    return edge.start() if edge[0] in _STARTS else edge.end()
+
+
+def _parse(weights: re.Pattern[bytes], unit: str | None, frame: bytes) -> Decoded:
+    if frame[-1] not in _ENDS:
+        return Rejected(RejectReason.FRAMING, frame)
+    body = frame[1:-1].translate(_CLEAR_BIT_7)
+    match = weights.fullmatch(body)
+    if match is not None:
+        return Reading(from_text(match[1]), unit, True, match[2] == b"N", overload=False, underload=False, raw=frame)
+    if len(body) == 2 and body[:1] == b"?" and body[1] & _ALWAYS:
+        return _stands(body[1], frame)
+    if body in (b"", b"E", b"F"):
+        return Record(ACKNOWLEDGEMENT, {b"": "self-test", b"E": "echo on", b"F": "echo off"}[body], frame)
+    if len(body) == 1 and body[0] & _ALWAYS:
+        passed = body == b"@"
+        return Record("self_test", "passed", frame) if passed else Rejected(RejectReason.FAULT, frame)
+    return Rejected(RejectReason.FRAMING, frame)
+
+
+def _stands(status: int, frame: bytes) -> Decoded:
+    """A status that only says that the scale stands still and in range is no new weighing."""
+    moving, over, under = status & _MOTION, status & _OVER, status & _UNDER
+    if not (moving or over or under):
+        return Rejected(RejectReason.NO_NEW_WEIGHING, frame)
+    if over and under:
+        return Rejected(RejectReason.FRAMING, frame)
+    net = bool(status & _NET)
+    return Reading(None, None, not moving, net, overload=bool(over), underload=bool(under), raw=frame)
+
+
+def _decoder(model: _Model, given: Params) -> Decoder:
+    # What is not said counts as the unit of the station: pounds, which are never that, are named.
+    unit = None if given[METRIC.name] == "true" else "lb"
+    parse = partial(_parse, model.weight(given), unit)
+    return MeasuredEngine(MeasuredProfile(_STARTS, _LONGEST, _length, parse))
+
+
+def _encode(model: _Model, shown: Shown, params: Params) -> bytes:
+    """The answer to W: the weight, or how the scale stands; from 100 on it is over capacity.
+
+    Raises ValueError for another number of decimals than it can be set to.
+    """
+    over = shown.overload or (shown.weight >= 100 and not shown.underload)
+    if over or shown.underload or not shown.stable or shown.weight < 0:
+        return _status(replace(shown, overload=over))
+    number = format(shown.weight, "f").encode("ascii")
+    whole, _, decimals = number.partition(b".")
+    body = b"%b%b.%b" % (model.lead(params), whole.rjust(2, b"0"), decimals)
+    if model.weight(params).fullmatch(body) is None:
+        raise ValueError(f"{model.id} carries three decimals, in lb two (H: one more), not the number {shown.weight}")
+    return b"\x02%b%b\r" % (body, b"N" if shown.net else b"")
+
+
+def _status(shown: Shown) -> bytes:
+    bits = _ALWAYS | _NET * shown.net | _MOTION * (not shown.stable) | _AT_ZERO * (not shown.weight)
+    under = shown.underload or shown.weight < 0
+    return b"\x02?%c\r" % (bits | (_OVER if shown.overload else _UNDER * under))
+
+
+def _asks(given: Params) -> bytes:
+    return b"H" if given[HIGH_RESOLUTION.name] == "true" else b"W"
+
+
+_KEYS = {"zero": b"Z", "tare": b"T", "clear_tare": b"C"}
+
+
+def _respond(model: _Model, name: str, shown: Shown, params: Params) -> bytes:
+    """Zero, tare and clear are answered by how the scale stands."""
+    return _encode(model, shown, params) if name in ("read", "request_weight") else _status(shown)
+
+
+_PICTURE = """\
+02  n n . n n n [N]  0D      weight: kg three decimals, lb two%s; N net
+02  ?  b             0D      no weight
+       `-- bit 0 motion, 1 over capacity, 2 under zero, 3 outside zero capture,
+               4 at zero, 5 net, 6 always 1"""
+
+
+def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
+    return ScaleProtocol(
+        id=model.id,
+        mode=Mode.POLL,
+        reports=("weight", "unit", "stable", "net", "overload", "underload"),
+        trade=True,
+        make_decoder=partial(_decoder, model),
+        encode_frame=partial(_encode, model),
+        respond=partial(_respond, model),
+        commands={"read": _asks, "request_weight": _asks, **plain(_KEYS)},
+        parameters=(METRIC, HIGH_RESOLUTION),
+        poll=Poll(interval_s=0.25, timeout_s=0.5, retries=2),
+        line=LineSettings(9600, 7, "E", 1),
+        about=About(
+            devices=devices,
+            source="Mettler Toledo DIVA service manual p. 39-45, Salter 3700LP p. 11, Datalogic KA-01089",
+            menu="9600 7E1, echo off; a scale set to pounds needs `metric=false`",
+            picture=picture,
+        ),
+    )
+
+
+PROTOCOLS = (
+    _row(_8217, "Mettler Toledo 8217, DIVA, Ariva-S (USB as well), Salter 3700LP", _PICTURE % ""),
+    _row(_8213, "Mettler Toledo 8213, DIVA set to 8213", _PICTURE % " behind a 0"),
+)

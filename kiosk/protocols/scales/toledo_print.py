@@ -1,0 +1,245 @@
+"""What the print key of a Toledo bench balance and of a JIK-6CAB sends.
+
+``mt_print``, lines of 26 or 27 bytes with CR LF (captures of an MS204TS in a public source)::
+
+    _____ L  ________7.385 _ kg__  CR LF
+          |          |       `-- unit, left-aligned
+          |          `---------- weight, right-aligned
+          `--------------------- N net, G gross, T tare: a tare line is not a weight
+
+``mt_jik6cab``, a block of lines (captures in a public source; the date is parted by - or /)::
+
+    ^KJIK000         header
+    2026-03-09       date, time
+    17:05:21
+      0.250 kg       tare
+      7.635 kg       gross
+    0                two lines whose meaning is not known
+    0
+      7.385 kg       net, twice
+      7.385 kg
+        0 pcs        count
+    ...              empty lines and a letter
+    ~P1              trailer
+
+The lines have no words; where an indicator sets a word in front of them (Tare, Gross, Net), the word counts and not
+the place. Neither format has a check, but a block says its weight three times: net = gross - tare must hold, and all
+have the same decimals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
+from kiosk.protocols.scales.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.numbers import from_text
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
+from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
+
+_LONGEST_LINE = 40
+LENGTH = Parameter(
+    "length",
+    "any",
+    ("any", "26", "27"),
+    "bytes of a line with its CR LF; where it is known, a line with a lost or doubled digit is refused",
+)
+_SIZES: Mapping[str, str] = {"any": "24,25", "26": "24", "27": "25"}
+UNITS: Mapping[bytes, str] = MappingProxyType({**ANY_CASE, b"GN": "gr", b"ct": "ct", b"dwt": "dwt"})
+"""Units of the balance's print-out; GN is grain."""
+
+
+def _line(size: str) -> LineProfile:
+    return LineProfile(
+        _LONGEST_LINE,
+        re.compile(rb"(?:(?<![-+ .0-9NGT])|(?<=[.0-9])(?=[-+ ]))(?=.{%b}\Z)" % _SIZES[size].encode("ascii")),
+        TextFormat(
+            re.compile(
+                rb"(?=.{%b}\Z) *(?:(?P<net>[NG])|(?P<record>T)) +(?P<number>[-+ .0-9]*[0-9]| ) *"
+                rb"(?P<unit>[A-Za-z%%]{1,3}) *" % _SIZES[size].encode("ascii")
+            ),
+            units=UNITS,
+            net={b"N": True, b"G": False},
+            records={b"T": "tare"},
+        ).parse,
+    )
+
+
+_LINES = {size: _line(size) for size in _SIZES}
+
+
+def _print_decoder(given: Params) -> Decoder:
+    return LineEngine(_LINES[given[LENGTH.name]])
+
+
+def _encode_print(shown: Shown, params: Params) -> bytes:
+    """The line for this display, b"" out of range, for then the key prints nothing; ValueError when it is too wide."""
+    if shown.overload or shown.underload:
+        return b""
+    width = 14 if params[LENGTH.name] == "27" else 13
+    number = f"{shown.weight + 0:{width}f}"
+    if len(number) > width or len(shown.unit) > 4:
+        raise ValueError(f"mt_print cannot carry {shown.weight} {shown.unit}")
+    return f"     {'N' if shown.net else 'G'}{number} {shown.unit:<4}\r\n".encode("ascii")
+
+
+# --- JIK-6CAB ---------------------------------------------------------------------------------------------------------
+
+_LONGEST_BLOCK = 512
+_BEHIND_TRAILER = re.compile(rb"\A[!-\]_-}]{0,8}[\r\n]+(?=\^)")
+"""The rest of the trailer line before, and its end."""
+_BLOCK_HEAD = re.compile(rb"\^+[!-}]*[\r\n]")
+_DATE_OR_TIME = re.compile(
+    rb"(?:[A-Za-z]+[ :]*)?(?:[0-9]{4}([-/.])[0-9]{2}\1[0-9]{2}|[0-9]{2}([-/.])[0-9]{2}\2(?:[0-9]{2}){1,2}"
+    rb"|[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)"
+)
+_WEIGHT = re.compile(
+    rb"(?P<word>[A-Za-z]{0,9})[A-Za-z. ]{0,12}[ :=]{0,20}(?P<number>[-+]? {0,9}[0-9.]+) {0,9}(?P<unit>[A-Za-z]{1,3})"
+)
+_NO_MEANING = re.compile(rb"[A-Za-z]?|[0-9]+(?:\.[0-9]+)?")
+_MASS = frozenset({"g", "kg", "lb", "oz", "t"})
+_WORDS = {b"T": "tare", b"G": "gross", b"N": "net"}
+_Lines = list[tuple[str, Decimal, str]]
+"""Of each line with a mass: what its word says ("" for none), the number, the unit."""
+
+
+def _parse_block(block: bytes) -> Decoded:
+    head, *lines = (line.strip(b" ") for line in re.split(rb"[\r\n]+", _BEHIND_TRAILER.sub(b"", block, count=1)))
+    masses = list(_masses(lines))
+    if not re.fullmatch(rb"\^+[!-}]*", head) or None in masses:
+        return Rejected(RejectReason.FRAMING, block)
+    told = [mass for mass in masses if mass]
+    if not told:
+        return Rejected(RejectReason.NO_WEIGHT, block)
+    return _weighed(told, block)
+
+
+def _masses(lines: list[bytes]) -> Iterator[tuple[str, Decimal, str] | tuple[()] | None]:
+    """Of each line its mass, () when it is another line of the block, None when it is no line of a block."""
+    for line in lines:
+        if _DATE_OR_TIME.fullmatch(line) or _NO_MEANING.fullmatch(line):
+            yield ()
+            continue
+        match = _WEIGHT.fullmatch(line)
+        number = from_text(match["number"]) if match else None
+        unit = ANY_CASE.get(match["unit"]) if match else None
+        word = match["word"][:1].upper() if match else b""
+        if match is None or number is None or unit is None:
+            yield None
+        elif unit == "pcs":
+            yield ()
+        else:
+            yield (_WORDS.get(word, "?") if word else "", number, unit) if unit in _MASS else None
+
+
+def _weighed(told: _Lines, block: bytes) -> Decoded:
+    tare, gross, net = _by_place(told) if not any(word for word, _, _ in told) else _by_word(told)
+    alike = {(unit, number.as_tuple().exponent) for _, number, unit in told}
+    if len(alike) != 1 or tare is None or net is None or gross is None or net != gross - tare:
+        return Rejected(RejectReason.FRAMING, block)
+    return Reading(
+        net,
+        told[0][2],
+        stable=None,
+        net=bool(tare),
+        overload=None,
+        underload=None,
+        raw=block,
+        tare=tare,
+    )
+
+
+def _by_place(told: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Tare and gross come first, net last; sent twice, both must agree."""
+    numbers = [number for _, number, _ in told]
+    if len(numbers) < 3 or (len(numbers) > 3 and numbers[-1] != numbers[-2]):
+        return None, None, None
+    return numbers[0], numbers[1], numbers[-1]
+
+
+def _by_word(told: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    by_word = {word: number for word, number, _ in told}
+    if set(by_word) != {"tare", "gross", "net"} or len(told) != 3:
+        return None, None, None
+    return by_word["tare"], by_word["gross"], by_word["net"]
+
+
+def _block_decoder(given: Params) -> Decoder:
+    return LineEngine(LineProfile(_LONGEST_BLOCK, _BLOCK_HEAD, _parse_block, ends=b"~"))
+
+
+def _encode_block(shown: Shown, params: Params) -> bytes:
+    """The block for this display; a net weight is shown behind a tare of one unit. b"" out of range."""
+    if shown.overload or shown.underload:
+        return b""
+    if shown.unit not in _MASS:
+        raise ValueError(f"mt_jik6cab cannot carry {shown.unit}")
+    weight = shown.weight + 0
+    tare = Decimal(bool(shown.net)).quantize(weight) if shown.net else weight * 0
+    lines = ["^KJIK000", "2026-03-09", "17:05:21"]
+    lines += [f"{number:>7f} {shown.unit}" for number in (tare, weight + tare)]
+    lines += ["0", "0", *([f"{weight:>7f} {shown.unit}"] * 2), "    0 pcs", " ", " ", "E", "~P1", ""]
+    return "\r\n".join(lines).encode("ascii")
+
+
+_SOURCE = "captures of the devices in a public source"
+_PRINT_ABOUT = About(
+    devices="Mettler Toledo MS and MS-TS bench balances, by print key",
+    source=_SOURCE,
+    menu="print-out with CR LF. Nothing comes until the key is pressed.",
+    picture="""\
+_____ L  ________7.385 _ kg__  CR LF
+      |          |       `-- unit, left-aligned
+      |          `---------- weight, right-aligned
+      `--------------------- N net, G gross, T tare (not a weight)""",
+)
+_BLOCK_ABOUT = About(
+    devices="JIK-6CAB, by print key",
+    source=_SOURCE,
+    menu="print-out of all lines. Nothing comes until the key is pressed.",
+    picture="""\
+^KJIK000        header
+2026-03-09      date, time
+17:05:21
+  0.250 kg      tare
+  7.635 kg      gross
+0               two lines of unknown meaning
+0
+  7.385 kg      net, twice
+  7.385 kg
+    0 pcs       count
+~P1             trailer""",
+)
+
+_PRESSED = (
+    "it sends one line at each press of its print key, and a rest of half a second cannot be seen in one line. "
+    "Set the indicator to continuous output, or to another format"
+)
+
+PROTOCOLS: tuple[ScaleProtocol, ...] = (
+    ScaleProtocol(
+        id="mt_print",
+        mode=Mode.STREAM,
+        reports=("weight", "unit", "net", "tare"),
+        trade=True,
+        no_booking=_PRESSED,
+        make_decoder=_print_decoder,
+        encode_frame=_encode_print,
+        parameters=(LENGTH,),
+        about=_PRINT_ABOUT,
+    ),
+    ScaleProtocol(
+        id="mt_jik6cab",
+        mode=Mode.STREAM,
+        reports=("weight", "unit", "net", "tare"),
+        trade=True,
+        no_booking=_PRESSED,
+        make_decoder=_block_decoder,
+        encode_frame=_encode_block,
+        about=_BLOCK_ABOUT,
+    ),
+)

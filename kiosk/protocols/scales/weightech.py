@@ -1,0 +1,104 @@
+"""Weightech WT1000: flag, gross, tare and net in one line (lines recorded from such indicators).
+
+::
+
+    f , g g g g g g g , t t t t t t t , n n n n n n n  0D 0A
+    |   |               |               `-- net
+    |   |               `------------------ tare
+    |   `---------------------------------- gross, all with sign and point, filled with spaces or zeros
+    `-------------------------------------- 0 stable, 1 UNSTABLE
+
+"ol" in any field is overload, even when the flag is 0. No unit is sent. The weight is the net: without a tare
+it is the gross, and then not called net. The tare of the line goes with the reading. A line in which the net is not
+the gross less the tare, or whose numbers differ in their decimals, is damaged.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+from kiosk.protocols.scales.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.numbers import from_text
+from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
+from kiosk.protocols.scales.text_format import TextFormat
+
+_FIELD = 7
+_LINE = 1 + 3 * (1 + _FIELD)
+_HEAD = re.compile(rb"[01],(?=.{7},.{7},.{7}$)", re.DOTALL)
+"""The last digit of a number and its comma look like a flag: only what a whole line follows is one."""
+_FORMAT = TextFormat(
+    re.compile(rb"(?P<stable>[01])(?:,.{7}){2},(?P<number>.{7})", re.DOTALL),
+    stable={b"0": True, b"1": False},
+    says_over=True,
+)
+_OVERLOAD = re.compile(rb"[01](?=.*ol),[^,]{7},[^,]{7},[^,]{7}", re.IGNORECASE)
+
+
+def _parse(line: bytes) -> Decoded:
+    if _OVERLOAD.fullmatch(line):
+        return Reading(None, unit=None, stable=None, net=None, overload=True, underload=None, raw=line)
+    decoded = _FORMAT.parse(line)
+    if not isinstance(decoded, Reading):
+        return decoded
+    gross, tare = (from_text(line[at : at + _FIELD]) for at in (2, 3 + _FIELD))
+    if gross is None or tare is None or not _adds_up(gross, tare, decoded.weight):
+        return Rejected(RejectReason.FRAMING, line)
+    return replace(decoded, net=tare != 0, tare=tare)
+
+
+def _adds_up(gross: Decimal, tare: Decimal, net: Decimal | None) -> bool:
+    """Three numbers of one scale: a damaged digit, point or sign in one of them does not agree with the others."""
+    decimals = {number.as_tuple().exponent for number in (gross, tare, net) if number is not None}
+    return net == gross - tare and len(decimals) == 1
+
+
+def _decoder(_: Params) -> Decoder:
+    return LineEngine(LineProfile(_LINE, _HEAD, _parse))
+
+
+def _field(number: Decimal) -> str:
+    return f"{number:f}".rjust(_FIELD)
+
+
+def encode_frame(shown: Shown, params: Params) -> bytes:
+    """The line for this display; beyond seven characters the indicator shows overload.
+
+    A display that shows net does not tell the tare: the simulated indicator then has the smallest one. Below its
+    range the format has no word: b"".
+    """
+    flag = "0" if shown.stable else "1"
+    tare = Decimal(1).scaleb(int(shown.weight.as_tuple().exponent)) if shown.net else shown.weight * 0
+    fields = [_field(number) for number in (shown.weight + tare, tare + 0, shown.weight)]
+    if shown.underload and not shown.overload:
+        return b""
+    if shown.overload or any(len(field) > _FIELD for field in fields):
+        fields = ["ol".rjust(_FIELD)] * 3
+    return ",".join((flag, *fields)).encode("ascii") + b"\r\n"
+
+
+_ABOUT = About(
+    devices="Weightech WT1000",
+    source="lines recorded from such indicators",
+    menu="continuous output, 9600 8N1",
+    picture="""\
+f , g g g g g g g , t t t t t t t , n n n n n n n  CR LF
+|   |               |               `-- net
+|   |               `------------------ tare
+|   `---------------------------------- gross; ol in a field is overload
+`-------------------------------------- 0 stable, 1 unstable""",
+)
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="weightech_wt1000",
+        mode=Mode.STREAM,
+        reports=("weight", "stable", "net", "overload", "tare"),
+        trade=True,
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        about=_ABOUT,
+    ),
+)

@@ -1,0 +1,217 @@
+"""Shanghai Yaohua XK3190-A26, A23p and copies: continuous text that only an equals sign parts.
+
+::
+
+    xk3190_eq_reversed   =  d d d . d d d  s     format 1: least significant first; 7.385 is =583.7000
+    xk3190_eq_forward    =  s  d d d d . d d d   format 2: most significant first;  7.385 is =0007.385
+    eq_forward_integer   =  s  d d d d d d d     the same without a point, sent by some weighbridges
+                            `-- '0' positive, '-' negative
+
+    formats 3 and 4      = weight*8  unit*2  separator  unit price*7  separator  amount*7
+
+There is no check, no unit but in formats 3 and 4, no flag at all. Older indicators send one or two characters
+less. A weight is read when the next '=' ends it; CR and LF end it too. So a weight that has its unit is never told
+without. The parameter ``width`` holds the decoder to one length, so that a lost or a doubled character is seen.
+
+What stands before the first '=' is the rest of a frame that was cut off, and silence: so a stream whose '=' follows
+the text instead of leading it reads the same.
+
+Nothing in the frame tells the two directions apart (=0012.100 is 12.1 or 1.21): the choice is the installer's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from functools import partial
+
+from kiosk.protocols.scales.engines import slices
+from kiosk.protocols.scales.numbers import from_text
+from kiosk.protocols.scales.params import Parameter
+from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
+from kiosk.protocols.scales.text_format import TextFormat
+
+_ENDS = b"=\r\n"
+_BEGIN = re.compile(b"=(?![%b])" % _ENDS)
+_UNIT_LETTERS = b"klp"
+_SHORTEST, _LONGEST, _PRICED = 6, 8, 26
+_WHOLE = (1 + _LONGEST, 1 + _PRICED)
+_WEIGHT, _WITH_PRICE = (re.compile(b"=[^%b]{0,%d}" % (_ENDS, most)) for most in (_LONGEST, _PRICED))
+_DIGITS = 7
+
+WIDTH = Parameter("width", "any", ("any", "6", "7", "8"), "characters between two equals signs, with the sign")
+
+
+class EqualsEngine:
+    """Cuts a byte stream before every equals sign; ``parse`` gets a text with its sign.
+
+    A text is told when the byte behind it is seen, which on a continuous line is the next frame's: a unit, or a digit
+    too many, may stand there. Where no byte comes any more (``settle``), one of full length is told as it is.
+    """
+
+    def __init__(self, parse: Callable[[bytes], Decoded]) -> None:
+        self._parse = parse
+        self._begun = b""
+
+    def feed(self, data: bytes) -> list[Decoded]:
+        return [decoded for part in slices(data) for decoded in self._take(part)]
+
+    def settle(self) -> list[Decoded]:
+        text, self._begun = self._begun, b""
+        return [self._parse(text)] if len(text) in _WHOLE else []
+
+    def _take(self, part: bytes) -> Iterator[Decoded]:
+        data, at = self._begun + part, 0
+        self._begun = b""
+        while (begin := _BEGIN.search(data, at)) is not None:
+            text = self._text(data, begin.start())
+            at = begin.start() + len(text)
+            if at == len(data):
+                self._begun = text
+                return
+            if data[at] in _ENDS:
+                yield self._parse(text)
+            else:
+                yield Rejected(RejectReason.FRAMING, text + data[at : at + 1])
+
+    def _text(self, data: bytes, at: int) -> bytes:
+        """From an equals sign to the next end, or as long as the formats are: the longer ones have a unit there."""
+        weight = _WEIGHT.match(data, at)
+        assert weight is not None  # an equals sign alone matches
+        end = weight.end()
+        if end - at == _WHOLE[0] and end < len(data) and data[end] in _UNIT_LETTERS:
+            priced = _WITH_PRICE.match(data, at)
+            assert priced is not None
+            return priced[0]
+        return weight[0]
+
+
+def _backwards(field: bytes) -> Decimal | None:
+    return from_text(field[::-1])
+
+
+_UNITS: Mapping[bytes, str | None] = {b"kg": "kg", b"lb": "lb", b"pc": "pcs"}
+_NUMBERS = rb"[^0-9A-Za-z=][0-9. -]{7}"
+_PRICES = rb"(?P<unit>kg|lb|pc)(?:%b){2}" % _NUMBERS
+"""Of formats 3 and 4: unit, then price and amount, each behind a separator; the station reckons them itself."""
+
+
+def _decoder(given: Params, number: bytes, read: Callable[[bytes], Decimal | None]) -> Decoder:
+    width = given[WIDTH.name]
+    least, most = (_SHORTEST, _LONGEST) if width == "any" else (int(width), int(width))
+    length = rb"=(?=.{%d,%d}$|.{8}[a-z]{2}.{16}$)" % (least, most)
+    digits = number.replace(b"FULL", b"%d" % most)
+    pattern = re.compile(rb"%b(?P<number>%b)(?:%b)?" % (length, digits, _PRICES), re.DOTALL)
+    return EqualsEngine(TextFormat(pattern, units={**_UNITS, b"": None}, number=read).parse)
+
+
+_REVERSED = rb"[0-9]+\.[0-9]*[0-]|(?=.{FULL})[0-9]+[0-]"
+_FORWARD = rb"[0-][0-9]*\.[0-9]+|(?=.{FULL})[0-][0-9]+"
+"""Only a weight of full length may be without a point: there none can have been lost."""
+_INTEGER = rb"[-+ ]*[0-9]+"
+
+
+def _text(shown: Shown) -> str:
+    """Sign and seven characters, most significant first; "" beyond the range or seven characters.
+
+    What is sent at overload is not documented: the simulated indicator then sends nothing. Raises ValueError for
+    more decimals than there is room for.
+    """
+    number = f"{abs(shown.weight):f}"
+    if len(number.partition(".")[2]) > _DIGITS - 2:
+        raise ValueError(f"an '=' frame carries at most {_DIGITS - 2} decimals, not the number {shown.weight}")
+    if shown.overload or shown.underload or len(number) > _DIGITS:
+        return ""
+    return ("-" if shown.weight < 0 else "0") + number.rjust(_DIGITS, "0")
+
+
+def _encode(shown: Shown, params: Params, reverse: bool) -> bytes:
+    """One frame of format 1 or 2; raises ValueError for a number it cannot carry."""
+    text = _text(shown)
+    return f"={text[::-1] if reverse else text}".encode("ascii") if text else b""
+
+
+def _encode_integer(shown: Shown, params: Params) -> bytes:
+    """Raises ValueError for a number with decimals: such an indicator shows whole units only."""
+    text = _text(shown)
+    if "." in text:
+        raise ValueError(f"eq_forward_integer carries whole numbers, not {shown.weight}")
+    return f"={text}".encode("ascii") if text else b""
+
+
+def _about(picture: str, setting: str, devices: str = "Yaohua XK3190-A26, A23p and their copies") -> About:
+    return About(
+        devices=devices,
+        source="XK3190-A23p manual p. 24-27, XK3190-A26 manual p. 12-13",
+        wiring="",
+        menu=setting,
+        picture=picture,
+    )
+
+
+_SIGN = "0 positive, - negative"
+_WIDTH_8 = "Where each frame has nine bytes, width=8 refuses one that lost a byte."
+_WARNING = "The other direction looks the same: put a known weight on before the first weighing."
+
+
+def _row(
+    protocol: str,
+    make_decoder: Callable[[Params], Decoder],
+    encode_frame: Callable[[Shown, Params], bytes],
+    about: About,
+) -> ScaleProtocol:
+    return ScaleProtocol(
+        id=protocol,
+        mode=Mode.STREAM,
+        reports=("weight", "unit"),
+        trade=True,
+        make_decoder=make_decoder,
+        encode_frame=encode_frame,
+        parameters=(WIDTH,),
+        about=about,
+    )
+
+
+PROTOCOLS = (
+    _row(
+        "xk3190_eq_reversed",
+        partial(_decoder, number=_REVERSED, read=_backwards),
+        partial(_encode, reverse=True),
+        _about(
+            f"""\
+=  n n n n n n n  s  [u u  x  unit price  x  amount]
+   |              |   `-- format 3 only: kg , lb, pc; x is a separator
+   |              `------ {_SIGN}
+   `--------------------- number with its point, LEAST significant first: 7.385 is =583.7000""",
+            f"continuous format 1 or 3, 9600 8N1. {_WIDTH_8} {_WARNING}",
+        ),
+    ),
+    _row(
+        "xk3190_eq_forward",
+        partial(_decoder, number=_FORWARD, read=from_text),
+        partial(_encode, reverse=False),
+        _about(
+            f"""\
+=  s  n n n n n n n  [u u  x  unit price  x  amount]
+   |  |               `-- format 4 only: kg, lb, pc; x is a separator
+   |  `------------------ number with its point, most significant first: 7.385 is =0007.385
+   `--------------------- {_SIGN}""",
+            f"continuous format 2 or 4, 9600 8N1. {_WIDTH_8} {_WARNING}",
+        ),
+    ),
+    _row(
+        "eq_forward_integer",
+        partial(_decoder, number=_INTEGER, read=from_text),
+        _encode_integer,
+        _about(
+            f"""\
+=  s  n n n n n n n
+   |  `-- whole number, most significant first
+   `----- {_SIGN}""",
+            "continuous output, 9600 8N1; the unit is the one set at the indicator",
+            devices="weighbridge indicators and copies of the XK3190 that show whole units",
+        ),
+    ),
+)

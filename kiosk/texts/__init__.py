@@ -1,0 +1,7 @@
+"""Message catalogs in Uyghur, Chinese and English, and the only formatters of what people read."""
+
+from kiosk.texts.catalog import MissingText, Texts, load, needs_review
+from kiosk.texts.languages import LANGUAGES, Language
+from kiosk.texts.plain import isolate, plain
+
+__all__ = ["LANGUAGES", "Language", "MissingText", "Texts", "isolate", "load", "needs_review", "plain"]

@@ -1,0 +1,76 @@
+"""Numbers, units, money and dates as people read them: the only place that formats them.
+
+Digits are 0-9 and groups look like ``1,234.5`` in all three languages. Nothing here rounds: a weight or an amount
+that was agreed on is shown whole. In Uyghur text every result needs ``plain.isolate`` (paper) or ``html.bdi_*``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from babel.dates import format_date
+
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.texts.catalog import load
+
+NO_BREAK_SPACE = "\u00a0"
+YUAN = "\u00a5"
+"""The narrow sign for all languages; Babel's Uyghur pattern has the full-width one, which tears a line of digits."""
+NO_TIME = "--:--"
+
+
+def number(value: int) -> str:
+    """``1,234``."""
+    return f"{value:,}"
+
+
+def kilograms(grams: int, decimals: int = 3) -> str:
+    """``12.450`` from 12450 g.
+
+    ``decimals`` is how many the scale itself shows, 0 to 3.
+    More are shown when dropping them would change the weight. Raises ValueError outside 0 to 3.
+    """
+    if not 0 <= decimals <= 3:
+        raise ValueError(f"kilograms have 0 to 3 decimals, not {decimals}")
+    whole, rest = divmod(abs(grams), 1000)
+    digits = f"{rest:03d}".rstrip("0").ljust(decimals, "0")
+    sign = "-" if grams < 0 else ""
+    return f"{sign}{whole:,}.{digits}" if digits else f"{sign}{whole:,}"
+
+
+def kg_text(grams: int, decimals: int = 3) -> str:
+    """``12.450 kg``; the space does not break."""
+    return f"{kilograms(grams, decimals)}{NO_BREAK_SPACE}kg"
+
+
+def money(fen: int) -> str:
+    """``¥1,203.82`` from 120382 fen."""
+    yuan, rest = divmod(abs(fen), 100)
+    return f"{'-' if fen < 0 else ''}{YUAN}{yuan:,}.{rest:02d}"
+
+
+def price_per_kg(fen: int) -> str:
+    """``¥60.00/kg`` from 6000 fen per kilogram."""
+    return f"{money(fen)}/kg"
+
+
+def date_text(day: str | None, lang: str, style: Literal["long", "digits"] = "long") -> str:
+    """An ISO date (``Moment.local_date``) in words, or as it is with ``digits``; None says that the date is not set.
+
+    Raises ValueError for anything that is not an ISO date.
+    """
+    if day is None:
+        return load(lang).text("date.not_set")
+    parsed = date.fromisoformat(day)
+    return parsed.isoformat() if style == "digits" else format_date(parsed, "long", locale=lang)
+
+
+def time_text(clock: str | None) -> str:
+    """``14:05`` (``Moment.local_time``, 24 hours everywhere), or dashes when the clock is not set."""
+    return NO_TIME if clock is None else clock
+
+
+def receipt(number: ReceiptNumber) -> str:
+    """``0147-A-000381``: the same on screen, on paper and when read out over the telephone."""
+    return str(number)

@@ -1,0 +1,61 @@
+"""A push button without its bounce. Pure: levels and times come in, presses come out.
+
+A contact closes and opens for some milliseconds before it settles. A level counts when it has stood for the debounce
+time, and then from the moment it began, so that a press is as long as the finger was down.
+"""
+
+from __future__ import annotations
+
+PRESS = "press"
+HOLD = "hold"
+
+
+class Button:
+    """Says "press" when it is let go, and "hold" once, as soon as it was down long enough; never both for one push.
+
+    A button that is down from the start (stuck, or something leans on it) says nothing until it was up.
+    """
+
+    def __init__(self, debounce_s: float, hold_s: float, down: bool, at: float) -> None:
+        self._debounce_s = debounce_s
+        self._hold_s = hold_s
+        self._level = self._settled = down
+        self._level_since = self._settled_since = at
+        self._spent = down
+        """This push has had its word, or gets none."""
+
+    def level(self, down: bool, at: float) -> tuple[str, ...]:
+        """The contact is seen closed or open at second ``at``; returns what that and the time until then have made."""
+        words = self.advance(at)
+        if down != self._level:
+            self._level, self._level_since = down, at
+        return words
+
+    def advance(self, at: float) -> tuple[str, ...]:
+        """Time has passed until second ``at``; returns at most one word."""
+        due = self.due()
+        if due is None or at < due:
+            return ()
+        if self._level != self._settled:
+            return self._settle()
+        self._spent = True
+        return (HOLD,)
+
+    def _settle(self) -> tuple[str, ...]:
+        held = self._level_since >= self._settled_since + self._hold_s
+        self._settled, self._settled_since = self._level, self._level_since
+        if self._settled:
+            self._spent = False
+            return ()
+        spent, self._spent = self._spent, True
+        if spent:
+            return ()
+        return (HOLD,) if held else (PRESS,)
+
+    def due(self) -> float | None:
+        """The second at which ``advance`` may have something to say though nothing moves; None when never."""
+        if self._level != self._settled:
+            return self._level_since + self._debounce_s
+        if self._settled and not self._spent:
+            return self._settled_since + self._hold_s
+        return None

@@ -1,0 +1,19 @@
+"""From a defect of the frame to the fault the clerk reads."""
+
+from __future__ import annotations
+
+from kiosk.devices.ports import CameraFault
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.frame_check import FrameDefect, find_content_defect
+
+_BLACK = "The picture of the camera at {path} is black: take off the lens cap and switch on the lamp."
+_EMPTY = "The camera at {path} shows one flat color: take away what covers the lens, then plug the camera in again."
+
+
+def refuse_empty(frame: BgrImage, path: str) -> None:
+    """Raises CameraFault when the frame is black, flat or constant."""
+    defect = find_content_defect(frame)
+    if defect is FrameDefect.BLACK:
+        raise CameraFault("black", _BLACK.format(path=path))
+    if defect is not None:
+        raise CameraFault("broken", _EMPTY.format(path=path))

@@ -1,0 +1,38 @@
+"""What a technician sets for the camera; read by the station and handed to the child process."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+CameraKind = Literal["v4l2", "file", "none"]
+
+MIN_SIDE, MAX_SIDE = 160, 8192
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """``path`` is a device like /dev/v4l/by-id/... for v4l2, an image file or a directory of images for file.
+
+    ``width`` and ``height`` in pixels are asked of a v4l2 camera and must be what it gives; an image file keeps its
+    own size. After ``idle_s`` seconds without a shot the child process ends and the device is free.
+    Raises ValueError with the field and what is allowed.
+    """
+
+    kind: CameraKind
+    path: str
+    width: int = 1920
+    height: int = 1080
+    idle_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(CameraKind):
+            raise ValueError(f"camera kind {self.kind!r} must be one of {', '.join(get_args(CameraKind))}")
+        if self.kind != "none" and (not self.path or "\0" in self.path):
+            raise ValueError(f"camera path {self.path!r} must name a device, an image file or a directory")
+        for name, side in (("width", self.width), ("height", self.height)):
+            if not MIN_SIDE <= side <= MAX_SIDE:
+                raise ValueError(f"camera {name} {side} must be {MIN_SIDE} to {MAX_SIDE} pixels")
+        if not (math.isfinite(self.idle_s) and 0 < self.idle_s <= 86_400):
+            raise ValueError(f"camera idle_s {self.idle_s} must be more than 0 and at most 86400 seconds")

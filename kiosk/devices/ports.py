@@ -1,0 +1,165 @@
+"""The interfaces between the station and its hardware. Adapters stand beside this file; the station sees only this.
+
+Every call that may wait takes its deadline in seconds and keeps it on the monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from kiosk.protocols.scales.reading import Reading
+
+
+class LinkState(StrEnum):
+    """How a device is reached at this moment."""
+
+    CONNECTED = "connected"
+    SILENT = "silent"
+    """The port is open and nothing usable has come for the stale time."""
+    REFUSES = "refuses"
+    """As silent, but the scale does answer: it says why there is no weight."""
+    MISSING = "missing"
+    """The port cannot be opened: unplugged, no rights, no such file."""
+
+
+class ScaleListener(Protocol):
+    """What a scale supervisor reports to; called from the supervisor's own thread, must not block."""
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        """A complete frame was decoded at monotonic second ``at``."""
+
+    def on_expired(self, at: float) -> None:
+        """The newest reading has just become older than the stale time."""
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        """The way to the scale changed; ``detail`` names the port and the reason in one clear line."""
+
+
+class CommandOutcome(StrEnum):
+    """How a command to the scale ended."""
+
+    DONE = "done"
+    """Its effect was seen."""
+    REFUSED = "refused"
+    """Nothing was changed: not sent (``not_connected``, ``busy``), or the scale said no (a reason of the contract)."""
+    NO_ANSWER = "no_answer"
+    """It was sent and nothing came back: the scale may have obeyed."""
+    NOT_SUPPORTED = "not_supported"
+    """The format has no such command."""
+    UNCONFIRMED = "unconfirmed"
+    """It was sent, the scale goes on sending, and the effect was not seen: look at the indicator."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """``reason`` is there exactly for REFUSED."""
+
+    outcome: CommandOutcome
+    reason: str = ""
+
+
+class Scale(Protocol):
+    """A live scale. ``start`` returns at once; ``stop`` returns when the thread has ended."""
+
+    @property
+    def pulse(self) -> float | None:
+        """The monotonic second of the supervisor's last turn, also while the scale is missing; None before it runs."""
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float = 2.0) -> None: ...
+
+    def send(self, command: str, deadline_s: float = 3.0) -> CommandResult:
+        """Have the scale carry out ``zero``, ``tare`` or ``clear_tare`` and wait for the effect.
+
+        From any thread but the listener's; one command at a time, a second one is refused as busy. Sent once, never
+        repeated: only the person at the scale may decide to press again.
+        """
+
+
+class PrinterFault(StrEnum):
+    """Flags of the command-line contract, section 3 (``kiosk printer status``)."""
+
+    HEAD_OPEN = "head_open"
+    COVER_OPEN = "cover_open"
+    PAPER_JAM = "paper_jam"
+    PAPER_OUT = "paper_out"
+    PAPER_NEAR_END = "paper_near_end"
+    RIBBON_OUT = "ribbon_out"
+    PAUSED = "paused"
+    PRINTING = "printing"
+    BUFFER_FULL = "buffer_full"
+    TEMPERATURE = "temperature"
+    CUTTER_ERROR = "cutter_error"
+    OFFLINE = "offline"
+    ERROR = "error"
+    UNRECOVERABLE = "unrecoverable"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterStatus:
+    """``ready`` and ``fault`` are None when nothing answered: no reply is never "ready"."""
+
+    ready: bool | None
+    fault: bool | None
+    flags: tuple[PrinterFault, ...]
+
+
+class PrintNotStarted(Exception):
+    """No byte can have reached the printer: the job may be tried again. The text names the device and the act."""
+
+    def __init__(self, message: str, flags: tuple[PrinterFault, ...] = ()) -> None:
+        super().__init__(message)
+        self.flags = flags
+
+
+class PrintUncertain(Exception):
+    """Some bytes may have reached the printer: whether the paper came out is unknown."""
+
+
+class Printer(Protocol):
+    """One printer on one transport."""
+
+    @property
+    def language(self) -> str:
+        """``tspl`` or ``escpos``."""
+
+    def status(self, deadline_s: float) -> PrinterStatus: ...
+
+    def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
+        """Send one whole job and wait for proof that it came out.
+
+        ``before_first_byte`` is called after the printer was found ready and before anything is sent; if it
+        raises, nothing is sent. Raises PrintNotStarted or PrintUncertain.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One photograph: JPEG bytes re-encoded without any metadata, and its SHA-256 in lower-case hex."""
+
+    jpeg: bytes = field(repr=False)
+    sha256: str
+    width: int
+    height: int
+
+
+class CameraFault(Exception):
+    """No usable picture. ``code``: missing, timeout, format, black, frozen or broken; the text says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Camera(Protocol):
+    """A camera behind a child process."""
+
+    def shoot(self, deadline_s: float) -> Shot:
+        """Take one picture now. Raises CameraFault."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,102 @@
+"""Where a scale is, as one text in the settings: a device file, a device server, or two pins.
+
+::
+
+    /dev/serial/by-id/usb-...         serial port; of a USB HID scale its /dev/hidraw file or a link to it
+    tcp://192.168.1.60:4001           bytes as they are: a serial device server in raw mode, or an indicator's own port
+    rfc2217://192.168.1.60:4001       the same with the line set from here: baud, data bits, parity, stop bits
+    gpio:5,6  or  gpio:5,6,64         an HX711: DOUT, SCK as BCM numbers, and the gain (128, 64, 32)
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kiosk.protocols.scales.protocol import Carrier
+
+
+class Way(StrEnum):
+    """How the bytes come here."""
+
+    FILE = "file"
+    TCP = "tcp"
+    RFC2217 = "rfc2217"
+    GPIO = "gpio"
+    SIMULATED_PINS = "simulated_pins"
+
+
+_CARRIED_BY = {
+    Carrier.SERIAL: (Way.FILE, Way.TCP, Way.RFC2217),
+    Carrier.HID: (Way.FILE,),
+    Carrier.GPIO: (Way.GPIO, Way.SIMULATED_PINS),
+}
+_EXAMPLES = {
+    Carrier.SERIAL: "a device like /dev/serial/by-id/..., tcp://ADDRESS:PORT or rfc2217://ADDRESS:PORT",
+    Carrier.HID: "a device like /dev/hidraw0 or a link to one",
+    Carrier.GPIO: "two pins like gpio:5,6 (DOUT, SCK, and the gain 128, 64 or 32 when it is not 128)",
+}
+_URL = re.compile(r"(?P<way>[a-z0-9]+)://(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:/\[\]]+):(?P<port>[0-9]{1,5})/?")
+_PINS = re.compile(r"gpio:([0-9]{1,2}),([0-9]{1,2})(?:,(128|64|32))?")
+_MOST_PIN = 27
+"""GPIO0 to GPIO27 are on the header of every Raspberry Pi since the B+."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A port text taken apart: ``path`` for files and simulated pins, ``host`` and ``port`` for a device server."""
+
+    text: str
+    way: Way
+    path: str = ""
+    host: str = ""
+    port: int = 0
+    data_pin: int = 0
+    clock_pin: int = 0
+    gain: int = 128
+
+
+def parse_address(text: str, carrier: Carrier) -> Address:
+    """The address of a scale whose format needs this carrier; raises ValueError with what is allowed.
+
+    A device server is named by its IP address: asking a name server may take half a minute, and the thread that
+    watches a scale never waits. ``localhost`` is 127.0.0.1.
+    """
+    if not text or "\0" in text:
+        raise ValueError(f"port must name {_EXAMPLES[carrier]}")
+    address = _taken_apart(text)
+    if address.way not in _CARRIED_BY[carrier]:
+        raise ValueError(f"port {text!r} does not fit this format: it must name {_EXAMPLES[carrier]}")
+    return address
+
+
+def _taken_apart(text: str) -> Address:
+    if text.startswith("gpio:/"):
+        return Address(text, Way.SIMULATED_PINS, path=text.removeprefix("gpio:"))
+    if text.startswith("gpio:"):
+        return _pins(text)
+    if "://" in text:
+        return _server(text)
+    return Address(text, Way.FILE, path=text)
+
+
+def _pins(text: str) -> Address:
+    match = _PINS.fullmatch(text)
+    data, clock = (int(match[1]), int(match[2])) if match else (0, 0)
+    if match is None or data == clock or max(data, clock) > _MOST_PIN:
+        raise ValueError(f"port {text!r} must be gpio:DOUT,SCK with two BCM numbers from 0 to {_MOST_PIN}")
+    return Address(text, Way.GPIO, data_pin=data, clock_pin=clock, gain=int(match[3] or 128))
+
+
+def _server(text: str) -> Address:
+    match = _URL.fullmatch(text)
+    if match is None or match["way"] not in (Way.TCP, Way.RFC2217) or not 1 <= int(match["port"]) <= 65_535:
+        raise ValueError(f"port {text!r} must be tcp://ADDRESS:PORT or rfc2217://ADDRESS:PORT")
+    host = "127.0.0.1" if match["host"] == "localhost" else match["host"].strip("[]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"port {text!r} must name the device server by its IP address, not by a name") from None
+    return Address(text, Way(match["way"]), host=host, port=int(match["port"]))

@@ -1,0 +1,172 @@
+"""The way to a scale as the supervisor uses it: opened exclusively, read without waiting, told apart from one that has
+gone. This file has the interface and the serial port.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import serial
+
+from kiosk.protocols.scales.protocol import LineSettings
+
+BACKLOG_BYTES = 4000
+"""The kernel hands over at most 4095 bytes at once and queues up to 64 KiB behind them. A drain about as long
+as that is the oldest part of a backlog: the newest frame in it is history, not what lies on the pan."""
+
+_PSEUDO_TERMINALS = "/dev/pts/"
+
+
+class PortGone(Exception):
+    """The open port no longer leads to a device; the text says how that was noticed."""
+
+
+class ReadTooLate(Exception):
+    """What waited was a backlog; it has been thrown away."""
+
+
+class LinePort(Protocol):
+    """An open way to a scale. No call waits; all are made from one thread.
+
+    ``look_every_s`` is for a way that has no descriptor to wait on: it is looked at so often.
+    """
+
+    @property
+    def look_every_s(self) -> float | None: ...
+
+    def fileno(self) -> int:
+        """The descriptor to wait on; -1 when there is none."""
+
+    @property
+    def opening(self) -> bool:
+        """True while the far side has still to answer: nothing may be sent, nothing that comes is a weight."""
+
+    @property
+    def wants_write(self) -> bool:
+        """True when it has to be served as soon as the descriptor can be written."""
+
+    def drain(self) -> list[bytes]:
+        """All there is, for a port that was reported ready; a report of a packet device is one item.
+
+        Also goes on with the opening. Raises PortGone, ReadTooLate, and while opening OSError.
+        """
+
+    def write(self, data: bytes) -> None:
+        """Send a short command as a whole; raises PortGone."""
+
+    def discard(self) -> None:
+        """Throw away what has been received and not yet read; raises PortGone."""
+
+    def still_there(self) -> bool:
+        """False when the address leads to nothing or to another device than the one opened."""
+
+    def close(self) -> None:
+        """Never raises: the device may be gone."""
+
+
+class ScalePort:
+    """One open serial port, empty at first: opening flushes what the kernel kept from before.
+
+    A pseudo-terminal (socat, ser2net, a simulator) has no line: the kernel takes 8N1 only, and so it is opened.
+    Raises OSError (pyserial's SerialException is one), termios.error or ValueError when it cannot be opened.
+    """
+
+    look_every_s: float | None = None
+    opening = False
+    wants_write = False
+
+    def __init__(self, path: str, line: LineSettings) -> None:
+        self._path = path
+        if os.path.realpath(path).startswith(_PSEUDO_TERMINALS):
+            line = LineSettings(line.baud)
+        self._serial = serial.Serial(
+            path, line.baud, line.bytesize, line.parity, line.stopbits, timeout=0, exclusive=True
+        )
+
+    def fileno(self) -> int:
+        return int(self._serial.fileno())
+
+    def drain(self) -> list[bytes]:
+        """pyserial sets VMIN and VTIME to 0, so an empty read means "nothing more", but after readiness it means
+        that the device has hung up.
+        """
+        data = self._read(BACKLOG_BYTES)
+        if not data:
+            raise PortGone("it was hung up")
+        while len(data) < BACKLOG_BYTES and (more := self._read(BACKLOG_BYTES - len(data))):
+            data += more
+        if len(data) >= BACKLOG_BYTES:
+            self.discard()
+            raise ReadTooLate
+        return [data]
+
+    def _read(self, most: int) -> bytes:
+        try:
+            return os.read(self.fileno(), most)
+        except OSError as error:
+            raise PortGone(error.strerror or str(error)) from error
+
+    def write(self, data: bytes) -> None:
+        write_whole(self.fileno(), data)
+
+    def discard(self) -> None:
+        try:
+            self._serial.reset_input_buffer()
+        except OSError as error:
+            raise PortGone(error.strerror or str(error)) from error
+
+    def still_there(self) -> bool:
+        return leads_to(self._path, self.fileno())
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._serial.close()
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write to a descriptor that does not wait; a device that does not even take a command is as good as gone."""
+    try:
+        written = os.write(descriptor, data)
+    except OSError as error:
+        raise PortGone(error.strerror or str(error)) from error
+    if written < len(data):
+        raise PortGone("it takes no bytes")
+
+
+def leads_to(path: str, descriptor: int) -> bool:
+    """Whether the path still names the very device that is open."""
+    try:
+        now, opened = Path(path).stat(), os.fstat(descriptor)
+    except OSError:
+        return False
+    return (now.st_dev, now.st_ino, now.st_rdev) == (opened.st_dev, opened.st_ino, opened.st_rdev)
+
+
+_NO_ROUTE = (
+    errno.ECONNREFUSED,
+    errno.ECONNRESET,
+    errno.EHOSTUNREACH,
+    errno.EHOSTDOWN,
+    errno.ENETUNREACH,
+    errno.ENETDOWN,
+    errno.ETIMEDOUT,
+)
+
+
+def cannot_open(path: str, error: Exception) -> str:
+    """One line for people: which port, and what to do."""
+    code = getattr(error, "errno", None)
+    if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        return f"The scale is not plugged in at {path}: check its cable."
+    if code in (errno.EACCES, errno.EPERM):
+        group = "kiosk, and look at the udev rule" if "hidraw" in path else "dialout"
+        return f"No right to open the scale's port {path}: add this user to the group {group}."
+    if code in (errno.EBUSY, errno.EAGAIN):
+        return f"Another program uses the scale's port {path}: end that program."
+    if code in _NO_ROUTE:
+        return f"The scale's device server does not answer at {path}: check its power, network cable and address."
+    return f"The scale's port {path} cannot be opened ({error}): check its settings, then its cable."

@@ -1,0 +1,114 @@
+"""The small helpers of a scale supervisor: what is due when, when to try again, how often to complain."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+
+class Freshness:
+    """When the newest reading expires and when an open port counts as silent; seconds of one monotonic clock."""
+
+    def __init__(self, stale_s: float) -> None:
+        self._stale_s = stale_s
+        self._reading_at: float | None = None
+        self._quiet_since: float | None = None
+
+    def opened(self, at: float) -> None:
+        """The port is open: from now on it may fall silent."""
+        self._quiet_since = at
+
+    def closed(self) -> None:
+        """A closed port is missing, not silent; its last reading still expires."""
+        self._quiet_since = None
+
+    def reading(self, at: float) -> None:
+        """A usable reading came."""
+        self._reading_at = self._quiet_since = at
+
+    def deadline(self) -> float | None:
+        """The next moment at which something is due."""
+        starts = [at for at in (self._reading_at, self._quiet_since) if at is not None]
+        return min(starts) + self._stale_s if starts else None
+
+    def take_expired(self, now: float) -> bool:
+        """True once for every silence: the newest reading has become too old."""
+        due = self._reading_at is not None and now >= self._reading_at + self._stale_s
+        if due:
+            self._reading_at = None
+        return due
+
+    def take_silent(self, now: float) -> bool:
+        """True once for every silence of an open port."""
+        due = self._quiet_since is not None and now >= self._quiet_since + self._stale_s
+        if due:
+            self._quiet_since = None
+        return due
+
+
+class Backoff:
+    """Waiting times between tries: ``first_s``, doubled up to ``longest_s``."""
+
+    def __init__(self, first_s: float, longest_s: float) -> None:
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._next_s = first_s
+
+    def next(self) -> float:
+        """Seconds to wait before the next try."""
+        delay = min(self._next_s, self._longest_s)
+        self._next_s = delay * 2
+        return delay
+
+    def reset(self) -> None:
+        """The last try was a success."""
+        self._next_s = self._first_s
+
+
+class BoundedLog:
+    """At most one line per ``period_s``; the next line says how many were left out."""
+
+    def __init__(self, log: logging.Logger, clock: Callable[[], float], period_s: float = 10.0) -> None:
+        self._log = log
+        self._clock = clock
+        self._period_s = period_s
+        self._quiet_until = -float("inf")
+        self._left_out = 0
+
+    def warning(self, text: str, trace: BaseException | None = None) -> None:
+        """Write or count the line; ``trace`` adds the traceback of an exception."""
+        now = self._clock()
+        if now < self._quiet_until:
+            self._left_out += 1
+            return
+        more = f" ({self._left_out} like this were not logged)" if self._left_out else ""
+        self._log.warning("%s%s", text, more, exc_info=trace)
+        self._quiet_until, self._left_out = now + self._period_s, 0
+
+
+class WakePipe:
+    """Ends a wait on descriptors from another thread."""
+
+    def __init__(self) -> None:
+        self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable."""
+        return self._read_end
+
+    def wake(self) -> None:
+        """Wake the waiter; it stays awake for every later wait. A full pipe wakes just as well."""
+        with suppress(BlockingIOError):
+            os.write(self._write_end, b"!")
+
+    def clear(self) -> None:
+        """Forget what woke the waiter, so that the next wait waits again."""
+        with suppress(BlockingIOError):
+            os.read(self._read_end, 4096)
+
+    def close(self) -> None:
+        """Give both descriptors back."""
+        os.close(self._read_end)
+        os.close(self._write_end)

@@ -1,0 +1,75 @@
+"""Whether a second keyboard is plugged in, judged from what the kernel says of its input devices.
+
+A scanner in keyboard mode is told from a keyboard by its place alone. So while any other device could type, no scan is
+believed: somebody may be at the counter with a keyboard of his own. Nothing is on a list of exceptions.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_LETTERS_AND_ENTER = (*range(16, 26), *range(30, 39), *range(44, 51), 28)
+"""q to p, a to l, z to m, Enter (linux/input-event-codes.h)."""
+
+FULL_KEYBOARD: int = sum(1 << code for code in _LETTERS_AND_ENTER)
+BITS_PER_WORD = struct.calcsize("l") * 8
+"""The kernel prints bitmaps in words of the reading process's own size."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputDevice:
+    """``node`` is the event node like "event3"; ``board`` is the same for all nodes of one piece of hardware."""
+
+    node: str
+    board: str
+    keys: int
+
+    @property
+    def types(self) -> bool:
+        """Whether it has every letter and Enter; power buttons, touch screens and remote controls have not."""
+        return self.keys & FULL_KEYBOARD == FULL_KEYBOARD
+
+
+def second_keyboards(devices: Sequence[InputDevice], scanner: str) -> tuple[InputDevice, ...]:
+    """All that can type and are not the scanner at event node ``scanner``, which may have several nodes."""
+    boards = {device.board for device in devices if device.node == scanner and device.board}
+    return tuple(device for device in devices if device.types and device.node != scanner and device.board not in boards)
+
+
+def key_bits(words: str, bits_per_word: int = BITS_PER_WORD) -> int:
+    """The kernel's ``capabilities/key``: hexadecimal words of a long each, the highest first. Raises ValueError."""
+    bits = 0
+    for word in words.split():
+        bits = bits << bits_per_word | int(word, 16)
+    return bits
+
+
+def read_devices(folder: Path) -> tuple[InputDevice, ...]:
+    """Every event node below ``folder``, laid out like /sys/class/input.
+
+    A node that goes while it is read is gone. Raises OSError when the folder itself cannot be read, and ValueError for
+    content that makes no sense: then nobody knows who can type.
+    """
+    return tuple(_devices(folder))
+
+
+def _devices(folder: Path) -> Iterator[InputDevice]:
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("event"):
+            try:
+                yield _device(entry)
+            except FileNotFoundError:
+                continue
+
+
+def _device(entry: Path) -> InputDevice:
+    """sysfs and not /proc/bus/input/devices, which a service with ``ProcSubset=pid`` cannot see."""
+    about = entry / "device"
+    keys = key_bits((about / "capabilities" / "key").read_text(encoding="ascii"))
+    place = (about / "phys").read_text(encoding="utf-8", errors="replace").strip()
+    port = place.rpartition("/input")[0]
+    vendor, product = ((about / "id" / name).read_text(encoding="ascii").strip() for name in ("vendor", "product"))
+    return InputDevice(entry.name, f"{port} {vendor}:{product}" if port else "", keys)

@@ -1,0 +1,102 @@
+"""The small messages beside the events: hello, status, acknowledgement, resend. Bounded JSON objects."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+
+from kiosk.messaging.contract.envelope import MAX_SEQ
+from kiosk.messaging.contract.strict_json import StrictJsonError, canonical, read
+
+MAX_CONTROL_BYTES: Final = 32 * 1024
+MAX_GAPS: Final = 100
+MAX_QUARANTINED: Final = 1000
+"""More than fit are told in the next acknowledgement; the lists are information, ``upto`` alone decides."""
+
+Epoch = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
+Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
+Software = Annotated[str, msgspec.Meta(pattern="^[ -~]{1,64}$", max_length=64)]
+Ranges = Annotated[tuple[tuple[Seq, Seq], ...], msgspec.Meta(max_length=MAX_GAPS)]
+"""First and last sequence number, both included."""
+
+
+class BadControl(ValueError):
+    """Not the message it should be; the text says why."""
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """Station: this is what I have. ``oldest`` is the first event not acknowledged, ``next`` the number to come."""
+
+    epoch: Epoch
+    next: Seq
+    oldest: Seq
+    pending: Count
+    software: Software
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Station, retained. ``online`` false is the last will, or a goodbye; ``pending`` is a count of events.
+
+    ``alarm`` is "" or ``fork``: the ledger's ``head`` is not the hash this station has at that number.
+    """
+
+    online: bool
+    pending: Count
+    software: Software
+    epoch: Epoch
+    alarm: Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,32}$", max_length=32)] = ""
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """Center, after its commit: everything up to ``upto`` of this epoch is in the ledger.
+
+    Cumulative and repeatable; lower than before when the center came back from a backup. ``head`` is the hash the
+    ledger has at ``upto`` (64 zeros at 0). ``gaps`` are ranges missing above ``upto``; ``quarantined`` are numbers
+    up to ``upto`` that are kept apart for a person, and done for the station.
+    """
+
+    epoch: Epoch
+    upto: Count
+    gaps: Ranges
+    quarantined: Annotated[tuple[Seq, ...], msgspec.Meta(max_length=MAX_QUARANTINED)]
+    head: Digest
+
+
+class Resend(msgspec.Struct, frozen=True):
+    """Center: send these again first. Says nothing about anything else."""
+
+    epoch: Epoch
+    ranges: Ranges
+
+
+AnyControl = Hello | Status | Ack | Resend
+Control = TypeVar("Control", bound=AnyControl)
+
+
+def encode(message: AnyControl) -> bytes:
+    """Canonical JSON; raises BadControl when the other side would refuse it."""
+    payload = canonical(msgspec.to_builtins(message))
+    decode(type(message), payload)
+    return payload
+
+
+def decode(kind: type[Control], payload: bytes) -> Control:
+    """Read a message of this kind; unknown keys are ignored, anything else wrong raises BadControl."""
+    try:
+        message = msgspec.convert(read(payload, max_bytes=MAX_CONTROL_BYTES), kind)
+    except (StrictJsonError, msgspec.ValidationError) as error:
+        raise BadControl(f"no usable {kind.__name__}: {error}") from error
+    if any(first > last for first, last in _ranges(message)):
+        raise BadControl(f"no usable {kind.__name__}: a range ends before it begins")
+    return message
+
+
+def _ranges(message: AnyControl) -> tuple[tuple[int, int], ...]:
+    match message:
+        case Ack(gaps=ranges) | Resend(ranges=ranges):
+            return ranges
+        case _:
+            return ()

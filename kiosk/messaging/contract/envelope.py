@@ -1,0 +1,110 @@
+"""The envelope of an event: CloudEvents 1.0 attributes, each with its one rule, and the hash over them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from kiosk.domain.events import EVENT_CLASSES, EventData
+from kiosk.messaging.contract.strict_json import canonical
+
+SPEC_VERSION: Final = "1.0"
+CONTENT_TYPE: Final = "application/json"
+MAX_EVENT_BYTES: Final = 64 * 1024
+MAX_SEQ: Final = 2**31 - 1
+"""CloudEvents integers are signed 32-bit (CloudEvents 1.0, section "Type System")."""
+
+ZERO_HASH: Final = "0" * 64
+"""``prevhash`` of the first event of an epoch."""
+
+EVENT_TYPES: Final[Mapping[str, type[EventData]]] = {cls.TYPE: cls for cls in EVENT_CLASSES}
+"""Every type this software knows, by its name on the wire."""
+
+TYPE_PATTERN: Final = r"station\.[a-z]{1,32}\.[a-z]{1,32}\.v[0-9]{1,4}"
+"""``station.{object}.{verb}.{version}``: the feed makes topic levels of its parts."""
+
+IDENTITY_PATTERNS: Final[Mapping[str, str]] = {
+    "specversion": r"1\.0",
+    "id": r"[0-9a-f]{16}-[1-9][0-9]{0,9}",
+    "source": r"/stations/S[0-9]{4}",
+    "type": r"[!-~]{1,128}",
+    "station": r"S[0-9]{4}",
+    "epoch": r"[0-9a-f]{16}",
+}
+"""Without these nobody can say which event this is."""
+
+DETAIL_PATTERNS: Final[Mapping[str, str]] = {
+    "time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z",
+    "datacontenttype": r"application/json",
+    "prevhash": r"[0-9a-f]{64}",
+    "bootid": r"[0-9A-Za-z-]{1,64}",
+    "monotonicms": r"0|[1-9][0-9]{0,18}",
+    "clock": r"synced|restored|unset",
+    "software": r"[ -~]{1,64}",
+}
+"""Mandatory as well, but an event that breaks one of them can still be stored under its identity."""
+
+OPTIONAL_PATTERNS: Final[Mapping[str, str]] = {
+    "metrology": r"[0-9]{1,4}\+[0-9a-f]{8}",
+    "reissued": r"[0-9a-f]{16}-[1-9][0-9]{0,9}",
+    "signature": r"[!-~]{1,1024}",
+}
+"""Checked where they are. ``metrology`` is in every event a station writes now; older events are without it."""
+
+
+def identity_fault(event: Mapping[str, object]) -> str | None:
+    """What stops this event from being attributed to (station, epoch, seq), in one line; None when nothing does."""
+    wrong = _first_mismatch(event, IDENTITY_PATTERNS)
+    if wrong is not None:
+        return f"attribute {wrong} is missing or malformed"
+    seq = event.get("seq")
+    if type(seq) is not int or not 1 <= seq <= MAX_SEQ:
+        return f"attribute seq must be an integer from 1 to {MAX_SEQ}"
+    if event["id"] != f"{event['epoch']}-{seq}":
+        return "attribute id is not epoch-seq"
+    if event["source"] != f"/stations/{event['station']}":
+        return "attribute source names another station than attribute station"
+    return None
+
+
+def detail_fault(event: Mapping[str, object]) -> str | None:
+    """What else is wrong with the envelope, in one line; None when nothing is."""
+    present = {name: rule for name, rule in OPTIONAL_PATTERNS.items() if name in event}
+    wrong = _first_mismatch(event, DETAIL_PATTERNS) or _first_mismatch(event, present)
+    return f"attribute {wrong} is missing or malformed" if wrong is not None else None
+
+
+def usable_text(event: Mapping[str, object], name: str) -> str:
+    """The attribute, or "" when it breaks its rule."""
+    value = event.get(name)
+    return value if isinstance(value, str) and _matches(name, value, DETAIL_PATTERNS[name]) else ""
+
+
+def body_and_hash(event: Mapping[str, object]) -> tuple[bytes, str]:
+    """The RFC 8785 bytes, and the SHA-256 (lower-case hex) of the RFC 8785 bytes without ``signature``."""
+    body = canonical(event)
+    hashed = body if "signature" not in event else canonical({k: v for k, v in event.items() if k != "signature"})
+    return body, hashlib.sha256(hashed).hexdigest()
+
+
+def _first_mismatch(event: Mapping[str, object], patterns: Mapping[str, str]) -> str | None:
+    for name, pattern in patterns.items():
+        value = event.get(name)
+        if not isinstance(value, str) or not _matches(name, value, pattern):
+            return name
+    return None
+
+
+def _matches(name: str, value: str, pattern: str) -> bool:
+    return re.fullmatch(pattern, value) is not None and (name != "time" or _is_in_calendar(value))
+
+
+def _is_in_calendar(time: str) -> bool:
+    try:
+        datetime.fromisoformat(time)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,152 @@
+"""From bytes off the wire to an event that can be kept: refuse what nobody can attribute, quarantine the rest."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from kiosk.messaging.contract.envelope import (
+    EVENT_TYPES,
+    MAX_EVENT_BYTES,
+    body_and_hash,
+    detail_fault,
+    identity_fault,
+    usable_text,
+)
+from kiosk.messaging.contract.strict_json import StrictJsonError, check_depth, read
+
+MAX_BATCH_EVENTS: Final = 100
+MAX_BATCH_BYTES: Final = 1024 * 1024
+"""Inflated. One event more than fits is another batch."""
+
+_BATCH_DEPTH: Final = 64
+"""Only a guard for the splitter; each event is held to its own, lower limit, and most bad events cost themselves alone.
+Not all: what is no JSON (NaN, a lone surrogate, a raw control character) or deeper than this cannot be split off, and
+the whole batch is refused with it. No station makes such a one; its other events stay pending and come again."""
+
+
+class BadEvent(ValueError):
+    """Cannot be attributed to (station, epoch, seq), or is no batch. ``code`` is a stable word.
+
+    Of JSON: too_large, not_utf8, not_json, too_deep, duplicate_key, number, text. Of the envelope: not_object,
+    envelope, wrong_station. Of a batch: not_zlib, not_batch, too_many.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEvent:
+    """An event with a sure identity.
+
+    ``body`` is the canonical JSON of everything that was sent, ``signature`` and unknown keys included; ``sha256``
+    is over it without ``signature``. ``problem`` is None, or why it is stored, acknowledged and quarantined:
+    ``unknown_type`` (newer than this software) or ``bad_data`` (breaks the schema of its type or an envelope rule;
+    ``time``, ``clock`` and ``prevhash`` are then "" where they are unusable).
+    """
+
+    station: str
+    epoch: str
+    seq: int
+    type: str
+    prevhash: str
+    sha256: str
+    body: bytes = field(repr=False)
+    time: str
+    clock: str
+    data: dict[str, object]
+    problem: str | None
+
+
+def parse_event(payload: bytes, *, topic_station: str | None = None) -> ReceivedEvent:
+    """Read one event; raises BadEvent. ``topic_station`` is the station whose topic it came on."""
+    try:
+        event = read(payload, max_bytes=MAX_EVENT_BYTES)
+        if not isinstance(event, dict):
+            raise BadEvent("not_object", "an event is a JSON object")
+        body, sha256 = body_and_hash(event)
+    except StrictJsonError as error:
+        raise BadEvent(error.code, str(error)) from error
+    fault = identity_fault(event)
+    if fault is not None:
+        raise BadEvent("envelope", fault)
+    if topic_station is not None and topic_station != event["station"]:
+        raise BadEvent("wrong_station", f"an event of {event['station']} came on the topic of {topic_station}")
+    return _received(event, body, sha256)
+
+
+def _received(event: dict[str, object], body: bytes, sha256: str) -> ReceivedEvent:
+    data = event.get("data")
+    usable = detail_fault(event) is None
+    return ReceivedEvent(
+        station=str(event["station"]),
+        epoch=str(event["epoch"]),
+        seq=int(str(event["seq"])),
+        type=str(event["type"]),
+        prevhash=usable_text(event, "prevhash"),
+        sha256=sha256,
+        body=body,
+        time=usable_text(event, "time"),
+        clock=usable_text(event, "clock"),
+        data=data if isinstance(data, dict) else {},
+        problem=_problem(str(event["type"]), data) if usable else "bad_data",
+    )
+
+
+def _problem(type_: str, data: object) -> str | None:
+    known = EVENT_TYPES.get(type_)
+    if known is None:
+        return "unknown_type"
+    try:
+        msgspec.convert(data, known)
+    except msgspec.ValidationError:
+        return "bad_data"
+    return None
+
+
+def build_batch(bodies: Sequence[bytes]) -> bytes:
+    """A JSON array of event bodies, deflated; raises ValueError for more than a batch may hold."""
+    if not 1 <= len(bodies) <= MAX_BATCH_EVENTS:
+        raise ValueError(f"a batch holds 1 to {MAX_BATCH_EVENTS} events, not {len(bodies)}")
+    inflated = b"[" + b",".join(bodies) + b"]"
+    if len(inflated) > MAX_BATCH_BYTES:
+        raise ValueError(f"a batch holds {MAX_BATCH_BYTES} bytes, not {len(inflated)}")
+    return zlib.compress(inflated)
+
+
+def parse_batch(payload: bytes) -> list[bytes]:
+    """Split a batch into its events, each exactly as it was sent; raises BadEvent when it is no batch.
+
+    The events themselves are not looked into: give each to parse_event.
+    """
+    inflated = _inflate(payload)
+    try:
+        check_depth(inflated, _BATCH_DEPTH)
+        events = msgspec.json.decode(inflated, type=list[msgspec.Raw])
+    except StrictJsonError as error:
+        raise BadEvent(error.code, str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadEvent("not_batch", f"a batch is a JSON array: {error}") from error
+    if not 1 <= len(events) <= MAX_BATCH_EVENTS:
+        raise BadEvent("too_many", f"a batch holds 1 to {MAX_BATCH_EVENTS} events, not {len(events)}")
+    return [bytes(event) for event in events]
+
+
+def _inflate(payload: bytes) -> bytes:
+    """Never inflates more than one byte beyond the limit, whatever the payload promises."""
+    stream = zlib.decompressobj()
+    try:
+        inflated = stream.decompress(payload, MAX_BATCH_BYTES + 1)
+    except zlib.error as error:
+        raise BadEvent("not_zlib", f"a batch is deflated with zlib: {error}") from error
+    if len(inflated) > MAX_BATCH_BYTES:
+        raise BadEvent("too_large", f"a batch inflates to at most {MAX_BATCH_BYTES} bytes")
+    if not stream.eof or stream.unused_data:
+        raise BadEvent("not_zlib", "a batch is one whole zlib stream and nothing after it")
+    return inflated

@@ -1,0 +1,88 @@
+"""JSON that means the same to everybody: read strictly, written canonically (RFC 8785)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final, NoReturn
+
+import rfc8785
+
+MAX_DEPTH: Final = 8
+"""Objects and arrays inside each other, the outermost one included."""
+
+MAX_INTEGER: Final = 2**53 - 1
+"""The largest integer every JSON reader keeps exactly (RFC 8259, section 6)."""
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""Possessive and with an optional end: it never backtracks, so no text makes it slow."""
+
+_BRACKET = re.compile(rb"[][{}]")
+
+
+class StrictJsonError(ValueError):
+    """Refused. ``code`` is a stable word: too_large, not_utf8, not_json, too_deep, duplicate_key, number, text."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def read(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> object:
+    """Read one JSON text; raises StrictJsonError.
+
+    Two readers that disagree about a text would disagree about its hash, so what is read differently in practice is
+    refused: duplicate keys, NaN and Infinity, fractions and exponents, integers beyond 2**53 - 1, a byte order mark,
+    and text that is not Unicode (lone surrogates).
+    """
+    if len(payload) > max_bytes:
+        raise StrictJsonError("too_large", f"{len(payload)} bytes where at most {max_bytes} are taken")
+    check_depth(payload, max_depth)
+    try:
+        text = payload.decode("utf-8")
+        return json.loads(
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_int=_exact_integer,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+        )
+    except UnicodeDecodeError as error:
+        raise StrictJsonError("not_utf8", f"not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise StrictJsonError("not_json", f"not JSON at character {error.pos}") from error
+
+
+def canonical(value: object) -> bytes:
+    """The RFC 8785 bytes of a value; raises StrictJsonError for what has none."""
+    try:
+        return rfc8785.dumps(value)  # type: ignore[arg-type]
+    except rfc8785.CanonicalizationError as error:
+        code = "number" if isinstance(error, rfc8785.IntegerDomainError | rfc8785.FloatDomainError) else "text"
+        raise StrictJsonError(code, f"no canonical form: {error}") from error
+
+
+def check_depth(payload: bytes, max_depth: int) -> None:
+    """Raise StrictJsonError when brackets nest deeper; looks at bytes only, so a bomb never reaches a parser."""
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", payload)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > max_depth:
+            raise StrictJsonError("too_deep", f"nested deeper than {max_depth}")
+
+
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise StrictJsonError("duplicate_key", "an object has the same key twice")
+    return found
+
+
+def _exact_integer(digits: str) -> int:
+    if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
+        raise StrictJsonError("number", "an integer is beyond 2**53 - 1")
+    return int(digits)
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise StrictJsonError("number", f"only integers are taken, not {text[:20]}")

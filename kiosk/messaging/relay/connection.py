@@ -1,0 +1,259 @@
+"""One connection to the broker, from CONNECT to its end. The only file of the station that speaks MQTT.
+
+A connection is never reused: paho keeps unacknowledged messages in memory and sends them again by itself, and the
+outbox is the one place that decides what is sent. No thread of paho's runs either; ``poll`` drives the socket, so
+every happening is handled by the thread that owns the database connection.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from kiosk.messaging.contract.control import MAX_CONTROL_BYTES
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.tls import tls_context
+
+NO_SUBSCRIBERS: Final = 0x10
+SESSION_TAKEN_OVER: Final = 0x8E
+_MAX_INBOUND_PACKET: Final = MAX_CONTROL_BYTES + 1024
+
+
+class BrokerFault(Exception):
+    """The broker cannot be used now; the text says why and what to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Connected and subscribed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """PUBACK for packet ``mid``; ``fault`` says when the broker did not really take it."""
+
+    mid: int
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something came down."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection is gone or was never granted."""
+
+    why: str
+
+
+Happening = Ready | Arrived | Message | Lost
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when this connection ends without a goodbye."""
+
+    topic: str
+    payload: bytes
+
+
+class Connection:
+    """Use as a context manager: leaving it without ``goodbye`` drops the line and lets the will speak."""
+
+    def __init__(self, settings: RelaySettings, subscriptions: tuple[str, ...], will: Will) -> None:
+        self._settings = settings
+        self._subscriptions = subscriptions
+        self._happenings: list[Happening] = []
+        self._client = self._new_client(will)
+        self._answer_by: float | None = None
+        self._over = False
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.drop()
+
+    def open(self) -> None:
+        """Start to connect; Ready or Lost follow from ``poll``. Raises BrokerFault when nothing answers at all."""
+        endpoint = self._settings.endpoint
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = 0
+        properties.MaximumPacketSize = _MAX_INBOUND_PACKET
+        try:
+            self._client.connect(
+                endpoint.host, endpoint.port, self._settings.keepalive_s, clean_start=True, properties=properties
+            )
+        except (OSError, ValueError) as error:
+            raise BrokerFault(_unreachable(self._settings, error)) from error
+        self._answer_by = time.monotonic() + self._settings.connect_timeout_s
+
+    def poll(self, timeout_s: float) -> list[Happening]:
+        """Move bytes for at most ``timeout_s`` seconds and tell what happened. Nothing comes after Lost."""
+        if not self._over:
+            self._move_bytes(timeout_s)
+        if self._answer_by is not None and time.monotonic() > self._answer_by:
+            self._lose(f"no answer to CONNECT within {self._settings.connect_timeout_s:g} s")
+        happenings, self._happenings = self._happenings, []
+        return happenings
+
+    def publish(self, topic: str, payload: bytes, content_type: str, *, retain: bool = False) -> int | None:
+        """Send with QoS 1; the packet id that Arrived will name, or None when the line has just broken."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ContentType = content_type
+        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        if info.rc != mqtt.MQTT_ERR_SUCCESS:
+            self._lose("the line broke while sending")
+            return None
+        return info.mid
+
+    def goodbye(self, status_topic: str, payload: bytes, content_type: str, timeout_s: float = 1.0) -> None:
+        """Publish a last retained status and take leave, so that the will stays unspoken. Never raises."""
+        mid = self.publish(status_topic, payload, content_type, retain=True)
+        until = time.monotonic() + timeout_s
+        while not self._over and time.monotonic() < until:
+            if any(isinstance(happening, Arrived) and happening.mid == mid for happening in self.poll(0.05)):
+                break
+        self._client.disconnect()
+        self._over = True
+
+    def drop(self) -> None:
+        """Close the socket as it is."""
+        self._over = True
+        sock = self._client.socket()
+        if sock is not None:
+            self._client.on_disconnect = None
+            sock.close()
+
+    def _new_client(self, will: Will) -> mqtt.Client:
+        settings = self._settings
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"kiosk-{settings.region}-{settings.station}",
+            protocol=mqtt.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = settings.connect_timeout_s
+        client.will_set(will.topic, will.payload, qos=1, retain=True)
+        if settings.username is not None:
+            client.username_pw_set(settings.username, _password(settings))
+        if settings.endpoint.tls:
+            try:
+                client.tls_set_context(tls_context(settings))
+            except OSError as error:
+                raise BrokerFault(str(error)) from error
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    def _move_bytes(self, timeout_s: float) -> None:
+        sock = self._client.socket()
+        if sock is None:
+            self._lose("the broker closed the connection")
+            return
+        writing = select.POLLOUT if self._client.want_write() else 0
+        poll = select.poll()
+        poll.register(sock.fileno(), select.POLLIN | writing)
+        buffered = sock.pending() if hasattr(sock, "pending") else 0
+        for _, event in poll.poll(0 if buffered else timeout_s * 1000):
+            if event & select.POLLOUT:
+                self._client.loop_write()
+            if event & ~select.POLLOUT:
+                buffered = 1
+        if buffered:
+            self._client.loop_read()
+        self._client.loop_misc()
+
+    def _lose(self, why: str) -> None:
+        if not self._over:
+            self._over = True
+            self._happenings.append(Lost(why))
+
+    def _on_connect(
+        self, client: mqtt.Client, _: object, flags: mqtt.ConnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._lose(f"refused: {code} ({_advice(code)})")
+            return
+        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._subscriptions])
+
+    def _on_subscribe(
+        self, client: mqtt.Client, _: object, mid: int, codes: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        refused = [str(code) for code in codes if code.is_failure]
+        if refused:
+            self._lose(
+                f"may not listen to its acknowledgements: {', '.join(refused)} (look at the broker's access list)"
+            )
+            return
+        self._answer_by = None
+        self._happenings.append(Ready())
+
+    def _on_publish(self, client: mqtt.Client, _: object, mid: int, code: ReasonCode, properties: Properties) -> None:
+        fault = f"{code} ({_advice(code)})" if code.is_failure or code.value == NO_SUBSCRIBERS else None
+        self._happenings.append(Arrived(mid, fault))
+
+    def _on_message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
+        self._happenings.append(Message(message.topic, bytes(message.payload)))
+
+    def _on_disconnect(
+        self,
+        client: mqtt.Client,
+        _: object,
+        flags: mqtt.DisconnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        self._lose(f"connection ended: {code} ({_advice(code)})")
+
+
+_ADVICE: Final = {
+    NO_SUBSCRIBERS: "nobody listens: is the sorting center running?",
+    0x84: "it does not speak MQTT 5",
+    0x86: "check user name and password",
+    0x87: "look at the broker's access list and this station's certificate",
+    SESSION_TAKEN_OVER: "another machine uses this station's id: was the disk copied?",
+    0x95: "a message is larger than the broker takes",
+    0x97: "the broker's quota is used up",
+}
+
+
+def _advice(code: ReasonCode) -> str:
+    return _ADVICE.get(code.value, "see the broker's log")
+
+
+def _unreachable(settings: RelaySettings, error: Exception) -> str:
+    endpoint = settings.endpoint
+    hint = "check the network and that the broker runs"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        hint = "check this machine's clock, ca_file, and that the certificate is for this host name"
+    return f"the broker does not answer at {endpoint.host}:{endpoint.port}: {error}: {hint}"
+
+
+def _password(settings: RelaySettings) -> str | None:
+    if settings.password_file is None:
+        return None
+    try:
+        return settings.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise BrokerFault(f"the broker's password cannot be read: {error}") from error

@@ -1,0 +1,120 @@
+"""The earlier epochs of a database: a center back from a backup may lack events that it had acknowledged then.
+
+Only what it had acknowledged: the rest was told again in the epoch after. No I/O, no clock: time is passed in. Nothing
+is kept over a connection, as the center is asked again on the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.ports import EarlierEpoch
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """An epoch of which the center had 1..``owed_upto``; ``held_upto`` is what it says it has, None until it spoke."""
+
+    epoch: str
+    last_seq: int
+    owed_upto: int
+    held_upto: int | None = None
+    sent_upto: int = 0
+
+    @property
+    def missing(self) -> int:
+        return 0 if self.held_upto is None else max(0, self.owed_upto - self.held_upto)
+
+    @property
+    def open(self) -> bool:
+        return self.held_upto is None or self.held_upto < self.owed_upto
+
+    @property
+    def flying(self) -> bool:
+        return self.held_upto is not None and self.sent_upto > self.held_upto
+
+
+class Earlier:
+    """One message at a time, the oldest epoch first; the next one goes when the center has acknowledged it."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._stretches: dict[str, _Stretch] = {}
+        self._deadline = 0.0
+
+    def ask(self, epochs: Sequence[EarlierEpoch], now: float) -> None:
+        """Start over: every one of them is asked about."""
+        self._stretches = {one.epoch: _Stretch(one.epoch, one.last_seq, one.acked_upto) for one in epochs}
+        self._wait_from(now)
+
+    def questions(self) -> list[tuple[str, int]]:
+        """Epoch and last number of those that the center has not answered for, or not all."""
+        return [(one.epoch, one.last_seq) for one in self._stretches.values() if one.open]
+
+    def knows(self, epoch: str) -> bool:
+        """Whether this epoch was asked about."""
+        return epoch in self._stretches
+
+    def owed_upto(self, epoch: str) -> int:
+        """Up to where the center had acknowledged it while it was the current one."""
+        return self._stretches[epoch].owed_upto
+
+    @property
+    def settled(self) -> bool:
+        """Whether the center has answered for every epoch and lacks nothing."""
+        return not self.questions()
+
+    @property
+    def missing(self) -> int:
+        """Events the center has lost, as far as it has answered."""
+        return sum(one.missing for one in self._stretches.values())
+
+    @property
+    def flying(self) -> bool:
+        """Whether a message is on its way."""
+        return any(one.flying for one in self._stretches.values())
+
+    def next_range(self) -> tuple[str, int, int] | None:
+        """Send of this epoch what is above the first number, up to the second; None: nothing now."""
+        if self.flying:
+            return None
+        for one in self._stretches.values():
+            if one.held_upto is not None and one.missing:
+                return one.epoch, one.held_upto, one.owed_upto
+        return None
+
+    def sent(self, epoch: str, last: int, now: float) -> None:
+        """A message with events up to ``last`` went out."""
+        self._stretches[epoch].sent_upto = last
+        self._wait_from(now)
+
+    def acknowledged(self, epoch: str, upto: int, now: float) -> None:
+        """The center has this epoch up to here; it may have lost it once more since it spoke last."""
+        one = self._stretches[epoch]
+        if one.held_upto is not None and upto > one.held_upto:
+            self._pace.progress()
+        if one.held_upto is None or upto < one.held_upto or upto >= one.sent_upto:
+            one.sent_upto = 0
+        one.held_upto = upto
+        self._wait_from(now)
+
+    def drop(self, epoch: str) -> None:
+        """Nothing can be sent of it: its numbers stand for something else at the center."""
+        one = self._stretches[epoch]
+        one.held_upto, one.sent_upto = one.owed_upto, 0
+
+    def stalled(self, now: float) -> bool:
+        """Whether an answer is overdue; what only waits for its turn to be sent is not."""
+        asked = any(one.held_upto is None or one.flying for one in self._stretches.values())
+        return asked and now >= self._deadline
+
+    def rewind(self, now: float) -> None:
+        """Ask and send again what is open."""
+        for one in self._stretches.values():
+            one.sent_upto = 0
+        self._wait_from(now)
+
+    def _wait_from(self, now: float) -> None:
+        self._deadline = now + self._pace.patience_s

@@ -1,0 +1,59 @@
+"""How much to send at once and how long to wait: grows back with progress, shrinks with trouble."""
+
+from __future__ import annotations
+
+from random import Random
+
+from kiosk.messaging.relay.settings import RelaySettings
+
+
+class Backoff:
+    """Exponential waiting with jitter, so that stations that lost the same broker do not come back together."""
+
+    def __init__(self, base_s: float, max_s: float, random: Random) -> None:
+        self._base_s, self._max_s, self._random = base_s, max_s, random
+        self._step = 0
+
+    def next(self) -> float:
+        """Seconds to wait now; the longest wait doubles each time until the maximum."""
+        longest = min(self._max_s, self._base_s * 2.0**self._step)
+        # 2**16 bases are beyond every maximum; without a stop the power would overflow after a month offline.
+        self._step = min(self._step + 1, 16)
+        return longest * self._random.uniform(0.3, 1.0)
+
+    def reset(self) -> None:
+        """Start again at the base."""
+        self._step = 0
+
+
+class Pace:
+    """Outlives the connections of one relay."""
+
+    def __init__(self, settings: RelaySettings, random: Random) -> None:
+        self._settings = settings
+        self.window = settings.window
+        self.batch_events = settings.batch_events
+        self.reconnect = Backoff(settings.reconnect_s, settings.reconnect_max_s, random)
+        self._resend = Backoff(settings.resend_s, settings.resend_max_s, random)
+        self.patience_s = self._resend.next()
+        """How long the center may take to answer before everything is sent again."""
+
+    def progress(self) -> None:
+        """The center acknowledged something new."""
+        self.window = self._settings.window
+        self.batch_events = min(self._settings.batch_events, self.batch_events * 2)
+        self.reconnect.reset()
+        self._resend.reset()
+        self.patience_s = self._resend.next()
+
+    def stalled(self) -> None:
+        """No acknowledgement came in time: one message is question enough until the center answers again."""
+        self.window = 1
+        self.patience_s = self._resend.next()
+
+    def broken_off(self) -> None:
+        """A connection broke with messages on their way: smaller ones have the better chance.
+
+        Also the way out when a broker on the path refuses packets above its own limit.
+        """
+        self.batch_events = max(1, self.batch_events // 2)

@@ -1,0 +1,90 @@
+"""What the relay needs from the station's database; the store implements it under the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Identity(Protocol):
+    """Whose database this is."""
+
+    @property
+    def station(self) -> str: ...
+
+    @property
+    def epoch(self) -> str: ...
+
+    @property
+    def series(self) -> str: ...
+
+
+class OutboxRow(Protocol):
+    """A sealed event that waits; ``body`` is sent as it is."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+class OutboxCounts(Protocol):
+    """Of the current epoch: events not done, the last sequence number (0: none), all done up to here (0: none)."""
+
+    @property
+    def pending(self) -> int: ...
+
+    @property
+    def last_seq(self) -> int: ...
+
+    @property
+    def acked_upto(self) -> int: ...
+
+
+class EarlierEpoch(Protocol):
+    """A former life of the database. What is above ``acked_upto`` was told again in the epoch after it."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    @property
+    def last_seq(self) -> int: ...
+
+    @property
+    def acked_upto(self) -> int: ...
+
+
+class OutboxPort(Protocol):
+    """The outbox of one station, used from one thread. Any call may raise the store's errors."""
+
+    def identity(self) -> Identity: ...
+
+    def pending(self, limit: int, after: int = 0) -> Sequence[OutboxRow]:
+        """Events of the current epoch that are not done, seq > ``after``, oldest first."""
+
+    def counts(self) -> OutboxCounts: ...
+
+    def earlier(self) -> Sequence[EarlierEpoch]:
+        """The epochs before the current one of which the center had something, oldest first."""
+
+    def sealed(self, epoch: str, limit: int, after: int = 0) -> Sequence[OutboxRow]:
+        """Events of any epoch of this database, done or not, seq > ``after``, oldest first."""
+
+    def hash_at(self, seq: int, epoch: str) -> str | None:
+        """The hash of this event, None when there is none."""
+
+    def acknowledge(self, upto: int, quarantined: Sequence[int], epoch: str) -> bool:
+        """Events up to ``upto`` are done, later ones are pending (again).
+
+        False, and nothing is done, when ``epoch`` is not the current one: checked in the transaction that writes.
+        """
+
+    def start_new_epoch(self, why: str, *, ending: str) -> bool:
+        """Begin a new epoch; what is pending is issued again in it. False as above when ``ending`` has ended."""
+
+    def changed(self) -> bool:
+        """Whether another connection has committed since the last call. Cheap: asked many times a second."""

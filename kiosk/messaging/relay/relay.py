@@ -1,0 +1,78 @@
+"""The relay: outbox to broker, for as long as the station runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from random import Random
+
+from kiosk.messaging.relay.connection import BrokerFault
+from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.ports import OutboxPort
+from kiosk.messaging.relay.rare_log import RareLog
+from kiosk.messaging.relay.session import Session
+from kiosk.messaging.relay.settings import RelaySettings
+
+_SETTLED_S = 30.0
+"""A connection that held this long was a good one: the next attempt need not wait as if it had failed."""
+
+
+class Relay:
+    """Carries events of one station; never ends by itself, whatever broker, line or database do."""
+
+    def __init__(
+        self,
+        outbox: OutboxPort,
+        settings: RelaySettings,
+        clock: Callable[[], float] = time.monotonic,
+        random: Random | None = None,
+        heard: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``clock`` is monotonic seconds; ``heard`` is called after each acknowledgement that was believed.
+
+        Raises ValueError when the database belongs to another station.
+        """
+        owner = outbox.identity().station
+        if owner != settings.station:
+            raise ValueError(f"the database belongs to station {owner}, the settings name {settings.station}")
+        self._outbox, self._settings, self._clock, self._heard = outbox, settings, clock, heard
+        self._random = random or Random()  # noqa: S311  jitter, not secrecy
+        self._pace = Pace(settings, self._random)
+        self._session: Session | None = None
+        self._log = RareLog(logging.getLogger(f"kiosk.relay.{owner}"), clock)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the center has said, on this connection, that it lacks nothing of the database's earlier epochs."""
+        return self._session is not None and self._session.settled
+
+    @property
+    def missing(self) -> int:
+        """Events of earlier epochs that the center had acknowledged and has lost, as far as it has answered."""
+        return 0 if self._session is None else self._session.missing
+
+    def run(self, stop: threading.Event) -> None:
+        """Relay until ``stop`` is set, in the calling thread."""
+        # A power cut ends for the whole district at once: stations come up spread over the first wait.
+        stop.wait(self._random.uniform(0.0, self._settings.reconnect_s))
+        while not stop.is_set():
+            started = self._clock()
+            self._try_once(stop)
+            if self._clock() - started > _SETTLED_S:
+                self._pace.reconnect.reset()
+            stop.wait(self._pace.reconnect.next())
+
+    def _try_once(self, stop: threading.Event) -> None:
+        try:
+            session = Session(self._outbox, self._settings, self._pace, self._log, self._clock, self._heard)
+            self._session = session
+            session.run(stop)
+            if session.unfinished:
+                self._pace.broken_off()
+        except BrokerFault as fault:
+            self._log.write("broker", str(fault))
+        except Exception as error:
+            # A locked or full database, or a fault of ours: the next connection starts from the database anew.
+            self._log.write("trouble", f"relaying is interrupted: {type(error).__name__}: {error}", logging.ERROR)

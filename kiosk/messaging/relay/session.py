@@ -1,0 +1,340 @@
+"""What the relay does while it is connected: say hello, send what waits, believe only the center's acknowledgement."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Status, decode, encode
+from kiosk.messaging.contract.envelope import ZERO_HASH
+from kiosk.messaging.contract.receive import build_batch
+from kiosk.messaging.contract.topics import Topics
+from kiosk.messaging.relay.connection import Arrived, Connection, Happening, Lost, Message, Ready, Will
+from kiosk.messaging.relay.earlier import Earlier
+from kiosk.messaging.relay.flights import Flights
+from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.ports import OutboxPort, OutboxRow
+from kiosk.messaging.relay.rare_log import RareLog
+from kiosk.messaging.relay.settings import RelaySettings
+
+EVENT_CONTENT: Final = "application/cloudevents+json"
+BATCH_CONTENT: Final = "application/zlib"
+"""RFC 6713; inside is ``application/cloudevents-batch+json``. MQTT has no content encoding to say so."""
+CONTROL_CONTENT: Final = "application/json"
+
+
+_TELL_SOON_S = 3.0
+"""A backlog that is gone is told this soon: the dashboard must not show it for another minute."""
+
+
+class Session:
+    """One connection's worth of relaying. Any error of the outbox ends it; nothing is lost by that."""
+
+    def __init__(
+        self,
+        outbox: OutboxPort,
+        settings: RelaySettings,
+        pace: Pace,
+        log: RareLog,
+        clock: Callable[[], float],
+        heard: Callable[[], None],
+    ) -> None:
+        self._outbox, self._settings, self._pace, self._log, self._clock = outbox, settings, pace, log, clock
+        self._believed = heard
+        self._topics = Topics(settings.region, settings.station)
+        self._flights = Flights(pace)
+        self._earlier = Earlier(pace)
+        self._epoch = outbox.identity().epoch
+        self._quarantined: tuple[int, ...] = ()
+        self._alarm = ""
+        self._more = True
+        self._ready = False
+        self._lost = False
+        self._told: Status | None = None
+        self._tell_at = 0.0
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether messages were on their way when it ended."""
+        return len(self._flights) > 0 or self._earlier.flying
+
+    @property
+    def settled(self) -> bool:
+        """Whether the center has said that it lacks nothing of the earlier epochs of this database."""
+        return self._ready and self._earlier.settled
+
+    @property
+    def missing(self) -> int:
+        """Events of earlier epochs that the center had acknowledged and has lost, as far as it has answered."""
+        return self._earlier.missing
+
+    def run(self, stop: threading.Event) -> None:
+        """Connect and relay until the connection is lost or ``stop`` is set; raises BrokerFault and store errors."""
+        will = Will(self._topics.status, encode(self._status(online=False)))
+        with Connection(self._settings, (self._topics.ack, self._topics.resend), will) as connection:
+            connection.open()
+            while not self._lost and not stop.is_set():
+                for happening in connection.poll(self._settings.poll_s):
+                    self._handle(connection, happening)
+                if self._ready and not self._lost:
+                    self._pump(connection)
+            if self._ready and not self._lost:
+                connection.goodbye(self._topics.status, encode(self._status(online=False)), CONTROL_CONTENT)
+
+    def _handle(self, connection: Connection, happening: Happening) -> None:
+        match happening:
+            case Ready():
+                self._ready = True
+                self._enter_epoch(connection)
+            case Lost(why):
+                self._lost = True
+                self._log.write("lost", f"broker {self._settings.broker_url}: {why}")
+            case Arrived(mid, fault):
+                self._flights.arrived(mid, self._clock())
+                if fault is not None:
+                    self._log.write("refused", f"the broker did not pass a message on: {fault}")
+            case Message(topic, payload):
+                self._heard(connection, topic, payload)
+
+    def _heard(self, connection: Connection, topic: str, payload: bytes) -> None:
+        try:
+            if topic == self._topics.ack:
+                self._acknowledged(connection, decode(Ack, payload))
+            elif topic == self._topics.resend:
+                self._asked_again(decode(Resend, payload))
+        except BadControl as error:
+            self._log.write("unreadable", f"message on {topic} ignored: {error}")
+
+    # --- sending
+
+    def _pump(self, connection: Connection) -> None:
+        now = self._clock()
+        if self._outbox.changed():
+            self._more = True
+            self._follow_epoch(connection)
+        if self._flights.stalled(now):
+            self._log.write("stalled", "the sorting center does not acknowledge: sending again")
+            self._pace.stalled()
+            self._start_over()
+            self._hello(connection)
+        if self._earlier.stalled(now):
+            self._pace.stalled()
+            self._earlier.rewind(now)
+            self._hello_earlier(connection)
+        while self._more and self._flights.room and self._send_next(connection):
+            pass
+        # What was done once waits behind what never was.
+        if not self._more:
+            self._send_earlier(connection)
+        if now >= self._tell_at:
+            self._tell(connection)
+
+    def _send_next(self, connection: Connection) -> bool:
+        """Send one message; False when nothing is left or the line broke."""
+        after, last = self._flights.next_range()
+        rows = self._fitting(self._outbox.pending(self._pace.batch_events, after), last)
+        if not rows and last is not None:
+            self._flights.skip_range()
+            return True
+        if not rows:
+            self._more = False
+            return False
+        if rows[0].epoch != self._epoch:
+            self._enter_epoch(connection)
+            return True
+        mid = self._publish(connection, rows)
+        if mid is not None:
+            self._flights.sent(mid, rows[0].seq, rows[-1].seq, self._clock())
+        return mid is not None
+
+    def _send_earlier(self, connection: Connection) -> None:
+        """Send one message of an earlier epoch, when the center lacks any and none is on its way."""
+        wanted = self._earlier.next_range()
+        if wanted is None:
+            return
+        epoch, after, last = wanted
+        rows = self._fitting(self._outbox.sealed(epoch, self._pace.batch_events, after), last)
+        if not rows:
+            self._earlier.drop(epoch)
+        elif self._publish(connection, rows) is not None:
+            self._earlier.sent(epoch, rows[-1].seq, self._clock())
+
+    def _fitting(self, rows: Sequence[OutboxRow], last: int | None) -> Sequence[OutboxRow]:
+        """The first of ``rows`` that make one message: up to ``last``, without a hole, within the batch size."""
+        size = 0
+        for count, row in enumerate(rows):
+            size += len(row.body) + 1
+            too_much = count > 0 and size > self._settings.batch_bytes
+            if too_much or (last is not None and row.seq > last) or row.seq != rows[0].seq + count:
+                return rows[:count]
+        return rows
+
+    def _publish(self, connection: Connection, rows: Sequence[OutboxRow]) -> int | None:
+        if len(rows) == 1:
+            return connection.publish(self._topics.event, rows[0].body, EVENT_CONTENT)
+        return connection.publish(self._topics.batch, build_batch([row.body for row in rows]), BATCH_CONTENT)
+
+    def _hello(self, connection: Connection) -> None:
+        counts = self._outbox.counts()
+        waiting = self._outbox.pending(1)
+        following = counts.last_seq + 1
+        hello = Hello(
+            epoch=self._epoch,
+            next=following,
+            oldest=waiting[0].seq if waiting else following,
+            pending=counts.pending,
+            software=self._settings.software,
+        )
+        connection.publish(self._topics.hello, encode(hello), CONTROL_CONTENT)
+
+    def _hello_earlier(self, connection: Connection) -> None:
+        """Ask about the earlier epochs. Nothing of them is pending: what was not done is told again in the next one."""
+        for epoch, last in self._earlier.questions():
+            hello = Hello(epoch, next=last + 1, oldest=last + 1, pending=0, software=self._settings.software)
+            connection.publish(self._topics.hello, encode(hello), CONTROL_CONTENT)
+
+    def _tell(self, connection: Connection) -> None:
+        """Publish the retained status when it differs from what was told last."""
+        self._tell_at = self._clock() + self._settings.status_s
+        status = self._status(online=True)
+        if status != self._told:
+            self._told = status
+            connection.publish(self._topics.status, encode(status), CONTROL_CONTENT, retain=True)
+
+    def _status(self, *, online: bool) -> Status:
+        return Status(
+            online=online,
+            pending=self._outbox.counts().pending + self._earlier.missing,
+            software=self._settings.software,
+            epoch=self._epoch,
+            alarm=self._alarm,
+        )
+
+    # --- answers
+
+    def _acknowledged(self, connection: Connection, ack: Ack) -> None:
+        # The other process may have begun an epoch since the last look: this answer is then not about the new one.
+        self._follow_epoch(connection)
+        if ack.epoch != self._epoch:
+            self._acknowledged_earlier(ack)
+            return
+        counts = self._outbox.counts()
+        if ack.upto > counts.last_seq:
+            self._behind(connection, ack, counts.last_seq)
+            return
+        own = self._outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
+        if own != ack.head:
+            self._forked(ack.upto)
+            return
+        self._set_alarm("")
+        if ack.upto != counts.acked_upto or ack.quarantined != self._quarantined:
+            if not self._outbox.acknowledge(ack.upto, ack.quarantined, ack.epoch):
+                self._follow_epoch(connection)
+                return
+            self._quarantined = ack.quarantined
+        if ack.upto > counts.acked_upto:
+            self._flights.acknowledged(ack.upto, self._clock())
+            self._log.clear("stalled")
+            if ack.upto == counts.last_seq:
+                self._tell_soon()
+        elif ack.upto < counts.acked_upto:
+            self._log.write(
+                "back", f"the sorting center went back from {counts.acked_upto} to {ack.upto}: sending again"
+            )
+            self._start_over()
+            self._ask_earlier(connection)
+        self._look_for(ack.gaps)
+        self._believed()
+
+    def _acknowledged_earlier(self, ack: Ack) -> None:
+        """Of an epoch that has ended only one thing matters: whether the center still has what it acknowledged."""
+        if not self._earlier.knows(ack.epoch):
+            return
+        owed = self._earlier.owed_upto(ack.epoch)
+        own = self._outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
+        if ack.upto < owed and own != ack.head:
+            self._log.write(
+                "earlier fork",
+                f"the sorting center has another event {ack.upto} of the earlier epoch {ack.epoch} than this database: "
+                "nothing of it is sent again; call the administrator",
+                logging.ERROR,
+            )
+            self._earlier.drop(ack.epoch)
+        else:
+            self._take_earlier(ack, owed)
+        self._believed()
+
+    def _take_earlier(self, ack: Ack, owed: int) -> None:
+        before = self._earlier.missing
+        self._earlier.acknowledged(ack.epoch, ack.upto, self._clock())
+        if self._earlier.missing > before:
+            self._log.write(
+                "earlier back",
+                f"the sorting center has epoch {ack.epoch} up to {ack.upto}, it had it up to {owed}: sending again",
+            )
+            self._tell_at = self._clock()
+        elif before and not self._earlier.missing:
+            self._tell_soon()
+
+    def _asked_again(self, resend: Resend) -> None:
+        if resend.epoch == self._epoch:
+            self._look_for(resend.ranges)
+
+    def _look_for(self, gaps: Sequence[tuple[int, int]]) -> None:
+        if gaps:
+            self._flights.missing(gaps)
+            self._more = True
+
+    def _behind(self, connection: Connection, ack: Ack, last: int) -> None:
+        """This database is older than what the center has from it: its numbers must not be given out twice."""
+        if not self._outbox.start_new_epoch("behind", ending=ack.epoch):
+            self._follow_epoch(connection)
+            return
+        self._log.write(
+            "behind",
+            f"the sorting center has event {ack.upto}, this database ends at {last}: an older copy was brought back; "
+            "starting a new epoch",
+            logging.ERROR,
+        )
+        self._enter_epoch(connection)
+
+    def _forked(self, upto: int) -> None:
+        self._log.write(
+            "fork",
+            f"the sorting center has another event {upto} of epoch {self._epoch} than this database: acknowledgement "
+            "refused, events stay pending; call the administrator, two machines may use one database",
+            logging.ERROR,
+        )
+        self._set_alarm("fork")
+
+    def _set_alarm(self, alarm: str) -> None:
+        if alarm != self._alarm:
+            self._alarm = alarm
+            self._tell_at = self._clock()
+
+    def _tell_soon(self) -> None:
+        if self._told is not None and self._told.pending:
+            self._tell_at = min(self._tell_at, self._clock() + _TELL_SOON_S)
+
+    def _follow_epoch(self, connection: Connection) -> None:
+        """Go over to the database's newest epoch when the other process has begun one."""
+        if self._outbox.identity().epoch != self._epoch:
+            self._enter_epoch(connection)
+
+    def _enter_epoch(self, connection: Connection) -> None:
+        self._epoch = self._outbox.identity().epoch
+        self._quarantined = ()
+        self._set_alarm("")
+        self._start_over()
+        self._hello(connection)
+        self._ask_earlier(connection)
+
+    def _ask_earlier(self, connection: Connection) -> None:
+        self._earlier.ask(self._outbox.earlier(), self._clock())
+        self._hello_earlier(connection)
+
+    def _start_over(self) -> None:
+        self._flights.rewind()
+        self._more = True

@@ -1,0 +1,86 @@
+"""Settings of the relay: which broker, which station, how much at once, how long to wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from kiosk.domain.identifiers import check_region, check_station
+from kiosk.messaging.contract.receive import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
+
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the broker listens."""
+
+    host: str
+    port: int
+    tls: bool
+
+    @classmethod
+    def parse(cls, url: str) -> Endpoint:
+        """Read ``mqtt://host[:port]`` or ``mqtts://host[:port]``; raises ValueError."""
+        if "@" in url:
+            raise ValueError("broker_url carries no user or password: set username and password_file")
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            port = 0
+        if port == 0:
+            raise ValueError(f"broker_url {url!r} is out of range: write mqtt://host:1883, with a port of 1 to 65535")
+        if parts.scheme not in _PORTS or not parts.hostname or parts.path not in ("", "/") or parts.query:
+            raise ValueError(f"broker_url {url!r} must look like mqtt://host:1883 or mqtts://host:8883")
+        return cls(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "mqtts")
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """Times are seconds, sizes bytes before compression. Raises ValueError for what cannot work."""
+
+    broker_url: str
+    region: str
+    station: str
+    software: str
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    """Who signed the broker's certificate; None: the authorities of the operating system."""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    window: int = 4
+    """Messages on their way that the center has not acknowledged."""
+    batch_events: int = MAX_BATCH_EVENTS
+    batch_bytes: int = 128 * 1024
+    """A full window must pass a 32 kbit/s line well within the keepalive, or pings starve behind it."""
+    poll_s: float = 0.08
+    resend_s: float = 2.0
+    resend_max_s: float = 60.0
+    reconnect_s: float = 2.0
+    reconnect_max_s: float = 60.0
+    connect_timeout_s: float = 20.0
+    keepalive_s: int = 60
+    status_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        check_region(self.region)
+        check_station(self.station)
+        if not 1 <= self.window <= 16:
+            raise ValueError("window must be 1 to 16")
+        if not 1 <= self.batch_events <= MAX_BATCH_EVENTS or not 1 <= self.batch_bytes < MAX_BATCH_BYTES:
+            raise ValueError(f"a batch holds 1 to {MAX_BATCH_EVENTS} events and less than {MAX_BATCH_BYTES} bytes")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together")
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file needs a username")
+        if not self.endpoint.tls and (self.ca_file or self.cert_file):
+            raise ValueError("certificates are set but the broker URL is mqtt://: write mqtts://")
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The broker's place; raises ValueError for a bad URL."""
+        return Endpoint.parse(self.broker_url)

@@ -1,0 +1,101 @@
+"""Intakes as a GS1 EPCIS 2.0 document (JSON/JSON-LD binding), for traceability systems.
+
+An intake is an ObjectEvent ADD, commissioning/active, of a quantity in kilograms (UN/ECE Rec. 20 code KGM).
+There is no GS1 company prefix, hence no LGTIN: the class is the internal lot code as a private URN, which EPCIS allows.
+A void repeats the event with an errorDeclaration: EPCIS knows no editing of events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from kiosk.domain.events import IntakeConfirmed, IntakeVoided
+from kiosk.sorting_center.ledger import StoredEvent
+
+CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
+_URN: Final = "urn:station-kiosk"
+_TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE)
+_ERROR_REASONS: Final[Mapping[str, str]] = {"goods_taken_back": "did_not_occur"}
+"""Of the two error reasons of the Core Business Vocabulary 2.0; every other void is ``incorrect_data``."""
+
+
+def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
+    """The document in pieces; ``created_at`` is RFC 3339."""
+    head = {
+        "@context": [CONTEXT, {"kiosk": f"{_URN}:"}],
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": created_at,
+    }
+    yield json.dumps(head, ensure_ascii=False)[:-1] + ', "epcisBody": {"eventList": ['
+    separator = "\n"
+    for found in _events(events):
+        yield separator + json.dumps(found, ensure_ascii=False)
+        separator = ",\n"
+    yield "\n]}}\n"
+
+
+def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
+    wanted = [event for event in events if event.type in _TYPES and event.problem is None]
+    confirmed = {key: found for key, found in map(_confirmed, wanted) if found is not None}
+    yield from confirmed.values()
+    for event in wanted:
+        if event.type == IntakeVoided.TYPE:
+            void = msgspec.convert(json.loads(event.body)["data"], IntakeVoided)
+            original = confirmed.get((event.station, void.receipt))
+            if original is not None:
+                yield {**original, "errorDeclaration": _error(event, void, confirmed)}
+
+
+def _confirmed(event: StoredEvent) -> tuple[tuple[str, str], dict[str, object] | None]:
+    """The ObjectEvent of an intake by station and receipt: one re-issued in a later epoch is still one intake."""
+    body = json.loads(event.body)
+    if event.type != IntakeConfirmed.TYPE:
+        return (event.station, ""), None
+    data = msgspec.convert(body["data"], IntakeConfirmed)
+    place = {"id": f"{_URN}:station:{event.station}"}
+    return (event.station, data.receipt), {
+        "type": "ObjectEvent",
+        "eventID": f"{_URN}:intake:{_urn_part(data.receipt)}",
+        "eventTime": body["time"],
+        "eventTimeZoneOffset": "+00:00",
+        "recordTime": event.received_at,
+        "action": "ADD",
+        "bizStep": "commissioning",
+        "disposition": "active",
+        "readPoint": place,
+        "bizLocation": place,
+        "quantityList": [
+            {"epcClass": f"{_URN}:lot:{_urn_part(data.lot)}", "quantity": data.net_g / 1000, "uom": "KGM"}
+        ],
+        "kiosk:event": f"{event.station} {event.epoch}-{event.seq}",
+        "kiosk:product": data.product,
+        "kiosk:clock": body["clock"],
+    }
+
+
+def _error(
+    event: StoredEvent, void: IntakeVoided, confirmed: Mapping[tuple[str, str], Mapping[str, object]]
+) -> dict[str, object]:
+    declared: dict[str, object] = {
+        "declarationTime": json.loads(event.body)["time"],
+        "reason": _ERROR_REASONS.get(void.reason, "incorrect_data"),
+    }
+    corrective = confirmed.get((event.station, void.replacement)) if void.replacement else None
+    if corrective is not None:
+        declared["correctiveEventIDs"] = [corrective["eventID"]]
+    return declared
+
+
+def _urn_part(text: str) -> str:
+    """Letters, digits and hyphens stay; anything else becomes %XX of its UTF-8 (RFC 8141, 2.2)."""
+    return "".join(
+        char
+        if char.isascii() and (char.isalnum() or char == "-")
+        else "".join(f"%{byte:02X}" for byte in char.encode())
+        for char in text
+    )

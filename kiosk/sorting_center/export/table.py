@@ -1,0 +1,70 @@
+"""One event a row, for spreadsheets: RFC 4180, and nothing in it is ever a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from kiosk.sorting_center.ledger import StoredEvent
+
+_ENVELOPE: Final = ("time", "clock", "software")
+_DATA: Final = (
+    "receipt",
+    "lot",
+    "party",
+    "product",
+    "mode",
+    "gross_g",
+    "tare_g",
+    "net_g",
+    "price_fen_per_kg",
+    "amount_fen",
+    "reason",
+    "replacement",
+)
+COLUMNS: Final = ("station", "epoch", "seq", "type", "received_at", "problem", *_ENVELOPE, *_DATA)
+"""Empty where an event has no such field."""
+
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def table(events: Iterable[StoredEvent]) -> Iterator[str]:
+    """The header and one row per event, each ending in CR LF."""
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\r\n")
+    for row in _rows(events):
+        writer.writerow([_cell(value) for value in row])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
+def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
+    yield list(COLUMNS)
+    for event in events:
+        body = json.loads(event.body)
+        data = body.get("data")
+        fields = data if isinstance(data, Mapping) else {}
+        yield [
+            event.station,
+            event.epoch,
+            event.seq,
+            event.type,
+            event.received_at,
+            event.problem,
+            *(body.get(name) for name in _ENVELOPE),
+            *(fields.get(name) for name in _DATA),
+        ]
+
+
+def _cell(value: object) -> str:
+    """Text as it is, whole numbers as digits; an apostrophe before what a spreadsheet would calculate."""
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -1,0 +1,99 @@
+"""The feed: every accepted event, once in order, for everyone downstream. Delivered at least once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from kiosk.messaging.contract.strict_json import canonical
+from kiosk.messaging.contract.topics import feed_topic
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ledger import FeedEntry, Ledger, LedgerError
+
+log = logging.getLogger(__name__)
+
+POSITION_NAME: Final = "mqtt"
+_WINDOW: Final = 100
+_IDLE_S: Final = 1.0
+_REFUSED_S: Final = 5.0
+
+
+class Publisher(Protocol):
+    """Takes messages to a broker; `ingest.publisher.FeedPublisher`."""
+
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Send all and wait; how many, from the first on, the broker took."""
+
+
+def feed_event(entry: FeedEntry) -> dict[str, object]:
+    """The event with the extension attribute ``feedseq`` (an integer from 1, gap-free).
+
+    To check a hash downstream take ``feedseq`` and ``signature`` out again.
+    """
+    found = json.loads(entry.body)
+    return {**found, "feedseq": entry.feedseq}
+
+
+class Feed:
+    """Publishes from the kept position on, and moves it when the broker has acknowledged."""
+
+    def __init__(self, ledger: Ledger, publisher: Publisher, health: Health) -> None:
+        self._ledger = ledger
+        self._publisher = publisher
+        self._health = health
+        self._news = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End after the window in hand; the publisher must have been stopped before."""
+        self._stopping.set()
+        self._news.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def wake(self) -> None:
+        """There may be something new."""
+        self._news.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._news.clear()
+            try:
+                more = self.step()
+            except LedgerError as error:
+                log.error("The feed waits: %s", error)
+                more = False
+            except Exception:
+                log.exception("The feed failed in an unforeseen way; it goes on from its kept position.")
+                more = False
+            if not more:
+                self._news.wait(_IDLE_S)
+
+    def step(self) -> bool:
+        """Publish one window; true when something went out and there may be more."""
+        position = self._ledger.feed_position(POSITION_NAME)
+        entries = self._ledger.feed(position, _WINDOW)
+        if not entries:
+            return False
+        messages = [(feed_topic(entry.region, entry.type), canonical(feed_event(entry))) for entry in entries]
+        taken = self._publisher.publish(messages)
+        if taken:
+            self._ledger.set_feed_position(POSITION_NAME, entries[taken - 1].feedseq)
+            self._health.trouble("feed")
+        if taken < len(entries) and not self._stopping.is_set():
+            self._refused(messages[taken][0])
+        return taken == len(entries)
+
+    def _refused(self, topic: str) -> None:
+        text = f"The broker does not take the feed on {topic}: allow the sorting center to publish there."
+        if self._health.trouble("feed", text):
+            log.error("%s", text)
+        self._stopping.wait(_REFUSED_S)

@@ -1,0 +1,114 @@
+"""What one MQTT message of a station means. Never raises: what cannot be read is refused, with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from kiosk.messaging.contract.control import BadControl, Hello, Status, decode
+from kiosk.messaging.contract.receive import BadEvent, ReceivedEvent, parse_batch, parse_event
+from kiosk.messaging.contract.topics import UpTopic, parse_up
+from kiosk.sorting_center.ledger.records import Delivery, Refusal, Sighting
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message as it came. ``connection`` tells connections apart: a packet id means something within one only."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    retained: bool = False
+    packet_id: int = 0
+    qos: int = 0
+    connection: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A station said hello: how far is the ledger with this epoch?"""
+
+    region: str
+    station: str
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One message, understood."""
+
+    message: Inbound
+    delivery: Delivery
+    questions: tuple[Question, ...] = ()
+
+
+def read_message(message: Inbound) -> Reading:
+    """Take a message apart."""
+    try:
+        topic = parse_up(message.topic)
+    except ValueError:
+        return _refused(message, "topic")
+    if message.retained and topic.kind != "status":
+        # The broker kept it for whoever comes: it says nothing about now, and no station sends it so.
+        return _refused(message, "retained")
+    match topic.kind:
+        case "event":
+            return _events(message, topic, [message.payload])
+        case "batch":
+            return _batch(message, topic)
+        case "hello":
+            return _hello(message, topic)
+        case _:
+            return _status(message, topic)
+
+
+def merged(readings: Iterable[Reading]) -> Delivery:
+    """All of them as one delivery, in order."""
+    deliveries = [reading.delivery for reading in readings]
+    return Delivery(
+        events=[item for delivery in deliveries for item in delivery.events],
+        refusals=[item for delivery in deliveries for item in delivery.refusals],
+        sightings=[item for delivery in deliveries for item in delivery.sightings],
+    )
+
+
+def _refused(message: Inbound, code: str) -> Reading:
+    return Reading(message, Delivery(refusals=[Refusal(message.topic, code, message.payload)]))
+
+
+def _batch(message: Inbound, topic: UpTopic) -> Reading:
+    try:
+        payloads = parse_batch(message.payload)
+    except BadEvent as error:
+        return _refused(message, error.code)
+    return _events(message, topic, payloads)
+
+
+def _events(message: Inbound, topic: UpTopic, payloads: Iterable[bytes]) -> Reading:
+    events: list[tuple[str, ReceivedEvent]] = []
+    refusals: list[Refusal] = []
+    for payload in payloads:
+        try:
+            events.append((topic.region, parse_event(payload, topic_station=topic.station)))
+        except BadEvent as error:
+            refusals.append(Refusal(message.topic, error.code, payload))
+    return Reading(message, Delivery(events=events, refusals=refusals))
+
+
+def _hello(message: Inbound, topic: UpTopic) -> Reading:
+    try:
+        hello = decode(Hello, message.payload)
+    except BadControl:
+        return _refused(message, "hello")
+    seen = Sighting(topic.region, topic.station)
+    return Reading(message, Delivery(sightings=[seen]), (Question(topic.region, topic.station, hello.epoch),))
+
+
+def _status(message: Inbound, topic: UpTopic) -> Reading:
+    if message.retained and not message.payload:
+        return Reading(message, Delivery())
+    try:
+        status = decode(Status, message.payload)
+    except BadControl:
+        return _refused(message, "status")
+    seen = Sighting(topic.region, topic.station, status, live=not message.retained)
+    return Reading(message, Delivery(sightings=[seen]))

@@ -1,0 +1,82 @@
+"""The lives of a station's database, side by side: a restored backup goes on in a new epoch of the same station.
+
+Nothing but the station id links them, and nothing else may: an event that was pending when the backup was made comes
+twice, once in each epoch, and the second one says ``reissued``. Totals count it once (see `projection`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from kiosk.domain.events import EpochStarted
+from kiosk.sorting_center.ledger.schema import event, intake
+from kiosk.sorting_center.ledger.schema import stream as stream_table
+
+MAX_EPOCHS: Final = 8
+"""Shown of one station, the newest; more than that is a station somebody should look at anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRow:
+    """One life of a station's database. ``series`` and ``why`` are None until its first event has come.
+
+    ``events`` are here without a gap below them; ``intakes`` are receipts counted from this epoch: one that was told
+    before, in another epoch, is counted there.
+    """
+
+    epoch: str
+    series: str | None
+    why: str | None
+    events: int
+    intakes: int
+    first_received_at: str
+    last_received_at: str
+
+
+def by_station(connection: Connection) -> Mapping[str, tuple[EpochRow, ...]]:
+    """The newest epochs of every station, in the order in which they began."""
+    beginnings = _beginnings(connection)
+    counted = _counted(connection)
+    found: dict[str, list[EpochRow]] = defaultdict(list)
+    rows = connection.execute(select(stream_table).order_by(stream_table.c.station, stream_table.c.first_received_at))
+    for row in rows:
+        key = (row.station, row.epoch)
+        series, why = beginnings.get(key, (None, None))
+        found[row.station].append(
+            EpochRow(row.epoch, series, why, row.upto, counted.get(key, 0), row.first_received_at, row.last_received_at)
+        )
+    return {station: tuple(sorted(epochs, key=_age)[-MAX_EPOCHS:]) for station, epochs in found.items()}
+
+
+def _age(row: EpochRow) -> tuple[str, str]:
+    """By the receipt letter, which only grows; one whose beginning is missing goes by when it was first heard."""
+    return (row.series or "~", row.first_received_at)
+
+
+def _beginnings(connection: Connection) -> dict[tuple[str, str], tuple[str, str]]:
+    is_first = (
+        (event.c.station == stream_table.c.station) & (event.c.epoch == stream_table.c.epoch) & (event.c.seq == 1)
+    )
+    first = (
+        select(event.c.station, event.c.epoch, event.c.body)
+        .join_from(stream_table, event, is_first)
+        .where(event.c.type == EpochStarted.TYPE, event.c.problem.is_(None))
+    )
+    found = {}
+    for row in connection.execute(first):
+        data = json.loads(bytes(row.body))["data"]
+        found[row.station, row.epoch] = (data["series"], data["why"])
+    return found
+
+
+def _counted(connection: Connection) -> dict[tuple[str, str], int]:
+    rows = connection.execute(
+        select(intake.c.station, intake.c.epoch, func.count()).group_by(intake.c.station, intake.c.epoch)
+    )
+    return {(station, epoch): count for station, epoch, count in rows}

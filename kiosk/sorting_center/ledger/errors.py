@@ -1,0 +1,35 @@
+"""What can be wrong with a ledger, said so that a technician knows what to do."""
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used; the text names it and the act."""
+
+
+class LedgerAddressError(LedgerError):
+    """The URL is none this version opens."""
+
+
+class LedgerMissing(LedgerError):
+    """Nothing is there, and this command does not create one."""
+
+
+class LedgerForeign(LedgerError):
+    """The file is no ledger of a sorting center."""
+
+
+class LedgerNewer(LedgerError):
+    """Written by a later version of this software."""
+
+
+class LedgerDamaged(LedgerError):
+    """The file cannot be read as it was written. It is left as it is."""
+
+
+class LedgerInUse(LedgerError):
+    """Another sorting center has it open for writing."""
+
+
+class LedgerUnwritable(LedgerError):
+    """A commit failed: disk full, read-only, locked, I/O error. Nothing of it is stored; try again later."""

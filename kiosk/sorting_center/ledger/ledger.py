@@ -1,0 +1,187 @@
+"""The ledger: the only door to the sorting center's database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Self
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
+from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.sorting_center.ledger import overview as overviews
+from kiosk.sorting_center.ledger import sightings, streams
+from kiosk.sorting_center.ledger.accept import Acceptance
+from kiosk.sorting_center.ledger.engine import OpenedLedger, begin_generation, open_for_reading, open_for_writing
+from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerError, LedgerUnwritable
+from kiosk.sorting_center.ledger.records import Delivery, FeedEntry, Sighting, StoredEvent, StreamState
+from kiosk.sorting_center.ledger.schema import event, feed_position, stream
+
+MAX_FEED_PAGE: Final = 1000
+
+
+class Ledger:
+    """Opened for writing by one process at a time, for reading by any. Safe to call from several threads."""
+
+    def __init__(self, opened: OpenedLedger) -> None:
+        self._opened = opened
+
+    @classmethod
+    def open(cls, url: str) -> Ledger:
+        """Open or create ``sqlite:///path`` for writing; raises a LedgerError that says what to do."""
+        return cls(open_for_writing(url))
+
+    @classmethod
+    def open_readonly(cls, url: str) -> Ledger:
+        """Open an existing ledger for reading; raises a LedgerError."""
+        return cls(open_for_reading(url))
+
+    @staticmethod
+    def restored(url: str) -> str:
+        """A backup was put in this ledger's place: begin a new generation of its feed, and tell which."""
+        return begin_generation(url)
+
+    @property
+    def ledger_id(self) -> str:
+        """16 hex digits, made with the ledger."""
+        return self._opened.ledger_id
+
+    @property
+    def generation(self) -> str:
+        """16 hex digits, other ones after a restored backup: feedseqs of two generations cannot be compared."""
+        return self._opened.generation
+
+    def close(self) -> None:
+        """Release the file. No call may follow."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def accept(self, batch: Sequence[ReceivedEvent], region: str, received_at: str) -> list[StreamState]:
+        """Take events of one region in, in one transaction; the state of every stream they touched.
+
+        Raises LedgerUnwritable when nothing was stored.
+        """
+        return self.commit(Delivery(events=[(region, item) for item in batch]), received_at)
+
+    def commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
+        """Take a whole delivery in, in one transaction; as `accept`."""
+        with self._writing() as connection:
+            acceptance = Acceptance(connection, received_at)
+            groups = streams.grouped(delivery.events)
+            for (_, _, region), items in groups.items():
+                acceptance.accept(region, items)
+            sightings.record(connection, _sighted(delivery), received_at)
+            sightings.refuse(connection, delivery.refusals, received_at)
+            return [self._state(connection, station, epoch, region) for station, epoch, region in groups]
+
+    def stream(self, station: str, epoch: str, region: str) -> StreamState:
+        """What a station that says hello is told; upto 0 for a stream nothing is known of."""
+        with self.reading() as connection:
+            return self._state(connection, station, epoch, region)
+
+    def _state(self, connection: Connection, station: str, epoch: str, region: str) -> StreamState:
+        row = connection.execute(
+            select(stream).where(stream.c.station == station, stream.c.epoch == epoch)
+        ).one_or_none()
+        if row is None:
+            return StreamState.unknown(station, epoch, region)
+        gaps = streams.gaps(connection, row, MAX_GAPS)
+        quarantined = streams.quarantined(connection, row, MAX_QUARANTINED)
+        return StreamState(station, epoch, region, row.upto, row.head, row.max_seen, gaps, quarantined)
+
+    def feed(self, after: int, limit: int) -> list[FeedEntry]:
+        """Accepted events with feedseq above ``after``, in order; at most MAX_FEED_PAGE."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(event.c.feedseq, stream.c.region, event.c.type, event.c.body)
+                .join_from(event, stream, (stream.c.station == event.c.station) & (stream.c.epoch == event.c.epoch))
+                .where(event.c.feedseq > after)
+                .order_by(event.c.feedseq)
+                .limit(min(limit, MAX_FEED_PAGE))
+            )
+            return [FeedEntry(row.feedseq, row.region, row.type, bytes(row.body)) for row in rows]
+
+    def feed_end(self) -> int:
+        """The highest feedseq given out; 0 when none was."""
+        with self.reading() as connection:
+            return int(connection.execute(select(func.max(event.c.feedseq))).scalar() or 0)
+
+    def feed_position(self, name: str) -> int:
+        """Where the publisher ``name`` goes on; 0 at first."""
+        with self.reading() as connection:
+            found = connection.execute(select(feed_position.c.feedseq).where(feed_position.c.name == name)).scalar()
+            return int(found or 0)
+
+    def set_feed_position(self, name: str, feedseq: int) -> None:
+        """Everything up to ``feedseq`` has been taken by the broker. Raises LedgerUnwritable."""
+        with self._writing() as connection:
+            changed = connection.execute(
+                update(feed_position).where(feed_position.c.name == name).values(feedseq=feedseq)
+            )
+            if changed.rowcount == 0:
+                connection.execute(insert(feed_position), {"name": name, "feedseq": feedseq})
+
+    def events(self) -> Iterator[StoredEvent]:
+        """Every stored event by (station, epoch, seq), read from one unchanging picture of the ledger."""
+        with self.reading() as connection:
+            rows = connection.execution_options(yield_per=500).execute(
+                select(event).order_by(event.c.station, event.c.epoch, event.c.seq)
+            )
+            for row in rows:
+                yield StoredEvent(
+                    row.station, row.epoch, row.seq, row.type, row.problem, bytes(row.body), row.received_at
+                )
+
+    def counts(self) -> overviews.Counts:
+        """How much is in the ledger, and how much of it needs a person."""
+        with self.reading() as connection:
+            return overviews.counts(connection)
+
+    def overview(self, today_since: str, newest: int = 12) -> overviews.Overview:
+        """Everything the front page shows; ``today_since`` is RFC 3339 in UTC."""
+        with self.reading() as connection:
+            return overviews.overview(connection, today_since, newest)
+
+    def intakes(self, after_feedseq: int, limit: int) -> tuple[overviews.IntakeRow, ...]:
+        """Intakes released after ``after_feedseq``, in feed order."""
+        with self.reading() as connection:
+            return overviews.intakes_after(connection, after_feedseq, limit)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One unchanging picture of the ledger; writing through it is refused by the database."""
+        try:
+            with self._opened.reader.connect() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise self._unusable(error) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if self._opened.writer is None:
+            raise LedgerUnwritable(f"the ledger {self._opened.path} is open for reading only")
+        try:
+            with self._opened.writer.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: DatabaseError) -> LedgerError:
+        path = self._opened.path
+        if isinstance(error, OperationalError):
+            return LedgerUnwritable(f"the ledger {path} cannot be used: {error.orig}")
+        if "malformed" in str(error.orig) or "not a database" in str(error.orig):
+            return LedgerDamaged(f"the ledger {path} is damaged: {error.orig}; restore the last backup")
+        return LedgerError(f"the ledger {path} refused a statement: {error.orig}")
+
+
+def _sighted(delivery: Delivery) -> Iterable[Sighting]:
+    yield from {(region, item.station): Sighting(region, item.station) for region, item in delivery.events}.values()
+    yield from delivery.sightings

@@ -1,0 +1,275 @@
+"""What the pages and the command line ask the ledger: numbers, lists of the newest, things to look after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, inspect, select
+
+from kiosk.sorting_center.ledger import epochs
+from kiosk.sorting_center.ledger.records import FORK
+from kiosk.sorting_center.ledger.schema import alarm, event, intake, intake_void, quarantine, refused, station_status
+from kiosk.sorting_center.ledger.schema import stream as stream_table
+from kiosk.sorting_center.ledger.streams import ended, open_gaps
+
+MAX_INTAKES: Final = 500
+_SHOWN_GAPS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """``gaps`` are missing ranges; ``quarantined`` events include ``forks``; ``alarms`` those the stations report."""
+
+    events: int
+    stations: int
+    gaps: int
+    quarantined: int
+    forks: int
+    refused: int
+    alarms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Of intakes that count, voided ones left out: grams and fen."""
+
+    intakes: int
+    voided: int
+    net_g: int
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class StationRow:
+    """One station as the center knows it; None is "it never said"."""
+
+    station: str
+    region: str
+    online: bool | None
+    pending: int | None
+    software: str | None
+    last_seen: str | None
+    events: int
+    behind: int
+    """Events that are missing below the highest number seen."""
+    alarm: str
+    """What the station complains of in its newest status; "" for nothing."""
+    epochs: tuple[epochs.EpochRow, ...]
+    """More than one after a restored backup, a new card or a settled fork."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeRow:
+    """One receipt."""
+
+    feedseq: int
+    station: str
+    receipt: str
+    lot: str
+    product: str
+    mode: str
+    net_g: int
+    amount_fen: int
+    received_at: str
+    voided: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A missing range, both ends included.
+
+    ``lost``: the station has begun another epoch since it was last heard in this one. What it still had is told again
+    there under other numbers. Of such an epoch there is one row, from its first missing number to its last.
+    """
+
+    station: str
+    epoch: str
+    first: int
+    last: int
+    since: str
+    lost: bool
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """Something a person must look into."""
+
+    kind: str
+    station: str
+    epoch: str
+    seq: int
+    detail: str
+    raised_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One unchanging picture of the whole ledger."""
+
+    counts: Counts
+    totals: Totals
+    today: Totals
+    stations: tuple[StationRow, ...]
+    intakes: tuple[IntakeRow, ...]
+    gaps: tuple[GapRow, ...]
+    alarms: tuple[AlarmRow, ...]
+    quarantine: tuple[tuple[str, int], ...]
+    """Reason and number."""
+
+
+def overview(connection: Connection, today_since: str, newest: int) -> Overview:
+    """Everything the front page shows. ``today_since`` is the RFC 3339 time in UTC at which today began."""
+    missing = list(open_gaps(connection))
+    reasons = connection.execute(
+        select(quarantine.c.reason, func.count()).group_by(quarantine.c.reason).order_by(quarantine.c.reason)
+    )
+    return Overview(
+        counts=_counts(connection, len(missing)),
+        totals=_totals(connection, ""),
+        today=_totals(connection, today_since),
+        stations=_stations(connection),
+        intakes=_intake_rows(connection, _intakes().order_by(intake.c.feedseq.desc()).limit(newest)),
+        gaps=_gap_rows(missing, ended(connection))[:_SHOWN_GAPS],
+        alarms=_alarms(connection),
+        quarantine=tuple((reason, number) for reason, number in reasons),
+    )
+
+
+def _gap_rows(missing: Iterable[tuple[Row[Any], tuple[int, int]]], over: Set[tuple[str, str]]) -> tuple[GapRow, ...]:
+    rows: dict[tuple[object, ...], GapRow] = {}
+    for row, (first, last) in missing:
+        lost = (row.station, row.epoch) in over
+        key = (row.station, row.epoch, None if lost else first)
+        found = rows.get(key, GapRow(row.station, row.epoch, first, last, row.gap_since, lost, 0))
+        rows[key] = replace(found, last=last, missing=found.missing + last - first + 1)
+    return tuple(sorted(rows.values(), key=lambda row: row.lost))
+
+
+def counts(connection: Connection) -> Counts:
+    """The numbers of ``ledger count``."""
+    return _counts(connection, sum(1 for _ in open_gaps(connection)))
+
+
+def intakes_after(connection: Connection, feedseq: int, limit: int) -> tuple[IntakeRow, ...]:
+    """Intakes released after ``feedseq``, in feed order; at most MAX_INTAKES."""
+    wanted = _intakes().where(intake.c.feedseq > feedseq).order_by(intake.c.feedseq).limit(min(limit, MAX_INTAKES))
+    return _intake_rows(connection, wanted)
+
+
+def _counts(connection: Connection, gaps: int) -> Counts:
+    return Counts(
+        events=_number(connection, select(func.count()).select_from(event)),
+        stations=_number(connection, select(func.count(func.distinct(stream_table.c.station)))),
+        gaps=gaps,
+        quarantined=_number(connection, select(func.count()).select_from(quarantine)),
+        forks=_number(connection, select(func.count()).where(quarantine.c.reason == FORK)),
+        refused=_number(connection, select(func.coalesce(func.max(refused.c.id), 0))),
+        alarms=_number(connection, select(func.count()).select_from(alarm)) + _reported(connection),
+    )
+
+
+def _reported(connection: Connection) -> int:
+    # A ledger that is only looked at may still have the schema of the version that wrote it.
+    if "alarm" not in {column["name"] for column in inspect(connection).get_columns(station_status.name)}:
+        return 0
+    return _number(connection, select(func.count()).where(station_status.c.alarm != ""))
+
+
+def _number(connection: Connection, wanted: Select[Any]) -> int:
+    return int(connection.execute(wanted).scalar_one())
+
+
+def _totals(connection: Connection, since: str) -> Totals:
+    def number(what: ColumnElement[int], is_voided: bool) -> int:
+        void = intake_void.c.receipt.is_not(None) if is_voided else intake_void.c.receipt.is_(None)
+        return _number(
+            connection,
+            select(func.coalesce(what, 0))
+            .select_from(intake.outerjoin(intake_void, _is_void_of_intake()))
+            .where(void, intake.c.received_at >= since),
+        )
+
+    return Totals(
+        intakes=number(func.count(), False),
+        voided=number(func.count(), True),
+        net_g=number(func.sum(intake.c.net_g), False),
+        amount_fen=number(func.sum(intake.c.amount_fen), False),
+    )
+
+
+def _is_void_of_intake() -> ColumnElement[bool]:
+    return (intake_void.c.station == intake.c.station) & (intake_void.c.receipt == intake.c.receipt)
+
+
+def _stations(connection: Connection) -> tuple[StationRow, ...]:
+    held = (
+        select(func.count())
+        .where(
+            event.c.station == stream_table.c.station,
+            event.c.epoch == stream_table.c.epoch,
+            event.c.seq > stream_table.c.upto,
+        )
+        .scalar_subquery()
+    )
+    per_station = (
+        select(
+            stream_table.c.station,
+            func.sum(stream_table.c.upto + held).label("events"),
+            func.sum(stream_table.c.max_seen - stream_table.c.upto - held).label("behind"),
+        )
+        .group_by(stream_table.c.station)
+        .subquery()
+    )
+    lives = epochs.by_station(connection)
+    rows = connection.execute(
+        select(station_status, per_station.c.events, per_station.c.behind)
+        .join_from(station_status, per_station, per_station.c.station == station_status.c.station, isouter=True)
+        .order_by(station_status.c.region, station_status.c.station)
+    )
+    return tuple(
+        StationRow(
+            row.station,
+            row.region,
+            row.online,
+            row.pending,
+            row.software,
+            row.last_seen,
+            int(row.events or 0),
+            int(row.behind or 0),
+            row.alarm or "",
+            lives.get(row.station, ()),
+        )
+        for row in rows
+    )
+
+
+def _intakes() -> Select[Any]:
+    return select(intake, intake_void.c.receipt.label("void")).select_from(
+        intake.outerjoin(intake_void, _is_void_of_intake())
+    )
+
+
+def _intake_rows(connection: Connection, wanted: Select[Any]) -> tuple[IntakeRow, ...]:
+    return tuple(
+        IntakeRow(
+            feedseq=row.feedseq,
+            station=row.station,
+            receipt=row.receipt,
+            lot=row.lot,
+            product=row.product,
+            mode=row.mode,
+            net_g=row.net_g,
+            amount_fen=row.amount_fen,
+            received_at=row.received_at,
+            voided=row.void is not None,
+        )
+        for row in connection.execute(wanted)
+    )
+
+
+def _alarms(connection: Connection) -> tuple[AlarmRow, ...]:
+    rows = connection.execute(select(alarm).order_by(alarm.c.id.desc()).limit(20))
+    return tuple(AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at) for row in rows)

@@ -1,0 +1,99 @@
+"""What goes into the ledger and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from kiosk.messaging.contract.control import Ack, Status
+from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.seal import ZERO_HASH
+
+FORK: Final = "fork"
+"""The same (station, epoch, seq) with another hash: a cloned or altered database."""
+BROKEN_CHAIN: Final = "broken_chain"
+"""``prevhash`` is not the hash of the event before it."""
+FAR_AHEAD: Final = "far_ahead"
+"""A number so far above what is here that no station can be that far: see `accept.MAX_AHEAD`."""
+RECEIPT_TWICE: Final = "receipt_twice"
+"""One receipt number confirmed by two events that are not the same intake re-issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Bytes that are no event of anybody's, and the stable word that says why."""
+
+    topic: str
+    code: str
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A station was heard; ``status`` is what it said of itself, if that was it.
+
+    ``live`` is false for a status the broker had kept: it says nothing about when the station was last there.
+    """
+
+    region: str
+    station: str
+    status: Status | None = None
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Everything one transaction takes in."""
+
+    events: Sequence[tuple[str, ReceivedEvent]] = ()
+    """With the region of the topic each came on."""
+    refusals: Sequence[Refusal] = ()
+    sightings: Sequence[Sighting] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """How far one (station, epoch) is."""
+
+    station: str
+    epoch: str
+    region: str
+    upto: int
+    head: str
+    max_seen: int
+    gaps: tuple[tuple[int, int], ...] = ()
+    quarantined: tuple[int, ...] = ()
+
+    @classmethod
+    def unknown(cls, station: str, epoch: str, region: str) -> StreamState:
+        """A stream of which nothing has come yet."""
+        return cls(station, epoch, region, 0, ZERO_HASH, 0)
+
+    @property
+    def ack(self) -> Ack:
+        """What the station is told."""
+        return Ack(self.epoch, self.upto, self.gaps, self.quarantined, self.head)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """One accepted event on its way to everyone downstream."""
+
+    feedseq: int
+    region: str
+    type: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One row of the ledger, for export."""
+
+    station: str
+    epoch: str
+    seq: int
+    type: str
+    problem: str | None
+    body: bytes = field(repr=False)
+    received_at: str

@@ -1,0 +1,64 @@
+"""What is written down besides events: who was heard, and bytes nobody can attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from kiosk.sorting_center.ledger.records import Refusal, Sighting
+from kiosk.sorting_center.ledger.schema import refused, station_status
+
+MAX_REFUSED: Final = 1000
+MAX_REFUSED_BYTES: Final = 16 * 1024
+"""Of each; together at most 16 MiB of other people's garbage."""
+
+
+def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
+    """Bring ``station_status`` up to date, one write per station."""
+    changes: dict[str, dict[str, object]] = {}
+    for sighting in sightings:
+        changes.setdefault(sighting.station, {}).update(_change(sighting, received_at))
+    for station, values in changes.items():
+        found = connection.execute(update(station_status).where(station_status.c.station == station).values(values))
+        if found.rowcount == 0:
+            connection.execute(insert(station_status), {"station": station, **values})
+
+
+def _change(sighting: Sighting, received_at: str) -> dict[str, object]:
+    values: dict[str, object] = {"region": sighting.region}
+    status = sighting.status
+    if status is not None:
+        values |= {
+            "online": status.online,
+            "pending": status.pending,
+            "epoch": status.epoch,
+            "software": status.software,
+            "alarm": status.alarm,
+        }
+    if sighting.live and (status is None or status.online):
+        # A last will is the broker's word, not the station's: it says nothing about when the station was there.
+        values["last_seen"] = received_at
+    return values
+
+
+def refuse(connection: Connection, refusals: Sequence[Refusal], received_at: str) -> None:
+    """Keep the start of each; drop the oldest beyond MAX_REFUSED."""
+    if not refusals:
+        return
+    connection.execute(
+        insert(refused),
+        [
+            {
+                "topic": item.topic[:200],
+                "code": item.code,
+                "payload": item.payload[:MAX_REFUSED_BYTES],
+                "size_bytes": len(item.payload),
+                "received_at": received_at,
+            }
+            for item in refusals
+        ],
+    )
+    oldest_kept = select(refused.c.id).order_by(refused.c.id.desc()).offset(MAX_REFUSED).limit(1).scalar_subquery()
+    connection.execute(delete(refused).where(refused.c.id <= oldest_kept))

@@ -1,0 +1,74 @@
+"""Questions about single streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.sorting_center.ledger.gaps import missing_ranges
+from kiosk.sorting_center.ledger.schema import event, quarantine, stream
+
+StreamKey = tuple[str, str, str]
+"""Station, epoch, region."""
+
+
+def grouped(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list[ReceivedEvent]]:
+    """The events by stream, in the order they came."""
+    groups: dict[StreamKey, list[ReceivedEvent]] = {}
+    for region, item in events:
+        groups.setdefault((item.station, item.epoch, region), []).append(item)
+    return groups
+
+
+def gaps(connection: Connection, row: Row[Any], limit: int) -> tuple[tuple[int, int], ...]:
+    """The first ``limit`` missing ranges of a row of ``stream``."""
+    if row.max_seen == row.upto:
+        return ()
+    return tuple(islice(missing_ranges(row.upto, _held(connection, row), row.max_seen), limit))
+
+
+def open_gaps(connection: Connection) -> Iterator[tuple[Row[Any], tuple[int, int]]]:
+    """Every missing range of every stream, oldest gap first."""
+    unfinished = connection.execute(
+        select(stream).where(stream.c.upto < stream.c.max_seen).order_by(stream.c.gap_since)
+    )
+    for row in unfinished.all():
+        for missing in missing_ranges(row.upto, _held(connection, row), row.max_seen):
+            yield row, missing
+
+
+def ended(connection: Connection) -> set[tuple[str, str]]:
+    """Station and epoch of every stream that was last heard before a later one of its station began."""
+    later = stream.alias()
+    rows = connection.execute(
+        select(stream.c.station, stream.c.epoch)
+        .distinct()
+        .join(later, (later.c.station == stream.c.station) & (later.c.first_received_at > stream.c.last_received_at))
+    )
+    return {(row.station, row.epoch) for row in rows}
+
+
+def quarantined(connection: Connection, row: Row[Any], limit: int) -> tuple[int, ...]:
+    """The highest ``limit`` numbers up to ``upto`` that are kept apart, ascending."""
+    found = connection.execute(
+        select(quarantine.c.seq)
+        .distinct()
+        .where(quarantine.c.station == row.station, quarantine.c.epoch == row.epoch, quarantine.c.seq <= row.upto)
+        .order_by(quarantine.c.seq.desc())
+        .limit(limit)
+    )
+    return tuple(sorted(found.scalars()))
+
+
+def _held(connection: Connection, row: Row[Any]) -> Iterator[int]:
+    return iter(
+        connection.execute(
+            select(event.c.seq)
+            .where(event.c.station == row.station, event.c.epoch == row.epoch, event.c.seq > row.upto)
+            .order_by(event.c.seq)
+        ).scalars()
+    )

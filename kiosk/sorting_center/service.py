@@ -1,0 +1,84 @@
+"""The sorting center in one process: puts the parts together, starts them, ends them in time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Final, Self
+
+from kiosk.sorting_center.dashboard.app import create_app
+from kiosk.sorting_center.dashboard.server import DashboardServer
+from kiosk.sorting_center.feed import Feed
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.consumer import Consumer
+from kiosk.sorting_center.ingest.publisher import FeedPublisher
+from kiosk.sorting_center.ingest.worker import Worker
+from kiosk.sorting_center.ledger import Ledger
+
+_BATCH_END_S: Final = 2.5
+_PART_END_S: Final = 0.6
+_END_S: Final = 4.0
+"""All of it together, so that the process is gone within five seconds whatever the broker does."""
+
+
+def utc_now() -> str:
+    """RFC 3339 in UTC with milliseconds: what ``received_at`` is written as, so that text order is time order."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local_now() -> datetime:
+    """The time on the wall clock of this machine, with its zone."""
+    return datetime.now(UTC).astimezone()
+
+
+class SortingCenter:
+    """Made: the ledger is open and the port is taken. Started: it takes in, acknowledges, feeds and shows."""
+
+    def __init__(self, ledger: Ledger, broker: BrokerAddress, http: tuple[str, int] | None) -> None:
+        """Raises OSError when ``http`` (host, port; 0 = any free one) cannot be had. Closes ``ledger`` in `stop`."""
+        self.health = Health()
+        self._ledger = ledger
+        client_id = f"sorting-center-{ledger.ledger_id}"
+        self._consumer = Consumer(broker, client_id, self.health)
+        self._publisher = FeedPublisher(broker, f"{client_id}-feed", self.health, ledger.generation)
+        self._feed = Feed(ledger, self._publisher, self.health)
+        self._worker = Worker(self._consumer, ledger, self.health, utc_now, self._feed.wake)
+        self._server = DashboardServer(create_app(ledger, self.health, local_now), *http) if http else None
+
+    @property
+    def http_address(self) -> str | None:
+        """Where the dashboard is, None without one."""
+        if self._server is None:
+            return None
+        host = f"[{self._server.host}]" if ":" in self._server.host else self._server.host
+        return f"http://{host}:{self._server.port}"
+
+    def start(self, wait_s: float, ending: threading.Event | None = None) -> bool:
+        """Start all parts; whether the stations' topics were subscribed to within ``wait_s``. It goes on trying.
+
+        ``ending``, once set, ends the wait.
+        """
+        if self._server is not None:
+            self._server.start()
+        self._worker.start()
+        self._feed.start()
+        self._publisher.start()
+        self._consumer.start()
+        return self._consumer.wait_until_subscribed(wait_s, ending or threading.Event())
+
+    def stop(self) -> None:
+        """Finish the batch in hand, say goodbye, close the ledger: at most five seconds."""
+        deadline = time.monotonic() + _END_S
+        self._worker.stop(_BATCH_END_S)
+        stops = [self._publisher.stop, self._feed.stop, self._consumer.stop]
+        for stop in [*stops, self._server.stop] if self._server is not None else stops:
+            stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
+        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,70 @@
+"""Pictures on their way to the backup medium and back: each once, checked against the hash that is its name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk.store.owner import hand_over
+
+_PICTURE = re.compile(r"[0-9a-f]{64}\.jpg")
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """How many were copied, how many were there already, and the names of those whose content is not their name."""
+
+    new: int
+    known: int
+    broken: tuple[str, ...] = ()
+
+
+def hashes(folder: Path) -> tuple[str, ...]:
+    """The pictures of a photo folder (``ab/abcdef….jpg``), sorted."""
+    return tuple(sorted(path.stem for path in folder.glob("??/*.jpg") if _PICTURE.fullmatch(path.name)))
+
+
+def copy(source: Path, target: Path, wanted: Iterable[str]) -> Copied:
+    """Bring ``wanted`` pictures from one photo folder into another; one that is gone from the source is passed over.
+
+    Raises OSError when the target cannot be written; what was copied before stays.
+    """
+    new = known = 0
+    broken: list[str] = []
+    for sha256 in wanted:
+        place = Path(sha256[:2], f"{sha256}.jpg")
+        if (target / place).exists():
+            known += 1
+        elif not (source / place).is_file():
+            continue
+        elif _bring(source / place, target / place, sha256):
+            new += 1
+        else:
+            broken.append(sha256)
+    return Copied(new, known, tuple(broken))
+
+
+def _bring(source: Path, target: Path, sha256: str) -> bool:
+    content = source.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return False
+    for folder in (target.parent.parent, target.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        hand_over(folder)
+    partial = target.with_name(f".{target.name}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        hand_over(partial)
+        partial.replace(target)
+    except OSError:
+        # Half a picture would keep the room that the next database needs.
+        partial.unlink(missing_ok=True)
+        raise
+    return True

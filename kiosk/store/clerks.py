@@ -1,0 +1,70 @@
+"""The people at the counter. Their names and the hashes of their PINs never leave the station."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from kiosk.domain.clerk import Clerk, Role, clerk_number
+from kiosk.domain.events import ClerkAdded, ClerkChanged
+from kiosk.store import journal
+from kiosk.store.errors import StoreRefusal
+from kiosk.store.records import ClerkRow, Stamp
+from kiosk.store.schema import clerk as clerk_table
+
+_ROWS = select(
+    clerk_table.c.number, clerk_table.c.name, clerk_table.c.role, clerk_table.c.pin_hash, clerk_table.c.active
+)
+
+
+def add(connection: Connection, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
+    """The next number, never one that was given before. Raises BadClerk."""
+    last = connection.execute(select(func.max(clerk_table.c.number))).scalar_one() or 0
+    clerk = Clerk(clerk_number(last + 1), name, role)
+    connection.execute(insert(clerk_table).values(number=last + 1, name=name, role=role, pin_hash=pin_hash, active=1))
+    journal.append(connection, ClerkAdded(clerk.actor, role), stamp)
+    return ClerkRow(clerk.number, name, role, pin_hash, True)
+
+
+def everyone(connection: Connection, active: bool) -> list[ClerkRow]:
+    """By number; the active ones only, or all."""
+    query = _ROWS.order_by(clerk_table.c.number)
+    if active:
+        query = query.where(clerk_table.c.active == 1)
+    return [_row(*values) for values in connection.execute(query)]
+
+
+def by_number(connection: Connection, number: str) -> ClerkRow | None:
+    """The person with this number; None for a text that is none."""
+    if not (number.isascii() and number.isdigit() and len(number) <= 4):
+        return None
+    row = connection.execute(_ROWS.where(clerk_table.c.number == int(number))).one_or_none()
+    return _row(*row) if row else None
+
+
+def set_pin(connection: Connection, number: str, pin_hash: str, stamp: Stamp) -> None:
+    """Replace the hash of the PIN."""
+    _change(connection, _active(connection, number), "pin", stamp, pin_hash=pin_hash)
+
+
+def retire(connection: Connection, number: str, stamp: Stamp) -> None:
+    """Not active any more, and no PIN fits; again changes nothing."""
+    row = by_number(connection, number)
+    if row is not None and not row.active:
+        return
+    _change(connection, _active(connection, number), "retired", stamp, pin_hash="", active=0)
+
+
+def _active(connection: Connection, number: str) -> ClerkRow:
+    row = by_number(connection, number)
+    if row is None or not row.active:
+        raise StoreRefusal("unknown_clerk", f"There is no clerk {number} at this station.")
+    return row
+
+
+def _change(connection: Connection, row: ClerkRow, what: str, stamp: Stamp, **values: object) -> None:
+    connection.execute(update(clerk_table).where(clerk_table.c.number == int(row.number)).values(**values))
+    journal.append(connection, ClerkChanged(row.actor, row.role, what), stamp)
+
+
+def _row(number: int, name: str, role: str, pin_hash: str, active: int) -> ClerkRow:
+    return ClerkRow(clerk_number(number), name, Role(role), pin_hash, bool(active))

@@ -1,0 +1,142 @@
+"""The day of a station: what happened since a clerk closed the last one, and the close.
+
+What belongs to a day is told by positions in the journal, never by a clock. After a new epoch an event that was told
+again stands there twice; its old row does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
+
+from kiosk.domain.day import DayTotals
+from kiosk.domain.events import DayClosed, ParcelArrived, ParcelCollected, ParcelReturned, ParcelWithdrawn, PhotoTaken
+from kiosk.domain.intake import IntakeState
+from kiosk.domain.trade import Mode
+from kiosk.store import epochs, intakes, journal, print_jobs
+from kiosk.store.records import ConfirmedRow, NewPaper, Stamp
+from kiosk.store.schema import day as day_table
+from kiosk.store.schema import epoch as epoch_table
+from kiosk.store.schema import intake as intake_table
+from kiosk.store.schema import intake_line as line_table
+from kiosk.store.schema import journal as journal_table
+from kiosk.store.schema import void as void_table
+
+_COUNTED = (ParcelArrived, ParcelWithdrawn, ParcelCollected, ParcelReturned, PhotoTaken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """Where the last close was: its event, and the first intake that can have been confirmed after it."""
+
+    position: int
+    next_intake: int
+
+
+def totals(connection: Connection) -> DayTotals:
+    """Counts since the last close."""
+    since = _last_close(connection)
+    told = _told(connection, since)
+    goods = _goods(connection, since)
+    epoch = epochs.current(connection)
+    last = journal.last_seq(connection, epoch.number)
+    return DayTotals(
+        intakes=_closed(connection, since, IntakeState.CONFIRMED),
+        voids=_count(connection, void_table.c.position > since.position),
+        abandoned=_closed(connection, since, IntakeState.ABANDONED),
+        bags=_bags(connection, since),
+        net_g=sum(net_g for net_g, _ in goods.values()),
+        purchase_fen=goods.get(Mode.PURCHASE, (0, 0))[1],
+        consignment_fen=goods.get(Mode.CONSIGNMENT, (0, 0))[1],
+        parcels_in=max(0, told[ParcelArrived.TYPE] - told[ParcelWithdrawn.TYPE]),
+        parcels_out=told[ParcelCollected.TYPE],
+        parcels_returned=told[ParcelReturned.TYPE],
+        photos=told[PhotoTaken.TYPE],
+        prints_unknown=print_jobs.summary(connection)[print_jobs.UNKNOWN],
+        first_seq=max(0, since.position - journal.position_of(epoch.number, 0)) + 1,
+        last_seq=last,
+    )
+
+
+def close(
+    connection: Connection, actor: str, papers: Callable[[DayTotals, str], Sequence[NewPaper]], stamp: Stamp
+) -> tuple[DayTotals, str]:
+    """Write the event, the close and its papers; returns totals and head."""
+    found = totals(connection)
+    _, head = journal.head(connection, epochs.current(connection).number)
+    position = journal.append(connection, DayClosed.of(found, head, actor), stamp)
+    closed = insert(day_table).values(
+        position=position, next_intake=_next_intake(connection), closed_at=stamp.moment.timestamp
+    )
+    number = connection.execute(closed.returning(day_table.c.number)).scalar_one()
+    for paper in papers(found, head):
+        print_jobs.queue(connection, paper, f"day-{number}")
+    return found, head
+
+
+def intakes_since_close(connection: Connection, limit: int, offset: int) -> list[ConfirmedRow]:
+    """Intakes of the day, newest receipt first."""
+    since = _last_close(connection)
+    return intakes.since(connection, since.next_intake, since.position, limit, offset)
+
+
+def _last_close(connection: Connection) -> _Since:
+    query = select(day_table.c.position, day_table.c.next_intake).order_by(day_table.c.number.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return _Since(*row) if row else _Since(0, 0)
+
+
+def _next_intake(connection: Connection) -> int:
+    """An intake that is open now belongs to the next day, and so does every later one."""
+    opened = select(func.min(intake_table.c.number)).where(intake_table.c.state == IntakeState.OPENED)
+    first = connection.execute(opened).scalar_one()
+    last = connection.execute(select(func.max(intake_table.c.number))).scalar_one()
+    return int(first if first is not None else (last or 0) + 1)
+
+
+def _told(connection: Connection, since: _Since) -> dict[str, int]:
+    """How many events of each counted type there are."""
+    types = [kind.TYPE for kind in _COUNTED]
+    newest = epochs.current(connection).number
+    not_told_again = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
+    query = (
+        select(journal_table.c.type, func.count())
+        .join(epoch_table)
+        .where(journal_table.c.position > since.position, journal_table.c.type.in_(types), not_told_again)
+        .group_by(journal_table.c.type)
+    )
+    return dict.fromkeys(types, 0) | {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _of_the_day(since: _Since) -> ColumnElement[bool]:
+    return (intake_table.c.number >= since.next_intake) & (intake_table.c.position > since.position)
+
+
+def _closed(connection: Connection, since: _Since, state: IntakeState) -> int:
+    return _count(connection, _of_the_day(since) & (intake_table.c.state == state))
+
+
+def _counted_goods(since: _Since) -> ColumnElement[bool]:
+    void = select(void_table.c.intake).where(void_table.c.intake == intake_table.c.number).exists()
+    return _of_the_day(since) & (intake_table.c.state == IntakeState.CONFIRMED) & ~void
+
+
+def _goods(connection: Connection, since: _Since) -> dict[str, tuple[int, int]]:
+    """Grams and fen by mode."""
+    query = (
+        select(intake_table.c.mode, func.sum(intake_table.c.net_g), func.sum(intake_table.c.amount_fen))
+        .where(_counted_goods(since))
+        .group_by(intake_table.c.mode)
+    )
+    return {mode: (net_g, amount_fen) for mode, net_g, amount_fen in connection.execute(query)}
+
+
+def _bags(connection: Connection, since: _Since) -> int:
+    query = select(func.count()).select_from(line_table).join(intake_table).where(_counted_goods(since))
+    return int(connection.execute(query).scalar_one())
+
+
+def _count(connection: Connection, which: ColumnElement[bool]) -> int:
+    return int(connection.execute(select(func.count()).where(which)).scalar_one())

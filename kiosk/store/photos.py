@@ -1,0 +1,75 @@
+"""Photos of lots, and the listing draft that each of them opens."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, and_, false, insert, select
+
+from kiosk.domain.events import ListingDrafted, PhotoTaken
+from kiosk.store import journal
+from kiosk.store.errors import StoreError
+from kiosk.store.intakes import receipt_in
+from kiosk.store.intakes_key import number_of
+from kiosk.store.records import PhotoRow, Stamp
+from kiosk.store.schema import listing as listing_table
+from kiosk.store.schema import lot as lot_table
+from kiosk.store.schema import photo as photo_table
+
+
+def add(connection: Connection, photo: PhotoRow, product: str, stamp: Stamp) -> None:
+    """Keep a shot and open its listing draft; nothing happens when the lot has this shot. Raises StoreError."""
+    intake = _intake_of(connection, photo.lot)
+    before = of_lot(connection, photo.lot)
+    if photo.sha256 in {row.sha256 for row in before}:
+        return
+    connection.execute(
+        insert(photo_table).values(
+            intake=intake,
+            sha256=photo.sha256,
+            shot=len(before) + 1,
+            size_bytes=photo.size_bytes,
+            width=photo.width,
+            height=photo.height,
+            taken_at=photo.taken_at,
+        )
+    )
+    connection.execute(
+        insert(listing_table).values(
+            intake=intake, sha256=photo.sha256, product=product, state="draft", drafted_at=photo.taken_at
+        )
+    )
+    taken = PhotoTaken(photo.lot, photo.sha256, photo.size_bytes, photo.width, photo.height)
+    journal.append(connection, taken, stamp)
+    journal.append(connection, ListingDrafted(photo.lot, product, photo.sha256), stamp)
+
+
+def of_lot(connection: Connection, lot: str) -> list[PhotoRow]:
+    """The shots of a lot, in the order they were taken, whatever the clock said."""
+    query = (
+        select(
+            lot_table.c.lot,
+            photo_table.c.sha256,
+            photo_table.c.size_bytes,
+            photo_table.c.width,
+            photo_table.c.height,
+            photo_table.c.taken_at,
+        )
+        .join(lot_table)
+        .where(_has_lot(lot))
+        .order_by(photo_table.c.shot)
+    )
+    return [PhotoRow(*row) for row in connection.execute(query)]
+
+
+def _has_lot(lot: str) -> ColumnElement[bool]:
+    """The condition for one lot, found by the key of its intake. False for no lot."""
+    receipt = receipt_in(lot)
+    if receipt is None:
+        return false()
+    return and_(lot_table.c.intake == number_of(receipt), lot_table.c.lot == lot)
+
+
+def _intake_of(connection: Connection, lot: str) -> int:
+    intake = connection.execute(select(lot_table.c.intake).where(_has_lot(lot))).scalar_one_or_none()
+    if intake is None:
+        raise StoreError(f"Lot {lot} is not of this database.")
+    return int(intake)

@@ -1,0 +1,342 @@
+"""The tables of a station. Masses are integer grams, money integer fen, times RFC 3339 text in UTC.
+
+Every table is STRICT: SQLite then refuses a text where a gram belongs. Few indexes on purpose: each costs a page
+of the memory card with every commit, so the keys are made such that new rows go to the end of their table.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+SCHEMA_VERSION: Final = 4
+"""``PRAGMA user_version`` of a file that fits this code: the number of the newest migration."""
+
+APPLICATION_ID: Final = 0x4B494F53
+"""``PRAGMA application_id``: the letters KIOS (https://www.sqlite.org/fileformat2.html, offset 68)."""
+
+EPOCH_SHIFT: Final = 2**32
+"""``journal.position`` = epoch number * 2**32 + seq: (epoch, seq) in one rowid, always growing."""
+
+SERIES_SIZE: Final = 1_000_000
+"""``intake.number`` = place of the series letter * 1,000,000 + counter: unique in its series, always growing.
+
+``parcel.number`` is made in the same way, with a counter of its own."""
+
+metadata = MetaData()
+
+station = Table(
+    "station",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_station"), primary_key=True),
+    Column("station", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("epoch", Text, nullable=False, unique=True),
+    Column("series", Text, nullable=False, unique=True),
+    Column("why", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("acked_upto", Integer, nullable=False, server_default=text("0")),
+    CheckConstraint("length(epoch) = 16", name="epoch_length"),
+    CheckConstraint("length(series) = 1", name="series_length"),
+    CheckConstraint("acked_upto >= 0", name="acked_upto_positive"),
+    sqlite_strict=True,
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("position", Integer, primary_key=True),
+    Column("epoch", Integer, ForeignKey("epoch.number"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    CheckConstraint("position = epoch * 4294967296 + seq", name="position_of_epoch_and_seq"),
+    CheckConstraint("seq BETWEEN 1 AND 2147483647", name="seq_range"),
+    CheckConstraint("length(sha256) = 64", name="sha256_length"),
+    sqlite_strict=True,
+)
+
+quarantined = Table(
+    "quarantined",
+    metadata,
+    Column("epoch", Integer, ForeignKey("epoch.number"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
+catalog_version = Table(
+    "catalog_version",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("imported_at", Text, nullable=False),
+    CheckConstraint("version >= 1", name="version_from_one"),
+    sqlite_strict=True,
+)
+
+intake = Table(
+    "intake",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("receipt", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("catalog_version", Integer, ForeignKey("catalog_version.version"), nullable=False),
+    Column("price_fen_per_kg", Integer, nullable=False),
+    Column("gross_g", Integer, nullable=False),
+    Column("tare_g", Integer, nullable=False),
+    Column("net_g", Integer, nullable=False),
+    Column("amount_fen", Integer, nullable=False),
+    Column("certificate_kind", Text),
+    Column("certificate_ref", Text),
+    Column("certificate_reason", Text),
+    Column("metrology", Text),
+    Column("token", Text, unique=True),
+    Column("position", Integer, ForeignKey("journal.position")),
+    Column("opened_at", Text, nullable=False),
+    Column("closed_at", Text),
+    CheckConstraint("number % 1000000 > 0", name="counter_from_one"),
+    CheckConstraint("state IN ('opened', 'confirmed', 'abandoned')", name="state_known"),
+    CheckConstraint("mode IN ('purchase', 'consignment')", name="mode_known"),
+    CheckConstraint("price_fen_per_kg >= 0 AND amount_fen >= 0", name="money_not_negative"),
+    CheckConstraint("tare_g >= 0 AND net_g >= 0 AND net_g = gross_g - tare_g", name="net_is_gross_minus_tare"),
+    CheckConstraint("(state = 'opened') = (position IS NULL)", name="closed_with_an_event"),
+    CheckConstraint("(state = 'opened') = (closed_at IS NULL)", name="closed_with_a_time"),
+    CheckConstraint("(state = 'confirmed') = (token IS NOT NULL)", name="confirmed_with_a_token"),
+    CheckConstraint("(state = 'confirmed') = (net_g > 0)", name="confirmed_with_goods"),
+    CheckConstraint("(state = 'confirmed') = (certificate_kind IS NOT NULL)", name="confirmed_with_a_certificate"),
+    sqlite_strict=True,
+)
+
+intake_line = Table(
+    "intake_line",
+    metadata,
+    Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
+    Column("bag", Integer, primary_key=True),
+    Column("gross_g", Integer, nullable=False),
+    Column("tare_g", Integer, nullable=False),
+    Column("net_g", Integer, nullable=False),
+    Column("amount_fen", Integer, nullable=False),
+    Column("container", Text, nullable=False),
+    Column("tare_source", Text, nullable=False),
+    Column("reading", Integer, nullable=False),
+    Column("load", Integer, nullable=False),
+    Column("stable_ms", Integer, nullable=False),
+    Column("readings", Integer, nullable=False),
+    CheckConstraint("bag >= 1", name="bag_from_one"),
+    CheckConstraint("tare_g >= 0 AND net_g > 0 AND net_g = gross_g - tare_g", name="net_is_gross_minus_tare"),
+    CheckConstraint("amount_fen >= 0", name="money_not_negative"),
+    CheckConstraint("tare_source IN ('preset', 'weighed')", name="tare_source_known"),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
+lot = Table(
+    "lot",
+    metadata,
+    Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
+    Column("lot", Text, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("net_g", Integer, nullable=False),
+    CheckConstraint("net_g > 0", name="lot_with_goods"),
+    sqlite_strict=True,
+)
+
+void = Table(
+    "void",
+    metadata,
+    Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("witness", Text, nullable=False),
+    Column("replacement", Text),
+    Column("position", Integer, ForeignKey("journal.position"), nullable=False),
+    Column("voided_at", Text, nullable=False),
+    CheckConstraint("actor <> witness", name="two_people"),
+    sqlite_strict=True,
+)
+
+print_job = Table(
+    "print_job",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("intake", Integer, ForeignKey("intake.number")),
+    Column("about", Text),
+    Column("document", Text, nullable=False),
+    Column("printer", Text, nullable=False),
+    Column("bag", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("copy", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    CheckConstraint(
+        "document IN ('bag_label', 'receipt', 'parcel_label', 'pickup_slip', 'day_slip', 'test_label', 'test_receipt')",
+        name="document_known",
+    ),
+    CheckConstraint("(document IN ('bag_label', 'receipt')) = (intake IS NOT NULL)", name="document_of_an_intake"),
+    CheckConstraint("(intake IS NULL) <> (about IS NULL)", name="about_one_thing"),
+    CheckConstraint("printer IN ('label', 'receipt')", name="printer_known"),
+    CheckConstraint("state IN ('queued', 'sending', 'printed', 'unknown', 'cancelled')", name="state_known"),
+    CheckConstraint("bag >= 0 AND attempts >= 0 AND copy IN (0, 1)", name="counts_not_negative"),
+    sqlite_strict=True,
+)
+Index("print_job_intake", print_job.c.intake, sqlite_where=print_job.c.intake.is_not(None))
+Index("print_job_open", print_job.c.state, sqlite_where=print_job.c.state != text("'printed'"))
+
+photo = Table(
+    "photo",
+    metadata,
+    Column("intake", Integer, ForeignKey("lot.intake"), primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Column("shot", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("taken_at", Text, nullable=False),
+    CheckConstraint("length(sha256) = 64", name="sha256_length"),
+    CheckConstraint("shot > 0 AND size_bytes > 0 AND width > 0 AND height > 0", name="sizes_positive"),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
+listing = Table(
+    "listing",
+    metadata,
+    Column("intake", Integer, primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Column("product", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("drafted_at", Text, nullable=False),
+    ForeignKeyConstraint(["intake", "sha256"], ["photo.intake", "photo.sha256"]),
+    CheckConstraint("state IN ('draft')", name="state_known"),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("opened_at", Text, nullable=False),
+    Column("closed_at", Text),
+    sqlite_strict=True,
+)
+
+parcel = Table(
+    "parcel",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("waybill_sha256", LargeBinary, nullable=False),
+    Column("waybill", Text),
+    Column("carrier", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("shelf", Text),
+    Column("consent", Text),
+    Column("expected", Integer, nullable=False),
+    Column("surplus", Integer, nullable=False),
+    Column("damaged", Integer, nullable=False),
+    Column("phone_last4", Text),
+    Column("proxy_name", Text),
+    Column("photo_sha256", Text),
+    Column("code_mac", LargeBinary),
+    Column("code_no", Integer, nullable=False),
+    Column("arrived_at", Text),
+    Column("shelf_since", Text),
+    Column("closed_at", Text),
+    Column("counts_from", Text),
+    CheckConstraint("number % 1000000 > 0", name="counter_from_one"),
+    CheckConstraint("length(waybill_sha256) = 32", name="sha256_length"),
+    CheckConstraint(
+        "state IN ('expected', 'missing', 'arrived', 'shelved', 'noticed', 'overdue', 'return_due', 'lost', "
+        "'collected', 'returned', 'refused', 'misrouted', 'withdrawn')",
+        name="state_known",
+    ),
+    CheckConstraint(
+        "(state IN ('shelved', 'noticed', 'overdue', 'return_due', 'lost')) = (shelf IS NOT NULL)",
+        name="a_slot_on_the_shelf",
+    ),
+    CheckConstraint(
+        "(state IN ('noticed', 'overdue', 'return_due', 'lost')) = (code_mac IS NOT NULL)", name="a_code_while_waiting"
+    ),
+    CheckConstraint("(state IN ('expected', 'missing')) = (arrived_at IS NULL)", name="arrived_at_a_time"),
+    CheckConstraint(
+        "(state IN ('collected', 'returned', 'refused', 'misrouted', 'withdrawn')) = (closed_at IS NOT NULL)",
+        name="closed_at_a_time",
+    ),
+    CheckConstraint("(consent IS NULL) = (arrived_at IS NULL)", name="arrived_with_consent"),
+    CheckConstraint("waybill IS NOT NULL OR closed_at IS NOT NULL OR state = 'missing'", name="waybill_while_open"),
+    CheckConstraint("phone_last4 GLOB '[0-9][0-9][0-9][0-9]'", name="four_digits"),
+    CheckConstraint("expected IN (0, 1) AND surplus IN (0, 1) AND damaged IN (0, 1)", name="yes_or_no"),
+    CheckConstraint("expected + surplus < 2 AND code_no >= 0", name="expected_or_surplus"),
+    sqlite_strict=True,
+)
+Index("parcel_waybill", parcel.c.waybill_sha256)
+Index("parcel_state", parcel.c.state)
+Index(
+    "parcel_slot",
+    parcel.c.shelf,
+    unique=True,
+    sqlite_where=parcel.c.shelf.is_not(None) & (parcel.c.state != text("'lost'")),
+)
+
+clerk = Table(
+    "clerk",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("pin_hash", Text, nullable=False),
+    Column("active", Integer, nullable=False),
+    CheckConstraint("number BETWEEN 1 AND 9999", name="number_range"),
+    CheckConstraint("role IN ('clerk', 'technician')", name="role_known"),
+    CheckConstraint("active IN (0, 1)", name="yes_or_no"),
+    sqlite_strict=True,
+)
+
+lockout = Table(
+    "lockout",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("failures", Text, nullable=False),
+    Column("wait_ms", Integer, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("monotonic_ms", Integer, nullable=False),
+    CheckConstraint("wait_ms >= 0 AND monotonic_ms >= 0", name="times_not_negative"),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
+day = Table(
+    "day",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("position", Integer, ForeignKey("journal.position"), nullable=False),
+    Column("next_intake", Integer, nullable=False),
+    Column("closed_at", Text, nullable=False),
+    sqlite_strict=True,
+)

@@ -1,0 +1,30 @@
+"""Which rules weighed: the version and digits of the legally relevant part, which stand in every event."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from kiosk.domain.metrology.software import metrology_id
+
+LEGALLY_RELEVANT: Final = (
+    "intake.py",
+    "mass.py",
+    "money.py",
+    "metrology/check_weight.py",
+    "metrology/frames.py",
+    "metrology/indication.py",
+    "metrology/pan.py",
+    "metrology/pan_journal.py",
+    "metrology/software.py",
+    "metrology/standing.py",
+)
+"""Everything in the domain that can change what a reading becomes on the receipt, or what is said of the scale."""
+
+
+@cache
+def metrology() -> str:
+    """``1+a91f03c7``: printed on receipts, and in the envelope of every event this software writes."""
+    domain = files("kiosk.domain")
+    return metrology_id({name: domain.joinpath(name).read_bytes() for name in LEGALLY_RELEVANT})

@@ -1,0 +1,117 @@
+"""``kiosk backup`` and ``kiosk restore``: the database on a second medium, and back."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from kiosk.cli.run import config_option, read_config
+from kiosk.config import StationConfig, load
+from kiosk.process import stamps
+from kiosk.store import Store, StoreError
+from kiosk.store.backup import BackupMade
+from kiosk.store.backup_settings import BackupSettings
+from kiosk.store.restore import Restored
+from kiosk.store.restore import restore as bring_back
+
+
+@click.command()
+@config_option
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Another folder than the one in [backup].")
+@click.option("--same-disk", is_flag=True, help="Allow the disk of the database itself: for a trial, it is no backup.")
+def backup(path: Path | None, to: Path | None, same_disk: bool) -> None:
+    """Copy the database and the pictures to a second medium, while the station works.
+
+    Exit 0 when the backup was made, 1 when it was not or not whole, 2 on wrong usage.
+    """
+    config = read_config(path, load)
+    settings = _settings(config, to)
+    try:
+        made = _made(config, settings, same_disk)
+    except StoreError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    size = made.manifest.size_bytes / 1_000_000
+    click.echo(
+        f"Backup {made.path}: {made.manifest.events} events, {size:.1f} MB, checked; "
+        f"{made.photos} pictures copied, {made.dropped} old backups deleted."
+    )
+    if made.problem:
+        click.echo(made.problem, err=True)
+        sys.exit(1)
+
+
+def _settings(config: StationConfig, to: Path | None) -> BackupSettings:
+    if config.backup is None and to is None:
+        click.echo("no backup medium: give a folder with --to, or write [backup] folder into the settings", err=True)
+        sys.exit(2)
+    settings = config.backup or BackupSettings(Path())
+    return settings if to is None else replace(settings, folder=to)
+
+
+def _made(config: StationConfig, settings: BackupSettings, same_disk: bool) -> BackupMade:
+    from kiosk.station.doctor_acts import back_up
+
+    own = config.station
+    if not own.database.is_file():
+        raise StoreError(f"There is no database {own.database} to back up: start the station once.")
+    stamp = stamps(own.zone)
+    with closing(Store.open(own.database, own.station, stamp(), check=False, stamps=stamp)) as store:
+        return back_up(store, settings, own.database, own.station, stamp(), same_disk=same_disk)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@config_option
+@click.option("--letter", help="The letter on the newest paper receipt, for a card without its receipt-series.")
+def restore(file: Path, path: Path | None, letter: str | None) -> None:
+    """Bring the backup FILE back; the station goes on in a new epoch with the next receipt letter.
+
+    The station and its relay must be stopped. The present database is kept beside. Exit 0 when the backup is in its
+    place, 1 when nothing was changed, 2 on wrong usage.
+    """
+    config = read_config(path, load)
+    own = config.station
+    has_letters = own.database.with_name("receipt-series").exists()
+    try:
+        back = bring_back(file, own.database, own.station, stamps(own.zone)(), newest_letter=letter)
+    except StoreError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    for line in _told(file, back, sure_of_letters=has_letters or letter is not None):
+        click.echo(line)
+    if back.problem:
+        click.echo(back.problem, err=True)
+        sys.exit(1)
+
+
+def _told(file: Path, back: Restored, *, sure_of_letters: bool) -> list[str]:
+    life = back.life
+    proof = "it is, byte for byte, what its manifest says" if back.proven else "it had no manifest, only its own checks"
+    lines = [
+        f"The backup {file} is in its place ({life.events} events; {proof}).",
+        f"Old epoch {life.old.epoch} (receipts {life.old.letter}) has ended.",
+        f"New epoch {life.new.epoch} has begun: receipts go on with {life.new.letter}-000001.",
+        f"{life.told_again} events of the backup are told to the sorting center again; it counts each once.",
+    ]
+    if life.papers:
+        lines.append(
+            f"{life.papers} papers waited to be printed then: the queue at the counter asks whether they came out."
+        )
+    if back.photos:
+        lines.append(f"{back.photos} pictures were brought back.")
+    if back.kept is not None:
+        lines.append(f"The database that was here is kept in {back.kept}; nothing of it was changed.")
+    if not sure_of_letters:
+        lines.append(
+            f"This card had no receipt-series: look at the newest paper receipt. When its letter is {life.new.letter} "
+            "or later, restore again with --letter before the station starts."
+        )
+    lines.append(
+        "Compare shelves and papers with the lists at the counter: what was done after the backup is not in it."
+    )
+    return lines

@@ -1,0 +1,48 @@
+"""``kiosk bundle``: one file for support, without names, codes and telephone numbers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from kiosk.cli.run import PLACES, config_option, read_config
+
+
+@click.command()
+@config_option
+@click.option(
+    "--to", type=click.Path(path_type=Path, file_okay=False), help="The folder to write to; else the data folder."
+)
+def bundle(path: Path | None, to: Path | None) -> None:
+    """Settings without secrets, the doctor's findings, logs and counts in one zip file.
+
+    Exit 0 when it was written, 1 when it was not, 2 on wrong usage.
+    """
+    from kiosk.config import load
+
+    config = read_config(path, load)
+    folder = to or config.station.data
+    if not folder.is_dir():
+        click.echo(f"there is no folder {folder}: name one with --to", err=True)
+        sys.exit(2)
+    from kiosk.cli.doctor_probe import outside
+    from kiosk.station.bundle import Subject, write_bundle
+    from kiosk.station.clock import StationClock
+    from kiosk.station.software import metrology, software_id
+    from kiosk.store.owner import hand_over
+
+    running, findings = outside(config)
+    settings_file = path or next((place for place in PLACES if place.is_file()), None)
+    moment = StationClock(config.station.zone).now()
+    subject = Subject(config.station, settings_file, findings, moment, software_id(), metrology(), running)
+    try:
+        written = write_bundle(subject, folder)
+    except OSError as error:
+        click.echo(
+            f"The bundle cannot be written to {folder} ({error.strerror}): name another folder with --to.", err=True
+        )
+        sys.exit(1)
+    hand_over(written)
+    click.echo(str(written))

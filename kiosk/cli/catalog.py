@@ -1,0 +1,57 @@
+"""``kiosk catalog``: products, prices, containers, members."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from kiosk.cli.run import config_option, read_config
+from kiosk.config import load
+from kiosk.process import open_store, stamps
+from kiosk.station.catalog_file import CatalogError, parse_catalog
+from kiosk.store import StoreError
+
+
+@click.group()
+def catalog() -> None:
+    """What can be brought in, and at which price."""
+
+
+@catalog.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@config_option
+def import_(file: Path | None, path: Path | None) -> None:
+    """Bring a new version from one TOML or JSON FILE (standard input when it is - or absent)."""
+    config = read_config(path, load)
+    try:
+        content = parse_catalog(*_read(file))
+    except (CatalogError, OSError) as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    try:
+        with closing(open_store(config.station)) as store:
+            version = store.import_catalog(content, stamps(config.station.zone)())
+    except StoreError as error:
+        click.echo(str(error), err=True)
+        sys.exit(3)
+    click.echo(
+        json.dumps(
+            {
+                "version": version,
+                "products": len(content.products),
+                "prices": len(content.prices),
+                "containers": len(content.containers),
+                "members": len(content.members),
+            }
+        )
+    )
+
+
+def _read(file: Path | None) -> tuple[bytes, str]:
+    if file is None or str(file) == "-":
+        return sys.stdin.buffer.read(), "standard input"
+    return file.read_bytes(), str(file)

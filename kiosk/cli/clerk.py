@@ -1,0 +1,118 @@
+"""``kiosk clerk``: the people at the counter and their PINs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from kiosk.cli.run import config_option, read_config
+from kiosk.config import load
+from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
+from kiosk.process import open_store, stamps
+from kiosk.station.people import add_person, clean_person_name, give_pin
+from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.records import ClerkRow
+
+T = TypeVar("T")
+
+
+@click.group()
+def clerk() -> None:
+    """The people at the counter and their PINs."""
+
+
+@clerk.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.CLERK.value, show_default=True)
+@config_option
+def add(name: str, role: str, path: Path | None) -> None:
+    """Take NAME on: asks twice for a PIN of six digits, and prints the number that goes with it."""
+    _checked(lambda: clean_person_name(name))
+    pin = _ask_pin()
+    row = _with_store(path, lambda store, stamp: add_person(store, name, Role(role), pin, stamp))
+    click.echo(json.dumps(_told(row), ensure_ascii=False))
+
+
+@clerk.command("list")
+@config_option
+def list_(path: Path | None) -> None:
+    """Everybody, one JSON object a line; those who were retired too."""
+    for row in _with_store(path, lambda store, stamp: store.clerks(active=False)):
+        click.echo(json.dumps(_told(row), ensure_ascii=False))
+
+
+@clerk.command()
+@click.argument("number")
+@config_option
+def pin(number: str, path: Path | None) -> None:
+    """Give NUMBER a new PIN: asks twice. A counter this person has unlocked locks itself."""
+    text = _ask_pin()
+    _with_store(path, lambda store, stamp: give_pin(store, number, text, stamp))
+
+
+@clerk.command()
+@click.argument("number")
+@config_option
+def retire(number: str, path: Path | None) -> None:
+    """NUMBER works here no more. The number is not given again."""
+    _with_store(path, lambda store, stamp: _retire(store, number, stamp))
+
+
+def _retire(store: Store, number: str, stamp: Stamp) -> None:
+    if store.clerk(number) is None:
+        raise StoreError(f"There is no clerk {number!r}: see `kiosk clerk list`.")
+    store.retire_clerk(number, stamp)
+
+
+def _told(row: ClerkRow) -> dict[str, object]:
+    return {
+        "number": row.number,
+        "name": row.name,
+        "role": row.role.value,
+        "active": row.active,
+        "pin": bool(row.pin_hash),
+    }
+
+
+def _ask_pin() -> str:
+    """The PIN, asked for twice: hidden on a terminal, else the first two lines of standard input."""
+    question = f"PIN of {PIN_DIGITS} digits"
+    if sys.stdin.isatty():
+        first = click.prompt(question, hide_input=True, err=True)
+        _checked(lambda: check_pin(first))
+        second = click.prompt(f"{question}, once more", hide_input=True, err=True)
+    else:
+        first, second = (sys.stdin.readline().rstrip("\r\n") for _ in range(2))
+    _checked(lambda: check_pin(first))
+    if first != second:
+        _end("the two PINs are not the same", 2)
+    return str(first)
+
+
+def _checked(check: Callable[[], T]) -> T:
+    try:
+        return check()
+    except (BadClerk, BadPin) as error:
+        _end(str(error), 2)
+        raise
+
+
+def _with_store(path: Path | None, work: Callable[[Store, Stamp], T]) -> T:
+    config = read_config(path, load)
+    try:
+        with closing(open_store(config.station)) as store:
+            return work(store, stamps(config.station.zone)())
+    except StoreError as error:
+        _end(str(error), 3)
+        raise
+
+
+def _end(message: str, status: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(status)

@@ -1,0 +1,49 @@
+"""``kiosk demo``: the whole job with simulated hardware."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+STATION, CENTER, BENCH = 8080, 8090, 8070
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Do one whole intake, print one JSON object, end.")
+@click.option(
+    "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Where it keeps its files (var/demo)."
+)
+def demo(once: bool, folder: Path | None) -> None:
+    """The whole job with simulated hardware: station, sorting center and bench on loopback."""
+    if once:
+        _once(folder)
+    else:
+        _stay(folder or Path("var/demo"))
+
+
+def _once(folder: Path | None) -> None:
+    from kiosk.simulators.once import Once
+    from kiosk.simulators.village import Village
+
+    with tempfile.TemporaryDirectory(prefix="kiosk-demo-") as scratch:
+        outcome = Once(Village((folder or Path(scratch)).resolve())).run()
+    click.echo(json.dumps(outcome.as_json(), ensure_ascii=False, separators=(",", ":")))
+    if not outcome.ok:
+        click.echo(f"the demo failed at: {outcome.step}", err=True)
+        sys.exit(1)
+
+
+def _stay(folder: Path) -> None:
+    from kiosk.runtime import run_demo
+    from kiosk.simulators.village import Ports, Village
+
+    village = Village(folder.resolve(), Ports(STATION, CENTER))
+    try:
+        run_demo(village, BENCH)
+    except (OSError, RuntimeError) as error:
+        click.echo(f"the demo cannot start: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,83 @@
+"""``kiosk doctor``: every device and service of a station, found, answering, last seen, and what to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from kiosk.cli.run import PLACES, config_option
+from kiosk.settings_file import BadConfig
+from kiosk.station.doctor_finding import Finding, Verdict, broken
+from kiosk.texts import Texts, load
+
+_MARKS = {Verdict.OK: "ok", Verdict.WARN: "look", Verdict.FAIL: "BROKEN"}
+_KNOWN = {True: "yes", False: "no", None: "-"}
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def doctor(path: Path | None, as_json: bool) -> None:
+    """Every device and service: found, answering, last seen, what to do.
+
+    Exit 0 when the station has all it needs, 1 when something it needs is broken, 2 on wrong usage.
+    """
+    found = path or next((place for place in PLACES if place.is_file()), None)
+    if found is None or not found.is_file():
+        where = f"there is no {found}" if found else f"put one at {PLACES[1]}"
+        click.echo(f"no settings file: {where}, or name another with --config", err=True)
+        sys.exit(2)
+    running, findings = _examined(found)
+    click.echo(_as_json(running, findings) if as_json else _as_table(running, findings))
+    sys.exit(1 if broken(findings) else 0)
+
+
+def _examined(path: Path) -> tuple[bool, tuple[Finding, ...]]:
+    from kiosk.config import load as load_config
+
+    try:
+        config = load_config(path)
+    except BadConfig as error:
+        return False, (_wrong_settings(path, str(error)),)
+    from kiosk.cli.doctor_probe import outside
+
+    return outside(config)
+
+
+def _wrong_settings(path: Path, problem: str) -> Finding:
+    values = {"place": str(path), "problem": problem.removeprefix(f"{path}:")}
+    return Finding("settings", True, False, Verdict.FAIL, "settings_wrong", needed=True, values=values)
+
+
+def _as_json(running: bool, findings: tuple[Finding, ...]) -> str:
+    texts = load("en")
+    rows = [{**row.as_json(), "name": texts.text(row.name_id), "what_to_do": row.sentence(texts)} for row in findings]
+    return json.dumps({"ok": not broken(findings), "running": running, "rows": rows}, ensure_ascii=False)
+
+
+def _as_table(running: bool, findings: tuple[Finding, ...]) -> str:
+    texts = load("en")
+    head = "The station runs." if running else "The station is not running: its devices were asked directly."
+    lines = [head, "", f"{'':7}{'':26}{'found':7}{'answers':9}{'last seen':14}what to do"]
+    lines += [_line(row, texts) for row in findings]
+    return "\n".join(lines)
+
+
+def _line(row: Finding, texts: Texts) -> str:
+    name, seen = texts.text(row.name_id), ago(row.last_seen_s)
+    return (
+        f"{_MARKS[row.verdict]:7}{name:26}{_KNOWN[row.found]:7}{_KNOWN[row.answering]:9}{seen:14}{row.sentence(texts)}"
+    )
+
+
+def ago(seconds: float | None) -> str:
+    """``3 s ago``, ``12 min ago``, ``5 h ago``, ``2 d ago``; a dash when it is not known."""
+    if seconds is None:
+        return "-"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds)} s ago"

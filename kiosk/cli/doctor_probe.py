@@ -1,0 +1,222 @@
+"""The doctor from outside: a running station is asked for the devices it holds; without it they are asked directly."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from kiosk.config import StationConfig
+from kiosk.devices.ports import LinkState
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.protocols.scales.reading import Reading
+from kiosk.station import doctor_devices as devices
+from kiosk.station import doctor_place as place
+from kiosk.station.clock import StationClock
+from kiosk.station.doctor import PRINTERS
+from kiosk.station.doctor_finding import Finding, Verdict
+from kiosk.station.doctor_signs import ScaleWatch
+from kiosk.store.check import check_file
+from kiosk.store.errors import StoreError
+
+ANSWER_S: Final = 20.0
+"""The station asks its printers meanwhile, and one of them may be printing."""
+_SCALE_S: Final = 3.0
+_SCANNER_S: Final = 2.0
+_BROKER_S: Final = 3.0
+_LIVE: Final = ("station", "scale", "printer_label", "printer_receipt", "camera", "scanner", "panel", "page")
+"""Rows only the running station can tell of; all others are looked at from here."""
+
+
+def outside(config: StationConfig) -> tuple[bool, tuple[Finding, ...]]:
+    """Whether the station runs, and all rows."""
+    with _quiet():
+        live = ask_station(config)
+        rows = (*(live if live is not None else _stopped(config)), *_around(config))
+    return live is not None, (Finding("settings", True, True, needed=True), *rows)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What adapters log while they are asked is told by the rows."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _around(config: StationConfig) -> Iterator[Finding]:
+    moment = StationClock(config.station.zone).now()
+    for row in place.findings(config, moment):
+        yield _thoroughly(config, row) if row.device == "database" and row.ok else row
+        if row.device == "link" and config.relay is not None:
+            yield broker(config.relay)
+
+
+def _thoroughly(config: StationConfig, row: Finding) -> Finding:
+    """Every page and row of the file, as at each start: a running station has no time for that."""
+    path = config.station.database
+    try:
+        check_file(path, thorough=True)
+    except (StoreError, OSError):
+        values = {"place": str(path)}
+        return Finding("database", True, False, Verdict.FAIL, "database_broken", needed=True, values=values)
+    return row
+
+
+def broker(settings: RelaySettings) -> Finding:
+    """Whether the broker's port can be reached from here; nothing is sent."""
+    endpoint = settings.endpoint
+    try:
+        socket.create_connection((endpoint.host, endpoint.port), _BROKER_S).close()
+    except OSError:
+        values = {"place": f"{endpoint.host}:{endpoint.port}"}
+        return Finding("broker", False, False, Verdict.WARN, "broker_missing", values=values)
+    return Finding("broker", True, True, last_seen_s=0.0)
+
+
+# --- the station runs -------------------------------------------------------------------------------------------------
+
+
+def ask_station(config: StationConfig) -> list[Finding] | None:
+    """Its own rows of the devices; None when nobody listens at its address."""
+    answer = _get(config.web.host, config.web.port, "/doctor.json")
+    if answer is None:
+        return None
+    try:
+        rows = [_row(config, row) for row in json.loads(answer)["rows"] if row["device"] in _LIVE]
+    except (ValueError, KeyError, TypeError):
+        rows = []
+    if rows:
+        return rows
+    values = {"place": f"{config.web.host}:{config.web.port}"}
+    return [Finding("station", True, False, Verdict.FAIL, "station_mute", needed=True, values=values)]
+
+
+def _get(host: str, port: int, path: str) -> bytes | None:
+    """The body of a page, empty when the answer is none; None when nobody listens."""
+    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_S)
+    try:
+        connection.connect()
+    except OSError:
+        return None
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.read() if answer.status == 200 else b""
+    except (OSError, http.client.HTTPException):
+        return b""
+    finally:
+        connection.close()
+
+
+def _row(config: StationConfig, row: Mapping[str, Any]) -> Finding:
+    """The places are not in the answer: they stand in the settings."""
+    device = str(row["device"])
+    return Finding(
+        device=device,
+        found=row["found"],
+        answering=row["answering"],
+        verdict=Verdict(row["verdict"]),
+        word=str(row["word"]),
+        needed=bool(row["needed"]),
+        last_seen_s=row["last_seen_s"],
+        values={"place": _place(config, device), "n": round(row["last_seen_s"] or 0)},
+    )
+
+
+def _place(config: StationConfig, device: str) -> str:
+    if device.startswith("printer_"):
+        printer = config.printers.get(device.removeprefix("printer_"))
+        return printer.address if printer else ""
+    settings = {"scale": config.scale, "scanner": config.scanner}.get(device)
+    if settings is not None:
+        return settings.port
+    if device == "camera" and config.camera is not None:
+        return str(config.camera.path)
+    return f"{config.web.host}:{config.web.port}"
+
+
+# --- the station does not run -----------------------------------------------------------------------------------------
+
+
+def _stopped(config: StationConfig) -> Iterator[Finding]:
+    from kiosk.runtime import make_printer
+
+    yield Finding("station", True, False, Verdict.WARN, "station_stopped")
+    yield probe_scale(config)
+    for name in PRINTERS:
+        settings = config.printers.get(name)
+        yield devices.printer(name, settings, make_printer(settings) if settings else None)
+    yield devices.camera(config.camera)
+    yield probe_scanner(config)
+    yield probe_panel(config)
+
+
+class _First:
+    """A listener that only waits for the first reading, or for the word that there will be none."""
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        self.told.set()
+
+    def on_expired(self, at: float) -> None:
+        return
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        if state is LinkState.MISSING:
+            self.told.set()
+
+
+def probe_scale(config: StationConfig) -> Finding:
+    """Open the port, listen for a few seconds, give it back."""
+    from kiosk.runtime import make_scale
+
+    watch, first = ScaleWatch(), _First()
+    if config.scale is not None:
+        scale = watch.between(make_scale(config.scale))(first)
+        scale.start()
+        first.told.wait(_SCALE_S)
+        sign = watch.sign()
+        scale.stop()
+        return devices.scale(config.scale, sign)
+    return devices.scale(None, watch.sign())
+
+
+def probe_scanner(config: StationConfig) -> Finding:
+    """Open the scanner, wait for its word, give it back; nothing it scans is looked at."""
+    if config.scanner is None:
+        return devices.scanner(None, "")
+    from kiosk.devices.scanner import make_scanner
+
+    told, words = threading.Event(), [""]
+
+    def on_state(word: str) -> None:
+        words.append(word)
+        told.set()
+
+    scanner = make_scanner(config.scanner, lambda text: None, on_state)
+    scanner.start()
+    told.wait(_SCANNER_S)
+    scanner.stop()
+    return devices.scanner(config.scanner, words[-1])
+
+
+def probe_panel(config: StationConfig) -> Finding:
+    """Take the pins and give them back; no lamp is lit."""
+    from kiosk.devices.panel import make_panel
+
+    panel = make_panel(config.panel, lambda button, how: None)
+    panel.start()
+    fitted = panel.fitted
+    panel.stop()
+    return devices.panel(config.panel, fitted)

@@ -1,0 +1,56 @@
+"""``kiosk fleet``: many stations on one machine, to see what broker and sorting center stand."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from kiosk.simulators.fleet import Fleet, FleetPlan
+from kiosk.store import StoreError
+
+
+@click.command()
+@click.option("--stations", type=int, required=True, help="How many stations: S0001, S0002 and so on.")
+@click.option("--intakes", type=int, required=True, help="Confirmed intakes per station; 0 only sends what is left.")
+@click.option("--broker", "broker_url", required=True, metavar="URL", help="mqtt://host:port or mqtts://host:port.")
+@click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Databases.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Makes the weights repeatable.")
+@click.option("--timeout", "timeout_s", type=float, default=300.0, show_default=True, metavar="SECONDS")
+def fleet(stations: int, intakes: int, broker_url: str, folder: Path, seed: int, timeout_s: float) -> None:
+    """Write intakes at many stations and send them; a second call with the same DIR goes on.
+
+    Prints {"written":..,"acknowledged":..,"pending":..,"seconds":..}; status 0 when nothing is pending, else 1.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        plan = FleetPlan(stations, intakes, broker_url, folder, seed, timeout_s)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    one = Fleet(plan)
+    try:
+        with _ending_on_signal(one):
+            result = one.run()
+    except StoreError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    click.echo(json.dumps(asdict(result)))
+    sys.exit(0 if result.pending == 0 else 1)
+
+
+@contextmanager
+def _ending_on_signal(one: Fleet) -> Iterator[None]:
+    """Ctrl-C and SIGTERM count as time up: the answer is still printed."""
+    before = {number: signal.signal(number, lambda *_: one.end()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

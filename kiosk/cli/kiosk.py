@@ -1,0 +1,81 @@
+"""The ``kiosk`` command: one module per noun, each loaded only when its noun is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+NOUNS = {
+    "run": ("kiosk.cli.run:run", "The station: pages, devices, print workers."),
+    "relay": ("kiosk.cli.run:relay", "The relay: sends what the station has kept to the sorting center."),
+    "demo": ("kiosk.cli.demo:demo", "The whole job with simulated hardware, on this machine."),
+    "scale": ("kiosk.cli.scale:scale", "Scales: formats, decoding, live readings, a simulated scale."),
+    "printer": ("kiosk.cli.printing:printer", "Printers: what their answers mean."),
+    "label": ("kiosk.cli.printing:label", "Labels and receipts as bytes for a printer or as a picture."),
+    "scan": ("kiosk.cli.scan:scan", "Scans: what a scanner sent and what it means."),
+    "waybill": ("kiosk.cli.scan:waybill", "Waybill numbers: whose parcel it may be."),
+    "clerk": ("kiosk.cli.clerk:clerk", "The people at the counter and their PINs."),
+    "parcels": ("kiosk.cli.parcels:parcels", "Parcels: the list of those that are on their way."),
+    "doctor": ("kiosk.cli.doctor:doctor", "Every device and service: found, answering, what to do."),
+    "backup": ("kiosk.cli.backup:backup", "A copy of the database on a second medium, while the station works."),
+    "restore": ("kiosk.cli.backup:restore", "Bring a backup back; the station goes on in a new epoch."),
+    "bundle": ("kiosk.cli.bundle:bundle", "What support needs to see, without names, codes and telephone numbers."),
+    "catalog": ("kiosk.cli.catalog:catalog", "What can be brought in, and at which price."),
+    "fleet": ("kiosk.cli.fleet:fleet", "Many stations on one machine, for measurements."),
+}
+"""Noun to where its command is and what the list says of it, in the order people meet them."""
+
+
+class Lazy(click.Group):
+    """Loads a noun's module when it is named: ``kiosk run`` must not pay for the demo, nor ``--help`` for any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All nouns."""
+        return list(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None for an unknown noun."""
+        if cmd_name not in NOUNS:
+            return None
+        module, _, name = NOUNS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def main(self, *args: object, **kwargs: object) -> Any:
+        """Run the command line; does not return, unless ``standalone_mode`` is off.
+
+        Says what is wrong with a call in one line, where click would print the usage above it.
+        """
+        if kwargs.pop("standalone_mode", True) is False:
+            return super().main(*args, standalone_mode=False, **kwargs)  # type: ignore[call-overload]
+        try:
+            code = super().main(*args, standalone_mode=False, **kwargs)  # type: ignore[call-overload]
+        except click.exceptions.NoArgsIsHelpError as error:
+            path = error.ctx.command_path if error.ctx is not None else "kiosk"
+            click.echo(f"Error: Missing command: see '{path} --help'.", err=True)
+            raise SystemExit(error.exit_code) from None
+        except click.ClickException as error:
+            click.echo(f"Error: {' '.join(error.format_message().split())}", err=True)
+            raise SystemExit(error.exit_code) from None
+        except click.Abort:
+            click.echo("Aborted!", err=True)
+            raise SystemExit(1) from None
+        raise SystemExit(code if isinstance(code, int) else 0)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of nouns from the table above: click would load every module for its first line."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(noun, summary) for noun, (_, summary) in NOUNS.items()])
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="station-kiosk", prog_name="kiosk")
+def main() -> None:
+    """Weigh, label, photograph, keep, send: the kiosk of a village station."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

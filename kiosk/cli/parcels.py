@@ -1,0 +1,91 @@
+"""``kiosk parcels``: the list of those that are on their way, and those that are here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from kiosk.cli.run import config_option, read_config
+from kiosk.config import load
+from kiosk.domain.parcel import TERMINAL, ParcelState
+from kiosk.process import open_store, stamps
+from kiosk.station.expected_file import ExpectedError, parse_expected
+from kiosk.store import StoreError
+from kiosk.store.records import ParcelRow
+
+PAGE = 500
+_OPEN = frozenset(ParcelState) - TERMINAL
+
+
+@click.group()
+def parcels() -> None:
+    """Parcels: the list of those that are on their way."""
+
+
+@parcels.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@config_option
+def expect(file: Path | None, path: Path | None) -> None:
+    """Take over the list of a delivery from FILE (standard input when it is - or absent).
+
+    JSON lines or CSV with the columns waybill, carrier and phone_last4. All of the file is taken over or nothing.
+    """
+    config = read_config(path, load)
+    try:
+        data, name = (
+            (sys.stdin.buffer.read(), "standard input")
+            if file is None or str(file) == "-"
+            else (file.read_bytes(), str(file))
+        )
+        rows = parse_expected(data, name)
+    except (ExpectedError, OSError) as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    try:
+        with closing(open_store(config.station)) as store:
+            new = store.expect_parcels(rows, stamps(config.station.zone)())
+    except StoreError as error:
+        click.echo(str(error), err=True)
+        sys.exit(3)
+    click.echo(json.dumps({"listed": len(rows), "new": new}))
+
+
+@parcels.command("list")
+@click.option("--state", "states", multiple=True, type=click.Choice([state.value for state in ParcelState]))
+@config_option
+def list_(states: tuple[str, ...], path: Path | None) -> None:
+    """Parcels in these states, one JSON object a line; without --state all that are expected or here.
+
+    The last four characters stand for a waybill: the list may be printed or sent.
+    """
+    config = read_config(path, load)
+    wanted = frozenset(map(ParcelState, states)) or _OPEN
+    try:
+        with closing(open_store(config.station)) as store:
+            offset = 0
+            while rows := store.parcels(wanted, limit=PAGE, offset=offset):
+                for row in rows:
+                    click.echo(json.dumps(_told(row)))
+                offset += len(rows)
+    except StoreError as error:
+        click.echo(str(error), err=True)
+        sys.exit(3)
+
+
+def _told(row: ParcelRow) -> dict[str, object]:
+    return {
+        "parcel": str(row.number),
+        "state": row.state.value,
+        "shelf": row.shelf,
+        "carrier": row.carrier,
+        "waybill_last4": row.waybill[-4:],
+        "phone_last4": row.phone_last4,
+        "expected": row.expected,
+        "surplus": row.surplus,
+        "damaged": row.damaged,
+        "arrived_at": row.arrived_at,
+    }

@@ -1,0 +1,172 @@
+"""The ``sorting-center`` command."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from functools import wraps
+from pathlib import Path
+from typing import Final, ParamSpec
+
+import click
+
+from kiosk.notify import Notifier
+from kiosk.sorting_center import export
+from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError
+from kiosk.sorting_center.ledger import (
+    Ledger,
+    LedgerAddressError,
+    LedgerError,
+    LedgerForeign,
+    LedgerMissing,
+    StoredEvent,
+)
+from kiosk.sorting_center.service import SortingCenter, utc_now
+
+_WAIT_FOR_BROKER_S: Final = 5.0
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+Writer = Callable[[Iterable[StoredEvent]], Iterable[str]]
+_FORMATS: dict[str, Writer] = {
+    "jsonl": export.jsonl,
+    "csv": export.table,
+    "epcis": lambda events: export.epcis(events, utc_now()),
+}
+
+P = ParamSpec("P")
+
+
+def _clear_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """One line on standard error: exit 2 when the call was wrong, 1 when the machine or the file is."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (BrokerAddressError, LedgerAddressError, LedgerMissing, LedgerForeign) as error:
+            _end(str(error), 2)
+        except (LedgerError, OSError) as error:
+            _end(str(error), 1)
+
+    return wrapped
+
+
+def _end(text: str, code: int) -> None:
+    click.echo(f"sorting-center: {text}", err=True)
+    raise SystemExit(code)
+
+
+class _OneLine(click.Group):
+    """Says what is wrong with a call in one line, where click would print the usage above it."""
+
+    def main(self, *args: object, **kwargs: object) -> None:  # type: ignore[override]
+        """Run the command line; does not return."""
+        try:
+            super().main(*args, **{**kwargs, "standalone_mode": False})  # type: ignore[call-overload]
+        except click.ClickException as error:
+            _end(error.format_message().replace("\n", " "), error.exit_code)
+        except click.Abort:
+            raise SystemExit(1) from None
+        raise SystemExit(0)
+
+
+@click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="station-kiosk", prog_name="sorting-center")
+def main() -> None:
+    """Take the stations' events in, keep them, acknowledge them, show them."""
+
+
+@main.command()
+@click.option("--broker", required=True, metavar="URL", help="mqtt://host:port or mqtts://host:port")
+@click.option("--ledger", "ledger_url", required=True, metavar="URL", help="sqlite:///path; made when it is not there")
+@click.option("--http", metavar="HOST:PORT", help="Serve the dashboard there; port 0 takes a free one.")
+@click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
+@click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
+@click.option("--tls-key", type=_FILE, help="Its key.")
+@_clear_errors
+def run(
+    broker: str, ledger_url: str, http: str | None, tls_ca: Path | None, tls_cert: Path | None, tls_key: Path | None
+) -> None:
+    """Take in, acknowledge and show until SIGTERM or SIGINT."""
+    address = BrokerAddress.parse(broker, ca_file=tls_ca, cert_file=tls_cert, key_file=tls_key)
+    http_address = _host_and_port(http) if http is not None else None
+    ending = _on_signal()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    with _assemble(ledger_url, address, http_address) as center:
+        connected = center.start(_WAIT_FOR_BROKER_S, ending)
+        if ending.is_set():
+            return
+        pages = center.http_address or "none"
+        waiting = "" if connected else " (not connected yet)"
+        click.echo(f"sorting center ready: ledger {ledger_url}, broker {address}{waiting}, http {pages}", err=True)
+        manager = Notifier.from_environ()
+        manager.ready(f"broker {address}, pages {pages}")
+        ending.wait()
+        manager.stopping()
+
+
+def _assemble(ledger_url: str, address: BrokerAddress, http: tuple[str, int] | None) -> SortingCenter:
+    ledger = Ledger.open(ledger_url)
+    try:
+        return SortingCenter(ledger, address, http)
+    except OSError as error:
+        ledger.close()
+        where = f"{http[0]}:{http[1]}" if http else str(address)
+        raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (host and colon and port.isascii() and port.isdecimal() and int(port) <= 65535):
+        raise click.UsageError(f"--http {text!r} must be HOST:PORT, like 127.0.0.1:8090")
+    return host, int(port)
+
+
+def _on_signal() -> threading.Event:
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    return ending
+
+
+@main.group()
+def ledger() -> None:
+    """Look into a ledger; also while a sorting center writes it."""
+
+
+@ledger.command()
+@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path")
+@_clear_errors
+def count(url: str) -> None:
+    """How much is in it, as one JSON object."""
+    with Ledger.open_readonly(url) as opened:
+        click.echo(json.dumps(asdict(opened.counts())))
+
+
+@ledger.command("export")
+@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path")
+@click.option("--format", "form", required=True, type=click.Choice(list(_FORMATS)), help="What to write.")
+@_clear_errors
+def export_ledger(url: str, form: str) -> None:
+    """Every event, to standard output in UTF-8."""
+    with Ledger.open_readonly(url) as opened:
+        for piece in _FORMATS[form](opened.events()):
+            sys.stdout.buffer.write(piece.encode("utf-8"))
+        sys.stdout.buffer.flush()
+
+
+@ledger.command()
+@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path")
+@_clear_errors
+def restored(url: str) -> None:
+    """Once, before the start, after a backup was put in the ledger's place: readers of the feed then start over."""
+    click.echo(f"the feed of {url} has begun generation {Ledger.restored(url)}")
+
+
+if __name__ == "__main__":
+    main()

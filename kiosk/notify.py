@@ -1,0 +1,115 @@
+"""What a service tells systemd about itself: sd_notify(3) over its datagram socket, by the standard library alone.
+
+Outside systemd there is no ``NOTIFY_SOCKET``: then every call here does nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Self
+
+logger = logging.getLogger(__name__)
+
+_SEND_S: Final = 1.0
+"""A manager that does not take a datagram within this time must not hold up what tells it."""
+
+
+class Notifier:
+    """The way to the service manager. No call raises: a station does not end because nobody listens to it."""
+
+    def __init__(self, address: str | None = None, watchdog_s: float | None = None) -> None:
+        """``address`` as in NOTIFY_SOCKET, None for nobody; ``watchdog_s`` is None when no watchdog is armed."""
+        self._address = _socket_address(address) if address else None
+        self.watchdog_s = watchdog_s
+        self._complained = False
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ, pid: int | None = None) -> Self:
+        """As systemd set this process up (sd_notify(3), sd_watchdog_enabled(3)); ``pid`` is this process's own."""
+        return cls(environ.get("NOTIFY_SOCKET"), _watchdog_s(environ, os.getpid() if pid is None else pid))
+
+    def ready(self, status: str) -> None:
+        """The service can be used from now on; from here the watchdog counts."""
+        self._tell("READY=1", f"STATUS={_one_line(status)}")
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+        self._tell("WATCHDOG=1")
+
+    def status(self, text: str) -> None:
+        """The line that ``systemctl status`` shows."""
+        self._tell(f"STATUS={_one_line(text)}")
+
+    def stopping(self) -> None:
+        """The service ends because it was told to."""
+        self._tell("STOPPING=1", "STATUS=stopping")
+
+    def _tell(self, *lines: str) -> None:
+        if self._address is None:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as way:
+                way.settimeout(_SEND_S)
+                way.sendto("\n".join(lines).encode(), self._address)
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                logger.warning("the service manager cannot be told: %s", error)
+
+
+class LoopStop(threading.Event):
+    """An end signal that feeds the watchdog when it is asked: for a process that is one loop and no more.
+
+    A loop that hangs anywhere asks no more, and is killed. While it waits on this signal it is alive by definition.
+    """
+
+    def __init__(self, stop: threading.Event, manager: Notifier, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._stop, self._manager, self._clock = stop, manager, clock
+        self._every_s = manager.watchdog_s / 4 if manager.watchdog_s else None
+        self._next = -float("inf")
+
+    def is_set(self) -> bool:
+        """Whether the process shall end."""
+        self._turn()
+        return self._stop.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end in slices, each of which feeds the watchdog."""
+        end = None if timeout is None else self._clock() + timeout
+        while not self.is_set():
+            left = None if end is None else end - self._clock()
+            if left is not None and left <= 0:
+                return False
+            self._stop.wait(min((part for part in (left, self._every_s) if part is not None), default=None))
+        return True
+
+    def _turn(self) -> None:
+        if self._every_s is not None and self._clock() >= self._next:
+            self._next = self._clock() + self._every_s
+            self._manager.alive()
+
+
+def _socket_address(text: str) -> str | None:
+    """A path, or an abstract name that is written with ``@``; other kinds (vsock) are not this machine's."""
+    if text.startswith("@"):
+        return "\0" + text[1:]
+    return text if text.startswith("/") else None
+
+
+def _watchdog_s(environ: Mapping[str, str], pid: int) -> float | None:
+    """WATCHDOG_USEC in seconds when it is meant for this process."""
+    text, owner = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
+    if not text.isascii() or not text.isdecimal() or int(text) == 0 or owner not in ("", str(pid)):
+        return None
+    return int(text) / 1_000_000
+
+
+def _one_line(text: str) -> str:
+    """A newline would begin another assignment."""
+    return " ".join(text.split())

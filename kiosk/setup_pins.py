@@ -1,0 +1,45 @@
+"""The two times a PIN is typed. Between them it is in memory alone: a draft that is stolen holds no PIN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from kiosk.domain.clerk import BadPin, check_pin
+from kiosk.setup_draft import Draft, PersonDraft
+from kiosk.station.pin_hash import hash_pin
+from kiosk.web.setup.ports import SetupRefused
+
+FIRST: Mapping[str, str] = {"technician_pin": "technician", "clerk_pin": "clerk"}
+AGAIN: Mapping[str, str] = {"technician_again": "technician", "clerk_again": "clerk"}
+
+
+class Pins:
+    """Takes the answers of the PIN questions."""
+
+    def __init__(self) -> None:
+        self._typed = ""
+
+    def forget(self) -> None:
+        """Another question is on the screen."""
+        self._typed = ""
+
+    def takes(self, question: str) -> bool:
+        """Whether a question is one of these."""
+        return question in FIRST or question in AGAIN
+
+    def answer(self, draft: Draft, question: str, pin: str) -> Draft:
+        """The draft with the hash once both agree. Raises SetupRefused, which never holds the PIN."""
+        if question in FIRST:
+            try:
+                self._typed = check_pin(pin)
+            except BadPin as error:
+                raise SetupRefused(f"pin_{error.code}") from None
+            return draft
+        if not self._typed or pin != self._typed:
+            raise SetupRefused("pin_differs")
+        self.forget()
+        role = AGAIN[question]
+        person: PersonDraft = getattr(draft, role)
+        return replace(draft, **{role: replace(person, pin_hash=hash_pin(pin))})

@@ -1,0 +1,66 @@
+"""What the bench needs of a village: fault words to say, pictures to show, two addresses to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+
+class PaperOut(Protocol):
+    """A printer that has drawn something."""
+
+    @property
+    def printed(self) -> tuple[Path, ...]:
+        """The pictures that have come out, oldest first."""
+
+
+class Eye(Protocol):
+    """A camera that looks at something."""
+
+    @property
+    def path(self) -> Path:
+        """The picture; absent while unplugged."""
+
+    @property
+    def state(self) -> str:
+        """The scene, then whatever is wrong."""
+
+
+class Carrier(Protocol):
+    """The broker."""
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+
+
+class Lamps(Protocol):
+    """The panel beside the screen."""
+
+    def lamps(self) -> Mapping[str, str] | None:
+        """Each lamp as "on", "off" or "blinks"; None while no station drives them."""
+
+
+class VillageParts(Protocol):
+    """``kiosk.simulators.village.Village``, as far as the bench looks into it; started before the bench is made."""
+
+    @property
+    def station_url(self) -> str: ...
+    @property
+    def center_url(self) -> str: ...
+    @property
+    def catalog(self) -> Path: ...
+    @property
+    def label_printer(self) -> PaperOut: ...
+    @property
+    def receipt_printer(self) -> PaperOut: ...
+    @property
+    def camera(self) -> Eye: ...
+    @property
+    def broker(self) -> Carrier: ...
+    @property
+    def panel(self) -> Lamps: ...
+
+    def command(self, device: str, text: str) -> None:
+        """Apply a fault word; raises BadFaultWord."""

@@ -1,0 +1,147 @@
+"""A real Mosquitto on a free loopback port, with the broker's fault words: kill, restart, deny."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from kiosk.simulators.faults import parse_fault
+from kiosk.simulators.processes import free_port
+
+_START_S: Final = 10.0
+_STOP_S: Final = 5.0
+_PLACES: Final = (Path("/usr/sbin/mosquitto"), Path("/usr/local/sbin/mosquitto"))
+DEFAULT_CONF: Final = """\
+allow_anonymous true
+persistence false
+max_inflight_messages 1000
+max_queued_messages 100000
+"""
+
+
+class BrokerMissing(RuntimeError):
+    """Mosquitto is not installed."""
+
+
+class BrokerBroken(RuntimeError):
+    """Mosquitto does not start; the text carries the end of its log."""
+
+
+def mosquitto_path() -> Path:
+    """The broker's program; raises BrokerMissing naming the package."""
+    found = shutil.which("mosquitto")
+    for place in (Path(found),) if found else _PLACES:
+        if place.exists():
+            return place
+    raise BrokerMissing("the MQTT broker is not installed: apt-get install mosquitto")
+
+
+class Broker:
+    """Start with ``start`` or as a context manager; the port stays the same over every restart."""
+
+    def __init__(self, folder: Path, port: int | None = None, conf: str = DEFAULT_CONF) -> None:
+        """``folder`` takes configuration, log and data. ``conf`` is Mosquitto configuration without a listener."""
+        self._folder, self._conf = folder, conf
+        self.port = port or free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """What a relay or a sorting center is given."""
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    @property
+    def log_path(self) -> Path:
+        """Everything Mosquitto said since the first start."""
+        return self._folder / "mosquitto.log"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def __enter__(self) -> Broker:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start and wait until it takes connections; raises BrokerMissing or BrokerBroken."""
+        self._launch(self._conf)
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Start it again as it was meant to be, whatever it is doing now."""
+        self.stop()
+        self._launch(self._conf)
+
+    def deny(self) -> None:
+        """Start it again so that it refuses every client, until ``restart``."""
+        self.stop()
+        allowing = ("allow_anonymous", "password_file")
+        kept = [line for line in self._conf.splitlines() if not line.startswith(allowing)]
+        self._launch("\n".join([*kept, "allow_anonymous false", ""]))
+
+    def command(self, text: str) -> None:
+        """Obey a fault word; raises BadFaultWord."""
+        word, _ = parse_fault("broker", text)
+        {"kill": self.kill, "restart": self.restart, "deny": self.deny}[word]()
+
+    def _launch(self, conf: str) -> None:
+        program = mosquitto_path()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / "mosquitto.conf"
+        # Started by root it would become the user mosquitto, who may not write into this directory.
+        user = "user root\n" if os.geteuid() == 0 else ""
+        path.write_text(f"listener {self.port} 127.0.0.1\n{user}{conf}", encoding="utf-8")
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, "-c", path], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self._folder
+            )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _wait_until_ready(self) -> None:
+        give_up = time.monotonic() + _START_S
+        while time.monotonic() < give_up and self.running:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
+                return
+            except OSError:
+                # Nothing announces a listening socket from outside; asking again soon is all there is.
+                time.sleep(0.02)
+        tail = self.log_path.read_text(encoding="utf-8", errors="replace")[-800:]
+        raise BrokerBroken(f"Mosquitto does not answer at 127.0.0.1:{self.port}; its log ends: {tail}")
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,128 @@
+"""One whole intake through the real pages, from the empty pan to the sorting center's acknowledgement."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from kiosk.protocols.barcodes import reader
+from kiosk.simulators.village import Village
+from kiosk.simulators.visitor import Page, StepFailed, Visitor
+
+
+@dataclass
+class Outcome:
+    """What ``kiosk demo --once`` prints; ``step`` says where it broke off."""
+
+    ok: bool = False
+    receipt: str | None = None
+    net_g: int | None = None
+    label_text: str | None = None
+    photo_sha256: str | None = None
+    acknowledged: bool = False
+    seconds: float = 0.0
+    step: str | None = None
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Without the fields that say nothing."""
+        return {
+            name: value for name, value in asdict(self).items() if not (name in ("step", "error") and value is None)
+        }
+
+
+@dataclass
+class Once:
+    """The steps, each named, each within the deadline of the whole."""
+
+    village: Village
+    weight_kg: str = "12.450"
+    product: str = "BADAM"
+    outcome: Outcome = field(default_factory=Outcome)
+    started: float = field(default_factory=time.monotonic)
+
+    def run(self) -> Outcome:
+        """Never raises: a failure is part of the outcome."""
+        try:
+            with self._step("start every program"):
+                self.village.start()
+            visitor = Visitor(self.village.station_url)
+            try:
+                self._intake(visitor)
+                self._label()
+                self._photo(visitor)
+                self._acknowledgement(visitor)
+            finally:
+                visitor.close()
+            self.outcome.ok = True
+            self.outcome.step = None
+        except Exception as error:
+            self.outcome.error = f"{type(error).__name__}: {error}"
+        finally:
+            self.village.stop()
+        self.outcome.seconds = round(time.monotonic() - self.started, 2)
+        return self.outcome
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        self.outcome.step = name
+        yield
+
+    def _intake(self, visitor: Visitor) -> None:
+        with self._step("the empty pan rests"):
+            visitor.wait_live("an empty pan", {"weight": {"state": "empty"}})
+        with self._step("goods on the pan start the intake"):
+            self.village.scale.command(f"put {self.weight_kg}kg")
+            visitor.wait_live("the question who", {"step": "who"})
+        with self._step("who: no card"):
+            visitor.press("/who", "/party", party="non_member")
+        with self._step("what: choose the goods"):
+            visitor.press("/what", "/product", code=self.product)
+        with self._step("the weight locks"):
+            visitor.wait_live("a locked weight", {"step": "agree", "weight": {"state": "locked"}})
+        with self._step("agree"):
+            page = visitor.press("/agree", "/agree")
+            self._read_result(page)
+
+    def _read_result(self, page: Page) -> None:
+        if page.path != "/take":
+            raise StepFailed(f"after agreeing the page was {page.path}")
+        row = self.village.newest_intake()
+        self.outcome.receipt, self.outcome.net_g = row.receipt, row.net_g
+
+    def _label(self) -> None:
+        with self._step("the label comes out"):
+            if not self.village.label_printer.wait_for(1, 30):
+                raise StepFailed("no label came out of the printer within 30 s")
+            self.outcome.label_text = read_label(self.village.label_printer.printed[-1])
+        with self._step("the receipt comes out"):
+            if not self.village.receipt_printer.wait_for(1, 30):
+                raise StepFailed("no receipt came out of the printer within 30 s")
+
+    def _photo(self, visitor: Visitor) -> None:
+        with self._step("a shot of the goods"):
+            visitor.press("/take", "/photo")
+            seen = visitor.wait_live("the shot", {"photo": lambda state: state in ("done", "failed")}, 30)
+            if seen["photo"] != "done":
+                raise StepFailed("the shot failed")
+            self.outcome.photo_sha256 = self.village.newest_photo()
+
+    def _acknowledgement(self, visitor: Visitor) -> None:
+        with self._step("the sorting center acknowledges"):
+            visitor.wait_live("the acknowledgement", {"acknowledged": True, "pending": 0}, 40)
+            self.outcome.acknowledged = True
+
+
+def read_label(picture: Path) -> str:
+    """What an independent reader (zxing-cpp) decodes from a printed picture; raises StepFailed when nothing."""
+    with Image.open(picture) as image:
+        symbols = reader.read(image.convert("L"))
+    if not symbols:
+        raise StepFailed(f"no symbol could be read from {picture.name}")
+    return symbols[0].text

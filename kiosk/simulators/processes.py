@@ -1,0 +1,118 @@
+"""Child processes of the demo and of the system tests: started, waited for, killed by their own id, always reaped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class DidNotStart(RuntimeError):
+    """The text names the program and carries the last lines of its log."""
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """A readiness check: the address answers with success."""
+
+    def check() -> bool:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - loopback, made by the caller
+                return bool(reply.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    return check
+
+
+class Child:
+    """One program of this project in a process of its own."""
+
+    def __init__(self, name: str, arguments: Sequence[str], log: Path, ready: Callable[[], bool] | None = None) -> None:
+        self.name = name
+        self._arguments = [sys.executable, "-m", *arguments]
+        self._log = log
+        self._ready = ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self.running and self._process else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, timeout_s: float = 30.0) -> None:
+        """Start and wait until it is ready; raises DidNotStart."""
+        if self.running:
+            return
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
+            )
+        deadline = time.monotonic() + timeout_s
+        while self._ready is not None and not self._ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise DidNotStart(f"{self.name} did not start: {self.last_words()}")
+            time.sleep(0.02)
+
+    def run(self, timeout_s: float) -> None:
+        """Run to the end; raises DidNotStart unless it ends with success in time."""
+        self.start()
+        process = self._process
+        try:
+            status = process.wait(timeout_s) if process else 1
+        except subprocess.TimeoutExpired:
+            status = 1
+        self.kill()
+        if status != 0:
+            raise DidNotStart(f"{self.name} failed: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """The end of its log, for messages."""
+        text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        return " / ".join(text.strip().splitlines()[-6:])
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is finished, as in a power cut."""
+        self._end(signal.SIGKILL, 10.0)
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """SIGTERM, and SIGKILL when that is not heard."""
+        self._end(signal.SIGTERM, timeout_s)
+
+    def _end(self, number: signal.Signals, timeout_s: float) -> None:
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._process = None
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,291 @@
+"""A whole village on one machine: simulated hardware, the real programs, a real broker and a link to cut.
+
+Only the hardware is simulated, each piece at the operating system's boundary. The station, the relay and the
+sorting center are the same processes that run in the field.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from kiosk.simulators.broker import Broker
+from kiosk.simulators.camera import CameraSimulator
+from kiosk.simulators.faults import BadFaultWord, parse_fault
+from kiosk.simulators.link import Link
+from kiosk.simulators.panel import SOCKET_NAME, PanelSimulator
+from kiosk.simulators.printer import PrinterSimulator
+from kiosk.simulators.processes import Child, answers, free_port
+from kiosk.simulators.scale import ScaleSimulator
+from kiosk.simulators.scanner import ScannerSimulator
+from kiosk.simulators.scanner_typing import TypingScannerSimulator
+from kiosk.station.clock import StationClock
+from kiosk.station.software import software_id
+from kiosk.store import Stamp, Store
+from kiosk.store.records import ConfirmedRow
+
+SETTINGS = """\
+[station]
+station = "{station}"
+region = "yarkant"
+village = "Demo village"
+data = "{data}"
+
+[web]
+host = "127.0.0.1"
+port = {port}
+
+[scale]
+port = "{scale}"
+protocol = "{protocol}"
+e_g = 5
+max_g = 50000
+
+[printer.label]
+kind = "tcp"
+address = "127.0.0.1:{label_port}"
+profile = "tspl"
+
+[printer.receipt]
+kind = "tcp"
+address = "127.0.0.1:{receipt_port}"
+profile = "escpos"
+
+[camera]
+kind = "file"
+path = "{camera}"
+
+[scanner]
+kind = "{scanner_kind}"
+port = "{scanner}"
+
+[panel]
+ready = 17
+busy = 27
+fault = 22
+buzzer = 23
+ok = 5
+help = 6
+factory = "simulated"
+
+[backup]
+folder = "{backups}"
+
+[relay]
+broker_url = "mqtt://127.0.0.1:{link_port}"
+resend_s = 1.0
+resend_max_s = 5.0
+reconnect_s = 0.2
+reconnect_max_s = 2.0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the pages are; 0 takes a free port."""
+
+    station: int = 0
+    center: int = 0
+
+
+class Village:
+    """Starts everything in ``start`` and ends everything in ``stop``, in the order a power cut would not."""
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Ports | None = None,
+        *,
+        station: str = "S0147",
+        protocol: str = "st_gs_csv",
+        catalog: Path | None = None,
+        hz: float = 10.0,
+        settle_s: float = 0.4,
+        scanner: Literal["evdev", "serial"] = "evdev",
+        more_settings: str = "",
+    ) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        ports = ports or Ports()
+        self._station_id, self._protocol, self._catalog = station, protocol, catalog
+        self._hz, self._settle_s = hz, settle_s
+        self._scanner_kind = scanner
+        self._more_settings = more_settings
+        self.station_url = f"http://127.0.0.1:{ports.station or free_port()}"
+        self.center_url = f"http://127.0.0.1:{ports.center or free_port()}"
+        self.config = folder / "station.toml"
+        self.ledger_url = f"sqlite:///{folder / 'ledger.db'}"
+        self._undo: list[Callable[[], None]] = []
+
+    @property
+    def database(self) -> Path:
+        """The station's SQLite file."""
+        return self.folder / "station" / "station.db"
+
+    @property
+    def catalog(self) -> Path:
+        """The catalog file the station works with; there once it has started."""
+        return self._catalog or self.folder / "catalog.toml"
+
+    def start(self) -> None:
+        """Everything up and answering; raises DidNotStart or what a simulator raises, with nothing left behind."""
+        try:
+            self._hardware()
+            self._write_settings()
+            self._programs()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Everything down, newest first."""
+        while self._undo:
+            self._undo.pop()()
+
+    def command(self, device: str, text: str) -> None:
+        """Apply a fault word; raises BadFaultWord."""
+        targets: dict[str, Callable[[str], None]] = {
+            "scale": self.scale.command,
+            "printer": self._printers,
+            "label": self.label_printer.command,
+            "receipt": self.receipt_printer.command,
+            "camera": self.camera.command,
+            "scanner": self.scanner.command,
+            "panel": self.panel.command,
+            "link": self.link.command,
+            "broker": self.broker.command,
+            "power": self._power,
+        }
+        if device not in targets:
+            raise BadFaultWord(f"{device!r} is not here; there are {', '.join(targets)}")
+        targets[device](text)
+
+    def newest_intake(self) -> ConfirmedRow:
+        """The newest confirmed intake, read from the station's own database; raises IndexError when there is none."""
+        with self._looking() as store:
+            return store.recent_intakes(1)[0]
+
+    def newest_photo(self) -> str:
+        """SHA-256 of the newest intake's shot; raises IndexError when there is none."""
+        with self._looking() as store:
+            return store.photos(store.recent_intakes(1)[0].lot)[-1].sha256
+
+    @contextmanager
+    def _looking(self) -> Iterator[Store]:
+        stamp = Stamp(StationClock("Asia/Shanghai").now(), software_id())
+        with closing(Store.open(self.database, self._station_id, stamp, check=False)) as store:
+            yield store
+
+    def _printers(self, text: str) -> None:
+        self.label_printer.command(text)
+        self.receipt_printer.command(text)
+
+    def _power(self, text: str) -> None:
+        parse_fault("power", text)
+        self.station.kill()
+        self.relay.kill()
+        self.station.start()
+        self.relay.start()
+
+    def _hardware(self) -> None:
+        devices = self.folder / "devices"
+        devices.mkdir(exist_ok=True)
+        self.scale = ScaleSimulator(self._protocol, devices / "scale", hz=self._hz, step_g=5, settle_s=self._settle_s)
+        self.scale.start()
+        self._undo.append(self.scale.stop)
+        kinds = {"evdev": TypingScannerSimulator, "serial": ScannerSimulator}
+        self.scanner: TypingScannerSimulator | ScannerSimulator = kinds[self._scanner_kind](devices / "scanner")
+        self._undo.append(self.scanner.close)
+        self.label_printer = PrinterSimulator("tspl", self.folder / "labels")
+        self.label_printer.start()
+        self._undo.append(self.label_printer.stop)
+        self.receipt_printer = PrinterSimulator("escpos", self.folder / "receipts")
+        self.receipt_printer.start()
+        self._undo.append(self.receipt_printer.stop)
+        self.panel = PanelSimulator(self.folder / "station" / SOCKET_NAME)
+        self.camera = CameraSimulator(self.folder / "camera")
+        self.broker = Broker(self.folder / "broker")
+        self.broker.start()
+        self._undo.append(self.broker.stop)
+        self.link = Link(self.broker.port)
+        self._undo.append(self.link.close)
+
+    def _write_settings(self) -> None:
+        station_port = self.station_url.rsplit(":", 1)[1]
+        self.config.write_text(
+            SETTINGS.format(
+                station=self._station_id,
+                data=self.folder / "station",
+                port=station_port,
+                scale=self.folder / "devices" / "scale",
+                protocol=self._protocol,
+                label_port=self.label_printer.port,
+                receipt_port=self.receipt_printer.port,
+                camera=self.folder / "camera" / "scene.jpg",
+                scanner=self.folder / "devices" / "scanner",
+                scanner_kind=self._scanner_kind,
+                backups=self.folder / "backups",
+                link_port=self.link.port,
+            )
+            + self._more_settings,
+            encoding="utf-8",
+        )
+
+    def _programs(self) -> None:
+        logs = self.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        config = str(self.config)
+        self._import_catalog(config, logs)
+        center_port = self.center_url.rsplit(":", 1)[1]
+        self.center = Child(
+            "sorting center",
+            [
+                "kiosk.cli.sorting_center",
+                "run",
+                "--broker",
+                f"mqtt://127.0.0.1:{self.broker.port}",
+                "--ledger",
+                self.ledger_url,
+                "--http",
+                f"127.0.0.1:{center_port}",
+            ],
+            logs / "sorting-center.log",
+            answers(f"{self.center_url}/health"),
+        )
+        self.station = Child(
+            "station",
+            ["kiosk.cli.kiosk", "run", "--config", config],
+            logs / "station.log",
+            answers(f"{self.station_url}/health"),
+        )
+        self.relay = Child("relay", ["kiosk.cli.kiosk", "relay", "--config", config], logs / "relay.log")
+        for child in (self.center, self.station, self.relay):
+            child.start()
+            self._undo.append(child.stop)
+
+    def _import_catalog(self, config: str, logs: Path) -> None:
+        if self._catalog is None:
+            sample = files("kiosk.simulators").joinpath("sample/yarkant.toml")
+            with as_file(sample) as path:
+                self._catalog = Path(shutil.copy(path, self.folder / "catalog.toml"))
+        done = Child(
+            "catalog import",
+            ["kiosk.cli.kiosk", "catalog", "import", str(self._catalog), "--config", config],
+            logs / "catalog.log",
+        )
+        done.run(timeout_s=30)
+
+    def __enter__(self) -> Village:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,60 @@
+"""TOML or JSON bytes to plain tables, within bounds, and the one error of the catalog reader."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+MAX_BYTES = 4_000_000
+
+
+class CatalogError(ValueError):
+    """``file: place: what is wrong and what is allowed``; place is a line or a key such as ``products[3].code``."""
+
+    def __init__(self, file: str, place: str, problem: str) -> None:
+        super().__init__(": ".join(part for part in (file, place, problem) if part))
+        self.file = file
+        self.place = place
+        self.problem = problem
+
+
+def load_document(data: bytes, file: str) -> Mapping[str, Any]:
+    """The top table. JSON when the file is named .json or begins with a brace, else TOML. Raises CatalogError."""
+    if len(data) > MAX_BYTES:
+        raise CatalogError(file, "", f"is {len(data)} bytes large: at most {MAX_BYTES} are allowed")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CatalogError(file, f"line {line}", "is not UTF-8: save the file as UTF-8") from error
+    is_json = file.lower().endswith(".json") or (not file.lower().endswith(".toml") and text.lstrip().startswith("{"))
+    try:
+        document = _load_json(text) if is_json else tomllib.loads(text)
+    except RecursionError as error:
+        raise CatalogError(file, "", "is nested too deep") from error
+    except json.JSONDecodeError as error:
+        raise CatalogError(file, f"line {error.lineno}", f"is not JSON: {error.msg}") from error
+    except ValueError as error:  # TOMLDecodeError names line and column itself; a number of 5,000 digits ends here too
+        raise CatalogError(file, "", f"cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise CatalogError(file, "", "must be a table with products, prices, containers and members")
+    return document
+
+
+def _load_json(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one table")
+    return table
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not allowed")

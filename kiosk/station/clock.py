@@ -1,0 +1,57 @@
+"""The station's clock: what time it says, and how far that may be believed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from kiosk.domain.moment import ClockQuality, Moment
+
+BUILT = datetime(2026, 11, 1, tzinfo=UTC)
+"""No clock of a running station can be before the software was made."""
+
+SYNCED_MARK = Path("/run/systemd/timesync/synchronized")
+"""systemd-timesyncd touches it at the first synchronisation after a boot (systemd-timesyncd.service(8), Files)."""
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def read_boot_id() -> str:
+    """The kernel's id of this boot, or zeros where there is none."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class StationClock:
+    """Reads the system clock; ``wall`` and ``synced`` are replaced in tests and by the demo's clock words."""
+
+    zone: str
+    boot_id: str = field(default_factory=read_boot_id)
+    wall: Callable[[], float] = time.time
+    synced: Callable[[], bool] = SYNCED_MARK.exists
+
+    def now(self) -> Moment:
+        """This moment. A clock from before the software was built is unset, however sure the system is of it."""
+        utc = datetime.fromtimestamp(self.wall(), UTC)
+        local = utc.astimezone(ZoneInfo(self.zone))
+        offset = local.utcoffset()
+        return Moment(
+            utc=utc,
+            zone=self.zone,
+            offset_minutes=round(offset.total_seconds() / 60) if offset else 0,
+            quality=self._quality(utc),
+            boot_id=self.boot_id,
+            monotonic_ms=time.monotonic_ns() // 1_000_000,
+        )
+
+    def _quality(self, utc: datetime) -> ClockQuality:
+        if utc < BUILT:
+            return ClockQuality.UNSET
+        return ClockQuality.SYNCED if self.synced() else ClockQuality.RESTORED

@@ -1,0 +1,103 @@
+"""What the screens show of the desk: frozen values, made anew whenever something changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from kiosk.domain.catalog import Catalog, Container, Product
+from kiosk.domain.metrology.pan import PanView
+from kiosk.domain.trade import Certificate, Mode, Party
+from kiosk.store.records import ConfirmedRow
+
+
+class Step(StrEnum):
+    """One question per screen."""
+
+    HOME = "home"
+    WHO = "who"
+    WHAT = "what"
+    AGREE = "agree"
+    TAKE = "take"
+
+
+class Phase(StrEnum):
+    """What belongs on the pan while people agree."""
+
+    LOAD = "load"
+    CONTAINER = "container"
+    """The empty container is weighed first."""
+
+
+class DeskRefused(Exception):
+    """A step cannot be taken now; ``code`` is a word the screens have a sentence for."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class BagView:
+    """One bag as the screen shows it, in grams and fen."""
+
+    number: int
+    gross_g: int
+    container: str
+    tare_g: int
+    net_g: int
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrintView:
+    """One paper of the intake just booked; ``state`` is queued, sending, printed or unknown."""
+
+    document: str
+    bag: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoView:
+    """The shot of the goods: none, offered, taking, done or failed (then ``problem`` says why)."""
+
+    state: str = "none"
+    sha256: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskView:
+    """Everything a page needs; a page that posts sends back ``reading_no`` and ``token`` as shown here."""
+
+    step: Step
+    phase: Phase
+    revision: int
+    token: str = field(repr=False)
+    reading_no: int
+    pan: PanView
+    catalog_version: int
+    catalog: Catalog = field(repr=False)
+    party: Party | None
+    member_name: str | None
+    product: Product | None
+    mode: Mode | None
+    modes: tuple[Mode, ...]
+    price_fen_per_kg: int | None
+    container: Container | None
+    tare_g: int
+    bags: tuple[BagView, ...]
+    current: BagView | None
+    total_net_g: int
+    total_amount_fen: int
+    can_agree: bool
+    can_add_bag: bool
+    tare_problem: str | None
+    receipt: str | None
+    result: ConfirmedRow | None
+    prints: tuple[PrintView, ...]
+    photo: PhotoView
+    shown_ref: str = ""
+    """A certificate was shown: whose it is has to be said before anything is agreed on."""
+    certificate: Certificate | None = None

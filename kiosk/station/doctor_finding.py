@@ -1,0 +1,82 @@
+"""What the doctor says of one device or service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from kiosk.texts import Texts
+
+FINE: Final = "fine"
+NOT_FITTED: Final = "not_fitted"
+
+
+class Verdict(StrEnum):
+    """How well it is; a station works on with a warning, and something it needs is broken with a failure."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row. ``found``: it is there; ``answering``: it does its work; None: that cannot be known here.
+
+    ``last_seen_s`` is how long ago it last gave a sign. ``needed``: without it the station cannot take goods in, print
+    or keep. ``word`` is the end of the text id ``doctor.do.…`` that says what to do; ``values`` fill it: places,
+    package names and counts, never a word of a person.
+    """
+
+    device: str
+    found: bool | None
+    answering: bool | None
+    verdict: Verdict = Verdict.OK
+    word: str = FINE
+    needed: bool = False
+    last_seen_s: float | None = None
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is to be done."""
+        return self.verdict is Verdict.OK
+
+    @property
+    def name_id(self) -> str:
+        """The text id of its name."""
+        return f"doctor.device.{self.device}"
+
+    @property
+    def what_to_do(self) -> str:
+        """The text id of the sentence, to be filled with ``values``."""
+        return f"doctor.do.{self.word}"
+
+    def sentence(self, texts: Texts) -> str:
+        """The sentence itself."""
+        return texts.text(self.what_to_do, **self.values)
+
+    def as_json(self) -> dict[str, object]:
+        """For ``/doctor.json``: no place and no value, only words."""
+        return {
+            "device": self.device,
+            "found": self.found,
+            "answering": self.answering,
+            "last_seen_s": None if self.last_seen_s is None else round(self.last_seen_s, 1),
+            "ok": self.ok,
+            "verdict": self.verdict.value,
+            "word": self.word,
+            "needed": self.needed,
+        }
+
+
+def not_fitted(device: str) -> Finding:
+    """Something a station can do without and does not have."""
+    return Finding(device, False, None, word=NOT_FITTED)
+
+
+def broken(findings: tuple[Finding, ...]) -> bool:
+    """Whether something the station needs is broken."""
+    return any(row.needed and row.verdict is Verdict.FAIL for row in findings)

@@ -1,0 +1,307 @@
+"""Findings about what is no device: settings, database, card, clock, people, link, backup, fonts, services.
+
+They need nothing of a running station, so the page and the command line say the same.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from shlex import quote
+from typing import Final, Protocol
+
+from kiosk.devices.camera_settings import CameraSettings
+from kiosk.devices.panel_settings import PanelSettings
+from kiosk.devices.printer_settings import PrinterSettings
+from kiosk.devices.scale_settings import ScaleSettings
+from kiosk.devices.scanner_settings import ScannerSettings
+from kiosk.domain.clerk import Role
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.labels.fonts import SOURCES, FontProblem, find, require_shaping
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.station.doctor_finding import Finding, Verdict
+from kiosk.station.doctor_signs import RelayMark
+from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.pickup_key import CREDENTIALS, FILE_NAME
+from kiosk.station.settings import StationSettings
+from kiosk.store.backup_medium import disk_of, finished, read_manifest
+from kiosk.store.backup_settings import BackupSettings
+from kiosk.store.connection import LOG_FILES
+from kiosk.store.errors import StoreError
+from kiosk.store.look import Look, look
+from kiosk.store.owner import Hindrance, hindrance
+from kiosk.store.series import SeriesMarker
+
+MB: Final = 1_000_000
+LOW_MB: Final = 200
+"""Low-water mark: photos are to go before an intake cannot be kept."""
+FULL_MB: Final = 20
+QUIET_S: Final = 600.0
+"""Events that wait longer than this while the sorting center says nothing are worth a look."""
+OLD_DAYS: Final = 2
+"""A nightly backup that is missing for two nights."""
+UNITS: Final = {
+    "unit_station": "kiosk-station.service",
+    "unit_relay": "kiosk-relay.service",
+    "unit_browser": "kiosk-browser.service",
+    "unit_backup": "kiosk-backup.timer",
+}
+_SYSTEMD: Final = Path("/run/systemd/system")
+_CURES: Final = {
+    Hindrance.OWNER: "chown --reference={folder} {file}",
+    Hindrance.READ_ONLY: "chmod u+w {file}",
+}
+_SHAPING_PACKAGE: Final = "libfribidi0"
+
+
+class Fitted(Protocol):
+    """What the settings say is there; ``StationConfig`` is one."""
+
+    @property
+    def station(self) -> StationSettings: ...
+    @property
+    def parcels(self) -> ParcelSettings: ...
+    @property
+    def scale(self) -> ScaleSettings | None: ...
+    @property
+    def printers(self) -> Mapping[str, PrinterSettings]: ...
+    @property
+    def camera(self) -> CameraSettings | None: ...
+    @property
+    def scanner(self) -> ScannerSettings | None: ...
+    @property
+    def panel(self) -> PanelSettings | None: ...
+    @property
+    def relay(self) -> RelaySettings | None: ...
+    @property
+    def backup(self) -> BackupSettings | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and when the doctor looks. ``seen`` is the database, None when it cannot be read."""
+
+    fitted: Fitted
+    moment: Moment
+    seen: Look | None
+    environ: Mapping[str, str]
+
+
+def findings(fitted: Fitted, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """All of them, in the order a technician reads them."""
+    seen, database_row = database(fitted.station)
+    place = Place(fitted, moment, seen, environ)
+    yield database_row
+    yield disk(fitted.station.data)
+    yield clock(moment)
+    yield fonts()
+    if seen is not None:
+        yield catalog(seen)
+        yield people(seen)
+    yield pickup_key(place)
+    yield from link(place)
+    yield backup(place)
+    yield from units()
+
+
+def database(station: StationSettings) -> tuple[Look | None, Finding]:
+    """The state of the database, and its row."""
+    path = station.database
+    if not path.exists():
+        return None, _bad("database", "database_missing", found=False, place=path)
+    try:
+        seen = look(path)
+    except (StoreError, ValueError, KeyError):
+        seen = None
+    if seen is None or seen.station != station.station:
+        return None, _bad("database", "database_broken", found=True, place=path)
+    return seen, _hindered(path) or Finding("database", True, True, needed=True)
+
+
+def _hindered(path: Path) -> Finding | None:
+    """The first file of the database that the station could not write, with why."""
+    logs = (path.with_name(path.name + suffix) for suffix in LOG_FILES)
+    for file in (path, *logs, *SeriesMarker(path).files):
+        try:
+            why = hindrance(file)
+        except FileNotFoundError:
+            continue
+        if why is not None:
+            values = {
+                "place": str(file),
+                "command": _CURES[why].format(file=quote(str(file)), folder=quote(str(file.parent))),
+            }
+            return Finding("database", True, False, Verdict.FAIL, f"database_{why.value}", needed=True, values=values)
+    return None
+
+
+def disk(data: Path) -> Finding:
+    """Room on the card, and whether it can still be written."""
+    if not data.is_dir() or hindrance(data) is not None:
+        return _bad("disk", "disk_read_only", found=data.is_dir(), place=data)
+    free = shutil.disk_usage(data).free // MB
+    if free < LOW_MB:
+        verdict, word = (Verdict.FAIL, "disk_full") if free < FULL_MB else (Verdict.WARN, "disk_low")
+        return Finding("disk", True, True, verdict, word, True, values={"place": str(data), "n": free})
+    return Finding("disk", True, True, needed=True)
+
+
+def clock(moment: Moment) -> Finding:
+    """How far the time on receipts may be believed."""
+    word = {ClockQuality.UNSET: "clock_unset", ClockQuality.RESTORED: "clock_restored"}.get(moment.quality)
+    if word is None:
+        return Finding("clock", True, True)
+    return Finding("clock", True, False, Verdict.WARN, word)
+
+
+def fonts() -> Finding:
+    """Everything labels are drawn with."""
+    for script, bold in SOURCES:
+        try:
+            find(script, bold)
+        except FontProblem:
+            return _bad("fonts", "fonts_missing", found=False, place=SOURCES[script, bold][0].package)
+    try:
+        require_shaping()
+    except FontProblem:
+        return _bad("fonts", "fonts_missing", found=False, place=_SHAPING_PACKAGE)
+    return Finding("fonts", True, True, needed=True)
+
+
+def catalog(seen: Look) -> Finding:
+    """Whether there is anything to bring in."""
+    if seen.catalog_version == 0:
+        return _bad("catalog", "catalog_none", found=False)
+    return Finding("catalog", True, True, needed=True)
+
+
+def people(seen: Look) -> Finding:
+    """At least one technician and one clerk with a PIN."""
+    missing = [role for role in (Role.TECHNICIAN, Role.CLERK) if not seen.people.get(role.value)]
+    if not missing:
+        return Finding("people", True, True, needed=True)
+    return _bad("people", "people_none" if len(missing) == 2 else f"people_no_{missing[0].value}", found=False)
+
+
+def pickup_key(place: Place) -> Finding:
+    """The file the codes of parcels are checked with; a station without one makes it at its first start.
+
+    A credential belongs to the service: only the service itself can see whether it is there.
+    """
+    settings, data = place.fitted.parcels, place.fitted.station.data
+    folder = place.environ.get(CREDENTIALS)
+    path = settings.key_file or (Path(folder) if folder else data) / FILE_NAME
+    elsewhere = settings.key_file is None and not folder and _SYSTEMD.is_dir() and not path.exists()
+    if elsewhere or (place.seen is None and settings.key_file is None and not folder):
+        return Finding("pickup_key", None, None)
+    if not path.is_file():
+        values = {"place": str(path)}
+        return Finding("pickup_key", False, False, Verdict.WARN, "key_missing", values=values)
+    return Finding("pickup_key", True, True)
+
+
+def link(place: Place) -> Iterator[Finding]:
+    """The relay, and the sorting center behind it: a station works for weeks without either."""
+    if place.fitted.relay is None:
+        yield Finding("link", False, None, Verdict.WARN, "link_none")
+        return
+    age = RelayMark(place.fitted.station.data).age_s()
+    pending = place.seen.pending if place.seen else 0
+    waited = _waited_s(place)
+    quiet = pending > 0 and (age is None or age > QUIET_S) and (waited is None or waited > QUIET_S)
+    if quiet:
+        yield Finding("link", True, False, Verdict.WARN, "link_waits", last_seen_s=age, values={"n": pending})
+    else:
+        yield Finding("link", True, None if age is None else True, last_seen_s=age)
+    yield _center(place, age)
+
+
+def _center(place: Place, age: float | None) -> Finding:
+    apart = place.seen.quarantined if place.seen else 0
+    heard = age is not None or bool(place.seen and place.seen.epoch.acked_upto)
+    if apart:
+        values = {"n": apart}
+        return Finding("center", True, heard, Verdict.WARN, "center_apart", last_seen_s=age, values=values)
+    if not heard:
+        return Finding("center", None, False, Verdict.WARN, "center_never")
+    return Finding("center", True, True, last_seen_s=age)
+
+
+def _waited_s(place: Place) -> float | None:
+    """How long the oldest event waits; None when the clock cannot tell."""
+    if place.seen is None or place.seen.waiting_since is None or place.moment.quality is ClockQuality.UNSET:
+        return None
+    waited = (place.moment.utc - datetime.fromisoformat(place.seen.waiting_since)).total_seconds()
+    return waited if waited >= 0 else None
+
+
+def backup(place: Place) -> Finding:
+    """The second medium and the newest backup on it."""
+    settings, station = place.fitted.backup, place.fitted.station
+    if settings is None:
+        return Finding("backup", False, None, Verdict.WARN, "backup_none")
+    values: dict[str, str | int] = {"place": str(settings.folder)}
+    try:
+        return _backup_on(settings.folder, station, place.moment, values)
+    except (OSError, StoreError):
+        return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
+
+
+def _backup_on(folder: Path, station: StationSettings, moment: Moment, values: dict[str, str | int]) -> Finding:
+    if not folder.is_dir():
+        return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
+    if disk_of(folder) == disk_of(station.data):
+        return Finding("backup", True, False, Verdict.WARN, "backup_same_disk", values=values)
+    made = finished(folder, station.station)
+    if not made:
+        return Finding("backup", True, False, Verdict.WARN, "backup_never", values=values)
+    newest = read_manifest(made[-1])
+    unset = ClockQuality.UNSET in (moment.quality, newest.clock)
+    age = (moment.utc - datetime.fromisoformat(newest.made_at)).total_seconds()
+    if unset or age < 0:
+        return Finding("backup", True, True)
+    days = int(age // 86_400)
+    if days >= OLD_DAYS:
+        return Finding("backup", True, False, Verdict.WARN, "backup_old", last_seen_s=age, values={"n": days})
+    return Finding("backup", True, True, last_seen_s=age)
+
+
+def units() -> Iterator[Finding]:
+    """The services of this box, when systemd runs here and knows them."""
+    if not _SYSTEMD.is_dir():
+        return
+    for device, unit in UNITS.items():
+        state = _unit_state(unit)
+        if state == "failed":
+            needed = device in ("unit_station", "unit_browser")
+            yield Finding(device, True, False, Verdict.FAIL, "unit_failed", needed, values={"place": unit})
+        elif state == "inactive":
+            yield Finding(device, True, False, Verdict.WARN, "unit_off", values={"place": unit})
+        elif state:
+            yield Finding(device, True, True)
+
+
+def _unit_state(unit: str) -> str:
+    """``active``, ``activating``, ``inactive``, ``failed``; "" when the unit is not installed or nobody tells."""
+    try:
+        told = subprocess.run(
+            ["systemctl", "show", "--property=LoadState,ActiveState", unit],
+            capture_output=True,
+            text=True,
+            timeout=5.0,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    words = dict(line.partition("=")[::2] for line in told.splitlines())
+    return words.get("ActiveState", "") if words.get("LoadState") == "loaded" else ""
+
+
+def _bad(device: str, word: str, *, found: bool, place: object = None) -> Finding:
+    values: dict[str, str | int] = {} if place is None else {"place": str(place)}
+    return Finding(device, found, False, Verdict.FAIL, word, needed=True, values=values)

@@ -1,0 +1,59 @@
+"""Findings about the worth of the scale: for trade, verified, checked. Each is a warning and a mark, never a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
+from kiosk.domain.moment import Moment
+from kiosk.station.doctor_finding import Finding, Verdict
+from kiosk.station.metrology_settings import MetrologySettings
+
+SOON: Final = timedelta(days=30)
+"""The authority wants to be called in time."""
+
+
+def metrology_findings(
+    settings: MetrologySettings, standing: ScaleStanding, now: Moment, profile: ScaleProfile | None = None
+) -> Iterator[Finding]:
+    """One row each for what is set up; a station for which nothing is set has none of them.
+
+    ``profile`` is the plate of the scale as it is set up, None without a scale. It needs no setting of verification.
+    """
+    if standing.trade is False:
+        yield _warn("trade", "not_for_trade")
+    if profile is not None and not profile.is_class_iii:
+        yield _scale_class(profile)
+    if settings.until is not None:
+        yield _verification(settings, standing, now)
+    if settings.required or standing.check is CheckState.FAILED:
+        yield _check(standing.check)
+
+
+def _scale_class(profile: ScaleProfile) -> Finding:
+    """OIML R 76-1:2006, Table 3. A warning and no mark: most likely a number was copied wrongly from the plate."""
+    values: dict[str, str | int] = {"e": profile.e_g, "max": profile.max_g}
+    return Finding("scale_class", True, False, Verdict.WARN, "scale_class", values=values)
+
+
+def _verification(settings: MetrologySettings, standing: ScaleStanding, now: Moment) -> Finding:
+    values: dict[str, str | int] = {"date": settings.verified_until}
+    if standing.verification is Verification.EXPIRED:
+        return Finding("verification", True, False, Verdict.WARN, "verification_expired", values=values)
+    if standing.verification is Verification.UNJUDGED:
+        return Finding("verification", True, None)  # the row of the clock says what to do
+    if settings.until is not None and now.local.date() > settings.until - SOON:
+        return Finding("verification", True, True, Verdict.WARN, "verification_soon", values=values)
+    return Finding("verification", True, True)
+
+
+def _check(state: CheckState) -> Finding:
+    words = {CheckState.FAILED: "check_failed", CheckState.LATE: "check_late"}
+    return _warn("check_weight", words[state]) if state in words else Finding("check_weight", True, True)
+
+
+def _warn(device: str, word: str) -> Finding:
+    return Finding(device, True, False, Verdict.WARN, word)

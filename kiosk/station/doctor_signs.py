@@ -1,0 +1,150 @@
+"""Signs of life the doctor reads: noted where they happen, kept until somebody asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from kiosk.devices.ports import LinkState, Scale, ScaleListener
+from kiosk.protocols.scales.reading import Reading
+from kiosk.station.clock import read_boot_id
+from kiosk.station.page_alive import FILE_NAME, since_boot
+
+RELAY_MARK: Final = "relay-mark"
+_MARK_EVERY_S: Final = 20.0
+"""An acknowledgement may come with every intake; the memory card is spared."""
+_RUNTIME: Final = Path("/run/kiosk")
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSign:
+    """The newest frame and its age; ``link`` is None before the scale's thread has said anything."""
+
+    link: LinkState | None = None
+    reading: Reading | None = None
+    age_s: float | None = None
+
+
+class ScaleWatch:
+    """Stands between a scale and the desk, passes everything on at once, and remembers the newest."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._link: LinkState | None = None
+        self._last: tuple[Reading, float] | None = None
+
+    def between(self, make: Callable[[ScaleListener], Scale]) -> Callable[[ScaleListener], Scale]:
+        """The same adapter, heard by this watch as well."""
+        return lambda listener: make(_Heard(self, listener))
+
+    def note_reading(self, reading: Reading, at: float) -> None:
+        """A frame came."""
+        with self._lock:
+            self._last = (reading, at)
+
+    def note_link(self, state: LinkState) -> None:
+        """The way to the scale changed."""
+        with self._lock:
+            self._link = state
+
+    def sign(self) -> ScaleSign:
+        """What is known now."""
+        with self._lock:
+            link, last = self._link, self._last
+        if last is None:
+            return ScaleSign(link)
+        return ScaleSign(link, last[0], max(0.0, self._clock() - last[1]))
+
+
+class _Heard:
+    """A ``ScaleListener`` that tells the watch and the desk."""
+
+    def __init__(self, watch: ScaleWatch, listener: ScaleListener) -> None:
+        self._watch, self._listener = watch, listener
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        self._watch.note_reading(reading, at)
+        self._listener.on_reading(reading, at)
+
+    def on_expired(self, at: float) -> None:
+        self._listener.on_expired(at)
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        self._watch.note_link(state)
+        self._listener.on_link(state, detail, at)
+
+
+class ScannerWatch:
+    """The scanner's state word and the age of the last scan; called from the scanner's thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._scanned_at: float | None = None
+        self.word = ""
+
+    def on_state(self, word: str) -> None:
+        """``ok``, ``scanner_missing`` or ``scanner_second_keyboard``."""
+        self.word = word
+
+    def scanned(self) -> None:
+        """A scan came, whatever it was."""
+        self._scanned_at = self._clock()
+
+    @property
+    def age_s(self) -> float | None:
+        """Since the last scan; None before the first."""
+        at = self._scanned_at
+        return None if at is None else max(0.0, self._clock() - at)
+
+
+class RelayMark:
+    """A file in which the relay, a process of its own, notes that the sorting center has answered.
+
+    Not synced: after a power cut an older mark, or none, only makes the doctor say less. A card that cannot be
+    written must not stop the relay, so nothing is raised.
+    """
+
+    def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
+        self._path = data / RELAY_MARK
+        self._clock = clock
+        self._boot_id = boot_id if boot_id is not None else read_boot_id()
+        self._next = float("-inf")
+
+    def heard(self) -> None:
+        """The sorting center's acknowledgement was believed."""
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + _MARK_EVERY_S
+        partial = self._path.with_name(f".{RELAY_MARK}.part")
+        try:
+            partial.write_text(json.dumps({"boot": self._boot_id, "second": round(now)}), encoding="ascii")
+            partial.replace(self._path)
+        except OSError:
+            return
+
+    def age_s(self) -> float | None:
+        """Since the last answer; after a restart of the machine at least the time since it. None: never."""
+        now = self._clock()
+        try:
+            mark = json.loads(self._path.read_text(encoding="ascii"))
+            same_boot, second = mark["boot"] == self._boot_id, float(mark["second"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return max(0.0, now - second) if same_boot else now
+
+
+def page_age_s(clock: Callable[[], float] = since_boot) -> float | None:
+    """Since the page on the screen was last heard; None when nobody notes it, as outside of systemd."""
+    folder = Path(os.environ.get("RUNTIME_DIRECTORY") or _RUNTIME)
+    try:
+        return max(0.0, clock() - float((folder / FILE_NAME).read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,234 @@
+"""Whether the station lives: each part gives signs of life, and the watchdog is fed only while all of them do.
+
+A sign of life is a moment on the monotonic clock that only working code moves forward: the turn of a loop, an answer to
+a request, a finished read. What is unplugged, out of paper, offline or cannot be written any more is no hang: a restart
+would not cure it, so nothing here looks at it. ``kiosk.station.store_watch`` marks a store that cannot keep anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+logger = logging.getLogger(__name__)
+
+PROBE_EVERY_S: Final = 5.0
+ALIVE_WITHIN_S: Final = 20.0
+"""A part that gave no sign for so long hangs. Above the 5 s the database waits for a lock and the slowest card sync."""
+
+_ANSWER_S: Final = 5.0
+_GOOD: Final = (b"HTTP/1.0 200 ", b"HTTP/1.1 200 ")
+_MOST_BYTES: Final = 65_536
+
+_AGAIN_S: Final = 0.5
+"""A part that answered wrongly is asked again this soon."""
+_WATCH_S: Final = 5.0
+"""How often the parts are looked at when no watchdog asks for more."""
+_SOON_S: Final = 0.05
+"""How often a station that is starting is looked at: nobody shall wait for the next turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part at one moment: ``age_s`` since its last sign of life, None before the first; ``detail`` says why not."""
+
+    name: str
+    ok: bool
+    age_s: float | None
+    detail: str = ""
+
+
+class Sign(Protocol):
+    """Where the signs of life of one part come from."""
+
+    @property
+    def pulse(self) -> float | None:
+        """The monotonic second of the last sign; None before the first."""
+
+
+class Probe:
+    """Asks one part again and again from a thread of its own; a part that hangs takes only this thread with it."""
+
+    def __init__(
+        self,
+        name: str,
+        ask: Callable[[], object],
+        every_s: float = PROBE_EVERY_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``ask`` returns when the part has answered, and raises with the reason when it answered wrongly."""
+        self._name, self._ask, self._every_s, self._clock = name, ask, every_s, clock
+        self._pulse: float | None = None
+        self._trouble = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"health-{name}", daemon=True)
+
+    @property
+    def pulse(self) -> float | None:
+        """The monotonic second of the last good answer."""
+        return self._pulse
+
+    @property
+    def trouble(self) -> str:
+        """Why the last answer was none."""
+        return self._trouble
+
+    def start(self) -> None:
+        """Ask for the first time, then every ``every_s``."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = _ANSWER_S + 1.0) -> None:
+        """End the thread; a part that hangs is not waited for longer than ``timeout_s``."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._ask()
+            except Exception as error:  # whatever it is, it is no sign of life, and the next question may get one
+                self._trouble = f"{type(error).__name__}: {error}"
+                self._stopping.wait(min(_AGAIN_S, self._every_s))
+            else:
+                self._pulse, self._trouble = self._clock(), ""
+                self._stopping.wait(self._every_s)
+
+
+class Health:
+    """The parts of a station and their probes. ``scale`` is None when no scale is set up."""
+
+    def __init__(
+        self,
+        page: Callable[[], object],
+        database: Callable[[], object],
+        scale: Sign | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        every_s: float = PROBE_EVERY_S,
+        alive_within_s: float = ALIVE_WITHIN_S,
+    ) -> None:
+        """``page`` fetches a page over the network, ``database`` reads; each raises when it fails."""
+        self._clock, self._alive_within_s = clock, alive_within_s
+        self._probes = {
+            "web": Probe("web", page, every_s, clock),
+            "database": Probe("database", database, every_s, clock),
+        }
+        self._signs: dict[str, Sign] = {**self._probes, **({"scale": scale} if scale is not None else {})}
+
+    def start(self) -> None:
+        """Start the probes."""
+        for probe in self._probes.values():
+            probe.start()
+
+    def stop(self) -> None:
+        """Stop the probes."""
+        for probe in self._probes.values():
+            probe.stop()
+
+    def parts(self) -> tuple[Part, ...]:
+        """Every part now. Never waits for a part."""
+        return tuple(self._part(name, sign) for name, sign in self._signs.items())
+
+    def _part(self, name: str, sign: Sign) -> Part:
+        pulse = sign.pulse
+        trouble = sign.trouble if isinstance(sign, Probe) else ""
+        if pulse is None:
+            return Part(name, False, None, trouble or "no sign of life yet")
+        age = max(0.0, self._clock() - pulse)
+        if age <= self._alive_within_s:
+            return Part(name, True, age)
+        return Part(name, False, age, f"no sign of life for {age:.0f} s" + (f" ({trouble})" if trouble else ""))
+
+
+class Tells(Protocol):
+    """The service manager, as ``kiosk.notify.Notifier``."""
+
+    watchdog_s: float | None
+
+    def ready(self, status: str) -> None: ...
+
+    def alive(self) -> None: ...
+
+    def status(self, text: str) -> None: ...
+
+    def stopping(self) -> None: ...
+
+
+class HealthWatch:
+    """Tells the service manager: READY once every part has given its first sign, WATCHDOG only while all are alive."""
+
+    def __init__(self, health: Health, manager: Tells) -> None:
+        self._health, self._manager = health, manager
+        # Four times in each watchdog period: three lost turns are still no reason to be killed.
+        self._every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S
+        self._ready = False
+        self._told = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
+
+    def start(self) -> None:
+        """Begin to ask and to tell."""
+        self._health.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say that the station is ending, and stop."""
+        self._manager.stopping()
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._health.stop()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._look()
+            except Exception:
+                logger.exception("the health of the station could not be told")
+            self._stopping.wait(self._every_s if self._ready else _SOON_S)
+
+    def _look(self) -> None:
+        silent = [part for part in self._health.parts() if not part.ok]
+        text = summary(silent) if self._ready or not silent else f"starting: {_names(silent)}"
+        if not silent and not self._ready:
+            self._ready, self._told = True, text
+            self._manager.ready(text)
+        elif not silent:
+            self._manager.alive()
+        if text != self._told:
+            self._told = text
+            logger.log(logging.WARNING if silent and self._ready else logging.DEBUG, "%s", text)
+            self._manager.status(text)
+
+
+def summary(silent: Sequence[Part]) -> str:
+    """One line for ``systemctl status``; the ages are left out, so that it changes only when a part does."""
+    if not silent:
+        return "all parts are alive"
+    return f"no sign of life: {_names(silent)}"
+
+
+def _names(parts: Sequence[Part]) -> str:
+    return ", ".join(part.name for part in parts)
+
+
+def fetch(host: str, port: int, path: str = "/health", timeout_s: float = _ANSWER_S) -> None:
+    """Ask a page of this machine over a socket, as a browser does; raises OSError unless it answers 200 in time."""
+    end = time.monotonic() + timeout_s
+    name = f"[{host}]" if ":" in host else host
+    answer = b""
+    with socket.create_connection((host, port), timeout_s) as way:
+        way.sendall(f"GET {path} HTTP/1.0\r\nHost: {name}:{port}\r\n\r\n".encode("ascii"))
+        while len(answer) < _MOST_BYTES:
+            way.settimeout(max(0.01, end - time.monotonic()))
+            piece = way.recv(4096)
+            if not piece:
+                break
+            answer += piece
+    if not answer.startswith(_GOOD):
+        raise OSError(f"{path} at {host}:{port} answered {answer[:40]!r}")

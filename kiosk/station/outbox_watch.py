@@ -1,0 +1,76 @@
+"""Watches how much the sorting center still has to acknowledge. The relay is another process: the database tells."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from kiosk.store.errors import StoreError
+from kiosk.store.records import OutboxCounts
+
+logger = logging.getLogger(__name__)
+
+
+class OutboxView(Protocol):
+    """What is needed of the store."""
+
+    def changed(self) -> bool: ...
+    def counts(self) -> OutboxCounts: ...
+
+
+class OutboxWatch:
+    """A thread that looks twice a second whether another process has committed, and only then reads."""
+
+    def __init__(
+        self, store: OutboxView, on_pending: Callable[[int], None], on_change: Callable[[], None], period_s: float = 0.5
+    ) -> None:
+        self._store = store
+        self._on_pending = on_pending
+        self._on_change = on_change
+        self._period_s = period_s
+        self._stopping = threading.Event()
+        self._again = threading.Event()
+        self._failing = False
+        self._thread = threading.Thread(target=self._run, name="outbox-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._again.set()
+        self._thread.start()
+
+    def wake(self) -> None:
+        """This process has written an event itself."""
+        self._again.set()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End the thread."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            self._look()
+            if self._stopping.wait(self._period_s):
+                return
+
+    def _look(self) -> None:
+        try:
+            if self._store.changed() or self._again.is_set():
+                self._again.clear()
+                self._on_pending(self._store.counts().pending)
+                self._on_change()
+            self._failing = False
+        except Exception as error:
+            # What changed has not been told: without this, nobody would look again before the next change.
+            self._again.set()
+            self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        """Say it once, not twice a second for as long as the card is broken."""
+        if not self._failing:
+            trace = None if isinstance(error, StoreError) else error
+            logger.error("the outbox cannot be read now: %s", error, exc_info=trace)
+        self._failing = True

@@ -1,0 +1,95 @@
+"""What the lamps and the buzzer beside the screen say, and what its buttons do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from kiosk.devices.panel import Panel
+from kiosk.station.desk_view import Step
+from kiosk.station.live import OK, LiveBoard, Snapshot
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 1.0
+"""How long the end may take when nothing on the board moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lamps:
+    """Ready: a bag may come. Busy: paper is on its way or a shot is taken. Fault: somebody has to do something.
+
+    A link that is down is no fault here: everything is kept, and nobody in the village can mend it.
+    """
+
+    ready: bool
+    busy: bool
+    fault: bool
+
+
+def lamps(snapshot: Snapshot) -> Lamps:
+    """The lamps of a state of the board."""
+    view, marks = snapshot.view, snapshot.marks
+    fault = any(word != OK for word in (marks.scale, marks.printer, marks.store))
+    busy = any(row.state in ("queued", "sending") for row in view.prints) or view.photo.state == "taking"
+    return Lamps(ready=not fault and not busy, busy=busy, fault=fault)
+
+
+class PanelWatch:
+    """A thread that lets the panel follow the board."""
+
+    def __init__(self, board: LiveBoard, panel: Panel) -> None:
+        self._board = board
+        self._panel = panel
+        self._shown: Lamps | None = None
+        self._step = Step.HOME
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="panel-watch", daemon=True)
+
+    def start(self) -> None:
+        """Show what the board says, from now on."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._board.wake()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def on_button(self, button: str, how: str) -> None:
+        """A button: a press is a touch of the page's own button, holding *help* calls the clerk by sound."""
+        if (button, how) == ("help", "hold"):
+            self._panel.buzz("attention")
+        else:
+            self._board.press(button)
+
+    def again(self) -> None:
+        """Show the station's own state after somebody has tried the lamps."""
+        self._shown = None
+        self._board.wake()
+
+    def _run(self) -> None:
+        seen = 0
+        while not self._stopping.is_set():
+            try:
+                snapshot = self._board.wait(seen, _LOOK_S)
+                if snapshot is not None:
+                    seen = snapshot.number
+                    self._show(snapshot)
+            except Exception:
+                logger.exception("the panel did not follow")
+                seen = 0  # the same state is tried again
+                self._stopping.wait(_LOOK_S)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        now, before = lamps(snapshot), self._shown
+        if now != before:
+            self._panel.show(now.ready, now.busy, now.fault)
+            self._shown = now
+            if now.fault and before is not None and not before.fault:
+                self._panel.buzz("error")
+        step, self._step = self._step, snapshot.view.step
+        if self._step is Step.TAKE and step is Step.AGREE:
+            self._panel.buzz("ok")

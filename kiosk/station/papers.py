@@ -1,0 +1,129 @@
+"""From an agreed intake to its papers: one label a bag, one receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+
+from kiosk.domain.catalog import Catalog, Container, Names, Product
+from kiosk.domain.intake import ConfirmedIntake, IntakeLine
+from kiosk.domain.metrology.standing import ScaleStanding
+from kiosk.domain.trade import Certificate
+from kiosk.labels.documents import BagLabel, Receipt, ReceiptLine
+from kiosk.station.settings import StationSettings
+from kiosk.store.records import NewPrintJob, Stamp
+
+LABEL = "bag_label"
+RECEIPT = "receipt"
+LABEL_PRINTER = "label"
+RECEIPT_PRINTER = "receipt"
+
+
+def make_papers(
+    settings: StationSettings, metrology: str, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
+) -> Sequence[NewPrintJob]:
+    """The print jobs of one intake, labels first: the bag in the hand waits for them."""
+    goods = _goods(catalog, confirmed.intake.product)
+    labels = [
+        NewPrintJob(
+            LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(_label(settings, confirmed, goods, line, stamp))
+        )
+        for line in confirmed.intake.lines
+    ]
+    receipt = _receipt(settings, metrology, confirmed, catalog, stamp)
+    return [*labels, NewPrintJob(RECEIPT, RECEIPT_PRINTER, 0, msgspec.json.encode(receipt))]
+
+
+def _goods(catalog: Catalog, code: str) -> Names:
+    product: Product | None = catalog.product(code)
+    return product.names if product else Names(code, code, code)
+
+
+def _container(catalog: Catalog, code: str) -> Names:
+    container: Container | None = catalog.container(code)
+    return container.names if container else Names(code, code, code)
+
+
+def _label(
+    settings: StationSettings, confirmed: ConfirmedIntake, goods: Names, line: IntakeLine, stamp: Stamp
+) -> BagLabel:
+    intake = confirmed.intake
+    return BagLabel(
+        goods_ug=goods.ug,
+        goods_zh=goods.zh,
+        goods_en=goods.en,
+        net_g=line.net_g,
+        date=stamp.moment.local_date,
+        zone=stamp.moment.zone,
+        lot_code=confirmed.lot,
+        receipt=str(intake.receipt),
+        station=settings.station,
+        bag=line.number,
+        bags=len(intake.lines),
+        mode=intake.mode.value,
+        not_for_trade=confirmed.scale is not None and confirmed.scale.trade is False,
+    )
+
+
+def _receipt(
+    settings: StationSettings, metrology: str, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
+) -> Receipt:
+    intake, moment = confirmed.intake, stamp.moment
+    goods = _goods(catalog, intake.product)
+    return Receipt(
+        receipt=str(intake.receipt),
+        receipt_code=intake.receipt.code,
+        station=settings.station,
+        village=settings.village,
+        party=str(intake.party),
+        mode=intake.mode.value,
+        lines=tuple(_line(goods, _container(catalog, line.container), line) for line in intake.lines),
+        net_g=intake.net_g,
+        amount_fen=intake.amount_fen,
+        date=moment.local_date,
+        time=moment.local_time,
+        zone=moment.zone,
+        certificate=_certificate(confirmed.certificate),
+        lot_code=confirmed.lot,
+        software=stamp.software,
+        metrology=metrology,
+        **scale_fields(confirmed.scale),
+    )
+
+
+def scale_fields(standing: ScaleStanding | None) -> dict[str, Any]:
+    """What a receipt says of the scale: event counters, marks, serial number; as far as the paper has room for it."""
+    if standing is None:
+        return {}
+    known = {
+        "counters": standing.counters.text,
+        "scale_marks": tuple(mark.value for mark in standing.marks),
+        "scale_no": standing.serial_no,
+    }
+    return {row.name: known[row.name] for row in fields(Receipt) if row.name in known}
+
+
+def _line(goods: Names, container: Names, line: IntakeLine) -> ReceiptLine:
+    return ReceiptLine(
+        goods_ug=goods.ug,
+        goods_zh=goods.zh,
+        goods_en=goods.en,
+        bag=line.number,
+        gross_g=line.gross_g,
+        container_ug=container.ug,
+        container_zh=container.zh,
+        container_en=container.en,
+        tare_g=line.tare_g,
+        net_g=line.net_g,
+        price_fen_per_kg=line.price_fen_per_kg,
+        amount_fen=line.amount_fen,
+    )
+
+
+def _certificate(certificate: Certificate) -> str:
+    if certificate.reason is not None:
+        return f"none: {certificate.reason.value}"
+    return f"{certificate.kind.value} {certificate.ref}"

@@ -1,0 +1,1 @@
+"""The pages of the station: a villager's screens, a live stream, nothing that decides."""

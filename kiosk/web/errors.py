@@ -1,0 +1,44 @@
+"""When something is refused, missing or broken: the same look, one clear sentence, one thing to do."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, request
+from werkzeug.exceptions import HTTPException
+
+from kiosk.station.desk_view import DeskRefused
+from kiosk.web.ports import Station
+from kiosk.web.screens import Screens
+from kiosk.web.sentences import Sentence, refusal
+from kiosk.web.settings import WebSettings
+from kiosk.web.speech import speech_of
+
+logger = logging.getLogger(__name__)
+
+Answer = tuple[str, int]
+
+_NOT_FOUND = Sentence("help.home", "help")
+_FAULT = Sentence("problem.error", "attention")
+
+
+def install(app: Flask, station: Station, screens: Screens, settings: WebSettings) -> None:
+    """One handler for each kind of trouble; nothing leaves the program as a traceback."""
+
+    def refused(error: DeskRefused) -> Answer:
+        logger.info("refused at %s: %s", request.path, error.code)
+        view = station.desk.view()
+        texts = speech_of(request, settings.language).main
+        return screens.step(view, refusal(error.code, view.step, texts)), 409
+
+    def http(error: HTTPException) -> Answer:
+        code = error.code or 500
+        return screens.bare("fault.html", sentence=_NOT_FOUND if code in (404, 405) else _FAULT), code
+
+    def unexpected(error: Exception) -> Answer:
+        logger.error("%s %s failed", request.method, request.path, exc_info=error)
+        return screens.bare("fault.html", sentence=_FAULT), 500
+
+    app.register_error_handler(DeskRefused, refused)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, unexpected)

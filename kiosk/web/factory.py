@@ -1,0 +1,99 @@
+"""The web application of one station."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask
+from jinja2 import StrictUndefined
+
+from kiosk.station.counter_board import CounterSnapshot
+from kiosk.station.live import Snapshot
+from kiosk.texts import html
+from kiosk.web import (
+    check_live,
+    counter,
+    counter_check,
+    counter_live,
+    errors,
+    guard,
+    live,
+    my_parcel,
+    public,
+    roles,
+    teach,
+    technical,
+    technician,
+)
+from kiosk.web.check_live import PanSnapshot
+from kiosk.web.counter_frame import CounterFrame
+from kiosk.web.live import Streams
+from kiosk.web.ports import Station
+from kiosk.web.screens import Screens
+from kiosk.web.settings import WebSettings
+
+MAX_BODY_BYTES = 64 * 1024
+STREAMS = "kiosk.streams"
+"""Where the streams are kept in ``app.extensions``, for the server that has to end them."""
+
+_FILTERS = {
+    "kg": html.bdi_kg,
+    "money": html.bdi_money,
+    "price": html.bdi_price,
+    "number": html.bdi_number,
+    "code": html.bdi_code,
+    "name": html.bdi_name,
+}
+"""The only ways a number or a name reaches a page."""
+
+_FACES = (public, my_parcel, technical, live, counter, counter_check, counter_live, check_live, technician, teach)
+NEEDS = roles.merge(face.NEEDS for face in _FACES)
+"""Who may reach which endpoint; what is not named here nobody reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllStreams:
+    """The live streams of both faces, and of the check weight's page."""
+
+    public: Streams[Snapshot]
+    counter: Streams[CounterSnapshot]
+    check: Streams[PanSnapshot]
+
+    def stop(self) -> None:
+        """End them all now."""
+        self.public.stop()
+        self.counter.stop()
+        self.check.stop()
+
+
+def create_app(service: Station, settings: WebSettings, alive: Callable[[], None] = technical.nobody_asks) -> Flask:
+    """All pages of the station. Nothing is started; ``serve`` does that. ``alive`` is called whenever a page on the
+    screen says that it runs."""
+    app = Flask("kiosk.web")
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(_FILTERS)
+    screens, frame = Screens(service, settings), CounterFrame(service, settings)
+    streams = AllStreams(
+        Streams(live.public_face(service.board), settings.stream_cap),
+        Streams(counter_live.counter_face(service.counter_board), counter_live.MOST_STREAMS),
+        Streams(check_live.pan_face(service), check_live.MOST_STREAMS),
+    )
+    app.extensions[STREAMS] = streams
+    guard.install(app)
+    roles.install(app, NEEDS, service.access.session)
+    errors.install(app, service, screens, settings)
+    counter.install(app, service, frame)
+    app.register_blueprint(public.blueprint(service, screens))
+    app.register_blueprint(my_parcel.blueprint(service, screens))
+    app.register_blueprint(technical.blueprint(service, settings, screens, alive))
+    app.register_blueprint(live.blueprint(streams.public, settings.language, settings.weight_decimals))
+    app.register_blueprint(counter.blueprint(service, frame))
+    app.register_blueprint(counter_live.blueprint(service, streams.counter))
+    app.register_blueprint(counter_check.blueprint(service, frame))
+    app.register_blueprint(check_live.blueprint(service, streams.check, settings.language, settings.weight_decimals))
+    app.register_blueprint(technician.blueprint(service, settings, screens))
+    app.register_blueprint(teach.blueprint(service, settings))
+    return app

@@ -1,0 +1,56 @@
+"""Flat pages of tiles: nothing is nested, and a page is never fuller than a person can look over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+_MOST_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page; ``previous`` and ``next`` are page numbers or None, each takes the place of one tile."""
+
+    items: tuple[T, ...]
+    number: int
+    count: int
+
+    @property
+    def previous(self) -> int | None:
+        """The page before, if any."""
+        return self.number - 1 if self.number > 1 else None
+
+    @property
+    def next(self) -> int | None:
+        """The page after, if any."""
+        return self.number + 1 if self.number < self.count else None
+
+
+def pages(items: Sequence[T], tiles: int) -> list[Page[T]]:
+    """Split into pages of at most ``tiles`` tiles, arrows included; always at least one page."""
+    cuts: list[tuple[T, ...]] = []
+    rest = tuple(items)
+    while True:
+        room = tiles - (1 if cuts else 0)
+        if len(rest) <= room:
+            cuts.append(rest)
+            break
+        cuts.append(rest[: room - 1])
+        rest = rest[room - 1 :]
+    return [Page(cut, number, len(cuts)) for number, cut in enumerate(cuts, 1)]
+
+
+def page_of(items: Sequence[T], tiles: int, wanted: str | None) -> Page[T]:
+    """The page asked for in a query; the first one when the query makes no sense."""
+    all_pages = pages(items, tiles)
+    number = int(wanted) if wanted and wanted.isascii() and wanted.isdigit() and len(wanted) < 4 else 1
+    return all_pages[number - 1] if 1 <= number <= len(all_pages) else all_pages[0]
+
+
+def number_of(wanted: str | None) -> int:
+    """The page number in a query, for lists whose length nobody counts; 1 when the query makes no sense."""
+    good = wanted is not None and wanted.isascii() and wanted.isdigit() and len(wanted) <= _MOST_DIGITS
+    return max(1, int(wanted)) if wanted is not None and good else 1

@@ -1,0 +1,90 @@
+"""The web server: waitress on loopback, in this process, with an end that does not wait for open streams."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from ipaddress import ip_address
+from typing import Any, Protocol
+
+from flask import Flask
+from waitress import wasyncore  # type: ignore[import-untyped]
+from waitress.server import create_server  # type: ignore[import-untyped]
+
+from kiosk.web.factory import MAX_BODY_BYTES, STREAMS
+
+logger = logging.getLogger(__name__)
+
+_TURN_S = 1.0
+"""How often the loop looks up when nothing happens; anything that happens wakes it at once."""
+
+
+class Endable(Protocol):
+    """Streams that would otherwise be waited for."""
+
+    def stop(self) -> None: ...
+
+
+class Server:
+    """``start`` returns when the port is bound; ``stop`` when every thread of the server has ended."""
+
+    def __init__(self, app: Flask, host: str, port: int, threads: int) -> None:
+        if host != "localhost" and not ip_address(host).is_loopback:
+            raise ValueError(f"the pages are served on loopback only, not on {host}")
+        # Bound here: when waitress fails to bind, the threads it has started by then are left behind.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family, backlog=64)
+        self._streams: Endable = app.extensions[STREAMS]
+        self._stopping = False
+        self._sockets: dict[int, Any] = {}
+        self._server: Any = create_server(
+            app,
+            map=self._sockets,
+            sockets=[listening],
+            threads=threads,
+            ident=None,
+            max_request_body_size=MAX_BODY_BYTES,
+            channel_timeout=60,
+        )
+        self._loop = threading.Thread(target=self._run, name="web", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, also when 0 was asked for."""
+        return int(self._server.effective_port)
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:8080``."""
+        host = str(self._server.effective_host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Serve from a thread of its own."""
+        self._loop.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End the streams, finish the requests in hand, close every socket. A second call does nothing."""
+        if self._stopping:
+            return
+        self._streams.stop()
+        self._server.task_dispatcher.shutdown(timeout=timeout_s)
+        self._stopping = True
+        self._server.pull_trigger()
+        if self._loop.ident is not None:
+            self._loop.join(timeout_s)
+        # Only now: a socket closed while the loop may still be told something could be somebody else's by then.
+        wasyncore.close_all(self._sockets)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                wasyncore.loop(timeout=_TURN_S, use_poll=True, map=self._sockets, count=1)
+            except Exception:
+                logger.exception("the web server stumbled and goes on")
+
+
+def serve(app: Flask, host: str, port: int, threads: int = 16) -> Server:
+    """Bind now, so that a port in use is an error here and not in a thread; raises OSError."""
+    return Server(app, host, port, threads)

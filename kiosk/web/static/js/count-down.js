@@ -1,0 +1,33 @@
+// Seconds that run out: of a scan that can still be taken back, of a lock. The server said how many milliseconds
+// were left when it drew the page; when they are over the page is drawn again.
+
+import { load } from "./page-swap.js";
+
+const TURN_MS = 200;
+
+class CountDown extends HTMLElement {
+  #end = 0;
+  #timer = 0;
+
+  connectedCallback() {
+    this.#end = performance.now() + Number(this.dataset.ms);
+    this.#timer = setInterval(() => this.#turn(), TURN_MS);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.#timer);
+  }
+
+  #turn() {
+    const left = Math.max(0, Math.ceil((this.#end - performance.now()) / 1000));
+    const minutes = this.dataset.minutes !== undefined;
+    const text = minutes ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : String(left);
+    const digits = this.querySelector("bdi");
+    if (digits && digits.textContent !== text) digits.textContent = text;
+    if (left > 0) return;
+    clearInterval(this.#timer);
+    load(new Request(location.href));
+  }
+}
+
+customElements.define("count-down", CountDown);

@@ -1,0 +1,57 @@
+"""``make bench``: runs everything, prints a table, writes benchmarks/results.json."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks import care, center_ingest, counter, day, latency, scale_port, scales
+from benchmarks.measure import Row
+
+RESULTS = Path(__file__).with_name("results.json")
+ALL = {
+    "latency": latency.run,
+    "day": day.run,
+    "counter": counter.run,
+    "care": care.run,
+    "scales": scales.run,
+    "scale_port": scale_port.run,
+    "center": center_ingest.run,
+}
+SCRATCH = "/var/tmp"  # a real disk: what is measured are durable commits
+
+
+def line(row: Row) -> str:
+    """One row of a Markdown table."""
+    verdict = {True: "kept", False: "**missed**", None: ""}[row.ok]
+    base = f"{row.baseline:.2f} ({row.baseline_name})" if row.baseline else ""
+    ratio = f"{row.ratio:.1f}×" if row.ratio else ""
+    return f"| {row.name} | {row.value:.2f} {row.unit} | {row.bound} | {verdict} | {base} | {ratio} |"
+
+
+def main() -> int:
+    """Every benchmark, or those named on the command line; always 0: figures are read, not asserted."""
+    wanted = sys.argv[1:] or list(ALL)
+    rows: list[Row] = []
+    for name in wanted:
+        folder = Path(tempfile.mkdtemp(prefix=f"kiosk-bench-{name}-", dir=SCRATCH))
+        try:
+            rows += ALL[name](folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    print("| what | measured | limit | | baseline in the same run | ratio |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        print(line(row))
+    about = {"python": platform.python_version(), "machine": platform.machine()}
+    RESULTS.write_text(json.dumps({"about": about, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""How fast the ledger takes events in: batches of 100 against one commit per event, same run, same disk.
+
+    python -m benchmarks.center_ingest [--events 10000]
+
+Reading, checking and committing are measured together. The baseline is run on a tenth of the events, because each of
+them waits for the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.measure import Row
+from kiosk.domain.events import BagData, CertificateData, IntakeConfirmed
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.messaging.contract.receive import build_batch, parse_batch, parse_event
+from kiosk.messaging.contract.seal import ZERO_HASH, seal
+from kiosk.sorting_center.ledger import Ledger
+
+NOW = "2026-11-25T04:00:00.000Z"
+MOMENT = Moment(datetime(2026, 11, 25, 3, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "bench", 1)
+
+
+def journal(count: int) -> list[bytes]:
+    """The sealed events of one station."""
+    bodies, prevhash = [], ZERO_HASH
+    for seq in range(1, count + 1):
+        sealed = seal(
+            intake(seq),
+            station="S0147",
+            epoch="00112233445566aa",
+            seq=seq,
+            prevhash=prevhash,
+            moment=MOMENT,
+            software="1.0.0",
+        )
+        bodies.append(sealed.body)
+        prevhash = sealed.sha256
+    return bodies
+
+
+def intake(counter: int) -> IntakeConfirmed:
+    """One bag of almonds."""
+    receipt = ReceiptNumber("S0147", "A", counter)
+    return IntakeConfirmed(
+        receipt=str(receipt),
+        lot=receipt.lot,
+        owner="Y1P00412",
+        party="M-04412",
+        mode="consignment",
+        product="BADAM",
+        catalog_version=1,
+        price_fen_per_kg=2400,
+        bags=(BagData(1, 12_610, 160, 12_450, 29_880, "SACK", "preset", counter, counter, 1200),),
+        gross_g=12_610,
+        tare_g=160,
+        net_g=12_450,
+        amount_fen=29_880,
+        certificate=CertificateData("producer", "C-1", None),
+        metrology="1.0 abcd",
+    )
+
+
+def take_in(bodies: list[bytes], size: int, folder: Path) -> float:
+    """Events per second for reading, checking and committing in batches of ``size``."""
+    messages = [build_batch(bodies[start : start + size]) for start in range(0, len(bodies), size)]
+    with Ledger.open(f"sqlite:///{folder / f'ledger-{size}.db'}") as ledger:
+        started = time.perf_counter()
+        for message in messages:
+            ledger.accept([parse_event(body) for body in parse_batch(message)], "bench", NOW)
+        seconds = time.perf_counter() - started
+        if ledger.counts().events != len(bodies):
+            raise SystemExit("the ledger does not hold what it was given")
+    return len(bodies) / seconds
+
+
+def run(folder: Path, events: int = 10_000) -> list[Row]:
+    """The rows for the table; ``folder`` is where the ledgers are made."""
+    bodies = journal(events)
+    single = take_in(bodies[: max(1, events // 10)], 1, folder)
+    return [
+        Row("center: events taken in, 100 a commit", take_in(bodies, 100, folder), "/s", None, single, "1 a commit")
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--events", type=int, default=10_000)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        for row in run(Path(folder), chosen.events):
+            print(f"{row.name}: {row.value:,.0f}{row.unit}; {row.baseline_name}: {row.baseline:,.0f}; {row.ratio:.1f}x")
+
+
+if __name__ == "__main__":
+    main()

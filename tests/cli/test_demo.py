@@ -1,0 +1,60 @@
+"""``kiosk demo --once``: the whole job, for real, in one process tree that leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from kiosk.domain.identifiers import parse_internal_code
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kiosk.cli.kiosk", "demo", "--once", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def living_in(folder: Path) -> list[list[str]]:
+    """Command lines of processes that work in this folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if any(str(folder) in word for word in line):
+            found.append(line)
+    return found
+
+
+def test_one_whole_intake_and_one_line_of_json(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    done = demo("--dir", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = done.stdout.splitlines()
+    told = json.loads(line)
+    assert set(told) == {"ok", "receipt", "net_g", "label_text", "photo_sha256", "acknowledged", "seconds"}
+    assert (told["ok"], told["acknowledged"], told["net_g"]) == (True, True, 12_450)
+    assert told["receipt"] == "0147-A-000001"
+    assert parse_internal_code(told["label_text"]).name == "lot"
+    photo = folder / "station" / "photos" / told["photo_sha256"][:2] / f"{told['photo_sha256']}.jpg"
+    assert photo.read_bytes().startswith(b"\xff\xd8\xff")
+    assert 0 < told["seconds"] <= 120
+    assert living_in(tmp_path) == []
+    for log in (folder / "logs").iterdir():
+        assert "Traceback" not in log.read_text(), log.name
+
+
+def test_a_demo_that_cannot_begin_says_which_step_failed(tmp_path: Path) -> None:
+    (tmp_path / "devices").write_text("a file is in the way")
+    done = demo("--dir", str(tmp_path))
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["ok"], told["step"]) == (False, "start every program")
+    assert "devices" in told["error"]
+    assert done.stderr == "the demo failed at: start every program\n"
+    assert living_in(tmp_path) == []

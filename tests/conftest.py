@@ -1,0 +1,110 @@
+"""What holds for every test: no thread, no file, no pseudo-terminal is left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiosk.station.clock import SYNCED_MARK
+
+_OWN = ("asyncio_",)
+
+LONG_ONES_FIRST = (
+    "tests/web/test_browser_layout.py",
+    "tests/system/test_survival.py",
+    "tests/devices/test_scale_probe.py",
+    "tests/web/setup/test_layout.py",
+    "tests/system/test_bad_input.py",
+    "tests/web/test_browser_teach.py",
+    "tests/web/test_browser_counter_layout.py",
+    "tests/store/test_failures.py",
+    "tests/web/setup",
+    "tests/system",
+    "tests/web/test_browser",
+    "tests/systemd",
+    "tests/lock",
+    "tests/store",
+    "tests/simulators",
+    "tests/devices",
+)
+"""Files that wait for a browser or for a whole machine. Begun last, one of them would be waited for alone. Those that
+paint and those that wait for a device by turns: side by side they leave each other room.
+"""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def turn(item: pytest.Item) -> int:
+        return next(
+            (turn for turn, start in enumerate(LONG_ONES_FIRST) if item.nodeid.startswith(start)), len(LONG_ONES_FIRST)
+        )
+
+    items.sort(key=turn)
+
+
+_made_mark = pytest.StashKey[bool]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """For the whole run this machine's clock counts as set by the network, as on a station that has seen it.
+
+    Programs under test look at the system's own mark: one that came and went with a single test would be a change of
+    the clock, and an event, in every other program that runs beside it.
+    """
+    if not hasattr(session.config, "workerinput") and os.access("/run", os.W_OK) and not SYNCED_MARK.exists():
+        SYNCED_MARK.parent.mkdir(parents=True, exist_ok=True)
+        SYNCED_MARK.touch()
+        session.config.stash[_made_mark] = True
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.stash.get(_made_mark, False):
+        SYNCED_MARK.unlink(missing_ok=True)
+
+
+def _threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if not thread.name.startswith(_OWN)}
+
+
+def _files() -> Counter[str]:
+    """Open files, sockets and pseudo-terminals; what the interpreter keeps for itself does not count.
+
+    A terminal has no name of its own: a simulated cable that was pulled and put back is another number of another
+    process's choosing, and still one terminal.
+    """
+    found: Counter[str] = Counter()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            target = str(entry.readlink())
+        except OSError:
+            continue
+        if not target.startswith(("/dev/null", "/dev/urandom", "/proc/", "anon_inode", "pipe:[")):
+            found["/dev/pts" if target.startswith("/dev/pts/") else target] += 1
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread running or a file open."""
+    threads, files = _threads(), _files()
+    yield
+    deadline = time.monotonic() + 3
+    while True:
+        left = {thread for thread in _threads() - threads if thread.is_alive()}
+        opened = _files() - files
+        if not left and not opened:
+            return
+        if time.monotonic() > deadline:
+            break
+        gc.collect()
+        for thread in left:
+            thread.join(0.05)
+        time.sleep(0.01)
+    pytest.fail(f"left behind: threads {sorted(t.name for t in left)}, files {sorted(opened.elements())}")

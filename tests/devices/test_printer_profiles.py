@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from kiosk.devices.ports import PrinterFault
+from kiosk.devices.printer_profiles import PrinterProfile, ProfileProblem, profile, profiles
+from kiosk.devices.printer_words import PrinterName
+
+
+def test_the_shipped_rows_load_and_every_language_has_its_usual_row() -> None:
+    assert len(profiles()) >= 6
+    for language in ("tspl", "zpl", "escpos"):
+        assert profile(language).language == language
+    assert profile("tspl_300").dpi == 300
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"language": "pcl"}, "pcl"),
+        ({"dpi": 200}, "200"),
+        ({"proof": "hope"}, "hope"),
+        ({"proof": "drained"}, "only escpos"),
+        ({"width_dots": 0}, "width_dots"),
+        ({"settle_s": -1.0}, "settle_s"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_bad_row_is_refused(change: dict[str, object], reason: str) -> None:
+    row = {"id": "x", "language": "tspl", "dpi": 203, "width_dots": 832, "proof": "status"}
+    with pytest.raises((ProfileProblem, msgspec.ValidationError), match=reason):
+        msgspec.convert({**row, **change}, PrinterProfile)
+
+
+def test_the_first_act_comes_first() -> None:
+    name = PrinterName("label printer", "127.0.0.1:9100")
+    assert name.silent == "The label printer does not answer at 127.0.0.1:9100: check its power and cable."
+    text = name.faulty((PrinterFault.OFFLINE, PrinterFault.PAPER_OUT))
+    assert text == "The label printer at 127.0.0.1:9100 is out of paper: put a new roll in."
+    assert name.faulty((PrinterFault.PAPER_NEAR_END,)) == ""
+
+
+def test_every_flag_that_stops_a_job_has_an_act() -> None:
+    harmless = {PrinterFault.PAPER_NEAR_END, PrinterFault.UNKNOWN}
+    name = PrinterName("receipt printer", "/dev/usb/lp0")
+    assert all(name.faulty((flag,)) for flag in set(PrinterFault) - harmless)

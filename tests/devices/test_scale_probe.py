@@ -1,0 +1,406 @@
+"""A port is listened to with one line setting after the other; it is asked only when that was allowed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kiosk.devices import scale_probe
+from kiosk.devices.ports import CommandOutcome, LinkState
+from kiosk.devices.scale_ear import ScaleEar
+from kiosk.devices.scale_pause import PausableScale
+from kiosk.devices.scale_probe import ProbeTiming, ScaleProbe
+from kiosk.devices.scale_probe_ports import ProbeCancelled, ProbeFailed, Progress
+from kiosk.devices.scale_serial import SerialScale
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.probe import Proposal, questions
+from kiosk.protocols.scales.probe_weights import heard_by
+from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.simulators.scale import ScaleSimulator
+from kiosk.simulators.scale_line import PtyLine
+from kiosk.simulators.scale_net import NetLine
+from tests.devices.scale_listener import Listener
+
+QUICK = ProbeTiming(first_s=1.0, listen_s=0.7, answer_s=0.15, gap_s=0.08)
+
+
+def probed(port: str, ask: bool = False, told: list[Progress] | None = None) -> tuple[Proposal, ...]:
+    return ScaleProbe(port, ask, (told if told is not None else []).append, timing=QUICK).run()
+
+
+def protocols(found: tuple[Proposal, ...]) -> list[str]:
+    return [one.candidate.protocol for one in found]
+
+
+class Overheard(PtyLine):
+    """Keeps what the station sends."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.sent: list[bytes] = []
+
+    def read(self) -> bytes:
+        data = super().read()
+        self.sent.append(data)
+        return data
+
+
+@contextmanager
+def behind_a_server(protocol: str, line: LineSettings | None = None) -> Iterator[ScaleSimulator]:
+    """RFC 2217: a line with real settings."""
+    with ScaleSimulator(protocol, hz=20, line=NetLine(line or registry.get(protocol).line, rfc2217=True)) as scale:
+        scale.write_now(2480)
+        yield scale
+
+
+# --- listening --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["xk3190_tf0", "xk3190_eq_reversed", "ff_bcd", "st_gs_csv"])
+def test_a_stream_on_a_pseudo_terminal(protocol: str) -> None:
+    with ScaleSimulator(protocol, hz=20) as scale:
+        scale.write_now(2480)
+        found = probed(scale.path)
+    assert protocol in protocols(found)
+    assert found[0].candidate.line == LineSettings()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "line"),
+    [
+        ("mt_continuous", LineSettings(9600, 7, "E")),
+        ("xk3190_tf0", LineSettings(4800)),
+        ("and_standard", LineSettings(2400, 7, "E")),
+        ("xk3190_eq_forward", LineSettings(1200, 7, "O")),
+    ],
+)
+def test_line_settings_are_tried_until_one_is_right(protocol: str, line: LineSettings) -> None:
+    told: list[Progress] = []
+    with behind_a_server(protocol, line) as scale:
+        found = probed(scale.path, told=told)
+    assert protocol in protocols(found)
+    assert {one.candidate.line for one in found} == {line}
+    assert all(one.candidate.params == () for one in found), "a line that is set right needs no repair"
+    assert told[0].line == "9600 8N1"
+    assert str(line) in {progress.line for progress in told}
+    assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+    assert told[-1].heard > 0
+
+
+@pytest.mark.parametrize("line", [b"   23.50\r\n", b"       23.50    \r\n"])
+def test_a_thermometer_is_no_scale(line: bytes) -> None:
+    """Ten bytes are a form of cas_22, eighteen one of kern_18: nothing in them says that they are a weight."""
+    master, slave = os.openpty()
+    speaking = threading.Event()
+    speaking.set()
+
+    def speak() -> None:
+        while speaking.is_set():
+            os.write(master, line)
+            time.sleep(0.02)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    told: list[Progress] = []
+    try:
+        assert probed(os.ttyname(slave), told=told) == ()
+    finally:
+        speaking.clear()
+        speaker.join()
+        os.close(master)
+        os.close(slave)
+    assert told[-1].heard > 0
+
+
+def test_nothing_is_sent_while_it_only_listens() -> None:
+    line = Overheard()
+    with ScaleSimulator("mt_sics", line=line) as scale:
+        assert probed(scale.path) == ()
+    assert b"".join(line.sent) == b""
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["mt_sics", "cas_type6", "xk3190_tf1", "nci_ecr", "massak_100"])
+def test_a_scale_that_waits_is_asked(protocol: str) -> None:
+    line = Overheard()
+    with ScaleSimulator(protocol, line=line) as scale:
+        scale.write_now(2480)
+        found = probed(scale.path, ask=True)
+    assert protocol in protocols(found)
+    assert found[0].reads.startswith("2.480")
+    allowed = {step for _, steps in questions() for step in steps}
+    assert b"".join(line.sent)
+    rest = b"".join(line.sent)
+    for step in sorted(allowed, key=len, reverse=True):
+        rest = rest.replace(step, b"")
+    assert rest == b"", "nothing but questions"
+
+
+def test_a_polled_scale_at_its_own_line() -> None:
+    with behind_a_server("sartorius_sbi") as scale:
+        found = probed(scale.path, ask=True)
+    assert protocols(found) == ["sartorius_sbi"]
+    assert found[0].candidate.line == LineSettings(1200, 7, "O")
+
+
+def test_a_scale_that_speaks_is_not_asked() -> None:
+    line = Overheard()
+    with ScaleSimulator("xk3190_tf0", hz=20, line=line) as scale:
+        assert protocols(probed(scale.path, ask=True)) == ["xk3190_tf0"]
+    assert b"".join(line.sent) == b""
+
+
+# --- what is no scale -------------------------------------------------------------------------------------------------
+
+
+class Other:
+    """A device on a pseudo-terminal that is no scale; ``answers`` whatever it is asked."""
+
+    def __init__(self, says: bytes, answers: bytes = b"", echo: bool = False) -> None:
+        self._says, self._answers, self._echo = says, answers, echo
+        self._line = PtyLine(None)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> str:
+        self._line.plug()
+        self._thread.start()
+        return self._line.path
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._line.close()
+
+    def _run(self) -> None:
+        while not self._over.wait(0.02):
+            if self._says:
+                self._line.write(self._says)
+            asked = self._line.read()
+            if asked and (self._answers or self._echo):
+                self._line.write((asked if self._echo else b"") + self._answers)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Other(b""),
+        Other(b"$GPGGA,083559.00,3824.1234,N,07714.1234,E,1,08,1.0,1230.4,M,,M,,*5B\r\n"),
+        Other(b"6901234567892\r\n"),
+        Other(b"", b"\r\nERROR\r\n", echo=True),
+        Other(b"", b"\r\nOK\r\n"),
+        Other(b"", b"\x12"),
+        Other(b"\x00\xff\x80\x7f"),
+    ],
+    ids=["silence", "gps", "scanner", "modem with echo", "modem", "printer", "noise"],
+)
+def test_no_device_that_is_no_scale_is_claimed(other: Other) -> None:
+    with other as port:
+        assert probed(port, ask=True) == ()
+
+
+# --- ports ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("port", ["", "tcp://scale.example:4001", "gpio:5,6"])
+def test_a_port_that_is_none(port: str) -> None:
+    with pytest.raises(ValueError, match="port"):
+        ScaleProbe(port)
+
+
+def test_a_port_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ProbeFailed, match="not plugged in"):
+        probed(str(tmp_path / "nothing"))
+
+
+def test_a_server_that_is_not_there() -> None:
+    with pytest.raises(ProbeFailed, match="does not answer"):
+        probed("tcp://127.0.0.1:9")
+
+
+def test_the_station_holds_the_port() -> None:
+    """Two readers of one line would each get half of it."""
+    listener = Listener()
+    with ScaleSimulator("xk3190_tf0", hz=20) as scale:
+        station = SerialScale(scale.path, "xk3190_tf0", {}, LineSettings(), listener)
+        station.start()
+        try:
+            assert listener.until_count(listener.readings, 1)
+            with pytest.raises(ProbeFailed, match="Teach me this scale"):
+                probed(scale.path)
+        finally:
+            station.stop()
+
+
+def test_the_port_is_held_while_it_is_listened_to() -> None:
+    held = threading.Event()
+    with ScaleSimulator("mt_sics") as scale:
+        probe = ScaleProbe(scale.path, told=lambda _: held.set(), timing=ProbeTiming(first_s=30))
+        failed: list[Exception] = []
+
+        def run() -> None:
+            try:
+                probe.run()
+            except ProbeCancelled as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert held.wait(5)
+        _await_lock(scale.path)
+        probe.cancel()
+        thread.join(5)
+    assert len(failed) == 1
+
+
+def _await_lock(path: str) -> None:
+    """Until another descriptor of the same terminal is refused."""
+
+    def locked() -> bool:
+        number = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(number)
+        return False
+
+    _until(locked)
+    assert locked()
+
+
+def test_the_cable_is_pulled() -> None:
+    with ScaleSimulator("mt_sics") as scale:
+        pulled = threading.Event()
+
+        def pull(_: Progress) -> None:
+            if not pulled.is_set():
+                pulled.set()
+                threading.Timer(0.2, scale.command, ["unplug"]).start()
+
+        with pytest.raises(ProbeFailed, match="is gone"):
+            ScaleProbe(scale.path, told=pull, timing=ProbeTiming(first_s=30)).run()
+        assert pulled.is_set()
+
+
+def test_cancelled_before_it_began() -> None:
+    with ScaleSimulator("mt_sics") as scale:
+        probe = ScaleProbe(scale.path, timing=QUICK)
+        probe.cancel()
+        with pytest.raises(ProbeCancelled):
+            probe.run()
+
+
+def test_all_of_it_is_bounded() -> None:
+    """A device that sends noise at every line is given up in time."""
+    moments = iter(range(0, 100_000, 3))
+    with Other(b"\x00\xff\x80\x7f") as port:
+        assert ScaleProbe(port, True, clock=lambda: float(next(moments)), timing=ProbeTiming(total_s=30)).run() == ()
+
+
+def test_a_line_setting_that_the_port_cannot_take_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = scale_probe.open_line
+
+    def picky(address: object, line: LineSettings) -> object:
+        if line.baud == 9600:
+            raise termios.error(22, "Invalid argument")
+        return whole(address, line)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scale_probe, "open_line", picky)
+    with behind_a_server("xk3190_tf0", LineSettings(4800)) as scale:
+        assert protocols(probed(scale.path)) == ["xk3190_tf0"]
+
+
+def test_a_port_that_takes_no_line_setting_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(address: object, line: LineSettings) -> object:
+        raise ValueError("not a line")
+
+    monkeypatch.setattr(scale_probe, "open_line", never)
+    with behind_a_server("xk3190_tf0") as scale, pytest.raises(ProbeFailed, match="cannot be opened"):
+        probed(scale.path)
+
+
+def _until(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not met() and time.monotonic() < deadline:
+        threading.Event().wait(0.02)
+
+
+# --- the ear ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["xk3190_eq_reversed", "cas_type6"])
+def test_an_ear_hears_what_comes_after_the_mark(protocol: str) -> None:
+    with ScaleSimulator(protocol, hz=20, settle_s=0) as scale:
+        scale.write_now(2480)
+        found = probed(scale.path, ask=True)
+        ear = ScaleEar(scale.path, [one.candidate for one in found], timing=QUICK)
+        ear.start()
+        try:
+            scale.write_now(5000)
+            assert not any(one.size for one in ear.since_mark()), "nothing before it"
+            ear.mark()
+            best = found[0].candidate
+            _until(lambda: len(heard_by(best, ear.since_mark())) >= 5)
+            readings = heard_by(best, ear.since_mark())
+            assert len(readings) >= 5
+            assert str(readings[-1].weight) == "5.000"
+            assert ear.latest()
+            scale.command("unplug")
+            _until(lambda: bool(ear.failure))
+            assert "is gone" in ear.failure
+        finally:
+            ear.stop()
+            ear.stop()
+
+
+def test_an_ear_at_a_port_that_is_not_there(tmp_path: Path) -> None:
+    with ScaleSimulator("xk3190_tf0", hz=20) as scale:
+        found = probed(scale.path)
+    ear = ScaleEar(str(tmp_path / "nothing"), [found[0].candidate])
+    ear.start()
+    try:
+        _until(lambda: bool(ear.failure))
+        assert "not plugged in" in ear.failure
+    finally:
+        ear.stop()
+
+
+# --- the station's own scale ------------------------------------------------------------------------------------------
+
+
+def test_the_station_s_scale_lets_go_and_comes_back() -> None:
+    listener = Listener()
+    with ScaleSimulator("xk3190_tf0", hz=20) as scale:
+        station = PausableScale(
+            lambda heard: SerialScale(scale.path, "xk3190_tf0", {}, LineSettings(), heard), listener
+        )
+        station.pause()
+        assert station.send("zero").outcome is CommandOutcome.NOT_SUPPORTED, "it was not running: nothing to pause"
+        station.start()
+        try:
+            assert listener.until_count(listener.readings, 1)
+            station.pause()
+            station.pause()
+            assert listener.links[-1][0] is LinkState.MISSING
+            assert station.pulse is not None
+            assert station.send("zero").outcome is CommandOutcome.REFUSED
+            assert protocols(probed(scale.path)) == ["xk3190_tf0"]
+            before = len(listener.readings)
+            station.resume()
+            station.resume()
+            assert listener.until_count(listener.readings, before + 1)
+        finally:
+            station.stop()
+            station.stop()

@@ -1,0 +1,64 @@
+"""A frame is passed on with the indicator's own word on stability, and a scale is judged by its plate."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable, indicate
+
+PROFILE = ScaleProfile(e_g=5, max_g=30_000)
+FRAME: dict[str, Any] = {"weight": Decimal("12.450"), "unit": "kg", "net": None, "overload": None, "underload": None}
+
+
+@pytest.mark.parametrize("stable", [True, False, None])
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({}, None),
+        ({"overload": True}, Unusable.OVERLOAD),
+        ({"underload": True}, Unusable.UNDERLOAD),
+        ({"weight": None}, Unusable.NO_WEIGHT),
+        ({"net": True}, Unusable.NET_ON_SCALE),
+        ({"unit": "g"}, Unusable.UNIT),
+        ({"weight": Decimal("12.4505")}, Unusable.OFF_STEP),
+        ({"weight": Decimal("12.452")}, Unusable.OFF_STEP),
+        ({"weight": Decimal("30.050")}, Unusable.OVERLOAD),
+    ],
+)
+def test_the_indicators_word_on_stability_is_passed_on_as_it_came(
+    changed: dict[str, Any], why: Unusable | None, stable: bool | None
+) -> None:
+    got = indicate(PROFILE, **{**FRAME, **changed, "stable": stable})
+    assert got == Indication(12_450 if why is None else None, why, stable)
+
+
+def test_nothing_is_shown_above_max_and_nine_intervals() -> None:
+    assert indicate(PROFILE, **{**FRAME, "weight": Decimal("30.045"), "stable": None}).grams == 30_045
+    assert indicate(PROFILE, **{**FRAME, "weight": Decimal("-30.050"), "stable": None}).grams == -30_050
+
+
+def test_a_refused_plate_says_what_is_allowed() -> None:
+    sentence = r"^e_g must be 1, 2 or 5 times a power of ten, and max_g at least 100 times as much$"
+    with pytest.raises(ValueError, match=sentence):
+        ScaleProfile(3, 30_000)
+    with pytest.raises(ValueError, match=r"^the unit must be one of g, kg$"):
+        ScaleProfile(5, 30_000, unit="lb")
+
+
+@pytest.mark.parametrize(
+    ("e_g", "max_g", "want"),
+    [
+        (2, 200, True),
+        (5, 2_495, False),
+        (5, 2_500, True),
+        (5, 50_000, True),
+        (5, 50_004, False),
+        (1, 10_000, True),
+        (1, 10_001, False),
+    ],
+)
+def test_the_bounds_of_table_3_for_class_iii(e_g: int, max_g: int, want: bool) -> None:
+    assert ScaleProfile(e_g, max_g).is_class_iii is want

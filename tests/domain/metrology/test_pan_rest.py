@@ -1,0 +1,203 @@
+"""Where rest, lock and numbers begin and end, to the reading, the gram and the tick.
+
+Times are eighths of a second, exact in binary, so that a bound is met and not nearly met.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable
+from kiosk.domain.metrology.pan import STALE_S, Lock, NotBookable, Pan, PanState, PanView
+
+PROFILE = ScaleProfile(e_g=5, max_g=30_000)
+
+
+class Scale:
+    """Feeds one pan, ``step`` seconds apart."""
+
+    def __init__(self, step: float = 0.125) -> None:
+        self.pan = Pan(PROFILE)
+        self.now, self.step = 16.0, step
+
+    def feed(self, *weights: int, stable: bool | None = None, raw: bytes = b"") -> PanView:
+        for grams in weights:
+            self.now += self.step
+            view = self.pan.feed(Indication(grams, None, stable), self.now, raw)
+        return view
+
+    def refuse(self, why: Unusable) -> PanView:
+        self.now += self.step
+        return self.pan.feed(Indication(None, why, None), self.now)
+
+    def emptied(self) -> PanView:
+        return self.feed(*[0] * 8)
+
+
+def scale(step: float = 0.125) -> Scale:
+    """A scale whose pan has rested at zero."""
+    given = Scale(step)
+    given.emptied()
+    return given
+
+
+def lock_of(view: PanView) -> Lock:
+    assert view.lock is not None
+    return view.lock
+
+
+def test_four_readings_over_half_a_second_are_rest_and_not_one_less() -> None:
+    slow = scale(0.25)
+    assert slow.feed(1_000, 1_000, 1_000).why_not is NotBookable.UNSTABLE, "half a second, but three readings"
+    assert slow.feed(1_000).why_not is None
+    quick = scale()
+    assert quick.feed(*[1_000] * 4).why_not is NotBookable.UNSTABLE, "four readings, but three eighths"
+    assert quick.feed(1_000).why_not is None, "five readings over exactly half a second"
+
+
+def test_readings_one_step_apart_are_rest_and_two_steps_apart_are_none() -> None:
+    near, far = scale(), scale()
+    assert near.feed(1_000, 1_005, 1_000, 1_005, 1_000, 1_005).why_not is None
+    assert far.feed(1_000, 1_010, 1_000, 1_010, 1_000, 1_010).why_not is NotBookable.UNSTABLE
+    assert far.feed(*[1_005] * 4).why_not is None, "within a step of the last 1010: rest goes back to it, no further"
+    assert lock_of(far.pan.want_lock()).readings == 5
+
+
+def test_the_pause_that_may_be_between_two_readings() -> None:
+    for pause, rests in ((0.0, True), (STALE_S, True), (STALE_S + 0.125, False), (-0.125, False)):
+        given = scale()
+        given.feed(*[1_000] * 8)
+        given.now += pause - given.step
+        assert (given.feed(1_000).why_not is None) is rests, pause
+
+
+def test_a_scale_that_calls_its_weight_stable_is_believed_after_the_same_rest() -> None:
+    given = scale()
+    assert given.feed(*[1_000] * 4, stable=True).why_not is NotBookable.UNSTABLE
+    assert given.feed(1_000, stable=True).why_not is None
+
+
+def test_a_lock_says_how_long_and_how_often_it_was_seen() -> None:
+    given = scale()
+    given.feed(*[1_000] * 8)
+    given.feed(1_005, raw=b"the last")
+    lock = lock_of(given.pan.want_lock())
+    assert lock == Lock(grams=1_005, reading_no=17, load_no=1, stable_ms=1_000, readings=9, frames=(b"the last",))
+
+
+def test_readings_without_frames_leave_none() -> None:
+    pan = Pan(PROFILE)
+    for number in range(16):
+        pan.feed(Indication(0 if number < 8 else 1_000, None, None), number / 8)
+    assert lock_of(pan.want_lock()).frames == ()
+
+
+def test_a_long_rest_is_kept_within_bounds() -> None:
+    given = scale()
+    given.feed(*[1_000] * 500)
+    lock = lock_of(given.pan.want_lock())
+    assert (lock.readings, lock.stable_ms) == (64, 63 * 125)
+
+
+def test_readings_count_from_one_and_loads_from_the_first_zero() -> None:
+    given = Scale()
+    assert (given.pan.view().reading_no, given.pan.view().load_no) == (0, 0)
+    assert given.feed(0).reading_no == 1
+    assert given.feed(0, 0).reading_no == 3
+    assert given.emptied().load_no == 1
+    assert given.feed(*[0] * 20).load_no == 1, "nothing was put down"
+
+
+def test_a_load_that_was_not_booked_is_a_load_all_the_same() -> None:
+    given = scale()
+    given.feed(*[1_000] * 8)
+    assert given.emptied().load_no == 2
+    given.feed(10)
+    assert given.emptied().load_no == 3, "two steps above zero are no empty pan"
+    given.feed(5)
+    assert given.emptied().load_no == 3
+
+
+def test_a_lock_that_holds_keeps_its_number_and_one_that_broke_gets_another() -> None:
+    given = scale()
+    given.feed(*[1_000] * 8)
+    first = lock_of(given.pan.want_lock())
+    for grams in (1_005, 995, 1_000):
+        assert lock_of(given.feed(grams)) is first, "within a step of it"
+    assert given.feed(1_010).lock is None
+    again = lock_of(given.feed(*[1_010] * 8))
+    assert (again.grams, again.load_no) == (1_010, first.load_no)
+    assert again.reading_no > first.reading_no
+    assert given.feed(1_000).lock is None, "below it as well"
+
+
+def test_nothing_is_locked_for_nobody() -> None:
+    given = scale()
+    assert given.pan.wanted is False
+    given.pan.want_lock()
+    assert given.pan.wanted is True
+    assert given.feed(*[1_000] * 8).lock is not None
+    assert given.pan.release().lock is None
+    assert given.pan.wanted is False
+    assert given.feed(*[1_000] * 20).lock is None
+
+
+def test_what_cannot_be_booked_cannot_be_read() -> None:
+    given = scale()
+    assert given.pan.read() is None, "nothing lies there"
+    given.feed(1_000)
+    assert given.pan.read() is None, "it moves"
+    given.feed(*[1_000] * 8)
+    lock = given.pan.read()
+    assert lock is not None
+    given.pan.count(lock)
+    assert given.pan.read() is None, "it is counted"
+    given.emptied()
+    given.feed(*[30_005] * 8)
+    assert given.pan.read() is None, "it is too heavy"
+
+
+def test_a_counted_load_is_over_and_one_that_followed_it_is_not() -> None:
+    given = scale()
+    given.feed(*[1_000] * 8)
+    first = lock_of(given.pan.want_lock())
+    given.emptied()
+    given.feed(*[2_000] * 8)
+    given.pan.count(first)
+    second = lock_of(given.pan.view())
+    assert (second.grams, given.pan.view().why_not) == (2_000, None), "counting the first takes nothing of the second"
+    given.pan.count(second)
+    assert given.pan.view().lock is None
+    assert given.feed(*[2_500] * 8).why_not is NotBookable.LOAD_ALREADY_COUNTED
+
+
+@pytest.mark.parametrize(
+    ("grams", "state"),
+    [(-10, PanState.NEGATIVE), (-5, PanState.EMPTY), (0, PanState.EMPTY), (5, PanState.EMPTY), (10, PanState.STABLE)],
+)
+def test_a_step_around_zero_is_an_empty_pan(grams: int, state: PanState) -> None:
+    given = scale()
+    view = given.feed(*[grams] * 8)
+    assert (view.state, view.grams) == (state, grams)
+    assert given.pan.rests_at_zero is (state is PanState.EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("why", "state", "why_not"),
+    [
+        (Unusable.OVERLOAD, PanState.OVERLOAD, NotBookable.ABOVE_MAX),
+        (Unusable.UNDERLOAD, PanState.NEGATIVE, NotBookable.UNSTABLE),
+        (Unusable.UNIT, PanState.LOST, NotBookable.UNIT),
+        (Unusable.NET_ON_SCALE, PanState.LOST, NotBookable.NET_ON_SCALE),
+        (Unusable.OFF_STEP, PanState.LOST, NotBookable.OFF_STEP),
+        (Unusable.NO_WEIGHT, PanState.LOST, NotBookable.LOST),
+    ],
+)
+def test_a_frame_without_a_weight_shows_no_number_and_ends_the_rest(
+    why: Unusable, state: PanState, why_not: NotBookable
+) -> None:
+    given = scale()
+    given.feed(*[1_000] * 8)
+    view = given.refuse(why)
+    assert (view.state, view.grams, view.why_not) == (state, None, why_not)
+    assert given.feed(*[1_000] * 4).why_not is NotBookable.UNSTABLE

@@ -1,0 +1,80 @@
+"""The data partition: made in one step, never over data, and every mount of it allowed to fail."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYOUT = ROOT / "firmware_config/layout"
+ROWS = (LAYOUT / "fstab").read_text(encoding="utf-8").splitlines()
+MOUNTS = [row.split() for row in ROWS if row and not row.startswith("#")]
+
+
+def image(folder: Path) -> Path:
+    path = folder / "data.img"
+    with path.open("wb") as file:
+        file.truncate(16 * 1024 * 1024)
+    return path
+
+
+def make(path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(LAYOUT / "make-data-partition"), str(path)], capture_output=True, text=True, check=False)
+
+
+def test_the_partition_has_every_folder_that_fstab_binds(tmp_path: Path) -> None:
+    path = image(tmp_path)
+    done = make(path)
+    assert done.returncode == 0, done.stderr
+    shown = subprocess.run(["debugfs", "-R", "ls -l /", str(path)], capture_output=True, text=True, check=True).stdout
+    modes = {row.split()[-1]: row.split()[1] for row in shown.splitlines() if len(row.split()) > 5}
+    bound = {row[0].removeprefix("/data/") for row in MOUNTS if row[0].startswith("/data/")}
+    assert bound == {"kiosk", "keys", "settings", "credentials", "timesync", "timers"}
+    assert {name: modes[name] for name in sorted(bound)} == {
+        "credentials": "40700",
+        "keys": "40700",
+        "kiosk": "40700",
+        "settings": "40750",
+        "timers": "40755",
+        "timesync": "40755",
+    }
+    label = subprocess.run(["blkid", "-p", "-o", "value", "-s", "LABEL", str(path)], capture_output=True, text=True)
+    assert f"LABEL={label.stdout.strip()}" == MOUNTS[0][0]
+
+
+def test_a_card_that_holds_data_is_refused(tmp_path: Path) -> None:
+    path = image(tmp_path)
+    make(path)
+    before = path.read_bytes()
+    done = make(path)
+    assert done.returncode == 1
+    assert "already holds a file system" in done.stderr
+    assert path.read_bytes() == before
+
+
+def test_no_mount_can_keep_the_splash_page_away() -> None:
+    assert all("nofail" in row[3].split(",") for row in MOUNTS if row[0] != "tmpfs")
+
+
+def test_owners_are_set_after_the_mounts() -> None:
+    binds = [row[3] for row in MOUNTS if row[0].startswith("/data/")]
+    assert all("x-systemd.before=systemd-tmpfiles-setup.service" in options for options in binds)
+    assert all("x-systemd.requires-mounts-for=/data" in options for options in binds), "never on the wrong disk"
+
+
+def test_stamps_of_the_timers_are_there_before_any_timer() -> None:
+    (options,) = (row[3].split(",") for row in MOUNTS if row[1] == "/var/lib/systemd/timers")
+    assert "x-systemd.before=timers.target" in options
+
+
+def test_every_mount_point_is_in_the_installed_tree() -> None:
+    from scripts.install_tree import FOLDERS
+
+    assert {row[1] for row in MOUNTS} <= {f"/{folder}" for folder in FOLDERS} | {"/tmp"}
+
+
+def test_overlayroot_and_the_command_line_agree() -> None:
+    found = re.search(r'^overlayroot="(.*)"$', (LAYOUT / "overlayroot.conf").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    assert f"overlayroot={found[1]}" in (ROOT / "firmware_config/boot/cmdline.txt").read_text(encoding="ascii").split()

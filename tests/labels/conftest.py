@@ -1,0 +1,223 @@
+"""Makers of the documents; a test names only what it changes. And every line that is set on a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kiosk.domain.day import DayTotals
+from kiosk.domain.identifiers import internal_code
+from kiosk.labels import documents, typeset
+from kiosk.labels.documents import BagLabel, DaySlip, ParcelLabel, PickupSlip, Receipt, ReceiptLine
+from kiosk.labels.shaping import LRI, PDI
+
+LONG_UG = "قۇرۇق ئۈزۈم، بىرىنچى دەرىجىلىك، قارا قۇرۇتۇلغان، تاللانغان، يەرلىك ئالاھىدە مەھسۇلات"
+LONG_ZH = "吐鲁番特级黑加仑葡萄干精选手工晾晒无核大颗粒当年新货产地直供"
+LONG_EN = "Black currant raisins, first grade, hand-picked, sun-dried in the shade, seedless, of this year"
+
+
+@pytest.fixture
+def long_names() -> dict[str, str]:
+    return {"goods_ug": LONG_UG, "goods_zh": LONG_ZH, "goods_en": LONG_EN}
+
+
+@pytest.fixture
+def bag() -> Callable[..., BagLabel]:
+    def make(**changes: Any) -> BagLabel:
+        fields: dict[str, Any] = {
+            "goods_ug": "بادام",
+            "goods_zh": "巴旦木",
+            "goods_en": "Badam almonds",
+            "net_g": 12480,
+            "date": "2026-11-25",
+            "zone": "Asia/Urumqi",
+            "lot_code": "Y1L0147A000381K",
+            "receipt": "0147-A-000381",
+            "station": "S0147",
+            "bag": 2,
+            "bags": 3,
+            "mode": "purchase",
+        }
+        return BagLabel(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def line() -> Callable[..., ReceiptLine]:
+    def make(**changes: Any) -> ReceiptLine:
+        fields: dict[str, Any] = {
+            "goods_ug": "ياڭاق",
+            "goods_zh": "核桃",
+            "goods_en": "Walnut",
+            "bag": 1,
+            "gross_g": 12900,
+            "container_ug": "خالتا",
+            "container_zh": "编织袋",
+            "container_en": "woven sack",
+            "tare_g": 420,
+            "net_g": 12480,
+            "price_fen_per_kg": 3200,
+            "amount_fen": 39936,
+        }
+        return ReceiptLine(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def receipt(line: Callable[..., ReceiptLine]) -> Callable[..., Receipt]:
+    def make(**changes: Any) -> Receipt:
+        lines = changes.get("lines", (line(),))
+        fields: dict[str, Any] = {
+            "receipt": "0147-A-000381",
+            "receipt_code": "Y1R0147A000381K",
+            "station": "S0147",
+            "village": "英艾日克村",
+            "party": "M-04412",
+            "mode": "purchase",
+            "lines": lines,
+            "net_g": sum(each.net_g for each in lines),
+            "amount_fen": sum(each.amount_fen for each in lines),
+            "date": "2026-11-25",
+            "time": "14:32",
+            "zone": "Asia/Urumqi",
+            "certificate": "承诺达标合格证 PC-2026-0147",
+            "lot_code": "Y1L0147A000381K",
+            "software": "station-kiosk 0.1.0",
+            "metrology": "metrology 3f9a-21c4",
+        }
+        return Receipt(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every line that is set on the paper, in order, without isolate marks and with plain spaces."""
+    seen: list[str] = []
+    fit = typeset.fit
+
+    def spy(*arguments: Any, **named: Any) -> typeset.Block:
+        block = fit(*arguments, **named)
+        line = " ".join(block.lines).replace(LRI, "").replace(PDI, "")
+        seen.append(line.replace("\u00a0", " "))
+        return block
+
+    monkeypatch.setattr(typeset, "fit", spy)
+    return seen
+
+
+@pytest.fixture
+def parcel() -> Callable[..., ParcelLabel]:
+    def make(**changes: Any) -> ParcelLabel:
+        fields: dict[str, Any] = {
+            "shelf": "A-3-17",
+            "number": "P-0147-A-000012",
+            "carrier": "YUNEXPRESS",
+            "waybill_last4": "4821",
+            "code": internal_code("H", "A317"),
+            "date": "2026-11-25",
+            "zone": "Asia/Urumqi",
+            "station": "S0147",
+        }
+        return ParcelLabel(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def pickup() -> Callable[..., PickupSlip]:
+    def make(**changes: Any) -> PickupSlip:
+        fields: dict[str, Any] = {
+            "shelf": "A-3-17",
+            "number": "P-0147-A-000012",
+            "code": "482917",
+            "slip_code": internal_code("K", "0147A000012482917"),
+            "waybill_last4": "4821",
+            "phone_last4": "5512",
+            "date": "2026-11-25",
+            "zone": "Asia/Urumqi",
+            "station": "S0147",
+            "village": "英艾日克村",
+            "overdue_days": 3,
+        }
+        return PickupSlip(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def totals() -> Callable[..., DayTotals]:
+    def make(**changes: int) -> DayTotals:
+        fields = {
+            "intakes": 41,
+            "voids": 1,
+            "abandoned": 4,
+            "bags": 77,
+            "net_g": 1_234_567,
+            "purchase_fen": 1_234_599,
+            "consignment_fen": 7_654_321,
+            "parcels_in": 40,
+            "parcels_out": 20,
+            "parcels_returned": 2,
+            "photos": 12,
+            "prints_unknown": 3,
+            "first_seq": 101,
+            "last_seq": 388,
+        }
+        return DayTotals(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def day(totals: Callable[..., DayTotals]) -> Callable[..., DaySlip]:
+    def make(**changes: Any) -> DaySlip:
+        fields: dict[str, Any] = {
+            "station": "S0147",
+            "village": "英艾日克村",
+            "date": "2026-11-25",
+            "time": "19:02",
+            "zone": "Asia/Urumqi",
+            "totals": totals(),
+            "head": "0123456789abcdef" * 4,
+            "seq": 388,
+            "actor": "clerk:07",
+            "software": "station-kiosk 0.1.0",
+        }
+        return DaySlip(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def label_test() -> Callable[..., documents.TestLabel]:
+    def make(**changes: Any) -> documents.TestLabel:
+        fields: dict[str, Any] = {
+            "station": "S0147",
+            "date": "2026-11-25",
+            "zone": "Asia/Urumqi",
+            "software": "station-kiosk 0.1.0",
+        }
+        return documents.TestLabel(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def receipt_test() -> Callable[..., documents.TestReceipt]:
+    def make(**changes: Any) -> documents.TestReceipt:
+        fields: dict[str, Any] = {
+            "station": "S0147",
+            "village": "英艾日克村",
+            "date": "2026-11-25",
+            "time": "19:02",
+            "zone": "Asia/Urumqi",
+            "software": "station-kiosk 0.1.0",
+        }
+        return documents.TestReceipt(**{**fields, **changes})
+
+    return make

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from kiosk.labels import layout, words
+from kiosk.labels.layout import (
+    LabelLayout,
+    LayoutProblem,
+    bag_layout,
+    dots_per_mm,
+    parcel_layout,
+    printer_test_layout,
+    receipt_layout,
+    slip_layout,
+)
+
+LAYOUTS = Path(layout.__file__).parent / "layouts"
+LEAST_UYGHUR_MM = 2.2
+"""18 dots at 203 dpi is the smallest size in which Uyghur was seen to be readable; boxes may shrink to 2.0 mm."""
+
+
+@pytest.fixture
+def rows() -> dict[str, Any]:
+    return tomllib.loads((LAYOUTS / "bag_60x40.toml").read_text(encoding="utf-8"))
+
+
+def test_the_shipped_layouts_load() -> None:
+    for label in (bag_layout(), parcel_layout(), printer_test_layout()):
+        assert (label.width, label.height) == (60, 40)
+    assert receipt_layout().width == slip_layout().width == 48
+
+
+def test_uyghur_starts_at_a_readable_size() -> None:
+    boxes = (*bag_layout().boxes, *printer_test_layout().boxes)
+    assert all(box.size.largest >= LEAST_UYGHUR_MM for box in boxes if box.direction == "rtl")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"w": 70}, "edge"),
+        ({"x": -1}, "edge"),
+        ({"y": 0.5, "h": 12}, "overlap"),
+        ({"color": "red"}, "color"),
+        ({"x": "left"}, "float"),
+        ({"align": "middle"}, "middle"),
+    ],
+)
+def test_a_bad_box_is_refused_with_its_reason(rows: dict[str, Any], change: dict[str, Any], reason: str) -> None:
+    rows["boxes"][0].update(change)
+    with pytest.raises((LayoutProblem, msgspec.ValidationError), match=reason):
+        msgspec.convert(rows, LabelLayout)
+
+
+def test_a_bar_too_fine_to_scan_is_refused(rows: dict[str, Any]) -> None:
+    rows["barcode"]["module"] = 0.125
+    with pytest.raises(msgspec.ValidationError, match="too fine"):
+        msgspec.convert(rows, LabelLayout)
+
+
+def test_a_ruler_over_a_text_is_refused(rows: dict[str, Any]) -> None:
+    rows["ruler"] = {"x": 0, "y": 10, "w": 60, "h": 9}
+    with pytest.raises(msgspec.ValidationError, match="ruler overlap"):
+        msgspec.convert(rows, LabelLayout)
+
+
+def test_an_unknown_head_is_refused() -> None:
+    assert dots_per_mm(300) == 12
+    with pytest.raises(LayoutProblem, match="203 or 300"):
+        dots_per_mm(200)
+
+
+def test_every_expression_has_three_languages_in_the_right_letters() -> None:
+    forbidden = re.compile("[هیک]")  # Arabic and Persian look-alikes of ھ ى ك
+    for key, row in words.load().items():
+        assert re.fullmatch(r"[\u0600-\u06ff ،]+", row.ug), key
+        assert not forbidden.search(row.ug), key
+        assert re.search("[\u4e00-\u9fff]", row.zh), key
+        assert re.fullmatch(r"[A-Za-z,\- ]+", row.en), key
+
+
+def test_a_missing_word_is_named() -> None:
+    with pytest.raises(KeyError, match="nothing_like_it"):
+        words.word("nothing_like_it")

@@ -1,0 +1,227 @@
+"""The page that is always there, with and without a station behind it."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from time import perf_counter
+from types import ModuleType
+
+import pytest
+from playwright.sync_api import Browser
+
+from kiosk.setup_runtime import run_setup
+
+ROOT = Path(__file__).parents[2]
+SESSION = ROOT / "firmware_config" / "session"
+
+
+def load_server() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("splash_server", SESSION / "splash_server.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+splash_server = load_server()
+
+
+@contextmanager
+def running(server: HTTPServer) -> Iterator[int]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+class Station(BaseHTTPRequestHandler):
+    """Answers ``status`` with a title; ``other`` names the pages that answer something else."""
+
+    status = 200
+    other: Mapping[str, int] = {}
+
+    def do_GET(self) -> None:
+        body = b"<title>the station</title>"
+        self.send_response(self.other.get(self.path, self.status))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def get(port: int, path: str, host: str = "127.0.0.1") -> http.client.HTTPResponse:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+        answer = connection.getresponse()
+        answer.body = answer.read()  # type: ignore[attr-defined]
+        return answer
+
+
+@pytest.fixture
+def down() -> Iterator[int]:
+    """A splash server whose station is not there."""
+    with running(splash_server.make_server(0, f"http://127.0.0.1:{free_port()}/")) as port:
+        yield port
+
+
+def test_the_splash_speaks_three_languages_and_needs_nothing_else(down: int) -> None:
+    answer = get(down, "/")
+    page = answer.body.decode()  # type: ignore[attr-defined]
+    assert answer.status == 200
+    assert "default-src 'none'" in (answer.getheader("Content-Security-Policy") or "")
+    for text in ('lang="ug" dir="rtl"', "服务站正在启动", "The station is starting", "call the technician"):
+        assert text in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_every_file_the_splash_names_is_served(down: int) -> None:
+    for name, media in splash_server.TYPES.items():
+        answer = get(down, f"/{name}")
+        assert (answer.status, answer.getheader("Content-Type")) == (200, media)
+
+
+@pytest.mark.parametrize("path", ["/../start", "/splash_server.py", "/%2e%2e/start", "//etc/passwd", "/nothing"])
+def test_no_other_file_is_served(down: int, path: str) -> None:
+    assert get(down, path).status == 404
+
+
+def test_another_host_name_is_refused(down: int) -> None:
+    assert get(down, "/", host="evil.example").status == 403
+
+
+def test_the_browser_is_sent_on_when_the_station_answers() -> None:
+    with running(HTTPServer(("127.0.0.1", 0), Station)) as station:
+        url = f"http://127.0.0.1:{station}/"
+        with running(splash_server.make_server(0, url)) as port:
+            answer = get(port, "/")
+            assert (answer.status, answer.getheader("Location")) == (302, url)
+            assert json.loads(get(port, "/state").body) == {"station": url}  # type: ignore[attr-defined]
+
+
+def test_a_station_in_trouble_does_not_count_as_there(down: int) -> None:
+    sick = type("Sick", (Station,), {"status": 503})
+    with (
+        running(HTTPServer(("127.0.0.1", 0), sick)) as station,
+        running(splash_server.make_server(0, f"http://127.0.0.1:{station}/")) as port,
+    ):
+        assert json.loads(get(port, "/state").body) == {"station": None}  # type: ignore[attr-defined]
+    assert json.loads(get(down, "/state").body) == {"station": None}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("health", "setup", "there"),
+    [
+        (404, 200, True),  # the first start, which keeps its health page back until the station answers there
+        (404, 404, False),
+        (404, 500, False),
+        (503, 200, False),  # a station in trouble, whatever else it may show
+        (200, 404, True),
+    ],
+)
+def test_the_first_start_counts_as_there_too(health: int, setup: int, there: bool) -> None:
+    first_start = type("FirstStart", (Station,), {"other": {"/health": health, "/setup": setup}})
+    with running(HTTPServer(("127.0.0.1", 0), first_start)) as station:
+        url = f"http://127.0.0.1:{station}/"
+        with running(splash_server.make_server(0, url)) as port:
+            assert json.loads(get(port, "/state").body) == {"station": url if there else None}  # type: ignore[attr-defined]
+            assert get(port, "/").status == (302 if there else 200)
+
+
+def test_a_station_that_hangs_is_given_up_after_two_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with running(splash_server.make_server(0, url)) as port:
+            start = perf_counter()
+            assert get(port, "/").status == 200
+            assert 1.5 < perf_counter() - start < 6
+
+
+def test_what_the_splash_shares_with_the_station_is_the_same() -> None:
+    static = ROOT / "kiosk" / "web" / "static"
+    for copy, original in (("key-guard.js", "js/key-guard.js"), ("scale.svg", "drawings/scale.svg")):
+        assert (SESSION / "splash" / copy).read_bytes() == (static / original).read_bytes(), original
+
+
+def test_the_page_goes_to_the_station_by_itself_as_soon_as_it_answers(browser: Browser) -> None:
+    station_port = free_port()
+    with (
+        running(splash_server.make_server(0, f"http://127.0.0.1:{station_port}/")) as port,
+        closing(browser.new_page()) as page,
+    ):
+        page.goto(f"http://127.0.0.1:{port}/")
+        assert page.locator("h1", has_text="پونكىت قوزغىلىۋاتىدۇ").is_visible()
+        assert not page.locator(".late").is_visible()
+        with running(HTTPServer(("127.0.0.1", station_port), Station)):
+            page.wait_for_url(f"http://127.0.0.1:{station_port}/", timeout=5_000)
+            assert page.title() == "the station"
+
+
+def test_the_page_goes_to_the_first_start_of_a_new_box(browser: Browser, tmp_path: Path) -> None:
+    """The real wizard, which comes up while the splash is on the screen, and whose page says that it lives."""
+    station_port, stop = free_port(), threading.Event()
+
+    def first_start() -> None:
+        run_setup(tmp_path / "station.toml", stop, port=station_port, data=tmp_path / "data")
+
+    with (
+        running(splash_server.make_server(0, f"http://127.0.0.1:{station_port}/")) as port,
+        closing(browser.new_page()) as page,
+    ):
+        page.goto(f"http://127.0.0.1:{port}/")
+        wizard = threading.Thread(target=first_start)
+        wizard.start()
+        try:
+            page.wait_for_url(f"http://127.0.0.1:{station_port}/setup", timeout=10_000)
+            assert get(station_port, "/health").status == 404, "its last page waits for the station there"
+            page.wait_for_event("request", lambda sent: sent.url.endswith("/setup/alive"), timeout=10_000)
+        finally:
+            stop.set()
+            wizard.join(10)
+
+
+def test_the_splash_guards_its_keys_too(browser: Browser, down: int) -> None:
+    with closing(browser.new_page()) as page:
+        page.goto(f"http://127.0.0.1:{down}/")
+        page.wait_for_function("document.readyState === 'complete'", polling=100)
+        stopped = page.evaluate(
+            """["F1", "Escape"].map((key) => {
+                const event = new KeyboardEvent("keydown", { key, cancelable: true, bubbles: true });
+                return !document.body.dispatchEvent(event);
+            })"""
+        )
+        assert stopped == [True, True]
+
+
+@pytest.mark.parametrize("size", [(800, 480), (1280, 800)])
+def test_both_texts_fit_the_panel(browser: Browser, down: int, size: tuple[int, int]) -> None:
+    with closing(browser.new_page(viewport={"width": size[0], "height": size[1]})) as page:
+        page.goto(f"http://127.0.0.1:{down}/")
+        for state in ("starting", "late"):
+            page.evaluate("(state) => { document.body.dataset.state = state; }", state)
+            box = page.locator("main").bounding_box()
+            assert box is not None
+            assert min(box["x"], box["y"]) >= 0
+            assert box["x"] + box["width"] <= size[0]
+            assert box["y"] + box["height"] <= size[1]

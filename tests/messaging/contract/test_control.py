@@ -1,0 +1,90 @@
+"""Hello, status, acknowledgement, resend: strict and bounded."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Status, decode, encode
+
+EPOCH = "00c0ffee00c0ffee"
+ACK = Ack(epoch=EPOCH, upto=7, gaps=((9, 9), (12, 15)), quarantined=(3,), head="ab" * 32)
+
+
+def test_an_acknowledgement_on_the_wire() -> None:
+    assert json.loads(encode(ACK)) == {
+        "epoch": EPOCH,
+        "upto": 7,
+        "gaps": [[9, 9], [12, 15]],
+        "quarantined": [3],
+        "head": "ab" * 32,
+    }
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        ACK,
+        Ack(epoch=EPOCH, upto=0, gaps=(), quarantined=(), head="0" * 64),
+        Hello(epoch=EPOCH, next=1, oldest=1, pending=0, software="kiosk 0.1.0"),
+        Status(online=True, pending=3, software="kiosk 0.1.0", epoch=EPOCH, alarm="fork"),
+        Resend(epoch=EPOCH, ranges=((1, 2),)),
+    ],
+)
+def test_every_message_reads_back_as_itself(message: Hello | Status | Ack | Resend) -> None:
+    assert decode(type(message), encode(message)) == message
+
+
+def test_a_later_version_may_add_keys() -> None:
+    later = json.loads(encode(ACK)) | {"later": [1]}
+    assert decode(Ack, json.dumps(later).encode()) == ACK
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": "x"},
+        {"epoch": EPOCH + "\n"},
+        {"upto": -1},
+        {"upto": True},
+        {"upto": "7"},
+        {"upto": 2**31},
+        {"gaps": [[9, 8]]},
+        {"gaps": [[0, 8]]},
+        {"gaps": [[9]]},
+        {"gaps": [[n, n] for n in range(1, 102)]},
+        {"quarantined": list(range(1, 1002))},
+        {"head": "0"},
+        {"head": None},
+    ],
+)
+def test_a_wrong_acknowledgement_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(BadControl, match="no usable Ack"):
+        decode(Ack, json.dumps(json.loads(encode(ACK)) | change).encode())
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"[]", b"7", b"\xff", encode(ACK).replace(b'"upto":7', b'"upto":7,"upto":8'), b"[" * 9, b" " * 40_000],
+)
+def test_what_is_no_message_is_refused(payload: bytes) -> None:
+    with pytest.raises(BadControl):
+        decode(Ack, payload)
+
+
+def test_what_the_other_side_would_refuse_is_not_sent() -> None:
+    with pytest.raises(BadControl, match="no usable Ack"):
+        encode(msgspec.structs.replace(ACK, gaps=((9, 8),)))
+    with pytest.raises(BadControl, match="no usable Hello"):
+        encode(Hello(epoch=EPOCH, next=0, oldest=1, pending=0, software="kiosk"))
+
+
+@given(st.binary(max_size=120))
+@settings(max_examples=100)
+def test_noise_raises_nothing_but_bad_control(noise: bytes) -> None:
+    with pytest.raises(BadControl):
+        decode(Hello, noise)

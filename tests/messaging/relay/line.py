@@ -1,0 +1,152 @@
+"""A station's relay without a wire: the real session on the real store, and a sorting center that only remembers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+from sqlalchemy import text
+
+from kiosk.messaging.contract.control import Ack, Hello, Status, decode, encode
+from kiosk.messaging.contract.receive import parse_batch
+from kiosk.messaging.contract.seal import ZERO_HASH
+from kiosk.messaging.contract.topics import Topics
+from kiosk.messaging.relay.connection import Connection, Ready
+from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.rare_log import RareLog
+from kiosk.messaging.relay.session import Session
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.store import Store
+from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
+
+TOPICS = Topics("hotan", STATION)
+Events = dict[tuple[str, int], bytes]
+
+
+class Ledger:
+    """An honest center: what it holds, and what it would say of it."""
+
+    def __init__(self) -> None:
+        self.events: Events = {}
+
+    def take(self, body: bytes) -> str:
+        event = json.loads(body)
+        assert self.events.setdefault((event["epoch"], event["seq"]), body) == body
+        return str(event["epoch"])
+
+    def ack(self, epoch: str) -> Ack:
+        held = {seq for known, seq in self.events if known == epoch}
+        upto = next(seq for seq in range(len(held) + 1) if seq + 1 not in held)
+        beyond = [seq for seq in held if seq > upto]
+        gaps = ((upto + 1, min(beyond) - 1),) if beyond else ()
+        head = hashlib.sha256(self.events[epoch, upto]).hexdigest() if upto else ZERO_HASH
+        return Ack(epoch=epoch, upto=upto, gaps=gaps, quarantined=(), head=head)
+
+
+class Wire:
+    """The connection as the session sees it. What is sent lies there until it is carried over, or lost."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+        self.hellos: list[Hello] = []
+        self.statuses: list[Status] = []
+        self.before_publishing: Callable[[], object] = lambda: None
+        self._mid = 0
+
+    def publish(self, topic: str, payload: bytes, content_type: str, *, retain: bool = False) -> int:
+        act, self.before_publishing = self.before_publishing, lambda: None
+        act()
+        self.sent.append((topic, payload))
+        if topic == TOPICS.hello:
+            self.hellos.append(decode(Hello, payload))
+        elif topic == TOPICS.status:
+            self.statuses.append(decode(Status, payload))
+        self._mid += 1
+        return self._mid
+
+    def carried(self, ledger: Ledger) -> list[Ack]:
+        """Let everything that was sent arrive; the answers."""
+        sent, self.sent = self.sent, []
+        answers = []
+        for topic, payload in sent:
+            if topic == TOPICS.hello:
+                answers.append(ledger.ack(decode(Hello, payload).epoch))
+            elif topic in (TOPICS.event, TOPICS.batch):
+                bodies = parse_batch(payload) if topic == TOPICS.batch else [payload]
+                answers.append(ledger.ack({ledger.take(body) for body in bodies}.pop()))
+        return answers
+
+
+class Bench:
+    """``station`` and ``relay`` are the two processes' handles of one database."""
+
+    def __init__(self, path: Path, template: Path, **more: Any) -> None:
+        self.open = ExitStack()
+        self.station = self._opened(path, template)
+        self.relay = self._opened(path, template)
+        self.station.import_catalog(CATALOG, stamp())
+        self.now = 0.0
+        self.ledger = Ledger()
+        self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test", **more)
+        self.connect()
+
+    def _opened(self, path: Path, template: Path) -> Store:
+        store = open_store(path, template)
+        self.open.callback(store.close)
+        return store
+
+    def connect(self, outbox: Any = None) -> None:
+        """A new connection; what the last one had on its way is gone."""
+        self.wire = Wire()
+        log = RareLog(logging.getLogger("kiosk.relay.test"), lambda: self.now)
+        pace = Pace(self.settings, Random(1))
+        self.session = Session(outbox or self.relay, self.settings, pace, log, lambda: self.now, lambda: None)
+        self.session._handle(self.connection, Ready())
+
+    @property
+    def connection(self) -> Connection:
+        return cast(Connection, self.wire)
+
+    def intakes(self, count: int) -> None:
+        for _ in range(count):
+            bring_in(self.station)
+
+    def new_epoch(self) -> None:
+        """The technician's act, in the other process."""
+        self.station.start_new_epoch("forked", stamp())
+
+    def pump(self) -> None:
+        self.session._pump(self.connection)
+
+    def hear(self, ack: Ack) -> None:
+        self.session._heard(self.connection, TOPICS.ack, encode(ack))
+
+    def flow(self) -> None:
+        """Send, carry over and answer until nothing moves any more."""
+        self.pump()
+        while any(topic != TOPICS.status for topic, _ in self.wire.sent):
+            for ack in self.wire.carried(self.ledger):
+                self.hear(ack)
+            self.pump()
+
+    def epochs(self) -> list[str]:
+        """Every epoch of the database, oldest first."""
+        return [series.epoch for series in self.station._database.read(self.station._own_series)]
+
+    def whys(self) -> list[str]:
+        """Why each of them was begun."""
+        query = text("SELECT why FROM epoch ORDER BY number")
+        return list(self.station._database.read(lambda connection: list(connection.execute(query).scalars())))
+
+    def missing(self) -> set[tuple[str, int]]:
+        """What the center should hold and does not: all that is told now, and all it ever acknowledged."""
+        current = self.station.identity().epoch
+        due = {(current, row.seq) for row in self.station.sealed(current, 10_000)}
+        due |= {(one.epoch, seq) for one in self.station.earlier() for seq in range(1, one.acked_upto + 1)}
+        return due - set(self.ledger.events)

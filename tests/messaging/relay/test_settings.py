@@ -1,0 +1,58 @@
+"""Settings of the relay: what cannot work is refused with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kiosk.messaging.relay.settings import Endpoint, RelaySettings
+
+FILE = Path("x")
+
+
+def settings(url: str = "mqtt://broker", **more: object) -> RelaySettings:
+    """Settings of a station with one thing changed."""
+    return RelaySettings(url, "hotan", "S0147", "kiosk test", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("mqtt://broker", Endpoint("broker", 1883, False)),
+        ("mqtts://county.example", Endpoint("county.example", 8883, True)),
+        ("mqtt://127.0.0.1:4000/", Endpoint("127.0.0.1", 4000, False)),
+        ("mqtts://[::1]:9", Endpoint("::1", 9, True)),
+    ],
+)
+def test_urls(url: str, endpoint: Endpoint) -> None:
+    assert settings(url).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "reason"),
+    [
+        ("http://broker", {}, "must look like"),
+        ("broker:1883", {}, "must look like"),
+        ("mqtt://", {}, "must look like"),
+        ("mqtt://broker/path", {}, "must look like"),
+        ("mqtt://broker:99999", {}, "out of range"),
+        ("mqtt://user:secret@broker", {}, "carries no user or password"),
+        ("mqtt://broker", {"ca_file": FILE}, "write mqtts"),
+        ("mqtt://broker", {"cert_file": FILE, "key_file": FILE}, "write mqtts"),
+        ("mqtts://broker", {"cert_file": FILE}, "belong together"),
+        ("mqtt://broker", {"password_file": FILE}, "needs a username"),
+        ("mqtt://broker", {"window": 0}, "window"),
+        ("mqtt://broker", {"batch_events": 101}, "a batch holds"),
+        ("mqtt://broker", {"batch_bytes": 2**20}, "a batch holds"),
+    ],
+)
+def test_what_cannot_work_is_refused(url: str, more: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        settings(url, **more)
+
+
+def test_a_refused_url_does_not_repeat_the_password() -> None:
+    with pytest.raises(ValueError, match="carries no user") as refused:
+        settings("mqtt://user:secret@broker")
+    assert "secret" not in str(refused.value)

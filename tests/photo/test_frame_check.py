@@ -1,0 +1,87 @@
+"""Is it a picture at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.frame_check import (
+    FrameDefect,
+    check_first_frame,
+    find_content_defect,
+    has_shape,
+    is_settled,
+    mean_luminance,
+)
+
+RNG = np.random.default_rng(7)
+
+
+def noisy(level: float, deviation: float = 2.0) -> BgrImage:
+    return np.clip(np.rint(RNG.normal(level, deviation, (120, 160, 3))), 0, 255).astype(np.uint8)
+
+
+def scene() -> BgrImage:
+    frame = noisy(119)
+    frame[40:80, 50:110] = noisy(60)[40:80, 50:110]
+    return frame
+
+
+def test_a_scene_is_a_picture() -> None:
+    assert check_first_frame(scene(), 160, 120) is None
+
+
+@pytest.mark.parametrize(
+    ("frame", "defect"),
+    [
+        (noisy(1), FrameDefect.BLACK),
+        (np.zeros((120, 160, 3), np.uint8), FrameDefect.BLACK),
+        (np.full((120, 160, 3), 90, np.uint8), FrameDefect.CONSTANT),
+        (np.full((120, 160, 3), 255, np.uint8), FrameDefect.CONSTANT),
+        (noisy(119, 4.0), FrameDefect.FLAT),
+    ],
+)
+def test_defects_of_content(frame: BgrImage, defect: FrameDefect) -> None:
+    assert find_content_defect(frame) is defect
+    assert check_first_frame(frame, 160, 120) is defect
+
+
+def test_a_dim_scene_is_not_black() -> None:
+    assert find_content_defect((scene() // 6).astype(np.uint8)) is None
+
+
+@pytest.mark.parametrize("shape", [(160, 120, 3), (120, 160), (120, 160, 4), (60, 160, 3)])
+def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    assert not has_shape(np.zeros(shape, np.uint8), 160, 120)
+    assert check_first_frame(np.zeros(shape, np.uint8), 160, 120) is FrameDefect.SHAPE
+
+
+def test_another_depth_is_refused() -> None:
+    deep: BgrImage = np.zeros((120, 160, 3), np.uint16)
+    assert check_first_frame(deep, 160, 120) is FrameDefect.SHAPE
+
+
+@pytest.mark.parametrize(("color", "luma"), [((255, 0, 0), 29.07), ((0, 255, 0), 149.685), ((0, 0, 255), 76.245)])
+def test_luminance_weighs_colors_as_the_eye_does(color: tuple[int, int, int], luma: float) -> None:
+    assert mean_luminance(np.full((4, 4, 3), color, np.uint8)) == pytest.approx(luma)
+
+
+def test_settled_needs_eight_frames_and_three_still_ones() -> None:
+    assert not is_settled([100.0] * 7)
+    assert is_settled([100.0] * 8)
+    assert is_settled([10, 30, 50, 70, 90, 99.5, 100, 100.2])
+    assert not is_settled([100.0] * 7 + [102.0])
+    assert not is_settled([100.0 + step for step in range(0, 40, 2)])
+
+
+def test_darkness_settles_too() -> None:
+    assert is_settled([0.0] * 8)
+
+
+@given(st.lists(st.floats(0, 255), min_size=8, max_size=30))
+def test_settled_means_the_last_three_differ_by_at_most_one_percent(means: list[float]) -> None:
+    last = means[-3:]
+    assert is_settled(means) == (max(last) - min(last) <= 0.01 * max(*last, 1.0))

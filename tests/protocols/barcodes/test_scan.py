@@ -1,0 +1,264 @@
+"""What a scanner sent: codes of these stations, the trade's numbers, and everything that must press no key."""
+
+from __future__ import annotations
+
+import pytest
+import zxingcpp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.domain.identifiers import CODE_TYPES, internal_code
+from kiosk.protocols.barcodes.scan import MAX_LENGTH, MAX_NAMED_LENGTH, parse_scan
+
+KINDS = {*CODE_TYPES.values(), "waybill", "gs1", "product", "command", "text", "rejected"}
+LABEL = "010690123456789231030024801012AB"
+
+
+def judged(raw: bytes | str) -> tuple[str, str | None]:
+    scan = parse_scan(raw if isinstance(raw, bytes) else raw.encode())
+    assert scan.valid == (scan.error is None)
+    return scan.kind, scan.error
+
+
+# --- codes of these stations ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("letter", "kind"), CODE_TYPES.items())
+@pytest.mark.parametrize("aim", ["", "]C0", "]Q1"])
+@pytest.mark.parametrize("end", ["", "\r", "\n", "\r\n"])
+def test_each_type_letter_of_any_station(letter: str, kind: str, aim: str, end: str) -> None:
+    code = internal_code(letter, "0999Z0003810")
+    scan = parse_scan(f"{aim}{code}{end}".encode())
+    assert (scan.kind, scan.valid, scan.data, scan.aim) == (kind, True, code, aim or None)
+
+
+@pytest.mark.parametrize("letter", CODE_TYPES)
+def test_a_wrong_check_character_keeps_its_kind(letter: str) -> None:
+    code = internal_code(letter, "0147A000381")
+    wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
+    assert judged(wrong) == (CODE_TYPES[letter], "check_character")
+
+
+@pytest.mark.parametrize("text", ["Y1", "Y1B", "Y1BA", "Y1X0147A3", "Y1BO147A3", "Y1B 147A3", "Y1B0147a3", "Y1-B-1"])
+def test_what_begins_like_our_codes_and_is_none(text: str) -> None:
+    assert judged(text) == ("rejected", "unknown_code")
+
+
+# --- symbologies ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("aim", "symbology"),
+    [
+        ("]C0", "CODE128"),
+        ("]E4", "EAN8"),
+        ("]A0", "CODE39"),
+        ("]I1", "ITF"),
+        ("]d1", "DATAMATRIX"),
+        ("]Q1", "QR"),
+        ("]C1", "GS1_128"),
+        ("]d2", "GS1_DATAMATRIX"),
+        ("]Q3", "GS1_QR"),
+        ("]e0", "GS1_DATABAR"),
+        ("]J1", "GS1_DOTCODE"),
+        ("]X9", None),
+    ],
+)
+def test_the_identifier_names_the_symbology(aim: str, symbology: str | None) -> None:
+    scan = parse_scan(f"{aim}{LABEL}".encode())
+    assert (scan.aim, scan.symbology, scan.data) == (aim, symbology, LABEL)
+    if symbology and symbology.startswith("GS1"):
+        assert (scan.kind, scan.ais[1]) == ("gs1", ("3103", "002480"))
+
+
+@pytest.mark.parametrize(
+    ("data", "symbology"),
+    [("6901234567892", "EAN13"), ("036000291452", "UPCA"), ("0036000291452", "UPCA")],
+)
+def test_a_upc_comes_as_an_ean(data: str, symbology: str) -> None:
+    scan = parse_scan(f"]E0{data}".encode())
+    assert (scan.symbology, scan.kind, scan.valid) == (symbology, "product", True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("6901234567892", ("product", None)),
+        ("96385074", ("product", None)),
+        ("]E496385074", ("product", None)),
+        ("]E06901234567893", ("product", "check_digit")),
+        ("]E0123", ("product", "length")),
+        ("]E0Y1P04412J", ("product", "length")),
+        ("]C06901234567892", ("waybill", None)),
+        ("]Q16901234567892", ("product", None)),
+    ],
+)
+def test_products(raw: str, expected: tuple[str, str | None]) -> None:
+    assert judged(raw) == expected
+
+
+GS1_TEXT = "(01)06901234567892(3103)002480(10)12AB(21)X"
+
+
+@pytest.mark.parametrize(
+    ("format_name", "text", "gs1", "symbology", "kind"),
+    [
+        ("Code128", "Y1P04412J", False, "CODE128", "member"),
+        ("Code128", GS1_TEXT, True, "GS1_128", "gs1"),
+        ("DataMatrix", GS1_TEXT, True, "GS1_DATAMATRIX", "gs1"),
+        ("QRCode", GS1_TEXT, True, "GS1_QR", "gs1"),
+        ("DataMatrix", "SF1385123456789", False, "DATAMATRIX", "waybill"),
+        ("QRCode", "https://example.com", False, "QR", "rejected"),
+        ("EAN13", "6901234567892", False, "EAN13", "product"),
+        ("EAN8", "96385074", False, "EAN8", "product"),
+        ("UPCA", "036000291452", False, "UPCA", "product"),
+        ("Code39", "JT512345678901", False, "CODE39", "waybill"),
+        ("ITF", "773123456789012"[:14], False, "ITF", "waybill"),
+    ],
+)
+def test_what_an_independent_reader_makes_of_a_printed_symbol(
+    format_name: str, text: str, gs1: bool, symbology: str, kind: str
+) -> None:
+    options = {"gs1": True} if gs1 else {}
+    symbol = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, format_name), **options)
+    (read,) = zxingcpp.read_barcodes(symbol.to_image(scale=4))
+    scan = parse_scan(read.symbology_identifier.encode() + read.bytes + b"\r")
+    assert (scan.symbology, scan.kind, scan.aim) == (symbology, kind, read.symbology_identifier)
+    if gs1:
+        assert "".join(f"({identifier}){value}" for identifier, value in scan.ais) == text
+
+
+# --- GS1 --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (f"]C1{LABEL}\x1d21X", ("gs1", None)),
+        (f"{LABEL}\x1d21X", ("gs1", None)),
+        (LABEL, ("gs1", None)),
+        ("00106141412345678908", ("gs1", None)),
+        ("]C110A\x1d21B", ("gs1", None)),
+        ("10A\x1d21B", ("gs1", None)),
+        ("]C1", ("rejected", "empty")),
+        ("]C1\x1d10A", ("gs1", "separator")),
+        ("]C10106901234567891", ("gs1", "check_digit")),
+        ("]C1Y1P04412J", ("gs1", "unknown_ai")),
+        ("]C1https://x", ("gs1", "unknown_ai")),
+        ("]C0A\x1dB", ("rejected", "control")),
+        ("A\x1dB", ("rejected", "control")),
+        ("\x1dY1P04412J", ("rejected", "control")),
+    ],
+)
+def test_element_strings(raw: str, expected: tuple[str, str | None]) -> None:
+    assert judged(raw) == expected
+
+
+def test_elements_are_there_only_when_all_are_right() -> None:
+    assert parse_scan(f"]C1{LABEL}".encode()).ais == (("01", "06901234567892"), ("3103", "002480"), ("10", "12AB"))
+    assert parse_scan(f"]C1{LABEL}\x1d17991399".encode()).ais == ()
+
+
+# --- strangers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("13812345678", ("rejected", "phone")),
+        ("]Q1tel:+8613812345678", ("rejected", "phone")),
+        ("]C013812345678", ("rejected", "phone")),
+        ("653101199001011234", ("rejected", "id_number")),
+        ("https://example.com", ("rejected", "url")),
+        ("]Q1http://example.com/?Y1P04412J", ("rejected", "url")),
+        ("https://example.com/" + "x" * 200, ("rejected", "url")),
+        ("https://example.com/" + "x" * 4096, ("rejected", "too_long")),
+        ("javascript:fetch('//x')", ("rejected", "url")),
+        ("intent:#Intent;end", ("rejected", "url")),
+        ("WIFI:T:WPA;S:a;P:b;;", ("rejected", "wifi")),
+        ("WIFI:T:WPA;S:" + "a" * 100 + ";;", ("rejected", "wifi")),
+        ("^XA^FDhello^FS^XZ", ("command", "command")),
+        ("~JA", ("command", "command")),
+        ("SIZE 60 mm,40 mm", ("command", "command")),
+        ("@FACDEF", ("command", "command")),
+        ("$%0200", ("command", "command")),
+        ("' OR '1'='1", ("text", None)),
+        ("'; DROP TABLE intakes;--", ("text", None)),
+        ("<script>alert(1)</script>", ("text", None)),
+        ("{{7*7}}", ("text", None)),
+        ("../../etc/passwd", ("text", None)),
+        ("12-2-1203", ("text", None)),
+        ("hello", ("text", None)),
+        ("SF1385123456789", ("waybill", None)),
+        ("EE123456785CN", ("waybill", None)),
+        ("EE123456784CN", ("waybill", "check_digit")),
+        ("773123456789012", ("waybill", None)),
+    ],
+)
+def test_what_people_scan(raw: str, expected: tuple[str, str | None]) -> None:
+    assert judged(raw) == expected
+
+
+# --- what could press a key, or hide ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("byte", [*range(0x1D), 0x1E, 0x1F, 0x7F])
+def test_every_control_character_refuses_the_scan(byte: int) -> None:
+    inside = b"Y1P0" + bytes([byte]) + b"4412J"
+    assert judged(inside) == ("rejected", "control")
+    assert judged(b"]C1" + LABEL.encode() + bytes([byte]) + b"A") == ("rejected", "control")
+    assert judged(bytes([byte]) + b"Y1P04412J") == ("rejected", "control")
+
+
+def test_only_the_scanners_own_line_end_is_taken_off() -> None:
+    assert judged(b"Y1P04412J\r\n") == ("member", None)
+    assert judged(b"Y1P04412J\r\r\n") == ("rejected", "control")
+    assert judged(b"Y1P04412J\rY1P04412J\r") == ("rejected", "control")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Y1P0٤٤١٢J", "Y1P0４４12J", "Y1P04412J\u202e", "\u202eJ21440P1Y", "ئايگۈل", "\ufeffY1P04412J", "Y1P\u200b04412J"],
+)
+def test_look_alikes_and_marks_are_refused(text: str) -> None:
+    assert judged(text) == ("rejected", "not_ascii")
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe\x00", b"\xffY1P04412J", b"Y1P\xc3"])
+def test_bytes_that_are_no_text_are_refused(raw: bytes) -> None:
+    assert judged(raw)[0] == "rejected"
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r\n", b"   ", b"]C0", b"]Q1  "])
+def test_nothing_is_named(raw: bytes) -> None:
+    assert judged(raw) == ("rejected", "empty")
+
+
+def test_length() -> None:
+    assert judged("x" * MAX_LENGTH) == ("text", None)
+    assert judged("]C0" + "x" * MAX_LENGTH) == ("text", None)
+    assert judged("x" * (MAX_LENGTH + 1)) == ("rejected", "too_long")
+    four_kilobytes = parse_scan(b"]Q1" + b"7" * 4096)
+    assert (four_kilobytes.kind, four_kilobytes.error) == ("rejected", "too_long")
+    assert len(four_kilobytes.data) == MAX_NAMED_LENGTH
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_judged(raw: bytes) -> None:
+    scan = parse_scan(raw)
+    assert scan.kind in KINDS
+    assert scan.valid == (scan.error is None)
+    assert len(scan.data) <= MAX_NAMED_LENGTH
+    if scan.valid:
+        assert scan.data.isascii()
+        assert all(character.isprintable() or (character == "\x1d" and scan.kind == "gs1") for character in scan.data)
+
+
+@given(st.sampled_from(sorted(CODE_TYPES)), st.text("0123456789ABCDEFGHJKLMNPQRSTVWXYZ", min_size=1, max_size=30))
+def test_every_code_we_can_make_is_read_back(letter: str, body: str) -> None:
+    scan = parse_scan(internal_code(letter, body).encode())
+    assert (scan.kind, scan.valid) == (CODE_TYPES[letter], True)
+
+
+def test_the_data_does_not_show_in_a_log() -> None:
+    assert "13812345678" not in repr(parse_scan(b"13812345678"))

@@ -1,0 +1,124 @@
+"""Status replies: what the manuals say, and that nothing else is ever "ready"."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.protocols.printers import escpos, status
+from kiosk.protocols.printers.status import UNKNOWN, StatusReport, parse
+
+FINE = b"\x12"
+
+
+def zebra(first: str = "030,0,0,1245,000,0,0,0,000,0,0,0", second: str = "000,0,0,0,0,2,4,0,00000000,1,000") -> bytes:
+    """A ~HS answer as in the ZPL II guide: three strings, each STX ... ETX CR LF."""
+    return "".join(f"\x02{line}\x03\r\n" for line in (first, second, "1234,0")).encode("ascii")
+
+
+@pytest.mark.parametrize(
+    ("byte", "flag"),
+    [
+        (0x01, "head_open"),
+        (0x02, "paper_jam"),
+        (0x04, "paper_out"),
+        (0x08, "ribbon_out"),
+        (0x10, "paused"),
+        (0x20, "printing"),
+        (0x40, "cover_open"),
+        (0x80, "temperature"),
+    ],
+)
+def test_tspl_bits(byte: int, flag: str) -> None:
+    report = parse("tspl", bytes((byte,)))
+    assert report == StatusReport(ready=False, fault=flag not in {"paused", "printing"}, flags=(flag,))
+
+
+def test_tspl_zero_is_ready() -> None:
+    assert parse("tspl", b"\x00") == StatusReport(ready=True, fault=False, flags=())
+
+
+@pytest.mark.parametrize(
+    ("replies", "flags"),
+    [
+        ((0x12, 0x12, 0x12, 0x12), ()),
+        ((0x16, 0x12, 0x12, 0x12), ()),  # the cash drawer pin says nothing about the printer
+        ((0x1A, 0x16, 0x12, 0x12), ("offline", "cover_open")),
+        ((0x1A, 0x32, 0x12, 0x72), ("offline", "paper_out")),
+        ((0x12, 0x12, 0x12, 0x1E), ("paper_near_end",)),
+        ((0x12, 0x52, 0x1A, 0x12), ("error", "cutter_error")),
+        ((0x12, 0x52, 0x32, 0x12), ("error", "unrecoverable")),
+        ((0x12, 0x1A, 0x12, 0x12), ()),  # the feed button is being pressed
+    ],
+)
+def test_escpos_four_answers(replies: tuple[int, ...], flags: tuple[str, ...]) -> None:
+    assert parse("escpos", bytes(replies)).flags == flags
+
+
+def test_escpos_one_answer_is_that_of_dle_eot_1() -> None:
+    assert parse("escpos", b"\x12").ready is True
+    assert parse("escpos", b"\x1a").flags == ("offline",)
+
+
+@pytest.mark.parametrize("reply", [b"\x12\x12", b"\x12\x12\x12", b"\x12" * 5, b"\x00", b"\x12\x12\x00\x12", b"\xff"])
+def test_half_or_strange_escpos_answers_are_unknown(reply: bytes) -> None:
+    assert parse("escpos", reply) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("reply", "flags"),
+    [(b"\x00", ()), (b"\x03", ("paper_near_end",)), (b"\x0f", ("paper_near_end", "paper_out")), (b"\x12", None)],
+)
+def test_the_answer_behind_the_job_is_told_from_a_real_time_answer(reply: bytes, flags: tuple[str, ...] | None) -> None:
+    assert escpos.parse_drained(reply) == flags
+
+
+def test_zpl_ready_and_work_is_no_fault() -> None:
+    assert parse("zpl", zebra()).ready is True
+    busy = zebra("030,0,0,1245,003,0,0,0,000,0,0,0", "000,0,0,0,0,2,4,1,00000012,1,000")
+    assert parse("zpl", busy).fault is False
+
+
+@pytest.mark.parametrize(
+    ("reply", "flags"),
+    [
+        (zebra("030,1,0,1245,000,0,0,0,000,0,0,0"), ("paper_out",)),
+        (zebra("030,0,1,1245,000,0,0,0,000,0,0,0"), ("paused",)),
+        (zebra("030,0,0,1245,000,1,0,0,000,0,0,0"), ("buffer_full",)),
+        (zebra("030,0,0,1245,000,0,0,0,000,1,0,0"), ("unrecoverable",)),
+        (zebra("030,0,0,1245,000,0,0,0,000,0,0,1"), ("temperature",)),
+        (zebra(second="000,0,1,1,0,2,4,0,00000000,1,000"), ("head_open", "ribbon_out")),
+    ],
+)
+def test_zpl_flags(reply: bytes, flags: tuple[str, ...]) -> None:
+    report = parse("zpl", reply)
+    assert report.flags == flags
+    assert report.fault is (flags != ("paused",))
+
+
+def test_a_zpl_answer_cut_anywhere_is_unknown() -> None:
+    whole = zebra()
+    for length in range(len(whole) - len(b"\r\n")):
+        assert parse("zpl", whole[:length]) == UNKNOWN
+
+
+@pytest.mark.parametrize("language", sorted(status.PARSERS))
+def test_no_reply_is_unknown(language: str) -> None:
+    assert parse(language, b"") == UNKNOWN
+    assert UNKNOWN.ready is None
+
+
+@given(st.sampled_from(sorted(status.PARSERS)), st.binary(max_size=120))
+def test_ready_and_fault_follow_from_the_flags(language: str, reply: bytes) -> None:
+    report = parse(language, reply)
+    if report.ready is None:
+        assert report == UNKNOWN
+    else:
+        assert report.ready == (not report.flags)
+        assert report.fault == bool(set(report.flags) - {"paused", "printing"})
+
+
+@given(st.binary(max_size=120))
+def test_garbage_is_never_a_ready_zebra(reply: bytes) -> None:
+    assert parse("zpl", reply) == UNKNOWN

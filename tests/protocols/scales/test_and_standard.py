@@ -1,0 +1,70 @@
+"""A&D: the acknowledgement that is a single byte, out of range in every form, the simulated indicator."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
+from tests.protocols.scales.golden import decode
+
+_ACK = Record("acknowledgement", "ACK", b"\x06")
+_LINE = b"ST,+0007.385 kg\r\n"
+
+
+def test_an_acknowledgement_is_told_at_once() -> None:
+    assert registry.decoder("and_standard", {}).feed(b"\x06") == [_ACK]
+
+
+def test_an_acknowledgement_inside_a_line_breaks_it() -> None:
+    for at in range(1, len(_LINE) - 2):
+        told = decode("and_standard", {}, _LINE[:at] + b"\x06" + _LINE[at:])
+        assert _ACK in told
+        assert not any(isinstance(item, Reading) for item in told), at
+        assert Rejected(RejectReason.FRAMING, _LINE[:at]) in told or at == 1
+
+
+@pytest.mark.parametrize("limits", [b"", b"LO,", b"OK,", b"HI,"])
+@pytest.mark.parametrize("second", [b"", b"GS,", b"NT,"])
+@pytest.mark.parametrize("rest", [b"9999999E+19", b"99999999 kg", b"    .    kg", b"           ", b"0007.385 kg", b""])
+@pytest.mark.parametrize("sign", [b"+", b"-", b""])
+def test_out_of_range_never_gives_a_weight(limits: bytes, second: bytes, sign: bytes, rest: bytes) -> None:
+    (told,) = decode("and_standard", {}, limits + b"OL," + second + sign + rest + b"\r\n")
+    assert isinstance(told, Reading)
+    assert (told.weight, told.overload, told.underload) == (None, sign != b"-", sign == b"-")
+    assert told.net is {b"": None, b"GS,": False, b"NT,": True}[second]
+
+
+@pytest.mark.parametrize(
+    ("shown", "line"),
+    [
+        (Shown(Decimal("7.385")), b"ST,GS,+0007.385 kg\r\n"),
+        (Shown(Decimal("-0.25"), unit="g", stable=False, net=True), b"US,NT,-00000.25  g\r\n"),
+        (Shown(Decimal("0.000")), b"ST,GS,+0000.000 kg\r\n"),
+        (Shown(Decimal(12), unit="pcs"), b"ST,GS,+00000012 pc\r\n"),
+        (Shown(Decimal("123456.789")), b"OL,GS,+9999999E+19\r\n"),
+        (Shown(Decimal(1), overload=True), b"OL,GS,+9999999E+19\r\n"),
+        (Shown(Decimal(-1), underload=True, net=True), b"OL,NT,-9999999E+19\r\n"),
+    ],
+)
+def test_the_simulated_indicator(shown: Shown, line: bytes) -> None:
+    assert registry.get("and_standard").encode_frame(shown, {}) == line
+
+
+def test_a_unit_it_does_not_know_cannot_be_sent() -> None:
+    with pytest.raises(ValueError, match="and_standard does not carry st"):
+        registry.get("and_standard").encode_frame(Shown(Decimal(1), unit="st"), {})
+
+
+def test_answers_to_commands() -> None:
+    row, shown = registry.get("and_standard"), Shown(Decimal("7.385"))
+    assert row.respond is not None
+    for name in ("zero", "tare", "stream_off"):
+        assert decode("and_standard", {}, row.respond(name, shown, {})) == [_ACK]
+    for name in ("read", "request_weight", "stream_on"):
+        assert row.respond(name, shown, {}) == row.encode_frame(shown, {})
+    (tare,) = decode("and_standard", {}, row.respond("read_tare", shown, {}))
+    assert (type(tare), getattr(tare, "kind", "")) == (Record, "preset_tare")

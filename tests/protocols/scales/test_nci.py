@@ -1,0 +1,106 @@
+"""American scales: what they answer to each command, and status bytes bit by bit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+
+_STILL = Shown(Decimal("7.385"))
+
+
+def _answers(protocol: str, command: str, shown: Shown) -> list[Decoded]:
+    row = registry.get(protocol)
+    assert row.respond is not None
+    return registry.decoder(protocol, {}).feed(row.respond(command, shown, registry.defaults(protocol)))
+
+
+def _nci(*status: int) -> Decoded:
+    (item,) = registry.decoder("nci_ecr", {}).feed(b"\n  7.385KG\r\nS" + bytes(status) + b"\r\x03")
+    return item
+
+
+@pytest.mark.parametrize("first", range(0x30, 0x40))
+def test_each_bit_of_the_first_status_byte(first: int) -> None:
+    item = _nci(first, 0x30)
+    if first & 0x0C:
+        assert isinstance(item, Rejected)
+        assert item.reason is RejectReason.FAULT
+    else:
+        assert isinstance(item, Reading)
+        assert (item.stable, str(item.weight)) == (not first & 1, "7.385")
+
+
+@pytest.mark.parametrize("second", range(0x30, 0x40))
+def test_each_bit_of_the_second_status_byte(second: int) -> None:
+    item = _nci(0x30, second)
+    if second & 0x04:
+        assert isinstance(item, Rejected)
+        assert item.reason is RejectReason.FAULT
+    elif second & 0x08:
+        assert isinstance(item, Rejected)
+        assert item.reason is RejectReason.NEEDS_CALIBRATION
+    elif second & 0x03 == 0x03:
+        assert isinstance(item, Rejected)
+    else:
+        assert isinstance(item, Reading)
+        assert (item.underload, item.overload) == (bool(second & 1), bool(second & 2))
+        assert (item.weight is None) is bool(second & 3)
+
+
+@pytest.mark.parametrize("third", range(0x30, 0x40))
+def test_each_bit_of_the_third_status_byte(third: int) -> None:
+    item = _nci(0x30, 0x70, third)
+    if third & 0x08:
+        assert isinstance(item, Rejected)
+        assert item.reason is RejectReason.ZERO_ERROR
+    else:
+        assert isinstance(item, Reading)
+        assert item.net is bool(third & 4)
+
+
+@pytest.mark.parametrize("status", [(0x10, 0x30), (0x70, 0x30), (0x30, 0x50), (0x30, 0x70, 0x70)])
+def test_a_byte_without_the_bits_that_are_always_set_is_no_status(status: tuple[int, ...]) -> None:
+    item = _nci(*status)
+    assert isinstance(item, Rejected)
+    assert item.reason is RejectReason.FRAMING
+
+
+def test_an_nci_scale_answers_a_zero_with_its_status() -> None:
+    (moving,) = _answers("nci_ecr", "zero", Shown(Decimal("7.382"), stable=False))
+    assert isinstance(moving, Reading)
+    assert (moving.weight, moving.stable) == (None, False)
+
+
+def test_an_sma_scale_prints_only_while_it_stands_still() -> None:
+    assert _answers("sma", "print", Shown(Decimal("7.382"), stable=False)) == []
+    (reading,) = _answers("sma", "print", _STILL)
+    assert isinstance(reading, Reading)
+
+
+def test_the_tare_of_an_sma_scale_is_a_record() -> None:
+    (tare,) = _answers("sma", "read_tare", _STILL)
+    assert isinstance(tare, Record)
+    assert (tare.kind, tare.value) == ("tare", "0.000 kg")
+
+
+def test_a_number_too_long_for_an_sma_scale_is_over_capacity() -> None:
+    (reading,) = _answers("sma", "request_weight", Shown(Decimal("12345678.125")))
+    assert isinstance(reading, Reading)
+    assert (reading.weight, reading.overload) == (None, True)
+
+
+@pytest.mark.parametrize("command", ["zero", "tare"])
+def test_a_pennsylvania_scale_does_not_answer_to_its_keys(command: str) -> None:
+    assert _answers("penn_7600", command, _STILL) == []
+
+
+@pytest.mark.parametrize("lost", range(4))
+def test_the_label_is_found_behind_what_is_left_of_the_echo(lost: int) -> None:
+    (reading,) = registry.decoder("penn_7600", {}).feed(b"SGW"[lost:] + b"Gross   7.385 kg\r\n")
+    assert isinstance(reading, Reading)
+    assert (str(reading.weight), reading.net) == ("7.385", False)

@@ -1,0 +1,88 @@
+"""Scales that are told a price: the dialogues."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+
+_STILL = Shown(Decimal("7.385"))
+
+
+def _answers(protocol: str, command: str, shown: Shown, **given: str) -> list[Decoded]:
+    row, params = registry.get(protocol), registry.defaults(protocol) | given
+    assert row.respond is not None
+    return registry.decoder(protocol, given).feed(row.respond(command, shown, params))
+
+
+def test_dialog06_takes_a_price_and_gives_a_weighing() -> None:
+    row = registry.get("dialog06")
+    assert row.poll is not None
+    assert row.poll.steps == ("request_weight", "enquiry")
+    (accepted,) = _answers("dialog06", "request_weight", _STILL)
+    assert isinstance(accepted, Record)
+    (weighing,) = _answers("dialog06", "enquiry", _STILL, price="475")
+    assert isinstance(weighing, Reading)
+    assert (str(weighing.weight), weighing.unit, weighing.stable) == ("7.385", "kg", True)
+    assert weighing.raw.endswith(b"\x1b000475\x1b003508\x03")
+
+
+@pytest.mark.parametrize(
+    ("shown", "flags"),
+    [
+        (Shown(Decimal("7.382"), stable=False), (False, False, False)),
+        (Shown(Decimal("99.999"), overload=True), (None, True, False)),
+        (Shown(Decimal("0.000"), underload=True), (None, False, True)),
+        (Shown(Decimal("-0.250")), (None, False, True)),
+    ],
+)
+def test_dialog06_gives_no_weight_and_says_why_when_it_is_asked(
+    shown: Shown, flags: tuple[bool | None, bool, bool]
+) -> None:
+    assert not any(isinstance(item, Reading) for item in _answers("dialog06", "enquiry", shown))
+    (why,) = _answers("dialog06", "handshake", shown)
+    assert isinstance(why, Reading)
+    assert (why.weight, why.stable, why.overload, why.underload) == (None, *flags)
+
+
+def test_dialog06_without_anything_wrong_says_so() -> None:
+    (status,) = _answers("dialog06", "handshake", _STILL)
+    assert status == Record("status", "00", b"\x0209\x1b00\x03")
+
+
+def test_tisa_works_out_the_amount_of_the_price_it_is_told() -> None:
+    (reading,) = _answers("dibal_tisa", "request_weight", _STILL, price="475")
+    assert isinstance(reading, Reading)
+    assert reading.raw == b"990073850003508" + b"7"
+    assert (str(reading.weight), reading.unit) == ("7.385", None)
+
+
+@pytest.mark.parametrize("weight", ["0.000", "0.019"])
+def test_tisa_gives_no_weight_below_20_divisions(weight: str) -> None:
+    (refused,) = _answers("dibal_tisa", "request_weight", Shown(Decimal(weight)))
+    assert isinstance(refused, Rejected)
+    assert refused.reason is RejectReason.BELOW_MIN
+
+
+@pytest.mark.parametrize("value", ["", "-1", "4.75", "1234567", "x"])
+@pytest.mark.parametrize("protocol", ["dialog06", "dibal_tisa"])
+def test_a_price_is_whole_digits(protocol: str, value: str) -> None:
+    with pytest.raises(registry.BadParameter):
+        registry.encode(protocol, "request_weight", {"price": value})
+
+
+@pytest.mark.parametrize(("protocol", "most"), [("toledo_prix", 99_999), ("micheletti_p15", 9_999)])
+def test_a_number_with_too_many_digits_is_never_sent_shortened(protocol: str, most: int) -> None:
+    row, params = registry.get(protocol), registry.defaults(protocol)
+    assert row.encode_frame(Shown(Decimal(most), unit="g"), params)
+    assert row.encode_frame(Shown(Decimal(most + 1), unit="g"), params) == b""
+
+
+@pytest.mark.parametrize("protocol", ["dialog06", "dibal_tisa", "toledo_prix", "micheletti_p15"])
+def test_another_unit_is_refused_by_the_builder(protocol: str) -> None:
+    with pytest.raises(ValueError, match="carries"):
+        registry.get(protocol).encode_frame(Shown(Decimal("1.0"), unit="oz"), registry.defaults(protocol))

@@ -1,0 +1,96 @@
+"""Toledo checkout scales: every status byte against the table of the manual, the setting, the simulated answers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
+from tests.protocols.scales.damage import with_parity
+from tests.protocols.scales.golden import decode
+
+_MODELS = pytest.mark.parametrize("protocol", ["mt_8217", "mt_8213"])
+
+
+@_MODELS
+def test_every_status_byte(protocol: str) -> None:
+    for status in range(0x40, 0x80):
+        moving, over, under, net = (bool(status >> bit & 1) for bit in (0, 1, 2, 5))
+        frame = b"\x02?%c\r" % status
+        (told,) = decode(protocol, {}, frame)
+        if over and under:
+            assert told == Rejected(RejectReason.FRAMING, frame)
+        elif moving or over or under:
+            assert isinstance(told, Reading)
+            assert told.weight is None
+            assert (told.stable, told.overload, told.underload, told.net) == (not moving, over, under, net)
+        else:
+            assert told == Rejected(RejectReason.NO_NEW_WEIGHING, frame)
+
+
+@_MODELS
+@pytest.mark.parametrize("odd", [False, True])
+def test_bit_7_is_cleared_and_what_came_is_kept(protocol: str, odd: bool) -> None:
+    frame = with_parity(b"\x0207.385N\r", odd)
+    (told,) = decode(protocol, {}, frame)
+    assert isinstance(told, Reading)
+    assert (told.weight, told.net, told.raw) == (Decimal("7.385"), True, frame)
+
+
+@_MODELS
+def test_a_scale_set_to_pounds_is_never_taken_for_one_of_kilograms(protocol: str) -> None:
+    for metric, digits, unit in (("true", "7.385", None), ("false", "16.28", "lb")):
+        params = registry.defaults(protocol) | {"metric": metric}
+        frame = registry.get(protocol).encode_frame(Shown(Decimal(digits)), params)
+        (told,) = decode(protocol, {"metric": metric}, frame)
+        assert isinstance(told, Reading)
+        assert (str(told.weight), told.unit) == (digits, unit)
+        other = {"metric": "false" if metric == "true" else "true"}
+        assert [type(item) for item in decode(protocol, other, frame)] == [Rejected]
+    assert registry.get(protocol).default_unit is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "frame"),
+    [
+        (Shown(Decimal("7.385")), b"\x0207.385\r"),
+        (Shown(Decimal("7.385"), net=True), b"\x0207.385N\r"),
+        (Shown(Decimal("0.000")), b"\x0200.000\r"),
+        (Shown(Decimal("7.385"), stable=False), b"\x02?\x41\r"),
+        (Shown(Decimal("-0.250"), net=True), b"\x02?\x64\r"),
+        (Shown(Decimal("7.385"), overload=True), b"\x02?\x42\r"),
+        (Shown(Decimal("0.000"), underload=True, stable=False), b"\x02?\x55\r"),
+        (Shown(Decimal("123.456")), b"\x02?\x42\r"),
+    ],
+)
+def test_the_simulated_scale(shown: Shown, frame: bytes) -> None:
+    assert registry.get("mt_8217").encode_frame(shown, registry.defaults("mt_8217")) == frame
+
+
+def test_pounds_have_a_zero_in_front_on_the_8213_alone() -> None:
+    shown = Shown(Decimal("16.28"), unit="lb")
+    pounds = {"metric": "false"}
+    assert registry.get("mt_8217").encode_frame(shown, registry.defaults("mt_8217") | pounds) == b"\x0216.28\r"
+    assert registry.get("mt_8213").encode_frame(shown, registry.defaults("mt_8213") | pounds) == b"\x02016.28\r"
+
+
+@_MODELS
+@pytest.mark.parametrize("weight", ["7.5", "12", "1.23456"])
+def test_a_number_of_another_shape_cannot_be_sent(protocol: str, weight: str) -> None:
+    with pytest.raises(ValueError, match=protocol):
+        registry.get(protocol).encode_frame(Shown(Decimal(weight)), registry.defaults(protocol))
+
+
+@_MODELS
+def test_zero_tare_and_clear_are_answered_by_a_status_that_is_no_weight(protocol: str) -> None:
+    row = registry.get(protocol)
+    assert row.respond is not None
+    for command in ("zero", "tare", "clear_tare"):
+        answer = row.respond(command, Shown(Decimal("0.000")), registry.defaults(protocol))
+        assert answer == b"\x02?\x50\r"
+        assert decode(protocol, {}, answer) == [Rejected(RejectReason.NO_NEW_WEIGHING, answer)]
+    assert row.poll is not None
+    assert row.poll.interval_s >= 0.2

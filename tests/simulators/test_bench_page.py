@@ -1,0 +1,80 @@
+"""The bench page in a browser, beside the real programs: what is done to the hardware there is seen at the kiosk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from kiosk.simulators.bench.app import create_bench, serve_bench
+from kiosk.simulators.village import Village
+from kiosk.simulators.visitor import Visitor
+from tests.web import browsing
+
+WAIT_MS = 20_000
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with browsing.chromium() as browser:
+        yield browser
+
+
+def say(bench: Page, device: str, word: str, argument: str = "") -> None:
+    chip = bench.locator(f"[data-device={device}] [data-word={word}]")
+    if argument:
+        chip.locator("input[name=argument]").fill(argument)
+    chip.locator("button").click()
+
+
+def agree_to_almonds(village: Village) -> None:
+    """Somebody at the screen; over HTTP, because to the kiosk taps as fast as a browser's are a trembling finger."""
+    with closing(Visitor(village.station_url)) as visitor:
+        visitor.press("/what", "/product", code="BADAM")
+        visitor.wait_live("a locked weight", {"weight": {"state": "locked"}})
+        visitor.press("/agree", "/agree")
+
+
+def test_goods_put_on_the_bench_open_the_kiosk_and_the_ledger_fills_up(browser: Browser, tmp_path: Path) -> None:
+    with Village(tmp_path) as village, closing(serve_bench(create_bench(village), "127.0.0.1", 0)) as server:
+        trouble: list[str] = []
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        bench, kiosk = context.new_page(), context.new_page()
+        bench.on("pageerror", lambda error: trouble.append(str(error)))
+        bench.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+        kiosk.goto(village.station_url)
+        kiosk.wait_for_selector("live-weight[data-state=empty]", timeout=WAIT_MS)
+        bench.goto(server.url)
+        expect(bench.locator("#load")).to_have_text("0.000")
+        expect(bench.locator("[data-node=center]")).to_have_attribute("data-state", "good", timeout=WAIT_MS)
+
+        bench.get_by_role("button", name="Sack").click()
+        kiosk.wait_for_url("**/who", timeout=WAIT_MS)
+        expect(bench.locator("#load")).to_have_text("12.480")
+        expect(bench.locator("#goods")).to_have_attribute("src", "/drawings/sack.svg")
+
+        say(bench, "link", "down")
+        expect(bench.locator("[data-node=link]")).to_have_attribute("data-state", "bad")
+        bench.locator(".card").first.click()
+        kiosk.wait_for_url("**/what", timeout=WAIT_MS)
+        agree_to_almonds(village)
+        kiosk.wait_for_url("**/take", timeout=WAIT_MS)
+        expect(bench.locator("[data-papers=label] .slip")).to_have_count(1, timeout=WAIT_MS)
+        expect(bench.locator("[data-papers=receipt] .slip")).to_have_count(1, timeout=WAIT_MS)
+        expect(bench.locator("#waiting")).to_contain_text("waiting to be acknowledged", timeout=WAIT_MS)
+        expect(bench.locator("#rows .what")).to_have_count(0)
+
+        say(bench, "link", "up")
+        expect(bench.locator("#rows .what").first).to_contain_text(village.newest_intake().receipt, timeout=WAIT_MS)
+        expect(bench.locator("#waiting")).to_have_attribute("data-state", "good", timeout=WAIT_MS)
+        bench.get_by_role("button", name="Take off").click()
+        expect(bench.locator("#load")).to_have_text("0.000")
+        assert trouble == []
+
+        say(bench, "scale", "unit", "<b>stone</b>")
+        expect(bench.locator("#notice")).to_contain_text("no unit '<b>stone</b>'")
+        assert bench.locator("#notice b").count() == 0
+        context.close()

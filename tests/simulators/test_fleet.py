@@ -1,0 +1,237 @@
+"""The fleet: real stores and real relays against a real broker and a small sorting center."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from click.testing import CliRunner
+from paho.mqtt.enums import CallbackAPIVersion
+
+from kiosk.cli.fleet import fleet as fleet_command
+from kiosk.messaging.contract.control import Ack, Hello, decode, encode
+from kiosk.messaging.contract.receive import ReceivedEvent, parse_batch, parse_event
+from kiosk.messaging.contract.seal import ZERO_HASH
+from kiosk.messaging.contract.topics import Topics, parse_up
+from kiosk.simulators.broker import Broker
+from kiosk.simulators.fleet import Fleet, FleetPlan, FleetResult
+from kiosk.store import StoreError
+
+SOON_S = 20.0
+
+
+class LedgerCenter:
+    """Keeps every event by its identity, checks its chain, acknowledges what is contiguous."""
+
+    def __init__(self, port: int) -> None:
+        self.events: dict[tuple[str, str, int], ReceivedEvent] = {}
+        self.taken = threading.Condition()
+        self._ready = threading.Event()
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self.client.reconnect_delay_set(1, 1)
+        self.client.on_connect = lambda client, *_: client.subscribe("kiosk/v1/+/+/up/#", qos=1)
+        self.client.on_subscribe = lambda *_: self._ready.set()
+        self.client.on_message = self._on_message
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        assert self._ready.wait(SOON_S)
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+        del self.client
+
+    def _on_message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
+        region, station, kind = parse_up(message.topic)
+        payload = bytes(message.payload)
+        if kind == "status":
+            return
+        with self.taken:
+            if kind == "hello":
+                epoch = decode(Hello, payload).epoch
+            else:
+                for body in parse_batch(payload) if kind == "batch" else [payload]:
+                    epoch = self._keep(parse_event(body, topic_station=station))
+            client.publish(Topics(region, station).ack, encode(self._ack(station, epoch)))
+            self.taken.notify_all()
+
+    def _keep(self, event: ReceivedEvent) -> str:
+        assert event.problem is None
+        known = self.events.setdefault((event.station, event.epoch, event.seq), event)
+        assert known.sha256 == event.sha256
+        return event.epoch
+
+    def _ack(self, station: str, epoch: str) -> Ack:
+        upto, head = 0, ZERO_HASH
+        while (event := self.events.get((station, epoch, upto + 1))) is not None:
+            assert event.prevhash == head
+            upto, head = upto + 1, event.sha256
+        return Ack(epoch=epoch, upto=upto, gaps=(), quarantined=(), head=head)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path / "broker") as one:
+        yield one
+
+
+@pytest.fixture
+def center(broker: Broker) -> Iterator[LedgerCenter]:
+    one = LedgerCenter(broker.port)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def call(broker: Broker, tmp_path: Path) -> Callable[..., FleetResult]:
+    def run(stations: int, intakes: int, timeout_s: float = 60.0) -> FleetResult:
+        return Fleet(FleetPlan(stations, intakes, broker.url, tmp_path / "stations", 7, timeout_s)).run()
+
+    return run
+
+
+@pytest.fixture
+def change_epoch(broker: Broker, tmp_path: Path) -> Callable[[], None]:
+    """What a technician does at the first station."""
+
+    def begin() -> None:
+        one = Fleet(FleetPlan(1, 0, broker.url, tmp_path / "stations", 7, 10.0))
+        with one._store("S0001") as store:
+            store.start_new_epoch("forked", one._stamp())
+
+    return begin
+
+
+def test_every_event_arrives_once_and_a_second_call_goes_on(
+    center: LedgerCenter, call: Callable[..., FleetResult], tmp_path: Path
+) -> None:
+    first = call(3, 2)
+    # Per station: epoch started, catalog imported, two intakes.
+    assert (first.written, first.acknowledged, first.pending) == (12, 12, 0)
+    second = call(3, 1)
+    assert (second.written, second.acknowledged, second.pending) == (15, 15, 0)
+    assert len(center.events) == 15
+    assert sorted({station for station, _, _ in center.events}) == ["S0001", "S0002", "S0003"]
+    assert (tmp_path / "stations" / "S0001").is_dir()
+
+
+def test_a_broker_killed_on_the_way_costs_time_only(
+    broker: Broker, center: LedgerCenter, call: Callable[..., FleetResult]
+) -> None:
+    results: list[FleetResult] = []
+    running = threading.Thread(target=lambda: results.append(call(4, 6)))
+    running.start()
+    with center.taken:
+        assert center.taken.wait_for(lambda: len(center.events) > 0, SOON_S)
+    broker.kill()
+    broker.restart()
+    running.join(60)
+    assert [(result.written, result.pending) for result in results] == [(32, 0)]
+    assert len(center.events) == 32
+
+
+def test_a_center_back_from_a_backup_gets_the_rest_again(
+    center: LedgerCenter, call: Callable[..., FleetResult]
+) -> None:
+    call(2, 3)
+    everything = set(center.events)
+    with center.taken:
+        center.events = {key: event for key, event in center.events.items() if key[2] <= 2}
+    assert call(2, 0).pending == 0
+    assert set(center.events) == everything
+
+
+def test_a_new_epoch_takes_nothing_from_the_count(
+    center: LedgerCenter, call: Callable[..., FleetResult], change_epoch: Callable[[], None]
+) -> None:
+    assert call(1, 3).written == 5
+    change_epoch()
+    after = call(1, 1)
+    assert (after.written, after.acknowledged, after.pending) == (7, 7, 0)
+    assert len(center.events) == 7
+
+
+def test_what_was_told_again_is_written_twice_and_acknowledged_once(
+    broker: Broker, call: Callable[..., FleetResult], change_epoch: Callable[[], None]
+) -> None:
+    call(1, 2, timeout_s=1.5)
+    change_epoch()
+    waiting = call(1, 0, timeout_s=1.5)
+    # Four events in the first epoch; the second one begins with its own and tells three of them again.
+    assert (waiting.written, waiting.acknowledged, waiting.pending) == (8, 0, 4)
+    center = LedgerCenter(broker.port)
+    sent = call(1, 0)
+    assert (sent.written, sent.acknowledged, sent.pending) == (8, 4, 0)
+    center.close()
+
+
+def test_a_center_back_from_a_backup_gets_an_ended_epoch_again(
+    center: LedgerCenter, call: Callable[..., FleetResult], change_epoch: Callable[[], None]
+) -> None:
+    call(1, 3)
+    change_epoch()
+    call(1, 1)
+    everything = set(center.events)
+    with center.taken:
+        center.events = {key: event for key, event in center.events.items() if key[2] <= 1}
+    back = call(1, 0)
+    assert (back.written, back.acknowledged, back.pending) == (7, 7, 0)
+    assert set(center.events) == everything
+
+
+def test_without_a_center_the_events_wait_for_the_next_call(broker: Broker, call: Callable[..., FleetResult]) -> None:
+    waiting = call(2, 1, timeout_s=1.5)
+    assert (waiting.written, waiting.acknowledged, waiting.pending) == (6, 0, 6)
+    center = LedgerCenter(broker.port)
+    assert call(2, 0).pending == 0
+    assert len(center.events) == 6
+    center.close()
+
+
+def test_a_database_that_cannot_be_used_ends_the_fleet(
+    center: LedgerCenter, call: Callable[..., FleetResult], tmp_path: Path
+) -> None:
+    call(2, 0)
+    (tmp_path / "stations" / "S0002" / "station.sqlite").write_bytes(b"not a database at all" * 1000)
+    with pytest.raises(StoreError):
+        call(2, 1)
+
+
+def test_the_command(broker: Broker, center: LedgerCenter, tmp_path: Path) -> None:
+    arguments = ["--stations", "2", "--intakes", "1", "--broker", broker.url, "--dir", str(tmp_path / "stations")]
+    done = CliRunner().invoke(fleet_command, arguments)
+    assert done.exit_code == 0
+    answer = json.loads(done.stdout)
+    assert answer | {"seconds": 0} == {"written": 6, "acknowledged": 6, "pending": 0, "seconds": 0}
+    assert answer["seconds"] > 0
+
+
+def test_the_command_says_when_something_is_left(broker: Broker, tmp_path: Path) -> None:
+    arguments = ["--stations", "1", "--intakes", "1", "--broker", broker.url, "--dir", str(tmp_path / "stations")]
+    left = CliRunner().invoke(fleet_command, [*arguments, "--timeout", "1.5"])
+    assert left.exit_code == 1
+    assert json.loads(left.stdout)["pending"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (["--stations", "0"], "a fleet has 1 to 9999 stations"),
+        (["--intakes", "-1"], "no negative intakes"),
+        (["--broker", "http://x"], "must look like mqtt://host:1883"),
+        (["--timeout", "0"], "some time"),
+        (["--timeout", "-1"], "some time"),
+        (["--timeout", "nan"], "some time"),
+        (["--timeout", "inf"], "some time"),
+        (["--timeout", "1e300"], "some time"),
+    ],
+)
+def test_wrong_usage(change: list[str], text: str, tmp_path: Path) -> None:
+    arguments = ["--stations", "1", "--intakes", "1", "--broker", "mqtt://127.0.0.1:1", "--dir", str(tmp_path)]
+    wrong = CliRunner().invoke(fleet_command, [*arguments, *change])
+    assert wrong.exit_code == 2
+    assert text in wrong.stderr

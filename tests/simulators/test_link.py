@@ -1,0 +1,190 @@
+"""The line: what passes, how fast, and what breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from kiosk.simulators.faults import BadFaultWord
+from kiosk.simulators.link import Link, LinkState, parse_link_word
+
+
+class Echo:
+    """A server that sends back what it gets."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads: list[threading.Thread] = []
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                line, _ = self._listener.accept()
+                self._threads.append(threading.Thread(target=self._serve, args=(line,)))
+                self._threads[-1].start()
+
+    def _serve(self, line: socket.socket) -> None:
+        with line, contextlib.suppress(OSError):
+            while block := line.recv(65536):
+                line.sendall(block)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in (self._accepting, *self._threads):
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def echo() -> Iterator[Echo]:
+    server = Echo()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def link(echo: Echo) -> Iterator[Link]:
+    with Link(echo.port, random=Random(5)) as one:
+        yield one
+
+
+def dial(link: Link, timeout_s: float = 5.0) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", link.port), timeout=timeout_s)
+
+
+def through(line: socket.socket, data: bytes) -> bytes:
+    """Send while receiving: both directions are bounded, so whoever only sends waits for ever."""
+    sender = threading.Thread(target=line.sendall, args=(data,))
+    sender.start()
+    back = b""
+    while len(back) < len(data) and (block := line.recv(65536)):
+        back += block
+    sender.join()
+    return back
+
+
+def test_everything_passes_in_order(link: Link) -> None:
+    data = Random(1).randbytes(1_000_000)
+    with dial(link) as line:
+        assert through(line, data) == data
+
+
+def test_many_at_once(link: Link) -> None:
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(dial(link)) for _ in range(50)]
+        for number, line in enumerate(lines):
+            line.sendall(b"%d" % number)
+        assert [line.recv(10) for line in lines] == [b"%d" % number for number in range(50)]
+
+
+def test_the_end_of_one_side_reaches_the_other(link: Link) -> None:
+    with dial(link) as line:
+        line.sendall(b"last")
+        line.shutdown(socket.SHUT_WR)
+        assert line.recv(10) == b"last"
+        assert line.recv(10) == b""
+
+
+def test_down_holds_back_and_up_lets_go(link: Link) -> None:
+    with dial(link, 0.2) as line:
+        assert through(line, b"before") == b"before"
+        link.command("down")
+        line.sendall(b"held")
+        with pytest.raises(TimeoutError):
+            line.recv(10)
+        with dial(link, 0.2) as second:
+            second.sendall(b"new")
+            with pytest.raises(TimeoutError):
+                second.recv(10)
+            link.command("up")
+            line.settimeout(5)
+            second.settimeout(5)
+            assert line.recv(10) == b"held"
+            assert second.recv(10) == b"new"
+
+
+def test_slow_takes_its_time(link: Link) -> None:
+    """2,000 bytes there and 2,000 back at 4,000 bytes a second, less what the budget lets through at once."""
+    link.command("slow 32kbit")
+    data = bytes(2000)
+    with dial(link) as line:
+        began = time.monotonic()
+        assert through(line, data) == data
+        took = time.monotonic() - began
+    assert 0.6 < took < 3.0
+
+
+def test_lossy_breaks_connections(link: Link) -> None:
+    link.command("lossy 50%")
+    broken = 0
+    for _ in range(30):
+        with dial(link) as line, contextlib.suppress(ConnectionError):
+            line.sendall(b"x")
+            broken += line.recv(10) == b""
+    assert 10 < broken < 30
+
+
+def test_always_lossy_and_then_up(link: Link) -> None:
+    link.command("lossy 100%")
+    with dial(link) as line:
+        line.sendall(b"x")
+        assert line.recv(10) == b""
+    link.command("up")
+    with dial(link) as line:
+        assert through(line, b"y") == b"y"
+
+
+def test_nobody_at_the_other_end(echo: Echo) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    with Link(port) as link, dial(link) as line:
+        assert line.recv(10) == b""
+
+
+def test_a_sender_nobody_reads_from_fills_no_memory(link: Link) -> None:
+    with dial(link, 0.3) as line:
+        sent = 0
+        with pytest.raises(TimeoutError):
+            while True:
+                sent += line.send(bytes(65536))
+        assert sent < 64 * 1024 * 1024
+
+
+def test_closing_breaks_what_is_open_and_may_be_repeated(echo: Echo) -> None:
+    link = Link(echo.port)
+    with dial(link) as line:
+        assert through(line, b"x") == b"x"
+        link.close()
+        link.close()
+        with contextlib.suppress(ConnectionError):
+            assert line.recv(10) == b""
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("down", LinkState(up=False)),
+        ("up", LinkState()),
+        ("slow 32kbit", LinkState(bytes_per_s=4000.0)),
+        ("slow 2Mbit", LinkState(bytes_per_s=250_000.0)),
+        ("lossy 20%", LinkState(loss=0.2)),
+    ],
+)
+def test_words(word: str, state: LinkState) -> None:
+    assert parse_link_word(word) == state
+
+
+@pytest.mark.parametrize("word", ["", "sideways", "slow", "slow fast", "slow 0kbit", "lossy 20", "lossy 120%", "up 3"])
+def test_wrong_words(word: str) -> None:
+    with pytest.raises(BadFaultWord, match="link"):
+        parse_link_word(word)

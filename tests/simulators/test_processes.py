@@ -1,0 +1,131 @@
+"""Child processes: started and waited for, killed and reaped, and their last words told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from kiosk.simulators.processes import Child, DidNotStart, answers, free_port
+
+SERVER = """
+import http.server, sys
+class Quiet(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 500)
+        self.end_headers()
+print("serving", flush=True)
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Quiet).serve_forever()
+"""
+DEAF = """
+import signal, time, pathlib, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(sys.argv[1]).touch()
+while True:
+    time.sleep(60)
+"""
+FAILING = """
+import sys
+print("first line")
+print("the disk is on fire", file=sys.stderr)
+sys.exit(3)
+"""
+
+
+@pytest.fixture(autouse=True)
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("a_server", SERVER), ("a_deaf_one", DEAF), ("a_failing_one", FAILING)):
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def server(tmp_path: Path) -> tuple[Child, str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    return Child("the server", ["a_server", str(port)], tmp_path / "log", answers(f"{url}/health")), url
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended and was reaped."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_child_is_ready_when_start_returns_and_reaped_when_stop_does(tmp_path: Path) -> None:
+    child, url = server(tmp_path)
+    assert (child.running, child.pid) == (False, None)
+    child.start()
+    pid = child.pid
+    assert pid is not None
+    assert answers(f"{url}/health")()
+    assert not answers(f"{url}/other")()
+    child.start()
+    assert child.pid == pid, "a running child is not started twice"
+    child.stop()
+    assert not child.running
+    assert gone(pid)
+    child.stop()
+
+
+@pytest.mark.parametrize("how", ["kill", "from outside"])
+def test_a_killed_child_can_be_started_again(tmp_path: Path, how: str) -> None:
+    child, url = server(tmp_path)
+    child.start()
+    first = child.pid
+    assert first is not None
+    if how == "kill":
+        child.kill()
+    else:
+        os.kill(first, signal.SIGKILL)
+        os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    assert not child.running
+    child.start()
+    assert child.pid not in (None, first)
+    assert answers(f"{url}/health")()
+    child.kill()
+
+
+def test_a_child_that_does_not_hear_is_killed(tmp_path: Path) -> None:
+    child = Child("deaf", ["a_deaf_one", str(tmp_path / "up")], tmp_path / "log", (tmp_path / "up").exists)
+    child.start()
+    pid = child.pid
+    assert pid is not None
+    child.stop(timeout_s=0.05)
+    assert gone(pid)
+
+
+def test_a_child_that_ends_at_once_says_its_last_words(tmp_path: Path) -> None:
+    child = Child("the failing one", ["a_failing_one"], tmp_path / "log", lambda: False)
+    with pytest.raises(DidNotStart, match=r"the failing one did not start: .*the disk is on fire"):
+        child.start()
+    with pytest.raises(DidNotStart, match=r"the failing one failed: .*the disk is on fire"):
+        Child("the failing one", ["a_failing_one"], tmp_path / "log").run(30)
+    assert not child.running
+
+
+def test_a_child_that_is_never_ready_is_ended_in_time(tmp_path: Path) -> None:
+    child = Child("deaf", ["a_deaf_one", str(tmp_path / "up")], tmp_path / "log", lambda: False)
+    with pytest.raises(DidNotStart, match="deaf did not start"):
+        child.start(timeout_s=0.2)
+    assert child.pid is None
+
+
+def test_a_program_that_runs_too_long_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(DidNotStart, match="deaf failed"):
+        Child("deaf", ["a_deaf_one", str(tmp_path / "up")], tmp_path / "log").run(timeout_s=0.2)
+
+
+def test_a_program_that_ends_well_is_waited_for(tmp_path: Path) -> None:
+    Child("version", ["platform"], tmp_path / "log").run(30)
+    assert (tmp_path / "log").read_text()
+
+
+def test_a_free_port_can_be_bound() -> None:
+    with socket.create_server(("127.0.0.1", free_port())):
+        pass

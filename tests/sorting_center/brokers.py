@@ -1,0 +1,106 @@
+"""A real Mosquitto on a free loopback port, and a client that stands for stations and for consumers downstream."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+SOON_S = 15.0
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], timeout_s: float = SOON_S) -> Any:
+    """What the condition gave when it was first true; fails when that takes too long."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+    return found
+
+
+class Broker:
+    def __init__(self, folder: Path, acl: str | None = None) -> None:
+        self.port = free_port()
+        self._config = folder / "mosquitto.conf"
+        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "user root", "persistence false"]
+        if acl is not None:
+            (folder / "acl").write_text(acl)
+            (folder / "acl").chmod(0o700)
+            lines.append(f"acl_file {folder / 'acl'}")
+        self._config.write_text("\n".join(lines) + "\n")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            ["/usr/sbin/mosquitto", "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def freeze(self) -> None:
+        """Its connections stay, and nothing is answered on them any more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class Peer:
+    """Connected from the moment it is made; remembers what it hears."""
+
+    def __init__(self, broker: Broker, *filters: str) -> None:
+        self.heard: list[tuple[str, bytes]] = []
+        self.user_properties: list[list[tuple[str, str]]] = []
+        """Of each message heard."""
+        self._subscribed = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._client.on_message = self._hear
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+        if filters:
+            self._client.subscribe([(name, 1) for name in filters])
+            assert self._subscribed.wait(SOON_S)
+
+    def _hear(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+        self.user_properties.append(list(getattr(message.properties, "UserProperty", [])))
+        self.heard.append((message.topic, bytes(message.payload)))
+
+    def send(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=qos, retain=retain).wait_for_publish(SOON_S)
+
+    def last(self, topic: str) -> bytes | None:
+        return next((payload for name, payload in reversed(self.heard) if name == topic), None)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+        del self._client  # the client closes its wake-up sockets when it is collected

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from kiosk.messaging.contract.receive import parse_event
+from kiosk.sorting_center.export import epcis, jsonl, table
+from kiosk.sorting_center.export.table import COLUMNS
+from kiosk.sorting_center.ledger import Ledger
+from tests.sorting_center.stations import NOW, Station, confirmed
+
+
+def test_a_line_is_the_event_as_it_was_hashed(ledger: Ledger, station: Station) -> None:
+    events = station.run(3)
+    ledger.accept(events, "shache", NOW)
+    lines = list(jsonl(ledger.events()))
+    assert [parse_event(line.encode()).sha256 for line in lines] == [event.sha256 for event in events]
+    for seq, line in enumerate(lines, start=1):
+        assert line.count("\n") == 1
+        found = json.loads(line)
+        assert (found["station"], found["epoch"], found["seq"]) == (station.station, station.epoch, seq)
+
+
+@pytest.mark.parametrize("hostile", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("x")', "\r=1", "\n=1"])
+def test_no_cell_is_a_formula(ledger: Ledger, station: Station, hostile: str) -> None:
+    ledger.accept([station.start(), station.intake(1, product=hostile)], "shache", NOW)
+    text = "".join(table(ledger.events()))
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert rows[2][COLUMNS.index("product")] == f"'{hostile}"
+
+
+def test_the_table_is_rfc_4180(ledger: Ledger, station: Station) -> None:
+    awkward = 'a "quoted", two\r\nlines'
+    ledger.accept([station.start(), station.intake(1, product=awkward), station.void(1)], "shache", NOW)
+    pieces = list(table(ledger.events()))
+    assert all(piece.endswith("\r\n") for piece in pieces)
+    header, start, intake, void = csv.reader(io.StringIO("".join(pieces), newline=""))
+    assert tuple(header) == COLUMNS
+    assert {len(row) for row in (start, intake, void)} == {len(COLUMNS)}
+    found = dict(zip(header, intake, strict=True))
+    assert found["product"] == awkward
+    assert (found["net_g"], found["amount_fen"], found["receipt"]) == ("12450", "29880", "0147-A-000001")
+    assert dict(zip(header, void, strict=True))["reason"] == "wrong_party"
+
+
+def document(ledger: Ledger) -> dict[str, object]:
+    found = json.loads("".join(epcis(ledger.events(), NOW)))
+    assert isinstance(found, dict)
+    return found
+
+
+def events_of(ledger: Ledger) -> list[dict[str, object]]:
+    body = document(ledger)["epcisBody"]
+    assert isinstance(body, dict)
+    return list(body["eventList"])
+
+
+def test_an_empty_ledger_is_an_empty_document(ledger: Ledger) -> None:
+    found = document(ledger)
+    assert (found["type"], found["schemaVersion"], found["creationDate"]) == ("EPCISDocument", "2.0", NOW)
+    assert found["epcisBody"] == {"eventList": []}
+
+
+def test_an_intake_is_an_object_event_in_kilograms(ledger: Ledger, station: Station) -> None:
+    ledger.accept([station.start(), station.intake(1, net_g=12_450)], "shache", NOW)
+    (found,) = events_of(ledger)
+    assert (found["type"], found["action"], found["bizStep"], found["disposition"]) == (
+        "ObjectEvent",
+        "ADD",
+        "commissioning",
+        "active",
+    )
+    lot = confirmed("S0147", 1).lot
+    assert found["quantityList"] == [{"epcClass": f"urn:station-kiosk:lot:{lot}", "quantity": 12.45, "uom": "KGM"}]
+    assert (found["eventTime"], found["eventTimeZoneOffset"]) == ("2026-11-25T03:00:00.000Z", "+00:00")
+
+
+@pytest.mark.parametrize(
+    ("reason", "declared"), [("wrong_party", "incorrect_data"), ("goods_taken_back", "did_not_occur")]
+)
+def test_a_void_declares_the_same_event_an_error(ledger: Ledger, station: Station, reason: str, declared: str) -> None:
+    events = [station.start(), station.intake(1), station.intake(2), station.void(1, reason, "0147-A-000002")]
+    ledger.accept(events, "shache", NOW)
+    first, second, correction = events_of(ledger)
+    error = correction.pop("errorDeclaration")
+    assert correction == first
+    assert error == {
+        "declarationTime": "2026-11-25T03:00:00.000Z",
+        "reason": declared,
+        "correctiveEventIDs": [second["eventID"]],
+    }
+
+
+def test_a_hostile_lot_stays_a_legal_urn(ledger: Ledger, station: Station) -> None:
+    ledger.accept([station.start(), station.intake(1, lot='Y1" <b>', receipt="r/ü")], "shache", NOW)
+    (found,) = events_of(ledger)
+    assert found["eventID"] == "urn:station-kiosk:intake:r%2F%C3%BC"
+    assert '"urn:station-kiosk:lot:Y1%22%20%3Cb%3E"' in json.dumps(found)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError
+
+
+def test_ports_and_names() -> None:
+    assert str(BrokerAddress.parse("mqtt://center.example")) == "mqtt://center.example:1883"
+    assert str(BrokerAddress.parse("mqtts://center.example/")) == "mqtts://center.example:8883"
+    assert str(BrokerAddress.parse("mqtt://[::1]:1884")) == "mqtt://[::1]:1884"
+
+
+def test_the_password_is_never_shown() -> None:
+    address = BrokerAddress.parse("mqtt://center:p%40ss@127.0.0.1:1883")
+    assert (address.username, address.password) == ("center", "p@ss")
+    assert "p@ss" not in f"{address} {address!r}"
+
+
+@pytest.mark.parametrize(
+    "url", ["amqp://h:5672", "amqps://h", "http://h", "127.0.0.1:1883", "mqtt://", "mqtt://h:99999", "mqtt://h/x", ""]
+)
+def test_anything_else_is_refused(url: str) -> None:
+    with pytest.raises(BrokerAddressError):
+        BrokerAddress.parse(url)
+
+
+def test_tls_files_must_fit() -> None:
+    with pytest.raises(BrokerAddressError, match="mqtts"):
+        BrokerAddress.parse("mqtt://h", ca_file=Path("ca.pem"))
+    with pytest.raises(BrokerAddressError, match="key"):
+        BrokerAddress.parse("mqtts://h", cert_file=Path("c.pem"))

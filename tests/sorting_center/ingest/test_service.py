@@ -1,0 +1,242 @@
+"""The whole program against a real broker."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kiosk.messaging.contract.control import Ack, Hello, Status, decode, encode
+from kiosk.messaging.contract.receive import build_batch
+from kiosk.messaging.contract.seal import ZERO_HASH
+from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.service import SortingCenter
+from tests.sorting_center.brokers import Broker, Peer, until
+from tests.sorting_center.stations import Station
+
+TOPICS = Topics("shache", "S0147")
+FEED = "kiosk/v1/shache/feed/#"
+
+
+@contextmanager
+def running(broker: Broker, ledger_url: str, http: bool = False) -> Iterator[SortingCenter]:
+    ledger = Ledger.open(ledger_url)
+    address = BrokerAddress.parse(broker.url)
+    with SortingCenter(ledger, address, ("127.0.0.1", 0) if http else None) as center:
+        assert center.start(10)
+        yield center
+
+
+@pytest.fixture
+def peer(broker: Broker) -> Iterator[Peer]:
+    connected = Peer(broker, TOPICS.ack, FEED)
+    yield connected
+    connected.close()
+
+
+def last_ack(peer: Peer) -> Ack | None:
+    payload = peer.last(TOPICS.ack)
+    return None if payload is None else decode(Ack, payload)
+
+
+def acked(peer: Peer, upto: int) -> Ack:
+    def reached() -> Ack | None:
+        ack = last_ack(peer)
+        return ack if ack is not None and ack.upto == upto else None
+
+    found = until(reached)
+    assert isinstance(found, Ack)
+    return found
+
+
+def feed_of(peer: Peer) -> list[dict[str, object]]:
+    return [json.loads(payload) for topic, payload in peer.heard if "/feed/" in topic]
+
+
+def test_events_and_batches_are_acknowledged_and_fed(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station
+) -> None:
+    events = station.run(40)
+    with running(broker, ledger_url):
+        peer.send(TOPICS.event, events[0].body)
+        peer.send(TOPICS.batch, build_batch([event.body for event in events[1:]]))
+        ack = acked(peer, 40)
+        assert (ack.head, ack.gaps, ack.epoch) == (station.head, (), station.epoch)
+        until(lambda: len(feed_of(peer)) >= 40)
+    fed = feed_of(peer)
+    assert [event["feedseq"] for event in fed] == list(range(1, 41))
+    assert {topic for topic, _ in peer.heard if "/feed/" in topic} == {
+        "kiosk/v1/shache/feed/epoch/started/v1",
+        "kiosk/v1/shache/feed/intake/confirmed/v1",
+    }
+    without = {name: value for name, value in fed[5].items() if name != "feedseq"}
+    assert without == json.loads(events[5].body)
+
+
+def test_hello_is_answered_for_known_and_unknown_epochs(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station
+) -> None:
+    with running(broker, ledger_url):
+        peer.send(TOPICS.hello, encode(Hello(station.epoch, 1, 1, 0, "1.0.0")))
+        ack = acked(peer, 0)
+        assert (ack.head, ack.epoch) == (ZERO_HASH, station.epoch)
+        peer.send(TOPICS.event, station.start().body)
+        acked(peer, 1)
+        peer.heard.clear()
+        peer.send(TOPICS.hello, encode(Hello(station.epoch, 2, 1, 1, "1.0.0")))
+        assert acked(peer, 1).head == station.head
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (TOPICS.event, b"\x00\xff{"),
+        (TOPICS.event, b"{}"),
+        (TOPICS.batch, b"not zlib"),
+        (TOPICS.hello, b"[]"),
+        (TOPICS.status, b"null"),
+        ("kiosk/v1/feed/S0147/up/event", b"{}"),
+        ("kiosk/v1/shache/<script>/up/event", b"{}"),
+    ],
+)
+def test_garbage_is_kept_apart_and_stops_nothing(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station, topic: str, payload: bytes
+) -> None:
+    with running(broker, ledger_url) as center:
+        peer.send(topic, payload)
+        peer.send(TOPICS.event, station.start().body)
+        acked(peer, 1)
+        assert center.health.report().refused == 1
+    with Ledger.open_readonly(ledger_url) as ledger:
+        assert (ledger.counts().events, ledger.counts().refused) == (1, 1)
+
+
+def test_an_event_of_another_station_is_refused(broker: Broker, peer: Peer, ledger_url: str, station: Station) -> None:
+    stranger = Station("S0666")
+    with running(broker, ledger_url):
+        peer.send(TOPICS.batch, build_batch([station.start().body, stranger.start().body]))
+        acked(peer, 1)
+    with Ledger.open_readonly(ledger_url) as ledger:
+        assert [event.station for event in ledger.events()] == ["S0147"]
+        assert ledger.counts().refused == 1
+
+
+def test_what_came_while_the_center_was_down_is_taken_in_after_a_restart(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station
+) -> None:
+    with running(broker, ledger_url):
+        peer.send(TOPICS.event, station.start().body)
+        acked(peer, 1)
+    peer.send(TOPICS.event, station.intake(1).body)
+    peer.send(TOPICS.event, station.intake(2).body)
+    with running(broker, ledger_url):
+        acked(peer, 3)
+        until(lambda: [event["feedseq"] for event in feed_of(peer)] == [1, 2, 3])
+
+
+def test_a_killed_broker_is_found_again(broker: Broker, ledger_url: str, station: Station) -> None:
+    with running(broker, ledger_url) as center:
+        broker.kill()
+        # Ingest and feed have a connection each: either may notice first.
+        until(lambda: f"127.0.0.1:{broker.port}" in center.health.report().broker_trouble)
+        assert not center.health.report().ok
+        broker.start()
+        until(lambda: center.health.report().ok, 30)
+        peer = Peer(broker, TOPICS.ack, FEED)
+        peer.send(TOPICS.event, station.start().body)
+        acked(peer, 1)
+        until(lambda: len(feed_of(peer)) == 1)
+        peer.close()
+
+
+def test_a_broker_that_comes_late_is_waited_for(tmp_path: Path, ledger_url: str, station: Station) -> None:
+    broker = Broker(tmp_path)
+    with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(broker.url), None) as center:
+        assert not center.start(0.2)
+        until(lambda: "does not answer" in center.health.report().broker_trouble)
+        broker.start()
+        until(lambda: center.health.report().ok, 30)
+    broker.kill()
+
+
+def test_a_feed_the_broker_forbids_is_named_and_loses_nothing(
+    tmp_path: Path, ledger_url: str, station: Station
+) -> None:
+    broker = Broker(tmp_path, "topic readwrite kiosk/v1/+/+/up/#\ntopic readwrite kiosk/v1/+/+/down/#\n")
+    broker.start()
+    peer = Peer(broker, TOPICS.ack)
+    with running(broker, ledger_url) as center:
+        peer.send(TOPICS.event, station.start().body)
+        acked(peer, 1)
+        until(lambda: "feed/epoch/started/v1" in center.health.report().feed_trouble)
+    peer.close()
+    broker.kill()
+    with Ledger.open_readonly(ledger_url) as ledger:
+        assert ledger.feed_position("mqtt") == 0
+
+
+def test_status_and_sightings_show_on_the_page(broker: Broker, peer: Peer, ledger_url: str, station: Station) -> None:
+    status = Status(online=True, pending=7, software="1.0.0", epoch=station.epoch)
+    with running(broker, ledger_url, http=True) as center:
+        peer.send(TOPICS.status, encode(status), retain=True)
+        peer.send(TOPICS.event, station.start().body)
+        acked(peer, 1)
+
+        def by_station() -> list[dict[str, object]]:
+            with urllib.request.urlopen(f"{center.http_address}/ledger/summary.json") as answer:
+                found = json.load(answer)["by_station"]
+            return found if isinstance(found, list) else []
+
+        (row,) = until(lambda: [row for row in by_station() if row["pending"] == 7])
+        assert (row["station"], row["online"], row["events"]) == ("S0147", True, 1)
+        seen = row["last_seen"]
+    with running(broker, ledger_url) as center:
+        until(lambda: center.health.report().messages > 0)
+    with Ledger.open_readonly(ledger_url) as ledger:
+        (kept,) = ledger.overview("").stations
+        assert kept.last_seen == seen, "a status the broker kept says nothing about when the station was there"
+
+
+def test_an_event_the_broker_has_kept_is_refused_at_the_start(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station
+) -> None:
+    peer.send(TOPICS.event, station.start().body, retain=True)
+    with running(broker, ledger_url) as center:
+        until(lambda: center.health.report().refused == 1)
+    with Ledger.open_readonly(ledger_url) as ledger:
+        assert (ledger.counts().events, ledger.overview("").stations) == (0, ())
+
+
+def test_every_message_of_the_feed_says_its_generation(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station
+) -> None:
+    with running(broker, ledger_url):
+        peer.send(TOPICS.batch, build_batch([event.body for event in station.run(3)]))
+        until(lambda: len(feed_of(peer)) == 3)
+    with Ledger.open_readonly(ledger_url) as ledger:
+        told = [more for (topic, _), more in zip(peer.heard, peer.user_properties, strict=True) if "/feed/" in topic]
+        assert told == [[("generation", ledger.generation)]] * 3
+    assert "generation" not in feed_of(peer)[0], "the event is as it was sent, and so is its hash"
+
+
+def test_asked_to_end_it_does_not_wait_for_the_broker(tmp_path: Path, ledger_url: str) -> None:
+    ending = threading.Event()
+    ending.set()
+    with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(Broker(tmp_path).url), None) as center:
+        started = time.monotonic()
+        assert not center.start(60, ending)
+        assert time.monotonic() - started < 5
+
+
+def test_it_ends_in_time(broker: Broker, ledger_url: str) -> None:
+    with running(broker, ledger_url, http=True):
+        started = time.monotonic()
+    assert time.monotonic() - started < 5

@@ -1,0 +1,94 @@
+"""A station as the sorting center meets it: a journal of sealed, linked events."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from kiosk.domain.events import BagData, CertificateData, EpochStarted, EventData, IntakeConfirmed, IntakeVoided
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
+from kiosk.messaging.contract.seal import ZERO_HASH, SealedEvent, seal
+
+NOW = "2026-11-25T04:00:00.000Z"
+_MOMENT = Moment(datetime(2026, 11, 25, 3, 0, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot-1", 1_000)
+
+
+def confirmed(station: str, counter: int, **changes: object) -> IntakeConfirmed:
+    receipt = ReceiptNumber(station, "A", counter)
+    bag = BagData(1, 12_610, 160, 12_450, 29_880, "SACK", "preset", counter, counter, 1200)
+    values: dict[str, object] = {
+        "receipt": str(receipt),
+        "lot": receipt.lot,
+        "owner": "Y1P00412",
+        "party": "M-04412",
+        "mode": "consignment",
+        "product": "BADAM",
+        "catalog_version": 1,
+        "price_fen_per_kg": 2400,
+        "bags": (bag,),
+        "gross_g": 12_610,
+        "tare_g": 160,
+        "net_g": 12_450,
+        "amount_fen": 29_880,
+        "certificate": CertificateData("producer", "C-1", None),
+        "metrology": "1.0 abcd",
+    }
+    return IntakeConfirmed(**{**values, **changes})  # type: ignore[arg-type]
+
+
+class Station:
+    """A station's journal, kept in memory: seals what it is given and links it to what came before."""
+
+    def __init__(self, station: str = "S0147", epoch: str = "00112233445566aa") -> None:
+        self.station = station
+        self.epoch = epoch
+        self.sealed: list[SealedEvent] = []
+
+    @property
+    def head(self) -> str:
+        return self.sealed[-1].sha256 if self.sealed else ZERO_HASH
+
+    def add(self, data: EventData, *, prevhash: str | None = None, reissued: str | None = None) -> ReceivedEvent:
+        self.sealed.append(
+            seal(
+                data,
+                station=self.station,
+                epoch=self.epoch,
+                seq=len(self.sealed) + 1,
+                prevhash=self.head if prevhash is None else prevhash,
+                moment=_MOMENT,
+                software="1.0.0",
+                reissued=reissued,
+            )
+        )
+        return parse_event(self.sealed[-1].body)
+
+    def start(self) -> ReceivedEvent:
+        return self.add(EpochStarted("A", "new"))
+
+    def intake(self, counter: int, **changes: object) -> ReceivedEvent:
+        return self.add(confirmed(self.station, counter, **changes))
+
+    def void(self, counter: int, reason: str = "wrong_party", replacement: str | None = None) -> ReceivedEvent:
+        receipt = ReceiptNumber(self.station, "A", counter)
+        return self.add(IntakeVoided(str(receipt), receipt.lot, reason, ("clerk:07", "witness:02"), replacement))
+
+    def run(self, count: int) -> list[ReceivedEvent]:
+        """``count`` events: the start of the epoch, then intakes."""
+        return [self.start(), *(self.intake(counter) for counter in range(1, count))][:count]
+
+    def raw(self, **changes: object) -> ReceivedEvent:
+        """The next event with envelope attributes changed, as a later or broken station would send it."""
+        body = json.loads(self.intake(len(self.sealed) + 1).body)
+        sealed = self.sealed.pop()
+        event = parse_event(json.dumps({**body, **changes}).encode())
+        self.sealed.append(SealedEvent(self.station, self.epoch, sealed.seq, event.type, event.body, event.sha256))
+        return event
+
+    def clone(self) -> Station:
+        """A copied disk: the same history, from here on its own."""
+        other = Station(self.station, self.epoch)
+        other.sealed = list(self.sealed)
+        return other

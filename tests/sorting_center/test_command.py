@@ -1,0 +1,247 @@
+"""The command as technicians and other programs call it: in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiosk.messaging.contract.control import Ack, decode
+from kiosk.messaging.contract.receive import build_batch
+from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.ledger import Ledger
+from tests.sorting_center.brokers import Broker, Peer, free_port, until
+from tests.sorting_center.stations import NOW, Station
+
+COMMAND = [sys.executable, "-m", "kiosk.cli.sorting_center"]
+TOPICS = Topics("shache", "S0147")
+
+
+def call(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, timeout=30, check=False)
+
+
+class Process:
+    def __init__(self, broker: Broker, ledger_url: str, *more: str) -> None:
+        arguments = ["run", "--broker", broker.url, "--ledger", ledger_url, *more]
+        self._process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
+        assert self._process.stderr is not None
+        self.ready = next(line for line in self._process.stderr if "ready" in line)
+
+    def end(self, number: int) -> tuple[int, float]:
+        """Exit code and seconds."""
+        started = time.monotonic()
+        self._process.send_signal(number)
+        code = self._process.wait(20)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        return code, time.monotonic() - started
+
+
+@pytest.fixture
+def peer(broker: Broker) -> Iterator[Peer]:
+    connected = Peer(broker, TOPICS.ack, "kiosk/v1/shache/feed/#")
+    yield connected
+    connected.close()
+
+
+def upto(peer: Peer) -> int:
+    payload = peer.last(TOPICS.ack)
+    return 0 if payload is None else decode(Ack, payload).upto
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["ledger", "count", "--ledger", "postgresql://db/x"], "PostgreSQL"),
+        (["ledger", "count", "--ledger", "sqlite:////nowhere/at/all.db"], "no ledger"),
+        (["ledger", "count"], "--ledger"),
+        (["ledger", "export", "--ledger", "sqlite:///x", "--format", "xml"], "jsonl"),
+        (["run", "--broker", "amqp://h:5672", "--ledger", "sqlite:////tmp/x.db"], "amqp"),
+        (["run", "--broker", "mqtt://h", "--ledger", "postgresql://db/x"], "PostgreSQL"),
+        (["run", "--broker", "mqtt://h"], "--ledger"),
+        (["run", "--broker", "mqtt://h", "--ledger", "sqlite:////tmp/x.db", "--http", "8090"], "HOST:PORT"),
+        (["weigh"], "weigh"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_2(arguments: list[str], says: str) -> None:
+    done = call(*arguments)
+    assert done.returncode == 2
+    (line,) = done.stderr.decode().splitlines()
+    assert says in line
+    assert done.stdout == b""
+
+
+def test_a_damaged_ledger_is_one_line_and_exit_1(ledger_url: str, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    done = call("ledger", "count", "--ledger", ledger_url)
+    (line,) = done.stderr.decode().splitlines()
+    assert (done.returncode, "damaged" in line) == (1, True)
+
+
+def test_count_and_export(ledger_url: str, station: Station) -> None:
+    with Ledger.open(ledger_url) as ledger:
+        events = station.run(5)
+        ledger.accept([event for event in events if event.seq != 3], "shache", NOW)
+        counted = call("ledger", "count", "--ledger", ledger_url)
+        lines = call("ledger", "export", "--ledger", ledger_url, "--format", "jsonl")
+    assert counted.returncode == 0
+    counts = json.loads(counted.stdout)
+    assert {name: counts[name] for name in ("events", "stations", "gaps", "quarantined", "forks")} == {
+        "events": 4,
+        "stations": 1,
+        "gaps": 1,
+        "quarantined": 0,
+        "forks": 0,
+    }
+    assert [json.loads(line)["seq"] for line in lines.stdout.splitlines()] == [1, 2, 4, 5]
+    assert call("ledger", "export", "--ledger", ledger_url, "--format", "csv").stdout.count(b"\r\n") == 5
+    document = json.loads(call("ledger", "export", "--ledger", ledger_url, "--format", "epcis").stdout)
+    assert len(document["epcisBody"]["eventList"]) == 3
+
+
+def test_it_runs_says_so_and_ends_in_time(broker: Broker, peer: Peer, ledger_url: str, station: Station) -> None:
+    process = Process(broker, ledger_url, "--http", "127.0.0.1:0")
+    assert process.ready.startswith(f"sorting center ready: ledger {ledger_url}, broker {broker.url}, http http://")
+    address = process.ready.split("http ")[-1].strip()
+    peer.send(TOPICS.event, station.start().body)
+    until(lambda: upto(peer) == 1)
+    with urllib.request.urlopen(f"{address}/feed?after=0") as answer:
+        assert [event["feedseq"] for event in json.load(answer)["events"]] == [1]
+    code, seconds = process.end(signal.SIGTERM)
+    assert code == 0
+    assert seconds < 5
+
+
+def started(broker_url: str, ledger_url: str) -> subprocess.Popen[str]:
+    arguments = ["run", "--broker", broker_url, "--ledger", ledger_url, "--http", "127.0.0.1:0"]
+    return subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, float, str]:
+    """Exit code, seconds from the SIGTERM on, and what it said after it."""
+    sent = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    return process.returncode, time.monotonic() - sent, said
+
+
+def test_asked_to_end_before_it_was_ready_while_nobody_listens(ledger_url: str) -> None:
+    process = started(f"mqtt://127.0.0.1:{free_port()}", ledger_url)
+    assert process.stderr is not None
+    assert any("does not answer" in line for line in process.stderr)
+    code, seconds, said = ended(process)
+    assert (code, "ready" in said) == (0, False)
+    assert seconds < 5
+
+
+def test_asked_to_end_before_it_was_ready_while_the_broker_says_nothing(ledger_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = started(f"mqtt://127.0.0.1:{silent.getsockname()[1]}", ledger_url)
+        silent.settimeout(15)
+        with silent.accept()[0]:
+            code, seconds, said = ended(process)
+    assert (code, "ready" in said) == (0, False)
+    assert seconds < 5
+
+
+def test_it_ends_in_time_when_the_broker_has_frozen(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station
+) -> None:
+    process = Process(broker, ledger_url, "--http", "127.0.0.1:0")
+    peer.send(TOPICS.event, station.start().body)
+    until(lambda: upto(peer) == 1)
+    broker.freeze()
+    code, seconds = process.end(signal.SIGTERM)
+    broker.kill()
+    assert code == 0
+    assert seconds < 5
+
+
+def test_after_a_restored_backup_readers_are_told_and_lose_nothing(
+    broker: Broker, ledger_url: str, tmp_path: Path
+) -> None:
+    """The reader follows docs/messaging.md; the events after the backup come again in another order."""
+    ours, theirs = Station("S0147"), Station("S0148")
+    mine, others = ours.run(4), theirs.run(4)
+    path = tmp_path / "ledger.db"
+    with Ledger.open(ledger_url) as ledger:
+        ledger.accept([*mine[:2], *others[:2]], "shache", NOW)
+    backup = path.read_bytes()
+    with Ledger.open(ledger_url) as ledger:
+        ledger.accept(mine[2:], "shache", NOW)
+        before, position = ledger.generation, ledger.feed_end()
+        has = {entry.body for entry in ledger.feed(0, 100)}
+    path.write_bytes(backup)
+    done = call("ledger", "restored", "--ledger", ledger_url)
+    (line,) = done.stdout.decode().splitlines()
+    with Ledger.open(ledger_url) as ledger:
+        assert (done.returncode, ledger.generation != before, ledger.generation in line) == (0, True, True)
+        generation = ledger.generation
+        ledger.accept([*others[2:], *mine[2:]], "shache", NOW)
+        missed = {entry.body for entry in ledger.feed(position, 100)}
+        everything = {event.body for event in [*mine, *others]}
+        assert has | missed != everything, "going on from the old position is what loses events"
+        assert has | {entry.body for entry in ledger.feed(0, 100)} == everything
+    with Ledger.open(ledger_url) as ledger:
+        assert ledger.generation == generation, "a mere restart begins no generation"
+
+
+def test_no_generation_is_begun_where_there_is_no_ledger_or_while_it_is_written(ledger_url: str) -> None:
+    missing = call("ledger", "restored", "--ledger", ledger_url)
+    assert (missing.returncode, len(missing.stderr.splitlines())) == (2, 1)
+    with Ledger.open(ledger_url):
+        busy = call("ledger", "restored", "--ledger", ledger_url)
+    assert (busy.returncode, b"another sorting center" in busy.stderr) == (1, True)
+
+
+def test_a_port_that_is_taken_is_one_clear_line(broker: Broker, ledger_url: str) -> None:
+    done = call("run", "--broker", broker.url, "--ledger", ledger_url, "--http", f"127.0.0.1:{broker.port}")
+    assert done.returncode == 1
+    assert f"127.0.0.1:{broker.port}" in done.stderr.decode().splitlines()[-1]
+
+
+def test_killed_in_the_middle_of_batches_it_loses_and_doubles_nothing(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station
+) -> None:
+    """The peer behaves as a station does: it sends everything above the last acknowledgement again."""
+    bodies = [event.body for event in station.run(3000)]
+    kills = 0
+    process = Process(broker, ledger_url)
+    while upto(peer) < len(bodies):
+        for start in range(upto(peer), len(bodies), 100):
+            peer.send(TOPICS.batch, build_batch(bodies[start : start + 100]))
+            if kills < 4 and start >= 600 * (kills + 1):
+                process.end(signal.SIGKILL)
+                kills += 1
+                process = Process(broker, ledger_url)
+        before = upto(peer)
+        deadline = time.monotonic() + 2
+        while upto(peer) < len(bodies) and (upto(peer) > before or time.monotonic() < deadline):
+            before = upto(peer)
+            time.sleep(0.01)
+    until(lambda: max(json.loads(payload)["feedseq"] for topic, payload in peer.heard if "/feed/" in topic) == 3000)
+    process.end(signal.SIGTERM)
+    assert kills == 4
+    with Ledger.open_readonly(ledger_url) as ledger:
+        assert [event.body for event in ledger.events()] == bodies
+        assert ledger.counts().quarantined == 0
+    fed = [json.loads(payload)["feedseq"] for topic, payload in peer.heard if "/feed/" in topic]
+    assert sorted(set(fed)) == list(range(1, 3001)), "at least once, without a hole"
+
+
+def test_the_module_does_not_need_a_terminal(ledger_url: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--help"], capture_output=True, timeout=30, check=False, env={**os.environ, "LC_ALL": "C"}
+    )
+    assert done.returncode == 0
+    assert b"run" in done.stdout

@@ -1,0 +1,179 @@
+"""In-process stand-ins for the desk's ports."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
+from kiosk.domain.identifiers import ReceiptNumber, internal_code
+from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake
+from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.protocols.scales.reading import Reading
+from kiosk.station.desk import Desk, DeskTools
+from kiosk.station.desk_view import DeskView
+from kiosk.store.errors import StoreError
+from kiosk.store.records import ConfirmedRow, NewPrintJob, PrintJob, Stamp
+
+PROFILE = ScaleProfile(e_g=5, max_g=60_000)
+MOMENT = Moment(datetime(2026, 11, 25, 6, 5, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot", 1000)
+STAMP = Stamp(MOMENT, "station-kiosk/test")
+CARD = internal_code("P", "04412")
+
+
+def names(text: str) -> Names:
+    return Names(f"ug-{text}", f"zh-{text}", f"en-{text}")
+
+
+CATALOG = Catalog(
+    products=(Product("BADAM", names("badam"), "badam"), Product("HONEY", names("honey"), "honey")),
+    prices=(
+        Price("BADAM", Mode.CONSIGNMENT, 2400),
+        Price("BADAM", Mode.PURCHASE, 2200),
+        Price("HONEY", Mode.PURCHASE, 3000),
+    ),
+    containers=(
+        Container("BARE", names("bare"), 0, "none"),
+        Container("SACK", names("sack"), 160, "sack"),
+        Container("OWN", names("own"), 0, "own-container", weighed=True),
+        Container("BARREL", names("barrel"), 15_000, "bucket"),
+    ),
+    members=(Member("M-04412", "Aygul <script>", CARD),),
+)
+
+
+class FakeStore:
+    """Keeps in memory what the real store keeps on disk; ``fail`` makes the next writing call raise."""
+
+    def __init__(self) -> None:
+        self.version = 1
+        self.current = CATALOG
+        self.opened: dict[int, str] = {}
+        self.booked: list[tuple[ConfirmedIntake, str, tuple[NewPrintJob, ...]]] = []
+        self.rows: dict[str, ConfirmedRow] = {}
+        self.tokens: dict[str, str] = {}
+        self.fail: StoreError | None = None
+        self.fail_after_commit: StoreError | None = None
+        self.unreadable = 0
+        """So many reads of a receipt or its papers fail."""
+
+    def catalog(self, version: int | None = None) -> tuple[int, Catalog]:
+        return self.version, self.current
+
+    def _failing(self) -> None:
+        if self.fail is not None:
+            error, self.fail = self.fail, None
+            raise error
+
+    def open_intake(
+        self, party: Party, product: str, mode: Mode, catalog_version: int, price_fen_per_kg: int, stamp: Stamp
+    ) -> Intake:
+        self._failing()
+        counter = len(self.opened) + 1
+        self.opened[counter] = "opened"
+        return Intake(ReceiptNumber("S0147", "A", counter), party, product, mode, catalog_version, price_fen_per_kg)
+
+    def confirm_intake(
+        self, confirmed: ConfirmedIntake, token: str, jobs: Sequence[NewPrintJob], metrology: str, stamp: Stamp
+    ) -> ConfirmedRow:
+        if token in self.tokens:
+            return replace(self.rows[self.tokens[token]], repeated=True)
+        self._failing()
+        intake = confirmed.intake
+        if self.opened[intake.receipt.counter] != "opened":
+            raise StoreError("this receipt is closed")
+        self.opened[intake.receipt.counter] = "confirmed"
+        row = ConfirmedRow(
+            receipt=str(intake.receipt),
+            lot=confirmed.lot,
+            product=intake.product,
+            party=str(intake.party),
+            mode=intake.mode.value,
+            gross_g=intake.gross_g,
+            tare_g=intake.tare_g,
+            net_g=intake.net_g,
+            amount_fen=intake.amount_fen,
+            seq=len(self.booked) + 2,
+            epoch="0" * 16,
+            confirmed_at="",
+            acknowledged=False,
+            voided=False,
+        )
+        self.booked.append((confirmed, token, tuple(jobs)))
+        self.rows[row.receipt] = row
+        self.tokens[token] = row.receipt
+        if self.fail_after_commit is not None:
+            error, self.fail_after_commit = self.fail_after_commit, None
+            raise error
+        return row
+
+    def abandon_intake(self, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp) -> None:
+        self._failing()
+        self.opened[receipt.counter] = "abandoned"
+
+    def by_token(self, token: str) -> ConfirmedRow | None:
+        receipt = self.tokens.get(token)
+        return replace(self.rows[receipt], repeated=True) if receipt else None
+
+    def _reading(self) -> None:
+        if self.unreadable:
+            self.unreadable -= 1
+            raise StoreError("the disk does not answer")
+
+    def confirmed(self, receipt: str) -> ConfirmedRow | None:
+        self._reading()
+        return self.rows.get(receipt)
+
+    def print_jobs(self, receipt: str) -> list[PrintJob]:
+        self._reading()
+        for confirmed, _, jobs in self.booked:
+            if str(confirmed.intake.receipt) == receipt:
+                return [
+                    PrintJob(number, receipt, job.document, job.printer, job.bag, job.body, "queued", 0, False)
+                    for number, job in enumerate(jobs, 1)
+                ]
+        return []
+
+
+class Rig:
+    """A desk with a fake store and a pan to put things on; readings come a tenth of a second apart."""
+
+    def __init__(self) -> None:
+        self.store = FakeStore()
+        self.views: list[DeskView] = []
+        self.photos: list[tuple[str, str]] = []
+        self.now = 100.0
+        numbers = itertools.count(1)
+        self.desk = Desk(
+            PROFILE,
+            DeskTools(
+                store=self.store,
+                stamps=lambda: STAMP,
+                new_token=lambda: f"token-{next(numbers)}",
+                documents=lambda confirmed, catalog, stamp: [
+                    NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines
+                ],
+                certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
+                metrology="1+00000000",
+                on_view=self.views.append,
+                on_scale=lambda state: None,
+                on_event=lambda: None,
+                on_photo=lambda lot, product: self.photos.append((lot, product)),
+                clock=lambda: self.now,
+            ),
+        )
+
+    def read(self, grams: int, count: int = 1, *, unit: str = "kg", stable: bool | None = None) -> DeskView:
+        for _ in range(count):
+            self.now += 0.1
+            weight = Decimal(grams).scaleb(-3)
+            self.desk.on_reading(Reading(weight, unit, stable, None, None, None, b""), self.now)
+        return self.desk.view()
+
+    def rest(self, grams: int) -> DeskView:
+        return self.read(grams, 8)

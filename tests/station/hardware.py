@@ -1,0 +1,122 @@
+"""Fakes of the printer and camera ports, and a way to wait for what a thread tells without asking again and again."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kiosk.devices.ports import CameraFault, PrinterStatus, PrintNotStarted, Shot
+from kiosk.domain.intake import TareSource, Weighing
+from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.store import ConfirmedRow, NewPrintJob, Store
+from tests.station.fakes import STAMP
+
+WAIT_S = 10.0
+PAPERS = (NewPrintJob("bag_label", "label", 1, b'{"a":1}'), NewPrintJob("receipt", "receipt", 0, b"{}"))
+
+
+class Heard:
+    """A listener that keeps what it was told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, *words: Any) -> None:
+        with self._changed:
+            self.told.append(words[0] if len(words) == 1 else words)
+            self._changed.notify_all()
+
+    def wait(self, check: Callable[[list[Any]], bool], timeout_s: float = WAIT_S) -> None:
+        """Return as soon as ``check`` holds for what was told; fail when it never does."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: check(self.told), timeout_s), self.told
+
+
+@dataclass
+class AfterTheMark:
+    """The printer was told to begin and then fails like this."""
+
+    error: BaseException
+
+
+class FakePrinter:
+    """Prints at once. ``plan`` holds, job by job, an error to raise, an event to wait for, or None."""
+
+    def __init__(self, *plan: BaseException | AfterTheMark | threading.Event | None, language: str = "tspl") -> None:
+        self.language = language
+        self.plan = deque(plan)
+        self.asked = Heard()
+        self.sheets = Heard()
+
+    def status(self, deadline_s: float) -> PrinterStatus:
+        return PrinterStatus(True, False, ())
+
+    def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
+        self.asked(data)
+        step = self.plan.popleft() if self.plan else None
+        if isinstance(step, PrintNotStarted):
+            raise step
+        before_first_byte()
+        if isinstance(step, AfterTheMark):
+            raise step.error
+        if isinstance(step, BaseException):
+            raise step
+        if step is not None:
+            assert step.wait(WAIT_S)
+        self.sheets(data)
+
+
+class FakeCamera:
+    """Gives one picture after the other; ``plan`` holds, shot by shot, an error to raise, an event, or None."""
+
+    def __init__(self, *plan: BaseException | threading.Event | None) -> None:
+        self.plan = deque(plan)
+        self.pictures = deque([b"\xff\xd8\xff one \xff\xd9", b"\xff\xd8\xff two \xff\xd9"])
+        self.shooting = Heard()
+        self.closed = False
+
+    def shoot(self, deadline_s: float) -> Shot:
+        self.shooting(deadline_s)
+        step = self.plan.popleft() if self.plan else None
+        if isinstance(step, BaseException):
+            raise step
+        if step is not None and not step.wait(WAIT_S):
+            raise CameraFault("timeout", "nobody let it go on")
+        jpeg = self.pictures[0]
+        self.pictures.rotate(-1)
+        return Shot(jpeg, hashlib.sha256(jpeg).hexdigest(), 640, 480)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class PowerCut(BaseException):
+    """Nothing after this line happens."""
+
+
+@contextmanager
+def power_cuts() -> Iterator[list[type[BaseException] | None]]:
+    """A thread that dies of a power cut is no surprise here."""
+    seen: list[type[BaseException] | None] = []
+    before, threading.excepthook = threading.excepthook, lambda args: seen.append(args.exc_type)
+    try:
+        yield seen
+    finally:
+        threading.excepthook = before
+
+
+def bring_in(store: Store, papers: tuple[NewPrintJob, ...] = PAPERS) -> ConfirmedRow:
+    """A whole intake: one bag of badam in a sack."""
+    version, catalog = store.catalog()
+    price = catalog.price("BADAM", Mode.PURCHASE)
+    assert price is not None
+    intake = store.open_intake(Party(None), "BADAM", Mode.PURCHASE, version, price, STAMP)
+    intake = intake.with_bag(Weighing(12_450, 10, 1, 1200, 14), "SACK", TareSource.PRESET, 160)
+    certificate = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
+    return store.confirm_intake(intake.confirm(certificate), str(intake.receipt), papers, "1+00000000", STAMP)

@@ -1,0 +1,106 @@
+"""The watch over the outbox: what another process has done is seen, own writes are seen, trouble passes."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from kiosk.station.outbox_watch import OutboxWatch
+from kiosk.store import DatabaseLocked, Store
+from kiosk.store.records import OutboxCounts
+from tests.station.fakes import STAMP
+from tests.station.hardware import Heard, bring_in
+
+
+@contextmanager
+def watching(
+    store: object, on_pending: Callable[[int], None], on_change: Callable[[], None], period_s: float = 0.01
+) -> Iterator[OutboxWatch]:
+    watch = OutboxWatch(store, on_pending, on_change, period_s)  # type: ignore[arg-type]
+    watch.start()
+    yield watch
+    watch.stop()
+
+
+def test_an_acknowledgement_in_another_process_is_seen(store: Store, tmp_path: Path) -> None:
+    bring_in(store)
+    pending, changes = Heard(), Heard()
+    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, reserve_bytes=0)
+    with watching(store, pending, changes):
+        pending.wait(lambda told: told == [store.counts().last_seq])
+        relay.acknowledge(2, [])
+        pending.wait(lambda told: told[-1] == store.counts().last_seq - 2)
+        changes.wait(lambda told: len(told) == 2)
+    relay.close()
+
+
+def test_a_write_of_this_process_is_seen_after_wake(store: Store) -> None:
+    pending = Heard()
+    with watching(store, pending, lambda: None) as watch:
+        pending.wait(lambda told: len(told) == 1)
+        bring_in(store)
+        watch.wake()
+        pending.wait(lambda told: told[-1] == store.counts().pending)
+
+
+class Quiet:
+    """A store where nothing happens, or where things fail."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.looked = Heard()
+        self.reads = 0
+
+    def changed(self) -> bool:
+        self.looked(None)
+        return False
+
+    def counts(self) -> OutboxCounts:
+        self.reads += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return OutboxCounts(7, 9, 2)
+
+
+def test_nothing_is_read_while_nothing_changes() -> None:
+    quiet, pending = Quiet(), Heard()
+    with watching(quiet, pending, lambda: None, 0.001):
+        quiet.looked.wait(lambda told: len(told) > 20)
+    assert quiet.reads == 1
+    assert pending.told == [7]
+
+
+@pytest.mark.parametrize("error", [DatabaseLocked("locked"), sqlite3.OperationalError("closed"), ZeroDivisionError()])
+def test_what_could_not_be_read_is_read_again_and_complained_of_once(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    quiet, pending = Quiet(*[error] * 5), Heard()
+    with caplog.at_level(logging.ERROR), watching(quiet, pending, lambda: None, 0.001):
+        pending.wait(lambda told: told == [7])
+    assert [record.name for record in caplog.records] == ["kiosk.station.outbox_watch"]
+    assert (caplog.records[0].exc_info is None) == isinstance(error, DatabaseLocked)
+
+
+def test_a_listener_that_raises_does_not_end_the_watch() -> None:
+    quiet, pending = Quiet(), Heard()
+
+    def broken() -> None:
+        if len(pending.told) < 3:
+            raise RuntimeError("the screen is gone")
+
+    with watching(quiet, pending, broken, 0.001):
+        pending.wait(lambda told: len(told) == 3)
+
+
+def test_stop_does_not_wait_for_the_next_look_and_is_harmless_before_start() -> None:
+    OutboxWatch(Quiet(), print, print).stop()
+    with watching(Quiet(), lambda _: None, lambda: None, 3600) as watch:
+        began = monotonic()
+        watch.stop()
+        assert monotonic() - began < 2

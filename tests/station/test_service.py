@@ -1,0 +1,309 @@
+"""The station as one thing, in one process: real store and desk, fakes only where the hardware would be."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from kiosk.devices.ports import LinkState, PrinterFault, PrintNotStarted, Scale, ScaleListener
+from kiosk.domain.metrology.pan import PanState
+from kiosk.domain.trade import Mode, Party
+from kiosk.protocols.scales.reading import Reading
+from kiosk.station.clock import StationClock
+from kiosk.station.desk_view import DeskRefused, DeskView, Step
+from kiosk.station.live import Snapshot
+from kiosk.station.service import Hardware, StationService
+from kiosk.station.settings import StationSettings
+from kiosk.store import DiskFull, Store
+from tests.station.fakes import PROFILE, STAMP
+from tests.station.hardware import WAIT_S, AfterTheMark, FakeCamera, FakePrinter, PowerCut, bring_in, power_cuts
+
+NOW = datetime(2026, 11, 25, 6, 5, tzinfo=UTC).timestamp()
+
+
+class FakeScale:
+    """Reads what it is told, a tenth of a second apart on its own clock."""
+
+    def __init__(self, listener: ScaleListener) -> None:
+        self.listener = listener
+        self.now = 100.0
+        self.running = False
+        self.pulse: float | None = None
+
+    def start(self) -> None:
+        self.running = True
+        self.listener.on_link(LinkState.CONNECTED, "the scale is connected", self.now)
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        self.running = False
+
+    def rest(self, grams: int) -> None:
+        for _ in range(8):
+            self.now += 0.1
+            self.listener.on_reading(Reading(Decimal(grams).scaleb(-3), "kg", None, None, None, None, b""), self.now)
+
+
+@dataclass
+class Shop:
+    """A service with its hardware in reach."""
+
+    service: StationService
+    scale: FakeScale
+    label: FakePrinter
+    receipt: FakePrinter
+    camera: FakeCamera
+
+    def wait(self, check: Any) -> Snapshot:
+        """The first snapshot of the board for which ``check`` holds."""
+        deadline = monotonic() + WAIT_S
+        snapshot = self.service.board.snapshot()
+        while not check(snapshot):
+            newer = self.service.board.wait(snapshot.number, deadline - monotonic())
+            assert newer is not None, snapshot
+            snapshot = newer
+        return snapshot
+
+    def printed(self, *states: str) -> Snapshot:
+        return self.wait(lambda seen: [row.state for row in seen.view.prints] == list(states))
+
+    def agreed(self, grams: int = 12_450) -> DeskView:
+        """The next person comes with this load and agrees."""
+        desk = self.service.desk
+        self.scale.rest(0)
+        desk.leave()
+        self.scale.rest(grams)
+        desk.choose_party("04412")
+        shown = desk.choose_product("BADAM", desk.view().catalog_version)
+        return desk.agree(shown.reading_no, shown.token)
+
+
+def settings(folder: Path) -> StationSettings:
+    return StationSettings("S0147", "yarkant", folder)
+
+
+def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = None) -> Shop:
+    label, receipt, camera = FakePrinter(), FakePrinter(language="escpos"), FakeCamera()
+    scales: list[FakeScale] = []
+
+    def scale(listener: ScaleListener) -> Scale:
+        scales.append(FakeScale(listener))
+        return scales[0]
+
+    hardware = Hardware(PROFILE, scale, {"label": label, "receipt": receipt} if printers is None else printers, camera)
+    clock = StationClock("Asia/Shanghai", "boot", lambda: NOW, lambda: True)
+    service = StationService(settings(folder), store, hardware, clock)
+    return Shop(service, scales[0], label, receipt, camera)
+
+
+@contextmanager
+def opened(store: Store, folder: Path, **options: Any) -> Iterator[Shop]:
+    shop = make(store, folder, **options)
+    shop.service.start()
+    try:
+        yield shop
+    finally:
+        shop.service.stop()
+
+
+def test_from_the_first_reading_to_the_papers_the_shot_and_the_count(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as shop:
+        assert shop.wait(lambda seen: seen.marks.scale == "ok").marks.printer == "ok"
+        shown = shop.agreed()
+        assert (shown.step, shown.party) == (Step.TAKE, Party("M-04412"))
+        shop.printed("printed", "printed")
+        assert len(shop.label.sheets.told) == len(shop.receipt.sheets.told) == 1
+        assert shop.label.sheets.told[0].startswith(b"SIZE 60")
+
+        shop.service.desk.take_photo()
+        photo = shop.wait(lambda seen: seen.view.photo.state == "done").view.photo
+        assert photo.sha256 is not None
+        path = shop.service.photo_path(photo.sha256)
+        assert path is not None
+        assert path.read_bytes() == FakeCamera().pictures[0]
+        last = store.counts().last_seq
+        shop.wait(lambda seen: seen.pending == last)
+    result = shown.result
+    assert result is not None
+    row = store.confirmed(result.receipt)
+    assert row is not None
+    assert (row.gross_g, row.tare_g, row.net_g, row.amount_fen) == (12_450, 0, 12_450, 29_880)
+    assert [photo.sha256 for photo in store.photos(row.lot)] == [photo.sha256]
+    assert (shop.scale.running, shop.camera.closed) == (False, True)
+
+
+def test_the_second_tick_comes_when_the_relay_has_heard(store: Store, tmp_path: Path) -> None:
+    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, reserve_bytes=0)
+    with opened(store, tmp_path) as shop:
+        shop.agreed()
+        shop.printed("printed", "printed")
+        relay.acknowledge(store.counts().last_seq, [])
+        seen = shop.wait(lambda seen: seen.view.result is not None and seen.view.result.acknowledged)
+        shop.wait(lambda seen: seen.pending == 0)
+        assert seen.view.step is Step.TAKE
+    relay.close()
+
+
+def test_a_printer_in_trouble_is_on_every_screen_until_it_is_well(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as shop:
+        shop.label.plan.append(PrintNotStarted("no paper", (PrinterFault.PAPER_OUT,)))
+        shop.agreed()
+        shop.wait(lambda seen: seen.marks.printer == "paper_out")
+        shop.agreed()
+        shop.printed("printed", "printed")
+        shop.wait(lambda seen: seen.marks.printer == "ok")
+
+
+def test_a_well_printer_does_not_hide_the_trouble_of_the_other(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as shop:
+        shop.label.plan.extend([PrintNotStarted("no paper", (PrinterFault.PAPER_OUT,))] * 2)
+        shop.agreed()
+        shop.wait(lambda seen: seen.marks.printer == "paper_out")
+        shop.printed("queued", "printed")
+        assert shop.service.board.snapshot().marks.printer == "paper_out"
+
+
+def test_a_restart_settles_what_was_open_and_prints_nothing_twice(store: Store, tmp_path: Path) -> None:
+    first = bring_in(store)
+    (label, receipt) = store.print_jobs(first.receipt)
+    store.print_sending(label.id)
+    store.print_sending(receipt.id)
+    store.print_done(receipt.id)
+    version, _ = store.catalog()
+    left = store.open_intake(Party(None), "BADAM", Mode.PURCHASE, version, 2200, STAMP)
+    with opened(store, tmp_path) as shop:
+        assert [job.state for job in store.print_jobs(first.receipt)] == ["unknown", "printed"]
+        assert shop.service.board.snapshot().marks.printer == "printer_unknown"
+        assert store.abandon_left_open(STAMP) == []
+        assert store.confirmed(str(left.receipt)) is None
+        shown = shop.agreed()
+        assert shown.result is not None
+        assert shown.result.receipt == "0147-A-000003", "an abandoned number is not given out again"
+        shop.printed("printed", "printed")
+        shop.wait(lambda seen: seen.marks.printer == "ok")
+    assert len(shop.label.sheets.told) == 1
+    assert [job.state for job in store.print_jobs(first.receipt)] == ["unknown", "printed"]
+
+
+def test_a_repeated_tap_after_a_restart_shows_the_first_result(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as shop:
+        shop.scale.rest(0)
+        shop.scale.rest(12_450)
+        shop.service.desk.choose_party("04412")
+        page = shop.service.desk.choose_product("BADAM", 1)
+        shop.service.desk.agree(page.reading_no, page.token)
+    with opened(store, tmp_path) as again:
+        again.printed()
+        view = again.service.desk.agree(page.reading_no, page.token)
+        assert view.result is not None
+        assert (view.step, view.result.receipt) == (Step.TAKE, "0147-A-000001")
+    assert len(store.recent_intakes()) == 1
+
+
+def test_a_paper_without_a_printer_is_not_waited_for(store: Store, tmp_path: Path) -> None:
+    label = FakePrinter()
+    with opened(store, tmp_path, printers={"label": label}) as shop:
+        shown = shop.agreed()
+        shop.printed("printed")
+        assert shown.result is not None
+        assert [job.document for job in store.print_jobs(shown.result.receipt)] == ["bag_label"]
+        shop.scale.rest(0)
+        assert shop.service.desk.leave(idle=True).step is Step.HOME
+
+
+def test_a_body_that_cannot_be_drawn_does_not_hold_up_the_next_intake(store: Store, tmp_path: Path) -> None:
+    bad = bring_in(store)
+    with opened(store, tmp_path) as shop:
+        shop.agreed()
+        shop.printed("printed", "printed")
+    assert [job.state for job in store.print_jobs(bad.receipt)] == ["unknown", "unknown"]
+
+
+def test_an_unset_clock_books_and_prints_without_a_date(store: Store, tmp_path: Path) -> None:
+    shop = make(store, tmp_path)
+    shop.service.clock = StationClock("Asia/Shanghai", "boot", lambda: 7.0, lambda: True)
+    shop.service.start()
+    shown = shop.agreed()
+    shop.printed("printed", "printed")
+    shop.service.stop()
+    assert shown.result is not None
+    assert all(b'"date":null' in job.body for job in store.print_jobs(shown.result.receipt))
+
+
+def test_the_words_of_the_scale(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as shop:
+        shop.scale.rest(5000)
+        for state, word in ((LinkState.SILENT, "scale_silent"), (LinkState.MISSING, "scale_missing")):
+            shop.scale.listener.on_link(state, "gone", shop.scale.now)
+            seen = shop.wait(lambda seen, word=word: seen.marks.scale == word)
+            assert (seen.view.pan.state, seen.view.pan.grams) == (PanState.LOST, None)
+        shop.scale.listener.on_link(LinkState.CONNECTED, "back", shop.scale.now)
+        shop.wait(lambda seen: seen.marks.scale == "ok")
+
+
+def test_a_start_that_fails_can_be_stopped_and_says_why(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DiskFull("the disk is full")
+
+    monkeypatch.setattr(Store, "print_recover", full)
+    shop = make(store, tmp_path)
+    with pytest.raises(DiskFull):
+        shop.service.start()
+    shop.service.stop()
+    assert shop.camera.closed
+
+
+def test_a_part_that_does_not_stop_keeps_no_other_from_stopping(store: Store, tmp_path: Path) -> None:
+    shop = make(store, tmp_path)
+    shop.service.start()
+
+    def stuck(timeout_s: float = 2.0) -> None:
+        raise TimeoutError("the scale did not stop")
+
+    shop.scale.stop = stuck  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        shop.service.stop()
+    assert shop.camera.closed
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("print-", "photo", "outbox"))]
+
+
+def test_after_a_power_cut_between_mark_and_paper_a_person_decides(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_on = threading.Event()
+    shop = make(store, tmp_path)
+    shop.label.plan.append(AfterTheMark(PowerCut()))
+    shop.receipt.plan.append(go_on)
+    with power_cuts() as seen:
+        shop.service.start()
+        shown = shop.agreed()
+        shop.printed("sending", "sending")
+        go_on.set()
+        shop.printed("sending", "printed")
+        shop.service.stop()
+    assert seen == [PowerCut]
+    with caplog.at_level(logging.WARNING), opened(store, tmp_path) as again:
+        again.wait(lambda seen: seen.marks.printer == "printer_unknown")
+    assert shown.result is not None
+    assert [job.state for job in store.print_jobs(shown.result.receipt)] == ["unknown", "printed"]
+    assert again.label.asked.told == again.receipt.asked.told == []
+    assert shown.result.receipt in caplog.text
+
+
+def test_a_scan_of_nonsense_opens_nothing(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as shop:
+        shop.scale.rest(0)
+        with pytest.raises(DeskRefused):
+            shop.service.desk.scan("6901234567892")
+        assert shop.service.board.snapshot().view.step is Step.HOME

@@ -1,0 +1,288 @@
+"""Nothing is ever half done: each operation of each use fails once, and the power goes at any time."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.catalog import EMPTY_CATALOG
+from kiosk.domain.clerk import Role
+from kiosk.domain.events import AuthLocked
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.intake import AbandonReason, Intake
+from kiosk.domain.lockout import Lockout
+from kiosk.domain.metrology.pan_journal import Held, Left, Lies, UnbookedWhy
+from kiosk.domain.moment import ClockQuality
+from kiosk.domain.parcel import CollectedBy, ParcelNumber, Proof
+from kiosk.domain.trade import Mode, Party
+from kiosk.domain.void import Void, VoidReason
+from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
+from kiosk.store.records import NewCheck
+from tests.store.counter import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
+from tests.store.failing import Plan, failing_connect
+from tests.store.scale import LOCK, scale_of, with_frames
+from tests.store.village import (
+    CATALOG,
+    JOBS,
+    METROLOGY,
+    bring_in,
+    content,
+    epochs,
+    open_intake,
+    open_store,
+    rows,
+    stamp,
+    weighed,
+)
+
+Use = Callable[[Store], object]
+
+FIRST, SECOND = ReceiptNumber("S0147", "A", 1), ReceiptNumber("S0147", "A", 2)
+SECOND_EPOCH = f"{2:016x}"
+PARCEL, DAMAGED = ParcelNumber("S0147", "A", 1), ParcelNumber("S0147", "A", 3)
+OPENED = Intake(SECOND, Party("M-00001"), "ALMOND", Mode.PURCHASE, 1, 2400)
+
+USES: dict[str, Use] = {
+    "import": lambda store: store.import_catalog(EMPTY_CATALOG, stamp()),
+    "open": open_intake,
+    "confirm": lambda store: store.confirm_intake(weighed(OPENED, 5_000, 6_000), "tap", JOBS, METROLOGY, stamp()),
+    "abandon": lambda store: store.abandon_intake(SECOND, "opened", AbandonReason.LEFT, stamp()),
+    "abandon left open": lambda store: store.abandon_left_open(stamp()),
+    "void": lambda store: store.void_intake(
+        Void(FIRST, VoidReason.WRONG_PARTY, "clerk:07", "witness:02", SECOND), stamp()
+    ),
+    "sending": lambda store: store.print_sending(2),
+    "done": lambda store: store.print_done(1),
+    "unknown": lambda store: store.print_unknown(1, "device", stamp()),
+    "recover": lambda store: store.print_recover(stamp()),
+    "reprint": lambda store: store.reprint(1, "clerk:07", stamp()),
+    "photo": lambda store: store.add_photo(FIRST.lot, "ALMOND", "ab" * 32, 1, 1, 1, stamp()),
+    "acknowledge": lambda store: store.acknowledge(3, [2, 3]),
+    "expect": lambda store: store.expect_parcels([ExpectedParcel("YT1", "YTO"), ExpectedParcel("YT2", "YTO")], stamp()),
+    "arrive": lambda store: arrive(store, Codes(itertools.count(500_000)), "YT9"),
+    "accept damaged": lambda store: store.accept_damaged(
+        DAMAGED, "ab" * 32, SLOTS, Codes(itertools.count(500_000)), papers, CLERK, stamp()
+    ),
+    "collect": lambda store: store.collect_parcel(
+        PARCEL, Proof.CODE, CollectedBy.SELF, mac_of("100001"), None, CLERK, stamp()
+    ),
+    "withdraw": lambda store: store.withdraw_parcel(PARCEL, CLERK, stamp()),
+    "reissue": lambda store: store.reissue_code(PARCEL, Codes(itertools.count(500_000)), papers, CLERK, stamp()),
+    "close delivery": lambda store: store.close_delivery(CLERK, stamp()),
+    "sweep": lambda store: store.sweep_parcels(days_later(1).moment.timestamp, "1970", days_later(4)),
+    "lockout": lambda store: store.save_lockout("pin", Lockout((), 5, "b", 7), AuthLocked("pin", 10), stamp()),
+    "clerk": lambda store: store.add_clerk("Aygul", Role.CLERK, "hash", stamp()),
+    "close day": lambda store: store.close_day(CLERK, lambda *_: [NewPaper("day_slip", "receipt", b"x")], stamp()),
+    "confirm with frames": lambda store: store.confirm_intake(with_frames(OPENED), "tap", JOBS, METROLOGY, stamp()),
+    "abandon what was held": lambda store: store.abandon_intake(SECOND, "weighed", AbandonReason.IDLE, stamp()),
+    "another scale": lambda store: store.observe_scale(scale_of(10), stamp()),
+    "other containers": lambda store: store.import_catalog(replace(CATALOG, containers=()), stamp()),
+    "clock set": lambda store: store.count_clock(ClockQuality.UNSET, ClockQuality.SYNCED, 90, stamp()),
+    "check weight": lambda store: store.record_check(NewCheck(5_000, 5, LOCK, CLERK), stamp()),
+    "load lies": lambda store: store.note_load(Lies(5, 5_000), stamp()),
+    "load held": lambda store: store.note_load(Held(str(SECOND), 6, 5_000, 5_000), stamp()),
+    "load left": lambda store: store.note_load(Left(9_000, UnbookedWhy.NOT_ASKED), stamp()),
+    "noted load left": lambda store: store.note_load(Left(9_000, UnbookedWhy.FAULT, noted=True), stamp()),
+    "new epoch": lambda store: store.start_new_epoch("behind", stamp()),
+}
+
+
+@pytest.fixture(scope="module")
+def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    """A folder with a station in the middle of its work: one intake done, one open, one paper on its way."""
+    folder = tmp_path_factory.mktemp("morning")
+    store = open_store(folder / "kiosk.sqlite", template, new_epoch=epochs())
+    store.import_catalog(CATALOG, stamp())
+    bring_in(store)
+    open_intake(store)
+    store.print_sending(1)
+    store.expect_parcels([ExpectedParcel("SF1", "SF"), ExpectedParcel("SF3", "SF")], stamp())
+    codes = Codes()
+    arrive(store, codes, "SF1")
+    arrive(store, codes, "SF2", damaged=True)
+    store.observe_scale(scale_of(5), stamp())
+    store.note_load(Held(str(SECOND), 3, 5_000, 5_000), stamp())
+    store.note_load(Lies(4, 8_000), stamp())
+    store.close()
+    return folder
+
+
+def _copy(morning: Path, folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(morning, folder)
+    return folder / "kiosk.sqlite"
+
+
+@pytest.mark.parametrize("success_lost", [False, True])
+@pytest.mark.parametrize("use", USES)
+def test_whichever_operation_fails_all_or_nothing_is_there(
+    morning: Path, template: Path, tmp_path: Path, use: str, success_lost: bool
+) -> None:
+    path = _copy(morning, tmp_path / "station")
+    before = content(path)
+    store = open_store(path, template, new_epoch=lambda: SECOND_EPOCH)
+    USES[use](store)
+    store.close()
+    after = content(path)
+    assert after != before
+    found: list[list[str]] = []
+    for operation in itertools.count():
+        path = _copy(morning, tmp_path / "station")
+        plan = Plan(after=success_lost)
+        store = open_store(path, template, new_epoch=lambda: SECOND_EPOCH, connect=failing_connect(plan))
+        if not _fails(store, USES[use], plan, operation):
+            store.close()
+            break
+        found.append(content(path))
+        if found[-1] == before:
+            USES[use](store)
+            assert content(path) == after, "the same store goes on"
+        store.verify_journal()
+        store.close()
+        open_store(path, template, new_epoch=epochs(50)).close()
+        assert content(path) == after, "opening after a crash changes nothing"
+    assert len(found) >= 3
+    assert [one for one in found if one != before] == ([after] if success_lost else [])
+
+
+def _fails(store: Store, use: Use, plan: Plan, operation: int) -> bool:
+    """Whether the use has so many operations; it must say that it failed then."""
+    plan.left = operation
+    try:
+        use(store)
+    except StoreError as error:
+        assert "reports an error" in str(error)
+    plan.left = None
+    return plan.struck
+
+
+_BUSY_STATION = """
+import itertools, sys
+from pathlib import Path
+from kiosk.domain.intake import AbandonReason
+from tests.store.village import JOBS, METROLOGY, CATALOG, open_intake, open_store, stamp, weighed
+store = open_store(Path(sys.argv[1]), Path(sys.argv[2]))
+store.abandon_left_open(stamp())
+store.print_recover(stamp())
+store.import_catalog(CATALOG, stamp())
+for number in itertools.count():
+    intake = open_intake(store)
+    if number % 5 == 4:
+        store.abandon_intake(intake.receipt, "opened", AbandonReason.LEFT, stamp())
+        continue
+    row = store.confirm_intake(weighed(intake, 2000, 3000), str(intake.receipt), JOBS, METROLOGY, stamp())
+    print(row.receipt, row.seq, flush=True)
+    job = store.next_print_job("label")
+    store.print_sending(job.id)
+    store.print_done(job.id)
+    store.acknowledge(row.seq - number % 3, [])
+"""
+
+
+def test_killed_at_any_time_everything_promised_is_there(path: Path, template: Path) -> None:
+    promised: list[tuple[str, int]] = []
+    for round_ in range(10):
+        promised += _work_until_killed(path, template, intakes=3 + 4 * round_)
+        store = open_store(path, template)
+        store.verify_journal()
+        for receipt, seq in promised:
+            row = store.confirmed(receipt)
+            assert row is not None and (row.seq, row.net_g) == (seq, 4_680)
+        store.close()
+        _assert_nothing_half_done(path)
+    assert len(promised) >= 10 * 3
+
+
+def _work_until_killed(path: Path, template: Path, intakes: int) -> list[tuple[str, int]]:
+    """Receipts a station had told of when it was killed in the middle of its work."""
+    told = []
+    command = [sys.executable, "-c", _BUSY_STATION, str(path), str(template)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as station:
+        assert station.stdout is not None
+        for line in itertools.islice(station.stdout, intakes):
+            told.append(line)
+        station.send_signal(signal.SIGKILL)
+        told += station.stdout.read().splitlines()
+    assert station.returncode == -signal.SIGKILL
+    return [(receipt, int(seq)) for receipt, seq in (line.split() for line in told)]
+
+
+def _assert_nothing_half_done(path: Path) -> None:
+    """Rows that belong together are there together, and no receipt number is missing."""
+    assert rows(path, "PRAGMA foreign_key_check") == []
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    wanted = "SELECT number FROM intake WHERE state = 'confirmed'"
+    for part in (
+        "SELECT intake FROM lot",
+        "SELECT DISTINCT intake FROM intake_line",
+        "SELECT DISTINCT intake FROM print_job",
+    ):
+        assert rows(path, f"{part} ORDER BY 1") == rows(path, f"{wanted} ORDER BY 1")
+    numbers = [number for (number,) in rows(path, "SELECT number FROM intake ORDER BY number")]
+    assert numbers == list(range(1, len(numbers) + 1))
+    told = rows(path, "SELECT count(*) FROM journal WHERE type = 'station.intake.confirmed.v1'")
+    assert told == rows(path, f"SELECT count(*) FROM ({wanted})")
+
+
+def test_many_threads_take_turns(store: Store, path: Path) -> None:
+    barrier = threading.Barrier(6)
+    failures: list[BaseException] = []
+
+    def counter(number: int) -> None:
+        try:
+            barrier.wait(10)
+            for load in range(8):
+                bring_in(store, 1_000 + load, token=f"{number}-{load}")
+                store.recent_intakes(5)
+        except BaseException as error:
+            failures.append(error)
+
+    def onlooker() -> None:
+        try:
+            barrier.wait(10)
+            for _ in range(40):
+                waiting = store.pending(100)
+                if not waiting:  # faster than all counters together
+                    continue
+                assert [row.seq for row in waiting] == list(range(waiting[0].seq, waiting[0].seq + len(waiting)))
+                store.acknowledge(waiting[0].seq, [])
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=counter, args=(number,)) for number in range(5)]
+    threads.append(threading.Thread(target=onlooker))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    assert store.verify_journal() == 2 + 40
+    _assert_nothing_half_done(path)
+
+
+def test_one_tap_in_many_threads_is_one_intake(store: Store) -> None:
+    intake = open_intake(store)
+    barrier = threading.Barrier(4)
+    results = []
+
+    def tap() -> None:
+        barrier.wait(10)
+        results.append(store.confirm_intake(weighed(intake), "tap", JOBS, METROLOGY, stamp()))
+
+    threads = [threading.Thread(target=tap) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(row.repeated for row in results) == [False, True, True, True]
+    assert {row.receipt for row in results} == {str(intake.receipt)}

@@ -1,0 +1,110 @@
+"""A village station for the tests of the store: its catalog, its clock, and how goods come in."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
+from kiosk.domain.intake import ConfirmedIntake, Intake, TareSource, Weighing
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.domain.void import Void, VoidReason
+from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
+
+STATION = "S0147"
+METROLOGY = "1.0/ab12cd34"
+_ALMOND = Names("بادام", "巴旦木", "<script>'Almond\"")
+CATALOG = Catalog(
+    products=(Product("ALMOND", _ALMOND, "almond"),),
+    prices=(Price("ALMOND", Mode.PURCHASE, 2400), Price("ALMOND", Mode.CONSIGNMENT, 2600)),
+    containers=(Container("SACK", _ALMOND, 160, "sack"),),
+    members=(Member("M-00001", "Aygul", "Y1P00001"), Member("M-00002", "Turdi", None)),
+)
+NO_CERTIFICATE = Certificate(CertificateKind.NONE, None, NoCertificateReason.SMALL_GROWER)
+JOBS = (NewPrintJob("bag_label", "label", 1, b'{"net":"12.290"}'), NewPrintJob("receipt", "receipt", 0, b"{}"))
+
+
+def stamp(second: int = 0) -> Stamp:
+    """``second`` seconds into a market day."""
+    utc = datetime(2026, 11, 24, 3, 0, tzinfo=UTC) + timedelta(seconds=second)
+    moment = Moment(utc, "Asia/Shanghai", 480, ClockQuality.SYNCED, "b007b007-0001", 1000 * second)
+    return Stamp(moment, "1.0.0+a91f03c7")
+
+
+def epochs(start: int = 1) -> Callable[[], str]:
+    """Epoch ids 000...1, 000...2 and so on."""
+    numbers = itertools.count(start)
+    return lambda: f"{next(numbers):016x}"
+
+
+def open_store(path: Path, template: Path, **options: Any) -> Store:
+    """The store of the village, without a reserve unless asked for."""
+    chosen: dict[str, Any] = {"reserve_bytes": 0, "stamps": stamp, "template": template, **options}
+    return Store.open(path, chosen.pop("station", STATION), stamp(), **chosen)
+
+
+def open_intake(store: Store, *, mode: Mode = Mode.PURCHASE, party: Party | None = None) -> Intake:
+    """Goods are chosen, at the price in force."""
+    version, catalog = store.catalog()
+    price = catalog.price("ALMOND", mode)
+    assert price is not None
+    return store.open_intake(party or Party("M-00001"), "ALMOND", mode, version, price, stamp())
+
+
+def weighed(intake: Intake, *gross_g: int) -> ConfirmedIntake:
+    """The intake with these bags, agreed on."""
+    for number, gross in enumerate(gross_g or (12_450,), start=1):
+        intake = intake.with_bag(Weighing(gross, 10 * number, number, 1200, 14), "SACK", TareSource.PRESET, 160)
+    return intake.confirm(NO_CERTIFICATE)
+
+
+def bring_in(store: Store, *gross_g: int, token: str | None = None, mode: Mode = Mode.PURCHASE) -> ConfirmedRow:
+    """A whole intake."""
+    intake = open_intake(store, mode=mode)
+    return store.confirm_intake(weighed(intake, *gross_g), token or str(intake.receipt), JOBS, METROLOGY, stamp())
+
+
+def void_of(intake: Intake, reason: VoidReason = VoidReason.WRONG_PARTY) -> Void:
+    """Two people agree that it does not count."""
+    return Void(intake.receipt, reason, "clerk:07", "witness:02")
+
+
+def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    """What another program reads in the file."""
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def content(path: Path) -> list[str]:
+    """Everything in the database, as text."""
+    connection = sqlite3.connect(path)
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()
+
+
+def events(path: Path) -> list[dict[str, Any]]:
+    """Every event, oldest first."""
+    return [json.loads(body) for (body,) in rows(path, "SELECT body FROM journal ORDER BY position")]
+
+
+def change(path: Path, *statements: str) -> None:
+    """Somebody with an SQL tool: no rule is checked."""
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+    finally:
+        connection.close()

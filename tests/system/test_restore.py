@@ -1,0 +1,81 @@
+"""A card dies: the backup of yesterday goes in, and the sorting center neither loses nor counts twice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from kiosk.simulators.village import Village
+from kiosk.simulators.visitor import Visitor
+from tests.system.test_survival import bring, clear, confirmed_at_station, counts, in_ledger
+
+
+def kiosk(village: Village, *words: str) -> str:
+    command = [sys.executable, "-m", "kiosk.cli.kiosk", *words, "--config", str(village.config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def intakes(village: Village, visitor: Visitor, count: int, *, acknowledged: bool = True) -> None:
+    for number in range(count):
+        assert visitor.post(bring(village, visitor, 2000 + 5 * number)).path == "/take"
+        if acknowledged:
+            visitor.wait_live("the second tick", {"acknowledged": True}, 60)
+        clear(village, visitor)
+
+
+def summary(village: Village) -> dict[str, Any]:
+    with urlopen(f"{village.center_url}/ledger/summary.json", timeout=10) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def test_a_backup_comes_back(tmp_path: Path) -> None:
+    medium = tmp_path / "medium"
+    medium.mkdir()
+    with (
+        Village(tmp_path / "village", hz=40, settle_s=0.05) as village,
+        closing(Visitor(village.station_url)) as visitor,
+    ):
+        intakes(village, visitor, 5)
+        visitor.wait_live("the first five acknowledged", {"pending": 0}, 60)
+        village.link.command("down")
+        intakes(village, visitor, 2, acknowledged=False)
+        kiosk(village, "backup", "--to", str(medium), "--same-disk")
+        (backup,) = medium.glob("*.db")
+        village.link.command("up")
+        intakes(village, visitor, 10)
+        visitor.wait_live("ten more acknowledged", {"pending": 0}, 60)
+        before = in_ledger(village)
+        assert len(before) == 17
+
+        village.station.stop()
+        village.relay.stop()
+        said = kiosk(village, "restore", str(backup))
+        assert "epoch" in said
+        visitor.close()
+        village.station.start()
+        village.relay.start()
+        intakes(village, visitor, 3)
+        visitor.wait_live("the new epoch acknowledged", {"pending": 0}, 60)
+
+        at_station = confirmed_at_station(village)
+        after = counts(village)
+        assert (after["stations"], after["gaps"], after["quarantined"], after["forks"]) == (1, 0, 0, 0)
+        receipts = {receipt for receipt, _, _ in in_ledger(village)}
+        assert receipts == {f"0147-A-{number:06d}" for number in range(1, 18)} | {
+            f"0147-B-{number:06d}" for number in range(1, 4)
+        }
+        assert {receipt for receipt in at_station if receipt.startswith("0147-B")} == {
+            f"0147-B-{number:06d}" for number in range(1, 4)
+        }
+        seen = summary(village)
+        (station,) = seen["by_station"]
+        assert len(station["epochs"]) == 2
+        assert seen["totals"]["intakes"] == 20

@@ -1,0 +1,190 @@
+"""A booted box: what a test can see of it and do to it from outside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from scripts.install_tree import PROGRAM
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOT = Path(__file__).with_name("boot_box.py")
+AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
+BOOT_S, STOP_S = 60.0, 40.0
+
+SETTINGS = """\
+[station]
+station = "S0147"
+region = "yarkant"
+data = "/var/lib/kiosk"
+village = "Test"
+
+[scale]
+port = "/dev/kiosk/scale"
+protocol = "st_gs_csv"
+e_g = 5
+max_g = 60000
+
+[relay]
+broker_url = "mqtt://127.0.0.1:1883"
+"""
+
+SCREENLESS = 'systemctl --root="$ROOT" --quiet disable kiosk-browser.service\n'
+"""For boots that are not about the browser: it would try for ten seconds to find a screen."""
+
+SETUP = """\
+systemd-sysusers --root="$ROOT" kiosk.conf
+ours=$(sed -n 's/^enable \\(kiosk-.*\\)/\\1/p' "$ROOT/usr/lib/systemd/system-preset/80-kiosk.preset")
+systemctl --root="$ROOT" --quiet preset $ours
+"""
+
+READ_PAGE = """\
+import socket, sys, time
+port, path, patience = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+end = time.monotonic() + patience
+while time.monotonic() < end:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as way:
+            way.settimeout(5)
+            way.sendall(f"GET {path} HTTP/1.0\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n".encode())
+            page = b"".join(iter(lambda: way.recv(65536), b""))
+        if page.split(b" ", 2)[1:2] == [b"200"]:
+            sys.stdout.buffer.write(page)
+            sys.exit(0)
+    except OSError:
+        pass
+    time.sleep(0.02)
+sys.exit(1)
+"""
+
+
+class Box:
+    """One boot of the tree ``program`` in ``work``; ``files`` are laid over it, ``setup`` is run in it before.
+
+    Without ``settings`` it is a new box, which has no settings file.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        work: Path,
+        files: dict[str, str] | None = None,
+        setup: str = "",
+        options: Sequence[str] = (),
+        *,
+        settings: bool = True,
+    ) -> None:
+        self._work = work
+        self._options = [f"--bind-ro={program / PROGRAM}:/{PROGRAM}", *options]
+        shutil.copytree(
+            program, work / "tree", symlinks=True, ignore=shutil.ignore_patterns(PROGRAM.name), dirs_exist_ok=True
+        )
+        (work / "tree").chmod(0o755)
+        (work / "tree" / PROGRAM).mkdir(parents=True)
+        laid = {"etc/kiosk/station.toml": SETTINGS} if settings else {}
+        for name, text in {**laid, **(files or {})}.items():
+            path = work / "tree" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        (work / "setup").write_text(SETUP + setup, encoding="utf-8")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.leader = 0
+        self.started = 0.0
+
+    def __enter__(self) -> Self:
+        address = str(self._work / "notify")
+        boot = [sys.executable, "-P", str(BOOT), str(self._work)]
+        # Closed as soon as the leader is known: a full socket would hold systemd up, a closed one does not.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, (self._work / "console").open("wb") as log:
+            manager.bind(address)
+            self.started = time.monotonic()
+            self._process = subprocess.Popen(
+                [*AS_ROOT, "env", f"NOTIFY_SOCKET={address}", *boot, *self._options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+            try:
+                self._wait_until_led(manager)
+            except BaseException:
+                self._end()
+                raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _wait_until_led(self, manager: socket.socket) -> None:
+        manager.settimeout(0.5)
+        end = time.monotonic() + BOOT_S
+        while time.monotonic() < end and self._process is not None and self._process.poll() is None:
+            try:
+                words = dict(row.partition("=")[::2] for row in manager.recv(4096).decode().splitlines())
+            except TimeoutError:
+                continue
+            self.leader = int(words.get("X_NSPAWN_LEADER_PID", self.leader))
+            if self.leader:
+                return
+        raise AssertionError(f"the container did not start:\n{self.console()}")
+
+    def _end(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            if self.leader:
+                subprocess.run([*AS_ROOT, "sh", "-c", f"kill -KILL {self.leader}"], check=False)
+            process.wait(STOP_S)
+        self._process = None
+
+    def console(self) -> str:
+        """What the container printed."""
+        return (self._work / "console").read_text(encoding="utf-8", errors="replace")
+
+    def call(self, *command: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run a program inside, as root."""
+        enter = [*AS_ROOT, "nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid"]
+        return subprocess.run(
+            [*enter, "--root", "--wd=/", "--", *command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def page(self, path: str = "/", port: int = 8080, patience_s: float = 60.0) -> str:
+        """A page, as soon as it answers 200; the empty text when it does not in time."""
+        program = ["/usr/bin/python3", "-ISc", READ_PAGE, str(port), path, str(patience_s)]
+        return self.call(*program, timeout_s=patience_s + 30).stdout
+
+    def property(self, unit: str, name: str) -> str:
+        """One property of a unit, as ``systemctl show`` has it."""
+        return self.call("systemctl", "show", "--value", f"--property={name}", unit).stdout.strip()
+
+    def until(self, unit: str, name: str, met: Callable[[str], bool], patience_s: float = 60.0) -> str:
+        """Wait until a property is as wanted; raises AssertionError with the journal of the unit."""
+        end = time.monotonic() + patience_s
+        while time.monotonic() < end:
+            value = self.property(unit, name)
+            if met(value):
+                return value
+            time.sleep(0.1)
+        raise AssertionError(f"{unit}: {name} stayed {value!r}\n{self.journal(unit)}")
+
+    def journal(self, unit: str) -> str:
+        """What a unit and the manager said about it."""
+        self.call("journalctl", "--sync")  # what was said a moment ago may still be on its way
+        return self.call("journalctl", "--no-pager", "--output=cat", f"--unit={unit}").stdout

@@ -1,0 +1,141 @@
+"""The first start as a process: its port, its data folder, what systemd hears, and being killed at any question."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from kiosk.config import load
+from kiosk.setup_draft import draft_path, load_draft
+from kiosk.setup_runtime import data_folder, run_setup
+from kiosk.simulators.processes import free_port
+from tests.web.setup.answers import PIN, answers, named_devices
+
+CHILD = """
+import sys, threading
+from pathlib import Path
+from kiosk.setup_machine import Machine
+from kiosk.setup_runtime import run_setup
+folder, port = Path(sys.argv[1]), int(sys.argv[2])
+machine = Machine(dev=folder / "dev", keys=(folder / "keys",))
+run_setup(folder / "station.toml", threading.Event(), port=port, data=folder / "data", machine=machine)
+"""
+
+
+def post(port: int, path: str, form: Mapping[str, str]) -> int:
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        link.request("POST", path, urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})
+        return link.getresponse().status
+    finally:
+        link.close()
+
+
+def answering(port: int, timeout_s: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline, "the wizard does not answer"
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "folder"),
+    [
+        (Path("/etc/kiosk/station.toml"), {}, Path("/var/lib/kiosk")),
+        (Path("/srv/x/station.toml"), {}, Path("/srv/x/data")),
+        (Path("/srv/x/station.toml"), {"STATE_DIRECTORY": "/var/lib/private/k:/other"}, Path("/var/lib/private/k")),
+    ],
+)
+def test_where_the_data_will_be(config: Path, environ: Mapping[str, str], folder: Path) -> None:
+    assert data_folder(config, environ) == folder
+
+
+def test_a_port_in_use_is_an_error_at_once(tmp_path: Path) -> None:
+    machine = named_devices(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="Address already in use"):
+        run_setup(tmp_path / "s.toml", threading.Event(), port=taken.getsockname()[1], machine=machine)
+
+
+class Process:
+    """The wizard in a process of its own, killed without a word and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-c", CHILD, str(self.folder), str(self.port)]
+        self.child = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        answering(self.port)
+
+    def kill(self) -> None:
+        assert self.child is not None
+        self.child.send_signal(signal.SIGKILL)
+        self.child.wait(20)
+
+
+def test_killed_between_two_questions_it_goes_on_there(tmp_path: Path) -> None:
+    machine = named_devices(tmp_path)
+    process = Process(tmp_path)
+    process.start()
+    try:
+        for question, form in answers(machine):
+            assert post(process.port, f"/setup/{question}", form) == 303
+            if question in ("station", "reads", "label", "technician_pin"):
+                process.kill()
+                assert not (tmp_path / "station.toml").exists()
+                process.start()
+                if question == "technician_pin":  # in memory alone: it is typed again
+                    assert post(process.port, "/setup/technician_pin", {"value": PIN}) == 303
+        assert load_draft(draft_path(tmp_path / "station.toml")).at == "check"
+        process.kill()
+        process.start()
+        assert post(process.port, "/setup/check", {"value": "go"}) == 303
+        assert load(tmp_path / "station.toml").station.station == "S0147"
+        assert post(process.port, "/setup/leave", {}) == 204
+        assert process.child is not None
+        assert process.child.wait(20) == 0
+    finally:
+        if process.child is not None and process.child.poll() is None:
+            process.kill()
+
+
+def test_systemd_hears_of_a_wizard_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = named_devices(tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+        stop = threading.Event()
+        wrote: list[bool] = []
+
+        def run() -> None:
+            wrote.append(run_setup(tmp_path / "station.toml", stop, port=free_port(), machine=machine))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        heard = b""
+        while heard.count(b"WATCHDOG=1") < 2:
+            heard += manager.recv(4096) + b"\n"
+        stop.set()
+        thread.join(30)
+    assert heard.startswith(b"READY=1")
+    assert b"STOPPING" not in heard
+    assert wrote == [False]

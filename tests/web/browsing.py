@@ -1,0 +1,61 @@
+"""What the browser tests share: one Chromium, the real server, a page that tells its troubles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from kiosk.web.factory import STREAMS
+from kiosk.web.server import serve
+from kiosk.web.settings import WebSettings
+from kiosk.web.setup.app import NoStreams
+
+AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+OF_THE_STATION = "/usr/bin/chromium"
+HEADLESS = "/usr/bin/chromium-headless-shell"
+"""Chromium's engine without its window, of the same source package: the same layout for half the work. What is told
+about the browser of a station itself (tests/lock, tests/system, benchmarks, pictures) is seen in the station's own.
+"""
+
+
+@contextmanager
+def chromium(program: str = HEADLESS) -> Iterator[Browser]:
+    """One browser for many pages."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The address of some pages behind the station's own server: leaving one while it loads leaves no file open."""
+    app.extensions.setdefault(STREAMS, NoStreams())
+    server = serve(app, "127.0.0.1", 0)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@contextmanager
+def opened(
+    browser: Browser, url: str, settings: WebSettings, cookies: Mapping[str, str], **context: Any
+) -> Iterator[tuple[Page, list[str]]]:
+    """A page that nobody has sent anywhere, and what its console will complain about."""
+    view = browser.new_context(viewport={"width": settings.width_px, "height": settings.height_px}, **context)
+    view.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+    page, troubles = view.new_page(), list[str]()
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    try:
+        yield page, troubles
+    finally:
+        view.close()

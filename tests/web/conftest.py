@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.web import browsing
+from tests.web.counter_shop import CounterShop
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def counter_shop(tmp_path: Path) -> Iterator[CounterShop]:
+    """A station with a real counter that nobody has unlocked."""
+    shop = CounterShop(tmp_path)
+    yield shop
+    shop.close()

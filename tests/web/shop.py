@@ -1,0 +1,224 @@
+"""A station for the pages: the real desk and board, a store in memory, and a pan to put things on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
+from kiosk.domain.identifiers import internal_code
+from kiosk.domain.intake import ConfirmedIntake
+from kiosk.domain.metrology.pan_journal import PanNote
+from kiosk.domain.metrology.standing import ScaleStanding
+from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
+from kiosk.protocols.scales.reading import Reading
+from kiosk.station.counter_board import CounterBoard
+from kiosk.station.counter_view import CounterRefused, CounterView, Person, Session
+from kiosk.station.desk import Desk, DeskTools
+from kiosk.station.desk_view import DeskView
+from kiosk.station.live import LiveBoard
+from kiosk.station.settings import StationSettings
+from kiosk.store.records import LoadRow, NewPrintJob, OutboxRow, ParcelRow, PrintJob, Stamp
+from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
+
+HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
+_GOODS = (
+    ("BADAM", "بادام", "巴旦木", "Badam", "badam", 6000),
+    ("WALNUT", "ياڭاق", "核桃", "Walnut", "walnut", 3200),
+    ("JUJUBE", "چىلان", "红枣", "Jujube", "jujube", 2600),
+    ("RAISIN", "كىشمىش", "葡萄干", "Raisin", "raisin", 2400),
+    ("APRICOT", "قۇرۇق ئۆرۈك", "杏干", "Dried apricot", "apricot", 3600),
+    ("HONEY", "ھەسەل", "蜂蜜", "Honey", "honey", 4500),
+    ("PISTACHIO", "پىستە", "开心果", "Pistachio", "pistachio", 8000),
+    ("FIG", "ئەنجۈر", "无花果", "Fig", "fig", 2800),
+    ("MULBERRY", "ئۈجمە", "桑葚", "Mulberry", "mulberry", 3000),
+    ("POMEGRANATE", "ئانار", "石榴", "Pomegranate", "pomegranate", 1200),
+    ("PEACH", "شاپتۇل", "桃子", "Peach", "peach", 900),
+    ("PEAR", "نەشپۈت", "梨", "Pear", "pear", 700),
+)
+CATALOG = Catalog(
+    products=tuple(Product(code, Names(ug, zh, en), picture) for code, ug, zh, en, picture, _ in _GOODS),
+    prices=(
+        *(Price(code, Mode.CONSIGNMENT, fen) for code, *_, fen in _GOODS),
+        *(Price(code, Mode.PURCHASE, fen - 200) for code, *_, fen in _GOODS[:6]),
+    ),
+    containers=(
+        Container("SACK", Names("تاغار", "麻袋", "Sack"), 160, "sack"),
+        Container("CRATE", Names("ياغاچ ساندۇق", "木箱", "Crate"), 1250, "crate"),
+        Container("BUCKET", Names("چېلەك", "桶", "Bucket"), 820, "bucket"),
+        Container("OWN", Names("ئۆزۈمنىڭ", "自带容器", "Own container"), 0, "own-container", weighed=True),
+        Container("BARE", Names("قاچىسىز", "无容器", "None"), 0, "none"),
+    ),
+    members=(Member("M-04412", HOSTILE, CARD), Member("M-00017", "Aygul", internal_code("P", "00017"))),
+)
+
+
+class ShopStore(FakeStore):
+    """The papers are in the state the test says, and the sorting center has the event when the test says so."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__()
+        self.current = catalog
+        self.paper_state = "queued"
+
+    def print_jobs(self, receipt: str) -> list[PrintJob]:
+        return [replace(job, state=self.paper_state) for job in super().print_jobs(receipt)]
+
+    def pending(self, limit: int, after: int = 0) -> list[OutboxRow]:
+        return []
+
+    def standing_of(self, receipt: str) -> ScaleStanding | None:
+        return next((row.scale for row, *_ in self.booked if str(row.intake.receipt) == receipt), None)
+
+    def acknowledge(self) -> None:
+        self.rows = {number: replace(row, acknowledged=True) for number, row in self.rows.items()}
+
+
+class NobodyWorksHere:
+    """An access nobody was taken on for: the public face must do without a counter."""
+
+    def people(self) -> tuple[Person, ...]:
+        return ()
+
+    def wait_s(self) -> int:
+        return 0
+
+    def unlock(self, number: str, pin: str) -> Session:
+        raise CounterRefused("no_pin")
+
+    def session(self, token: str) -> Session | None:
+        return None
+
+    peek = session
+
+    def current(self) -> Session | None:
+        return None
+
+    def lock(self, token: str) -> None:
+        return
+
+
+class NoCounter:
+    """A counter behind a door that never opens."""
+
+    def view(self) -> CounterView:
+        return CounterView()
+
+    def public_code(self, text: str) -> ParcelRow:
+        raise CounterRefused("wrong_code")
+
+
+def _papers(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> list[NewPrintJob]:
+    labels = [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
+    return [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
+
+
+class Shop:
+    """Satisfies ``kiosk.web.ports.Station``; ``read`` and ``rest`` speak for the scale. Nobody is at the counter.
+
+    ``worth`` is what the scale is worth now; nobody can check it, because nobody is at the counter.
+    """
+
+    software = "station-kiosk/test"
+    metrology = "1+00000000"
+    access: Any
+    counter: Any
+    store: Any
+    check_weight: Any = None
+    worth = ScaleStanding()
+
+    def __init__(self, data: Path, catalog: Catalog = CATALOG) -> None:
+        self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
+        self.store = self._store(catalog)
+        self.photos: list[tuple[str, str]] = []
+        self.now = 100.0
+        numbers = itertools.count(1)
+        self.desk = Desk(
+            PROFILE,
+            DeskTools(
+                store=self.store,
+                stamps=self.stamp,
+                new_token=lambda: f"token-{next(numbers)}",
+                documents=_papers,
+                certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
+                metrology=self.metrology,
+                on_view=lambda view: self.board.show(view),
+                on_scale=lambda state: None,
+                on_event=lambda: None,
+                on_photo=lambda lot, product: self.photos.append((lot, product)),
+                standing=lambda: self.standing(),
+                on_note=self._note,
+            ),
+        )
+        self.board = LiveBoard(self.desk.view())
+        self.board.mark(scale="ok")
+        self.access, self.counter = NobodyWorksHere(), NoCounter()
+        self.counter_board = CounterBoard(CounterView())
+
+    def _store(self, catalog: Catalog) -> Any:
+        return ShopStore(catalog)
+
+    def stamp(self) -> Stamp:
+        return STAMP
+
+    def standing(self) -> ScaleStanding:
+        return self.worth
+
+    def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]:
+        return []
+
+    def _note(self, note: PanNote) -> None:
+        """Here nobody keeps the journal of the pan."""
+
+    def parcel_photo_path(self, sha256: str) -> Path | None:
+        return None
+
+    def photo_path(self, sha256: str) -> Path | None:
+        path = self.settings.data / f"{sha256}.jpg"
+        return path if sha256.isalnum() and path.is_file() else None
+
+    def read(self, grams: int | None, count: int = 1, *, stable: bool | None = None, over: bool = False) -> DeskView:
+        """Frames a tenth of a second apart; no weight with ``over`` is an overload."""
+        for _ in range(count):
+            self.now += 0.1
+            weight = None if grams is None else Decimal(grams).scaleb(-3)
+            self.desk.on_reading(Reading(weight, "kg", stable, None, over, None, b""), self.now)
+        return self.desk.view()
+
+    def rest(self, grams: int) -> DeskView:
+        """Long enough to be stable."""
+        return self.read(grams, 8)
+
+    def at_who(self) -> DeskView:
+        self.rest(0)
+        return self.desk.begin()
+
+    def at_what(self, grams: int = 12_480, member: str = "04412") -> DeskView:
+        self.at_who()
+        self.desk.choose_party(member)
+        return self.rest(grams)
+
+    def at_agree(self, grams: int = 12_480, product: str = "BADAM", member: str = "04412") -> DeskView:
+        self.at_what(grams, member)
+        return self.desk.choose_product(product, 1)
+
+    def at_take(self) -> DeskView:
+        view = self.at_agree()
+        return self.desk.agree(view.reading_no, view.token)
+
+    def printed(self, state: str = "printed") -> DeskView:
+        self.store.paper_state = state
+        self.desk.refresh_result()
+        return self.desk.view()
+
+    def delivered(self) -> DeskView:
+        self.store.acknowledge()
+        self.desk.refresh_result()
+        return self.desk.view()
+
+
+Stage = Callable[[Shop], object]

@@ -1,0 +1,236 @@
+"""Every screen in every language on three panels, measured by a browser: millimeters, gaps, contrast, axe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from PIL import Image, ImageChops, ImageStat
+from playwright.sync_api import Browser, Page
+
+from kiosk.domain.metrology.pan import PanState
+from kiosk.web.settings import WebSettings
+from tests.web.pictures import PANELS, SCENES, Scene, open_page, open_shop, show, stage
+
+AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+REFUSED_ON_PURPOSE = {"refused": "409", "missing": "404"}
+
+MEASURE = """
+() => {
+  const top = document.querySelector('idle-ring:not([hidden]), screen-follow .scrim') ?? document.body;
+  const seen = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 0 && box.height > 0 && getComputedStyle(element).visibility !== 'hidden';
+  };
+  const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = parse(getComputedStyle(at).backgroundColor);
+      if (color.length < 4 || color[3] === 1) return color.slice(0, 3);
+    }
+    return [255, 255, 255];
+  };
+  const texts = [];
+  const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!node.textContent.trim() || !seen(element) || element.closest('.unseen, script, style, [hidden]')) continue;
+    const style = getComputedStyle(element);
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const box = range.getBoundingClientRect();
+    const [a, b] = [light(parse(style.color)), light(ground(element))].sort((x, y) => y - x);
+    texts.push({
+      text: node.textContent.trim().slice(0, 30), contrast: (a + 0.05) / (b + 0.05), size: parseFloat(style.fontSize),
+      language: element.closest('[lang]').lang, second: element.closest('.second') !== null,
+      line: parseFloat(style.lineHeight), main: element.closest('.main') !== null,
+      box: [box.left, box.top, box.right, box.bottom],
+      holder: (() => { const r = (element.closest('button, a, .tile') ?? top).getBoundingClientRect();
+                       return [r.left, r.top, r.right, r.bottom]; })(),
+    });
+  }
+  const targets = [...top.querySelectorAll('button, a[href]')].filter(seen).map((element) => {
+    const box = element.getBoundingClientRect();
+    const label = element.getAttribute('aria-label') ?? element.textContent.trim().slice(0, 20);
+    return { name: `${element.className}|${label}`,
+             technical: element.classList.contains('technical'), danger: element.classList.contains('danger'),
+             box: [box.left, box.top, box.right, box.bottom] };
+  });
+  const root = document.documentElement;
+  return {
+    texts, targets,
+    primary: [...top.querySelectorAll('.primary')].filter(seen).length,
+    tiles: [...top.querySelectorAll('.tile')].filter(seen).length,
+    scroll: [root.scrollWidth > innerWidth, root.scrollHeight > innerHeight],
+    weight: [...top.querySelectorAll('.weight-large .weight-value')].filter(seen).map((element) => ({
+      size: parseFloat(getComputedStyle(element).fontSize),
+      unit: parseFloat(getComputedStyle(element.querySelector('.unit')).fontSize),
+      tabular: getComputedStyle(element).fontVariantNumeric,
+      fits: element.getBoundingClientRect().left >= element.parentElement.getBoundingClientRect().left - 1
+        && element.getBoundingClientRect().right <= element.parentElement.getBoundingClientRect().right + 1,
+    })),
+    view: [innerWidth, innerHeight],
+  };
+}
+"""
+
+CUT_SIGNS = """
+() => [...document.querySelectorAll('.scale-sign, .terms:has(> .scale-sign) > .mode')].filter((element) => {
+  return element.scrollHeight > element.clientHeight + 2 || element.scrollWidth > element.clientWidth + 2;
+}).map((element) => element.textContent.trim())
+"""
+
+
+def inside(inner: list[float], outer: list[float], slack: float) -> bool:
+    left, top, right, bottom = inner
+    return (
+        left >= outer[0] - slack
+        and top >= outer[1] - slack
+        and right <= outer[2] + slack
+        and bottom <= outer[3] + slack
+    )
+
+
+def gap(one: list[float], other: list[float]) -> float:
+    across = max(one[0] - other[2], other[0] - one[2])
+    down = max(one[1] - other[3], other[1] - one[3])
+    return max(across, down)
+
+
+def target_faults(found: dict[str, Any], settings: WebSettings) -> Iterator[str]:
+    mm, view = settings.px_per_mm, [0.0, 0.0, *map(float, found["view"])]
+    for target in found["targets"]:
+        left, top, right, bottom = target["box"]
+        need = 12 if target["technical"] else 20
+        if min(right - left, bottom - top) < need * mm - 0.6:
+            yield f"{target['name']}: {(right - left) / mm:.1f} x {(bottom - top) / mm:.1f} mm"
+        if not inside(target["box"], view, 0.5):
+            yield f"{target['name']}: outside the screen {target['box']}"
+    for number, one in enumerate(found["targets"]):
+        for other in found["targets"][number + 1 :]:
+            apart = 6.35 if one["danger"] or other["danger"] else 3
+            if gap(one["box"], other["box"]) < apart * mm - 0.6:
+                yield f"{one['name']} and {other['name']}: {gap(one['box'], other['box']) / mm:.1f} mm apart"
+
+
+def text_faults(found: dict[str, Any], settings: WebSettings) -> Iterator[str]:
+    view = [0.0, 0.0, *map(float, found["view"])]
+    for text in found["texts"]:
+        if text["contrast"] < 7:
+            yield f"{text['text']}: contrast {text['contrast']:.1f}"
+        if not inside(text["box"], view, text["size"] * 0.35):
+            yield f"{text['text']}: outside the screen {text['box']}"
+        if not inside(text["box"], text["holder"], text["size"] * 0.35):
+            yield f"{text['text']}: runs out of its button {text['box']} {text['holder']}"
+        if text["main"] and text["language"] == "ug" and text["line"] < 1.49 * text["size"]:
+            yield f"{text['text']}: Uyghur line height {text['line'] / text['size']:.2f}"
+
+
+def screen_faults(found: dict[str, Any], settings: WebSettings, scene: Scene) -> Iterator[str]:
+    if any(found["scroll"]):
+        yield f"scrolls {found['scroll']}"
+    if found["primary"] > 1:
+        yield f"{found['primary']} primary buttons"
+    if found["tiles"] > settings.tiles:
+        yield f"{found['tiles']} tiles"
+    if scene.name.split("-")[0] in ("what", "overload", "negative") and not found["weight"]:
+        yield "no large weight"
+    for weight in found["weight"]:
+        if weight["size"] < 134 / 5.25 * settings.px_per_mm - 0.5:
+            yield f"weight digits {weight['size']} px"
+        if weight["unit"] < 0.5 * weight["size"] or weight["tabular"] != "tabular-nums" or not weight["fits"]:
+            yield f"weight {weight}"
+    yield from target_faults(found, settings)
+    yield from text_faults(found, settings)
+
+
+def axe_faults(page: Page) -> Iterator[str]:
+    answer = Axe().run(page, options=AXE_RULES).response
+    assert len(answer["passes"]) > 10
+    for violation in answer["violations"]:
+        yield f"axe {violation['id']}: {violation['nodes'][0]['html'][:120]}"
+
+
+def scene_faults(browser: Browser, data: Path, settings: WebSettings, language: str, scene: Scene) -> Iterator[str]:
+    said: list[str] = []
+    with open_shop(settings, data) as (shop, server), open_page(browser, server, settings, language) as page:
+        # A breach of the content security policy and a script that fails both end up here.
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        stage(shop, scene.name)
+        show(page, shop, server, scene)
+        found = page.evaluate(MEASURE)
+        assert found["texts"]
+        assert found["targets"]
+        yield from screen_faults(found, settings, scene)
+        yield from (f"cut off: {what}" for what in page.evaluate(CUT_SIGNS))
+        if settings is PANELS["7in"]:  # what axe looks for does not hang on the size of the panel
+            yield from axe_faults(page)
+    expected = REFUSED_ON_PURPOSE.get(scene.name)
+    yield from (f"console: {line}" for line in said if expected is None or expected not in line)
+
+
+@pytest.mark.parametrize("language", ["ug", "zh", "en"])
+@pytest.mark.parametrize("panel", list(PANELS))
+def test_every_screen(browser: Browser, tmp_path: Path, panel: str, language: str) -> None:
+    faults = []
+    for scene in SCENES:
+        data = tmp_path / scene.name
+        data.mkdir()
+        faults += [f"{scene.name}: {fault}" for fault in scene_faults(browser, data, PANELS[panel], language, scene)]
+    assert not faults, json.dumps(faults, indent=1, ensure_ascii=False)
+
+
+def test_states_differ_without_color(browser: Browser, tmp_path: Path) -> None:
+    settings = PANELS["7in"]
+    with open_shop(settings, tmp_path) as (shop, server), open_page(browser, server, settings, "ug") as page:
+        shop.at_what()
+        page.goto(server.url)
+        page.locator("live-weight[data-state=stable]").wait_for()
+        shapes: dict[PanState, Image.Image] = {}
+        places = set()
+        for state in PanState:
+            # The last message stays what it is; only the look of the state is asked for here.
+            page.evaluate("(state) => { document.querySelector('live-weight').dataset.state = state; }", state.value)
+            file = tmp_path / f"{state.value}.png"
+            page.locator(".weight-shape").screenshot(path=file)
+            shapes[state] = Image.open(file).convert("L").resize((64, 64))
+            places.add(
+                page.evaluate(
+                    "[...document.querySelectorAll('.weight-place i')]"
+                    ".findIndex((place) => getComputedStyle(place).backgroundColor !== 'rgba(0, 0, 0, 0)')"
+                )
+            )
+        assert places == set(range(7))
+        states = list(shapes)
+        for number, one in enumerate(states):
+            for other in states[number + 1 :]:
+                differs = ImageStat.Stat(ImageChops.difference(shapes[one], shapes[other])).mean[0]
+                assert differs > 8, (one, other, differs)
+
+
+def test_corners_stay_where_they_are(browser: Browser, tmp_path: Path) -> None:
+    """R11: help, language and back are at the same place on every screen, mirrored for Uyghur."""
+    settings = PANELS["7in"]
+    places: dict[tuple[str, str], set[tuple[float, float]]] = {}
+    for language in ("ug", "zh"):
+        with open_shop(settings, tmp_path) as (shop, server), open_page(browser, server, settings, language) as page:
+            for step in (shop.at_who, shop.at_what, shop.at_agree):
+                step()
+                page.goto(server.url)
+                for corner in (".rail > .corner", ".language >> nth=0", ".way-back .corner"):
+                    box = page.locator(corner).bounding_box()
+                    assert box is not None
+                    places.setdefault((language, corner), set()).add((box["x"], box["y"]))
+                shop.desk.leave()
+    assert all(len(found) == 1 for found in places.values()), places
+    for corner in (".rail > .corner", ".language >> nth=0", ".way-back .corner"):
+        (ug,), (zh,) = places["ug", corner], places["zh", corner]
+        assert ug[0] > 600 > 100 > zh[0]
+        assert ug[1] == zh[1]

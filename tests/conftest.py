@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from kiosk.station.clock import SYNCED_MARK
 
@@ -60,6 +61,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("station")
+if not _SEARCHING:
+    # Else the values depend on the constants of whatever modules this process has happened to load before.
+    providers._get_local_constants = lambda: providers._local_constants
 # `make test` is the same run on every machine, however slow; `make fuzz` looks for new values each time.
 
 _made_mark = pytest.StashKey[bool]()

@@ -18,7 +18,7 @@ class Manager:
 
     def __init__(self, address: str) -> None:
         self._way = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._way.settimeout(5)
+        self._way.settimeout(30)
         self._way.bind(address.replace("@", "\0", 1))
 
     def heard(self) -> str:
@@ -158,7 +158,7 @@ def test_waiting_for_long_feeds_it_too(path: str, manager: Manager) -> None:
     waiter.start()
     assert [manager.heard() for _ in range(3)] == ["WATCHDOG=1"] * 3
     end.set()
-    waiter.join(5)
+    waiter.join(30)
     assert not waiter.is_alive()
     assert stop.is_set()
     assert stop.wait(60) is True

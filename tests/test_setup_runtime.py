@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -19,7 +19,7 @@ import pytest
 from kiosk.config import load
 from kiosk.setup_draft import draft_path, load_draft
 from kiosk.setup_runtime import data_folder, run_setup
-from kiosk.simulators.processes import free_port
+from tests.messaging.ports import claimed_port
 from tests.web.setup.answers import PIN, answers, named_devices
 
 CHILD = """
@@ -31,6 +31,13 @@ folder, port = Path(sys.argv[1]), int(sys.argv[2])
 machine = Machine(dev=folder / "dev", keys=(folder / "keys",))
 run_setup(folder / "station.toml", threading.Event(), port=port, data=folder / "data", machine=machine)
 """
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """The wizard's own, also between two of its lives."""
+    with claimed_port() as port:
+        yield port
 
 
 def post(port: int, path: str, form: Mapping[str, str]) -> int:
@@ -74,8 +81,8 @@ def test_a_port_in_use_is_an_error_at_once(tmp_path: Path) -> None:
 class Process:
     """The wizard in a process of its own, killed without a word and started again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
         self.child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -89,9 +96,9 @@ class Process:
         self.child.wait(20)
 
 
-def test_killed_between_two_questions_it_goes_on_there(tmp_path: Path) -> None:
+def test_killed_between_two_questions_it_goes_on_there(tmp_path: Path, port: int) -> None:
     machine = named_devices(tmp_path)
-    process = Process(tmp_path)
+    process = Process(tmp_path, port)
     process.start()
     try:
         for question, form in answers(machine):
@@ -115,7 +122,7 @@ def test_killed_between_two_questions_it_goes_on_there(tmp_path: Path) -> None:
             process.kill()
 
 
-def test_systemd_hears_of_a_wizard_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systemd_hears_of_a_wizard_that_answers(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = named_devices(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
@@ -127,7 +134,7 @@ def test_systemd_hears_of_a_wizard_that_answers(tmp_path: Path, monkeypatch: pyt
         wrote: list[bool] = []
 
         def run() -> None:
-            wrote.append(run_setup(tmp_path / "station.toml", stop, port=free_port(), machine=machine))
+            wrote.append(run_setup(tmp_path / "station.toml", stop, port=port, machine=machine))
 
         thread = threading.Thread(target=run)
         thread.start()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from kiosk.devices.ports import CameraFault
+from kiosk.devices.scale_probe import TIMING, ScaleProbe
 from kiosk.devices.scanner import Scanner
 from kiosk.protocols.scales.probe import Proposal, Recording, distinct, propose
 from kiosk.protocols.scales.protocol import LineSettings
@@ -28,6 +31,13 @@ from tests.web.setup.scenes import draft_at
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with Bench(tmp_path_factory.mktemp("bench")) as bench:
         yield bench
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that is there is waited for, however long the machine stands still."""
+    monkeypatch.setattr("kiosk.setup_tries.SHOT_S", 25.0)
+    monkeypatch.setattr("kiosk.devices.printer_stream.ANSWER_S", 15.0)
 
 
 @pytest.fixture
@@ -47,7 +57,7 @@ def at(bench: Bench) -> Iterator[Callable[[str], SetupWizard]]:
     bench.camera.command("scene badam")
 
 
-def until(wizard: SetupWizard, right: Callable[[TrialView], bool], timeout_s: float = 15.0) -> TrialView:
+def until(wizard: SetupWizard, right: Callable[[TrialView], bool], timeout_s: float = 30.0) -> TrialView:
     """The first look that is right."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -109,12 +119,19 @@ class TestScale:
 class TestListening:
     """The question for the format listens to the port that was chosen."""
 
-    def test_what_is_heard_stands_first_and_sets_the_line(self, bench: Bench, at: Begin) -> None:
+    def test_what_is_heard_stands_first_and_sets_the_line(
+        self, bench: Bench, at: Begin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It listens until it has heard enough, and hears nothing before it was looked at."""
+        patient = partial(ScaleProbe, timing=dataclasses.replace(TIMING, first_s=60.0))
+        monkeypatch.setattr("kiosk.setup_tries.ScaleProbe", patient)
+        bench.scale.command("silent")
         wizard = at("protocol")
         first = wizard.view()
         assert first.trial is not None
         assert first.trial.state == WORKING
         assert not any(tile.value.startswith("found:") for tile in first.choices)
+        bench.scale.command("replug")
         until(wizard, lambda trial: trial.state == SEEN)
         tiles = wizard.view().choices
         assert (tiles[0].value, tiles[0].detail) == ("found:st_gs_csv 9600 8N1", "9600 8N1")
@@ -232,7 +249,7 @@ class TestPrinters:
         assert wizard.view().trial == TrialView(WAITING)
         wizard.go(f"{name}_test")
         assert until(wizard, ended).state == SEEN
-        assert printer.wait_for(before + 1, 5)
+        assert printer.wait_for(before + 1, 30)
 
     def test_no_paper_is_told_and_tried_again(self, bench: Bench, at: Begin) -> None:
         bench.labels.command("paper-out")
@@ -331,7 +348,7 @@ class TestAttempt:
 
         def act() -> bytes:
             calls.append(1)
-            assert gate.wait(10)
+            assert gate.wait(30)
             return b"x"
 
         attempt = Attempt("thing", act)

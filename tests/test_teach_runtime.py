@@ -5,10 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from kiosk.config import load
 from kiosk.devices.scale_pause import PauseDoor
+from kiosk.devices.scale_probe import TIMING, ScaleProbe
 from kiosk.devices.scale_serial import SerialScale
 from kiosk.setup_machine import Machine
 from kiosk.simulators.scale import ScaleSimulator
@@ -30,13 +35,18 @@ max_g = 60000
 
 
 def _until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while not met() and time.monotonic() < deadline:
         threading.Event().wait(0.05)
     assert met()
 
 
-def test_a_station_with_the_wrong_direction_is_taught_the_right_one(tmp_path: Path) -> None:
+def test_a_station_with_the_wrong_direction_is_taught_the_right_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe listens until it has heard enough: a machine that stands still for some seconds is no silent scale."""
+    timing = replace(TIMING, first_s=30.0)
+    monkeypatch.setattr("kiosk.teach_runtime.ScaleProbe", partial(ScaleProbe, timing=timing))
     link = tmp_path / "dev/serial/by-id/usb-scale"
     link.parent.mkdir(parents=True)
     file, listener, door = tmp_path / "station.toml", Listener(), PauseDoor()
@@ -63,6 +73,7 @@ def test_a_station_with_the_wrong_direction_is_taught_the_right_one(tmp_path: Pa
             teach.emptied()
             _until(lambda: teach.view().step == "known")
             simulator.command("put 5kg")
+            _until(lambda: "5.000" in {row.reads for row in teach.view().rows})
             teach.known("5")
             _until(lambda: teach.view().step == "offer")
             teach.write()

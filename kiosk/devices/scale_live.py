@@ -144,7 +144,7 @@ class LiveScale:
         self._wake = WakePipe()
         self._thread.start()
 
-    def stop(self, timeout_s: float = 2.0) -> None:
+    def stop(self, timeout_s: float = 10.0) -> None:
         """End the thread and close the port; may be called twice, and from a listener. Raises TimeoutError."""
         self._stopping.set()
         if self._wake is None:

@@ -39,7 +39,7 @@ class PausableScale:
             if not self._paused:
                 self._scale.start()
 
-    def stop(self, timeout_s: float = 2.0) -> None:
+    def stop(self, timeout_s: float = 10.0) -> None:
         """See Scale."""
         with self._lock:
             self._running = False

@@ -64,7 +64,8 @@ def clean(text: str) -> str:
     """
     spaced = _SPACES.sub(" ", text[:_LONGEST])
     visible = "".join(char for char in spaced if unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
-    return unicodedata.normalize("NFC", visible).strip()
+    # Again, and cut again: what was dropped may have stood between two spaces, and NFC makes some characters longer.
+    return unicodedata.normalize("NFC", _SPACES.sub(" ", visible)).strip()[:_LONGEST].rstrip()
 
 
 def isolate(text: str) -> str:

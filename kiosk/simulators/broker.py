@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final
 
 from kiosk.simulators.faults import parse_fault
-from kiosk.simulators.processes import free_port
+from kiosk.simulators.processes import HeldPort
 
 _START_S: Final = 10.0
 _STOP_S: Final = 5.0
@@ -49,7 +49,8 @@ class Broker:
     def __init__(self, folder: Path, port: int | None = None, conf: str = DEFAULT_CONF) -> None:
         """``folder`` takes configuration, log and data. ``conf`` is Mosquitto configuration without a listener."""
         self._folder, self._conf = folder, conf
-        self.port = port or free_port()
+        self._held = HeldPort()
+        self.port = port or self._held.number
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,8 +82,9 @@ class Broker:
         self._launch(self._conf)
 
     def stop(self) -> None:
-        """End it in good order."""
+        """End it in good order and give its port back."""
         self._end(signal.SIGTERM)
+        self._held.let_go()
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""
@@ -90,12 +92,12 @@ class Broker:
 
     def restart(self) -> None:
         """Start it again as it was meant to be, whatever it is doing now."""
-        self.stop()
+        self._end(signal.SIGTERM)
         self._launch(self._conf)
 
     def deny(self) -> None:
         """Start it again so that it refuses every client, until ``restart``."""
-        self.stop()
+        self._end(signal.SIGTERM)
         allowing = ("allow_anonymous", "password_file")
         kept = [line for line in self._conf.splitlines() if not line.startswith(allowing)]
         self._launch("\n".join([*kept, "allow_anonymous false", ""]))

@@ -152,11 +152,10 @@ class PrinterMechanism:
             return work, self._generation
 
     def _print(self, image: Image.Image, generation: int) -> None:
-        if self._feed(generation):
-            path = self._save(image)
-            with self._changed:
+        path = self._save(image) if self._feed(generation) else None
+        with self._changed:  # in one step: whoever has seen the page come out finds the printer idle
+            if path is not None:
                 self._printed.append(path)
-        with self._changed:
             self._drawing = False
             self._changed.notify_all()
 

@@ -11,8 +11,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+ANSWER_S = 2.0
+"""A program that takes longer for one answer is not ready yet."""
 
 
 def free_port() -> int:
@@ -21,6 +25,22 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+class HeldPort:
+    """A free loopback port that no other program of this machine is given until it is let go.
+
+    Nobody listens there: a server that sets SO_REUSEADDR, as all of this project and Mosquitto do, can begin to, and
+    end, and begin again. A port that is only looked up may be another program's before the server has started.
+    """
+
+    def __init__(self) -> None:
+        with socket.socket() as place:
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            place.bind(("127.0.0.1", 0))
+            self.number: int = place.getsockname()[1]
+            self.let_go = weakref.finalize(self, os.close, place.detach())
+            """May be called twice."""
 
 
 class DidNotStart(RuntimeError):
@@ -32,7 +52,7 @@ def answers(url: str) -> Callable[[], bool]:
 
     def check() -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - loopback, made by the caller
+            with urllib.request.urlopen(url, timeout=ANSWER_S) as reply:  # noqa: S310 - loopback, made by the caller
                 return bool(reply.status == 200)
         except (OSError, urllib.error.URLError):
             return False

@@ -124,9 +124,10 @@ class NetLine:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if self._client is not None:
+            if self._client is not None and not _has_left(self._client):
                 client.close()
                 continue
+            self._hang_up()
             client.setblocking(False)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._client, self._telnet, self._agreed = client, Telnet(), set()
@@ -194,3 +195,13 @@ class NetLine:
     def damaged(self, frame: bytes) -> bytes:
         """The frame after a bad contact."""
         return garbled(frame)
+
+
+def _has_left(client: socket.socket) -> bool:
+    """Whether it hung up: before the next one came, however late the server looks."""
+    try:
+        return client.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

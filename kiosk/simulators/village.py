@@ -21,7 +21,7 @@ from kiosk.simulators.faults import BadFaultWord, parse_fault
 from kiosk.simulators.link import Link
 from kiosk.simulators.panel import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer import PrinterSimulator
-from kiosk.simulators.processes import Child, answers, free_port
+from kiosk.simulators.processes import Child, HeldPort, answers
 from kiosk.simulators.scale import ScaleSimulator
 from kiosk.simulators.scanner import ScannerSimulator
 from kiosk.simulators.scanner_typing import TypingScannerSimulator
@@ -117,8 +117,9 @@ class Village:
         self._hz, self._settle_s = hz, settle_s
         self._scanner_kind = scanner
         self._more_settings = more_settings
-        self.station_url = f"http://127.0.0.1:{ports.station or free_port()}"
-        self.center_url = f"http://127.0.0.1:{ports.center or free_port()}"
+        self._held = (HeldPort(), HeldPort())  # much is started, and takes ports, before these two listen
+        self.station_url = f"http://127.0.0.1:{ports.station or self._held[0].number}"
+        self.center_url = f"http://127.0.0.1:{ports.center or self._held[1].number}"
         self.config = folder / "station.toml"
         self.ledger_url = f"sqlite:///{folder / 'ledger.db'}"
         self._undo: list[Callable[[], None]] = []
@@ -147,6 +148,8 @@ class Village:
         """Everything down, newest first."""
         while self._undo:
             self._undo.pop()()
+        for port in self._held:
+            port.let_go()
 
     def command(self, device: str, text: str) -> None:
         """Apply a fault word; raises BadFaultWord."""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from kiosk.domain.clerk import Role
@@ -92,6 +93,8 @@ class CounterBase:
         self._arrived: dict[str, Any] = {}
         """What an arrival changes on the screen together with its result."""
         self._handovers: tuple[Handover, ...] = ()
+        self._count_turns = count(1)
+        self._counted_at = 0
         self._pickup = Throttle("pickup", tools.store, tools.stamps, wrong="wrong_code", locked="code_locked")
 
     # --- what others tell the counter (any thread) -----------------------------------------------------------------
@@ -117,13 +120,20 @@ class CounterBase:
             )
 
     def papers_moved(self) -> None:
-        """A paper came out, or its fate is unknown. Called by the print workers: a store that fails is only logged."""
+        """A paper came out, or its fate is unknown. Called by the print workers: a store that fails is only logged.
+
+        Two may count at once; what was counted earlier does not cover what was counted later.
+        """
+        turn = next(self._count_turns)
         try:
             summary = self._tools.store.print_summary()
         except StoreError as error:
             logger.error("the papers cannot be counted now: %s", error)
             return
         with self._lock:
+            if turn < self._counted_at:
+                return
+            self._counted_at = turn
             pending = sum(summary.get(state, 0) for state in _OPEN_PRINTS)
             if pending != self._view.pending_prints:
                 self._set(pending_prints=pending)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from typing import TypeVar
 
 from kiosk.devices.ports import LinkState
@@ -45,6 +46,7 @@ class Desk:
         self._tools = tools
         self._acts = threading.RLock()
         self._lock = threading.RLock()
+        self._read_turns, self._read_at = count(1), 0
         self._pan = WatchedPan(profile, tools.on_note)
         self._draft = Draft()
         self._revision = 1
@@ -471,7 +473,11 @@ class Desk:
                 self._publish()
 
     def refresh_result(self) -> None:
-        """Look again at what happened to the papers and whether the sorting center has the event."""
+        """Look again at what happened to the papers and whether the sorting center has the event.
+
+        Several workers call this; what one read earlier does not cover what another read later.
+        """
+        turn = next(self._read_turns)
         with self._lock:
             result = self._draft.result
         if result is None:
@@ -484,8 +490,9 @@ class Desk:
             return
         with self._lock:
             current = self._draft.result
-            if current is None or row is None or current.receipt != row.receipt:
+            if turn < self._read_at or current is None or row is None or current.receipt != row.receipt:
                 return
+            self._read_at = turn
             if (row, prints) != (current, self._draft.prints):
                 self._set(replace(self._draft, result=row, prints=prints))
                 self._publish()

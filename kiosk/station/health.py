@@ -178,10 +178,10 @@ class HealthWatch:
 
     def stop(self) -> None:
         """Say that the station is ending, and stop."""
-        self._manager.stopping()
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
+        self._manager.stopping()  # after the last look: nothing is alive again once it has been said to end
         self._health.stop()
 
     def _run(self) -> None:

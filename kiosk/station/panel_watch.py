@@ -43,6 +43,7 @@ class PanelWatch:
         self._board = board
         self._panel = panel
         self._shown: Lamps | None = None
+        self._anew = threading.Event()
         self._step = Step.HOME
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="panel-watch", daemon=True)
@@ -67,7 +68,7 @@ class PanelWatch:
 
     def again(self) -> None:
         """Show the station's own state after somebody has tried the lamps."""
-        self._shown = None
+        self._anew.set()  # the thread may be showing a state at this moment, and remembers it afterwards
         self._board.wake()
 
     def _run(self) -> None:
@@ -85,6 +86,9 @@ class PanelWatch:
 
     def _show(self, snapshot: Snapshot) -> None:
         now, before = lamps(snapshot), self._shown
+        if self._anew.is_set():
+            self._anew.clear()
+            before = None
         if now != before:
             self._panel.show(now.ready, now.busy, now.fault)
             self._shown = now

@@ -15,20 +15,25 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from kiosk.cli import doctor_probe
 from kiosk.cli.doctor import ago
 from kiosk.cli.kiosk import main
+from kiosk.devices import printer_stream
 from kiosk.domain.clerk import Role
 from kiosk.process import stamps
 from kiosk.simulators.printer import PrinterSimulator
-from kiosk.simulators.processes import free_port
 from kiosk.simulators.scale import ScaleSimulator
 from kiosk.simulators.scanner import ScannerSimulator
-from kiosk.station import doctor_place
+from kiosk.station import doctor_devices, doctor_place
 from kiosk.store import Store
 from kiosk.store.backup import make_backup
 from kiosk.store.migrate import migrate
+from tests.messaging.ports import claimed_port
 from tests.station.doctor_rows import DEVICES
 from tests.store.village import CATALOG, change
+
+PATIENCE_S = 30.0
+"""A device that answers is waited for, however long the machine stands still."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +47,7 @@ class Village:
     """A stopped station whose devices are simulated; ``config`` is its settings file."""
 
     def __init__(self, folder: Path, template: Path, ends: ExitStack) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port = folder, ends.enter_context(claimed_port())
         self.database = folder / "data" / "station.db"
         self.label = ends.enter_context(PrinterSimulator("tspl", folder / "label"))
         self.receipt = ends.enter_context(PrinterSimulator("escpos", folder / "receipt"))
@@ -86,6 +91,13 @@ class Village:
 def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village]:
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
+    for module, name in (
+        (doctor_probe, "_SCALE_S"),
+        (doctor_probe, "_SCANNER_S"),
+        (doctor_devices, "STATUS_S"),
+        (printer_stream, "ANSWER_S"),
+    ):
+        monkeypatch.setattr(module, name, PATIENCE_S)
     with ExitStack() as ends:
         yield Village(tmp_path, template, ends)
 
@@ -101,7 +113,7 @@ def test_a_stopped_station_whose_devices_are_well(village: Village) -> None:
         "station": "The station is not running: start it.",
         **({"clock": rows["clock"]["what_to_do"]} if not rows["clock"]["ok"] else {}),
     }
-    assert rows["scale"]["last_seen_s"] < 3
+    assert rows["scale"]["last_seen_s"] < PATIENCE_S
     assert rows["scale"]["answering"] is True
     assert rows["broker"]["answering"] is True
 
@@ -113,7 +125,8 @@ def test_the_table_is_for_people(village: Village) -> None:
     assert line.split() == ["ok", "Label", "printer", "yes", "yes", "0", "s", "ago", "Nothing", "to", "do."]
 
 
-def test_what_is_broken_is_named_with_place_and_act(village: Village) -> None:
+def test_what_is_broken_is_named_with_place_and_act(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_probe, "_SCALE_S", 6.0)
     village.label.command("paper-out")
     village.receipt.command("off")
     village.scale.command("silent")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,9 +15,10 @@ from click.testing import CliRunner
 
 from kiosk.cli.kiosk import NOUNS, main
 from kiosk.process import stamps
-from kiosk.simulators.processes import Child, answers, free_port
+from kiosk.simulators.processes import Child, answers
 from kiosk.store import Store
 from kiosk.store.migrate import migrate
+from tests.messaging.ports import claimed_port
 
 HEAVY = ("flask", "cv2", "sqlalchemy", "numpy", "PIL", "paho", "serial", "waitress", "kiosk.simulators", "kiosk.web")
 CLEAN_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "KIOSK_CONFIG"}
@@ -35,12 +37,13 @@ def kiosk(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProce
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
+def config(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "station.toml"
-    path.write_text(
-        f'[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "{tmp_path}/data"\n[web]\nport = {free_port()}\n'
-    )
-    return path
+    with claimed_port() as port:
+        path.write_text(
+            f'[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "{tmp_path}/data"\n[web]\nport = {port}\n'
+        )
+        yield path
 
 
 def database(config: Path) -> Path:

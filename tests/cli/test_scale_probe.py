@@ -7,6 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,15 +17,40 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
 from kiosk.cli.scale_probe import _nothing
+from kiosk.devices.scale_probe import TIMING, Line, ProbeTiming, ScaleProbe
+from kiosk.protocols.scales.probe import questions
+from kiosk.protocols.scales.protocol import ScaleProtocol
 from kiosk.simulators.scale import ScaleSimulator
+
+ASKED = "xk3190_tf1"
+PATIENCE_S = 30.0
 
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(main, ["scale", "probe", *words])
 
 
+@pytest.fixture
+def listens_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It listens until it has heard enough: a machine that stands still for some seconds is no silent scale."""
+    timing = replace(TIMING, first_s=PATIENCE_S)
+    monkeypatch.setattr("kiosk.cli.scale_probe.ScaleProbe", partial(ScaleProbe, timing=timing))
+
+
+@pytest.fixture
+def waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of the one question that the scale there answers."""
+    ask, answered = Line.ask, {row.id: steps for row, steps in questions()}[ASKED]
+
+    def waiting(line: Line, row: ScaleProtocol, steps: Sequence[bytes], timing: ProbeTiming) -> bytes:
+        return ask(line, row, steps, replace(timing, answer_s=PATIENCE_S) if steps == answered else timing)
+
+    monkeypatch.setattr(Line, "ask", waiting)
+
+
+@pytest.mark.usefixtures("listens_on")
 def test_proposals_best_first_with_what_each_reads() -> None:
-    with ScaleSimulator("ff_bcd", hz=20) as scale:
+    with ScaleSimulator("ff_bcd", hz=100) as scale:
         scale.write_now(2480)
         result = run("--port", scale.path)
     assert result.exit_code == 0
@@ -44,10 +72,11 @@ def test_a_silent_port_is_no_proposal_and_no_error() -> None:
     assert "--ask" in result.stderr
 
 
+@pytest.mark.usefixtures("waits_on")
 def test_a_scale_that_is_asked() -> None:
-    with ScaleSimulator("xk3190_tf1") as scale:
+    with ScaleSimulator(ASKED) as scale:
         result = run("--port", scale.path, "--ask")
-    assert [json.loads(line)["protocol"] for line in result.stdout.splitlines()] == ["xk3190_tf1"]
+    assert [json.loads(line)["protocol"] for line in result.stdout.splitlines()] == [ASKED]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +110,7 @@ def test_a_signal_ends_it_and_gives_the_port_back(number: signal.Signals, tmp_pa
             assert child.stdout is not None
             assert child.stdout.readline() == "listening\n"
             child.send_signal(number)
-            assert child.wait(10) == 0
+            assert child.wait(30) == 0
     finally:
         os.close(master)
         os.close(slave)

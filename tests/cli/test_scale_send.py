@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import tty
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
+from kiosk.devices.scale_command import LONGEST_S
 from kiosk.devices.scale_factory import open_scale
-from kiosk.devices.scale_live import Indicator
+from kiosk.devices.scale_live import Indicator, LiveScale, Timing
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale import ScaleSimulator
@@ -40,6 +42,19 @@ def told(result: Result) -> tuple[int, Any]:
 DONE = (0, {"outcome": "done", "reason": None})
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that stands still for some seconds a scale that obeys is no silent one: all waits but the last
+    resort end with what was waited for.
+    """
+    timing = Timing(stale_s=LONGEST_S, open_s=LONGEST_S)
+    monkeypatch.setattr("kiosk.cli.scale_send.open_scale", partial(open_scale, timing=timing))
+    for name in ("_OPEN_S", "_READING_S"):
+        monkeypatch.setattr(f"kiosk.cli.scale_send.{name}", LONGEST_S)
+    monkeypatch.setattr(LiveScale.send, "__defaults__", (LONGEST_S,))
+
+
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(
     ("protocol", "command"),
     [
@@ -63,6 +78,7 @@ def test_what_was_seen_to_happen_is_done(protocol: str, command: str, tmp_path: 
         assert float(json.loads(watched.stdout)["weight"]) == 0
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_tare_is_taken_back(tmp_path: Path) -> None:
     with ScaleSimulator("mt_8217", tmp_path / "scale", settle_s=0) as simulator:
         simulator.command("put 1.640kg")
@@ -70,6 +86,7 @@ def test_a_tare_is_taken_back(tmp_path: Path) -> None:
         assert told(send(simulator.path, "mt_8217", "clear_tare")) == DONE
 
 
+@pytest.mark.usefixtures("patient")
 def test_behind_a_device_server_with_the_line_that_was_asked_for() -> None:
     line = NetLine(LineSettings(4800, 8, "N", 1), True)
     with ScaleSimulator("mt_sics", settle_s=0, line=line) as simulator:
@@ -77,6 +94,7 @@ def test_behind_a_device_server_with_the_line_that_was_asked_for() -> None:
         assert told(send(simulator.path, "mt_sics", "zero", "--baud", "4800")) == DONE
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_parameter_reaches_what_is_sent() -> None:
     line = NetLine(LineSettings(9600, 7, "E", 1), True)
     params = {"checksum": "on"}
@@ -118,6 +136,7 @@ def _says_no(master: int, asked: list[bytes], ended: threading.Event) -> None:
                 os.write(master, {b"": b"", b"Z": b"Z +\r\n"}.get(word, b"S S      9.640 kg\r\n"))
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_no_of_the_scale_comes_with_its_reason() -> None:
     master, slave = os.openpty()
     asked, ended = list[bytes](), threading.Event()
@@ -198,7 +217,7 @@ def test_a_signal_in_between_is_never_done_and_the_port_is_free(number: signal.S
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         )
-        dog = threading.Timer(PATIENCE_S * 3, process.kill)
+        dog = threading.Timer(PATIENCE_S * 12, process.kill)
         dog.start()
         assert os.read(master, 100) == registry.encode("t_scale_nhb", "zero", {})
         process.send_signal(number)

@@ -9,7 +9,8 @@ from decimal import Decimal
 from kiosk.devices.ports import LinkState
 from kiosk.protocols.scales.reading import Reading
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
+"""Far beyond what a loaded machine needs: a wait ends with what it waits for."""
 
 
 class Listener:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.devices.buttons import Button
@@ -75,6 +75,7 @@ def test_nothing_is_due_while_nothing_happens() -> None:
     assert button.due() is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.001, 3), st.booleans()), max_size=40))
 def test_never_more_than_one_word_for_a_push(moves: list[tuple[float, bool]]) -> None:
     at, edges = 0.0, []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.devices.camera_wire import (
@@ -21,6 +21,7 @@ from kiosk.devices.camera_wire import (
 )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**40), st.integers(1, 65_535), st.integers(1, 65_535), st.binary(max_size=300))
 def test_an_answer_comes_back_as_it_was_sent(number: int, width: int, height: int, body: bytes) -> None:
     message = pack(ShotTaken(number, width, height), body)
@@ -30,6 +31,7 @@ def test_an_answer_comes_back_as_it_was_sent(number: int, width: int, height: in
     assert length == len(body)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=PREFIX.size, max_size=PREFIX.size))
 def test_no_prefix_gets_past_the_bounds(prefix: bytes) -> None:
     try:
@@ -40,6 +42,7 @@ def test_no_prefix_gets_past_the_bounds(prefix: bytes) -> None:
     assert body <= MAX_BODY
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_garbage_headers_are_wire_errors(header: bytes) -> None:
     for unpack in (unpack_answer, unpack_request):

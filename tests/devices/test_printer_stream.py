@@ -5,16 +5,39 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic
 
 import pytest
 
+from kiosk.devices import printer_stream
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer_channel import Channel, ChannelBroken, ChannelTimeout
 from kiosk.devices.printer_profiles import profile
 from kiosk.devices.printer_stream import StreamPrinter
 
 JOB = bytes(range(65, 91)) * 4
+
+
+class Clock:
+    """Time passes while the adapter sleeps, and never else: a rest of this machine uses up no deadline."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+clock = Clock()
+
+
+@pytest.fixture(autouse=True)
+def by_that_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printer_stream, "monotonic", clock)
+    monkeypatch.setattr(printer_stream, "sleep", clock.sleep)
+
+
 PIECE = 30
 ESCPOS_QUERY, DRAINED_QUERY, TSPL_QUERY = b"\x10\x04", b"\x1dr\x01", b"\x1b!?"
 
@@ -46,7 +69,7 @@ class FakePrinter:
 
     def send(self, data: memoryview, until: float) -> int:
         self.step()
-        if monotonic() >= until:
+        if clock() >= until:
             raise ChannelTimeout
         sent = bytes(data[:PIECE])
         if sent == TSPL_QUERY:
@@ -214,9 +237,9 @@ def test_a_fault_that_is_cured_in_time_is_a_printed_label() -> None:
 
 def test_idle_right_after_the_job_is_believed_only_after_the_settle_time() -> None:
     far = FakePrinter("escpos")
-    start = monotonic()
+    start = clock()
     assert attempt(far, "escpos_58_status", deadline_s=3.0) == ("printed", 1)
-    assert monotonic() - start >= profile("escpos_58_status").settle_s
+    assert clock() - start >= profile("escpos_58_status").settle_s
 
 
 def test_an_empty_job_is_a_mistake_of_the_caller() -> None:
@@ -231,12 +254,12 @@ def test_the_status_during_an_own_job_is_printing_and_a_second_job_waits_its_tur
 
     def pause() -> None:
         entered.set()
-        assert leave.wait(10)
+        assert leave.wait(30)
 
     first = threading.Thread(target=printer.print, args=(JOB, 20.0, pause))
     first.start()
     try:
-        assert entered.wait(10)
+        assert entered.wait(30)
         status = printer.status(0.01)
         assert (status.ready, status.fault, status.flags) == (False, False, (PrinterFault.PRINTING,))
         with pytest.raises(PrintNotStarted, match="busy"):

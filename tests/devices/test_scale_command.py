@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.devices.ports import CommandOutcome, CommandResult
-from kiosk.devices.scale_command import COMMANDS, Effects, Errand
+from kiosk.devices.scale_command import COMMANDS, LONGEST_S, Effects, Errand
 from kiosk.devices.scale_factory import open_scale
 from kiosk.devices.scale_live import Indicator, LiveScale, Timing
+from kiosk.devices.scale_serial import SerialScale
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
@@ -123,7 +124,7 @@ def _watched(simulator: ScaleSimulator, protocol: str) -> Iterator[tuple[LiveSca
     try:
         yield scale, listener
     finally:
-        scale.stop()
+        scale.stop(PATIENCE_S)
 
 
 _CAN = [
@@ -143,7 +144,7 @@ def test_every_format_that_can_carries_it_out(protocol: str, command: str, tmp_p
     ):
         simulator.command("put 0.640kg")
         assert listener.until(lambda: listener.weights()[-1:] not in ([], [None], [Decimal(0)]))
-        assert scale.send(command) == _DONE
+        assert scale.send(command, LONGEST_S) == _DONE
         simulator.command("put 1.640kg")
         full = {Decimal(1), Decimal(1000)}
         assert listener.until(lambda: listener.weights()[-1] in full)
@@ -157,8 +158,8 @@ def test_every_format_that_can_takes_the_tare_back(protocol: str, tmp_path: Path
     ):
         simulator.command("put 0.640kg")
         assert listener.until(lambda: listener.weights()[-1:] == [Decimal("0.640")])
-        assert scale.send("tare") == _DONE
-        assert scale.send("clear_tare") == _DONE
+        assert scale.send("tare", LONGEST_S) == _DONE
+        assert scale.send("clear_tare", LONGEST_S) == _DONE
         assert listener.until(lambda: listener.weights()[-1] == Decimal("0.640"))
 
 
@@ -177,7 +178,7 @@ def test_nothing_is_sent_to_a_port_that_is_not_there(tmp_path: Path) -> None:
     assert scale.send("zero") == CommandResult(CommandOutcome.REFUSED, "not_connected")
     scale.start()
     assert scale.send("zero") == CommandResult(CommandOutcome.REFUSED, "not_connected")
-    scale.stop()
+    scale.stop(PATIENCE_S)
     assert scale.send("zero") == CommandResult(CommandOutcome.REFUSED, "not_connected")
 
 
@@ -192,13 +193,30 @@ def _deaf_indicator() -> Iterator[tuple[int, str]]:
         os.close(slave)
 
 
+class Clock:
+    """The machine's own, and what the test lets pass at once."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+def _until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not met():
+        assert time.monotonic() < end, "it did not happen"
+        threading.Event().wait(0.002)
+
+
 def test_one_at_a_time_sent_once_and_nothing_repeats_it() -> None:
-    listener = Listener()
+    listener, clock = Listener(), Clock()
     with _deaf_indicator() as (master, path), ThreadPoolExecutor(1) as pool:
-        scale = open_scale(Indicator(path, "t_scale_nhb"), LineSettings(), listener, timing=_TIMING)
+        scale = SerialScale(path, "t_scale_nhb", {}, LineSettings(), listener, clock, _TIMING)
         scale.start()
         assert listener.until(lambda: len(listener.links) > 0)
-        first = pool.submit(scale.send, "tare", 0.6)
+        _until(lambda: scale._connected)  # a moment after that was told
+        first = pool.submit(scale.send, "tare", LONGEST_S)
         end, received = time.monotonic() + PATIENCE_S, b""
         while not received and time.monotonic() < end:
             try:
@@ -206,11 +224,12 @@ def test_one_at_a_time_sent_once_and_nothing_repeats_it() -> None:
             except BlockingIOError:
                 threading.Event().wait(0.005)
         assert scale.send("zero") == CommandResult(CommandOutcome.REFUSED, "busy")
+        clock.ahead = LONGEST_S
         assert first.result() == CommandResult(CommandOutcome.NO_ANSWER)
         assert received == registry.encode("t_scale_nhb", "tare", {})
         with pytest.raises(BlockingIOError):
             os.read(master, 100)
-        scale.stop()
+        scale.stop(PATIENCE_S)
 
 
 def test_a_cable_pulled_meanwhile_ends_the_waiting(tmp_path: Path) -> None:
@@ -221,22 +240,30 @@ def test_a_cable_pulled_meanwhile_ends_the_waiting(tmp_path: Path) -> None:
     ):
         simulator.command("silent")
         assert listener.until(lambda: len(listener.links) > 0)
-        answer = pool.submit(scale.send, "zero", 8.0)
-        while not scale._errand:  # the thread of the pool has begun
-            threading.Event().wait(0.002)
+        _until(lambda: scale._connected)  # a moment after that was told
+        answer = pool.submit(scale.send, "zero", LONGEST_S)
+        _until(lambda: scale._errand is not None)
         simulator.command("unplug")
-        assert answer.result(3).outcome in (CommandOutcome.NO_ANSWER, CommandOutcome.REFUSED)
+        assert answer.result(PATIENCE_S).outcome in (CommandOutcome.NO_ANSWER, CommandOutcome.REFUSED)
 
 
 def test_while_the_load_swings_the_indicator_does_not_obey_and_the_station_says_so(tmp_path: Path) -> None:
+    listener, clock = Listener(), Clock()
     with (
         ScaleSimulator("t_scale_nhb", tmp_path / "scale", hz=50, settle_s=0) as simulator,
-        _watched(simulator, "t_scale_nhb") as (scale, listener),
+        ThreadPoolExecutor(1) as pool,
     ):
+        scale = SerialScale(simulator.path, "t_scale_nhb", {}, LineSettings(), listener, clock, _TIMING)
+        scale.start()
         simulator.command("put 3kg")
         simulator.command("jitter 0.050kg")
         assert listener.until(lambda: len(set(listener.weights())) > 3)
-        assert scale.send("tare", 0.3) == CommandResult(CommandOutcome.UNCONFIRMED)
+        answer = pool.submit(scale.send, "tare", LONGEST_S)
+        _until(lambda: scale._errand is not None and scale._errand.sent)
+        assert listener.until_count(listener.readings, len(listener.readings) + 2)
+        clock.ahead = LONGEST_S
+        assert answer.result() == CommandResult(CommandOutcome.UNCONFIRMED)
+        scale.stop(PATIENCE_S)
 
 
 def test_a_listener_must_not_wait_for_its_own_scale(tmp_path: Path) -> None:
@@ -255,5 +282,5 @@ def test_a_listener_must_not_wait_for_its_own_scale(tmp_path: Path) -> None:
         scale = open_scale(Indicator(simulator.path, "t_scale_nhb"), LineSettings(), listener, timing=_TIMING)
         scale.start()
         assert listener.until_count(listener.readings, 1)
-        scale.stop()
+        scale.stop(PATIENCE_S)
     assert "must not wait" in caught[0]

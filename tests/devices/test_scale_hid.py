@@ -19,7 +19,7 @@ from kiosk.devices.scale_port import PortGone, ReadTooLate, cannot_open
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale import ScaleSimulator
 from kiosk.simulators.scale_packets import ReportLine
-from tests.devices.scale_listener import Listener
+from tests.devices.scale_listener import PATIENCE_S, Listener
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def _watched(port: str) -> Iterator[Listener]:
     try:
         yield listener
     finally:
-        scale.stop()
+        scale.stop(PATIENCE_S)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_asleep_and_awake_again(tmp_path: Path) -> None:
         assert listener.until_state(LinkState.MISSING)
         count = len(listener.readings)
         simulator.command("replug")
-        assert listener.until(lambda: len(listener.readings) > count, patience_s=2)
+        assert listener.until(lambda: len(listener.readings) > count)
 
 
 def test_without_the_right_to_read_it_says_what_to_look_at() -> None:

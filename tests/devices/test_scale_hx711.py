@@ -19,7 +19,7 @@ from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale import ScaleSimulator
 from kiosk.simulators.scale_hx711 import Hx711Chip, SimulatedHx711
 from kiosk.simulators.scale_packets import STRETCHED, WHOLE
-from tests.devices.scale_listener import Listener
+from tests.devices.scale_listener import PATIENCE_S, Listener
 
 
 class _Cell:
@@ -149,7 +149,7 @@ def test_without_a_way_to_the_pins_the_station_says_what_to_install(monkeypatch:
     try:
         assert listener.until_state(LinkState.MISSING)
     finally:
-        scale.stop()
+        scale.stop(PATIENCE_S)
     assert "there is no way to the pins" in listener.links[0][1]
     assert "install station-kiosk[panel] and python3-lgpio" in listener.links[0][1]
 
@@ -168,6 +168,6 @@ def test_pulled_off_its_pins_and_put_back(tmp_path: Path) -> None:
             assert listener.until_count(listener.expired, 1)
             count = len(listener.readings)
             simulator.command("replug")
-            assert listener.until(lambda: len(listener.readings) > count, patience_s=2)
+            assert listener.until(lambda: len(listener.readings) > count)
         finally:
-            scale.stop()
+            scale.stop(PATIENCE_S)

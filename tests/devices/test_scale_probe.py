@@ -7,58 +7,55 @@ import os
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kiosk.devices import scale_probe
 from kiosk.devices.ports import CommandOutcome, LinkState
+from kiosk.devices.scale_address import Address
 from kiosk.devices.scale_ear import ScaleEar
 from kiosk.devices.scale_pause import PausableScale
+from kiosk.devices.scale_port import LinePort
 from kiosk.devices.scale_probe import ProbeTiming, ScaleProbe
 from kiosk.devices.scale_probe_ports import ProbeCancelled, ProbeFailed, Progress
 from kiosk.devices.scale_serial import SerialScale
-from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe import Proposal, questions
 from kiosk.protocols.scales.probe_weights import heard_by
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale import ScaleSimulator
-from kiosk.simulators.scale_line import PtyLine
-from kiosk.simulators.scale_net import NetLine
+from tests.devices.probe_rig import HZ, PATIENCE_S, QUICK, SURE, FairClock, Other, Overheard, behind_a_server
 from tests.devices.scale_listener import Listener
 
-QUICK = ProbeTiming(first_s=1.0, listen_s=0.7, answer_s=0.15, gap_s=0.08)
+
+def probed(
+    port: str, ask: bool = False, told: list[Progress] | None = None, timing: ProbeTiming = QUICK
+) -> tuple[Proposal, ...]:
+    return ScaleProbe(port, ask, (told if told is not None else []).append, timing=timing).run()
 
 
-def probed(port: str, ask: bool = False, told: list[Progress] | None = None) -> tuple[Proposal, ...]:
-    return ScaleProbe(port, ask, (told if told is not None else []).append, timing=QUICK).run()
+def asked(scale: ScaleSimulator) -> tuple[Proposal, ...]:
+    """Asked in a time in which no answer comes too late."""
+    return ScaleProbe(scale.path, True, clock=FairClock(scale), timing=QUICK).run()
+
+
+@pytest.fixture
+def opens(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set as soon as a probe has opened its port."""
+    whole, opened = scale_probe.open_line, threading.Event()
+
+    def noted(address: Address, line: LineSettings) -> LinePort:
+        port = whole(address, line)
+        opened.set()
+        return port
+
+    monkeypatch.setattr(scale_probe, "open_line", noted)
+    return opened
 
 
 def protocols(found: tuple[Proposal, ...]) -> list[str]:
     return [one.candidate.protocol for one in found]
-
-
-class Overheard(PtyLine):
-    """Keeps what the station sends."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self.sent: list[bytes] = []
-
-    def read(self) -> bytes:
-        data = super().read()
-        self.sent.append(data)
-        return data
-
-
-@contextmanager
-def behind_a_server(protocol: str, line: LineSettings | None = None) -> Iterator[ScaleSimulator]:
-    """RFC 2217: a line with real settings."""
-    with ScaleSimulator(protocol, hz=20, line=NetLine(line or registry.get(protocol).line, rfc2217=True)) as scale:
-        scale.write_now(2480)
-        yield scale
 
 
 # --- listening --------------------------------------------------------------------------------------------------------
@@ -66,9 +63,9 @@ def behind_a_server(protocol: str, line: LineSettings | None = None) -> Iterator
 
 @pytest.mark.parametrize("protocol", ["xk3190_tf0", "xk3190_eq_reversed", "ff_bcd", "st_gs_csv"])
 def test_a_stream_on_a_pseudo_terminal(protocol: str) -> None:
-    with ScaleSimulator(protocol, hz=20) as scale:
+    with ScaleSimulator(protocol, hz=HZ) as scale:
         scale.write_now(2480)
-        found = probed(scale.path)
+        found = probed(scale.path, timing=SURE)
     assert protocol in protocols(found)
     assert found[0].candidate.line == LineSettings()
 
@@ -85,7 +82,7 @@ def test_a_stream_on_a_pseudo_terminal(protocol: str) -> None:
 def test_line_settings_are_tried_until_one_is_right(protocol: str, line: LineSettings) -> None:
     told: list[Progress] = []
     with behind_a_server(protocol, line) as scale:
-        found = probed(scale.path, told=told)
+        found = probed(scale.path, told=told, timing=SURE)
     assert protocol in protocols(found)
     assert {one.candidate.line for one in found} == {line}
     assert all(one.candidate.params == () for one in found), "a line that is set right needs no repair"
@@ -111,7 +108,7 @@ def test_a_thermometer_is_no_scale(line: bytes) -> None:
     speaker.start()
     told: list[Progress] = []
     try:
-        assert probed(os.ttyname(slave), told=told) == ()
+        assert probed(os.ttyname(slave), told=told, timing=SURE) == ()
     finally:
         speaking.clear()
         speaker.join()
@@ -135,7 +132,7 @@ def test_a_scale_that_waits_is_asked(protocol: str) -> None:
     line = Overheard()
     with ScaleSimulator(protocol, line=line) as scale:
         scale.write_now(2480)
-        found = probed(scale.path, ask=True)
+        found = asked(scale)
     assert protocol in protocols(found)
     assert found[0].reads.startswith("2.480")
     allowed = {step for _, steps in questions() for step in steps}
@@ -148,47 +145,19 @@ def test_a_scale_that_waits_is_asked(protocol: str) -> None:
 
 def test_a_polled_scale_at_its_own_line() -> None:
     with behind_a_server("sartorius_sbi") as scale:
-        found = probed(scale.path, ask=True)
+        found = asked(scale)
     assert protocols(found) == ["sartorius_sbi"]
     assert found[0].candidate.line == LineSettings(1200, 7, "O")
 
 
 def test_a_scale_that_speaks_is_not_asked() -> None:
     line = Overheard()
-    with ScaleSimulator("xk3190_tf0", hz=20, line=line) as scale:
-        assert protocols(probed(scale.path, ask=True)) == ["xk3190_tf0"]
+    with ScaleSimulator("xk3190_tf0", hz=HZ, line=line) as scale:
+        assert protocols(probed(scale.path, ask=True, timing=SURE)) == ["xk3190_tf0"]
     assert b"".join(line.sent) == b""
 
 
 # --- what is no scale -------------------------------------------------------------------------------------------------
-
-
-class Other:
-    """A device on a pseudo-terminal that is no scale; ``answers`` whatever it is asked."""
-
-    def __init__(self, says: bytes, answers: bytes = b"", echo: bool = False) -> None:
-        self._says, self._answers, self._echo = says, answers, echo
-        self._line = PtyLine(None)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> str:
-        self._line.plug()
-        self._thread.start()
-        return self._line.path
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._line.close()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.02):
-            if self._says:
-                self._line.write(self._says)
-            asked = self._line.read()
-            if asked and (self._answers or self._echo):
-                self._line.write((asked if self._echo else b"") + self._answers)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +200,7 @@ def test_a_server_that_is_not_there() -> None:
 def test_the_station_holds_the_port() -> None:
     """Two readers of one line would each get half of it."""
     listener = Listener()
-    with ScaleSimulator("xk3190_tf0", hz=20) as scale:
+    with ScaleSimulator("xk3190_tf0", hz=HZ) as scale:
         station = SerialScale(scale.path, "xk3190_tf0", {}, LineSettings(), listener)
         station.start()
         try:
@@ -239,13 +208,12 @@ def test_the_station_holds_the_port() -> None:
             with pytest.raises(ProbeFailed, match="Teach me this scale"):
                 probed(scale.path)
         finally:
-            station.stop()
+            station.stop(PATIENCE_S)
 
 
-def test_the_port_is_held_while_it_is_listened_to() -> None:
-    held = threading.Event()
+def test_the_port_is_held_while_it_is_listened_to(opens: threading.Event) -> None:
     with ScaleSimulator("mt_sics") as scale:
-        probe = ScaleProbe(scale.path, told=lambda _: held.set(), timing=ProbeTiming(first_s=30))
+        probe = ScaleProbe(scale.path, timing=ProbeTiming(first_s=600))
         failed: list[Exception] = []
 
         def run() -> None:
@@ -256,42 +224,37 @@ def test_the_port_is_held_while_it_is_listened_to() -> None:
 
         thread = threading.Thread(target=run)
         thread.start()
-        assert held.wait(5)
-        _await_lock(scale.path)
+        assert opens.wait(PATIENCE_S)  # who tried the lock sooner would hold it when the probe comes
+        assert _locked(scale.path)
         probe.cancel()
-        thread.join(5)
+        thread.join(PATIENCE_S)
     assert len(failed) == 1
 
 
-def _await_lock(path: str) -> None:
-    """Until another descriptor of the same terminal is refused."""
-
-    def locked() -> bool:
-        number = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(number)
-        return False
-
-    _until(locked)
-    assert locked()
+def _locked(path: str) -> bool:
+    """Whether another descriptor of the same terminal is refused."""
+    number = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(number)
+    return False
 
 
-def test_the_cable_is_pulled() -> None:
+def test_the_cable_is_pulled(opens: threading.Event) -> None:
     with ScaleSimulator("mt_sics") as scale:
-        pulled = threading.Event()
 
-        def pull(_: Progress) -> None:
-            if not pulled.is_set():
-                pulled.set()
-                threading.Timer(0.2, scale.command, ["unplug"]).start()
+        def pull() -> None:
+            assert opens.wait(PATIENCE_S)
+            scale.command("unplug")
 
+        puller = threading.Thread(target=pull)
+        puller.start()
         with pytest.raises(ProbeFailed, match="is gone"):
-            ScaleProbe(scale.path, told=pull, timing=ProbeTiming(first_s=30)).run()
-        assert pulled.is_set()
+            ScaleProbe(scale.path, timing=ProbeTiming(first_s=600)).run()
+        puller.join()
 
 
 def test_cancelled_before_it_began() -> None:
@@ -319,7 +282,7 @@ def test_a_line_setting_that_the_port_cannot_take_is_left_out(monkeypatch: pytes
 
     monkeypatch.setattr(scale_probe, "open_line", picky)
     with behind_a_server("xk3190_tf0", LineSettings(4800)) as scale:
-        assert protocols(probed(scale.path)) == ["xk3190_tf0"]
+        assert protocols(probed(scale.path, timing=SURE)) == ["xk3190_tf0"]
 
 
 def test_a_port_that_takes_no_line_setting_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +295,7 @@ def test_a_port_that_takes_no_line_setting_at_all(monkeypatch: pytest.MonkeyPatc
 
 
 def _until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while not met() and time.monotonic() < deadline:
         threading.Event().wait(0.02)
 
@@ -342,9 +305,9 @@ def _until(met: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("protocol", ["xk3190_eq_reversed", "cas_type6"])
 def test_an_ear_hears_what_comes_after_the_mark(protocol: str) -> None:
-    with ScaleSimulator(protocol, hz=20, settle_s=0) as scale:
+    with ScaleSimulator(protocol, hz=HZ, settle_s=0) as scale:
         scale.write_now(2480)
-        found = probed(scale.path, ask=True)
+        found = asked(scale)
         ear = ScaleEar(scale.path, [one.candidate for one in found], timing=QUICK)
         ear.start()
         try:
@@ -366,8 +329,8 @@ def test_an_ear_hears_what_comes_after_the_mark(protocol: str) -> None:
 
 
 def test_an_ear_at_a_port_that_is_not_there(tmp_path: Path) -> None:
-    with ScaleSimulator("xk3190_tf0", hz=20) as scale:
-        found = probed(scale.path)
+    with ScaleSimulator("xk3190_tf0", hz=HZ) as scale:
+        found = probed(scale.path, timing=SURE)
     ear = ScaleEar(str(tmp_path / "nothing"), [found[0].candidate])
     ear.start()
     try:
@@ -382,7 +345,7 @@ def test_an_ear_at_a_port_that_is_not_there(tmp_path: Path) -> None:
 
 def test_the_station_s_scale_lets_go_and_comes_back() -> None:
     listener = Listener()
-    with ScaleSimulator("xk3190_tf0", hz=20) as scale:
+    with ScaleSimulator("xk3190_tf0", hz=HZ) as scale:
         station = PausableScale(
             lambda heard: SerialScale(scale.path, "xk3190_tf0", {}, LineSettings(), heard), listener
         )
@@ -396,11 +359,11 @@ def test_the_station_s_scale_lets_go_and_comes_back() -> None:
             assert listener.links[-1][0] is LinkState.MISSING
             assert station.pulse is not None
             assert station.send("zero").outcome is CommandOutcome.REFUSED
-            assert protocols(probed(scale.path)) == ["xk3190_tf0"]
+            assert protocols(probed(scale.path, timing=SURE)) == ["xk3190_tf0"]
             before = len(listener.readings)
             station.resume()
             station.resume()
             assert listener.until_count(listener.readings, before + 1)
         finally:
-            station.stop()
-            station.stop()
+            station.stop(PATIENCE_S)
+            station.stop(PATIENCE_S)

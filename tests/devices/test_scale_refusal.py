@@ -9,7 +9,9 @@ import threading
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +19,10 @@ from kiosk.devices.ports import LinkState
 from kiosk.devices.scale_live import Indicator, Timing
 from kiosk.devices.scale_refusal import SAYINGS, Repeats, meant
 from kiosk.devices.scale_serial import SerialScale
+from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
-from tests.devices.scale_listener import Listener
+from tests.devices.scale_listener import PATIENCE_S, Listener
 
 WEIGHT = Reading(Decimal("2.480"), "kg", True, False, False, False, raw=b"w")
 MOVING = Reading(None, None, False, False, False, False, raw=b"m")
@@ -138,30 +141,40 @@ class Toledo8217:
     def __call__(self, asked: bytes) -> bytes:
         if self.told != self.grams:
             self.told = self.grams
+            answer = b"\x02%02d.%03d\r" % (self.grams // 1000, self.grams % 1000)
             if self.mute:
                 self.mute -= 1
-                return b""
-            return b"\x02%02d.%03d\r" % (self.grams // 1000, self.grams % 1000)
+                return answer[:4]
+            return answer
         return b"\x02?%c\r" % (0x40 | 0x10 * (not self.grams))
 
 
 TIMING = Timing(stale_s=0.3, retry_first_s=0.02, retry_max_s=0.05)
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer is waited for however long the machine rests: one that comes late would be one that was lost."""
+    row = registry.get("mt_8217")
+    assert row.poll is not None
+    patient = replace(row, poll=replace(row.poll, timeout_s=PATIENCE_S))
+    monkeypatch.setattr(registry, "get", {"mt_8217": patient}.__getitem__)
+
+
 @contextmanager
-def watched(path: str) -> Iterator[Listener]:
-    listener = Listener()
-    scale = SerialScale(path, "mt_8217", {}, LineSettings(), listener, timing=TIMING, poll_s=0.02)
+def watched(path: str, stale_s: float = TIMING.stale_s) -> Iterator[Listener]:
+    listener, timing = Listener(), replace(TIMING, stale_s=stale_s)
+    scale = SerialScale(path, "mt_8217", {}, LineSettings(), listener, timing=timing, poll_s=0.02)
     scale.start()
     try:
         yield listener
     finally:
-        scale.stop()
+        scale.stop(PATIENCE_S)
 
 
 def test_a_weight_that_is_told_once_stays_live() -> None:
     toledo = Toledo8217()
-    with scripted(toledo) as path, watched(path) as listener:
+    with scripted(toledo) as path, watched(path, PATIENCE_S) as listener:
         assert listener.until_count(listener.readings, 12)
         assert set(listener.weights()) == {Decimal("0.000")}
         toledo.grams = 2_480
@@ -196,11 +209,15 @@ def test_a_scale_that_says_why_is_not_called_silent() -> None:
     assert Indicator("here", "mt_8217").row.poll is not None
 
 
-def test_a_silent_scale_that_is_unplugged_is_missing_and_stays_that() -> None:
+def test_a_silent_scale_that_is_unplugged_is_missing_and_stays_that(tmp_path: Path) -> None:
+    """By a name that goes with the device: the terminal's number may be another program's a moment later."""
+    by_id = tmp_path / "scale"
     with scripted(lambda asked: b"\x02?\x40\r") as path:
-        link = watched(path)
+        by_id.symlink_to(path)
+        link = watched(str(by_id))
         listener = link.__enter__()
         assert listener.until_state(LinkState.REFUSES)
+        by_id.unlink()
     try:
         assert listener.until_state(LinkState.MISSING)
         told = len(listener.links)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import threading
 import time
 import tty
 from decimal import Decimal
@@ -12,7 +11,7 @@ from decimal import Decimal
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale_serial import SerialScale
 from kiosk.protocols.scales.protocol import LineSettings
-from tests.devices.scale_listener import Listener
+from tests.devices.scale_listener import PATIENCE_S, Listener
 
 
 def _writer() -> tuple[int, int, str]:
@@ -34,7 +33,7 @@ def test_a_frame_that_only_the_next_one_would_end_is_told_after_a_rest() -> None
         os.write(master, b"=0002.480lb 0012.50 0092.31")
         assert listener.until_count(listener.readings, 2)
     finally:
-        scale.stop()
+        scale.stop(PATIENCE_S)
         os.close(master)
         os.close(slave)
     assert [(reading.weight, reading.unit) for reading, _ in listener.readings] == [
@@ -47,27 +46,27 @@ def test_bytes_that_wait_in_the_port_are_read_before_a_frame_is_taken_for_whole(
     """The station slept while the unit came: it lies behind the weight, and must not be left behind."""
     master, slave, path = _writer()
     listener = Listener()
-    late = threading.Event()
 
     class Sleepy:
+        """It falls asleep when the rest of the line is over, in the scale's own thread: no moment sooner or later."""
+
         slept = 0.0
 
         def __call__(self) -> float:
-            if late.is_set():
-                late.clear()
+            now, settle_at = time.monotonic(), scale._settle_at
+            if not self.slept and settle_at is not None and now >= settle_at:
                 os.write(master, b"lb 0012.50 0092.31")
                 self.slept = 5.0
-            return time.monotonic() + self.slept
+            return now + self.slept
 
     scale = SerialScale(path, "xk3190_eq_forward", {}, LineSettings(), listener, clock=Sleepy())
     scale.start()
     try:
         assert listener.until_state(LinkState.CONNECTED)
         os.write(master, b"=0007.385")
-        late.set()
         assert listener.until_count(listener.readings, 1)
     finally:
-        scale.stop()
+        scale.stop(PATIENCE_S)
         os.close(master)
         os.close(slave)
     assert {reading.unit for reading, _ in listener.readings} == {"lb"}

@@ -6,7 +6,7 @@ import string
 from struct import Struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.devices.scanner_delivery import MAX_SCAN
@@ -176,6 +176,7 @@ def test_other_events_are_not_keys() -> None:
     assert texts(noise + press(A) + noise + press(ENTER)) == ["a"]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=500), st.lists(st.floats(0, 100), max_size=4))
 def test_no_bytes_ever_make_more_than_printable_text(data: bytes, times: list[float]) -> None:
     decoder = KeyDecoder()
@@ -186,6 +187,7 @@ def test_no_bytes_ever_make_more_than_printable_text(data: bytes, times: list[fl
             assert len(found.text) <= MAX_SCAN
 
 
+@settings(deadline=None)
 @given(st.text(string.printable[:95] + "\x1d", min_size=1, max_size=60))
 def test_what_is_typed_is_read(text: str) -> None:
     assert decoded(typed(text)) == [Typed(text)]

@@ -30,12 +30,19 @@ def write_seeds(engine: str, corpus: Path) -> None:
         (corpus / f"golden-{at:03}").write_bytes(seed)
 
 
-def with_atheris(engine: str, seconds: int, folder: Path, runs: int) -> int:
+def with_atheris(engine: str, seconds: int, folder: Path, runs: int, seed: int) -> int:
     """Fuzz in a process of its own, which libFuzzer ends; its exit code, 0 when nothing was found."""
     corpus = folder / engine
     write_seeds(engine, corpus)
     command = [sys.executable, "-m", "tests.fuzz.atheris_run", engine, str(corpus)]
-    limits = [f"-max_total_time={seconds}", f"-runs={runs}", "-max_len=600", "-timeout=20", "-verbosity=0"]
+    limits = [
+        f"-max_total_time={seconds}",
+        f"-runs={runs}",
+        f"-seed={seed}",
+        "-max_len=600",
+        "-timeout=20",
+        "-verbosity=0",
+    ]
     return subprocess.run(
         [*command, *limits, f"-artifact_prefix={folder}/{engine}-", "-print_final_stats=1"], cwd=ROOT, check=False
     ).returncode
@@ -54,6 +61,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--engine", choices=targets.engines(), action="append")
     parser.add_argument("--seconds", type=int, default=60, help="for each engine")
     parser.add_argument("--runs", type=int, default=-1, help="inputs at most for each engine; -1: no limit")
+    parser.add_argument("--seed", type=int, default=0, help="atheris tries the same every time; 0: never the same")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--plain", action="store_true", help="the standard library's driver, even with atheris")
     given = parser.parse_args(arguments)
@@ -62,7 +70,7 @@ def main(arguments: list[str]) -> int:
         use_atheris = has_atheris() and not given.plain
         print(f"== {engine}: {', '.join(targets.engines()[engine])}", flush=True)
         if use_atheris:
-            code = with_atheris(engine, given.seconds, given.folder.resolve(), given.runs)
+            code = with_atheris(engine, given.seconds, given.folder.resolve(), given.runs, given.seed)
         else:
             code = without_atheris(engine, given.seconds)
         broken += [engine] * (code != 0)

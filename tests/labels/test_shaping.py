@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kiosk.labels.fonts import Script
@@ -72,6 +72,8 @@ def test_no_visible_character_is_lost_or_doubled(text: str, rtl: bool) -> None:
 
 
 @given(st.text(max_size=300))
+@example("0 \x08\x850")
+@example("\u0958" * 240)
 def test_cleaned_data_holds_no_control_and_no_bidi_character(text: str) -> None:
     data = clean(text)
     assert not {unicodedata.category(char) for char in data} & {"Cc", "Cf", "Cs"}

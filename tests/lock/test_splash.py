@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
@@ -18,8 +18,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from kiosk.setup_runtime import run_setup
+from kiosk.simulators.processes import free_port
+from tests.system.breakout import closed_url
 
 ROOT = Path(__file__).parents[2]
+WAIT_S = 60.0
 SESSION = ROOT / "firmware_config" / "session"
 
 
@@ -33,6 +36,13 @@ def load_server() -> ModuleType:
 
 
 splash_server = load_server()
+PROBE_S: float = splash_server.PROBE_S
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for some seconds while a station is asked is no station that hangs."""
+    monkeypatch.setattr(splash_server, "PROBE_S", WAIT_S)
 
 
 @contextmanager
@@ -44,7 +54,7 @@ def running(server: HTTPServer) -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(WAIT_S)
 
 
 class Station(BaseHTTPRequestHandler):
@@ -64,14 +74,8 @@ class Station(BaseHTTPRequestHandler):
         pass
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def get(port: int, path: str, host: str = "127.0.0.1") -> http.client.HTTPResponse:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_S)) as connection:
         connection.request("GET", path, headers={"Host": f"{host}:{port}"})
         answer = connection.getresponse()
         answer.body = answer.read()  # type: ignore[attr-defined]
@@ -81,7 +85,7 @@ def get(port: int, path: str, host: str = "127.0.0.1") -> http.client.HTTPRespon
 @pytest.fixture
 def down() -> Iterator[int]:
     """A splash server whose station is not there."""
-    with running(splash_server.make_server(0, f"http://127.0.0.1:{free_port()}/")) as port:
+    with closed_url() as url, running(splash_server.make_server(0, url)) as port:
         yield port
 
 
@@ -112,7 +116,7 @@ def test_another_host_name_is_refused(down: int) -> None:
 
 
 def test_the_browser_is_sent_on_when_the_station_answers() -> None:
-    with running(HTTPServer(("127.0.0.1", 0), Station)) as station:
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Station)) as station:
         url = f"http://127.0.0.1:{station}/"
         with running(splash_server.make_server(0, url)) as port:
             answer = get(port, "/")
@@ -123,7 +127,7 @@ def test_the_browser_is_sent_on_when_the_station_answers() -> None:
 def test_a_station_in_trouble_does_not_count_as_there(down: int) -> None:
     sick = type("Sick", (Station,), {"status": 503})
     with (
-        running(HTTPServer(("127.0.0.1", 0), sick)) as station,
+        running(ThreadingHTTPServer(("127.0.0.1", 0), sick)) as station,
         running(splash_server.make_server(0, f"http://127.0.0.1:{station}/")) as port,
     ):
         assert json.loads(get(port, "/state").body) == {"station": None}  # type: ignore[attr-defined]
@@ -142,20 +146,22 @@ def test_a_station_in_trouble_does_not_count_as_there(down: int) -> None:
 )
 def test_the_first_start_counts_as_there_too(health: int, setup: int, there: bool) -> None:
     first_start = type("FirstStart", (Station,), {"other": {"/health": health, "/setup": setup}})
-    with running(HTTPServer(("127.0.0.1", 0), first_start)) as station:
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), first_start)) as station:
         url = f"http://127.0.0.1:{station}/"
         with running(splash_server.make_server(0, url)) as port:
             assert json.loads(get(port, "/state").body) == {"station": url if there else None}  # type: ignore[attr-defined]
             assert get(port, "/").status == (302 if there else 200)
 
 
-def test_a_station_that_hangs_is_given_up_after_two_seconds() -> None:
+def test_a_station_that_hangs_is_given_up_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert PROBE_S == 2.0
+    monkeypatch.setattr(splash_server, "PROBE_S", PROBE_S)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with running(splash_server.make_server(0, url)) as port:
             start = perf_counter()
             assert get(port, "/").status == 200
-            assert 1.5 < perf_counter() - start < 6
+            assert 1.5 < perf_counter() - start < WAIT_S / 2
 
 
 def test_what_the_splash_shares_with_the_station_is_the_same() -> None:
@@ -173,8 +179,8 @@ def test_the_page_goes_to_the_station_by_itself_as_soon_as_it_answers(browser: B
         page.goto(f"http://127.0.0.1:{port}/")
         assert page.locator("h1", has_text="پونكىت قوزغىلىۋاتىدۇ").is_visible()
         assert not page.locator(".late").is_visible()
-        with running(HTTPServer(("127.0.0.1", station_port), Station)):
-            page.wait_for_url(f"http://127.0.0.1:{station_port}/", timeout=5_000)
+        with running(ThreadingHTTPServer(("127.0.0.1", station_port), Station)):
+            page.wait_for_url(f"http://127.0.0.1:{station_port}/", timeout=WAIT_S * 1000)
             assert page.title() == "the station"
 
 
@@ -193,12 +199,12 @@ def test_the_page_goes_to_the_first_start_of_a_new_box(browser: Browser, tmp_pat
         wizard = threading.Thread(target=first_start)
         wizard.start()
         try:
-            page.wait_for_url(f"http://127.0.0.1:{station_port}/setup", timeout=10_000)
+            page.wait_for_url(f"http://127.0.0.1:{station_port}/setup", timeout=WAIT_S * 1000)
             assert get(station_port, "/health").status == 404, "its last page waits for the station there"
-            page.wait_for_event("request", lambda sent: sent.url.endswith("/setup/alive"), timeout=10_000)
+            page.wait_for_event("request", lambda sent: sent.url.endswith("/setup/alive"), timeout=WAIT_S * 1000)
         finally:
             stop.set()
-            wizard.join(10)
+            wizard.join(WAIT_S)
 
 
 def test_the_splash_guards_its_keys_too(browser: Browser, down: int) -> None:

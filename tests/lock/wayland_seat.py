@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from enum import IntFlag
 from pathlib import Path
 
 _DISPLAY, _REGISTRY, _CALLBACK, _SEAT = 1, 2, 3, 4
-_WAIT_S = 10.0
+_WAIT_S = 30.0
 
 
 class Capability(IntFlag):
@@ -27,7 +28,7 @@ def capabilities(path: Path) -> Capability:
     """Ask the compositor at ``path``. Raises OSError, ValueError when it has no seat."""
     with socket.socket(socket.AF_UNIX) as wire:
         wire.settimeout(_WAIT_S)
-        wire.connect(str(path))
+        _connect(wire, path)
         wire.sendall(_message(_DISPLAY, 1, struct.pack("=I", _REGISTRY)))
         seat = _find_seat(wire)
         interface = b"wl_seat\0"
@@ -37,6 +38,18 @@ def capabilities(path: Path) -> Capability:
             target, opcode, body = _event(wire)
             if (target, opcode) == (_SEAT, 0):
                 return Capability(struct.unpack("=I", body)[0])
+
+
+def _connect(wire: socket.socket, path: Path) -> None:
+    """A compositor's socket has its name a moment before it is listened on. Raises OSError."""
+    deadline = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            return wire.connect(str(path))
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _find_seat(wire: socket.socket) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from kiosk.simulators.bench import county
 from kiosk.simulators.bench.app import create_bench, serve_bench
 from kiosk.simulators.bench.county import fetch
 from kiosk.simulators.bench.goods import GOODS, drawings, lying
@@ -33,6 +34,13 @@ HOSTILE = "<script>alert(1)</script>\"'^XZ\u202e\x1b"
 @pytest.fixture
 def village(tmp_path: Path) -> PaperVillage:
     return PaperVillage(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two looks of a test are within one second, and an answer that comes late comes."""
+    monkeypatch.setattr(county, "_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(county, "_MAX_AGE_S", 300.0)
 
 
 @pytest.fixture

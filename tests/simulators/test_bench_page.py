@@ -14,7 +14,7 @@ from kiosk.simulators.village import Village
 from kiosk.simulators.visitor import Visitor
 from tests.web import browsing
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def say(bench: Page, device: str, word: str, argument: str = "") -> None:
 
 def agree_to_almonds(village: Village) -> None:
     """Somebody at the screen; over HTTP, because to the kiosk taps as fast as a browser's are a trembling finger."""
-    with closing(Visitor(village.station_url)) as visitor:
+    with closing(Visitor(village.station_url, WAIT_MS / 1000)) as visitor:
         visitor.press("/what", "/product", code="BADAM")
-        visitor.wait_live("a locked weight", {"weight": {"state": "locked"}})
+        visitor.wait_live("a locked weight", {"weight": {"state": "locked"}}, WAIT_MS / 1000)
         visitor.press("/agree", "/agree")
 
 
@@ -42,22 +42,23 @@ def test_goods_put_on_the_bench_open_the_kiosk_and_the_ledger_fills_up(browser: 
     with Village(tmp_path) as village, closing(serve_bench(create_bench(village), "127.0.0.1", 0)) as server:
         trouble: list[str] = []
         context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(WAIT_MS)
         bench, kiosk = context.new_page(), context.new_page()
         bench.on("pageerror", lambda error: trouble.append(str(error)))
         bench.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
         kiosk.goto(village.station_url)
         kiosk.wait_for_selector("live-weight[data-state=empty]", timeout=WAIT_MS)
         bench.goto(server.url)
-        expect(bench.locator("#load")).to_have_text("0.000")
+        expect(bench.locator("#load")).to_have_text("0.000", timeout=WAIT_MS)
         expect(bench.locator("[data-node=center]")).to_have_attribute("data-state", "good", timeout=WAIT_MS)
 
         bench.get_by_role("button", name="Sack").click()
         kiosk.wait_for_url("**/who", timeout=WAIT_MS)
-        expect(bench.locator("#load")).to_have_text("12.480")
-        expect(bench.locator("#goods")).to_have_attribute("src", "/drawings/sack.svg")
+        expect(bench.locator("#load")).to_have_text("12.480", timeout=WAIT_MS)
+        expect(bench.locator("#goods")).to_have_attribute("src", "/drawings/sack.svg", timeout=WAIT_MS)
 
         say(bench, "link", "down")
-        expect(bench.locator("[data-node=link]")).to_have_attribute("data-state", "bad")
+        expect(bench.locator("[data-node=link]")).to_have_attribute("data-state", "bad", timeout=WAIT_MS)
         bench.locator(".card").first.click()
         kiosk.wait_for_url("**/what", timeout=WAIT_MS)
         agree_to_almonds(village)
@@ -65,16 +66,16 @@ def test_goods_put_on_the_bench_open_the_kiosk_and_the_ledger_fills_up(browser: 
         expect(bench.locator("[data-papers=label] .slip")).to_have_count(1, timeout=WAIT_MS)
         expect(bench.locator("[data-papers=receipt] .slip")).to_have_count(1, timeout=WAIT_MS)
         expect(bench.locator("#waiting")).to_contain_text("waiting to be acknowledged", timeout=WAIT_MS)
-        expect(bench.locator("#rows .what")).to_have_count(0)
+        expect(bench.locator("#rows .what")).to_have_count(0, timeout=WAIT_MS)
 
         say(bench, "link", "up")
         expect(bench.locator("#rows .what").first).to_contain_text(village.newest_intake().receipt, timeout=WAIT_MS)
         expect(bench.locator("#waiting")).to_have_attribute("data-state", "good", timeout=WAIT_MS)
         bench.get_by_role("button", name="Take off").click()
-        expect(bench.locator("#load")).to_have_text("0.000")
+        expect(bench.locator("#load")).to_have_text("0.000", timeout=WAIT_MS)
         assert trouble == []
 
         say(bench, "scale", "unit", "<b>stone</b>")
-        expect(bench.locator("#notice")).to_contain_text("no unit '<b>stone</b>'")
+        expect(bench.locator("#notice")).to_contain_text("no unit '<b>stone</b>'", timeout=WAIT_MS)
         assert bench.locator("#notice b").count() == 0
         context.close()

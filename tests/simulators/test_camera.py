@@ -228,14 +228,14 @@ def test_the_station_sees_the_simulator_through_its_own_child_process(camera: Ca
     station = ChildCamera(CameraSettings("file", str(camera.path)))
     codes = []
     try:
-        shot = station.shoot(20)
+        shot = station.shoot(60)
         for word in ("black", "unplug"):
             camera.command(word)
             with pytest.raises(CameraFault) as caught:
-                station.shoot(20)
+                station.shoot(60)
             codes.append(caught.value.code)
         camera.command("scene empty")
-        again = station.shoot(20)
+        again = station.shoot(60)
     finally:
         station.close()
     assert codes == ["black", "missing"]

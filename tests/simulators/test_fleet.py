@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic, sleep
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -17,11 +18,12 @@ from kiosk.messaging.contract.control import Ack, Hello, decode, encode
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_batch, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics, parse_up
+from kiosk.simulators import fleet as fleet_module
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.fleet import Fleet, FleetPlan, FleetResult
 from kiosk.store import StoreError
 
-SOON_S = 20.0
+SOON_S = 60.0
 
 
 class LedgerCenter:
@@ -73,6 +75,26 @@ class LedgerCenter:
         return Ack(epoch=epoch, upto=upto, gaps=(), quarantined=(), head=head)
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A center that is there is waited for however busy the machine."""
+    monkeypatch.setattr(fleet_module, "_SILENCE_S", SOON_S)
+
+
+@pytest.fixture
+def all_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is up when everybody has written and begun to send, and no sooner."""
+    end = Fleet.end
+
+    def end_later(fleet: Fleet) -> None:
+        latest = monotonic() + SOON_S
+        while len(fleet._sending) < fleet._plan.stations and monotonic() < latest:
+            sleep(0.01)
+        end(fleet)
+
+    monkeypatch.setattr(Fleet, "end", end_later)
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     with Broker(tmp_path / "broker") as one:
@@ -88,7 +110,7 @@ def center(broker: Broker) -> Iterator[LedgerCenter]:
 
 @pytest.fixture
 def call(broker: Broker, tmp_path: Path) -> Callable[..., FleetResult]:
-    def run(stations: int, intakes: int, timeout_s: float = 60.0) -> FleetResult:
+    def run(stations: int, intakes: int, timeout_s: float = 300.0) -> FleetResult:
         return Fleet(FleetPlan(stations, intakes, broker.url, tmp_path / "stations", 7, timeout_s)).run()
 
     return run
@@ -129,7 +151,7 @@ def test_a_broker_killed_on_the_way_costs_time_only(
         assert center.taken.wait_for(lambda: len(center.events) > 0, SOON_S)
     broker.kill()
     broker.restart()
-    running.join(60)
+    running.join(300)
     assert [(result.written, result.pending) for result in results] == [(32, 0)]
     assert len(center.events) == 32
 
@@ -155,6 +177,7 @@ def test_a_new_epoch_takes_nothing_from_the_count(
     assert len(center.events) == 7
 
 
+@pytest.mark.usefixtures("all_begin")
 def test_what_was_told_again_is_written_twice_and_acknowledged_once(
     broker: Broker, call: Callable[..., FleetResult], change_epoch: Callable[[], None]
 ) -> None:
@@ -183,6 +206,7 @@ def test_a_center_back_from_a_backup_gets_an_ended_epoch_again(
     assert set(center.events) == everything
 
 
+@pytest.mark.usefixtures("all_begin")
 def test_without_a_center_the_events_wait_for_the_next_call(broker: Broker, call: Callable[..., FleetResult]) -> None:
     waiting = call(2, 1, timeout_s=1.5)
     assert (waiting.written, waiting.acknowledged, waiting.pending) == (6, 0, 6)
@@ -210,6 +234,7 @@ def test_the_command(broker: Broker, center: LedgerCenter, tmp_path: Path) -> No
     assert answer["seconds"] > 0
 
 
+@pytest.mark.usefixtures("all_begin")
 def test_the_command_says_when_something_is_left(broker: Broker, tmp_path: Path) -> None:
     arguments = ["--stations", "1", "--intakes", "1", "--broker", broker.url, "--dir", str(tmp_path / "stations")]
     left = CliRunner().invoke(fleet_command, [*arguments, "--timeout", "1.5"])

@@ -15,29 +15,42 @@ from time import monotonic
 import pytest
 
 from kiosk.devices.panel import Panel, make_panel
+from kiosk.devices.panel_settings import PanelSettings
+from kiosk.simulators import panel as panel_of_simulator
+from kiosk.simulators import panel_pins
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.panel import BENCH_PANEL, SOCKET_NAME, PanelSimulator, reachable
 from kiosk.simulators.panel_pins import SimulatedPins
 from tests.station.hardware import Heard
 
 SETTINGS = replace(BENCH_PANEL, hold_s=0.5)
+PRESSING = replace(BENCH_PANEL, hold_s=10)
+"""Between a button down and up again a loaded machine may rest for seconds: that is still a press."""
+PATIENCE_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ends of the socket wait for one another as long as it takes."""
+    monkeypatch.setattr(panel_of_simulator, "_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(panel_pins, "_PATIENCE_S", PATIENCE_S)
 
 
 @contextmanager
-def station(path: Path, heard: Heard) -> Iterator[Panel]:
-    panel = make_panel(SETTINGS, heard, lambda: SimulatedPins(path))
+def station(path: Path, heard: Heard, settings: PanelSettings = SETTINGS) -> Iterator[Panel]:
+    panel = make_panel(settings, heard, lambda: SimulatedPins(path))
     panel.start()
     assert panel.fitted
     try:
         yield panel
     finally:
-        panel.stop()
+        panel.stop(PATIENCE_S)
     assert not [thread for thread in threading.enumerate() if thread.name == "panel-pins"]
 
 
 def lamps_until(simulator: PanelSimulator, **wanted: str) -> None:
     """Asks until the lamps are as wanted; each question is a round trip through the station's own thread."""
-    deadline = monotonic() + 10
+    deadline = monotonic() + PATIENCE_S
     while monotonic() < deadline:
         lamps = simulator.lamps()
         assert lamps is not None
@@ -51,9 +64,9 @@ def lamps_until(simulator: PanelSimulator, **wanted: str) -> None:
     [("press ok", ("ok", "press")), ("press help", ("help", "press")), ("hold help", ("help", "hold"))],
 )
 def test_buttons(tmp_path: Path, text: str, word: tuple[str, str]) -> None:
-    heard = Heard()
-    with station(tmp_path / SOCKET_NAME, heard):
-        PanelSimulator(tmp_path / SOCKET_NAME, SETTINGS).command(text)
+    heard, settings = Heard(), PRESSING if word[1] == "press" else SETTINGS
+    with station(tmp_path / SOCKET_NAME, heard, settings):
+        PanelSimulator(tmp_path / SOCKET_NAME, settings).command(text)
         heard.wait(lambda told: told == [word])
 
 
@@ -116,7 +129,7 @@ def test_a_long_path_and_a_socket_a_killed_station_left(tmp_path: Path) -> None:
 def test_nonsense_is_answered_and_the_next_one_is_served(tmp_path: Path, request_line: bytes) -> None:
     with station(tmp_path / SOCKET_NAME, Heard()):
         with socket.socket(socket.AF_UNIX) as line, reachable(tmp_path / SOCKET_NAME) as address:
-            line.settimeout(5)
+            line.settimeout(PATIENCE_S)
             line.connect(address)
             line.sendall(request_line)
             line.shutdown(socket.SHUT_WR)

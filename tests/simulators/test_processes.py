@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kiosk.simulators.processes import Child, DidNotStart, answers, free_port
+from kiosk.simulators import processes
+from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers, free_port
 
 SERVER = """
 import http.server, sys
@@ -40,12 +42,21 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in (("a_server", SERVER), ("a_deaf_one", DEAF), ("a_failing_one", FAILING)):
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(
+        processes, "ANSWER_S", 30.0
+    )  # a server that rests on a loaded machine is no server that is down
 
 
-def server(tmp_path: Path) -> tuple[Child, str]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    return Child("the server", ["a_server", str(port)], tmp_path / "log", answers(f"{url}/health")), url
+@pytest.fixture
+def held() -> Iterator[HeldPort]:
+    port = HeldPort()
+    yield port
+    port.let_go()
+
+
+def server(tmp_path: Path, held: HeldPort) -> tuple[Child, str]:
+    url = f"http://127.0.0.1:{held.number}"
+    return Child("the server", ["a_server", str(held.number)], tmp_path / "log", answers(f"{url}/health")), url
 
 
 def gone(pid: int) -> bool:
@@ -57,8 +68,8 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_a_child_is_ready_when_start_returns_and_reaped_when_stop_does(tmp_path: Path) -> None:
-    child, url = server(tmp_path)
+def test_a_child_is_ready_when_start_returns_and_reaped_when_stop_does(tmp_path: Path, held: HeldPort) -> None:
+    child, url = server(tmp_path, held)
     assert (child.running, child.pid) == (False, None)
     child.start()
     pid = child.pid
@@ -74,8 +85,8 @@ def test_a_child_is_ready_when_start_returns_and_reaped_when_stop_does(tmp_path:
 
 
 @pytest.mark.parametrize("how", ["kill", "from outside"])
-def test_a_killed_child_can_be_started_again(tmp_path: Path, how: str) -> None:
-    child, url = server(tmp_path)
+def test_a_killed_child_can_be_started_again(tmp_path: Path, how: str, held: HeldPort) -> None:
+    child, url = server(tmp_path, held)
     child.start()
     first = child.pid
     assert first is not None
@@ -124,6 +135,23 @@ def test_a_program_that_runs_too_long_is_ended(tmp_path: Path) -> None:
 def test_a_program_that_ends_well_is_waited_for(tmp_path: Path) -> None:
     Child("version", ["platform"], tmp_path / "log").run(30)
     assert (tmp_path / "log").read_text()
+
+
+def test_a_held_port_is_refused_to_clients_and_open_to_servers(held: HeldPort) -> None:
+    where = ("127.0.0.1", held.number)
+    for _ in range(2):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(where)
+        with socket.create_server(where):
+            socket.create_connection(where).close()
+    held.let_go()
+    held.let_go()
+
+
+def test_a_held_port_is_given_to_nobody_who_takes_any(held: HeldPort) -> None:
+    for _ in range(1000):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            assert server.getsockname()[1] != held.number
 
 
 def test_a_free_port_can_be_bound() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,9 @@ def test_a_second_keyboard_types_elsewhere_and_is_taken_away(tmp_path: Path) -> 
 def test_after_a_while_the_keyboard_goes_by_itself(tmp_path: Path) -> None:
     with TypingScannerSimulator(tmp_path / "scanner", keyboard_s=0.01) as simulator:
         simulator.command("keyboard x")
-        timer = simulator._leaving
-        if timer is not None:
-            timer.join()
+        timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+        for timer in timers:
+            timer.join(30)
         assert simulator.keyboard is None
 
 

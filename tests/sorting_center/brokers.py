@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-SOON_S = 15.0
+from tests.messaging.ports import claimed_port, wait_for_listener
 
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
+SOON_S = 60.0
 
 
 def until(condition: Callable[[], Any], timeout_s: float = SOON_S) -> Any:
@@ -32,9 +28,45 @@ def until(condition: Callable[[], Any], timeout_s: float = SOON_S) -> Any:
     return found
 
 
+class Stopwatch:
+    """Seconds in which this machine ran: where it stood still for all, the time of nobody in particular went by.
+
+    It counts in small steps, each for no more than four times what it should take.
+    """
+
+    _STEP_S = 0.01
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._count, name="stopwatch")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def seconds(self) -> float:
+        return self._seconds
+
+    def _count(self) -> None:
+        last = time.monotonic()
+        while not self._over.wait(self._STEP_S):
+            now = time.monotonic()
+            self._seconds += min(now - last, 4 * self._STEP_S)
+            last = now
+
+
 class Broker:
+    """Use as a context manager. Its port is its own before it is started and after it was killed, too."""
+
     def __init__(self, folder: Path, acl: str | None = None) -> None:
-        self.port = free_port()
+        self._claim = ExitStack()
+        self.port = self._claim.enter_context(claimed_port())
         self._config = folder / "mosquitto.conf"
         lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "user root", "persistence false"]
         if acl is not None:
@@ -44,6 +76,13 @@ class Broker:
         self._config.write_text("\n".join(lines) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._claim.close()
+
     @property
     def url(self) -> str:
         return f"mqtt://127.0.0.1:{self.port}"
@@ -52,14 +91,7 @@ class Broker:
         self._process = subprocess.Popen(
             ["/usr/sbin/mosquitto", "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        until(self._answers)
-
-    def _answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        wait_for_listener(self.port)
 
     def freeze(self) -> None:
         """Its connections stay, and nothing is answered on them any more."""

@@ -28,7 +28,6 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    running = Broker(tmp_path)
-    running.start()
-    yield running
-    running.kill()
+    with Broker(tmp_path) as running:
+        running.start()
+        yield running

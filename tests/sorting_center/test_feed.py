@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from kiosk.sorting_center.feed import POSITION_NAME, Feed
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger
-from tests.sorting_center.brokers import until
+from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.stations import NOW, Station
 
 
@@ -76,4 +76,4 @@ def test_the_thread_is_woken_by_news_and_survives_failures(ledger: Ledger, stati
     ledger.accept(station.run(2), "shache", NOW)
     feed.wake()
     until(lambda: downstream.got == [1, 2])
-    feed.stop(5)
+    feed.stop(SOON_S)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from time import monotonic
 
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.identifiers import ReceiptNumber, internal_code
@@ -24,6 +25,14 @@ PROFILE = ScaleProfile(e_g=5, max_g=60_000)
 MOMENT = Moment(datetime(2026, 11, 25, 6, 5, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot", 1000)
 STAMP = Stamp(MOMENT, "station-kiosk/test")
 CARD = internal_code("P", "04412")
+
+
+def walking(start: float) -> Callable[[], float]:
+    """A wall clock that goes on from this second beside the monotonic one: one that stands still was set, a station
+    finds after five seconds, and that is an event.
+    """
+    began = monotonic()
+    return lambda: start + monotonic() - began
 
 
 def names(text: str) -> Names:

@@ -90,9 +90,16 @@ def part(path: Path, name: str) -> str:
         return opened.read(name).decode()
 
 
-def test_nothing_planted_is_in_the_bundle(clinic: Clinic) -> None:
-    path = write_bundle(subject(clinic, planted(clinic)), clinic.folder)
+def without_marks(path: Path) -> str:
+    """All of it but the station's own random numbers: any six digits of a code may by chance stand in one."""
     text = everything(path)
+    for epoch in json.loads(part(path, "database.json"))["epochs"]:
+        text = text.replace(epoch["epoch"], "").replace(epoch["head"], "")
+    return text
+
+
+def test_nothing_planted_is_in_the_bundle(clinic: Clinic) -> None:
+    text = without_marks(write_bundle(subject(clinic, planted(clinic)), clinic.folder))
     for word in (*PRIVATE, *SECRETS):
         assert word.casefold() not in text.casefold(), word
     for name in NAMES:

@@ -13,7 +13,7 @@ from kiosk.station.live import LiveBoard
 from kiosk.station.panel_watch import Lamps, PanelWatch, lamps
 from tests.station.fakes import Rig
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 
 
 class FakePanel:
@@ -131,9 +131,11 @@ def test_the_station_s_own_state_comes_back_after_a_lamp_test(board: LiveBoard) 
     watch = PanelWatch(board, panel)
     watch.start()
     panel.wait(READY)
+    board.mark(scale="scale_missing")
+    panel.wait(FAULT, "error")  # the sound is the last of a change: nothing moves now
     panel.show(False, True, False)
     watch.again()
-    panel.wait(READY)
+    panel.wait(FAULT)
     watch.stop()
 
 

@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from kiosk.devices.printer_file import FilePrinter
 from kiosk.station.print_worker import PrintWorker
 from kiosk.store import DatabaseLocked, DiskFull, PrintJob, Store
 from tests.station.fakes import STAMP
-from tests.station.hardware import PAPERS, AfterTheMark, FakePrinter, Heard, PowerCut, bring_in, power_cuts
+from tests.station.hardware import PAPERS, WAIT_S, AfterTheMark, FakePrinter, Heard, PowerCut, bring_in, power_cuts
 
 LABEL = PAPERS[:1]
 
@@ -252,7 +251,7 @@ def test_a_power_cut_between_any_two_lines_prints_nothing_twice(
     with power_cuts() as seen:
         line = Line(queue, first)
         line.worker.start()
-        line.worker._thread.join(10)
+        line.worker._thread.join(WAIT_S)
     assert seen == [PowerCut]
     assert len(first.sheets.told) == sheets
     store.close()
@@ -276,9 +275,8 @@ def test_stop_comes_back_in_time_though_the_printer_hangs(store: Store) -> None:
     line = Line(store, FakePrinter(go_on))
     line.worker.start()
     line.ends_with("sending", "queued")
-    began = monotonic()
     line.worker.stop(0.2)
-    assert monotonic() - began < 2
+    assert line.worker._thread.is_alive(), "it was not waited for"
     assert states(store) == ["sending", "queued"], "the next start tells a person about the first one"
     go_on.set()
     line.worker.stop()

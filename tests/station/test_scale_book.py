@@ -33,8 +33,8 @@ from kiosk.station.scale_book import MOST_WAITING, ScaleBook
 from kiosk.station.service import Hardware, StationService
 from kiosk.store import DiskFull, Stamp, Store
 from kiosk.store.records import CheckRow, ScaleContent
-from tests.station.fakes import CATALOG, PROFILE, STAMP
-from tests.station.hardware import Heard
+from tests.station.fakes import CATALOG, PROFILE, STAMP, walking
+from tests.station.hardware import WAIT_S, Heard
 from tests.station.test_service import NOW, FakeScale, settings
 from tests.store.scale import scale_of, with_frames
 
@@ -86,7 +86,7 @@ def house(
         return scales[0]
 
     hardware = Hardware(PROFILE, scale, {}, None, content)
-    clock = clock or StationClock("Asia/Shanghai", "boot", lambda: NOW, lambda: True)
+    clock = clock or StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
     service = StationService(settings(folder), store, hardware, clock, metrology_settings=metrology)
     if not store.clerks():
         store.add_clerk("Aygul", Role.CLERK, hash_pin(PIN), STAMP)
@@ -322,7 +322,7 @@ def test_what_waits_is_bounded_and_a_stop_with_a_dead_disk_ends() -> None:
         book.note(left(number))
     assert len(book._waiting) == MOST_WAITING
     book.start()
-    book.stop()
+    book.stop(WAIT_S)
     assert not book._thread.is_alive()
 
 
@@ -332,7 +332,7 @@ def test_a_stop_writes_what_waits() -> None:
     book.start()
     for number in range(20):
         book.note(left(number))
-    book.stop()
+    book.stop(WAIT_S)
     assert len(store.kept) == 20
 
 

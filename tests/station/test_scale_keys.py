@@ -27,6 +27,7 @@ from kiosk.station.scale_keys import KEYS, REASON_CODES, REASONS, SAID_NO, Scale
 from kiosk.texts import LANGUAGES, load
 from tests.devices.scale_listener import Listener
 from tests.station.fakes import PROFILE, Rig
+from tests.station.hardware import WAIT_S
 
 MOST_G = PROFILE.max_g // 25
 DONE = CommandResult(CommandOutcome.DONE)
@@ -269,7 +270,7 @@ def on_a_line(rig: Rig, folder: Path) -> Iterator[tuple[ScaleSimulator, Pausable
         try:
             yield simulator, scale, listener
         finally:
-            scale.stop()
+            scale.stop(WAIT_S)
 
 
 def pan(rig: Rig) -> tuple[PanState, int | None]:

@@ -25,7 +25,7 @@ from kiosk.station.live import Snapshot
 from kiosk.station.service import Hardware, StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import DiskFull, Store
-from tests.station.fakes import PROFILE, STAMP
+from tests.station.fakes import PROFILE, STAMP, walking
 from tests.station.hardware import WAIT_S, AfterTheMark, FakeCamera, FakePrinter, PowerCut, bring_in, power_cuts
 
 NOW = datetime(2026, 11, 25, 6, 5, tzinfo=UTC).timestamp()
@@ -91,6 +91,11 @@ def settings(folder: Path) -> StationSettings:
     return StationSettings("S0147", "yarkant", folder)
 
 
+def no_paper() -> list[PrintNotStarted]:
+    """For as long as the test lasts, however often the worker tries again."""
+    return [PrintNotStarted("no paper", (PrinterFault.PAPER_OUT,))] * 1000
+
+
 def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = None) -> Shop:
     label, receipt, camera = FakePrinter(), FakePrinter(language="escpos"), FakeCamera()
     scales: list[FakeScale] = []
@@ -100,7 +105,7 @@ def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = N
         return scales[0]
 
     hardware = Hardware(PROFILE, scale, {"label": label, "receipt": receipt} if printers is None else printers, camera)
-    clock = StationClock("Asia/Shanghai", "boot", lambda: NOW, lambda: True)
+    clock = StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
     service = StationService(settings(folder), store, hardware, clock)
     return Shop(service, scales[0], label, receipt, camera)
 
@@ -155,9 +160,10 @@ def test_the_second_tick_comes_when_the_relay_has_heard(store: Store, tmp_path: 
 
 def test_a_printer_in_trouble_is_on_every_screen_until_it_is_well(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as shop:
-        shop.label.plan.append(PrintNotStarted("no paper", (PrinterFault.PAPER_OUT,)))
+        shop.label.plan.extend(no_paper())
         shop.agreed()
         shop.wait(lambda seen: seen.marks.printer == "paper_out")
+        shop.label.plan.clear()
         shop.agreed()
         shop.printed("printed", "printed")
         shop.wait(lambda seen: seen.marks.printer == "ok")
@@ -165,7 +171,7 @@ def test_a_printer_in_trouble_is_on_every_screen_until_it_is_well(store: Store, 
 
 def test_a_well_printer_does_not_hide_the_trouble_of_the_other(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as shop:
-        shop.label.plan.extend([PrintNotStarted("no paper", (PrinterFault.PAPER_OUT,))] * 2)
+        shop.label.plan.extend(no_paper())
         shop.agreed()
         shop.wait(lambda seen: seen.marks.printer == "paper_out")
         shop.printed("queued", "printed")
@@ -230,7 +236,7 @@ def test_a_body_that_cannot_be_drawn_does_not_hold_up_the_next_intake(store: Sto
 
 def test_an_unset_clock_books_and_prints_without_a_date(store: Store, tmp_path: Path) -> None:
     shop = make(store, tmp_path)
-    shop.service.clock = StationClock("Asia/Shanghai", "boot", lambda: 7.0, lambda: True)
+    shop.service.clock = StationClock("Asia/Shanghai", "boot", walking(7.0), lambda: True)
     shop.service.start()
     shown = shop.agreed()
     shop.printed("printed", "printed")
@@ -275,7 +281,10 @@ def test_a_part_that_does_not_stop_keeps_no_other_from_stopping(store: Store, tm
     with pytest.raises(TimeoutError):
         shop.service.stop()
     assert shop.camera.closed
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("print-", "photo", "outbox"))]
+    others = [thread for thread in threading.enumerate() if thread.name.startswith(("print-", "photo", "outbox"))]
+    for thread in others:  # told to end and not waited for without end
+        thread.join(WAIT_S)
+    assert not any(thread.is_alive() for thread in others)
 
 
 def test_after_a_power_cut_between_mark_and_paper_a_person_decides(

@@ -23,7 +23,7 @@ from kiosk.station.service import Hardware, StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from tests.station.counter_rig import HASHES, PIN, digits_in, refused, shot, waybill
-from tests.station.fakes import CARD, PROFILE, STAMP
+from tests.station.fakes import CARD, PROFILE, STAMP, walking
 from tests.station.hardware import WAIT_S, AfterTheMark, FakeCamera, FakePrinter, PowerCut, bring_in, power_cuts
 from tests.station.test_service import NOW
 
@@ -35,14 +35,14 @@ class Station:
         self.store = store
         self.label, self.receipt = FakePrinter(), FakePrinter(language="escpos")
         self.camera = camera or FakeCamera()
-        self.now = NOW
+        self.now = walking(NOW)
         if not store.clerks():
             store.add_clerk("Aygul", Role.CLERK, HASHES[PIN], STAMP)
         self.service = StationService(
             StationSettings("S0147", "yarkant", folder),
             store,
             Hardware(PROFILE, None, {"label": self.label, "receipt": self.receipt}, self.camera),
-            StationClock("Asia/Shanghai", "boot", lambda: self.now, lambda: True),
+            StationClock("Asia/Shanghai", "boot", lambda: self.now(), lambda: True),
             parcels=ParcelSettings(shelves=("A-1:9",)),
             environ={},
         )
@@ -161,7 +161,7 @@ def test_days_pass_by_themselves(store: Store, tmp_path: Path) -> None:
     first.service.counter.scan(first.session, waybill(1))
     first.service.stop()
     late = Station(store, tmp_path)
-    late.now = NOW + 4 * 86_400
+    late.now = walking(NOW + 4 * 86_400)
     late.service.start()
     deadline, seen = monotonic() + WAIT_S, late.service.board.snapshot()
     while not store.parcels([ParcelState.OVERDUE]):

@@ -30,7 +30,7 @@ class Probe:
         self.cancelled = False
 
     def run(self) -> tuple[Proposal, ...]:
-        self._over.wait(10)
+        self._over.wait(30)
         if self.cancelled:
             raise ProbeCancelled
         if self._error is not None:
@@ -122,7 +122,7 @@ class Room:
 
 
 def _until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not met() and time.monotonic() < deadline:
         threading.Event().wait(0.02)
 

@@ -87,22 +87,32 @@ def test_a_clerk_never_waits_and_the_copy_is_one_moment(store: Store, path: Path
 
 
 def test_a_clerk_in_another_thread_goes_on(store: Store, path: Path, medium: Path) -> None:
-    stop, booked = threading.Event(), 0
+    """Each copy, once begun, goes on only when the clerk has booked: whoever held the other up would hold up both."""
+    stop, news, booked = threading.Event(), threading.Condition(), 0
 
     def clerk() -> None:
         nonlocal booked
         while not stop.is_set():
             bring_in(store)
-            booked += 1
+            with news:
+                booked += 1
+                news.notify_all()
+
+    def until_booked(_seconds: float) -> None:
+        with news:
+            before = booked
+            assert news.wait_for(lambda: booked > before, 30)
 
     thread = threading.Thread(target=clerk)
     thread.start()
     try:
-        made = [make(path, medium) for _ in range(5)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(backup, "sleep", until_booked)
+            made = [make(path, medium) for _ in range(5)]
     finally:
         stop.set()
         thread.join()
-    assert booked > 0
+    assert booked >= 5
     assert [one.manifest.seq for one in made] == sorted({one.manifest.seq for one in made})
     assert store.verify_journal() == booked + 2
     for one in made:

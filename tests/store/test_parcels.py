@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -33,6 +34,9 @@ from tests.store.counter import (
 from tests.store.village import content, events, rows, stamp
 
 FIRST = ParcelNumber("S0147", "A", 1)
+
+DIGEST = re.compile(r'\b[0-9a-f]{64}\b|"metrology":"[^"]*"')
+"""What any change of the software changes: among so many digits every short number stands sooner or later."""
 
 
 @pytest.fixture
@@ -358,7 +362,7 @@ def test_seven_days_later_nobody_knows_whose_it_was(store: Store, path: Path, co
     kept = arrive(store, codes, "SF999")
     at = days_later(7.1)
     assert store.forget_parcels(days_ago(7, at), at) == 2, "the collected one and the missing one"
-    everything = "\n".join(content(path))
+    everything = DIGEST.sub("", "\n".join(content(path)))
     for gone in ("SF777", "SF888", "4711", "4712", "Tursun"):
         assert gone not in everything
     assert store.parcel(kept.number) == kept
@@ -422,12 +426,14 @@ def test_an_event_says_nothing_about_a_person(store: Store, path: Path, codes: C
     store.close_delivery(CLERK, stamp())
     kinds = {kind.TYPE.split(".")[2] for kind in EVENT_CLASSES if kind.TYPE.startswith("station.parcel.")}
     assert set(told(path)) == kinds
-    journal = b"\n".join(body for (body,) in rows(path, "SELECT body FROM journal"))
+    bodies = [body.decode() for (body,) in rows(path, "SELECT body FROM journal")]
+    journal = DIGEST.sub("", "\n".join(bodies))
     secrets = ["4711471147", "7312731", "9876", "9877", "Tursunay", "sealed slip"]
     for code in range(100_001, next(codes.numbers)):
-        secrets += [str(code), mac_of(str(code)).hex()]
+        secrets.append(str(code))
+        assert mac_of(str(code)).hex() not in "\n".join(bodies)
     for secret in secrets:
-        assert secret.encode() not in journal
+        assert secret not in journal
     assert store.verify_journal() == len(journal.splitlines())
 
 

@@ -35,7 +35,8 @@ SIZE = (1024, 600)
 _NOWHERE = (560, 40)
 """A place on the home page where no tile is: the pointer must not press one."""
 
-_START_S, _LOOK_S, _SETTLE_S, _END_S = 30.0, 0.6, 0.7, 5.0
+_START_S, _LOOK_S, _SETTLE_S, _END_S = 90.0, 0.6, 0.7, 5.0
+_LONG_LOOK = (15.0, 3.0)
 _SAME_PART = 0.004
 """Pixels that may differ between two looks at the same page: a caret, a mark that changes its shape."""
 
@@ -184,7 +185,7 @@ def screen() -> Iterator[str]:
             yield f":{int(answer.readline())}"
     finally:
         server.terminate()
-        server.wait(_END_S)
+        server.wait(_START_S)
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ class Kiosk:
     def _tool(self, *words: str) -> str:
         environment = {**os.environ, "DISPLAY": self.display}
         done = subprocess.run(
-            ["xdotool", *words], env=environment, capture_output=True, text=True, timeout=20, check=False
+            ["xdotool", *words], env=environment, capture_output=True, text=True, timeout=_START_S, check=False
         )
         return done.stdout
 
@@ -246,9 +247,15 @@ class Kiosk:
 @contextmanager
 def browser(display: str, site: Site, column: Column, folder: Path) -> Iterator[Kiosk]:
     """Chromium in kiosk mode with a fresh profile, on the page that ``column`` asks for."""
+    with ExitStack() as stack:
+        url = stack.enter_context(closed_url()) if column.down else site.url
+        yield stack.enter_context(_browser_on(url, display, site, column, folder))
+
+
+@contextmanager
+def _browser_on(url: str, display: str, site: Site, column: Column, folder: Path) -> Iterator[Kiosk]:
     home = Path(tempfile.mkdtemp(dir=folder))
     policy = str(policy_for(home, site.port)) if column.policy else ""
-    url = closed_url() if column.down else site.url
     streams = site.streams
     environment = {**os.environ, "DISPLAY": display, "HOME": str(home), "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
     process = subprocess.Popen(
@@ -303,22 +310,38 @@ def command(home: Path, url: str) -> list[str]:
     ]
 
 
-def closed_url() -> str:
-    """An address where nothing listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/"
+@contextmanager
+def closed_url() -> Iterator[str]:
+    """An address where nothing listens: its port is held, so that nobody else can take it meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/"
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a browser and all it started; they are one process group."""
+    """End a browser and all it started; they are one process group, and none of it is left when this returns."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(_END_S)
+    deadline = time.monotonic() + _END_S
+    while _lives(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if _lives(process.pid):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait(_START_S)
+    _wait(lambda: not _lives(process.pid), "the last process of a browser to end")
+
+
+def _lives(group: int) -> bool:
+    """Whether a process of this group still runs; one that has ended and that nobody has asked after does not."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, its_group = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]
+            if its_group == str(group) and state != "Z":
+                return True
+    return False
 
 
 def judge(before: Look, after: Look) -> str:
@@ -335,19 +358,22 @@ def judge(before: Look, after: Look) -> str:
     return "" if _same(before.picture, after.picture) else "the picture changes"
 
 
-def watch(kiosk: Kiosk, before: Look, seconds: float = _LOOK_S) -> str:
+def watch(kiosk: Kiosk, before: Look, seconds: float = _LOOK_S, settle_s: float = _SETTLE_S) -> str:
     """Look until something changed, then once more when it has settled."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if judge(before, kiosk.look()):
-            time.sleep(_SETTLE_S)
+            time.sleep(settle_s)
             return judge(before, kiosk.look())
         time.sleep(0.1)
     return ""
 
 
-def measure(column: Column, chords: Sequence[Chord] = CHORDS) -> dict[str, str]:
-    """Press every chord; after one that did something go on with a fresh browser. Returns what each did."""
+def measure(column: Column, chords: Sequence[Chord] = CHORDS, *, long: bool = False) -> dict[str, str]:
+    """Press every chord; after one that did something go on with a fresh browser. Returns what each did.
+
+    ``long`` is for chords that are known to act: a machine that has much to do shows it late.
+    """
     results: dict[str, str] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -356,16 +382,18 @@ def measure(column: Column, chords: Sequence[Chord] = CHORDS) -> dict[str, str]:
         waiting = list(chords)
         while waiting:
             with browser(display, site, column, folder) as kiosk:
-                _press_until_something_happens(kiosk, waiting, results)
+                _press_until_something_happens(kiosk, waiting, results, _LONG_LOOK if long else (_LOOK_S, _SETTLE_S))
     return results
 
 
-def _press_until_something_happens(kiosk: Kiosk, waiting: list[Chord], results: dict[str, str]) -> None:
+def _press_until_something_happens(
+    kiosk: Kiosk, waiting: list[Chord], results: dict[str, str], look: tuple[float, float]
+) -> None:
     before = kiosk.steady()
     while waiting:
         chord = waiting.pop(0)
         kiosk.press(chord)
-        results[chord.name] = watch(kiosk, before)
+        results[chord.name] = watch(kiosk, before, *look)
         if results[chord.name]:
             return
     late = watch(kiosk, before, 2.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -19,8 +19,15 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
 from kiosk.store import Store
 from kiosk.store.migrate import migrate
-from tests.sorting_center.brokers import until
+from tests.sorting_center import brokers
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
+
+WAIT_S = 60.0
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Wait for it; fails when it never happens."""
+    return bool(brokers.until(condition, WAIT_S))
 
 
 @pytest.fixture
@@ -41,7 +48,7 @@ def station(tmp_path: Path) -> Iterator[Store]:
 @contextmanager
 def center(broker: Broker, ledger: Path) -> Iterator[None]:
     with SortingCenter(Ledger.open(f"sqlite:///{ledger}"), BrokerAddress.parse(broker.url), None) as running:
-        assert running.start(10)
+        assert running.start(WAIT_S)
         yield
 
 
@@ -56,7 +63,7 @@ def relay(broker: Broker, folder: Path) -> Iterator[None]:
             yield
         finally:
             stop.set()
-            thread.join(10)
+            thread.join(WAIT_S)
             assert not thread.is_alive()
 
 

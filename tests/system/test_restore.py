@@ -12,6 +12,7 @@ from urllib.request import urlopen
 
 from kiosk.simulators.village import Village
 from kiosk.simulators.visitor import Visitor
+from tests.system.taps import agree
 from tests.system.test_survival import bring, clear, confirmed_at_station, counts, in_ledger
 
 
@@ -24,7 +25,7 @@ def kiosk(village: Village, *words: str) -> str:
 
 def intakes(village: Village, visitor: Visitor, count: int, *, acknowledged: bool = True) -> None:
     for number in range(count):
-        assert visitor.post(bring(village, visitor, 2000 + 5 * number)).path == "/take"
+        assert agree(visitor, bring(village, visitor, 2000 + 5 * number)).path == "/take"
         if acknowledged:
             visitor.wait_live("the second tick", {"acknowledged": True}, 60)
         clear(village, visitor)

@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BOOT = Path(__file__).with_name("boot_box.py")
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 BOOT_S, STOP_S = 60.0, 40.0
+PATIENCE_S = 180.0
+"""A whole boot beside other tests: a machine that has much to do is no fault of the station."""
 
 SETTINGS = """\
 [station]
@@ -153,7 +155,7 @@ class Box:
         """What the container printed."""
         return (self._work / "console").read_text(encoding="utf-8", errors="replace")
 
-    def call(self, *command: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+    def call(self, *command: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """Run a program inside, as root."""
         enter = [*AS_ROOT, "nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid"]
         return subprocess.run(
@@ -165,7 +167,7 @@ class Box:
             check=False,
         )
 
-    def page(self, path: str = "/", port: int = 8080, patience_s: float = 60.0) -> str:
+    def page(self, path: str = "/", port: int = 8080, patience_s: float = PATIENCE_S) -> str:
         """A page, as soon as it answers 200; the empty text when it does not in time."""
         program = ["/usr/bin/python3", "-ISc", READ_PAGE, str(port), path, str(patience_s)]
         return self.call(*program, timeout_s=patience_s + 30).stdout
@@ -174,7 +176,7 @@ class Box:
         """One property of a unit, as ``systemctl show`` has it."""
         return self.call("systemctl", "show", "--value", f"--property={name}", unit).stdout.strip()
 
-    def until(self, unit: str, name: str, met: Callable[[str], bool], patience_s: float = 60.0) -> str:
+    def until(self, unit: str, name: str, met: Callable[[str], bool], patience_s: float = PATIENCE_S) -> str:
         """Wait until a property is as wanted; raises AssertionError with the journal of the unit."""
         end = time.monotonic() + patience_s
         while time.monotonic() < end:

@@ -18,12 +18,13 @@ import pytest
 
 from kiosk.store.migrate import migrate
 from tests.store.village import CATALOG, open_intake, open_store, stamp
-from tests.systemd.box import AS_ROOT, ROOT, SCREENLESS, SETTINGS, Box
+from tests.systemd.box import AS_ROOT, PATIENCE_S, ROOT, SCREENLESS, SETTINGS, Box
 
 Record = Callable[[str, object], None]
 STATION, RELAY, SPLASH = "kiosk-station.service", "kiosk-relay.service", "kiosk-splash.service"
 BROWSER = "kiosk-browser.service"
-SHORT_WATCHDOG = {"etc/systemd/system/kiosk-station.service.d/short.conf": "[Service]\nWatchdogSec=4\n"}
+SHORT_WATCHDOG = {"etc/systemd/system/kiosk-station.service.d/short.conf": "[Service]\nWatchdogSec=10\n"}
+"""The station feeds it every two and a half seconds: a machine that stands still for a few is no station that hangs."""
 NO_SCREEN = {
     "etc/systemd/system/kiosk-browser.service.d/no-screen.conf": "[Service]\n"
     "Environment=WLR_BACKENDS=headless WLR_RENDERER=pixman LIBSEAT_BACKEND=noop\n"
@@ -86,8 +87,8 @@ def test_it_starts_by_itself_and_the_first_page_answers(
     assert box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
     assert box.property(STATION, "NRestarts") == "0"
     for unit in (RELAY, SPLASH, "kiosk-keys.service", "kiosk-browser-watch.timer", "kiosk-backup.timer"):
-        assert box.property(unit, "ActiveState") == "active", box.journal(unit)
-    assert "S0147" in box.property(RELAY, "StatusText")
+        box.until(unit, "ActiveState", lambda state: state == "active")
+    assert box.until(RELAY, "StatusText", lambda text: "S0147" in text)
     assert box.call("systemctl", "--failed", "--plain", "--no-legend").stdout == ""
 
 
@@ -111,6 +112,7 @@ def is_unit(path: Path) -> bool:
 
 def test_nothing_listens_but_on_loopback(box: Box) -> None:
     assert box.page("/")
+    assert box.page("/state", port=8079)
     rows = box.call("cat", "/proc/net/tcp", "/proc/net/tcp6").stdout.splitlines()
     listening = {row.split()[1] for row in rows if len(row.split()) > 3 and row.split()[3] == "0A"}
     assert listening == {"0100007F:1F90", "0100007F:1F8F"}, "127.0.0.1:8080 the station, 127.0.0.1:8079 the splash"
@@ -176,7 +178,7 @@ READ_SERVICES = "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read('l
 def test_the_browser_comes_to_the_page_by_itself_in_its_own_sandbox(box: Box) -> None:
     assert box.page("/")
     uid = box.call("id", "-u", "kiosk-screen").stdout.strip()
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while not any(station_page(row, uid) for row in box.call("cat", "/proc/net/tcp").stdout.splitlines()[1:]):
         assert time.monotonic() < end, box.journal(BROWSER)
         time.sleep(0.2)
@@ -205,9 +207,9 @@ def station_page(row: str, uid: str) -> bool:
 
 def test_a_page_without_a_sign_of_life_restarts_the_browser_and_a_living_one_does_not(box: Box) -> None:
     assert box.page("/")
-    now = int(float(Path("/proc/uptime").read_text(encoding="ascii").split()[0]))
-    box.call("sh", "-c", f"mkdir /run/alive; echo {now + 50} 0 > /run/later")
     before = box.until(BROWSER, "MainPID", lambda pid: pid != "0")
+    now = max(int(box.property(unit, "ActiveEnterTimestampMonotonic")) // 1_000_000 for unit in (STATION, BROWSER))
+    box.call("sh", "-c", f"mkdir /run/alive; echo {now + 50} 0 > /run/later")
     assert box.call("systemctl", "start", "kiosk-browser-watch.service").returncode == 0
     assert box.property(BROWSER, "MainPID") == before
     box.call("sh", "-c", f"echo {now + 300} 0 > /run/later; echo {now + 290} > /run/alive/page-alive")
@@ -246,12 +248,13 @@ def test_a_station_that_hangs_is_killed_and_started_again(box: Box) -> None:
     box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
     assert box.page("/")
     said = box.journal(STATION)
-    assert "Watchdog timeout (limit 4s)!" in said
+    assert "Watchdog timeout (limit 10s)!" in said
     assert "Fatal Python error: Aborted" in said, "where every thread hung is in the journal"
     ring = "/var/lib/kiosk/failures-kiosk-station.log"
     kept = box.call("cat", ring).stdout
-    assert " s: watchdog dumped ABRT\n" in kept or " s: watchdog killed ABRT\n" in kept, kept
-    assert "Watchdog timeout (limit 4s)!" in kept, "and on the card, for after the next power cut"
+    # Woken to say where they are, the threads run on meanwhile: the interpreter may fall over one that it looks at.
+    assert re.search(r" s: watchdog (dumped|killed) (ABRT|SEGV)\n", kept), kept
+    assert "Watchdog timeout (limit 10s)!" in kept, "and on the card, for after the next power cut"
     assert "Fatal Python error: Aborted" in kept
     assert box.call("stat", "-c", "%U %a", ring).stdout == "kiosk 600\n"
     assert box.property(STATION, "MainPID") != pid
@@ -271,8 +274,8 @@ def test_a_new_box_comes_to_the_first_start_by_itself_and_stays_there(tree: Path
     with Box(tree, work, {**NO_SCREEN, **by_hand}, settings=False) as box:
         box.until(STATION, "StatusText", lambda text: text == "first start: the wizard waits on the screen")
         assert json.loads(box.page("/state", port=8079).partition("\n\n")[2]) == {"station": "http://127.0.0.1:8080/"}
-        assert "<html" in box.page("/setup", patience_s=5)
-        end = time.monotonic() + 60
+        assert "<html" in box.page("/setup")
+        end = time.monotonic() + PATIENCE_S
         while not (alive := box.call("cat", "/run/kiosk/page-alive").stdout.strip()):
             assert time.monotonic() < end, box.journal(BROWSER)
             time.sleep(0.2)
@@ -372,7 +375,7 @@ def test_a_backup_that_was_missed_for_days_is_made_after_the_next_start(tree: Pa
     at_once = {"etc/systemd/system/kiosk-backup.timer.d/at-once.conf": "[Timer]\nRandomizedDelaySec=0\n"}
     options = ["--read-only", f"--bind={data}:/data"]
     with Box(tree, work, {"etc/fstab": data_mounts(), **at_once}, SCREENLESS, options) as box:
-        box.until("kiosk-backup.service", "AssertTimestampMonotonic", lambda moment: moment not in ("", "0"), 30)
+        box.until("kiosk-backup.service", "AssertTimestampMonotonic", lambda moment: moment not in ("", "0"))
         assert stamp_file.stat().st_mtime > long_ago + 86_400
         assert box.call("findmnt", "--noheadings", "--output=TARGET", "/var/lib/systemd/timers").returncode == 0
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from kiosk.web.factory import STREAMS
@@ -31,6 +33,43 @@ def chromium(program: str = HEADLESS) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+SILENCE, PATIENCE = "const SILENCE_MS = 1500;", "const SILENCE_MS = 60_000;"
+
+
+def patient(app: Flask) -> Flask:
+    """The same pages, except that a stream may be silent for a minute before they believe nothing any more.
+
+    A machine that has much to do lets a heartbeat come late, and the page says so at once. What happens then has tests
+    of its own; in all others it would be told of the machine and not of the page.
+    """
+    plain, script = app.view_functions["static"], Path(app.static_folder or "") / "js/live.js"
+    text = script.read_text(encoding="utf-8")
+    assert text.count(SILENCE) == 1
+
+    def static(filename: str) -> Any:
+        if filename != "js/live.js":
+            return plain(filename=filename)
+        return Response(text.replace(SILENCE, PATIENCE), mimetype="text/javascript")
+
+    app.view_functions["static"] = static
+    return app
+
+
+def stand_still(page: Page) -> None:
+    """From the next address on the page's time passes by ``page.clock.run_for`` alone, however slow the machine is."""
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+
+
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """A port for servers that come and go: it is bound here, and nobody else is given it between two of them."""
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        yield keeper.getsockname()[1]
 
 
 @contextmanager

@@ -4,10 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.web import browsing
 from tests.web.counter_shop import CounterShop
+
+PATIENCE_MS = 30_000
+"""What is expected of a page is waited for as long as everything else in a browser: five seconds are little where
+several browsers share two processors.
+"""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")

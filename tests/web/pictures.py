@@ -20,7 +20,7 @@ from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verificat
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
-from tests.web import counter_scenes
+from tests.web import browsing, counter_scenes
 from tests.web.counter_shop import CounterShop
 from tests.web.shop import Shop
 
@@ -162,7 +162,7 @@ def _photo(shop: Shop) -> str:
 def open_shop(settings: WebSettings, data: Path) -> Iterator[tuple[Shop, Server]]:
     """A served station."""
     shop = Shop(data)
-    server = serve(create_app(shop, settings), "127.0.0.1", 0)
+    server = serve(browsing.patient(create_app(shop, settings)), "127.0.0.1", 0)
     server.start()
     try:
         yield shop, server
@@ -174,7 +174,7 @@ def open_shop(settings: WebSettings, data: Path) -> Iterator[tuple[Shop, Server]
 def open_counter(settings: WebSettings, data: Path) -> Iterator[tuple[CounterShop, Server]]:
     """A served station with a real counter."""
     shop = CounterShop(data)
-    server = serve(create_app(shop, settings), "127.0.0.1", 0)
+    server = serve(browsing.patient(create_app(shop, settings)), "127.0.0.1", 0)
     server.start()
     try:
         yield shop, server

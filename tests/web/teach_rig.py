@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,15 +16,18 @@ from jinja2 import StrictUndefined
 from kiosk.config import load
 from kiosk.devices.scale_ear import ScaleEar
 from kiosk.devices.scale_probe import ProbeTiming, ScaleProbe
+from kiosk.devices.scale_probe_ports import Progress, Told
 from kiosk.domain.clerk import Role
 from kiosk.station.counter_view import Person, Session
-from kiosk.station.teach import Teach, TeachTools
+from kiosk.station.teach import OBSERVE_S, Teach, TeachTools
 from kiosk.web import guard, roles, teach, technical, technician
 from kiosk.web.factory import _FILTERS
 from kiosk.web.settings import WebSettings
 from tests.station.clinic import Clinic
 
-QUICK = ProbeTiming(first_s=1.0, listen_s=0.7, answer_s=0.15, gap_s=0.08)
+QUICK = ProbeTiming(first_s=1.0, listen_s=0.7, answer_s=0.5, gap_s=0.08)
+ATTENTIVE = replace(QUICK, first_s=30.0)
+"""For a scale that speaks by itself: it is heard until enough has come, however slow the machine is."""
 PEOPLE = {
     "technician": Person("01", "Reyhan", Role.TECHNICIAN),
     "clerk": Person("02", "Tursun", Role.CLERK),
@@ -63,26 +69,56 @@ def settings_file(folder: Path) -> Path:
     return path
 
 
+class Pace:
+    """Steps that pass by themselves stay until the test goes on: the probe, while ``go`` is not set, after each word
+    of it, and the look at a pan until ``looked``.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.go = threading.Event()
+        self.go.set()
+
+    def told(self, told: Told) -> Told:
+        """The word is on the page before the probe does what it says."""
+
+        def tell(progress: Progress) -> None:
+            told(progress)
+            self.go.wait()
+
+        return tell
+
+    def looked(self) -> None:
+        """The pan has been looked at for long enough."""
+        self.now += OBSERVE_S
+
+
 @contextmanager
 def taught(
-    clinic: Clinic, ports: Callable[[], tuple[str, ...]], file: Path | None = None, idle_s: float = 60.0
+    clinic: Clinic,
+    ports: Callable[[], tuple[str, ...]],
+    file: Path | None = None,
+    timing: ProbeTiming = ATTENTIVE,
+    pace: Pace | None = None,
 ) -> Iterator[Teach]:
     """The clinic's station with something to teach; the supervisor is ``clinic.teach_paused``."""
     clinic_any = cast(Any, clinic)
     clinic_any.teach_paused = Paused()
+    slow = pace or Pace()
     tools = TeachTools(
         ports,
-        lambda port, ask, told: ScaleProbe(port, ask, told, timing=QUICK),
-        lambda port, candidates: ScaleEar(port, candidates, timing=QUICK),
+        lambda port, ask, told: ScaleProbe(port, ask, slow.told(told), timing=timing),
+        lambda port, candidates: ScaleEar(port, candidates, timing=timing),
         clinic_any.teach_paused,
         file,
         load,
         (5, 60_000),
     )
-    clinic_any.teach = Teach(tools, idle_s=idle_s)
+    clinic_any.teach = Teach(tools, (lambda: pace.now) if pace else time.monotonic)
     try:
         yield clinic_any.teach
     finally:
+        slow.go.set()
         clinic_any.teach.close()
 
 

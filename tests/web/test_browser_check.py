@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from kiosk.station.metrology_settings import MetrologySettings
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
+from tests.web import browsing
 from tests.web.counter_scenes import sign_in
 from tests.web.counter_shop import CounterShop, waybill
 from tests.web.pictures import open_page
@@ -30,12 +32,20 @@ def shop(tmp_path: Path) -> Iterator[CounterShop]:
     shop.close()
 
 
+@contextmanager
+def serving(app: Flask) -> Iterator[Server]:
+    server = serve(app, "127.0.0.1", 0)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def server(shop: CounterShop) -> Iterator[Server]:
-    server = serve(create_app(shop, SETTINGS), "127.0.0.1", 0)
-    server.start()
-    yield server
-    server.stop()
+    with serving(browsing.patient(create_app(shop, SETTINGS))) as server:
+        yield server
 
 
 @pytest.fixture
@@ -43,7 +53,6 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     with open_page(browser, server, SETTINGS, "en") as page:
         said: list[str] = []
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.set_default_timeout(5_000)
         yield page
         assert said == []
 
@@ -136,12 +145,14 @@ def test_a_scale_that_falls_silent_takes_the_button_away(shop: CounterShop, serv
     expect(page.locator("live-weight")).to_have_attribute("data-state", "lost")
 
 
-def test_a_station_that_is_gone_takes_the_button_away(shop: CounterShop, server: Server, page: Page) -> None:
+def test_a_station_that_is_gone_takes_the_button_away(shop: CounterShop, page: Page) -> None:
     shop.rest(0)
     shop.rest(5_000)
-    at(page, server, shop, "/counter/check")
-    expect(page.locator("live-weight")).to_have_attribute("data-state", "stable")
-    server.stop()
+    with serving(create_app(shop, SETTINGS)) as server:
+        browsing.stand_still(page)
+        at(page, server, shop, "/counter/check")
+        expect(page.locator("live-weight")).to_have_attribute("data-state", "stable")
+    page.clock.run_for(2_000)
     expect(page.locator("[data-take]")).to_be_disabled()
     expect(page.locator("live-weight [data-part=text]")).to_have_text("– – –")
 
@@ -169,10 +180,10 @@ def test_the_page_has_one_stream_and_gives_it_back(shop: CounterShop, server: Se
     at(page, server, shop, "/counter/check")
     expect(page.locator("live-weight")).to_have_attribute("data-state", "empty")
     assert [url.split("?")[0] for url in streams] == [server.url + STREAM]
-    tap(page, ".home-again")
+    with page.expect_request(lambda request: "/counter/live?" in request.url):
+        tap(page, ".home-again")
     expect(page.locator(".totals")).to_be_visible()
     expect(page.locator("counter-follow")).to_have_attribute("data-stream", "/counter/live")
-    page.wait_for_function("() => true")
     assert [url.split("?")[0] for url in streams] == [server.url + STREAM, server.url + "/counter/live"]
 
 

@@ -15,6 +15,7 @@ from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from tests.station.fakes import CARD
+from tests.web import browsing
 from tests.web.pictures import open_page
 from tests.web.shop import Shop
 
@@ -22,8 +23,9 @@ SETTINGS = WebSettings(language="en")
 
 
 @contextmanager
-def serving(shop: Shop, settings: WebSettings = SETTINGS, port: int = 0) -> Iterator[Server]:
-    server = serve(create_app(shop, settings), "127.0.0.1", port)
+def serving(shop: Shop, settings: WebSettings = SETTINGS, port: int = 0, *, patient: bool = True) -> Iterator[Server]:
+    app = create_app(shop, settings)
+    server = serve(browsing.patient(app) if patient else app, "127.0.0.1", port)
     server.start()
     try:
         yield server
@@ -45,7 +47,6 @@ def server(shop: Shop) -> Iterator[Server]:
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     with open_page(browser, server, SETTINGS, "en") as page:
-        page.set_default_timeout(5_000)
         yield page
 
 
@@ -95,8 +96,14 @@ def test_a_pressed_button_looks_pressed_at_once(shop: Shop, server: Server, page
     page.goto(server.url)
     state(page, "empty")
     page.route("**/begin", lambda route: None)
+    page.evaluate(
+        "() => document.addEventListener('click', (event) => {"
+        " document.documentElement.dataset.atOnce = event.target.closest('.door-main').classList.contains('pressed');"
+        " })"
+    )
     page.locator(".door-main").tap()
-    expect(page.locator(".door-main")).to_have_class(re.compile("pressed"), timeout=100)
+    expect(page.locator("html")).to_have_attribute("data-at-once", "true")  # by the end of the click itself
+    expect(page.locator(".door-main")).to_have_class(re.compile("pressed"))
     page.unroute_all(behavior="ignoreErrors")
 
 
@@ -104,44 +111,68 @@ def test_the_weight_goes_blank_when_the_scale_is_silent(shop: Shop, server: Serv
     shop.at_what()
     page.goto(server.url)
     state(page, "stable")
-    started = time.perf_counter()
-    shop.desk.on_expired(shop.now)
-    state(page, "lost")
-    assert time.perf_counter() - started < 1.0
-    assert page.locator("[data-part=text]").inner_text() == "– – –"
-    shop.rest(12_480)
-    state(page, "stable")
+    taken = []
+    for _ in range(5):
+        started = time.perf_counter()
+        shop.desk.on_expired(shop.now)
+        state(page, "lost")
+        taken.append(time.perf_counter() - started)
+        assert page.locator("[data-part=text]").inner_text() == "– – –"
+        shop.rest(12_480)
+        state(page, "stable")
+    assert sorted(taken)[2] < 1.0, "the machine may stand still for a moment, but not each time"
 
 
 def test_the_weight_goes_blank_without_the_server_and_comes_back_by_itself(browser: Browser, shop: Shop) -> None:
     shop.at_what()
-    with serving(shop) as first:
-        port = first.port
-        with open_page(browser, first, SETTINGS, "en") as page:
-            page.set_default_timeout(6_000)
-            page.goto(first.url)
+    with (
+        browsing.kept_port() as port,
+        serving(shop, port=port, patient=False) as first,
+        open_page(browser, first, SETTINGS, "en") as page,
+    ):
+        browsing.stand_still(page)
+        page.goto(first.url)
+        state(page, "stable")
+        first.stop()
+        page.clock.run_for(2_500)
+        state(page, "lost")
+        assert "12.480" not in page.locator("live-weight").inner_text()
+        with serving(shop, port=port):
             state(page, "stable")
-            started = time.perf_counter()
-            first.stop()
-            state(page, "lost")
-            assert time.perf_counter() - started < 2.5
-            assert "12.480" not in page.locator("live-weight").inner_text()
-            with serving(shop, port=port):
-                state(page, "stable")
-                assert "12.480" in page.locator("live-weight").inner_text()
+            assert "12.480" in page.locator("live-weight").inner_text()
 
 
-def test_a_stream_that_says_nothing_is_not_believed(shop: Shop, server: Server, page: Page) -> None:
+def test_a_stream_that_says_nothing_is_not_believed(browser: Browser, shop: Shop) -> None:
     """A server that hangs keeps its sockets open: only the missing heartbeat tells."""
     shop.at_what()
-    page.add_init_script(
-        "const listen = EventSource.prototype.addEventListener;"
-        "EventSource.prototype.addEventListener = function (kind, ...rest) {"
-        "  if (kind !== 'beat') listen.call(this, kind, ...rest); };"
-    )
-    page.goto(server.url)
-    state(page, "stable")
-    state(page, "lost")
+    with serving(shop, patient=False) as server, open_page(browser, server, SETTINGS, "en") as page:
+        page.add_init_script(
+            "const listen = EventSource.prototype.addEventListener;"
+            "EventSource.prototype.addEventListener = function (kind, ...rest) {"
+            "  if (kind !== 'beat') listen.call(this, kind, ...rest); };"
+        )
+        browsing.stand_still(page)
+        page.goto(server.url)
+        state(page, "stable")
+        page.clock.run_for(2_500)
+        state(page, "lost")
+
+
+def test_a_heartbeat_that_was_only_late_brings_the_weight_back(browser: Browser, shop: Shop) -> None:
+    """The stream goes on and nothing changes on the pan: no message would ever come by itself."""
+    shop.at_what()
+    with serving(shop, patient=False) as server, open_page(browser, server, SETTINGS, "en") as page:
+        browsing.stand_still(page)
+        page.goto(server.url)
+        state(page, "stable")
+        page.evaluate(
+            "() => { window.states = []; const weight = document.querySelector('live-weight');"
+            " new MutationObserver(() => window.states.push(weight.dataset.state))"
+            "   .observe(weight, { attributeFilter: ['data-state'] }); }"
+        )
+        page.clock.run_for(2_000)  # longer than a page believes, shorter than it takes to open another stream by itself
+        page.wait_for_function("() => window.states.includes('lost') && window.states.at(-1) === 'stable'")
+        assert "12.480" in page.locator("live-weight").inner_text()
 
 
 def test_the_pad_works_by_touch(shop: Shop, server: Server, page: Page) -> None:
@@ -155,7 +186,7 @@ def test_the_pad_works_by_touch(shop: Shop, server: Server, page: Page) -> None:
     page.locator(".key[data-key=delete]").tap()
     page.wait_for_timeout(450)
     page.locator(".key[data-key='2']").tap()
-    assert "".join(page.locator(".slot").all_inner_texts()) == "04412"
+    expect(page.locator(".slot")).to_have_text(list("04412"))
     assert requests == []
     page.locator(".pad .primary").tap()
     page.locator(".stage-what").wait_for()
@@ -166,7 +197,7 @@ def test_keys_on_the_pad_may_follow_quickly(shop: Shop, server: Server, page: Pa
     page.goto(f"{server.url}/who?ask=number")
     for digit in "04412":
         page.locator(f".key[data-key='{digit}']").tap()
-    assert "".join(page.locator(".slot").all_inner_texts()) == "04412"
+    expect(page.locator(".slot")).to_have_text(list("04412"))
 
 
 def test_a_refusal_lies_over_the_screen_until_it_is_touched_away(shop: Shop, server: Server, page: Page) -> None:
@@ -224,15 +255,25 @@ def test_help_stays_while_the_weight_moves(shop: Shop, server: Server, page: Pag
 
 
 def test_nobody_there_and_an_empty_pan(browser: Browser, shop: Shop) -> None:
+    """The page's time stands still while a finger is on its way: however long that takes, the ring has not run out."""
     settings = WebSettings(language="en", idle_s=1.0, ring_s=1.0)
     shop.at_who()
     with serving(shop, settings) as server, open_page(browser, server, settings, "en") as page:
-        page.set_default_timeout(5_000)
+        browsing.stand_still(page)
         page.goto(server.url)
-        page.locator("idle-ring:not([hidden])").wait_for()
-        page.locator("idle-ring .primary").tap()
-        page.locator("idle-ring").wait_for(state="hidden")
+        ring = page.locator("idle-ring")
+        for _ in range(1_000):  # a page that has heard nothing of the pan yet does not count
+            if ring.is_visible():
+                break
+            page.clock.run_for(500)
+        ring.locator(".primary").tap()
+        expect(page.locator(".stage-who")).to_be_visible()
+        page.clock.run_for(400)
+        expect(ring).to_be_hidden()
         assert shop.desk.view().step == "who", "any touch goes on"
+        page.clock.run_for(1_500)
+        expect(ring).to_be_visible()
+        page.clock.run_for(1_500)
         page.locator(".stage-home").wait_for()
         assert shop.desk.view().step == "home"
 
@@ -261,13 +302,13 @@ def test_keys_that_would_leave_the_screen_do_nothing(shop: Shop, server: Server,
 def test_the_whole_way_without_scripts(browser: Browser, shop: Shop, server: Server) -> None:
     context = browser.new_context(viewport={"width": 800, "height": 480}, has_touch=True, java_script_enabled=False)
     page = context.new_page()
-    page.set_default_timeout(5_000)
     shop.rest(0)
     page.goto(server.url)
     page.locator(".door-main").tap()
     page.locator(".stage-who a.tile").tap()
-    for digit in "04412":
+    for place, digit in enumerate("04412", 1):
         page.locator(f".key[data-key='{digit}']").tap()
+        expect(page.locator("key-pad")).to_have_attribute("data-typed", "04412"[:place])  # the next page is there
     page.locator(".pad .primary").tap()
     page.locator(".goods-tile").first.wait_for()
     assert "12.480" not in page.content(), "without scripts no weight is shown as live"

@@ -21,7 +21,7 @@ from kiosk.web import roles
 from kiosk.web.settings import WebSettings
 from tests.station.clinic import Clinic
 from tests.web import browsing
-from tests.web.teach_rig import app_of, settings_file, taught
+from tests.web.teach_rig import QUICK, Pace, app_of, settings_file, taught
 
 PANEL = WebSettings(800, 480, 7.0)
 SMALLEST_MM = 12.0
@@ -83,7 +83,7 @@ def fits(page: Page) -> None:
 
 
 def at(page: Page, step: str) -> None:
-    expect(page.locator(f'teach-step[data-step="{step}"]')).to_be_visible(timeout=20_000)
+    expect(page.locator(f'teach-step[data-step="{step}"]')).to_be_visible(timeout=60_000)
 
 
 def post(page: Page, name: str) -> None:
@@ -101,7 +101,7 @@ def test_a_reversed_equals_sign_ends_with_the_right_profile(
     browser: Browser, clinic: Clinic, tmp_path: Path, language: str
 ) -> None:
     file = settings_file(tmp_path)
-    with ScaleSimulator("xk3190_eq_reversed", hz=20, settle_s=0) as scale:
+    with ScaleSimulator("xk3190_eq_reversed", hz=80, settle_s=0) as scale:
         scale.command("put 2kg")
         with taught(clinic, lambda: (scale.path,), file), opened(browser, clinic, language) as (page, troubles):
             fits(page)
@@ -152,21 +152,30 @@ def scale_port(file: Path) -> str:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_heard_then_asked(browser: Browser, clinic: Clinic, language: str) -> None:
+    pace = Pace()
     with ScaleSimulator("mt_sics", settle_s=0) as scale:
-        with taught(clinic, lambda: (scale.path,)), opened(browser, clinic, language) as (page, troubles):
+        with (
+            taught(clinic, lambda: (scale.path,), timing=QUICK, pace=pace),
+            opened(browser, clinic, language) as (page, troubles),
+        ):
             page.locator(".teach-port").click()
             at(page, "nothing")
             fits(page)
+            pace.go.clear()
             post(page, "begin")
             at(page, "listening")
             fits(page)
+            pace.go.set()
             at(page, "heard")
             expect(page.locator(".proposal-name")).to_have_text("mt_sics")
             post(page, "emptied")
             at(page, "emptied")
             fits(page)
+            pace.looked()
             at(page, "known")
             type_weight(page, "2.5")
+            at(page, "loaded")
+            pace.looked()
             at(page, "unclear")
             fits(page)
             post(page, "end")
@@ -178,7 +187,7 @@ def test_nothing_heard_then_asked(browser: Browser, clinic: Clinic, language: st
 def test_the_cable_is_pulled(browser: Browser, clinic: Clinic, language: str) -> None:
     spare = "/dev/serial/by-id/usb-1a86_USB2.0-Serial-if00-port0"
     with (
-        ScaleSimulator("xk3190_tf0", hz=20) as scale,
+        ScaleSimulator("xk3190_tf0", hz=80) as scale,
         taught(clinic, lambda: (scale.path, spare)),
         opened(browser, clinic, language) as (page, troubles),
     ):

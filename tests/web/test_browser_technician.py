@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from flask import Flask
 from jinja2 import StrictUndefined
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from kiosk.devices.ports import PrinterFault
 from kiosk.devices.scale_command import COMMANDS
@@ -94,6 +94,24 @@ def opened(
     return browsing.opened(browser, url, settings, {"lang": language}, **context)
 
 
+@contextmanager
+def answered_after(page: Page, act: str, clicks: int) -> Iterator[list[Route]]:
+    """The posts that were sent. They wait until there were so many clicks, so that none meets the page that follows."""
+    page.evaluate("() => document.addEventListener('click', () => console.debug('click'), { capture: true })")
+    posts: list[Route] = []
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.route(act, lambda route: posts.append(route))
+    yield posts
+    for _ in range(3_000):
+        if posts and said.count("click") == clicks:
+            break
+        page.wait_for_timeout(10)
+    assert said.count("click") == clicks
+    for post in posts:
+        post.continue_()
+
+
 @pytest.mark.parametrize("settings", PANELS, ids=lambda settings: f"{settings.diagonal_in:g}in")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_fingers_and_eyes(browser: Browser, clinic: Clinic, settings: WebSettings, language: str) -> None:
@@ -136,12 +154,15 @@ def test_a_touch_zeroes_the_scale_once(browser: Browser, clinic: Clinic) -> None
         key = page.get_by_role("button", name="Zero", exact=True)
         place = key.bounding_box()
         assert place is not None
-        for _ in range(2):
-            page.touchscreen.tap(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        with answered_after(page, "**/scale/zero", clicks=2) as posts:
+            for _ in range(2):
+                page.touchscreen.tap(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
         page.wait_for_url("**told=zero_done")
         expect(page.get_by_role("status")).to_have_text("The scale is set to zero.")
         page.reload()
         expect(page.get_by_role("status")).to_be_visible()
+        assert len(posts) == 1
+        page.unroute("**/scale/zero")
         page.get_by_role("link", name="Read on").tap()
         expect(page.get_by_role("status")).to_have_count(0)
         rig.rest(30_000)
@@ -154,7 +175,9 @@ def test_a_form_is_sent_once(browser: Browser, clinic: Clinic) -> None:
     settings = PANELS[0]
     with served(clinic, settings) as url, opened(browser, url, settings, "en") as (page, _):
         page.goto(f"{url}/tests")
-        page.locator('button[value="label"]').dblclick(no_wait_after=True)
+        with answered_after(page, "**/print", clicks=2) as posts:
+            page.locator('button[value="label"]').dblclick(no_wait_after=True)
         page.wait_for_url("**printed=1")
         expect(page.locator(".told")).to_be_visible()
+        assert len(posts) == 1
     assert clinic.woken == 1

@@ -139,7 +139,7 @@ def test_it_ends_with_the_session_and_does_not_keep_it(shop: CounterShop, server
         page.message()
         shop.later(301)
         lines = iter(page.answer.readline, b"")
-        assert sum(1 for _, _ in zip(lines, range(40), strict=False)) < 40, "it goes on"
+        assert sum(1 for _, _ in zip(lines, range(90), strict=False)) < 90, "it goes on"
     assert shop.access.current() is None, "an open page is no touch"
 
 

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -190,7 +191,7 @@ class Listener:
     """A timed client: one event after the other, with the moment it arrived."""
 
     def __init__(self, server: Server, path: str = "/live?lang=en", headers: Mapping[str, str] | None = None) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         self.connection.request("GET", path, headers=dict(headers or {}))
         self.answer = self.connection.getresponse()
 
@@ -234,18 +235,24 @@ def test_over_the_wire(shop: Shop) -> None:
 
 
 def test_a_heartbeat_every_second(shop: Shop) -> None:
+    asked = time.perf_counter()
     with served(shop) as server, closing(Listener(server)) as page:
         page.message()
-        started = time.perf_counter()
-        kind, _, arrived = page.event()
-        assert kind == "beat"
-        assert 0.8 < arrived - started < 1.5
+        heard = [page.event() for _ in range(6)]
+    assert [kind for kind, *_ in heard] == ["beat"] * 6
+    arrived = [when for *_, when in heard]
+    assert arrived[-1] - asked > 6 * 0.8, "what stood still delays the first ones, and none comes before its second"
+    assert sorted(later - earlier for earlier, later in pairwise(arrived))[2] < 1.5
 
 
 def test_a_change_is_with_the_client_at_once(shop: Shop) -> None:
     """p50 3 ms, p99 10 ms on an idle machine (``make bench``); here only that nothing buffers or polls."""
-    taken = []
-    with served(shop) as server, closing(Listener(server)) as page:
+    taken, asked = [], []
+    with (
+        served(shop) as server,
+        closing(Listener(server)) as page,
+        closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as other,
+    ):
         page.message()
         for grams in range(20):
             time.sleep(GAP_S)
@@ -253,31 +260,38 @@ def test_a_change_is_with_the_client_at_once(shop: Shop) -> None:
             shop.read(1000 + 5 * grams)
             page.message()
             taken.append(time.perf_counter() - started)
-    assert sorted(taken)[len(taken) // 2] < 0.05
+            started = time.perf_counter()
+            other.request("GET", "/health")
+            other.getresponse().read()
+            asked.append(time.perf_counter() - started)
+    assert median(taken) < 0.05 + median(asked), "as long as a machine with much to do needs for any answer"
 
 
 def test_a_page_is_served_while_all_streams_are_open_and_the_oldest_gives_way(shop: Shop) -> None:
     with served(shop, threads=8) as server:
         pages = [Listener(server) for _ in range(4)]
         assert [page.message()["step"] for page in pages] == ["home"] * 4
-        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=3)) as other:
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as other:
             other.request("GET", "/health")
             assert other.getresponse().status == 200
-        assert pages[0].answer.read() == b"", "evicted"
+        assert pages[0].answer.read().replace(BEAT, b"") == b"", "evicted"
         for page in pages:
             page.close()
 
 
 def test_the_server_stops_at_once_with_open_streams(shop: Shop) -> None:
-    with served(shop) as server:
-        pages = [Listener(server) for _ in range(3)]
-        for page in pages:
-            page.message()
-        started = time.perf_counter()
-        server.stop()
-        assert time.perf_counter() - started < 1.0
-        for page in pages:
-            page.close()
+    taken = []
+    for _ in range(5):
+        with served(shop) as server:
+            pages = [Listener(server) for _ in range(3)]
+            for page in pages:
+                page.message()
+            started = time.perf_counter()
+            server.stop()
+            taken.append(time.perf_counter() - started)
+            for page in pages:
+                page.close()
+    assert sorted(taken)[2] < 1.0, "the machine may stand still for a moment, but not each time"
 
 
 def test_only_loopback_is_served(shop: Shop) -> None:

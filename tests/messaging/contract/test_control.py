@@ -84,7 +84,7 @@ def test_what_the_other_side_would_refuse_is_not_sent() -> None:
 
 
 @given(st.binary(max_size=120))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_noise_raises_nothing_but_bad_control(noise: bytes) -> None:
     with pytest.raises(BadControl):
         decode(Hello, noise)

@@ -10,6 +10,7 @@ import pytest
 
 from kiosk.simulators.broker import Broker
 from kiosk.store.migrate import migrate
+from tests.messaging.ports import claimed_port
 from tests.messaging.relay.stand import Center, MemoryOutbox, Running
 
 
@@ -23,7 +24,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "broker") as running:
+    with claimed_port() as port, Broker(tmp_path / "broker", port) as running:
         yield running
 
 

@@ -23,10 +23,10 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import Arrived, BrokerFault, Connection, Happening, Lost, Message, Ready, Will
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.processes import free_port
+from tests.messaging.ports import claimed_port, wait_for_listener
 
 SHIPPED = Path(__file__).parents[3] / "firmware_config" / "mosquitto"
-SOON_S = 15.0
+SOON_S = 60.0
 
 
 @dataclass
@@ -111,7 +111,7 @@ class County:
             "hotan",
             station,
             "kiosk test",
-            connect_timeout_s=5.0,
+            connect_timeout_s=20.0,
             **(files | more),  # type: ignore[arg-type]
         )
 
@@ -126,21 +126,30 @@ def county(tmp_path: Path) -> Iterator[County]:
         check=True,
         capture_output=True,
     )
-    tls_port = free_port()
+    with claimed_port() as port, claimed_port() as plain_port, claimed_port() as tls_port:
+        conf = _shipped_conf(plain_port, tls_port, passwords, authority, (cert, key))
+        with Broker(tmp_path / "broker", port, conf) as broker:
+            for listener in (plain_port, tls_port):
+                wait_for_listener(listener)
+            yield County(broker, tls_port, authority)
+
+
+def _shipped_conf(
+    plain_port: int, tls_port: int, passwords: Path, authority: Authority, server: tuple[Path, Path]
+) -> str:
     conf = (SHIPPED / "mosquitto.conf").read_text(encoding="utf-8")
     for shipped, here in {
-        "listener 1883 127.0.0.1": f"listener {free_port()} 127.0.0.1",
+        "listener 1883 127.0.0.1": f"listener {plain_port} 127.0.0.1",
         "listener 8883": f"listener {tls_port} 127.0.0.1",
         "/etc/station-kiosk/broker/passwords": str(passwords),
         "/etc/station-kiosk/broker/stations.acl": str(SHIPPED / "stations.acl"),
         "/etc/station-kiosk/broker/ca.crt": str(authority.file),
-        "/etc/station-kiosk/broker/server.crt": str(cert),
-        "/etc/station-kiosk/broker/server.key": str(key),
+        "/etc/station-kiosk/broker/server.crt": str(server[0]),
+        "/etc/station-kiosk/broker/server.key": str(server[1]),
     }.items():
         assert conf.count(shipped) == 1
         conf = conf.replace(shipped, here)
-    with Broker(tmp_path / "broker", conf=conf) as broker:
-        yield County(broker, tls_port, authority)
+    return conf
 
 
 def connection(settings: RelaySettings, *subscriptions: str) -> Connection:
@@ -272,7 +281,7 @@ def test_a_broker_that_cannot_prove_its_name_is_not_talked_to(tmp_path: Path, ho
     authority = Authority(tmp_path)
     cert, key = authority.issue("broker", host=host, days=days)
     conf = f"allow_anonymous true\ncertfile {cert}\nkeyfile {key}\n"
-    with Broker(tmp_path / "broker", conf=conf) as broker:
+    with claimed_port() as port, Broker(tmp_path / "broker", port, conf) as broker:
         url = f"mqtts://127.0.0.1:{broker.port}"
         settings = RelaySettings(url, "hotan", "S0001", "kiosk test", ca_file=authority.file)
         assert "certificate is for this host name" in fault_of(settings)
@@ -285,8 +294,12 @@ def test_a_tls_file_that_is_missing_is_named(county: County, tmp_path: Path) -> 
 def test_the_loopback_file_starts_and_takes_everybody_on_this_machine(tmp_path: Path) -> None:
     conf = (SHIPPED / "loopback.conf").read_text(encoding="utf-8")
     assert conf.count("listener 1883 127.0.0.1\n") == 1
-    port = free_port()
-    with Broker(tmp_path / "broker", conf=conf.replace("listener 1883", f"listener {port}")):
+    with (
+        claimed_port() as first,
+        claimed_port() as port,
+        Broker(tmp_path / "broker", first, conf.replace("listener 1883", f"listener {port}")),
+    ):
+        wait_for_listener(port)
         settings = RelaySettings(f"mqtt://127.0.0.1:{port}", "hotan", "S0001", "kiosk test")
         with connection(settings) as line:
             line.open()

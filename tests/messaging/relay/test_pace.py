@@ -93,7 +93,7 @@ steps = st.one_of(
 
 
 @given(st.lists(steps, max_size=40))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_everything_not_acknowledged_is_in_flight_or_still_to_be_sent(taken: list[tuple[str, int, int]]) -> None:
     flights, acked, mid = Flights(pace()), 0, 0
     for word, one, more in taken:

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.messaging.contract.control import Status
+from kiosk.sorting_center.dashboard import pictures
 from kiosk.sorting_center.dashboard.app import create_app
 from kiosk.sorting_center.dashboard.pictures import Pictures, local_time, start_of_day
 from kiosk.sorting_center.dashboard.words import _tables
@@ -201,15 +202,16 @@ def test_both_languages_have_the_same_words_and_values() -> None:
         assert not set("<>&") & set(text + other)
 
 
-def test_many_viewers_share_one_picture(ledger: Ledger) -> None:
+def test_many_viewers_share_one_picture(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "_MIN_AGE_S", 3600.0)
     made: list[str] = []
 
     def make(since: str) -> object:
         made.append(since)
         return ledger.overview(since)
 
-    pictures = Pictures(make, lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC))  # type: ignore[arg-type]
-    assert pictures.current() is pictures.current()
+    shared = Pictures(make, lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC))  # type: ignore[arg-type]
+    assert shared.current() is shared.current()
     assert made == ["2026-11-25T00:00:00.000Z"]
 
 

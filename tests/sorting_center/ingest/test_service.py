@@ -16,10 +16,11 @@ from kiosk.messaging.contract.control import Ack, Hello, Status, decode, encode
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.feed import POSITION_NAME
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
-from tests.sorting_center.brokers import Broker, Peer, until
+from tests.sorting_center.brokers import SOON_S, Broker, Peer, Stopwatch, until
 from tests.sorting_center.stations import Station
 
 TOPICS = Topics("shache", "S0147")
@@ -31,7 +32,7 @@ def running(broker: Broker, ledger_url: str, http: bool = False) -> Iterator[Sor
     ledger = Ledger.open(ledger_url)
     address = BrokerAddress.parse(broker.url)
     with SortingCenter(ledger, address, ("127.0.0.1", 0) if http else None) as center:
-        assert center.start(10)
+        assert center.start(SOON_S)
         yield center
 
 
@@ -114,6 +115,7 @@ def test_garbage_is_kept_apart_and_stops_nothing(
         peer.send(topic, payload)
         peer.send(TOPICS.event, station.start().body)
         acked(peer, 1)
+        until(lambda: center.health.report().refused)  # counted after the answer
         assert center.health.report().refused == 1
     with Ledger.open_readonly(ledger_url) as ledger:
         assert (ledger.counts().events, ledger.counts().refused) == (1, 1)
@@ -135,6 +137,8 @@ def test_what_came_while_the_center_was_down_is_taken_in_after_a_restart(
     with running(broker, ledger_url):
         peer.send(TOPICS.event, station.start().body)
         acked(peer, 1)
+        with Ledger.open_readonly(ledger_url) as ledger:
+            until(lambda: ledger.feed_position(POSITION_NAME) == 1)  # what is fed and not kept is fed again
     peer.send(TOPICS.event, station.intake(1).body)
     peer.send(TOPICS.event, station.intake(2).body)
     with running(broker, ledger_url):
@@ -149,7 +153,7 @@ def test_a_killed_broker_is_found_again(broker: Broker, ledger_url: str, station
         until(lambda: f"127.0.0.1:{broker.port}" in center.health.report().broker_trouble)
         assert not center.health.report().ok
         broker.start()
-        until(lambda: center.health.report().ok, 30)
+        until(lambda: center.health.report().ok)
         peer = Peer(broker, TOPICS.ack, FEED)
         peer.send(TOPICS.event, station.start().body)
         acked(peer, 1)
@@ -158,27 +162,27 @@ def test_a_killed_broker_is_found_again(broker: Broker, ledger_url: str, station
 
 
 def test_a_broker_that_comes_late_is_waited_for(tmp_path: Path, ledger_url: str, station: Station) -> None:
-    broker = Broker(tmp_path)
-    with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(broker.url), None) as center:
+    with (
+        Broker(tmp_path) as broker,
+        SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(broker.url), None) as center,
+    ):
         assert not center.start(0.2)
         until(lambda: "does not answer" in center.health.report().broker_trouble)
         broker.start()
-        until(lambda: center.health.report().ok, 30)
-    broker.kill()
+        until(lambda: center.health.report().ok)
 
 
 def test_a_feed_the_broker_forbids_is_named_and_loses_nothing(
     tmp_path: Path, ledger_url: str, station: Station
 ) -> None:
-    broker = Broker(tmp_path, "topic readwrite kiosk/v1/+/+/up/#\ntopic readwrite kiosk/v1/+/+/down/#\n")
-    broker.start()
-    peer = Peer(broker, TOPICS.ack)
-    with running(broker, ledger_url) as center:
-        peer.send(TOPICS.event, station.start().body)
-        acked(peer, 1)
-        until(lambda: "feed/epoch/started/v1" in center.health.report().feed_trouble)
-    peer.close()
-    broker.kill()
+    with Broker(tmp_path, "topic readwrite kiosk/v1/+/+/up/#\ntopic readwrite kiosk/v1/+/+/down/#\n") as broker:
+        broker.start()
+        peer = Peer(broker, TOPICS.ack)
+        with running(broker, ledger_url) as center:
+            peer.send(TOPICS.event, station.start().body)
+            acked(peer, 1)
+            until(lambda: "feed/epoch/started/v1" in center.health.report().feed_trouble)
+        peer.close()
     with Ledger.open_readonly(ledger_url) as ledger:
         assert ledger.feed_position("mqtt") == 0
 
@@ -230,13 +234,17 @@ def test_every_message_of_the_feed_says_its_generation(
 def test_asked_to_end_it_does_not_wait_for_the_broker(tmp_path: Path, ledger_url: str) -> None:
     ending = threading.Event()
     ending.set()
-    with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(Broker(tmp_path).url), None) as center:
+    with (
+        Broker(tmp_path) as broker,
+        SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(broker.url), None) as center,
+    ):
         started = time.monotonic()
-        assert not center.start(60, ending)
-        assert time.monotonic() - started < 5
+        assert not center.start(600, ending)
+        assert time.monotonic() - started < 60
 
 
 def test_it_ends_in_time(broker: Broker, ledger_url: str) -> None:
-    with running(broker, ledger_url, http=True):
-        started = time.monotonic()
-    assert time.monotonic() - started < 5
+    with Stopwatch() as watch:
+        with running(broker, ledger_url, http=True):
+            started = watch.seconds
+        assert watch.seconds - started < 5

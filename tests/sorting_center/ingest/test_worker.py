@@ -16,7 +16,7 @@ from kiosk.sorting_center.ingest.reading import Inbound
 from kiosk.sorting_center.ingest.worker import MAX_COMMIT_EVENTS, Worker
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerUnwritable, StreamState
 from kiosk.sorting_center.ledger.schema import refused
-from tests.sorting_center.brokers import until
+from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.stations import NOW, Station
 
 EVENT = "kiosk/v1/shache/S0147/up/event"
@@ -136,8 +136,8 @@ def test_asked_to_end_while_the_ledger_fails_it_acknowledges_nothing(
         mailbox.put(EVENT, station.start().body)
         worker = worker_of(ledger, mailbox)
         worker.start()
-        assert failed.wait(5)
-        worker.stop(5)
+        assert failed.wait(SOON_S)
+        worker.stop(SOON_S)
     assert (mailbox.acknowledged, mailbox.told) == ([], [])
 
 
@@ -200,5 +200,5 @@ def test_the_thread_survives_what_nobody_foresaw(ledger: Ledger, mailbox: Mailbo
     worker = worker_of(ledger, mailbox)
     worker.start()
     until(lambda: mailbox.told)
-    worker.stop(5)
+    worker.stop(SOON_S)
     assert mailbox.told[0].upto == 1

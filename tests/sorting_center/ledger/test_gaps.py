@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.sorting_center.ledger.gaps import missing_ranges
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 40)), st.integers(0, 40))
 def test_ranges_are_exactly_what_is_missing(present: set[int], upto: int) -> None:
     above = sorted(seq for seq in present if seq > upto)

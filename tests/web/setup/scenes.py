@@ -82,7 +82,7 @@ def draft_at(bench: Bench, question: str, language: Language = "en", panel: WebS
 
 
 def _heard(bench: Bench, page: Page) -> None:
-    page.locator('.tile[value^="found:"]').first.wait_for(timeout=20_000)
+    page.locator('.tile[value^="found:"]').first.wait_for(timeout=60_000)
 
 
 def _look(bench: Bench, page: Page) -> None:

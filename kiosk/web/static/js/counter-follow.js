@@ -7,6 +7,8 @@ import { isActing, load, screen, swapPages } from "./page-swap.js";
 
 const SETTLE_MS = 150;
 const AGAIN_MS = 2000;
+/** A heartbeat that is only late is no end: the stream has this long to speak again before a pad is taken away. */
+const DOUBT_MS = 600;
 let redrawing = false;
 /** The last scan whose page was on the screen. A page that was drawn for another reason says nothing of that. */
 let shown = null;
@@ -14,6 +16,7 @@ let shown = null;
 class CounterFollow extends HTMLElement {
   #check = () => this.check();
   #again = () => this.#ask();
+  #doubt = () => setTimeout(this.#again, DOUBT_MS);
   #stay = () => this.#wait();
   #away = 0;
 
@@ -27,7 +30,7 @@ class CounterFollow extends HTMLElement {
     }
     live.start(this.dataset.stream);
     live.addEventListener("message", this.#check);
-    live.addEventListener("lost", this.#again);
+    live.addEventListener("lost", this.#doubt);
     this.check();
     // The answer to a post may be newer than the last message: look again when the stream has had its turn.
     setTimeout(this.#check, SETTLE_MS);
@@ -35,7 +38,7 @@ class CounterFollow extends HTMLElement {
 
   disconnectedCallback() {
     live.removeEventListener("message", this.#check);
-    live.removeEventListener("lost", this.#again);
+    live.removeEventListener("lost", this.#doubt);
     document.removeEventListener("pointerdown", this.#stay);
     clearTimeout(this.#away);
   }

@@ -38,7 +38,7 @@ class Live extends EventTarget {
     const language = encodeURIComponent(document.documentElement.lang);
     const source = new EventSource(`${this.#path}?lang=${language}`);
     source.onmessage = (event) => this.#take(event.data);
-    source.addEventListener("beat", () => { this.#heard = performance.now(); });
+    source.addEventListener("beat", () => this.#beat());
     this.#source = source;
   }
 
@@ -46,6 +46,12 @@ class Live extends EventTarget {
     this.#heard = performance.now();
     this.last = JSON.parse(data);
     this.dispatchEvent(new Event("message"));
+  }
+
+  /** A stream that speaks again after too long a silence has not said where things stand: ask anew. */
+  #beat() {
+    this.#heard = performance.now();
+    if (this.last === null) this.#open();
   }
 
   #watch() {

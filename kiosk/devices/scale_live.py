@@ -251,8 +251,8 @@ class LiveScale:
         self._fresh.opened(now)
         self._fresh_decoder()
         self._questions = self._make_questions(port)
+        self._connected = True  # before it is told: whoever is told may send at once
         self._report.link(LinkState.CONNECTED, f"The scale at {self._where} is connected.", now)
-        self._connected = True
 
     def _make_questions(self, port: LinePort) -> Questions | None:
         poll = self._indicator.row.poll

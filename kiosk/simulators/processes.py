@@ -19,14 +19,6 @@ ANSWER_S = 2.0
 """A program that takes longer for one answer is not ready yet."""
 
 
-def free_port() -> int:
-    """A loopback port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class HeldPort:
     """A free loopback port that no other program of this machine is given until it is let go.
 

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from kiosk.setup_runtime import run_setup
-from kiosk.simulators.processes import free_port
+from tests.messaging.ports import claimed_port
 from tests.system.breakout import closed_url
 
 ROOT = Path(__file__).parents[2]
@@ -171,8 +171,8 @@ def test_what_the_splash_shares_with_the_station_is_the_same() -> None:
 
 
 def test_the_page_goes_to_the_station_by_itself_as_soon_as_it_answers(browser: Browser) -> None:
-    station_port = free_port()
     with (
+        claimed_port() as station_port,
         running(splash_server.make_server(0, f"http://127.0.0.1:{station_port}/")) as port,
         closing(browser.new_page()) as page,
     ):
@@ -186,12 +186,13 @@ def test_the_page_goes_to_the_station_by_itself_as_soon_as_it_answers(browser: B
 
 def test_the_page_goes_to_the_first_start_of_a_new_box(browser: Browser, tmp_path: Path) -> None:
     """The real wizard, which comes up while the splash is on the screen, and whose page says that it lives."""
-    station_port, stop = free_port(), threading.Event()
+    stop = threading.Event()
 
     def first_start() -> None:
         run_setup(tmp_path / "station.toml", stop, port=station_port, data=tmp_path / "data")
 
     with (
+        claimed_port() as station_port,
         running(splash_server.make_server(0, f"http://127.0.0.1:{station_port}/")) as port,
         closing(browser.new_page()) as page,
     ):

@@ -7,21 +7,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kiosk.simulators.processes import HeldPort
+
 SOON_S = 60.0
 
 
 @contextmanager
 def claimed_port() -> Iterator[int]:
-    """A loopback port that no other program is given by chance until the end: between two lives of a server, too.
-
-    It is bound and not listened on. Who connects is refused, and who asks for any free port gets another one; a server
-    that names the port and sets SO_REUSEADDR, as Mosquitto does, may listen there.
-    """
-    with socket.socket() as claim:
-        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        claim.bind(("127.0.0.1", 0))
-        port: int = claim.getsockname()[1]
-        yield port
+    """A loopback port that no other program is given by chance until the end: between two lives of a server, too."""
+    held = HeldPort()
+    try:
+        yield held.number
+    finally:
+        held.let_go()
 
 
 def wait_for_listener(port: int) -> None:

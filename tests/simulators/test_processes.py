@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.simulators import processes
-from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers, free_port
+from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
 
 SERVER = """
 import http.server, sys
@@ -152,8 +152,3 @@ def test_a_held_port_is_given_to_nobody_who_takes_any(held: HeldPort) -> None:
     for _ in range(1000):
         with socket.create_server(("127.0.0.1", 0)) as server:
             assert server.getsockname()[1] != held.number
-
-
-def test_a_free_port_can_be_bound() -> None:
-    with socket.create_server(("127.0.0.1", free_port())):
-        pass

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,6 +27,7 @@ from PIL import Image, ImageChops, ImageGrab
 from kiosk.web.factory import create_app
 from kiosk.web.server import serve
 from kiosk.web.settings import WebSettings
+from tests.messaging.ports import claimed_port
 from tests.web.shop import Shop
 
 POLICY = Path(__file__).parents[2] / "firmware_config" / "chromium" / "station-kiosk.json"
@@ -313,9 +313,8 @@ def command(home: Path, url: str) -> list[str]:
 @contextmanager
 def closed_url() -> Iterator[str]:
     """An address where nothing listens: its port is held, so that nobody else can take it meanwhile."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{held.getsockname()[1]}/"
+    with claimed_port() as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,15 +60,6 @@ def stand_still(page: Page) -> None:
     """From the next address on the page's time passes by ``page.clock.run_for`` alone, however slow the machine is."""
     page.clock.install(time=0)
     page.clock.pause_at(1)
-
-
-@contextmanager
-def kept_port() -> Iterator[int]:
-    """A port for servers that come and go: it is bound here, and nobody else is given it between two of them."""
-    with socket.socket() as keeper:
-        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        keeper.bind(("127.0.0.1", 0))
-        yield keeper.getsockname()[1]
 
 
 @contextmanager

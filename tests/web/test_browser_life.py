@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
+from tests.messaging.ports import claimed_port
 from tests.station.fakes import CARD
 from tests.web import browsing
 from tests.web.pictures import open_page
@@ -126,7 +127,7 @@ def test_the_weight_goes_blank_when_the_scale_is_silent(shop: Shop, server: Serv
 def test_the_weight_goes_blank_without_the_server_and_comes_back_by_itself(browser: Browser, shop: Shop) -> None:
     shop.at_what()
     with (
-        browsing.kept_port() as port,
+        claimed_port() as port,
         serving(shop, port=port, patient=False) as first,
         open_page(browser, first, SETTINGS, "en") as page,
     ):

@@ -24,7 +24,7 @@ from kiosk.simulators.scanner import ScannerSimulator
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from kiosk.web.setup import create_setup_app
-from tests.web.browsing import kept_port
+from tests.messaging.ports import claimed_port
 
 SCALE = "usb-1a86_USB_Serial-if00-port0"
 SCANNER = "usb-Newland_NLS-HR22_A1B2C3-if00"
@@ -59,7 +59,7 @@ class Bench:
         self.camera = CameraSimulator(self.folder / "lens")
         (self.dev / "v4l/by-id" / CAMERA).symlink_to(self.camera.path)
         # A port that was asked for by number stays the socket's own over ``hang_up``.
-        port = self._ends.enter_context(kept_port())
+        port = self._ends.enter_context(claimed_port())
         self.broker = socket.create_server(("127.0.0.1", port))
         self.broker_address = f"127.0.0.1:{port}"
         self._ends.callback(self.broker.close)
@@ -133,7 +133,7 @@ class FirstStart:
     def __init__(self, bench: Bench, then: Callable[[threading.Event], None] = lambda stop: None) -> None:
         self._bench, self._then = bench, then
         self._ends = ExitStack()
-        self.port = self._ends.enter_context(kept_port())
+        self.port = self._ends.enter_context(claimed_port())
         self.stop = threading.Event()
         self.wrote: bool | None = None
         self._thread = threading.Thread(target=self._run, name="first-start")

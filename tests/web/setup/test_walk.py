@@ -20,10 +20,11 @@ from kiosk.process import open_store
 from kiosk.runtime import run_station
 from kiosk.setup_draft import draft_path
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.processes import Child, answers, free_port
+from kiosk.simulators.processes import Child, answers
 from kiosk.station.clock import StationClock
 from kiosk.station.pin_hash import pin_matches
 from kiosk.texts import load as load_texts
+from tests.messaging.ports import claimed_port
 from tests.web.setup.bench import BACKUP, CAMERA, CATALOG, SCALE, SCANNER, Bench, FirstStart
 from tests.web.setup.pictures import open_page
 
@@ -263,7 +264,7 @@ class County:
         self.mark = bench.folder / "synchronized"
 
     def __enter__(self) -> Self:
-        bench, http = self._bench, free_port()
+        bench, http = self._bench, self._ends.enter_context(claimed_port())
         broker = self._ends.enter_context(Broker(bench.folder))
         bench.broker_address = f"127.0.0.1:{broker.port}"
         ledger = f"sqlite:///{bench.folder / 'ledger.db'}"

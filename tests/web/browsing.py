@@ -34,6 +34,24 @@ def chromium(program: str = HEADLESS) -> Iterator[Browser]:
         browser.close()
 
 
+_ALL_THERE = """
+() => Promise.all([
+  document.fonts.ready,
+  ...[...document.images].filter((image) => !image.complete)
+    .map((image) => new Promise((done) => { image.onload = image.onerror = done; })),
+])
+"""
+
+
+def painted(page: Page) -> None:
+    """Wait until the page on the screen has its style sheets, pictures and letters: before that, nothing is measured.
+
+    One promise, not a polled expression: the policy of a page refuses an expression that is evaluated a second time.
+    """
+    page.wait_for_load_state("load")
+    page.evaluate(_ALL_THERE)
+
+
 SILENCE, PATIENCE = "const SILENCE_MS = 1500;", "const SILENCE_MS = 60_000;"
 
 

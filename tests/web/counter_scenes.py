@@ -13,6 +13,7 @@ from kiosk.station.metrology_settings import MetrologySettings
 from kiosk.web.roles import COOKIE
 from kiosk.web.server import Server
 from kiosk.web.settings import WebSettings
+from tests.web import browsing
 from tests.web.counter_shop import CounterShop, waybill
 
 PUBLIC_SCENES = frozenset({"parcel-pad", "parcel-found", "parcel-wrong", "parcel-locked", "parcel-full", "scan-named"})
@@ -286,7 +287,4 @@ def show(page: Page, server: Server, shop: CounterShop, path: str) -> None:
     """Go there and wait for every picture."""
     sign_in(page.context, server, shop)
     page.goto(server.url + path)
-    page.evaluate(
-        "Promise.all([...document.images].filter((image) => !image.complete)"
-        ".map((image) => new Promise((done) => { image.onload = image.onerror = done; })))"
-    )
+    browsing.painted(page)

@@ -208,11 +208,7 @@ def show(page: Page, shop: Shop, server: Server, scene: Scene) -> None:
     if page.locator("live-weight").count():
         state = shop.desk.view().pan.state.value
         page.locator(f"live-weight[data-state={state}]").wait_for()
-    # One promise, not a polled expression: the page's policy refuses an expression evaluated a second time.
-    page.evaluate(
-        "Promise.all([...document.images].filter((image) => !image.complete)"
-        ".map((image) => new Promise((done) => { image.onload = image.onerror = done; })))"
-    )
+    browsing.painted(page)
 
 
 def main() -> None:

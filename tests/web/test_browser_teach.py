@@ -72,7 +72,7 @@ def opened(browser: Browser, clinic: Clinic, language: str) -> Iterator[tuple[Pa
 
 def fits(page: Page) -> None:
     """Fingers and eyes, once the page and its style sheets are there."""
-    page.wait_for_load_state("load")
+    browsing.painted(page)
     found = page.evaluate(MEASURE)
     small = [row for row in found["targets"] if row[1] < SMALLEST_MM * PANEL.px_per_mm - 1]
     assert small == []

@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from kiosk.web.settings import WebSettings
+from tests.web import browsing
 from tests.web.setup.bench import Bench, served
 from tests.web.setup.scenes import PANEL, Language, SetupScene, draft_at, setup_scenes
 
@@ -46,11 +47,7 @@ def show(
             page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(server.url)
         scene.act(bench, page)
-        # One promise, not a polled expression: the page's policy refuses an expression evaluated a second time.
-        page.evaluate(
-            "Promise.all([...document.images].filter((image) => !image.complete)"
-            ".map((image) => new Promise((done) => { image.onload = image.onerror = done; })))"
-        )
+        browsing.painted(page)
         yield page
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -115,3 +115,20 @@ def test_ten_megabytes_without_an_end_stay_flat_and_no_byte_costs_more_than_the_
         decoder = registry.decoder(protocol, {})
         assert taken_for(decoder, block, megabytes, len(block)) < 8 * first + 0.1, name
         assert kept(decoder) <= MOST_KEPT, name
+
+
+@pytest.mark.parametrize("protocol", _PROTOCOLS)
+def test_memory_is_flat_over_many_calls(protocol: str) -> None:
+    for name, block in endless(protocol, 4_096):
+        decoder = registry.decoder(protocol, {})
+        assert _peak(lambda fed, block=block: [None for _ in range(24) if not fed.feed(block)], decoder) < 400_000, name
+
+
+def _peak(feed: Callable[[Decoder], object], decoder: Decoder) -> int:
+    """Bytes held at most while this was fed, over what was held before."""
+    tracemalloc.start()
+    try:
+        feed(decoder)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -85,10 +85,10 @@ class PanelWatch:
                 self._stopping.wait(_LOOK_S)
 
     def _show(self, snapshot: Snapshot) -> None:
-        now, before = lamps(snapshot), self._shown
         if self._anew.is_set():
             self._anew.clear()
-            before = None
+            self._shown = None  # kept until it is shown, should a pin fail now
+        now, before = lamps(snapshot), self._shown
         if now != before:
             self._panel.show(now.ready, now.busy, now.fault)
             self._shown = now

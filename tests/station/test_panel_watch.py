@@ -126,7 +126,8 @@ def test_a_failing_pin_ends_nothing(board: LiveBoard, panel: FakePanel) -> None:
     panel.wait(FAULT)
 
 
-def test_the_station_s_own_state_comes_back_after_a_lamp_test(board: LiveBoard) -> None:
+@pytest.mark.parametrize("failing", [False, True], ids=["", "a pin fails once"])
+def test_the_station_s_own_state_comes_back_after_a_lamp_test(board: LiveBoard, failing: bool) -> None:
     panel = FakePanel()
     watch = PanelWatch(board, panel)
     watch.start()
@@ -134,6 +135,7 @@ def test_the_station_s_own_state_comes_back_after_a_lamp_test(board: LiveBoard) 
     board.mark(scale="scale_missing")
     panel.wait(FAULT, "error")  # the sound is the last of a change: nothing moves now
     panel.show(False, True, False)
+    panel.fail = failing
     watch.again()
     panel.wait(FAULT)
     watch.stop()

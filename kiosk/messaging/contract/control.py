@@ -55,7 +55,8 @@ class Ack(msgspec.Struct, frozen=True):
 
     Cumulative and repeatable; lower than before when the center came back from a backup. ``head`` is the hash the
     ledger has at ``upto`` (64 zeros at 0). ``gaps`` are ranges missing above ``upto``; ``quarantined`` are numbers
-    up to ``upto`` that are kept apart for a person, and done for the station.
+    up to ``upto`` that are kept apart for a person, and done for the station. ``generation`` is the ledger's, another
+    one after a restored backup; "" from a center that does not say it.
     """
 
     epoch: Epoch
@@ -63,6 +64,7 @@ class Ack(msgspec.Struct, frozen=True):
     gaps: Ranges
     quarantined: Annotated[tuple[Seq, ...], msgspec.Meta(max_length=MAX_QUARANTINED)]
     head: Digest
+    generation: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{16})?$", max_length=16)] = ""
 
 
 class Resend(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Status, decode, encode
 
 EPOCH = "00c0ffee00c0ffee"
-ACK = Ack(epoch=EPOCH, upto=7, gaps=((9, 9), (12, 15)), quarantined=(3,), head="ab" * 32)
+ACK = Ack(epoch=EPOCH, upto=7, gaps=((9, 9), (12, 15)), quarantined=(3,), head="ab" * 32, generation="0123456789abcdef")
 
 
 def test_an_acknowledgement_on_the_wire() -> None:
@@ -22,7 +22,20 @@ def test_an_acknowledgement_on_the_wire() -> None:
         "gaps": [[9, 9], [12, 15]],
         "quarantined": [3],
         "head": "ab" * 32,
+        "generation": "0123456789abcdef",
     }
+
+
+def test_an_acknowledgement_of_a_center_that_says_no_generation_still_reads() -> None:
+    told = json.loads(encode(ACK))
+    del told["generation"]
+    assert decode(Ack, json.dumps(told).encode()).generation == ""
+
+
+@pytest.mark.parametrize("wrong", ["x", "0123456789ABCDEF", "0123456789abcdef0"])
+def test_a_generation_that_is_none_is_refused(wrong: str) -> None:
+    with pytest.raises(BadControl):
+        decode(Ack, json.dumps({**json.loads(encode(ACK)), "generation": wrong}).encode())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from kiosk.station.clock import SYNCED_MARK
+from tests import failures_record
 
 _OWN = ("asyncio_",)
 
@@ -67,6 +68,11 @@ if not _SEARCHING:
 # `make test` is the same run on every machine, however slow; `make fuzz` looks for new values each time.
 
 _made_mark = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Who runs the tests may ask which failed."""
+    failures_record.register(config)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

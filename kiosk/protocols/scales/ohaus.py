@@ -183,7 +183,7 @@ _ABOUT = About(
     devices="Ohaus Defender, Defender 3000, Ranger, Scout, Navigator",
     source="Ohaus RS232 manual p. 5, Defender 3000 p. 37 and captures of two of them, Ranger RC p. 36, RD p. 29, "
     "Navigator p. 93",
-    menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1. Set `layout` as the model is: "
+    menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1. Set `layout` by the model: "
     "then a lost or doubled byte cannot make one layout of another",
     picture="""\
 s _ n n n n n n n _ u u u u u m g g g  CR LF      Defender as its manual says

@@ -1,4 +1,4 @@
-"""The Toledo continuous output beyond its golden frames: point, zeros and tare, what the simulated terminal can show."""
+"""The Toledo continuous output beyond its golden frames: point, zeros, tare; what the simulated terminal can show."""
 
 from __future__ import annotations
 

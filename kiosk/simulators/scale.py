@@ -256,6 +256,12 @@ class ScaleSimulator:
         self._pan.tare(grams(argument))
 
     def _unit(self, argument: str) -> None:
+        """With a decimal less where the format has no place for all of them: pounds on many a scale of kilograms."""
+        for fewer in (0, 1):
+            self._pan.switch_unit(argument, fewer)
+            with suppress(ValueError):
+                self._row.encode_frame(self._pan.shown(math.inf), self._params)
+                return
         self._pan.switch_unit(argument)
 
     def _overload(self, _: str) -> None:

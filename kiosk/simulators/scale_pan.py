@@ -39,7 +39,7 @@ class Pan:
         if unit not in GRAMS_PER_UNIT or not 0 <= decimals <= _MOST_DECIMALS or step_g < 1 or settle_s < 0:
             raise ValueError(f"unit {unit!r}, {decimals} decimals, step {step_g} g, settling {settle_s} s: not a scale")
         self.overload = False
-        self.unit = unit
+        self.unit, self._fewer = unit, 0
         self._decimals = decimals
         self._step_g = step_g
         self._settle_s = settle_s
@@ -71,11 +71,11 @@ class Pan:
         """The tare key was pressed with what lies on the pan."""
         self._tare_g = self._on_pan(now) - self._zero_g
 
-    def switch_unit(self, unit: str) -> None:
+    def switch_unit(self, unit: str, fewer_decimals: int = 0) -> None:
         """The unit key was pressed; raises BadFaultWord."""
         if unit not in GRAMS_PER_UNIT:
             raise BadFaultWord(f"the indicator has no unit {unit!r}; it has: {', '.join(GRAMS_PER_UNIT)}")
-        self.unit = unit
+        self.unit, self._fewer = unit, fewer_decimals
 
     def shown(self, now: float) -> Shown:
         """The display at this moment."""
@@ -95,5 +95,5 @@ class Pan:
 
     def _in_unit(self, mass_g: int) -> Decimal:
         steps = (Decimal(mass_g) / self._step_g).to_integral_value(ROUND_HALF_UP)
-        decimals = min(_MOST_DECIMALS, max(0, self._decimals - _FEWER_DECIMALS[self.unit]))
+        decimals = min(_MOST_DECIMALS, max(0, self._decimals - _FEWER_DECIMALS[self.unit] - self._fewer))
         return (steps * self._step_g / GRAMS_PER_UNIT[self.unit]).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)

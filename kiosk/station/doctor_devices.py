@@ -13,6 +13,7 @@ from kiosk.devices.scale_settings import ScaleSettings
 from kiosk.devices.scanner_settings import ScannerSettings
 from kiosk.protocols.scales import registry
 from kiosk.station.doctor_finding import Finding, Verdict, not_fitted
+from kiosk.station.doctor_scale import missing_parameter
 from kiosk.station.doctor_signs import ScaleSign
 
 STATUS_S: Final = 2.0
@@ -36,6 +37,9 @@ def scale(settings: ScaleSettings | None, sign: ScaleSign) -> Finding:
     """Port, frames, age of the newest."""
     if settings is None:
         return Finding("scale", False, None, Verdict.FAIL, "scale_none", needed=True)
+    missing = missing_parameter(settings, sign)
+    if missing is not None:
+        return missing
     values = {"place": settings.port}
     if sign.link is LinkState.CONNECTED and sign.age_s is not None:
         if registry.get(settings.protocol).no_booking:

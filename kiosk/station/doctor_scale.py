@@ -1,4 +1,7 @@
-"""Findings about the worth of the scale: for trade, verified, checked. Each is a warning and a mark, never a stop."""
+"""Findings about the worth of the scale: for trade, verified, checked. Each is a warning and a mark, never a stop.
+
+And about what has to be set before it can be read at all.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,35 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
+from kiosk.devices.ports import LinkState
+from kiosk.devices.scale_settings import ScaleSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
 from kiosk.domain.moment import Moment
+from kiosk.protocols.scales import registry
 from kiosk.station.doctor_finding import Finding, Verdict
+from kiosk.station.doctor_signs import ScaleSign
 from kiosk.station.metrology_settings import MetrologySettings
 
 SOON: Final = timedelta(days=30)
 """The authority wants to be called in time."""
+
+
+def missing_parameter(settings: ScaleSettings, sign: ScaleSign) -> Finding | None:
+    """A parameter that nothing is guessed for: at zero, which is zero with any value, a warning, with a load a failure.
+
+    None when nothing is missing, or nothing is known of the indicator yet.
+    """
+    refuses = sign.link is LinkState.REFUSES
+    if not refuses and (sign.link is not LinkState.CONNECTED or sign.reading is None):
+        return None
+    frame = sign.reading.raw if sign.reading is not None else None
+    unset = registry.undecided(settings.protocol, settings.params, frame)
+    if not unset:
+        return None
+    values = {"place": settings.port, "name": ", ".join(one.name for one in unset)}
+    verdict = Verdict.FAIL if refuses else Verdict.WARN
+    return Finding("scale", True, not refuses, verdict, "scale_parameter", True, sign.age_s, values)
 
 
 def metrology_findings(

@@ -13,6 +13,8 @@ from kiosk.devices.ports import LinkState
 from kiosk.devices.scale_factory import open_scale
 from kiosk.devices.scale_live import TIMING, Indicator, LiveScale, Timing
 from kiosk.domain.mass import GRAMS_PER
+from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.domain.metrology.pan import NotBookable
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
@@ -20,6 +22,7 @@ from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.scale import ScaleSimulator
 from kiosk.simulators.scale_hx711 import SimulatedHx711
 from kiosk.simulators.scale_net import NetLine
+from kiosk.station.watched_pan import WatchedPan
 from tests.devices.scale_listener import Listener
 
 _TIMING = Timing(stale_s=0.12, retry_first_s=0.02, retry_max_s=0.05)
@@ -172,3 +175,44 @@ def test_with_the_usual_settings_it_is_blank_within_a_second_and_back_within_two
             assert listener.until(lambda: len(listener.readings) > count, patience_s=2.0)
         finally:
             scale.stop()
+
+
+@pytest.mark.parametrize("protocol", ["mt_8217", "mt_8213", "mt_continuous", "st_gs_csv"])
+def test_an_indicator_that_is_switched_to_pounds_is_named_on_the_screen(protocol: str, tmp_path: Path) -> None:
+    """Whether the format sends its unit or shows it by its digits alone: never kilograms, and the screen says why."""
+    with bench(protocol, tmp_path / "scale") as it:
+        it.simulator.command(_LOAD)
+        assert it.shows(7_346)
+        it.simulator.command("unit lb")
+        assert it.listener.until(lambda: it.listener.readings[-1][0].unit == "lb")
+        pan = WatchedPan(ScaleProfile(2, 15_000), lambda note: None)
+        views = [pan.feed(reading, at) for reading, at in it.listener.readings if reading.unit == "lb"]
+        assert {(view.grams, view.lock, view.why_not) for view in views} == {(None, None, NotBookable.UNIT)}
+        it.simulator.command("unit kg")
+        assert it.listener.until(lambda: str(it.listener.readings[-1][0].weight) == "7.346")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "params"),
+    [
+        ("ohaus_print", {"layout": "defender_3000"}),
+        ("ohaus_print", {"layout": "ranger"}),
+        ("and_standard", {"comparator": "on"}),
+        ("mt_continuous", {"units": "liden"}),
+    ],
+)
+def test_the_station_reads_without_a_setting_what_a_simulated_device_sends(
+    protocol: str, params: dict[str, str], tmp_path: Path
+) -> None:
+    listener = Listener()
+    with ScaleSimulator(protocol, tmp_path / "scale", hz=100, settle_s=0, step_g=2, params=params) as simulator:
+        indicator = Indicator(simulator.path, protocol)
+        scale = open_scale(indicator, LineSettings(), listener, SimulatedHx711, _TIMING)
+        scale.start()
+        try:
+            it = Bench(simulator, scale, listener)
+            simulator.command(_LOAD)
+            assert it.shows(7_346)
+        finally:
+            scale.stop()
+    assert set(it.grams()) <= {0, 7_346}

@@ -18,6 +18,8 @@ from kiosk.devices.ports import LinkState, PrinterFault, PrinterStatus
 from kiosk.devices.printer_settings import PrinterSettings
 from kiosk.domain.clerk import Role
 from kiosk.labels.fonts import FontProblem
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.reading import Reading
 from kiosk.station import doctor_devices, doctor_place
 from kiosk.station.doctor import alive
 from kiosk.station.doctor_finding import Finding, Verdict, broken
@@ -110,7 +112,7 @@ def test_what_programs_read_holds_words_only(well: Clinic) -> None:
 # --- devices ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("protocol", ["mt_print", "mt_jik6cab", "micheletti_p15", "dialog06", "dibal_tisa"])
+@pytest.mark.parametrize("protocol", ["mt_print", "mt_jik6cab", "dialog06", "dibal_tisa"])
 def test_a_format_that_never_books_is_named_although_its_weights_come(well: Clinic, protocol: str) -> None:
     scale = well.equipment.fitted.scale
     assert scale is not None
@@ -122,6 +124,41 @@ def test_a_format_that_never_books_is_named_although_its_weights_come(well: Clin
         True,
         protocol,
     )
+
+
+_TENS, _THOUSANDTHS = b"\x02\x29\x30\x20     0     0\r", b"\x02\x2d\x30\x20     0     0\r"
+_NO_CHECK = {"checksum": "off"}
+
+
+@pytest.mark.parametrize(
+    ("link", "frame", "params", "expected"),
+    [
+        (LinkState.CONNECTED, _TENS, {}, (Verdict.WARN, "scale_parameter", True)),
+        (LinkState.REFUSES, _TENS, {}, (Verdict.FAIL, "scale_parameter", False)),
+        (LinkState.REFUSES, None, {}, (Verdict.FAIL, "scale_parameter", False)),
+        (LinkState.CONNECTED, _TENS, {"dummy_zeros": "omitted"}, (Verdict.OK, "fine", True)),
+        (LinkState.REFUSES, _TENS, {"dummy_zeros": "sent"}, (Verdict.FAIL, "scale_refuses", False)),
+        (LinkState.CONNECTED, _THOUSANDTHS, {}, (Verdict.OK, "fine", True)),
+        (LinkState.REFUSES, _THOUSANDTHS, {}, (Verdict.FAIL, "scale_refuses", False)),
+        (LinkState.CONNECTED, None, {}, (Verdict.FAIL, "scale_silent", False)),
+        (LinkState.SILENT, _TENS, {}, (Verdict.FAIL, "scale_silent", False)),
+        (LinkState.MISSING, _TENS, {}, (Verdict.FAIL, "scale_missing", False)),
+    ],
+)
+def test_a_parameter_that_nothing_is_guessed_for_is_named(
+    well: Clinic, link: LinkState, frame: bytes | None, params: dict[str, str], expected: tuple[Verdict, str, bool]
+) -> None:
+    fitted = well.equipment.fitted.scale
+    assert fitted is not None
+    settings = replace(fitted, protocol="mt_continuous", params=_NO_CHECK | params)
+    (told,) = registry.read("mt_continuous", settings.params, frame) if frame else (None,)
+    assert told is None or isinstance(told, Reading)
+    row = doctor_devices.scale(settings, ScaleSign(link, told, 0.1 if told else None))
+    assert (row.verdict, row.word, row.answering) == expected
+    if row.word == "scale_parameter":
+        for language in LANGUAGES:
+            assert "dummy_zeros" in row.sentence(load(language, strict=True))
+        assert ("units" in str(row.values["name"])) == (frame is None), "not one frame was a reading: either may be why"
 
 
 def test_a_scale_that_says_why_is_not_called_silent(well: Clinic) -> None:

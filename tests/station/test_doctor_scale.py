@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from kiosk.devices.ports import LinkState
+from kiosk.devices.scale_live import Timing
+from kiosk.devices.scale_serial import SerialScale
+from kiosk.devices.scale_settings import ScaleSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import CheckState, Mark, ScaleStanding, Verification, verification_state
 from kiosk.domain.moment import ClockQuality
+from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.station.doctor_finding import Finding, Verdict, broken
-from kiosk.station.doctor_scale import metrology_findings
+from kiosk.station.doctor_scale import metrology_findings, missing_parameter
+from kiosk.station.doctor_signs import ScaleWatch
 from kiosk.station.metrology_settings import MetrologySettings
 from kiosk.texts import LANGUAGES, load
+from tests.devices.scale_listener import Listener
 from tests.station.fakes import MOMENT
 
 UNTIL = MetrologySettings(verified_until="2026-12-31")
@@ -83,3 +94,50 @@ def test_the_check_of_the_day() -> None:
         (row,) = of(settings, ScaleStanding(check=state, verification=Verification.NONE))
         assert (row.device, row.word) == ("check_weight", word)
     assert [row.word for row in of(MetrologySettings(), ScaleStanding(check=CheckState.FAILED))] == ["check_failed"]
+
+
+_TIMING = Timing(stale_s=0.12, retry_first_s=0.02, retry_max_s=0.05)
+
+
+def _tens(digits: str) -> bytes:
+    """A Toledo terminal in steps of ten, without a check byte."""
+    return b"\x02\x29\x30\x20" + digits.rjust(6).encode("ascii") + b"     0\r"
+
+
+@contextmanager
+def _line() -> Iterator[tuple[int, str]]:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    try:
+        yield master, os.ttyname(slave)
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_load_whose_size_nobody_has_set_is_refused_and_the_doctor_says_what_to_set() -> None:
+    """Zero is read, a load is not; as soon as the link says that the scale refuses, the row is red."""
+    watch, listener, params = ScaleWatch(), Listener(), {"checksum": "off"}
+    with _line() as (master, port):
+        settings = ScaleSettings("/dev/serial/by-id/scale", "mt_continuous", 10_000, 3_000_000, params=params)
+        scale = watch.between(
+            lambda heard: SerialScale(port, "mt_continuous", params, LineSettings(), heard, timing=_TIMING)
+        )(listener)
+        scale.start()
+        try:
+            for digits, met in (("0", listener.weights), ("12", lambda: LinkState.REFUSES in listener.states())):
+                told = False
+                for _ in range(1500):
+                    os.write(master, _tens(digits))
+                    told = told or listener.until(lambda met=met: bool(met()), 0.02)
+                    if told:
+                        break
+                assert told, digits
+                row = missing_parameter(settings, watch.sign())
+                assert row is not None
+                assert (row.word, row.values["name"]) == ("scale_parameter", "dummy_zeros")
+                assert row.verdict is (Verdict.WARN if digits == "0" else Verdict.FAIL)
+        finally:
+            scale.stop()
+    assert {str(weight) for weight in listener.weights()} == {"0"}
+    assert missing_parameter(replace(settings, params=params | {"dummy_zeros": "sent"}), watch.sign()) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -125,6 +126,12 @@ def _until(met: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not met() and time.monotonic() < deadline:
         threading.Event().wait(0.02)
+
+
+def toledo(digits: bytes) -> bytes:
+    """Six frames of a terminal in steps of 10 kg that leaves the last zero out."""
+    body = b"\x02\x29\x30\x20" + digits.rjust(6) + b"     0\r"
+    return (body + bytes((-sum(body) & 0x7F,))) * 6
 
 
 @pytest.fixture
@@ -283,3 +290,23 @@ def test_a_settings_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert refused.value.code == "not_written"
     assert file.read_text("utf-8") == "scale = 1\n"
     assert room.teach.view().can_write
+
+
+def test_it_finds_the_zeros_that_nobody_has_set(tmp_path: Path) -> None:
+    """The terminal shows 120 kg as 12 in steps of ten; the settings file gets the parameter."""
+    file = tmp_path / "station.toml"
+    file.write_text('[scale]\nport = "old"\nprotocol = "xk3190_tf0"\n', encoding="utf-8")
+    room = Room(file)
+    room.probe = Probe(propose([Recording(LINE, (toledo(b"0"),))]))
+    room.ear.heard = toledo(b"0")
+    room.teach.begin(PORT)
+    room.until("heard")
+    room.teach.emptied()
+    room.until("known", advance=0.1)
+    room.ear.heard = toledo(b"12")
+    room.teach.known("120")
+    room.until("offer", advance=0.1)
+    room.ended()
+    assert 'params = { dummy_zeros = "omitted" }' in room.teach.view().section
+    room.teach.write()
+    assert tomllib.loads(file.read_text("utf-8"))["scale"]["params"] == {"dummy_zeros": "omitted"}

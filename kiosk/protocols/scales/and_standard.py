@@ -1,15 +1,17 @@
-"""The A&D standard format (GC manual p. 51, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45).
+"""The A&D standard format (GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45).
 
 ::
 
-    [LO|OK|HI ,]  H H ,  [T T ,]  s n n n n n n n n [,] u u u  CR LF
-     |            |       |       | |                   `-- "  g" " kg" " lb" " oz" " pc" "  %" "ozt"
-     |            |       |       | `---------------------- eight digits with the point, leading zeros
-     |            |       |       `------------------------ + or -; + for zero
-     |            |       `-------------------------------- GS gross, NT net, TR tare, PT preset tare (extended)
-     |            `---------------------------------------- ST stable, US unstable, QT stable count, OL out of range
-     `----------------------------------------------------- comparator, on scales with limits: not stability
+    H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n [,] u u u  CR LF
+    |       |                |       | |                   `-- "  g" " kg" " lb" " oz" " pc" "  %" "ozt"
+    |       |                |       | `---------------------- eight digits with the point, leading zeros
+    |       |                |       `------------------------ + or -; + for zero
+    |       |                `-------------------------------- GS gross, NT net, TR tare, PT preset tare (extended)
+    |       `------------------------------------------------- comparator, where its output is switched on
+    `--------------------------------------------------------- ST stable, US unstable, QT stable count, OL out of range
 
+The comparator (GC p. 51, GP-102K p. 45) says how the load stands to limits set at the scale, LO, OK or HI, ``--`` for
+none: it is not stability and nothing is made of it. A comparator in front of the header is read as well.
 An indicator (AD-4329A) sends the sign with seven characters and a unit of two behind its second header. On OL the
 number is nines, often with E+19 behind them, or blanks; the sign tells over from under. No checksum, but fixed widths:
 a lost or doubled character is refused. Answers to commands: 06 where that option is set, else the command itself or
@@ -19,10 +21,12 @@ nothing; ``?`` or ``EC,Ennn`` for an error, ``I`` while busy.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile, slices
+from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
@@ -30,8 +34,10 @@ from kiosk.protocols.scales.text_format import UNITS, TextFormat
 
 _LONGEST = 40
 _ACK = b"\x06"
-_HEAD = re.compile(rb"(?:(?:LO|OK|HI),)?(?:ST|US|QT|OL|TR|PT),(?:(?:GS|NT|TR|PT|[GNT] ),)?")
 _LIMITS = rb"(?:(?:LO|OK|HI),)?"
+_BESIDE: Mapping[str, bytes] = {"any": rb"(?:(?:LO|OK|HI|--),)?", "on": rb"(?:LO|OK|HI|--),"}
+"""Behind the header, by what the parameter says of the comparator's output."""
+_HEAD = re.compile(_LIMITS + rb"(?:ST|US|QT|OL|TR|PT)," + _BESIDE["any"] + rb"(?:(?:GS|NT|TR|PT|[GNT] ),)?")
 _WIDE = rb"(?P<number>[-+][ 0-9.]{8}),?(?P<unit>[ A-Za-z%]{3})"
 _SECOND = rb"(?:(?P<net>GS|NT|[GN] )|(?P<record>TR|PT|T )),"
 _UNITS = {
@@ -57,13 +63,51 @@ def _row(pattern: bytes) -> TextFormat:
     )
 
 
-_FORMATS = (
-    _row(rb"(?P<stable>ST|US|QT)," + _WIDE),
-    _row(rb"(?P<stable>ST|US|QT)," + _SECOND + _WIDE),
-    _row(rb"(?P<stable>ST|US|QT)," + _SECOND + rb"(?P<number>[-+][ 0-9.]{7})(?P<unit>[ A-Za-z%]{2})"),
-    _row(rb"(?P<record>TR|PT)," + _WIDE),
+COMPARATOR = Parameter(
+    "comparator",
+    "any",
+    tuple(_BESIDE),
+    "on: the output of the comparator is switched on, and a line without LO, OK, HI or -- behind its header is damaged",
 )
-_OUT_OF_RANGE = re.compile(_LIMITS + rb"OL,(?:(?P<net>GS|NT|[GN] |TR|PT|T ),)?(?P<sign>[-+ ]?)[ 0-9.E+,A-Za-z%]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of an indicator whose comparator is put out as its parameter says."""
+
+    formats: tuple[TextFormat, ...]
+    out_of_range: re.Pattern[bytes]
+
+    def weighing(self, line: bytes) -> Decoded:
+        """A line that says what lies on the scale, without its end; other indicators can be set to it as well."""
+        for row in self.formats:
+            if row.pattern.fullmatch(line):
+                return _counted(row.parse(line))
+        match = self.out_of_range.fullmatch(line)
+        if match is None:
+            return Rejected(RejectReason.FRAMING, line)
+        under = match["sign"] == b"-"
+        net = self.formats[1].net.get((match["net"] or b"").strip())
+        return Reading(None, None, None, net, overload=not under, underload=under, raw=line)
+
+    def parse(self, line: bytes) -> Decoded:
+        """Any line."""
+        return replied(_REPLIES, line) or self.weighing(line)
+
+
+def _lines(beside: bytes) -> Lines:
+    header = rb"(?P<stable>ST|US|QT)," + beside
+    formats = (
+        _row(header + _WIDE),
+        _row(header + _SECOND + _WIDE),
+        _row(header + _SECOND + rb"(?P<number>[-+][ 0-9.]{7})(?P<unit>[ A-Za-z%]{2})"),
+        _row(rb"(?P<record>TR|PT)," + beside + _WIDE),
+    )
+    second = rb"(?:(?P<net>GS|NT|[GN] |TR|PT|T ),)?"
+    end = rb"(?P<sign>[-+ ]?)[ 0-9.E+,A-Za-z%]*"
+    return Lines(formats, re.compile(_LIMITS + rb"OL," + _BESIDE["any"] + second + end))
+
+
 _REPLIES = (
     Reply(re.compile(rb"\?"), RejectReason.UNRECOGNIZED_COMMAND),
     Reply(re.compile(rb"EC,E[0-9]{1,3}"), RejectReason.DEVICE_ERROR),
@@ -73,19 +117,6 @@ _REPLIES = (
 )
 
 
-def weighing(line: bytes) -> Decoded:
-    """A line that says what lies on the scale, without its end; other indicators can be set to it as well."""
-    for row in _FORMATS:
-        if row.pattern.fullmatch(line):
-            return _counted(row.parse(line))
-    match = _OUT_OF_RANGE.fullmatch(line)
-    if match is None:
-        return Rejected(RejectReason.FRAMING, line)
-    under = match["sign"] == b"-"
-    net = _FORMATS[1].net.get((match["net"] or b"").strip())
-    return Reading(None, None, None, net, overload=not under, underload=under, raw=line)
-
-
 def _counted(decoded: Decoded) -> Decoded:
     """QT heads a count of pieces; in front of a mass it is damage."""
     if isinstance(decoded, Reading) and decoded.unit != "pcs" and b"QT," in decoded.raw:
@@ -93,15 +124,15 @@ def _counted(decoded: Decoded) -> Decoded:
     return decoded
 
 
-def _parse(line: bytes) -> Decoded:
-    return replied(_REPLIES, line) or weighing(line)
+_BY_COMPARATOR: Mapping[str, Lines] = {name: _lines(beside) for name, beside in _BESIDE.items()}
+weighing = _BY_COMPARATOR["any"].weighing
 
 
 class _AcknowledgedLines:
     """Lines between which the acknowledgement stands as a single byte, with or without a line end behind it."""
 
-    def __init__(self) -> None:
-        self._lines = LineEngine(LineProfile(_LONGEST, _HEAD, _parse))
+    def __init__(self, parse: Callable[[bytes], Decoded]) -> None:
+        self._lines = LineEngine(LineProfile(_LONGEST, _HEAD, parse))
         self._begun = False
 
     def feed(self, data: bytes) -> list[Decoded]:
@@ -120,25 +151,29 @@ class _AcknowledgedLines:
             yield from self._lines.feed(data[begin:])
 
 
-def _decoder(_: Params) -> Decoder:
-    return _AcknowledgedLines()
+def _decoder(given: Params) -> Decoder:
+    return _AcknowledgedLines(_BY_COMPARATOR[given[COMPARATOR.name]].parse)
 
 
 _NAMES = {name: unit for unit, name in _UNITS.items() if unit != b"PC"}
 
 
-def encode_frame(shown: Shown, _: Params) -> bytes:
-    """The extended line; beyond eight characters the indicator shows overload. Raises ValueError for other units."""
+def encode_frame(shown: Shown, params: Params) -> bytes:
+    """The extended line; beyond eight characters the indicator shows overload. Raises ValueError for other units.
+
+    With the comparator's output, below zero is LO and out of range HI.
+    """
     unit = _NAMES.get(shown.unit)
     if unit is None:
         raise ValueError(f"and_standard does not carry {shown.unit}")
     number = format(abs(shown.weight), "f").encode("ascii").rjust(8, b"0")
-    kind = b"NT" if shown.net else b"GS"
-    if shown.underload or shown.overload or len(number) > 8:
-        sign = b"-" if shown.underload and not shown.overload else b"+"
-        return b"OL,%b,%b9999999E+19\r\n" % (kind, sign)
+    over = shown.overload or (len(number) > 8 and not shown.underload)
+    limit = b"HI," if over else b"LO," if shown.underload or shown.weight < 0 else b"OK,"
+    head = limit * (params[COMPARATOR.name] == "on") + (b"NT" if shown.net else b"GS")
+    if over or shown.underload:
+        return b"OL,%b,%b9999999E+19\r\n" % (head, b"+" if over else b"-")
     sign = b"-" if shown.weight < 0 else b"+"
-    return b"%b,%b,%b%b%b\r\n" % (b"ST" if shown.stable else b"US", kind, sign, number, unit.rjust(3))
+    return b"%b,%b,%b%b%b\r\n" % (b"ST" if shown.stable else b"US", head, sign, number, unit.rjust(3))
 
 
 _COMMANDS = {
@@ -160,17 +195,18 @@ def _respond(name: str, shown: Shown, params: Params) -> bytes:
 
 
 _ABOUT = About(
-    devices="A&D GC, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",
-    source="GC manual p. 51, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45",
-    menu="A&D standard format, stream; 2400 7E1 as delivered, 600 to 19200, 7E1, 7O1 or 8N1",
+    devices="A&D GC, GP, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",
+    source="GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45",
+    menu="A&D standard format, stream; 2400 7E1 as delivered, 600 to 19200, 7E1, 7O1 or 8N1. Where the output "
+    "of the comparator is switched on, set `comparator=on`",
     picture="""\
-[LO|OK|HI ,]  H H ,  [T T ,]  s n n n n n n n n  u u u  CR LF
- |            |       |       | |                `-- kg, g, lb, oz, ozt, pc, %
- |            |       |       | `------------------- eight digits with the point
- |            |       |       `--------------------- + or -
- |            |       `----------------------------- GS gross, NT net, TR tare, PT preset tare
- |            `------------------------------------- ST stable, US unstable, QT count, OL overload
- `-------------------------------------------------- comparator, on some""",
+H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n  u u u  CR LF
+|       |                |       | |                `-- kg, g, lb, oz, ozt, pc, %
+|       |                |       | `------------------- eight digits with the point
+|       |                |       `--------------------- + or -
+|       |                `----------------------------- GS gross, NT net, TR tare, PT preset tare
+|       `---------------------------------------------- comparator, where its output is switched on
+`------------------------------------------------------ ST stable, US unstable, QT count, OL over""",
 )
 
 PROTOCOLS = (
@@ -183,6 +219,7 @@ PROTOCOLS = (
         encode_frame=encode_frame,
         respond=_respond,
         commands=plain(_COMMANDS),
+        parameters=(COMPARATOR,),
         line=LineSettings(2400, 7, "E", 1),
         about=_ABOUT,
     ),

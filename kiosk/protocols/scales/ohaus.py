@@ -1,18 +1,25 @@
-"""Ohaus print lines (RS232 manual p. 5, Defender 3000 p. 37, Ranger p. 36 and 48, Navigator p. 93).
+"""Ohaus print lines (RS232 manual p. 5, Defender 3000 p. 37, Ranger RC p. 36, RD p. 29, Navigator p. 93).
 
 ::
 
-    s _ n n n n n n n _ u u u u u m g g g  CR LF        Defender, Ranger
-    |   |               |         | `-- G gross, NET net, T tare, or blank
+    s _ n n n n n n n _ u u u u u m g g g  CR LF        Defender as its manual says
+    s n n n n n n n _ u u u u u m g...  CR LF           Defender 3000 as it sends (captures of two devices)
+    |   |               |         | `-- G gross, N or NET net, T tare, or blank; padded to three by the manual alone
     |   |               |         `---- ? unstable, space stable
     |   |               `-------------- five characters, left-aligned
     |   `------------------------------ seven characters, right-aligned
     `---------------------------------- space or '-'
 
+    s _ _ n n n n n n n _ u u _ m _ g g g  CR LF         Ranger: legend NET, or B/G for gross
+
     n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF   Scout, Navigator: 11 or 12 characters (10 on NVT)
 
 A legend TOTAL, or T, is not what lies on the pan. Commands are answered by ``OK!`` and ``ES`` on newer models. Over
 and under their range most print nothing, some ``Err8.3`` and ``Err8.4``.
+
+Every number stands in a field of fixed width that begins with a blank or the minus: a number whose head was cut off
+fits no layout. ``any`` takes all of them, and with NET a lost or doubled byte can make one layout of another; net is
+never booked. With the layout set that cannot be.
 """
 
 from __future__ import annotations
@@ -30,7 +37,7 @@ from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
 _LONGEST = 64
 _UNITS = {**ANY_CASE, b"ct": "ct", b"dwt": "dwt", b"GN": "gr", b"pc": "pcs", b"PC": "pcs"}
-_LEGENDS: Mapping[bytes, bool | None] = {b"": None, b"G": False, b"N": True, b"NET": True}
+_LEGENDS: Mapping[bytes, bool | None] = {b"": None, b"G": False, b"B/G": False, b"N": True, b"NET": True}
 _RECORDS = {b"T": "tare", b"TOTAL": "total"}
 _OUT_OF_RANGE = re.compile(rb"Err ?8\.([34])")
 _REPLIES = (
@@ -39,7 +46,11 @@ _REPLIES = (
     Reply(re.compile(rb"\[?Err.{0,12}"), RejectReason.DEVICE_ERROR),
 )
 _TIME = rb"(?: +[0-9]{2}:[0-9]{2}:[0-9]{2})?"
-_HEAD = re.compile(rb"[- ] {1,11}-?[0-9]")
+_HEAD = re.compile(rb"(?<![-0-9A-Za-z%?./: ])[- ] {1,11}-?[0-9]")
+"""Behind noise only: behind the rest of a line its blanks may stand where the head of a number was."""
+_HEAD_OF_ANY = re.compile(rb"(?!.{8} .{6}NET\Z)" + _HEAD.pattern, re.DOTALL)
+"""Where all layouts are taken, what stands behind noise may be a Defender's line that lost its minus: net in the
+layout without the second blank."""
 
 
 def _row(number: bytes, rest: bytes) -> TextFormat:
@@ -52,32 +63,50 @@ def _row(number: bytes, rest: bytes) -> TextFormat:
     )
 
 
-def _legend(blanks: bytes) -> bytes:
-    return blanks + rb"(?:(?P<net>G|NET|N)|(?P<record>TOTAL|T))?"
-
-
-def _wide(shortest: int, longest: int) -> TextFormat:
-    width = rb"(?=[-0-9. ]{%d,%d}[0-9] )" % (shortest - 1, longest - 1)
-    mark = rb"(?P<unit> {0,4}[A-Za-z%]{1,5}) *(?P<stable>\??)"
-    return _row(width + rb" *-?[0-9][0-9.]*", mark + _legend(rb" *") + _TIME + rb" *")
+def _wide(shortest: int, longest: int) -> tuple[TextFormat, ...]:
+    """Without a legend and with one, which a blank sets off: a Defender's stands right behind its mark, and two of its
+    lines can run into one number of this width.
+    """
+    width = rb"(?=[- ][-0-9. ]{%d,%d}[0-9] )" % (shortest - 2, longest - 2)
+    number, unit, mark = width + rb" *-?[0-9][0-9.]*", rb"(?P<unit> {0,4}[A-Za-z%]{1,5})", rb"(?P<stable>\??)"
+    legend = rb" (?:(?P<net>G|NET|N)|(?P<record>TOTAL|T))"
+    return (
+        _row(number, unit + rb" *" + mark + _TIME + rb" *"),
+        _row(number, unit + rb" {0,2}" + mark + legend + _TIME + rb" *"),
+    )
 
 
 _DEFENDER = _row(
     rb"[- ] [-0-9. ]{6}[0-9]",
-    rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])" + rb"(?=.{3}\Z)" + _legend(rb"") + rb" *",
+    rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])" + rb"(?=.{3}\Z)(?:(?P<net>G|NET|N)|(?P<record>T))? *",
+)
+_DEFENDER_3000 = _row(
+    rb"[- ][-0-9. ]{6}[0-9]",
+    rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])(?:(?P<net>G|NET|N)|(?P<record>T))",
+)
+_RANGER = _row(
+    rb"[- ]  [-0-9. ]{6}[0-9]",
+    rb"(?P<unit>[A-Za-z%][A-Za-z%]| [A-Za-z%]|[A-Za-z%] ) (?P<stable>[? ]) (?P<net>NET|B/G)",
 )
 _LAYOUTS = {
-    "any": (_DEFENDER, _wide(11, 12)),
+    "any": (_DEFENDER, _DEFENDER_3000, _RANGER, *_wide(11, 12)),
     "defender": (_DEFENDER,),
-    **{width: (_wide(int(width), int(width)),) for width in ("10", "11", "12")},
+    "defender_3000": (_DEFENDER_3000,),
+    "ranger": (_RANGER,),
+    **{width: _wide(int(width), int(width)) for width in ("10", "11", "12")},
 }
 LAYOUT = Parameter(
-    "layout", "any", tuple(_LAYOUTS), "defender: 7 characters, sign apart; 10, 11, 12: that many; any: all but 10"
+    "layout",
+    "any",
+    tuple(_LAYOUTS),
+    "defender: 7 characters, sign apart by a blank; defender_3000: without that blank; ranger: by two; 10, 11, 12: "
+    "that many; any: all but 10",
 )
 
 
 def _decoder(given: Params) -> Decoder:
     layouts = _LAYOUTS[given[LAYOUT.name]]
+    head = _HEAD_OF_ANY if given[LAYOUT.name] == "any" else _HEAD
 
     def parse(line: bytes) -> Decoded:
         for layout in layouts:
@@ -85,7 +114,7 @@ def _decoder(given: Params) -> Decoder:
                 return layout.parse(line)
         return _said(line) or layouts[0].parse(line)
 
-    return LineEngine(LineProfile(_LONGEST, _HEAD, parse))
+    return LineEngine(LineProfile(_LONGEST, head, parse))
 
 
 def _said(line: bytes) -> Decoded | None:
@@ -110,14 +139,25 @@ def encode_frame(shown: Shown, params: Params) -> bytes:
     mark, legend = b" " if shown.stable else b"?", b"NET" if shown.net else b"G"
     if layout.isdigit():
         return _fitted(shown, b"", int(layout)) + b" %b %b %b\r\n" % (unit, mark, legend)
-    sign = b"- " if shown.weight < 0 else b"  "
-    return _fitted(shown, sign, 7) + b" %b%b%b\r\n" % (unit.ljust(5), mark, legend.ljust(3))
+    sign = b"-" if shown.weight < 0 else b" "
+    if layout == "defender_3000":
+        return _fitted(shown, sign, 7) + b" %b%b%b\r\n" % (unit.ljust(5), mark, legend[:1])
+    if layout == "ranger":
+        gross = legend if shown.net else b"B/G"
+        return _fitted(shown, sign + b"  ", 7) + b" %b %b %b\r\n" % (_in_two(unit), mark, gross)
+    return _fitted(shown, sign + b" ", 7) + b" %b%b%b\r\n" % (unit.ljust(5), mark, legend.ljust(3))
+
+
+def _in_two(unit: bytes) -> bytes:
+    if len(unit) > 2:
+        raise ValueError(f"ohaus_print has two places for the unit in this layout, not {unit.decode()}")
+    return unit.ljust(2)
 
 
 def _fitted(shown: Shown, sign: bytes, width: int) -> bytes:
     weight = abs(shown.weight) if sign else shown.weight
     number = format(weight, f"{width}f").encode("ascii")
-    if len(number) > width:
+    if len(number) > width or (not sign and number[:1] not in b" -"):
         raise ValueError(f"ohaus_print has {width} characters for the number, not {shown.weight}")
     return sign + number
 
@@ -140,16 +180,21 @@ def _respond(name: str, shown: Shown, params: Params) -> bytes:
 
 
 _ABOUT = About(
-    devices="Ohaus Defender, Ranger, Scout, Navigator",
-    source="Ohaus RS232 manual p. 5, Defender 3000 p. 37, Ranger p. 36 and 48, Navigator p. 93",
-    menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1",
+    devices="Ohaus Defender, Defender 3000, Ranger, Scout, Navigator",
+    source="Ohaus RS232 manual p. 5, Defender 3000 p. 37 and captures of two of them, Ranger RC p. 36, RD p. 29, "
+    "Navigator p. 93",
+    menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1. Set `layout` by the model: "
+    "then a lost or doubled byte cannot make one layout of another",
     picture="""\
-s _ n n n n n n n _ u u u u u m g g g  CR LF      Defender, Ranger
-|   |               |         | `-- G gross, NET net, T tare, or blank
+s _ n n n n n n n _ u u u u u m g g g  CR LF      Defender as its manual says
+s n n n n n n n _ u u u u u m g...  CR LF         Defender 3000 as it sends
+|   |               |         | `-- G gross, N or NET net, T tare, or blank
 |   |               |         `---- ? unstable, space stable
 |   |               `-------------- five characters, left-aligned
 |   `------------------------------ seven characters, right-aligned
 `---------------------------------- space or -
+
+s _ _ n n n n n n n _ u u _ m _ g g g  CR LF      Ranger: legend NET, or B/G for gross
 
 n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF      Scout, Navigator""",
 )

@@ -16,8 +16,9 @@ r"""Checkout scales that work out a price: Dialog 06, TISA, Prix, P15.
 
 ``toledo_prix`` (public description): host 05, scale ``02 d d d d d 03``, grams; letters in place of digits: no weight.
 
-``micheletti_p15`` (public description), 22 bytes: ``02``, then weight in grams (4 digits), unit price (5) and amount
-(5) in hundredths, each behind two spaces, ``03``.
+``micheletti_p15`` (public description), 22 bytes; host 05, scale ``02``, then weight in grams, unit price and amount in
+hundredths, each right-aligned in six characters, a blank between them, ``03``. The fields do not move: a number whose
+head was cut off is a field that is too short.
 
 The host here needs no prices: the price told is 0 unless the parameter ``price`` says otherwise.
 """
@@ -258,12 +259,21 @@ def encode_prix(shown: Shown, _: Params) -> bytes:
 
 # --- micheletti_p15 ---------------------------------------------------------------------------------------------------
 
-_P15 = re.compile(rb"\x02  ([0-9]{4})  [0-9]{5}  [0-9]{5}\x03")
+_P15 = re.compile(rb"\x02([ 0-9]{6}) ([ 0-9]{6}) ([ 0-9]{6})\x03")
+_P15_FIELD = re.compile(rb" *([0-9]+)")
+_P15_BLANK = b" " * 6
 
 
 def _parse_p15(frame: bytes) -> Decoded:
     match = _P15.fullmatch(frame)
-    return _grams(int(match[1]), frame) if match else Rejected(RejectReason.FRAMING, frame)
+    if match is None:
+        return Rejected(RejectReason.FRAMING, frame)
+    if match[1] == _P15_BLANK:
+        return Rejected(RejectReason.NO_WEIGHT, frame)
+    weight = _P15_FIELD.fullmatch(match[1])
+    if weight is None or not all(_P15_FIELD.fullmatch(field) for field in match.groups()):
+        return Rejected(RejectReason.FRAMING, frame)
+    return _grams(int(weight[1]), frame)
 
 
 def _p15_decoder(_: Params) -> Decoder:
@@ -271,9 +281,12 @@ def _p15_decoder(_: Params) -> Decoder:
 
 
 def encode_p15(shown: Shown, _: Params) -> bytes:
-    """The 22 bytes; b"" for what is no weight, of which the description says nothing."""
-    digits = "" if shown.overload or shown.underload else _digits(shown, "g", 0, 4)
-    return b"\x02  %b  00000  00000\x03" % digits.encode("ascii") if digits else b""
+    """What the scale answers to 05; b"" for what is no weight, of which the description says nothing.
+
+    The price is set at the scale: here it is zero.
+    """
+    digits = "" if shown.overload or shown.underload else _digits(shown, "g", 0, 6)
+    return b"\x02%6d      0      0\x03" % int(digits) if digits else b""
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
@@ -308,14 +321,13 @@ host  05    scale  02 d d d d d 03    grams; letters: no weight""",
 _P15_ABOUT = About(
     devices="Micheletti P15 (Brazil)",
     source="description in a public program for Brazilian checkouts",
-    menu="9600 8N1; sends at the press of its key",
+    menu="9600 8N1",
     picture="""\
-02  2 spaces  weight(4)  2 spaces  price(5)  2 spaces  amount(5)  03    grams, hundredths""",
-)
-
-_PRESSED = (
-    "it sends one line at each press of its print key, and a rest of half a second cannot be seen in one line. "
-    "Set the indicator to continuous output, or to another format"
+host   05
+scale  02 w w w w w w _ p p p p p p _ a a a a a a 03
+          |             |             `-- amount, hundredths
+          |             `-- unit price, hundredths
+          `-- weight, grams; each right-aligned in six""",
 )
 
 _NEVER_EMPTY = (
@@ -368,13 +380,14 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="micheletti_p15",
-        mode=Mode.STREAM,
+        mode=Mode.POLL,
         reports=("weight",),
         trade=True,
-        no_booking=_PRESSED,
         make_decoder=_p15_decoder,
         encode_frame=encode_p15,
+        commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
         default_unit="g",
+        poll=Poll(),
         about=_P15_ABOUT,
     ),
 )

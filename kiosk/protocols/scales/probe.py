@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from itertools import pairwise, product
 
 from kiosk.protocols.scales import registry
@@ -23,16 +22,20 @@ QUESTIONS = frozenset({"request_weight", "enquiry", "read"})
 TRIED: Mapping[str, tuple[str, ...]] = {
     "checksum": ("on", "off"),
     "dummy_zeros": ("omitted", "sent"),
+    "units": ("liden",),
     "variant": ("d6_stable", "d4_stable"),
     "metric": ("true", "false"),
     "width": ("any", "6", "7", "8", "9"),
     "length": ("any", "16", "22", "26", "27"),
-    "layout": ("any", "defender", "10", "11", "12"),
+    "layout": ("any", "defender", "defender_3000", "ranger", "10", "11", "12"),
     "address": tuple("0123456789"),
     "strip_parity": ("false", "true"),
 }
 """Parameters that change what a format reads, and the values to try where the format has them. Of those that only
 change what a flag means (``unit_means``) the default stays: it claims least, and no weight on the pan can tell."""
+
+MOVE_THE_POINT = frozenset({"dummy_zeros", "variant"})
+"""Of those, the ones that an empty pan cannot tell: zero is zero in each, and only a weight shows which is right."""
 
 ALWAYS_CHECKED = frozenset({"cas_type6", "cas_m_pro", "dibal_tisa", "massak_100", "pos2_m"})
 """Formats with a check that cannot be switched off; the others have the parameter ``checksum``."""
@@ -260,17 +263,32 @@ def _of(recording: Recording) -> Iterator[Proposal]:
 
 
 def _variants(row: ScaleProtocol, recording: Recording) -> Iterator[Proposal]:
-    """One proposal for each way to read it; of parameters that read the same the fewest."""
-    seen: set[tuple[tuple[Decimal | None, str | None], ...]] = set()
+    """One proposal for each way to read it; of parameters that read the same, and will with a load, the fewest."""
+    seen: set[tuple[object, ...]] = set()
     for params in sorted(_settings(row, recording.line), key=len):
         candidate = Candidate(row.id, params, recording.line)
         if candidate.asked != recording.asked:
             continue
         made = _judged(candidate, recording)
-        reads = tuple((item.weight, item.unit) for item in made.readings) if made else ()
-        if made is not None and reads not in seen:
+        if made is None:
+            continue
+        reads = (*((item.weight, item.unit) for item in made.readings), *_undecided(candidate, made.readings))
+        if reads not in seen:
             seen.add(reads)
             yield made
+
+
+def _undecided(candidate: Candidate, readings: Sequence[Reading]) -> Iterator[tuple[str, str]]:
+    """Parameters of which these readings cannot tell whether they are right.
+
+    ``dummy_zeros`` matters to displays without decimals alone.
+    """
+    weights = [item.weight for item in readings if item.weight is not None]
+    whole = all(weight.as_tuple().exponent == 0 for weight in weights)
+    if not any(weights):
+        for name, value in candidate.params:
+            if name in MOVE_THE_POINT and (whole or name != "dummy_zeros"):
+                yield name, value
 
 
 def _settings(row: ScaleProtocol, line: LineSettings) -> Iterator[tuple[tuple[str, str], ...]]:

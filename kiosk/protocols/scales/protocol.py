@@ -149,6 +149,10 @@ class ScaleProtocol:
     poll: Poll | None = None
     respond: Callable[[str, Shown, Params], bytes] | None = None
     carrier: Carrier = Carrier.SERIAL
+    undecided: Callable[[bytes, Params], tuple[str, ...]] | None = None
+    """For formats with parameters that have no default: names of those that an indicator needs set to be read, by the
+    bytes of its newest reading.
+    """
     no_booking: str = ""
     """Why nothing can be booked from it, for a technician; "" for all others.
 

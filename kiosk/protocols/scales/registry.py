@@ -46,6 +46,7 @@ __all__ = [
     "get",
     "parameters",
     "read",
+    "undecided",
 ]
 
 _FAMILIES: tuple[tuple[ScaleProtocol, ...], ...] = (
@@ -115,6 +116,21 @@ def read(protocol_id: str, params: Mapping[str, str], data: bytes) -> list[Decod
     """What a fresh decoder makes of bytes behind which nothing comes; raises UnknownProtocol or BadParameter."""
     made = decoder(protocol_id, params)
     return made.feed(data) + settled(made)
+
+
+def undecided(protocol_id: str, params: Mapping[str, str], frame: bytes | None) -> tuple[Parameter, ...]:
+    """Parameters without a default that must be set before this indicator can be read; none when nothing is missing.
+
+    ``frame`` are the bytes of its newest reading. None: it answers, and nothing of it was a reading: any of those that
+    are not set may be why. Raises UnknownProtocol or BadParameter.
+    """
+    row = get(protocol_id)
+    checked = validated(protocol_id, parameters(protocol_id), params)
+    unset = tuple(one for one in row.parameters if one.choices and not checked[one.name])
+    if row.undecided is None or frame is None:
+        return unset
+    needed = row.undecided(frame, checked)
+    return tuple(one for one in unset if one.name in needed)
 
 
 def encode(protocol_id: str, command: str, params: Mapping[str, str]) -> bytes:

@@ -8,7 +8,9 @@ Polled by single letters, at least 200 ms apart, 7E1; bit 7 of every byte is cle
     02                   0D      the self-test has begun
     02  E                0D      echo on, F off
 
-The unit is not sent: it is set at the scale and by ``metric``, which takes the decimals of that unit alone.
+The unit is not sent: it is set at the scale and by ``metric``, which takes the decimals of that unit. A scale that is
+set to kg and answers as one of pounds was switched: the weight is told in lb, which the station refuses by that name,
+and never as kg. The other way round a frame of kilograms is refused as damage: a doubled digit would make kg of lb.
 A weight comes only while it is stable, in range and not negative; where the scale sends it once, what follows until
 the load changes is a status without motion: no new weighing. The result of the self-test is the same frame with @ for
 "passed".
@@ -17,6 +19,7 @@ the load changes is a status without motion: no new weighing. The result of the 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -69,13 +72,15 @@ def _length(data: bytes) -> int | None:
     return edge.start() if edge[0] in _STARTS else edge.end()
 
 
-def _parse(weights: re.Pattern[bytes], unit: str | None, frame: bytes) -> Decoded:
+def _parse(weights: Sequence[tuple[re.Pattern[bytes], str | None]], frame: bytes) -> Decoded:
     if frame[-1] not in _ENDS:
         return Rejected(RejectReason.FRAMING, frame)
     body = frame[1:-1].translate(_CLEAR_BIT_7)
-    match = weights.fullmatch(body)
-    if match is not None:
-        return Reading(from_text(match[1]), unit, True, match[2] == b"N", overload=False, underload=False, raw=frame)
+    for weight, unit in weights:
+        match = weight.fullmatch(body)
+        if match is not None:
+            net = match[2] == b"N"
+            return Reading(from_text(match[1]), unit, True, net, overload=False, underload=False, raw=frame)
     if len(body) == 2 and body[:1] == b"?" and body[1] & _ALWAYS:
         return _stands(body[1], frame)
     if body in (b"", b"E", b"F"):
@@ -99,23 +104,33 @@ def _stands(status: int, frame: bytes) -> Decoded:
 
 def _decoder(model: _Model, given: Params) -> Decoder:
     # What is not said counts as the unit of the station: pounds, which are never that, are named.
-    unit = None if given[METRIC.name] == "true" else "lb"
-    parse = partial(_parse, model.weight(given), unit)
+    pounds = model.weight({**given, METRIC.name: "false"}), "lb"
+    if given[METRIC.name] == "false":
+        weights: tuple[tuple[re.Pattern[bytes], str | None], ...] = (pounds,)
+    elif given[HIGH_RESOLUTION.name] == "true":  # its pounds have the decimals of a kilogram that lost one
+        weights = ((model.weight(given), None),)
+    else:
+        weights = ((model.weight(given), None), pounds)
+    parse = partial(_parse, weights)
     return MeasuredEngine(MeasuredProfile(_STARTS, _LONGEST, _length, parse))
 
 
 def _encode(model: _Model, shown: Shown, params: Params) -> bytes:
     """The answer to W: the weight, or how the scale stands; from 100 on it is over capacity.
 
-    Raises ValueError for another number of decimals than it can be set to.
+    A scale that is switched to pounds answers as one of pounds, whatever the host thinks. Raises ValueError for other
+    units and for another number of decimals than it has in this one.
     """
+    if shown.unit not in ("kg", "lb"):
+        raise ValueError(f"{model.id} shows kg or lb, not {shown.unit}")
     over = shown.overload or (shown.weight >= 100 and not shown.underload)
     if over or shown.underload or not shown.stable or shown.weight < 0:
         return _status(replace(shown, overload=over))
+    set_to = {**params, METRIC.name: "false"} if shown.unit == "lb" else params
     number = format(shown.weight, "f").encode("ascii")
     whole, _, decimals = number.partition(b".")
-    body = b"%b%b.%b" % (model.lead(params), whole.rjust(2, b"0"), decimals)
-    if model.weight(params).fullmatch(body) is None:
+    body = b"%b%b.%b" % (model.lead(set_to), whole.rjust(2, b"0"), decimals)
+    if model.weight(set_to).fullmatch(body) is None:
         raise ValueError(f"{model.id} carries three decimals, in lb two (H: one more), not the number {shown.weight}")
     return b"\x02%b%b\r" % (body, b"N" if shown.net else b"")
 
@@ -169,5 +184,5 @@ def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
 
 PROTOCOLS = (
     _row(_8217, "Mettler Toledo 8217, DIVA, Ariva-S (USB as well), Salter 3700LP", _PICTURE % ""),
-    _row(_8213, "Mettler Toledo 8213, DIVA set to 8213", _PICTURE % " behind a 0"),
+    _row(_8213, "Mettler Toledo 8213 and DIVA set to 8213, three decimals in kg", _PICTURE % " behind a 0"),
 )

@@ -1,24 +1,31 @@
 """Toledo standard continuous output: Mettler Toledo terminals and the many copies with a "托利多" format.
 
-17 bytes, 18 with the check byte (Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 16)::
+17 bytes, 18 with the check byte (Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17)::
 
     02  A B C  w w w w w w  t t t t t t  0D  [k]
         | | |  |            |                 `-- two's complement of the sum of all bytes before it, 7 bits
         | | |  |            `-------------------- tare, six digits without point
         | | |  `--------------------------------- weight on the display, gross or net, six digits without point
-        | | `-- C: bits 0-2 unit (0 see B, 1 g, 2 t, 3 oz, 4 ozt), 3 print asked for, 4 digits ten times finer
+        | | `-- C: bits 0-2 unit (0 see B, 1 g, 2 t, 3 oz, 4 ozt), 3 print asked for, 4 expanded display
         | `---- B: 0 net, 1 negative, 2 out of range, 3 in motion, 4 kg (else lb), 6 zero not captured since power-up
         `------ A: bits 0-2 point (0 x100, 1 x10, 2 none, 3-7 one to five decimals), 3-4 scale interval 1, 2 or 5
 
 Leading zeros may be spaces. Bit 5 of the status words is said to be always 1 and is not on all copies. The check byte
 may be any value, 02 and 0D too. A status word of 02 is taken for the start of the next frame, as everywhere: it would
 take a copy without bit 5 that weighs in pounds or tonnes.
+
+The point is told by word A alone. An expanded display (C bit 4) shows one digit more, and A then says so itself; on a
+LIDEN LUW2001 that bit is always 1, as bits 4 and 6 of A are, and bit 0 of C is pounds, not grams (manual p. 17).
+
+At x10 and x100 terminals differ: some send the zeros behind the last weighed digit, some leave them out, and no frame
+tells which. Until the parameter says it, digits other than zero are no weight there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 
@@ -35,23 +42,34 @@ _WEIGHT = re.compile(rb" *([0-9]+)")
 _TARE = re.compile(rb" *([0-9]*)")
 _LENGTH = 17
 _DIGITS = 6
+_POINT_CODE = _UNIT_CODE = 7
 _MOST_DECIMALS = 5
 _FEW_DECIMALS = 2
 """The point code of no decimals; each below it is a zero behind the digits, each above it a decimal."""
 _NET, _NEGATIVE, _OUT_OF_RANGE, _MOTION, _KG, _ALWAYS, _ZERO_NOT_CAPTURED = (1 << bit for bit in range(7))
-_EXPANDED = 1 << 4
 _INTERVAL_1 = 1 << 3
+_LIDEN_A, _LIDEN_C = 1 << 4 | 1 << 6, 1 << 4
+"""Bits that are 1 in every frame of a LIDEN, besides those of all others. Bit 6 of A is 0 on a Toledo."""
 _UNITS: Mapping[int, str] = MappingProxyType({1: "g", 2: "t", 3: "oz", 4: "ozt"})
 """Codes of word C; the rarer ones (5 pennyweight, 6 short ton, 7 the user's own) are refused."""
+_CODES: Mapping[str, int] = MappingProxyType({"kg": 0, "lb": 0, **{unit: code for code, unit in _UNITS.items()}})
 
 CHECKSUM = Parameter(
     "checksum", "on", ("on", "off"), "whether a check byte follows the CR: 18 bytes a frame, or 17 when it is off"
 )
 DUMMY_ZEROS = Parameter(
     "dummy_zeros",
-    "omitted",
+    "",
     ("omitted", "sent"),
-    "whether the zeros behind the last weighed digit (display steps of 10 and 100) are among the digits, as on IND231",
+    "whether the zeros behind the last weighed digit (display steps of 10 and 100) are among the digits, as on IND231. "
+    "Until it is set such a display is no weight, except zero",
+)
+UNITS = Parameter(
+    "units",
+    "",
+    ("toledo", "liden"),
+    "what the code 1 in word C is: toledo, g; liden, lb, as on LIDEN LUW2001. Until it is set, 1 in a frame that looks "
+    "like a LIDEN's is no weight, and in any other g",
 )
 
 
@@ -64,22 +82,46 @@ def _parse(frame: bytes, given: Params) -> Decoded:
     if match is None:
         return Rejected(RejectReason.FRAMING, frame)
     (a, b, c), weight, tare = match[1], match[2], match[3]
-    unit = ("kg" if b & _KG else "lb") if c & 7 == 0 else _UNITS.get(c & 7)
+    unit = _unit(b, c, given)
     if unit is None:
         return Rejected(RejectReason.FRAMING, frame)
+    if _unit_unknown(a, c, given):
+        return Rejected(RejectReason.NO_WEIGHT, frame)
     if b & _OUT_OF_RANGE:
         return _out_of_range(b, unit, frame)
     if b & _ZERO_NOT_CAPTURED or not weight.strip(b" "):
         return Rejected(RejectReason.NO_WEIGHT, frame)
-    return _weighed(b, unit, weight, tare, _shift(a, c, given), frame)
+    digits, tare_digits = _WEIGHT.fullmatch(weight), _TARE.fullmatch(tare)
+    if digits is None or tare_digits is None:
+        return Rejected(RejectReason.FRAMING, frame)
+    return _weighed((unit, digits[1], tare_digits[1]), partial(_value, a, given), b, frame)
 
 
-def _shift(a: int, c: int, given: Params) -> int:
-    """Places to move the point of the digits: zeros to add behind them, or below zero decimals to set off."""
-    shift = _FEW_DECIMALS - (a & 7)
-    if given[DUMMY_ZEROS.name] == "sent":
-        shift = min(shift, 0)
-    return shift - bool(c & _EXPANDED)
+def _unit(b: int, c: int, given: Params) -> str | None:
+    """None for a code that is no unit of the station. On a LIDEN bit 4 of B is always 1."""
+    code = c & _UNIT_CODE
+    if given[UNITS.name] == "liden":
+        return {0: "kg", 1: "lb"}.get(code) if b & _KG else None
+    return _UNITS.get(code) if code else "kg" if b & _KG else "lb"
+
+
+def _unit_unknown(a: int, c: int, given: Params) -> bool:
+    marked = a & _LIDEN_A == _LIDEN_A and c & _LIDEN_C
+    return bool(marked and c & _UNIT_CODE == 1 and not given[UNITS.name])
+
+
+def _value(a: int, given: Params, negative: bool, digits: bytes) -> Decimal | None:
+    """What the digits say; None where it is not known whether the zeros behind them are sent."""
+    shift = _FEW_DECIMALS - (a & _POINT_CODE)
+    zeros = given[DUMMY_ZEROS.name]
+    if shift > 0 and not zeros and digits.strip(b"0"):
+        return None
+    return from_digits(negative, digits + b"0" * (shift if zeros == "omitted" else 0), max(0, -shift))
+
+
+def _undecided(frame: bytes, given: Params) -> tuple[str, ...]:
+    """The parameter without which digits of this display are no weight."""
+    return (DUMMY_ZEROS.name,) if not given[DUMMY_ZEROS.name] and frame[1] & _POINT_CODE < _FEW_DECIMALS else ()
 
 
 def _out_of_range(b: int, unit: str, frame: bytes) -> Reading:
@@ -89,20 +131,23 @@ def _out_of_range(b: int, unit: str, frame: bytes) -> Reading:
     return Reading(None, unit, stable, net, overload=not under, underload=under, raw=frame)
 
 
-def _weighed(b: int, unit: str, weight: bytes, tare: bytes, shift: int, frame: bytes) -> Decoded:
-    digits, tare_digits = _WEIGHT.fullmatch(weight), _TARE.fullmatch(tare)
-    if digits is None or tare_digits is None:
-        return Rejected(RejectReason.FRAMING, frame)
-    zeros, decimals = b"0" * shift, max(0, -shift)
+def _weighed(
+    told: tuple[str, bytes, bytes], value: Callable[[bool, bytes], Decimal | None], b: int, frame: bytes
+) -> Decoded:
+    """``told``: unit, digits of the weight, digits of the tare or none."""
+    unit, digits, tare_digits = told
+    weight = value(bool(b & _NEGATIVE), digits)
+    if weight is None:
+        return Rejected(RejectReason.NO_WEIGHT, frame)
     return Reading(
-        from_digits(bool(b & _NEGATIVE), digits[1] + zeros, decimals),
+        weight,
         unit,
         stable=not b & _MOTION,
         net=bool(b & _NET),
         overload=False,
         underload=False,
         raw=frame,
-        tare=from_digits(False, tare_digits[1] + zeros, decimals) if tare_digits[1] else None,
+        tare=value(False, tare_digits) if tare_digits else None,
     )
 
 
@@ -116,15 +161,17 @@ def encode_frame(shown: Shown, params: Params) -> bytes:
 
     Raises ValueError for more than five decimals and for a unit without a code.
     """
+    liden = params[UNITS.name] == "liden"
     negative, digits, decimals = to_digits(shown.weight)
-    codes = {"kg": 0, "lb": 0} | {unit: code for code, unit in _UNITS.items()}
+    codes = {"kg": 0, "lb": 1} if liden else _CODES
     if decimals > _MOST_DECIMALS or shown.unit not in codes:
         raise ValueError(f"mt_continuous cannot carry {shown.weight} {shown.unit}")
     over = shown.overload or (len(digits) > _DIGITS and not negative)
     under = not over and (shown.underload or len(digits) > _DIGITS)
     b = _ALWAYS | _NET * shown.net | _NEGATIVE * (under or (negative and not over)) | _OUT_OF_RANGE * (over or under)
-    b |= _MOTION * (not shown.stable) | _KG * (shown.unit == "kg")
-    words = bytes((_ALWAYS | _INTERVAL_1 | (_FEW_DECIMALS + decimals), b, _ALWAYS | codes[shown.unit]))
+    b |= _MOTION * (not shown.stable) | _KG * (liden or shown.unit == "kg")
+    a, c = _ALWAYS | _INTERVAL_1 | (_FEW_DECIMALS + decimals), _ALWAYS | codes[shown.unit]
+    words = bytes((a | _LIDEN_A * liden, b, c | _LIDEN_C * liden))
     weight = b" " * _DIGITS if over or under else digits.rjust(_DIGITS).encode("ascii")
     frame = b"\x02%b%b%b\r" % (words, weight, b"0".rjust(_DIGITS))
     return frame + bytes((-sum(frame) % 128,)) if params[CHECKSUM.name] == "on" else frame
@@ -134,15 +181,17 @@ _COMMANDS = {"clear_tare": b"C", "tare": b"T", "print": b"P", "zero": b"Z"}
 
 _ABOUT = About(
     devices="Mettler Toledo IND2xx, IND5xx, Jaguar, Puma, LIDEN and many Chinese indicators with a 托利多 format",
-    source="Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 16",
+    source="Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17",
     menu="continuous output, at least 4800 baud; Mettler Toledo terminals often 9600 7E1, copies 8N1. Look up whether "
-    "the check byte is switched on, and set `checksum` the same. The commands are not acknowledged.",
+    "the check byte is switched on, and set `checksum` the same. A display in steps of 10 or 100 needs `dummy_zeros`: "
+    "*Teach me this scale* finds it with a known weight. A LIDEN LUW2001 set to kg needs nothing more; in "
+    "pounds, which the station refuses, it needs `units=liden`. The commands are not acknowledged.",
     picture="""\
 02  A B C  w w w w w w  t t t t t t  0D  [k]
     | | |  |            |                 `-- check byte, when it is switched on
     | | |  |            `-- tare, six digits without point
     | | |  `-- weight on the display, six digits without point
-    | | `-- bits 0-2 unit (0 see B, 1 g, 2 t, 3 oz, 4 ozt), 3 print, 4 digits ten times finer
+    | | `-- bits 0-2 unit (0 see B, 1 g, 2 t, 3 oz, 4 ozt), 3 print, 4 expanded display
     | `-- bits 0 net, 1 negative, 2 out of range, 3 in motion, 4 kg, 6 zero not captured
     `-- bits 0-2 point (0 x100, 1 x10, 2 none, 3-7 decimals), 3-4 scale interval""",
 )
@@ -156,7 +205,8 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
         make_decoder=_decoder,
         encode_frame=encode_frame,
         line=LineSettings(9600, 7, "E"),
-        parameters=(CHECKSUM, DUMMY_ZEROS),
+        parameters=(CHECKSUM, DUMMY_ZEROS, UNITS),
+        undecided=_undecided,
         commands=plain(_COMMANDS),
         respond=lambda name, shown, params: b"",
         about=_ABOUT,

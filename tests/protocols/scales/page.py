@@ -73,7 +73,8 @@ def _unit(row: ScaleProtocol) -> str:
 def _parameters(row: ScaleProtocol) -> Iterator[str]:
     for parameter in row.parameters:
         allowed = "|".join(parameter.choices) if parameter.choices else f"{parameter.pattern}"
-        default = f", usually `{parameter.default}`" if parameter.default else ""
+        unset = ", no usual value" if parameter.choices else ""
+        default = f", usually `{parameter.default}`" if parameter.default else unset
         yield f"- Parameter `{parameter.name}={allowed}`{default}: {parameter.meaning}"
 
 

@@ -13,6 +13,7 @@ from tests.protocols.scales.golden import decode
 
 _ACK = Record("acknowledgement", "ACK", b"\x06")
 _LINE = b"ST,+0007.385 kg\r\n"
+_PARAMS = registry.defaults("and_standard")
 
 
 def test_an_acknowledgement_is_told_at_once() -> None:
@@ -32,10 +33,11 @@ def test_an_acknowledgement_inside_a_line_breaks_it() -> None:
 @pytest.mark.parametrize("rest", [b"9999999E+19", b"99999999 kg", b"    .    kg", b"           ", b"0007.385 kg", b""])
 @pytest.mark.parametrize("sign", [b"+", b"-", b""])
 def test_out_of_range_never_gives_a_weight(limits: bytes, second: bytes, sign: bytes, rest: bytes) -> None:
-    (told,) = decode("and_standard", {}, limits + b"OL," + second + sign + rest + b"\r\n")
-    assert isinstance(told, Reading)
-    assert (told.weight, told.overload, told.underload) == (None, sign != b"-", sign == b"-")
-    assert told.net is {b"": None, b"GS,": False, b"NT,": True}[second]
+    for head in (limits + b"OL,", b"OL," + limits, b"OL,--,"):
+        (told,) = decode("and_standard", {}, head + second + sign + rest + b"\r\n")
+        assert isinstance(told, Reading)
+        assert (told.weight, told.overload, told.underload) == (None, sign != b"-", sign == b"-")
+        assert told.net is {b"": None, b"GS,": False, b"NT,": True}[second]
 
 
 @pytest.mark.parametrize(
@@ -51,20 +53,59 @@ def test_out_of_range_never_gives_a_weight(limits: bytes, second: bytes, sign: b
     ],
 )
 def test_the_simulated_indicator(shown: Shown, line: bytes) -> None:
-    assert registry.get("and_standard").encode_frame(shown, {}) == line
+    assert registry.get("and_standard").encode_frame(shown, _PARAMS) == line
+
+
+@pytest.mark.parametrize(
+    ("shown", "line"),
+    [
+        (Shown(Decimal("7.385")), b"ST,OK,GS,+0007.385 kg\r\n"),
+        (Shown(Decimal("-0.25"), stable=False, net=True), b"US,LO,NT,-00000.25 kg\r\n"),
+        (Shown(Decimal(1), overload=True), b"OL,HI,GS,+9999999E+19\r\n"),
+        (Shown(Decimal(1), underload=True), b"OL,LO,GS,-9999999E+19\r\n"),
+    ],
+)
+def test_the_simulated_indicator_with_its_comparator(shown: Shown, line: bytes) -> None:
+    assert registry.get("and_standard").encode_frame(shown, _PARAMS | {"comparator": "on"}) == line
+    assert decode("and_standard", {}, line) == decode("and_standard", {"comparator": "on"}, line)
+
+
+@pytest.mark.parametrize("limits", [b"LO,", b"OK,", b"HI,", b"--,"])
+def test_a_comparator_behind_the_header_says_nothing_of_the_weight(limits: bytes) -> None:
+    for head, stable in ((b"ST,", True), (b"US,", False)):
+        for rest in (b"+0007.385 kg", b"-0007.385 kg", b"NT,+0007.385 kg", b"GS,-0012.34kg"):
+            (bare,) = decode("and_standard", {}, head + rest + b"\r\n")
+            (told,) = decode("and_standard", {}, head + limits + rest + b"\r\n")
+            assert isinstance(bare, Reading)
+            assert isinstance(told, Reading)
+            assert (told.weight, told.unit, told.stable, told.net) == (bare.weight, bare.unit, stable, bare.net)
+
+
+def test_one_byte_more_or_less_behind_a_comparator_is_no_other_weight() -> None:
+    for line in (b"ST,OK,+0007.385 kg", b"ST,--,-0007.385 kg", b"US,HI,NT,+0007.385 kg"):
+        (right,) = _weights(line)
+        for at in range(len(line)):
+            assert _weights(line[:at] + line[at + 1 :]) <= {right}
+            for byte in b"0123456789 -+.,LOKHIGNST":
+                assert _weights(line[:at] + bytes((byte,)) + line[at:]) <= {right}, (at, byte)
+
+
+def _weights(line: bytes) -> set[str]:
+    told = decode("and_standard", {}, line + b"\r\n")
+    return {str(item.weight) for item in told if isinstance(item, Reading)}
 
 
 def test_a_unit_it_does_not_know_cannot_be_sent() -> None:
     with pytest.raises(ValueError, match="and_standard does not carry st"):
-        registry.get("and_standard").encode_frame(Shown(Decimal(1), unit="st"), {})
+        registry.get("and_standard").encode_frame(Shown(Decimal(1), unit="st"), _PARAMS)
 
 
 def test_answers_to_commands() -> None:
     row, shown = registry.get("and_standard"), Shown(Decimal("7.385"))
     assert row.respond is not None
     for name in ("zero", "tare", "stream_off"):
-        assert decode("and_standard", {}, row.respond(name, shown, {})) == [_ACK]
+        assert decode("and_standard", {}, row.respond(name, shown, _PARAMS)) == [_ACK]
     for name in ("read", "request_weight", "stream_on"):
-        assert row.respond(name, shown, {}) == row.encode_frame(shown, {})
-    (tare,) = decode("and_standard", {}, row.respond("read_tare", shown, {}))
+        assert row.respond(name, shown, _PARAMS) == row.encode_frame(shown, _PARAMS)
+    (tare,) = decode("and_standard", {}, row.respond("read_tare", shown, _PARAMS))
     assert (type(tare), getattr(tare, "kind", "")) == (Record, "preset_tare")

@@ -33,3 +33,13 @@ def test_of_two_starts_in_a_row_the_sixth_byte_shows_which_begins_the_frame() ->
     assert decode("ff_bcd", {}, b"\xff\xff\x44\x85\x73") == []
     assert [row["weight"] for row in plain(decode("ff_bcd", {}, b"\xff\xff\x44\x85\x73\x00"))["readings"]] == ["7.385"]
     assert [row["overload"] for row in plain(decode("ff_bcd", {}, b"\xff\xff\x44\x85\x73\xff"))["readings"]] == [True]
+
+
+def test_a_weight_that_is_read_by_the_wrong_layout_is_never_at_rest() -> None:
+    """The variant has a usual value and moves the point: nothing that is read with a wrong one could be booked."""
+    for sent, read in (("d6_stable", "d4_stable"), ("d4_stable", "d6_stable")):
+        for number in range(0, 1_000_000, 997):
+            for decimals in range(5):
+                frame = _sent(Shown(Decimal(number).scaleb(-decimals)), variant=sent)
+                told = plain(decode("ff_bcd", {"variant": read}, frame))["readings"]
+                assert not any(row["stable"] for row in told), (frame.hex(" "), read)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import product
 
 import pytest
 
@@ -33,6 +34,10 @@ def test_any_other_error_is_one(line: bytes) -> None:
         ("11", Shown(Decimal("-7.385"), stable=False), b"     -7.385 kg ? G\r\n"),
         ("12", Shown(Decimal("7.385"), net=True), b"       7.385 kg   NET\r\n"),
         ("10", Shown(Decimal("7.385")), b"     7.385 kg   G\r\n"),
+        ("defender_3000", Shown(Decimal("7.385")), b"   7.385 kg    G\r\n"),
+        ("defender_3000", Shown(Decimal("-1.64"), stable=False, net=True), b"-   1.64 kg   ?N\r\n"),
+        ("ranger", Shown(Decimal("7.385")), b"     7.385 kg   B/G\r\n"),
+        ("ranger", Shown(Decimal("-1234"), unit="g", stable=False, net=True), b"-     1234 g  ? NET\r\n"),
     ],
 )
 def test_each_layout_of_the_simulated_balance(layout: str, shown: Shown, line: bytes) -> None:
@@ -43,12 +48,74 @@ def test_each_layout_of_the_simulated_balance(layout: str, shown: Shown, line: b
     assert (told.weight, told.unit, told.stable, told.net) == (shown.weight, shown.unit, shown.stable, shown.net)
 
 
+_LINES = (
+    b"   7.385 kg    G",
+    b"-  1.640 kg   ?G",
+    b" 150.000 kg    G",
+    b"     7.385 kg   B/G",
+    b"-   12.450 kg ? B/G",
+    b"    7.385 kg    G  ",
+)
+
+
+def _weights(line: bytes) -> set[str]:
+    told = decode("ohaus_print", {}, line + b"\r\n")
+    return {str(item.weight) for item in told if isinstance(item, Reading)}
+
+
+@pytest.mark.parametrize("line", _LINES)
+def test_a_gross_number_whose_head_was_cut_off_is_no_weight(line: bytes) -> None:
+    """Whatever stands in the place of the head, unless it is as long: then bytes were changed, and nothing was cut."""
+    (right,) = _weights(line)
+    for cut in range(1, len(line)):
+        for head in (b"", b"\xff", b"\x00\xfe", b"-", b" ", b"  ", b"1", b"0", b" 1", b"-1", b"1 ", b"kg    G"):
+            if len(head) != cut:
+                assert _weights(head + line[cut:]) <= {right}, head + line[cut:]
+
+
+@pytest.mark.parametrize("line", _LINES)
+def test_one_byte_more_or_less_in_a_gross_line_is_no_other_weight(line: bytes) -> None:
+    (right,) = _weights(line)
+    for at in range(len(line)):
+        assert _weights(line[:at] + line[at + 1 :]) <= {right}
+        for byte in b"0123456789 -.GNTBk?\xff":
+            assert _weights(line[:at] + bytes((byte,)) + line[at:]) <= {right}, (at, byte)
+
+
+@pytest.mark.parametrize("lines", [_LINES[:3], _LINES[3:5], _LINES[5:]])
+def test_gross_lines_of_one_indicator_run_into_each_other_are_no_third_weight(lines: tuple[bytes, ...]) -> None:
+    """Unless exactly a line's length is lost: then digits have changed, and nothing else."""
+    for line, other in product(lines, lines):
+        sent = _weights(line) | _weights(other)
+        for end, begin in product(range(len(line) + 1), range(len(other))):
+            if end != begin:
+                assert _weights(line[:end] + other[begin:]) <= sent, (line[:end], other[begin:])
+
+
+def test_noise_before_the_first_line_of_a_defender_3000() -> None:
+    for noise in (b"\xff", b"\x00\x00", b"U\xfe\x80", b"\x1b[", b"kg    G\r\n"):
+        (*_, told) = decode("ohaus_print", {}, noise + b"   7.385 kg    G\r\n")
+        assert isinstance(told, Reading)
+        assert (str(told.weight), told.stable, told.net) == ("7.385", True, False)
+
+
 def test_out_of_range_nothing_is_printed() -> None:
     for shown in (Shown(Decimal(1), overload=True), Shown(Decimal(-1), underload=True)):
         assert registry.get("ohaus_print").encode_frame(shown, registry.defaults("ohaus_print")) == b""
 
 
-@pytest.mark.parametrize(("weight", "unit"), [("123456.78", "kg"), ("1", "st")])
-def test_what_does_not_fit_cannot_be_sent(weight: str, unit: str) -> None:
+@pytest.mark.parametrize(
+    ("layout", "weight", "unit"),
+    [
+        ("any", "123456.78", "kg"),
+        ("any", "1", "st"),
+        ("defender_3000", "12345.678", "kg"),
+        ("ranger", "12345.678", "kg"),
+        ("ranger", "1", "ozt"),
+        ("11", "1234567.890", "kg"),
+    ],
+)
+def test_what_does_not_fit_cannot_be_sent(layout: str, weight: str, unit: str) -> None:
+    params = registry.defaults("ohaus_print") | {"layout": layout}
     with pytest.raises(ValueError, match="ohaus_print"):
-        registry.get("ohaus_print").encode_frame(Shown(Decimal(weight), unit=unit), registry.defaults("ohaus_print"))
+        registry.get("ohaus_print").encode_frame(Shown(Decimal(weight), unit=unit), params)

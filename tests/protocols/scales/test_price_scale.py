@@ -75,7 +75,7 @@ def test_a_price_is_whole_digits(protocol: str, value: str) -> None:
         registry.encode(protocol, "request_weight", {"price": value})
 
 
-@pytest.mark.parametrize(("protocol", "most"), [("toledo_prix", 99_999), ("micheletti_p15", 9_999)])
+@pytest.mark.parametrize(("protocol", "most"), [("toledo_prix", 99_999), ("micheletti_p15", 999_999)])
 def test_a_number_with_too_many_digits_is_never_sent_shortened(protocol: str, most: int) -> None:
     row, params = registry.get(protocol), registry.defaults(protocol)
     assert row.encode_frame(Shown(Decimal(most), unit="g"), params)
@@ -86,3 +86,28 @@ def test_a_number_with_too_many_digits_is_never_sent_shortened(protocol: str, mo
 def test_another_unit_is_refused_by_the_builder(protocol: str) -> None:
     with pytest.raises(ValueError, match="carries"):
         registry.get(protocol).encode_frame(Shown(Decimal("1.0"), unit="oz"), registry.defaults(protocol))
+
+
+def test_p15_is_asked_and_answers_with_three_fields_of_six() -> None:
+    row, params = registry.get("micheletti_p15"), registry.defaults("micheletti_p15")
+    assert row.poll is not None
+    assert [row.commands[step](params) for step in row.poll.steps] == [b"\x05"]
+    assert row.encode_frame(Shown(Decimal(7385), unit="g"), params) == b"\x02  7385      0      0\x03"
+    assert not row.no_booking, "it can be asked again and again, so rest and an empty pan are seen"
+
+
+def _grams(frame: bytes) -> set[int]:
+    found = registry.read("micheletti_p15", {}, frame)
+    return {int(item.weight) for item in found if isinstance(item, Reading) and item.weight is not None}
+
+
+@pytest.mark.parametrize("frame", [b"\x02  7385    475   3508\x03", b"\x02123456   1299 160369\x03"])
+def test_p15_fields_that_moved_are_no_weight(frame: bytes) -> None:
+    (right,) = _grams(frame)
+    for at in range(len(frame)):
+        assert _grams(frame[:at] + frame[at + 1 :]) == set()
+        for byte in b"0123456789 .-\x02\x03\xff":
+            assert _grams(frame[:at] + bytes((byte,)) + frame[at:]) <= {right}, (at, byte)
+    for cut in range(1, len(frame)):
+        assert _grams(b"\x02" + frame[1 + cut :]) == set()
+        assert _grams(frame[:-cut] + frame) == {right}

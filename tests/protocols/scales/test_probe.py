@@ -139,15 +139,53 @@ def test_both_layouts_of_ff_bcd() -> None:
     assert "variant=d4_stable" in found[0].evidence
 
 
+def toledo(a: int, digits: bytes, c: int = 0x20) -> bytes:
+    """A frame in kilograms, gross, with its check."""
+    body = b"\x02" + bytes((a, 0x30, c)) + digits.rjust(6) + b"     0" + b"\r"
+    return body + bytes((-sum(body) & 0x7F,))
+
+
 def test_dummy_zeros_of_mt_continuous() -> None:
-    """A point code of ×10: whether the last zero is among the digits differs by terminal."""
-    body = b"\x02" + bytes((0x29, 0x30, 0x20)) + b"   120" + b"     0" + b"\r"
-    frame = body + bytes((-sum(body) & 0x7F,))
-    found = propose([Recording(EVEN, (frame * 8,))])
-    assert {dict(one.candidate.params).get("dummy_zeros", "omitted"): one.reads for one in found} == {
+    """A point code of ×10: whether the last zero is among the digits differs by terminal, and nobody has said."""
+    found = propose([Recording(EVEN, (toledo(0x29, b"120") * 8,))])
+    assert {dict(one.candidate.params).get("dummy_zeros"): one.reads for one in found} == {
         "omitted": "1200 kg",
         "sent": "120 kg",
     }
+
+
+def test_an_empty_pan_leaves_open_where_the_point_is() -> None:
+    """Zero is zero whatever the parameter says: no value is dropped before a weight was seen."""
+    for code, zeros in ((0x29, {None, "omitted", "sent"}), (0x2A, {None, "omitted", "sent"}), (0x2D, {None})):
+        found = propose([Recording(EVEN, (toledo(code, b"0") * 8,))])
+        assert {dict(one.candidate.params).get("dummy_zeros") for one in found} == zeros
+    boards = propose([Recording(LINE, (b"\xff\x44\x00\x00\x00" * 8,))])
+    assert {dict(one.candidate.params).get("variant") for one in boards} == {None, "d4_stable"}
+
+
+def test_pounds_of_a_liden() -> None:
+    found = propose([Recording(EVEN, (toledo(0x7D, b"33069", 0x31) * 8,))])
+    assert [(one.candidate.params, one.reads) for one in found] == [((("units", "liden"),), "33.069 lb")]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "frame", "asked", "reads"),
+    [
+        ("ohaus_print", b"   7.385 kg    G\r\n", (), "7.385 kg"),
+        ("ohaus_print", b"   7.385 kg   ?N\r\n", (), "7.385 kg"),
+        ("ohaus_print", b"     7.385 kg   B/G\r\n", (), "7.385 kg"),
+        ("and_standard", b"ST,OK,+0007.385 kg\r\n", (), "7.385 kg"),
+        ("and_standard", b"US,--,+0007.385 kg\r\n", (), "7.385 kg"),
+        ("micheletti_p15", b"\x02  7385    475   3508\x03", (b"\x05",), "7385 g"),
+    ],
+)
+def test_what_a_device_really_sends_is_proposed(
+    protocol: str, frame: bytes, asked: tuple[bytes, ...], reads: str
+) -> None:
+    found = propose([Recording(LINE, (frame,) * 8 if asked else (frame * 8,), asked)])
+    (own,) = (one for one in found if one.candidate.protocol == protocol)
+    assert (own.candidate.params, own.reads, own.confidence) == ((), reads, found[0].confidence)
+    assert set(protocols(found)) <= look_alikes(protocol)
 
 
 def test_a_check_that_is_always_wrong() -> None:

@@ -66,6 +66,28 @@ def test_the_two_directions_of_the_equals_sign(frame: str, protocol: str) -> Non
     assert other.read == "0.2000"
 
 
+@pytest.mark.parametrize("zeros", ["omitted", "sent"])
+@pytest.mark.parametrize("begin", [0, 20_000])
+def test_the_zeros_of_a_toledo_in_steps_of_ten(zeros: str, begin: int) -> None:
+    """Whatever lay there when the session began: a known weight leaves one, and it is said in the settings."""
+
+    def shows(grams: int) -> Recording:
+        digits = str(grams // 1000 // (10 if zeros == "omitted" else 1)).encode("ascii")
+        body = b"\x02\x29\x30\x20" + digits.rjust(6) + b"     0\r"
+        return Recording(LineSettings(9600, 7, "E"), ((body + bytes((-sum(body) & 0x7F,))) * 6,))
+
+    outcome = weigh(propose([shows(begin)]), [shows(0)], [shows(120_000)], 120_000)
+    assert outcome.offer is not None
+    assert (outcome.offer.candidate.protocol, outcome.offer.candidate.params) == (
+        "mt_continuous",
+        (("dummy_zeros", zeros),),
+    )
+    other = {"omitted": "sent", "sent": "omitted"}[zeros]
+    reads = {one.proposal.candidate.params: (one.why, one.read) for one in outcome.fallen}
+    assert reads[(("dummy_zeros", other),)][0] is Why.NOT_THE_WEIGHT
+    assert begin or reads[()] == (Why.SILENT, ""), "without the parameter a load is no weight"
+
+
 def heard(frame: str, line: LineSettings = LINE) -> Recording:
     return Recording(line, (frame.encode() * 6,))
 

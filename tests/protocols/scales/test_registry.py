@@ -28,7 +28,9 @@ def test_a_row_is_complete(row: ScaleProtocol) -> None:
     assert len(set(row.reports)) == len(row.reports)
     assert set(row.commands) <= _COMMANDS
     for parameter in registry.parameters(row.id):
-        assert parameter.allows(parameter.default)
+        unset = bool(parameter.choices) and not parameter.default
+        assert parameter.allows(parameter.default) != unset
+        assert row.undecided is not None or not unset, "what has no usual value is asked for by the doctor"
         assert parameter.meaning
         assert bool(parameter.choices) != bool(parameter.pattern), "one of: choices, pattern"
         for choice in parameter.choices:

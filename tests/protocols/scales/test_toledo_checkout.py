@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from kiosk.domain.metrology.indication import ScaleProfile, Unusable, indicate
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
@@ -41,16 +42,42 @@ def test_bit_7_is_cleared_and_what_came_is_kept(protocol: str, odd: bool) -> Non
 
 
 @_MODELS
-def test_a_scale_set_to_pounds_is_never_taken_for_one_of_kilograms(protocol: str) -> None:
-    for metric, digits, unit in (("true", "7.385", None), ("false", "16.28", "lb")):
-        params = registry.defaults(protocol) | {"metric": metric}
-        frame = registry.get(protocol).encode_frame(Shown(Decimal(digits)), params)
+def test_a_scale_that_was_switched_to_pounds_is_named_and_never_one_of_kilograms(protocol: str) -> None:
+    """The frame comes from a scale of pounds, the station thinks it is one of kilograms."""
+    params = registry.defaults(protocol)
+    frame = registry.get(protocol).encode_frame(Shown(Decimal("16.28"), unit="lb"), params)
+    for metric in ("true", "false"):
         (told,) = decode(protocol, {"metric": metric}, frame)
         assert isinstance(told, Reading)
-        assert (str(told.weight), told.unit) == (digits, unit)
-        other = {"metric": "false" if metric == "true" else "true"}
-        assert [type(item) for item in decode(protocol, other, frame)] == [Rejected]
+        assert (str(told.weight), told.unit, told.stable) == ("16.28", "lb", True)
+    for unit in ("kg", "g"):
+        assert _refused(told, unit) == Unusable.UNIT, "the sentence on the screen names the unit"
+
+
+def _refused(told: Reading, unit: str) -> Unusable | None:
+    profile = ScaleProfile(5, 15_000, unit)
+    flags = {"stable": told.stable, "net": told.net, "overload": told.overload, "underload": told.underload}
+    return indicate(profile, weight=told.weight, unit=told.unit, **flags).unusable
+
+
+@_MODELS
+def test_kilograms_are_refused_where_the_scale_is_set_to_pounds(protocol: str) -> None:
+    frame = registry.get(protocol).encode_frame(Shown(Decimal("7.385")), registry.defaults(protocol))
+    (told,) = decode(protocol, {}, frame)
+    assert isinstance(told, Reading)
+    assert (str(told.weight), told.unit, _refused(told, "kg")) == ("7.385", None, None)
+    assert [type(item) for item in decode(protocol, {"metric": "false"}, frame)] == [Rejected]
     assert registry.get(protocol).default_unit is None
+
+
+@_MODELS
+def test_no_frame_of_pounds_is_ever_a_weight_in_kilograms(protocol: str) -> None:
+    row, params = registry.get(protocol), registry.defaults(protocol)
+    for hundredths in range(0, 10_000, 7):
+        shown = Shown(Decimal(hundredths).scaleb(-2), unit="lb", net=bool(hundredths % 2))
+        (told,) = decode(protocol, {}, row.encode_frame(shown, params))
+        assert isinstance(told, Reading)
+        assert told.unit == "lb"
 
 
 @pytest.mark.parametrize(
@@ -78,10 +105,12 @@ def test_pounds_have_a_zero_in_front_on_the_8213_alone() -> None:
 
 
 @_MODELS
-@pytest.mark.parametrize("weight", ["7.5", "12", "1.23456"])
-def test_a_number_of_another_shape_cannot_be_sent(protocol: str, weight: str) -> None:
+@pytest.mark.parametrize(
+    ("weight", "unit"), [("7.5", "kg"), ("12", "kg"), ("1.23456", "kg"), ("7.385", "lb"), ("7", "g")]
+)
+def test_a_number_of_another_shape_or_unit_cannot_be_sent(protocol: str, weight: str, unit: str) -> None:
     with pytest.raises(ValueError, match=protocol):
-        registry.get(protocol).encode_frame(Shown(Decimal(weight)), registry.defaults(protocol))
+        registry.get(protocol).encode_frame(Shown(Decimal(weight), unit), registry.defaults(protocol))
 
 
 @_MODELS

@@ -15,6 +15,7 @@ from kiosk.simulators.village import Village
 from kiosk.simulators.visitor import Visitor
 from tests.simulators.test_counter_stock import lies_in
 from tests.system.test_counter_flow import WAIT_MS, Clerk
+from tests.web import browsing
 from tests.web.test_browser_layout import axe_faults
 
 
@@ -100,6 +101,9 @@ def look_after_the_box(bench: Page, clerk: Clerk) -> None:
 
 
 def test_from_the_bench_to_a_shelf_and_out_again(village: Village, bench: Page, tmp_path: Path) -> None:
+    for printer in ("label", "receipt"):
+        expect(bench.locator(f"[data-papers={printer}] .slip")).to_have_count(3, timeout=2 * WAIT_MS)
+    browsing.painted(bench)
     assert list(axe_faults(bench)) == []
     expect(follow(bench, "Kiosk").locator("a[href='/parcel']")).to_be_visible(timeout=WAIT_MS)
     counter = follow(bench, "Counter")

@@ -209,7 +209,7 @@ def run_demo(village: Village, bench_port: int) -> None:
         try:
             print(f"station         {village.station_url}")  # noqa: T201 - this is the demo's screen
             print(f"sorting center  {village.center_url}")  # noqa: T201
-            print(f"bench           http://127.0.0.1:{bench_port}    (goods, paper, cables, broker)")  # noqa: T201
+            print(f"bench           {bench.url}    (begin here: PINs, goods, parcels, cables)")  # noqa: T201
             print("Ctrl-C ends everything.", flush=True)  # noqa: T201
             stop.wait()
         finally:

@@ -30,15 +30,20 @@ from kiosk.devices.scale_command import LONGEST_S
 from kiosk.devices.scale_pause import PausableScale
 from kiosk.devices.scale_serial import SerialScale
 from kiosk.domain.clerk import Role
+from kiosk.domain.parcel import ParcelState
+from kiosk.simulators.counter_stock import stock_counter
 from kiosk.simulators.processes import answers
 from kiosk.simulators.scale import ScaleSimulator
 from kiosk.simulators.scanner import ScannerSimulator
 from kiosk.station.clock import StationClock
 from kiosk.station.people import add_person
 from kiosk.station.service import StationService
+from kiosk.station.settings import StationSettings
 from kiosk.store import Store, StoreError
 from kiosk.store.migrate import migrate
+from kiosk.texts import load as load_texts
 from tests.messaging.ports import claimed_port
+from tests.simulators.bench_village import PaperVillage
 
 
 @pytest.fixture
@@ -229,6 +234,68 @@ def test_a_technician_sets_the_running_scale_to_zero(
         runtime.run_station(config, Stop())
     keys = f"http://127.0.0.1:{port}/technician/scale"
     assert seen == [(200, f"{keys}?told=zero_done"), (409, f"{keys}/zero"), (200, f"{keys}?told=clear_tare_done")]
+
+
+def test_a_station_of_the_field_begins_with_nobody_and_has_nothing_of_the_demo(
+    tmp_path: Path, template: Path, port: int
+) -> None:
+    """No people, no PIN that works, no list, no parcel, no button that scans."""
+    config = config_of(tmp_path, port=port)
+    Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template).close()
+    seen: dict[str, tuple[int, str, str]] = {}
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            person = Technician(port)
+            for path in ("/counter", "/technician", "/counter/parcels", "/state.json", "/bench/bench.js", "/word"):
+                seen[path] = person.ask(path)
+            for path, form in (
+                ("POST /counter/unlock", {"number": "01", "pin": "480317"}),
+                ("POST /counter/take_in", {"offer": "x"}),
+                ("POST /word", {"device": "scanner", "text": "scan SF1385000000001"}),
+            ):
+                seen[path] = person.ask(path, **form)
+            return True
+
+    config = replace(config, web=replace(config.web, language="en"))
+    runtime.run_station(config, Stop())
+    nobody = load_texts("en").text("counter.unlock.nobody")
+    for path in ("/counter", "/technician", "/counter/parcels"):
+        assert seen[path][:2] == (200, f"http://127.0.0.1:{port}/counter"), path
+        assert nobody in seen[path][2], path
+    assert seen["POST /counter/unlock"][0] == 409
+    assert nobody in seen["POST /counter/unlock"][2]
+    assert seen["POST /counter/take_in"][0] == 403
+    assert [seen[path][0] for path in ("/state.json", "/bench/bench.js", "/word", "POST /word")] == [404] * 4
+    with closing(Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")())) as store:
+        assert (store.clerks(active=False), store.parcels(list(ParcelState))) == ([], [])
+
+
+def test_the_demo_prints_where_to_begin_and_no_pin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Standing(PaperVillage):
+        def __enter__(self) -> Standing:
+            settings = StationSettings("S0147", "yarkant", tmp_path / "station")
+            self.counter_stock = stock_counter(settings, StationClock("Asia/Shanghai"))
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing was started."""
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return True
+
+    monkeypatch.setattr(runtime, "until_signal", Stop)
+    monkeypatch.setattr(runtime, "setup_logging", lambda: None)  # or every later test would log here
+    village = Standing(tmp_path)
+    runtime.run_demo(village, 0)  # type: ignore[arg-type]
+    told = capfd.readouterr()
+    assert "begin here" in told.out
+    assert village.counter_stock is not None
+    for worker in village.counter_stock.people:
+        assert worker.pin not in told.out + told.err
 
 
 def test_what_is_not_fitted_is_not_made(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def _stay(folder: Path) -> None:
     from kiosk.runtime import run_demo
     from kiosk.simulators.village import Ports, Village
 
-    village = Village(folder.resolve(), Ports(STATION, CENTER))
+    village = Village(folder.resolve(), Ports(STATION, CENTER), stocked=True)
     try:
         run_demo(village, BENCH)
     except (OSError, RuntimeError) as error:

@@ -17,6 +17,7 @@ from typing import Literal
 
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera import CameraSimulator
+from kiosk.simulators.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 from kiosk.simulators.link import Link
 from kiosk.simulators.panel import SOCKET_NAME, PanelSimulator
@@ -26,15 +27,17 @@ from kiosk.simulators.scale import ScaleSimulator
 from kiosk.simulators.scanner import ScannerSimulator
 from kiosk.simulators.scanner_typing import TypingScannerSimulator
 from kiosk.station.clock import StationClock
+from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.records import ConfirmedRow
 
+REGION, VILLAGE, ZONE = "yarkant", "Demo village", "Asia/Shanghai"
 SETTINGS = """\
 [station]
 station = "{station}"
-region = "yarkant"
-village = "Demo village"
+region = "{region}"
+village = "{village}"
 data = "{data}"
 
 [web]
@@ -95,7 +98,11 @@ class Ports:
 
 
 class Village:
-    """Starts everything in ``start`` and ends everything in ``stop``, in the order a power cut would not."""
+    """Starts everything in ``start`` and ends everything in ``stop``, in the order a power cut would not.
+
+    ``stocked``: people work at the counter, parcels wait on its shelves and a truck is on its way; left out, the
+    station is as new as one that was just unpacked.
+    """
 
     def __init__(
         self,
@@ -109,6 +116,7 @@ class Village:
         settle_s: float = 0.4,
         scanner: Literal["evdev", "serial"] = "evdev",
         more_settings: str = "",
+        stocked: bool = False,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +125,8 @@ class Village:
         self._hz, self._settle_s = hz, settle_s
         self._scanner_kind = scanner
         self._more_settings = more_settings
+        self._stocked = stocked
+        self._stock: CounterStock | None = None
         self._held = (HeldPort(), HeldPort())  # much is started, and takes ports, before these two listen
         self.station_url = f"http://127.0.0.1:{ports.station or self._held[0].number}"
         self.center_url = f"http://127.0.0.1:{ports.center or self._held[1].number}"
@@ -134,11 +144,20 @@ class Village:
         """The catalog file the station works with; there once it has started."""
         return self._catalog or self.folder / "catalog.toml"
 
+    @property
+    def counter_stock(self) -> CounterStock | None:
+        """The people, lists and slips of a counter that is stocked; None before the start and at a new station."""
+        return self._stock
+
     def start(self) -> None:
         """Everything up and answering; raises DidNotStart or what a simulator raises, with nothing left behind."""
         try:
             self._hardware()
             self._write_settings()
+            if self._stocked:
+                clock = StationClock(ZONE)
+                settings = StationSettings(self._station_id, REGION, self.folder / "station", VILLAGE, ZONE)
+                self._stock = stock_counter(settings, clock)
             self._programs()
         except BaseException:
             self.stop()
@@ -181,7 +200,7 @@ class Village:
 
     @contextmanager
     def _looking(self) -> Iterator[Store]:
-        stamp = Stamp(StationClock("Asia/Shanghai").now(), software_id())
+        stamp = Stamp(StationClock(ZONE).now(), software_id())
         with closing(Store.open(self.database, self._station_id, stamp, check=False)) as store:
             yield store
 
@@ -224,6 +243,8 @@ class Village:
         self.config.write_text(
             SETTINGS.format(
                 station=self._station_id,
+                region=REGION,
+                village=VILLAGE,
                 data=self.folder / "station",
                 port=station_port,
                 scale=self.folder / "devices" / "scale",

@@ -5,18 +5,29 @@ A telephone number, an identity number, a link or a Wi-Fi code is named and noth
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
-from kiosk.domain.parcel import MAY_ARRIVE, WAITING, ParcelNumber
+from kiosk.domain.parcel import MAY_ARRIVE, WAITING, ParcelNumber, ParcelState
 from kiosk.domain.shelf import read_shelf
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
 from kiosk.protocols.barcodes.waybills import CARRIERS, Waybill, identify
 from kiosk.station.counter_errors import refusing
 from kiosk.station.counter_intakes import CounterIntakes
-from kiosk.station.counter_view import ANOTHER_PACKAGE, IN, NO_MODE, OUT, CounterRefused, Person, ScanResult, Session
+from kiosk.station.counter_view import (
+    ANOTHER_PACKAGE,
+    IN,
+    NO_MODE,
+    OUT,
+    CounterRefused,
+    Offer,
+    Person,
+    ScanResult,
+    Session,
+)
 from kiosk.station.parcels_in import ParcelsIn, known
 from kiosk.station.parcels_out import ParcelsOut
 from kiosk.station.scan_words import (
@@ -32,6 +43,9 @@ from kiosk.store.records import ConfirmedRow, ParcelRow
 _NOT_USED_HERE: Final = frozenset({"tote", "seal", "manifest"})
 _CHOSEN_DESPITE: Final = frozenset({"product", "not_a_waybill"})
 """What a clerk may know better: everything else that is refused stays refused."""
+_ON_THE_LIST: Final = frozenset({ParcelState.EXPECTED, ParcelState.MISSING})
+"""Announced and never here: its page has nothing that could be done with it."""
+_TAKEN: Final = frozenset({"parcel_in", "parcel_damaged"})
 
 
 class CounterScans(ParcelsIn, ParcelsOut, CounterIntakes):
@@ -61,6 +75,22 @@ class CounterScans(ParcelsIn, ParcelsOut, CounterIntakes):
         with self._acts:
             person = self._clerk(session)
             return self._show(self._result(text, lambda scan: self._chosen(person, scan, carrier)))
+
+    def take_in(self, session: Session, offer: str) -> ScanResult:
+        """Book the waybill of the last scan after all, as mode "in" would have. ``offer`` is the id that scan has.
+
+        A second tap books nothing and is answered like the first. Raises CounterRefused: not_unlocked, forbidden;
+        stale_page when another scan, direction or person came since; shelves_full, and then the offer stands.
+        """
+        with self._acting(session) as (person, _):
+            last = self._view.last
+            if last is None or last.offer is None or last.offer.id != offer:
+                raise CounterRefused("stale_page")
+            if last.kind in _TAKEN:
+                return last
+            asked = last.offer
+            result = self._arrive(person, asked.waybill, asked.carriers[0], asked.carriers)
+            return self._show(replace(result, shown=last.shown, offer=asked))
 
     def _result(self, text: str, meaning: Callable[[Scan], ScanResult]) -> ScanResult:
         scan = parse_scan(text.encode("utf-8", "replace"))
@@ -145,7 +175,7 @@ class CounterScans(ParcelsIn, ParcelsOut, CounterIntakes):
             return own
         row = self._by_waybill(waybill_key(found))
         if mode != IN:
-            return self._looked_up(row, mode, "unknown_parcel" if found.accept else refused_word(scan, found))
+            return self._looked_up(row, mode, scan, found)
         if row is not None and row.state not in MAY_ARRIVE:
             return self._known_package(row, found)
         key = waybill_key(found)
@@ -170,12 +200,15 @@ class CounterScans(ParcelsIn, ParcelsOut, CounterIntakes):
         return last is not None and (last.word, last.shown) == (ANOTHER_PACKAGE, shown_text(scan, ANOTHER_PACKAGE))
 
     @staticmethod
-    def _looked_up(row: ParcelRow | None, mode: str, why_not: str) -> ScanResult:
+    def _looked_up(row: ParcelRow | None, mode: str, scan: Scan, found: Waybill) -> ScanResult:
+        offer = _offer(scan, found) if mode == NO_MODE and (row is None or row.state in _ON_THE_LIST) else None
         if row is None:
-            raise CounterRefused(why_not)
+            why_not = "unknown_parcel" if found.accept else refused_word(scan, found)
+            return ScanResult("refused", why_not, offer=offer)
         if mode == OUT and row.state in WAITING:
             return ScanResult("parcel_out", "waiting", _page(row), parcel=row)
-        return replace(known(row), path=_page(row))
+        # Where the next touch books it, the clerk stays: on its page there is nothing to do.
+        return replace(known(row), path="" if offer else _page(row), offer=offer)
 
     def _chosen(self, person: Person, scan: Scan, carrier: str) -> ScanResult:
         found = identify(scan.data)
@@ -201,6 +234,14 @@ class CounterScans(ParcelsIn, ParcelsOut, CounterIntakes):
             return None
         with refusing():
             return self._tools.store.parcel_by_waybill(key)
+
+
+def _offer(scan: Scan, found: Waybill) -> Offer | None:
+    """What a touch may book: exactly what a scan in mode "in" books by itself."""
+    key = waybill_key(found)
+    if key is None or not is_bookable(scan, found):
+        return None
+    return Offer(secrets.token_urlsafe(9), key, found.candidates)
 
 
 def _is_number(parse: Callable[[str], object], text: str) -> bool:

@@ -62,6 +62,18 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A waybill that one touch takes in after all. ``id`` names this very scan of it: a page that is older has another.
+
+    ``waybill`` and ``carriers`` are as a scan in mode "in" would book them, the likeliest carrier first.
+    """
+
+    id: str
+    waybill: str = field(repr=False)
+    carriers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ScanResult:
     """What one scan was and what came of it.
 
@@ -80,7 +92,9 @@ class ScanResult:
 
     ``path`` is where the counter's page goes, "" to stay. ``shown`` is the scan as plain text, at most 64 printable
     characters; "" for what belongs to a person. ``carriers`` are those to choose from: of a booked parcel while it can
-    be taken back (the booked one first), of a refused one with word choose_carrier or another_package.
+    be taken back (the booked one first), of a refused one with word choose_carrier or another_package. ``offer`` is
+    there when the scan said no direction and the waybill may come in: with kind ``refused`` (unknown_parcel) or
+    ``parcel_known`` (expected); once it was taken it stays with the parcel it booked.
     """
 
     kind: str
@@ -93,6 +107,7 @@ class ScanResult:
     values: Mapping[str, str] = field(default_factory=dict)
     wait_s: int = 0
     at_monotonic: float = 0.0
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True)

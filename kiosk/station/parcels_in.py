@@ -52,8 +52,13 @@ class ParcelsIn(ParcelDesk):
             self._set(consent=consent)
 
     def damaged_next(self, session: Session, damaged: bool) -> None:
-        """The next parcel that is scanned in is damaged; the one after it is not."""
+        """The next parcel that is scanned in is damaged; the one after it is not.
+
+        Only mode "in" shows the switch: what an older page says of another mode would mark a parcel nobody looked at.
+        """
         with self._acting(session):
+            if damaged and self._view.mode != IN:
+                raise CounterRefused("stale_page")
             self._set(damaged_next=damaged)
 
     # --- in --------------------------------------------------------------------------------------------------------

@@ -73,6 +73,10 @@ def _arrive(post: Post) -> str:
     return post.counter.arrive(post.session, post.field("text"), post.field("carrier")).path or HOME
 
 
+def _take_in(post: Post) -> str:
+    return post.counter.take_in(post.session, post.field("offer")).path or HOME
+
+
 def _undo(post: Post) -> str:
     last = post.counter.view().last
     shown = str(last.parcel.number) if last and last.parcel else ""
@@ -178,6 +182,7 @@ ACTS: Mapping[str, Run] = {
     "/counter/type": _scan,
     "/counter/code": _code,
     "/counter/arrive": _arrive,
+    "/counter/take_in": _take_in,
     "/counter/undo": _undo,
     "/counter/carrier": _carrier,
     "/counter/mode": _mode,

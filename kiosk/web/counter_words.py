@@ -55,6 +55,9 @@ _STATE_PICTURES = {
 _SCAN_PICTURES = {"parcel_damaged": "damaged", "member": "card", "intake": "receipt", "lot": "label", "shelf": "shelf"}
 _TONES = {"parcel_in": "good", "parcel_known": "known", "parcel_damaged": "known", "refused": "bad"}
 
+_OFFERED = frozenset({"unknown_parcel", "expected"})
+"""Words of a scan that waits for the touch which takes its parcel in."""
+
 PAPER_PICTURES = {"bag_label": "label", "parcel_label": "label", "test_label": "label"}
 """Drawings of papers; every other one is a slip."""
 
@@ -156,6 +159,8 @@ class LastScan:
     carriers: tuple[str, ...]
     to_arrive: str
     """A number that only becomes a parcel once a carrier is touched; "" for every other scan."""
+    offer: str
+    """Names the scan whose parcel one touch takes in; "" when there is nothing to take in, or it was taken."""
     wait_s: int
 
     @property
@@ -171,6 +176,7 @@ class LastScan:
 def last_scan(result: ScanResult, texts: Texts, *, may_change: bool) -> LastScan:
     """``may_change``: the scan can still be taken back, so another carrier may be chosen too."""
     parcel, chooses = result.parcel, result.word in CHOICES
+    offer = result.offer.id if result.offer and result.word in _OFFERED else ""
     said = refusal_id(result.word, texts) if result.kind == "refused" else f"scan.{result.word}"
     left = parcel is not None and parcel.state in TERMINAL and result.kind != "parcel_known"
     if parcel is not None and left:
@@ -179,7 +185,7 @@ def last_scan(result: ScanResult, texts: Texts, *, may_change: bool) -> LastScan
     if not picture:
         picture = picture_of(parcel) if parcel else ("attention" if result.kind == "refused" else "scan")
     return LastScan(
-        tone=_TONES.get(result.kind, "plain"),
+        tone="known" if offer else _TONES.get(result.kind, "plain"),
         picture=picture,
         text_id=said if said in texts else _OTHER,
         values=result.values,
@@ -190,6 +196,7 @@ def last_scan(result: ScanResult, texts: Texts, *, may_change: bool) -> LastScan
         surplus=parcel is not None and parcel.surplus,
         carriers=result.carriers[:4] if chooses else (result.carriers[1:3] if may_change else ()),
         to_arrive=result.shown if chooses else "",
+        offer=offer,
         wait_s=result.wait_s,
     )
 

@@ -7,6 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from kiosk.simulators.bench.words import KINDS
+from kiosk.simulators.counter_stock import CounterStock
 from kiosk.simulators.faults import parse_fault
 
 NOBODY = "http://127.0.0.1:1"
@@ -50,6 +51,7 @@ class PaperVillage:
     panel: Lit = field(default_factory=Lit)
     said: list[tuple[str, str]] = field(default_factory=list)
     fails: Exception | None = None
+    counter_stock: CounterStock | None = None
 
     def __post_init__(self) -> None:
         self.camera = Seen(self.folder / "scene.jpg")

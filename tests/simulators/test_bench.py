@@ -17,15 +17,20 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from kiosk.domain.clerk import Role
+from kiosk.domain.parcel import ParcelNumber, ParcelState
+from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.bench import county
 from kiosk.simulators.bench.app import create_bench, serve_bench
 from kiosk.simulators.bench.county import fetch
 from kiosk.simulators.bench.goods import GOODS, drawings, lying
 from kiosk.simulators.bench.words import KINDS, Spoken, words_of
+from kiosk.simulators.counter_stock import CounterStock, PickupSlip, Worker
 from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord, parse_fault
+from kiosk.store.records import ExpectedParcel, ParcelRow
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
-from tests.simulators.bench_village import PaperVillage
+from tests.simulators.bench_village import NOBODY, PaperVillage
 from tests.web.shop import Shop
 
 HOSTILE = "<script>alert(1)</script>\"'^XZ\u202e\x1b"
@@ -105,6 +110,89 @@ def test_the_members_cards_of_the_catalog_can_be_scanned(client: FlaskClient) ->
     scans = [form["text"] for form in forms_of(client) if form.get("text", "").startswith("scan ")]
     assert "scan Y1P04412J" in scans
     assert len(scans) == 6
+
+
+def parcel(number: int, waybill: str, state: ParcelState) -> ParcelRow:
+    return ParcelRow(
+        number=ParcelNumber("S0147", "A", number),
+        waybill=waybill,
+        carrier="SF",
+        state=state,
+        shelf=f"A-1-{number:02d}",
+        consent="carrier_order_flag",
+        expected=False,
+        surplus=False,
+        damaged=False,
+        phone_last4=None,
+        photo_sha256=None,
+        code_no=1,
+        arrived_at=None,
+        closed_at=None,
+        shelf_since=None,
+    )
+
+
+STOCK = CounterStock(
+    people=(
+        Worker("01", "Patigul", Role.CLERK, "480317"),
+        Worker("02", "<b>Wang Li</b>", Role.CLERK, "926154"),
+        Worker("03", "Memet", Role.TECHNICIAN, "017453"),
+    ),
+    expected=(ExpectedParcel("SF1385000000001", "SF", "4711"), ExpectedParcel("YT7300000000002", "YTO")),
+    unknown=("JD0112345678901", "431234567890123"),
+    slips=(
+        PickupSlip(parcel(1, "SF1385000000009", ParcelState.OVERDUE), "004217"),
+        PickupSlip(parcel(2, "YT7300000000009", ParcelState.NOTICED), "661190"),
+    ),
+)
+
+
+def test_what_a_clerk_scans_is_scanned_by_the_scanner(village: PaperVillage) -> None:
+    """At the operating system's boundary, by the same word as any other text."""
+    village.counter_stock = STOCK
+    client = create_bench(village).test_client()
+    forms = [form for form in forms_of(client) if form["device"] == "scanner"]
+    for form in forms:
+        assert client.post("/word", data=form).status_code == 200, form
+    scanned = {text.removeprefix("scan ") for _, text in village.said}
+    assert scanned >= {
+        *("SF1385000000001", "YT7300000000002", "JD0112345678901", "431234567890123", "6901234567892", "Y1P04412J"),
+        *(slip.text for slip in STOCK.slips),
+    }
+    page = client.get("/").text
+    for title in ("A-1-01 overdue", "YUNDA?", "Goods"):
+        assert re.search(rf'class="code-key"[^>]*>{re.escape(title)}<small>', page), title
+    assert not identify("6901234567892").accept
+
+
+def test_the_pins_stand_on_the_page_and_in_no_other_answer(village: PaperVillage) -> None:
+    village.counter_stock = STOCK
+    client = create_bench(village).test_client()
+    page = client.get("/").text
+    assert "<b>Wang Li</b>" not in page
+    for worker in STOCK.people:
+        assert worker.pin in page
+        assert worker.pin not in client.get("/state.json").text
+    for headers in ({"Host": "evil.example"}, {"Host": "localhost:81"}):
+        answer = client.get("/", headers=headers)
+        assert answer.status_code == 403
+        assert "480317" not in answer.text
+    assert client.get("/").headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert client.get("/").headers["Cache-Control"] == "no-store"
+
+
+def test_a_counter_without_people_has_no_start(client: FlaskClient) -> None:
+    page = client.get("/").text
+    assert "Start here" not in page
+    assert "pin" not in re.findall(r'class="([^"]+)"', page)
+
+
+def test_every_face_opens_in_a_tab_of_its_own(client: FlaskClient, village: PaperVillage) -> None:
+    village.counter_stock = STOCK
+    links = re.findall(r'<a href="([^"]+)" target="_blank" rel="noopener noreferrer">', client.get("/").text)
+    faces = {f"{NOBODY}/", f"{NOBODY}/counter", f"{NOBODY}/technician"}
+    assert set(links) == faces
+    assert len(links) > len(faces), "in the head, and where a line speaks of one"
 
 
 def test_both_buttons_of_the_panel_can_be_pressed_and_held(client: FlaskClient) -> None:

@@ -71,6 +71,18 @@ def _loads(shop: CounterShop) -> str:
     return "/counter/pan"
 
 
+def _offer(shop: CounterShop) -> str:
+    """A waybill nobody announced, in no direction, and the longest one there is."""
+    shop.scan("JD0012345678905-123-456-")
+    return "/counter"
+
+
+def _offer_expected(shop: CounterShop) -> str:
+    shop.expect(706)
+    shop.scan(waybill(706))
+    return "/counter"
+
+
 def _in(shop: CounterShop) -> str:
     shop.expect(*range(700, 707))
     for number in range(700, 705):
@@ -219,6 +231,8 @@ SCENES = (
     CounterScene("counter-pan", _loads),
     CounterScene("counter-pan-next", _at("/counter/pan?page=2")),
     CounterScene("counter-home-failed", _at("/counter")),
+    CounterScene("counter-offer", _offer),
+    CounterScene("counter-offer-expected", _offer_expected),
     CounterScene("counter-in", _in),
     CounterScene("counter-carriers", _carriers),
     CounterScene("counter-known", _known),

@@ -16,6 +16,7 @@ from kiosk.devices.panel_board import OUTPUTS
 from kiosk.simulators.bench import guard
 from kiosk.simulators.bench.goods import GOODS, SCENE_PICTURES, drawings
 from kiosk.simulators.bench.hands import Bench
+from kiosk.simulators.bench.parcels import scan_groups
 from kiosk.simulators.bench.ports import VillageParts
 from kiosk.simulators.bench.server import MAX_BODY_BYTES, BenchServer
 from kiosk.simulators.bench.words import CURES, KINDS, words_of
@@ -49,8 +50,11 @@ def serve_bench(app: Flask, host: str, port: int) -> BenchServer:
 def _page(app: Flask, bench: Bench) -> None:
     @app.get("/")
     def page() -> str:
+        stock = bench.village.counter_stock
         return render_template(
             "bench.html",
+            people=stock.people if stock else (),
+            scans=scan_groups(stock) if stock else (),
             village=bench.village,
             members=[row for row in bench.catalog.members if row.card][:_CARDS],
             goods=GOODS,

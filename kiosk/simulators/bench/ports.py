@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from kiosk.simulators.counter_stock import CounterStock
+
 
 class PaperOut(Protocol):
     """A printer that has drawn something."""
@@ -61,6 +63,8 @@ class VillageParts(Protocol):
     def broker(self) -> Carrier: ...
     @property
     def panel(self) -> Lamps: ...
+    @property
+    def counter_stock(self) -> CounterStock | None: ...
 
     def command(self, device: str, text: str) -> None:
         """Apply a fault word; raises BadFaultWord."""

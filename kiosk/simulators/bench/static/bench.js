@@ -32,6 +32,7 @@ async function say(form) {
     const body = new URLSearchParams(new FormData(form));
     const answer = await fetch("/word", { method: "POST", body, headers: { Accept: "application/json" } });
     tell(answer.ok ? "" : (await answer.json()).error ?? `The bench answers ${answer.status}.`);
+    if (answer.ok && form.dataset.scanned) at("scanned").textContent = `${form.dataset.scanned} was read.`;
   } catch {
     tell("The bench does not answer: is the demo still running?");
   } finally {

@@ -1,0 +1,209 @@
+"""What a station has after some days of work, for the demo: people with PINs, a truck on its way, parcels on the shelf.
+
+Everything is written by the station's own code before the station starts, with the stamp of a clock that stands where
+it would have stood then: the parcel that waits too long came in days ago, so its events and their chain say. No row is
+changed afterwards. PINs and pickup codes are new with every start and are kept in memory alone.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from kiosk.domain.clerk import PIN_DIGITS, BadPin, Role, check_pin
+from kiosk.domain.parcel import WAITING, ParcelNumber, ParcelState
+from kiosk.protocols.barcodes.waybills import identify
+from kiosk.simulators.processes import DidNotStart
+from kiosk.station.clock import StationClock
+from kiosk.station.expected_file import parse_expected
+from kiosk.station.papers import LABEL_PRINTER, RECEIPT_PRINTER
+from kiosk.station.parcel_papers import CounterPapers, Issue
+from kiosk.station.parcel_photos import ParcelPhotos
+from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.people import add_person, give_pin
+from kiosk.station.pickup_key import PickupKey
+from kiosk.station.settings import StationSettings
+from kiosk.station.software import software_id
+from kiosk.station.sweeper import Sweeper
+from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.records import Arrival, ExpectedParcel, ParcelRow
+
+PEOPLE: Final = (("Patigul", Role.CLERK), ("Wang Li", Role.CLERK), ("Memet", Role.TECHNICIAN))
+"""Two clerks, for what needs two; the technician looks after the box."""
+DELIVERY: Final = "delivery.csv"
+"""The list of the truck, as `kiosk parcels expect` reads it, in the folder of the demo."""
+MOST_SLIPS: Final = 4
+"""Waiting parcels the bench holds a slip of, those that came first."""
+
+_CAME_IN: Final = (("SF", timedelta(days=4, hours=2)), ("YTO", timedelta(days=1, hours=3)), ("JD", timedelta(hours=20)))
+"""Carrier and age: the first one waits longer than the three days people were asked to let a parcel wait."""
+_ON_THE_TRUCK: Final = ("SF", "YTO", "SF", "YTO")
+_NOT_LISTED: Final = ("YTO", "JD", "YUNDA")
+_LOOKS: Final = {"SF": ("SF1", 12), "YTO": ("YT7", 12), "JD": ("JD01", 11), "YUNDA": ("43", 13)}
+"""How a carrier's numbers begin and how many digits follow. Those of YUNDA here may be others' as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Somebody of the demo, with the PIN of this start."""
+
+    number: str
+    name: str
+    role: Role
+    pin: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PickupSlip:
+    """What the addressee of a waiting parcel holds: six digits, and the bar code with them in it."""
+
+    parcel: ParcelRow = field(repr=False)
+    code: str = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """What a scanner reads from the slip."""
+        return self.parcel.number.slip_code(self.code)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it waits too long."""
+        return self.parcel.state is ParcelState.OVERDUE
+
+
+@dataclass(frozen=True, slots=True)
+class CounterStock:
+    """What the bench shows of the counter: ``unknown`` are waybills that nobody announced."""
+
+    people: tuple[Worker, ...]
+    expected: tuple[ExpectedParcel, ...] = field(repr=False)
+    unknown: tuple[str, ...] = field(repr=False)
+    slips: tuple[PickupSlip, ...] = field(repr=False)
+
+
+def stock_counter(settings: StationSettings, clock: StationClock) -> CounterStock:
+    """Fill the station's database before the station starts; what is there already is kept, and gets new codes.
+
+    Raises DidNotStart when the database cannot be used, OSError for the list of the truck.
+    """
+    try:
+        return _Stocking(settings, clock).run()
+    except StoreError as error:
+        raise DidNotStart(f"the counter of the demo cannot be set up: {error}") from error
+
+
+class _Stocking:
+    """One run over one database."""
+
+    def __init__(self, settings: StationSettings, clock: StationClock) -> None:
+        self._settings = settings
+        self._clock = clock
+        # An earlier day had another boot, and then a time server: without one no parcel is ever called overdue.
+        now = clock.wall()
+        self._earlier = replace(clock, boot_id=str(uuid.uuid4()), wall=lambda: now, synced=lambda: True)
+        self._software = software_id()
+        self._parcels = ParcelSettings()
+        key = PickupKey.load(self._parcels, settings.data, os.environ)
+        self._key_there = key.present
+        self._papers = CounterPapers(settings, self._parcels, key, (LABEL_PRINTER, RECEIPT_PRINTER))
+        self._codes: dict[ParcelNumber, str] = {}
+
+    def run(self) -> CounterStock:
+        new = not self._settings.database.exists()
+        began = self._ago(_CAME_IN[0][1]) if new else self._now()
+        with closing(Store.open(self._settings.database, self._settings.station, began, stamps=self._now)) as store:
+            people = self._employ(store, began)
+            if new and self._key_there:
+                self._past(store, people[0])
+            return CounterStock(
+                people,
+                self._announce(store),
+                tuple(_unused(store, carrier) for carrier in _NOT_LISTED),
+                self._slips(store, people[0]) if self._key_there else (),
+            )
+
+    def _employ(self, store: Store, stamp: Stamp) -> tuple[Worker, ...]:
+        here = {(row.name, row.role): row.number for row in store.clerks()}
+        workers = []
+        for name, role in PEOPLE:
+            pin, number = new_pin(), here.get((name, role))
+            if number is None:
+                number = add_person(store, name, role, pin, stamp).number
+            else:
+                give_pin(store, number, pin, stamp)
+            workers.append(Worker(number, name, role, pin))
+        return tuple(workers)
+
+    def _past(self, store: Store, clerk: Worker) -> None:
+        """The days before: parcels came in, and the one that waits too long was found to."""
+        for carrier, age in _CAME_IN:
+            self._arrive(store, carrier, clerk, self._ago(age))
+        stamps = lambda: self._ago(timedelta())  # noqa: E731 - the clock of the sweeper
+        photos = ParcelPhotos(self._settings.data / "parcel-photos")
+        Sweeper(store, photos, self._parcels, stamps, lambda: None, lambda: None).sweep()
+
+    def _arrive(self, store: Store, carrier: str, clerk: Worker, stamp: Stamp) -> None:
+        issue = Issue(self._papers, stamp)
+        arrival = Arrival(_unused(store, carrier), carrier, self._parcels.consent, False, f"clerk:{clerk.number}")
+        row = store.arrive_parcel(arrival, self._parcels.slots, issue.code_mac, issue.label_and_slip, stamp)
+        self._codes[row.number] = issue.code
+
+    def _announce(self, store: Store) -> tuple[ExpectedParcel, ...]:
+        """The list of a truck: what is still on its way from an earlier list, made up to its length."""
+        coming = [
+            ExpectedParcel(row.waybill, row.carrier, row.phone_last4)
+            for row in store.parcels({ParcelState.EXPECTED}, limit=len(_ON_THE_TRUCK))
+        ]
+        for carrier in _ON_THE_TRUCK[len(coming) :]:
+            coming.append(ExpectedParcel(_unused(store, carrier), carrier, f"{secrets.randbelow(10_000):04d}"))
+        lines = [f"{row.waybill},{row.carrier},{row.phone_last4 or ''}\n" for row in coming]
+        text = "waybill,carrier,phone_last4\n" + "".join(lines)
+        path = self._settings.data.parent / DELIVERY
+        path.write_text(text, encoding="utf-8")
+        store.expect_parcels(parse_expected(path.read_bytes(), path.name), self._now())
+        return tuple(coming)
+
+    def _slips(self, store: Store, clerk: Worker) -> tuple[PickupSlip, ...]:
+        """Of every parcel that waits; the digits of an earlier start are kept nowhere, so it gets new ones."""
+        if not store.parcels(WAITING, limit=1):
+            self._arrive(store, _CAME_IN[0][0], clerk, self._now())
+        for row in store.parcels(WAITING, limit=MOST_SLIPS):
+            if row.number not in self._codes:
+                stamp = self._now()
+                issue = Issue(self._papers, stamp)
+                store.reissue_code(row.number, issue.code_mac, issue.slip, f"clerk:{clerk.number}", stamp)
+                self._codes[row.number] = issue.code
+        rows = store.parcels(WAITING, limit=MOST_SLIPS)
+        return tuple(PickupSlip(row, self._codes[row.number]) for row in rows)
+
+    def _now(self) -> Stamp:
+        return Stamp(self._clock.now(), self._software)
+
+    def _ago(self, age: timedelta) -> Stamp:
+        then = self._earlier.wall() - age.total_seconds()
+        return Stamp(replace(self._earlier, wall=lambda: then).now(), self._software)
+
+
+def new_pin(below: Callable[[int], int] = secrets.randbelow) -> str:
+    """Six digits nobody can foresee, and none of the easy ones."""
+    while True:
+        try:
+            return check_pin(f"{below(10**PIN_DIGITS):0{PIN_DIGITS}d}")
+        except BadPin:
+            continue
+
+
+def _unused(store: Store, carrier: str) -> str:
+    """A waybill of this carrier that this station has never seen."""
+    start, digits = _LOOKS[carrier]
+    while True:
+        waybill = f"{start}{secrets.randbelow(10**digits):0{digits}d}"
+        found = identify(waybill)
+        if found.accept and found.candidates[0] == carrier and store.parcel_by_waybill(waybill) is None:
+            return waybill

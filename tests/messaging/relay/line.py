@@ -34,6 +34,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.events: Events = {}
+        self.generation = ""
 
     def take(self, body: bytes) -> str:
         event = json.loads(body)
@@ -46,7 +47,7 @@ class Ledger:
         beyond = [seq for seq in held if seq > upto]
         gaps = ((upto + 1, min(beyond) - 1),) if beyond else ()
         head = hashlib.sha256(self.events[epoch, upto]).hexdigest() if upto else ZERO_HASH
-        return Ack(epoch=epoch, upto=upto, gaps=gaps, quarantined=(), head=head)
+        return Ack(epoch, upto, gaps, quarantined=(), head=head, generation=self.generation)
 
 
 class Wire:

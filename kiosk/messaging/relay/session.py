@@ -42,10 +42,10 @@ class Session:
         pace: Pace,
         log: RareLog,
         clock: Callable[[], float],
-        heard: Callable[[], None],
+        heard: Callable[[str], None],
     ) -> None:
         self._outbox, self._settings, self._pace, self._log, self._clock = outbox, settings, pace, log, clock
-        self._believed = heard
+        self._told_of = heard
         self._topics = Topics(settings.region, settings.station)
         self._flights = Flights(pace)
         self._earlier = Earlier(pace)
@@ -261,7 +261,7 @@ class Session:
             self._start_over()
             self._ask_earlier(connection)
         self._look_for(ack.gaps)
-        self._believed()
+        self._told_of(self._alarm)
 
     def _acknowledged_earlier(self, ack: Ack) -> None:
         """Of an epoch that has ended only one thing matters: whether the center still has what it acknowledged."""
@@ -280,7 +280,7 @@ class Session:
             self._earlier.drop(ack.epoch)
         else:
             self._take_earlier(ack, owed)
-        self._believed()
+        self._told_of(self._alarm)
 
     def _look_at_generation(self, ack: Ack) -> None:
         """Another ledger answers than before: it may lack what ``upto`` of this epoch does not show."""
@@ -313,7 +313,20 @@ class Session:
             self._more = True
 
     def _behind(self, connection: Connection, ack: Ack, last: int) -> None:
-        """This database is older than what the center has from it: its numbers must not be given out twice."""
+        """This database is older than what the center has from it: its numbers must not be given out twice.
+
+        Or somebody says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
+        """
+        if self._outbox.behind_spent():
+            self._log.write(
+                "ahead",
+                f"the sorting center claims event {ack.upto}, this database ends at {last}, and a new epoch was begun "
+                "for that already: acknowledgement refused, events stay pending; call the administrator, the broker "
+                "or the ledger may not be what it seems",
+                logging.ERROR,
+            )
+            self._set_alarm("ahead")
+            return
         if not self._outbox.start_new_epoch("behind", ending=ack.epoch):
             self._follow_epoch(connection)
             return
@@ -338,6 +351,8 @@ class Session:
         if alarm != self._alarm:
             self._alarm = alarm
             self._tell_at = self._clock()
+            if alarm:
+                self._told_of(alarm)
 
     def _tell_soon(self) -> None:
         if self._told is not None and self._told.pending:

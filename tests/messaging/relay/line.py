@@ -93,6 +93,7 @@ class Bench:
         self.relay = self._opened(path, template)
         self.station.import_catalog(CATALOG, stamp())
         self.now = 0.0
+        self.told: list[str] = []
         self.ledger = Ledger()
         self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test", **more)
         self.connect()
@@ -107,7 +108,7 @@ class Bench:
         self.wire = Wire()
         log = RareLog(logging.getLogger("kiosk.relay.test"), lambda: self.now)
         pace = Pace(self.settings, Random(1))
-        self.session = Session(outbox or self.relay, self.settings, pace, log, lambda: self.now, lambda: None)
+        self.session = Session(outbox or self.relay, self.settings, pace, log, lambda: self.now, self.told.append)
         self.session._handle(self.connection, Ready())
 
     @property

@@ -111,6 +111,7 @@ def run_station(
             config.counter,
             config.parcels,
             metrology_settings=config.metrology,
+            backup=config.backup,
         )
         health = make_health(config, service)
         manager = HealthWatch(health, Notifier.from_environ())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, ParamSpec
 
 import click
+from click.core import ParameterSource
 
 from kiosk.notify import Notifier
 from kiosk.sorting_center import export
@@ -29,6 +30,10 @@ from kiosk.sorting_center.ledger import (
 from kiosk.sorting_center.service import SortingCenter, utc_now
 
 _WAIT_FOR_BROKER_S: Final = 5.0
+_SHOWN: Final = (
+    "sorting-center: the broker's password is on the command line, where every user of this machine sees it: give "
+    "--broker-password-file, or the address in the environment variable BROKER"
+)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 Writer = Callable[[Iterable[StoredEvent]], Iterable[str]]
 _FORMATS: dict[str, Writer] = {
@@ -81,18 +86,45 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--broker", required=True, metavar="URL", help="mqtt://host:port or mqtts://host:port")
+@click.option(
+    "--broker",
+    required=True,
+    metavar="URL",
+    envvar="BROKER",
+    show_envvar=True,
+    help="mqtt://host:port or mqtts://host:port; mqtt://user@host:port with a password file",
+)
+@click.option(
+    "--broker-password-file",
+    "password_file",
+    type=_FILE,
+    envvar="BROKER_PASSWORD_FILE",
+    show_envvar=True,
+    help="Holds the password of the broker's user, and nothing else: every user sees the options of a program.",
+)
 @click.option("--ledger", "ledger_url", required=True, metavar="URL", help="sqlite:///path; made when it is not there")
 @click.option("--http", metavar="HOST:PORT", help="Serve the dashboard there; port 0 takes a free one.")
 @click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
 @click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
 @click.option("--tls-key", type=_FILE, help="Its key.")
+@click.pass_context
 @_clear_errors
 def run(
-    broker: str, ledger_url: str, http: str | None, tls_ca: Path | None, tls_cert: Path | None, tls_key: Path | None
+    context: click.Context,
+    broker: str,
+    password_file: Path | None,
+    ledger_url: str,
+    http: str | None,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
 ) -> None:
     """Take in, acknowledge and show until SIGTERM or SIGINT."""
     address = BrokerAddress.parse(broker, ca_file=tls_ca, cert_file=tls_cert, key_file=tls_key)
+    if password_file is not None:
+        address = address.with_password(password_file)
+    elif address.password and context.get_parameter_source("broker") is ParameterSource.COMMANDLINE:
+        click.echo(_SHOWN, err=True)
     http_address = _host_and_port(http) if http is not None else None
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)

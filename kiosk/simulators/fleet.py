@@ -213,7 +213,9 @@ class Fleet:
     def _relay(self, store: Store, station: str, stop: threading.Event, silence: threading.Timer) -> int:
         """How many events of earlier epochs the center has lost and not got again in time."""
 
-        def heard() -> None:
+        def heard(alarm: str) -> None:
+            if alarm:
+                return
             silence.cancel()
             if store.counts().pending == 0 and relay.settled:
                 stop.set()

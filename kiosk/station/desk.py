@@ -445,6 +445,8 @@ class Desk:
             result = self._draft.result
             if result is None or self._draft.photo.state == "taking":
                 raise DeskRefused("busy")
+            if self._draft.photo.state == "done":
+                raise DeskRefused("photo_kept")  # each further shot would stay on the card
             self._set(replace(self._draft, photo=PhotoView("taking")))
             view = self._publish()
             self._tools.on_photo(result.lot, result.product)

@@ -60,7 +60,10 @@ class PrintView:
 
 @dataclass(frozen=True, slots=True)
 class PhotoView:
-    """The shot of the goods: none, offered, taking, done or failed (then ``problem`` says why)."""
+    """The shot of the goods: none, offered, taking, done or failed (then ``problem`` says why).
+
+    A page shows ``gone`` for one that is done and has left the card since.
+    """
 
     state: str = "none"
     sha256: str | None = None

@@ -170,13 +170,15 @@ class Acts:
             logger.warning("the support bundle cannot be written to %s: %s", folder, error)
             raise ActRefused("bundle_failed", str(error)) from error
 
-    def begin_epoch(self) -> None:
+    def begin_epoch(self, ending: str) -> None:
         """Go on in a new epoch after a fork; what the sorting center has not acknowledged is told again in it.
 
-        Raises StoreError.
+        ``ending`` is the epoch the page asked about: of two presses at once only one begins an epoch. Raises
+        ActRefused (stale_page) for the other, and StoreError.
         """
         station = self._doctor.station
-        station.store.start_new_epoch(FORKED, station.stamp())
+        if not station.store.start_new_epoch(FORKED, station.stamp(), ending=ending):
+            raise ActRefused("stale_page")
         logger.warning("a technician began a new epoch: %s", station.store.identity())
         self._doctor.equipment.on_event()
 

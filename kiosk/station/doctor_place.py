@@ -224,6 +224,9 @@ def link(place: Place) -> Iterator[Finding]:
 def _center(place: Place, age: float | None) -> Finding:
     apart = place.seen.quarantined if place.seen else 0
     heard = age is not None or bool(place.seen and place.seen.epoch.acked_upto)
+    alarm = RelayMark(place.fitted.station.data).alarm()
+    if alarm:
+        return Finding("center", True, heard, Verdict.WARN, f"center_{alarm}", last_seen_s=age)
     if apart:
         values = {"n": apart}
         return Finding("center", True, heard, Verdict.WARN, "center_apart", last_seen_s=age, values=values)

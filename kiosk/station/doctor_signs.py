@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kiosk.devices.ports import LinkState, Scale, ScaleListener
 from kiosk.protocols.scales.reading import Reading
@@ -17,6 +17,8 @@ from kiosk.station.clock import read_boot_id
 from kiosk.station.page_alive import FILE_NAME, since_boot
 
 RELAY_MARK: Final = "relay-mark"
+RELAY_ALARMS: Final = ("fork", "ahead")
+"""Why the relay refuses an acknowledgement, as in its status."""
 _MARK_EVERY_S: Final = 20.0
 """An acknowledgement may come with every intake; the memory card is spared."""
 _RUNTIME: Final = Path("/run/kiosk")
@@ -116,16 +118,21 @@ class RelayMark:
         self._clock = clock
         self._boot_id = boot_id if boot_id is not None else read_boot_id()
         self._next = float("-inf")
+        self._alarm = ""
+        self._second: int | None = None
 
-    def heard(self) -> None:
-        """The sorting center's acknowledgement was believed."""
+    def heard(self, alarm: str = "") -> None:
+        """The sorting center's acknowledgement was believed; with a word in ``alarm`` it was refused for that."""
         now = self._clock()
-        if now < self._next:
+        if not alarm:
+            self._second = round(now)
+        if alarm == self._alarm and now < self._next:
             return
-        self._next = now + _MARK_EVERY_S
+        self._next, self._alarm = now + _MARK_EVERY_S, alarm
+        mark = {"boot": self._boot_id, "second": self._second, "alarm": alarm}
         partial = self._path.with_name(f".{RELAY_MARK}.part")
         try:
-            partial.write_text(json.dumps({"boot": self._boot_id, "second": round(now)}), encoding="ascii")
+            partial.write_text(json.dumps(mark), encoding="ascii")
             partial.replace(self._path)
         except OSError:
             return
@@ -134,11 +141,24 @@ class RelayMark:
         """Since the last answer; after a restart of the machine at least the time since it. None: never."""
         now = self._clock()
         try:
-            mark = json.loads(self._path.read_text(encoding="ascii"))
+            mark = self._read()
             same_boot, second = mark["boot"] == self._boot_id, float(mark["second"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return max(0.0, now - second) if same_boot else now
+
+    def alarm(self) -> str:
+        """Why the newest acknowledgement of this boot was refused: ``fork`` or ``ahead``; "" when none was."""
+        try:
+            mark = self._read()
+            word = mark["alarm"] if mark["boot"] == self._boot_id else ""
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+        return word if word in RELAY_ALARMS else ""
+
+    def _read(self) -> dict[str, Any]:
+        mark = json.loads(self._path.read_text(encoding="ascii"))
+        return mark if isinstance(mark, dict) else {}
 
 
 def page_age_s(clock: Callable[[], float] = since_boot) -> float | None:

@@ -23,6 +23,14 @@ _HEX = frozenset("0123456789abcdef")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+class NoRoom(Exception):
+    """No shot may be taken; ``word`` is one the screens have a sentence for: photo_room, disk_full."""
+
+    def __init__(self, word: str, text: str) -> None:
+        super().__init__(text)
+        self.word = word
+
+
 class PhotoStore(Protocol):
     """What is needed of the store."""
 
@@ -62,6 +70,13 @@ class PhotoFolder:
         for changed in (folder, self.root):
             sync_folder(changed)
 
+    def remove(self, sha256: str) -> None:
+        """Remove a picture, if it is there. Raises OSError."""
+        path = self.path(sha256)
+        if path is not None:
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+
     def tidy(self) -> None:
         """Remove what a power cut left half written."""
         for partial in self.root.glob("*/.*.part"):
@@ -87,9 +102,13 @@ def sync_folder(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ShotRequest:
-    """Whose shot is wanted, what keeps it, and who is told: ``done(subject, sha256)`` or ``failed(subject, word)``."""
+    """Whose shot is wanted, what keeps it, and who is told: ``done(subject, sha256)`` or ``failed(subject, word)``.
+
+    ``room`` is called before the shot and raises NoRoom when none may be taken.
+    """
 
     subject: str
+    room: Callable[[], None]
     keep: Callable[[Shot], None]
     done: Callable[[str, str], None]
     failed: Callable[[str, str], None]
@@ -108,6 +127,7 @@ class Photographer:
         on_failed: Callable[[str, str], None],
         *,
         max_bytes: int,
+        room: Callable[[], None],
         deadline_s: float = 12.0,
     ) -> None:
         self._camera = camera
@@ -117,6 +137,7 @@ class Photographer:
         self._on_done = on_done
         self._on_failed = on_failed
         self._max_bytes = max_bytes
+        self._room = room
         self._deadline_s = deadline_s
         self._stopping = threading.Event()
         self._requests: queue.Queue[ShotRequest | None] = queue.Queue(maxsize=4)
@@ -128,7 +149,9 @@ class Photographer:
 
     def request(self, lot: str, product: str) -> None:
         """Ask for one shot of a lot; when too many wait already, the answer is "busy" at once."""
-        self.ask(ShotRequest(lot, lambda shot: self._keep(lot, product, shot), self._on_done, self._on_failed))
+        self.ask(
+            ShotRequest(lot, self._room, lambda shot: self._keep(lot, product, shot), self._on_done, self._on_failed)
+        )
 
     def ask(self, request: ShotRequest) -> None:
         """Ask for one shot of anything."""
@@ -153,7 +176,7 @@ class Photographer:
 
     def _answer(self, request: ShotRequest) -> None:
         try:
-            sha256, problem = self._take(request.keep), None
+            sha256, problem = self._take(request), None
         except Exception as error:
             sha256, problem = "", self._problem(request.subject, error)
         try:
@@ -167,23 +190,33 @@ class Photographer:
     @staticmethod
     def _problem(subject: str, error: Exception) -> str:
         """The word the screens have a sentence for."""
-        known = isinstance(error, (CameraFault, StoreError, OSError))
+        known = isinstance(error, (CameraFault, StoreError, OSError, NoRoom))
         logger.warning("no shot of %s: %s", subject, error, exc_info=None if known else error)
+        if isinstance(error, NoRoom):
+            return error.word
         if isinstance(error, CameraFault):
             return "camera_missing" if error.code == "missing" else "camera_failed"
         if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
             return "disk_full"
         return "store_failed" if known else "camera_failed"
 
-    def _take(self, keep: Callable[[Shot], None]) -> str:
+    def _take(self, request: ShotRequest) -> str:
         if self._camera is None:
             raise CameraFault("missing", "no camera is set up")
+        request.room()
         shot = self._camera.shoot(self._deadline_s)
         if len(shot.jpeg) > self._max_bytes:
             raise CameraFault("format", f"the picture has {len(shot.jpeg)} bytes; {self._max_bytes} are allowed")
-        keep(shot)
+        request.keep(shot)
         return shot.sha256
 
     def _keep(self, lot: str, product: str, shot: Shot) -> None:
+        new = self._folder.path(shot.sha256) is None
         self._folder.keep(shot)
-        self._store.add_photo(lot, product, shot.sha256, len(shot.jpeg), shot.width, shot.height, self._stamps())
+        try:
+            self._store.add_photo(lot, product, shot.sha256, len(shot.jpeg), shot.width, shot.height, self._stamps())
+        except StoreError:
+            # A picture that no row knows would lie on the card for ever.
+            if new:
+                self._folder.remove(shot.sha256)
+            raise

@@ -36,6 +36,7 @@ from kiosk.station.papers import make_papers
 from kiosk.station.parcel_papers import CounterPapers
 from kiosk.station.parcel_photos import ParcelPhotos
 from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.photo_room import PhotoRoom
 from kiosk.station.photographs import PhotoFolder, Photographer, ShotRequest
 from kiosk.station.pickup_key import PickupKey
 from kiosk.station.print_worker import PrintWorker
@@ -47,6 +48,7 @@ from kiosk.station.software import metrology, software_id
 from kiosk.station.sweeper import Sweeper
 from kiosk.station.teach import Teach
 from kiosk.store import NewPrintJob, Stamp, Store, StoreError
+from kiosk.store.backup_settings import BackupSettings
 from kiosk.store.records import LoadRow, ScaleContent
 
 logger = logging.getLogger(__name__)
@@ -106,6 +108,7 @@ class StationService:
         parcels: ParcelSettings = PARCELS,
         environ: Mapping[str, str] = os.environ,
         metrology_settings: MetrologySettings = METROLOGY,
+        backup: BackupSettings | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -118,6 +121,13 @@ class StationService:
         self.teach: Teach | None = None
         """Given by the composition root, which holds the scale's port."""
         self._folder = PhotoFolder(settings.data / "photos")
+        self._room = PhotoRoom(
+            self._folder,
+            store,
+            settings.photo_budget_mb * 1_000_000,
+            settings.max_photo_bytes,
+            backup.folder if backup is not None else None,
+        )
         self.scale_book = ScaleBook(store, metrology_settings, hardware.content, self.stamp, self.booked)
         self.desk = Desk(hardware.profile, self._tools())
         self.board = LiveBoard(self.desk.view())
@@ -131,6 +141,7 @@ class StationService:
             self._photo_done,
             self._photo_failed,
             max_bytes=settings.max_photo_bytes,
+            room=self._room.for_goods,
         )
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}
         self._scale = hardware.scale(self.desk) if hardware.scale else None
@@ -275,6 +286,7 @@ class StationService:
         self._photographer.ask(
             ShotRequest(
                 str(number),
+                self._room.for_parcel,
                 lambda shot: self._parcel_photos.keep(number, shot),
                 self.counter.photo_done,
                 self.counter.photo_failed,

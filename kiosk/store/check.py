@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -13,11 +13,8 @@ from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, 
 
 from kiosk.store import epochs, journal
 from kiosk.store.connection import BUSY_TIMEOUT_MS, engine_for
-from kiosk.store.errors import DatabaseNewer, damaged, translated
+from kiosk.store.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translated
 from kiosk.store.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
-
-_MAGIC: Final = b"SQLite format 3\0"
-"""The first 16 bytes (https://www.sqlite.org/fileformat2.html, section 1.3)."""
 
 LINKS_AT_START: Final = 200
 """Newest events whose hashes are checked at every start; ``verify_journal`` checks all."""
@@ -27,10 +24,14 @@ def check_file(path: Path, *, thorough: bool) -> int:
     """Return the schema version of an existing file. Raises DatabaseDamaged or DatabaseNewer.
 
     ``thorough`` reads every page and row, and checks the newest links of the journal as well.
+
+    The file is opened by SQLite alone, never by ``open()``: closing any other handle of it takes the locks of this
+    whole process away (https://www.sqlite.org/howtocorrupt.html, section 2.2), and another program would then delete
+    the log that this process goes on writing.
     """
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise damaged(path, "it is not an SQLite file")
+    if not path.is_file():
+        raise StoreError(f"The database {path} cannot be opened: it is no file. Check the path in the settings.")
+    _require_header(path)
     with _read_only(path) as raw:
         version = _version(raw, path)
         if thorough:
@@ -38,6 +39,19 @@ def check_file(path: Path, *, thorough: bool) -> int:
     if thorough and version == SCHEMA_VERSION:
         _check_content(path)
     return version
+
+
+def _require_header(path: Path) -> None:
+    """The file itself must be one of SQLite's, also where a log beside it has a whole first page.
+
+    Without its log it may well look torn, in the middle of a checkpoint or after a power cut: that is no finding.
+    """
+    try:
+        with closing(_connect(path, "immutable=1")) as alone:
+            alone.execute("PRAGMA application_id").fetchone()
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_NOTADB:
+            raise damaged(path, "it is not an SQLite file") from error
 
 
 def check_journal(connection: Connection, path: Path, start: int = 0) -> int:
@@ -113,5 +127,9 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     Nobody else has it open in the second case: a log is there as long as any connection is.
     """
     how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    return _connect(path, how)
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.absolute()))}?{how}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
@@ -10,9 +12,17 @@ from kiosk.domain.events import CountersData, EpochStarted
 from kiosk.store import journal, metrology_counters
 from kiosk.store.errors import StoreError
 from kiosk.store.records import Stamp
+from kiosk.store.schema import EPOCH_SHIFT
 from kiosk.store.schema import epoch as epoch_table
+from kiosk.store.schema import journal as journal_table
 from kiosk.store.schema import station as station_table
 from kiosk.store.series import Series
+
+BEHIND: Final = "behind"
+"""Why an epoch was begun: the sorting center has more of this database than the database itself."""
+MOST_BEHIND: Final = 6
+"""Of the 23 receipt letters of a station this many may ever be spent on the word of a broker. A card is brought back
+with an older copy once in years; what is left belongs to people, who begin an epoch at the technician's page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,21 @@ def all_series(connection: Connection) -> list[Series]:
     """Every letter this database has used, with its epoch, oldest first."""
     rows = connection.execute(select(epoch_table.c.series, epoch_table.c.epoch).order_by(epoch_table.c.number))
     return [Series(*row) for row in rows]
+
+
+def behind_spent(connection: Connection, boot_id: str) -> bool:
+    """Whether no epoch may be begun for BEHIND now: one was in this boot, or MOST_BEHIND in all.
+
+    An acknowledgement is no proof, and each such epoch costs a letter. The database is an older copy at most once
+    between two starts of the machine, and its own first events say in which boot each epoch was begun.
+    """
+    firsts = (
+        select(journal_table.c.body)
+        .join(epoch_table, journal_table.c.position == epoch_table.c.number * EPOCH_SHIFT + 1)
+        .where(epoch_table.c.why == BEHIND)
+    )
+    boots = [json.loads(body)["bootid"] for body in connection.execute(firsts).scalars()]
+    return boot_id in boots or len(boots) >= MOST_BEHIND
 
 
 def station_of(connection: Connection) -> str | None:

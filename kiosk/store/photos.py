@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, and_, false, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, false, insert, select, tuple_
 
 from kiosk.domain.events import ListingDrafted, PhotoTaken
 from kiosk.store import journal
 from kiosk.store.errors import StoreError
 from kiosk.store.intakes import receipt_in
 from kiosk.store.intakes_key import number_of
-from kiosk.store.records import PhotoRow, Stamp
+from kiosk.store.records import PhotoPlace, PhotoRow, Stamp
 from kiosk.store.schema import listing as listing_table
 from kiosk.store.schema import lot as lot_table
 from kiosk.store.schema import photo as photo_table
@@ -58,6 +58,15 @@ def of_lot(connection: Connection, lot: str) -> list[PhotoRow]:
         .order_by(photo_table.c.shot)
     )
     return [PhotoRow(*row) for row in connection.execute(query)]
+
+
+def oldest(connection: Connection, limit: int, after: PhotoPlace | None) -> list[PhotoPlace]:
+    """At most ``limit`` shots behind ``after``, in the order of their intakes: no clock has a say in it."""
+    query = select(photo_table.c.intake, photo_table.c.shot, photo_table.c.sha256)
+    if after is not None:
+        query = query.where(tuple_(photo_table.c.intake, photo_table.c.shot) > (after.intake, after.shot))
+    rows = connection.execute(query.order_by(photo_table.c.intake, photo_table.c.shot).limit(limit))
+    return [PhotoPlace(*row) for row in rows]
 
 
 def _has_lot(lot: str) -> ColumnElement[bool]:

@@ -119,6 +119,15 @@ class PhotoRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoPlace:
+    """Where a shot stands in the order of all: by its intake's number, then by its place among the shots of the lot."""
+
+    intake: int
+    shot: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxRow:
     """An event that waits for the sorting center's acknowledgement; ``body`` is exactly what was sealed."""
 

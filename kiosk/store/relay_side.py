@@ -76,7 +76,9 @@ class RelaySide:
     def start_new_epoch(self, why: str, stamp: Stamp | None = None, *, ending: str | None = None) -> bool:
         """Go on in a new epoch with the next receipt series; what is not done is told again in it.
 
-        False, and nothing is written, when ``ending`` is given and is not the current epoch (any more).
+        False, and nothing is written, when ``ending`` is given and is not the current epoch (any more). Raises
+        StoreError when an acknowledgement asks for it (``why`` is "behind" and ``ending`` the epoch it named) and
+        ``behind_spent``.
         When ``receipt-series`` cannot be written after the commit, StoreError says so, the new epoch stands, and the
         next opening writes the file.
         """
@@ -85,6 +87,11 @@ class RelaySide:
                 return self._enter_epoch(why, stamp or self.default_stamp(), ending)
         except OSError as error:
             raise StoreError(f"The file {self._marker.path} cannot be written ({error}): check the disk.") from error
+
+    def behind_spent(self) -> bool:
+        """Whether ``start_new_epoch("behind")`` would be refused: see ``kiosk.store.epochs.behind_spent``."""
+        boot_id = self.default_stamp().moment.boot_id
+        return self._database.read(lambda connection: epochs.behind_spent(connection, boot_id))
 
     def changed(self) -> bool:
         """Whether another process committed since the last call; true the first time."""
@@ -97,14 +104,15 @@ class RelaySide:
     def settle(self, stamp: Stamp) -> None:
         """At opening, with the marker locked: see that epoch and receipt series are this database's alone.
 
-        A file just made gets its first epoch; one that is older than the marker is a backup and gets a new epoch.
+        A file just made gets its first epoch; one that is older than the marker is a backup and gets a new epoch. When
+        it has a letter after all of the marker, that was done at the start before and the marker could not be written.
         Raises StoreError for the database of another station.
         """
         used = self._marker.used(self._station)
         known = self._database.read(self._own_series)
         if not known:
             self._enter_epoch("new", stamp)
-        elif used and used[-1] not in known:
+        elif used and used[-1] not in known and known[-1].letter <= max(one.letter for one in used):
             self._enter_epoch("restored", stamp)
         else:
             self._marker.add_missing(self._station, known)
@@ -126,6 +134,12 @@ class RelaySide:
             known = epochs.all_series(connection)
             if ending is not None and known[-1].epoch != ending:
                 return None
+            told = why == epochs.BEHIND and ending is not None
+            if told and epochs.behind_spent(connection, stamp.moment.boot_id):
+                raise StoreError(
+                    "The sorting center says again that this database is older than what it has: no further epoch is "
+                    "begun for that. Call the administrator of the broker; a technician can begin one (Settle a fork)."
+                )
             if not known:
                 epochs.claim(connection, self._station)
             letter = letter_after([*used, *known])

@@ -93,13 +93,18 @@ def restore(
     """
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
+        # Before the lock: a handle of SQLite's on the same file would take it away when it is closed.
+        found = _found(database)
+        counters = _counters_of(database)
         with _stopped(database):
+            if _found(database) != found:
+                raise _in_use(database)
             copy = database.parent / ".restore" / database.name
             manifest, marker = _manifest_of(backup, station, copy.parent), SeriesMarker(database)
             _bring(backup, copy, manifest)
             known = [*marker.used(station), *_series_beside(backup, manifest, station), *_lettered(newest_letter)]
             SeriesMarker(copy).add_missing(station, dict.fromkeys(known))
-            life = _enter_new_life(copy, backup, station, stamp, new_epoch, _counters_of(database))
+            life = _enter_new_life(copy, backup, station, stamp, new_epoch, counters)
             with marker.locked():
                 kept = _swap(copy, database)
     except OSError as error:
@@ -212,6 +217,13 @@ def _counters_of(database: Path) -> dict[str, int]:
         return {}
 
 
+def _found(database: Path) -> list[tuple[int, int, int]]:
+    """What tells whether anybody has written the database or its log since."""
+    files = (database, database.with_name(f"{database.name}-wal"))
+    seen = [path.stat() for path in files if path.exists()]
+    return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in seen]
+
+
 def _enter_new_life(
     copy: Path, backup: Path, station: str, stamp: Stamp, new_epoch: Callable[[], str], floor: Mapping[str, int]
 ) -> NewLife:
@@ -306,7 +318,8 @@ def _kept_number(path: Path) -> int:
 def _stopped(database: Path) -> Iterator[None]:
     """Keep every program from opening the present database. Raises StoreError when one has it open.
 
-    SQLite is not asked: it would have to read a database that may be damaged.
+    SQLite is not asked: it would have to read a database that may be damaged. Nothing inside the block may open the
+    database, through SQLite or otherwise: closing any handle of it would end this lock.
     """
     if not database.exists():
         yield
@@ -315,8 +328,11 @@ def _stopped(database: Path) -> Iterator[None]:
         try:
             lockf(file, LOCK_EX | LOCK_NB, _LOCK_BYTES, _LOCK_BYTE)
         except BlockingIOError:
-            raise StoreError(
-                f"The database {database} is in use: stop the station and its relay first, then restore. "
-                "Nothing was changed."
-            ) from None
+            raise _in_use(database) from None
         yield
+
+
+def _in_use(database: Path) -> StoreError:
+    return StoreError(
+        f"The database {database} is in use: stop the station and its relay first, then restore. Nothing was changed."
+    )

@@ -26,6 +26,7 @@ from kiosk.store.parcel_side import ParcelSide
 from kiosk.store.records import (
     ConfirmedRow,
     NewPrintJob,
+    PhotoPlace,
     PhotoRow,
     PrintJob,
     Stamp,
@@ -225,3 +226,7 @@ class Store(ParcelSide, CounterSide, ScaleSide, RelaySide):
     def photos(self, lot: str) -> list[PhotoRow]:
         """The shots of a lot."""
         return self._database.read(lambda connection: photos.of_lot(connection, lot))
+
+    def oldest_photos(self, limit: int, after: PhotoPlace | None = None) -> list[PhotoPlace]:
+        """All shots in the order of their intakes, behind ``after``; whether a picture is still here, its file says."""
+        return self._database.read(lambda connection: photos.oldest(connection, limit, after))

@@ -213,12 +213,19 @@ class CounterLists:
     def _shot(self, subject: str, address: str) -> dict[str, Any]:
         view = self._station.counter.view()
         photo = view.photo if subject and view.shot_of == subject else PhotoView()
+        if photo.state == "done" and not self._kept(photo.sha256 or ""):
+            photo = PhotoView("gone")
         problem = refusal_id(photo.problem or "", self._frame.speech.main)
         return {
             "shot": photo,
             "shot_address": f"{address}?{(photo.sha256 or '')[:8]}",
             "shot_problem": problem if problem.startswith("problem.") else "counter.shot.failed",
         }
+
+    def _kept(self, sha256: str) -> bool:
+        """Whether the picture is still on this card: old ones leave it when they have a copy."""
+        station = self._station
+        return station.photo_path(sha256) is not None or station.parcel_photo_path(sha256) is not None
 
     def _catalog(self) -> Catalog:
         return self._station.store.catalog()[1]

@@ -244,10 +244,7 @@ class _Face:
 
     def _new_epoch(self) -> AnyResponse:
         """The form of the confirming page carries the epoch it asked about: a repeated post ends no second one."""
-        store = self.doctor.station.store
-        if request.form.get("epoch") != store.identity().epoch:
-            raise ActRefused("stale_page")
-        self.acts.begin_epoch()
+        self.acts.begin_epoch(request.form.get("epoch", ""))
         return redirect("/technician/events", 303)
 
     def _language(self) -> AnyResponse:

@@ -402,6 +402,21 @@ def test_a_photo_answers_the_intake_it_was_asked_for() -> None:
     assert rig.desk.view().photo.state == "done"
 
 
+def test_one_shot_is_kept_at_take_and_a_failed_one_may_be_repeated() -> None:
+    rig = Rig()
+    shown = at_agree(rig)
+    result = rig.desk.agree(shown.reading_no, shown.token).result
+    assert result is not None
+    rig.desk.take_photo()
+    rig.desk.photo_failed(result.lot, "camera_failed")
+    rig.desk.take_photo()
+    rig.desk.photo_done(result.lot, "0" * 64)
+    for _ in range(3):
+        with refused("photo_kept"):
+            rig.desk.take_photo()
+    assert (rig.desk.view().photo.state, rig.desk.view().photo.sha256) == ("done", "0" * 64)
+
+
 def test_an_unchanged_weight_tells_nobody() -> None:
     rig = Rig()
     rig.rest(0)

@@ -390,6 +390,28 @@ def test_no_relay_is_told(well: Clinic) -> None:
     assert "center" not in rows
 
 
+def test_what_the_relay_refuses_is_told_until_it_believes_again(well: Clinic) -> None:
+    relay = RelayMark(well.settings.data)
+    for word in ("fork", "ahead"):
+        relay.heard(word)
+        assert well.rows()["center"] == ("warn", f"center_{word}")
+        relay.heard()
+        assert well.rows()["center"] == ("ok", "fine")
+    relay.heard("ahead")
+    assert RelayMark(well.settings.data, boot_id="another").alarm() == ""
+
+
+def test_the_time_of_the_last_answer_that_was_believed_stays(tmp_path: Path) -> None:
+    now = [100.0]
+    relay = RelayMark(tmp_path, lambda: now[0], "boot")
+    relay.heard("ahead")
+    assert (relay.age_s(), relay.alarm()) == (None, "ahead")
+    relay.heard()
+    now[0] = 130.0
+    relay.heard("fork")
+    assert (relay.age_s(), relay.alarm()) == (30.0, "fork")
+
+
 def test_events_kept_apart_are_counted(well: Clinic) -> None:
     well.store.acknowledge(well.store.counts().last_seq, (1, 3))
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "center")
@@ -501,10 +523,11 @@ def test_the_mark_spares_the_card(tmp_path: Path) -> None:
     assert mark.age_s() == 0.0
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"boot": "boot"}', '{"boot": "boot", "second": "x"}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"boot": "boot"}', '{"boot": "boot", "second": "x", "alarm": "<b>"}'])
 def test_a_mark_nobody_can_read_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "relay-mark").write_text(text)
     assert RelayMark(tmp_path, lambda: 1.0, "boot").age_s() is None
+    assert RelayMark(tmp_path, lambda: 1.0, "boot").alarm() == ""
 
 
 def test_a_card_that_cannot_be_written_does_not_stop_the_relay(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
-from kiosk.station.photographs import PhotoFolder, Photographer
+from kiosk.station.photographs import NoRoom, PhotoFolder, Photographer
 from kiosk.store import DiskFull, Store, StoreError
 from tests.station.fakes import STAMP
 from tests.station.hardware import FakeCamera, Heard, bring_in
@@ -27,7 +27,13 @@ class Studio:
 
     def __init__(self, camera: Camera | None, store: Any, folder: PhotoFolder, **options: Any) -> None:
         self.done, self.failed = Heard(), Heard()
-        chosen: dict[str, Any] = {"on_done": self.done, "on_failed": self.failed, "max_bytes": 100, **options}
+        chosen: dict[str, Any] = {
+            "on_done": self.done,
+            "on_failed": self.failed,
+            "max_bytes": 100,
+            "room": lambda: None,
+            **options,
+        }
         self.photographer = Photographer(camera, folder, store, lambda: STAMP, **chosen)
 
     def __enter__(self) -> Studio:
@@ -60,6 +66,34 @@ def files(folder: PhotoFolder) -> list[str]:
 
 def types(store: Store) -> list[str]:
     return [json.loads(row.body)["type"] for row in store.pending(100)][-2:]
+
+
+def test_without_room_the_camera_is_not_asked(store: Store, lot: str, folder: PhotoFolder) -> None:
+    camera = FakeCamera()
+
+    def room() -> None:
+        raise NoRoom("photo_room", "no more")
+
+    studio = Studio(camera, store, folder, room=room)
+    with studio:
+        studio.ask(lot)
+        studio.failed.wait(lambda told: told == [(lot, "photo_room")])
+    assert (camera.shooting.told, files(folder)) == ([], [])
+
+
+def test_a_picture_that_is_not_recorded_does_not_stay(store: Store, lot: str, folder: PhotoFolder) -> None:
+    """Nobody would ever find it again, and each try would leave one more."""
+
+    class Full:
+        def add_photo(self, *row: Any) -> None:
+            raise DiskFull("the disk is full")
+
+    studio = Studio(FakeCamera(), Full(), folder)
+    with studio:
+        studio.ask(lot)
+        studio.ask(lot)
+        studio.failed.wait(lambda told: len(told) == 2)
+    assert files(folder) == []
 
 
 def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(

@@ -120,6 +120,26 @@ def opened(store: Store, folder: Path, **options: Any) -> Iterator[Shop]:
         shop.service.stop()
 
 
+def test_a_card_full_of_photographs_takes_no_more_and_weighs_on(store: Store, tmp_path: Path) -> None:
+    """One file of 4 GB that takes up no room stands for all that was shot; no backup is set up."""
+    filler = tmp_path / "photos" / "ab" / f"{'ab' * 32}.jpg"
+    filler.parent.mkdir(parents=True)
+    with filler.open("wb") as file:
+        file.truncate(4_000_000_000)
+    with opened(store, tmp_path) as shop:
+        shop.wait(lambda seen: seen.marks.scale == "ok")
+        for grams in (12_450, 9_800):
+            assert shop.agreed(grams).step is Step.TAKE
+            shop.printed("printed", "printed")
+            shop.service.desk.take_photo()
+            photo = shop.wait(lambda seen: seen.view.photo.state not in ("offered", "taking")).view.photo
+            assert (photo.state, photo.problem) == ("failed", "photo_room")
+            shop.service.desk.finish()
+        assert shop.camera.shooting.told == []
+    assert len(store.recent_intakes()) == 2
+    assert filler.exists()
+
+
 def test_from_the_first_reading_to_the_papers_the_shot_and_the_count(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as shop:
         assert shop.wait(lambda seen: seen.marks.scale == "ok").marks.printer == "ok"

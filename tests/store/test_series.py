@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -150,3 +152,28 @@ def test_a_marker_that_cannot_be_written_is_written_at_the_next_start(store: Sto
     assert again.identity().series == "B"
     again.close()
     assert _marker(path).read_text() == "S0147 A 0000000000000001\nS0147 B 0000000000000002\n"
+
+
+def test_a_marker_that_cannot_be_written_costs_one_letter_however_often_the_station_starts(
+    store: Store, path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup was brought back, and the card is full: the service manager starts the station again and again."""
+    bring_in(store)
+    store.close()
+    backup = path.read_bytes()
+    path.unlink()
+    open_store(path, template, new_epoch=epochs(2)).close()
+    path.write_bytes(backup)
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kiosk.store.series.write_durably", full)
+        for start in range(3, 30):
+            with pytest.raises(StoreError, match="No space left"):
+                open_store(path, template, new_epoch=epochs(start))
+    again = open_store(path, template, new_epoch=epochs(40))
+    assert again.identity().series == "C"
+    again.close()
+    assert [line.split()[1] for line in _marker(path).read_text().splitlines()] == ["A", "B", "C"]

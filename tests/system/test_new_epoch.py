@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from random import Random
 
 import pytest
 
+from kiosk.messaging.relay.pace import HELLO_EVERY_S
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.broker import Broker
@@ -52,12 +54,22 @@ def center(broker: Broker, ledger: Path) -> Iterator[None]:
         yield
 
 
+class Clock:
+    """Monotonic seconds that a test may let run ahead."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
 @contextmanager
-def relay(broker: Broker, folder: Path) -> Iterator[None]:
+def relay(broker: Broker, folder: Path, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
     stop = threading.Event()
     with closing(open_store(folder / "station" / "kiosk.sqlite", folder / "empty.sqlite")) as outbox:
         settings = RelaySettings(broker.url, "hotan", STATION, "kiosk test", reconnect_s=0.1, resend_max_s=5.0)
-        thread = threading.Thread(target=Relay(outbox, settings, random=Random(1)).run, args=(stop,))
+        thread = threading.Thread(target=Relay(outbox, settings, clock, Random(1)).run, args=(stop,))
         thread.start()
         try:
             yield
@@ -111,4 +123,31 @@ def test_a_restored_ledger_gets_back_an_epoch_that_has_ended(broker: Broker, sta
     assert len(held(backup)) < len(held(ledger)) == len(journal(tmp_path))
     with center(broker, backup), relay(broker, tmp_path):
         assert until(lambda: held(backup) == journal(tmp_path))
+    assert epochs(tmp_path) == 2
+
+
+def test_a_restored_ledger_gets_back_everything_from_a_station_where_nobody_weighs(
+    broker: Broker, station: Store, tmp_path: Path
+) -> None:
+    """The relay stays connected the whole time: no intake and no new connection makes it say hello."""
+    ledger, backup, clock = tmp_path / "ledger.db", tmp_path / "backup.db", Clock()
+    with relay(broker, tmp_path, clock):
+        with center(broker, ledger):
+            for _ in range(8):
+                bring_in(station)
+            assert until(lambda: station.counts().pending == 0)
+            with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(backup)) as copy:
+                source.backup(copy)
+            for _ in range(8):
+                bring_in(station)
+            assert until(lambda: station.counts().pending == 0)
+            station.start_new_epoch("forked", stamp())
+            for _ in range(3):
+                bring_in(station)
+            assert until(lambda: station.counts().pending == 0)
+        assert len(held(backup)) < len(held(ledger)) == len(journal(tmp_path))
+        Ledger.restored(f"sqlite:///{backup}")
+        with center(broker, backup):
+            clock.ahead_s += HELLO_EVERY_S
+            assert until(lambda: held(backup) == journal(tmp_path))
     assert epochs(tmp_path) == 2

@@ -502,6 +502,13 @@ def test_a_photo_of_a_lot(shop: CounterShop, client: FlaskClient) -> None:
     shop.counter.photo_done(lot, "ab" * 32)
     with client.get(f"{here}/photo.jpg") as picture:
         assert picture.status_code == 200
+    (shop.settings.data / f"{'ab' * 32}.jpg").unlink()
+    page = client.get(here).text
+    assert says(page, "counter.shot.gone")
+    assert "shot-photo" not in page
+    assert client.get(f"{here}/photo.jpg").status_code == 404
+    shop.counter.photo_failed(lot, "photo_room")
+    assert says(client.get(here).text, "problem.photo_room")
 
 
 def test_papers_of_unknown_fate_wait_for_a_person(shop: CounterShop, client: FlaskClient) -> None:

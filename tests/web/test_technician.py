@@ -514,6 +514,17 @@ def test_a_fork_is_settled_by_a_new_epoch_after_a_question(client: FlaskClient, 
     assert client.post("/technician/new_epoch").status_code == 409
 
 
+def test_two_presses_at_once_cost_one_letter(
+    client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked before either has begun."""
+    old = clinic.store.identity()
+    monkeypatch.setattr(clinic.store, "identity", lambda: old)
+    answers = [client.post("/technician/new_epoch", data={"epoch": old.epoch}).status_code for _ in range(2)]
+    monkeypatch.undo()
+    assert (answers, clinic.store.identity().series) == ([303, 409], "B")
+
+
 def test_a_database_that_cannot_be_written_is_told(
     client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,7 +40,8 @@ class Hello(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """Station, retained. ``online`` false is the last will, or a goodbye; ``pending`` is a count of events.
 
-    ``alarm`` is "" or ``fork``: the ledger's ``head`` is not the hash this station has at that number.
+    ``alarm`` is "", or ``fork``: the ledger's ``head`` is not the hash this station has at that number; or ``ahead``:
+    its ``upto`` is above all this station has written, again, and no further epoch is begun for that.
     """
 
     online: bool

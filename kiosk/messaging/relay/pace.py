@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Final
 
 from kiosk.messaging.relay.settings import RelaySettings
+
+HELLO_EVERY_S: Final = 600.0
+"""A ledger that came back from a backup is told only by the answer to a hello, and a village may weigh nothing for
+days. Ten minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds."""
+_HELLO_SPREAD: Final = 0.6
+"""No wait is shorter than this part of the longest: two hundred stations that connected together drift apart."""
 
 
 class Backoff:
@@ -37,6 +44,11 @@ class Pace:
         self._resend = Backoff(settings.resend_s, settings.resend_max_s, random)
         self.patience_s = self._resend.next()
         """How long the center may take to answer before everything is sent again."""
+        self._random = random
+
+    def hello_s(self) -> float:
+        """Seconds until the next hello of a connection on which all is well."""
+        return HELLO_EVERY_S * self._random.uniform(_HELLO_SPREAD, 1.0)
 
     def progress(self) -> None:
         """The center acknowledged something new."""

@@ -86,5 +86,8 @@ class OutboxPort(Protocol):
     def start_new_epoch(self, why: str, *, ending: str) -> bool:
         """Begin a new epoch; what is pending is issued again in it. False as above when ``ending`` has ended."""
 
+    def behind_spent(self) -> bool:
+        """Whether no (further) epoch may be begun because the center has more than this database."""
+
     def changed(self) -> bool:
         """Whether another connection has committed since the last call. Cheap: asked many times a second."""

@@ -28,9 +28,10 @@ class Relay:
         settings: RelaySettings,
         clock: Callable[[], float] = time.monotonic,
         random: Random | None = None,
-        heard: Callable[[], None] = lambda: None,
+        heard: Callable[[str], None] = lambda alarm: None,
     ) -> None:
-        """``clock`` is monotonic seconds; ``heard`` is called after each acknowledgement that was believed.
+        """``clock`` is monotonic seconds; ``heard`` is called after each acknowledgement: with "" when it was believed,
+        with ``fork`` or ``ahead`` when it was refused.
 
         Raises ValueError when the database belongs to another station.
         """

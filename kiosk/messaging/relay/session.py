@@ -25,8 +25,11 @@ BATCH_CONTENT: Final = "application/zlib"
 CONTROL_CONTENT: Final = "application/json"
 
 
-_TELL_SOON_S = 3.0
+_TELL_SOON_S: Final = 3.0
 """A backlog that is gone is told this soon: the dashboard must not show it for another minute."""
+_ASK_AGAIN_S: Final = 60.0
+"""So long after the last question about earlier epochs another generation may lead to the next one. Two ledgers that
+answer one station in turn, or a broker that lies, would else keep it asking about twenty epochs without end."""
 
 
 class Session:
@@ -39,10 +42,10 @@ class Session:
         pace: Pace,
         log: RareLog,
         clock: Callable[[], float],
-        heard: Callable[[], None],
+        heard: Callable[[str], None],
     ) -> None:
         self._outbox, self._settings, self._pace, self._log, self._clock = outbox, settings, pace, log, clock
-        self._believed = heard
+        self._told_of = heard
         self._topics = Topics(settings.region, settings.station)
         self._flights = Flights(pace)
         self._earlier = Earlier(pace)
@@ -54,6 +57,11 @@ class Session:
         self._lost = False
         self._told: Status | None = None
         self._tell_at = 0.0
+        self._hello_at = 0.0
+        # Of this connection only: the next one begins with all questions, whatever the ledger was then.
+        self._generation = ""
+        self._asked_at = float("-inf")
+        self._ask_at: float | None = None
 
     @property
     def unfinished(self) -> bool:
@@ -123,6 +131,10 @@ class Session:
             self._pace.stalled()
             self._earlier.rewind(now)
             self._hello_earlier(connection)
+        if now >= self._hello_at:
+            self._hello(connection)
+        if self._ask_at is not None and now >= self._ask_at:
+            self._ask_earlier(connection)
         while self._more and self._flights.room and self._send_next(connection):
             pass
         # What was done once waits behind what never was.
@@ -177,6 +189,8 @@ class Session:
         return connection.publish(self._topics.batch, build_batch([row.body for row in rows]), BATCH_CONTENT)
 
     def _hello(self, connection: Connection) -> None:
+        """Ask what the center has, and again after a while: a ledger that lost events does not ask by itself."""
+        self._hello_at = self._clock() + self._pace.hello_s()
         counts = self._outbox.counts()
         waiting = self._outbox.pending(1)
         following = counts.last_seq + 1
@@ -220,6 +234,7 @@ class Session:
         if ack.epoch != self._epoch:
             self._acknowledged_earlier(ack)
             return
+        self._look_at_generation(ack)
         counts = self._outbox.counts()
         if ack.upto > counts.last_seq:
             self._behind(connection, ack, counts.last_seq)
@@ -246,12 +261,13 @@ class Session:
             self._start_over()
             self._ask_earlier(connection)
         self._look_for(ack.gaps)
-        self._believed()
+        self._told_of(self._alarm)
 
     def _acknowledged_earlier(self, ack: Ack) -> None:
         """Of an epoch that has ended only one thing matters: whether the center still has what it acknowledged."""
         if not self._earlier.knows(ack.epoch):
             return
+        self._look_at_generation(ack)
         owed = self._earlier.owed_upto(ack.epoch)
         own = self._outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
         if ack.upto < owed and own != ack.head:
@@ -264,7 +280,16 @@ class Session:
             self._earlier.drop(ack.epoch)
         else:
             self._take_earlier(ack, owed)
-        self._believed()
+        self._told_of(self._alarm)
+
+    def _look_at_generation(self, ack: Ack) -> None:
+        """Another ledger answers than before: it may lack what ``upto`` of this epoch does not show."""
+        if not ack.generation or ack.generation == self._generation:
+            return
+        if self._generation:
+            self._log.write("generation", "the sorting center's ledger is another one: asking about earlier epochs")
+            self._ask_at = max(self._clock(), self._asked_at + _ASK_AGAIN_S)
+        self._generation = ack.generation
 
     def _take_earlier(self, ack: Ack, owed: int) -> None:
         before = self._earlier.missing
@@ -288,7 +313,20 @@ class Session:
             self._more = True
 
     def _behind(self, connection: Connection, ack: Ack, last: int) -> None:
-        """This database is older than what the center has from it: its numbers must not be given out twice."""
+        """This database is older than what the center has from it: its numbers must not be given out twice.
+
+        Or somebody says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
+        """
+        if self._outbox.behind_spent():
+            self._log.write(
+                "ahead",
+                f"the sorting center claims event {ack.upto}, this database ends at {last}, and a new epoch was begun "
+                "for that already: acknowledgement refused, events stay pending; call the administrator, the broker "
+                "or the ledger may not be what it seems",
+                logging.ERROR,
+            )
+            self._set_alarm("ahead")
+            return
         if not self._outbox.start_new_epoch("behind", ending=ack.epoch):
             self._follow_epoch(connection)
             return
@@ -313,6 +351,8 @@ class Session:
         if alarm != self._alarm:
             self._alarm = alarm
             self._tell_at = self._clock()
+            if alarm:
+                self._told_of(alarm)
 
     def _tell_soon(self) -> None:
         if self._told is not None and self._told.pending:
@@ -332,6 +372,7 @@ class Session:
         self._ask_earlier(connection)
 
     def _ask_earlier(self, connection: Connection) -> None:
+        self._asked_at, self._ask_at = self._clock(), None
         self._earlier.ask(self._outbox.earlier(), self._clock())
         self._hello_earlier(connection)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -30,6 +30,22 @@ class BrokerAddress:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
+    def with_password(self, file: Path) -> BrokerAddress:
+        """The same broker with the password in this file; raises BrokerAddressError."""
+        if self.username is None:
+            raise BrokerAddressError(
+                f"the password in {file} is whose? name the user in the address: mqtt://user@host:port"
+            )
+        if self.password is not None:
+            raise BrokerAddressError(f"the broker address has a password already: take it out, or the file {file}")
+        try:
+            password = file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BrokerAddressError(f"the broker's password in {file} cannot be read: {error}") from error
+        if not password:
+            raise BrokerAddressError(f"the password file {file} is empty: write the password into it")
+        return replace(self, password=password)
 
     @classmethod
     def parse(

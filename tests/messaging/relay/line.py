@@ -34,6 +34,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.events: Events = {}
+        self.generation = ""
 
     def take(self, body: bytes) -> str:
         event = json.loads(body)
@@ -46,7 +47,7 @@ class Ledger:
         beyond = [seq for seq in held if seq > upto]
         gaps = ((upto + 1, min(beyond) - 1),) if beyond else ()
         head = hashlib.sha256(self.events[epoch, upto]).hexdigest() if upto else ZERO_HASH
-        return Ack(epoch=epoch, upto=upto, gaps=gaps, quarantined=(), head=head)
+        return Ack(epoch, upto, gaps, quarantined=(), head=head, generation=self.generation)
 
 
 class Wire:
@@ -92,6 +93,7 @@ class Bench:
         self.relay = self._opened(path, template)
         self.station.import_catalog(CATALOG, stamp())
         self.now = 0.0
+        self.told: list[str] = []
         self.ledger = Ledger()
         self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test", **more)
         self.connect()
@@ -106,7 +108,7 @@ class Bench:
         self.wire = Wire()
         log = RareLog(logging.getLogger("kiosk.relay.test"), lambda: self.now)
         pace = Pace(self.settings, Random(1))
-        self.session = Session(outbox or self.relay, self.settings, pace, log, lambda: self.now, lambda: None)
+        self.session = Session(outbox or self.relay, self.settings, pace, log, lambda: self.now, self.told.append)
         self.session._handle(self.connection, Ready())
 
     @property

@@ -136,6 +136,9 @@ class MemoryOutbox:
         self.write(waiting + 1)
         return True
 
+    def behind_spent(self) -> bool:
+        return "behind" in self.old_epochs
+
     def changed(self) -> bool:
         with self.lock:
             self.looks += 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import quote
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -18,6 +19,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import Arrived, BrokerFault, Connection, Happening, Lost, Message, Ready, Will
@@ -45,6 +49,7 @@ class Authority:
 
     def issue(self, common_name: str, *, host: str | None = None, days: int = 1) -> tuple[Path, Path]:
         """Certificate and key files; ``host`` is an IP address for a server."""
+        file = f"{self.name}-{quote(common_name, safe='')}"
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         builder = self._build(subject, self._certificate.subject, key.public_key(), days=days)
@@ -52,7 +57,7 @@ class Authority:
             names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])
             builder = builder.add_extension(names, critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
-        files = self.folder / f"{self.name}-{common_name}.crt", self.folder / f"{self.name}-{common_name}.key"
+        files = self.folder / f"{file}.crt", self.folder / f"{file}.key"
         files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         files[1].write_bytes(
             key.private_bytes(
@@ -117,7 +122,8 @@ class County:
 
 
 @pytest.fixture
-def county(tmp_path: Path) -> Iterator[County]:
+def county(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[County]:
+    """A parameter is a table of further replacements in the shipped file."""
     authority = Authority(tmp_path)
     cert, key = authority.issue("broker", host="127.0.0.1")
     passwords = tmp_path / "passwords"
@@ -128,6 +134,10 @@ def county(tmp_path: Path) -> Iterator[County]:
     )
     with claimed_port() as port, claimed_port() as plain_port, claimed_port() as tls_port:
         conf = _shipped_conf(plain_port, tls_port, passwords, authority, (cert, key))
+        further: dict[str, str] = getattr(request, "param", {})
+        for shipped, here in further.items():
+            assert conf.count(shipped) == 1
+            conf = conf.replace(shipped, here)
         with Broker(tmp_path / "broker", port, conf) as broker:
             for listener in (plain_port, tls_port):
                 wait_for_listener(listener)
@@ -190,12 +200,16 @@ def publish(line: Connection, topic: str) -> Arrived:
 class CenterClient:
     """The sorting center's place at the shipped broker: user and password on loopback."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, client_id: str = "") -> None:
         self.heard: list[str] = []
+        self.thrown_off = threading.Event()
         self.news = threading.Condition()
         self._ready = threading.Event()
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self.client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False
+        )
         self.client.username_pw_set("sorting-center", "secret")
+        self.client.on_disconnect = lambda *_: self.thrown_off.set()
         self.client.on_message = self._on_message
         self.client.on_subscribe = lambda *_: self._ready.set()
         self.client.connect("127.0.0.1", port)
@@ -241,6 +255,166 @@ def test_a_station_cannot_speak_or_listen_for_another(county: County) -> None:
         center.client.publish(own.ack, b"for you")
         assert until(line, Message) == Message(own.ack, b"for you")
         line.goodbye(own.status, b"bye", "text/plain")
+    center.close()
+
+
+class Intruder:
+    """A client with the certificate of one station and any client id it likes."""
+
+    def __init__(self, county: County, name: str, client_id: str, session_s: int = 0) -> None:
+        self.heard: list[tuple[str, bytes]] = []
+        self.session_present = False
+        self.codes: list[ReasonCode] = []
+        self._news = threading.Condition()
+        self._connack: ReasonCode | None = None
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False
+        )
+        cert, key = county.authority.issue(name)
+        self._client.tls_set(str(county.authority.file), str(cert), str(key))
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = lambda client, _, mid, codes, properties: self._note(codes)
+        self._client.on_publish = lambda client, _, mid, code, properties: self._note([code])
+        self._client.on_message = self._on_message
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = session_s
+        self._client.connect("127.0.0.1", county.tls_port, clean_start=session_s == 0, properties=properties)
+        self._client.loop_start()
+        self.until(lambda: self._connack is not None)
+
+    @property
+    def refused(self) -> bool:
+        return self._connack is not None and self._connack.is_failure
+
+    def subscribe(self, topic: str) -> ReasonCode:
+        self._client.subscribe(topic, qos=1)
+        return self._answer()
+
+    def publish(self, topic: str) -> ReasonCode:
+        self._client.publish(topic, b"forged", qos=1)
+        return self._answer()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        with self._news:
+            assert self._news.wait_for(condition, SOON_S)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+        del self._client
+
+    def _answer(self) -> ReasonCode:
+        self.until(lambda: bool(self.codes))
+        return self.codes.pop()
+
+    def _note(self, codes: list[ReasonCode]) -> None:
+        with self._news:
+            self.codes += codes
+            self._news.notify_all()
+
+    def _on_connect(
+        self, client: mqtt.Client, _: object, flags: mqtt.ConnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        with self._news:
+            self._connack, self.session_present = code, flags.session_present
+            self._news.notify_all()
+
+    def _on_message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
+        with self._news:
+            self.heard.append((message.topic, bytes(message.payload)))
+            self._news.notify_all()
+
+
+def test_nobody_is_thrown_off_by_another_station_s_certificate(county: County) -> None:
+    """The client id of a station is its certificate's name, whatever it says."""
+    victim, center = Topics("hotan", "S0002"), CenterClient(county.broker.port, "sorting-center-1")
+    with connection(county.station("S0002")) as line:
+        line.open()
+        until(line, Ready)
+        for claimed in ("kiosk-hotan-S0002", "S0002", "sorting-center-1", "+", "#", "S0002/#", "kiosk-hotan-+", ""):
+            intruder = Intruder(county, "S0001", claimed)
+            assert publish(line, victim.event).fault is None, claimed
+            assert "Not authorized" in str(intruder.publish(victim.event)), claimed
+            assert "Success" in str(intruder.publish(Topics("hotan", "S0001").event)), claimed
+            assert not center.thrown_off.is_set(), claimed
+            intruder.close()
+        center.client.publish(victim.ack, b"for you")
+        assert until(line, Message) == Message(victim.ack, b"for you")
+        line.goodbye(victim.status, b"bye", "text/plain")
+    center.until(lambda: center.heard.count(victim.event) == 8)
+    center.close()
+
+
+def test_a_certificate_with_a_wildcard_for_a_name_opens_nothing(county: County) -> None:
+    center, victim = CenterClient(county.broker.port), Topics("hotan", "S0002")
+    own = Topics("hotan", "S0001")
+    with connection(county.station("S0001")) as line:
+        line.open()
+        until(line, Ready)
+        for name in ("+", "#", "S0002/up/event", "+/up/#"):
+            intruder = Intruder(county, name, "x")
+            if not intruder.refused:
+                intruder.subscribe("kiosk/v1/+/+/down/#")
+                assert "Not authorized" in str(intruder.publish(victim.event)), name
+                assert "Not authorized" in str(intruder.publish("kiosk/v1/hotan/+/up/event".replace("+", "x"))), name
+                center.client.publish(own.ack, b"for S0001")
+                assert until(line, Message) == Message(own.ack, b"for S0001")
+                assert "Not authorized" in str(intruder.publish(victim.hello)), name
+            assert intruder.heard == [], name
+            intruder.close()
+        line.goodbye(own.status, b"bye", "text/plain")
+    assert [topic for topic in center.heard if "S0001" not in topic] == []
+    center.close()
+
+
+def test_two_machines_with_one_certificate_are_told(county: County) -> None:
+    with connection(county.station("S0001")) as first, connection(county.station("S0001")) as second:
+        first.open()
+        until(first, Ready)
+        second.open()
+        until(second, Ready)
+        lost = until(first, Lost)
+        assert isinstance(lost, Lost)
+        assert "another machine uses this station's id" in lost.why
+        second.goodbye(Topics("hotan", "S0001").status, b"bye", "text/plain")
+
+
+def test_a_session_belongs_to_the_certificate_too(county: County) -> None:
+    """What waits for a client that is away is given to its certificate under any client id, and to no other."""
+    center, own = CenterClient(county.broker.port), Topics("hotan", "S0001")
+    first = Intruder(county, "S0001", "one name", session_s=600)
+    assert not first.subscribe(own.ack).is_failure
+    first.close()
+    center.client.publish(own.ack, b"while it was away", qos=1).wait_for_publish(SOON_S)
+    stranger = Intruder(county, "S0002", "one name", session_s=600)
+    assert (stranger.session_present, stranger.heard) == (False, [])
+    stranger.close()
+    again = Intruder(county, "S0001", "another name", session_s=600)
+    assert again.session_present
+    again.until(lambda: again.heard == [(own.ack, b"while it was away")])
+    again.close()
+    center.close()
+
+
+QUEUE = "max_queued_bytes 268435456\n"
+
+
+@pytest.mark.parametrize("county", [{QUEUE: "max_queued_bytes 20000\n"}], indirect=True)
+def test_what_waits_for_one_client_is_bounded_in_bytes(county: County) -> None:
+    """A station that floods a center that is away must not fill the server's memory."""
+    own = Topics("hotan", "S0001")
+    away = Intruder(county, "S0001", "", session_s=600)
+    assert not away.subscribe(own.ack).is_failure
+    away.close()
+    center = CenterClient(county.broker.port)
+    for _ in range(100):
+        center.client.publish(own.ack, b"x" * 1000, qos=1).wait_for_publish(SOON_S)
+    center.client.publish(own.ack, b"", qos=1).wait_for_publish(SOON_S)
+    back = Intruder(county, "S0001", "", session_s=600)
+    center.client.publish(own.ack, b"last", qos=1).wait_for_publish(SOON_S)
+    back.until(lambda: (own.ack, b"last") in back.heard)
+    assert 10 <= len(back.heard) < 30
+    back.close()
     center.close()
 
 
@@ -312,3 +486,4 @@ def test_the_files_do_not_use_what_loses_messages() -> None:
         settings = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
         assert not any("per_listener_settings" in line for line in settings)
         assert "max_queued_messages 100000" in settings
+        assert QUEUE.strip() in settings

@@ -229,6 +229,12 @@ BODY = sealed().body
         (BODY.replace(b'"opened"', b"9007199254740992"), "number"),
         (BODY.replace(b'"opened"', b"9" * 5000), "number"),
         (BODY.replace(b'"opened"', b'"\\ud800"'), "text"),
+        (BODY.replace(b'"stage"', b'"\\ud800"'), "text"),
+        (BODY.replace(b'"stage"', b'"x\\uDFFFy":1,"stage"'), "text"),
+        (BODY.replace(b'"opened"', b'[{"a":[{"\\udc00":{}}]}]'), "text"),
+        (BODY.replace(b'"seq":1,', b'"seq":1,"\\udbff\\udbff":1,'), "text"),
+        (b'{"\\ud800":1}', "text"),
+        (b'["\\ud800"]', "text"),
         (BODY.replace(b'"opened"', b"[" * 7 + b"]" * 7), "too_deep"),
         (b"[" * 60_000, "too_deep"),
         (b'{"a":' * 10_000, "too_deep"),
@@ -245,6 +251,12 @@ def test_what_two_readers_could_read_differently_is_refused(payload: bytes, code
     with pytest.raises(BadEvent) as refused:
         parse_event(payload)
     assert refused.value.code == code
+
+
+def test_a_character_written_as_a_pair_of_escapes_is_taken() -> None:
+    told = parse_event(BODY.replace(b'"stage"', b'"\\ud83d\\ude00":"\\uD83C\\uDF51","stage"'))
+    assert told.data["\U0001f600"] == "\U0001f351"
+    assert "\U0001f600".encode() in told.body
 
 
 def test_depth_eight_is_taken_and_brackets_inside_text_do_not_count() -> None:

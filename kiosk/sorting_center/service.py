@@ -14,6 +14,7 @@ from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.consumer import Consumer
 from kiosk.sorting_center.ingest.publisher import FeedPublisher
+from kiosk.sorting_center.ingest.watchdog import Watchdog
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
 
@@ -45,6 +46,13 @@ class SortingCenter:
         self._publisher = FeedPublisher(broker, f"{client_id}-feed", self.health, ledger.generation)
         self._feed = Feed(ledger, self._publisher, self.health)
         self._worker = Worker(self._consumer, ledger, self.health, utc_now, self._feed.wake)
+        parts = {
+            "ingest worker": lambda: self._worker.is_alive,
+            "receiving connection": lambda: self._consumer.is_alive,
+            "feed": lambda: self._feed.is_alive,
+            "feed's connection": lambda: self._publisher.is_alive,
+        }
+        self._watchdog = Watchdog(self._consumer, self.health, parts)
         self._server = DashboardServer(create_app(ledger, self.health, local_now), *http) if http else None
 
     @property
@@ -66,11 +74,13 @@ class SortingCenter:
         self._feed.start()
         self._publisher.start()
         self._consumer.start()
+        self._watchdog.start()
         return self._consumer.wait_until_subscribed(wait_s, ending or threading.Event())
 
     def stop(self) -> None:
         """Finish the batch in hand, say goodbye, close the ledger: at most five seconds."""
         deadline = time.monotonic() + _END_S
+        self._watchdog.stop(_PART_END_S)
         self._worker.stop(_BATCH_END_S)
         stops = [self._publisher.stop, self._feed.stop, self._consumer.stop]
         for stop in [*stops, self._server.stop] if self._server is not None else stops:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
@@ -93,6 +95,18 @@ class MqttLink:
         self.client.disconnect()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+
+    def drop(self) -> None:
+        """Cut the connection as a broken line would: the broker keeps the session, and `_run` connects again."""
+        line = self.client.socket()
+        if isinstance(line, socket.socket):  # of TLS too
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the network thread runs; it does until `stop`."""
+        return self._thread.is_alive()
 
     @property
     def is_up(self) -> bool:

@@ -20,6 +20,10 @@ RECEIPT_TWICE: Final = "receipt_twice"
 """One receipt number confirmed by two events that are not the same intake re-issued."""
 
 
+SET_ASIDE: Final = "internal"
+"""Of a message that could not be stored, time and again, for a reason nobody foresaw: kept whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Bytes that are no event of anybody's, and the stable word that says why."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from kiosk.sorting_center.ledger.records import Refusal, Sighting
+from kiosk.sorting_center.ledger.records import SET_ASIDE, Refusal, Sighting
 from kiosk.sorting_center.ledger.schema import refused, station_status
 
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024
 """Of each; together at most 16 MiB of other people's garbage."""
+MAX_WHOLE: Final = 32
+"""Messages that were set aside are kept whole, the newest of them; a batch may have a MiB."""
 
 
 def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
@@ -53,12 +55,24 @@ def refuse(connection: Connection, refusals: Sequence[Refusal], received_at: str
             {
                 "topic": item.topic[:200],
                 "code": item.code,
-                "payload": item.payload[:MAX_REFUSED_BYTES],
+                "payload": item.payload if item.code == SET_ASIDE else item.payload[:MAX_REFUSED_BYTES],
                 "size_bytes": len(item.payload),
                 "received_at": received_at,
             }
             for item in refusals
         ],
     )
+    if any(item.code == SET_ASIDE for item in refusals):
+        _shorten(connection)
     oldest_kept = select(refused.c.id).order_by(refused.c.id.desc()).offset(MAX_REFUSED).limit(1).scalar_subquery()
     connection.execute(delete(refused).where(refused.c.id <= oldest_kept))
+
+
+def _shorten(connection: Connection) -> None:
+    whole = select(refused.c.id).where(refused.c.code == SET_ASIDE).order_by(refused.c.id.desc())
+    older = refused.c.id <= whole.offset(MAX_WHOLE).limit(1).scalar_subquery()
+    connection.execute(
+        update(refused)
+        .where(refused.c.code == SET_ASIDE, older)
+        .values(payload=func.substr(refused.c.payload, 1, MAX_REFUSED_BYTES))
+    )

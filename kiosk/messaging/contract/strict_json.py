@@ -69,6 +69,16 @@ def canonical(value: object) -> bytes:
         raise StrictJsonError(code, f"no canonical form: {error}") from error
 
 
+def canonical_again(value: object) -> bytes:
+    """As `canonical`, several times as fast, for a value that `read` gave: no number in it needs a look.
+
+    For ASCII the standard library writes the same bytes: it escapes what RFC 8785, 3.2.2.2 does, and sorting by code
+    points is sorting by UTF-16 (3.2.3) there.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("ascii") if text.isascii() else canonical(value)
+
+
 def _check_unicode(value: object) -> None:
     """Keys as well as values: whoever sorts, stores or converts half a character fails, each in its own way."""
     match value:

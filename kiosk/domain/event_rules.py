@@ -30,8 +30,8 @@ MAX_PIXELS: Final = 100_000
 """A side of a picture: no camera of a station has a tenth of it."""
 MAX_STEP_S: Final = 10**10
 """Of a clock: some 300 years; a clock that starts in 1970 jumps less than 60."""
-MAX_MS: Final = 2**53 - 1
-"""How long a load lies on the pan; only that it is no negative time matters."""
+MAX_MS: Final = 10**12
+"""Thirty years of milliseconds, of a load on the pan, or of readings at a thousand a second."""
 
 _MODES: Final = frozenset(mode.value for mode in Mode)
 _TARE_SOURCES: Final = frozenset(source.value for source in TareSource)

@@ -7,7 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from kiosk.sorting_center.ledger.records import SET_ASIDE, Refusal, Sighting
+from kiosk.sorting_center.ledger.alarms import Attention
+from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, Refusal, Sighting
 from kiosk.sorting_center.ledger.schema import refused, station_status
 
 MAX_REFUSED: Final = 1000
@@ -18,18 +19,29 @@ MAX_WHOLE: Final = 32
 
 
 def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
-    """Bring ``station_status`` up to date, one write per station."""
-    changes: dict[str, dict[str, object]] = {}
+    """Bring ``station_status`` up to date, one write per station; a number heard in a second region is an alarm."""
+    changes: dict[tuple[str, str], dict[str, object]] = {}
     for sighting in sightings:
-        changes.setdefault(sighting.station, {}).update(_change(sighting, received_at))
-    for station, values in changes.items():
-        found = connection.execute(update(station_status).where(station_status.c.station == station).values(values))
+        changes.setdefault((sighting.region, sighting.station), {}).update(_change(sighting, received_at))
+    for (region, station), values in changes.items():
+        mine = (station_status.c.station == station) & (station_status.c.region == region)
+        # An update without values is one of every column: the region is there to be set to itself.
+        found = connection.execute(update(station_status).where(mine).values(region=region, **values))
         if found.rowcount == 0:
-            connection.execute(insert(station_status), {"station": station, **values})
+            _first_heard(connection, region, station, received_at)
+            connection.execute(insert(station_status), {"station": station, "region": region, **values})
+
+
+def _first_heard(connection: Connection, region: str, station: str, received_at: str) -> None:
+    other = select(station_status.c.region).where(station_status.c.station == station).limit(1)
+    known = connection.execute(other).scalar()
+    if known is not None:
+        detail = f"is heard in the region {region} as well as in {known}"
+        Attention(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
 
 
 def _change(sighting: Sighting, received_at: str) -> dict[str, object]:
-    values: dict[str, object] = {"region": sighting.region}
+    values: dict[str, object] = {}
     status = sighting.status
     if status is not None:
         values |= {

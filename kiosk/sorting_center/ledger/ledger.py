@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Self
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, tuple_, update
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
@@ -26,9 +26,10 @@ from kiosk.sorting_center.ledger.records import (
     StoredEvent,
     StreamState,
 )
-from kiosk.sorting_center.ledger.schema import event, feed_position, stream
+from kiosk.sorting_center.ledger.schema import event, feed_position, meta, stream
 
 MAX_FEED_PAGE: Final = 1000
+_ANNOUNCED: Final = "announced"
 
 
 class Ledger:
@@ -101,6 +102,30 @@ class Ledger:
         """What a station that says hello is told; upto 0 for a stream nothing is known of."""
         with self.reading() as connection:
             return self._state(connection, station, epoch, region)
+
+    def stream_count(self) -> int:
+        """How many streams there are."""
+        with self.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(stream)).scalar_one())
+
+    def stream_keys(self, after: streams.StreamKey, limit: int) -> list[streams.StreamKey]:
+        """The next streams above ``after``, in the order of their keys."""
+        key = (stream.c.station, stream.c.epoch, stream.c.region)
+        with self.reading() as connection:
+            rows = connection.execute(select(*key).where(tuple_(*key) > tuple_(*after)).order_by(*key).limit(limit))
+            return [(row.station, row.epoch, row.region) for row in rows]
+
+    def announced(self) -> str:
+        """The generation that every stream was told; "" when none was."""
+        with self.reading() as connection:
+            return connection.execute(select(meta.c.value).where(meta.c.name == _ANNOUNCED)).scalar() or ""
+
+    def set_announced(self, generation: str) -> None:
+        """Every stream was told this generation. Raises LedgerUnwritable."""
+        with self._writing() as connection:
+            changed = connection.execute(update(meta).where(meta.c.name == _ANNOUNCED).values(value=generation))
+            if changed.rowcount == 0:
+                connection.execute(insert(meta), {"name": _ANNOUNCED, "value": generation})
 
     def _state(self, connection: Connection, station: str, epoch: str, region: str) -> StreamState:
         row = connection.execute(

@@ -33,7 +33,7 @@ check:           ## Format, lint, types, import rules, sizes
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/sizes.py
 
-fuzz:            ## Damage, endless streams and fuzzing of the scale formats for long: MINUTES=5 for each engine
+fuzz:            ## Damage, endless streams and fuzzing of the scale formats and stations' messages for long: MINUTES=5 for each engine
 	@scripts/setup dev
 	@KIOSK_LONG_TESTS=1 $(BIN)/pytest tests/protocols/scales
 	@$(BIN)/python -m tests.fuzz --seconds $$(( $(MINUTES) * 60 ))

@@ -104,17 +104,25 @@ def main() -> None:
 )
 @click.option("--ledger", "ledger_url", required=True, metavar="URL", help="sqlite:///path; made when it is not there")
 @click.option("--http", metavar="HOST:PORT", help="Serve the dashboard there; port 0 takes a free one.")
+@click.option(
+    "--http-name",
+    "http_names",
+    multiple=True,
+    metavar="NAME",
+    help="A name a reverse proxy passes on, once for each; others than this machine's are refused.",
+)
 @click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
 @click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
 @click.option("--tls-key", type=_FILE, help="Its key.")
 @click.pass_context
 @_clear_errors
-def run(
+def run(  # one parameter for each option
     context: click.Context,
     broker: str,
     password_file: Path | None,
     ledger_url: str,
     http: str | None,
+    http_names: tuple[str, ...],
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -128,7 +136,7 @@ def run(
     http_address = _host_and_port(http) if http is not None else None
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    with _assemble(ledger_url, address, http_address) as center:
+    with _assemble(ledger_url, address, http_address, http_names) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
@@ -141,10 +149,12 @@ def run(
         manager.stopping()
 
 
-def _assemble(ledger_url: str, address: BrokerAddress, http: tuple[str, int] | None) -> SortingCenter:
+def _assemble(
+    ledger_url: str, address: BrokerAddress, http: tuple[str, int] | None, http_names: tuple[str, ...]
+) -> SortingCenter:
     ledger = Ledger.open(ledger_url)
     try:
-        return SortingCenter(ledger, address, http)
+        return SortingCenter(ledger, address, http, http_names)
     except OSError as error:
         ledger.close()
         where = f"{http[0]}:{http[1]}" if http else str(address)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.mass import MAX_GROSS_G
 from kiosk.domain.metrology.standing import ScaleStanding
-from kiosk.domain.money import amount_fen
+from kiosk.domain.money import MAX_FEN_PER_KG, amount_fen
 from kiosk.domain.trade import Certificate, Mode, Party
 
 MAX_BAGS = 40
@@ -57,8 +58,8 @@ class Weighing:
     frames: tuple[bytes, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        if self.gross_g <= 0 or self.reading_no < 1 or self.load_no < 1:
-            raise ValueError("a weighing has a positive weight, a reading number and a load number")
+        if not 0 < self.gross_g <= MAX_GROSS_G or self.reading_no < 1 or self.load_no < 1:
+            raise ValueError(f"a weighing has 1 to {MAX_GROSS_G} g, a reading number and a load number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ class IntakeLine:
     price_fen_per_kg: int
 
     def __post_init__(self) -> None:
-        if self.tare_g < 0 or self.price_fen_per_kg < 0 or self.number < 1:
-            raise ValueError("tare and price cannot be negative, lines count from 1")
+        if self.tare_g < 0 or not 0 <= self.price_fen_per_kg <= MAX_FEN_PER_KG or self.number < 1:
+            raise ValueError(f"the tare is not negative, a price is 0 to {MAX_FEN_PER_KG}, lines count from 1")
         if self.tare_g >= self.weighing.gross_g:
             raise IntakeRefused("tare_too_heavy", "the container weighs as much as the whole load")
 

@@ -7,6 +7,9 @@ from decimal import Decimal
 GRAMS_PER = {"g": Decimal(1), "kg": Decimal(1000)}
 """The only units of an intake. Market units such as the jin are forbidden in trade (SAMR Order 90, 2024-06-01)."""
 
+MAX_GROSS_G = 200_000_000
+"""200 t: no road weighbridge goes higher, and no village scale gets near; a greater weight of one load is no weight."""
+
 
 class UnitRefused(ValueError):
     """The indicator speaks another unit than kg or g."""

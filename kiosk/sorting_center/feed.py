@@ -59,6 +59,11 @@ class Feed:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs; it does until `stop`."""
+        return self._thread.is_alive()
+
     def wake(self) -> None:
         """There may be something new."""
         self._news.set()

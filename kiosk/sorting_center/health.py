@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 _CLEAR: Final = ""
+_PLACES: Final = ("broker", "ledger", "feed", "worker", "watchdog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class HealthReport:
     broker_trouble: str
     ledger_trouble: str
     feed_trouble: str
+    intake_trouble: str
+    """Messages wait and are not taken in, or a part of the program has ended; not what the ledger has told itself."""
     messages: int
     events: int
     refused: int
@@ -25,7 +28,13 @@ class HealthReport:
     @property
     def ok(self) -> bool:
         """Everything a station needs from the center works."""
-        return self.broker_connected and not (self.broker_trouble or self.ledger_trouble or self.feed_trouble)
+        return self.broker_connected and not self.troubles
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong, one sentence each."""
+        told = (self.broker_trouble, self.ledger_trouble, self.feed_trouble, self.intake_trouble)
+        return tuple(text for text in told if text)
 
     def as_json(self) -> dict[str, object]:
         """For ``/health``."""
@@ -38,7 +47,7 @@ class Health:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._connected = False
-        self._trouble = {"broker": _CLEAR, "ledger": _CLEAR, "feed": _CLEAR}
+        self._trouble = dict.fromkeys(_PLACES, _CLEAR)
         self._counts = {"messages": 0, "events": 0, "refused": 0, "dropped": 0}
 
     def connected(self, is_connected: bool) -> None:
@@ -47,7 +56,10 @@ class Health:
             self._connected = is_connected
 
     def trouble(self, where: str, text: str = _CLEAR) -> bool:
-        """Set, or clear with no text, what is wrong with ``broker``, ``ledger`` or ``feed``; true when it is news."""
+        """Set, or clear with no text, what is wrong; true when it is news.
+
+        ``where``: ``broker``, ``ledger``, ``feed``, or of taking in, as the ``worker`` and the ``watchdog`` see it.
+        """
         with self._lock:
             changed = self._trouble[where] != text
             self._trouble[where] = text
@@ -67,5 +79,6 @@ class Health:
                 broker_trouble=self._trouble["broker"],
                 ledger_trouble=self._trouble["ledger"],
                 feed_trouble=self._trouble["feed"],
+                intake_trouble=" ".join(filter(None, (self._trouble["worker"], self._trouble["watchdog"]))),
                 **self._counts,
             )

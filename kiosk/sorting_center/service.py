@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Self
 
 from kiosk.sorting_center.dashboard.app import create_app
+from kiosk.sorting_center.dashboard.guard import Hosts
 from kiosk.sorting_center.dashboard.server import DashboardServer
 from kiosk.sorting_center.feed import Feed
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.announcer import Announcer
 from kiosk.sorting_center.ingest.consumer import Consumer
 from kiosk.sorting_center.ingest.publisher import FeedPublisher
+from kiosk.sorting_center.ingest.watchdog import Watchdog
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
 
@@ -36,8 +40,13 @@ def local_now() -> datetime:
 class SortingCenter:
     """Made: the ledger is open and the port is taken. Started: it takes in, acknowledges, feeds and shows."""
 
-    def __init__(self, ledger: Ledger, broker: BrokerAddress, http: tuple[str, int] | None) -> None:
-        """Raises OSError when ``http`` (host, port; 0 = any free one) cannot be had. Closes ``ledger`` in `stop`."""
+    def __init__(
+        self, ledger: Ledger, broker: BrokerAddress, http: tuple[str, int] | None, http_names: Sequence[str] = ()
+    ) -> None:
+        """Raises OSError when ``http`` (host, port; 0 = any free one) cannot be had. Closes ``ledger`` in `stop`.
+
+        ``http_names`` are further names the dashboard answers under, those of a reverse proxy.
+        """
         self.health = Health()
         self._ledger = ledger
         client_id = f"sorting-center-{ledger.ledger_id}"
@@ -45,7 +54,18 @@ class SortingCenter:
         self._publisher = FeedPublisher(broker, f"{client_id}-feed", self.health, ledger.generation)
         self._feed = Feed(ledger, self._publisher, self.health)
         self._worker = Worker(self._consumer, ledger, self.health, utc_now, self._feed.wake)
-        self._server = DashboardServer(create_app(ledger, self.health, local_now), *http) if http else None
+        self._announcer = Announcer(ledger, self._consumer.tell)
+        parts = {
+            "ingest worker": lambda: self._worker.is_alive,
+            "receiving connection": lambda: self._consumer.is_alive,
+            "feed": lambda: self._feed.is_alive,
+            "feed's connection": lambda: self._publisher.is_alive,
+        }
+        self._watchdog = Watchdog(self._consumer, self.health, parts)
+        self._server = None
+        if http is not None:
+            app = create_app(ledger, self.health, local_now, Hosts(http[0], http_names))
+            self._server = DashboardServer(app, *http)
 
     @property
     def http_address(self) -> str | None:
@@ -66,13 +86,16 @@ class SortingCenter:
         self._feed.start()
         self._publisher.start()
         self._consumer.start()
+        self._watchdog.start()
+        self._announcer.start()
         return self._consumer.wait_until_subscribed(wait_s, ending or threading.Event())
 
     def stop(self) -> None:
         """Finish the batch in hand, say goodbye, close the ledger: at most five seconds."""
         deadline = time.monotonic() + _END_S
+        self._watchdog.stop(_PART_END_S)
         self._worker.stop(_BATCH_END_S)
-        stops = [self._publisher.stop, self._feed.stop, self._consumer.stop]
+        stops = [self._announcer.stop, self._publisher.stop, self._feed.stop, self._consumer.stop]
         for stop in [*stops, self._server.stop] if self._server is not None else stops:
             stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
         self._ledger.close()

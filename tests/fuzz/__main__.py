@@ -1,5 +1,7 @@
 """``python -m tests.fuzz [--engine NAME] [--seconds N]``: fuzz one engine, or all of them one after the other.
 
+``Messages`` is the reading of what stations send to the sorting center; the others decode scales.
+
 With atheris where it can be imported (coverage-guided, libFuzzer), else with the driver in ``plain.py``. What was
 found stays below ``build/fuzz``: a corpus that the next run begins with, and the input that broke a property.
 """
@@ -12,10 +14,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fuzz import plain, targets
+from tests.fuzz import messages, plain, targets
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "fuzz"
+
+
+def engines() -> dict[str, tuple[str, ...]]:
+    """Everything that is fuzzed, and what it reads."""
+    return {**targets.engines(), messages.NAME: messages.KINDS}
 
 
 def has_atheris() -> bool:
@@ -24,9 +31,9 @@ def has_atheris() -> bool:
 
 
 def write_seeds(engine: str, corpus: Path) -> None:
-    """The golden frames as files, where libFuzzer looks for its first inputs."""
+    """The golden frames or messages as files, where libFuzzer looks for its first inputs."""
     corpus.mkdir(parents=True, exist_ok=True)
-    for at, seed in enumerate(targets.seeds(engine)):
+    for at, seed in enumerate(messages.seeds() if engine == messages.NAME else targets.seeds(engine)):
         (corpus / f"golden-{at:03}").write_bytes(seed)
 
 
@@ -39,7 +46,7 @@ def with_atheris(engine: str, seconds: int, folder: Path, runs: int, seed: int) 
         f"-max_total_time={seconds}",
         f"-runs={runs}",
         f"-seed={seed}",
-        "-max_len=600",
+        f"-max_len={2000 if engine == messages.NAME else 600}",
         "-timeout=20",
         "-verbosity=0",
     ]
@@ -50,7 +57,10 @@ def with_atheris(engine: str, seconds: int, folder: Path, runs: int, seed: int) 
 
 def without_atheris(engine: str, seconds: float) -> int:
     """The same target with the plain driver."""
-    tried, kept = plain.fuzz(targets.target(engine), targets.seeds(engine), seconds)
+    if engine == messages.NAME:
+        tried, kept = plain.fuzz(messages.target, messages.seeds(), seconds)
+    else:
+        tried, kept = plain.fuzz(targets.target(engine), targets.seeds(engine), seconds)
     print(f"{engine}: {tried} inputs, {kept} kept")
     return 0
 
@@ -58,7 +68,7 @@ def without_atheris(engine: str, seconds: float) -> int:
 def main(arguments: list[str]) -> int:
     """0 when no property was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
-    parser.add_argument("--engine", choices=targets.engines(), action="append")
+    parser.add_argument("--engine", choices=engines(), action="append")
     parser.add_argument("--seconds", type=int, default=60, help="for each engine")
     parser.add_argument("--runs", type=int, default=-1, help="inputs at most for each engine; -1: no limit")
     parser.add_argument("--seed", type=int, default=0, help="atheris tries the same every time; 0: never the same")
@@ -66,9 +76,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--plain", action="store_true", help="the standard library's driver, even with atheris")
     given = parser.parse_args(arguments)
     broken = []
-    for engine in given.engine or targets.engines():
+    for engine in given.engine or engines():
         use_atheris = has_atheris() and not given.plain
-        print(f"== {engine}: {', '.join(targets.engines()[engine])}", flush=True)
+        print(f"== {engine}: {', '.join(engines()[engine])}", flush=True)
         if use_atheris:
             code = with_atheris(engine, given.seconds, given.folder.resolve(), given.runs, given.seed)
         else:

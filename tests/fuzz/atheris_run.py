@@ -6,14 +6,16 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["kiosk.protocols.scales"]):
-    from tests.fuzz import targets
+INCLUDED = ["kiosk.protocols.scales", "kiosk.messaging.contract", "kiosk.sorting_center.ingest.reading"]
+
+with atheris.instrument_imports(include=INCLUDED):
+    from tests.fuzz import messages, targets
 
 
 def main() -> None:
     """Never returns: libFuzzer ends the process."""
     engine = sys.argv.pop(1)
-    atheris.Setup(sys.argv, targets.target(engine))
+    atheris.Setup(sys.argv, messages.target if engine == messages.NAME else targets.target(engine))
     atheris.Fuzz()
 
 

@@ -1,6 +1,6 @@
 """A fuzz driver of the standard library, for machines that atheris has no wheel for.
 
-It changes golden frames at random and keeps the inputs that run lines of the engines no input before them ran.
+It changes good inputs at random and keeps the inputs that run lines of the code under test no input before them ran.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.fuzz.targets import HEAD, Target
 
-WATCHED = "protocols/scales/"
+WATCHED = ("protocols/scales/", "messaging/contract/", "ingest/reading")
 LONGEST = 400
 _TOOL = sys.monitoring.PROFILER_ID if sys.version_info >= (3, 12) else 0
 
@@ -35,7 +35,7 @@ class Lines:
         return self
 
     def _line(self, code: CodeType, _: int) -> Any:
-        self.new += WATCHED in code.co_filename
+        self.new += any(place in code.co_filename for place in WATCHED)
         return sys.monitoring.DISABLE if sys.version_info >= (3, 12) else None
 
     def __exit__(self, *_: object) -> None:
@@ -46,7 +46,7 @@ class Lines:
             sys.monitoring.free_tool_id(_TOOL)
 
 
-def changed(dice: random.Random, data: bytes, other: bytes) -> bytes:
+def changed(dice: random.Random, data: bytes, other: bytes, longest: int = LONGEST) -> bytes:
     """One to four small changes: lost, doubled, turned, inserted, joined with another input."""
     for _ in range(dice.randint(1, 4)):
         at = dice.randrange(len(data) + 1)
@@ -63,7 +63,7 @@ def changed(dice: random.Random, data: bytes, other: bytes) -> bytes:
                 data = data[:at] + other[HEAD:]
             case _:
                 data = dice.randbytes(2) + data[2:]
-    return data[:LONGEST]
+    return data[:longest]
 
 
 def _give(run: Target, data: bytes) -> None:
@@ -77,12 +77,13 @@ def _give(run: Target, data: bytes) -> None:
 def fuzz(run: Target, seeds: Iterable[bytes], seconds: float, most: float = math.inf, seed: int = 1) -> tuple[int, int]:
     """Give the target changed inputs for so long, at most so many; inputs tried and kept. Raises what it raises."""
     dice, corpus, tried = random.Random(seed), list(seeds), 0
+    longest = max([LONGEST, *map(len, corpus)])
     deadline = time.monotonic() + seconds
     with Lines() as lines:
         for data in corpus:
             _give(run, data)
         while tried < most and time.monotonic() < deadline:
-            data = changed(dice, dice.choice(corpus), dice.choice(corpus))
+            data = changed(dice, dice.choice(corpus), dice.choice(corpus), longest)
             seen = lines.new
             _give(run, data)
             tried += 1

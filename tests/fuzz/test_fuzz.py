@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import plain, targets
+from tests.fuzz import messages, plain, targets
 from tests.fuzz.__main__ import ROOT, has_atheris, main
 
 _ENGINES = sorted(targets.engines())
@@ -30,7 +30,13 @@ def test_the_plain_driver_finds_nothing(engine: str) -> None:
     assert kept >= len(list(targets.seeds(engine)))
 
 
-@pytest.mark.parametrize("engine", _ENGINES if has_atheris() else ())
+def test_the_plain_driver_finds_nothing_in_what_stations_send() -> None:
+    tried, kept = plain.fuzz(messages.target, messages.seeds(), SECONDS, most=INPUTS)
+    assert tried == INPUTS
+    assert kept >= len(list(messages.seeds()))
+
+
+@pytest.mark.parametrize("engine", [*_ENGINES, messages.NAME] if has_atheris() else ())
 def test_atheris_finds_nothing(engine: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     limits = ["--seconds", str(SECONDS), "--runs", "3000", "--seed", "1"]
     assert main(["--engine", engine, *limits, "--folder", str(tmp_path)]) == 0
@@ -92,4 +98,5 @@ def test_seeds_choose_the_format_they_are_of() -> None:
 
 
 def test_a_short_input_is_nothing() -> None:
+    messages.target(b"\0\0\0")
     targets.target(_ENGINES[0])(b"\0\0\0")

@@ -64,11 +64,12 @@ class Stopwatch:
 class Broker:
     """Use as a context manager. Its port is its own before it is started and after it was killed, too."""
 
-    def __init__(self, folder: Path, acl: str | None = None) -> None:
+    def __init__(self, folder: Path, acl: str | None = None, persistent: bool = False) -> None:
         self._claim = ExitStack()
         self.port = self._claim.enter_context(claimed_port())
         self._config = folder / "mosquitto.conf"
-        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "user root", "persistence false"]
+        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "user root"]
+        lines += ["persistence true", f"persistence_location {folder}/"] if persistent else ["persistence false"]
         if acl is not None:
             (folder / "acl").write_text(acl)
             (folder / "acl").chmod(0o700)
@@ -97,6 +98,13 @@ class Broker:
         """Its connections stay, and nothing is answered on them any more."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+
+    def stop(self) -> None:
+        """Ended as an update of the machine ends it: what is to be kept is written first."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+        self._process = None
 
     def kill(self) -> None:
         if self._process is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -49,6 +49,7 @@ DETAIL_PATTERNS: Final[Mapping[str, str]] = {
 
 OPTIONAL_PATTERNS: Final[Mapping[str, str]] = {
     "metrology": r"[0-9]{1,4}\+[0-9a-f]{8}",
+    "region": r"(?!feed$)[a-z0-9-]{1,16}",
     "reissued": r"[0-9a-f]{16}-[1-9][0-9]{0,9}",
     "signature": r"[!-~]{1,1024}",
 }
@@ -83,10 +84,10 @@ def usable_text(event: Mapping[str, object], name: str) -> str:
     return value if isinstance(value, str) and _matches(name, value, DETAIL_PATTERNS[name]) else ""
 
 
-def body_and_hash(event: Mapping[str, object]) -> tuple[bytes, str]:
+def body_and_hash(event: Mapping[str, object], write: Callable[[object], bytes] = canonical) -> tuple[bytes, str]:
     """The RFC 8785 bytes, and the SHA-256 (lower-case hex) of the RFC 8785 bytes without ``signature``."""
-    body = canonical(event)
-    hashed = body if "signature" not in event else canonical({k: v for k, v in event.items() if k != "signature"})
+    body = write(event)
+    hashed = body if "signature" not in event else write({k: v for k, v in event.items() if k != "signature"})
     return body, hashlib.sha256(hashed).hexdigest()
 
 

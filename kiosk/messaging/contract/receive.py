@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from kiosk.domain.event_rules import event_fault
 from kiosk.messaging.contract.envelope import (
     EVENT_TYPES,
     MAX_EVENT_BYTES,
@@ -17,7 +18,7 @@ from kiosk.messaging.contract.envelope import (
     identity_fault,
     usable_text,
 )
-from kiosk.messaging.contract.strict_json import StrictJsonError, check_depth, read
+from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_again, check_depth, read
 
 MAX_BATCH_EVENTS: Final = 100
 MAX_BATCH_BYTES: Final = 1024 * 1024
@@ -47,8 +48,9 @@ class ReceivedEvent:
 
     ``body`` is the canonical JSON of everything that was sent, ``signature`` and unknown keys included; ``sha256``
     is over it without ``signature``. ``problem`` is None, or why it is stored, acknowledged and quarantined:
-    ``unknown_type`` (newer than this software) or ``bad_data`` (breaks the schema of its type or an envelope rule;
-    ``time``, ``clock`` and ``prevhash`` are then "" where they are unusable).
+    ``unknown_type`` (newer than this software) or ``bad_data`` (breaks the schema or a rule of its type, see
+    `kiosk.domain.event_rules`, or a rule of the envelope; ``time``, ``clock`` and ``prevhash`` are then "" where they
+    are unusable). ``region`` is what the event says of itself, "" when it says nothing: the topic proves it.
     """
 
     station: str
@@ -62,6 +64,7 @@ class ReceivedEvent:
     clock: str
     data: dict[str, object]
     problem: str | None
+    region: str = ""
 
 
 def parse_event(payload: bytes, *, topic_station: str | None = None) -> ReceivedEvent:
@@ -70,7 +73,7 @@ def parse_event(payload: bytes, *, topic_station: str | None = None) -> Received
         event = read(payload, max_bytes=MAX_EVENT_BYTES)
         if not isinstance(event, dict):
             raise BadEvent("not_object", "an event is a JSON object")
-        body, sha256 = body_and_hash(event)
+        body, sha256 = body_and_hash(event, canonical_again)
     except StrictJsonError as error:
         raise BadEvent(error.code, str(error)) from error
     fault = identity_fault(event)
@@ -84,6 +87,7 @@ def parse_event(payload: bytes, *, topic_station: str | None = None) -> Received
 def _received(event: dict[str, object], body: bytes, sha256: str) -> ReceivedEvent:
     data = event.get("data")
     usable = detail_fault(event) is None
+    region = event.get("region") if usable else None
     return ReceivedEvent(
         station=str(event["station"]),
         epoch=str(event["epoch"]),
@@ -95,19 +99,20 @@ def _received(event: dict[str, object], body: bytes, sha256: str) -> ReceivedEve
         time=usable_text(event, "time"),
         clock=usable_text(event, "clock"),
         data=data if isinstance(data, dict) else {},
-        problem=_problem(str(event["type"]), data) if usable else "bad_data",
+        problem=_problem(str(event["type"]), data, str(event["station"])) if usable else "bad_data",
+        region=region if isinstance(region, str) else "",
     )
 
 
-def _problem(type_: str, data: object) -> str | None:
+def _problem(type_: str, data: object, station: str) -> str | None:
     known = EVENT_TYPES.get(type_)
     if known is None:
         return "unknown_type"
     try:
-        msgspec.convert(data, known)
+        told = msgspec.convert(data, known)
     except msgspec.ValidationError:
         return "bad_data"
-    return None
+    return None if event_fault(told, station) is None else "bad_data"
 
 
 def build_batch(bodies: Sequence[bytes]) -> bytes:

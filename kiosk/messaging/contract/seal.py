@@ -44,13 +44,14 @@ def seal(
     software: str,
     metrology: str = "",
     reissued: str | None = None,
+    region: str = "",
 ) -> SealedEvent:
     """Put ``data`` into its envelope.
 
     ``prevhash`` is the ``sha256`` of the event before it in this epoch, ZERO_HASH for seq 1. ``metrology`` names the
     legally relevant software, "" where nobody has said. ``reissued`` is the ``{epoch}-{seq}`` an event had before its
-    database started a new epoch. Raises ValueError for anything the sorting center would refuse: a fault found here
-    is cheaper than one found by quarantine.
+    database started a new epoch. ``region`` is the station's, "" to leave it to the topic. Raises ValueError for
+    anything the sorting center would refuse: a fault found here is cheaper than one found by quarantine.
     """
     event: dict[str, object] = {
         "specversion": SPEC_VERSION,
@@ -73,6 +74,8 @@ def seal(
         event["metrology"] = metrology
     if reissued is not None:
         event["reissued"] = reissued
+    if region:
+        event["region"] = region
     return _sealed(event, station, epoch, seq, data.TYPE)
 
 

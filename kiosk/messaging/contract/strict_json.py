@@ -19,6 +19,9 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 _BRACKET = re.compile(rb"[][{}]")
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape that may leave half a character behind; strict UTF-8 has no other way to write one."""
+
 
 class StrictJsonError(ValueError):
     """Refused. ``code`` is a stable word: too_large, not_utf8, not_json, too_deep, duplicate_key, number, text."""
@@ -40,7 +43,7 @@ def read(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> objec
     check_depth(payload, max_depth)
     try:
         text = payload.decode("utf-8")
-        return json.loads(
+        value = json.loads(
             text,
             object_pairs_hook=_unique_keys,
             parse_int=_exact_integer,
@@ -51,15 +54,46 @@ def read(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> objec
         raise StrictJsonError("not_utf8", f"not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
         raise StrictJsonError("not_json", f"not JSON at character {error.pos}") from error
+    if _SURROGATE.search(text):
+        _check_unicode(value)
+    return value
 
 
 def canonical(value: object) -> bytes:
     """The RFC 8785 bytes of a value; raises StrictJsonError for what has none."""
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        # Of text it reports values only: a key that is no Unicode comes out of its sorting as the codec's own error.
         code = "number" if isinstance(error, rfc8785.IntegerDomainError | rfc8785.FloatDomainError) else "text"
         raise StrictJsonError(code, f"no canonical form: {error}") from error
+
+
+def canonical_again(value: object) -> bytes:
+    """As `canonical`, several times as fast, for a value that `read` gave: no number in it needs a look.
+
+    For ASCII the standard library writes the same bytes: it escapes what RFC 8785, 3.2.2.2 does, and sorting by code
+    points is sorting by UTF-16 (3.2.3) there.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("ascii") if text.isascii() else canonical(value)
+
+
+def _check_unicode(value: object) -> None:
+    """Keys as well as values: whoever sorts, stores or converts half a character fails, each in its own way."""
+    match value:
+        case str():
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise StrictJsonError("text", "a lone surrogate is not Unicode") from error
+        case dict():
+            for key, inner in value.items():
+                _check_unicode(key)
+                _check_unicode(inner)
+        case list():
+            for inner in value:
+                _check_unicode(inner)
 
 
 def check_depth(payload: bytes, max_depth: int) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import BadRequest
 
+from kiosk.sorting_center.dashboard.guard import Hosts, install
 from kiosk.sorting_center.dashboard.pictures import Pictures, local_time
 from kiosk.sorting_center.dashboard.words import FALLBACK, Words, languages
 from kiosk.sorting_center.feed import feed_event
@@ -43,9 +44,10 @@ class Sources:
     now: Callable[[], datetime]
 
 
-def create_app(ledger: Ledger, health: Health, now: Callable[[], datetime]) -> Flask:
-    """The WSGI application."""
+def create_app(ledger: Ledger, health: Health, now: Callable[[], datetime], hosts: Hosts | None = None) -> Flask:
+    """The WSGI application. ``hosts`` are the names it answers under; None: loopback only."""
     app = Flask(__name__)
+    install(app, hosts or Hosts())
     app.extensions["sources"] = Sources(ledger, health, Pictures(ledger.overview, now), now)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(

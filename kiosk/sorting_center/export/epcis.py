@@ -39,28 +39,37 @@ def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
     yield "\n]}}\n"
 
 
+_Key = tuple[str, str, str]
+"""Station, receipt, region."""
+
+
 def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
     wanted = [event for event in events if event.type in _TYPES and event.problem is None]
-    confirmed = {key: found for key, found in map(_confirmed, wanted) if found is not None}
+    first_region: dict[tuple[str, str], str] = {}
+    confirmed: dict[_Key, dict[str, object]] = {}
+    for event in wanted:
+        if event.type == IntakeConfirmed.TYPE:
+            body = json.loads(event.body)
+            data = msgspec.convert(body["data"], IntakeConfirmed)
+            first = first_region.setdefault((event.station, data.receipt), event.region)
+            # An id is the receipt's alone, as it always was, unless two counties have a station of this number.
+            county = "" if event.region == first else f"{_urn_part(event.region)}:"
+            confirmed[event.station, data.receipt, event.region] = _confirmed(event, body, data, county)
     yield from confirmed.values()
     for event in wanted:
         if event.type == IntakeVoided.TYPE:
             void = msgspec.convert(json.loads(event.body)["data"], IntakeVoided)
-            original = confirmed.get((event.station, void.receipt))
+            original = confirmed.get((event.station, void.receipt, event.region))
             if original is not None:
                 yield {**original, "errorDeclaration": _error(event, void, confirmed)}
 
 
-def _confirmed(event: StoredEvent) -> tuple[tuple[str, str], dict[str, object] | None]:
-    """The ObjectEvent of an intake by station and receipt: one re-issued in a later epoch is still one intake."""
-    body = json.loads(event.body)
-    if event.type != IntakeConfirmed.TYPE:
-        return (event.station, ""), None
-    data = msgspec.convert(body["data"], IntakeConfirmed)
+def _confirmed(event: StoredEvent, body: Mapping[str, object], data: IntakeConfirmed, county: str) -> dict[str, object]:
+    """The ObjectEvent of an intake: one re-issued in a later epoch is still one intake."""
     place = {"id": f"{_URN}:station:{event.station}"}
-    return (event.station, data.receipt), {
+    return {
         "type": "ObjectEvent",
-        "eventID": f"{_URN}:intake:{_urn_part(data.receipt)}",
+        "eventID": f"{_URN}:intake:{county}{_urn_part(data.receipt)}",
         "eventTime": body["time"],
         "eventTimeZoneOffset": "+00:00",
         "recordTime": event.received_at,
@@ -73,19 +82,18 @@ def _confirmed(event: StoredEvent) -> tuple[tuple[str, str], dict[str, object] |
             {"epcClass": f"{_URN}:lot:{_urn_part(data.lot)}", "quantity": data.net_g / 1000, "uom": "KGM"}
         ],
         "kiosk:event": f"{event.station} {event.epoch}-{event.seq}",
+        "kiosk:region": event.region,
         "kiosk:product": data.product,
         "kiosk:clock": body["clock"],
     }
 
 
-def _error(
-    event: StoredEvent, void: IntakeVoided, confirmed: Mapping[tuple[str, str], Mapping[str, object]]
-) -> dict[str, object]:
+def _error(event: StoredEvent, void: IntakeVoided, confirmed: Mapping[_Key, Mapping[str, object]]) -> dict[str, object]:
     declared: dict[str, object] = {
         "declarationTime": json.loads(event.body)["time"],
         "reason": _ERROR_REASONS.get(void.reason, "incorrect_data"),
     }
-    corrective = confirmed.get((event.station, void.replacement)) if void.replacement else None
+    corrective = confirmed.get((event.station, void.replacement, event.region)) if void.replacement else None
     if corrective is not None:
         declared["correctiveEventIDs"] = [corrective["eventID"]]
     return declared

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from kiosk.domain.events import IntakeConfirmed
 from kiosk.sorting_center.ledger import StoredEvent
 
 _ENVELOPE: Final = ("time", "clock", "software")
@@ -25,8 +26,11 @@ _DATA: Final = (
     "reason",
     "replacement",
 )
-COLUMNS: Final = ("station", "epoch", "seq", "type", "received_at", "problem", *_ENVELOPE, *_DATA)
-"""Empty where an event has no such field."""
+_STANDING: Final = ("region", "counted", "reissued", "voided")
+COLUMNS: Final = ("station", "epoch", "seq", "type", "received_at", "problem", *_ENVELOPE, *_DATA, *_STANDING)
+"""Empty where an event has no such field. Of an intake: ``counted`` is ``yes`` for the one row that is in the totals;
+``reissued`` is the epoch and number of the row that stands for the receipt, where this one is not it; ``voided`` is
+``yes`` when the receipt is void now."""
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -57,7 +61,23 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
             event.problem,
             *(body.get(name) for name in _ENVELOPE),
             *(fields.get(name) for name in _DATA),
+            event.region,
+            *_standing(event, fields.get("receipt")),
         ]
+
+
+def _standing(event: StoredEvent, receipt: object) -> tuple[str | None, str | None, str | None]:
+    if event.type != IntakeConfirmed.TYPE or event.problem is not None or not isinstance(receipt, str):
+        return None, None, None
+    found = event.receipts.get(receipt)
+    if found is None:
+        return None, None, None
+    is_it = (found.epoch, found.seq) == (event.epoch, event.seq)
+    return (
+        "yes" if is_it and not found.voided else None,
+        None if is_it else f"{found.epoch}-{found.seq}",
+        "yes" if found.voided else None,
+    )
 
 
 def _cell(value: object) -> str:

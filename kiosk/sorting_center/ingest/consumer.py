@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from typing import Any, Final
@@ -15,31 +14,27 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from kiosk.messaging.contract.topics import UP_KINDS, up_filter
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.inbox import RECEIVE_MAXIMUM, Inbox, Place
 from kiosk.sorting_center.ingest.link import MqttLink
 from kiosk.sorting_center.ingest.reading import Inbound
 
 log = logging.getLogger(__name__)
 
-RECEIVE_MAXIMUM: Final = 100
-"""QoS 1 messages the broker sends ahead of our acknowledgement (MQTT 5, 3.1.2.11.3): what bounds the inbox."""
-
 _LOOK_S: Final = 0.05
-_ROOM_FOR_QOS0: Final = 1000
 _SESSION_EXPIRY_S: Final = 30 * 24 * 3600
 
 
 class Consumer:
     """Puts what stations send into a bounded inbox.
 
-    QoS 1 always finds room there: the broker holds the rest back. QoS 0 beyond the room is dropped and counted; it
-    carries nothing that is not said again.
+    QoS 1 always finds room there: the broker holds the rest back, and one that does not is hung up on. QoS 0 beyond
+    the room is dropped and counted; it carries nothing that is not said again.
     """
 
     def __init__(self, address: BrokerAddress, client_id: str, health: Health) -> None:
         self._health = health
-        self._connection = 0
         self._is_subscribed = threading.Event()
-        self._inbox: queue.Queue[Inbound] = queue.Queue(maxsize=RECEIVE_MAXIMUM + _ROOM_FOR_QOS0)
+        self._inbox = Inbox()
         self._link = MqttLink(
             address,
             client_id,
@@ -70,26 +65,45 @@ class Consumer:
 
     def take(self, timeout_s: float) -> Inbound | None:
         """The next message, or None when none came in time."""
-        try:
-            return self._inbox.get(timeout=timeout_s) if timeout_s > 0 else self._inbox.get_nowait()
-        except queue.Empty:
-            return None
+        return self._inbox.take(timeout_s)
 
     def acknowledge(self, message: Inbound) -> None:
         """PUBACK, unless the message came over an earlier connection: there its packet id is void."""
-        if message.qos and message.connection == self._connection:
+        # Not under the inbox's lock: the client may find the line dead here and call `_down`, under locks of its own.
+        if self._inbox.settle(message):
             self._link.client.ack(message.packet_id, message.qos)
 
-    def tell(self, topic: str, payload: bytes) -> None:
-        """Publish at QoS 0 if there is a connection; the station asks again when it does not hear it."""
-        if self._link.is_up:
-            self._link.client.publish(topic, payload, qos=0)
+    def deliver_again(self) -> None:
+        """Hang up without a goodbye: the broker delivers what was not acknowledged over the next connection."""
+        self._inbox.end()
+        self._link.drop()
+
+    def waiting_s(self) -> float | None:
+        """How long messages have waited without any being taken in; None when none waits or the line is down."""
+        return self._inbox.waiting_s() if self._link.is_up else None
+
+    def settled(self) -> int:
+        """How many messages have been taken in since the start."""
+        return self._inbox.settled()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread of the connection runs."""
+        return self._link.is_alive
+
+    def tell(self, topic: str, payload: bytes) -> bool:
+        """Publish at QoS 0 if there is a connection; whether there is. A station that hears nothing asks again."""
+        if not self._link.is_up:
+            return False
+        self._link.client.publish(topic, payload, qos=0)
+        return True
 
     def _up(self) -> None:
-        self._connection += 1
+        self._inbox.begin()
         self._link.client.subscribe([(up_filter(kind), SubscribeOptions(qos=1)) for kind in UP_KINDS])
 
     def _down(self) -> None:
+        self._inbox.end()
         self._is_subscribed.clear()
         self._health.connected(False)
 
@@ -106,19 +120,27 @@ class Consumer:
         self._is_subscribed.set()
 
     def _message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        inbound = Inbound(
-            topic=message.topic,
-            payload=bytes(message.payload),
-            retained=message.retain,
-            packet_id=message.mid,
-            qos=message.qos,
-            connection=self._connection,
+        place = self._inbox.put(
+            Inbound(
+                topic=_topic(message),
+                payload=bytes(message.payload),
+                retained=message.retain,
+                packet_id=message.mid,
+                qos=message.qos,
+            )
         )
-        if inbound.qos == 0 and self._inbox.qsize() >= _ROOM_FOR_QOS0:
+        if place is Place.DROPPED:
             self._health.count(dropped=1)
-            return
-        try:
-            self._inbox.put_nowait(inbound)
-        except queue.Full:
-            # Only a broker that ignores our receive maximum gets here; it delivers again after a reconnect.
-            self._health.count(dropped=1)
+        elif place is Place.NO_ROOM:
+            log.error(
+                "The broker sends more than it may before it is acknowledged: hanging up, so that it sends again."
+            )
+            self.deliver_again()
+
+
+def _topic(message: mqtt.MQTTMessage) -> str:
+    """ "" for one that is no text: it is refused like any other that is no station's."""
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _KEEPALIVE_S: Final = 30
 _CONNECT_TIMEOUT_S: Final = 3.0
+_RECONNECT_S: Final = ((1.0, 2.0), (15.0, 30.0))
+"""The first pause and the longest, each random: many centers behind one broker do not come back at the same moment."""
 MAX_PACKET_BYTES: Final = 1024 * 1024 + 64 * 1024
 """A batch of incompressible events, and its header. The broker drops what is larger."""
 
@@ -69,8 +73,8 @@ class MqttLink:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_connect_fail = self._unreachable
-        # A random base, so that many centers behind one broker do not come back at the same moment.
-        client.reconnect_delay_set(min_delay=random.randint(1, 2), max_delay=random.randint(15, 30))  # noqa: S311
+        first, longest = (random.uniform(*bounds) for bounds in _RECONNECT_S)  # noqa: S311
+        client.reconnect_delay_set(min_delay=first, max_delay=longest)  # type: ignore[arg-type] # any number will do
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if address.tls:
@@ -93,6 +97,18 @@ class MqttLink:
         self.client.disconnect()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+
+    def drop(self) -> None:
+        """Cut the connection as a broken line would: the broker keeps the session, and `_run` connects again."""
+        line = self.client.socket()
+        if isinstance(line, socket.socket):  # of TLS too
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the network thread runs; it does until `stop`."""
+        return self._thread.is_alive()
 
     @property
     def is_up(self) -> bool:

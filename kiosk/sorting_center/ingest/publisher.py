@@ -49,6 +49,11 @@ class FeedPublisher:
         self._wake()
         self._link.stop(timeout_s)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread of the connection runs; it does until `stop`."""
+        return self._link.is_alive
+
     def publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
         """Send all and wait; how many, from the first on, the broker took. Fewer means refused or stopping.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from kiosk.messaging.contract.control import BadControl, Hello, Status, decode
 from kiosk.messaging.contract.receive import BadEvent, ReceivedEvent, parse_batch, parse_event
 from kiosk.messaging.contract.topics import UpTopic, parse_up
 from kiosk.sorting_center.ledger.records import Delivery, Refusal, Sighting
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,19 @@ class Reading:
 
 
 def read_message(message: Inbound) -> Reading:
-    """Take a message apart."""
+    """Take a message apart.
+
+    An error that nobody foresaw makes it a refusal as well (``unreadable``): one that came out of here would leave
+    the message, and all that wait with it, unacknowledged, and a hundred of those are all a broker sends.
+    """
+    try:
+        return _read(message)
+    except Exception:
+        log.exception("A message cannot be read, for a reason nobody foresaw; it is kept among the refused.")
+        return _refused(message, "unreadable")
+
+
+def _read(message: Inbound) -> Reading:
     try:
         topic = parse_up(message.topic)
     except ValueError:
@@ -91,6 +106,9 @@ def _events(message: Inbound, topic: UpTopic, payloads: Iterable[bytes]) -> Read
             events.append((topic.region, parse_event(payload, topic_station=topic.station)))
         except BadEvent as error:
             refusals.append(Refusal(message.topic, error.code, payload))
+        except Exception:
+            log.exception("An event cannot be read, for a reason nobody foresaw; it is kept among the refused.")
+            refusals.append(Refusal(message.topic, "unreadable", payload))
     return Reading(message, Delivery(events=events, refusals=refusals))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
@@ -15,6 +17,7 @@ from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.reading import Inbound, Question, Reading, merged, read_message
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerDamaged, LedgerError, LedgerUnwritable, Refusal
 from kiosk.sorting_center.ledger import StreamState as State
+from kiosk.sorting_center.ledger.records import SET_ASIDE
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,15 @@ COLLECT_S: Final = 0.020
 
 _IDLE_S: Final = 0.5
 _RETRY_S: Final = (0.5, 1.0, 2.0, 5.0)
+
+MAX_DELIVERIES: Final = 3
+"""The third time a message cannot be stored, for a reason nobody foresaw, it is set aside and the others go on."""
+_MAX_REMEMBERED: Final = 1000
+"""Messages that failed: ten times what a broker has on its way to us."""
+
+_UNFORESEEN: Final = (
+    "Messages cannot be taken in, for a reason nobody foresaw (see the log); the broker is asked to deliver again."
+)
 
 
 class Mailbox(Protocol):
@@ -35,8 +47,11 @@ class Mailbox(Protocol):
     def acknowledge(self, message: Inbound) -> None:
         """Tell the broker that the message is safe."""
 
-    def tell(self, topic: str, payload: bytes) -> None:
-        """Tell a station something; may get lost."""
+    def deliver_again(self) -> None:
+        """Hang up, so that the broker delivers again what was not acknowledged."""
+
+    def tell(self, topic: str, payload: bytes) -> bool:
+        """Tell a station something; may get lost, surely when this is false."""
 
 
 class _Stopped(Exception):
@@ -59,6 +74,8 @@ class Worker:
         self._health = health
         self._clock = clock
         self._committed = committed
+        self._failed: OrderedDict[bytes, int] = OrderedDict()
+        """How often each message could not be stored, by its digest; the newest only."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest worker", daemon=True)
 
@@ -72,6 +89,11 @@ class Worker:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs; it does until `stop`."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
@@ -80,18 +102,27 @@ class Worker:
                 return
             except Exception:
                 log.exception("A batch failed in an unforeseen way; it was not acknowledged and will come again.")
+                self._health.trouble("worker", _UNFORESEEN)
+                self._mailbox.deliver_again()
                 self._stopping.wait(1.0)
 
     def step(self, timeout_s: float) -> int:
-        """Take one batch through; the number of messages in it."""
+        """Take one batch through; the number of messages that came to their end."""
         readings = self._collect(timeout_s)
-        if readings:
-            states = self._settle(readings)
-            for reading in readings:
-                self._mailbox.acknowledge(reading.message)
-            self._answer(states, [question for reading in readings for question in reading.questions])
-            self._tally(readings)
-        return len(readings)
+        if not readings:
+            return 0
+        states, ends = self._settle(readings)
+        # Acknowledged in the order in which they came (MQTT 5, 4.6): what is stored behind a failed one comes again.
+        first_failed = ends.index(None) if None in ends else len(ends)
+        done = [end for end in ends[:first_failed] if end is not None]
+        for end in done:
+            self._mailbox.acknowledge(end.message)
+        self._answer(states, [question for end in done for question in end.questions])
+        self._tally(done)
+        self._health.trouble("worker", "" if len(done) == len(ends) else _UNFORESEEN)
+        if len(done) < len(ends):
+            self._mailbox.deliver_again()
+        return len(done)
 
     def _collect(self, timeout_s: float) -> list[Reading]:
         message = self._mailbox.take(timeout_s)
@@ -105,18 +136,43 @@ class Worker:
             message = self._mailbox.take(deadline - time.monotonic())
         return readings
 
-    def _settle(self, readings: Sequence[Reading]) -> list[State]:
-        """Commit; when one message cannot be stored at all, find it, keep it as refused and commit the others."""
+    def _settle(self, readings: Sequence[Reading]) -> tuple[list[State], list[Reading | None]]:
+        """Commit; when a message cannot be stored, find it and commit the others.
+
+        Also how each message came to its end: as it was read, as a refusal, or not at all (None).
+        """
         try:
-            return self._store(merged(readings))
+            return self._store(merged(readings)), [*readings]
         except _Stopped:
             raise
         except Exception:
-            if len(readings) > 1:
-                return [state for reading in readings for state in self._settle([reading])]
-            message = readings[0].message
-            log.exception("A message on %r cannot be stored; it is kept among the refused.", message.topic)
-            return self._store(Delivery(refusals=[Refusal(message.topic, "internal", message.payload)]))
+            if len(readings) == 1:
+                return [], [self._set_aside(readings[0].message)]
+            log.exception("A batch cannot be stored, for a reason nobody foresaw; each of its messages is tried alone.")
+        states: list[State] = []
+        ends: list[Reading | None] = []
+        for reading in readings:
+            more, end = self._settle([reading])
+            states += more
+            ends += end
+        return states, ends
+
+    def _set_aside(self, message: Inbound) -> Reading | None:
+        """Keep a message that has failed often enough among the refused; None: let the broker deliver it again.
+
+        Its events are not acknowledged to the station, which has them still.
+        """
+        digest = hashlib.sha256(message.topic.encode() + b"\0" + message.payload).digest()
+        failures = self._failed.pop(digest, 0) + 1
+        log.exception("A message on %r cannot be stored; delivery %d of %d.", message.topic, failures, MAX_DELIVERIES)
+        if failures < MAX_DELIVERIES:
+            self._failed[digest] = failures
+            if len(self._failed) > _MAX_REMEMBERED:
+                self._failed.popitem(last=False)
+            return None
+        apart = Reading(message, Delivery(refusals=[Refusal(message.topic, SET_ASIDE, message.payload)]))
+        self._store(apart.delivery)
+        return apart
 
     def _store(self, delivery: Delivery) -> list[State]:
         """Commit, trying again for as long as the ledger cannot be written."""
@@ -136,17 +192,20 @@ class Worker:
                 return states
 
     def _answer(self, states: Iterable[State], questions: Iterable[Question]) -> None:
-        answers = {(state.station, state.epoch): state for state in states}
+        """An answer that fails is that station's alone: it asks again."""
+        answers = {(state.region, state.station, state.epoch): state for state in states}
         for question in questions:
-            if (question.station, question.epoch) not in answers:
+            key = (question.region, question.station, question.epoch)
+            if key not in answers:
                 try:
-                    state = self._ledger.stream(question.station, question.epoch, question.region)
+                    answers[key] = self._ledger.stream(question.station, question.epoch, question.region)
                 except LedgerError as error:
                     log.warning("%s says hello, but: %s", question.station, error)
-                    continue
-                answers[question.station, question.epoch] = state
         for state in answers.values():
-            self._mailbox.tell(Topics(state.region, state.station).ack, encode(state.ack))
+            try:
+                self._mailbox.tell(Topics(state.region, state.station).ack, encode(state.ack))
+            except Exception:
+                log.exception("%s cannot be told how far the ledger is.", state.station)
 
     def _tally(self, readings: Sequence[Reading]) -> None:
         events = sum(len(reading.delivery.events) for reading in readings)

@@ -1,6 +1,6 @@
 """The rules of taking events in, inside one transaction of the caller.
 
-The ledger holds one unbroken chain per stream (station, epoch). An event is stored as soon as it comes; it is
+The ledger holds one unbroken chain per stream (region, station, epoch). An event is stored as soon as it comes; it is
 *released* (counted in ``upto``, given its place in the feed) when everything before it is there and its ``prevhash``
 is the hash of the event before it. Whatever contradicts the chain goes to quarantine, and only the chain judges: an
 event above a gap may belong to a clone, so nothing downstream sees it before the gap is filled.
@@ -14,11 +14,12 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, update
 
+from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import projection
-from kiosk.sorting_center.ledger.alarms import quarantine_event, raise_alarm
-from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK
+from kiosk.sorting_center.ledger.alarms import Attention
+from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
 from kiosk.sorting_center.ledger.schema import event as event_table
 from kiosk.sorting_center.ledger.schema import quarantine, stream
 
@@ -26,6 +27,9 @@ MAX_AHEAD: Final = 50_000
 """How far above ``upto`` an event may be held. A station keeps what was acknowledged for 30 days, some 21,000 events of
 a busy one, and has at most 3,200 on their way (32 batches): more than twice that is behind no center. One that is, far
 behind because of a very old backup, is sent everything from ``upto`` on, and then takes the event like any other."""
+
+MAX_EPOCHS: Final = len(SERIES_LETTERS)
+"""Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last."""
 
 _HELD_CHUNK: Final = 200
 _IN_CHUNK: Final = 500
@@ -51,34 +55,69 @@ class _Released:
     was_held: bool
 
 
-class Acceptance:
-    """Takes events in on one connection; ``received_at`` is RFC 3339 in UTC, the center's clock."""
+class FeedNumbers:
+    """The places of the feed, given out without a hole for as long as the transaction lasts."""
 
-    def __init__(self, connection: Connection, received_at: str) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._received_at = received_at
-        self._last_feedseq: int | None = None
+        self._last: int | None = None
 
-    def accept(self, region: str, events: Sequence[ReceivedEvent]) -> None:
-        """All events of one stream."""
-        state = self._open_stream(events[0], region)
+    def next(self) -> int:
+        """The next one."""
+        if self._last is None:
+            self._last = self._connection.execute(select(func.max(event_table.c.feedseq))).scalar() or 0
+        self._last += 1
+        return self._last
+
+
+class Acceptance:
+    """Takes events of one region in on one connection; ``received_at`` is RFC 3339 in UTC, the center's clock."""
+
+    def __init__(self, connection: Connection, region: str, received_at: str, feed: FeedNumbers) -> None:
+        self._connection = connection
+        self._region = region
+        self._received_at = received_at
+        self._feed = feed
+        self._attention = Attention(connection, region, received_at)
+        self._set_apart_any = False
+
+    def accept(self, events: Sequence[ReceivedEvent]) -> bool:
+        """All events of one stream; false when it is one epoch too many, and nothing of it is taken in."""
+        state = self._open_stream(events[0])
+        if state is None:
+            return False
+        if any(item.region not in ("", self._region) for item in events):
+            detail = "sends events that name another region than their topic; the topic's is the one they count in"
+            self._attention.raise_alarm(SECOND_REGION, (state.station, "", 0), detail)
         near = self._within_reach(state, events)
         state.max_seen = max([state.max_seen, *(item.seq for item in near)])
         fresh = self._sort_out(state, near)
         released = self._release(state, fresh)
         self._store(state, fresh, released)
         projection.project(
-            self._connection, [(item.event, item.feedseq) for item in released if item.feedseq], self._received_at
+            self._connection,
+            self._attention,
+            [
+                projection.Told(item.event, item.feedseq, self._region, self._received_at)
+                for item in released
+                if item.feedseq
+            ],
         )
         self._close_stream(state)
+        if self._set_apart_any:
+            self._attention.bound(state.station)
+        return True
 
-    def _open_stream(self, first: ReceivedEvent, region: str) -> _Stream:
-        row = self._connection.execute(
-            select(stream).where(stream.c.station == first.station, stream.c.epoch == first.epoch)
-        ).one_or_none()
-        if row is None:
-            return _Stream(first.station, first.epoch, region, 0, ZERO_HASH, 0, None, True)
-        return _Stream(row.station, row.epoch, region, row.upto, row.head, row.max_seen, row.gap_since, False)
+    def _open_stream(self, first: ReceivedEvent) -> _Stream | None:
+        mine = (stream.c.station == first.station) & (stream.c.region == self._region)
+        row = self._connection.execute(select(stream).where(mine, stream.c.epoch == first.epoch)).one_or_none()
+        if row is not None:
+            return _Stream(row.station, row.epoch, row.region, row.upto, row.head, row.max_seen, row.gap_since, False)
+        if self._connection.execute(select(func.count()).where(mine)).scalar_one() >= MAX_EPOCHS:
+            detail = f"tells of more than {MAX_EPOCHS} epochs; nothing of a further one is taken in or acknowledged"
+            self._attention.raise_alarm(TOO_MANY_EPOCHS, (first.station, "", 0), detail)
+            return None
+        return _Stream(first.station, first.epoch, self._region, 0, ZERO_HASH, 0, None, True)
 
     def _within_reach(self, state: _Stream, events: Sequence[ReceivedEvent]) -> list[ReceivedEvent]:
         """One event with an absurd number would leave a gap that no station can ever fill: it is kept apart."""
@@ -86,7 +125,7 @@ class Acceptance:
         near = [item for item in events if item.seq <= limit]
         for item in events:
             if item.seq > limit:
-                quarantine_event(self._connection, item, FAR_AHEAD, self._received_at)
+                self._quarantine(item, FAR_AHEAD)
         return near
 
     def _sort_out(self, state: _Stream, events: Sequence[ReceivedEvent]) -> dict[int, ReceivedEvent]:
@@ -123,10 +162,10 @@ class Acceptance:
             if item is None or item.seq != seq:
                 return released
             if not _links(item, state.head):
-                self._evict(item, fresh, was_held)
+                self._evict(state, item, fresh, was_held)
                 return released
             state.upto, state.head = seq, item.sha256
-            released.append(_Released(item, None if item.problem else self._next_feedseq(), was_held))
+            released.append(_Released(item, None if item.problem else self._feed.next(), was_held))
 
     def _held(self, state: _Stream) -> Iterator[ReceivedEvent]:
         """Stored events above ``upto``, ascending, read in small steps and only as far as asked for."""
@@ -145,22 +184,20 @@ class Acceptance:
                 after = item.seq
                 yield item
 
-    def _evict(self, item: ReceivedEvent, fresh: dict[int, ReceivedEvent], was_held: bool) -> None:
+    def _evict(self, state: _Stream, item: ReceivedEvent, fresh: dict[int, ReceivedEvent], was_held: bool) -> None:
         self._set_apart(item, BROKEN_CHAIN, "does not follow the event before it")
         if was_held:
-            self._connection.execute(delete(event_table).where(_of(item), event_table.c.seq == item.seq))
+            self._connection.execute(delete(event_table).where(_of(state), event_table.c.seq == item.seq))
         else:
             del fresh[item.seq]
 
     def _set_apart(self, item: ReceivedEvent, reason: str, what: str) -> None:
-        quarantine_event(self._connection, item, reason, self._received_at)
-        raise_alarm(self._connection, reason, item, f"event {item.seq} {what}", self._received_at)
+        self._quarantine(item, reason)
+        self._attention.alarm(reason, item, f"event {item.seq} {what}")
 
-    def _next_feedseq(self) -> int:
-        if self._last_feedseq is None:
-            self._last_feedseq = self._connection.execute(select(func.max(event_table.c.feedseq))).scalar() or 0
-        self._last_feedseq += 1
-        return self._last_feedseq
+    def _quarantine(self, item: ReceivedEvent, reason: str) -> None:
+        self._attention.quarantine(item, reason)
+        self._set_apart_any = True
 
     def _store(self, state: _Stream, fresh: dict[int, ReceivedEvent], released: Sequence[_Released]) -> None:
         places = {item.event.seq: item.feedseq for item in released}
@@ -179,13 +216,14 @@ class Acceptance:
         self._discharge(state, [item.event for item in released if item.event.problem is None])
         for item in fresh.values():
             if item.problem is not None:
-                quarantine_event(self._connection, item, item.problem, self._received_at)
+                self._quarantine(item, item.problem)
 
     def _row(self, item: ReceivedEvent, feedseq: int | None) -> dict[str, object]:
         return {
             "station": item.station,
             "epoch": item.epoch,
             "seq": item.seq,
+            "region": self._region,
             "sha256": item.sha256,
             "prevhash": item.prevhash,
             "type": item.type,
@@ -200,6 +238,7 @@ class Acceptance:
         rows = self._connection.execute(
             select(quarantine.c.id, quarantine.c.sha256).where(
                 quarantine.c.station == state.station,
+                quarantine.c.region == state.region,
                 quarantine.c.epoch == state.epoch,
                 quarantine.c.reason.in_((FORK, BROKEN_CHAIN, FAR_AHEAD)),
             )
@@ -214,14 +253,13 @@ class Acceptance:
     def _close_stream(self, state: _Stream) -> None:
         has_gap = state.upto < state.max_seen
         values = {
-            "region": state.region,
             "upto": state.upto,
             "head": state.head,
             "max_seen": state.max_seen,
             "gap_since": (state.gap_since or self._received_at) if has_gap else None,
             "last_received_at": self._received_at,
         }
-        key = {"station": state.station, "epoch": state.epoch}
+        key = {"station": state.station, "epoch": state.epoch, "region": state.region}
         if state.is_new:
             self._connection.execute(insert(stream), {**key, **values, "first_received_at": self._received_at})
         else:
@@ -230,8 +268,12 @@ class Acceptance:
             )
 
 
-def _of(stream_of: _Stream | ReceivedEvent) -> ColumnElement[bool]:
-    return and_(event_table.c.station == stream_of.station, event_table.c.epoch == stream_of.epoch)
+def _of(state: _Stream) -> ColumnElement[bool]:
+    return and_(
+        event_table.c.station == state.station,
+        event_table.c.epoch == state.epoch,
+        event_table.c.region == state.region,
+    )
 
 
 def _links(item: ReceivedEvent, head: str) -> bool:

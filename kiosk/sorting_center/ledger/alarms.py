@@ -1,56 +1,103 @@
-"""Quarantine and alarms: each thing once, however often it comes again."""
+"""Quarantine and alarms: each thing once, however often it comes again, and of each station only so much."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.sorting_center.ledger.schema import alarm, quarantine
 
-
-def quarantine_event(connection: Connection, item: ReceivedEvent, reason: str, received_at: str) -> None:
-    """Keep the event apart for a person; a graver reason replaces an earlier one."""
-    same = (
-        (quarantine.c.station == item.station)
-        & (quarantine.c.epoch == item.epoch)
-        & (quarantine.c.seq == item.seq)
-        & (quarantine.c.sha256 == item.sha256)
-    )
-    if connection.execute(select(quarantine.c.id).where(same)).first() is not None:
-        connection.execute(update(quarantine).where(same).values(reason=reason))
-        return
-    connection.execute(
-        insert(quarantine),
-        {
-            "station": item.station,
-            "epoch": item.epoch,
-            "seq": item.seq,
-            "sha256": item.sha256,
-            "reason": reason,
-            "type": item.type,
-            "body": item.body,
-            "received_at": received_at,
-        },
-    )
+MAX_BODIES: Final = 1000
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""Of one station's quarantined events, the newest: enough to see what is wrong with it."""
+MAX_ROWS: Final = 10_000
+"""Of one station. Which numbers an acknowledgement names does not hang on it: it has room for the newest 1,000."""
+MAX_ALARMS: Final = 1000
+"""Of one kind and station: who reads the first thousand knows."""
 
 
-def raise_alarm(connection: Connection, kind: str, item: ReceivedEvent, detail: str, raised_at: str) -> None:
-    """One alarm per kind and (station, epoch, seq). ``detail`` is made here, never text out of an event."""
-    same = (
-        (alarm.c.kind == kind)
-        & (alarm.c.station == item.station)
-        & (alarm.c.epoch == item.epoch)
-        & (alarm.c.seq == item.seq)
-    )
-    if connection.execute(select(alarm.c.id).where(same)).first() is None:
-        connection.execute(
-            insert(alarm),
+class Attention:
+    """What a person must look into, of the stations of one region, written through one connection."""
+
+    def __init__(self, connection: Connection, region: str, received_at: str) -> None:
+        self._connection = connection
+        self._region = region
+        self._received_at = received_at
+
+    def quarantine(self, item: ReceivedEvent, reason: str) -> None:
+        """Keep the event apart for a person; a graver reason replaces an earlier one."""
+        same = self._of_station(item.station) & and_(
+            quarantine.c.epoch == item.epoch, quarantine.c.seq == item.seq, quarantine.c.sha256 == item.sha256
+        )
+        if self._connection.execute(select(quarantine.c.id).where(same)).first() is not None:
+            self._connection.execute(update(quarantine).where(same).values(reason=reason))
+            return
+        self._connection.execute(
+            insert(quarantine),
             {
-                "kind": kind,
+                "region": self._region,
                 "station": item.station,
                 "epoch": item.epoch,
                 "seq": item.seq,
-                "detail": detail,
-                "raised_at": raised_at,
+                "sha256": item.sha256,
+                "reason": reason,
+                "type": item.type,
+                "body": item.body,
+                "size_bytes": len(item.body),
+                "received_at": self._received_at,
             },
         )
+
+    def alarm(self, kind: str, item: ReceivedEvent, detail: str) -> None:
+        """One alarm per kind and (station, epoch, seq). ``detail`` is made here, never text out of an event."""
+        self.raise_alarm(kind, (item.station, item.epoch, item.seq), detail)
+
+    def raise_alarm(self, kind: str, of: tuple[str, str, int], detail: str) -> None:
+        """One alarm per kind and ``of`` (station, epoch, seq)."""
+        station, epoch, seq = of
+        of_kind = (alarm.c.kind == kind) & (alarm.c.station == station) & (alarm.c.region == self._region)
+        known = select(alarm.c.id).where(of_kind, alarm.c.epoch == epoch, alarm.c.seq == seq)
+        if self._connection.execute(known).first() is not None:
+            return
+        if self._connection.execute(select(func.count()).where(of_kind)).scalar_one() >= MAX_ALARMS:
+            return
+        self._connection.execute(
+            insert(alarm),
+            {
+                "region": self._region,
+                "kind": kind,
+                "station": station,
+                "epoch": epoch,
+                "seq": seq,
+                "detail": detail,
+                "raised_at": self._received_at,
+            },
+        )
+
+    def bound(self, station: str) -> None:
+        """Of the oldest quarantined events of a station keep no bodies, and of still older ones nothing.
+
+        Nothing that was acknowledged is lost: what is up to ``upto`` stands whole among the events, and what is not
+        is still with the station.
+        """
+        mine = self._of_station(station)
+        newest = select(quarantine.c.id).where(mine).order_by(quarantine.c.id.desc())
+        too_old = newest.offset(MAX_ROWS).limit(1).scalar_subquery()
+        self._connection.execute(delete(quarantine).where(mine, quarantine.c.id <= too_old))
+        sizes = self._connection.execute(
+            select(quarantine.c.id, func.length(quarantine.c.body).label("bytes"))
+            .where(mine, func.length(quarantine.c.body) > 0)
+            .order_by(quarantine.c.id.desc())
+            .limit(2 * MAX_BODIES)
+        ).all()
+        total = 0
+        for number, row in enumerate(sizes, 1):
+            total += row.bytes
+            if number > MAX_BODIES or total > MAX_BODY_BYTES:
+                self._connection.execute(update(quarantine).where(mine, quarantine.c.id <= row.id).values(body=b""))
+                return
+
+    def _of_station(self, station: str) -> ColumnElement[bool]:
+        return (quarantine.c.station == station) & (quarantine.c.region == self._region)

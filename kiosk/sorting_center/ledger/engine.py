@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, TypeVar
@@ -18,14 +18,13 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from kiosk.sorting_center.ledger.errors import (
     LedgerAddressError,
     LedgerDamaged,
-    LedgerError,
     LedgerForeign,
     LedgerInUse,
     LedgerMissing,
     LedgerNewer,
     LedgerUnwritable,
 )
-from kiosk.sorting_center.ledger.migrate import migrate, new_generation
+from kiosk.sorting_center.ledger.migrate import KEYED_BY_REGION, OLD_VIEWS, migrate, new_generation
 from kiosk.sorting_center.ledger.schema import SCHEMA_VERSION, meta, metadata
 
 T = TypeVar("T")
@@ -80,8 +79,8 @@ def open_for_writing(url: str) -> OpenedLedger:
         # Looked at through a reader first: the writer's settings already change a file that may be somebody else's.
         known = path.exists() and _readable(path, lambda: _is_ledger(path))
         _readable(path, lambda: _prepared(writer, path) if known else _created(writer))
-        ledger_id, generation = _readable(path, lambda: _identify(writer, path))
-    except LedgerError:
+        _, ledger_id, generation = _readable(path, lambda: _identify(writer, path))
+    except BaseException:
         writer.dispose()
         lock.close()
         raise
@@ -93,12 +92,12 @@ def open_for_reading(url: str) -> OpenedLedger:
     path = ledger_path(url)
     if not path.is_file():
         raise LedgerMissing(f"there is no ledger at {path}: check the path given with --ledger")
-    reader = _reader(path)
+    looking = _reader(path)
     try:
-        ledger_id, generation = _readable(path, lambda: _identify(reader, path))
-    except LedgerError:
-        reader.dispose()
-        raise
+        version, ledger_id, generation = _readable(path, lambda: _identify(looking, path))
+    finally:
+        looking.dispose()
+    reader = _reader(path, OLD_VIEWS if version < KEYED_BY_REGION else ())
     return OpenedLedger(path, ledger_id, generation, None, reader, None)
 
 
@@ -137,13 +136,15 @@ def _take_lock(path: Path) -> IO[str]:
     return lock
 
 
-def _engine(path: Path, pragmas: tuple[str, ...], begin: str) -> Engine:
+def _engine(path: Path, pragmas: tuple[str, ...], begin: str, views: Sequence[str] = ()) -> Engine:
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False})
 
     @sqlalchemy_event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         # The driver must not open transactions by itself: it would begin them late, as readers.
         connection.isolation_level = None
+        for view in views:
+            connection.execute(view)
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
@@ -154,8 +155,8 @@ def _engine(path: Path, pragmas: tuple[str, ...], begin: str) -> Engine:
     return engine
 
 
-def _reader(path: Path) -> Engine:
-    return _engine(path, ("query_only=ON",), "BEGIN")
+def _reader(path: Path, views: Sequence[str] = ()) -> Engine:
+    return _engine(path, ("query_only=ON",), "BEGIN", views)
 
 
 def _readable(path: Path, open_it: Callable[[], T]) -> T:
@@ -204,13 +205,13 @@ def _prepared(writer: Engine, path: Path) -> None:
         migrate(connection)
 
 
-def _identify(engine: Engine, path: Path) -> tuple[str, str]:
+def _identify(engine: Engine, path: Path) -> tuple[int, str, str]:
     with engine.connect() as connection:
         return _check_version(connection, path)
 
 
-def _check_version(connection: Connection, path: Path) -> tuple[str, str]:
-    """Ledger id and generation."""
+def _check_version(connection: Connection, path: Path) -> tuple[int, str, str]:
+    """Schema version, ledger id and generation."""
     if not inspect(connection).has_table(meta.name):
         raise LedgerForeign(f"{path} is a database, but not a sorting center's ledger: check the path")
     rows = {row.name: row.value for row in connection.execute(select(meta.c.name, meta.c.value))}
@@ -221,4 +222,4 @@ def _check_version(connection: Connection, path: Path) -> tuple[str, str]:
         raise LedgerNewer(
             f"the ledger {path} has schema {version}, this software knows {SCHEMA_VERSION}: install the newer version"
         )
-    return str(rows["ledger_id"]), str(rows.get("generation", ""))
+    return int(version), str(rows["ledger_id"]), str(rows.get("generation", ""))

@@ -39,19 +39,23 @@ class EpochRow:
     last_received_at: str
 
 
-def by_station(connection: Connection) -> Mapping[str, tuple[EpochRow, ...]]:
+StationKey = tuple[str, str]
+"""Region and station."""
+
+
+def by_station(connection: Connection) -> Mapping[StationKey, tuple[EpochRow, ...]]:
     """The newest epochs of every station, in the order in which they began."""
     beginnings = _beginnings(connection)
     counted = _counted(connection)
-    found: dict[str, list[EpochRow]] = defaultdict(list)
+    found: dict[StationKey, list[EpochRow]] = defaultdict(list)
     rows = connection.execute(select(stream_table).order_by(stream_table.c.station, stream_table.c.first_received_at))
     for row in rows:
-        key = (row.station, row.epoch)
+        key = (row.region, row.station, row.epoch)
         series, why = beginnings.get(key, (None, None))
-        found[row.station].append(
+        found[row.region, row.station].append(
             EpochRow(row.epoch, series, why, row.upto, counted.get(key, 0), row.first_received_at, row.last_received_at)
         )
-    return {station: tuple(sorted(epochs, key=_age)[-MAX_EPOCHS:]) for station, epochs in found.items()}
+    return {key: tuple(sorted(epochs, key=_age)[-MAX_EPOCHS:]) for key, epochs in found.items()}
 
 
 def _age(row: EpochRow) -> tuple[str, str]:
@@ -59,24 +63,26 @@ def _age(row: EpochRow) -> tuple[str, str]:
     return (row.series or "~", row.first_received_at)
 
 
-def _beginnings(connection: Connection) -> dict[tuple[str, str], tuple[str, str]]:
+def _beginnings(connection: Connection) -> dict[tuple[str, str, str], tuple[str, str]]:
     is_first = (
-        (event.c.station == stream_table.c.station) & (event.c.epoch == stream_table.c.epoch) & (event.c.seq == 1)
+        (event.c.station == stream_table.c.station)
+        & (event.c.epoch == stream_table.c.epoch)
+        & (event.c.region == stream_table.c.region)
+        & (event.c.seq == 1)
     )
     first = (
-        select(event.c.station, event.c.epoch, event.c.body)
+        select(event.c.region, event.c.station, event.c.epoch, event.c.body)
         .join_from(stream_table, event, is_first)
         .where(event.c.type == EpochStarted.TYPE, event.c.problem.is_(None))
     )
     found = {}
     for row in connection.execute(first):
         data = json.loads(bytes(row.body))["data"]
-        found[row.station, row.epoch] = (data["series"], data["why"])
+        found[row.region, row.station, row.epoch] = (data["series"], data["why"])
     return found
 
 
-def _counted(connection: Connection) -> dict[tuple[str, str], int]:
-    rows = connection.execute(
-        select(intake.c.station, intake.c.epoch, func.count()).group_by(intake.c.station, intake.c.epoch)
-    )
-    return {(station, epoch): count for station, epoch, count in rows}
+def _counted(connection: Connection) -> dict[tuple[str, str, str], int]:
+    key = (intake.c.region, intake.c.station, intake.c.epoch)
+    rows = connection.execute(select(*key, func.count()).group_by(*key))
+    return {(region, station, epoch): count for region, station, epoch, count in rows}

@@ -6,20 +6,30 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Self
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, tuple_, update
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
 from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import sightings, streams
-from kiosk.sorting_center.ledger.accept import Acceptance
+from kiosk.sorting_center.ledger.accept import Acceptance, FeedNumbers
 from kiosk.sorting_center.ledger.engine import OpenedLedger, begin_generation, open_for_reading, open_for_writing
 from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerError, LedgerUnwritable
-from kiosk.sorting_center.ledger.records import Delivery, FeedEntry, Sighting, StoredEvent, StreamState
-from kiosk.sorting_center.ledger.schema import event, feed_position, stream
+from kiosk.sorting_center.ledger.records import (
+    TOO_MANY_EPOCHS,
+    Delivery,
+    FeedEntry,
+    Refusal,
+    Sighting,
+    StoredEvent,
+    StreamState,
+)
+from kiosk.sorting_center.ledger.schema import event, feed_position, meta, stream
 
 MAX_FEED_PAGE: Final = 1000
+_ANNOUNCED: Final = "announced"
 
 
 class Ledger:
@@ -73,35 +83,65 @@ class Ledger:
     def commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
         """Take a whole delivery in, in one transaction; as `accept`."""
         with self._writing() as connection:
-            acceptance = Acceptance(connection, received_at)
+            feed = FeedNumbers(connection)
             groups = streams.grouped(delivery.events)
-            for (_, _, region), items in groups.items():
-                acceptance.accept(region, items)
+            refusals = list(delivery.refusals)
+            taken = []
+            for key, items in groups.items():
+                station, _, region = key
+                if Acceptance(connection, region, received_at, feed).accept(items):
+                    taken.append(key)
+                else:
+                    topic = Topics(region, station).event
+                    refusals += [Refusal(topic, TOO_MANY_EPOCHS, item.body) for item in items]
             sightings.record(connection, _sighted(delivery), received_at)
-            sightings.refuse(connection, delivery.refusals, received_at)
-            return [self._state(connection, station, epoch, region) for station, epoch, region in groups]
+            sightings.refuse(connection, refusals, received_at)
+            return [self._state(connection, station, epoch, region) for station, epoch, region in taken]
 
     def stream(self, station: str, epoch: str, region: str) -> StreamState:
         """What a station that says hello is told; upto 0 for a stream nothing is known of."""
         with self.reading() as connection:
             return self._state(connection, station, epoch, region)
 
+    def stream_count(self) -> int:
+        """How many streams there are."""
+        with self.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(stream)).scalar_one())
+
+    def stream_keys(self, after: streams.StreamKey, limit: int) -> list[streams.StreamKey]:
+        """The next streams above ``after``, in the order of their keys."""
+        key = (stream.c.station, stream.c.epoch, stream.c.region)
+        with self.reading() as connection:
+            rows = connection.execute(select(*key).where(tuple_(*key) > tuple_(*after)).order_by(*key).limit(limit))
+            return [(row.station, row.epoch, row.region) for row in rows]
+
+    def announced(self) -> str:
+        """The generation that every stream was told; "" when none was."""
+        with self.reading() as connection:
+            return connection.execute(select(meta.c.value).where(meta.c.name == _ANNOUNCED)).scalar() or ""
+
+    def set_announced(self, generation: str) -> None:
+        """Every stream was told this generation. Raises LedgerUnwritable."""
+        with self._writing() as connection:
+            changed = connection.execute(update(meta).where(meta.c.name == _ANNOUNCED).values(value=generation))
+            if changed.rowcount == 0:
+                connection.execute(insert(meta), {"name": _ANNOUNCED, "value": generation})
+
     def _state(self, connection: Connection, station: str, epoch: str, region: str) -> StreamState:
         row = connection.execute(
-            select(stream).where(stream.c.station == station, stream.c.epoch == epoch)
+            select(stream).where(stream.c.station == station, stream.c.epoch == epoch, stream.c.region == region)
         ).one_or_none()
         if row is None:
-            return StreamState.unknown(station, epoch, region)
+            return StreamState.unknown(station, epoch, region, self.generation)
         gaps = streams.gaps(connection, row, MAX_GAPS)
         quarantined = streams.quarantined(connection, row, MAX_QUARANTINED)
-        return StreamState(station, epoch, region, row.upto, row.head, row.max_seen, gaps, quarantined)
+        return StreamState(station, epoch, region, row.upto, row.head, row.max_seen, gaps, quarantined, self.generation)
 
     def feed(self, after: int, limit: int) -> list[FeedEntry]:
         """Accepted events with feedseq above ``after``, in order; at most MAX_FEED_PAGE."""
         with self.reading() as connection:
             rows = connection.execute(
-                select(event.c.feedseq, stream.c.region, event.c.type, event.c.body)
-                .join_from(event, stream, (stream.c.station == event.c.station) & (stream.c.epoch == event.c.epoch))
+                select(event.c.feedseq, event.c.region, event.c.type, event.c.body)
                 .where(event.c.feedseq > after)
                 .order_by(event.c.feedseq)
                 .limit(min(limit, MAX_FEED_PAGE))
@@ -132,11 +172,20 @@ class Ledger:
         """Every stored event by (station, epoch, seq), read from one unchanging picture of the ledger."""
         with self.reading() as connection:
             rows = connection.execution_options(yield_per=500).execute(
-                select(event).order_by(event.c.station, event.c.epoch, event.c.seq)
+                select(event).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
             )
+            receipts = streams.Receipts(connection)
             for row in rows:
                 yield StoredEvent(
-                    row.station, row.epoch, row.seq, row.type, row.problem, bytes(row.body), row.received_at
+                    row.station,
+                    row.epoch,
+                    row.seq,
+                    row.type,
+                    row.problem,
+                    bytes(row.body),
+                    row.received_at,
+                    row.region,
+                    receipts.of(row.station).get(row.region, {}),
                 )
 
     def counts(self) -> overviews.Counts:

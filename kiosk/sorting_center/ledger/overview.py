@@ -6,7 +6,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, inspect, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, inspect, select
 
 from kiosk.sorting_center.ledger import epochs
 from kiosk.sorting_center.ledger.records import FORK
@@ -74,6 +74,7 @@ class IntakeRow:
     amount_fen: int
     received_at: str
     voided: bool
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class GapRow:
     since: str
     lost: bool
     missing: int
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class AlarmRow:
     seq: int
     detail: str
     raised_at: str
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +141,14 @@ def overview(connection: Connection, today_since: str, newest: int) -> Overview:
     )
 
 
-def _gap_rows(missing: Iterable[tuple[Row[Any], tuple[int, int]]], over: Set[tuple[str, str]]) -> tuple[GapRow, ...]:
+def _gap_rows(
+    missing: Iterable[tuple[Row[Any], tuple[int, int]]], over: Set[tuple[str, str, str]]
+) -> tuple[GapRow, ...]:
     rows: dict[tuple[object, ...], GapRow] = {}
     for row, (first, last) in missing:
-        lost = (row.station, row.epoch) in over
-        key = (row.station, row.epoch, None if lost else first)
-        found = rows.get(key, GapRow(row.station, row.epoch, first, last, row.gap_since, lost, 0))
+        lost = (row.region, row.station, row.epoch) in over
+        key = (row.region, row.station, row.epoch, None if lost else first)
+        found = rows.get(key, GapRow(row.station, row.epoch, first, last, row.gap_since, lost, 0, row.region))
         rows[key] = replace(found, last=last, missing=found.missing + last - first + 1)
     return tuple(sorted(rows.values(), key=lambda row: row.lost))
 
@@ -162,13 +167,17 @@ def intakes_after(connection: Connection, feedseq: int, limit: int) -> tuple[Int
 def _counts(connection: Connection, gaps: int) -> Counts:
     return Counts(
         events=_number(connection, select(func.count()).select_from(event)),
-        stations=_number(connection, select(func.count(func.distinct(stream_table.c.station)))),
+        stations=_number(connection, select(func.count()).select_from(_heard())),
         gaps=gaps,
         quarantined=_number(connection, select(func.count()).select_from(quarantine)),
         forks=_number(connection, select(func.count()).where(quarantine.c.reason == FORK)),
         refused=_number(connection, select(func.coalesce(func.max(refused.c.id), 0))),
         alarms=_number(connection, select(func.count()).select_from(alarm)) + _reported(connection),
     )
+
+
+def _heard() -> Subquery:
+    return select(stream_table.c.region, stream_table.c.station).distinct().subquery()
 
 
 def _reported(connection: Connection) -> int:
@@ -182,26 +191,44 @@ def _number(connection: Connection, wanted: Select[Any]) -> int:
     return int(connection.execute(wanted).scalar_one())
 
 
-def _totals(connection: Connection, since: str) -> Totals:
-    def number(what: ColumnElement[int], is_voided: bool) -> int:
-        void = intake_void.c.receipt.is_not(None) if is_voided else intake_void.c.receipt.is_(None)
-        return _number(
-            connection,
-            select(func.coalesce(what, 0))
-            .select_from(intake.outerjoin(intake_void, _is_void_of_intake()))
-            .where(void, intake.c.received_at >= since),
-        )
+_HALF_BITS: Final = 20
+"""Sums are made of the upper and the lower bits of each number, and put together where integers have no end: one
+stored number must not be able to make the sum of all overflow, and with it every page that shows it."""
 
+
+def _totals(connection: Connection, since: str) -> Totals:
+    is_void = intake_void.c.receipt.is_not(None)
+    halves = [part for column in (intake.c.net_g, intake.c.amount_fen) for part in _halves(column)]
+    rows = connection.execute(
+        select(is_void, func.count(), *(func.sum(part) for part in halves))
+        .select_from(intake.outerjoin(intake_void, _is_void_of_intake()))
+        .where(intake.c.received_at >= since)
+        .group_by(is_void)
+    )
+    found = {bool(row[0]): row[1:] for row in rows}
+    count, *sums = found.get(False, (0, 0, 0, 0, 0))
     return Totals(
-        intakes=number(func.count(), False),
-        voided=number(func.count(), True),
-        net_g=number(func.sum(intake.c.net_g), False),
-        amount_fen=number(func.sum(intake.c.amount_fen), False),
+        intakes=count,
+        voided=found.get(True, (0,))[0],
+        net_g=_whole(sums[0], sums[1]),
+        amount_fen=_whole(sums[2], sums[3]),
     )
 
 
+def _halves(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    return column.bitwise_rshift(_HALF_BITS), column.bitwise_and((1 << _HALF_BITS) - 1)
+
+
+def _whole(upper: int, lower: int) -> int:
+    return (upper << _HALF_BITS) + lower
+
+
 def _is_void_of_intake() -> ColumnElement[bool]:
-    return (intake_void.c.station == intake.c.station) & (intake_void.c.receipt == intake.c.receipt)
+    return (
+        (intake_void.c.station == intake.c.station)
+        & (intake_void.c.receipt == intake.c.receipt)
+        & (intake_void.c.region == intake.c.region)
+    )
 
 
 def _stations(connection: Connection) -> tuple[StationRow, ...]:
@@ -210,23 +237,30 @@ def _stations(connection: Connection) -> tuple[StationRow, ...]:
         .where(
             event.c.station == stream_table.c.station,
             event.c.epoch == stream_table.c.epoch,
+            event.c.region == stream_table.c.region,
             event.c.seq > stream_table.c.upto,
         )
         .scalar_subquery()
     )
     per_station = (
         select(
+            stream_table.c.region,
             stream_table.c.station,
             func.sum(stream_table.c.upto + held).label("events"),
             func.sum(stream_table.c.max_seen - stream_table.c.upto - held).label("behind"),
         )
-        .group_by(stream_table.c.station)
+        .group_by(stream_table.c.region, stream_table.c.station)
         .subquery()
     )
     lives = epochs.by_station(connection)
     rows = connection.execute(
         select(station_status, per_station.c.events, per_station.c.behind)
-        .join_from(station_status, per_station, per_station.c.station == station_status.c.station, isouter=True)
+        .join_from(
+            station_status,
+            per_station,
+            (per_station.c.station == station_status.c.station) & (per_station.c.region == station_status.c.region),
+            isouter=True,
+        )
         .order_by(station_status.c.region, station_status.c.station)
     )
     return tuple(
@@ -240,7 +274,7 @@ def _stations(connection: Connection) -> tuple[StationRow, ...]:
             int(row.events or 0),
             int(row.behind or 0),
             row.alarm or "",
-            lives.get(row.station, ()),
+            lives.get((row.region, row.station), ()),
         )
         for row in rows
     )
@@ -265,6 +299,7 @@ def _intake_rows(connection: Connection, wanted: Select[Any]) -> tuple[IntakeRow
             amount_fen=row.amount_fen,
             received_at=row.received_at,
             voided=row.void is not None,
+            region=row.region,
         )
         for row in connection.execute(wanted)
     )
@@ -272,4 +307,6 @@ def _intake_rows(connection: Connection, wanted: Select[Any]) -> tuple[IntakeRow
 
 def _alarms(connection: Connection) -> tuple[AlarmRow, ...]:
     rows = connection.execute(select(alarm).order_by(alarm.c.id.desc()).limit(20))
-    return tuple(AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at) for row in rows)
+    return tuple(
+        AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at, row.region) for row in rows
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.messaging.contract.receive import ReceivedEvent
-from kiosk.sorting_center.ledger.alarms import raise_alarm
+from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.ledger.schema import intake, intake_void
 
@@ -22,38 +23,59 @@ Intake = Mapping[str, Any]
 _IN_CHUNK: Final = 500
 
 
-def project(connection: Connection, released: Sequence[tuple[ReceivedEvent, int]], received_at: str) -> None:
-    """Apply events just released, each with its feedseq."""
-    intakes = [(item, feedseq) for item, feedseq in released if item.type == IntakeConfirmed.TYPE]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event just released, with its place in the feed."""
+
+    event: ReceivedEvent
+    feedseq: int
+    region: str
+    received_at: str
+
+
+def project(connection: Connection, attention: Attention, released: Sequence[Told]) -> None:
+    """Apply events just released, of one stream."""
+    intakes = [told for told in released if told.event.type == IntakeConfirmed.TYPE]
     if intakes:
-        _add_intakes(connection, intakes, received_at)
-    for item, _ in released:
-        if item.type == IntakeVoided.TYPE:
-            _add_void(connection, item)
+        _add_intakes(connection, attention, intakes)
+    for told in released:
+        if told.event.type == IntakeVoided.TYPE:
+            _add_void(connection, told)
 
 
-def _add_intakes(connection: Connection, released: Sequence[tuple[ReceivedEvent, int]], received_at: str) -> None:
-    rows = [(item, _intake(item, feedseq, received_at)) for item, feedseq in released]
-    known = _known(connection, released[0][0].station, [row["receipt"] for _, row in rows])
+def _add_intakes(connection: Connection, attention: Attention, released: Sequence[Told]) -> None:
+    rows = [(told.event, _intake(told)) for told in released]
+    region = released[0].region
+    found = _found(connection, released[0].event.station, [row["receipt"] for _, row in rows])
+    known = {row["receipt"]: row for row in found if row["region"] == region}
+    elsewhere = {_fact(row) for row in found if row["region"] != region}
     new: list[Intake] = []
     for item, row in rows:
+        if _fact(row) in elsewhere:
+            continue  # the same database heard in two regions: a fact is counted once, where it was heard first
         first = known.setdefault(row["receipt"], row)
         if first is row:
             new.append(row)
         elif not _is_reissue(first, row):
             detail = f"event {item.seq} confirms a receipt that event {first['seq']} of {first['epoch']} has confirmed"
-            raise_alarm(connection, RECEIPT_TWICE, item, detail, received_at)
+            attention.alarm(RECEIPT_TWICE, item, detail)
     if new:
         connection.execute(insert(intake), new)
 
 
-def _known(connection: Connection, station: str, receipts: Sequence[str]) -> dict[str, Intake]:
-    found: dict[str, Intake] = {}
+def _found(connection: Connection, station: str, receipts: Sequence[str]) -> list[Intake]:
+    """Rows with these receipts, of every region that has a station of this number."""
+    found: list[Intake] = []
     for start in range(0, len(receipts), _IN_CHUNK):
         wanted = intake.c.receipt.in_(receipts[start : start + _IN_CHUNK])
         rows = connection.execute(select(intake).where(intake.c.station == station, wanted)).mappings()
-        found |= {row["receipt"]: dict(row) for row in rows}
+        found += [dict(row) for row in rows]
     return found
+
+
+def _fact(row: Intake) -> tuple[str, str, int, str]:
+    """An epoch is random: the same event in two regions is one that was heard twice."""
+    return (row["receipt"], row["epoch"], row["seq"], row["data_sha256"])
 
 
 def _is_reissue(first: Intake, again: Intake) -> bool:
@@ -61,14 +83,16 @@ def _is_reissue(first: Intake, again: Intake) -> bool:
     return first["data_sha256"] == again["data_sha256"] and bool(first["reissued"] or again["reissued"])
 
 
-def _intake(item: ReceivedEvent, feedseq: int, received_at: str) -> Intake:
+def _intake(told: Told) -> Intake:
+    item = told.event
     data = msgspec.convert(item.data, IntakeConfirmed)
     return {
         "station": item.station,
         "receipt": data.receipt,
+        "region": told.region,
         "epoch": item.epoch,
         "seq": item.seq,
-        "feedseq": feedseq,
+        "feedseq": told.feedseq,
         "data_sha256": hashlib.sha256(json.dumps(item.data, sort_keys=True).encode()).hexdigest(),
         "reissued": json.loads(item.body).get("reissued"),
         "lot": data.lot,
@@ -76,19 +100,25 @@ def _intake(item: ReceivedEvent, feedseq: int, received_at: str) -> Intake:
         "mode": data.mode,
         "net_g": data.net_g,
         "amount_fen": data.amount_fen,
-        "received_at": received_at,
+        "received_at": told.received_at,
     }
 
 
-def _add_void(connection: Connection, item: ReceivedEvent) -> None:
+def _add_void(connection: Connection, told: Told) -> None:
+    item = told.event
     data = msgspec.convert(item.data, IntakeVoided)
-    same = (intake_void.c.station == item.station) & (intake_void.c.receipt == data.receipt)
+    same = (
+        (intake_void.c.station == item.station)
+        & (intake_void.c.receipt == data.receipt)
+        & (intake_void.c.region == told.region)
+    )
     if connection.execute(select(intake_void.c.receipt).where(same)).first() is None:
         connection.execute(
             insert(intake_void),
             {
                 "station": item.station,
                 "receipt": data.receipt,
+                "region": told.region,
                 "epoch": item.epoch,
                 "seq": item.seq,
                 "reason": data.reason,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,14 @@ FAR_AHEAD: Final = "far_ahead"
 """A number so far above what is here that no station can be that far: see `accept.MAX_AHEAD`."""
 RECEIPT_TWICE: Final = "receipt_twice"
 """One receipt number confirmed by two events that are not the same intake re-issued."""
+SECOND_REGION: Final = "second_region"
+"""A station's number is heard in another region as well: two stations of two counties, or one that was moved."""
+TOO_MANY_EPOCHS: Final = "too_many_epochs"
+"""More epochs of one station than there are receipt letters."""
+
+
+SET_ASIDE: Final = "internal"
+"""Of a message that could not be stored, time and again, for a reason nobody foresaw: kept whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +72,18 @@ class StreamState:
     max_seen: int
     gaps: tuple[tuple[int, int], ...] = ()
     quarantined: tuple[int, ...] = ()
+    generation: str = ""
+    """Of the ledger."""
 
     @classmethod
-    def unknown(cls, station: str, epoch: str, region: str) -> StreamState:
+    def unknown(cls, station: str, epoch: str, region: str, generation: str) -> StreamState:
         """A stream of which nothing has come yet."""
-        return cls(station, epoch, region, 0, ZERO_HASH, 0)
+        return cls(station, epoch, region, 0, ZERO_HASH, 0, generation=generation)
 
     @property
     def ack(self) -> Ack:
         """What the station is told."""
-        return Ack(self.epoch, self.upto, self.gaps, self.quarantined, self.head)
+        return Ack(self.epoch, self.upto, self.gaps, self.quarantined, self.head, self.generation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +97,17 @@ class FeedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """The event that stands for a receipt in the totals, and whether that receipt is void now."""
+
+    epoch: str
+    seq: int
+    voided: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One row of the ledger, for export."""
+    """One row of the ledger, for export. ``receipts`` are those that count, of its station as a whole."""
 
     station: str
     epoch: str
@@ -97,3 +116,5 @@ class StoredEvent:
     problem: str | None
     body: bytes = field(repr=False)
     received_at: str
+    region: str = ""
+    receipts: Mapping[str, Counted] = field(default_factory=dict, repr=False)

@@ -1,6 +1,9 @@
 """The tables of the ledger: portable types only, so that the same statements run on PostgreSQL.
 
 Versions are counted by hand in ``meta``: a ledger is created whole; `migrate` takes an older one here.
+
+A station's number is unique within its region, so the region is in every key; it stands last in them, because the
+number alone finds nearly everything.
 """
 
 from __future__ import annotations
@@ -20,12 +23,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 metadata = MetaData()
 
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
-"""``schema_version``, ``ledger_id`` and ``generation``."""
+"""``schema_version``, ``ledger_id``, ``generation``, and ``announced``: the generation every station was told."""
 
 event = Table(
     "event",
@@ -33,6 +36,7 @@ event = Table(
     Column("station", Text, primary_key=True),
     Column("epoch", Text, primary_key=True),
     Column("seq", BigInteger, primary_key=True),
+    Column("region", Text, primary_key=True),
     Column("sha256", Text, nullable=False),
     Column("prevhash", Text, nullable=False),
     Column("type", Text, nullable=False),
@@ -41,15 +45,15 @@ event = Table(
     Column("received_at", Text, nullable=False),
     Column("feedseq", BigInteger, unique=True),
 )
-"""One row per (station, epoch, seq), first come. ``feedseq`` is null while a gap below holds the event back, and for
-good when ``problem`` (unknown_type, bad_data) is set."""
+"""One row per (region, station, epoch, seq), first come. ``feedseq`` is null while a gap below holds the event back,
+and for good when ``problem`` (unknown_type, bad_data) was set as it came."""
 
 stream = Table(
     "stream",
     metadata,
     Column("station", Text, primary_key=True),
     Column("epoch", Text, primary_key=True),
-    Column("region", Text, nullable=False),
+    Column("region", Text, primary_key=True),
     Column("upto", BigInteger, nullable=False),
     Column("head", Text, nullable=False),
     Column("max_seen", BigInteger, nullable=False),
@@ -71,9 +75,12 @@ quarantine = Table(
     Column("type", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("received_at", Text, nullable=False),
-    UniqueConstraint("station", "epoch", "seq", "sha256"),
+    Column("region", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    UniqueConstraint("station", "epoch", "seq", "sha256", "region"),
 )
-"""``reason``: fork, broken_chain, far_ahead, unknown_type or bad_data."""
+"""``reason``: fork, broken_chain, far_ahead, unknown_type or bad_data. Bounded for each station: of the oldest only
+number, hash, reason and ``size_bytes`` are kept, the ``body`` is empty."""
 
 refused = Table(
     "refused",
@@ -92,7 +99,7 @@ station_status = Table(
     "station_status",
     metadata,
     Column("station", Text, primary_key=True),
-    Column("region", Text, nullable=False),
+    Column("region", Text, primary_key=True),
     Column("online", Boolean),
     Column("pending", BigInteger),
     Column("epoch", Text),
@@ -112,15 +119,17 @@ alarm = Table(
     Column("seq", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),
     Column("raised_at", Text, nullable=False),
-    UniqueConstraint("kind", "station", "epoch", "seq"),
+    Column("region", Text, nullable=False),
+    UniqueConstraint("kind", "station", "epoch", "seq", "region"),
 )
-"""``kind``: fork, broken_chain or receipt_twice."""
+"""``kind``: fork, broken_chain, receipt_twice, second_region or too_many_epochs."""
 
 intake = Table(
     "intake",
     metadata,
     Column("station", Text, primary_key=True),
     Column("receipt", Text, primary_key=True),
+    Column("region", Text, primary_key=True),
     Column("epoch", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("feedseq", BigInteger, nullable=False),
@@ -142,6 +151,7 @@ intake_void = Table(
     metadata,
     Column("station", Text, primary_key=True),
     Column("receipt", Text, primary_key=True),
+    Column("region", Text, primary_key=True),
     Column("epoch", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),

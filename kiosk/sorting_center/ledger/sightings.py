@@ -5,29 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from kiosk.sorting_center.ledger.records import Refusal, Sighting
+from kiosk.sorting_center.ledger.alarms import Attention
+from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, Refusal, Sighting
 from kiosk.sorting_center.ledger.schema import refused, station_status
 
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024
 """Of each; together at most 16 MiB of other people's garbage."""
+MAX_WHOLE: Final = 32
+"""Messages that were set aside are kept whole, the newest of them; a batch may have a MiB."""
 
 
 def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
-    """Bring ``station_status`` up to date, one write per station."""
-    changes: dict[str, dict[str, object]] = {}
+    """Bring ``station_status`` up to date, one write per station; a number heard in a second region is an alarm."""
+    changes: dict[tuple[str, str], dict[str, object]] = {}
     for sighting in sightings:
-        changes.setdefault(sighting.station, {}).update(_change(sighting, received_at))
-    for station, values in changes.items():
-        found = connection.execute(update(station_status).where(station_status.c.station == station).values(values))
+        changes.setdefault((sighting.region, sighting.station), {}).update(_change(sighting, received_at))
+    for (region, station), values in changes.items():
+        mine = (station_status.c.station == station) & (station_status.c.region == region)
+        # An update without values is one of every column: the region is there to be set to itself.
+        found = connection.execute(update(station_status).where(mine).values(region=region, **values))
         if found.rowcount == 0:
-            connection.execute(insert(station_status), {"station": station, **values})
+            _first_heard(connection, region, station, received_at)
+            connection.execute(insert(station_status), {"station": station, "region": region, **values})
+
+
+def _first_heard(connection: Connection, region: str, station: str, received_at: str) -> None:
+    other = select(station_status.c.region).where(station_status.c.station == station).limit(1)
+    known = connection.execute(other).scalar()
+    if known is not None:
+        detail = f"is heard in the region {region} as well as in {known}"
+        Attention(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
 
 
 def _change(sighting: Sighting, received_at: str) -> dict[str, object]:
-    values: dict[str, object] = {"region": sighting.region}
+    values: dict[str, object] = {}
     status = sighting.status
     if status is not None:
         values |= {
@@ -53,12 +67,24 @@ def refuse(connection: Connection, refusals: Sequence[Refusal], received_at: str
             {
                 "topic": item.topic[:200],
                 "code": item.code,
-                "payload": item.payload[:MAX_REFUSED_BYTES],
+                "payload": item.payload if item.code == SET_ASIDE else item.payload[:MAX_REFUSED_BYTES],
                 "size_bytes": len(item.payload),
                 "received_at": received_at,
             }
             for item in refusals
         ],
     )
+    if any(item.code == SET_ASIDE for item in refusals):
+        _shorten(connection)
     oldest_kept = select(refused.c.id).order_by(refused.c.id.desc()).offset(MAX_REFUSED).limit(1).scalar_subquery()
     connection.execute(delete(refused).where(refused.c.id <= oldest_kept))
+
+
+def _shorten(connection: Connection) -> None:
+    whole = select(refused.c.id).where(refused.c.code == SET_ASIDE).order_by(refused.c.id.desc())
+    older = refused.c.id <= whole.offset(MAX_WHOLE).limit(1).scalar_subquery()
+    connection.execute(
+        update(refused)
+        .where(refused.c.code == SET_ASIDE, older)
+        .values(payload=func.substr(refused.c.payload, 1, MAX_REFUSED_BYTES))
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, select
 
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.sorting_center.ledger.gaps import missing_ranges
-from kiosk.sorting_center.ledger.schema import event, quarantine, stream
+from kiosk.sorting_center.ledger.records import Counted
+from kiosk.sorting_center.ledger.schema import event, intake, intake_void, quarantine, stream
 
 StreamKey = tuple[str, str, str]
 """Station, epoch, region."""
@@ -41,15 +42,20 @@ def open_gaps(connection: Connection) -> Iterator[tuple[Row[Any], tuple[int, int
             yield row, missing
 
 
-def ended(connection: Connection) -> set[tuple[str, str]]:
-    """Station and epoch of every stream that was last heard before a later one of its station began."""
+def ended(connection: Connection) -> set[tuple[str, str, str]]:
+    """Region, station and epoch of every stream that was last heard before a later one of its station began."""
     later = stream.alias()
     rows = connection.execute(
-        select(stream.c.station, stream.c.epoch)
+        select(stream.c.region, stream.c.station, stream.c.epoch)
         .distinct()
-        .join(later, (later.c.station == stream.c.station) & (later.c.first_received_at > stream.c.last_received_at))
+        .join(
+            later,
+            (later.c.station == stream.c.station)
+            & (later.c.region == stream.c.region)
+            & (later.c.first_received_at > stream.c.last_received_at),
+        )
     )
-    return {(row.station, row.epoch) for row in rows}
+    return {(row.region, row.station, row.epoch) for row in rows}
 
 
 def quarantined(connection: Connection, row: Row[Any], limit: int) -> tuple[int, ...]:
@@ -57,7 +63,12 @@ def quarantined(connection: Connection, row: Row[Any], limit: int) -> tuple[int,
     found = connection.execute(
         select(quarantine.c.seq)
         .distinct()
-        .where(quarantine.c.station == row.station, quarantine.c.epoch == row.epoch, quarantine.c.seq <= row.upto)
+        .where(
+            quarantine.c.station == row.station,
+            quarantine.c.epoch == row.epoch,
+            quarantine.c.region == row.region,
+            quarantine.c.seq <= row.upto,
+        )
         .order_by(quarantine.c.seq.desc())
         .limit(limit)
     )
@@ -68,7 +79,40 @@ def _held(connection: Connection, row: Row[Any]) -> Iterator[int]:
     return iter(
         connection.execute(
             select(event.c.seq)
-            .where(event.c.station == row.station, event.c.epoch == row.epoch, event.c.seq > row.upto)
+            .where(
+                event.c.station == row.station,
+                event.c.epoch == row.epoch,
+                event.c.region == row.region,
+                event.c.seq > row.upto,
+            )
             .order_by(event.c.seq)
         ).scalars()
     )
+
+
+class Receipts:
+    """Which event stands for each receipt of a station, asked for station by station in the order of an export."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._station = ""
+        self._found: dict[str, dict[str, Counted]] = {}
+
+    def of(self, station: str) -> Mapping[str, Mapping[str, Counted]]:
+        """By region and receipt."""
+        if station != self._station:
+            self._station, self._found = station, {}
+            is_void = (
+                (intake_void.c.station == intake.c.station)
+                & (intake_void.c.receipt == intake.c.receipt)
+                & (intake_void.c.region == intake.c.region)
+            )
+            rows = self._connection.execute(
+                select(intake.c.region, intake.c.receipt, intake.c.epoch, intake.c.seq, intake_void.c.seq.label("void"))
+                .select_from(intake.outerjoin(intake_void, is_void))
+                .where(intake.c.station == station)
+            )
+            for row in rows:
+                counted = Counted(row.epoch, row.seq, row.void is not None)
+                self._found.setdefault(row.region, {})[row.receipt] = counted
+        return self._found

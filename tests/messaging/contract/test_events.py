@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kiosk.domain.event_rules import event_fault
 from kiosk.domain.events import (
     EpochStarted,
     EventData,
@@ -30,6 +31,7 @@ from kiosk.messaging.contract.receive import (
     parse_event,
 )
 from kiosk.messaging.contract.seal import ZERO_HASH, SealedEvent, seal
+from kiosk.messaging.contract.strict_json import canonical, canonical_again
 
 EPOCH = "00c0ffee00c0ffee"
 MOMENT = Moment(
@@ -181,13 +183,8 @@ events: st.SearchStrategy[EventData] = st.one_of(
 def test_whatever_is_sealed_is_received_unchanged(data: EventData, seq: int) -> None:
     one = sealed(data, seq)
     event = parse_event(one.body)
-    assert (event.seq, event.type, event.sha256, event.body, event.problem) == (
-        seq,
-        data.TYPE,
-        one.sha256,
-        one.body,
-        None,
-    )
+    assert (event.seq, event.type, event.sha256, event.body) == (seq, data.TYPE, one.sha256, one.body)
+    assert event.problem == (None if event_fault(data, "S0147") is None else "bad_data")
 
 
 @given(st.data())
@@ -229,6 +226,12 @@ BODY = sealed().body
         (BODY.replace(b'"opened"', b"9007199254740992"), "number"),
         (BODY.replace(b'"opened"', b"9" * 5000), "number"),
         (BODY.replace(b'"opened"', b'"\\ud800"'), "text"),
+        (BODY.replace(b'"stage"', b'"\\ud800"'), "text"),
+        (BODY.replace(b'"stage"', b'"x\\uDFFFy":1,"stage"'), "text"),
+        (BODY.replace(b'"opened"', b'[{"a":[{"\\udc00":{}}]}]'), "text"),
+        (BODY.replace(b'"seq":1,', b'"seq":1,"\\udbff\\udbff":1,'), "text"),
+        (b'{"\\ud800":1}', "text"),
+        (b'["\\ud800"]', "text"),
         (BODY.replace(b'"opened"', b"[" * 7 + b"]" * 7), "too_deep"),
         (b"[" * 60_000, "too_deep"),
         (b'{"a":' * 10_000, "too_deep"),
@@ -247,10 +250,16 @@ def test_what_two_readers_could_read_differently_is_refused(payload: bytes, code
     assert refused.value.code == code
 
 
+def test_a_character_written_as_a_pair_of_escapes_is_taken() -> None:
+    told = parse_event(BODY.replace(b'"stage"', b'"\\ud83d\\ude00":"\\uD83C\\uDF51","stage"'))
+    assert told.data["\U0001f600"] == "\U0001f351"
+    assert "\U0001f600".encode() in told.body
+
+
 def test_depth_eight_is_taken_and_brackets_inside_text_do_not_count() -> None:
     deep = BODY.replace(b'"opened"', b"[" * 6 + b"]" * 6)
     assert parse_event(deep).problem == "bad_data"
-    quoted = BODY.replace(b'"opened"', b'"[[[[[[[[[[\\"{{{{{{{{{{"')
+    quoted = BODY.replace(b'"data":{', b'"data":{"later":"[[[[[[[[[[\\"{{{{{{{{{{",')
     assert parse_event(quoted).problem is None
 
 
@@ -304,6 +313,11 @@ def test_a_station_cannot_speak_for_another() -> None:
         {"data": {"receipt": "0147-A-000381", "stage": "opened"}},
         {"data": {"receipt": 381, "stage": "opened", "why": "left"}},
         {"data": {"receipt": "0147-A-000381", "stage": "opened", "why": "bored"}},
+        {"data": {"receipt": "0148-A-000381", "stage": "opened", "why": "left"}},
+        {"data": {"receipt": "<img src=x>", "stage": "opened", "why": "left"}},
+        {"region": "Shache"},
+        {"region": "feed"},
+        {"region": 1},
     ],
 )
 def test_a_broken_event_with_a_sure_identity_is_kept_for_a_person(attributes: dict[str, object]) -> None:
@@ -326,6 +340,48 @@ def test_a_new_field_of_a_known_type_is_tolerated_and_hashed() -> None:
     assert b'"later":1' in event.body
     assert b'"futureattribute":"x"' in event.body
     assert event.sha256 != sealed().sha256
+
+
+def test_an_event_may_say_its_region() -> None:
+    one = seal(
+        ABANDONED,
+        station="S0147",
+        epoch=EPOCH,
+        seq=1,
+        prevhash=ZERO_HASH,
+        moment=MOMENT,
+        software="kiosk 0.1.0",
+        region="shache",
+    )
+    event = parse_event(one.body, topic_station="S0147")
+    assert (event.region, event.problem, event.sha256) == ("shache", None, one.sha256)
+    assert event.sha256 != sealed().sha256
+    assert parse_event(BODY).region == ""
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+@settings(max_examples=400, deadline=None)
+def test_the_fast_writer_writes_what_the_slow_one_does(value: object) -> None:
+    assert canonical_again(value) == canonical(value)
+
+
+def test_the_fast_writer_escapes_and_sorts_like_the_slow_one() -> None:
+    every = {chr(code): chr(code) for code in [*range(0x300), 0xD7FF, 0xE000, 0xFFFF, 0x10000]}
+    for value in ({key: every[key] for key in every if key.isascii()}, every, {"b": -1, "a": [True, None, {}], "": ""}):
+        assert canonical_again(value) == canonical(value)
 
 
 def test_spaces_and_key_order_do_not_change_the_hash() -> None:

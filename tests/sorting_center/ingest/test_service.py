@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.feed import POSITION_NAME
 from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, Stopwatch, until
 from tests.sorting_center.stations import Station
@@ -119,6 +121,97 @@ def test_garbage_is_kept_apart_and_stops_nothing(
         assert center.health.report().refused == 1
     with Ledger.open_readonly(ledger_url) as ledger:
         assert (ledger.counts().events, ledger.counts().refused) == (1, 1)
+
+
+LONE = b'{"\\ud800":1}'
+"""Twelve bytes: half a character as a key."""
+
+
+def health_of(center: SortingCenter) -> tuple[int, dict[str, object]]:
+    try:
+        with urllib.request.urlopen(f"{center.http_address}/health") as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_three_messages_of_twelve_bytes_do_not_stop_the_county(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station
+) -> None:
+    events = station.run(100)
+    with running(broker, ledger_url, http=True) as center:
+        for topic in (TOPICS.event, TOPICS.hello, TOPICS.status):
+            peer.send(topic, LONE)
+        for event in events:
+            peer.send(TOPICS.event, event.body)
+        assert acked(peer, 100).head == station.head
+        until(lambda: center.health.report().events == 100)
+        status, told = health_of(center)
+        assert (status, told["refused"], told["intake_trouble"]) == (200, 3, "")
+    with Ledger.open_readonly(ledger_url) as ledger:
+        assert (ledger.counts().events, ledger.counts().refused) == (100, 3)
+
+
+def test_a_locked_ledger_and_a_broker_that_comes_and_goes_lose_nothing(
+    tmp_path: Path, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every return of the broker brings the same messages again, and none of them is taken in for all that time."""
+    monkeypatch.setattr("kiosk.sorting_center.ingest.link._RECONNECT_S", ((0.01, 0.02), (0.03, 0.05)))
+    payloads = [event.body for event in station.run(101)]
+    with Broker(tmp_path, persistent=True) as broker:
+        broker.start()
+        with running(broker, ledger_url, http=True) as center:
+            peer = Peer(broker, TOPICS.ack)
+            peer.send(TOPICS.event, payloads[0])
+            acked(peer, 1)
+            blocker = sqlite3.connect(ledger_url.removeprefix("sqlite:///"), isolation_level=None)
+            blocker.execute("BEGIN IMMEDIATE")
+            for payload in payloads[1:]:
+                peer.send(TOPICS.event, payload)
+            peer.close()
+            until(lambda: center.health.report().ledger_trouble)
+            for _ in range(13):
+                broker.stop()
+                until(lambda: not center.health.report().broker_connected)
+                broker.start()
+                until(lambda: center.health.report().broker_connected)
+            status, told = health_of(center)
+            assert (status, "locked" in str(told["ledger_trouble"]), told["dropped"]) == (503, True, 0)
+            blocker.execute("ROLLBACK")
+            blocker.close()
+            until(lambda: health_of(center)[0] == 200 and center.health.report().events >= 101)
+            peer = Peer(broker, TOPICS.ack)
+            peer.send(TOPICS.hello, encode(Hello(station.epoch, 102, 1, 0, "1.0.0")))
+            acked(peer, 101)
+            peer.close()
+            assert center.health.report().dropped == 0
+    with Ledger.open_readonly(ledger_url) as ledger:
+        assert ledger.counts().events == 101
+        assert [entry.feedseq for entry in ledger.feed(0, 1000)] == list(range(1, 102))
+
+
+def test_a_message_that_cannot_be_stored_is_delivered_three_times_by_a_real_broker(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.sorting_center.ingest.link._RECONNECT_S", ((0.01, 0.02), (0.03, 0.05)))
+    commit, tries = Ledger.commit, []
+
+    def choke(ledger: Ledger, delivery: Delivery, received_at: str) -> list[StreamState]:
+        if any(event.seq == 2 for _, event in delivery.events):
+            tries.append(len(delivery.events))
+            raise RuntimeError("unforeseen")
+        return commit(ledger, delivery, received_at)
+
+    monkeypatch.setattr(Ledger, "commit", choke)
+    with running(broker, ledger_url) as center:
+        for event in station.run(5):
+            peer.send(TOPICS.event, event.body)
+        until(lambda: center.health.report().refused == 1)
+        assert acked(peer, 1).gaps == ((2, 2),)
+    with Ledger.open_readonly(ledger_url) as ledger:
+        assert [event.seq for event in ledger.events()] == [1, 3, 4, 5]
+    assert tries.count(1) == 3
 
 
 def test_an_event_of_another_station_is_refused(broker: Broker, peer: Peer, ledger_url: str, station: Station) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -30,21 +31,34 @@ class Mailbox:
         self.acknowledged: list[int] = []
         self.told: list[Ack] = []
         self.order: list[str] = []
+        self.hung_up = 0
+        self._taken: list[Inbound] = []
 
     def put(self, topic: str, payload: bytes, retained: bool = False) -> None:
         self.waiting.append(Inbound(topic, payload, retained, packet_id=len(self.waiting) + 1, qos=1))
 
     def take(self, timeout_s: float) -> Inbound | None:
-        return self.waiting.popleft() if self.waiting else None
+        if not self.waiting:
+            return None
+        self._taken.append(self.waiting.popleft())
+        return self._taken[-1]
 
     def acknowledge(self, message: Inbound) -> None:
         self.acknowledged.append(message.packet_id)
         self.order.append("puback")
 
-    def tell(self, topic: str, payload: bytes) -> None:
+    def deliver_again(self) -> None:
+        """As a broker: in the order of the first time."""
+        self.hung_up += 1
+        owed = [message for message in self._taken if message.packet_id not in self.acknowledged]
+        self.waiting.extendleft(reversed(owed))
+        self._taken.clear()
+
+    def tell(self, topic: str, payload: bytes) -> bool:
         assert topic == "kiosk/v1/shache/S0147/down/ack"
         self.told.append(decode(Ack, payload))
         self.order.append("ack")
+        return True
 
 
 class Watched(Ledger):
@@ -141,25 +155,132 @@ def test_asked_to_end_while_the_ledger_fails_it_acknowledges_nothing(
     assert (mailbox.acknowledged, mailbox.told) == ([], [])
 
 
-def test_one_message_that_cannot_be_stored_does_not_hold_up_the_others(
+def choking(ledger: Watched, seq: int, times: int = 1000) -> None:
+    """Let the ledger fail ``times`` times with a delivery that has this event, in a way nobody foresaw."""
+    left = [times]
+
+    def choke(delivery: Delivery) -> None:
+        if left[0] and any(event.seq == seq for _, event in delivery.events):
+            left[0] -= 1
+            raise RuntimeError("unforeseen")
+
+    ledger.before = choke
+
+
+def refusals(ledger: Ledger) -> list[tuple[str, bytes]]:
+    with ledger.reading() as connection:
+        rows = connection.execute(select(refused.c.code, refused.c.payload).order_by(refused.c.id))
+        return [(row.code, bytes(row.payload)) for row in rows]
+
+
+def test_one_message_that_cannot_be_stored_is_set_aside_at_its_third_delivery(
     ledger_url: str, mailbox: Mailbox, station: Station
 ) -> None:
     events = station.run(3)
+    payload = build_batch([events[1].body, b'"' + secrets.token_hex(20_000).encode() + b'"'])
+    health = Health()
+    with Watched.open(ledger_url) as ledger:
+        assert isinstance(ledger, Watched)
+        choking(ledger, seq=2)
+        mailbox.put(EVENT, events[0].body)
+        mailbox.put(BATCH, payload)
+        mailbox.put(EVENT, events[2].body)
+        worker = worker_of(ledger, mailbox, health)
+        for delivery in (1, 2):
+            worker.step(0)
+            assert (mailbox.acknowledged, mailbox.hung_up) == ([1], delivery), "what is behind it comes again with it"
+            assert "cannot be taken in" in health.report().intake_trouble
+        worker.step(0)
+        assert [event.seq for event in ledger.events()] == [1, 3]
+        assert refusals(ledger) == [("internal", payload)], "whole, however long"
+        assert (mailbox.acknowledged, mailbox.hung_up) == ([1, 2, 3], 2)
+        assert (health.report().intake_trouble, health.report().refused) == ("", 1)
+    assert mailbox.told[-1].upto == 1
 
-    def choke(delivery: Delivery) -> None:
-        if any(event.seq == 2 for _, event in delivery.events):
+
+def test_what_fails_once_in_an_unforeseen_way_is_taken_in_the_next_time(
+    ledger_url: str, mailbox: Mailbox, station: Station
+) -> None:
+    with Watched.open(ledger_url) as ledger:
+        assert isinstance(ledger, Watched)
+        choking(ledger, seq=2, times=3)  # the batch, its message alone, and the same at its second delivery
+        for event in station.run(3):
+            mailbox.put(EVENT, event.body)
+        worker = worker_of(ledger, mailbox)
+        while worker.step(0) or mailbox.waiting:
+            pass
+        assert [event.seq for event in ledger.events()] == [1, 2, 3]
+        assert ledger.counts().refused == 0
+    assert mailbox.acknowledged == [1, 2, 3]
+    assert mailbox.told[-1].upto == 3
+
+
+def test_messages_that_failed_are_remembered_in_a_bounded_place(
+    ledger_url: str, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.sorting_center.ingest.worker._MAX_REMEMBERED", 10)
+
+    def fail(delivery: Delivery) -> None:
+        if not any(refusal.code == "internal" for refusal in delivery.refusals):
             raise RuntimeError("unforeseen")
 
     with Watched.open(ledger_url) as ledger:
         assert isinstance(ledger, Watched)
-        ledger.before = choke
-        for event in events:
-            mailbox.put(EVENT, event.body)
-        worker_of(ledger, mailbox).step(0)
-        assert [event.seq for event in ledger.events()] == [1, 3]
-        assert ledger.counts().refused == 1
-    assert mailbox.acknowledged == [1, 2, 3]
-    assert mailbox.told[-1].upto == 1
+        ledger.before = fail
+        worker = worker_of(ledger, mailbox)
+        for number in range(30):
+            mailbox.put(EVENT, f"not JSON {number}".encode())
+        worker.step(0)
+        assert len(worker._failed) == 10
+
+
+LONE = b'{"\\ud800":1}'
+
+
+@pytest.mark.parametrize("kind", ["event", "hello", "status", "batch"])
+def test_half_a_character_in_a_key_is_refused_and_acknowledged(
+    ledger: Ledger, mailbox: Mailbox, station: Station, kind: str
+) -> None:
+    payload = build_batch([LONE, station.start().body]) if kind == "batch" else LONE
+    mailbox.put(f"kiosk/v1/shache/S0147/up/{kind}", payload)
+    mailbox.put(EVENT, station.intake(1).body)
+    health = Health()
+    assert worker_of(ledger, mailbox, health).step(0) == 2
+    assert (mailbox.acknowledged, mailbox.hung_up, ledger.counts().refused) == ([1, 2], 0, 1)
+    assert health.report().refused == 1
+
+
+@pytest.mark.parametrize("kind", ["event", "batch", "hello", "status"])
+def test_an_error_nobody_foresaw_in_reading_makes_a_refusal(
+    ledger: Ledger, mailbox: Mailbox, station: Station, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: object, **__: object) -> None:
+        raise RecursionError("odd")
+
+    for name in ("parse_event", "parse_batch", "decode"):
+        monkeypatch.setattr(f"kiosk.sorting_center.ingest.reading.{name}", odd)
+    mailbox.put(f"kiosk/v1/shache/S0147/up/{kind}", b"{}")
+    assert worker_of(ledger, mailbox).step(0) == 1
+    assert mailbox.acknowledged == [1]
+    assert refusals(ledger) == [("unreadable", b"{}")]
+
+
+def test_an_answer_that_cannot_be_given_is_that_stations_alone(
+    ledger: Ledger, mailbox: Mailbox, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell, failing = mailbox.tell, [True]
+
+    def odd(topic: str, payload: bytes) -> bool:
+        if failing:
+            raise RuntimeError(f"odd {failing.pop()}")
+        return tell(topic, payload)
+
+    monkeypatch.setattr(mailbox, "tell", odd)
+    for epoch in (station.epoch, "f" * 16):
+        mailbox.put(HELLO, encode(Hello(epoch, 1, 1, 0, "1.0.0")))
+    worker_of(ledger, mailbox).step(0)
+    assert (mailbox.acknowledged, mailbox.hung_up) == ([1, 2], 0)
+    assert [ack.epoch for ack in mailbox.told] == ["f" * 16]
 
 
 def test_a_hello_in_the_same_batch_as_events_is_answered_after_them(
@@ -197,8 +318,12 @@ def test_the_thread_survives_what_nobody_foresaw(ledger: Ledger, mailbox: Mailbo
 
     mailbox.take = odd  # type: ignore[method-assign]
     mailbox.put(EVENT, station.start().body)
-    worker = worker_of(ledger, mailbox)
+    health = Health()
+    worker = worker_of(ledger, mailbox, health)
     worker.start()
     until(lambda: mailbox.told)
+    assert worker.is_alive
     worker.stop(SOON_S)
-    assert mailbox.told[0].upto == 1
+    assert not worker.is_alive
+    assert (mailbox.told[0].upto, mailbox.hung_up) == (1, 2)
+    assert health.report().intake_trouble == ""

@@ -12,7 +12,7 @@ from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.accept import MAX_AHEAD
-from tests.sorting_center.stations import NOW, Station, confirmed
+from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 
 REGION = "shache"
 
@@ -65,7 +65,7 @@ def test_the_same_key_with_another_hash_is_a_fork_never_a_duplicate(ledger: Ledg
     ledger.accept(station.run(2), REGION, NOW)
     clone = station.clone()
     ledger.accept([station.intake(2)], REGION, NOW)
-    other = clone.intake(2, net_g=12_000)
+    other = clone.intake(2, **of_weight(12_000))
     (state,) = ledger.accept([other, other], REGION, NOW)
     assert (state.upto, state.head, state.quarantined) == (3, station.head, (3,))
     assert reasons(ledger) == {"fork": 1}
@@ -77,7 +77,7 @@ def test_a_clone_does_not_take_the_place_of_the_genuine_station(ledger: Ledger, 
     """The clone's event above the gap came first; when the gap is filled it is found out and the place is free."""
     ledger.accept(station.run(2), REGION, NOW)
     clone = station.clone()
-    clone.intake(2, net_g=12_000)
+    clone.intake(2, **of_weight(12_000))
     false_fourth = clone.intake(3)
     third, fourth = station.intake(2), station.intake(3)
     ledger.accept([false_fourth], REGION, NOW)
@@ -278,7 +278,7 @@ def test_two_clones_never_mix_in_the_ledger(tmp_path_factory: pytest.TempPathFac
     common = station.run(2)
     clone = station.clone()
     ours = [station.intake(number) for number in (2, 3, 4)]
-    theirs = [clone.intake(number, net_g=11_000) for number in (2, 3, 4)]
+    theirs = [clone.intake(number, **of_weight(11_000)) for number in (2, 3, 4)]
     path = tmp_path_factory.mktemp("clones") / "ledger.db"
     with Ledger.open(f"sqlite:///{path}") as ledger:
         arrivals = data.draw(st.permutations([*common, *ours, *theirs]))

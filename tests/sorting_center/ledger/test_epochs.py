@@ -22,7 +22,7 @@ from kiosk.store import Store
 from kiosk.store.backup import make_backup
 from kiosk.store.migrate import migrate
 from kiosk.store.restore import Restored, restore
-from tests.sorting_center.stations import NOW, Station, confirmed
+from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp
 
 NET_G = 12_290
@@ -180,7 +180,7 @@ def test_the_same_receipt_of_another_intake_is_still_an_alarm(ledger: Ledger) ->
     """Two cards that both began letter B: the marker was lost. The center must shout, not swallow."""
     old, new = Station(epoch="00000000000000aa"), Station(epoch="00000000000000bb")
     ledger.accept([old.start(), old.intake(1)], "yarkant", NOW)
-    ledger.accept([new.start(), new.intake(1, net_g=9_000)], "yarkant", NOW)
+    ledger.accept([new.start(), new.intake(1, **of_weight(9_000))], "yarkant", NOW)
     assert ledger.counts().alarms == 1
 
 

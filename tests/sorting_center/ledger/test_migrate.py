@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import inspect, select
 
 from kiosk.messaging.contract.control import Status
+from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.ledger.schema import SCHEMA_VERSION, meta, metadata
 from tests.sorting_center.stations import NOW, Station
@@ -57,3 +58,86 @@ def test_counting_and_exporting_leave_it_as_it_is(old_url: str, tmp_path: Path) 
         assert (ledger.counts().events, ledger.counts().alarms, ledger.generation) == (9, 0, "")
         assert len(list(ledger.events())) == 9
     assert (tmp_path / "ledger.db").read_bytes() == OLD.read_bytes()
+
+
+BEFORE_REGIONS = OLD.with_name("center_schema_2.sqlite")
+"""S0147 in shache: three good intakes, the second void, and four that break a rule (the largest weights both ways,
+markup and another station's number for a receipt). S0147 in yarkant, another station: the first two receipts, the first
+void. S0149 with a gap at 3, above it an intake that breaks a rule, and a fork of 2. S0150 restored: its second receipt
+told again, and a third. 23 events, all but those above the gap in the feed."""
+
+
+@pytest.fixture
+def two_url(tmp_path: Path) -> str:
+    shutil.copyfile(BEFORE_REGIONS, tmp_path / "ledger.db")
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+def test_what_two_counties_told_under_one_number_is_counted_apart(two_url: str) -> None:
+    for _ in range(2):  # brought up to date, and opened again
+        with Ledger.open(two_url) as ledger:
+            rows = [row for row in ledger.intakes(0, 100) if row.station == "S0147"]
+            assert [(row.region, row.receipt[-6:], row.voided) for row in rows] == [
+                ("shache", "000001", False),
+                ("shache", "000002", True),
+                ("shache", "000003", False),
+                ("yarkant", "000001", True),
+                ("yarkant", "000002", False),
+            ]
+            assert {row.kind for row in ledger.overview(NOW).alarms} == {"fork"}
+            assert ledger.counts().stations == 4
+
+
+def test_figures_that_contradict_themselves_leave_the_totals_and_nothing_else(two_url: str) -> None:
+    with Ledger.open_readonly(two_url) as ledger:
+        before = [entry.body for entry in ledger.feed(0, 1000)]
+        events = [(row.station, row.epoch, row.seq, row.body, row.received_at) for row in ledger.events()]
+    for _ in range(2):
+        with Ledger.open(two_url) as ledger:
+            totals = ledger.overview("").totals
+            assert (totals.intakes, totals.voided) == (2 + 1 + 1 + 3, 2)
+            assert (totals.net_g, totals.amount_fen) == (7 * 12_450, 7 * 29_880)
+            assert [entry.body for entry in ledger.feed(0, 1000)] == before, "the feed takes nothing back"
+            told = [(row.station, row.epoch, row.seq, row.body, row.received_at) for row in ledger.events()]
+            assert told == events
+            assert dict(ledger.overview(NOW).quarantine) == {"bad_data": 5, "fork": 1}
+            assert ledger.feed_position("mqtt") == 12
+
+
+def test_an_unbelievable_event_that_was_held_is_not_counted_when_the_gap_is_filled(two_url: str) -> None:
+    missing = Station("S0149", "00000000000000dd").run(3)[2]
+    with Ledger.open(two_url) as ledger:
+        (state,) = ledger.accept([missing], "shache", NOW)
+        assert (state.upto, state.quarantined) == (5, (2, 5))
+        counted = [row.receipt[-6:] for row in ledger.intakes(0, 100) if row.station == "S0149"]
+        assert counted == ["000001", "000002", "000003"]
+
+
+def test_a_ledger_before_regions_is_looked_at_as_it_is(two_url: str, tmp_path: Path) -> None:
+    with Ledger.open_readonly(two_url) as ledger:
+        counts = ledger.counts()
+        assert (counts.events, counts.stations, counts.gaps, counts.forks) == (23, 4, 1, 1)
+        assert {(row.station, row.region) for row in ledger.events()} == {
+            ("S0147", "shache"),
+            ("S0147", "yarkant"),
+            ("S0149", "shache"),
+            ("S0150", "shache"),
+        }
+        assert len("".join(table(ledger.events())).splitlines()) == 24
+    assert (tmp_path / "ledger.db").read_bytes() == BEFORE_REGIONS.read_bytes()
+
+
+def test_an_upgrade_that_is_cut_off_leaves_the_old_ledger(
+    two_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(_: object) -> None:
+        raise OSError("the power is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("kiosk.sorting_center.ledger.migrate._judge_again", cut)
+        with pytest.raises(OSError, match="power"):
+            Ledger.open(two_url)
+    with Ledger.open_readonly(two_url) as ledger:
+        assert ledger.counts().events == 23
+    with Ledger.open(two_url) as ledger:
+        assert ledger.overview("").totals.intakes == 7

@@ -1,0 +1,94 @@
+"""After a backup was put in the ledger's place: every station is told how far the ledger is, busy or not.
+
+A station sends again what a lower acknowledgement says is missing, but only who sends something is acknowledged; one
+that has nothing to say for a week would keep for itself what the old ledger lacks. So a center that starts with another
+generation than the one it has told tells it, once, to every stream it knows. (One that this ledger has never heard of
+asks by itself: stations say hello from time to time.)
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from kiosk.messaging.contract.control import encode
+from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.ledger import Ledger, LedgerError
+
+log = logging.getLogger(__name__)
+
+SPREAD_S: Final = 60.0
+"""All at once they would all answer at once."""
+MAX_PER_S: Final = 200.0
+"""Some ten per cent of a processor: 12,000 streams take a minute, 100,000 take a little more than eight."""
+
+_PAGE: Final = 500
+_LINE_S: Final = 0.5
+_RETRY_S: Final = 5.0
+
+
+class Announcer:
+    """One thread, which ends when all are told. ``tell`` publishes and says whether there was a connection."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        tell: Callable[[str, bytes], bool],
+        wait: Callable[[float], bool] | None = None,
+    ) -> None:
+        """``wait`` waits for so many seconds, and is true when the program ends meanwhile."""
+        self._ledger = ledger
+        self._tell = tell
+        self._stopping = threading.Event()
+        self._wait = wait or self._stopping.wait
+        self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End it; what is not done is begun again at the next start."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.run()
+            except LedgerError as error:
+                log.warning("The stations are not told of the restored ledger yet: %s", error)
+            except Exception:
+                log.exception("Telling the stations of the restored ledger failed in an unforeseen way; again.")
+            else:
+                return
+            if self._wait(_RETRY_S):
+                return
+
+    def run(self) -> None:
+        """Tell every stream, unless that was done in this generation; then remember it. Raises a LedgerError."""
+        generation = self._ledger.generation
+        if self._ledger.announced() == generation:
+            return
+        count = self._ledger.stream_count()
+        if count:
+            log.info("The ledger began generation %s: telling it to %d streams.", generation, count)
+        pause_s = max(SPREAD_S / max(count, 1), 1 / MAX_PER_S)
+        after = ("", "", "")
+        while keys := self._ledger.stream_keys(after, _PAGE):
+            for station, epoch, region in keys:
+                if not self._told(station, epoch, region) or self._wait(pause_s):
+                    return
+            after = keys[-1]
+        self._ledger.set_announced(generation)
+
+    def _told(self, station: str, epoch: str, region: str) -> bool:
+        """Once there is a connection; false when the program ends before."""
+        topic = Topics(region, station).ack
+        while not self._tell(topic, encode(self._ledger.stream(station, epoch, region).ack)):
+            if self._wait(_LINE_S):
+                return False
+        return True

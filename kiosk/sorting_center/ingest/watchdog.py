@@ -1,0 +1,116 @@
+"""The watchdog: says so when messages wait and none is taken in, and has the broker deliver them again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from kiosk.sorting_center.health import Health
+
+log = logging.getLogger(__name__)
+
+STALLED_S: Final = 30.0
+"""A commit takes milliseconds, and a ledger that is locked says so after five seconds."""
+MAX_PAUSE_S: Final = 600.0
+"""Between two restarts of the connection: each helps or does not, and more of them help no more."""
+
+_LOOK_S: Final = 1.0
+
+
+class Line(Protocol):
+    """The receiving connection; a Consumer."""
+
+    def waiting_s(self) -> float | None:
+        """How long messages have waited without any being taken in; None when none waits."""
+
+    def settled(self) -> int:
+        """How many messages have been taken in since the start."""
+
+    def deliver_again(self) -> None:
+        """Hang up, so that the broker delivers again."""
+
+
+class Watchdog:
+    """Looks once a second. ``parts``: each part of the program by name, and whether its thread runs."""
+
+    def __init__(
+        self,
+        line: Line,
+        health: Health,
+        parts: Mapping[str, Callable[[], bool]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._line = line
+        self._health = health
+        self._parts = parts
+        self._clock = clock
+        self._pause_s = STALLED_S
+        self._restart_at = self._not_before = clock()
+        self._stalled_at: int | None = None
+        """How many messages had been taken in when it stalled; None while it does not."""
+        self._calm_since: float | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; the parts must be running."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End it; before the parts end."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_LOOK_S):
+            try:
+                self.look()
+            except Exception:
+                log.exception("The watchdog failed in an unforeseen way; it goes on.")
+
+    def look(self) -> None:
+        """Judge this moment."""
+        ended = [name for name, runs in self._parts.items() if not runs()]
+        now, waiting_s = self._clock(), self._line.waiting_s()
+        if self._health.report().ledger_trouble:
+            # Told as just that, and another connection would not help; once it is over there is much to catch up with.
+            self._not_before = now + STALLED_S
+            self._recover()
+        elif waiting_s is not None and waiting_s >= STALLED_S and now >= self._not_before:
+            self._stall(now)
+        elif self._stalled_at is not None and self._is_over(now, waiting_s):
+            self._recover()
+        self._tell(ended)
+
+    def _stall(self, now: float) -> None:
+        if self._stalled_at is None:
+            self._stalled_at = self._line.settled()
+        if now >= self._restart_at:
+            self._restart_at = now + self._pause_s
+            self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
+            self._line.deliver_again()
+
+    def _is_over(self, now: float, waiting_s: float | None) -> bool:
+        """Something was taken in, or nothing has come any more for as long: a new connection alone proves nothing."""
+        if self._line.settled() != self._stalled_at:
+            return True
+        self._calm_since = None if waiting_s is not None else now if self._calm_since is None else self._calm_since
+        return self._calm_since is not None and now - self._calm_since >= STALLED_S
+
+    def _recover(self) -> None:
+        self._pause_s, self._stalled_at, self._calm_since = STALLED_S, None, None
+
+    def _tell(self, ended: list[str]) -> None:
+        texts = [f"The {name} has ended: restart the sorting center." for name in ended]
+        if self._stalled_at is not None:
+            texts.append(
+                f"Messages wait and none is taken in for {STALLED_S:.0f} s or longer; the broker is asked to deliver "
+                "again. If this stays, restart the sorting center."
+            )
+        text = " ".join(texts)
+        if self._health.trouble("watchdog", text) and text:
+            log.error("%s", text)

@@ -1,0 +1,185 @@
+"""One station, broken or hostile, fills no disk, closes no page and takes nothing from the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, insert, select
+
+from kiosk.domain.events import EpochStarted
+from kiosk.domain.identifiers import SERIES_LETTERS
+from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
+from kiosk.sorting_center.dashboard.app import create_app
+from kiosk.sorting_center.export import epcis, jsonl, table
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal
+from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
+from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
+from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused
+from kiosk.sorting_center.ledger.sightings import MAX_REFUSED_BYTES, MAX_WHOLE
+from tests.sorting_center.stations import NOW, Station, believed, of_weight
+
+REGION = "shache"
+LARGEST = 2**53 - 1
+PAGES = ["/", "/live", "/?lang=zh", "/feed?limit=1000", "/intakes.json", "/ledger/summary.json", "/health"]
+
+
+@pytest.fixture
+def client(ledger: Ledger) -> Iterator[FlaskClient]:
+    health = Health()
+    health.connected(True)
+    with create_app(ledger, health, lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC)).test_client() as client:
+        yield client
+
+
+def all_work(client: FlaskClient, ledger: Ledger) -> None:
+    assert [client.get(path).status_code for path in PAGES] == [200] * len(PAGES)
+    for form in (jsonl, table):
+        assert len(list(form(ledger.events()))) >= ledger.counts().events
+    assert json.loads("".join(epcis(ledger.events(), NOW)))
+
+
+def test_what_breaks_a_rule_is_kept_and_acknowledged_and_in_nothing_else(
+    ledger: Ledger, station: Station, client: FlaskClient
+) -> None:
+    good = station.run(3)
+    bad = [
+        station.intake(3, net_g=-12_450, amount_fen=-29_880),
+        station.intake(4, tare_g=99_999),
+        station.intake(5, receipt="<img src=x>"),
+        station.intake(6, receipt="0666-A-000006"),
+        station.intake(7, amount_fen=LARGEST),
+        station.void(1, replacement="0666-A-000001"),
+    ]
+    (state,) = ledger.accept([*good, *bad, station.intake(8)], REGION, NOW)
+    assert (state.upto, state.gaps, state.quarantined, state.head) == (10, (), (4, 5, 6, 7, 8, 9), station.head)
+    totals = ledger.overview("").totals
+    assert (totals.intakes, totals.voided, totals.net_g, totals.amount_fen) == (3, 0, 3 * 12_450, 3 * 29_880)
+    assert [json.loads(entry.body)["seq"] for entry in ledger.feed(0, 100)] == [1, 2, 3, 10]
+    assert dict(ledger.overview("").quarantine) == {"bad_data": 6}
+    assert "<img src=x" not in client.get("/").text
+    all_work(client, ledger)
+
+
+def test_no_stored_number_closes_a_page_an_export_or_a_count(
+    ledger: Ledger, station: Station, client: FlaskClient
+) -> None:
+    """An older ledger may hold 1,100 amounts of 2**53 - 1 fen, whose sum no 64-bit integer holds."""
+    extremes = [LARGEST, -LARGEST, 0]
+    events = [believed(station.intake(1, net_g=value, amount_fen=value)) for value in extremes]
+    ledger.accept([believed(station.start()), *events], REGION, NOW)
+    row = {"epoch": station.epoch, "region": REGION, "data_sha256": "", "lot": "<b>", "product": "", "mode": "x"}
+    rows = [
+        {**row, "station": "S0148", "receipt": f"r{number}", "seq": number, "feedseq": 10 + number, "reissued": None}
+        | {"net_g": value, "amount_fen": value, "received_at": NOW}
+        for number, value in enumerate([LARGEST] * 1100 + [2**63 - 1, -(2**63)])
+    ]
+    with ledger._writing() as connection:
+        connection.execute(insert(intake), rows)
+    assert len(ledger.intakes(0, 500)) == 500
+    totals = ledger.overview("").totals
+    with ledger.reading() as connection:
+        values = list(connection.execute(select(intake.c.net_g)).scalars())
+    assert totals.net_g == totals.amount_fen == sum(values) > 2**63
+    assert client.get("/ledger/summary.json").get_json()["totals"]["net_g"] == sum(values)
+    all_work(client, ledger)
+
+
+def lives(count: int) -> Iterator[tuple[Station, ReceivedEvent]]:
+    for number in range(count):
+        station = Station(epoch=f"{number:016x}")
+        yield station, station.add(EpochStarted(SERIES_LETTERS[number % len(SERIES_LETTERS)], "behind"))
+
+
+def test_an_epoch_beyond_the_last_letter_is_refused_alarmed_and_never_acknowledged(ledger: Ledger) -> None:
+    every = list(lives(MAX_EPOCHS + 3))
+    for number, (_, event) in enumerate(every, 1):
+        assert len(ledger.accept([event], REGION, NOW)) == (number <= MAX_EPOCHS)
+    assert MAX_EPOCHS == 23
+    assert ledger.counts().events == 23
+    last, event = every[-1]
+    assert ledger.stream(last.station, last.epoch, REGION).upto == 0, "asked, it says that it has nothing"
+    (told,) = ledger.overview("").alarms
+    assert (told.kind, told.station, told.epoch) == ("too_many_epochs", "S0147", "")
+    with ledger.reading() as connection:
+        kept = connection.execute(select(refused.c.topic, refused.c.code, refused.c.payload)).all()
+    assert [tuple(row) for row in kept][-1] == ("kiosk/v1/shache/S0147/up/event", "too_many_epochs", event.body)
+    assert len(kept) == 3
+    first, _ = every[0]
+    (state,) = ledger.accept([first.intake(1)], REGION, NOW)
+    assert state.upto == 2, "the epochs that are known go on"
+    other = Station("S0148")
+    assert len(ledger.accept([other.start()], REGION, NOW)) == 1
+    assert len(ledger.accept([event], "yarkant", NOW)) == 1, "another county's station has its own letters"
+
+
+def heavy(station: Station, count: int, size: int) -> list[ReceivedEvent]:
+    """Events of an unknown kind and of this many bytes, in a whole chain."""
+    return [station.raw(type="station.pallet.wrapped.v1", data={"x": "y" * size}) for _ in range(count)]
+
+
+def kept(ledger: Ledger) -> tuple[int, int, int]:
+    """Rows, bodies and bytes of the quarantine."""
+    with ledger.reading() as connection:
+        length = func.length(quarantine.c.body)
+        row = connection.execute(select(func.count(), func.count().filter(length > 0), func.sum(length))).one()
+    return row[0], row[1], row[2]
+
+
+def test_the_bytes_kept_of_one_stations_quarantine_are_bounded_and_its_chain_goes_on(
+    ledger: Ledger, station: Station
+) -> None:
+    other = Station("S0148")
+    (first,) = heavy(other, 1, 1000)
+    ledger.accept([first], REGION, NOW)
+    for _ in range(3):
+        (state,) = ledger.accept(heavy(station, 40, 50_000), REGION, NOW)
+    assert (state.upto, len(state.quarantined)) == (120, 120)
+    rows, bodies, size = kept(ledger)
+    assert rows == 121
+    assert 40 < bodies < 100
+    assert size <= MAX_BODY_BYTES + 2000
+    with ledger.reading() as connection:
+        oldest = connection.execute(select(quarantine).where(quarantine.c.seq == 1, quarantine.c.station == "S0147"))
+        row = oldest.one()
+    assert (bytes(row.body), row.reason, len(row.sha256)) == (b"", "unknown_type", 64)
+    assert row.size_bytes > 50_000
+    assert all(json.loads(event.body) for event in ledger.events()), "what was acknowledged is there whole"
+
+
+def test_the_rows_of_one_stations_quarantine_and_its_alarms_are_bounded(
+    ledger: Ledger, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.sorting_center.ledger.alarms.MAX_ROWS", 30)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.alarms.MAX_BODIES", 10)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.alarms.MAX_ALARMS", 20)
+    ledger.accept(station.run(60), REGION, NOW)
+    clone = Station()
+    clone.start()
+    forks = [clone.intake(number, **of_weight(1000 + number)) for number in range(1, 60)]
+    for start in range(0, 59, 7):
+        (state,) = ledger.accept(forks[start : start + 7], REGION, NOW)
+    assert state.upto == 60
+    assert kept(ledger)[:2] == (30, 10)
+    assert state.quarantined == tuple(range(31, 61)), "the newest"
+    with ledger.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(alarm)).scalar_one() == 20
+    assert MAX_BODIES == 1000
+
+
+def test_a_message_set_aside_is_kept_whole_and_only_so_many(ledger: Ledger) -> None:
+    whole = b"x" * (MAX_REFUSED_BYTES * 4)
+    for _ in range(MAX_WHOLE + 3):
+        ledger.commit(Delivery(refusals=[Refusal("kiosk/v1/a/S0147/up/batch", "internal", whole)]), NOW)
+    with ledger.reading() as connection:
+        sizes = list(connection.execute(select(func.length(refused.c.payload)).order_by(refused.c.id)).scalars())
+    assert sizes == [MAX_REFUSED_BYTES] * 3 + [len(whole)] * MAX_WHOLE
+
+
+def test_an_event_stays_what_it_was_however_often_it_is_read(station: Station) -> None:
+    (event,) = heavy(station, 1, 10)
+    assert parse_event(event.body) == event

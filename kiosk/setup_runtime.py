@@ -16,6 +16,7 @@ from kiosk.setup_media import ROOTS
 from kiosk.setup_wizard import SetupPlace, SetupWizard
 from kiosk.station.health import fetch
 from kiosk.station.page_alive import PageAlive
+from kiosk.store.lasting import require_lasting
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from kiosk.web.setup import create_setup_app
@@ -56,9 +57,11 @@ def run_setup(
     """Serve the wizard until ``stop`` is set or it has ended; True when ``config_file`` was written.
 
     Certificates, passwords and catalogs are looked for beside ``config_file`` and in the data folder. Raises OSError
-    when the port cannot be used.
+    when the port cannot be used, NotLasting on a box whose answers would be gone at the next start.
     """
     data = (data or data_folder(config_file, os.environ)).absolute()
+    for place in (data, config_file.absolute().parent):
+        require_lasting(place)
     machine = machine or Machine(keys=(config_file.absolute().parent, data), media=ROOTS, data=data)
     with ExitStack() as ends:
         wizard = SetupWizard(SetupPlace(config_file, data, port), machine)

@@ -14,6 +14,9 @@ from kiosk.settings_file import BadConfig
 
 Config = TypeVar("Config")
 
+NOT_LASTING = 4
+"""The status of a station whose data would lie in memory. Its units do not start it again for it: another start
+changes nothing, kiosk-data.service does when the data partition is there (systemd/)."""
 PLACES = (Path("station.toml"), Path("/etc/kiosk/station.toml"))
 
 config_option = click.option(
@@ -45,12 +48,16 @@ def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
 def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
     from kiosk.process import lean_heap, setup_logging, short_turns, until_signal
     from kiosk.store import StoreError
+    from kiosk.store.lasting import NotLasting
 
     lean_heap()
     short_turns()
     setup_logging()
     try:
         work(config, until_signal())
+    except NotLasting as error:
+        click.echo(str(error), err=True)
+        sys.exit(NOT_LASTING)
     except (StoreError, ValueError, OSError) as error:
         click.echo(f"the station cannot run: {error}", err=True)
         sys.exit(3)

@@ -17,6 +17,7 @@ GATES = {
     "kiosk-browser.service": 35,
     "kiosk-splash.service": 9,
     "kiosk-browser-watch.service": 8,
+    "kiosk-data.service": 8,
     "kiosk-backup.service": 6,
     "kiosk-keys.service": 10,
     "sorting-center.service": 12,

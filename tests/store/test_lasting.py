@@ -101,7 +101,10 @@ def test_what_the_station_s_unit_says_is_asked_of_systemd(tmp_path: Path, monkey
 def test_a_root_that_can_be_written(tmp_path: Path) -> None:
     mounts = tmp_path / "mountinfo"
     row = "{} 1 8:2 / {} {} shared:1 - {}"
-    ext4, inside = row.format(22, "/", "rw,noatime", "ext4 /dev/mmcblk0p2 rw"), row.format(23, "/data", "rw", "ext4 x rw")
+    ext4, inside = (
+        row.format(22, "/", "rw,noatime", "ext4 /dev/mmcblk0p2 rw"),
+        row.format(23, "/data", "rw", "ext4 x rw"),
+    )
     cases = {
         ext4: True,
         ext4.replace("rw,noatime", "ro,noatime"): True,  # read-only for one unit is not read-only

@@ -21,7 +21,7 @@ DISK = "/opt/disk"
 BOOT = Path(__file__).with_name("boot_box.py")
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 BOOT_S, STOP_S = 60.0, 40.0
-PATIENCE_S = float(__import__("os").environ.get("PAT","180"))
+PATIENCE_S = float(__import__("os").environ.get("PAT", "180"))
 """A whole boot beside other tests: a machine that has much to do is no fault of the station."""
 
 SETTINGS = """\

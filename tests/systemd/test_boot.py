@@ -18,7 +18,7 @@ import pytest
 
 from kiosk.store.migrate import migrate
 from tests.store.village import CATALOG, open_intake, open_store, stamp
-from tests.systemd.box import AS_ROOT, DISK, PATIENCE_S, ROOT, SCREENLESS, SETTINGS, Box, data_mounts
+from tests.systemd.box import AS_ROOT, PATIENCE_S, ROOT, SCREENLESS, SETTINGS, Box
 
 Record = Callable[[str, object], None]
 STATION, RELAY, SPLASH = "kiosk-station.service", "kiosk-relay.service", "kiosk-splash.service"

@@ -97,7 +97,10 @@ def stamps(zone: str) -> Callable[[], Stamp]:
 
 
 def open_store(station: StationSettings) -> Store:
-    """Open and check the station's database; raises StoreError with what to do, NotLasting on a box without its data."""
+    """Open and check the station's database.
+
+    Raises StoreError with what to do, and NotLasting on a box without its data partition.
+    """
     require_lasting(station.data)
     make = stamps(station.zone)
     return Store.open(station.database, station.station, make(), stamps=make)

@@ -57,7 +57,7 @@ def _row(device: str, units: tuple[str, ...]) -> Iterator[Finding]:
     if main.get("LoadState") != "loaded":
         return
     for unit, state in states.items():
-        values = {"place": unit, "n": _number(state, "NRestarts")}
+        values: dict[str, str | int] = {"place": unit, "n": _number(state, "NRestarts")}
         if state.get("ActiveState") == "failed":
             yield Finding(device, True, False, Verdict.FAIL, "unit_failed", device in NEEDED, values=values)
             return

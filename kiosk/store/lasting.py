@@ -50,13 +50,13 @@ def require_lasting(path: Path, environ: Mapping[str, str] = os.environ) -> None
     kind = in_memory(path)
     if kind and on_a_box(environ):
         raise NotLasting(
-            f"The data partition is missing: {path} lies in memory ({kind}), and nothing can be kept. Look at the card, "
-            "at /etc/fstab and at the order of setting up in box.md; the station starts by itself when it is there."
+            f"The data partition is missing: {path} lies in memory ({kind}), and nothing can be kept. Look at the "
+            "card, at /etc/fstab and at the order in box.md; the station starts by itself when it is there."
         )
 
 
 def on_a_box(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this is a box: this process is one of its units, or the unit of the station is installed here and says so.
+    """Whether this is a box: this process is one of its units, or the unit of the station is here and says so.
 
     A command that is typed is no unit; the second look is for it.
     """
@@ -64,7 +64,8 @@ def on_a_box(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def root_is_open(mounts: Path = _MOUNTS) -> bool:
-    """Whether the root file system itself can be written. That a unit sees it read-only (ProtectSystem=) does not count.
+    """Whether the root file system itself can be written; that a unit sees it read-only (ProtectSystem=) is no
+    matter.
 
     Raises OSError.
     """

@@ -1,4 +1,4 @@
-"""Doctor and bundle when what they look at is locked up, locked, missing or broken: rows and one line, never a traceback."""
+"""Doctor and bundle when what they look at is locked up, in use, missing or broken: rows and a line, no traceback."""
 
 from __future__ import annotations
 

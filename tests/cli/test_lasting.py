@@ -1,4 +1,4 @@
-"""On a box whose data would lie in memory nothing is begun, brought in or kept; elsewhere memory is as good as a disk."""
+"""On a box whose data would lie in memory nothing is begun or kept; elsewhere memory is as good as a disk."""
 
 from __future__ import annotations
 

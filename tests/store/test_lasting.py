@@ -73,7 +73,7 @@ def memory() -> Iterator[Path]:
 
 
 def test_only_a_box_refuses_it(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lasting, "_unit_environment", lambda: [])
+    monkeypatch.setattr(lasting, "_unit_environment", list)
     require_lasting(memory, {})
     require_lasting(memory, {"KIOSK_BOX": ""})
     with pytest.raises(NotLasting, match="The data partition is missing") as refusal:

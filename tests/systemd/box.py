@@ -106,6 +106,7 @@ class Box:
         if data:
             (work / "disk").mkdir(exist_ok=True)
             self._options.append(f"--bind={work / 'data'}:{DISK}")
+            (work / "tree" / DISK.lstrip("/")).mkdir(parents=True)
         shutil.copytree(
             program, work / "tree", symlinks=True, ignore=shutil.ignore_patterns(PROGRAM.name), dirs_exist_ok=True
         )

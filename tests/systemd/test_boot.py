@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -286,7 +285,18 @@ def test_a_new_box_comes_to_the_first_start_by_itself_and_stays_there(tree: Path
             assert time.monotonic() < end, "the wizard's page goes on saying that it lives"
             time.sleep(0.2)
         assert (box.property(BROWSER, "MainPID"), box.property(BROWSER, "NRestarts")) == (before, "0")
-        assert box.property(STATION, "NRestarts") == "0"
+        # A technician copies settings over the network: the wizard makes room, and the same screen goes on.
+        box.call(
+            "/usr/bin/python3", "-ISc", "import sys; open('/etc/kiosk/station.toml', 'w').write(sys.argv[1])", SETTINGS
+        )
+        box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
+        assert "<html" in box.page("/")
+        box.until(RELAY, "ActiveState", lambda state: state == "active")
+        alive = box.call("cat", "/run/kiosk/page-alive").stdout.strip()
+        while box.call("cat", "/run/kiosk/page-alive").stdout.strip() == alive:
+            assert time.monotonic() < end, "the page of the station says that it lives"
+            time.sleep(0.2)
+        assert (box.property(BROWSER, "MainPID"), box.property(STATION, "NRestarts")) == (before, "0")
 
 
 # --- boots on which something is wrong --------------------------------------------------------------------------------
@@ -330,7 +340,9 @@ def test_a_clock_of_1970_stops_nothing_and_is_told(tree: Path, work: Path) -> No
         assert "<html" in box.page("/"), box.journal(STATION)
         box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
         assert box.property(RELAY, "ActiveState") == "active"
-        event = json.loads(box.call("/usr/bin/python3", "-ISc", LAST_EVENT).stdout)
+        asked = box.call("/usr/bin/python3", "-ISc", LAST_EVENT)
+        assert asked.returncode == 0, asked.stderr
+    event = json.loads(asked.stdout)
     assert event["type"] == "station.intake.abandoned.v1"
     assert str(event["time"]).startswith("1970-01-01T")
     assert "unset" in json.dumps(event), event
@@ -394,8 +406,7 @@ def test_without_the_data_partition_the_splash_page_is_up_and_says_so(tree: Path
         splash_says_the_data_are_missing(box)
         box.until(STATION, "ActiveState", lambda state: state == "inactive")
         box.until("default.target", "ActiveState", lambda state: state == "active")
-        assert "Dependency failed" in box.journal(STATION)
-        assert box.property(STATION, "ActiveState") == "inactive"
+        assert box.property(STATION, "ExecMainStartTimestampMonotonic") == "0"
         assert box.property("emergency.target", "ActiveState") == "inactive"
         assert box.call("ls", "-A", "/var/lib/kiosk").stdout == "", "nothing was begun on the wrong disk"
         box.call("touch", "/run/plugged-in")
@@ -446,10 +457,7 @@ def test_a_root_sealed_before_the_data_partition_was_made_keeps_nothing_and_says
         told = json.loads(box.call("kiosk", "doctor", "--json").stdout)
         rows = {row["device"]: row for row in told["rows"]}
         assert (told["ok"], rows["disk"]["word"], rows["disk"]["verdict"]) == (False, "disk_in_memory", "fail")
-        assert box.call("ls", "-A", "/var/lib/kiosk", "/var/lib/kiosk-keys").stdout.split() == [
-            "/var/lib/kiosk:",
-            "/var/lib/kiosk-keys:",
-        ]
+        assert box.call("ls", "-A", "/var/lib/kiosk").stdout == ""
         # Nor does the first start take anybody on.
         box.call("rm", "/etc/kiosk/station.toml")
         box.call("systemctl", "restart", STATION)

@@ -14,6 +14,7 @@ from kiosk.station.clock import StationClock
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
+from kiosk.store.lasting import require_lasting
 
 
 def setup_logging() -> None:
@@ -96,6 +97,10 @@ def stamps(zone: str) -> Callable[[], Stamp]:
 
 
 def open_store(station: StationSettings) -> Store:
-    """Open and check the station's database; raises StoreError with what to do."""
+    """Open and check the station's database.
+
+    Raises StoreError with what to do, and NotLasting on a box without its data partition.
+    """
+    require_lasting(station.data)
     make = stamps(station.zone)
     return Store.open(station.database, station.station, make(), stamps=make)

@@ -47,8 +47,10 @@ class SettingsFile:
             self.tables: dict[str, Any] = tomllib.loads(self.text)
         except OSError as error:
             raise BadConfig(f"{path}: cannot be read: {error.strerror}") from error
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except ValueError as error:  # also a number that Python does not read for its length
             raise BadConfig(f"{path}: is not TOML: {error}") from error
+        except RecursionError as error:
+            raise BadConfig(f"{path}: is not TOML: nested too deeply") from error
         self._check_sections()
 
     def fail(self, section: str, key: str | None, message: str) -> BadConfig:

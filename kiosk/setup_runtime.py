@@ -10,12 +10,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from kiosk.notify import Notifier
+from kiosk.setup_arrival import Arrival
 from kiosk.setup_draft import needs_setup
 from kiosk.setup_machine import Machine
 from kiosk.setup_media import ROOTS
 from kiosk.setup_wizard import SetupPlace, SetupWizard
 from kiosk.station.health import fetch
 from kiosk.station.page_alive import PageAlive
+from kiosk.store.lasting import require_lasting
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from kiosk.web.setup import create_setup_app
@@ -53,12 +55,16 @@ def run_setup(
     data: Path | None = None,
     machine: Machine | None = None,
 ) -> bool:
-    """Serve the wizard until ``stop`` is set or it has ended; True when ``config_file`` was written.
+    """Serve the wizard until ``stop`` is set or it has ended; True when ``config_file`` is there.
+
+    It ends by its last answer, or by a whole settings file that somebody else has put there meanwhile.
 
     Certificates, passwords and catalogs are looked for beside ``config_file`` and in the data folder. Raises OSError
-    when the port cannot be used.
+    when the port cannot be used, NotLasting on a box whose answers would be gone at the next start.
     """
     data = (data or data_folder(config_file, os.environ)).absolute()
+    for place in (data, config_file.absolute().parent):
+        require_lasting(place)
     machine = machine or Machine(keys=(config_file.absolute().parent, data), media=ROOTS, data=data)
     with ExitStack() as ends:
         wizard = SetupWizard(SetupPlace(config_file, data, port), machine)
@@ -68,13 +74,13 @@ def run_setup(
         ends.callback(server.stop)
         server.start()
         logger.info("there is no %s yet: the first start waits on %s", config_file, server.url)
-        _wait(wizard, server, stop)
+        _wait(wizard, server, stop, Arrival(config_file))
         if wizard.written.is_set():
             _either(wizard.left, stop, LAST_PAGE_S)
     return wizard.written.is_set()
 
 
-def _wait(wizard: SetupWizard, server: Server, stop: threading.Event) -> None:
+def _wait(wizard: SetupWizard, server: Server, stop: threading.Event, arrival: Arrival) -> None:
     """Until the file is there or the end; the service manager hears of it while the pages answer."""
     manager = Notifier.from_environ()
     every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S
@@ -85,6 +91,8 @@ def _wait(wizard: SetupWizard, server: Server, stop: threading.Event) -> None:
                 manager.ready("first start: the wizard waits on the screen")
                 told = True
             manager.alive()
+        if arrival.look():
+            wizard.yield_to_file()
         _either(wizard.written, stop, every_s)
 
 

@@ -129,6 +129,23 @@ class SetupWizard:
         if self.written.is_set():
             self.left.set()
 
+    def yield_to_file(self) -> None:
+        """A settings file has come by another way: the last page is due, and what was answered here is not needed.
+
+        The draft goes: it holds hashes of PINs.
+        """
+        with self._lock:
+            if self.written.is_set():
+                return
+            self._exit()
+            self._draft = replace(self._draft, at=steps.DONE)
+            try:
+                self._draft_file.unlink(missing_ok=True)
+            except OSError as error:
+                logger.warning("the draft of the first start stays: %s", error)
+            self.written.set()
+        logger.info("%s has come by another way: the first start ends", self._place.config_file)
+
     def close(self) -> None:
         """Let go of every device and wait for what is still under way."""
         with self._lock:

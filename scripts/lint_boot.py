@@ -35,7 +35,7 @@ RULES = {
     "one-line": "the kernel's command line is one line",
     "word": "what a kiosk needs on the kernel's command line",
     "console": "no console where somebody can type, none on the UART of the scale",
-    "repeated": "the kernel takes the last of a word that is given twice",
+    "repeated": "the kernel takes the last of a word that is given twice with two values",
     "overlayroot": "overlayroot with recurse=0, or it swallows the data partition",
     "volatile": "systemd.volatile= needs an initramfs made by systemd, which Debian's is not",
     "sysrq": "no keys that talk to the kernel",
@@ -95,6 +95,7 @@ PARAMETERS = {
     "watchdog": BOARDS,
     "audio": BOARDS,
     "i2c_arm": BOARDS,
+    "i2s": BOARDS,
     "spi": BOARDS,
     "uart0": ("pi5",),
     "rtc_bbat_vchg": ("pi5",),
@@ -381,7 +382,7 @@ def _booted(settings: Sequence[Setting], model: Set[str], report: Report) -> Ite
         values = found.get(name, {None: 0})
         for value, line in values.items():
             if value is None:
-                yield report(0, "needed", f"{needed} is missing")
+                yield report(0, "needed", f"{needed} is missing: append the fragment of the board")
             elif not (name.startswith("dtoverlay") or value == wanted or (wanted == "on" and value in ON)):
                 yield report(line, "needed", f"{name}={value} is what counts, not {needed}")
     if any(name.startswith("dtoverlay=vc4-kms") for name in found):
@@ -418,14 +419,14 @@ def _cmdline(text: str, report: Report) -> Iterator[Finding]:
     for needed in WORDS:
         if needed not in words:
             rule = "overlayroot" if needed.startswith("overlayroot") else "word"
-            yield report(1, rule, f"{needed} is missing")
-    seen: set[str] = set()
+            yield report(1, rule, f"{needed} is missing: add it")
+    seen: dict[str, str] = {}
     for word in words:
         yield from _word(word, report)
-        name = word.partition("=")[0]
-        if name in seen and name not in REPEATABLE:
-            yield report(1, "repeated", name)
-        seen.add(name)
+        name, _, value = word.partition("=")
+        first = seen.setdefault(name, value)
+        if first != value and name not in REPEATABLE:
+            yield report(1, "repeated", f"{name}={first} and {name}={value}: take one out")
 
 
 def _word(word: str, report: Report) -> Iterator[Finding]:

@@ -16,7 +16,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from kiosk import setup_arrival, setup_runtime
 from kiosk.config import load
+from kiosk.setup_arrival import Arrival
 from kiosk.setup_draft import draft_path, load_draft
 from kiosk.setup_runtime import data_folder, run_setup
 from tests.messaging.ports import claimed_port
@@ -146,3 +148,81 @@ def test_systemd_hears_of_a_wizard_that_answers(tmp_path: Path, port: int, monke
     assert heard.startswith(b"READY=1")
     assert b"STOPPING" not in heard
     assert wrote == [False]
+
+
+def test_a_settings_file_that_comes_by_another_way_ends_the_wizard_in_good_order(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not while it is still being copied, not when it is wrong; and the page on the screen is sent to the last one."""
+    monkeypatch.setattr(setup_arrival, "SETTLED_S", 0.2)
+    monkeypatch.setattr(setup_runtime, "_WATCH_S", 0.1)
+    config, stop, ended = tmp_path / "station.toml", threading.Event(), threading.Event()
+    wrote: list[bool] = []
+    looked: list[bool] = []
+
+    class Watched(Arrival):
+        def look(self) -> bool:
+            looked.append(super().look())
+            return looked[-1]
+
+    def looks(count: int) -> None:
+        until, deadline = len(looked) + count, time.monotonic() + 60
+        while len(looked) < until:
+            assert time.monotonic() < deadline, "it does not look any more"
+            time.sleep(0.02)
+
+    def run() -> None:
+        wrote.append(run_setup(config, stop, port=port, data=tmp_path / "data", machine=named_devices(tmp_path)))
+        ended.set()
+
+    monkeypatch.setattr(setup_runtime, "Arrival", Watched)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        answering(port)
+        assert post(port, "/setup/language", {"value": "en"}) == 303
+        assert draft_path(config).exists()
+        config.write_text("[station]\nstation = 5\n")
+        looks(8)
+        settings = f'[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "{tmp_path}/data"\n'
+        with config.open("w") as copying:
+            copying.write(settings)
+            copying.flush()
+            looks(8)
+            assert post(port, "/setup/alive?question=panel", {}) == 204, "the copy is not whole"
+            copying.write("[web]\nport = 8081\n")
+        deadline = time.monotonic() + 60
+        while post(port, "/setup/alive?question=panel", {}) != 205:
+            assert time.monotonic() < deadline, "the wizard takes no notice"
+            time.sleep(0.05)
+        assert looked.count(True) == 1
+        assert post(port, "/setup/alive?question=done", {}) == 204
+        assert not ended.is_set(), "the last page is waited for"
+        assert post(port, "/setup/leave", {}) == 204
+        assert ended.wait(30)
+    finally:
+        stop.set()
+        thread.join(30)
+    assert wrote == [True]
+    assert load(config).web.port == 8081
+    assert not draft_path(config).exists()
+
+
+def test_a_file_of_somebody_else_is_given_more_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who writes it cannot be known then."""
+    now = [0.0]
+    config = tmp_path / "station.toml"
+    arrival = Arrival(config, lambda: now[0])
+    monkeypatch.setattr(setup_arrival, "_is_written", lambda _: None)
+
+    def at(moment: float) -> bool:
+        now[0] = moment
+        return arrival.look()
+
+    assert not at(0)
+    config.write_text(f'[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "{tmp_path}"\n')
+    assert [at(moment) for moment in (1, 7, 20, 21)] == [False, False, False, True]
+    config.unlink()
+    assert not at(22)
+    config.write_text("half")
+    assert [at(moment) for moment in (30, 51, 52)] == [False, False, False]

@@ -1,7 +1,8 @@
 """The page that is always there: the browser starts on it and goes to the station as soon as that answers.
 
 Standard library only, one small process, loopback only: it must not fail for anything the station fails for. With no
-station it shows the splash; ``/state`` says whether the station answers, so that the page need not ask another origin;
+station it shows the splash; ``/state`` says whether the station answers, so that the page need not ask another origin,
+and what is missing when kiosk-data.service has waited for the data partition too long;
 ``/`` sends the browser on at once when it does. On a new box the first start answers in the place of the station.
 """
 
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 PORT = 8079
 STATION = "http://127.0.0.1:8080/"
 PAGES = Path(__file__).with_name("splash")
+MISSING = Path("/run/kiosk-data/missing")
+"""Made by kiosk-data.service: there is no data partition, and nothing can be kept."""
 PROBE_S = 2.0
 """A station that needs longer for its health page would show a villager a frozen screen."""
 
@@ -67,9 +70,10 @@ def _status(station: str, path: str) -> int | None:
 
 
 class Splash(BaseHTTPRequestHandler):
-    """One request. ``station`` is set by ``make_server``."""
+    """One request. ``station`` and ``missing`` are set by ``make_server``."""
 
     station = STATION
+    missing = MISSING
     timeout = 10
     server_version = "splash"
     sys_version = ""
@@ -80,14 +84,17 @@ class Splash(BaseHTTPRequestHandler):
         if (urlsplit(f"//{self.headers.get('Host', '')}").hostname or "") not in _HOSTS:
             self._send(HTTPStatus.FORBIDDEN, "text/plain", b"")
         elif name == "state":
-            state = {"station": self.station if answers(self.station) else None}
-            self._send(HTTPStatus.OK, "application/json", json.dumps(state).encode())
+            self._send(HTTPStatus.OK, "application/json", json.dumps(self._state()).encode())
         elif name == "index.html" and answers(self.station):
             self._send(HTTPStatus.FOUND, "text/plain", b"", self.station)
         elif name in TYPES:
             self._send(HTTPStatus.OK, TYPES[name], (PAGES / name).read_bytes())
         else:
             self._send(HTTPStatus.NOT_FOUND, "text/plain", b"")
+
+    def _state(self) -> dict[str, str | None]:
+        state = {"station": self.station if answers(self.station) else None}
+        return {**state, "missing": "data"} if self.missing.exists() else state
 
     def _send(self, status: HTTPStatus, media: str, body: bytes, location: str = "") -> None:
         self.send_response(status)
@@ -113,9 +120,9 @@ class Server(ThreadingHTTPServer):
         """A broken connection ends its own thread and nothing else."""
 
 
-def make_server(port: int = PORT, station: str = STATION) -> Server:
+def make_server(port: int = PORT, station: str = STATION, missing: Path = MISSING) -> Server:
     """Bind the splash server to ``port`` (0: any) for the station at ``station``."""
-    return Server(("127.0.0.1", port), type("BoundSplash", (Splash,), {"station": station}))
+    return Server(("127.0.0.1", port), type("BoundSplash", (Splash,), {"station": station, "missing": missing}))
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from kiosk.process import stamps
 from kiosk.store import Store, StoreError
 from kiosk.store.backup import BackupMade
 from kiosk.store.backup_settings import BackupSettings
+from kiosk.store.lasting import require_lasting
 from kiosk.store.restore import Restored
 from kiosk.store.restore import restore as bring_back
 
@@ -59,6 +60,8 @@ def _made(config: StationConfig, settings: BackupSettings, same_disk: bool) -> B
     own = config.station
     if not own.database.is_file():
         raise StoreError(f"There is no database {own.database} to back up: start the station once.")
+    for folder in (own.data, settings.folder):
+        require_lasting(folder)
     stamp = stamps(own.zone)
     with closing(Store.open(own.database, own.station, stamp(), check=False, stamps=stamp)) as store:
         return back_up(store, settings, own.database, own.station, stamp(), same_disk=same_disk)
@@ -78,6 +81,7 @@ def restore(file: Path, path: Path | None, letter: str | None) -> None:
     own = config.station
     has_letters = own.database.with_name("receipt-series").exists()
     try:
+        require_lasting(own.data)
         back = bring_back(file, own.database, own.station, stamps(own.zone)(), newest_letter=letter)
     except StoreError as error:
         click.echo(str(error), err=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.run import PLACES, config_option, read_config
+from kiosk.cli.run import config_option, read_config, settings_place
 
 
 @click.command()
@@ -24,7 +24,12 @@ def bundle(path: Path | None, to: Path | None) -> None:
 
     config = read_config(path, load)
     folder = to or config.station.data
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:
+        click.echo(f"{folder} cannot be looked at ({error.strerror}): name another folder with --to.", err=True)
+        sys.exit(1)
+    if not there:
         click.echo(f"there is no folder {folder}: name one with --to", err=True)
         sys.exit(2)
     from kiosk.cli.doctor_probe import outside
@@ -34,7 +39,7 @@ def bundle(path: Path | None, to: Path | None) -> None:
     from kiosk.store.owner import hand_over
 
     running, findings = outside(config)
-    settings_file = path or next((place for place in PLACES if place.is_file()), None)
+    settings_file = settings_place(path)
     moment = StationClock(config.station.zone).now()
     subject = Subject(config.station, settings_file, findings, moment, software_id(), metrology(), running)
     try:

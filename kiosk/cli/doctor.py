@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.run import PLACES, config_option
+from kiosk.cli.run import PLACES, config_option, settings_place
 from kiosk.settings_file import BadConfig
 from kiosk.station.doctor_finding import Finding, Verdict, broken
 from kiosk.texts import Texts, load
@@ -25,14 +25,25 @@ def doctor(path: Path | None, as_json: bool) -> None:
 
     Exit 0 when the station has all it needs, 1 when something it needs is broken, 2 on wrong usage.
     """
-    found = path or next((place for place in PLACES if place.is_file()), None)
-    if found is None or not found.is_file():
+    found = settings_place(path)
+    if found is None or _is_missing(found):
         where = f"there is no {found}" if found else f"put one at {PLACES[1]}"
         click.echo(f"no settings file: {where}, or name another with --config", err=True)
         sys.exit(2)
     running, findings = _examined(found)
     click.echo(_as_json(running, findings) if as_json else _as_table(running, findings))
     sys.exit(1 if broken(findings) else 0)
+
+
+def _is_missing(path: Path) -> bool:
+    """A file that the caller may not look at is told by a row."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _examined(path: Path) -> tuple[bool, tuple[Finding, ...]]:

@@ -22,7 +22,7 @@ from kiosk.station.doctor import PRINTERS
 from kiosk.station.doctor_finding import Finding, Verdict
 from kiosk.station.doctor_signs import ScaleWatch
 from kiosk.store.check import check_file
-from kiosk.store.errors import StoreError
+from kiosk.store.errors import DatabaseLocked, StoreError
 
 ANSWER_S: Final = 20.0
 """The station asks its printers meanwhile, and one of them may be printing."""
@@ -65,6 +65,10 @@ def _thoroughly(config: StationConfig, row: Finding) -> Finding:
     path = config.station.database
     try:
         check_file(path, thorough=True)
+    except DatabaseLocked:
+        return Finding(
+            "database", True, False, Verdict.FAIL, "database_locked", needed=True, values={"place": str(path)}
+        )
     except (StoreError, OSError):
         values = {"place": str(path)}
         return Finding("database", True, False, Verdict.FAIL, "database_broken", needed=True, values=values)

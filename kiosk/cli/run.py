@@ -14,6 +14,9 @@ from kiosk.settings_file import BadConfig
 
 Config = TypeVar("Config")
 
+NOT_LASTING = 4
+"""The status of a station whose data would lie in memory. Its units do not start it again for it: another start
+changes nothing, kiosk-data.service does when the data partition is there (systemd/)."""
 PLACES = (Path("station.toml"), Path("/etc/kiosk/station.toml"))
 
 config_option = click.option(
@@ -25,13 +28,22 @@ config_option = click.option(
 )
 
 
-def _place(path: Path | None) -> Path | None:
-    return path or next((place for place in PLACES if place.is_file()), None)
+def settings_place(path: Path | None) -> Path | None:
+    """The file that was named, else the first of the usual places where one is or may be: a folder that the caller may
+    not look into is told by whoever opens the file."""
+    return path or next((place for place in PLACES if _may_be(place)), None)
+
+
+def _may_be(place: Path) -> bool:
+    try:
+        return place.is_file()
+    except OSError:
+        return True
 
 
 def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
     """Load the settings or end with status 2 and one clear line."""
-    found = _place(path)
+    found = settings_place(path)
     if found is None:
         click.echo(f"no settings file: name one with --config, or put one at {PLACES[1]}", err=True)
         sys.exit(2)
@@ -45,12 +57,16 @@ def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
 def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
     from kiosk.process import lean_heap, setup_logging, short_turns, until_signal
     from kiosk.store import StoreError
+    from kiosk.store.lasting import NotLasting
 
     lean_heap()
     short_turns()
     setup_logging()
     try:
         work(config, until_signal())
+    except NotLasting as error:
+        click.echo(str(error), err=True)
+        sys.exit(NOT_LASTING)
     except (StoreError, ValueError, OSError) as error:
         click.echo(f"the station cannot run: {error}", err=True)
         sys.exit(3)
@@ -73,7 +89,7 @@ def run(path: Path | None, port: int) -> None:
 
     if path is not None and needs_setup(path) and not _set_up(path, port):
         return
-    file = _place(path)
+    file = settings_place(path)
     _run(read_config(file, load), lambda config, stop: run_station(config, stop, file))
 
 

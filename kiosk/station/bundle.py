@@ -13,6 +13,7 @@ import subprocess
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -74,7 +75,7 @@ def contents(subject: Subject) -> Iterator[tuple[str, str]]:
     database = subject.station.database
     try:
         scrubber, readable = _scrubber(database) if database.exists() else Scrubber(()), True
-    except (StoreError, ValueError, AttributeError):
+    except (StoreError, OSError, ValueError, AttributeError, KeyError, TypeError):
         scrubber, readable = Scrubber(()), False
     yield "about.json", _json(_about(subject), scrubber)
     yield "doctor.txt", scrubber.structured(_findings(subject.findings))
@@ -121,7 +122,7 @@ def _settings(path: Path | None) -> str:
         return '"no settings file was named"\n'
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return '"the settings file cannot be read"\n'
     return json.dumps(_masked(tables), indent=1, ensure_ascii=False, default=str) + "\n"
 
@@ -146,17 +147,23 @@ def _database(path: Path) -> dict[str, object]:
             "last_events": [asdict(event) for event in last_events(path)],
             "megabytes": path.stat().st_size // 1_000_000,
         }
-    except (StoreError, OSError, ValueError, KeyError) as error:
+    except (StoreError, OSError, ValueError, KeyError, TypeError) as error:
         return {"unreadable": type(error).__name__}
 
 
 def _logs(data: Path) -> Iterator[tuple[str, str]]:
     files = [*data.glob("*.log"), *data.glob("*.log.[0-9]"), *(data / "logs").glob("*")]
-    for path in sorted(path for path in files if path.is_file())[:_MAX_LOGS]:
+    told = 0
+    for path in sorted(files):
+        if told == _MAX_LOGS:
+            break
         try:
-            yield f"{path.name}.txt", _tail(path)
-        except OSError:
-            continue
+            text = _tail(path) if path.is_file() else None
+        except OSError as error:
+            text = f"cannot be read: {error.strerror}\n"
+        if text is not None:
+            told += 1
+            yield f"{path.name}.txt", text
     if _SYSTEMD.is_dir():
         yield "services.txt", _journal()
 
@@ -208,4 +215,6 @@ def _number(path: Path) -> int:
 def _prune(folder: Path, station: str) -> None:
     old = sorted(folder.glob(f"support-{station}-*.zip"), key=_number)[:-KEEP]
     for path in old:
-        path.unlink(missing_ok=True)
+        # Somebody else's, or a medium that is full of errors: the new one is written, and that is what counts.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

@@ -13,9 +13,18 @@ from collections.abc import Iterable, Iterator
 from itertools import permutations
 from typing import Final
 
-_SHORT: Final = 4
-"""A Latin word of fewer letters ends a name only where it stands alone: "Ali" is part of too many words."""
-_SHORT_GLUED: Final = 8
+_ENDING_FROM: Final = {"LATIN": 4, "ARABIC": 3}
+"""From so many letters on a name may have an ending: "Ali" with one would be part of too many words."""
+_ENDINGS: Final = re.compile(
+    r"(?:ning|ni|gha|qa|ge|ke|din|tin|da|de|ta|te|lar|ler|jan|"
+    r"نىڭ|نى|غا|قا|گە|كە|دىن|تىن|دا|دە|تا|تە|لار|لەر|جان|دەك|تەك|چە|مۇ)+"
+)
+"""What Uyghur hangs on a name without a gap, in Latin and in Arabic letters: cases, plural, the friendly "jan"."""
+_OWN_ENDING_FROM: Final = 5
+"""A name in Arabic letters of so many may go on with anything: words that begin with a whole name are that name."""
+_LONGEST_ENDING: Final = 12
+_FEWEST_DIGITS: Final = 5
+"""Of a name that is only digits."""
 _MOST_SPACED: Final = 5
 _FIRST_HAN: Final = "\u3400"
 """A Chinese name of few characters may be written with a gap after each."""
@@ -34,7 +43,7 @@ class Names:
     """The names of one station."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._alone: dict[str, tuple[bool, bool]] = {}
+        self._alone: set[str] = set()
         for name in names:
             self._add(_Plain(name).text.split())
         lengths: dict[str, set[int]] = {}
@@ -43,13 +52,14 @@ class Names:
         self._lengths = {start: sorted(found, reverse=True) for start, found in lengths.items()}
 
     def _add(self, words: list[str]) -> None:
+        if "".join(words).isdecimal() and len("".join(words)) < _FEWEST_DIGITS:
+            return  # every count would be a hole, and no number so short is a person's
         for order in _orders(words):
-            self._alone.setdefault(_GAP.join(order), (_is_short(order[0]), _is_short(order[-1])))
+            self._alone.add(_GAP.join(order))
             glued = "".join(order)
-            short = glued.isascii() and len(glued) < (_SHORT if len(order) == 1 else _SHORT_GLUED)
-            self._alone.setdefault(glued, (short, short))
+            self._alone.add(glued)
             if len(glued) <= _MOST_SPACED and min(glued) >= _FIRST_HAN:
-                self._alone.setdefault(_GAP.join(glued), (False, False))
+                self._alone.add(_GAP.join(glued))
 
     def mask(self, text: str, instead: str) -> str:
         """The text without any of them."""
@@ -64,18 +74,42 @@ class Names:
         return "".join((*pieces, text[last:]))
 
     def _found(self, plain: str) -> Iterator[tuple[int, int]]:
-        """The longest name that begins at each place."""
+        """The longest name that begins at each place, with its ending."""
         for at in range(len(plain)):
             for length in self._lengths.get(plain[at : at + 2], self._lengths.get(plain[at], ())):
-                if self._is_name(plain, at, at + length):
-                    yield at, at + length
-                    break
+                if plain[at : at + length] in self._alone and _begins(plain, at):
+                    end = _word_end(plain, at, at + length)
+                    if end:
+                        yield at, end
+                        break
 
-    def _is_name(self, plain: str, start: int, end: int) -> bool:
-        alone = self._alone.get(plain[start:end])
-        if alone is None:
-            return False
-        return not (alone[0] and _is_latin(plain, start - 1)) and not (alone[1] and _is_latin(plain, end))
+
+def _script(plain: str, at: int) -> str:
+    """Which letters stand there; "" for none and for those that make no words of their own, as Chinese. A digit is as
+    a Latin letter: half a hexadecimal number is no name."""
+    if not 0 <= at < len(plain) or not plain[at].isalnum() or plain[at] >= _FIRST_HAN:
+        return ""
+    if plain[at].isascii():
+        return "LATIN"
+    return unicodedata.name(plain[at], "").partition(" ")[0]
+
+
+def _begins(plain: str, at: int) -> bool:
+    """A word begins here: before it is no letter of the same script."""
+    return not _script(plain, at) or _script(plain, at - 1) != _script(plain, at)
+
+
+def _word_end(plain: str, start: int, end: int) -> int:
+    """Where the word that begins with this name ends; 0 when it is another word."""
+    script = _script(plain, end - 1)
+    if not script or _script(plain, end) != script:
+        return end
+    length = end - start
+    if length >= _ENDING_FROM.get(script, length + 1):
+        ending = _ENDINGS.match(plain, end, end + _LONGEST_ENDING)
+        if ending and _script(plain, ending.end()) != script:
+            return end
+    return end if script == "ARABIC" and length >= _OWN_ENDING_FROM else 0
 
 
 class _Plain:
@@ -152,14 +186,6 @@ def _orders(words: list[str]) -> Iterator[tuple[str, ...]]:
         yield (*words[1:], words[0])
     elif words:
         yield from permutations(words)
-
-
-def _is_short(word: str) -> bool:
-    return word.isascii() and len(word) < _SHORT
-
-
-def _is_latin(plain: str, at: int) -> bool:
-    return 0 <= at < len(plain) and plain[at].isascii() and plain[at].isalnum()
 
 
 def _merged(found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

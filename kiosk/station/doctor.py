@@ -15,7 +15,7 @@ from kiosk.station import doctor_devices as devices
 from kiosk.station import doctor_place as place
 from kiosk.station.doctor_finding import Finding, Verdict, broken
 from kiosk.station.doctor_place import Fitted
-from kiosk.station.doctor_signs import ScaleWatch, ScannerWatch, page_age_s
+from kiosk.station.doctor_signs import PageWatch, ScaleWatch, ScannerWatch
 from kiosk.station.health import Part
 from kiosk.station.live import LiveBoard
 from kiosk.station.scale_keys import ScaleKeys
@@ -69,7 +69,7 @@ class Equipment:
     panel: Panel | None = None
     parts: Callable[[], Sequence[Part]] = _no_parts
     more: Callable[[], Iterable[Finding]] = _no_more
-    page_age_s: Callable[[], float | None] = page_age_s
+    page: PageWatch = field(default_factory=PageWatch)
     on_event: Callable[[], None] = lambda: None
     end_lamp_test: Callable[[], None] = lambda: None
     scale_keys: ScaleKeys | None = None
@@ -97,7 +97,7 @@ def device_findings(station: Examined, equipment: Equipment) -> Iterator[Finding
     yield devices.camera(fitted.camera, marks.camera)
     yield devices.scanner(fitted.scanner, equipment.scanner.word, equipment.scanner.age_s)
     yield devices.panel(fitted.panel, None if equipment.panel is None else equipment.panel.fitted)
-    yield devices.page(equipment.page_age_s())
+    yield devices.page(equipment.page.age_s(), equipment.page.waited_s())
 
 
 def alive(parts: Sequence[Part]) -> Finding:

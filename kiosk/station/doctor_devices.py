@@ -20,6 +20,8 @@ STATUS_S: Final = 2.0
 """A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question."""
 PAGE_QUIET_S: Final = 60.0
 """The unit that watches the browser restarts it then."""
+FIRST_PAGE_S: Final = 180.0
+"""A browser on the slowest board needs less than a minute and a half after the station."""
 
 _PRINTER_WORDS: Final = (
     (PrinterFault.HEAD_OPEN, "printer_open"),
@@ -59,7 +61,7 @@ def printer(name: str, settings: PrinterSettings | None, adapter: Printer | None
         return Finding(device, False, None, Verdict.WARN, "printer_none", needed=True)
     values = {"place": settings.address}
     if getattr(adapter, "proof", "") == "write":  # a plain file or pipe: it has no way to answer
-        found = Path(settings.address).exists()
+        found = _is_there(Path(settings.address))
         word = "printer_mute" if found else "printer_silent"
         return Finding(device, found, None, Verdict.OK if found else Verdict.FAIL, word, True, values=values)
     word, verdict = _printer_word(adapter.status(STATUS_S))
@@ -85,7 +87,7 @@ def camera(settings: CameraSettings | None, last_word: str = "ok") -> Finding:
     if settings is None or settings.kind == "none":
         return not_fitted("camera")
     values = {"place": str(settings.path)}
-    if not Path(settings.path).exists():
+    if not _is_there(Path(settings.path)):
         return Finding("camera", False, False, Verdict.WARN, "camera_missing", values=values)
     if last_word not in ("ok", "camera_missing"):
         return Finding("camera", True, False, Verdict.WARN, "camera_failed", values=values)
@@ -111,8 +113,18 @@ def panel(settings: PanelSettings | None, fitted: bool | None) -> Finding:
     return Finding("panel", fitted, fitted)
 
 
-def page(age_s: float | None) -> Finding:
-    """The page on the screen, by its own heartbeat."""
+def _is_there(path: Path) -> bool:
+    """A place that the caller may not look at is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def page(age_s: float | None, waited_s: float | None = None) -> Finding:
+    """The page on the screen, by its own heartbeat; ``waited_s`` is for how long the first one has been waited for."""
+    if age_s is None and waited_s is not None and waited_s > FIRST_PAGE_S:
+        return Finding("page", False, False, Verdict.WARN, "page_never", values={"n": int(waited_s // 60)})
     if age_s is None:
         return Finding("page", None, None)
     if age_s > PAGE_QUIET_S:

@@ -77,6 +77,12 @@ def not_fitted(device: str) -> Finding:
     return Finding(device, False, None, word=NOT_FITTED)
 
 
+def unreadable(device: str, error: OSError, *, needed: bool = False) -> Finding:
+    """What the caller has no right to look at, or what cannot be read: a row, not the end of all others."""
+    values = {"place": str(error.filename or ""), "problem": error.strerror or type(error).__name__}
+    return Finding(device, None, None, Verdict.FAIL if needed else Verdict.WARN, "unreadable", needed, values=values)
+
+
 def broken(findings: tuple[Finding, ...]) -> bool:
     """Whether something the station needs is broken."""
     return any(row.needed and row.verdict is Verdict.FAIL for row in findings)

@@ -1,4 +1,4 @@
-"""Findings about what is no device: settings, database, card, clock, people, link, backup, fonts, services.
+"""Findings about what is no device: database, card, clock, people, link, backup, fonts, and the box itself.
 
 They need nothing of a running station, so the page and the command line say the same.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +23,8 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.fonts import SOURCES, FontProblem, find, require_shaping
 from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.station.doctor_finding import Finding, Verdict
+from kiosk.station import doctor_box as box
+from kiosk.station.doctor_finding import Finding, Verdict, unreadable
 from kiosk.station.doctor_signs import RelayMark
 from kiosk.station.parcel_settings import ParcelSettings
 from kiosk.station.pickup_key import CREDENTIALS, FILE_NAME
@@ -32,7 +32,8 @@ from kiosk.station.settings import StationSettings
 from kiosk.store.backup_medium import disk_of, finished, read_manifest
 from kiosk.store.backup_settings import BackupSettings
 from kiosk.store.connection import LOG_FILES
-from kiosk.store.errors import StoreError
+from kiosk.store.errors import DatabaseLocked, StoreError
+from kiosk.store.lasting import in_memory, on_a_box
 from kiosk.store.look import Look, look
 from kiosk.store.owner import Hindrance, hindrance
 from kiosk.store.series import SeriesMarker
@@ -45,12 +46,6 @@ QUIET_S: Final = 600.0
 """Events that wait longer than this while the sorting center says nothing are worth a look."""
 OLD_DAYS: Final = 2
 """A nightly backup that is missing for two nights."""
-UNITS: Final = {
-    "unit_station": "kiosk-station.service",
-    "unit_relay": "kiosk-relay.service",
-    "unit_browser": "kiosk-browser.service",
-    "unit_backup": "kiosk-backup.timer",
-}
 _SYSTEMD: Final = Path("/run/systemd/system")
 _CURES: Final = {
     Hindrance.OWNER: "chown --reference={folder} {file}",
@@ -94,33 +89,56 @@ class Place:
 
 def findings(fitted: Fitted, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """All of them, in the order a technician reads them."""
+    data = fitted.station.data
     seen, database_row = database(fitted.station)
     place = Place(fitted, moment, seen, environ)
     yield database_row
-    yield disk(fitted.station.data)
+    yield _looked("disk", lambda: disk(data, environ), needed=True)
     yield clock(moment)
-    yield fonts()
+    yield _looked("fonts", fonts, needed=True)
     if seen is not None:
         yield catalog(seen)
         yield people(seen)
-    yield pickup_key(place)
+    yield _looked("pickup_key", lambda: pickup_key(place))
     yield from link(place)
-    yield backup(place)
-    yield from units()
+    yield _looked("backup", lambda: backup(place))
+    yield from box.findings(_SYSTEMD, environ)
+
+
+def _looked(device: str, look_at: Callable[[], Finding], *, needed: bool = False) -> Finding:
+    """One row; one that the caller may not look at does not cost the others."""
+    try:
+        return look_at()
+    except OSError as error:
+        return unreadable(device, error, needed=needed)
 
 
 def database(station: StationSettings) -> tuple[Look | None, Finding]:
     """The state of the database, and its row."""
     path = station.database
-    if not path.exists():
-        return None, _bad("database", "database_missing", found=False, place=path)
     try:
+        if not path.exists():
+            return None, _bad("database", "database_missing", found=False, place=path)
+        _try_to_read(path)
         seen = look(path)
-    except (StoreError, ValueError, KeyError):
-        seen = None
+        hindered = _hindered(path)
+    except OSError as error:
+        return None, unreadable("database", error, needed=True)
+    except DatabaseLocked:
+        return None, _bad("database", "database_locked", found=True, place=path)
+    except (StoreError, ValueError, KeyError, TypeError):
+        seen = hindered = None
     if seen is None or seen.station != station.station:
         return None, _bad("database", "database_broken", found=True, place=path)
-    return seen, _hindered(path) or Finding("database", True, True, needed=True)
+    return seen, hindered or Finding("database", True, True, needed=True)
+
+
+def _try_to_read(path: Path) -> None:
+    """Raises OSError: SQLite only says that it cannot open, which would look like damage."""
+    for file in (path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES)):
+        if file.exists():
+            with file.open("rb"):
+                pass
 
 
 def _hindered(path: Path) -> Finding | None:
@@ -140,8 +158,15 @@ def _hindered(path: Path) -> Finding | None:
     return None
 
 
-def disk(data: Path) -> Finding:
-    """Room on the card, and whether it can still be written."""
+def disk(data: Path, environ: Mapping[str, str] = os.environ) -> Finding:
+    """Room on the card, whether it can still be written, and whether it is a card at all. Raises OSError.
+
+    Off a box memory is a choice, and only told.
+    """
+    if in_memory(data):
+        at_work = not on_a_box(environ)
+        verdict = Verdict.WARN if at_work else Verdict.FAIL
+        return Finding("disk", at_work, at_work, verdict, "disk_in_memory", True, values={"place": str(data)})
     if not data.is_dir() or hindrance(data) is not None:
         return _bad("disk", "disk_read_only", found=data.is_dir(), place=data)
     free = shutil.disk_usage(data).free // MB
@@ -251,6 +276,8 @@ def backup(place: Place) -> Finding:
     values: dict[str, str | int] = {"place": str(settings.folder)}
     try:
         return _backup_on(settings.folder, station, place.moment, values)
+    except PermissionError:
+        raise
     except (OSError, StoreError):
         return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
 
@@ -272,37 +299,6 @@ def _backup_on(folder: Path, station: StationSettings, moment: Moment, values: d
     if days >= OLD_DAYS:
         return Finding("backup", True, False, Verdict.WARN, "backup_old", last_seen_s=age, values={"n": days})
     return Finding("backup", True, True, last_seen_s=age)
-
-
-def units() -> Iterator[Finding]:
-    """The services of this box, when systemd runs here and knows them."""
-    if not _SYSTEMD.is_dir():
-        return
-    for device, unit in UNITS.items():
-        state = _unit_state(unit)
-        if state == "failed":
-            needed = device in ("unit_station", "unit_browser")
-            yield Finding(device, True, False, Verdict.FAIL, "unit_failed", needed, values={"place": unit})
-        elif state == "inactive":
-            yield Finding(device, True, False, Verdict.WARN, "unit_off", values={"place": unit})
-        elif state:
-            yield Finding(device, True, True)
-
-
-def _unit_state(unit: str) -> str:
-    """``active``, ``activating``, ``inactive``, ``failed``; "" when the unit is not installed or nobody tells."""
-    try:
-        told = subprocess.run(
-            ["systemctl", "show", "--property=LoadState,ActiveState", unit],
-            capture_output=True,
-            text=True,
-            timeout=5.0,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    words = dict(line.partition("=")[::2] for line in told.splitlines())
-    return words.get("ActiveState", "") if words.get("LoadState") == "loaded" else ""
 
 
 def _bad(device: str, word: str, *, found: bool, place: object = None) -> Finding:

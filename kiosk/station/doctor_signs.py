@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -161,10 +161,34 @@ class RelayMark:
         return mark if isinstance(mark, dict) else {}
 
 
-def page_age_s(clock: Callable[[], float] = since_boot) -> float | None:
-    """Since the page on the screen was last heard; None when nobody notes it, as outside of systemd."""
-    folder = Path(os.environ.get("RUNTIME_DIRECTORY") or _RUNTIME)
-    try:
-        return max(0.0, clock() - float((folder / FILE_NAME).read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        return None
+class PageWatch:
+    """What the page on the screen has said of itself, by the file that ``PageAlive`` writes.
+
+    Outside of a service nobody writes it: then nothing is known and nothing is waited for.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = since_boot,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        folder: Path = _RUNTIME,
+    ) -> None:
+        """The first page is waited for from now on."""
+        runtime = environ.get("RUNTIME_DIRECTORY", "")
+        self._path = (Path(runtime) if runtime else folder) / FILE_NAME
+        self._clock = clock
+        self._since = clock() if runtime else None
+
+    def age_s(self) -> float | None:
+        """Since the page was last heard; None when it never was."""
+        try:
+            return max(0.0, self._clock() - float(self._path.read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            return None
+
+    def waited_s(self) -> float | None:
+        """For how long no page has been heard at all; None when one was, or when nobody would know."""
+        if self._since is None or self.age_s() is not None:
+            return None
+        return max(0.0, self._clock() - self._since)

@@ -57,9 +57,11 @@ def test_no_mount_can_keep_the_splash_page_away() -> None:
     assert all("nofail" in row[3].split(",") for row in MOUNTS if row[0] != "tmpfs")
 
 
-def test_owners_are_set_after_the_mounts() -> None:
+def test_a_slow_disk_has_two_minutes_and_nothing_at_boot_waits_for_it() -> None:
     binds = [row[3] for row in MOUNTS if row[0].startswith("/data/")]
-    assert all("x-systemd.before=systemd-tmpfiles-setup.service" in options for options in binds)
+    (disk,) = (row[3].split(",") for row in MOUNTS if row[1] == "/data")
+    assert "x-systemd.device-timeout=120s" in disk
+    assert not any("tmpfiles-setup" in options for options in binds), "everything at boot comes after it"
     assert all("x-systemd.requires-mounts-for=/data" in options for options in binds), "never on the wrong disk"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lint_boot import FOLDER, RULES, lint
+from scripts.lint_boot import FOLDER, RULES, WORDS, lint
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(FOLDER.glob("*.txt"))
@@ -145,39 +145,47 @@ def test_what_the_operating_system_writes_is_no_fault(tmp_path: Path) -> None:
     assert findings(tmp_path, "config-pi4.txt", text) == set()
 
 
-RASPBERRY_PI_OS = """\
-# For more options and information see
-# http://rptl.io/configtxt
-
-# Uncomment some or all of these to enable the optional hardware interfaces
-#dtparam=i2c_arm=on
-
-dtparam=audio=on
-camera_auto_detect=1
-display_auto_detect=1
-auto_initramfs=1
-dtoverlay=vc4-kms-v3d
-max_framebuffers=2
-disable_fw_kms_setup=1
-arm_64bit=1
-disable_overscan=1
-arm_boost=1
-
-[cm4]
-# Enable host mode on the 2711 built-in XHCI USB controller.
-otg_mode=1
-
-[cm5]
-dtoverlay=dwc2,dr_mode=host
-
-[all]
-"""
+STOCK = Path(__file__).with_name("stock")
+"""What a fresh Raspberry Pi OS boots with, of releases 12 and 13; the number of the card is made up."""
+STOCK_CONFIG = sorted(STOCK.glob("*/config.txt"))
+STOCK_CMDLINE = sorted(STOCK.glob("*/cmdline.txt"))
 
 
-@pytest.mark.parametrize("name", list(CONFIG))
-def test_the_fragment_below_what_raspberry_pi_os_ships(tmp_path: Path, name: str) -> None:
-    assert findings(tmp_path, "config.txt", RASPBERRY_PI_OS + CONFIG[name]) == set()
-    assert findings(tmp_path, "config.txt", RASPBERRY_PI_OS) == {(0, "needed")}
+def test_the_fragment_below_what_raspberry_pi_os_ships(tmp_path: Path) -> None:
+    assert [path.parent.name for path in STOCK_CONFIG] == ["bookworm", "trixie"]
+    for path in STOCK_CONFIG:
+        stock = path.read_text(encoding="ascii")
+        assert findings(tmp_path, "config.txt", stock) == {(0, "needed")}, path
+        for name, fragment in CONFIG.items():
+            assert findings(tmp_path, "config.txt", stock + fragment) == set(), (path, name)
+            for later in ("disable_splash=0", "dtparam=watchdog=off", "dtoverlay=vc4-fkms-v3d", "display_rotate=2"):
+                assert findings(tmp_path, "config.txt", f"{stock}{fragment}{later}\n") != set(), (path, name, later)
+
+
+def edited(stock: str) -> str:
+    """As docs/box.md has it: the words of the fragment in place of the consoles."""
+    words = [word for word in stock.split() if not word.startswith("console=")]
+    return " ".join([*words, *CMDLINE.split()]) + "\n"
+
+
+def test_a_stock_command_line_is_told_what_to_change_and_no_more(tmp_path: Path) -> None:
+    assert [path.parent.name for path in STOCK_CMDLINE] == ["bookworm", "trixie"]
+    has = {"quiet", "fsck.repair=yes"}
+    for path in STOCK_CMDLINE:
+        stock = path.read_text(encoding="ascii")
+        told = sorted(finding.text for finding in lint(path))
+        assert told == sorted(
+            [f"{word} is missing: add it" for word in WORDS if word not in has]
+            + ["take console=serial0,115200 out", "take console=tty1 out"]
+        ), path
+        assert findings(tmp_path, "cmdline.txt", edited(stock)) == set(), path
+        for word, rule in (
+            ("console=serial0,115200", "console"),
+            ("fsck.repair=no", "repeated"),
+            ("init=/bin/sh", "shell"),
+            ("overlayroot=tmpfs", "repeated"),
+        ):
+            assert (1, rule) in findings(tmp_path, "cmdline.txt", f"{word} {edited(stock)}"), (path, word)
 
 
 IN_CMDLINE = [

@@ -153,6 +153,28 @@ def test_the_first_start_counts_as_there_too(health: int, setup: int, there: boo
             assert get(port, "/").status == (302 if there else 200)
 
 
+def test_a_missing_data_partition_is_said_as_long_as_it_is_missing(browser: Browser, tmp_path: Path) -> None:
+    """In three languages, at once and not after a minute and a half; the mark is made by kiosk-data.service."""
+    mark = tmp_path / "missing"
+    with (
+        closed_url() as url,
+        running(splash_server.make_server(0, url, mark)) as port,
+        closing(browser.new_page()) as page,
+    ):
+        assert json.loads(get(port, "/state").body) == {"station": None}  # type: ignore[attr-defined]
+        page.goto(f"http://127.0.0.1:{port}/")
+        assert page.locator(".starting").is_visible()
+        mark.touch()
+        assert json.loads(get(port, "/state").body) == {"station": None, "missing": "data"}  # type: ignore[attr-defined]
+        page.locator(".data").wait_for(timeout=WAIT_S * 1000)
+        for words in ("تېخنىكنى چاقىرىڭ", "数据分区不见了", "The data partition is missing: nothing can be kept"):
+            assert page.get_by_text(words).is_visible(), words
+        assert not page.locator(".starting, .late").first.is_visible()
+        mark.unlink()
+        page.locator(".starting").wait_for(timeout=WAIT_S * 1000)
+        assert not page.locator(".data").is_visible()
+
+
 def test_a_station_that_hangs_is_given_up_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert PROBE_S == 2.0
     monkeypatch.setattr(splash_server, "PROBE_S", PROBE_S)
@@ -225,7 +247,7 @@ def test_the_splash_guards_its_keys_too(browser: Browser, down: int) -> None:
 def test_both_texts_fit_the_panel(browser: Browser, down: int, size: tuple[int, int]) -> None:
     with closing(browser.new_page(viewport={"width": size[0], "height": size[1]})) as page:
         page.goto(f"http://127.0.0.1:{down}/")
-        for state in ("starting", "late"):
+        for state in ("starting", "late", "data"):
             page.evaluate("(state) => { document.body.dataset.state = state; }", state)
             box = page.locator("main").bounding_box()
             assert box is not None

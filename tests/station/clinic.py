@@ -22,6 +22,7 @@ from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor import Doctor, Equipment
 from kiosk.station.doctor_place import Fitted
+from kiosk.station.doctor_signs import PageWatch
 from kiosk.station.live import LiveBoard
 from kiosk.station.parcel_settings import ParcelSettings
 from kiosk.station.settings import StationSettings
@@ -78,6 +79,12 @@ def reading(raw: bytes = b"ww12.450kg\r\n") -> Reading:
     return Reading(Decimal("12.450"), "kg", True, None, False, False, raw)
 
 
+def heard_page(folder: Path) -> PageWatch:
+    """A page on the screen that was heard three seconds ago."""
+    (folder / "page-alive").write_text("40\n", encoding="ascii")
+    return PageWatch(lambda: 43.0, {"RUNTIME_DIRECTORY": str(folder)})
+
+
 class Clinic:
     """``fitted`` is changed with ``refit``; time stands still at ``moment``."""
 
@@ -115,7 +122,7 @@ class Clinic:
             printers=cast(dict[str, Printer], self.printers),
             camera=self.camera,
             panel=self.panel,
-            page_age_s=lambda: 3.0,
+            page=heard_page(folder),
             on_event=self._wake,
         )
         self.equipment.scale._clock = self.equipment.scanner._clock = lambda: self.monotonic

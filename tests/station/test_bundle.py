@@ -379,6 +379,37 @@ def test_a_name_goes_over_no_line_and_through_no_word() -> None:
     assert SPELT.free("schema.list: coma list\nPatigul\nTursun") == "schema.list: coma list\nPatigul\nTursun"
 
 
+WHOLE = Scrubber(["An", "Omer", "Amin", "Abed", "Ali", "7", "سا", "ئاي", "ئان", "قادىر", "王芳", "陈", "Iván"])
+
+
+def test_a_name_is_a_whole_word_in_every_script() -> None:
+    """A short name must not eat the words, numbers and hashes that support reads."""
+    stays = (
+        "Android and another customer laminated and cantilever",
+        "sha 9f86abed884c7d659a2feaa0c55ad0150a11ca1beef0an12",
+        "aminate ivanka omer2",
+        "7.250 kg, 7 bags, 17:07, seq 7",
+        "ساندان ئايدىڭ قان",  # database, ..., blood
+        "بايقادىر",
+        "王 and 芳",
+    )
+    for text in stays:
+        for work in (WHOLE.free, WHOLE.structured):
+            assert work(text) == text, text
+    goes = {
+        "An: refused, (an) 'An'": "[name]: refused, ([name]) '[name]'",
+        "omer's amin_abed Amin-Ali": "[name]'s [name]_[name] [name]-[name]",
+        "Omerning aminlar IVÁN": "[name]ning [name]lar [name]",
+        "ئايدا ئاننىڭ، قادىرغۇ": "[name]دا [name]نىڭ، [name]غۇ",
+        "客户An的 قاAbed王芳": "客户[name]的 قا[name][name]",
+        "操作员王芳已登录 小陈也是": "操作员[name]已登录 小[name]也是",
+        "an\\u0041n An%20Ali": "an\\u0041n [name]%20[name]",
+    }
+    for text, left in goes.items():
+        for work in (WHOLE.free, WHOLE.structured):
+            assert work(text) == left, text
+
+
 @pytest.mark.parametrize(
     "text",
     [

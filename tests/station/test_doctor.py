@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,10 +21,10 @@ from kiosk.domain.clerk import Role
 from kiosk.labels.fonts import FontProblem
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station import doctor_devices, doctor_place
+from kiosk.station import doctor_box, doctor_devices, doctor_place
 from kiosk.station.doctor import alive
 from kiosk.station.doctor_finding import Finding, Verdict, broken
-from kiosk.station.doctor_signs import RelayMark, ScaleSign, ScaleWatch, ScannerWatch, page_age_s
+from kiosk.station.doctor_signs import PageWatch, RelayMark, ScaleSign, ScaleWatch, ScannerWatch
 from kiosk.station.health import Part
 from kiosk.station.parcel_settings import ParcelSettings
 from kiosk.store.backup import make_backup
@@ -39,6 +40,7 @@ from tests.store.village import STATION, bring_in
 def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "no-systemd")
     monkeypatch.setattr(doctor_place, "disk_of", str)
+    monkeypatch.setattr(doctor_place, "in_memory", lambda _: "")  # on a machine whose /tmp lies there, too
     clinic = Clinic(tmp_path, template)
     yield clinic
     clinic.store.close()
@@ -256,9 +258,27 @@ def test_the_panel(well: Clinic) -> None:
     assert well.rows()["panel"] == ("ok", "not_fitted")
 
 
-@pytest.mark.parametrize(("age", "word"), [(None, "fine"), (59.0, "fine"), (61.0, "page_silent")])
-def test_the_page_on_the_screen(well: Clinic, age: float | None, word: str) -> None:
-    well.equipment.page_age_s = lambda: age
+@pytest.mark.parametrize(
+    ("noted", "age", "waited", "word"),
+    [
+        (True, 59.0, 900.0, "fine"),
+        (True, 61.0, 900.0, "page_silent"),
+        (True, None, 180.0, "fine"),
+        (True, None, 181.0, "page_never"),
+        (False, None, 900.0, "fine"),  # outside of a service nobody would know
+    ],
+)
+def test_the_page_on_the_screen(
+    well: Clinic, tmp_path: Path, noted: bool, age: float | None, waited: float, word: str
+) -> None:
+    now = [5000.0]
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    environ = {"RUNTIME_DIRECTORY": str(runtime)} if noted else {}
+    well.equipment.page = PageWatch(lambda: now[0], environ, folder=runtime)
+    now[0] += waited
+    if age is not None:
+        (runtime / "page-alive").write_text(f"{now[0] - age:.0f}\n")
     assert well.rows()["page"][1] == word
 
 
@@ -448,24 +468,87 @@ def test_what_is_wrong_with_the_medium(well: Clinic, monkeypatch: pytest.MonkeyP
     assert well.rows()["backup"] == ("warn", "backup_none")
 
 
-UNIT_STATES = [("active", "ok"), ("activating", "ok"), ("inactive", "unit_off"), ("failed", "unit_failed")]
-
-
-@pytest.mark.parametrize(("state", "word"), UNIT_STATES)
-def test_services(well: Clinic, monkeypatch: pytest.MonkeyPatch, state: str, word: str) -> None:
+def told_by_systemd(monkeypatch: pytest.MonkeyPatch, well: Clinic, say: Callable[[str], str]) -> dict[str, str]:
+    """The word of each row of a service; ``say`` is what ``systemctl show`` prints of a unit."""
     monkeypatch.setattr(doctor_place, "_SYSTEMD", well.folder)
-    told = SimpleNamespace(stdout=f"LoadState=loaded\nActiveState={state}\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: told)
-    rows = well.rows()
-    found = {device: rows[device][1] for device in doctor_place.UNITS}
-    assert found == dict.fromkeys(doctor_place.UNITS, "fine" if word == "ok" else word)
+    monkeypatch.setattr(subprocess, "run", lambda words, **_: SimpleNamespace(stdout=say(words[-1])))
+    return {device: word for device, (_, word) in well.rows().items() if device in doctor_box.UNITS}
+
+
+def unit_says(active: str, sub: str = "running", restarts: int = 0, since_s: float = 9000.0) -> str:
+    entered = int((time.monotonic() - since_s) * 1_000_000)
+    return (
+        f"LoadState=loaded\nActiveState={active}\nSubState={sub}\nNRestarts={restarts}\n"
+        f"ActiveEnterTimestampMonotonic={entered}\n"
+    )
+
+
+UNIT_STATES = {
+    "fine": [
+        unit_says("active"),
+        unit_says("activating", "start"),
+        unit_says("activating", "auto-restart", 1),  # once may be a cable
+        unit_says("active", restarts=40),  # got over it long ago
+        "LoadState=loaded\nActiveState=active\n",  # an older systemd
+    ],
+    "unit_off": [unit_says("inactive", "dead")],
+    "unit_failed": [unit_says("failed", "failed"), unit_says("failed", "failed", 7)],
+    "unit_restarts": [
+        unit_says("activating", "auto-restart", 3),
+        unit_says("activating", "start", 3),
+        unit_says("active", "running", 3, since_s=5.0),
+        unit_says("deactivating", "stop", 900),
+    ],
+}
+
+
+def test_services(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    for word, states in UNIT_STATES.items():
+        for state in states:
+            told = told_by_systemd(monkeypatch, well, lambda _, state=state: state)  # type: ignore[misc]
+            assert told == dict.fromkeys(doctor_box.UNITS, word), state
+    (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "unit_browser")
+    assert "kiosk-browser.service" in row.sentence(load("en"))
+    assert "900 times" in row.sentence(load("en"))
+    assert broken((row,))
+
+
+def test_a_backup_that_failed_is_seen_behind_its_timer(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = {"kiosk-backup.service": unit_says("failed", "failed")}
+    told = told_by_systemd(monkeypatch, well, lambda unit: failed.get(unit, unit_says("active")))
+    assert told == {**dict.fromkeys(doctor_box.UNITS, "fine"), "unit_backup": "unit_failed"}
 
 
 @pytest.mark.parametrize("told", ["LoadState=not-found\nActiveState=inactive\n", "", "garbage\n"])
 def test_services_that_are_not_installed(well: Clinic, monkeypatch: pytest.MonkeyPatch, told: str) -> None:
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", well.folder)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=told))
-    assert not set(doctor_place.UNITS) & set(well.rows())
+    assert told_by_systemd(monkeypatch, well, lambda _: told) == {}
+
+
+# --- the box ----------------------------------------------------------------------------------------------------------
+
+
+def test_data_in_memory(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a box it is the worst there is; anywhere else somebody wanted it so."""
+    monkeypatch.setattr(doctor_place, "in_memory", lambda _: "tmpfs")
+    (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "disk")
+    assert (row.verdict, row.word, broken((row,))) == (Verdict.WARN, "disk_in_memory", False)
+    monkeypatch.setenv("KIOSK_BOX", "1")
+    (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "disk")
+    assert (row.verdict, row.word, broken((row,))) == (Verdict.FAIL, "disk_in_memory", True)
+    assert str(well.settings.data) in row.sentence(load("en"))
+
+
+def test_a_root_that_should_be_sealed(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "root" not in well.rows(), "the root of some other machine is nobody's business"
+    monkeypatch.setenv("KIOSK_BOX", "1")
+    assert "root" in well.rows()
+    assert doctor_box.root(lambda: True).word == "root_open"
+    assert doctor_box.root(lambda: False).ok
+
+    def refuse() -> bool:
+        raise PermissionError(13, "Permission denied", "/proc/self/mountinfo")
+
+    assert doctor_box.root(refuse).word == "unreadable"
 
 
 # --- signs of life ----------------------------------------------------------------------------------------------------
@@ -536,11 +619,12 @@ def test_a_card_that_cannot_be_written_does_not_stop_the_relay(tmp_path: Path) -
 
 def test_the_page_s_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
-    assert page_age_s(lambda: 50.0) is None
+    page = PageWatch(lambda: 50.0)
+    assert (page.age_s(), page.waited_s()) == (None, 0.0)
     (tmp_path / "page-alive").write_text("42\n")
-    assert page_age_s(lambda: 50.0) == 8.0
+    assert (page.age_s(), page.waited_s()) == (8.0, None)
     (tmp_path / "page-alive").write_text("x")
-    assert page_age_s(lambda: 50.0) is None
+    assert (page.age_s(), page.waited_s()) == (None, 0.0)
 
 
 def test_a_scanner_that_has_said_nothing() -> None:
@@ -555,15 +639,24 @@ def test_a_scanner_that_has_said_nothing() -> None:
 def test_every_word_has_a_sentence_in_every_language(lang: str) -> None:
     source = "".join(
         (Path(doctor_place.__file__).with_name(name)).read_text()
-        for name in ("doctor_place.py", "doctor_devices.py", "doctor.py", "doctor_finding.py", "doctor_acts.py")
+        for name in (
+            "doctor_place.py",
+            "doctor_box.py",
+            "doctor_devices.py",
+            "doctor.py",
+            "doctor_finding.py",
+            "doctor_acts.py",
+        )
     )
     texts = load(lang, strict=True)
-    prefixes = "scale|printer|camera|scanner|panel|page|disk|clock|catalog|people|key|link|center|backup|unit|database"
-    words = set(re.findall(rf'"((?:{prefixes})_[a-z_]+)"', source)) - set(doctor_place.UNITS)
-    not_words = {"printer_", "page_age_s", "people_no_", "pickup_key", "backup_running"}
-    for word in words - not_words:
+    prefixes = (
+        "scale|printer|camera|scanner|panel|page|disk|clock|catalog|people|key|link|center|backup|unit|database|root"
+    )
+    words = set(re.findall(rf'"((?:{prefixes})_[a-z_]+)"', source)) - set(doctor_box.UNITS)
+    not_words = {"printer_", "people_no_", "pickup_key", "backup_running", "root_is_open"}
+    for word in {*words - not_words, "unreadable"}:
         assert f"doctor.do.{word}" in texts, word
-    for device in [*DEVICES, *doctor_place.UNITS, "broker"]:
+    for device in [*DEVICES, *doctor_box.UNITS, "broker", "root"]:
         assert f"doctor.device.{device}" in texts, device
 
 

@@ -4,6 +4,7 @@ The tree is an overlay: below lies this machine's own Debian, untouched; above, 
 Everything happens in a mount namespace of its own, so nothing is left behind. Must be root. SIGTERM ends the container.
 
 ``WORK/tree``     copied over the system.
+``WORK/disk``     when it is there: copied onto a data partition, which is mounted at ``WORK/data``.
 ``WORK/setup``    a shell script, run before the boot; ``$ROOT`` is the tree.
 NOTIFY_SOCKET is told by systemd-nspawn when the system has booted, and by which process it is led.
 """
@@ -21,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from own_root import end_with_parent, mount, take_own_root
 
+MAKE_DATA_PARTITION = Path(__file__).resolve().parents[2] / "firmware_config/layout/make-data-partition"
+DISK_BYTES = 512 * 1024 * 1024
 HIDDEN = ("etc/systemd/system", "etc/systemd/network", "etc/init.d", "etc/modules-load.d", "usr/lib/station-kiosk")
 """What this machine starts at boot is not the station's business."""
 
@@ -30,6 +33,8 @@ def main() -> int:
     end_with_parent()
     take_own_root()
     root = assemble(work)
+    if (work / "disk").is_dir():
+        data_partition(work)
     own_group = cgroup()
     try:
         return run(["systemd-nspawn", *nspawn(root), *options])
@@ -56,6 +61,17 @@ def assemble(work: Path) -> Path:
     script = (work / "setup").read_text(encoding="utf-8")
     subprocess.run(["sh", "-euc", script], check=True, env={**os.environ, "ROOT": str(root)})
     return root
+
+
+def data_partition(work: Path) -> None:
+    """A file system of its own on a disk, as a station needs it: the tree itself lies in memory."""
+    image, place = work / "disk.img", work / "data"
+    with image.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    subprocess.run(["sh", str(MAKE_DATA_PARTITION), str(image)], check=True)
+    place.mkdir()
+    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
+    subprocess.run(["cp", "-a", "--no-preserve=ownership", f"{work}/disk/.", str(place)], check=True)
 
 
 def cgroup() -> Path:

@@ -16,6 +16,8 @@ from typing import Self
 from scripts.install_tree import PROGRAM
 
 ROOT = Path(__file__).resolve().parents[2]
+DISK = "/opt/disk"
+"""Where the container finds its data partition."""
 BOOT = Path(__file__).with_name("boot_box.py")
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 BOOT_S, STOP_S = 60.0, 40.0
@@ -44,8 +46,11 @@ SCREENLESS = 'systemctl --root="$ROOT" --quiet disable kiosk-browser.service\n'
 
 SETUP = """\
 systemd-sysusers --root="$ROOT" kiosk.conf
-ours=$(sed -n 's/^enable \\(kiosk-.*\\)/\\1/p' "$ROOT/usr/lib/systemd/system-preset/80-kiosk.preset")
+before=$(find "$ROOT/etc/systemd/system" -type l | sort)
+ours=$(sed -n 's/^enable //p' "$ROOT/usr/lib/systemd/system-preset/80-kiosk.preset")
 systemctl --root="$ROOT" --quiet preset $ours
+strangers=$(find "$ROOT/etc/systemd/system" -type l ! -name 'kiosk-*' | sort)
+if [ "$strangers" != "$before" ]; then echo "the preset enabled somebody else: $strangers" >&2; exit 1; fi
 """
 
 READ_PAGE = """\
@@ -68,10 +73,24 @@ sys.exit(1)
 """
 
 
+FSTAB = ROOT / "firmware_config/layout/fstab"
+ON_DATA = {"etc/kiosk": "settings", "var/lib/kiosk": "kiosk", "var/lib/kiosk-keys": "keys"}
+"""Of what a box keeps, the folders of the data partition."""
+
+
+def data_mounts() -> str:
+    """The real lines that lead from the data partition to where the station looks."""
+    rows = FSTAB.read_text(encoding="utf-8").splitlines()
+    return "\n".join(row for row in rows if row.startswith("/data/")) + "\n"
+
+
 class Box:
     """One boot of the tree ``program`` in ``work``; ``files`` are laid over it, ``setup`` is run in it before.
 
-    Without ``settings`` it is a new box, which has no settings file.
+    It has a data partition, made and mounted as on a card, but for the device: a container has none. ``files`` may
+    bring another fstab. What is in ``work/disk`` lies on the partition, and so does what ``files`` have for the folders
+    that are mounted from there. Without ``data`` nothing is mounted and everything lies in memory. Without ``settings``
+    it is a new box, which has no settings file.
     """
 
     def __init__(
@@ -83,17 +102,24 @@ class Box:
         options: Sequence[str] = (),
         *,
         settings: bool = True,
+        data: bool = True,
     ) -> None:
         self._work = work
         self._options = [f"--bind-ro={program / PROGRAM}:/{PROGRAM}", *options]
+        if data:
+            (work / "disk").mkdir(exist_ok=True)
+            self._options.append(f"--bind={work / 'data'}:{DISK}")
+            (work / "tree" / DISK.lstrip("/")).mkdir(parents=True)
         shutil.copytree(
             program, work / "tree", symlinks=True, ignore=shutil.ignore_patterns(PROGRAM.name), dirs_exist_ok=True
         )
         (work / "tree").chmod(0o755)
         (work / "tree" / PROGRAM).mkdir(parents=True)
         laid = {"etc/kiosk/station.toml": SETTINGS} if settings else {}
-        for name, text in {**laid, **(files or {})}.items():
-            path = work / "tree" / name
+        fstab = {"etc/fstab": f"{DISK} /data none bind,nofail 0 0\n{data_mounts()}"} if data else {}
+        for name, text in {**laid, **fstab, **(files or {})}.items():
+            folder = ON_DATA.get(str(Path(name).parent)) if data else None
+            path = work / "disk" / folder / Path(name).name if folder else work / "tree" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         (work / "setup").write_text(SETUP + setup, encoding="utf-8")

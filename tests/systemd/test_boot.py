@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -286,7 +285,18 @@ def test_a_new_box_comes_to_the_first_start_by_itself_and_stays_there(tree: Path
             assert time.monotonic() < end, "the wizard's page goes on saying that it lives"
             time.sleep(0.2)
         assert (box.property(BROWSER, "MainPID"), box.property(BROWSER, "NRestarts")) == (before, "0")
-        assert box.property(STATION, "NRestarts") == "0"
+        # A technician copies settings over the network: the wizard makes room, and the same screen goes on.
+        box.call(
+            "/usr/bin/python3", "-ISc", "import sys; open('/etc/kiosk/station.toml', 'w').write(sys.argv[1])", SETTINGS
+        )
+        box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
+        assert "<html" in box.page("/")
+        box.until(RELAY, "ActiveState", lambda state: state == "active")
+        alive = box.call("cat", "/run/kiosk/page-alive").stdout.strip()
+        while box.call("cat", "/run/kiosk/page-alive").stdout.strip() == alive:
+            assert time.monotonic() < end, "the page of the station says that it lives"
+            time.sleep(0.2)
+        assert (box.property(BROWSER, "MainPID"), box.property(STATION, "NRestarts")) == (before, "0")
 
 
 # --- boots on which something is wrong --------------------------------------------------------------------------------
@@ -303,12 +313,11 @@ def left_open(path: Path) -> None:
     template.unlink()
 
 
-def last_event(path: Path) -> dict[str, object]:
-    with sqlite3.connect(path) as database:
-        (body,) = database.execute("SELECT body FROM journal ORDER BY position DESC LIMIT 1").fetchone()
-    database.close()
-    event: dict[str, object] = json.loads(body)
-    return event
+LAST_EVENT = """\
+import sqlite3, sys
+database = sqlite3.connect("file:/var/lib/kiosk/station.db?mode=ro", uri=True)
+sys.stdout.buffer.write(database.execute("SELECT body FROM journal ORDER BY position DESC LIMIT 1").fetchone()[0])
+"""
 
 
 def give(folder: Path) -> None:
@@ -322,34 +331,25 @@ def test_a_clock_of_1970_stops_nothing_and_is_told(tree: Path, work: Path) -> No
         f"[Service]\nEnvironment=LD_PRELOAD={library} FAKETIME_DONT_FAKE_MONOTONIC=1\n"
         'Environment="FAKETIME=@1970-01-01 00:00:10"\n'
     )
-    data = work / "data"
-    data.mkdir()
-    left_open(data / "station.db")
-    give(data)
+    kept = work / "disk" / "kiosk"
+    kept.mkdir(parents=True)
+    left_open(kept / "station.db")
+    give(kept)
     files = {f"etc/systemd/system/{unit}.d/clock.conf": clock for unit in (STATION, RELAY)} | SHORT_WATCHDOG
-    with Box(tree, work, files, SCREENLESS, [f"--bind={data}:/var/lib/kiosk"]) as box:
+    with Box(tree, work, files, SCREENLESS) as box:
         assert "<html" in box.page("/"), box.journal(STATION)
         box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
         assert box.property(RELAY, "ActiveState") == "active"
-    event = last_event(data / "station.db")
+        asked = box.call("/usr/bin/python3", "-ISc", LAST_EVENT)
+        assert asked.returncode == 0, asked.stderr
+    event = json.loads(asked.stdout)
     assert event["type"] == "station.intake.abandoned.v1"
     assert str(event["time"]).startswith("1970-01-01T")
     assert "unset" in json.dumps(event), event
 
 
-def data_mounts() -> str:
-    """The real lines that lead from the data partition to where the station looks."""
-    rows = (ROOT / "firmware_config/layout/fstab").read_text(encoding="utf-8").splitlines()
-    return "\n".join(row for row in rows if row.startswith("/data/")) + "\n"
-
-
 def test_on_a_read_only_root_everything_is_on_the_data_partition(tree: Path, work: Path) -> None:
-    data = work / "data"
-    for name in ("kiosk", "keys", "settings", "credentials", "timesync", "timers"):
-        (data / name).mkdir(parents=True)
-    (data / "settings/station.toml").write_text(SETTINGS, encoding="utf-8")
-    options = ["--read-only", f"--bind={data}:/data"]
-    with Box(tree, work, {"etc/fstab": data_mounts()}, SCREENLESS, options) as box:
+    with Box(tree, work, None, SCREENLESS, ["--read-only"]) as box:
         assert "<html" in box.page("/"), box.journal(STATION)
         assert "Read-only file system" in box.call("touch", "/usr/mark", "/etc/mark", "/var/lib/mark").stderr
         assert box.property(STATION, "NRestarts") == "0"
@@ -364,32 +364,105 @@ def test_on_a_read_only_root_everything_is_on_the_data_partition(tree: Path, wor
 
 def test_a_backup_that_was_missed_for_days_is_made_after_the_next_start(tree: Path, work: Path) -> None:
     """The stamp of the last one is all that survives the power on a read-only root."""
-    data = work / "data"
-    for name in ("kiosk", "keys", "settings", "credentials", "timesync", "timers"):
-        (data / name).mkdir(parents=True)
-    (data / "settings/station.toml").write_text(SETTINGS, encoding="utf-8")
-    stamp_file = data / "timers/stamp-kiosk-backup.timer"
+    stamp_file = work / "disk/timers/stamp-kiosk-backup.timer"
+    stamp_file.parent.mkdir(parents=True)
     stamp_file.touch()
     long_ago = time.time() - 3 * 86_400
     os.utime(stamp_file, (long_ago, long_ago))
     at_once = {"etc/systemd/system/kiosk-backup.timer.d/at-once.conf": "[Timer]\nRandomizedDelaySec=0\n"}
-    options = ["--read-only", f"--bind={data}:/data"]
-    with Box(tree, work, {"etc/fstab": data_mounts(), **at_once}, SCREENLESS, options) as box:
+    with Box(tree, work, at_once, SCREENLESS, ["--read-only"]) as box:
         box.until("kiosk-backup.service", "AssertTimestampMonotonic", lambda moment: moment not in ("", "0"))
-        assert stamp_file.stat().st_mtime > long_ago + 86_400
+        stamped = box.call("stat", "--format=%Y", f"/var/lib/systemd/timers/{stamp_file.name}").stdout
+        assert int(stamped) > long_ago + 86_400
         assert box.call("findmnt", "--noheadings", "--output=TARGET", "/var/lib/systemd/timers").returncode == 0
 
 
-def test_without_the_data_partition_the_splash_page_is_up(tree: Path, work: Path) -> None:
-    broken = "tmpfs /data tmpfs nofail,no-such-option 0 0\n"  # fails to mount, as a dead card does
-    with Box(tree, work, {"etc/fstab": broken + data_mounts()}, SCREENLESS) as box:
-        assert box.page("/", port=8079)
+SOON = {
+    "etc/systemd/system/kiosk-data.service.d/soon.conf": "[Service]\n"
+    "Environment=KIOSK_PAUSE=0.5 KIOSK_PATIENCE=1 KIOSK_RETRY=2\n"
+}
+"""For boots that wait for the data partition in vain."""
+
+
+def late_disk(ready: str) -> dict[str, str]:
+    """A disk that is there when the command ends well: in a container no device comes and goes."""
+    return {
+        "etc/systemd/system/data.mount.d/late.conf": "[Unit]\nRequires=late-disk.service\nAfter=late-disk.service\n",
+        "etc/systemd/system/late-disk.service": "[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n"
+        f"[Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=infinity\nExecStart=/bin/sh -c '{ready}'\n",
+    }
+
+
+def splash_says_the_data_are_missing(box: Box) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while json.loads(box.page("/state", port=8079).partition("\n\n")[2]) != {"station": None, "missing": "data"}:
+        assert time.monotonic() < end, box.journal("kiosk-data.service")
+        time.sleep(0.2)
+
+
+def test_without_the_data_partition_the_splash_page_is_up_and_says_so(tree: Path, work: Path) -> None:
+    """It fails to mount, as a dead card does. When it comes after all, everything begins without another boot."""
+    with Box(tree, work, {**late_disk("test -e /run/plugged-in"), **SOON}, SCREENLESS) as box:
+        splash_says_the_data_are_missing(box)
         box.until(STATION, "ActiveState", lambda state: state == "inactive")
         box.until("default.target", "ActiveState", lambda state: state == "active")
-        assert "Dependency failed" in box.journal(STATION)
-        assert box.property(STATION, "ActiveState") == "inactive"
+        assert box.property(STATION, "ExecMainStartTimestampMonotonic") == "0"
         assert box.property("emergency.target", "ActiveState") == "inactive"
         assert box.call("ls", "-A", "/var/lib/kiosk").stdout == "", "nothing was begun on the wrong disk"
+        box.call("touch", "/run/plugged-in")
+        assert "<html" in box.page("/"), box.journal("kiosk-data.service") + box.journal(STATION)
+        box.until(RELAY, "ActiveState", lambda state: state == "active")
+        assert json.loads(box.page("/state", port=8079).partition("\n\n")[2]) == {"station": "http://127.0.0.1:8080/"}
+        assert box.call("stat", "-c", "%U %a", "/etc/kiosk", "/data/kiosk").stdout.split("\n")[:2] == [
+            "kiosk 750",
+            "kiosk 700",
+        ]
+        box.call("systemctl", "stop", STATION)
+        box.call("systemctl", "restart", "kiosk-data.service")
+        asked = box.property("kiosk-data.service", "ExecMainStartTimestampMonotonic")
+        box.until("kiosk-data.service", "CPUUsageNSec", lambda used: used.isdecimal() and int(used) > 50_000_000)
+        assert asked == box.property("kiosk-data.service", "ExecMainStartTimestampMonotonic")
+        assert box.property(STATION, "ActiveState") == "inactive", "who stops it with its data there, wants it stopped"
+
+
+def test_a_disk_that_is_waited_for_keeps_nothing_else_waiting(tree: Path, work: Path) -> None:
+    """A USB SSD that comes late: the splash page does not wait, and the station begins when the disk is there."""
+    files = {
+        **late_disk("until test -e /run/plugged-in; do sleep 0.1; done"),
+        # Debian's own does not run in a container.
+        "etc/systemd/system/systemd-timesyncd.service.d/here.conf": "[Unit]\nConditionVirtualization=\n",
+        **SOON,
+    }
+    with Box(tree, work, files, SCREENLESS) as box:
+        assert box.page("/state", port=8079)
+        assert box.property("basic.target", "ActiveState") == "active"
+        splash_says_the_data_are_missing(box)
+        assert box.property(STATION, "ActiveState") == "inactive"
+        assert "start" in box.call("systemctl", "list-jobs", "--no-legend", STATION).stdout, "it waits"
+        box.call("touch", "/run/plugged-in")
+        assert "<html" in box.page("/"), box.journal(STATION)
+        assert box.property(STATION, "NRestarts") == "0"
+
+
+def test_a_root_sealed_before_the_data_partition_was_made_keeps_nothing_and_says_so(tree: Path, work: Path) -> None:
+    """An overlay in memory, and no line in fstab: everything would work, and be gone at the next start."""
+    with Box(tree, work, SOON, SCREENLESS, data=False) as box:
+        splash_says_the_data_are_missing(box)
+        for unit in (STATION, RELAY):
+            box.until(unit, "ActiveState", lambda state: state == "failed")
+            assert (box.property(unit, "ExecMainStatus"), box.property(unit, "NRestarts")) == ("4", "0"), unit
+            assert "The data partition is missing: /var/lib/kiosk lies in memory (overlay)" in box.journal(unit), unit
+        typed = ("kiosk", "clerk", "list")
+        assert "The data partition is missing" in box.call(*typed).stderr, "whoever types it as well"
+        told = json.loads(box.call("kiosk", "doctor", "--json").stdout)
+        rows = {row["device"]: row for row in told["rows"]}
+        assert (told["ok"], rows["disk"]["word"], rows["disk"]["verdict"]) == (False, "disk_in_memory", "fail")
+        assert "station.db" not in box.call("ls", "-A", "/var/lib/kiosk").stdout
+        # Nor does the first start take anybody on.
+        box.call("rm", "/etc/kiosk/station.toml")
+        box.call("systemctl", "restart", STATION)
+        box.until(STATION, "ActiveState", lambda state: state == "failed")
+        assert box.property(STATION, "ExecMainStatus") == "4"
 
 
 def test_without_its_credential_the_station_says_so_and_the_others_run(tree: Path, work: Path) -> None:

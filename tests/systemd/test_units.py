@@ -17,6 +17,7 @@ GATES = {
     "kiosk-browser.service": 35,
     "kiosk-splash.service": 9,
     "kiosk-browser-watch.service": 8,
+    "kiosk-data.service": 8,
     "kiosk-backup.service": 6,
     "kiosk-keys.service": 10,
     "sorting-center.service": 12,
@@ -99,8 +100,17 @@ def test_every_unit_that_starts_is_in_the_preset() -> None:
         for path in UNITS.iterdir()
         if path.suffix in (".service", ".timer", ".path") and "[Install]" in _rules(path)
     }
-    assert {name for word, name in preset if name.startswith(("kiosk", "sorting"))} == installable
-    assert ("disable", "sorting-center.service") in preset
+    assert {name for _, name in preset} == installable, "ours, and nobody else's: the machine keeps what it has"
+    assert {name for word, name in preset if word == "disable"} == {"sorting-center.service"}
+
+
+def test_the_document_presets_our_units_by_name_and_no_others() -> None:
+    """``preset-all`` enables strangers too: systemd-networkd with its wait-online holds the boot up for two minutes."""
+    guide = (ROOT / "docs/box.md").read_text(encoding="utf-8")
+    assert re.findall(r"^ {4}.*systemctl preset-all", guide, re.MULTILINE) == []
+    (command,) = re.findall(r"^ {4}sudo systemctl preset((?:[^\n]*\\\n)*[^\n]*)$", guide, re.MULTILINE)
+    named = set(command.replace("\\", " ").split())
+    assert named == {row.split()[1] for row in text("80-kiosk.preset").splitlines() if row.startswith("enable ")}
 
 
 def test_the_watchdog_time_fits_the_hardware() -> None:

@@ -22,6 +22,8 @@ from kiosk.web.setup.screens import SCREENS
 logger = logging.getLogger(__name__)
 
 HOME = "/setup"
+DONE = "done"
+"""The last page, which waits for the station."""
 
 
 class NoStreams:
@@ -110,6 +112,9 @@ def _pieces(wizard: Wizard, pages: Pages, alive: Callable[[], None]) -> Blueprin
     @routes.post("/setup/alive")
     def page_alive() -> tuple[str, int]:
         alive()
+        shown = request.args.get("question", DONE)
+        if shown != DONE and wizard.view().question == DONE:
+            return "", 205  # the first start has ended behind the page's back: it goes to the last one
         return "", 204
 
     @routes.post("/setup/leave")

@@ -17,12 +17,14 @@ from kiosk.setup_draft import draft_path
 from kiosk.setup_steps import DONE, QUESTIONS
 from kiosk.setup_wizard import SetupPlace, SetupWizard
 from kiosk.texts import load
+from kiosk.web.factory import create_app
 from kiosk.web.guard import CSP
 from kiosk.web.settings import WebSettings
 from kiosk.web.setup import create_setup_app
 from kiosk.web.setup.pads import PADS, allowed, pressed
 from kiosk.web.setup.screens import SCREENS
 from tests.web.setup.answers import answers, named_devices
+from tests.web.shop import Shop
 
 BASE = "http://127.0.0.1"
 
@@ -306,3 +308,23 @@ def test_the_last_page_says_why_there_is_no_backup(wall: Wall, monkeypatch: pyte
     page = wall.get()
     assert "the medium is &lt;full&gt;" in page.text
     assert load("en").text("setup.hint.no_first_backup") in unescape(page.text)
+
+
+def test_the_station_of_the_field_has_none_of_the_first_starts_routes(wall: Wall, tmp_path: Path) -> None:
+    station = create_app(Shop(tmp_path / "shop"), WebSettings())
+    ours = {rule.rule for rule in wall.app.url_map.iter_rules()} - {"/", "/static/<path:filename>"}
+    assert {"/setup", "/setup/<question>", "/setup/alive", "/setup/leave"} <= ours
+    assert not ours & {rule.rule for rule in station.url_map.iter_rules()}
+    inside = station.test_client()
+    for rule in ours:
+        address = rule.replace("<question>", "check").replace("<kind>", "qr")
+        assert inside.get(address, base_url=BASE).status_code == 404, rule
+        assert inside.post(address, base_url=BASE, data={"value": "go"}).status_code == 404, rule
+
+
+def test_a_page_hears_that_the_first_start_has_ended_behind_its_back(wall: Wall) -> None:
+    assert wall.post("/setup/alive?question=language").status_code == 204
+    wall.wizard.yield_to_file()
+    assert wall.post("/setup/alive?question=language").status_code == 205
+    assert wall.post("/setup/alive?question=done").status_code == 204
+    assert 'data-question="done"' in wall.get().text

@@ -108,6 +108,13 @@ function send(event) {
   setTimeout(() => pressed?.classList.add("waiting"), SLOW_MS);
 }
 
+/** The page lives; and it hears when the settings file has come by another way. */
+async function tell() {
+  const question = document.querySelector("[data-question]")?.dataset.question ?? "done";
+  const answer = await fetch(`/setup/alive?question=${question}`, { method: "POST" }).catch(() => null);
+  if (answer?.status === 205 && !sending) location.replace("/setup");
+}
+
 guardKeys();
 document.addEventListener("click", swallow, { capture: true });
 document.addEventListener("click", dismiss);
@@ -120,4 +127,4 @@ customElements.define("live-piece", LivePiece);
 customElements.define("setup-pad", SetupPad);
 customElements.define("screen-size", ScreenSize);
 customElements.define("station-awaited", StationAwaited);
-setInterval(() => fetch("/setup/alive", { method: "POST" }).catch(() => null), ALIVE_MS);
+setInterval(tell, ALIVE_MS);

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -107,6 +107,7 @@ def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = N
     hardware = Hardware(PROFILE, scale, {"label": label, "receipt": receipt} if printers is None else printers, camera)
     clock = StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
     service = StationService(settings(folder), store, hardware, clock)
+    service.desk._tools = replace(service.desk._tools, clock=lambda: scales[0].now)
     return Shop(service, scales[0], label, receipt, camera)
 
 

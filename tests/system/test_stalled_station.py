@@ -1,0 +1,90 @@
+"""A station that stands still for seconds while somebody empties the pan: nothing is booked that has left it.
+
+The real programs; the process is stopped and let go on by the kernel's own signals. Whether the page's thread or the
+scale's goes on first is up to the kernel, so the tap is sent at several moments. ``KIOSK_STALL_ROUNDS`` tries more.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+from kiosk.simulators.village import Village
+from kiosk.simulators.visitor import Form, Page, Visitor
+
+ROUNDS = int(os.environ.get("KIOSK_STALL_ROUNDS", "6"))
+STALLS_S = (1.2, 3.0, 2.0)
+"""At a hundred frames a second the longest fills what the kernel keeps of the line, and then the newest are lost."""
+ACTS = ("/agree", "/agree", "/agree", "/bag", "/agree", "/container/take")
+MOMENTS = ("while it stands still", "as it goes on", "a moment before")
+WAIT_S = 60.0
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """It runs again however this ends."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def on_the_screen(village: Village, visitor: Visitor, act: str, grams: int) -> Form:
+    """Goods on the pan, locked, and the form of the tap."""
+    visitor.wait_live("an empty pan at home", {"weight": {"state": "empty"}, "step": "home"}, WAIT_S)
+    village.scale.command(f"put {grams / 1000:.3f}kg")
+    visitor.wait_live("the question who", {"step": "who"}, WAIT_S)
+    visitor.press("/who", "/party", party="non_member")
+    visitor.press("/what", "/product", code="BADAM")
+    if act == "/container/take":
+        visitor.post(Form("/container", {"code": "OWN"}))
+    visitor.wait_live("a locked weight", {"weight": {"state": "locked"}}, WAIT_S)
+    return visitor.get("/agree").form(act)
+
+
+def tap(village: Village, form: Form, moment: str, stall_s: float) -> Page:
+    """Stop the station, empty the pan, and send the tap as it is said."""
+    pid = village.station.pid
+    assert pid is not None
+    visitor = Visitor(village.station_url, timeout_s=WAIT_S)
+    with closing(visitor), ThreadPoolExecutor(1) as hand:
+        visitor.get("/help")  # the connection stands, and a thread of the station serves it
+        with stopped(pid):
+            village.scale.command("take")
+            sent = hand.submit(visitor.post, form) if moment == "while it stands still" else None
+            threading.Event().wait(stall_s - (0.05 if moment == "a moment before" else 0))  # the stall itself
+            if moment == "a moment before":
+                sent = hand.submit(visitor.post, form)
+                threading.Event().wait(0.05)
+        return (sent or hand.submit(visitor.post, form)).result(WAIT_S)
+
+
+def weighed(village: Village) -> int:
+    """Bags on confirmed receipts."""
+    with closing(sqlite3.connect(f"file:{village.database}?mode=ro", uri=True)) as db:
+        return int(db.execute("SELECT count(*) FROM intake_line").fetchone()[0])
+
+
+def test_what_left_the_pan_while_the_station_stood_still_is_not_booked(tmp_path: Path) -> None:
+    believed = []
+    with Village(tmp_path, hz=100, settle_s=0.05) as village, closing(Visitor(village.station_url)) as visitor:
+        for number in range(ROUNDS):
+            act, stall_s = ACTS[number % len(ACTS)], STALLS_S[number % len(STALLS_S)]
+            moment = MOMENTS[(number + number // len(MOMENTS)) % len(MOMENTS)]
+            form = on_the_screen(village, visitor, act, 12_450 + 5 * number)
+            before = weighed(village)
+            page = tap(village, form, moment, stall_s)
+            if page.status != HTTPStatus.CONFLICT or weighed(village) != before:
+                believed.append(f"round {number}: {act} {moment}, after {stall_s} s: {page.status} {page.path}")
+            visitor.close()
+            visitor.post(Form("/leave", {"idle": "0"}))
+    assert believed == [], f"{len(believed)} of {ROUNDS}"

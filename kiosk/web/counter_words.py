@@ -35,6 +35,7 @@ _REFUSAL_PICTURES = {
     "product": "bring",
     "unknown_parcel": "not-there",
     "bad_weight": "check-weight",
+    "other_weight_set": "check-weight",
     "below_min": "check-weight",
     "load_already_counted": "scale",
     "unstable": "scale",

@@ -312,13 +312,12 @@ class LiveScale:
             errand.expire(now)
         if now < self._history_until:
             return
-        if errand is not None:
-            if errand.waiting and (questions is None or questions.idle):
-                data = self._indicator.encode(errand.command)
-                errand.go(lambda: port.write(data), self._newest)
-                if questions is not None and self._indicator.row.poll is not None:
-                    questions.hold(now + min(_ANSWER_S, self._indicator.row.poll.timeout_s))
-                return
+        if errand is not None and errand.waiting and (questions is None or questions.idle):
+            data = self._indicator.encode(errand.command)
+            errand.go(lambda: port.write(data), self._newest)
+            if questions is not None and self._indicator.row.poll is not None:
+                questions.hold(now + min(_ANSWER_S, self._indicator.row.poll.timeout_s))
+            return
         if questions is not None:
             questions.act(now)
 

@@ -25,6 +25,7 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.fonts import SOURCES, FontProblem, find, require_shaping
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.doctor_finding import Finding, Verdict
+from kiosk.station.doctor_records import records
 from kiosk.station.doctor_signs import RelayMark
 from kiosk.station.parcel_settings import ParcelSettings
 from kiosk.station.pickup_key import CREDENTIALS, FILE_NAME
@@ -35,6 +36,7 @@ from kiosk.store.connection import LOG_FILES
 from kiosk.store.errors import StoreError
 from kiosk.store.look import Look, look
 from kiosk.store.owner import Hindrance, hindrance
+from kiosk.store.schema import SCHEMA_VERSION
 from kiosk.store.series import SeriesMarker
 
 MB: Final = 1_000_000
@@ -97,6 +99,8 @@ def findings(fitted: Fitted, moment: Moment, environ: Mapping[str, str] = os.env
     seen, database_row = database(fitted.station)
     place = Place(fitted, moment, seen, environ)
     yield database_row
+    if seen is not None and seen.schema == SCHEMA_VERSION:
+        yield records(fitted.station)
     yield disk(fitted.station.data)
     yield clock(moment)
     yield fonts()

@@ -30,6 +30,7 @@ _REFUSAL_PICTURES = {
     "another_package": "parcel",
     "damaged_needs_photo": "camera",
     "already_void": "void",
+    "record_altered": "receipt",
     "foreign_receipt": "receipt",
     "reissue": "receipt",
     "product": "bring",

@@ -21,7 +21,6 @@ from kiosk.simulators.visitor import Form, Page, Visitor
 
 ROUNDS = int(os.environ.get("KIOSK_STALL_ROUNDS", "6"))
 STALLS_S = (1.2, 3.0, 2.0)
-"""At a hundred frames a second the longest fills what the kernel keeps of the line, and then the newest are lost."""
 ACTS = ("/agree", "/agree", "/agree", "/bag", "/agree", "/container/take")
 MOMENTS = ("while it stands still", "as it goes on", "a moment before")
 WAIT_S = 60.0
@@ -76,7 +75,7 @@ def weighed(village: Village) -> int:
 
 def test_what_left_the_pan_while_the_station_stood_still_is_not_booked(tmp_path: Path) -> None:
     believed = []
-    with Village(tmp_path, hz=100, settle_s=0.05) as village, closing(Visitor(village.station_url)) as visitor:
+    with Village(tmp_path, settle_s=0.05) as village, closing(Visitor(village.station_url)) as visitor:
         for number in range(ROUNDS):
             act, stall_s = ACTS[number % len(ACTS)], STALLS_S[number % len(STALLS_S)]
             moment = MOMENTS[(number + number // len(MOMENTS)) % len(MOMENTS)]

@@ -272,7 +272,14 @@ def test_a_posted_weight_never_takes_the_place_of_the_one_that_is_set(shop: Coun
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_refusal_has_a_sentence_in_every_language(language: str) -> None:
     texts = load(language, strict=True)
-    codes = [*(row.value for row in NotBookable), "intake_open", "stale_page", "bad_weight", "other_weight_set", "disk_full"]
+    codes = [
+        *(row.value for row in NotBookable),
+        "intake_open",
+        "stale_page",
+        "bad_weight",
+        "other_weight_set",
+        "disk_full",
+    ]
     for code in [*codes, "store_failed", "not_unlocked"]:
         said = refusal_id(code, texts)
         assert said != "counter.refused.other", code

@@ -29,12 +29,14 @@ def records(station: StationSettings, *, thorough: bool = False) -> Finding:
     except StoreError:
         return Finding("records", True, None)
     if found:
-        values = {"receipt": found[0].receipt, "n": len(found)}
-        return Finding("records", True, False, Verdict.FAIL, "records_altered", needed=True, values=values)
+        return _bad("records_altered", receipt=found[0].receipt, n=len(found))
     if problem:
-        values = {"problem": problem}
-        return Finding("records", True, False, Verdict.FAIL, "journal_altered", needed=True, values=values)
+        return _bad("journal_altered", problem=problem)
     return Finding("records", True, True, needed=True)
+
+
+def _bad(word: str, **values: str | int) -> Finding:
+    return Finding("records", True, False, Verdict.FAIL, word, needed=True, values=values)
 
 
 def _broken_link(connection: sqlite3.Connection) -> str:

@@ -1,15 +1,16 @@
 """A station that stands still for seconds while somebody empties the pan: nothing is booked that has left it.
 
 The real programs; the process is stopped and let go on by the kernel's own signals. Whether the page's thread or the
-scale's goes on first is up to the kernel, so the tap is sent at several moments. ``KIOSK_STALL_ROUNDS`` tries more.
+scale's goes on first is up to the kernel, so the tap is sent at several moments. ``KIOSK_STALL_ROUNDS`` tries more:
+a hundred take some seven minutes.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -27,14 +28,17 @@ WAIT_S = 60.0
 
 
 @contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """It runs again however this ends."""
-    os.kill(pid, signal.SIGSTOP)
+def stalled(village: Village, stall_s: float) -> Iterator[None]:
+    """It stands still inside; afterwards it goes on, however this ends."""
+    word = threading.Thread(target=village.command, args=("process", f"stall {stall_s}s"))
+    word.start()
     try:
-        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+        deadline = time.monotonic() + WAIT_S
+        while Path(f"/proc/{village.station.pid}/stat").read_text().rsplit(") ", 1)[1][0] != "T":
+            assert time.monotonic() < deadline
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        word.join()
 
 
 def on_the_screen(village: Village, visitor: Visitor, act: str, grams: int) -> Form:
@@ -51,19 +55,16 @@ def on_the_screen(village: Village, visitor: Visitor, act: str, grams: int) -> F
 
 
 def tap(village: Village, form: Form, moment: str, stall_s: float) -> Page:
-    """Stop the station, empty the pan, and send the tap as it is said."""
-    pid = village.station.pid
-    assert pid is not None
+    """Let the station stand still, empty the pan, and send the tap when it is said."""
     visitor = Visitor(village.station_url, timeout_s=WAIT_S)
     with closing(visitor), ThreadPoolExecutor(1) as hand:
         visitor.get("/help")  # the connection stands, and a thread of the station serves it
-        with stopped(pid):
+        sent = None
+        with stalled(village, stall_s):
             village.scale.command("take")
-            sent = hand.submit(visitor.post, form) if moment == "while it stands still" else None
-            threading.Event().wait(stall_s - (0.05 if moment == "a moment before" else 0))  # the stall itself
-            if moment == "a moment before":
+            if moment != "as it goes on":
+                threading.Event().wait(stall_s - 0.1 if moment == "a moment before" else 0)
                 sent = hand.submit(visitor.post, form)
-                threading.Event().wait(0.05)
         return (sent or hand.submit(visitor.post, form)).result(WAIT_S)
 
 

@@ -20,6 +20,7 @@ from kiosk.station import doctor_place as place
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor import PRINTERS
 from kiosk.station.doctor_finding import Finding, Verdict
+from kiosk.station.doctor_records import records
 from kiosk.station.doctor_signs import ScaleWatch
 from kiosk.store.check import check_file
 from kiosk.store.errors import DatabaseLocked, StoreError
@@ -55,13 +56,17 @@ def _quiet() -> Iterator[None]:
 def _around(config: StationConfig) -> Iterator[Finding]:
     moment = StationClock(config.station.zone).now()
     for row in place.findings(config, moment):
-        yield _thoroughly(config, row) if row.device == "database" and row.ok else row
+        yield _thoroughly(config, row)
         if row.device == "link" and config.relay is not None:
             yield broker(config.relay)
 
 
 def _thoroughly(config: StationConfig, row: Finding) -> Finding:
-    """Every page and row of the file, as at each start: a running station has no time for that."""
+    """Every page and row of the file, as at each start, and every receipt: a running station has no time for that."""
+    if row.device == "records":
+        return records(config.station, thorough=True)
+    if row.device != "database" or not row.ok:
+        return row
     path = config.station.database
     try:
         check_file(path, thorough=True)

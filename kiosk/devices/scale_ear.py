@@ -24,13 +24,15 @@ _PIECE_S = 0.2
 _LATEST_S = 1.6
 _PAUSE_S = 0.15
 """Between two questions: a scale that is asked without a pause may answer none (KERN KCP: 100 ms)."""
+_LATE_S = 0.5
+"""A piece that took so much longer than it may was sent while this program stood still: nobody can say when."""
 _MOST_BYTES = 4096
 _MOST_PIECES = 200
 
 
 @dataclass
 class _Heard:
-    """Pieces of one stream, or answers to one question, with their moments; the oldest go first."""
+    """Pieces of one stream, or answers to one question, with the moments before they came; the oldest go first."""
 
     pieces: deque[tuple[float, bytes]] = field(default_factory=lambda: deque(maxlen=_MOST_PIECES))
 
@@ -61,6 +63,7 @@ class ScaleEar:
         self._questions = {one.asked: one.row for one in own}
         self._heard = {one.asked: _Heard() for one in own}
         self._marked = float("inf")
+        self._turned_at = self._clock()
         self._failure = ""
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -127,14 +130,17 @@ class ScaleEar:
 
     def _turn(self, line: Line) -> None:
         for asked, row in self._questions.items():
+            began = self._clock()
             if asked:
                 data = line.ask(row, asked, self._timing)
                 line.hear(_PAUSE_S)
             else:
                 data = line.hear(_PIECE_S)
-            if data:
+            now = self._clock()
+            late, self._turned_at = now - self._turned_at > _PIECE_S + _LATE_S, now
+            if data and (asked or not late):
                 with self._lock:
-                    self._heard[asked].pieces.append((self._clock(), data))
+                    self._heard[asked].pieces.append((began, data))
 
     def _fail(self, text: str) -> None:
         with self._lock:

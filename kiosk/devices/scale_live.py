@@ -1,7 +1,13 @@
 """A scale on any port, watched by one thread that never ends by itself.
 
 The thread waits in the kernel for bytes, for the moment the newest reading gets too old, for the next question to a
-polled scale, for the next try to open the port, or to be woken: whichever is first. It waits nowhere else.
+polled scale, for the next try to open the port, or to be woken: whichever is first. It waits nowhere else, and never
+for longer than a turn.
+
+A process can be stopped, and a busy machine forget it, between any two lines; the scale goes on sending meanwhile, and
+nobody can say of what waits in the port how long it has lain there. So a reading is dated by the last moment at which
+the port is known to have been empty, before its bytes came; and when two turns lie further apart than the thread waits
+by itself, what has come is thrown away, an open question with it, and the newest reading is lost.
 """
 
 from __future__ import annotations
@@ -21,7 +27,8 @@ from kiosk.devices.scale_poll import Questions
 from kiosk.devices.scale_port import LinePort, PortGone, ReadTooLate, cannot_open
 from kiosk.devices.scale_refusal import SAYINGS, Repeats, meant
 from kiosk.devices.scale_report import Reporter
-from kiosk.devices.scale_watch import Backoff, BoundedLog, Freshness, WakePipe
+from kiosk.devices.scale_watch import Backoff, BoundedLog, Freshness, Turns, WakePipe
+from kiosk.domain.metrology.pan import STALE_S
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Carrier, Decoder, ScaleProtocol, Settling, settled
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
@@ -34,18 +41,25 @@ _QUIET_S = 0.06
 """A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter."""
 _ANSWER_S = 0.4
 """A polled scale is left in peace so long after a command, or until it has answered it."""
+_TURN_S = 0.05
+"""The longest wait: by so much, twice at most, a reading is dated too early."""
+_HISTORY_S = 0.25
+"""What kernel, adapter and device server still held when a backlog was thrown away comes within this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """``stale_s`` is the age at which a reading expires. A port that does not come up within ``open_s`` is given up.
-    A lost port is tried again after ``retry_first_s``, then at least every ``retry_max_s``.
+    """``stale_s`` is the age at which a reading expires; a little below the age at which the desk stops trusting it by
+    itself, so that this thread, when it runs, is first to say so. A port that does not come up within ``open_s`` is
+    given up. A lost port is tried again after ``retry_first_s``, then at least every ``retry_max_s``. A loop that stood
+    still for more than ``late_s`` throws away what has come.
     """
 
-    stale_s: float = 0.95
+    stale_s: float = 0.95 * STALE_S
     retry_first_s: float = 0.2
     retry_max_s: float = 0.7
     open_s: float = 1.5
+    late_s: float = 0.5
 
 
 TIMING = Timing()
@@ -121,7 +135,11 @@ class LiveScale:
         self._unreadable = self._silent = False
         self._meant: RejectReason | None = None
         self._rejected = 0
-        self._pulse: float | None = None
+        self._turns = Turns(timing.late_s)
+        self._heard_after = 0.0
+        """What the decoder has been given came after this second."""
+        self._history_until = -float("inf")
+        """Until then everything that comes is thrown away."""
         self._connected = False
         self._errand: Errand | None = None
         self._asking = threading.Lock()
@@ -137,7 +155,7 @@ class LiveScale:
     @property
     def pulse(self) -> float | None:
         """The second of the loop's last turn on ``clock``, also while the scale is missing; None before the first."""
-        return self._pulse
+        return self._turns.pulse
 
     def start(self) -> None:
         """Begin to watch; returns at once. A scale is started once."""
@@ -181,7 +199,7 @@ class LiveScale:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._pulse = self._clock()
+            self._turns.begin(self._clock())
             try:
                 self._session()
             except Exception as error:  # whatever happens, the station must see its scale again
@@ -239,7 +257,10 @@ class LiveScale:
                     raise PortGone("another device has its place")
                 look_again = now + self._timing.retry_max_s
             self._say(port, now)
-            if self._wait(port, self._next_turn(look_again)):
+            ready = self._wait(port, self._next_turn(look_again))
+            if self._turns.late:
+                self._go_on(port)
+            elif ready:
                 self._hear(port)
             else:
                 self._settle(port)
@@ -248,6 +269,8 @@ class LiveScale:
         now = self._clock()
         self._unreadable = self._silent = False
         self._meant = None
+        self._history_until = -float("inf")
+        self._turns.begin(now)
         self._fresh.opened(now)
         self._fresh_decoder()
         self._questions = self._make_questions(port)
@@ -270,6 +293,8 @@ class LiveScale:
 
     def _next_turn(self, look_again: float) -> float:
         moments = [look_again] if self._settle_at is None else [look_again, self._settle_at]
+        if self._turns.pulse is not None and self._turns.pulse < self._history_until:
+            return min(*moments, self._history_until)
         if self._questions is not None:
             moments.append(self._questions.due_at())
         if self._errand is not None and not self._errand.over:
@@ -285,12 +310,14 @@ class LiveScale:
         errand, questions = self._errand, self._questions
         if errand is not None:
             errand.expire(now)
-            if errand.waiting and (questions is None or questions.idle):
-                data = self._indicator.encode(errand.command)
-                errand.go(lambda: port.write(data), self._newest)
-                if questions is not None and self._indicator.row.poll is not None:
-                    questions.hold(now + min(_ANSWER_S, self._indicator.row.poll.timeout_s))
-                return
+        if now < self._history_until:
+            return
+        if errand is not None and errand.waiting and (questions is None or questions.idle):
+            data = self._indicator.encode(errand.command)
+            errand.go(lambda: port.write(data), self._newest)
+            if questions is not None and self._indicator.row.poll is not None:
+                questions.hold(now + min(_ANSWER_S, self._indicator.row.poll.timeout_s))
+            return
         if questions is not None:
             questions.act(now)
 
@@ -299,17 +326,40 @@ class LiveScale:
             chunks = port.drain()
         except ReadTooLate:
             self._failures.warning(f"The scale at {self._where} was read too late: its backlog is dropped.")
-            self._fresh_decoder()
+            self._history(self._clock())
             return
-        self._look_at = self._clock() + (port.look_every_s or 0.0)
+        now = self._clock()
+        self._look_at = now + (port.look_every_s or 0.0)
+        if now < self._history_until:
+            port.discard()
+            return
         if not chunks:
             return
+        self._heard_after = self._turns.empty_at
         if self._packets:
             self._take([decoded for chunk in chunks for decoded in self._indicator.decoder().feed(chunk)])
         else:
             if isinstance(self._decoder, Settling):
                 self._settle_at = self._clock() + _QUIET_S
             self._take(self._decoder.feed(b"".join(chunks)))
+
+    def _go_on(self, port: LinePort) -> None:
+        """The thread stood still for so long that nobody knows what lies on the pan, nor how old is what waits here."""
+        now = self._clock()
+        self._turns.begin(now)
+        self._failures.warning(f"The scale at {self._where} was not listened to for a while: what came is dropped.")
+        port.discard()
+        self._history(now)
+        self._fresh.opened(now)  # the silence was this program's own
+        if self._fresh.lose():
+            self._expired(now)
+
+    def _history(self, now: float) -> None:
+        """What comes soon was sent before now: none of it is believed, and no question is left open."""
+        self._history_until = now + _HISTORY_S
+        self._fresh_decoder()
+        if self._questions is not None:
+            self._questions.hold(self._history_until)
 
     def _settle(self, port: LinePort) -> None:
         """Nothing has come while it was waited for. What came in this very moment is read first: it may be the unit."""
@@ -351,18 +401,20 @@ class LiveScale:
 
     def _live(self, reading: Reading) -> None:
         now = self._clock()
+        if now - self._heard_after > self._timing.stale_s:
+            return  # it waited in the port for longer than anybody may believe it
         self._unreadable = self._silent = False
         self._meant = None
         self._newest = reading
         self._backoff.reset()
-        self._fresh.reading(now)
+        self._fresh.reading(self._heard_after)
         self._report.link(LinkState.CONNECTED, f"The scale at {self._where} is connected.", now)
-        self._report.reading(reading, now)
+        self._report.reading(reading, self._heard_after)
         if self._errand is not None:
             self._errand.read(reading)
 
     def _wait(self, port: LinePort | None, until: float) -> bool:
-        """True when the port can be served, False at ``until`` or when woken; tells what falls due meanwhile."""
+        """True when the port can be served, False at ``until``, when woken, or late; tells what falls due meanwhile."""
         assert self._wake is not None
         poll = select.poll()
         poll.register(self._wake.fileno(), select.POLLIN)
@@ -371,9 +423,13 @@ class LiveScale:
             poll.register(number, select.POLLIN | (select.POLLOUT if port.wants_write else 0))
         look_at = self._look_at if port is not None and port.look_every_s is not None else None
         while not self._stopping.is_set():
+            began = self._clock()
             ends = [moment for moment in (until, self._fresh.deadline(), look_at) if moment is not None]
-            ready = {fd for fd, _ in poll.poll(max(0.0, min(ends) - self._clock()) * 1000)}
-            self._pulse = now = self._clock()
+            ready = {fd for fd, _ in poll.poll(min(max(0.0, min(ends) - began), _TURN_S) * 1000)}
+            now = self._clock()
+            self._turns.turn(began, now)
+            if self._turns.late and self._connected:
+                return False
             self._tell_due(now)
             if number in ready or (look_at is not None and now >= look_at):
                 return True
@@ -392,15 +448,18 @@ class LiveScale:
 
     def _tell_due(self, now: float) -> None:
         if self._fresh.take_expired(now):
-            self._newest = None
-            self._repeats.forget()
-            self._report.expired(now)
+            self._expired(now)
         self._silent = self._fresh.take_silent(now) or self._silent
         if self._silent and self._meant is not None:
             told = f"The scale at {self._where} gives no weight: {SAYINGS[self._meant]}."
             self._report.link(LinkState.REFUSES, told, now)
         elif self._silent:
             self._report.link(LinkState.SILENT, self._why_silent(), now)
+
+    def _expired(self, now: float) -> None:
+        self._newest = None
+        self._repeats.forget()
+        self._report.expired(now)
 
     def _why_silent(self) -> str:
         protocol = self._indicator.protocol

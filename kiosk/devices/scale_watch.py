@@ -28,6 +28,11 @@ class Freshness:
         """A usable reading came."""
         self._reading_at = self._quiet_since = at
 
+    def lose(self) -> bool:
+        """The newest reading is not believed any more; True when there was one."""
+        known, self._reading_at = self._reading_at is not None, None
+        return known
+
     def deadline(self) -> float | None:
         """The next moment at which something is due."""
         starts = [at for at in (self._reading_at, self._quiet_since) if at is not None]
@@ -46,6 +51,34 @@ class Freshness:
         if due:
             self._quiet_since = None
         return due
+
+
+class Turns:
+    """The turns of a loop that looks at a port: how late the last one was, and since when the port can hold bytes.
+
+    Seconds of one monotonic clock, which goes on while the process is stopped. Each turn is a look at the port that
+    began at ``began`` and ended at ``now``; after it the port is read until it is empty, or was found so.
+    """
+
+    def __init__(self, late_s: float) -> None:
+        self._late_s = late_s
+        self._began = 0.0
+        self.pulse: float | None = None
+        """The end of the last look; None before the first."""
+        self.empty_at = 0.0
+        """What the last look found came after this moment: the look before it began here and left nothing."""
+        self.late = False
+        """Whether the last two turns lie further apart than the loop waits by itself."""
+
+    def begin(self, now: float) -> None:
+        """The port holds nothing at this moment."""
+        self._began = self.empty_at = self.pulse = now
+        self.late = False
+
+    def turn(self, began: float, now: float) -> None:
+        """Another look at the port."""
+        self.late = self.pulse is not None and now - self.pulse > self._late_s
+        self.empty_at, self._began, self.pulse = self._began, began, now
 
 
 class Backoff:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -59,8 +60,13 @@ FAULT_WORDS: tuple[FaultWord, ...] = (
     FaultWord("broker", "deny", "", "the broker refuses every client"),
     FaultWord("clock", "unset", "", "the clock starts in 1970"),
     FaultWord("clock", "jump", "-1d", "the clock jumps: -1d or 10y"),
+    FaultWord("process", "stall", "2s", "the station's process is stopped for so long, then goes on: 0.1s to 30s"),
     FaultWord("power", "cut", "", "every process of the station dies at once"),
 )
+
+
+LEAST_STALL_S, MOST_STALL_S = 0.1, 30.0
+_SECONDS = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,3})?)s")
 
 
 class BadFaultWord(ValueError):
@@ -79,3 +85,12 @@ def parse_fault(device: str, text: str) -> tuple[str, str]:
         need = f"needs an argument like {row.argument}" if row.argument else "takes no argument"
         raise BadFaultWord(f"{device} {word} {need}")
     return word, argument
+
+
+def stall_s(text: str) -> float:
+    """The seconds of "stall 2s"; raises BadFaultWord for another word, and for a time that is too short or too long."""
+    _, argument = parse_fault("process", text)
+    found = _SECONDS.fullmatch(argument)
+    if found is None or not LEAST_STALL_S <= float(found[1]) <= MOST_STALL_S:
+        raise BadFaultWord(f"process stall takes {LEAST_STALL_S:g}s to {MOST_STALL_S:g}s, not {argument!r}")
+    return float(found[1])

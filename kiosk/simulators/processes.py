@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -61,6 +62,7 @@ class Child:
         self._log = log
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
+        self._ending = threading.Event()
 
     @property
     def pid(self) -> int | None:
@@ -76,6 +78,7 @@ class Child:
         """Start and wait until it is ready; raises DidNotStart."""
         if self.running:
             return
+        self._ending.clear()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
@@ -104,6 +107,21 @@ class Child:
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
         return " / ".join(text.strip().splitlines()[-6:])
 
+    def stall(self, seconds: float) -> None:
+        """Stop it for so long, as a busy machine does, then let it go on; raises RuntimeError when it does not run.
+
+        Whoever ends it meanwhile does not wait for that. The process is named by its handle, never by a number that
+        may be another's by now.
+        """
+        process = self._process
+        if process is None or process.poll() is not None:
+            raise RuntimeError(f"{self.name} does not run: there is nothing to stop")
+        process.send_signal(signal.SIGSTOP)
+        try:
+            self._ending.wait(seconds)
+        finally:
+            process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL: nothing is finished, as in a power cut."""
         self._end(signal.SIGKILL, 10.0)
@@ -113,6 +131,7 @@ class Child:
         self._end(signal.SIGTERM, timeout_s)
 
     def _end(self, number: signal.Signals, timeout_s: float) -> None:
+        self._ending.set()
         process = self._process
         if process is None:
             return

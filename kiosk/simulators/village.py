@@ -18,7 +18,7 @@ from typing import Literal
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera import CameraSimulator
 from kiosk.simulators.counter_stock import CounterStock, stock_counter
-from kiosk.simulators.faults import BadFaultWord, parse_fault
+from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.link import Link
 from kiosk.simulators.panel import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer import PrinterSimulator
@@ -182,6 +182,7 @@ class Village:
             "panel": self.panel.command,
             "link": self.link.command,
             "broker": self.broker.command,
+            "process": lambda word: self.station.stall(stall_s(word)),
             "power": self._power,
         }
         if device not in targets:

@@ -82,14 +82,15 @@ class CheckWeight:
         )
 
     def allowed_g(self, expected_g: int) -> int:
-        """How far the scale may be off with this weight. Raises CounterRefused: bad_weight."""
+        """How far the scale may be off with this weight. Raises CounterRefused: bad_weight, other_weight_set."""
         return allowed_error_g(self._profile, self._expected(expected_g))
 
     def take(self, session: Session | None, expected_g: int | None = None) -> CheckRow:
         """Read the load on the pan as the check weight; passed or failed, it is recorded and told.
 
-        ``expected_g`` None takes the weight that is set. Raises CounterRefused: not_unlocked, bad_weight, intake_open,
-        the words of ``NotBookable``, disk_full, store_failed; then nothing was recorded.
+        ``expected_g`` is for a station where none is set; None takes the one that is. Raises CounterRefused:
+        not_unlocked, bad_weight, other_weight_set, intake_open, the words of ``NotBookable``, disk_full, store_failed;
+        then nothing was recorded.
         """
         found = self._access.session(session.token) if session else None
         if found is None:
@@ -110,7 +111,11 @@ class CheckWeight:
         return row
 
     def _expected(self, expected_g: int | None) -> int:
-        expected = self._book.settings.check_weight_g if expected_g is None else expected_g
+        fixed = self._book.settings.check_weight_g
+        if None not in (fixed, expected_g) and expected_g != fixed:
+            # Whoever names the weight could name the one that fits what a wrong scale shows.
+            raise CounterRefused("other_weight_set", f"the check weight of this station has {fixed} g")
+        expected = expected_g if fixed is None else fixed
         if expected is None:
             raise CounterRefused("bad_weight", "no check weight is set, and none was named")
         try:

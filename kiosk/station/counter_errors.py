@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from kiosk.domain.parcel import ParcelRefused
 from kiosk.station.counter_view import CounterRefused
-from kiosk.store.errors import DiskFull, StoreError, StoreRefusal
+from kiosk.store.errors import ALTERED, DiskFull, StoreError, StoreRefusal
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,11 @@ def refusing() -> Iterator[None]:
     """Turn a failure of the store into a CounterRefused; what was committed before stays safe."""
     try:
         yield
-    except (StoreRefusal, ParcelRefused) as error:
+    except StoreRefusal as error:
+        if error.code == ALTERED:
+            logger.error("%s", error)
+        raise CounterRefused(_WORDS.get(error.code, error.code), str(error), values=error.values) from error
+    except ParcelRefused as error:
         raise CounterRefused(_WORDS.get(error.code, error.code), str(error)) from error
     except DiskFull as error:
         logger.error("the disk is full: %s", error)

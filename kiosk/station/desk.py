@@ -71,7 +71,9 @@ class Desk:
         """Take one decoded frame; ``at`` in monotonic seconds."""
         with self._lock:
             before = self._pan.view().lock
-            after = self._pan.feed(reading, at)
+            self._pan.feed(reading, at)
+            self._pan.look(self._tools.clock())  # it may have come in before the process was stopped
+            after = self._pan.view()
             self._after_pan(before, after)
             self._start_by_load(after)
             self._tell(self._pan.view())
@@ -93,6 +95,15 @@ class Desk:
             self._after_pan(before, after)
             self._tell(after)
 
+    def _look(self) -> bool:
+        """Nobody tells a process that it was stopped: what is too old by now is lost before anything trusts it."""
+        before = self._pan.view().lock
+        lost = self._pan.look(self._tools.clock())
+        if lost:
+            self._after_pan(before, self._pan.view())
+            self._tell(self._pan.view())
+        return lost
+
     def _after_pan(self, before: Lock | None, after: PanView) -> None:
         """A page that shows another locked weight than the one that holds now is a stale page."""
         if self._draft.step is Step.AGREE and before != after.lock:
@@ -111,12 +122,12 @@ class Desk:
 
     def view(self) -> DeskView:
         """What to show now."""
-        with self._lock:
+        with self._now():
             return self._make_view()
 
     def begin(self) -> DeskView:
         """Home to who; anywhere else nothing happens, because a second tap is not an error."""
-        with self._acts, self._lock:
+        with self._acts, self._now():
             if self._draft.step is Step.HOME:
                 self._set(Draft(step=Step.WHO))
             return self._publish()
@@ -139,7 +150,7 @@ class Desk:
 
     def show_certificate(self, text: str) -> DeskView:
         """The reference of a batch's certificate, held under the scanner while somebody is at the screen."""
-        with self._acts, self._lock:
+        with self._acts, self._now():
             if self._draft.step not in (Step.WHO, Step.WHAT, Step.AGREE):
                 raise DeskRefused("wrong_step")
             self._set(with_certificate_shown(self._draft, text))
@@ -183,7 +194,7 @@ class Desk:
             if not modes or container is None:
                 raise DeskRefused("no_price")
             intake = self._open(draft, code, modes[0])
-            with self._lock:
+            with self._now():
                 chosen = replace(draft, step=Step.AGREE, phase=Phase.LOAD, product=product, intake=intake)
                 self._set(with_container(chosen, container.code))
                 self._pan.want_lock()
@@ -248,17 +259,18 @@ class Desk:
     def agree(self, reading_no: int, token: str) -> DeskView:
         """Book what the screen shows. A token that has booked already gives its first result again."""
         with self._acts:
-            with self._lock:
+            with self._now():
                 shown = self._draft.step is Step.AGREE and token == self._token
             if not shown:
                 return self._repeat(token)
             with self._at(Step.AGREE):
                 confirmed, lock = self._agreed(reading_no, token)
                 catalog = self._draft.catalog
+                losses = self._pan.losses
                 if lock is not None:
                     self._pan.claim(lock)
             with self._giving_back():
-                row = self._book(confirmed, catalog, token)
+                row = self._book(confirmed, catalog, token, losses)
             prints = self._prints_or_none(row.receipt)
             with self._lock:
                 # An earlier tap whose answer was lost may have booked fewer bags: then this load is still to be booked.
@@ -284,11 +296,14 @@ class Desk:
         intake = self._with_load(lock) if lock else self._need_intake()
         return intake.confirm(self._draft.certificate or self._tools.certificate), lock
 
-    def _book(self, confirmed: ConfirmedIntake, catalog: Catalog, token: str) -> ConfirmedRow:
+    def _book(self, confirmed: ConfirmedIntake, catalog: Catalog, token: str, losses: int) -> ConfirmedRow:
         stamp = self._tools.stamps()
         with refusing():
             confirmed = replace(confirmed, scale=self._tools.standing())
         jobs = self._tools.documents(confirmed, catalog, stamp)
+        with self._now():
+            if self._pan.losses != losses:
+                raise DeskRefused(NotBookable.LOST.value, "the scale was not heard between the tap and the booking")
         try:
             with refusing():
                 return self._tools.store.confirm_intake(confirmed, token, jobs, self._tools.metrology, stamp)
@@ -326,7 +341,7 @@ class Desk:
     def back(self) -> DeskView:
         """One screen back. Fixed bags are not thrown away by a wrong tap: then only leaving helps."""
         with self._acts:
-            with self._lock:
+            with self._now():
                 draft = self._draft
                 if draft.step is Step.AGREE:
                     if draft.intake and draft.intake.lines:
@@ -345,8 +360,8 @@ class Desk:
         """
         with self._acts:
             with self._lock:
-                draft = self._draft
-                if idle and self._pan.loaded:
+                lost, draft = self._look(), self._draft
+                if idle and (lost or self._pan.loaded):
                     raise DeskRefused("goods_on_pan")
                 if idle and any(row.state in ("queued", "sending") for row in draft.prints):
                     raise DeskRefused("printing")
@@ -356,7 +371,7 @@ class Desk:
                 self._abandon(draft.intake, AbandonReason.IDLE if idle else AbandonReason.LEFT)
                 with self._lock:
                     self._pan.intake_ended(AbandonReason.IDLE if idle else AbandonReason.LEFT)
-            with self._lock:
+            with self._now():
                 self._pan.release()
                 if self._pan.loaded:
                     self._started_load = self._pan.view().load_no
@@ -384,7 +399,7 @@ class Desk:
 
     def take_up(self, receipt: str) -> DeskView:
         """The clerk goes on with what was left: the same receipt, the same bags, the next one to come."""
-        with self._acts, self._lock:
+        with self._acts, self._now():
             kept = self._kept
             if kept is None or str(kept.intake.receipt) != receipt:
                 raise DeskRefused("stale_page")
@@ -410,7 +425,7 @@ class Desk:
 
     def check_view(self) -> tuple[PanView, Lock | None, str]:
         """The pan, the load as a check would read it now, and why it cannot ("" when it can)."""
-        with self._lock:
+        with self._now():
             pan, lock = self._pan.view(), self._pan.read()
             why_not = "" if lock else (pan.why_not or NotBookable.UNSTABLE).value
             return pan, lock, "intake_open" if self._open_intake() else why_not
@@ -510,9 +525,16 @@ class Desk:
             return tuple(PrintView(job.document, job.bag, job.state) for job in self._tools.store.print_jobs(receipt))
 
     @contextmanager
-    def _at(self, step: Step) -> Iterator[None]:
-        """Hold the pan and the draft, at this step; raises DeskRefused at another."""
+    def _now(self) -> Iterator[None]:
+        """Hold the pan and the draft, as they are at this moment."""
         with self._lock:
+            self._look()
+            yield
+
+    @contextmanager
+    def _at(self, step: Step) -> Iterator[None]:
+        """The same at this step; raises DeskRefused at another."""
+        with self._now():
             if self._draft.step is not step:
                 raise DeskRefused("wrong_step")
             yield

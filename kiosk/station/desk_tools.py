@@ -58,4 +58,4 @@ class DeskTools:
     on_note: OnNote = lambda note: None
     """The journal of the pan tells something; called from the scale's thread as well, must not wait."""
     clock: Callable[[], float] = monotonic
-    """For how long an unfinished intake is kept."""
+    """The clock of the readings, in seconds. It goes on while the process is stopped, so a reading's age is true."""

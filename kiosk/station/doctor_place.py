@@ -25,6 +25,7 @@ from kiosk.labels.fonts import SOURCES, FontProblem, find, require_shaping
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station import doctor_box as box
 from kiosk.station.doctor_finding import Finding, Verdict, unreadable
+from kiosk.station.doctor_records import records
 from kiosk.station.doctor_signs import RelayMark
 from kiosk.station.parcel_settings import ParcelSettings
 from kiosk.station.pickup_key import CREDENTIALS, FILE_NAME
@@ -36,6 +37,7 @@ from kiosk.store.errors import DatabaseLocked, StoreError
 from kiosk.store.lasting import in_memory, on_a_box
 from kiosk.store.look import Look, look
 from kiosk.store.owner import Hindrance, hindrance
+from kiosk.store.schema import SCHEMA_VERSION
 from kiosk.store.series import SeriesMarker
 
 MB: Final = 1_000_000
@@ -93,6 +95,8 @@ def findings(fitted: Fitted, moment: Moment, environ: Mapping[str, str] = os.env
     seen, database_row = database(fitted.station)
     place = Place(fitted, moment, seen, environ)
     yield database_row
+    if seen is not None and seen.schema == SCHEMA_VERSION:
+        yield _looked("records", lambda: records(fitted.station), needed=True)
     yield _looked("disk", lambda: disk(data, environ), needed=True)
     yield clock(moment)
     yield _looked("fonts", fonts, needed=True)

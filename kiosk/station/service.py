@@ -154,6 +154,7 @@ class StationService:
         self.counter = Counter(self._counter_tools(counter, parcels))
         self.counter_board = CounterBoard(self.counter.view())
         self._scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk, self.board.notify)
+        self._records_compared = False
         self._sweeper = Sweeper(store, self._parcel_photos, parcels, self.stamp, self._tick, self.booked)
 
     def stamp(self) -> Stamp:
@@ -269,11 +270,22 @@ class StationService:
         )
 
     def _tick(self) -> None:
+        if not self._records_compared:
+            self._tell_altered()
         try:
             self.desk.let_go()
         except DeskRefused as error:
             logger.error("an unfinished intake cannot be given up now: %s", error)
         self.counter.tick()
+
+    def _tell_altered(self) -> None:
+        """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""
+        self._records_compared = True
+        try:
+            for found in self.store.altered_intakes():
+                logger.error("the record of %s is not what was sealed: %s", found.receipt, ", ".join(found.what))
+        except StoreError as error:
+            logger.error("the newest intakes cannot be compared with what was sealed: %s", error)
 
     def _tidy_parcel_photos(self) -> None:
         try:

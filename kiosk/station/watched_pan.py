@@ -46,8 +46,21 @@ class WatchedPan:
         """Whether the newest reading shows that nothing lies there."""
         return self._pan.empty
 
+    @property
+    def losses(self) -> int:
+        """How often the pan was known and then was not."""
+        return self._pan.losses
+
+    def look(self, now: float) -> bool:
+        """Lose what is too old at this moment; True when something was lost just now."""
+        lost = self._pan.look(now)
+        if lost:
+            self._journal.unreadable()
+        return lost
+
     def feed(self, reading: Reading, at: float) -> PanView:
         """Take one decoded frame."""
+        self.look(at)
         self._at = at
         indication = indicate(
             self.profile,

@@ -13,6 +13,7 @@ from kiosk.domain.lockout import Lockout
 from kiosk.store import clerks, days, intakes, journal, lockouts, paper_decisions, print_jobs
 from kiosk.store.connection import Database
 from kiosk.store.records import ClerkRow, ConfirmedRow, NewPaper, PrintJob, Stamp
+from kiosk.store.sealed_rows import Altered, altered_newest, bare_of
 
 DayPapers = Callable[[DayTotals, str], Sequence[NewPaper]]
 """The papers of a day: its totals and its head, the hash of its last event."""
@@ -32,7 +33,7 @@ class CounterSide:
     def reprint(self, job_id: int, actor: str, stamp: Stamp) -> int:
         """A person asked for the paper again: a new queued job with the same body, marked as a copy.
 
-        Refused: reissue (a pickup slip: its code is gone), cancelled, already_void, unknown_paper.
+        Refused: reissue (a pickup slip: its code is gone), cancelled, already_void, unknown_paper, record_altered.
         """
         return self._database.write(lambda connection: paper_decisions.reprint(connection, job_id, actor, stamp))
 
@@ -50,6 +51,10 @@ class CounterSide:
         return self._database.read(lambda connection: print_jobs.open_jobs(connection, limit))
 
     # Intakes
+
+    def altered_intakes(self) -> list[Altered]:
+        """Of the newest intakes those whose rows are not what was sealed; for every start."""
+        return self._database.read(lambda connection: altered_newest(bare_of(connection)))
 
     def find_intake(self, text: str) -> ConfirmedRow | None:
         """The confirmed intake of a receipt number, a receipt code, a lot code or a bag code of this station."""
@@ -100,7 +105,10 @@ class CounterSide:
         return self._database.read(days.totals)
 
     def close_day(self, actor: str, papers: DayPapers, stamp: Stamp) -> tuple[DayTotals, str]:
-        """Close the day: event and papers. Returns its totals and its head (64 hex digits)."""
+        """Close the day: event and papers. Returns its totals and its head (64 hex digits).
+
+        Refused: record_altered, when a row of the day is not what was sealed.
+        """
         return self._database.write(lambda connection: days.close(connection, actor, papers, stamp))
 
     # The box

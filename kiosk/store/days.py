@@ -15,7 +15,7 @@ from kiosk.domain.day import DayTotals
 from kiosk.domain.events import DayClosed, ParcelArrived, ParcelCollected, ParcelReturned, ParcelWithdrawn, PhotoTaken
 from kiosk.domain.intake import IntakeState
 from kiosk.domain.trade import Mode
-from kiosk.store import epochs, intakes, journal, print_jobs
+from kiosk.store import epochs, intakes, journal, print_jobs, sealed_rows
 from kiosk.store.records import ConfirmedRow, NewPaper, Stamp
 from kiosk.store.schema import day as day_table
 from kiosk.store.schema import epoch as epoch_table
@@ -63,7 +63,12 @@ def totals(connection: Connection) -> DayTotals:
 def close(
     connection: Connection, actor: str, papers: Callable[[DayTotals, str], Sequence[NewPaper]], stamp: Stamp
 ) -> tuple[DayTotals, str]:
-    """Write the event, the close and its papers; returns totals and head."""
+    """Write the event, the close and its papers; returns totals and head.
+
+    Raises StoreRefusal (record_altered) unless every row of the day says what its sealed event says.
+    """
+    since = _last_close(connection)
+    sealed_rows.refuse_altered(connection, since.position, since.next_intake)
     found = totals(connection)
     _, head = journal.head(connection, epochs.current(connection).number)
     position = journal.append(connection, DayClosed.of(found, head, actor), stamp)

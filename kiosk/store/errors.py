@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy.exc import DBAPIError
+
+ALTERED: Final = "record_altered"
+"""The word of a refusal: rows are not what was sealed."""
 
 PRIMARY_CODE = 0xFF
 """SQLite's extended result codes keep the primary code in the low byte."""
@@ -53,11 +57,13 @@ class StoreRefusal(StoreError):
 
     Of parcels: shelves_full, collected, not_waiting, code_used, damaged_needs_photo, proxy_needs_name,
     unknown_parcel. Of papers: reissue, not_unknown, cancelled, unknown_paper, already_void. Of people: unknown_clerk.
+    Of rows that are not what was sealed: record_altered. ``values`` fill the sentence.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, values: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.values: Mapping[str, str] = values or {}
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from kiosk.domain.events import PrintReprinted, PrintResolved
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.store import intakes, journal, print_jobs
+from kiosk.store import intakes, journal, print_jobs, sealed_rows
 from kiosk.store.errors import StoreRefusal
 from kiosk.store.intakes_key import number_of
 from kiosk.store.records import PrintJob, Stamp
@@ -20,6 +20,8 @@ def reprint(connection: Connection, job_id: int, actor: str, stamp: Stamp) -> in
         raise StoreRefusal("cancelled", f"Print job {job_id} was cancelled: its paper must not come out.")
     if _is_void(connection, job):
         raise StoreRefusal("already_void", f"Receipt {job.receipt} is void: it is not printed again.")
+    if job.receipt:
+        sealed_rows.refuse_altered_intake(connection, ReceiptNumber.parse(job.receipt))
     journal.append(connection, PrintReprinted(job.document, job.bag, job.about, actor), stamp)
     return print_jobs.copy(connection, job)
 

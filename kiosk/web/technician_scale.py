@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from kiosk.devices.ports import CommandOutcome
+from kiosk.domain.metrology.pan import STALE_S
 from kiosk.station.doctor_signs import ScaleSign
 from kiosk.station.scale_keys import KEYS
 from kiosk.texts import Texts
 
 _RAW: Final = 48
-_FRESH_S: Final = 1.0
 TOLD: Final = (*(f"{key}_{CommandOutcome.DONE}" for key in KEYS), CommandOutcome.NO_ANSWER, CommandOutcome.UNCONFIRMED)
 """The ends of the text ids ``technician.scale.told.…``: a command that was sent ended in one of them."""
 
@@ -35,14 +35,14 @@ def frame_words(sign: ScaleSign, texts: Texts) -> dict[str, str]:
 
 
 def _weight(sign: ScaleSign) -> str:
-    fresh = sign.reading is not None and sign.age_s is not None and sign.age_s <= _FRESH_S
+    fresh = sign.reading is not None and sign.age_s is not None and sign.age_s <= STALE_S
     if not fresh or sign.reading is None or sign.reading.weight is None:
         return ""
     return f"{sign.reading.weight} {sign.reading.unit or ''}".strip()
 
 
 def _scale_word(sign: ScaleSign) -> str:
-    if sign.reading is None or sign.age_s is None or sign.age_s > _FRESH_S:
+    if sign.reading is None or sign.age_s is None or sign.age_s > STALE_S:
         return "lost"
     if sign.reading.overload:
         return "overload"

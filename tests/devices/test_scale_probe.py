@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -326,6 +327,34 @@ def test_an_ear_hears_what_comes_after_the_mark(protocol: str) -> None:
         finally:
             ear.stop()
             ear.stop()
+
+
+def test_an_ear_that_stood_still_keeps_nothing_of_what_came_meanwhile() -> None:
+    """A pan that was emptied while it slept would be taught as one with goods on it."""
+    with ScaleSimulator("xk3190_eq_reversed", hz=HZ) as scale:
+        found = asked(scale)
+    now = [100.0]
+
+    class Line:
+        def __init__(self) -> None:
+            self.pieces = [(0.2, b"one"), (3.2, b"asleep"), (0.2, b"two")]
+
+        def hear(self, seconds: float) -> bytes:
+            lasts, piece = self.pieces.pop(0)
+            now[0] += lasts
+            return piece
+
+    ear, line = ScaleEar("/dev/null", [found[0].candidate], clock=lambda: now[0]), cast(Any, Line())
+    ear.mark()
+    now[0] += 0.01
+    for _ in range(3):
+        ear._turn(line)
+    assert [one.heard for one in ear.since_mark()] == [(b"one", b"two")]
+    ear.mark()
+    line.pieces = [(0.1, b"half of it before the mark")]
+    now[0] -= 0.05
+    ear._turn(line)
+    assert [one.heard for one in ear.since_mark()] == [()]
 
 
 def test_an_ear_at_a_port_that_is_not_there(tmp_path: Path) -> None:

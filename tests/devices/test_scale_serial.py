@@ -333,9 +333,10 @@ def test_a_stopped_process_that_goes_on_expires_first_and_then_reads() -> None:
         held_until = listener.readings[0][1] + 0.15
         threading.Event().wait(max(0.0, held_until - time.monotonic()))  # the stale time itself has to pass
         listener.hold.set()
+        assert listener.until_count(listener.expired, 1)
+        simulator.write_now(3000)
         assert listener.until(lambda: len(listener.readings) == 2)
-        assert len(listener.expired) >= 1
-        assert listener.expired[0] <= listener.readings[1][1]
+        assert listener.weights() == [1, 3], "what had waited for longer than a reading counts is told to nobody"
 
 
 def test_a_frame_costs_a_few_turns_and_a_silent_line_hardly_any() -> None:

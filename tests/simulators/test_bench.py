@@ -382,6 +382,7 @@ def test_words_in_force() -> None:
         ("broker", "kill", ["kill"]),
         ("broker", "deny", ["deny"]),
         ("broker", "restart", []),
+        ("process", "stall 2s", []),
         ("power", "cut", []),
         ("scanner", "scan X", []),
         ("scanner", "keyboard X", []),

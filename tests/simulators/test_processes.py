@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from kiosk.simulators import processes
+from kiosk.simulators.faults import BadFaultWord, stall_s
 from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
 
 SERVER = """
@@ -152,3 +155,65 @@ def test_a_held_port_is_given_to_nobody_who_takes_any(held: HeldPort) -> None:
     for _ in range(1000):
         with socket.create_server(("127.0.0.1", 0)) as server:
             assert server.getsockname()[1] != held.number
+
+
+def state_of(pid: int) -> str:
+    """The letter of /proc: T for one that is stopped (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
+
+
+def until(seen: Callable[[], bool]) -> None:
+    deadline = monotonic() + 30
+    while not seen():
+        assert monotonic() < deadline
+        threading.Event().wait(0.01)
+
+
+def test_a_child_that_stalls_stands_still_and_goes_on(tmp_path: Path, held: HeldPort) -> None:
+    child, url = server(tmp_path, held)
+    with pytest.raises(RuntimeError, match="does not run"):
+        child.stall(0.1)
+    child.start()
+    try:
+        assert child.pid is not None
+        hand = threading.Thread(target=child.stall, args=(0.4,))
+        began = monotonic()
+        hand.start()
+        until(lambda: state_of(child.pid or 0) == "T")
+        hand.join()
+        assert monotonic() - began >= 0.4
+        assert answers(f"{url}/health")(), "it goes on"
+    finally:
+        child.stop()
+    with pytest.raises(RuntimeError, match="does not run"):
+        child.stall(0.1)
+
+
+@pytest.mark.parametrize("end", [Child.stop, Child.kill])
+def test_a_child_can_be_ended_while_it_stalls_and_started_again(
+    tmp_path: Path, held: HeldPort, end: Callable[[Child], None]
+) -> None:
+    child, _ = server(tmp_path, held)
+    child.start()
+    pid = child.pid or 0
+    hand = threading.Thread(target=child.stall, args=(30.0,))
+    hand.start()
+    until(lambda: state_of(pid) == "T")
+    end(child)
+    hand.join()
+    assert gone(pid)
+    child.start()
+    try:
+        child.stall(0.1)
+        assert state_of(child.pid or 0) != "T"
+    finally:
+        child.stop()
+
+
+def test_how_long_a_stall_may_be() -> None:
+    good = {"stall 2s": 2.0, "stall 0.1s": 0.1, "stall 30s": 30.0, "stall 1.25s": 1.25}
+    assert {text: stall_s(text) for text in good} == good
+    for bad in ("stall", "stall 2", "stall 0s", "stall 0.09s", "stall 30.1s", "stall 99s", "stall -1s", "stall 1e1s",
+                "stall nans", "stall 2s 2s", "stall ٢s", "cut", "stall 2 s"):  # fmt: skip
+        with pytest.raises(BadFaultWord):
+            stall_s(bad)

@@ -13,6 +13,7 @@ DEVICES = [
     "panel",
     "page",
     "database",
+    "records",
     "disk",
     "clock",
     "fonts",

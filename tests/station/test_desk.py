@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from kiosk.devices.ports import LinkState
 from kiosk.domain.intake import TareSource
-from kiosk.domain.metrology.pan import PanState
+from kiosk.domain.metrology.pan import STALE_S, PanState
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk_view import DeskRefused, DeskView, Phase, Step
 from kiosk.store.errors import DiskFull
@@ -423,3 +425,175 @@ def test_an_unchanged_weight_tells_nobody() -> None:
     told = len(rig.views)
     rig.read(0, 50)
     assert len(rig.views) == told
+
+
+# --- a process that was stopped ---------------------------------------------------------------------------------------
+
+
+def own_container(rig: Rig) -> DeskView:
+    rig.rest(0)
+    rig.desk.begin()
+    rig.desk.choose_party("04412")
+    rig.desk.choose_product("BADAM", 1)
+    rig.desk.choose_container("OWN")
+    return rig.rest(640)
+
+
+def counted_and_taken_off(rig: Rig) -> DeskView:
+    shown = at_agree(rig)
+    rig.desk.another_bag(shown.reading_no, shown.token)
+    return rig.rest(0)
+
+
+def check(rig: Rig, _: DeskView) -> None:
+    rig.desk.check_load(lambda lock: lock)
+
+
+def bag(rig: Rig, shown: DeskView) -> None:
+    rig.desk.another_bag(shown.reading_no, shown.token)
+
+
+def agree(rig: Rig, shown: DeskView) -> None:
+    rig.desk.agree(shown.reading_no, shown.token)
+
+
+def container(rig: Rig, shown: DeskView) -> None:
+    rig.desk.take_container(shown.reading_no, shown.token)
+
+
+def at_home(rig: Rig) -> DeskView:
+    rig.rest(0)
+    rig.rest(5_000)
+    return rig.desk.leave()
+
+
+ACTS = {
+    "agree": (at_agree, agree),
+    "agree with an empty pan": (counted_and_taken_off, agree),
+    "bag": (at_agree, bag),
+    "container": (own_container, container),
+    "check": (at_home, check),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_no_act_trusts_a_reading_from_before_the_process_was_stopped(act: str) -> None:
+    prepare, do = ACTS[act]
+    rig = Rig()
+    shown = prepare(rig)
+    told = len(rig.views)
+    before = rig.desk.unfinished(), rig.store.booked
+    rig.now += STALE_S + 0.001
+    with pytest.raises(DeskRefused) as refused_as:
+        do(rig, shown)
+    assert refused_as.value.code in ("stale_page", "lost")
+    assert rig.views[told].pan.state is PanState.LOST, "the page is told first"
+    assert (rig.desk.unfinished(), rig.store.booked) == before
+    assert rig.desk.view().bags == shown.bags
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_up_to_the_stale_time_an_act_is_done(act: str) -> None:
+    prepare, do = ACTS[act]
+    rig = Rig()
+    shown = prepare(rig)
+    rig.now += STALE_S - 0.001
+    do(rig, shown)
+
+
+def test_a_page_that_is_drawn_after_a_stop_shows_dashes_and_no_weight_to_agree_on() -> None:
+    rig = Rig()
+    at_agree(rig)
+    rig.now += STALE_S + 0.001
+    shown = rig.desk.view()
+    assert (shown.pan.state, shown.pan.grams, shown.can_agree, shown.can_add_bag) == (PanState.LOST, None, False, False)
+    assert rig.desk.check_view()[0].state is PanState.LOST
+    again = rig.rest(12_450)
+    assert again.can_agree, "the goods still lie there, and are seen to"
+    rig.desk.agree(again.reading_no, again.token)
+
+
+def test_goods_chosen_after_a_stop_lock_no_weight_from_before() -> None:
+    rig = Rig()
+    rig.rest(0)
+    rig.desk.begin()
+    rig.desk.choose_party("04412")
+    rig.rest(12_450)
+    rig.now += STALE_S + 0.001
+    assert rig.desk.choose_product("BADAM", 1).pan.lock is None
+
+
+def test_a_reading_that_was_dated_before_the_stop_shows_nothing() -> None:
+    """Its thread was stopped between the port and the desk."""
+    rig = Rig()
+    at_agree(rig)
+    dated = rig.now + 0.1
+    rig.now += 3.0
+    rig.desk.on_reading(Reading(Decimal("12.450"), "kg", None, None, None, None, b""), dated)
+    assert rig.desk.view().pan.state is PanState.LOST
+    rig = Rig()
+    rig.rest(0)
+    rig.now += 3.0
+    rig.desk.on_reading(Reading(Decimal("12.450"), "kg", None, None, None, None, b""), rig.now - 2.9)
+    assert rig.desk.view().step is Step.HOME, "nobody is asked who comes with goods that may be gone"
+
+
+def test_a_stop_between_the_check_and_the_booking_books_nothing() -> None:
+    """It is looked at once more when the papers are made; what is left is the commit itself."""
+    rig = Rig()
+    shown = at_agree(rig)
+    make = rig.desk._tools.documents
+
+    def slow(*arguments: Any) -> Any:
+        rig.now += STALE_S + 0.001
+        return make(*arguments)
+
+    rig.desk._tools = replace(rig.desk._tools, documents=slow)
+    with refused("lost"):
+        rig.desk.agree(shown.reading_no, shown.token)
+    assert rig.store.booked == []
+    rig.desk._tools = replace(rig.desk._tools, documents=make)
+    again = rig.rest(12_450)
+    rig.desk.agree(again.reading_no, again.token)
+    assert len(rig.store.booked) == 1
+
+
+def test_a_scale_that_is_lost_and_back_before_the_booking_books_nothing() -> None:
+    """The scale's thread went on first, threw the backlog away and has read a new weight already."""
+    rig = Rig()
+    shown = at_agree(rig)
+    make = rig.desk._tools.documents
+
+    def lost_and_back(*arguments: Any) -> Any:
+        rig.desk.on_expired(rig.now)
+        rig.rest(0)
+        return make(*arguments)
+
+    rig.desk._tools = replace(rig.desk._tools, documents=lost_and_back)
+    with refused("lost"):
+        rig.desk.agree(shown.reading_no, shown.token)
+    assert rig.store.booked == []
+
+
+def test_goods_lifted_right_after_the_tap_are_booked() -> None:
+    """A quick hand is no stop: the scale was heard all the time."""
+    rig = Rig()
+    shown = at_agree(rig)
+    make = rig.desk._tools.documents
+
+    def lifted(*arguments: Any) -> Any:
+        rig.rest(0)
+        return make(*arguments)
+
+    rig.desk._tools = replace(rig.desk._tools, documents=lifted)
+    assert rig.desk.agree(shown.reading_no, shown.token).step is Step.TAKE
+
+
+def test_a_screen_is_not_cleared_by_itself_before_the_pan_was_seen_again() -> None:
+    rig = Rig()
+    at_agree(rig)
+    rig.rest(0)
+    rig.now += STALE_S + 0.001
+    with refused("goods_on_pan"):
+        rig.desk.leave(idle=True)
+    assert rig.desk.leave(idle=True).step is Step.HOME, "a scale that is really gone keeps no screen for ever"

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk.domain.metrology.pan import PanState
+from kiosk.domain.metrology.pan import STALE_S, PanState
 from kiosk.station.desk_view import DeskRefused, DeskView, Phase, Step
 from kiosk.store.errors import DiskFull
 from tests.station.fakes import CARD, PROFILE, Rig
@@ -33,6 +33,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.trace: list[tuple[float, int]] = []
         self.rig.rest(0)
         self.trace = [(self.rig.now, 0)]
+        self.heard_at = self.rig.now
         self.lies_there: int | None = 0
         """What the scale said last; None when it says nothing that may be used."""
         self.moving = False
@@ -56,6 +57,7 @@ class DeskMachine(RuleBasedStateMachine):
     def _read(self, grams: int, count: int) -> None:
         for _ in range(count):
             self.rig.read(grams)
+            self.heard_at = self.rig.now
             self.trace.append((self.rig.now, grams))
         self.lies_there, self.moving = grams, False
         self._draw()
@@ -68,6 +70,35 @@ class DeskMachine(RuleBasedStateMachine):
     def rests(self, grams: int) -> None:
         self._read(grams, 8)
 
+    @rule(grams=st.sampled_from([500, 12_450, 30_000]), code=st.sampled_from(["BARE", "SACK", "OWN"]))
+    def somebody_comes(self, grams: int, code: str) -> None:
+        """As it should go, up to the tap: by chance alone nobody gets there."""
+        with contextlib.suppress(DeskRefused):
+            if self.rig.desk.view().step is Step.TAKE:
+                self.rig.desk.finish()
+            self._read(0, 8)
+            self.rig.desk.begin()
+            self.rig.desk.choose_party("non_member")
+            self.rig.desk.choose_product("BADAM", 1)
+            self.rig.desk.choose_container(code)
+        self._read(grams, 8)
+
+    @rule(sleep_s=st.sampled_from([0.9, 1.001, 3.0]))
+    def sleeps(self, sleep_s: float) -> None:
+        """The process is stopped, and nobody tells it."""
+        self.rig.now += sleep_s
+        if self.rig.now - self.heard_at > STALE_S:
+            self.lies_there = None
+            self.trace.clear()
+
+    @precondition(lambda self: self.pages and self.pages[-1].view.can_agree)
+    @rule(sleep_s=st.sampled_from([0.9, 1.001, 3.0]), what=st.sampled_from(["agree", "agree", "bag"]))
+    def sleeps_while_somebody_taps(self, sleep_s: float, what: str) -> None:
+        """The tap waits in the line while the process is stopped, and is the first thing that it hears."""
+        page = self.pages[-1]
+        self.sleeps(sleep_s)
+        self._post(page, page.view.reading_no, what)
+
     @rule(how=st.sampled_from(["expired", "pounds", "unstable"]))
     def fails(self, how: str) -> None:
         self.lies_there = None
@@ -78,6 +109,7 @@ class DeskMachine(RuleBasedStateMachine):
         else:
             self.rig.read(12_450, stable=False)
         self.trace.clear()
+        self.heard_at = self.rig.now
         self._draw()
 
     @rule(grams=st.sampled_from([12_450, 12_455]), count=st.integers(1, 12))
@@ -86,6 +118,7 @@ class DeskMachine(RuleBasedStateMachine):
         for _ in range(count):
             self.rig.read(grams, stable=False)
         self.trace.clear()
+        self.heard_at = self.rig.now
         self.lies_there = grams
         self.moving = True
         self._draw()
@@ -125,6 +158,10 @@ class DeskMachine(RuleBasedStateMachine):
     def posts(self, age: int, other: int, what: str) -> None:
         page = self.pages[max(0, len(self.pages) - 1 - age)]
         reading = self.pages[max(0, len(self.pages) - 1 - other)].view.reading_no if other else page.view.reading_no
+        self._post(page, reading, what)
+
+    def _post(self, page: Page, reading: int, what: str) -> None:
+        lines = self._lines()
         before = len(self.rig.store.booked)
         with contextlib.suppress(DeskRefused):
             if what == "agree":
@@ -135,7 +172,17 @@ class DeskMachine(RuleBasedStateMachine):
                 self.rig.desk.take_container(reading, page.view.token)
         if len(self.rig.store.booked) > before:
             self._check_booked(page)
+        if self._lines() > lines:
+            assert self.rig.now - self.heard_at <= STALE_S, (
+                "a bag that nobody has seen for longer than a reading counts"
+            )
         self._draw()
+
+    def _lines(self) -> int:
+        """Bags fixed so far, of the open intake and of those booked."""
+        view = self.rig.desk.view()
+        fixed = len(view.bags) if view.step is Step.AGREE else 0
+        return fixed + sum(len(confirmed.intake.lines) for confirmed, _, _ in self.rig.store.booked)
 
     def _check_booked(self, page: Page) -> None:
         confirmed = self.rig.store.booked[-1][0].intake
@@ -150,6 +197,7 @@ class DeskMachine(RuleBasedStateMachine):
             assert shown.pan.state is PanState.LOCKED
             assert shown.pan.grams == shown.current.gross_g
             assert page.rested
+            assert self.rig.now - self.heard_at <= STALE_S, "nobody has seen it for longer than a reading counts"
             assert not self.moving, "the scale said that it moves"
         else:
             assert self.lies_there is not None, "nobody knows what lies there"

@@ -155,6 +155,28 @@ class PanMachine(RuleBasedStateMachine):
     def scale_is_lost(self) -> None:
         self.desk.on_expired(self.now)
 
+    @rule(seconds=st.sampled_from([0.9, 1.1, 3.0]))
+    def process_sleeps(self, seconds: float) -> None:
+        """It is stopped while hands and clocks go on."""
+        self.now += seconds
+
+    @precondition(lambda self: self.on_pan is None and self.desk.view().step is Step.HOME)
+    @rule(seconds=st.sampled_from([1.1, 3.0]), what=st.sampled_from(["agree", "bag"]))
+    def process_sleeps_while_the_load_is_taken_off(self, seconds: float, what: str) -> None:
+        """The tap waited in the line: a load that has left is not booked, and is told as unbooked."""
+        self._read(0, 8)
+        self._begin_intake()
+        self.desk.choose_container("BARE")
+        self._put_down(next(self.heavier))
+        view = self.desk.view()
+        assert view.can_agree
+        act = {"agree": self.desk.agree, "bag": self.desk.another_bag}[what]
+        self.now += seconds
+        with pytest.raises(DeskRefused):
+            act(view.reading_no, view.token)
+        self._read(0, 8)
+        self.on_pan = None
+
     @rule(grams=st.sampled_from([20, 95, 100]))
     def light(self, grams: int) -> None:
         if self.on_pan is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,7 @@ def house(
     hardware = Hardware(PROFILE, scale, {}, None, content)
     clock = clock or StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
     service = StationService(settings(folder), store, hardware, clock, metrology_settings=metrology)
+    service.desk._tools = replace(service.desk._tools, clock=lambda: scales[0].now)
     if not store.clerks():
         store.add_clerk("Aygul", Role.CLERK, hash_pin(PIN), STAMP)
     service.start()
@@ -132,6 +133,18 @@ def test_a_failed_check_marks_every_later_receipt_until_one_passes(store: Store,
         passed = store.standing_of(shop.agreed(8_000))
     checks = [standing.check for standing in (late, *failed, passed) if standing]
     assert checks == [CheckState.LATE, CheckState.FAILED, CheckState.FAILED, CheckState.PASSED]
+
+
+def test_no_other_weight_than_the_one_that_is_set_can_be_named(store: Store, tmp_path: Path) -> None:
+    """A scale that is 5 g off would pass with a weight that is named to fit what it shows."""
+    with house(store, tmp_path) as shop:
+        shop.scale.rest(0)
+        shop.scale.rest(5_010)
+        for named in (5_010, 4_995, 99, 60_001, 0):
+            assert shop.refused(shop.session, named) == "other_weight_set", named
+        assert store.last_check() is None
+        row = shop.check.take(shop.session)
+    assert (row.expected_g, row.passed) == (5_000, False), "the load is still there to be checked as it should be"
 
 
 def test_a_check_follows_the_rules_of_a_weighing(store: Store, tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -263,6 +265,7 @@ class Both(Listener):
 def on_a_line(rig: Rig, folder: Path) -> Iterator[tuple[ScaleSimulator, PausableScale, Both]]:
     """A scale that says net and clears it, watched as the station watches it."""
     listener = Both(rig)
+    rig.desk._tools = replace(rig.desk._tools, clock=monotonic)  # as the readings of a real scale
     with ScaleSimulator("sma", folder / "scale", settle_s=0, step_g=5) as simulator:
         indicator = Indicator(simulator.path, "sma", {}, 0.05, PROFILE.e_g)
         scale = PausableScale(lambda hears: open_scale(indicator, LineSettings(), hears), listener)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -107,6 +108,7 @@ def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = N
     hardware = Hardware(PROFILE, scale, {"label": label, "receipt": receipt} if printers is None else printers, camera)
     clock = StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
     service = StationService(settings(folder), store, hardware, clock)
+    service.desk._tools = replace(service.desk._tools, clock=lambda: scales[0].now)
     return Shop(service, scales[0], label, receipt, camera)
 
 
@@ -336,3 +338,30 @@ def test_a_scan_of_nonsense_opens_nothing(store: Store, tmp_path: Path) -> None:
         with pytest.raises(DeskRefused):
             shop.service.desk.scan("6901234567892")
         assert shop.service.board.snapshot().view.step is Step.HOME
+
+
+def test_an_altered_record_is_told_at_the_start_and_the_station_weighs_on(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(store, tmp_path) as shop:
+        row = shop.agreed().result
+        assert row is not None
+        receipt = row.receipt
+    with closing(sqlite3.connect(tmp_path / "station.db")) as db:
+        db.execute("UPDATE intake SET net_g = net_g + 500, gross_g = gross_g + 500")
+        db.commit()
+    told = threading.Event()
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if f"the record of {receipt} is not what was sealed: gross_g, net_g" in record.getMessage():
+                told.set()
+
+    handler = Told()
+    logging.getLogger("kiosk.station.service").addHandler(handler)
+    try:
+        with opened(store, tmp_path) as shop:
+            assert told.wait(WAIT_S)
+            assert shop.agreed().step is Step.TAKE
+    finally:
+        logging.getLogger("kiosk.station.service").removeHandler(handler)

@@ -191,14 +191,14 @@ def test_nothing_a_villager_knows_is_logged(store: Store, tmp_path: Path, caplog
 def test_what_a_villager_left_comes_to_the_counter_and_is_given_up_in_time(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as station:
         desk = station.service.desk
-        ahead = [0.0]
-        desk._tools = replace(desk._tools, clock=lambda: monotonic() + ahead[0])
-        at = iter(range(100_000))
+        now = [100.0]
+        desk._tools = replace(desk._tools, clock=lambda: now[0])
 
         def rest(grams: int) -> None:
             for _ in range(8):
+                now[0] += 0.1
                 weight = Decimal(grams).scaleb(-3)
-                desk.on_reading(Reading(weight, "kg", None, None, None, None, b""), 100.0 + next(at) / 10)
+                desk.on_reading(Reading(weight, "kg", None, None, None, None, b""), now[0])
 
         rest(0)
         desk.scan(CARD)
@@ -209,7 +209,7 @@ def test_what_a_villager_left_comes_to_the_counter_and_is_given_up_in_time(store
         rest(0)
         desk.leave(idle=True)
         receipt = station.wait(lambda seen: seen.view.unfinished).view.unfinished
-        ahead[0] = 601.0
+        now[0] += 601.0
         station.wait(lambda seen: not seen.view.unfinished)
         assert store.confirmed(receipt) is None
         assert store.abandon_left_open(STAMP) == []

@@ -152,6 +152,7 @@ class Shop:
                 on_photo=lambda lot, product: self.photos.append((lot, product)),
                 standing=lambda: self.standing(),
                 on_note=self._note,
+                clock=lambda: self.now,
             ),
         )
         self.board = LiveBoard(self.desk.view())

@@ -255,10 +255,31 @@ def test_what_is_set_wins_over_an_address(shop: CounterShop, client: FlaskClient
     assert "20.000 kg" not in words(page)
 
 
+def test_a_posted_weight_never_takes_the_place_of_the_one_that_is_set(shop: CounterShop, client: FlaskClient) -> None:
+    shop.rest(0)
+    shop.rest(5_010)
+    reading = str(shop.desk.view().pan.reading_no)
+    answer = client.post("/counter/check/take", data={"expected": "5010", "reading_no": reading})
+    assert answer.status_code == 409
+    assert EN.text("counter.refused.other_weight_set") in words(answer)
+    assert shop.store.last_check() is None
+    assert client.post("/counter/check/take", data={"expected": "5000", "reading_no": reading}).status_code == 303
+    row = shop.store.last_check()
+    assert row is not None
+    assert (row.expected_g, row.passed) == (5_000, False)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_refusal_has_a_sentence_in_every_language(language: str) -> None:
     texts = load(language, strict=True)
-    codes = [*(row.value for row in NotBookable), "intake_open", "stale_page", "bad_weight", "disk_full"]
+    codes = [
+        *(row.value for row in NotBookable),
+        "intake_open",
+        "stale_page",
+        "bad_weight",
+        "other_weight_set",
+        "disk_full",
+    ]
     for code in [*codes, "store_failed", "not_unlocked"]:
         said = refusal_id(code, texts)
         assert said != "counter.refused.other", code

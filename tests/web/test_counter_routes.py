@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from html import unescape
 
 import pytest
@@ -543,6 +545,20 @@ def test_the_day_is_closed_once_and_only_as_it_was_seen(shop: CounterShop, clien
     assert client.post("/counter/day/close", data={"last_seq": seen}).location == "/counter/day?ask=closed"
     assert [job.document for job in shop.store.open_papers()][-1] == "day_slip"
     assert client.post("/counter/day/close", data={"last_seq": "x"}).status_code == 409
+
+
+def test_the_day_is_not_closed_over_an_altered_record_and_the_page_names_the_receipt(
+    shop: CounterShop, client: FlaskClient
+) -> None:
+    receipt = shop.book()
+    with closing(sqlite3.connect(shop.settings.data / "station.db")) as db:
+        db.execute("UPDATE intake SET net_g = net_g + 500, gross_g = gross_g + 500")
+        db.commit()
+    seen = re.findall(r'name="last_seq" value="(\d+)"', client.get("/counter/day?ask=close").text)[0]
+    answer = client.post("/counter/day/close", data={"last_seq": seen})
+    assert answer.status_code == 409
+    assert says(answer.text, "counter.refused.record_altered", receipt=receipt)
+    assert all(job.document != "day_slip" for job in shop.store.open_papers())
 
 
 # --- whatever comes ------------------------------------------------------------------------------------------------

@@ -24,7 +24,11 @@ _WINDOW = 64
 """Readings kept for the stability rule: over a second even from the fastest indicators (50 a second)."""
 
 STALE_S: Final = 1.0
-"""Readings further apart are not consecutive: what was on the pan in between nobody knows."""
+"""The age in seconds up to which a reading tells what lies on the pan; nothing is shown or booked of an older one.
+
+Readings further apart are not consecutive: what was on the pan in between nobody knows. Whoever asks how old a reading
+may be asks here: the supervisor of the scale, the desk, the technician's page.
+"""
 
 
 class PanState(StrEnum):
@@ -96,6 +100,7 @@ class Pan:
         self._profile = profile
         self._rest: deque[tuple[float, int, bytes]] = deque(maxlen=_WINDOW)
         self._fed_at: float | None = None
+        self._losses = 0
         self._newest: Indication | None = None
         self._loaded = False
         self._reading_no = 0
@@ -116,8 +121,7 @@ class Pan:
         ``raw`` is the frame it was read from. A pause of more than a second, or a time before the last one, ends the
         rest and the lock as silence does.
         """
-        if self._fed_at is not None and not 0 <= at - self._fed_at <= STALE_S:
-            self.lose()
+        self.look(at)
         self._fed_at = at
         self._reading_no += 1
         self._newest = indication
@@ -132,8 +136,19 @@ class Pan:
         self._follow_load(seen=indication.grams is not None)
         return self.view()
 
+    def look(self, now: float) -> bool:
+        """Lose what is too old at this moment, on the clock of the readings; True when something was lost just now.
+
+        To be asked before anything is shown or done: a process that was stopped is told by nobody that time went by.
+        """
+        if self._newest is None or self._fed_at is None or 0 <= now - self._fed_at <= STALE_S:
+            return False
+        self.lose()
+        return True
+
     def lose(self) -> PanView:
         """The newest reading is too old to be shown: nothing is known of the pan any more."""
+        self._losses += self._newest is not None
         self._newest = None
         self._rest.clear()
         self._lock = None
@@ -165,6 +180,11 @@ class Pan:
         """The state to show now."""
         state, grams = self._state()
         return PanView(state, grams, self._reading_no, self._load_no, self._why_not(), self._lock)
+
+    @property
+    def losses(self) -> int:
+        """How often the pan was known and then was not: two equal counts, and it was seen all the time between."""
+        return self._losses
 
     @property
     def rests_at_zero(self) -> bool:

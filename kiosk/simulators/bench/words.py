@@ -17,13 +17,14 @@ KINDS: Mapping[str, str] = {
     "panel": "panel",
     "link": "link",
     "broker": "broker",
+    "process": "process",
     "power": "power",
 }
 """Each device on the bench and the kind of device whose words it obeys."""
 
 CURES = frozenset({"take", "replug", "paper-in", "on", "up", "restart"})
 """Words that put something right; their buttons look different."""
-_PASSING = CURES | {"put", "cut", "garble", "scan", "burst", "keyboard", "press", "hold", "scene"}
+_PASSING = CURES | {"put", "cut", "garble", "scan", "burst", "keyboard", "press", "hold", "scene", "stall"}
 """Words that leave nothing behind which could still be wrong a moment later."""
 _NEUTRAL = frozenset({"unit kg", "net 0kg"})
 _LINE = frozenset({"freeze", "unplug", "silent", "low-baud"})

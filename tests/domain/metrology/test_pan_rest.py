@@ -201,3 +201,45 @@ def test_a_frame_without_a_weight_shows_no_number_and_ends_the_rest(
     view = given.refuse(why)
     assert (view.state, view.grams, view.why_not) == (state, None, why_not)
     assert given.feed(*[1_000] * 4).why_not is NotBookable.UNSTABLE
+
+
+def test_a_look_loses_what_is_too_old_once_and_nothing_else() -> None:
+    for age, lost in ((0.0, False), (STALE_S, False), (STALE_S + 0.125, True), (-0.125, True)):
+        given = scale()
+        given.feed(*[1_000] * 8)
+        given.pan.want_lock()
+        read_at = given.now
+        assert given.pan.look(read_at + age) is lost, age
+        assert (given.pan.view().lock is None) is lost, age
+        assert (given.pan.view().state is PanState.LOST) is lost, age
+        assert (given.pan.read() is None, given.pan.rest_g is None) == (lost, lost), age
+        assert not given.pan.look(read_at + age), "told once"
+
+
+def test_a_pan_that_was_never_read_has_nothing_to_lose() -> None:
+    pan = Pan(PROFILE)
+    assert not pan.look(1_000_000.0)
+    assert pan.losses == 0
+
+
+def test_losses_are_counted_when_something_was_known() -> None:
+    given = scale()
+    begun = given.pan.losses
+    given.feed(1_000)
+    given.pan.lose()
+    given.pan.lose()
+    assert given.pan.losses == begun + 1
+    given.feed(1_000)
+    assert given.pan.look(given.now + 2 * STALE_S)
+    assert given.pan.losses == begun + 2
+    given.refuse(Unusable.UNIT)
+    given.feed(1_000)
+    assert given.pan.losses == begun + 2, "a frame that is refused is heard all the same"
+
+
+def test_after_a_look_that_lost_it_the_rest_is_seen_anew() -> None:
+    given = scale()
+    given.feed(*[1_000] * 8)
+    given.pan.look(given.now + 2 * STALE_S)
+    assert given.feed(1_000, 1_000, 1_000).why_not is NotBookable.UNSTABLE
+    assert given.feed(*[1_000] * 3).why_not is None

@@ -1,0 +1,219 @@
+"""Do the rows of intakes still say what their sealed events say?
+
+Events are hashed and chained, rows are not: whoever holds the memory card can make a row say another weight. Each
+confirmed or abandoned intake, its bags, its lot, what the scale was worth, the hash of its raw frames and its void are
+compared with the event that told them. Both ways: an event whose row is gone, and a row that no event has told.
+
+Only what an event tells can be compared. Not told, and so not noticed: the token of a tap, when a number was taken, how
+many readings a rest had, the serial number of the scale, and of an abandoned intake all that was not agreed on. Frames
+themselves are read by ``weighings.verify``, the links of the chain by ``journal.check_links``. Parcels, people, papers
+and pictures are not looked at.
+
+Works on a bare connection: the station asks within its own transactions, the doctor from outside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.intake import IntakeState
+from kiosk.store.errors import ALTERED, StoreRefusal
+from kiosk.store.intakes_key import number_of
+
+NEWEST: Final = 200
+"""Intakes compared at every start."""
+MOST_NAMED: Final = 20
+
+_CONFIRMED, _ABANDONED, _VOIDED = IntakeConfirmed.TYPE, IntakeAbandoned.TYPE, IntakeVoided.TYPE
+_BAG: Final = ("bag", "gross_g", "tare_g", "net_g", "amount_fen", "container", "tare_source", "reading", "load")
+_BAG_TOLD: Final = (*_BAG, "stable_ms", "frames_sha256")
+_SUMS: Final = (
+    "party",
+    "product",
+    "mode",
+    "catalog_version",
+    "price_fen_per_kg",
+    "gross_g",
+    "tare_g",
+    "net_g",
+    "amount_fen",
+    "metrology",
+)
+_EVENTS = (
+    "SELECT position, seq, type, sha256, body FROM journal WHERE position > ? AND type IN (?, ?, ?) ORDER BY position"
+)
+_ROW = f"""
+SELECT i.position, i.receipt, i.state, i.closed_at, {", ".join(f"i.{name}" for name in _SUMS)},
+  i.certificate_kind, i.certificate_ref, i.certificate_reason, l.lot, l.product AS lot_product, l.owner,
+  l.net_g AS lot_net_g, s.intake AS scale, s.trade, s.check_state, s.verification, s.scale_profile, s.tare_library,
+  s.clock, (SELECT json_group_array(json_array({", ".join(f"b.{name}" for name in _BAG)}, b.stable_ms, f.sha256))
+            FROM intake_line b LEFT JOIN weighing_frames f ON f.intake = b.intake AND f.bag = b.bag
+            WHERE b.intake = i.number) AS bags
+FROM intake i LEFT JOIN lot l ON l.intake = i.number LEFT JOIN intake_scale s ON s.intake = i.number
+WHERE i.number = ?
+"""  # noqa: S608 - names of columns that stand above
+_VOID = "SELECT position, reason, actor, witness, replacement, voided_at FROM void WHERE intake = ?"
+_RECEIPT_TOLD = (
+    "CASE WHEN json_valid(CAST(j.body AS TEXT)) THEN json_extract(CAST(j.body AS TEXT), '$.data.receipt') END"
+)
+_UNTOLD = f"""
+SELECT i.receipt FROM intake i LEFT JOIN journal j ON j.position = i.position
+WHERE i.number >= ? AND i.state <> 'opened'
+  AND (j.type IS NOT iif(i.state = 'confirmed', ?, ?) OR {_RECEIPT_TOLD} IS NOT i.receipt)
+UNION ALL
+SELECT i.receipt FROM void v JOIN intake i ON i.number = v.intake LEFT JOIN journal j ON j.position = v.position
+WHERE v.intake >= ? AND (j.type IS NOT ? OR {_RECEIPT_TOLD} IS NOT i.receipt)
+"""  # noqa: S608 - as above
+_FIRST_OF_NEWEST = (
+    "SELECT number, position FROM intake WHERE position IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?"
+)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """A receipt of which the rows are not what was sealed. ``what`` names columns; ``row`` is a row that is missing or
+    was told by no event, ``event`` the event itself.
+    """
+
+    receipt: str
+    what: tuple[str, ...]
+
+
+def altered(bare: sqlite3.Connection, after: int = 0, first_number: int = 0) -> Iterator[Altered]:
+    """Compare the events after this position, and the rows from this key on; 0 and 0 compare everything."""
+    with_names = bare.cursor()
+    with_names.row_factory = sqlite3.Row
+    for event in with_names.execute(_EVENTS, (after, _CONFIRMED, _ABANDONED, _VOIDED)).fetchall():
+        found = _compared(with_names, event)
+        if found is not None:
+            yield found
+    untold = (first_number, _CONFIRMED, _ABANDONED, first_number, _VOIDED)
+    for row in with_names.execute(_UNTOLD, untold).fetchall():
+        yield Altered(row["receipt"], ("row",))
+
+
+def altered_newest(bare: sqlite3.Connection, count: int = NEWEST) -> list[Altered]:
+    """The same for the newest intakes and whatever was told since the oldest of them; at most ``MOST_NAMED``."""
+    first = bare.execute(_FIRST_OF_NEWEST, (count - 1,)).fetchone()
+    number, position = first or (0, 0)
+    return list(islice(altered(bare, max(0, position - 1), number), MOST_NAMED))
+
+
+def bare_of(connection: Connection) -> sqlite3.Connection:
+    """The connection under SQLAlchemy's, in the same transaction."""
+    bare = connection.connection.driver_connection
+    assert isinstance(bare, sqlite3.Connection)
+    return bare
+
+
+def refuse_altered(connection: Connection, after: int, first_number: int) -> None:
+    """Raises StoreRefusal, which names the first receipt, when a row is not what was sealed."""
+    for found in altered(bare_of(connection), after, first_number):
+        _refuse(found)
+
+
+def refuse_altered_intake(connection: Connection, receipt: ReceiptNumber) -> None:
+    """The same for one receipt that is confirmed, and its void."""
+    bare, number = bare_of(connection), number_of(receipt)
+    cursor = bare.cursor()
+    cursor.row_factory = sqlite3.Row
+    query = (
+        "SELECT position, seq, type, sha256, body FROM journal WHERE position IN "
+        "(SELECT position FROM intake WHERE number = ? UNION SELECT position FROM void WHERE intake = ?)"
+    )
+    told = cursor.execute(query, (number, number)).fetchall()
+    found = next(filter(None, (_compared(cursor, event) for event in told)), None)
+    if found is not None or not told:
+        _refuse(found or Altered(str(receipt), ("row",)))
+
+
+def _refuse(found: Altered) -> None:
+    raise StoreRefusal(
+        ALTERED,
+        f"The record of receipt {found.receipt} is not what was sealed ({', '.join(found.what)} differ): change "
+        "nothing, copy the folder of the database to another medium, and call the sorting center.",
+        {"receipt": found.receipt},
+    )
+
+
+def _compared(cursor: sqlite3.Cursor, event: Row) -> Altered | None:
+    """What the rows say otherwise than this event; None when nothing, or when it was told again later."""
+    named = f"event {event['seq']}"
+    try:
+        told = json.loads(event["body"])
+        named = str(told["data"]["receipt"])
+        number = number_of(ReceiptNumber.parse(named))
+        if hashlib.sha256(event["body"]).hexdigest() != event["sha256"] or told["type"] != event["type"]:
+            return Altered(named, ("event",))
+        expected = _void_told(told) if told["type"] == _VOIDED else _intake_told(told)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Altered(named, ("event",))
+    row = cursor.execute(_VOID if told["type"] == _VOIDED else _ROW, (number,)).fetchone()
+    if row is None:
+        return Altered(named, ("row",))
+    if (row["position"] or 0) > event["position"]:
+        return None
+    found = dict(row) if told["type"] == _VOIDED else _as_told(row)
+    differ = tuple(name for name, value in {**expected, "position": event["position"]}.items() if found[name] != value)
+    return Altered(named, differ) if differ else None
+
+
+def _void_told(told: Row) -> dict[str, Any]:
+    data = told["data"]
+    actor, witness = data["actors"]
+    return {
+        "reason": data["reason"],
+        "actor": actor,
+        "witness": witness,
+        "replacement": data["replacement"],
+        "voided_at": told["time"],
+    }
+
+
+def _intake_told(told: Row) -> dict[str, Any]:
+    """What the row of this event must say, under the names of ``_ROW``."""
+    data = told["data"]
+    if told["type"] == _ABANDONED:
+        return {"receipt": data["receipt"], "state": IntakeState.ABANDONED.value, "closed_at": told["time"], "bags": []}
+    certificate, scale = data["certificate"], data.get("scale")
+    counters = scale["counters"] if scale else {}
+    return {
+        "receipt": data["receipt"],
+        "state": IntakeState.CONFIRMED.value,
+        "closed_at": told["time"],
+        **{name: data[name] for name in _SUMS},
+        "certificate_kind": certificate["kind"],
+        "certificate_ref": certificate["ref"],
+        "certificate_reason": certificate["reason"],
+        "lot": data["lot"],
+        "lot_product": data["product"],
+        "owner": data["owner"],
+        "lot_net_g": data["net_g"],
+        "bags": [[bag.get(name) for name in _BAG_TOLD] for bag in data["bags"]],
+        "scale": bool(scale),
+        "trade": scale["trade"] if scale else None,
+        "check_state": scale["check"] if scale else None,
+        "verification": scale["verification"] if scale else None,
+        **{name: counters.get(name) for name in ("scale_profile", "tare_library", "clock")},
+    }
+
+
+def _as_told(row: Row) -> dict[str, Any]:
+    """A row in the words of events."""
+    return {
+        **dict(row),
+        "bags": sorted(json.loads(row["bags"])),
+        "scale": row["scale"] is not None,
+    }

@@ -47,7 +47,7 @@ POSTS: Final = ("print", "shoot", "lamp", "backup", "bundle", "new_epoch", "lang
 NEEDS: Mapping[str, Need] = {
     **{f"technician.{name}": Need.TECHNICIAN for name in (*PAGES, "scale_json", "shot_jpg")},
     **{f"technician.act_{name}": Need.TECHNICIAN for name in (*POSTS, *KEYS)},
-    "technician.doctor_json": Need.PUBLIC,
+    "technician.doctor_json": Need.OPEN,
 }
 
 

@@ -24,6 +24,7 @@ from kiosk.station.doctor_finding import Finding, Verdict, broken
 from kiosk.station.doctor_signs import RelayMark, ScaleSign, ScaleWatch, ScannerWatch, page_age_s
 from kiosk.station.health import Part
 from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.pickup_key import PickupKey
 from kiosk.store.backup import make_backup
 from kiosk.store.backup_settings import BackupSettings
 from kiosk.store.owner import Hindrance
@@ -308,6 +309,23 @@ def test_people_without_a_pin_do_not_count(clinic: Clinic) -> None:
     assert clinic.rows()["people"] == ("ok", "fine")
     store.retire_clerk(clerk.number, stamp)
     assert clinic.rows()["people"] == ("fail", "people_no_clerk")
+
+
+def test_pins_that_nobody_can_check_or_anybody_can_guess(well: Clinic) -> None:
+    own = PickupKey.found(ParcelSettings(), well.settings.data, {}).pins()
+    other = PickupKey(bytes(32)).pins()
+    assert well.rows()["people"] == ("ok", "fine")
+    well.store.set_pin("01", own.hash("482913"), well.stamp())
+    assert well.rows()["people"] == ("ok", "fine")
+    well.store.set_pin("02", "$argon2id$v=19$m=12288,t=3,p=1$c29tZXNhbHQ$" + "A" * 43, well.stamp())
+    assert well.rows()["people"] == ("warn", "people_plain")
+    well.store.set_pin("02", other.hash("482913"), well.stamp())
+    assert well.rows()["people"] == ("fail", "people_other_key")
+    row = next(row for row in well.doctor.findings(fresh=True) if row.device == "people")
+    assert row.values == {"n": 1, "command": "kiosk clerk pin"}
+    (well.settings.data / "pickup-key").unlink()
+    row = next(row for row in well.doctor.findings(fresh=True) if row.device == "people")
+    assert (row.word, row.values["n"]) == ("people_other_key", 2), "without the key none can be checked"
 
 
 def test_the_pickup_key_wherever_it_belongs(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:

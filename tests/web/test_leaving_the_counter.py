@@ -1,15 +1,15 @@
 """No way from the counter to a page of the public face leaves the counter open behind it.
 
-The ways are made from the route table and from the pages themselves: every address asked for directly, every link, every
-form and every redirect of a counter page, and whatever the browser is answered where there is no page at all.
+The ways are made from the route table and from the pages themselves: every address asked for directly, every link,
+every form and every redirect of a counter page, and whatever the browser is answered where there is no page at all.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from html import unescape
+from pathlib import Path
 
 import pytest
 from flask import Flask

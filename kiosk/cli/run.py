@@ -25,13 +25,13 @@ config_option = click.option(
 )
 
 
-def _place(path: Path | None) -> Path | None:
+def settings_place(path: Path | None) -> Path | None:
     return path or next((place for place in PLACES if place.is_file()), None)
 
 
 def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
     """Load the settings or end with status 2 and one clear line."""
-    found = _place(path)
+    found = settings_place(path)
     if found is None:
         click.echo(f"no settings file: name one with --config, or put one at {PLACES[1]}", err=True)
         sys.exit(2)
@@ -73,7 +73,7 @@ def run(path: Path | None, port: int) -> None:
 
     if path is not None and needs_setup(path) and not _set_up(path, port):
         return
-    file = _place(path)
+    file = settings_place(path)
     _run(read_config(file, load), lambda config, stop: run_station(config, stop, file))
 
 

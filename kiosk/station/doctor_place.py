@@ -29,7 +29,7 @@ from kiosk.station.doctor_signs import RelayMark
 from kiosk.station.parcel_settings import ParcelSettings
 from kiosk.station.pickup_key import CREDENTIALS, PickupKey, place_of
 from kiosk.station.settings import StationSettings
-from kiosk.store.backup_medium import disk_of, finished, read_manifest
+from kiosk.store.backup_medium import disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup_settings import BackupSettings
 from kiosk.store.connection import LOG_FILES
 from kiosk.store.errors import StoreError
@@ -273,16 +273,21 @@ def backup(place: Place) -> Finding:
         return Finding("backup", False, None, Verdict.WARN, "backup_none")
     values: dict[str, str | int] = {"place": str(settings.folder)}
     try:
-        return _backup_on(settings.folder, station, place.moment, values)
+        return _backup_on(settings, station, place.moment, values)
     except (OSError, StoreError):
         return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
 
 
-def _backup_on(folder: Path, station: StationSettings, moment: Moment, values: dict[str, str | int]) -> Finding:
+def _backup_on(
+    settings: BackupSettings, station: StationSettings, moment: Moment, values: dict[str, str | int]
+) -> Finding:
+    folder = settings.folder
     if not folder.is_dir():
         return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
     if disk_of(folder) == disk_of(station.data):
         return Finding("backup", True, False, Verdict.WARN, "backup_same_disk", values=values)
+    if unfit := _unfit(settings, values):
+        return unfit
     made = finished(folder, station.station)
     if not made:
         return Finding("backup", True, False, Verdict.WARN, "backup_never", values=values)
@@ -295,6 +300,16 @@ def _backup_on(folder: Path, station: StationSettings, moment: Moment, values: d
     if days >= OLD_DAYS:
         return Finding("backup", True, False, Verdict.WARN, "backup_old", last_seen_s=age, values={"n": days})
     return Finding("backup", True, True, last_seen_s=age)
+
+
+def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> Finding | None:
+    """Another medium than the bound one, or none is bound and this one could be."""
+    uuid, told = uuid_of(settings.folder), {**values, "command": "kiosk backup --bind"}
+    if settings.uuid and uuid.lower() != settings.uuid.lower():
+        return Finding("backup", True, False, Verdict.WARN, "backup_other", values=told)
+    if uuid and not settings.uuid:
+        return Finding("backup", True, None, Verdict.WARN, "backup_unbound", values=told)
+    return None
 
 
 def units() -> Iterator[Finding]:

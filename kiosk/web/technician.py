@@ -252,6 +252,8 @@ class _Face:
 
     def _language(self) -> AnyResponse:
         here = request.form.get("here", "")
+        if not here.isprintable():
+            abort(400)  # no page of ours sends a line break: it would begin a header of its own
         known = here.partition("?")[0] in {path for _, path, _ in TABS}
         answer = redirect(here if known else "/technician", 303)
         code = request.form.get("lang", "")

@@ -91,6 +91,7 @@ class Village:
 def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village]:
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
+    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     for module, name in (
         (doctor_probe, "_SCALE_S"),
         (doctor_probe, "_SCANNER_S"),

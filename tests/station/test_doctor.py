@@ -38,6 +38,7 @@ from tests.store.village import STATION, bring_in
 def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "no-systemd")
     monkeypatch.setattr(doctor_place, "disk_of", str)
+    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     clinic = Clinic(tmp_path, template)
     yield clinic
     clinic.store.close()

@@ -408,6 +408,19 @@ def test_what_is_wrong_with_the_medium(well: Clinic, monkeypatch: pytest.MonkeyP
     assert well.rows()["backup"] == ("warn", "backup_none")
 
 
+def test_whose_medium_it_is(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"uuid": "1A2B-3C4D"}
+    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: said["uuid"])
+    assert well.rows()["backup"] == ("warn", "backup_unbound")
+    well.fitted.backup = replace(well.fitted.backup, uuid="1a2b-3c4d")
+    assert well.rows()["backup"] == ("ok", "fine")
+    said["uuid"] = "5E6F-7081"
+    row = next(row for row in well.doctor.findings(fresh=True) if row.device == "backup")
+    assert (row.word, row.values["command"]) == ("backup_other", "kiosk backup --bind")
+    said["uuid"] = ""
+    assert well.rows()["backup"] == ("warn", "backup_other"), "a medium nobody can name is not the bound one"
+
+
 UNIT_STATES = [("active", "ok"), ("activating", "ok"), ("inactive", "unit_off"), ("failed", "unit_failed")]
 
 

@@ -33,7 +33,7 @@ from kiosk.setup_media import existing
 from kiosk.setup_settings import FORMATS, printer_settings, relay_settings, scale_settings, web_settings
 from kiosk.station.catalog_file import CatalogError
 from kiosk.station.people import clean_person_name
-from kiosk.store.backup_medium import check_medium
+from kiosk.store.backup_medium import check_medium, uuid_of
 from kiosk.store.errors import StoreError
 from kiosk.texts import LANGUAGES
 from kiosk.texts.plain import plain
@@ -349,13 +349,14 @@ def _goods_shown(draft: Draft, form: Form, machine: Machine) -> Draft:
 
 def _backup(draft: Draft, form: Form, machine: Machine) -> Draft:
     if value(form) == NONE:
-        return replace(draft, backup="", proven={**draft.proven, "backup": "absent"})
+        return replace(draft, backup="", backup_uuid="", proven={**draft.proven, "backup": "absent"})
     folder = _one_of(form, machine.backup_media())
     try:
         check_medium(Path(folder), existing(machine.data), same_disk=False)
+        uuid = uuid_of(Path(folder))
     except (StoreError, OSError) as error:
         raise SetupRefused("backup", str(error)) from error
-    return replace(draft, backup=folder, proven=_unproven(draft, "backup"))
+    return replace(draft, backup=folder, backup_uuid=uuid, proven=_unproven(draft, "backup"))
 
 
 def _person(role: str) -> Take:

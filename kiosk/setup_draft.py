@@ -95,7 +95,7 @@ class PersonDraft(Part, frozen=True):
 class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """All answers. ``at`` is the question on the screen, ``proven`` what was seen working, by device.
 
-    ``backup`` is the folder of the second medium, "" for none.
+    ``backup`` is the folder of the second medium, "" for none, and ``backup_uuid`` that of its file system.
     """
 
     at: str = "language"
@@ -114,6 +114,7 @@ class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     broker: BrokerDraft | None = None
     goods: GoodsDraft | None = None
     backup: str = ""
+    backup_uuid: str = ""
     technician: PersonDraft | None = None
     clerk: PersonDraft | None = None
     proven: dict[str, Proof] = {}

@@ -1,14 +1,20 @@
-"""The two times a PIN is typed. Between them it is in memory alone: a draft that is stolen holds no PIN."""
+"""The two times a PIN is typed. Between them it is in memory alone: a draft that is stolen holds no PIN, and nothing
+that could be tried out without the station's key."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from kiosk.domain.clerk import BadPin, check_pin
 from kiosk.setup_draft import Draft, PersonDraft
-from kiosk.station.pin_hash import hash_pin
+from kiosk.station.counter_view import CounterRefused
+from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.people import kept_pin
+from kiosk.station.pickup_key import PickupKey
 from kiosk.web.setup.ports import SetupRefused
 
 FIRST: Mapping[str, str] = {"technician_pin": "technician", "clerk_pin": "clerk"}
@@ -16,9 +22,10 @@ AGAIN: Mapping[str, str] = {"technician_again": "technician", "clerk_again": "cl
 
 
 class Pins:
-    """Takes the answers of the PIN questions."""
+    """Takes the answers of the PIN questions. The key is that of the station which is being set up in ``data``."""
 
-    def __init__(self) -> None:
+    def __init__(self, data: Path) -> None:
+        self._data = data
         self._typed = ""
 
     def forget(self) -> None:
@@ -42,4 +49,11 @@ class Pins:
         self.forget()
         role = AGAIN[question]
         person: PersonDraft = getattr(draft, role)
-        return replace(draft, **{role: replace(person, pin_hash=hash_pin(pin))})
+        return replace(draft, **{role: replace(person, pin_hash=self._kept(pin))})
+
+    def _kept(self, pin: str) -> str:
+        """The settings file that could name another key is not there yet."""
+        try:
+            return kept_pin(PickupKey.load(ParcelSettings(), self._data, os.environ).pins(), pin)
+        except CounterRefused as refusal:
+            raise SetupRefused("not_written", str(refusal)) from refusal

@@ -135,7 +135,7 @@ def tables(draft: Draft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
     if draft.scanner:
         yield "scanner", {"kind": draft.scanner.kind, "port": draft.scanner.port}
     if draft.backup:
-        yield "backup", {"folder": draft.backup}
+        yield "backup", {"folder": draft.backup, **({"uuid": draft.backup_uuid} if draft.backup_uuid else {})}
     if draft.broker:
         yield "relay", relay_table(draft.broker, draft.station)
 

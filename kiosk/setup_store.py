@@ -41,17 +41,18 @@ def fill(draft: Draft, data: Path) -> str:
         enrol(store, draft, stamp)
         if catalog is not None:
             store.import_catalog(catalog, stamp())
-        return _first_backup(store, draft.backup, station, stamp())
+        return _first_backup(store, draft, station, stamp())
 
 
-def _first_backup(store: Store, folder: str, station: StationSettings, stamp: Stamp) -> str:
+def _first_backup(store: Store, draft: Draft, station: StationSettings, stamp: Stamp) -> str:
     """Proves the medium while somebody is there who can exchange it."""
-    if not folder:
+    if not draft.backup:
         return ""
     if station.database.stat().st_size > SMALL_BYTES or (station.data / "photos").is_dir():
         return "The data folder is that of a station that has worked: its backup is left to the night."
     try:
-        problem = back_up(store, BackupSettings(Path(folder)), station.database, station.station, stamp).problem
+        settings = BackupSettings(Path(draft.backup), uuid=draft.backup_uuid)
+        problem = back_up(store, settings, station.database, station.station, stamp).problem
     except (StoreError, OSError) as error:
         problem = str(error)
     if problem:

@@ -54,7 +54,7 @@ class SetupWizard:
         self._place, self._machine, self._fill = place, machine, fill
         self._draft_file = draft_path(place.config_file)
         self._lock = threading.Lock()
-        self._pins = Pins()
+        self._pins = Pins(place.data)
         self._draft = _resumed(load_draft(self._draft_file))
         self._trial: Trial | None = None
         self._ending: list[Trial] = []

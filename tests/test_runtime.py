@@ -36,7 +36,9 @@ from kiosk.simulators.processes import answers
 from kiosk.simulators.scale import ScaleSimulator
 from kiosk.simulators.scanner import ScannerSimulator
 from kiosk.station.clock import StationClock
+from kiosk.station.parcel_settings import ParcelSettings
 from kiosk.station.people import add_person
+from kiosk.station.pickup_key import PickupKey
 from kiosk.station.service import StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store, StoreError
@@ -214,8 +216,9 @@ def test_a_technician_sets_the_running_scale_to_zero(
         section = f'[scale]\nport="{simulator.path}"\nprotocol="mt_sics"\ne_g=5\nmax_g=60000\n'
         config = config_of(tmp_path, section, port)
         stamp = process.stamps("Asia/Shanghai")
+        pins = PickupKey.load(ParcelSettings(), config.station.data, {}).pins()
         with closing(Store.open(config.station.database, "S0147", stamp(), template=template)) as store:
-            number = add_person(store, "Reyhan", Role.TECHNICIAN, pin, stamp()).number
+            number = add_person(store, "Reyhan", Role.TECHNICIAN, pins.hash(pin), stamp()).number
 
         class Stop(threading.Event):
             def wait(self, timeout: float | None = None) -> bool:

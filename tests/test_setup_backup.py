@@ -115,6 +115,19 @@ class TestTheFirstBackup:
             assert manifest.epoch == store.identity().epoch
             assert store.counts().pending > manifest.events  # what the backup holds, and the news of it
 
+    def test_the_uuid_of_the_chosen_medium_is_written_down_and_another_one_gets_nothing(
+        self, start: Start, stick: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("kiosk.setup_answers.uuid_of", lambda path: "1A2B-3C4D")
+        start.walk(backup=str(stick))
+        monkeypatch.setattr("kiosk.store.backup_medium.uuid_of", lambda path: "5E6F-7081")  # exchanged meanwhile
+        start.restart().answer("check", {})
+        assert "not the one of this station" in start.wizard.view().no_backup
+        assert list(stick.iterdir()) == []
+        config = load(start.place.config_file)
+        assert config.backup is not None
+        assert config.backup.uuid == "1A2B-3C4D"
+
     def test_a_medium_that_is_pulled_stops_nothing_and_is_told(self, start: Start, stick: Path) -> None:
         start.walk(backup=str(stick))
         stick.rmdir()

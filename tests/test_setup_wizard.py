@@ -15,7 +15,8 @@ from kiosk.process import open_store
 from kiosk.setup_draft import Draft, draft_path
 from kiosk.setup_steps import DONE, QUESTIONS
 from kiosk.setup_store import fill
-from kiosk.station.pin_hash import pin_matches
+from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.pickup_key import PickupKey
 from kiosk.store import StoreError
 from kiosk.web.setup.ports import SetupRefused
 from tests.web.setup.answers import CAMERA, CLERK_PIN, KEYBOARD, PIN, PRINTER, SCALE, SCANNER
@@ -265,7 +266,9 @@ class TestPowerCuts:
         for question in [*ALL[1:], "check"]:
             start.walk(question)
             names = {path.name for path in start.place.config_file.parent.iterdir()}
-            assert names == {"dev", "keys", "station.toml.draft.json"}
+            assert names - {"data"} == {"dev", "keys", "station.toml.draft.json"}
+            made = [path.name for path in start.place.data.rglob("*")]
+            assert made in ([], ["pickup-key"]), "the key comes before the first PIN that is kept under it"
 
     def test_no_pin_in_any_file(self, start: Start) -> None:
         for question in ("technician_again", "clerk", "clerk_again", "check"):
@@ -325,8 +328,10 @@ class TestPeople:
         real.walk().answer("check", {})
         people = self.clerks(real)
         assert set(people) == {("Aygul", Role.TECHNICIAN), ("تۇرسۇن", Role.CLERK)}
-        assert pin_matches(PIN, people["Aygul", Role.TECHNICIAN])
-        assert pin_matches(CLERK_PIN, people["تۇرسۇن", Role.CLERK])
+        pins = PickupKey.found(ParcelSettings(), real.place.data, {}).pins()
+        assert pins.matches(PIN, people["Aygul", Role.TECHNICIAN])
+        assert pins.matches(CLERK_PIN, people["تۇرسۇن", Role.CLERK])
+        assert all(row.startswith("$keyed$") for row in people.values())
 
     def test_a_cut_between_database_and_file_adds_nobody_twice(
         self, real: Start, monkeypatch: pytest.MonkeyPatch

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.run import config_option, read_config
+from kiosk.cli.run import config_option, read_config, settings_place
 from kiosk.config import StationConfig, load
 from kiosk.process import stamps
 from kiosk.store import Store, StoreError
 from kiosk.store.backup import BackupMade
+from kiosk.store.backup_medium import BackupRefused, check_medium, uuid_of
 from kiosk.store.backup_settings import BackupSettings
 from kiosk.store.lasting import require_lasting
 from kiosk.store.restore import Restored
@@ -24,13 +25,16 @@ from kiosk.store.restore import restore as bring_back
 @config_option
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Another folder than the one in [backup].")
 @click.option("--same-disk", is_flag=True, help="Allow the disk of the database itself: for a trial, it is no backup.")
-def backup(path: Path | None, to: Path | None, same_disk: bool) -> None:
+@click.option("--bind", is_flag=True, help="From now on this medium alone: writes its UUID into the settings file.")
+def backup(path: Path | None, to: Path | None, same_disk: bool, bind: bool) -> None:
     """Copy the database and the pictures to a second medium, while the station works.
 
     Exit 0 when the backup was made, 1 when it was not or not whole, 2 on wrong usage.
     """
     config = read_config(path, load)
     settings = _settings(config, to)
+    if bind:
+        settings = _bound(config, settings, settings_place(path), to)
     try:
         made = _made(config, settings, same_disk)
     except StoreError as error:
@@ -51,7 +55,29 @@ def _settings(config: StationConfig, to: Path | None) -> BackupSettings:
         click.echo("no backup medium: give a folder with --to, or write [backup] folder into the settings", err=True)
         sys.exit(2)
     settings = config.backup or BackupSettings(Path())
-    return settings if to is None else replace(settings, folder=to)
+    return settings if to is None else replace(settings, folder=to, uuid="")
+
+
+def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, to: Path | None) -> BackupSettings:
+    """The settings with the UUID of the medium that is there, written into the file; ends with 1 or 2 and one line."""
+    from kiosk.station.backup_section import bind
+    from kiosk.station.scale_section import NotWritten
+
+    if to is not None or config.backup is None or file is None:
+        click.echo("--bind is for the folder in [backup]: write it into the settings, without --to", err=True)
+        sys.exit(2)
+    try:
+        check_medium(settings.folder, config.station.data, same_disk=False)
+        uuid = uuid_of(settings.folder)
+        if not uuid:
+            raise BackupRefused(f"The medium at {settings.folder} has no UUID that could be written down.")
+        copy = bind(file, uuid, load)
+    except (StoreError, OSError, NotWritten) as error:
+        click.echo(f"The medium is not bound: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"Backups go to the medium with the UUID {uuid} alone: {file} says so, {copy} is as it was before.")
+    click.echo("Restart the station: its own page takes it then, too.")
+    return replace(settings, uuid=uuid)
 
 
 def _made(config: StationConfig, settings: BackupSettings, same_disk: bool) -> BackupMade:

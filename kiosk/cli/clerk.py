@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -15,7 +16,9 @@ from kiosk.cli.run import config_option, read_config
 from kiosk.config import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
 from kiosk.process import open_store, stamps
-from kiosk.station.people import add_person, clean_person_name, give_pin
+from kiosk.station.counter_view import CounterRefused
+from kiosk.station.people import add_person, clean_person_name, kept_pin
+from kiosk.station.pickup_key import PickupKey
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.records import ClerkRow
 
@@ -35,7 +38,8 @@ def add(name: str, role: str, path: Path | None) -> None:
     """Take NAME on: asks twice for a PIN of six digits, and prints the number that goes with it."""
     _checked(lambda: clean_person_name(name))
     pin = _ask_pin()
-    row = _with_store(path, lambda store, stamp: add_person(store, name, Role(role), pin, stamp))
+    kept = _kept(path, pin)
+    row = _with_store(path, lambda store, stamp: add_person(store, name, Role(role), kept, stamp))
     click.echo(json.dumps(_told(row), ensure_ascii=False))
 
 
@@ -53,7 +57,8 @@ def list_(path: Path | None) -> None:
 def pin(number: str, path: Path | None) -> None:
     """Give NUMBER a new PIN: asks twice. A counter this person has unlocked locks itself."""
     text = _ask_pin()
-    _with_store(path, lambda store, stamp: give_pin(store, number, text, stamp))
+    kept = _kept(path, text)
+    _with_store(path, lambda store, stamp: store.set_pin(number, kept, stamp))
 
 
 @clerk.command()
@@ -93,6 +98,16 @@ def _ask_pin() -> str:
     if first != second:
         _end("the two PINs are not the same", 2)
     return str(first)
+
+
+def _kept(path: Path | None, pin: str) -> str:
+    """What the database keeps of the PIN, under the station's key; ends with 3 when that cannot be read."""
+    config = read_config(path, load)
+    try:
+        return kept_pin(PickupKey.load(config.parcels, config.station.data, os.environ).pins(), pin)
+    except CounterRefused as refusal:
+        _end(str(refusal), 3)
+        raise
 
 
 def _checked(check: Callable[[], T]) -> T:

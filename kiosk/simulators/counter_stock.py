@@ -21,12 +21,13 @@ from kiosk.domain.parcel import WAITING, ParcelNumber, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.processes import DidNotStart
 from kiosk.station.clock import StationClock
+from kiosk.station.counter_view import CounterRefused
 from kiosk.station.expected_file import parse_expected
 from kiosk.station.papers import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.station.parcel_papers import CounterPapers, Issue
 from kiosk.station.parcel_photos import ParcelPhotos
 from kiosk.station.parcel_settings import ParcelSettings
-from kiosk.station.people import add_person, give_pin
+from kiosk.station.people import add_person, kept_pin
 from kiosk.station.pickup_key import PickupKey
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
@@ -94,7 +95,7 @@ def stock_counter(settings: StationSettings, clock: StationClock) -> CounterStoc
     """
     try:
         return _Stocking(settings, clock).run()
-    except StoreError as error:
+    except (StoreError, CounterRefused) as error:
         raise DidNotStart(f"the counter of the demo cannot be set up: {error}") from error
 
 
@@ -110,7 +111,7 @@ class _Stocking:
         self._software = software_id()
         self._parcels = ParcelSettings()
         key = PickupKey.load(self._parcels, settings.data, os.environ)
-        self._key_there = key.present
+        self._key_there, self._pins = key.present, key.pins()
         self._papers = CounterPapers(settings, self._parcels, key, (LABEL_PRINTER, RECEIPT_PRINTER))
         self._codes: dict[ParcelNumber, str] = {}
 
@@ -133,10 +134,11 @@ class _Stocking:
         workers = []
         for name, role in PEOPLE:
             pin, number = new_pin(), here.get((name, role))
+            kept = kept_pin(self._pins, pin)
             if number is None:
-                number = add_person(store, name, role, pin, stamp).number
+                number = add_person(store, name, role, kept, stamp).number
             else:
-                give_pin(store, number, pin, stamp)
+                store.set_pin(number, kept, stamp)
             workers.append(Worker(number, name, role, pin))
         return tuple(workers)
 

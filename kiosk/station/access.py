@@ -18,9 +18,10 @@ from kiosk.domain.clerk import Role
 from kiosk.station.counter_errors import refusing
 from kiosk.station.counter_settings import CounterSettings
 from kiosk.station.counter_view import CounterRefused, Person, Session
-from kiosk.station.people import PeopleStore, add_person, give_pin
-from kiosk.station.pin_hash import pin_matches
+from kiosk.station.people import PeopleStore, add_person, kept_pin
+from kiosk.station.pin_hash import NO_PIN_KEY, PinKey
 from kiosk.station.throttle import LockoutStore, Throttle
+from kiosk.store.errors import StoreError
 from kiosk.store.records import ClerkRow, Stamp
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class AccessStore(LockoutStore, PeopleStore, Protocol):
     def clerks(self, active: bool = True) -> list[ClerkRow]: ...
     def clerk(self, number: str) -> ClerkRow | None: ...
     def retire_clerk(self, number: str, stamp: Stamp) -> None: ...
+    def wrap_pins(self, wrap: Callable[[str], str | None]) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class Access:
         settings: CounterSettings,
         stamps: Callable[[], Stamp],
         on_change: Callable[[], None] = lambda: None,
+        pins: PinKey = NO_PIN_KEY,
     ) -> None:
+        self._pins = pins
         self._store = store
         self._settings = settings
         self._stamps = stamps
@@ -74,7 +78,9 @@ class Access:
         return self._throttle.wait_s()
 
     def unlock(self, number: str, pin: str) -> Session:
-        """Open the counter. Raises CounterRefused: no_pin (nobody has one yet), wrong_pin, locked."""
+        """Open the counter. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
+        key), wrong_pin, locked.
+        """
         row = self._check(number, pin)
         session = Session(secrets.token_urlsafe(32), _person(row))
         with self._lock:
@@ -124,34 +130,54 @@ class Access:
     def add(self, name: str, role: Role, pin: str) -> Person:
         """Take somebody on. Raises BadClerk, BadPin, and CounterRefused for the store's failures."""
         with refusing():
-            return _person(add_person(self._store, name, role, pin, self._stamps()))
+            return _person(add_person(self._store, name, role, kept_pin(self._pins, pin), self._stamps()))
 
     def set_pin(self, number: str, pin: str) -> None:
         """Replace a PIN; an open session of that person ends. Raises BadPin, CounterRefused."""
         with refusing():
-            give_pin(self._store, number, pin, self._stamps())
+            self._store.set_pin(number, kept_pin(self._pins, pin), self._stamps())
 
     def retire(self, number: str) -> None:
         """Somebody no longer works here; an open session of that person ends. Raises CounterRefused."""
         with refusing():
             self._store.retire_clerk(number, self._stamps())
 
+    def wrap_pins(self) -> None:
+        """Before the first page: what was kept before there was a key is put under it, all at once.
+
+        A store that cannot write now stops nothing: the PINs are good as they are, and the doctor tells.
+        """
+        try:
+            wrapped = self._store.wrap_pins(self._pins.wrap)
+        except StoreError as error:
+            logger.error("the PINs cannot be put under the station's key now: %s", error)
+            return
+        if wrapped:
+            logger.info("%d PINs are now kept under the station's key", wrapped)
+
     def _check(self, number: str, pin: str) -> ClerkRow:
         """The row whose PIN this is, found at the same pace for an unknown number."""
         if not self.people():
             raise CounterRefused("no_pin")
+        row = self._row(number)
+        if row is not None and not self._pins.knows(row.pin_hash):
+            logger.error("the PIN of %s was kept under another key: a technician has to set it anew", row.number)
+            raise CounterRefused("pin_unreadable")
         return self._throttle.guess(lambda: self._matching(number, pin))
 
+    def _row(self, number: str) -> ClerkRow | None:
+        """Somebody who works here and has a PIN."""
+        if not number.isascii():
+            return None
+        with refusing():
+            row = self._store.clerk(number)
+        return row if row is not None and row.active and row.pin_hash else None
+
     def _matching(self, number: str, pin: str) -> ClerkRow | None:
-        row = None
-        if number.isascii():
-            with refusing():
-                row = self._store.clerk(number)
-        if row is not None and not (row.active and row.pin_hash):
-            row = None
+        row = self._row(number)
         if not pin.isascii() or len(pin) > _LONGEST_PIN:
             return None
-        return row if pin_matches(pin, row.pin_hash if row else None) else None
+        return row if self._pins.matches(pin, row.pin_hash if row else None) else None
 
     def _find(self, token: str, *, renew: bool) -> Session | None:
         self.expire()

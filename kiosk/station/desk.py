@@ -146,7 +146,7 @@ class Desk:
             if member is None:
                 raise DeskRefused("unknown_member")
             self.begin()
-            return self._take_party(Party(member.number))
+            return self._take_party(Party(member.number), by_card=True)
 
     def show_certificate(self, text: str) -> DeskView:
         """The reference of a batch's certificate, held under the scanner while somebody is at the screen."""
@@ -169,14 +169,15 @@ class Desk:
         except ValueError as error:
             raise DeskRefused("unknown_member", str(error)) from None
         with self._acts:
-            return self._take_party(party)
+            return self._take_party(party, by_card=False)
 
-    def _take_party(self, party: Party) -> DeskView:
+    def _take_party(self, party: Party, *, by_card: bool) -> DeskView:
         version, catalog = self._catalog()
         if not catalog.knows(party):
             raise DeskRefused("unknown_member")
         with self._at(Step.WHO):
-            self._set(replace(self._draft, step=Step.WHAT, party=party, version=version, catalog=catalog))
+            told = replace(self._draft, party=party, by_card=by_card, version=version, catalog=catalog)
+            self._set(replace(told, step=Step.WHAT))
             return self._publish()
 
     def choose_product(self, code: str, catalog_version: int) -> DeskView:

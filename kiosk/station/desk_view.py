@@ -84,6 +84,7 @@ class DeskView:
     catalog: Catalog = field(repr=False)
     party: Party | None
     member_name: str | None
+    """Only when the member was told by a card."""
     product: Product | None
     mode: Mode | None
     modes: tuple[Mode, ...]

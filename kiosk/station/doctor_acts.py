@@ -20,6 +20,7 @@ from kiosk.station.rendering import TEST_LABEL, TEST_RECEIPT
 from kiosk.station.scale_keys import REASON_CODES, SAID_NO
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.backup import BackupMade, make_backup
+from kiosk.store.backup_medium import is_other_medium
 from kiosk.store.backup_settings import BackupSettings
 from kiosk.store.records import NewPaper
 
@@ -51,10 +52,19 @@ def back_up(
     store: Store, settings: BackupSettings, database: Path, station: str, stamp: Stamp, *, same_disk: bool = False
 ) -> BackupMade:
     """Make a backup and tell it in an event. Raises StoreError; a backup whose event failed is told as a problem."""
-    made = make_backup(database, station, settings.folder, stamp, keep=settings.keep, same_disk=same_disk)
+    made = make_backup(
+        database, station, settings.folder, stamp, keep=settings.keep, same_disk=same_disk, uuid=settings.uuid
+    )
     manifest = made.manifest
     store.tell_backup(BackupMadeEvent(manifest.size_bytes, manifest.sha256, manifest.events), stamp)
     return made
+
+
+def _is_there(settings: BackupSettings) -> bool:
+    try:
+        return settings.folder.is_dir() and not is_other_medium(settings.folder, settings.uuid)
+    except OSError:
+        return False  # pulled while it was looked at
 
 
 class Acts:
@@ -149,10 +159,10 @@ class Acts:
             return self._backup
 
     def bundle(self) -> Path:
-        """Write the support bundle to the backup medium, else into the data folder. Raises ActRefused."""
+        """Write the support bundle to the station's own backup medium, else into the data folder. Raises ActRefused."""
         doctor, station = self._doctor, self._doctor.station
         backup, data = doctor.equipment.fitted.backup, station.settings.data
-        folder = backup.folder if backup is not None and backup.folder.is_dir() else data
+        folder = backup.folder if backup is not None and _is_there(backup) else data
         subject = Subject(
             station.settings,
             doctor.equipment.settings_file,

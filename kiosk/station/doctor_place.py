@@ -28,9 +28,9 @@ from kiosk.station.doctor_finding import Finding, Verdict, unreadable
 from kiosk.station.doctor_records import records
 from kiosk.station.doctor_signs import RelayMark
 from kiosk.station.parcel_settings import ParcelSettings
-from kiosk.station.pickup_key import CREDENTIALS, FILE_NAME
+from kiosk.station.pickup_key import CREDENTIALS, PickupKey, place_of
 from kiosk.station.settings import StationSettings
-from kiosk.store.backup_medium import disk_of, finished, read_manifest
+from kiosk.store.backup_medium import disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup_settings import BackupSettings
 from kiosk.store.connection import LOG_FILES
 from kiosk.store.errors import DatabaseLocked, StoreError
@@ -102,7 +102,7 @@ def findings(fitted: Fitted, moment: Moment, environ: Mapping[str, str] = os.env
     yield _looked("fonts", fonts, needed=True)
     if seen is not None:
         yield catalog(seen)
-        yield people(seen)
+        yield people(place, seen)
     yield _looked("pickup_key", lambda: pickup_key(place))
     yield from link(place)
     yield _looked("backup", lambda: backup(place))
@@ -209,12 +209,36 @@ def catalog(seen: Look) -> Finding:
     return Finding("catalog", True, True, needed=True)
 
 
-def people(seen: Look) -> Finding:
-    """At least one technician and one clerk with a PIN."""
+def people(place: Place, seen: Look) -> Finding:
+    """At least one technician and one clerk with a PIN, kept under the key that is here."""
     missing = [role for role in (Role.TECHNICIAN, Role.CLERK) if not seen.people.get(role.value)]
     if not missing:
-        return Finding("people", True, True, needed=True)
+        return _pins(place, seen) or Finding("people", True, True, needed=True)
     return _bad("people", "people_none" if len(missing) == 2 else f"people_no_{missing[0].value}", found=False)
+
+
+def _pins(place: Place, seen: Look) -> Finding | None:
+    """PINs nobody can check, or anybody can guess. Who may not read the key cannot tell."""
+    if not _sees_key(place):
+        return None
+    own = PickupKey.found(place.fitted.parcels, place.fitted.station.data, place.environ).pins()
+    other = sum(count for name, count in seen.pin_keys.items() if name not in ("", own.name))
+    if other:
+        values: dict[str, str | int] = {"n": other, "command": "kiosk clerk pin"}
+        return Finding("people", True, False, Verdict.FAIL, "people_other_key", needed=True, values=values)
+    if own.present and "" in seen.pin_keys:
+        return Finding("people", True, True, Verdict.WARN, "people_plain", needed=True)
+    return None
+
+
+def _sees_key(place: Place) -> bool:
+    """Whether this program can tell if the key is there: a credential is seen by the service alone, and the folder of a
+    box by its administrator."""
+    settings = place.fitted.parcels
+    path = place_of(settings, place.fitted.station.data, place.environ)
+    if settings.key_file is not None or place.environ.get(CREDENTIALS) or path.parent == place.fitted.station.data:
+        return True
+    return os.access(path.parent, os.X_OK)
 
 
 def pickup_key(place: Place) -> Finding:
@@ -223,12 +247,14 @@ def pickup_key(place: Place) -> Finding:
     A credential belongs to the service: only the service itself can see whether it is there.
     """
     settings, data = place.fitted.parcels, place.fitted.station.data
-    folder = place.environ.get(CREDENTIALS)
-    path = settings.key_file or (Path(folder) if folder else data) / FILE_NAME
-    elsewhere = settings.key_file is None and not folder and _SYSTEMD.is_dir() and not path.exists()
-    if elsewhere or (place.seen is None and settings.key_file is None and not folder):
+    given = settings.key_file is not None or bool(place.environ.get(CREDENTIALS))
+    path, there = place_of(settings, data, place.environ), False
+    if _sees_key(place):
+        there = path.is_file()
+    elsewhere = not given and (not _sees_key(place) or (_SYSTEMD.is_dir() and not there and path.parent == data))
+    if elsewhere or (place.seen is None and not given):
         return Finding("pickup_key", None, None)
-    if not path.is_file():
+    if not there:
         values = {"place": str(path)}
         return Finding("pickup_key", False, False, Verdict.WARN, "key_missing", values=values)
     return Finding("pickup_key", True, True)
@@ -279,18 +305,23 @@ def backup(place: Place) -> Finding:
         return Finding("backup", False, None, Verdict.WARN, "backup_none")
     values: dict[str, str | int] = {"place": str(settings.folder)}
     try:
-        return _backup_on(settings.folder, station, place.moment, values)
+        return _backup_on(settings, station, place.moment, values)
     except PermissionError:
         raise
     except (OSError, StoreError):
         return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
 
 
-def _backup_on(folder: Path, station: StationSettings, moment: Moment, values: dict[str, str | int]) -> Finding:
+def _backup_on(
+    settings: BackupSettings, station: StationSettings, moment: Moment, values: dict[str, str | int]
+) -> Finding:
+    folder = settings.folder
     if not folder.is_dir():
         return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
     if disk_of(folder) == disk_of(station.data):
         return Finding("backup", True, False, Verdict.WARN, "backup_same_disk", values=values)
+    if unfit := _unfit(settings, values):
+        return unfit
     made = finished(folder, station.station)
     if not made:
         return Finding("backup", True, False, Verdict.WARN, "backup_never", values=values)
@@ -303,6 +334,16 @@ def _backup_on(folder: Path, station: StationSettings, moment: Moment, values: d
     if days >= OLD_DAYS:
         return Finding("backup", True, False, Verdict.WARN, "backup_old", last_seen_s=age, values={"n": days})
     return Finding("backup", True, True, last_seen_s=age)
+
+
+def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> Finding | None:
+    """Another medium than the bound one, or none is bound and this one could be."""
+    uuid, told = uuid_of(settings.folder), {**values, "command": "kiosk backup --bind"}
+    if settings.uuid and uuid.lower() != settings.uuid.lower():
+        return Finding("backup", True, False, Verdict.WARN, "backup_other", values=told)
+    if uuid and not settings.uuid:
+        return Finding("backup", True, None, Verdict.WARN, "backup_unbound", values=told)
+    return None
 
 
 def _bad(device: str, word: str, *, found: bool, place: object = None) -> Finding:

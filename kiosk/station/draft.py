@@ -24,6 +24,8 @@ class Draft:
     version: int = 0
     catalog: Catalog = EMPTY_CATALOG
     party: Party | None = None
+    by_card: bool = False
+    """The party was told by a member card; a number anybody can type opens no name."""
     product: Product | None = None
     container: Container | None = None
     tare_g: int = 0
@@ -43,8 +45,9 @@ class Draft:
 
     @property
     def member_name(self) -> str | None:
-        """The short name for the screen; never leaves the station."""
-        member = self.catalog.member(self.party.member) if self.party and self.party.member else None
+        """The short name for the screen of whoever has the card; never leaves the station."""
+        told = self.party.member if self.party and self.by_card else None
+        member = self.catalog.member(told) if told else None
         return member.short_name if member else None
 
     def bags(self) -> tuple[BagView, ...]:

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Protocol
 
 from kiosk.domain.clerk import MAX_NAME, BadClerk, Role, check_pin
-from kiosk.station.pin_hash import hash_pin
+from kiosk.station.pin_hash import PinKey
 from kiosk.store.records import ClerkRow, Stamp
 
 _MOST_DIGITS = 4
@@ -20,14 +20,14 @@ class PeopleStore(Protocol):
     def set_pin(self, number: str, pin_hash: str, stamp: Stamp) -> None: ...
 
 
-def add_person(store: PeopleStore, name: str, role: Role, pin: str, stamp: Stamp) -> ClerkRow:
-    """Take somebody on under the next number. Raises BadClerk for the name, BadPin, StoreError."""
-    return store.add_clerk(clean_person_name(name), role, hash_pin(check_pin(pin)), stamp)
+def add_person(store: PeopleStore, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
+    """Take somebody on under the next number. Raises BadClerk for the name, StoreError."""
+    return store.add_clerk(clean_person_name(name), role, pin_hash, stamp)
 
 
-def give_pin(store: PeopleStore, number: str, pin: str, stamp: Stamp) -> None:
-    """Replace somebody's PIN. Raises BadPin, StoreError for an unknown number."""
-    store.set_pin(number, hash_pin(check_pin(pin)), stamp)
+def kept_pin(key: PinKey, pin: str) -> str:
+    """What is kept of a PIN. Raises BadPin, and CounterRefused ``no_pin_key`` when the station's key is missing."""
+    return key.hash(check_pin(pin))
 
 
 def clean_person_name(text: str) -> str:

@@ -1,9 +1,12 @@
-"""The key of the pickup codes: outside the database, so that a stolen copy of it opens no parcel.
+"""The station's key, for pickup codes and PINs: outside the database, so that a stolen copy of it opens nothing.
 
 Six digits are a million guesses: a plain hash of them is as good as the digits themselves. The database holds only
 HMAC-SHA-256 under this key, and a pickup slip that waits for its printer holds a random seed, from which the code is
 made again under this key when it is drawn, by the truncation of one-time passwords (RFC 4226 section 5.3). So the code
 stands nowhere and nothing has to be encrypted.
+
+PINs are kept under a key of their own, made from this one by HKDF-Expand (RFC 5869 section 2.3): whoever learns one of
+the two learns nothing of the other.
 """
 
 from __future__ import annotations
@@ -21,12 +24,18 @@ from typing import Final, Self
 from kiosk.domain.pickup import PICKUP_DIGITS
 from kiosk.station.counter_view import CounterRefused
 from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.pin_hash import PinKey
+from kiosk.store.owner import hand_over
+from kiosk.store.series import sync_folder
 
 logger = logging.getLogger(__name__)
 
 FILE_NAME: Final = "pickup-key"
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 """Where systemd puts the credentials of a service (systemd.exec(5), Credentials)."""
+
+_PINS: Final = b"station-kiosk: PINs of the counter, 1"
+"""The info of HKDF-Expand. A key is 32 bytes, the length of the hash: one block, numbered 1, is the whole output."""
 
 _SEED_BYTES = 16
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -57,21 +66,24 @@ class PickupKey:
 
     @classmethod
     def load(cls, settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Self:
-        """The named file, else the service's credential, else a file of the data folder, made when there is none.
+        """The key at ``place_of``; one of the data folder is made when there is none.
 
-        A file that is named or given by the service is never made here: a new key would turn every code that is out
-        there into a wrong one. It is missed in the log, parcels are refused new codes, and all else works.
+        A file that is named, of the box or given by the service is never made here: a new key would turn every code
+        that is out there into a wrong one, and every PIN. It is missed in the log, parcels are refused new codes, and
+        all else works.
         """
-        if settings.key_file is not None:
-            return cls._from(settings.key_file)
-        if environ.get(CREDENTIALS):
-            return cls._from(Path(environ[CREDENTIALS]) / FILE_NAME)
-        path = data_folder / FILE_NAME
+        path = place_of(settings, data_folder, environ)
         try:
-            _make_once(path)
+            if path == data_folder / FILE_NAME:
+                _make_once(path)
         except OSError as error:
-            logger.error("the key of the pickup codes cannot be made at %s: %s", path, error.strerror)
+            logger.error("the station's key cannot be made at %s: %s", path, error.strerror)
         return cls._from(path)
+
+    @classmethod
+    def found(cls, settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Self:
+        """The same without making anything."""
+        return cls._from(place_of(settings, data_folder, environ))
 
     @classmethod
     def _from(cls, path: Path) -> Self:
@@ -81,8 +93,14 @@ class PickupKey:
             text = ""
         if _HEX.fullmatch(text):
             return cls(bytes.fromhex(text), str(path))
-        logger.error("%s is not a key of pickup codes (64 hex digits): parcels get no new code until it is", path)
+        logger.error("%s is no key (64 hex digits): no PIN can be checked and no parcel gets a code until it is", path)
         return cls(None, str(path))
+
+    def pins(self) -> PinKey:
+        """The key of the PINs; one that can make none when this one is missing."""
+        if self._key is None:
+            return PinKey(None, self._source)
+        return PinKey(hmac.digest(self._key, _PINS + b"\x01", "sha256"), self._source)
 
     def new_code(self) -> PickupCode:
         """Six digits nobody can foresee."""
@@ -106,8 +124,25 @@ class PickupKey:
         return self._key
 
 
+def place_of(settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Path:
+    """Where the key belongs: the named file, else the service's credential, else that of a box, else the data folder.
+
+    In a box the key lies beside the data folder, ``/var/lib/kiosk-keys`` (docs/box.md), and a command of the
+    administrator has no credential: it must not make another key in the data folder.
+    """
+    if settings.key_file is not None:
+        return settings.key_file
+    if environ.get(CREDENTIALS):
+        return Path(environ[CREDENTIALS]) / FILE_NAME
+    box = data_folder.with_name(f"{data_folder.name}-keys")
+    return (box if box.is_dir() else data_folder) / FILE_NAME
+
+
 def _make_once(path: Path) -> None:
-    """Write a new key that only this user can read, whole or not at all."""
+    """Write a new key that only this user can read, whole or not at all; durable before anything is kept under it.
+
+    One that a command of root makes belongs to the station, as everything in its folder.
+    """
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +153,9 @@ def _make_once(path: Path) -> None:
             file.write(secrets.token_hex(32).encode("ascii") + b"\n")
             file.flush()
             os.fsync(file.fileno())
+        hand_over(partial)
         os.link(partial, path)  # of two processes that start together one wins, and both use its key
+        sync_folder(path.parent)
     except FileExistsError:
         return
     finally:

@@ -120,10 +120,15 @@ def rewrite(file: Path, table: Table, check: Callable[[Path], object]) -> Path:
 
     Raises NotWritten; then the file is as it was.
     """
+    return replace_text(file, lambda text: with_scale(text, table), check)
+
+
+def replace_text(file: Path, change: Callable[[str], str], check: Callable[[Path], object]) -> Path:
+    """The same for any change of the text; ``change`` raises ValueError when only a person can make it."""
     fresh, copy = file.with_name(f".{file.name}.taught"), file.with_name(file.name + COPY)
     try:
         former = file.read_bytes()
-        text = with_scale(former.decode("utf-8"), table)
+        text = change(former.decode("utf-8"))
         _put(fresh, text.encode("utf-8"), file)
         check(fresh)
         spare = file.with_name(f".{copy.name}.part")
@@ -145,8 +150,9 @@ def _put(path: Path, data: bytes, like: Path) -> None:
     path.unlink(missing_ok=True)
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(number, "wb") as file:
-        if os.fstat(number).st_gid != stat.st_gid:
-            os.fchown(number, -1, stat.st_gid)
+        made = os.fstat(number)
+        if (made.st_uid, made.st_gid) != (stat.st_uid, stat.st_gid):
+            os.fchown(number, stat.st_uid if made.st_uid == 0 else -1, stat.st_gid)
         os.fchmod(number, stat.st_mode & 0o777)
         file.write(data)
         file.flush()

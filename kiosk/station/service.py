@@ -147,7 +147,7 @@ class StationService:
         self._scale = hardware.scale(self.desk) if hardware.scale else None
         self._parcel_photos = ParcelPhotos(settings.data / "parcel-photos")
         self._key = PickupKey.load(parcels, settings.data, environ)
-        self.access = Access(store, counter, self.stamp, lambda: self.counter.access_changed())
+        self.access = Access(store, counter, self.stamp, lambda: self.counter.access_changed(), self._key.pins())
         self.check_weight = CheckWeight(
             hardware.profile, self.desk, self.scale_book, store, self.access, self.stamp, self.booked
         )
@@ -164,6 +164,7 @@ class StationService:
     def start(self) -> None:
         """Settle what the last stop left undone, then start every worker."""
         stamp = self.stamp()
+        self.access.wrap_pins()
         self._folder.tidy()
         self._tidy_parcel_photos()
         self.desk.resume(self.scale_book.begin())

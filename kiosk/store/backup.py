@@ -73,13 +73,15 @@ def make_backup(
     keep: int = 14,
     photos: Path | None = None,
     same_disk: bool = False,
+    uuid: str = "",
 ) -> BackupMade:
     """Copy the database, check the copy, name it, then bring the pictures; the newest ``keep`` backups stay.
+    ``uuid`` is that of the only medium this may go to, "" for any.
 
     Raises BackupRefused, and then nothing was made and nothing deleted. The station goes on meanwhile.
     """
-    check_medium(folder, database, same_disk=same_disk)
     try:
+        check_medium(folder, database, same_disk=same_disk, uuid=uuid)
         with only_one(folder):
             return _make(database, station, folder, stamp, keep, photos or database.with_name("photos"))
     except (OSError, sqlite3.Error) as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -19,12 +19,16 @@ from typing import Final
 import msgspec
 
 from kiosk.domain.identifiers import SERIES_LETTERS
+from kiosk.store.backup_settings import LONGEST_UUID, UUID
 from kiosk.store.errors import StoreError
 from kiosk.store.owner import hand_over
 from kiosk.store.series import series_line
 
 _NAME = re.compile(rf"(S[0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{10}})-([0-9a-f]{{16}})\.json")
 _BLOCK_DEVICES: Final = Path("/sys/dev/block")
+_UDEV: Final = Path("/run/udev/data")
+_BY_UUID: Final = Path("/dev/disk/by-uuid")
+_UDEV_KEY: Final = "E:ID_FS_UUID="
 
 
 class BackupRefused(StoreError):
@@ -100,14 +104,49 @@ def disk_of(path: Path) -> str:
     return (node.parent if (node / "partition").exists() else node).name
 
 
-def check_medium(folder: Path, database: Path, *, same_disk: bool) -> None:
-    """Raises BackupRefused unless a backup of ``database`` may be made here."""
+def uuid_of(path: Path) -> str:
+    """The UUID of the file system under an existing path; "" where nobody knows one (a network disk has none).
+
+    udev's own record is asked first: the nightly service does not see /dev/disk (PrivateDevices=, systemd.exec(5)).
+    """
+    device = path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    found = next((uuid for uuid in (*_recorded(number), *_linked(number)) if UUID.fullmatch(uuid)), "")
+    return found if len(found) <= LONGEST_UUID else ""
+
+
+def _recorded(number: str) -> Iterator[str]:
+    with suppress(OSError):
+        lines = (_UDEV / f"b{number}").read_text("utf-8", errors="replace").splitlines()
+        yield from (line.removeprefix(_UDEV_KEY) for line in lines if line.startswith(_UDEV_KEY))
+
+
+def _linked(number: str) -> Iterator[str]:
+    with suppress(OSError):
+        node = (_BLOCK_DEVICES / number).resolve(strict=True).name
+        yield from (link.name for link in sorted(_BY_UUID.iterdir()) if link.resolve().name == node)
+
+
+def is_other_medium(folder: Path, uuid: str) -> bool:
+    """Whether another medium than the bound one lies under ``folder``; not when none is bound. Raises OSError."""
+    return bool(uuid) and uuid_of(folder).lower() != uuid.lower()
+
+
+def check_medium(folder: Path, database: Path, *, same_disk: bool, uuid: str = "") -> None:
+    """Raises BackupRefused unless a backup of ``database`` may be made here. ``uuid``: on this medium alone."""
     if not folder.is_dir():
         raise BackupRefused(f"The backup medium is missing: there is no folder {folder}. Plug it in and mount it.")
     if not same_disk and disk_of(folder) == disk_of(database):
         raise BackupRefused(
             f"The folder {folder} is on the same disk as the database {database}: a backup on the same card is none, "
             "it is lost together with it. Plug in a second medium and mount it there (or give --same-disk to try it)."
+        )
+    if is_other_medium(folder, uuid):
+        found = uuid_of(folder)
+        raise BackupRefused(
+            f"The medium at {folder} is not the one of this station: its UUID is {found or 'not known'}, and {uuid} is "
+            "set. Nothing was written to it. Plug in the right one, or, to take this one from now on, type as "
+            "administrator: kiosk backup --bind"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BackupRefused(f"The backup medium {folder} cannot be written: look at its write lock and its owner.")

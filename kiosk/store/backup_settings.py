@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+UUID: Final = re.compile(r"[0-9A-Fa-f]+(-[0-9A-Fa-f]+)*")
+"""As udev names file systems: ext4 and btrfs as RFC 9562, FAT ``1A2B-3C4D``, NTFS sixteen digits."""
+LONGEST_UUID: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class BackupSettings:
-    """``folder`` lies on a second medium, for example a USB stick; the newest ``keep`` backups stay there."""
+    """``folder`` lies on a second medium, for example a USB stick; the newest ``keep`` backups stay there.
+
+    ``uuid`` is that of the medium's file system: no other medium gets the database. "" binds to none.
+    """
 
     folder: Path
     keep: int = 14
+    uuid: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.keep <= 400:
             raise ValueError(f"keep {self.keep} must be 1 to 400")
+        if self.uuid and not (UUID.fullmatch(self.uuid) and len(self.uuid) <= LONGEST_UUID):
+            raise ValueError(f"uuid {self.uuid!r} must be hexadecimal digits with dashes, as blkid(8) shows it")

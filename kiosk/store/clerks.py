@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, func, insert, select, update
 
 from kiosk.domain.clerk import Clerk, Role, clerk_number
@@ -44,6 +46,24 @@ def by_number(connection: Connection, number: str) -> ClerkRow | None:
 def set_pin(connection: Connection, number: str, pin_hash: str, stamp: Stamp) -> None:
     """Replace the hash of the PIN."""
     _change(connection, _active(connection, number), "pin", stamp, pin_hash=pin_hash)
+
+
+def wrap_pins(connection: Connection, wrap: Callable[[str], str | None]) -> int:
+    """Replace what is kept of each PIN by what ``wrap`` makes of it; None leaves it. Returns how many.
+
+    No event: nobody's PIN changes. What was there before is overwritten in its page, not only given up
+    (https://www.sqlite.org/pragma.html#pragma_secure_delete): a backup copies pages, unused room in them, too.
+    """
+    before = connection.exec_driver_sql("PRAGMA secure_delete").scalar_one()
+    connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    wrapped = 0
+    for number, pin_hash in connection.execute(select(clerk_table.c.number, clerk_table.c.pin_hash)).all():
+        new = wrap(pin_hash)
+        if new is not None:
+            connection.execute(update(clerk_table).where(clerk_table.c.number == number).values(pin_hash=new))
+            wrapped += 1
+    connection.exec_driver_sql(f"PRAGMA secure_delete = {int(before)}")
+    return wrapped
 
 
 def retire(connection: Connection, number: str, stamp: Stamp) -> None:

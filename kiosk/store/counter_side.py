@@ -78,6 +78,10 @@ class CounterSide:
         """The person with this number, retired ones too."""
         return self._database.read(lambda connection: clerks.by_number(connection, number))
 
+    def wrap_pins(self, wrap: Callable[[str], str | None]) -> int:
+        """Put what is kept of every PIN under a key, all or none of them; returns how many were changed."""
+        return self._database.write(lambda connection: clerks.wrap_pins(connection, wrap), finishing=True)
+
     def set_pin(self, number: str, pin_hash: str, stamp: Stamp) -> None:
         """A new PIN. Refused: unknown_clerk (also for a retired one)."""
         self._database.write(lambda connection: clerks.set_pin(connection, number, pin_hash, stamp))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -40,7 +42,8 @@ class EpochLook:
 class Look:
     """What a technician asks of a database. ``waiting_since`` is the time of the oldest event that is not done.
 
-    ``people`` counts, by role, those who are active and have a PIN.
+    ``people`` counts, by role, those who are active and have a PIN; ``pin_keys`` counts their PINs by the name of the
+    key they are kept under, "" for none.
     """
 
     schema: int
@@ -51,6 +54,7 @@ class Look:
     quarantined: int
     catalog_version: int
     people: dict[str, int]
+    pin_keys: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ def look(path: Path) -> Look | None:
             ),
             catalog_version=_one(connection, "SELECT coalesce(max(version), 0) FROM catalog_version"),
             people=_people(connection),
+            pin_keys=_pin_keys(connection),
         )
 
 
@@ -166,6 +171,15 @@ def _people(connection: sqlite3.Connection) -> dict[str, int]:
         return {}
     rows = connection.execute("SELECT role, count(*) FROM clerk WHERE active = 1 AND pin_hash <> '' GROUP BY role")
     return dict(rows.fetchall())
+
+
+def _pin_keys(connection: sqlite3.Connection) -> dict[str, int]:
+    """From ``$keyed$NAME$…``, ``$wrapped$NAME$…`` and ``$argon2id$…`` (kiosk/station/pin_hash.py), no more of them."""
+    if not _columns(connection, "clerk"):
+        return {}
+    rows = connection.execute("SELECT pin_hash FROM clerk WHERE active = 1 AND pin_hash <> ''")
+    found = (re.match(r"\$(?:(?:keyed|wrapped)\$([0-9a-f]{16})|argon2id)\$", str(pin_hash)) for (pin_hash,) in rows)
+    return dict(Counter(match[1] or "" for match in found if match))
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:

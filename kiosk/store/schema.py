@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """``PRAGMA user_version`` of a file that fits this code: the number of the newest migration."""
 
 APPLICATION_ID: Final = 0x4B494F53

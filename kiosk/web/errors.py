@@ -7,7 +7,9 @@ import logging
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 
+from kiosk.station.counter_view import CounterRefused
 from kiosk.station.desk_view import DeskRefused
+from kiosk.web import roles
 from kiosk.web.ports import Station
 from kiosk.web.screens import Screens
 from kiosk.web.sentences import Sentence, refusal
@@ -22,6 +24,9 @@ _NOT_FOUND = Sentence("help.home", "help")
 _FAULT = Sentence("problem.error", "attention")
 
 
+_PUBLIC_HOME, _COUNTER_HOME = "/", "/counter"
+
+
 def install(app: Flask, station: Station, screens: Screens, settings: WebSettings) -> None:
     """One handler for each kind of trouble; nothing leaves the program as a traceback."""
 
@@ -31,14 +36,27 @@ def install(app: Flask, station: Station, screens: Screens, settings: WebSetting
         texts = speech_of(request, settings.language).main
         return screens.step(view, refusal(error.code, view.step, texts)), 409
 
+    def fault(sentence: Sentence) -> str:
+        """Whoever is at the counter goes on there; a way to the public face would lock it."""
+        stays = roles.is_staff_address(request.path) and _is_open(station, request.cookies.get(roles.COOKIE, ""))
+        return screens.bare("fault.html", sentence=sentence, onward=_COUNTER_HOME if stays else _PUBLIC_HOME)
+
     def http(error: HTTPException) -> Answer:
         code = error.code or 500
-        return screens.bare("fault.html", sentence=_NOT_FOUND if code in (404, 405) else _FAULT), code
+        return fault(_NOT_FOUND if code in (404, 405) else _FAULT), code
 
     def unexpected(error: Exception) -> Answer:
         logger.error("%s %s failed", request.method, request.path, exc_info=error)
-        return screens.bare("fault.html", sentence=_FAULT), 500
+        return fault(_FAULT), 500
 
     app.register_error_handler(DeskRefused, refused)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, unexpected)
+
+
+def _is_open(station: Station, token: str) -> bool:
+    """Whether somebody has unlocked the counter with this; a store that cannot say so opens nothing."""
+    try:
+        return station.access.peek(token) is not None
+    except CounterRefused:
+        return False

@@ -181,7 +181,7 @@ class Streams(Generic[S]):
         self._face.closed()
 
 
-NEEDS = {"live.stream": Need.PUBLIC}
+NEEDS = {"live.stream": Need.OPEN}
 
 
 def public_face(board: Board[Snapshot]) -> Face[Snapshot]:

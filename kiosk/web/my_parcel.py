@@ -10,6 +10,7 @@ from math import ceil
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.domain.clerk import Role
 from kiosk.station.counter_view import CounterRefused
 from kiosk.station.desk_view import Step
 from kiosk.station.live import Notice
@@ -66,7 +67,8 @@ def blueprint(station: Station, screens: Screens) -> Blueprint:
 
 def attended(station: Station) -> bool:
     """Whether a clerk has unlocked the counter: nobody else can hand a parcel out."""
-    return station.access.current() is not None
+    session = station.access.current()
+    return session is not None and session.person.role is Role.CLERK
 
 
 def answer(notice: Notice, texts: Texts) -> Answer:

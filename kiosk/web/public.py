@@ -74,10 +74,13 @@ _OWN_PAGE = re.compile(
 
 def _endpoints() -> list[str]:
     shown = [f"show_{step.value}" for step in PATHS]
-    return [*shown, *(f"act{path.replace('/', '_')}" for path in ACTS), *ASIDE.values(), "help", "language"]
+    return [*shown, *(f"act{path.replace('/', '_')}" for path in ACTS), *ASIDE.values(), "help"]
 
 
-NEEDS = {f"public.{name}": Need.PUBLIC for name in _endpoints()}
+NEEDS = {
+    **{f"public.{name}": Need.PUBLIC for name in _endpoints()},
+    "public.language": Need.OPEN,  # both faces change their language here: where it leads to decides
+}
 
 
 def blueprint(station: Station, screens: Screens) -> Blueprint:

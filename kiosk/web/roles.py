@@ -1,6 +1,8 @@
 """Who may do what, checked on the server before any route runs: one need per endpoint, and no need means no.
 
-    PUBLIC       everybody who stands before the screen
+    PUBLIC       everybody who stands before the screen; a page or an act of the public face, and whoever goes there
+                 has left the counter: the counter that this browser has unlocked is locked first
+    OPEN         everybody, and no page of the public face: a file, a stream, a sign of life, the counter's own door
     CLERK        a clerk who has unlocked the counter; nobody else, no technician either
     TECHNICIAN   a technician who has unlocked the counter; no clerk either
     STAFF        either of them: the check weight and the journal of the pan
@@ -12,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import Final, TypeVar
 
 from flask import Flask, g, request
+from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
 from kiosk.domain.clerk import Role
@@ -27,6 +31,7 @@ class Need(StrEnum):
     """What a route asks of the person in front of it."""
 
     PUBLIC = "public"
+    OPEN = "open"
     CLERK = "clerk"
     TECHNICIAN = "technician"
     STAFF = "staff"
@@ -41,6 +46,19 @@ _ROLES: Mapping[Need | None, frozenset[Role]] = {
 Needs = Mapping[str, Need]
 Sessions = Callable[[str], Session | None]
 """From a cookie's value to the session it opens; a token nobody gave out, or one that ended, is None."""
+Lock = Callable[[str], None]
+"""Ends the session of a cookie's value; one that opens nothing changes nothing."""
+
+_STAFF: Final = ("/counter", "/technician")
+_PAGES: Final = frozenset({"document", "empty"})
+"""``Sec-Fetch-Dest`` of what comes to the screen: gone to, or fetched by the page that is there (page-swap.js). A
+picture that the browser looks for by itself is none (Fetch Metadata Request Headers, section 2.1)."""
+
+
+def is_staff_address(path: str) -> bool:
+    """Whether an address, or one that would be, belongs to the counter or the technician."""
+    plain = path.partition("?")[0]
+    return any(plain == head or plain.startswith(f"{head}/") for head in _STAFF)
 
 
 class Denied(Exception):
@@ -57,7 +75,7 @@ class Denied(Exception):
 
 def merge(parts: Iterable[Needs]) -> dict[str, Need]:
     """The needs of all blueprints in one table; raises ValueError when an endpoint is named twice."""
-    needs: dict[str, Need] = {"static": Need.PUBLIC}
+    needs: dict[str, Need] = {"static": Need.OPEN}
     for part in parts:
         if twice := needs.keys() & part.keys():
             raise ValueError(f"the needs of {', '.join(sorted(twice))} are given twice")
@@ -65,19 +83,41 @@ def merge(parts: Iterable[Needs]) -> dict[str, Need]:
     return needs
 
 
-def install(app: Flask, needs: Needs, sessions: Sessions) -> None:
-    """Deny by default: an endpoint without a need is refused to everybody."""
+def _nothing_to_lock(token: str) -> None:
+    """There is no counter here."""
+
+
+def install(app: Flask, needs: Needs, sessions: Sessions, lock: Lock = _nothing_to_lock) -> None:
+    """Deny by default: an endpoint without a need is refused to everybody.
+
+    Before anything of the public face is done or drawn the counter is locked that this browser has unlocked: the next
+    tap is a stranger's.
+    """
 
     @app.before_request
     def check() -> None:
-        endpoint = request.endpoint
+        endpoint, token = request.endpoint, request.cookies.get(COOKIE)
+        g.left = token is not None and _leaves(endpoint, needs)
+        if g.left:
+            lock(token or "")
         if endpoint is not None:
             g.session = admit(endpoint, needs.get(endpoint), sessions)
+
+    @app.after_request
+    def take_back(answer: FlaskResponse) -> FlaskResponse:
+        return forget(answer) if g.get("left") else answer
+
+
+def _leaves(endpoint: str | None, needs: Needs) -> bool:
+    """Whether the answer is a page of the public face. One that says "there is no such page" is, too."""
+    if endpoint is not None:
+        return needs.get(endpoint) is Need.PUBLIC
+    return not is_staff_address(request.path) and request.headers.get("Sec-Fetch-Dest", "document") in _PAGES
 
 
 def admit(endpoint: str, need: Need | None, sessions: Sessions) -> Session | None:
     """The session a route may act for, None on a public one. Raises ``Denied``."""
-    if need is Need.PUBLIC:
+    if need in (Need.PUBLIC, Need.OPEN):
         return None
     session = sessions(request.cookies.get(COOKIE, ""))
     if session is None or session.person.role not in _ROLES.get(need, frozenset()):
@@ -93,13 +133,16 @@ def session() -> Session:
     return found
 
 
+Answer = TypeVar("Answer", bound=Response)
+
+
 def remember(answer: Response, token: str) -> Response:
     """Give the browser the token. Not ``Secure``: the pages are served over plain HTTP on loopback."""
     answer.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
     return answer
 
 
-def forget(answer: Response) -> Response:
+def forget(answer: Answer) -> Answer:
     """Take the token back."""
     answer.delete_cookie(COOKIE, httponly=True, samesite="Strict")
     return answer

@@ -14,7 +14,8 @@ from kiosk.web.roles import Need
 from kiosk.web.screens import Screens
 from kiosk.web.settings import WebSettings
 
-NEEDS = {f"technical.{name}": Need.PUBLIC for name in ("about", "health", "station_css", "photo", "page_alive")}
+_NO_PAGES = ("health", "station_css", "photo", "page_alive")
+NEEDS = {"technical.about": Need.PUBLIC, **{f"technical.{name}": Need.OPEN for name in _NO_PAGES}}
 
 
 def nobody_asks() -> None:

@@ -47,7 +47,7 @@ POSTS: Final = ("print", "shoot", "lamp", "backup", "bundle", "new_epoch", "lang
 NEEDS: Mapping[str, Need] = {
     **{f"technician.{name}": Need.TECHNICIAN for name in (*PAGES, "scale_json", "shot_jpg")},
     **{f"technician.act_{name}": Need.TECHNICIAN for name in (*POSTS, *KEYS)},
-    "technician.doctor_json": Need.PUBLIC,
+    "technician.doctor_json": Need.OPEN,
 }
 
 
@@ -249,6 +249,8 @@ class _Face:
 
     def _language(self) -> AnyResponse:
         here = request.form.get("here", "")
+        if not here.isprintable():
+            abort(400)  # no page of ours sends a line break: it would begin a header of its own
         known = here.partition("?")[0] in {path for _, path, _ in TABS}
         answer = redirect(here if known else "/technician", 303)
         code = request.form.get("lang", "")

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
+from kiosk.config import load
 from kiosk.store.migrate import migrate
 from tests.store.village import CATALOG, bring_in, change, events, open_store, stamp
 
@@ -130,3 +131,64 @@ def test_wrong_usage(config: Path) -> None:
     assert kiosk("restore", "--config", config).exit_code == 2
     assert kiosk("restore", "x.db", "--config", config.parent / "none.toml").exit_code == 2
     assert kiosk("restore", config.parent / "x.db", "--config", config).exit_code == 1
+
+
+UUID, OTHER = "8a1f1f1c-5d0a-4c6e-9f0b-0123456789ab", "1A2B-3C4D"
+
+
+@pytest.fixture
+def plugged(config: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A medium on another disk; ``uuid`` is what udev says of it."""
+    said = {"uuid": UUID}
+    medium = config.parent / "medium"
+    monkeypatch.setattr("kiosk.store.backup_medium.disk_of", str)
+    monkeypatch.setattr("kiosk.store.backup_medium.uuid_of", lambda path: said["uuid"] if path == medium else "")
+    monkeypatch.setattr("kiosk.cli.backup.uuid_of", lambda path: said["uuid"])
+    return said
+
+
+def test_a_medium_is_bound_by_a_command_and_no_other_gets_the_database(config: Path, plugged: dict[str, str]) -> None:
+    before = config.read_text()
+    assert kiosk("backup", "--config", config).exit_code == 0, "a station of before goes on"
+    done = kiosk("backup", "--config", config, "--bind")
+    assert done.exit_code == 0, done.output
+    assert UUID in done.stdout
+    settings = load(config).backup
+    assert settings is not None
+    assert (settings.uuid, settings.keep) == (UUID, 2)
+    assert config.with_name("station.toml.before").read_text() == before
+    assert config.stat().st_mode & 0o777 == config.with_name("station.toml.before").stat().st_mode & 0o777
+    plugged["uuid"] = OTHER
+    done = kiosk("backup", "--config", config)
+    assert done.exit_code == 1
+    assert "kiosk backup --bind" in done.stderr
+    assert kiosk("backup", "--config", config, "--bind").exit_code == 0
+    assert 'uuid = "1A2B-3C4D"' in config.read_text()
+    assert config.read_text().count("uuid") == 1
+    plugged["uuid"] = UUID
+    assert kiosk("backup", "--config", config).exit_code == 1
+
+
+def test_what_cannot_be_bound_says_so_and_changes_nothing(config: Path, plugged: dict[str, str]) -> None:
+    before, plugged["uuid"] = config.read_text(), ""
+    done = kiosk("backup", "--config", config, "--bind")
+    assert (done.exit_code, "has no UUID" in done.stderr) == (1, True)
+    assert kiosk("backup", "--config", config, "--bind", "--to", config.parent / "medium").exit_code == 2
+    plugged["uuid"] = UUID
+    config.write_text(f'backup = {{ folder = "{config.parent / "medium"}" }}\n' + before.partition("[backup]")[0])
+    done = kiosk("backup", "--config", config, "--bind")
+    assert (done.exit_code, f'uuid = "{UUID}"' in done.stderr) == (1, True)
+    assert "uuid" not in config.read_text()
+
+
+def test_another_folder_by_hand_is_another_matter(config: Path, plugged: dict[str, str], tmp_path: Path) -> None:
+    assert kiosk("backup", "--config", config, "--bind").exit_code == 0
+    (tmp_path / "elsewhere").mkdir()
+    assert kiosk("backup", "--config", config, "--to", tmp_path / "elsewhere").exit_code == 0
+
+
+@pytest.mark.parametrize("uuid", ["../x", "1A2B 3C4D", "x" * 80, "\u0661"])
+def test_a_uuid_that_is_none_is_refused_with_its_line(config: Path, uuid: str) -> None:
+    config.write_text(config.read_text() + f'uuid = "{uuid}"\n')
+    done = kiosk("backup", "--config", config)
+    assert (done.exit_code, "uuid" in done.stderr) == (2, True)

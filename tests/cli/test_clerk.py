@@ -19,6 +19,8 @@ from kiosk.process import stamps
 from kiosk.station.access import Access
 from kiosk.station.counter_settings import CounterSettings
 from kiosk.station.counter_view import CounterRefused
+from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.pickup_key import PickupKey
 from kiosk.store import Store
 from kiosk.store.migrate import migrate
 
@@ -52,7 +54,8 @@ def run(config: Path, *arguments: str, stdin: str = "") -> Result:
 def unlocks(config: Path, number: str, pin: str) -> bool:
     with closing(opened(config)) as store:
         try:
-            Access(store, CounterSettings(), NOW).unlock(number, pin)
+            pins = PickupKey.found(ParcelSettings(), config.parent / "data", {}).pins()
+            Access(store, CounterSettings(), NOW, pins=pins).unlock(number, pin)
         except CounterRefused as refusal:
             assert refusal.code in ("wrong_pin", "no_pin")
             return False

@@ -92,6 +92,7 @@ def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
     monkeypatch.setattr(doctor_place, "in_memory", lambda _: "")
+    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     for module, name in (
         (doctor_probe, "_SCALE_S"),
         (doctor_probe, "_SCANNER_S"),

@@ -25,7 +25,6 @@ from kiosk.station.parcel_papers import CounterPapers, WaitingSlip
 from kiosk.station.parcel_photos import ParcelPhotos
 from kiosk.station.parcel_settings import ParcelSettings
 from kiosk.station.pickup_key import PickupKey
-from kiosk.station.pin_hash import hash_pin
 from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store
 from kiosk.store.records import ParcelRow, PrintJob
@@ -35,7 +34,8 @@ PIN, SECOND_PIN = "482913", "905172"
 SETTINGS = StationSettings("S0147", "yarkant", Path("unused"), village="Test village")
 PARCELS = ParcelSettings(shelves=("A-1:3", "B-2:2"))
 KEY = PickupKey(bytes(range(32)), "a test")
-HASHES = {pin: hash_pin(pin) for pin in (PIN, SECOND_PIN)}
+PINS = KEY.pins()
+HASHES = {pin: PINS.hash(pin) for pin in (PIN, SECOND_PIN)}
 """Argon2 once for all tests: it is slow on purpose."""
 
 
@@ -105,7 +105,9 @@ class CounterRig:
                 ("Tech", Role.TECHNICIAN, PIN),
             ):
                 self.store.add_clerk(name, role, HASHES[pin], self.clock.stamp())
-        self.access = Access(self.store, CounterSettings(), self.clock.stamp, lambda: self.counter.access_changed())
+        self.access = Access(
+            self.store, CounterSettings(), self.clock.stamp, lambda: self.counter.access_changed(), PINS
+        )
         self.counter = Counter(self._tools())
         if self.take_people:
             self.session = self.access.unlock("01", PIN)

@@ -15,7 +15,7 @@ from kiosk.station.access import Access
 from kiosk.station.counter_settings import CounterSettings
 from kiosk.station.counter_view import Person, Session
 from kiosk.store import DiskFull, Stamp, Store
-from tests.station.counter_rig import PIN, SECOND_PIN, Clock, CounterRig, refused
+from tests.station.counter_rig import PIN, PINS, SECOND_PIN, Clock, CounterRig, refused
 
 WRONG = "700301"
 
@@ -48,11 +48,11 @@ class TestUnlocking:
         hasher = pin_hash._hasher()
 
         class Counted:
-            def verify(self, stored: str, pin: str) -> bool:
+            def verify(self, stored: str, pin: str | bytes) -> bool:
                 checked.append(stored)
                 return hasher.verify(stored, pin)
 
-            def hash(self, pin: str) -> str:
+            def hash(self, pin: str | bytes) -> str:
                 return hasher.hash(pin)
 
         monkeypatch.setattr(pin_hash, "_hasher", Counted)
@@ -162,11 +162,11 @@ class TestGuessing:
         self._guess(rig, 4)
         rig.clock.reboot()
         rig.clock.jump(-20_000)
-        again = Access(rig.store, CounterSettings(), rig.clock.stamp)
+        again = Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS)
         rig.clock.wait(6)
         assert refused(lambda: again.unlock("02", WRONG)).wait_s == 600
         rig.clock.reboot("third-boot")
-        third = Access(rig.store, CounterSettings(), rig.clock.stamp)
+        third = Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS)
         assert refused(lambda: third.unlock("01", PIN)).code == "locked"
 
     def test_a_crash_right_before_the_answer_has_counted(
@@ -187,8 +187,11 @@ class TestGuessing:
                 rig.clock.reboot(f"boot-{number}")
                 rig.clock.wait(10)
                 with pytest.raises(Crash):
-                    Access(rig.store, CounterSettings(), rig.clock.stamp).unlock("02", WRONG)
-        assert refused(lambda: Access(rig.store, CounterSettings(), rig.clock.stamp).unlock("01", PIN)).code == "locked"
+                    Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS).unlock("02", WRONG)
+        assert (
+            refused(lambda: Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS).unlock("01", PIN)).code
+            == "locked"
+        )
 
     def test_a_full_disk_does_not_open_the_lock(self, rig: CounterRig, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*_: object) -> None:

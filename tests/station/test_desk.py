@@ -12,6 +12,7 @@ import pytest
 from kiosk.devices.ports import LinkState
 from kiosk.domain.intake import TareSource
 from kiosk.domain.metrology.pan import STALE_S, PanState
+from kiosk.domain.trade import Party
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk_view import DeskRefused, DeskView, Phase, Step
 from kiosk.store.errors import DiskFull
@@ -43,6 +44,25 @@ def test_two_taps_for_a_member_with_a_card() -> None:
     confirmed, _, jobs = rig.store.booked[0]
     assert (confirmed.intake.net_g, confirmed.intake.amount_fen) == (12_450, 29_880)
     assert len(jobs) == 1
+
+
+def test_a_name_is_told_to_whoever_has_the_card_and_to_nobody_who_types_a_number() -> None:
+    """Numbers run on: a stranger could walk through the names of all members on the pad."""
+    rig = Rig()
+    rig.rest(0)
+    assert rig.desk.scan(CARD).member_name == "Aygul <script>"
+    rig.desk.back()
+    typed = rig.desk.choose_party("04412")
+    assert (typed.party, typed.member_name) == (Party("M-04412"), None)
+    rig.rest(12_450)
+    rig.desk.choose_product("BADAM", 1)
+    shown = rig.desk.another_bag(rig.desk.view().reading_no, rig.desk.view().token)
+    assert shown.member_name is None
+    rig.rest(0)
+    rig.desk.leave(idle=True)
+    assert rig.desk.take_up("0147-A-000001").member_name is None, "nor to the clerk's villager, who has no card either"
+    rig.desk.leave()
+    assert rig.desk.scan(CARD).member_name == "Aygul <script>"
 
 
 def test_goods_on_the_empty_pan_start_by_themselves_once_per_load() -> None:

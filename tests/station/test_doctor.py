@@ -27,6 +27,7 @@ from kiosk.station.doctor_finding import Finding, Verdict, broken
 from kiosk.station.doctor_signs import PageWatch, RelayMark, ScaleSign, ScaleWatch, ScannerWatch
 from kiosk.station.health import Part
 from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.pickup_key import PickupKey
 from kiosk.store.backup import make_backup
 from kiosk.store.backup_settings import BackupSettings
 from kiosk.store.owner import Hindrance
@@ -41,6 +42,7 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "no-systemd")
     monkeypatch.setattr(doctor_place, "disk_of", str)
     monkeypatch.setattr(doctor_place, "in_memory", lambda _: "")  # on a machine whose /tmp lies there, too
+    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     clinic = Clinic(tmp_path, template)
     yield clinic
     clinic.store.close()
@@ -367,6 +369,23 @@ def test_people_without_a_pin_do_not_count(clinic: Clinic) -> None:
     assert clinic.rows()["people"] == ("fail", "people_no_clerk")
 
 
+def test_pins_that_nobody_can_check_or_anybody_can_guess(well: Clinic) -> None:
+    own = PickupKey.found(ParcelSettings(), well.settings.data, {}).pins()
+    other = PickupKey(bytes(32)).pins()
+    assert well.rows()["people"] == ("ok", "fine")
+    well.store.set_pin("01", own.hash("482913"), well.stamp())
+    assert well.rows()["people"] == ("ok", "fine")
+    well.store.set_pin("02", "$argon2id$v=19$m=12288,t=3,p=1$c29tZXNhbHQ$" + "A" * 43, well.stamp())
+    assert well.rows()["people"] == ("warn", "people_plain")
+    well.store.set_pin("02", other.hash("482913"), well.stamp())
+    assert well.rows()["people"] == ("fail", "people_other_key")
+    row = next(row for row in well.doctor.findings(fresh=True) if row.device == "people")
+    assert row.values == {"n": 1, "command": "kiosk clerk pin"}
+    (well.settings.data / "pickup-key").unlink()
+    row = next(row for row in well.doctor.findings(fresh=True) if row.device == "people")
+    assert (row.word, row.values["n"]) == ("people_other_key", 2), "without the key none can be checked"
+
+
 def test_the_pickup_key_wherever_it_belongs(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     own = well.settings.data / "pickup-key"
     own.unlink()
@@ -466,6 +485,19 @@ def test_what_is_wrong_with_the_medium(well: Clinic, monkeypatch: pytest.MonkeyP
     assert well.rows()["backup"] == ("warn", "backup_medium")
     well.fitted.backup = None
     assert well.rows()["backup"] == ("warn", "backup_none")
+
+
+def test_whose_medium_it_is(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"uuid": "1A2B-3C4D"}
+    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: said["uuid"])
+    assert well.rows()["backup"] == ("warn", "backup_unbound")
+    well.fitted.backup = replace(well.fitted.backup, uuid="1a2b-3c4d")
+    assert well.rows()["backup"] == ("ok", "fine")
+    said["uuid"] = "5E6F-7081"
+    row = next(row for row in well.doctor.findings(fresh=True) if row.device == "backup")
+    assert (row.word, row.values["command"]) == ("backup_other", "kiosk backup --bind")
+    said["uuid"] = ""
+    assert well.rows()["backup"] == ("warn", "backup_other"), "a medium nobody can name is not the bound one"
 
 
 def told_by_systemd(monkeypatch: pytest.MonkeyPatch, well: Clinic, say: Callable[[str], str]) -> dict[str, str]:

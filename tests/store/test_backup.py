@@ -20,7 +20,7 @@ import pytest
 
 from kiosk.store import Store, backup, backup_medium, backup_photos
 from kiosk.store.backup import BackupMade, make_backup
-from kiosk.store.backup_medium import BackupRefused, disk_of, finished, read_manifest
+from kiosk.store.backup_medium import BackupRefused, disk_of, finished, read_manifest, uuid_of
 from kiosk.store.check import check_file
 from kiosk.store.errors import StoreError
 from tests.store.village import STATION, bring_in, rows, stamp
@@ -374,3 +374,77 @@ def test_the_copy_can_be_opened_by_anybody(store: Store, path: Path, medium: Pat
     made = make(path, medium)
     with closing(sqlite3.connect(made.path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+# --- the one medium -------------------------------------------------------------------------------------------------
+
+
+class Sticks:
+    """What the kernel and udev say of what is plugged in, below a folder: which device lies under which path."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.blocks, self.udev, self.links = folder / "block", folder / "udev", folder / "by-uuid"
+        for made in (self.blocks, self.udev, self.links):
+            made.mkdir(parents=True)
+        monkeypatch.setattr(backup_medium, "_BLOCK_DEVICES", self.blocks)
+        monkeypatch.setattr(backup_medium, "_UDEV", self.udev)
+        monkeypatch.setattr(backup_medium, "_BY_UUID", self.links)
+
+    def plug(self, under: Path, uuid: str, *, by: str = "udev") -> None:
+        """A stick is mounted there; any that was there before is gone."""
+        device = under.stat().st_dev
+        number = f"{os.major(device)}:{os.minor(device)}"
+        for old in (*self.udev.iterdir(), *self.links.iterdir()):
+            old.unlink()
+        if by == "udev":
+            (self.udev / f"b{number}").write_text(
+                f"S:disk/by-label/kiosk-backup\nE:ID_FS_UUID={uuid}\nE:ID_FS_TYPE=ext4\n"
+            )
+            return
+        node = self.blocks.parent / "dev" / "sda1"
+        node.mkdir(parents=True, exist_ok=True)
+        (self.blocks / number).unlink(missing_ok=True)
+        (self.blocks / number).symlink_to(node)
+        (self.links / uuid).symlink_to(node)
+
+
+OWN, STRANGE = "8a1f1f1c-5d0a-4c6e-9f0b-0123456789ab", "1A2B-3C4D"
+
+
+@pytest.fixture
+def sticks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sticks:
+    return Sticks(tmp_path / "kernel", monkeypatch)
+
+
+@pytest.mark.parametrize("by", ["udev", "links"])
+def test_a_stick_with_just_the_right_label_gets_nothing(
+    store: Store, path: Path, medium: Path, sticks: Sticks, by: str
+) -> None:
+    sticks.plug(medium, STRANGE, by=by)
+    assert uuid_of(medium) == STRANGE
+    with pytest.raises(BackupRefused) as refusal:
+        backup.make_backup(path, STATION, medium, stamp(), same_disk=True, uuid=OWN)
+    for word in (str(medium), STRANGE, OWN, "Nothing was written", "kiosk backup --bind"):
+        assert word in str(refusal.value)
+    assert list(medium.iterdir()) == []
+    sticks.plug(medium, OWN, by=by)
+    assert backup.make_backup(path, STATION, medium, stamp(), same_disk=True, uuid=OWN.upper()).path.exists()
+
+
+def test_a_medium_nobody_can_name_is_not_the_bound_one(store: Store, path: Path, medium: Path, sticks: Sticks) -> None:
+    assert uuid_of(medium) == ""
+    with pytest.raises(BackupRefused, match="its UUID is not known"):
+        backup.make_backup(path, STATION, medium, stamp(), same_disk=True, uuid=OWN)
+    assert backup.make_backup(path, STATION, medium, stamp(), same_disk=True).path.exists(), "none is bound: as before"
+
+
+@pytest.mark.parametrize("uuid", ["../../etc", "x; rm", "a\x1b[1m", "f" * 65, "", "\u0663\u0663"])
+def test_a_name_that_is_no_uuid_is_none(medium: Path, sticks: Sticks, uuid: str) -> None:
+    sticks.plug(medium, uuid)
+    assert uuid_of(medium) == ""
+
+
+def test_a_stick_pulled_meanwhile_is_told(path: Path, medium: Path, store: Store, sticks: Sticks) -> None:
+    medium.rmdir()
+    with pytest.raises(BackupRefused, match="is missing"):
+        backup.make_backup(path, STATION, medium, stamp(), same_disk=True, uuid=OWN)

@@ -99,10 +99,10 @@ def test_the_papers_of_an_old_database_go_on(path: Path, template: Path) -> None
 
 def test_a_migration_that_fails_leaves_the_old_database(path: Path) -> None:
     path.parent.mkdir()
-    shutil.copyfile(OLD[-1], path)
+    shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_3_morning"), path)
     change(path, "CREATE TABLE pan_load (surprise INTEGER)")
     before = content(path)
-    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 4: .*pan_load already exists"):
+    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 5: .*pan_load already exists"):
         open_store(path, OLD[-1])
     assert content(path) == before
 
@@ -143,6 +143,6 @@ def test_the_migration_program_tells_what_is_wrong(tmp_path: Path, capsys: pytes
 def test_a_migration_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No time at all is given: any other could be enough for it, when this process is held up meanwhile."""
     monkeypatch.setattr(opening, "_MIGRATION_SECONDS", 0.0)
-    with pytest.raises(StoreError, match="could not be brought to schema 4 in 0 seconds"):
+    with pytest.raises(StoreError, match="could not be brought to schema 5 in 0 seconds"):
         Store.open(path, STATION, stamp())
     assert not path.exists()

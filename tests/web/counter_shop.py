@@ -40,7 +40,7 @@ from kiosk.station.scans import ScanRouter
 from kiosk.store import Stamp, Store
 from kiosk.store.migrate import migrate
 from kiosk.store.records import CheckRow, ExpectedParcel, LoadRow, ParcelRow, ScaleContent
-from tests.station.counter_rig import HASHES, PIN, SECOND_PIN
+from tests.station.counter_rig import HASHES, PIN, PINS, SECOND_PIN
 from tests.station.fakes import MOMENT, PROFILE, STAMP
 from tests.web.shop import CATALOG, Shop
 
@@ -106,7 +106,7 @@ class CounterShop(Shop):
         super().__init__(data)
         self.photos_of_parcels = ParcelPhotos(data / "parcel-photos")
         self.wanted: list[ParcelNumber] = []
-        self.access = Access(self.store, SETTINGS, self.stamp, lambda: self.counter.access_changed())
+        self.access = Access(self.store, SETTINGS, self.stamp, lambda: self.counter.access_changed(), PINS)
         self.set_checks(checks)
         self.counter_board = CounterBoard(CounterView())
         self.counter = Counter(

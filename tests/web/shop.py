@@ -200,7 +200,7 @@ class Shop:
 
     def at_what(self, grams: int = 12_480, member: str = "04412") -> DeskView:
         self.at_who()
-        self.desk.choose_party(member)
+        self.desk.scan(internal_code("P", member))
         return self.rest(grams)
 
     def at_agree(self, grams: int = 12_480, product: str = "BADAM", member: str = "04412") -> DeskView:

@@ -396,3 +396,32 @@ def test_a_code_at_the_public_face(shop: CounterShop, server: Server, page: Page
     expect(page.locator(".my-shelf")).to_contain_text("A-1-01")
     assert not any(code in address for address in addresses)
     assert code not in page.content()
+
+
+def test_going_back_from_the_public_screen_finds_the_door(browser: Browser, shop: CounterShop, server: Server) -> None:
+    """Also in a browser that keeps whole pages to go back to (bfcache), which the tests' own is told not to do."""
+    shop.unlock()
+    receipt = shop.leave_bags(5_000)
+    keeping = browser.browser_type.launch(
+        executable_path=browsing.HEADLESS,
+        args=["--no-sandbox", "--enable-features=BackForwardCache,CacheControlNoStoreEnterBackForwardCache"],
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+    with open_page(keeping, server, SETTINGS, "en") as page:
+        at(page, server, shop, "/counter/parcels?state=waiting")
+        page.goto(f"{server.url}/counter/intakes")
+        page.locator(f"form[action$='{receipt}/take_up'] button").tap()
+        page.locator("screen-follow").wait_for()
+        assert shop.access.current() is None
+        for _ in range(2):
+            page.go_back()
+            page.locator(".pin-form").wait_for()
+            assert receipt not in page.content()
+    keeping.close()
+
+
+def test_a_page_the_browser_has_kept_is_asked_for_anew(shop: CounterShop, server: Server, page: Page) -> None:
+    at(page, server, shop, "/counter/type")
+    with page.expect_navigation():
+        page.evaluate("() => { dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })) }")
+    page.locator(".type-form").wait_for()

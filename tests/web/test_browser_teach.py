@@ -52,6 +52,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
+    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     clinic = Clinic(tmp_path, template)
     clinic.cure()
     yield clinic

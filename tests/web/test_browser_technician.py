@@ -62,6 +62,7 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
     monkeypatch.setattr("kiosk.station.bundle._SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
+    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     clinic = Clinic(tmp_path, template)
     clinic.cure()
     clinic.printers["receipt"].says(PrinterFault.PAPER_OUT)

@@ -300,6 +300,19 @@ def test_who_is_booked_is_shown_and_gone_afterwards(shop: Shop, client: FlaskCli
     assert load("en").text("party.non_member") in client.get("/what").text
 
 
+def test_a_typed_number_is_shown_as_it_was_typed_and_opens_no_name(shop: Shop, client: FlaskClient) -> None:
+    shop.at_who()
+    client.post("/party", data={"party": "00017"})
+    shop.rest(12_480)
+    pages = [client.get("/what").text]
+    client.post("/product", data={"code": "BADAM", "catalog_version": "1"})
+    pages.append(client.get("/agree").text)
+    for page in pages:
+        assert '<p class="person"><bdi dir="ltr">M-00017</bdi></p>' in page
+        assert "Aygul" not in page
+    assert "Aygul" not in client.get("/agree?ask=container").text
+
+
 def test_the_photo_of_the_result_and_no_other(shop: Shop, client: FlaskClient) -> None:
     own, other = "ab" * 32, "cd" * 32
     for name in (own, other):

@@ -107,6 +107,8 @@ def _pieces(wizard: Wizard, pages: Pages, alive: Callable[[], None]) -> Blueprin
     def live(question: str) -> str | tuple[str, int]:
         if wizard.view().question != question:
             return "", 410  # another screen is due: the page goes there
+        if not SCREENS[question].live:
+            abort(404)  # it does not change by itself
         return pages.piece()
 
     @routes.post("/setup/alive")

@@ -22,7 +22,8 @@ from kiosk.setup_draft import draft_path
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.processes import Child, answers
 from kiosk.station.clock import StationClock
-from kiosk.station.pin_hash import pin_matches
+from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.pickup_key import PickupKey
 from kiosk.texts import load as load_texts
 from tests.messaging.ports import claimed_port
 from tests.web.setup.bench import BACKUP, CAMERA, CATALOG, SCALE, SCANNER, Bench, FirstStart
@@ -191,8 +192,9 @@ def check_what_was_written(bench: Bench) -> None:
     with closing(open_store(config.station)) as store:
         assert store.catalog()[0] == 1
         people = {row.role: row for row in store.clerks()}
-    assert pin_matches(TECHNICIAN_PIN, people[Role.TECHNICIAN].pin_hash)
-    assert pin_matches(CLERK_PIN, people[Role.CLERK].pin_hash)
+    pins = PickupKey.found(ParcelSettings(), bench.data, {}).pins()
+    assert pins.matches(TECHNICIAN_PIN, people[Role.TECHNICIAN].pin_hash)
+    assert pins.matches(CLERK_PIN, people[Role.CLERK].pin_hash)
 
 
 def test_from_an_empty_folder_to_a_station(browser: Browser, bench: Bench) -> None:

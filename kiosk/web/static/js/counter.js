@@ -4,6 +4,7 @@ import "./alive.js";
 import { followCounter } from "./counter-follow.js";
 import "./count-down.js";
 import { guardKeys } from "./key-guard.js";
+import "./kept-page.js";
 import "./live-check.js";
 import { gatherScans } from "./scan-field.js";
 import "./touch-pad.js";

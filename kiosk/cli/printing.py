@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import IO, Any, NamedTuple
 
 import click
 import msgspec
 
+from kiosk.devices.printer_profiles import profile as find_profile
+from kiosk.devices.printer_profiles import profiles
 from kiosk.labels import documents
 from kiosk.labels.day_slip import render_day_slip
 from kiosk.labels.fonts import FontProblem
 from kiosk.labels.label import render_bag_label
-from kiosk.labels.layout import DOTS_PER_MM, dots_per_mm
 from kiosk.labels.parcel_papers import render_parcel_label, render_pickup_slip
 from kiosk.labels.raster import Raster
 from kiosk.labels.receipt import render_receipt
 from kiosk.labels.test_papers import render_test_label, render_test_receipt
-from kiosk.protocols.printers import escpos, status, tspl, zpl
-
-_LABEL_GAP_MM = 2
+from kiosk.protocols.printers import status
+from kiosk.protocols.printers.page_setup import DOTS_PER_MM, PageSetup, PrintHead
+from kiosk.protocols.printers.pages import encode
 
 
 class WrongUsage(click.ClickException):
@@ -73,22 +75,24 @@ def label() -> None:
 
 
 class _Template(NamedTuple):
-    """A kind of paper: its document, who draws it, and the gap after it on the roll (a strip has none)."""
+    """A kind of paper: its document, who draws it, and whether it is a strip, which has no gaps."""
 
     document: type[Any]
-    draw: Callable[[Any, int], Raster]
-    gap_mm: int = 0
+    draw: Callable[[Any, PrintHead], Raster]
+    strip: bool
 
 
 _TEMPLATES = {
-    "bag": _Template(documents.BagLabel, render_bag_label, _LABEL_GAP_MM),
-    "receipt": _Template(documents.Receipt, render_receipt),
-    "parcel_label": _Template(documents.ParcelLabel, render_parcel_label, _LABEL_GAP_MM),
-    "pickup_slip": _Template(documents.PickupSlip, render_pickup_slip),
-    "day_slip": _Template(documents.DaySlip, render_day_slip),
-    "test_label": _Template(documents.TestLabel, render_test_label, _LABEL_GAP_MM),
-    "test_receipt": _Template(documents.TestReceipt, render_test_receipt),
+    "bag": _Template(documents.BagLabel, render_bag_label, strip=False),
+    "receipt": _Template(documents.Receipt, render_receipt, strip=True),
+    "parcel_label": _Template(documents.ParcelLabel, render_parcel_label, strip=False),
+    "pickup_slip": _Template(documents.PickupSlip, render_pickup_slip, strip=True),
+    "day_slip": _Template(documents.DaySlip, render_day_slip, strip=True),
+    "test_label": _Template(documents.TestLabel, render_test_label, strip=False),
+    "test_receipt": _Template(documents.TestReceipt, render_test_receipt, strip=True),
 }
+
+_STRIP_LANGUAGE, _LABEL_LANGUAGE = "escpos", "tspl"
 
 
 @label.command("render")
@@ -96,32 +100,44 @@ _TEMPLATES = {
 @click.option("--data", type=click.File("rb"), default="-", help="JSON document; standard input when absent")
 @click.option("--dpi", type=click.Choice([str(dpi) for dpi in DOTS_PER_MM]), default="203", show_default=True)
 @click.option("--language", type=click.Choice(["zpl", "tspl", "escpos", "png"]), required=True)
+@click.option("--profile", type=click.Choice(sorted(profiles())), help="draw and send it as for this printer")
 @click.option("--out", type=click.File("wb", lazy=True), required=True)
-def render(template: str, data: IO[bytes], dpi: str, language: str, out: IO[bytes]) -> None:
-    """Write the bytes a printer gets for one document, or the picture of it."""
+def render(template: str, data: IO[bytes], dpi: str, language: str, profile: str | None, out: IO[bytes]) -> None:
+    """Write the bytes a printer gets for one document, or the picture of it.
+
+    The paper is drawn for the usual printer of the language, of the dpi that is named; with --profile for that printer.
+    """
     paper = _TEMPLATES[template]
     try:
-        raster = paper.draw(msgspec.json.decode(data.read(), type=paper.document), int(dpi))
+        setup = _setup(paper, int(dpi), language, profile)
+        raster = paper.draw(msgspec.json.decode(data.read(), type=paper.document), setup.head)
+        page = _png(raster, setup.head.dpi) if language == "png" else encode(raster, setup)
     except FontProblem as error:
         raise click.ClickException(str(error)) from error
     except (ValueError, msgspec.MsgspecError) as error:
         raise WrongUsage(f"{data.name}: {error}") from error
     try:
-        out.write(encode(raster, language, int(dpi), paper.gap_mm))
+        out.write(page)
     except (OSError, click.FileError) as error:
         raise WrongUsage(f"cannot write {out.name}: {error}") from error
 
 
-def encode(raster: Raster, language: str, dpi: int, gap_mm: int) -> bytes:
-    """Return a page in a printer language or as a PNG file."""
-    per_mm = dots_per_mm(dpi)
-    if language == "tspl":
-        size_mm = (-(-raster.width_dots // per_mm), -(-raster.height_dots // per_mm))
-        return tspl.page(raster, *size_mm, gap_mm=gap_mm)
-    if language == "zpl":
-        return zpl.page(raster)
-    if language == "escpos":
-        return escpos.page(raster)
+def _setup(paper: _Template, dpi: int, language: str, name: str | None) -> PageSetup:
+    """What the page is drawn for. Without a profile the kind of paper says how wide it is, the language nothing."""
+    if name is not None:
+        row = find_profile(name)
+        if language not in ("png", row.language):
+            raise ValueError(f"the printer {name} speaks {row.language}, not {language}")
+        setup = row.setup
+    else:
+        usual = find_profile(language if language != "png" else _LABEL_LANGUAGE).setup
+        drawn = find_profile(_STRIP_LANGUAGE if paper.strip else _LABEL_LANGUAGE).setup
+        width = drawn.head.width_dots * DOTS_PER_MM[dpi] // drawn.head.per_mm
+        setup = replace(usual, head=PrintHead(dpi, width))
+    return replace(setup, gap_mm=0) if paper.strip else setup
+
+
+def _png(raster: Raster, dpi: int) -> bytes:
     picture = BytesIO()
     raster.to_image().save(picture, "PNG", dpi=(dpi, dpi))
     return picture.getvalue()

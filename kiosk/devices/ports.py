@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from kiosk.protocols.printers.page_setup import PageSetup
 from kiosk.protocols.scales.reading import Reading
 
 
@@ -126,12 +127,20 @@ class Printer(Protocol):
 
     @property
     def language(self) -> str:
-        """``tspl`` or ``escpos``."""
+        """``tspl``, ``zpl`` or ``escpos``."""
+
+    @property
+    def setup(self) -> PageSetup:
+        """What a page is drawn for: the dots of this printer's head, the speed and the gap of its paper."""
+
+    @property
+    def proves(self) -> bool:
+        """False: when ``print`` comes back the job was sent and no fault was seen; whether it came out nobody knows."""
 
     def status(self, deadline_s: float) -> PrinterStatus: ...
 
     def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
-        """Send one whole job and wait for proof that it came out.
+        """Send one whole job and wait for proof that it came out, as far as this printer ``proves`` anything.
 
         ``before_first_byte`` is called after the printer was found ready and before anything is sent; if it
         raises, nothing is sent. Raises PrintNotStarted or PrintUncertain.

@@ -22,10 +22,11 @@ class FilePrinter(StreamPrinter):
     """
 
     def __init__(self, path: str | Path, language: str = "tspl") -> None:
-        super().__init__(profile(language), str(path))
         self._path = Path(path)
+        row = profile(language)
         if self._path.exists() and not self._path.is_char_device():
-            self._profile = msgspec.structs.replace(self._profile, proof="write")
+            row = msgspec.structs.replace(row, proof="write")
+        super().__init__(row, str(path))
 
     def _open(self, until: float) -> Channel:
         del until  # opening with O_NONBLOCK does not wait

@@ -38,6 +38,14 @@ class PrinterName:
     def silent(self) -> str:
         return f"The {self.kind} does not answer at {self.place}: check its power and cable."
 
+    @property
+    def unmoved(self) -> str:
+        return f"The {self.kind} at {self.place} took the job and was never seen printing it."
+
+    @property
+    def hasty(self) -> str:
+        return f"The {self.kind} at {self.place} said that it was done before the paper can have come out."
+
     def unreachable(self, reason: str) -> str:
         return f"The {self.kind} cannot be reached at {self.place} ({reason}): check its power and cable."
 

@@ -5,25 +5,26 @@ from __future__ import annotations
 from kiosk.domain.day import DayTotals
 from kiosk.labels.documents import DaySlip
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.layout import dots_per_mm, slip_layout
+from kiosk.labels.layout import slip_layout
 from kiosk.labels.raster import Raster
 from kiosk.labels.shaping import clean
 from kiosk.labels.strip_parts import caption, copy_mark, figure, heading, mark, moment
 from kiosk.labels.typeset import Align
 from kiosk.labels.words import word
+from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text, money
 
 _GROUP, _GROUPS_IN_LINE = 8, 2
 """Hex digits that are read aloud together: a person compares the head with the one at the sorting center."""
 
 
-def render_day_slip(data: DaySlip, dpi: int = 203) -> Raster:
-    """Return the slip, 384 dots wide at 203 dpi (576 at 300).
+def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
+    """Return the slip, as wide as the head.
 
-    Raises LayoutProblem for another head and FontProblem when a font or the shaping library is missing.
+    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
     """
-    strip = Strip(slip_layout(), dots_per_mm(dpi))
-    heading(strip, data.station, data.village)
+    strip = Strip(slip_layout(), head)
+    heading(strip, data.station, data.village, data.county)
     mark(strip, word("day_close"))
     strip.gap(0.5)
     copy_mark(strip, data.copy)

@@ -1,4 +1,8 @@
-"""What stands on the papers, as plain data: everything is decided before anything is drawn."""
+"""What stands on the papers, as plain data: everything is decided before anything is drawn.
+
+``zone`` is the IANA name of the time zone; beside a time it is printed as the distance from UTC. Fields with a default
+are younger than papers that may still wait in a station's queue.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +43,8 @@ class BagLabel:
     mode: Mode
     copy: bool = False
     not_for_trade: bool = False
+    village: str = ""
+    county: str = ""
 
     def __post_init__(self) -> None:
         if self.net_g < 0:
@@ -103,6 +109,7 @@ class Receipt:
     counters: str = ""
     scale_marks: tuple[str, ...] = ()
     scale_no: str = ""
+    county: str = ""
 
     def __post_init__(self) -> None:
         if not self.lines:
@@ -129,6 +136,8 @@ class ParcelLabel:
     zone: str
     station: str
     copy: bool = False
+    village: str = ""
+    county: str = ""
 
     def __post_init__(self) -> None:
         _check_tail("waybill", self.waybill_last4)
@@ -153,6 +162,7 @@ class PickupSlip:
     station: str
     village: str
     overdue_days: int
+    county: str = ""
 
     def __post_init__(self) -> None:
         _check_tail("waybill", self.waybill_last4)
@@ -178,6 +188,7 @@ class DaySlip:
     actor: str
     software: str
     copy: bool = False
+    county: str = ""
 
     def __post_init__(self) -> None:
         negative = [name for name, figure in asdict(self.totals).items() if figure < 0]
@@ -195,6 +206,8 @@ class TestLabel:
     date: str | None
     zone: str
     software: str
+    village: str = ""
+    county: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +220,7 @@ class TestReceipt:
     time: str | None
     zone: str
     software: str
+    county: str = ""
 
 
 def _check_tail(what: str, text: str) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from PIL import Image
 
 from kiosk.labels import typeset
-from kiosk.labels.layout import ReceiptLayout
+from kiosk.labels.layout import LayoutProblem, ReceiptLayout
 from kiosk.labels.raster import Raster
 from kiosk.labels.typeset import Align
+from kiosk.protocols.printers.page_setup import PrintHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,19 @@ class Cell:
 
 
 class Strip:
-    """Collects rows for a paper of the layout's width; not shared between threads."""
+    """Collects rows for a paper as wide as the head; not shared between threads.
 
-    def __init__(self, layout: ReceiptLayout, per_mm: int) -> None:
-        self.width = -(-layout.width * per_mm // 8) * 8
+    Raises LayoutProblem for a head on which the layout's lines would be cut.
+    """
+
+    def __init__(self, layout: ReceiptLayout, head: PrintHead) -> None:
+        per_mm = head.per_mm
+        if head.width_dots < layout.width * per_mm:
+            needed = layout.width * per_mm
+            raise LayoutProblem(
+                f"layout {layout.name} needs {needed} dots across, the print head has {head.width_dots}"
+            )
+        self.width = head.width_dots
         self._layout = layout
         self._per_mm = per_mm
         self._margin = round(layout.margin * per_mm)
@@ -57,7 +67,12 @@ class Strip:
         self.gap(0.5)
 
     def banner(self, cells: Sequence[Cell], inverted: bool) -> None:
-        """Add rows in a frame, or white on black, that nobody can overlook; one row for each cell."""
+        """Add rows in a frame, or white on black, that nobody can overlook; one row for each cell.
+
+        Raises LayoutProblem for thin letters in white: the black around them runs together.
+        """
+        if inverted and not all(self._layout.styles[cell.style].bold for cell in cells):
+            raise LayoutProblem(f"layout {self._layout.name}: what is white on black must be bold")
         border, pad = self._per_mm // 4, self._per_mm // 2
         inner = [self._row((cell,), self.width - 2 * self._margin) for cell in cells]
         height = sum(each.height for each in inner) + 2 * pad

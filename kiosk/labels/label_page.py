@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from PIL import Image
 
 from kiosk.labels import symbols, typeset
-from kiosk.labels.layout import BarcodeBox, LabelLayout, TextBox, dots_per_mm
+from kiosk.labels.layout import BarcodeBox, LabelLayout, TextBox
+from kiosk.protocols.printers.page_setup import PrintHead
 
 
-def draw_label(layout: LabelLayout, fields: Mapping[str, str], code: str, dpi: int) -> Image.Image:
-    """Return the ink (mode "1", 1 = ink) of one label in dots of a 203 or 300 dpi head.
+def draw_label(layout: LabelLayout, fields: Mapping[str, str], code: str, head: PrintHead) -> Image.Image:
+    """Return the ink (mode "1", 1 = ink) of one label in dots of the head.
 
     ``fields`` holds the text of every box; an empty one leaves its box white. ``code`` is what the bars say.
-    Raises LayoutProblem for another head, SymbolTooWide or NotEncodable for a code that cannot be barred,
-    FontProblem when a font or the shaping library is missing.
+    Raises SymbolTooWide or NotEncodable for a code that cannot be barred, FontProblem when a font or the shaping
+    library is missing.
     """
-    per_mm = dots_per_mm(dpi)
+    per_mm = head.per_mm
     ink = Image.new("1", (layout.width * per_mm, layout.height * per_mm), 0)
     for rule in layout.rules:
         left, top, width, height = rule.dots(per_mm)

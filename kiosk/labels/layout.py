@@ -11,9 +11,9 @@ from typing import Literal
 import msgspec
 
 from kiosk.labels.typeset import Align, Style, styles
+from kiosk.protocols.printers.page_setup import DOTS_PER_MM
 
-DOTS_PER_MM = {203: 8, 300: 12}
-"""Print heads come in these two pitches; the dpi figure is the trade's rounding of 203.2 and 304.8."""
+_COARSEST = min(DOTS_PER_MM.values())
 
 LEAST_CODE128_MODULE_MM = 0.25
 """Two dots at 203 dpi: the finest bar that cheap thermal heads and scanners agree on."""
@@ -84,6 +84,9 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for area in (*self.boxes, *self.rules, *ruler, self.barcode):
             if min(area.x, area.y) < 0 or area.x + area.w > self.width or area.y + area.h > self.height:
                 raise LayoutProblem(f"layout {self.name}: {_title(area)} reaches over the edge of the label")
+        for box in self.boxes:
+            if box.invert and not box.size.bold:
+                raise LayoutProblem(f"layout {self.name}: box {box.field} is white on black and must be bold")
         if self.barcode.module < LEAST_CODE128_MODULE_MM:
             raise LayoutProblem(f"layout {self.name}: a bar module of {self.barcode.module} mm is too fine to scan")
         filled: tuple[Area, ...] = (*self.boxes, *ruler, self.barcode)
@@ -93,7 +96,7 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A strip of paper ``width`` mm wide (the printable part) and as long as needed: receipts and slips."""
+    """A strip as wide as the print head, at least ``width`` mm, and as long as needed: receipts and slips."""
 
     name: str
     width: int
@@ -111,16 +114,8 @@ def _title(area: Area) -> str:
 
 def _overlap(one: Area, other: Area) -> bool:
     """True when the rectangles share a dot of the coarsest head."""
-    (x, y, w, h), (u, v, s, t) = one.dots(DOTS_PER_MM[203]), other.dots(DOTS_PER_MM[203])
+    (x, y, w, h), (u, v, s, t) = one.dots(_COARSEST), other.dots(_COARSEST)
     return x < u + s and u < x + w and y < v + t and v < y + h
-
-
-def dots_per_mm(dpi: int) -> int:
-    """Return the pitch of a print head. Raises LayoutProblem for one this program has no layout for."""
-    try:
-        return DOTS_PER_MM[dpi]
-    except KeyError:
-        raise LayoutProblem(f"no layout for {dpi} dpi: use {' or '.join(map(str, DOTS_PER_MM))}") from None
 
 
 def bag_layout() -> LabelLayout:

@@ -6,25 +6,26 @@ from kiosk.labels import symbols
 from kiosk.labels.documents import ParcelLabel, PickupSlip
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import draw_label
-from kiosk.labels.layout import dots_per_mm, parcel_layout, slip_layout
+from kiosk.labels.layout import parcel_layout, slip_layout
 from kiosk.labels.raster import Raster
 from kiosk.labels.shaping import clean
-from kiosk.labels.strip_parts import caption, figure, heading, moment, sentence
+from kiosk.labels.strip_parts import caption, day_and_place, figure, heading, moment, sentence
 from kiosk.labels.typeset import Align
 from kiosk.labels.words import word
+from kiosk.protocols.printers.page_setup import PrintHead
 
 _HALF_CODE = 3
 _WIDE, _WIDER = "\u00a0", "\u00a0\u00a0\u00a0"
 """No-break spaces: the six digits stay on one line, in two groups of three."""
 
 
-def render_parcel_label(data: ParcelLabel, dpi: int = 203) -> Raster:
-    """Return the 60 x 40 mm label (480 x 320 dots at 203 dpi): the shelf code in digits of 12 mm, the slot in bars.
+def render_parcel_label(data: ParcelLabel, head: PrintHead) -> Raster:
+    """Return the 60 x 40 mm label: the shelf code in digits of 12 mm, the slot in bars.
 
-    Raises LayoutProblem for another head, SymbolTooWide or NotEncodable for a slot code that cannot be barred,
-    FontProblem when a font or the shaping library is missing.
+    Raises SymbolTooWide or NotEncodable for a slot code that cannot be barred, FontProblem when a font or the shaping
+    library is missing.
     """
-    return Raster.from_ink(draw_label(parcel_layout(), parcel_fields(data), data.code, dpi))
+    return Raster.from_ink(draw_label(parcel_layout(), parcel_fields(data), data.code, head))
 
 
 def parcel_fields(data: ParcelLabel) -> dict[str, str]:
@@ -38,27 +39,27 @@ def parcel_fields(data: ParcelLabel) -> dict[str, str]:
         "number": clean(data.number),
         "copy": word("copy").caption() if data.copy else "",
         "station": clean(data.station),
-        "date": f"{clean(data.date)} {clean(data.zone)}" if data.date else word("date_not_set").caption(),
+        "date": day_and_place(data.date, data.village, data.county),
         "code": clean(data.code),
     }
 
 
-def render_pickup_slip(data: PickupSlip, dpi: int = 203) -> Raster:
-    """Return the slip, 384 dots wide at 203 dpi (576 at 300): shelf, six digits, and both in a QR code.
+def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:
+    """Return the slip, as wide as the head: shelf, six digits, and both in a QR code.
 
     The slip's code has 21 characters: as Code 128 of 0.25 mm bars it needs 63 mm, the paper has 48.
-    Raises LayoutProblem for another head and FontProblem when a font or the shaping library is missing.
+    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
     """
     layout = slip_layout()
-    strip = Strip(layout, dots_per_mm(dpi))
-    heading(strip, data.station, data.village)
+    strip = Strip(layout, head)
+    heading(strip, data.station, data.village, data.county)
     strip.row(*caption(word("shelf")))
     strip.row(Cell(clean(data.shelf), "shelf", align=Align.CENTER))
     strip.rule()
     strip.row(*caption(word("pickup_code")))
     strip.row(Cell(_spaced(data.code), "code", align=Align.CENTER))
     strip.rule()
-    strip.beside(symbols.qr(data.slip_code, round(layout.qr_module * dots_per_mm(dpi))), _parcel(data))
+    strip.beside(symbols.qr(data.slip_code, round(layout.qr_module * head.per_mm)), _parcel(data))
     figure(strip, word("days_to_fetch"), str(data.overdue_days), "days")
     moment(strip, data.date, None, data.zone)
     sentence(strip, word("keep_slip"))

@@ -5,27 +5,28 @@ from __future__ import annotations
 from kiosk.labels import symbols
 from kiosk.labels.documents import Receipt, ReceiptLine
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.layout import dots_per_mm, receipt_layout
+from kiosk.labels.layout import receipt_layout
 from kiosk.labels.raster import Raster
 from kiosk.labels.shaping import clean, isolate
 from kiosk.labels.strip_parts import caption, copy_mark, figure, heading, moment, sentence
 from kiosk.labels.typeset import Align
 from kiosk.labels.words import Words, load, word
+from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text, money, price_per_kg
 
 NON_MEMBER = "non_member"
-_WORST = frozenset({"not_for_trade", "check_failed"})
+_NOT_FOR_TRADE = "not_for_trade"
+_WORST = frozenset({_NOT_FOR_TRADE, "check_failed"})
 
 
-def render_receipt(data: Receipt, dpi: int = 203) -> Raster:
-    """Return the receipt, 384 dots wide at 203 dpi (576 at 300) and as long as its lines need.
+def render_receipt(data: Receipt, head: PrintHead) -> Raster:
+    """Return the receipt, as wide as the head and as long as its lines need.
 
-    Raises LayoutProblem for another head and FontProblem when a font or the shaping library is missing.
+    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
     """
     layout = receipt_layout()
-    per_mm = dots_per_mm(dpi)
-    strip = Strip(layout, per_mm)
-    heading(strip, data.station, data.village)
+    strip = Strip(layout, head)
+    heading(strip, data.station, data.village, data.county)
     copy_mark(strip, data.copy)
     for mark in data.scale_marks:
         _scale_mark(strip, mark)
@@ -39,7 +40,7 @@ def render_receipt(data: Receipt, dpi: int = 203) -> Raster:
     strip.rule()
     _date_and_certificate(strip, data)
     _scale(strip, data)
-    _codes(strip, data, round(layout.qr_module * per_mm))
+    _codes(strip, data, round(layout.qr_module * head.per_mm))
     return strip.raster()
 
 
@@ -102,6 +103,8 @@ def _bag(strip: Strip, line: ReceiptLine, data: Receipt) -> None:
         Cell(clean(line.container_ug), "small", rtl=True, share=2, lines=2),
     )
     figure(strip, word("net"), f"= {kg_text(line.net_g)}", "strong_figures")
+    if _NOT_FOR_TRADE in data.scale_marks:  # at the word it is about, and not only on top of the paper
+        strip.row(*caption(word(_NOT_FOR_TRADE), "strong"))
     if not line.price_fen_per_kg:
         return
     price = word("reference_price" if data.mode == "consignment" else "price")

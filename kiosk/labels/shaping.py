@@ -1,39 +1,31 @@
 """From a line of text to the runs that are drawn: which script, which direction, in which order on the paper.
 
-Pillow shapes and orders within one font; a label line has up to three. So the order of runs is decided here, by a
-small and strict reading of the Unicode Bidirectional Algorithm: a line has one base direction, and every stretch of
-the other direction is an isolate, whether the wording marks it (U+2066 ... U+2069) or the characters show it.
+Pillow shapes and orders within one font; a label line has up to three. So a line is cut into runs of one direction and
+one font here, and FriBidi says in which order they stand.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
+from kiosk.labels import bidi
 from kiosk.labels.fonts import Script
 
-LRI = "\u2066"
-PDI = "\u2069"
+LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
+MARKS = frozenset((LRI, FSI, PDI))
+"""What the wording itself puts into a line; data holds none of them (``clean``)."""
+
 ELLIPSIS = "…"
 _LONGEST = 240
 """Characters of one datum that are looked at; no box holds more."""
 
 _SPACES = re.compile(r"[^\S\x1c-\x1f]+")
 """White space to people; the ASCII separators (GS among them), which Python counts as space, are control characters."""
-
-_TO_KIND = {
-    **dict.fromkeys(("R", "AL"), "R"),
-    **dict.fromkeys(("EN", "AN"), "D"),
-    **dict.fromkeys(("ET", "ES"), "E"),
-    "L": "L",
-}
-_MARKS = {LRI: "O", PDI: "C", **dict.fromkeys("([{（【", "("), **dict.fromkeys(")]}）】", ")")}
-_ISOLATE = "O[^OC]*C"
-_LTR_UNIT = r"(?:[LD]|\([LDEN]*\))"
-_RTL_UNIT = r"(?:R|\([RDEN]*\))"
-_LTR_ISLAND = re.compile(rf"{_ISOLATE}|E*{_LTR_UNIT}(?:(?:[EN]|{_LTR_UNIT})*{_LTR_UNIT})?E*")
-_RTL_ISLAND = re.compile(rf"{_ISOLATE}|R(?:(?:[DEN]|{_RTL_UNIT})*{_RTL_UNIT})?")
 
 _ARABIC_BLOCKS = ((0x0600, 0x06FF), (0x0750, 0x077F), (0x08A0, 0x08FF), (0xFB50, 0xFDFF), (0xFE70, 0xFEFE))
 _HAN_BLOCKS = (
@@ -73,37 +65,31 @@ def isolate(text: str) -> str:
     return f"{LRI}{text}{PDI}"
 
 
+def isolate_name(text: str) -> str:
+    """Mark a name of any script to have the direction of its own first letter, whatever stands around it."""
+    return f"{FSI}{text}{PDI}"
+
+
 def itemize(text: str, rtl: bool) -> tuple[Run, ...]:
-    """Return the runs of one line from the left edge of the paper to the right; ``rtl`` is its base direction."""
-    runs = [run for piece, piece_rtl in _pieces(text, rtl) for run in _in_order(piece, piece_rtl, rtl)]
-    return tuple(reversed(runs) if rtl else runs)
+    """Return the runs of one line from the left edge of the paper to the right; ``rtl`` is its base direction.
+
+    Their order is FriBidi's: a number beside Uyghur letters stands where every browser and phone puts it. What must
+    keep its own order there (a weight, a date, a code) is marked with ``isolate``. Raises FontProblem.
+    """
+    runs: list[Run] = []
+    run_levels: list[int] = []
+    for piece, level in _level_runs(text, bidi.levels(text, rtl)):
+        for run in _by_script(piece, level % 2 == 1) or [Run("", Script.LATIN, level % 2 == 1)]:
+            runs.append(run)
+            run_levels.append(level)
+    ordered = (runs[index] for index in bidi.visual_order(tuple(run_levels)))
+    return tuple(run for run in ordered if run.text)
 
 
-def _in_order(piece: str, piece_rtl: bool, base_rtl: bool) -> tuple[Run, ...]:
-    """Runs of a piece in the logical order of the line around it."""
-    if piece_rtl == base_rtl:
-        return tuple(_by_script(piece, piece_rtl))
-    inner = itemize(piece, piece_rtl)
-    return tuple(reversed(inner)) if base_rtl else inner
-
-
-def _pieces(text: str, rtl: bool) -> list[tuple[str, bool]]:
-    """Split a line into stretches of the base direction and islands of the other."""
-    pieces: list[tuple[str, bool]] = []
-    position = 0
-    for island in (_LTR_ISLAND if rtl else _RTL_ISLAND).finditer(_kinds(text)):
-        pieces.append((text[position : island.start()], rtl))
-        marked = text[island.start()] == LRI
-        inside = text[island.start() + marked : island.end() - marked]
-        pieces.append((inside, False if marked else not rtl))
-        position = island.end()
-    pieces.append((text[position:], rtl))
-    return [(piece, direction) for piece, direction in pieces if piece]
-
-
-def _kinds(text: str) -> str:
-    """One sign per character: R right-to-left, L left-to-right, D digit, E number sign, O/C isolate, (), N other."""
-    return "".join(_MARKS.get(char) or _TO_KIND.get(unicodedata.bidirectional(char), "N") for char in text)
+def _level_runs(text: str, levels: tuple[int, ...]) -> Iterator[tuple[str, int]]:
+    """Neighbors of one level. The marks of isolates are not drawn, but they part what stands at both sides of them."""
+    for level, group in groupby(zip(text, levels, strict=True), key=itemgetter(1)):
+        yield "".join(char for char, _ in group if char not in MARKS), level
 
 
 def _by_script(text: str, rtl: bool) -> list[Run]:

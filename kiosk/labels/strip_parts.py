@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.shaping import clean, isolate
+from kiosk.labels.shaping import clean, isolate, isolate_name
 from kiosk.labels.typeset import Align
 from kiosk.labels.words import Words, word
+from kiosk.texts.formats import utc_offset
 
 
-def heading(strip: Strip, station: str, village: str) -> None:
-    """The name of the place, its number and its village."""
+def place(village: str, county: str) -> str:
+    """Village and county; each keeps its own direction. "" when the settings name neither."""
+    return " · ".join(isolate_name(name) for name in map(clean, (village, county)) if name)
+
+
+def day_and_place(date: str | None, village: str, county: str) -> str:
+    """One line of a label: when and where, or in three languages that the date was not set."""
+    return " · ".join(filter(None, (clean(date), place(village, county)))) if date else word("date_not_set").caption()
+
+
+def heading(strip: Strip, station: str, village: str, county: str) -> None:
+    """The name of the station, its number, its village and county."""
     name = word("heading")
     strip.gap()
     strip.row(Cell(name.ug, "title", rtl=True, align=Align.CENTER))
     strip.row(Cell(name.zh, "title", align=Align.CENTER))
     strip.row(Cell(name.en, "small", align=Align.CENTER))
-    place = f"{isolate(clean(station))} · {clean(village)}"
-    strip.row(Cell(place, "strong", align=Align.CENTER, lines=2))
+    where = " · ".join(filter(None, (isolate(clean(station)), place(village, county))))
+    strip.row(Cell(where, "strong", align=Align.CENTER, lines=2))
     strip.rule()
 
 
@@ -65,10 +76,10 @@ def figure(strip: Strip, words: Words, text: str, style: str = "figures") -> Non
 
 
 def moment(strip: Strip, date: str | None, time: str | None, zone: str, unset: str = "date_not_set") -> None:
-    """Date, time and zone, or that the clock was not set, in the words of the key ``unset``."""
+    """Date, and time with its distance from UTC, or that the clock was not set, in the words of the key ``unset``."""
     if not date:
         strip.row(*caption(word(unset), "strong"))
         return
     strip.row(*caption(word("date")))
-    text = f"{clean(date)} {clean(time or '')}".strip()
-    strip.row(Cell(f"{text} {clean(zone)}", "figures", align=Align.CENTER))
+    text = f"{clean(date)} {clean(time)} {clean(utc_offset(zone, date, time))}" if time else clean(date)
+    strip.row(Cell(text, "figures", align=Align.CENTER))

@@ -6,13 +6,14 @@ from kiosk.labels import symbols
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import draw_label
-from kiosk.labels.layout import dots_per_mm, printer_test_layout, slip_layout
+from kiosk.labels.layout import printer_test_layout, slip_layout
 from kiosk.labels.raster import Raster
 from kiosk.labels.ruler import ruler
 from kiosk.labels.shaping import clean
-from kiosk.labels.strip_parts import heading, mark, moment
+from kiosk.labels.strip_parts import day_and_place, heading, mark, moment
 from kiosk.labels.typeset import Align
 from kiosk.labels.words import word
+from kiosk.protocols.printers.page_setup import PrintHead
 
 CODE = "TEST"
 """No internal code: whoever scans a test paper is told that it is none of the station's codes."""
@@ -20,10 +21,10 @@ CODE = "TEST"
 _BARS_MM = 8
 
 
-def render_test_label(data: TestLabel, dpi: int = 203) -> Raster:
-    """Return the 60 x 40 mm label. Raises LayoutProblem for another head, FontProblem when a font is missing."""
-    layout, per_mm = printer_test_layout(), dots_per_mm(dpi)
-    ink = draw_label(layout, printer_test_fields(data), CODE, dpi)
+def render_test_label(data: TestLabel, head: PrintHead) -> Raster:
+    """Return the 60 x 40 mm label. Raises FontProblem when a font is missing."""
+    layout, per_mm = printer_test_layout(), head.per_mm
+    ink = draw_label(layout, printer_test_fields(data), CODE, head)
     if layout.ruler:
         left, top, width, _ = layout.ruler.dots(per_mm)
         ink.paste(1, (left, top), ruler(width, per_mm))
@@ -40,19 +41,19 @@ def printer_test_fields(data: TestLabel) -> dict[str, str]:
         "sample_zh": sample.zh,
         "sample_en": sample.en,
         "station": clean(data.station),
-        "date": f"{clean(data.date)} {clean(data.zone)}" if data.date else word("date_not_set").caption(),
+        "date": day_and_place(data.date, data.village, data.county),
         "software": f"{CODE} {clean(data.software)}",
     }
 
 
-def render_test_receipt(data: TestReceipt, dpi: int = 203) -> Raster:
-    """Return the slip, 384 dots wide at 203 dpi (576 at 300).
+def render_test_receipt(data: TestReceipt, head: PrintHead) -> Raster:
+    """Return the slip, as wide as the head.
 
-    Raises LayoutProblem for another head and FontProblem when a font or the shaping library is missing.
+    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
     """
-    layout, per_mm = slip_layout(), dots_per_mm(dpi)
-    strip = Strip(layout, per_mm)
-    heading(strip, data.station, data.village)
+    layout, per_mm = slip_layout(), head.per_mm
+    strip = Strip(layout, head)
+    heading(strip, data.station, data.village, data.county)
     mark(strip, word("test"))
     mark(strip, word("not_for_trade"))
     strip.gap()

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from kiosk.labels import fonts
 from kiosk.labels.fonts import Script
-from kiosk.labels.shaping import ELLIPSIS, LRI, PDI, Run, itemize
+from kiosk.labels.shaping import ELLIPSIS, FSI, LRI, PDI, Run, itemize
 
 _LINE_HEIGHT, _BASELINE = 1.3, 0.98
 """In em. Uyghur vowel signs reach 0.95 above, letters such as ۇ and ي 0.3 below the line in the faces used."""
@@ -28,8 +28,7 @@ _HAN_MEASURE = 20
 _KEPT_SIZE = 48
 """Dots of em up to which ink is kept: that of a short word is then at most about 50 KB."""
 
-_BREAKABLE = re.compile(rf"{LRI}[^{PDI}]*{PDI}\s*|[\u2e80-\u9fff]\s*|[^\s{LRI}\u2e80-\u9fff]+\s*|\s+")
-_DROP_ISOLATES = {ord(LRI): None, ord(PDI): None}
+_BREAKABLE = re.compile(rf"[{LRI}{FSI}][^{PDI}]*{PDI}\s*|[\u2e80-\u9fff]\s*|[^\s{LRI}{FSI}\u2e80-\u9fff]+\s*|\s+")
 
 
 class Align(StrEnum):
@@ -135,22 +134,27 @@ def _wrap(text: str, limit: int, style: Style, rtl: bool) -> tuple[str, ...]:
 def _shorten(lines: tuple[str, ...], room: int, limit: int, style: Style, rtl: bool) -> tuple[str, ...]:
     """Cut every line that is too wide, and the last one allowed when more would follow."""
     kept = [line if width(line, style, rtl) <= limit else _cut(line, limit, style, rtl) for line in lines[:room]]
-    if len(lines) > room and not kept[-1].endswith(ELLIPSIS):
+    if len(lines) > room and not kept[-1].rstrip(PDI).endswith(ELLIPSIS):
         kept[-1] = _cut(kept[-1] + " " + lines[room], limit, style, rtl)
     return tuple(kept)
 
 
 def _cut(line: str, limit: int, style: Style, rtl: bool) -> str:
-    """The longest beginning of the line that leaves room for an ellipsis."""
-    plain = line.translate(_DROP_ISOLATES)
-    low, high = 0, len(plain)
+    """The longest beginning of the line that leaves room for an ellipsis, which belongs to the name it cuts off."""
+    low, high = 0, len(line)
     while low < high:
         middle = (low + high + 1) // 2
-        if width(plain[:middle].rstrip() + ELLIPSIS, style, rtl) <= limit:
+        if width(_beginning(line, middle), style, rtl) <= limit:
             low = middle
         else:
             high = middle - 1
-    return plain[:low].rstrip() + ELLIPSIS
+    return _beginning(line, low)
+
+
+def _beginning(line: str, count: int) -> str:
+    kept = line[:count].rstrip()
+    still_open = kept.count(LRI) + kept.count(FSI) - kept.count(PDI)
+    return kept + ELLIPSIS + PDI * still_open
 
 
 def draw(block: Block, size: tuple[int, int], align: Align) -> Image.Image:

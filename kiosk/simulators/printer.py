@@ -13,13 +13,23 @@ from typing import Literal, Self
 
 from kiosk.simulators.faults import parse_fault
 from kiosk.simulators.printer_escpos import EscposInterpreter
-from kiosk.simulators.printer_events import DrainAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer_events import CountAsked, DrainAsked, Event, JobBegun, Page, StatusAsked
 from kiosk.simulators.printer_mechanism import PrinterMechanism
+from kiosk.simulators.printer_model import LABEL_PRINTER, RECEIPT_PRINTER, PrinterModel
 from kiosk.simulators.printer_tspl import TsplInterpreter
+from kiosk.simulators.printer_zpl import ZplInterpreter
+
+Language = Literal["tspl", "zpl", "escpos"]
 
 _TSPL_BITS = {"head_open": 0x01, "paper_jam": 0x02, "paper_out": 0x04, "printing": 0x20}
 _ESCPOS_FIXED = 0x12
-Interpreter = TsplInterpreter | EscposInterpreter
+Interpreter = TsplInterpreter | ZplInterpreter | EscposInterpreter
+_INTERPRETERS: dict[Language, Callable[[PrinterModel], Interpreter]] = {
+    "tspl": TsplInterpreter,
+    "zpl": ZplInterpreter,
+    "escpos": EscposInterpreter,
+}
+_MODELS: dict[Language, PrinterModel] = {"tspl": LABEL_PRINTER, "zpl": LABEL_PRINTER, "escpos": RECEIPT_PRINTER}
 
 
 def tspl_status(flags: frozenset[str]) -> bytes:
@@ -39,22 +49,40 @@ def escpos_status(number: int, flags: frozenset[str]) -> bytes:
     return bytes((_ESCPOS_FIXED | bits[number],))
 
 
+def zpl_status(flags: frozenset[str], waiting: int) -> bytes:
+    """The three strings a ZPL printer answers to ~HS; it has no word for a jam and calls it missing paper."""
+    paper_out = int(bool(flags & {"paper_out", "paper_jam"}))
+    paused, head_open = int("paper_jam" in flags), int("head_open" in flags)
+    strings = (
+        f"030,{paper_out},{paused},0355,{waiting:03d},0,0,0,000,0,0,0",
+        f"000,0,{head_open},0,0,2,6,0,{waiting:08d},1,000",
+        "1234,0",
+    )
+    return b"".join(b"\x02" + text.encode("ascii") + b"\x03\r\n" for text in strings)
+
+
 class PrinterSimulator:
     """One printer; ``out_dir`` gets 000001.png and so on, each complete when it appears.
 
+    A page takes the time its length needs at the speed of the ``model``, and the printer is busy meanwhile.
     ``port`` 0 takes a free one, kept over ``off`` and ``on``. Use as a context manager, or ``start`` and ``stop``.
     """
 
     def __init__(
-        self, language: Literal["tspl", "escpos"], out_dir: Path, host: str = "127.0.0.1", port: int = 0
+        self,
+        language: Language,
+        out_dir: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        model: PrinterModel | None = None,
     ) -> None:
         self.language = language
         self.host = host
         self.port = port
         self.first_byte_at: deque[float] = deque(maxlen=10_000)
         """Monotonic second of the first byte of each job."""
-        self._interpreter: Callable[[], Interpreter] = {"tspl": TsplInterpreter, "escpos": EscposInterpreter}[language]
-        self._mechanism = PrinterMechanism(out_dir)
+        self.model = model or _MODELS[language]
+        self._mechanism = PrinterMechanism(out_dir, self.model)
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._links: set[socket.socket] = set()
@@ -140,7 +168,7 @@ class PrinterSimulator:
                     self._spawn(self._serve, link)
 
     def _serve(self, link: socket.socket) -> None:
-        interpreter = self._interpreter()
+        interpreter = _INTERPRETERS[self.language](self.model)
         try:
             while data := _receive(link):
                 for event in interpreter.feed(data):
@@ -160,12 +188,16 @@ class PrinterSimulator:
                 self.first_byte_at.append(monotonic())
             case DrainAsked():
                 self._mechanism.accept(lambda: _answer(link, b"\x00"))
+            case CountAsked():
+                _answer(link, f'"{self._mechanism.count}"\r\n'.encode("ascii"))
             case Page(image):
                 self._mechanism.accept(image)
 
     def _status(self, number: int) -> bytes:
         flags = self._mechanism.flags()
-        return escpos_status(number, flags) if number else tspl_status(flags)
+        if number:
+            return escpos_status(number, flags)
+        return tspl_status(flags) if self.language == "tspl" else zpl_status(flags, self._mechanism.waiting)
 
 
 def _receive(link: socket.socket) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from kiosk.simulators.printer_events import DrainAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer_model import PrinterModel
 
 _DLE, _ESC, _GS, _LF = 0x10, 0x1B, 0x1D, 0x0A
 _EOT = 0x04
@@ -18,13 +19,13 @@ _CUTS = {0: 3, 1: 3, 48: 3, 49: 3, 65: 4, 66: 4}
 class EscposInterpreter:
     """Feed it bytes in any pieces; it gives events. What it does not know is counted in ``ignored``.
 
-    The receipt is drawn on paper ``paper_dots`` wide with the head of ``head_dots`` in its middle.
+    The receipt is drawn on the model's paper with the head in its middle.
     """
 
-    def __init__(self, paper_dots: int = 464, head_dots: int = 384) -> None:
+    def __init__(self, model: PrinterModel) -> None:
         self.ignored = 0
-        self._paper_dots = paper_dots
-        self._head_dots = head_dots
+        self._paper_dots = model.paper_dots
+        self._head_dots = model.head_dots
         self._buffer = bytearray()
         self._in_job = False
         self._strips: list[Image.Image] = []

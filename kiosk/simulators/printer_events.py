@@ -14,7 +14,7 @@ class JobBegun:
 
 @dataclass(frozen=True, slots=True)
 class StatusAsked:
-    """A real-time status query; ``number`` is the n of DLE EOT n and 0 in TSPL."""
+    """A real-time status query; ``number`` is the n of DLE EOT n and 0 in a label language."""
 
     number: int = 0
 
@@ -25,10 +25,15 @@ class DrainAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class CountAsked:
+    """A query for the labels printed so far."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One label or receipt as people see it: mode "1", dark on white."""
 
     image: Image.Image
 
 
-Event = JobBegun | StatusAsked | DrainAsked | Page
+Event = JobBegun | StatusAsked | DrainAsked | CountAsked | Page

@@ -11,8 +11,9 @@ from time import monotonic
 
 from PIL import Image
 
+from kiosk.simulators.printer_model import PrinterModel
+
 _BUFFER_PAGES = 32
-_FAST_S = 0.03
 _SLOW_S = 3.0
 
 
@@ -25,7 +26,7 @@ class _Faults:
     jammed: bool = False
     forgetful: bool = False
     late: bool = False
-    page_s: float = _FAST_S
+    slow: bool = False
 
     @property
     def can_print(self) -> bool:
@@ -39,7 +40,8 @@ Work = Image.Image | Callable[[], None]
 class PrinterMechanism:
     """Accepts pages like the buffer of a real printer: a page taken while the paper is out comes out afterwards."""
 
-    def __init__(self, out_dir: Path) -> None:
+    def __init__(self, out_dir: Path, model: PrinterModel) -> None:
+        self._model = model
         out_dir.mkdir(parents=True, exist_ok=True)
         self._out_dir = out_dir
         self._changed = threading.Condition()
@@ -68,16 +70,33 @@ class PrinterMechanism:
         with self._changed:
             return tuple(self._printed)
 
+    @property
+    def count(self) -> int:
+        """Pages that have come out in the life of this printer."""
+        with self._changed:
+            return self._numbers
+
+    @property
+    def waiting(self) -> int:
+        """Pages taken in and not yet out."""
+        with self._changed:
+            return sum(isinstance(work, Image.Image) for work in self._buffer) + self._drawing
+
     def wait_for(self, count: int, timeout_s: float) -> bool:
         """Return True when at least ``count`` pages have come out since the start, False at the timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._printed) >= count, timeout_s)
 
     def accept(self, work: Work) -> None:
-        """Take a page or an answer in; wait while the buffer is full, as a real printer stops taking bytes."""
+        """Take a page or an answer in; wait while the buffer is full, as a real printer stops taking bytes.
+
+        A forgetful printer takes pages in and never moves: nothing of it shows in its state.
+        """
         with self._changed:
             self._changed.wait_for(lambda: not self._powered or len(self._buffer) < _BUFFER_PAGES)
             if not self._powered:
+                return
+            if self._faults.forgetful and isinstance(work, Image.Image):
                 return
             if self._faults.late and isinstance(work, Image.Image):
                 self._faults.late, self._faults.paper = False, False
@@ -108,7 +127,7 @@ class PrinterMechanism:
                 case "jam":
                     now.jammed = True
                 case "slow":
-                    now.page_s = _SLOW_S
+                    now.slow = True
                 case "forget":
                     now.forgetful = True
                 case "late":
@@ -152,25 +171,25 @@ class PrinterMechanism:
             return work, self._generation
 
     def _print(self, image: Image.Image, generation: int) -> None:
-        path = self._save(image) if self._feed(generation) else None
+        path = self._save(image) if self._feed(self._model.page_s(image.height), generation) else None
         with self._changed:  # in one step: whoever has seen the page come out finds the printer idle
             if path is not None:
                 self._printed.append(path)
+                self._numbers += 1
             self._drawing = False
             self._changed.notify_all()
 
-    def _feed(self, generation: int) -> bool:
-        """Let the time of a page pass; False when power went, or when the printer only pretends."""
+    def _feed(self, page_s: float, generation: int) -> bool:
+        """Let the time of a page pass; False when power went."""
         with self._changed:
-            until = monotonic() + self._faults.page_s
+            until = monotonic() + max(page_s, _SLOW_S if self._faults.slow else 0.0)
             while (left := until - monotonic()) > 0 and not self._gone(generation):
                 self._changed.wait(left)
             self._changed.wait_for(lambda: self._gone(generation) or self._faults.can_print)
-            return not self._gone(generation) and not self._faults.forgetful
+            return not self._gone(generation)
 
     def _save(self, image: Image.Image) -> Path:
-        self._numbers += 1
-        path = self._out_dir / f"{self._numbers:06d}.png"
+        path = self._out_dir / f"{self._numbers + 1:06d}.png"
         unfinished = path.with_suffix(".part")
         image.save(unfinished, "PNG")
         return unfinished.replace(path)

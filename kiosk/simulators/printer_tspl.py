@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from PIL import Image, ImageChops
 
 from kiosk.simulators.printer_events import Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer_model import PrinterModel
 
 _IMMEDIATE = b"\x1b!"
 _BITMAP = re.compile(rb"BITMAP (\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5}),([012]),")
 _BITMAP_HEAD_MOST = 40
 _SIZE = re.compile(rb"SIZE (\d+(?:\.\d+)?) mm, ?(\d+(?:\.\d+)?) mm")
+_REFERENCE = re.compile(rb"REFERENCE (\d{1,5}), ?(\d{1,5})")
 _PRINT = re.compile(rb"PRINT (\d{1,4})(?:,(\d{1,4}))?")
 _LINE_MOST = 4096
 _DOTS_MOST = 4_000_000
@@ -22,12 +24,14 @@ _OVERWRITE, _OR, _XOR = 0, 1, 2
 class TsplInterpreter:
     """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``ignored`` and does nothing."""
 
-    def __init__(self, dots_per_mm: int = 8) -> None:
+    def __init__(self, model: PrinterModel) -> None:
         self.ignored: list[bytes] = []
-        self._dots_per_mm = dots_per_mm
+        self._dots_per_mm = model.per_mm
+        self._head_dots = model.head_dots
         self._buffer = bytearray()
         self._in_job = False
-        self._ink = Image.new("1", (480, 320), 0)
+        self._reference = (0, 0)
+        self._ink = Image.new("1", (60 * model.per_mm, 40 * model.per_mm), 0)
 
     def feed(self, data: bytes) -> list[Event]:
         self._buffer += data
@@ -93,7 +97,8 @@ class TsplInterpreter:
             return self._begin() or None
         data = bytes(self._buffer[head.end() : due])
         del self._buffer[:due]
-        self._draw(Image.frombytes("1", (row_bytes * 8, height), data, "raw", "1;I"), (x, y), mode)
+        place = (self._reference[0] + x, self._reference[1] + y)
+        self._draw(Image.frombytes("1", (row_bytes * 8, height), data, "raw", "1;I"), place, mode)
         return self._begin()
 
     def _draw(self, ink: Image.Image, at: tuple[int, int], mode: int) -> None:
@@ -112,14 +117,17 @@ class TsplInterpreter:
             width, height = (max(1, round(float(side) * self._dots_per_mm)) for side in size.groups())
             if width * height <= _DOTS_MOST:
                 self._ink = Image.new("1", (width, height), 0)
+        elif place := _REFERENCE.fullmatch(line):
+            self._reference = (int(place[1]), int(place[2]))
         elif line == b"CLS":
             self._ink = Image.new("1", self._ink.size, 0)
         elif copies := _PRINT.fullmatch(line):
             self._in_job = False
             image = ImageChops.invert(self._ink)
+            image.paste(1, (self._head_dots, 0, max(image.width, self._head_dots), image.height))
             for _ in range(int(copies[1]) * int(copies[2] or 1)):
                 yield Page(image)
-        elif not line.startswith((b"GAP ", b"DIRECTION ", b"DENSITY ", b"SPEED ", b"REFERENCE ")):
+        elif not line.startswith((b"GAP ", b"DIRECTION ", b"DENSITY ", b"SPEED ")):
             self.ignored.append(line)
 
     def _drop(self, count: int) -> None:

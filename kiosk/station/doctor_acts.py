@@ -216,9 +216,15 @@ class Acts:
     def _test_paper(self, printer: str, stamp: Stamp) -> NewPaper:
         own, moment = self._doctor.station.settings, stamp.moment
         if printer == "label":
-            label = TestLabel(own.station, moment.local_date, moment.zone, stamp.software)
+            label = TestLabel(own.station, moment.local_date, moment.zone, stamp.software, own.village, own.county_name)
             return NewPaper(TEST_LABEL, printer, msgspec.json.encode(label))
         receipt = TestReceipt(
-            own.station, own.village, moment.local_date, moment.local_time, moment.zone, stamp.software
+            own.station,
+            own.village,
+            moment.local_date,
+            moment.local_time,
+            moment.zone,
+            stamp.software,
+            own.county_name,
         )
         return NewPaper(TEST_RECEIPT, printer, msgspec.json.encode(receipt))

@@ -65,6 +65,8 @@ def _label(
         bags=len(intake.lines),
         mode=intake.mode.value,
         not_for_trade=confirmed.scale is not None and confirmed.scale.trade is False,
+        village=settings.village,
+        county=settings.county_name,
     )
 
 
@@ -90,6 +92,7 @@ def _receipt(
         lot_code=confirmed.lot,
         software=stamp.software,
         metrology=metrology,
+        county=settings.county_name,
         **scale_fields(confirmed.scale),
     )
 

@@ -46,6 +46,7 @@ class WaitingSlip:
     station: str
     village: str
     overdue_days: int
+    county: str = ""
 
     def slip(self, key: PickupKey) -> PickupSlip:
         """The paper with its code. Raises ValueError when the code was issued under another key, CounterRefused."""
@@ -64,6 +65,7 @@ class WaitingSlip:
             station=self.station,
             village=self.village,
             overdue_days=self.overdue_days,
+            county=self.county,
         )
 
 
@@ -88,6 +90,8 @@ class CounterPapers:
             date=stamp.moment.local_date,
             zone=stamp.moment.zone,
             station=self.settings.station,
+            village=self.settings.village,
+            county=self.settings.county_name,
         )
         return self._fitted(PARCEL_LABEL, LABEL_PRINTER, msgspec.json.encode(label))
 
@@ -105,6 +109,7 @@ class CounterPapers:
             station=self.settings.station,
             village=self.settings.village,
             overdue_days=self.parcels.overdue_days,
+            county=self.settings.county_name,
         )
         return self._fitted(PICKUP_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
 
@@ -122,6 +127,7 @@ class CounterPapers:
             seq=totals.last_seq,
             actor=actor,
             software=stamp.software,
+            county=self.settings.county_name,
         )
         return self._fitted(DAY_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
 

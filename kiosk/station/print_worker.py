@@ -14,10 +14,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
+from kiosk.station.rendering import RenderedJob
 from kiosk.store.errors import StoreError
 from kiosk.store.records import PrintJob, Stamp
 
 logger = logging.getLogger(__name__)
+
+_PATIENCE = 2.0
+"""How much slower than its speed a printer may be: dense pages, a cold head, a long way to it."""
 
 PROBLEMS = {
     PrinterFault.PAPER_OUT: "paper_out",
@@ -40,6 +44,7 @@ class PrintQueue(Protocol):
 class PrintWorker:
     """A thread that prints what is queued for one printer.
 
+    A job may take twice the time of its paper at the printer's speed, and ``margin_s`` for a slow way to it.
     ``render`` turns a job into the printer's bytes; a job it cannot draw is set aside as unknown, so that the next
     intake's papers come out. ``on_job`` hears of every change of a job, ``on_problem`` the word of a fault or None
     when the printer is well. The thread outlives whatever store, printer, ``render`` and listeners raise.
@@ -50,12 +55,12 @@ class PrintWorker:
         name: str,
         queue: PrintQueue,
         printer: Printer,
-        render: Callable[[PrintJob], bytes],
+        render: Callable[[PrintJob], RenderedJob],
         stamps: Callable[[], Stamp],
         on_job: Callable[[], None],
         on_problem: Callable[[str, str | None], None],
         *,
-        deadline_s: float = 20.0,
+        margin_s: float = 20.0,
         retry_s: float = 2.0,
     ) -> None:
         self._name = name
@@ -65,7 +70,7 @@ class PrintWorker:
         self._stamps = stamps
         self._on_job = on_job
         self._on_problem = on_problem
-        self._deadline_s = deadline_s
+        self._margin_s = margin_s
         self._retry_s = retry_s
         self._fate: Callable[[], None] | None = None
         """What is known of the last paper and could not be written yet; nothing else is printed before it is."""
@@ -120,11 +125,12 @@ class PrintWorker:
 
     def _print(self, job: PrintJob) -> bool:
         """Print one job. False when the printer is not ready and nothing has been sent."""
-        data = self._drawn(job)
-        if data is None:
+        drawn = self._drawn(job)
+        if drawn is None:
             return True
+        deadline_s = self._margin_s + _PATIENCE * drawn.seconds
         try:
-            self._printer.print(data, self._deadline_s, lambda: self._sending(job))
+            self._printer.print(drawn.data, deadline_s, lambda: self._sending(job))
         except PrintNotStarted as error:
             if self._fate is None:
                 self._not_started(job, error)
@@ -135,14 +141,14 @@ class PrintWorker:
             self._uncertain(job, error)
         else:
             # A printer that cannot answer takes all bytes with its head open too: its jobs stay unknown.
-            if getattr(self._printer, "proof", "") != "write":
+            if self._printer.proves:
                 self._fate = lambda: self._queue.print_done(job.id)
             self._tell_problem(None)
         self._settle()
         return True
 
-    def _drawn(self, job: PrintJob) -> bytes | None:
-        """The job's bytes. One that cannot be drawn is taken out of the queue and left to a person."""
+    def _drawn(self, job: PrintJob) -> RenderedJob | None:
+        """The job for the printer. One that cannot be drawn is taken out of the queue and left to a person."""
         try:
             return self._render(job)
         except Exception:

@@ -287,12 +287,12 @@ class StationService:
         return [paper for paper in papers if paper.printer in self._printers]
 
     def _worker(self, name: str, printer: Printer) -> PrintWorker:
-        language = printer.language
+        setup = printer.setup
         return PrintWorker(
             name,
             self.store,
             printer,
-            lambda job: render(job, language, self._key),
+            lambda job: render(job, setup, self._key),
             self.stamp,
             self._paper_moved,
             self._marks.tell,

@@ -26,12 +26,19 @@ class StationSettings:
     certificate_reason: NoCertificateReason = NoCertificateReason.NOT_PRESENTED
     """Printed and told when a batch came without a certificate."""
     max_photo_bytes: int = 8_000_000
+    county: str = ""
+    """The county's name on papers; the region's id stands for it when it is empty."""
 
     def __post_init__(self) -> None:
         check_station(self.station)
         check_region(self.region)
         if not MIN_PHOTO_BYTES <= self.max_photo_bytes <= MAX_PHOTO_BYTES:
             raise ValueError(f"max_photo_bytes {self.max_photo_bytes} must be {MIN_PHOTO_BYTES} to {MAX_PHOTO_BYTES}")
+
+    @property
+    def county_name(self) -> str:
+        """What papers print beside the village."""
+        return self.county or self.region
 
     @property
     def database(self) -> Path:

@@ -6,8 +6,9 @@ that was agreed on is shown whole. In Uyghur text every result needs ``plain.iso
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_date
 
@@ -69,6 +70,20 @@ def date_text(day: str | None, lang: str, style: Literal["long", "digits"] = "lo
 def time_text(clock: str | None) -> str:
     """``14:05`` (``Moment.local_time``, 24 hours everywhere), or dashes when the clock is not set."""
     return NO_TIME if clock is None else clock
+
+
+def utc_offset(zone: str, day: str, clock: str) -> str:
+    """``UTC+8``: the distance from UTC of ``clock`` in an IANA zone on an ISO date; ``zone`` itself when it is none.
+
+    Xinjiang people live by two clocks: a printed time without it may be two hours off.
+    """
+    try:
+        offset = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ZoneInfo(zone)).utcoffset()
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return zone
+    minutes = round(offset.total_seconds() / 60) if offset is not None else 0
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02d}" if rest else "")
 
 
 def receipt(number: ReceiptNumber) -> str:

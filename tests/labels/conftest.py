@@ -11,7 +11,7 @@ from kiosk.domain.day import DayTotals
 from kiosk.domain.identifiers import internal_code
 from kiosk.labels import documents, typeset
 from kiosk.labels.documents import BagLabel, DaySlip, ParcelLabel, PickupSlip, Receipt, ReceiptLine
-from kiosk.labels.shaping import LRI, PDI
+from kiosk.labels.shaping import MARKS
 
 LONG_UG = "قۇرۇق ئۈزۈم، بىرىنچى دەرىجىلىك، قارا قۇرۇتۇلغان، تاللانغان، يەرلىك ئالاھىدە مەھسۇلات"
 LONG_ZH = "吐鲁番特级黑加仑葡萄干精选手工晾晒无核大颗粒当年新货产地直供"
@@ -102,7 +102,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def spy(*arguments: Any, **named: Any) -> typeset.Block:
         block = fit(*arguments, **named)
-        line = " ".join(block.lines).replace(LRI, "").replace(PDI, "")
+        line = " ".join(block.lines).translate(dict.fromkeys(map(ord, MARKS)))
         seen.append(line.replace("\u00a0", " "))
         return block
 

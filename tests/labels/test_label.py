@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from kiosk.devices.printer_profiles import profile
 from kiosk.labels import typeset
 from kiosk.labels.documents import BagLabel
 from kiosk.labels.label import label_fields, render_bag_label
-from kiosk.labels.layout import LayoutProblem, bag_layout
-from kiosk.labels.shaping import ELLIPSIS
+from kiosk.labels.layout import bag_layout
+from kiosk.labels.shaping import ELLIPSIS, MARKS
 from kiosk.labels.symbols import SymbolTooWide
 from kiosk.protocols.barcodes.linear import NotEncodable
 from kiosk.protocols.barcodes.reader import Symbol, read
 from kiosk.protocols.printers import tspl
+from tests.labels.heads import LABEL
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "badam": {},
@@ -55,7 +57,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("dpi", [203, 300])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_reader_reads_the_lot_code_from_every_label(bag: Callable[..., BagLabel], variant: str, dpi: int) -> None:
-    image = render_bag_label(bag(**VARIANTS[variant]), dpi).to_image()
+    image = render_bag_label(bag(**VARIANTS[variant]), LABEL[dpi]).to_image()
     assert image.size == {203: (480, 320), 300: (720, 480)}[dpi]
     assert read(image) == [Symbol("Code128", "Y1L0147A000381K", "]C0")]
 
@@ -64,7 +66,7 @@ def test_a_reader_reads_the_lot_code_from_every_label(bag: Callable[..., BagLabe
 def test_bars_are_whole_dots_with_ten_modules_of_quiet_zone(
     bag: Callable[..., BagLabel], dpi: int, module: int
 ) -> None:
-    image = render_bag_label(bag(), dpi).to_image()
+    image = render_bag_label(bag(), LABEL[dpi]).to_image()
     box = bag_layout().barcode
     for part in (0.05, 0.5, 0.95):
         y = round((box.y + box.h * part) * module * 4)
@@ -97,8 +99,8 @@ def test_the_layout_shows_every_field_once(bag: Callable[..., BagLabel]) -> None
 def test_the_longest_names_change_nothing_but_their_own_boxes(
     bag: Callable[..., BagLabel], long_names: dict[str, str]
 ) -> None:
-    short = render_bag_label(bag(goods_ug="", goods_zh="", goods_en="")).to_image()
-    long = render_bag_label(bag(**long_names)).to_image()
+    short = render_bag_label(bag(goods_ug="", goods_zh="", goods_en=""), LABEL[203]).to_image()
+    long = render_bag_label(bag(**long_names), LABEL[203]).to_image()
     assert read(long) == read(short)
     for box in bag_layout().boxes:
         if box.field.startswith("goods_"):
@@ -120,23 +122,39 @@ def black_share(image: Image.Image) -> float:
 
 @pytest.mark.parametrize("mark", ["copy", "not_for_trade"])
 def test_marks_are_white_on_black_and_absent_otherwise(bag: Callable[..., BagLabel], mark: str) -> None:
-    marked = field_image(render_bag_label(bag(**{mark: True})).to_image(), mark)
-    plain = field_image(render_bag_label(bag()).to_image(), mark)
+    marked = field_image(render_bag_label(bag(**{mark: True}), LABEL[203]).to_image(), mark)
+    plain = field_image(render_bag_label(bag(), LABEL[203]).to_image(), mark)
     assert black_share(marked) > 0.5
     assert black_share(plain) < 0.3
 
 
 def test_consignment_looks_different_from_purchase(bag: Callable[..., BagLabel]) -> None:
     purchase, consignment = label_fields(bag()), label_fields(bag(mode="consignment"))
-    assert "not for sale" in consignment["mode_en"]
+    assert "not a sale" in consignment["mode_en"]
     assert {key for key in purchase if purchase[key] != consignment[key]} == {"mode_ug", "mode_zh", "mode_en"}
 
 
-def test_an_unset_date_is_said_in_three_languages(bag: Callable[..., BagLabel]) -> None:
-    fields = label_fields(bag(date=None))
-    assert fields["date_2"] == "日期未设定"
-    assert fields["date_3"] == "date not set"
-    assert fields["date_1"].startswith("چېسلا ")
+@pytest.mark.parametrize("not_for_trade", [False, True])
+def test_an_unset_date_is_said_in_three_languages(bag: Callable[..., BagLabel], not_for_trade: bool) -> None:
+    fields = label_fields(bag(date=None, not_for_trade=not_for_trade))
+    said = " ".join(fields[f"date_{line}"] for line in (1, 2, 3))
+    assert all(text in said for text in ("چېسلا تەڭشەلمىگەن", "日期未设定", "date not set"))
+
+
+def test_not_for_trade_stands_beside_the_word_net(bag: Callable[..., BagLabel]) -> None:
+    fields = label_fields(bag(not_for_trade=True))
+    assert fields["net_caption"] == label_fields(bag())["net_caption"] == "净重 net ساپ ئېغىرلىق"
+    caption, mark = (
+        next(box for box in bag_layout().boxes if box.field == f) for f in ("net_caption", "not_for_trade")
+    )
+    assert (caption.y, caption.h) == (mark.y, mark.h)
+    assert 0 < mark.x - caption.x - caption.w < 1
+
+
+def test_village_and_county_stand_where_the_zone_stood(bag: Callable[..., BagLabel]) -> None:
+    fields = label_fields(bag(village="英艾日克村", county="莎车县"))
+    assert fields["date_3"].translate(dict.fromkeys(map(ord, MARKS))) == "英艾日克村 · 莎车县"
+    assert not any("Urumqi" in text for text in fields.values())
 
 
 @pytest.mark.parametrize(
@@ -150,36 +168,36 @@ def test_an_unset_date_is_said_in_three_languages(bag: Callable[..., BagLabel]) 
 )
 def test_hostile_names_are_drawn_as_text(bag: Callable[..., BagLabel], hostile: str, harmless: str) -> None:
     names = ("goods_ug", "goods_zh", "goods_en", "station", "receipt", "zone", "date")
-    attacked = render_bag_label(bag(**dict.fromkeys(names, hostile)))
-    plain = render_bag_label(bag(**dict.fromkeys(names, harmless)))
+    attacked = render_bag_label(bag(**dict.fromkeys(names, hostile)), LABEL[203])
+    plain = render_bag_label(bag(**dict.fromkeys(names, harmless)), LABEL[203])
     assert attacked == plain
-    page = tspl.page(attacked, 60, 40)
+    page = tspl.page(attacked, profile("tspl_203").setup)
     assert page.replace(attacked.rows.translate(bytes(range(255, -1, -1))), b"") == (
-        b"SIZE 60 mm,40 mm\r\nGAP 2 mm,0 mm\r\nDIRECTION 1\r\nDENSITY 8\r\nCLS\r\nBITMAP 0,0,60,320,0,\r\nPRINT 1,1\r\n"
+        b"SIZE 60 mm,40 mm\r\nGAP 2 mm,0 mm\r\nDIRECTION 1\r\nREFERENCE 0,0\r\nSPEED 4\r\nDENSITY 8\r\nCLS\r\n"
+        b"BITMAP 0,0,60,320,0,\r\nPRINT 1,1\r\n"
     )
 
 
 def test_a_code_that_cannot_be_barred_is_refused(bag: Callable[..., BagLabel]) -> None:
     with pytest.raises(NotEncodable):
-        render_bag_label(bag(lot_code="Y1L\x1b"))
+        render_bag_label(bag(lot_code="Y1L\x1b"), LABEL[203])
     with pytest.raises(SymbolTooWide, match="480"):
-        render_bag_label(bag(lot_code="Y1L" + "A" * 20))
+        render_bag_label(bag(lot_code="Y1L" + "A" * 20), LABEL[203])
     with pytest.raises(SymbolTooWide, match="484 dots"):
-        render_bag_label(bag(lot_code="Y1L" + "A" * 14))  # 222 modules: the bars fit, the quiet zones do not
-    with pytest.raises(LayoutProblem):
-        render_bag_label(bag(), dpi=200)
+        # 222 modules: the bars fit, the quiet zones do not
+        render_bag_label(bag(lot_code="Y1L" + "A" * 14), LABEL[203])
 
 
 def test_the_same_label_is_the_same_dots(bag: Callable[..., BagLabel]) -> None:
-    assert render_bag_label(bag()) == render_bag_label(bag())
+    assert render_bag_label(bag(), LABEL[203]) == render_bag_label(bag(), LABEL[203])
 
 
 def test_a_label_is_drawn_in_40_ms_once_the_fonts_are_open(bag: Callable[..., BagLabel]) -> None:
-    render_bag_label(bag())
+    render_bag_label(bag(), LABEL[203])
     times = []
     for net_g in range(10_000, 10_009):
         start = perf_counter()
-        render_bag_label(bag(net_g=net_g))
+        render_bag_label(bag(net_g=net_g), LABEL[203])
         times.append(perf_counter() - start)
     assert min(times) < 0.040  # the least: the machine may be busy with something else
 
@@ -190,9 +208,10 @@ import sys
 from pathlib import Path
 from kiosk.labels.documents import BagLabel
 from kiosk.labels.label import render_bag_label
+from kiosk.protocols.printers.page_setup import PrintHead
 for name in ("بادام", "چىلان", "ھەسەل"):
     render_bag_label(BagLabel(name, "红枣", "Honey", 12480, None, "Asia/Urumqi", "Y1L0147A000381K", "0147-A-000381",
-                              "S0147", 1, 1, "consignment", True, True))
+                              "S0147", 1, 1, "consignment", True, True), PrintHead(203, 832))
 status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
 print(sorted({"numpy", "cv2"} & set(sys.modules)), int(status["VmHWM"].split()[0]) // 1024)
 """

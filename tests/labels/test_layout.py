@@ -9,16 +9,18 @@ import msgspec
 import pytest
 
 from kiosk.labels import layout, words
+from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import (
     LabelLayout,
     LayoutProblem,
     bag_layout,
-    dots_per_mm,
     parcel_layout,
     printer_test_layout,
     receipt_layout,
     slip_layout,
 )
+from kiosk.protocols.printers.page_setup import PrintHead
+from tests.labels.heads import STRIP
 
 LAYOUTS = Path(layout.__file__).parent / "layouts"
 LEAST_UYGHUR_MM = 2.2
@@ -70,10 +72,30 @@ def test_a_ruler_over_a_text_is_refused(rows: dict[str, Any]) -> None:
         msgspec.convert(rows, LabelLayout)
 
 
-def test_an_unknown_head_is_refused() -> None:
-    assert dots_per_mm(300) == 12
-    with pytest.raises(LayoutProblem, match="203 or 300"):
-        dots_per_mm(200)
+def test_what_is_white_on_black_is_bold(rows: dict[str, Any]) -> None:
+    (box,) = [box for box in rows["boxes"] if box["field"] == "not_for_trade"]
+    box["size"]["bold"] = False
+    with pytest.raises(msgspec.ValidationError, match="not_for_trade is white on black and must be bold"):
+        msgspec.convert(rows, LabelLayout)
+    strip = Strip(receipt_layout(), STRIP[203])
+    with pytest.raises(LayoutProblem, match="bold"):
+        strip.banner((Cell("TEST", "small"),), inverted=True)
+
+
+def test_a_head_on_which_lines_would_be_cut_is_refused() -> None:
+    with pytest.raises(LayoutProblem, match="needs 384 dots across, the print head has 376"):
+        Strip(receipt_layout(), PrintHead(203, 376))
+
+
+def test_no_paper_calls_a_consignment_not_for_sale() -> None:
+    """The goods are for sale; the paper is no sale."""
+    for key, row in words.load().items():
+        assert "for sale" not in row.en, key
+    assert "not a sale" in words.word("consigned").en
+    assert "not a sale" in words.word("on_consignment").en
+    for key in ("consigned", "on_consignment"):
+        assert re.search("非买卖|不是买卖", words.word(key).zh)
+        assert "سېتىلمىدى" in words.word(key).ug
 
 
 def test_every_expression_has_three_languages_in_the_right_letters() -> None:

@@ -15,6 +15,7 @@ from kiosk.labels.ruler import HEIGHT_MM, ruler
 from kiosk.labels.shaping import ELLIPSIS
 from kiosk.labels.test_papers import printer_test_fields, render_test_label, render_test_receipt
 from kiosk.protocols.barcodes.reader import Symbol, read
+from tests.labels.heads import LABEL, STRIP
 
 MakeLabel = Callable[..., documents.TestLabel]
 MakeReceipt = Callable[..., documents.TestReceipt]
@@ -25,19 +26,19 @@ MakeReceipt = Callable[..., documents.TestReceipt]
 def test_a_reader_reads_test_and_none_of_our_codes(
     label_test: MakeLabel, receipt_test: MakeReceipt, date: str | None, dpi: int
 ) -> None:
-    label = render_test_label(label_test(date=date), dpi)
+    label = render_test_label(label_test(date=date), LABEL[dpi])
     assert label.width_dots == {203: 480, 300: 720}[dpi]
-    for raster in (label, render_test_receipt(receipt_test(date=date), dpi)):
+    for raster in (label, render_test_receipt(receipt_test(date=date), STRIP[dpi])):
         assert read(raster.to_image()) == [Symbol("Code128", "TEST", "]C0")]
 
 
 def test_the_papers_say_in_three_languages_that_they_are_no_trade(
     label_test: MakeLabel, receipt_test: MakeReceipt, texts: list[str]
 ) -> None:
-    render_test_label(label_test())
+    render_test_label(label_test(), LABEL[203])
     on_label = list(texts)
     texts.clear()
-    render_test_receipt(receipt_test())
+    render_test_receipt(receipt_test(), STRIP[203])
     for shown in (on_label, texts):
         assert {"测试 TEST سىناق", "非贸易用 not for trade سودا ئەمەس"} <= set(shown)
         assert {"يېزا ئېلېكترونلۇق سودا پونكىتى", "村级电商服务站", "Village e-commerce station"} <= set(shown)
@@ -79,7 +80,10 @@ def test_a_tick_of_one_dot_stands_at_every_millimeter(width: int, per_mm: int) -
 
 
 def test_the_ruler_lies_on_both_papers_whole(label_test: MakeLabel, receipt_test: MakeReceipt) -> None:
-    for raster, width in ((render_test_label(label_test()), 480), (render_test_receipt(receipt_test()), 384)):
+    for raster, width in (
+        (render_test_label(label_test(), LABEL[203]), 480),
+        (render_test_receipt(receipt_test(), STRIP[203]), 384),
+    ):
         wanted = ruler(width, 8).convert("L").tobytes()
         paper = Image.eval(raster.to_image().convert("L"), lambda gray: 255 - gray)
         tops = range(paper.height - HEIGHT_MM * 8)
@@ -91,6 +95,9 @@ def test_hostile_text_is_drawn_as_text(label_test: MakeLabel, receipt_test: Make
     def papers(text: str) -> list[Raster]:
         label = label_test(**dict.fromkeys(("station", "date", "zone", "software"), text))
         names = ("station", "village", "date", "time", "zone", "software")
-        return [render_test_label(label), render_test_receipt(receipt_test(**dict.fromkeys(names, text)))]
+        return [
+            render_test_label(label, LABEL[203]),
+            render_test_receipt(receipt_test(**dict.fromkeys(names, text)), STRIP[203]),
+        ]
 
     assert papers("\x1b@<b>^XZ\r\n\u202e") == papers("@<b>^XZ")

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kiosk.labels.fonts import Script
-from kiosk.labels.shaping import LRI, PDI, Run, clean, isolate, itemize
+from kiosk.labels.shaping import LRI, PDI, Run, clean, isolate, isolate_name, itemize
 
 
 def shown(text: str, rtl: bool) -> list[str]:
@@ -19,18 +19,18 @@ def shown(text: str, rtl: bool) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("بادام 2.35 kg", ["2.35 kg", "بادام"]),
-        ("بادام 2.35 kg خالتا", ["خالتا", "2.35 kg", "بادام"]),
-        ("چېسلا 2026-11-25", ["2026-11-25", "چېسلا"]),
-        ("باھاسى ¥1,203.82", ["¥1,203.82", "باھاسى"]),
-        ("باھاسى -3.5%", ["-3.5%", "باھاسى"]),
-        ("بادام (12 kg) ئا", ["ئا", "(12 kg)", "بادام"]),
-        ("تالون 0147-A-000381", ["0147-A-000381", "تالون"]),
+        (f"بادام {isolate('2.35 kg')}", ["2.35 kg", "بادام"]),
+        (f"بادام {isolate('2.35 kg')} خالتا", ["خالتا", "2.35 kg", "بادام"]),
+        (f"چېسلا {isolate('2026-11-25')}", ["2026-11-25", "چېسلا"]),
+        (f"باھاسى {isolate('¥1,203.82')}", ["¥1,203.82", "باھاسى"]),
+        (f"باھاسى {isolate('-3.5%')}", ["-3.5%", "باھاسى"]),
+        (f"بادام {isolate('(12 kg)')} ئا", ["ئا", "(12 kg)", "بادام"]),
+        (f"تالون {isolate('0147-A-000381')}", ["0147-A-000381", "تالون"]),
         ("بادام 巴旦木 Badam", ["巴旦木", "Badam", "بادام"]),
         (f"تالون {isolate('A 1')}{isolate('B 2')}", ["B 2", "A 1", "تالون"]),
     ],
 )
-def test_figures_and_latin_stay_in_order_in_a_uyghur_line(text: str, expected: list[str]) -> None:
+def test_what_is_marked_stays_in_order_in_a_uyghur_line(text: str, expected: list[str]) -> None:
     assert shown(text, rtl=True) == expected
 
 
@@ -38,7 +38,12 @@ def test_figures_and_latin_stay_in_order_in_a_uyghur_line(text: str, expected: l
     ("text", "expected"),
     [
         ("袋 bag خالتا", ["袋", "bag", "خالتا"]),
-        ("bag خالتا يېزا 2", ["bag", "خالتا يېزا", "2"]),
+        ("bag خالتا يېزا 2", ["bag", "2", "خالتا يېزا"]),
+        (f"bag خالتا يېزا {isolate('2')}", ["bag", "خالتا يېزا", "2"]),
+        (
+            f"S0147 · {isolate_name('3-كەنت')} · {isolate_name('Yarkant')}",
+            ["S0147 ·", "كەنت", "-", "3", "·", "Yarkant"],
+        ),
         ("a بادام 12 ياڭاق b", ["a", "ياڭاق", "12", "بادام", "b"]),
     ],
 )
@@ -50,9 +55,9 @@ def test_every_script_gets_its_font_and_direction() -> None:
     assert itemize("核桃 Walnut ياڭاق − 1", rtl=False) == (
         Run("核桃 ", Script.HAN, rtl=False),
         Run("Walnut ", Script.LATIN, rtl=False),
-        Run("ياڭاق", Script.ARABIC, rtl=True),
-        Run(" − ", Script.HAN, rtl=False),
         Run("1", Script.LATIN, rtl=False),
+        Run("− ", Script.HAN, rtl=True),
+        Run("ياڭاق ", Script.ARABIC, rtl=True),
     )
 
 

@@ -7,6 +7,7 @@ Source: Epson "ESC/POS Application Programming Guide", commands ESC @, GS v 0, E
 from __future__ import annotations
 
 from kiosk.protocols.printers.bitmap import Bitmap, row_bytes
+from kiosk.protocols.printers.page_setup import PageSetup
 
 INITIALIZE = b"\x1b@"
 STATUS_QUERY = b"".join(bytes((0x10, 0x04, n)) for n in (1, 2, 3, 4))
@@ -15,11 +16,14 @@ STATUS_QUERY = b"".join(bytes((0x10, 0x04, n)) for n in (1, 2, 3, 4))
 DRAINED_QUERY = b"\x1dr\x01"
 """GS r 1 stands in line behind the picture: its answer proves that the printer has worked through the whole job."""
 
-BAND_ROWS = 240
+BAND_ROWS = 250
 """Rows in one GS v 0. Printers with a small buffer lose the end of higher pictures; 255 is the safe most."""
 
-_FEED_DOTS = 96
-"""From the head to the tear bar: about 12 mm."""
+_MISREAD_ROWS = 48
+"""58 mm printers of the POS-5890K class print garbage for a band whose height is a multiple of this."""
+
+_FEED_MM = 12
+"""From the head to the tear bar."""
 
 _FLAGS_BY_QUERY: tuple[dict[int, str], ...] = (
     {3: "offline", 5: "offline"},
@@ -29,18 +33,31 @@ _FLAGS_BY_QUERY: tuple[dict[int, str], ...] = (
 )
 
 
-def page(bitmap: Bitmap, cut: bool = True) -> bytes:
+def band_heights(rows: int) -> tuple[int, ...]:
+    """Return the heights of the bands of a picture of ``rows`` rows, in order: none is a multiple of 48 rows."""
+    full, rest = divmod(rows, BAND_ROWS)
+    if rest == 0:
+        return (BAND_ROWS,) * full
+    if rest % _MISREAD_ROWS:
+        return (*(BAND_ROWS,) * full, rest)
+    if full:
+        return (*(BAND_ROWS,) * (full - 1), BAND_ROWS - 1, rest + 1)
+    return (rest - 1, 1)
+
+
+def page(bitmap: Bitmap, setup: PageSetup, cut: bool = True) -> bytes:
     """Return the bytes of one receipt: picture in bands, feed to the tear bar, partial cut.
 
     A printer without a cutter ignores the cut.
     """
     parts = [INITIALIZE]
     stride = row_bytes(bitmap)
-    for top in range(0, bitmap.height_dots, BAND_ROWS):
-        height = min(BAND_ROWS, bitmap.height_dots - top)
+    top = 0
+    for height in band_heights(bitmap.height_dots):
         parts.append(b"\x1dv0\x00" + stride.to_bytes(2, "little") + height.to_bytes(2, "little"))
         parts.append(bitmap.rows[top * stride : (top + height) * stride])
-    parts.append(b"\x1bJ" + bytes((_FEED_DOTS,)))
+        top += height
+    parts.append(b"\x1bJ" + bytes((_FEED_MM * setup.head.per_mm,)))
     if cut:
         parts.append(b"\x1dVB\x00")
     return b"".join(parts)

@@ -1,15 +1,23 @@
 """TSPL/TSPL2, the language of TSC, Xprinter, Gprinter and Deli label printers.
 
-Source: TSC "TSPL/TSPL2 Programming" manual, chapters "Setup and System Commands" (SIZE, GAP, DIRECTION, DENSITY),
+Source: TSC "TSPL/TSPL2 Programming" manual, chapters "Setup and System Commands" (SIZE, GAP, DIRECTION,
+REFERENCE, SPEED, DENSITY),
 "Label Formatting Commands" (CLS, BITMAP, PRINT) and "Status Polling and Immediate Commands" (ESC ! ?).
 """
 
 from __future__ import annotations
 
 from kiosk.protocols.printers.bitmap import INVERT, Bitmap, row_bytes
+from kiosk.protocols.printers.page_setup import PageSetup
 
 STATUS_QUERY = b"\x1b!?"
-"""Answered at once with one byte, in error too; it never waits behind a label."""
+"""Answered at once with one byte, in error too; it never waits behind a label.
+
+The other counter of the language, ~!@ (mileage), tells whole kilometers: no label moves it.
+"""
+
+_DENSITY = 8
+"""The middle of 0 to 15: darker blurs bars, lighter loses them."""
 
 _STATUS_BITS = (
     "head_open",
@@ -23,20 +31,22 @@ _STATUS_BITS = (
 )
 
 
-def page(bitmap: Bitmap, width_mm: int, height_mm: int, gap_mm: int = 2, density: int = 8, copies: int = 1) -> bytes:
+def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:
     """Return the bytes of one label. Everything visible is in the bitmap; no text of the data is a command.
 
-    Raises ValueError for a density outside 0-15 or fewer than one copy.
+    Raises ValueError for fewer than one copy.
     """
-    if not 0 <= density <= 15:
-        raise ValueError(f"TSPL density is 0 to 15, not {density}")
     if copies < 1:
         raise ValueError(f"at least one copy must be printed, not {copies}")
-    setup = (
-        f"SIZE {width_mm} mm,{height_mm} mm\r\nGAP {gap_mm} mm,0 mm\r\nDIRECTION 1\r\nDENSITY {density}\r\nCLS\r\n"
+    per_mm = setup.head.per_mm
+    right, down = setup.offset_dots
+    head = (
+        f"SIZE {bitmap.width_dots / per_mm:g} mm,{bitmap.height_dots / per_mm:g} mm\r\n"
+        f"GAP {setup.gap_mm:g} mm,0 mm\r\nDIRECTION 1\r\nREFERENCE {right},{down}\r\n"
+        f"SPEED {setup.speed_ips}\r\nDENSITY {_DENSITY}\r\nCLS\r\n"
         f"BITMAP 0,0,{row_bytes(bitmap)},{bitmap.height_dots},0,"
     )
-    return setup.encode("ascii") + bitmap.rows.translate(INVERT) + f"\r\nPRINT 1,{copies}\r\n".encode("ascii")
+    return head.encode("ascii") + bitmap.rows.translate(INVERT) + f"\r\nPRINT 1,{copies}\r\n".encode("ascii")
 
 
 def parse_status(reply: bytes) -> tuple[str, ...] | None:

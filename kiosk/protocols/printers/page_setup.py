@@ -1,0 +1,54 @@
+"""What every page of a printer has in common: its language, its head, and how its paper runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["tspl", "zpl", "escpos"]
+
+DOTS_PER_MM = {203: 8, 300: 12}
+"""Print heads come in these two pitches; the dpi figure is the trade's rounding of 203.2 and 304.8."""
+
+_MM_PER_INCH = 25.4
+
+
+@dataclass(frozen=True, slots=True)
+class PrintHead:
+    """The row of dots a page is drawn for. Raises ValueError for a pitch no page is drawn for, or a head of no dots."""
+
+    dpi: int
+    width_dots: int
+
+    def __post_init__(self) -> None:
+        if self.dpi not in DOTS_PER_MM:
+            raise ValueError(f"nothing is drawn for {self.dpi} dpi: use {' or '.join(map(str, DOTS_PER_MM))}")
+        if self.width_dots < 8:
+            raise ValueError(f"a print head has 8 dots or more, not {self.width_dots}")
+
+    @property
+    def per_mm(self) -> int:
+        """Dots in a millimeter, across and along the paper."""
+        return DOTS_PER_MM[self.dpi]
+
+
+@dataclass(frozen=True, slots=True)
+class PageSetup:
+    """``gap_mm`` lies between two labels, 0 on paper that has none; ``offset_mm`` shifts the page right and down."""
+
+    language: Language
+    head: PrintHead
+    speed_mm_s: int
+    gap_mm: float
+    offset_mm: tuple[float, float]
+
+    @property
+    def speed_ips(self) -> int:
+        """Inches per second, the unit of the label languages."""
+        return max(1, round(self.speed_mm_s / _MM_PER_INCH))
+
+    @property
+    def offset_dots(self) -> tuple[int, int]:
+        """Right, down."""
+        right, down = self.offset_mm
+        return round(right * self.head.per_mm), round(down * self.head.per_mm)

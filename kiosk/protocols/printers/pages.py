@@ -1,0 +1,21 @@
+"""One page as the bytes of its printer's language."""
+
+from __future__ import annotations
+
+from kiosk.protocols.printers import escpos, tspl, zpl
+from kiosk.protocols.printers.bitmap import Bitmap
+from kiosk.protocols.printers.page_setup import PageSetup
+
+_PAGES = {"tspl": tspl.page, "zpl": zpl.page, "escpos": escpos.page}
+
+
+class PageTooWide(ValueError):
+    """The text names the dots of the page and of the head: what lies beyond the head would be missing on the paper."""
+
+
+def encode(bitmap: Bitmap, setup: PageSetup) -> bytes:
+    """Return the bytes of one page. Raises PageTooWide."""
+    needed = bitmap.width_dots + setup.offset_dots[0]
+    if needed > setup.head.width_dots:
+        raise PageTooWide(f"the page needs {needed} dots across, the print head has {setup.head.width_dots}")
+    return _PAGES[setup.language](bitmap, setup)

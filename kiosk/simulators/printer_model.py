@@ -1,0 +1,37 @@
+"""The machine a simulated printer stands for: the dots of its head, the width of its paper, and how fast it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_DOTS_PER_MM = {203: 8, 300: 12}
+_PAPERS_MM = {48: 58, 72: 80}
+"""Width of receipt paper by the millimeters of it that are printed, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterModel:
+    """``speed_mm_s`` is how fast the paper runs while it is printed."""
+
+    dpi: int
+    head_dots: int
+    speed_mm_s: float
+
+    @property
+    def per_mm(self) -> int:
+        return _DOTS_PER_MM[self.dpi]
+
+    @property
+    def paper_dots(self) -> int:
+        """Dots across the receipt paper; the head lies in its middle."""
+        printed_mm = self.head_dots / self.per_mm
+        return next(paper for printed, paper in _PAPERS_MM.items() if printed_mm <= printed) * self.per_mm
+
+    def page_s(self, rows: int) -> float:
+        """Seconds in which so many rows of dots come out."""
+        return rows / self.per_mm / self.speed_mm_s
+
+
+LABEL_PRINTER = PrinterModel(203, 832, 150.0)
+RECEIPT_PRINTER = PrinterModel(203, 384, 250.0)
+"""Two that are usual; both are of the faster ones, so that a demonstration has no long waits."""

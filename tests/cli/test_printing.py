@@ -16,6 +16,7 @@ from kiosk.cli.printing import label, printer
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import tspl
 from kiosk.simulators.printer_events import Page
+from kiosk.simulators.printer_model import LABEL_PRINTER
 from kiosk.simulators.printer_tspl import TsplInterpreter
 
 BAG: dict[str, Any] = {
@@ -146,7 +147,7 @@ def test_a_label_as_tspl_draws_the_same_picture(tmp_path: Path) -> None:
     assert render(tmp_path, BAG, language="tspl").exit_code == 0
     stream = (tmp_path / "out").read_bytes()
     assert stream.startswith(b"SIZE 60 mm,40 mm\r\nGAP 2 mm,0 mm\r\n")
-    (page,) = [event for event in TsplInterpreter().feed(stream) if isinstance(event, Page)]
+    (page,) = [event for event in TsplInterpreter(LABEL_PRINTER).feed(stream) if isinstance(event, Page)]
     assert page.image.tobytes() == picture.convert("1").tobytes()
 
 

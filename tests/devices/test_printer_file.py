@@ -68,6 +68,7 @@ class Device:
         self.path = os.ttyname(self._near)
         self.job = b""
         self.status = 0x00
+        self._busy_answers = 0
         self._thread = threading.Thread(target=self._serve)
 
     def __enter__(self) -> Device:
@@ -85,8 +86,12 @@ class Device:
             asked = (kept + data).count(QUERY)
             data = (kept + data).replace(QUERY, b"")
             kept = next((QUERY[:size] for size in (2, 1) if data.endswith(QUERY[:size])), b"")  # cut by the terminal
-            self.job += data.removesuffix(kept)
-            os.write(self._far, bytes((self.status,)) * asked)
+            if data.removesuffix(kept):
+                self.job += data.removesuffix(kept)
+                self._busy_answers = 2
+            for _ in range(asked):
+                os.write(self._far, bytes((self.status or 0x20 * (self._busy_answers > 0),)))
+                self._busy_answers -= 1
 
     def _read(self) -> bytes:
         try:

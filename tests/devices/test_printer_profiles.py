@@ -5,14 +5,23 @@ import pytest
 
 from kiosk.devices.ports import PrinterFault
 from kiosk.devices.printer_profiles import PrinterProfile, ProfileProblem, profile, profiles
+from kiosk.devices.printer_tcp import TcpPrinter
 from kiosk.devices.printer_words import PrinterName
+from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
 
 
 def test_the_shipped_rows_load_and_every_language_has_its_usual_row() -> None:
     assert len(profiles()) >= 6
     for language in ("tspl", "zpl", "escpos"):
         assert profile(language).language == language
-    assert profile("tspl_300").dpi == 300
+    assert profile("tspl_300").setup == PageSetup("tspl", PrintHead(300, 1248), 76, 2, (0, 0))
+    assert {row.width_dots for row in profiles().values() if row.language == "escpos"} == {384, 512, 576}
+
+
+def test_only_what_can_tell_that_it_prints_proves_a_paper() -> None:
+    proven = {row.id for row in profiles().values() if TcpPrinter("127.0.0.1", 9100, row.id).proves}
+    assert proven == {row.id for row in profiles().values() if row.proof in ("status", "drained")}
+    assert not any(name.endswith(("_silent", "_58_status")) for name in proven)
 
 
 @pytest.mark.parametrize(
@@ -24,11 +33,22 @@ def test_the_shipped_rows_load_and_every_language_has_its_usual_row() -> None:
         ({"proof": "drained"}, "only escpos"),
         ({"width_dots": 0}, "width_dots"),
         ({"settle_s": -1.0}, "settle_s"),
+        ({"speed_mm_s": 0}, "speed_mm_s"),
+        ({"speed_mm_s": 601}, "speed_mm_s"),
+        ({"gap_mm": -1}, "gap_mm"),
+        ({"gap_mm": 31}, "gap_mm"),
+        ({"offset_x_mm": -0.5}, "offset_x_mm"),
+        ({"offset_y_mm": -0.5}, "offset_y_mm"),
+        ({"counts_labels": True}, "only zpl"),
+        ({"language": "escpos"}, "use faults"),
+        ({"language": "escpos", "proof": "faults", "gap_mm": 2}, "no gaps"),
+        ({"language": "escpos", "proof": "faults", "offset_x_mm": 1}, "label languages"),
+        ({"language": "escpos", "proof": "faults", "width_dots": 390}, "whole bytes"),
         ({"colour": "red"}, "colour"),
     ],
 )
 def test_a_bad_row_is_refused(change: dict[str, object], reason: str) -> None:
-    row = {"id": "x", "language": "tspl", "dpi": 203, "width_dots": 832, "proof": "status"}
+    row = {"id": "x", "language": "tspl", "dpi": 203, "width_dots": 832, "speed_mm_s": 102, "proof": "status"}
     with pytest.raises((ProfileProblem, msgspec.ValidationError), match=reason):
         msgspec.convert({**row, **change}, PrinterProfile)
 

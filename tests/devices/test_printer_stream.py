@@ -11,7 +11,7 @@ import pytest
 from kiosk.devices import printer_stream
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer_channel import Channel, ChannelBroken, ChannelTimeout
-from kiosk.devices.printer_profiles import profile
+from kiosk.devices.printer_profiles import profile, profiles
 from kiosk.devices.printer_stream import StreamPrinter
 
 JOB = bytes(range(65, 91)) * 4
@@ -40,17 +40,34 @@ def by_that_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 PIECE = 30
 ESCPOS_QUERY, DRAINED_QUERY, TSPL_QUERY = b"\x10\x04", b"\x1dr\x01", b"\x1b!?"
+ZPL_QUERY = b"~HS"
+COUNT_QUERY, END_OF_IT = b'! U1 getvar "odometer.total_la', b'bel_count"\r\n'
+PRINTING = (0x20, 0x20)
+"""What a TSPL printer answers twice while it prints the job."""
+
+
+def zebra(waiting: int) -> bytes:
+    strings = (b"030,0,0,0355,000,0,0,0,000,0,0,0", b"000,0,0,0,0,2,6,0,%08d,1,000" % waiting, b"1234,0")
+    return b"".join(b"\x02" + text + b"\x03\r\n" for text in strings)
 
 
 @dataclass
 class FakePrinter:
-    """The far end: takes 30 bytes at a time, prints for two status answers, then is idle."""
+    """The far end: takes 30 bytes at a time, prints for two status answers, then is idle.
+
+    A ZPL printer answers with work waiting where a TSPL printer says that it is printing.
+    """
 
     language: str
     fail_at: int = 0
     failure: type[Exception] = ChannelBroken
     states: list[int | None] = field(default_factory=list)
     """TSPL status bytes to answer first; None answers nothing."""
+    while_printing: tuple[int, ...] = PRINTING
+    counts: list[bytes] = field(default_factory=lambda: [b'"7"', b'"8"'])
+    """Answers to the query for the labels printed so far; b"" answers nothing."""
+    paper_s: float = 1.0
+    """How long a receipt takes before the query behind it is answered."""
     job: bytes = b""
     answers: bytes = b""
     operations: int = 0
@@ -77,11 +94,16 @@ class FakePrinter:
         elif sent.startswith(ESCPOS_QUERY):
             self.answers += b"\x12" * 4
         elif sent == DRAINED_QUERY:
+            clock.sleep(self.paper_s)
             self.answers += b"\x00"
-        else:
+        elif sent == ZPL_QUERY:
+            self.answers += zebra(1 if self.states and self.states.pop(0) else 0)
+        elif sent == END_OF_IT:
+            self.answers += self.counts.pop(0) if self.counts else b""
+        elif sent != COUNT_QUERY:
             self.job += sent
-            if self.job == JOB and self.language == "tspl":
-                self.states = [*self.states, 0x20, 0x20]
+            if self.job == JOB and self.language != "escpos":
+                self.states = [*self.states, *self.while_printing]
         return len(sent)
 
     def answer_tspl(self) -> None:
@@ -131,7 +153,7 @@ def attempt(far: FakePrinter, row: str, deadline_s: float = 3.0) -> tuple[str, i
     return outcome, len(called)
 
 
-ROWS = [("tspl", "tspl_203"), ("tspl", "tspl_203_silent"), ("escpos", "escpos_58"), ("escpos", "escpos_58_silent")]
+ROWS = [(row.language, row.id) for row in profiles().values()]
 
 
 @pytest.mark.parametrize(("language", "row"), ROWS)
@@ -233,6 +255,64 @@ def test_a_printer_that_falls_silent_is_reported_with_what_it_said_last() -> Non
 def test_a_fault_that_is_cured_in_time_is_a_printed_label() -> None:
     far = FakePrinter("tspl", states=[0x00, 0x04, 0x04, 0x04])
     assert attempt(far, "tspl_203", deadline_s=2.0) == ("printed", 1)
+
+
+@pytest.mark.parametrize("row", ["tspl_203", "tspl_300", "zpl_203"])
+def test_a_printer_that_was_never_seen_printing_has_not_printed(row: str) -> None:
+    """It took the job, says that it is ready, and its counter, if it has one, stands still."""
+    far = FakePrinter(profile(row).language, while_printing=(), counts=[b'"7"', b'"7"'])
+    start = clock()
+    with pytest.raises(PrintUncertain, match="took the job and was never seen printing it"):
+        Stream(far, row).print(JOB, 30.0, lambda: None)
+    assert clock() - start >= profile(row).settle_s
+    assert far.job == JOB
+
+
+@pytest.mark.parametrize(
+    ("counts", "outcome"),
+    [
+        ([b'"7"', b'"8"'], "printed"),
+        ([b'"7"', b'"9"'], "printed"),
+        ([b'"7"', b'"6"'], "uncertain"),
+        ([b'"7"', b'"?"'], "uncertain"),
+        ([b'"7"', b""], "uncertain"),
+        ([b'"?"', b'"8"'], "uncertain"),
+        ([b"", b'"8"'], "uncertain"),
+    ],
+)
+def test_a_label_too_fast_to_be_seen_is_proven_by_the_counter_alone(counts: list[bytes], outcome: str) -> None:
+    assert attempt(FakePrinter("zpl", while_printing=(), counts=counts), "zpl_203", 30.0) == (outcome, 1)
+
+
+def test_a_printer_that_does_not_count_is_asked_for_its_counter_once() -> None:
+    far = FakePrinter("zpl", counts=[b'"?"', b'"7"'])
+    printer = Stream(far, "zpl_203")
+    for _ in range(3):
+        far.job = b""
+        printer.print(JOB, 30.0, lambda: None)
+    assert far.counts == [b'"7"']
+
+
+def test_ready_again_after_a_fault_in_the_job_is_no_proof() -> None:
+    """Whether such a label is printed again differs from printer to printer; one that prints again is seen doing it."""
+    jammed = FakePrinter("tspl", while_printing=(0x20, 0x20, 0x02, 0x00))
+    assert attempt(jammed, "tspl_203", 30.0) == ("uncertain", 1)
+    again = FakePrinter("tspl", while_printing=(0x20, 0x20, 0x04, 0x20, 0x00))
+    assert attempt(again, "tspl_203", 30.0) == ("printed", 1)
+
+
+def test_a_receipt_that_is_done_before_paper_can_run_is_not_printed() -> None:
+    receipt = bytes(48 * 8 * 100)  # 100 mm, which no printer has out in less than 0.2 s
+    for paper_s, outcome in ((0.0, "uncertain"), (0.19, "uncertain"), (0.21, "printed")):
+        far = FakePrinter("escpos", paper_s=paper_s)
+        printer = Stream(far, "escpos_58")
+        try:
+            printer.print(receipt, 30.0, lambda: None)
+        except PrintUncertain as error:
+            assert outcome == "uncertain", paper_s
+            assert "before the paper can have come out" in str(error)
+        else:
+            assert outcome == "printed", paper_s
 
 
 def test_idle_right_after_the_job_is_believed_only_after_the_settle_time() -> None:

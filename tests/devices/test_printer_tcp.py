@@ -13,12 +13,15 @@ from PIL import Image
 
 from kiosk.devices import printer_channel, printer_stream, printer_tcp
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
-from kiosk.devices.printer_profiles import ProfileProblem
+from kiosk.devices.printer_profiles import ProfileProblem, profile
 from kiosk.devices.printer_tcp import TcpPrinter
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import escpos, tspl
 from kiosk.simulators import printer_mechanism
 from kiosk.simulators.printer import PrinterSimulator
+
+TSPL = profile("tspl").setup
+ESCPOS = profile("escpos").setup
 
 LABEL = Raster(480, 320, bytes(range(256)) * 75)
 DEADLINE_S = 60.0
@@ -81,7 +84,7 @@ def nothing() -> None:
 
 
 def test_a_label_is_on_paper_when_print_returns(label_simulator: PrinterSimulator) -> None:
-    connected(label_simulator).print(tspl.page(LABEL, 60, 40), DEADLINE_S, nothing)
+    connected(label_simulator).print(tspl.page(LABEL, TSPL), DEADLINE_S, nothing)
     (picture,) = label_simulator.printed
     with Image.open(picture) as image:
         assert image.convert("1").tobytes() == LABEL.to_image().tobytes()
@@ -89,7 +92,7 @@ def test_a_label_is_on_paper_when_print_returns(label_simulator: PrinterSimulato
 
 def test_a_receipt_is_on_paper_when_print_returns(receipt_simulator: PrinterSimulator) -> None:
     slip = Raster(384, 700, bytes(range(240)) * 140)
-    connected(receipt_simulator).print(escpos.page(slip), DEADLINE_S, nothing)
+    connected(receipt_simulator).print(escpos.page(slip, ESCPOS), DEADLINE_S, nothing)
     (picture,) = receipt_simulator.printed
     with Image.open(picture) as image:
         assert image.size == (464, 700 + 96)
@@ -98,7 +101,7 @@ def test_a_receipt_is_on_paper_when_print_returns(receipt_simulator: PrinterSimu
 
 def test_the_first_byte_leaves_within_20_ms(label_simulator: PrinterSimulator) -> None:
     printer = connected(label_simulator)
-    page = tspl.page(LABEL, 60, 40)
+    page = tspl.page(LABEL, TSPL)
     delays = [1.0]
     while len(delays) < 100 and min(delays) >= 0.020:  # the least: the machine may be busy with something else
         start = monotonic()
@@ -116,7 +119,7 @@ def test_a_fault_before_the_job(label_simulator: PrinterSimulator, word: str, fl
     label_simulator.command(word)
     assert printer.status(DEADLINE_S).flags == (flag,)
     with pytest.raises(PrintNotStarted) as caught:
-        printer.print(tspl.page(LABEL, 60, 40), DEADLINE_S, pytest.fail)
+        printer.print(tspl.page(LABEL, TSPL), DEADLINE_S, pytest.fail)
     assert caught.value.flags == (flag,)
     label_simulator.command("on")
     assert printer.status(DEADLINE_S).ready is True
@@ -127,7 +130,7 @@ def test_a_fault_before_the_job(label_simulator: PrinterSimulator, word: str, fl
 def test_a_fault_before_the_receipt(receipt_simulator: PrinterSimulator, word: str) -> None:
     receipt_simulator.command(word)
     with pytest.raises(PrintNotStarted, match="receipt printer"):
-        connected(receipt_simulator).print(escpos.page(LABEL), DEADLINE_S, pytest.fail)
+        connected(receipt_simulator).print(escpos.page(LABEL, ESCPOS), DEADLINE_S, pytest.fail)
 
 
 def test_off_and_on(label_simulator: PrinterSimulator) -> None:
@@ -135,9 +138,9 @@ def test_off_and_on(label_simulator: PrinterSimulator) -> None:
     label_simulator.command("off")
     assert printer.status(1.0).ready is None
     with pytest.raises(PrintNotStarted, match=f"127.0.0.1:{label_simulator.port}.*check its power and cable"):
-        printer.print(tspl.page(LABEL, 60, 40), 1.0, pytest.fail)
+        printer.print(tspl.page(LABEL, TSPL), 1.0, pytest.fail)
     label_simulator.command("on")
-    printer.print(tspl.page(LABEL, 60, 40), DEADLINE_S, nothing)
+    printer.print(tspl.page(LABEL, TSPL), DEADLINE_S, nothing)
     assert len(label_simulator.printed) == 1
 
 
@@ -154,7 +157,7 @@ def test_power_lost_after_the_first_byte_is_uncertain(label_simulator: PrinterSi
 
     cut = threading.Thread(target=power_goes)
     with pytest.raises(PrintUncertain, match="may or may not have printed: look at the paper"):
-        printer.print(tspl.page(LABEL, 60, 40), DEADLINE_S, cut.start)
+        printer.print(tspl.page(LABEL, TSPL), DEADLINE_S, cut.start)
     cut.join()
     assert label_simulator.printed == ()
 
@@ -164,7 +167,7 @@ def test_power_lost_after_the_first_byte_is_uncertain(label_simulator: PrinterSi
 def test_late_is_uncertain_and_the_paper_comes_once_after_the_cure(
     tmp_path: Path, language: str, clock: JobClock
 ) -> None:
-    page = tspl.page(LABEL, 60, 40) if language == "tspl" else escpos.page(LABEL)
+    page = tspl.page(LABEL, TSPL) if language == "tspl" else escpos.page(LABEL, ESCPOS)
     with PrinterSimulator("tspl" if language == "tspl" else "escpos", tmp_path) as simulator:
         simulator.command("late")
         # On a receipt printer the adapter does not sleep: it waits for the answer behind the job.
@@ -180,7 +183,7 @@ def test_late_is_uncertain_and_the_paper_comes_once_after_the_cure(
 def test_slow_printing_is_waited_for(label_simulator: PrinterSimulator) -> None:
     label_simulator.command("slow")
     start = monotonic()
-    connected(label_simulator).print(tspl.page(LABEL, 60, 40), DEADLINE_S, nothing)
+    connected(label_simulator).print(tspl.page(LABEL, TSPL), DEADLINE_S, nothing)
     assert monotonic() - start > 2
     assert len(label_simulator.printed) == 1
 
@@ -189,20 +192,20 @@ def test_slow_printing_is_waited_for(label_simulator: PrinterSimulator) -> None:
 def test_slower_than_the_deadline_is_uncertain(label_simulator: PrinterSimulator) -> None:
     label_simulator.command("slow")
     with pytest.raises(PrintUncertain, match="busy"):
-        connected(label_simulator).print(tspl.page(LABEL, 60, 40), DEADLINE_S, nothing)
+        connected(label_simulator).print(tspl.page(LABEL, TSPL), DEADLINE_S, nothing)
 
 
 def test_what_a_forgetful_printer_says_cannot_be_seen_through(label_simulator: PrinterSimulator) -> None:
     """The one fault no status can show: the clerk, or the scanned label, is the proof."""
     label_simulator.command("forget")
-    connected(label_simulator).print(tspl.page(LABEL, 60, 40), DEADLINE_S, nothing)
+    connected(label_simulator).print(tspl.page(LABEL, TSPL), DEADLINE_S, nothing)
     assert label_simulator.printed == ()
 
 
 def test_without_a_way_back_the_complete_write_is_the_proof(label_simulator: PrinterSimulator) -> None:
     printer = connected(label_simulator, "tspl_203_silent")
     assert printer.status(1.0).ready is None
-    printer.print(tspl.page(LABEL, 60, 40), DEADLINE_S, nothing)
+    printer.print(tspl.page(LABEL, TSPL), DEADLINE_S, nothing)
     assert label_simulator.wait_for(1, DEADLINE_S)
 
 
@@ -272,7 +275,7 @@ def test_nothing_is_sent_when_the_start_cannot_be_noted(label_simulator: Printer
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        connected(label_simulator).print(tspl.page(LABEL, 60, 40), DEADLINE_S, disk_full)
+        connected(label_simulator).print(tspl.page(LABEL, TSPL), DEADLINE_S, disk_full)
     assert list(label_simulator.first_byte_at) == []
 
 

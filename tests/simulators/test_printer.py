@@ -12,6 +12,7 @@ from typing import Literal
 import pytest
 from PIL import Image
 
+from kiosk.devices.printer_profiles import profile
 from kiosk.labels.documents import BagLabel
 from kiosk.labels.label import render_bag_label
 from kiosk.labels.raster import Raster
@@ -21,9 +22,12 @@ from kiosk.simulators import printer_mechanism
 from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.printer import PrinterSimulator
 
+TSPL = profile("tspl").setup
+ESCPOS = profile("escpos").setup
+
 SMALL = Raster(16, 8, b"\xf0\x0f" * 8)
-LABEL = tspl.page(SMALL, 2, 1)
-SLIP = escpos.page(SMALL)
+LABEL = tspl.page(SMALL, TSPL)
+SLIP = escpos.page(SMALL, ESCPOS)
 QUERY = b"\x1b!?"
 WAIT_S = 30.0
 
@@ -64,9 +68,12 @@ def send(simulator: PrinterSimulator, data: bytes) -> None:
 
 def test_a_label_becomes_a_numbered_picture_that_a_reader_reads(printer: PrinterSimulator, tmp_path: Path) -> None:
     label = render_bag_label(
-        BagLabel("ھەسەل", "蜂蜜", "Honey", 990, None, "", "Y1L0147A000381K", "0147-A-000381", "S0147", 1, 1, "purchase")
+        BagLabel(
+            "ھەسەل", "蜂蜜", "Honey", 990, None, "", "Y1L0147A000381K", "0147-A-000381", "S0147", 1, 1, "purchase"
+        ),
+        TSPL.head,
     )
-    send(printer, tspl.page(label, 60, 40))
+    send(printer, tspl.page(label, TSPL))
     assert printer.wait_for(1, WAIT_S)
     assert printer.printed == (tmp_path / "000001.png",)
     with Image.open(printer.printed[0]) as picture:
@@ -134,7 +141,7 @@ def test_on_and_off_twice_are_harmless(printer: PrinterSimulator) -> None:
 def test_forget_says_done_and_prints_nothing(printer: PrinterSimulator) -> None:
     printer.command("forget")
     send(printer, LABEL)
-    assert says(printer, 0)
+    assert ask(printer) == 0, "it is never seen printing"
     assert printer.printed == ()
     printer.command("on")
     send(printer, LABEL)
@@ -188,7 +195,7 @@ def test_a_full_buffer_stops_taking_bytes_and_stopping_ends_it(tmp_path: Path) -
     simulator.start()
     simulator.command("paper-out")
     with connect(simulator) as link:
-        link.sendall(tspl.page(SMALL, 2, 1, copies=999) + QUERY)
+        link.sendall(tspl.page(SMALL, TSPL, copies=999) + QUERY)
         link.settimeout(0.2)
         with pytest.raises(TimeoutError):
             link.recv(1)

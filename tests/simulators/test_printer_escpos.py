@@ -4,18 +4,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from kiosk.devices.printer_profiles import profile
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import escpos
 from kiosk.simulators.printer_escpos import EscposInterpreter
 from kiosk.simulators.printer_events import DrainAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer_model import RECEIPT_PRINTER
+
+ESCPOS = profile("escpos").setup
 
 SMALL = Raster(16, 3, bytes.fromhex("8001ffff1004"))
-STREAM = escpos.page(SMALL)
+STREAM = escpos.page(SMALL, ESCPOS)
 FEED_DOTS = 96
 
 
 def feed(*pieces: bytes) -> list[Event]:
-    interpreter = EscposInterpreter()
+    interpreter = EscposInterpreter(RECEIPT_PRINTER)
     return [event for piece in pieces for event in interpreter.feed(piece)]
 
 
@@ -29,7 +33,7 @@ def test_every_dot_arrives_on_58_mm_paper(width: int, height: int, seed: int) ->
     stride = (width + 7) // 8
     noise = bytes((seed + 7 * index) & 0xFF for index in range(stride * height))
     raster = Raster.from_image(Image.frombytes("1", (width, height), noise))
-    found = [event.image for event in feed(escpos.page(raster)) if isinstance(event, Page)]
+    found = [event.image for event in feed(escpos.page(raster, ESCPOS)) if isinstance(event, Page)]
     paper = Image.new("1", (464, height + FEED_DOTS), 1)
     paper.paste(raster.to_image(), (40, 0))
     assert [image.tobytes() for image in found] == ([paper.tobytes()] if any(raster.rows) else [])
@@ -62,8 +66,8 @@ def test_two_receipts_on_one_connection_are_two_pages() -> None:
 
 
 def test_a_receipt_without_cut_hangs_out_when_the_connection_ends() -> None:
-    interpreter = EscposInterpreter()
-    events = interpreter.feed(escpos.page(SMALL, cut=False))
+    interpreter = EscposInterpreter(RECEIPT_PRINTER)
+    events = interpreter.feed(escpos.page(SMALL, ESCPOS, cut=False))
     assert pages(events) == []
     assert len(pages(interpreter.end())) == 1
 
@@ -71,14 +75,14 @@ def test_a_receipt_without_cut_hangs_out_when_the_connection_ends() -> None:
 def test_a_stream_that_breaks_off_in_the_picture_prints_nothing() -> None:
     end_of_picture = STREAM.index(b"\x1bJ")
     for cut in range(end_of_picture):
-        interpreter = EscposInterpreter()
+        interpreter = EscposInterpreter(RECEIPT_PRINTER)
         assert pages(interpreter.feed(STREAM[:cut]) + interpreter.end()) == []
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=80))
 def test_garbage_never_kills(data: bytes) -> None:
-    interpreter = EscposInterpreter()
+    interpreter = EscposInterpreter(RECEIPT_PRINTER)
     interpreter.feed(data)
     interpreter.end()
     assert len(pages(interpreter.feed(STREAM))) == 1

@@ -9,13 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from kiosk.devices.printer_profiles import profile
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import tspl
 from kiosk.simulators.printer_events import Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer_model import LABEL_PRINTER
 from kiosk.simulators.printer_tspl import TsplInterpreter
 
+TSPL = profile("tspl").setup
+
 SMALL = Raster(12, 3, bytes.fromhex("8010ffe00550"))
-STREAM = tspl.page(SMALL, 2, 1)
+STREAM = tspl.page(SMALL, TSPL)
 
 
 @dataclass
@@ -28,7 +32,7 @@ class Fed:
 
 
 def feed(*pieces: bytes) -> Fed:
-    interpreter = TsplInterpreter()
+    interpreter = TsplInterpreter(LABEL_PRINTER)
     return Fed([event for piece in pieces for event in interpreter.feed(piece)])
 
 
@@ -43,11 +47,9 @@ def rasters(draw: st.DrawFn) -> Raster:
 @settings(max_examples=60, deadline=None)
 @given(rasters())
 def test_every_dot_arrives(raster: Raster) -> None:
-    (page,) = [event for event in feed(tspl.page(raster, 20, 10)).events if isinstance(event, Page)]
-    assert page.image.size == (160, 80)
-    paper = Image.new("1", (160, 80), 1)
-    paper.paste(raster.to_image(), (0, 0))
-    assert page.image.tobytes() == paper.tobytes()
+    (page,) = [event for event in feed(tspl.page(raster, TSPL)).events if isinstance(event, Page)]
+    assert page.image.size == (raster.width_dots, raster.height_dots)
+    assert page.image.tobytes() == raster.to_image().tobytes()
 
 
 def test_a_stream_cut_anywhere_gives_the_same_page() -> None:
@@ -62,7 +64,7 @@ def test_a_stream_cut_anywhere_gives_the_same_page() -> None:
 
 def test_a_stream_that_breaks_off_prints_nothing() -> None:
     for cut in range(len(STREAM) - 1):
-        interpreter = TsplInterpreter()
+        interpreter = TsplInterpreter(LABEL_PRINTER)
         assert not any(isinstance(event, Page) for event in interpreter.feed(STREAM[:cut]))
         assert interpreter.end() == []
         assert [type(event) for event in interpreter.feed(STREAM)] == [JobBegun, Page]
@@ -77,7 +79,7 @@ def test_status_queries_are_answered_between_and_inside_lines_but_not_inside_a_p
     assert feed(b"SIZE 2 mm\x1b!?,1 mm\r\nCLS\r\nPRINT 1,1\r\n").events[0] == StatusAsked()
     picture = Raster(24, 1, b"\x1b!?")
     inverted = bytes(255 - value for value in picture.rows)
-    stream = tspl.page(Raster(24, 1, inverted), 3, 1)
+    stream = tspl.page(Raster(24, 1, inverted), TSPL)
     assert b"\x1b!?" in stream
     assert [type(event) for event in feed(stream).events] == [JobBegun, Page]
 
@@ -96,13 +98,13 @@ def test_xor_takes_a_dot_away() -> None:
 
 
 def test_copies_come_out_one_by_one() -> None:
-    assert len(feed(tspl.page(SMALL, 2, 1, copies=3)).pages) == 3
+    assert len(feed(tspl.page(SMALL, TSPL, copies=3)).pages) == 3
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from([b"BITMAP ", b"1,", b"\x1b", b"!?", b"\r\n", b"PRINT 1\r\n", b"\x00", b"x" * 50])))
 def test_garbage_is_ignored_and_never_kills(pieces: list[bytes]) -> None:
-    interpreter = TsplInterpreter()
+    interpreter = TsplInterpreter(LABEL_PRINTER)
     for piece in pieces:
         interpreter.feed(piece)
     interpreter.end()
@@ -110,6 +112,6 @@ def test_garbage_is_ignored_and_never_kills(pieces: list[bytes]) -> None:
 
 
 def test_an_absurd_picture_is_refused_without_waiting_for_it() -> None:
-    interpreter = TsplInterpreter()
+    interpreter = TsplInterpreter(LABEL_PRINTER)
     interpreter.feed(b"BITMAP 0,0,60000,60000,0,")
     assert interpreter.ignored == [b"BITMAP 0,0,60000,60000,0,"]

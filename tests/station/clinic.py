@@ -12,6 +12,7 @@ from typing import Any, cast
 from kiosk.devices.camera_settings import CameraSettings
 from kiosk.devices.panel_settings import PanelSettings
 from kiosk.devices.ports import LinkState, Printer, PrinterFault, PrinterStatus
+from kiosk.devices.printer_profiles import profile
 from kiosk.devices.printer_settings import PrinterSettings
 from kiosk.devices.scale_settings import ScaleSettings
 from kiosk.devices.scanner_settings import ScannerSettings
@@ -38,6 +39,7 @@ class StatusPrinter:
 
     def __init__(self, status: PrinterStatus = READY, language: str = "tspl", proof: str = "status") -> None:
         self.language, self.proof, self.answer = language, proof, status
+        self.setup, self.proves = profile(language).setup, proof == "status"
         self.asked = 0
 
     def status(self, deadline_s: float) -> PrinterStatus:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiosk.devices.ports import CameraFault, PrinterStatus, PrintNotStarted, Shot
+from kiosk.devices.printer_profiles import profile
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store import ConfirmedRow, NewPrintJob, Store
@@ -50,6 +51,8 @@ class FakePrinter:
 
     def __init__(self, *plan: BaseException | AfterTheMark | threading.Event | None, language: str = "tspl") -> None:
         self.language = language
+        self.setup = profile(language).setup
+        self.proves = True
         self.plan = deque(plan)
         self.asked = Heard()
         self.sheets = Heard()

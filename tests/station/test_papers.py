@@ -60,6 +60,8 @@ def test_every_word_and_number_of_a_label() -> None:
         bag=2,
         bags=2,
         mode="purchase",
+        village="Yëngi <b>mehelle</b>",
+        county="yarkant",
     )
     assert parse_internal_code(confirmed.lot).name == "lot"
 
@@ -99,6 +101,7 @@ def test_every_word_and_number_of_a_receipt() -> None:
         lot_code=confirmed.lot,
         software="station-kiosk/test",
         metrology="1+a91f03c7",
+        county="yarkant",
     )
     assert parse_internal_code(receipt.receipt_code).name == "receipt"
 
@@ -106,6 +109,13 @@ def test_every_word_and_number_of_a_receipt() -> None:
 def test_a_certificate_is_named_with_its_reference() -> None:
     confirmed = agreed(12_450, certificate=Certificate(CertificateKind.COOPERATIVE, "XJ-2026.17"))
     assert msgspec.json.decode(papers(confirmed)[-1].body, type=Receipt).certificate == "cooperative XJ-2026.17"
+
+
+def test_the_countys_name_stands_for_its_id_when_a_technician_has_set_it() -> None:
+    settings = replace(SETTINGS, county="莎车县")
+    label, receipt = make_papers(settings, "1+a91f03c7", agreed(12_450), CATALOG, STAMP)
+    assert msgspec.json.decode(label.body, type=BagLabel).county == "莎车县"
+    assert msgspec.json.decode(receipt.body, type=Receipt).county == "莎车县"
 
 
 def test_an_unset_clock_prints_no_date() -> None:

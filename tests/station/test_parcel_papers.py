@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.devices.printer_profiles import profile
 from kiosk.domain.shelf import slot_code
 from kiosk.labels.documents import TestLabel as LabelTest
 from kiosk.labels.documents import TestReceipt as ReceiptTest
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.printer_escpos import EscposInterpreter
 from kiosk.simulators.printer_events import Page
+from kiosk.simulators.printer_model import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.simulators.printer_tspl import TsplInterpreter
 from kiosk.station.counter_view import CounterRefused
 from kiosk.station.pickup_key import PickupKey
@@ -23,8 +25,8 @@ from tests.station.counter_rig import KEY, CounterRig
 
 def codes(job: PrintJob, language: str, key: PickupKey = KEY) -> list[str]:
     """Every symbol on the one sheet that comes out."""
-    interpreter = TsplInterpreter() if language == "tspl" else EscposInterpreter()
-    events = [*interpreter.feed(render(job, language, key)), *interpreter.end()]
+    interpreter = TsplInterpreter(LABEL_PRINTER) if language == "tspl" else EscposInterpreter(RECEIPT_PRINTER)
+    events = [*interpreter.feed(render(job, profile(language).setup, key).data), *interpreter.end()]
     (page,) = [event.image for event in events if isinstance(event, Page)]
     return [symbol.text for symbol in reader.read(page.convert("L"))]
 
@@ -41,14 +43,14 @@ def test_a_reprinted_label_says_so_and_carries_the_same_slot(rig: CounterRig) ->
     (label,) = rig.queued("parcel_label")
     copy = rig.counter.reprint(rig.session, label.id)
     (job,) = [job for job in rig.queued("parcel_label") if job.id == copy]
-    assert render(job, "tspl") != render(label, "tspl")
+    assert render(job, profile("tspl").setup) != render(label, profile("tspl").setup)
     assert codes(job, "tspl") == [slot_code("A-1-01")]
 
 
 def test_a_day_slip_comes_out(rig: CounterRig) -> None:
     rig.counter.close_day(rig.session)
     (slip,) = rig.queued("day_slip")
-    assert render(slip, "escpos")
+    assert render(slip, profile("escpos").setup)
 
 
 def test_a_slip_needs_the_key_of_its_code(rig: CounterRig) -> None:
@@ -56,15 +58,15 @@ def test_a_slip_needs_the_key_of_its_code(rig: CounterRig) -> None:
     (slip,) = rig.queued("pickup_slip")
     assert rig.code_of(row).encode() not in slip.body
     with pytest.raises(ValueError, match="under another key"):
-        render(slip, "escpos", PickupKey(bytes(32)))
+        render(slip, profile("escpos").setup, PickupKey(bytes(32)))
     with pytest.raises(CounterRefused, match="key"):
-        render(slip, "escpos")
+        render(slip, profile("escpos").setup)
 
 
 def test_an_unknown_paper_is_named() -> None:
     job = PrintJob(1, "", "poster", "label", 0, b"{}", "queued", 0, False)
     with pytest.raises(ValueError, match="'poster'"):
-        render(job, "tspl")
+        render(job, profile("tspl").setup)
 
 
 def test_test_papers_come_out() -> None:

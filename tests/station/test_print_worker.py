@@ -14,6 +14,7 @@ import pytest
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer_file import FilePrinter
 from kiosk.station.print_worker import PrintWorker
+from kiosk.station.rendering import RenderedJob
 from kiosk.store import DatabaseLocked, DiskFull, PrintJob, Store
 from tests.station.fakes import STAMP
 from tests.station.hardware import PAPERS, WAIT_S, AfterTheMark, FakePrinter, Heard, PowerCut, bring_in, power_cuts
@@ -28,7 +29,7 @@ class Line:
         self.printer = printer
         self.jobs, self.problems = Heard(), Heard()
         chosen: dict[str, Any] = {
-            "render": lambda job: f"{job.receipt}/{job.bag}".encode(),
+            "render": lambda job: RenderedJob(f"{job.receipt}/{job.bag}".encode(), 0.5),
             "on_job": lambda: self.jobs(states(store)),
             "on_problem": lambda name, word: self.problems(word),
             "retry_s": 0.01,
@@ -132,10 +133,10 @@ def test_a_job_that_cannot_be_drawn_is_set_aside_and_holds_up_nobody(
 ) -> None:
     first, second = bring_in(store, LABEL), bring_in(store, LABEL)
 
-    def render(job: PrintJob) -> bytes:
+    def render(job: PrintJob) -> RenderedJob:
         if job.receipt == first.receipt:
             raise KeyError("goods_ug")
-        return b"fine"
+        return RenderedJob(b"fine", 0.5)
 
     with caplog.at_level(logging.ERROR), Line(store, FakePrinter(), render=render) as line:
         line.ends_with("unknown", "printed")
@@ -294,7 +295,7 @@ def test_stop_before_start_and_twice(store: Store) -> None:
 def test_a_printer_that_never_answers_has_every_paper_asked_for_and_no_fault(store: Store) -> None:
     rows = [bring_in(store, LABEL), bring_in(store, LABEL)]
     printer = FakePrinter()
-    printer.proof = "write"  # type: ignore[attr-defined]
+    printer.proves = False
     with Line(store, printer) as line:
         line.ends_with("unknown", "unknown")
     assert printer.sheets.told == [f"{row.receipt}/1".encode() for row in rows], "each was sent once"

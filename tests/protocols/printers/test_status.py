@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.printers import escpos, status
+from kiosk.protocols.printers import escpos, status, zpl
 from kiosk.protocols.printers.status import UNKNOWN, StatusReport, parse
 
 FINE = b"\x12"
@@ -78,6 +78,37 @@ def test_zpl_ready_and_work_is_no_fault() -> None:
     assert parse("zpl", zebra()).ready is True
     busy = zebra("030,0,0,1245,003,0,0,0,000,0,0,0", "000,0,0,0,0,2,4,1,00000012,1,000")
     assert parse("zpl", busy).fault is False
+
+
+@pytest.mark.parametrize(
+    ("reply", "waiting"),
+    [
+        (zebra(), 0),
+        (zebra("030,0,0,1245,003,0,0,0,000,0,0,0", "000,0,0,0,0,2,4,1,00000012,1,000"), 15),
+        (zebra("030,1,0,1245,001,0,0,0,000,0,0,0"), 1),
+        (zebra()[:-9], None),
+        (b"", None),
+    ],
+)
+def test_a_zpl_printer_tells_how_much_it_still_has_to_print(reply: bytes, waiting: int | None) -> None:
+    assert zpl.work_waiting(reply) == waiting
+
+
+@pytest.mark.parametrize(
+    ("reply", "count"),
+    [
+        (b'"123"\r\n', 123),
+        (b'"0"', 0),
+        (b'"?"', None),
+        (b"?\r\n", None),
+        (b'"12 3"', None),
+        (b'"-1"', None),
+        (b'"' + b"9" * 30 + b'"', None),
+        (b"", None),
+    ],
+)
+def test_a_counter_of_labels_is_a_number_in_quotes(reply: bytes, count: int | None) -> None:
+    assert zpl.parse_count(reply) == count
 
 
 @pytest.mark.parametrize(

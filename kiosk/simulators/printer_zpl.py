@@ -55,7 +55,7 @@ class ZplInterpreter:
             return [StatusAsked()]
         if self._buffer.startswith(_BEGIN):
             return self._format()
-        if self._buffer.startswith(b"! U1"):
+        if self._buffer.startswith(b"!"):
             return self._question()
         if len(self._buffer) < len(_HOST_STATUS):
             return None
@@ -67,14 +67,15 @@ class ZplInterpreter:
     def _question(self) -> list[Event] | None:
         asked = _GETVAR.match(self._buffer)
         if asked is None:
-            if len(self._buffer) < _QUESTION_MOST:
+            if len(self._buffer) < _QUESTION_MOST and b"\n" not in self._buffer:
                 return None
             self._drop(1)
             return []
+        name = bytes(asked[1])  # the match looks into the buffer, which is cut next
         del self._buffer[: asked.end()]
-        if asked[1] == _COUNTER:
+        if name == _COUNTER:
             return [CountAsked()]
-        self.ignored.append(asked[1])
+        self.ignored.append(name)
         return []
 
     def _format(self) -> list[Event] | None:

@@ -17,12 +17,15 @@ from kiosk.devices.printer_profiles import ProfileProblem, profile
 from kiosk.devices.printer_tcp import TcpPrinter
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import escpos, tspl
+from kiosk.protocols.printers.page_setup import Language
+from kiosk.protocols.printers.pages import encode
 from kiosk.simulators import printer_mechanism
 from kiosk.simulators.printer import PrinterSimulator
 
 TSPL = profile("tspl").setup
 ESCPOS = profile("escpos").setup
 
+PAPER = Raster(384, 320, bytes(range(256)) * 60)
 LABEL = Raster(480, 320, bytes(range(256)) * 75)
 DEADLINE_S = 60.0
 
@@ -195,11 +198,17 @@ def test_slower_than_the_deadline_is_uncertain(label_simulator: PrinterSimulator
         connected(label_simulator).print(tspl.page(LABEL, TSPL), DEADLINE_S, nothing)
 
 
-def test_what_a_forgetful_printer_says_cannot_be_seen_through(label_simulator: PrinterSimulator) -> None:
-    """The one fault no status can show: the clerk, or the scanned label, is the proof."""
-    label_simulator.command("forget")
-    connected(label_simulator).print(tspl.page(LABEL, TSPL), DEADLINE_S, nothing)
-    assert label_simulator.printed == ()
+@pytest.mark.parametrize("language", ["tspl", "zpl", "escpos"])
+def test_a_printer_that_takes_a_job_and_prints_nothing_is_not_believed(tmp_path: Path, language: Language) -> None:
+    setup = profile(language).setup
+    with PrinterSimulator(language, tmp_path) as simulator:
+        simulator.command("forget")
+        with pytest.raises(PrintUncertain, match=r"never seen printing|before the paper can have come out"):
+            connected(simulator).print(encode(PAPER, setup), DEADLINE_S, nothing)
+        assert simulator.printed == ()
+        simulator.command("on")
+        connected(simulator).print(encode(PAPER, setup), DEADLINE_S, nothing)
+        assert len(simulator.printed) == 1
 
 
 def test_without_a_way_back_the_complete_write_is_the_proof(label_simulator: PrinterSimulator) -> None:

@@ -13,6 +13,7 @@ from kiosk.labels.raster import Raster
 from kiosk.labels.receipt import render_receipt
 from kiosk.labels.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import Symbol, read
+from kiosk.protocols.printers.page_setup import PrintHead
 from tests.labels.heads import STRIP
 
 CONSIGNED = {"price_fen_per_kg": 0, "amount_fen": 0}
@@ -126,12 +127,14 @@ def test_the_longest_names_and_the_largest_figures_stay_on_the_paper(
     receipt: Callable[..., Receipt], line: Callable[..., ReceiptLine], long_names: dict[str, str], texts: list[str]
 ) -> None:
     widest = line(**long_names, gross_g=99_999_999, net_g=99_999_579, price_fen_per_kg=99_900, amount_fen=9_989_957_942)
-    raster = render_receipt(receipt(lines=(widest,), village="ئۇزۇن ئىسىملىك يېزا " * 9, software="x" * 99), STRIP[203])
-    assert "= 99,999.579 kg" in texts
-    assert "= ¥99,899,579.42" in texts
-    edges = raster.to_image().convert("L")
-    for x in (0, 1, 382, 383):
-        assert edges.crop((x, 0, x + 1, edges.height)).getextrema() == (255, 255)
+    document = receipt(lines=(widest,), village="ئۇزۇن ئىسىملىك يېزا " * 9, software="x" * 99)
+    for head in (STRIP[203], PrintHead(203, 512), PrintHead(203, 576), STRIP[300]):
+        texts.clear()
+        edges = render_receipt(document, head).to_image().convert("L")
+        assert edges.width == head.width_dots
+        assert {"= 99,999.579 kg", "= ¥99,899,579.42"} <= set(texts), head
+        for x in (0, 1, edges.width - 2, edges.width - 1):
+            assert edges.crop((x, 0, x + 1, edges.height)).getextrema() == (255, 255), head
 
 
 def test_hostile_text_is_drawn_as_text(receipt: Callable[..., Receipt], line: Callable[..., ReceiptLine]) -> None:

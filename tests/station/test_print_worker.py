@@ -6,18 +6,24 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer_file import FilePrinter
+from kiosk.devices.printer_profiles import profiles
+from kiosk.labels.documents import Receipt, ReceiptLine
+from kiosk.station.papers import make_papers
 from kiosk.station.print_worker import PrintWorker
-from kiosk.station.rendering import RenderedJob
+from kiosk.station.rendering import RenderedJob, render
 from kiosk.store import DatabaseLocked, DiskFull, PrintJob, Store
-from tests.station.fakes import STAMP
+from tests.station.fakes import CATALOG, STAMP
 from tests.station.hardware import PAPERS, WAIT_S, AfterTheMark, FakePrinter, Heard, PowerCut, bring_in, power_cuts
+from tests.station.test_papers import SETTINGS, agreed
 
 LABEL = PAPERS[:1]
 
@@ -267,6 +273,36 @@ def test_a_power_cut_between_any_two_lines_prints_nothing_twice(
     assert len(second.printer.sheets.told) == (1 if after == "printed" else 0), "no paper comes twice by itself"
     assert uncertain_papers(again) == ([(row.receipt, "restart")] if after == "unknown" else [])
     again.close()
+
+
+def test_a_receipt_of_60_bags_has_the_time_its_paper_takes(store: Store) -> None:
+    """A printer of 50 mm a second prints it for half a minute; by its own clock, not by this machine's."""
+    line = ReceiptLine("ياڭاق", "核桃", "Walnut", 1, 12_900, "خالتا", "编织袋", "woven sack", 420, 12_480, 1, 12)
+    base = next(iter(make_papers(SETTINGS, "1+a91f03c7", agreed(12_450), CATALOG, STAMP)[1:]))
+    one = msgspec.json.decode(base.body, type=Receipt)
+    lines = tuple(replace(line, bag=number) for number in range(1, 61))
+    sixty = replace(
+        one, lines=lines, net_g=sum(each.net_g for each in lines), amount_fen=sum(each.amount_fen for each in lines)
+    )
+    job = PrintJob(1, "r", "receipt", "receipt", 0, msgspec.json.encode(sixty), "queued", 0, False)
+    slowest = min(
+        (row for row in profiles().values() if row.language == "escpos"), key=lambda row: (row.speed_mm_s, row.id)
+    )
+    drawn = render(job, slowest.setup)
+    head = slowest.setup.head
+    takes_s = len(drawn.data) * 8 / head.width_dots / head.per_mm / slowest.speed_mm_s
+    assert takes_s > 20, "longer than any printer was given"
+
+    class SlowPaper(FakePrinter):
+        def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
+            before_first_byte()
+            if deadline_s < takes_s:
+                raise PrintUncertain("it was still printing")
+            self.sheets(data)
+
+    bring_in(store, LABEL)
+    with Line(store, SlowPaper(), render=lambda job: drawn) as worked:
+        worked.ends_with("printed")
 
 
 def test_stop_comes_back_in_time_though_the_printer_hangs(store: Store) -> None:

@@ -28,6 +28,7 @@ from kiosk.station.doctor_finding import Finding, Verdict, unreadable
 from kiosk.station.doctor_records import records
 from kiosk.station.doctor_signs import RelayMark
 from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.photo_room import KEPT_FREE_BYTES
 from kiosk.station.pickup_key import CREDENTIALS, PickupKey, place_of
 from kiosk.station.settings import StationSettings
 from kiosk.store.backup_medium import disk_of, finished, read_manifest, uuid_of
@@ -41,8 +42,8 @@ from kiosk.store.schema import SCHEMA_VERSION
 from kiosk.store.series import SeriesMarker
 
 MB: Final = 1_000_000
-LOW_MB: Final = 200
-"""Low-water mark: photos are to go before an intake cannot be kept."""
+LOW_MB: Final = KEPT_FREE_BYTES // MB
+"""Low-water mark: from here on no shot is taken, so that an intake can still be kept."""
 FULL_MB: Final = 20
 QUIET_S: Final = 600.0
 """Events that wait longer than this while the sorting center says nothing are worth a look."""

@@ -209,11 +209,29 @@ def test_a_medium_that_fills_up_with_pictures_keeps_the_database(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(backup_photos, "_bring", full)
+    monkeypatch.setattr(backup_photos, "_write", full)
     made = make(path, medium)
     assert "database is safe" in made.problem
     assert "is full" in made.problem
     assert finished(medium, STATION)
+
+
+def test_a_picture_that_leaves_the_card_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The station makes room for a shot while the backup runs."""
+    source, target = tmp_path / "photos", tmp_path / "medium"
+    photo(source, b"one")
+    photo(source, b"two")
+    real, first = Path.read_bytes, backup_photos.hashes(source)[0]
+
+    def read_bytes(path: Path) -> bytes:
+        if path.stem == first:
+            path.unlink()
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert backup_photos.copy(source, target, backup_photos.hashes(source)) == backup_photos.Copied(1, 0)
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------

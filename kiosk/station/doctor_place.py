@@ -222,7 +222,9 @@ def _pins(place: Place, seen: Look) -> Finding | None:
     """PINs nobody can check, or anybody can guess. Who may not read the key cannot tell."""
     if not _sees_key(place):
         return None
-    own = PickupKey.found(place.fitted.parcels, place.fitted.station.data, place.environ).pins()
+    settings, data = place.fitted.parcels, place.fitted.station.data
+    there = place_of(settings, data, place.environ).is_file()
+    own = (PickupKey.found(settings, data, place.environ) if there else PickupKey(None)).pins()
     other = sum(count for name, count in seen.pin_keys.items() if name not in ("", own.name))
     if other:
         values: dict[str, str | int] = {"n": other, "command": "kiosk clerk pin"}

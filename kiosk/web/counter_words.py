@@ -17,6 +17,7 @@ _OTHER = "counter.refused.other"
 
 _REFUSAL_PICTURES = {
     "wrong_pin": "lock",
+    "pin_unreadable": "lock",
     "locked": "lock",
     "not_unlocked": "lock",
     "same_person": "proxy",

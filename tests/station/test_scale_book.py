@@ -28,6 +28,7 @@ from kiosk.station.counter_view import CounterRefused, Session
 from kiosk.station.desk_view import Step
 from kiosk.station.metrology_settings import MetrologySettings
 from kiosk.station.papers import make_papers, scale_fields
+from kiosk.station.parcel_settings import ParcelSettings
 from kiosk.station.pickup_key import PickupKey
 from kiosk.station.scale_book import MOST_WAITING, ScaleBook
 from kiosk.station.service import Hardware, StationService
@@ -90,7 +91,9 @@ def house(
     service = StationService(settings(folder), store, hardware, clock, metrology_settings=metrology)
     service.desk._tools = replace(service.desk._tools, clock=lambda: scales[0].now)
     if not store.clerks():
-        store.add_clerk("Aygul", Role.CLERK, PickupKey(bytes(32)).pins().hash(PIN), STAMP)
+        store.add_clerk(
+            "Aygul", Role.CLERK, PickupKey.found(ParcelSettings(), settings(folder).data, {}).pins().hash(PIN), STAMP
+        )
     service.start()
     try:
         yield House(service, scales[0], service.access.unlock("01", PIN))

@@ -19,10 +19,11 @@ from kiosk.station.clock import StationClock
 from kiosk.station.counter_board import CounterSnapshot
 from kiosk.station.counter_view import Session
 from kiosk.station.parcel_settings import ParcelSettings
+from kiosk.station.pickup_key import PickupKey
 from kiosk.station.service import Hardware, StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store
-from tests.station.counter_rig import HASHES, PIN, digits_in, refused, shot, waybill
+from tests.station.counter_rig import PIN, digits_in, refused, shot, waybill
 from tests.station.fakes import CARD, PROFILE, STAMP, walking
 from tests.station.hardware import WAIT_S, AfterTheMark, FakeCamera, FakePrinter, PowerCut, bring_in, power_cuts
 from tests.station.test_service import NOW
@@ -36,8 +37,6 @@ class Station:
         self.label, self.receipt = FakePrinter(), FakePrinter(language="escpos")
         self.camera = camera or FakeCamera()
         self.now = walking(NOW)
-        if not store.clerks():
-            store.add_clerk("Aygul", Role.CLERK, HASHES[PIN], STAMP)
         self.service = StationService(
             StationSettings("S0147", "yarkant", folder),
             store,
@@ -46,6 +45,9 @@ class Station:
             parcels=ParcelSettings(shelves=("A-1:9",)),
             environ={},
         )
+        if not store.clerks():
+            pins = PickupKey.found(ParcelSettings(), folder, {}).pins()
+            store.add_clerk("Aygul", Role.CLERK, pins.hash(PIN), STAMP)
 
     def begin(self) -> Session:
         self.session = self.service.access.unlock("01", PIN)

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any, cast
@@ -477,6 +478,26 @@ def test_the_bundle_goes_to_the_medium_else_to_the_card(client: FlaskClient, cli
     clinic.fitted.backup.folder.mkdir()
     client.post("/technician/bundle")
     assert len(list(clinic.fitted.backup.folder.glob("support-*.zip"))) == 1
+
+
+def test_the_bundle_goes_on_no_strange_medium(
+    client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = clinic.fitted.backup.folder
+    folder.mkdir()
+    clinic.fitted.backup = replace(clinic.fitted.backup, uuid="1A2B-3C4D")
+    monkeypatch.setattr("kiosk.store.backup_medium.uuid_of", lambda path: "5E6F-7081")
+    assert client.post("/technician/bundle").location == "/technician/care"
+    assert list(folder.iterdir()) == []
+    assert list(clinic.settings.data.glob("support-*.zip"))
+
+
+@pytest.mark.parametrize("sent", ["/technician?x=\r\nSet-Cookie: counter=stolen", "\r\n", "\0", "\u202e", "\x85"])
+def test_no_header_is_made_of_a_field(client: FlaskClient, sent: str) -> None:
+    """A line break in the page that the language leads back to is no fault of the station's: 400."""
+    answer = client.post("/technician/language", data={"here": sent, "lang": "zh"})
+    assert answer.status_code == 400
+    assert "Set-Cookie" not in answer.headers
 
 
 def test_a_bundle_that_cannot_be_written(client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:

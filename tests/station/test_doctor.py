@@ -21,7 +21,7 @@ from kiosk.domain.clerk import Role
 from kiosk.labels.fonts import FontProblem
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station import doctor_box, doctor_devices, doctor_place
+from kiosk.station import doctor_box, doctor_devices, doctor_place, doctor_records
 from kiosk.station.doctor import alive
 from kiosk.station.doctor_finding import Finding, Verdict, broken
 from kiosk.station.doctor_signs import PageWatch, RelayMark, ScaleSign, ScaleWatch, ScannerWatch
@@ -34,7 +34,7 @@ from kiosk.store.owner import Hindrance
 from kiosk.texts import LANGUAGES, load
 from tests.station.clinic import Clinic, StatusPrinter, reading
 from tests.station.doctor_rows import DEVICES
-from tests.store.village import STATION, bring_in
+from tests.store.village import STATION, bring_in, change
 
 
 @pytest.fixture
@@ -697,3 +697,23 @@ def test_a_sentence_names_the_thing_and_its_place() -> None:
     assert row.sentence(load("en", strict=True)) == (
         "The scale is not there at /dev/serial/by-id/x: check its cable and its power."
     )
+
+
+def test_an_altered_record_is_named_and_the_whole_journal_is_looked_at_from_outside(well: Clinic) -> None:
+    station = well.settings
+    receipts = [bring_in(well.store, 5_000 + number).receipt for number in range(3)]
+    assert doctor_records.records(station) == doctor_records.records(station, thorough=True)
+    assert doctor_records.records(station).ok
+    change(station.database, "UPDATE intake SET gross_g = gross_g + 5, net_g = net_g + 5 WHERE number = 2")
+    for row in (doctor_records.records(station), doctor_records.records(station, thorough=True)):
+        assert (row.word, row.verdict, row.needed) == ("records_altered", Verdict.FAIL, True)
+        for language in LANGUAGES:
+            assert receipts[1] in row.sentence(load(language)), language
+    assert any(row.word == "records_altered" for row in well.doctor.findings(fresh=True))
+    change(station.database, "UPDATE intake SET gross_g = gross_g - 5, net_g = net_g - 5 WHERE number = 2")
+    lie = "CAST(replace(CAST(body AS TEXT), 'new', 'old') AS BLOB) WHERE position = (SELECT min(position) FROM journal)"
+    change(station.database, f"UPDATE journal SET body = {lie}")
+    assert doctor_records.records(station).ok, "no event of an intake"
+    row = doctor_records.records(station, thorough=True)
+    assert (row.word, row.verdict) == ("journal_altered", Verdict.FAIL)
+    assert "event" in row.sentence(load("en"))

@@ -181,10 +181,10 @@ class Keys:
         self.keys.mkdir()
         self.data.mkdir()
 
-    def make(self) -> subprocess.CompletedProcess[str]:
+    def make(self, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(ROOT / "systemd/make-keys")],
-            env={"PATH": os.environ["PATH"], "KIOSK_KEYS": str(self.keys), "KIOSK_DATA": str(self.data)},
+            env={"PATH": os.environ["PATH"], "KIOSK_KEYS": str(self.keys), "KIOSK_DATA": str(self.data), **more},
             capture_output=True,
             text=True,
             check=False,
@@ -241,3 +241,17 @@ def test_the_key_of_a_station_that_ran_by_hand_is_taken_over(keys: Keys) -> None
     (keys.data / "pickup-key").write_text("ab" * 32 + "\n", encoding="ascii")
     assert keys.make().returncode == 0
     assert keys.key == "ab" * 32 + "\n"
+
+
+def test_no_key_is_made_in_memory_for_data_that_stay(keys: Keys, tmp_path: Path) -> None:
+    """A box whose folder of keys alone is not mounted would have another key after every start."""
+    program = tmp_path / "bin" / "stat"
+    program.parent.mkdir()
+    path = f"{program.parent}:{os.environ['PATH']}"
+    for keys_on, data_on, status in (("overlayfs", "ext2/ext3", 1), ("tmpfs", "tmpfs", 0), ("ext2/ext3", "tmpfs", 0)):
+        program.write_text(f'#!/bin/sh\ncase "$*" in *{keys.keys}) echo {keys_on} ;; *) echo {data_on} ;; esac\n')
+        program.chmod(0o755)
+        done = keys.make(PATH=path, KIOSK_BOX="1")
+        assert done.returncode == status, (keys_on, data_on, done.stderr)
+        assert (keys.keys / "pickup-key").exists() == (status == 0)
+    assert keys.make(PATH=path).returncode == 0, "off a box it is nobody's business"

@@ -44,6 +44,7 @@ class Feed:
         self._ledger = ledger
         self._publisher = publisher
         self._health = health
+        self._failing = ""
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -71,16 +72,27 @@ class Feed:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._news.clear()
-            try:
-                more = self.step()
-            except LedgerError as error:
-                log.error("The feed waits: %s", error)
-                more = False
-            except Exception:
-                log.exception("The feed failed in an unforeseen way; it goes on from its kept position.")
-                more = False
-            if not more:
+            if not self._tried():
                 self._news.wait(_IDLE_S)
+
+    def _tried(self) -> bool:
+        """A step whose failure is told, until one succeeds; true when there may be more."""
+        try:
+            more = self.step()
+        except LedgerError as error:
+            self._failing = f"The feed waits: {error}"
+            if self._health.trouble("feed", self._failing):
+                log.error("%s", self._failing)
+            return False
+        except Exception:
+            log.exception("The feed failed in an unforeseen way; it goes on from its kept position.")
+            self._failing = "The feed fails, for a reason nobody foresaw (see the log); it tries on."
+            self._health.trouble("feed", self._failing)
+            return False
+        if self._failing and self._health.report().feed_trouble == self._failing:
+            self._health.trouble("feed")
+        self._failing = ""
+        return more
 
     def step(self) -> bool:
         """Publish one window; true when something went out and there may be more."""

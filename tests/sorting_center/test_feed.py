@@ -71,9 +71,12 @@ def test_the_thread_is_woken_by_news_and_survives_failures(ledger: Ledger, stati
         return publish(messages)
 
     downstream.publish = odd  # type: ignore[method-assign]
-    feed = feed_to(ledger, downstream)
-    feed.start()
+    health = Health()
+    feed = feed_to(ledger, downstream, health)
     ledger.accept(station.run(2), "shache", NOW)
+    feed.start()
+    until(lambda: "nobody foresaw" in health.report().feed_trouble)
     feed.wake()
     until(lambda: downstream.got == [1, 2])
+    until(lambda: not health.report().feed_trouble)
     feed.stop(SOON_S)

@@ -25,7 +25,7 @@ from kiosk.simulators.scale_net import NetLine
 from kiosk.station.watched_pan import WatchedPan
 from tests.devices.scale_listener import Listener
 
-_TIMING = Timing(stale_s=0.12, retry_first_s=0.02, retry_max_s=0.05)
+_TIMING = Timing(stale_s=0.3, retry_first_s=0.02, retry_max_s=0.05)
 _EVERY = sorted(registry.PROTOCOLS)
 _PARAMS = {"hx711": {"counts_per_kg": "20000", "zero_counts": "8000"}}
 """A bare converter has no weight before somebody has put a known one on it."""

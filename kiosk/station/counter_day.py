@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kiosk.domain.day import DayTotals
 from kiosk.station.counter_base import CounterBase
 from kiosk.station.counter_errors import refusing
-from kiosk.station.counter_view import Session
+from kiosk.station.counter_view import CounterRefused, Session
+from kiosk.store.records import NewPaper
 
 
 class CounterDay(CounterBase):
@@ -17,12 +20,20 @@ class CounterDay(CounterBase):
         with refusing():
             return self._tools.store.day_totals()
 
-    def close_day(self, session: Session) -> tuple[DayTotals, str]:
-        """Close the day and print its slip; returns the totals and the head of the journal, 64 hex digits."""
+    def close_day(self, session: Session, seen_seq: int | None = None) -> tuple[DayTotals, str]:
+        """Close the day and print its slip; returns the totals and the head of the journal, 64 hex digits.
+
+        ``seen_seq`` is ``last_seq`` of the totals that the clerk has seen. Raises CounterRefused: stale_page when there
+        is more by now, asked inside the transaction that closes: an intake may be agreed on at this very moment.
+        """
         with self._acting(session) as (person, stamp):
             papers = self._tools.papers
-            closed = self._tools.store.close_day(
-                person.actor, lambda totals, head: papers.day(totals, head, person.actor, stamp), stamp
-            )
+
+            def slip(totals: DayTotals, head: str) -> Sequence[NewPaper]:
+                if seen_seq is not None and totals.last_seq != seen_seq:
+                    raise CounterRefused("stale_page")
+                return papers.day(totals, head, person.actor, stamp)
+
+            closed = self._tools.store.close_day(person.actor, slip, stamp)
             self._booked()
             return closed

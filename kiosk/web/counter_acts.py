@@ -171,9 +171,7 @@ def _resolve(post: Post) -> str:
 
 
 def _close_day(post: Post) -> str:
-    if post.whole("last_seq") != post.counter.day_totals(post.session).last_seq:
-        raise CounterRefused("stale_page")
-    post.counter.close_day(post.session)
+    post.counter.close_day(post.session, post.whole("last_seq"))
     return "/counter/day?ask=closed"
 
 

@@ -109,6 +109,17 @@ class TestDay:
         assert rig.counter.intakes(rig.session) == []
         assert rig.counter.day_totals(rig.session).parcels_out == 0
 
+    def test_what_was_agreed_on_after_the_totals_were_seen_is_not_closed_with_them(self, rig: CounterRig) -> None:
+        """The comparison stands inside the transaction: nothing can come between it and the close."""
+        bring_in(rig.store)
+        seen = rig.counter.day_totals(rig.session).last_seq
+        bring_in(rig.store)
+        assert refused(lambda: rig.counter.close_day(rig.session, seen)).code == "stale_page"
+        assert not rig.queued("day_slip")
+        assert rig.counter.day_totals(rig.session).intakes == 2
+        closed, _ = rig.counter.close_day(rig.session, rig.counter.day_totals(rig.session).last_seq)
+        assert closed.intakes == 2
+
     def test_lists_are_bounded(self, rig: CounterRig) -> None:
         assert rig.counter.intakes(rig.session, 10**9) == []
         assert rig.counter.parcels(rig.session, [], 10**9, 10**30) == []

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -30,7 +31,8 @@ def bench(browser: Browser, village: Village) -> Iterator[Page]:
     """The bench in a browser, as `make demo` says where it is."""
     with closing(serve_bench(create_bench(village), "127.0.0.1", 0)) as server:
         context = browser.new_context(viewport={"width": 1280, "height": 800}, has_touch=True)
-        context.add_cookies([{"name": "lang", "value": "en", "url": village.station_url}])
+        for home in (village.station_url, village.station_url.replace("127.0.0.1", "localhost")):
+            context.add_cookies([{"name": "lang", "value": "en", "url": home}])
         context.set_default_timeout(WAIT_MS)
         page = context.new_page()
         trouble: list[str] = []
@@ -82,7 +84,7 @@ def intake(village: Village) -> str:
 
 
 def void_with_the_second_person(bench: Page, clerk: Clerk, receipt: str) -> None:
-    clerk.page.goto(f"{clerk.village.station_url}/counter/intakes")
+    clerk.page.goto(urljoin(clerk.page.url, "/counter/intakes"))
     clerk.tap(f"a[href='/counter/intakes/{receipt}']")
     clerk.tap("a[href*='ask=void']")
     clerk.tap("a[href*='reason=wrong_product']")
@@ -95,8 +97,8 @@ def look_after_the_box(bench: Page, clerk: Clerk) -> None:
     page = follow(bench, "Technician")
     unlock(bench, Clerk(clerk.village, page), "Memet")
     page.locator("a[href='/technician']").wait_for()
-    page.goto(f"{clerk.village.station_url}/technician")
-    expect(page).to_have_url(f"{clerk.village.station_url}/technician", timeout=WAIT_MS)
+    page.goto(urljoin(page.url, "/technician"))
+    expect(page).to_have_url(re.compile("/technician$"), timeout=WAIT_MS)
     expect(follow(bench, "Sorting center")).to_have_url(f"{clerk.village.center_url}/", timeout=WAIT_MS)
 
 
@@ -105,10 +107,14 @@ def test_from_the_bench_to_a_shelf_and_out_again(village: Village, bench: Page, 
         expect(bench.locator(f"[data-papers={printer}] .slip")).to_have_count(3, timeout=2 * WAIT_MS)
     browsing.painted(bench)
     assert list(axe_faults(bench)) == []
-    expect(follow(bench, "Kiosk").locator("a[href='/parcel']")).to_be_visible(timeout=WAIT_MS)
+    kiosk = follow(bench, "Kiosk")
+    expect(kiosk.locator("a[href='/parcel']")).to_be_visible(timeout=WAIT_MS)
     counter = follow(bench, "Counter")
     clerk = Clerk(village, counter)
     unlock(bench, clerk, "Patigul")
+    counter.locator(".modes-switch").wait_for()
+    kiosk.reload()  # both faces stay open beside each other: the bench leads to them under two names
+    counter.reload()
     counter.locator(".modes-switch").wait_for()
 
     scan(bench, "On no list", "YTO")

@@ -21,7 +21,6 @@ from kiosk.domain.parcel import WAITING, ParcelNumber, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.processes import DidNotStart
 from kiosk.station.clock import StationClock
-from kiosk.station.counter_view import CounterRefused
 from kiosk.station.expected_file import parse_expected
 from kiosk.station.papers import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.station.parcel_papers import CounterPapers, Issue
@@ -95,7 +94,7 @@ def stock_counter(settings: StationSettings, clock: StationClock) -> CounterStoc
     """
     try:
         return _Stocking(settings, clock).run()
-    except (StoreError, CounterRefused) as error:
+    except StoreError as error:
         raise DidNotStart(f"the counter of the demo cannot be set up: {error}") from error
 
 
@@ -119,7 +118,7 @@ class _Stocking:
         new = not self._settings.database.exists()
         began = self._ago(_CAME_IN[0][1]) if new else self._now()
         with closing(Store.open(self._settings.database, self._settings.station, began, stamps=self._now)) as store:
-            people = self._employ(store, began)
+            people = self._employ(store, began) if self._key_there else ()
             if new and self._key_there:
                 self._past(store, people[0])
             return CounterStock(

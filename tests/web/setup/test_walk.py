@@ -313,7 +313,7 @@ def doctor_rows(finger: Finger) -> dict[str, str]:
 
 DOCTOR = (
     *("settings", "station", "scale", "printer_label", "printer_receipt", "camera", "scanner", "panel", "page"),
-    *("database", "disk", "clock", "fonts", "catalog", "people", "pickup_key", "link", "center", "backup"),
+    *("database", "records", "disk", "clock", "fonts", "catalog", "people", "pickup_key", "link", "center", "backup"),
 )
 """Every row there is without systemd."""
 

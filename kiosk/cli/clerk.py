@@ -38,8 +38,8 @@ def add(name: str, role: str, path: Path | None) -> None:
     """Take NAME on: asks twice for a PIN of six digits, and prints the number that goes with it."""
     _checked(lambda: clean_person_name(name))
     pin = _ask_pin()
-    kept = _kept(path, pin)
-    row = _with_store(path, lambda store, stamp: add_person(store, name, Role(role), kept, stamp))
+    # The key may be made now: not before the database has said that what is kept here will last.
+    row = _with_store(path, lambda store, stamp: add_person(store, name, Role(role), _kept(path, pin), stamp))
     click.echo(json.dumps(_told(row), ensure_ascii=False))
 
 
@@ -57,8 +57,7 @@ def list_(path: Path | None) -> None:
 def pin(number: str, path: Path | None) -> None:
     """Give NUMBER a new PIN: asks twice. A counter this person has unlocked locks itself."""
     text = _ask_pin()
-    kept = _kept(path, text)
-    _with_store(path, lambda store, stamp: store.set_pin(number, kept, stamp))
+    _with_store(path, lambda store, stamp: store.set_pin(number, _kept(path, text), stamp))
 
 
 @clerk.command()

@@ -11,7 +11,7 @@ from kiosk.config import load
 from kiosk.domain.trade import NoCertificateReason
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.settings_file import BadConfig
-from kiosk.simulators.village import SETTINGS
+from kiosk.simulators.village import REGION, SETTINGS, VILLAGE
 from kiosk.station.software import software_id
 
 EVERYTHING = """\
@@ -129,7 +129,13 @@ def test_the_file_the_demo_writes_is_a_good_one(path: Path) -> None:
     values = dict.fromkeys(
         ("port", "label_port", "receipt_port", "scale", "camera", "scanner", "link_port", "data", "backups"), "1"
     )
-    chosen = {"station": "S0147", "protocol": "st_gs_csv", "scanner_kind": "evdev"}
+    chosen = {
+        "station": "S0147",
+        "region": REGION,
+        "village": VILLAGE,
+        "protocol": "st_gs_csv",
+        "scanner_kind": "evdev",
+    }
     path.write_text(SETTINGS.format(**chosen, **values), encoding="utf-8")
     config = load(path)
     assert sorted(config.printers) == ["label", "receipt"]

@@ -515,27 +515,29 @@ def unit_says(active: str, sub: str = "running", restarts: int = 0, since_s: flo
     )
 
 
-UNIT_STATES = {
-    "fine": [
-        unit_says("active"),
-        unit_says("activating", "start"),
-        unit_says("activating", "auto-restart", 1),  # once may be a cable
-        unit_says("active", restarts=40),  # got over it long ago
-        "LoadState=loaded\nActiveState=active\n",  # an older systemd
-    ],
-    "unit_off": [unit_says("inactive", "dead")],
-    "unit_failed": [unit_says("failed", "failed"), unit_says("failed", "failed", 7)],
-    "unit_restarts": [
-        unit_says("activating", "auto-restart", 3),
-        unit_says("activating", "start", 3),
-        unit_says("active", "running", 3, since_s=5.0),
-        unit_says("deactivating", "stop", 900),
-    ],
-}
+def unit_states() -> dict[str, list[str]]:
+    """Made when they are asked for: seconds since a start go on while other tests run."""
+    return {
+        "fine": [
+            unit_says("active"),
+            unit_says("activating", "start"),
+            unit_says("activating", "auto-restart", 1),  # once may be a cable
+            unit_says("active", restarts=40),  # got over it long ago
+            "LoadState=loaded\nActiveState=active\n",  # an older systemd
+        ],
+        "unit_off": [unit_says("inactive", "dead")],
+        "unit_failed": [unit_says("failed", "failed"), unit_says("failed", "failed", 7)],
+        "unit_restarts": [
+            unit_says("activating", "auto-restart", 3),
+            unit_says("activating", "start", 3),
+            unit_says("active", "running", 3, since_s=5.0),
+            unit_says("deactivating", "stop", 900),
+        ],
+    }
 
 
 def test_services(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    for word, states in UNIT_STATES.items():
+    for word, states in unit_states().items():
         for state in states:
             told = told_by_systemd(monkeypatch, well, lambda _, state=state: state)  # type: ignore[misc]
             assert told == dict.fromkeys(doctor_box.UNITS, word), state

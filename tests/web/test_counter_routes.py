@@ -316,7 +316,8 @@ def test_a_full_line_is_said_to_both_faces_and_uses_no_code(shop: CounterShop, c
     answer = client.post("/counter/code", data={"code": codes[5]})
     assert answer.status_code == 409
     assert says(answer.text, "counter.refused.line_full")
-    answer = client.post("/parcel/code", data={"code": codes[5]})
+    villager = client.application.test_client()  # at a screen of their own: the public face locks the clerk's
+    answer = villager.post("/parcel/code", data={"code": codes[5]})
     assert answer.status_code == 409
     assert says(answer.text, "parcel.line_full")
     shop.counter.dismiss_handover(shop.session, str(shop.up.number))
@@ -455,6 +456,8 @@ def test_bags_that_were_left_are_gone_on_with_by_one_touch(shop: CounterShop, cl
     assert client.post(address).location == "/"
     view = shop.desk.view()
     assert (view.receipt, len(view.bags)) == (receipt, 2)
+    assert client.post(address).status_code == 403, "the villager's screen is next: the counter is locked"
+    assert client.post("/counter/unlock", data={"number": "01", "pin": PIN}).location == "/counter"
     again = client.post(address)
     assert again.status_code == 409
     assert 'href="/counter/intakes"' in again.text

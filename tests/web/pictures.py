@@ -248,7 +248,7 @@ def _draw_counter(browser: Browser, panel: str, only: str, languages: list[str],
         for scene in counter_scenes.SCENES:
             path = scene.step(shop)
             for language, page in pages.items() if only in scene.name else ():
-                counter_scenes.show(page, server, shop, path)
+                counter_scenes.show(page, server, shop, scene, path)
                 picture = folder / f"{scene.name}-{language}-{settings.width_px}x{settings.height_px}.png"
                 page.screenshot(path=picture)
                 _slim(picture)

@@ -96,7 +96,7 @@ def test_every_page_of_the_counter(browser: Browser, tmp_path: Path, panel: str)
         for scene in SCENES:
             path = scene.step(shop)
             for language, page in pages.items():
-                show(page, server, shop, path)
+                show(page, server, shop, scene, path)
                 faults += [f"{scene.name} {language}: {what}" for what in scene_faults(page, settings, scene)]
             faults += [f"{scene.name}: {line}" for line in said if scene.name != "counter-denied" or "403" not in line]
             said.clear()

@@ -41,8 +41,8 @@ _QUIET_S = 0.06
 """A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter."""
 _ANSWER_S = 0.4
 """A polled scale is left in peace so long after a command, or until it has answered it."""
-_TURN_S = 0.05
-"""The longest wait: by so much, twice at most, a reading is dated too early."""
+_TURN_S = 0.1
+"""The longest wait: by so much at most a reading is dated too early while the process runs."""
 _HISTORY_S = 0.25
 """What kernel, adapter and device server still held when a backlog was thrown away comes within this time."""
 
@@ -425,13 +425,15 @@ class LiveScale:
         while not self._stopping.is_set():
             began = self._clock()
             ends = [moment for moment in (until, self._fresh.deadline(), look_at) if moment is not None]
-            ready = {fd for fd, _ in poll.poll(min(max(0.0, min(ends) - began), _TURN_S) * 1000)}
+            wait_s = min(max(0.0, min(ends) - began), _TURN_S)
+            ready = {fd for fd, _ in poll.poll(wait_s * 1000)}
             now = self._clock()
-            self._turns.turn(began, now)
+            serve = number in ready or (look_at is not None and now >= look_at)
+            self._turns.turn(now, _empty_at(began, now, wait_s, ready, serve=serve, polled=number >= 0))
             if self._turns.late and self._connected:
                 return False
             self._tell_due(now)
-            if number in ready or (look_at is not None and now >= look_at):
+            if serve:
                 return True
             if self._woken(ready) or now >= until:
                 return False
@@ -471,3 +473,16 @@ class LiveScale:
 
     def _missing(self, detail: str) -> None:
         self._report.link(LinkState.MISSING, detail, self._clock())
+
+
+def _empty_at(began: float, now: float, wait_s: float, ready: set[int], *, serve: bool, polled: bool) -> float | None:
+    """When a look at the port shows that it held nothing, for ``Turns``.
+
+    A port that is served is read until it is empty, after ``now``. The kernel looks at a polled one for the last time
+    when the wait is over, never before (poll(2): rounded up), or when it is woken for something else.
+    """
+    if serve:
+        return now
+    if not polled:
+        return None
+    return began if ready else began + wait_s

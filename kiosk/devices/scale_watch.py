@@ -56,29 +56,32 @@ class Freshness:
 class Turns:
     """The turns of a loop that looks at a port: how late the last one was, and since when the port can hold bytes.
 
-    Seconds of one monotonic clock, which goes on while the process is stopped. Each turn is a look at the port that
-    began at ``began`` and ended at ``now``; after it the port is read until it is empty, or was found so.
+    Seconds of one monotonic clock, which goes on while the process is stopped.
     """
 
     def __init__(self, late_s: float) -> None:
         self._late_s = late_s
-        self._began = 0.0
+        self._known_empty_at = 0.0
         self.pulse: float | None = None
         """The end of the last look; None before the first."""
         self.empty_at = 0.0
-        """What the last look found came after this moment: the look before it began here and left nothing."""
+        """What the last look found came after this moment: until then the port is known to have held nothing."""
         self.late = False
         """Whether the last two turns lie further apart than the loop waits by itself."""
 
     def begin(self, now: float) -> None:
         """The port holds nothing at this moment."""
-        self._began = self.empty_at = self.pulse = now
+        self._known_empty_at = self.empty_at = self.pulse = now
         self.late = False
 
-    def turn(self, began: float, now: float) -> None:
-        """Another look at the port."""
+    def turn(self, now: float, empty_at: float | None) -> None:
+        """Another look ended at ``now``. At ``empty_at``, or later, the port was seen empty, or is about to be read
+        until it is; None when nobody looked at the port.
+        """
         self.late = self.pulse is not None and now - self.pulse > self._late_s
-        self.empty_at, self._began, self.pulse = self._began, began, now
+        self.empty_at, self.pulse = self._known_empty_at, now
+        if empty_at is not None:
+            self._known_empty_at = empty_at
 
 
 class Backoff:

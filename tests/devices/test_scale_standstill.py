@@ -164,14 +164,38 @@ def test_the_supervisor_says_first_what_the_desk_would_find_out() -> None:
 def test_bytes_are_dated_by_the_last_moment_the_port_was_empty() -> None:
     turns = Turns(0.5)
     turns.begin(10.0)
-    for began, now, empty_at, late in (
-        (10.0, 10.25, 10.0, False),
-        (10.25, 10.5, 10.0, False),
-        (10.5, 11.0, 10.25, False),  # as far apart as it may be
-        (11.0, 11.5 + 2**-10, 10.5, True),
-        (11.75, 11.75, 11.0, False),
+    for now, seen_empty_at, empty_at, late in (
+        (10.25, 10.2, 10.0, False),
+        (10.5, None, 10.2, False),  # nobody looked at the port
+        (11.0, 11.0, 10.2, False),  # as far apart as it may be
+        (11.5 + 2**-10, 11.5, 11.0, True),
+        (11.75, 11.75, 11.5, False),
     ):
-        turns.turn(began, now)
+        turns.turn(now, seen_empty_at)
         assert (turns.empty_at, turns.late, turns.pulse) == (empty_at, late, now)
     turns.begin(20.0)
     assert (turns.empty_at, turns.late, turns.pulse) == (20.0, False, 20.0)
+
+
+class Stopwatch(Listener):
+    """Notes how old each reading is when it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ages: list[float] = []
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        self.ages.append(time.monotonic() - at)
+        super().on_reading(reading, at)
+
+
+def test_a_slow_scales_reading_is_not_dated_by_the_one_before(tmp_path: Path) -> None:
+    listener = Stopwatch()
+    with ScaleSimulator("st_gs_csv", tmp_path / "scale", hz=3, settle_s=0) as simulator:
+        scale = SerialScale(simulator.path, "st_gs_csv", {}, LineSettings(), listener, time.monotonic)
+        scale.start()
+        try:
+            assert listener.until_count(listener.readings, 6)
+        finally:
+            scale.stop(PATIENCE_S)
+    assert 0 <= min(listener.ages) < 0.2, "three a second: a third of a second lies between two"

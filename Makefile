@@ -25,13 +25,14 @@ test:            ## Install what testing needs and run all tests
 	@scripts/setup test
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-check:           ## Format, lint, types, import rules, sizes
+check:           ## Format, lint, types, import rules, sizes, rooms
 	@scripts/setup dev
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/sizes.py
+	@$(BIN)/python scripts/rooms.py
 
 fuzz:            ## Damage, endless streams and fuzzing of the scale formats and stations' messages for long: MINUTES=5 for each engine
 	@scripts/setup dev

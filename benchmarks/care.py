@@ -14,8 +14,9 @@ from benchmarks.measure import Row
 from kiosk.domain.events import BackupMade
 from kiosk.station.clock import StationClock
 from kiosk.station.software import software_id
-from kiosk.store import Stamp, Store, journal
-from kiosk.store.backup import make_backup
+from kiosk.store import Stamp, Store
+from kiosk.store.backup.backup import make_backup
+from kiosk.store.journal import journal
 
 EVENTS = 100_000
 STATION = "S0147"

@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 from benchmarks.measure import Row, cpu_share, percentile
+from kiosk.app.adapters import open_scale
 from kiosk.devices.ports import LinkState
-from kiosk.devices.scale_serial import SerialScale
+from kiosk.devices.scale.live import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading
-from kiosk.simulators.scale import ScaleSimulator
+from kiosk.simulators.scale.simulator import ScaleSimulator
 
 ROUNDS = 10
 LISTEN_S = 20.0
@@ -62,10 +63,11 @@ def run(folder: Path) -> list[Row]:
 _LISTEN = """
 import sys, threading
 from benchmarks.scale_port import Watcher
-from kiosk.devices.scale_serial import SerialScale
+from kiosk.app.adapters import open_scale
+from kiosk.devices.scale.live import Indicator
 from kiosk.protocols.scales import registry
 protocol, port = sys.argv[1:]
-scale = SerialScale(port, protocol, {}, registry.get(protocol).line, Watcher())
+scale = open_scale(Indicator(port, protocol), registry.get(protocol).line, Watcher())
 scale.start()
 print("ready", flush=True)
 sys.stdin.read()
@@ -106,7 +108,7 @@ def _plugging(link: Path) -> list[Row]:
     again, gone = [], []
     with ScaleSimulator(protocol, link, hz=10) as simulator:
         watcher = Watcher()
-        scale = SerialScale(str(link), protocol, {}, registry.get(protocol).line, watcher)
+        scale = open_scale(Indicator(str(link), protocol), registry.get(protocol).line, watcher)
         scale.start()
         try:
             watcher.wait("newest")

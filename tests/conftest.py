@@ -15,18 +15,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from kiosk.station.clock import SYNCED_MARK
-from tests import failures_record
+from tests.house import failures_record
 
 _OWN = ("asyncio_",)
 
 LONG_ONES_FIRST = (
     "tests/web/test_browser_layout.py",
     "tests/system/test_survival.py",
-    "tests/devices/test_scale_probe.py",
-    "tests/web/setup/test_layout.py",
+    "tests/devices/scale/test_probe.py",
+    "tests/web/first_start/test_layout.py",
     "tests/system/test_bad_input.py",
-    "tests/web/test_browser_teach.py",
-    "tests/web/test_browser_counter_layout.py",
+    "tests/web/technician/test_browser_teach.py",
+    "tests/web/counter/test_browser_layout.py",
     "tests/store/test_failures.py",
     "tests/web/setup",
     "tests/system",

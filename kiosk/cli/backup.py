@@ -10,15 +10,15 @@ from pathlib import Path
 import click
 
 from kiosk.cli.run import config_option, read_config, settings_place
-from kiosk.config import StationConfig, load
-from kiosk.process import stamps
+from kiosk.config.station import StationConfig, load
+from kiosk.station.open_store import stamps
 from kiosk.store import Store, StoreError
-from kiosk.store.backup import BackupMade
-from kiosk.store.backup_medium import BackupRefused, check_medium, uuid_of
-from kiosk.store.backup_settings import BackupSettings
-from kiosk.store.lasting import require_lasting
-from kiosk.store.restore import Restored
-from kiosk.store.restore import restore as bring_back
+from kiosk.store.backup.backup import BackupMade
+from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
+from kiosk.store.backup.restore import Restored
+from kiosk.store.backup.restore import restore as bring_back
+from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.database.lasting import require_lasting
 
 
 @click.command()
@@ -61,7 +61,7 @@ def _settings(config: StationConfig, to: Path | None) -> BackupSettings:
 def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, to: Path | None) -> BackupSettings:
     """The settings with the UUID of the medium that is there, written into the file; ends with 1 or 2 and one line."""
     from kiosk.station.backup_section import bind
-    from kiosk.station.scale_section import NotWritten
+    from kiosk.station.scale.section import NotWritten
 
     if to is not None or config.backup is None or file is None:
         click.echo("--bind is for the folder in [backup]: write it into the settings, without --to", err=True)
@@ -81,7 +81,7 @@ def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, t
 
 
 def _made(config: StationConfig, settings: BackupSettings, same_disk: bool) -> BackupMade:
-    from kiosk.station.doctor_acts import back_up
+    from kiosk.station.doctor.acts import back_up
 
     own = config.station
     if not own.database.is_file():

@@ -20,7 +20,7 @@ def bundle(path: Path | None, to: Path | None) -> None:
 
     Exit 0 when it was written, 1 when it was not, 2 on wrong usage.
     """
-    from kiosk.config import load
+    from kiosk.config.station import load
 
     config = read_config(path, load)
     folder = to or config.station.data
@@ -33,10 +33,10 @@ def bundle(path: Path | None, to: Path | None) -> None:
         click.echo(f"there is no folder {folder}: name one with --to", err=True)
         sys.exit(2)
     from kiosk.cli.doctor_probe import outside
-    from kiosk.station.bundle import Subject, write_bundle
+    from kiosk.files import hand_over
     from kiosk.station.clock import StationClock
+    from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
     from kiosk.station.software import metrology, software_id
-    from kiosk.store.owner import hand_over
 
     running, findings = outside(config)
     settings_file = settings_place(path)

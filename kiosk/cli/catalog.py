@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from kiosk.cli.run import config_option, read_config
-from kiosk.config import load
-from kiosk.process import open_store, stamps
-from kiosk.station.catalog_file import CatalogError, parse_catalog
+from kiosk.config.station import load
+from kiosk.station.catalog.file import CatalogError, parse_catalog
+from kiosk.station.open_store import open_store, stamps
 from kiosk.store import StoreError
 
 

@@ -13,12 +13,12 @@ from typing import TypeVar
 import click
 
 from kiosk.cli.run import config_option, read_config
-from kiosk.config import load
+from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
-from kiosk.process import open_store, stamps
-from kiosk.station.counter_view import CounterRefused
-from kiosk.station.people import add_person, clean_person_name, kept_pin
-from kiosk.station.pickup_key import PickupKey
+from kiosk.station.counter.people import add_person, clean_person_name, kept_pin
+from kiosk.station.counter.view import CounterRefused
+from kiosk.station.open_store import open_store, stamps
+from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.records import ClerkRow
 

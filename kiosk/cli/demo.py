@@ -38,7 +38,7 @@ def _once(folder: Path | None) -> None:
 
 
 def _stay(folder: Path) -> None:
-    from kiosk.runtime import run_demo
+    from kiosk.app.station import run_demo
     from kiosk.simulators.village import Ports, Village
 
     village = Village(folder.resolve(), Ports(STATION, CENTER), stocked=True)

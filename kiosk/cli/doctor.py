@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from kiosk.cli.run import PLACES, config_option, settings_place
-from kiosk.settings_file import BadConfig
-from kiosk.station.doctor_finding import Finding, Verdict, broken
+from kiosk.config.file import BadConfig
+from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.texts import Texts, load
 
 _MARKS = {Verdict.OK: "ok", Verdict.WARN: "look", Verdict.FAIL: "BROKEN"}
@@ -47,7 +47,7 @@ def _is_missing(path: Path) -> bool:
 
 
 def _examined(path: Path) -> tuple[bool, tuple[Finding, ...]]:
-    from kiosk.config import load as load_config
+    from kiosk.config.station import load as load_config
 
     try:
         config = load_config(path)

@@ -11,18 +11,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from kiosk.config import StationConfig
+from kiosk.config.station import StationConfig
 from kiosk.devices.ports import LinkState
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station import doctor_devices as devices
-from kiosk.station import doctor_place as place
 from kiosk.station.clock import StationClock
-from kiosk.station.doctor import PRINTERS
-from kiosk.station.doctor_finding import Finding, Verdict
-from kiosk.station.doctor_records import records
-from kiosk.station.doctor_signs import ScaleWatch
-from kiosk.store.check import check_file
+from kiosk.station.doctor import devices
+from kiosk.station.doctor import environment as place
+from kiosk.station.doctor.doctor import PRINTERS
+from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.records import records
+from kiosk.station.doctor.signs import ScaleWatch
+from kiosk.store.database.check import check_file
 from kiosk.store.errors import DatabaseLocked, StoreError
 
 ANSWER_S: Final = 20.0
@@ -157,7 +157,7 @@ def _place(config: StationConfig, device: str) -> str:
 
 
 def _stopped(config: StationConfig) -> Iterator[Finding]:
-    from kiosk.runtime import make_printer
+    from kiosk.app.adapters import make_printer
 
     yield Finding("station", True, False, Verdict.WARN, "station_stopped")
     yield probe_scale(config)
@@ -188,11 +188,13 @@ class _First:
 
 def probe_scale(config: StationConfig) -> Finding:
     """Open the port, listen for a few seconds, give it back."""
-    from kiosk.runtime import make_scale
+    from functools import partial
+
+    from kiosk.app.adapters import make_scale
 
     watch, first = ScaleWatch(), _First()
     if config.scale is not None:
-        scale = watch.between(make_scale(config.scale))(first)
+        scale = watch.between(partial(make_scale, config.scale))(first)
         scale.start()
         first.told.wait(_SCALE_S)
         sign = watch.sign()
@@ -205,7 +207,7 @@ def probe_scanner(config: StationConfig) -> Finding:
     """Open the scanner, wait for its word, give it back; nothing it scans is looked at."""
     if config.scanner is None:
         return devices.scanner(None, "")
-    from kiosk.devices.scanner import make_scanner
+    from kiosk.app.adapters import make_scanner
 
     told, words = threading.Event(), [""]
 
@@ -222,7 +224,7 @@ def probe_scanner(config: StationConfig) -> Finding:
 
 def probe_panel(config: StationConfig) -> Finding:
     """Take the pins and give them back; no lamp is lit."""
-    from kiosk.devices.panel import make_panel
+    from kiosk.app.adapters import make_panel
 
     panel = make_panel(config.panel, lambda button, how: None)
     panel.start()

@@ -12,7 +12,7 @@ NOUNS = {
     "run": ("kiosk.cli.run:run", "The station: pages, devices, print workers."),
     "relay": ("kiosk.cli.run:relay", "The relay: sends what the station has kept to the sorting center."),
     "demo": ("kiosk.cli.demo:demo", "The whole job with simulated hardware, on this machine."),
-    "scale": ("kiosk.cli.scale:scale", "Scales: formats, decoding, live readings, a simulated scale."),
+    "scale": ("kiosk.cli.scale.scale:scale", "Scales: formats, decoding, live readings, a simulated scale."),
     "printer": ("kiosk.cli.printing:printer", "Printers: what their answers mean."),
     "label": ("kiosk.cli.printing:label", "Labels and receipts as bytes for a printer or as a picture."),
     "scan": ("kiosk.cli.scan:scan", "Scans: what a scanner sent and what it means."),

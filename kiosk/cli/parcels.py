@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from kiosk.cli.run import config_option, read_config
-from kiosk.config import load
+from kiosk.config.station import load
 from kiosk.domain.parcel import TERMINAL, ParcelState
-from kiosk.process import open_store, stamps
-from kiosk.station.expected_file import ExpectedError, parse_expected
+from kiosk.station.open_store import open_store, stamps
+from kiosk.station.parcels.expected_file import ExpectedError, parse_expected
 from kiosk.store import StoreError
 from kiosk.store.records import ParcelRow
 

@@ -12,16 +12,16 @@ from typing import IO, Any, NamedTuple
 import click
 import msgspec
 
-from kiosk.devices.printer_profiles import profile as find_profile
-from kiosk.devices.printer_profiles import profiles
+from kiosk.devices.printer.profiles import profile as find_profile
+from kiosk.devices.printer.profiles import profiles
 from kiosk.labels import documents
-from kiosk.labels.day_slip import render_day_slip
-from kiosk.labels.fonts import FontProblem
-from kiosk.labels.label import render_bag_label
-from kiosk.labels.parcel_papers import render_parcel_label, render_pickup_slip
+from kiosk.labels.papers.bag_label import render_bag_label
+from kiosk.labels.papers.day_slip import render_day_slip
+from kiosk.labels.papers.parcel import render_parcel_label, render_pickup_slip
+from kiosk.labels.papers.printer_test import render_test_label, render_test_receipt
+from kiosk.labels.papers.receipt import render_receipt
 from kiosk.labels.raster import Raster
-from kiosk.labels.receipt import render_receipt
-from kiosk.labels.test_papers import render_test_label, render_test_receipt
+from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.protocols.printers import status
 from kiosk.protocols.printers.page_setup import DOTS_PER_MM, PageSetup, PrintHead
 from kiosk.protocols.printers.pages import encode

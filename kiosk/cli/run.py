@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from kiosk.settings_file import BadConfig
+from kiosk.config.file import BadConfig
 
 Config = TypeVar("Config")
 
@@ -55,9 +55,9 @@ def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
 
 
 def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
-    from kiosk.process import lean_heap, setup_logging, short_turns, until_signal
+    from kiosk.app.process import lean_heap, setup_logging, short_turns, until_signal
     from kiosk.store import StoreError
-    from kiosk.store.lasting import NotLasting
+    from kiosk.store.database.lasting import NotLasting
 
     lean_heap()
     short_turns()
@@ -83,9 +83,9 @@ def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
 )
 def run(path: Path | None, port: int) -> None:
     """The station: pages, devices, print workers; the first start when its settings file is not there yet."""
-    from kiosk.config import load
-    from kiosk.runtime import run_station
-    from kiosk.setup_draft import needs_setup
+    from kiosk.app.station import run_station
+    from kiosk.config.station import load
+    from kiosk.first_start.draft import needs_setup
 
     if path is not None and needs_setup(path) and not _set_up(path, port):
         return
@@ -95,7 +95,7 @@ def run(path: Path | None, port: int) -> None:
 
 def _set_up(path: Path, port: int) -> bool:
     """The first start; whether it has made the settings file and the station shall go on."""
-    from kiosk.setup_runtime import run_setup
+    from kiosk.app.first_start import run_setup
 
     done: list[bool] = []
     _run(path, lambda file, stop: done.append(run_setup(file, stop, port=port) and not stop.is_set()))
@@ -107,7 +107,7 @@ def _set_up(path: Path, port: int) -> bool:
 def relay(path: Path | None) -> None:
     """The relay: sends what the station has kept to the sorting center."""
     # Only what the relay needs: the station's pages, devices and languages would double its memory.
-    from kiosk.relay_config import load
-    from kiosk.relay_runtime import run_relay
+    from kiosk.app.relay import run_relay
+    from kiosk.config.relay import load
 
     _run(read_config(path, load), run_relay)

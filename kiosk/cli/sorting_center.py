@@ -16,7 +16,7 @@ from typing import Final, ParamSpec
 import click
 from click.core import ParameterSource
 
-from kiosk.notify import Notifier
+from kiosk.app.systemd import Notifier
 from kiosk.sorting_center import export
 from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError
 from kiosk.sorting_center.ledger import (

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.scales.probe.proposals import Proposal, Recording
 from kiosk.protocols.scales.reading import Reading
 
 
@@ -134,6 +135,10 @@ class Printer(Protocol):
         """What a page is drawn for: the dots of this printer's head, the speed and the gap of its paper."""
 
     @property
+    def proof(self) -> str:
+        """What shows that a job came out: ``status``, ``drained``, ``faults`` or ``write`` (then it cannot answer)."""
+
+    @property
     def proves(self) -> bool:
         """False: when ``print`` comes back the job was sent and no fault was seen; whether it came out nobody knows."""
 
@@ -172,3 +177,103 @@ class Camera(Protocol):
         """Take one picture now. Raises CameraFault."""
 
     def close(self) -> None: ...
+
+
+class ProbeFailed(Exception):
+    """The port cannot be listened to; the text names it and says what to do."""
+
+
+class ProbeCancelled(Exception):
+    """Somebody asked to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``done`` is 0 to 1. ``line`` is what is tried now, like "9600 8N1". ``heard`` are bytes so far, ``sample`` the
+    newest of them, raw.
+    """
+
+    done: float = 0.0
+    line: str = ""
+    asking: bool = False
+    heard: int = 0
+    sample: bytes = b""
+
+
+Told = Callable[[Progress], None]
+"""Called from the probe's thread; must not block."""
+
+
+class Probing(Protocol):
+    """One look at one port."""
+
+    def run(self) -> tuple[Proposal, ...]:
+        """Listen, ask if that was allowed, and propose, best first. Raises ProbeFailed or ProbeCancelled."""
+
+    def cancel(self) -> None:
+        """End ``run`` soon; from any thread."""
+
+
+class Ear(Protocol):
+    """Stays at one port and hears what comes, or what is answered to the proposals' own questions."""
+
+    @property
+    def failure(self) -> str:
+        """Why it hears nothing any more, "" while all is well."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def latest(self) -> tuple[Recording, ...]:
+        """Of the last moments."""
+
+    def mark(self) -> None:
+        """Begin an observation."""
+
+    def since_mark(self) -> tuple[Recording, ...]:
+        """What was heard since then."""
+
+
+class Supervisor(Protocol):
+    """The station's own scale, which lets go of its port for a while."""
+
+    def pause(self) -> None:
+        """Close the port; from now on nothing is read. Does nothing when it is paused."""
+
+    def resume(self) -> None:
+        """Watch again as before. Does nothing when it is not paused."""
+
+
+class Scanner(Protocol):
+    """A live scanner. ``start`` returns at once; ``stop`` returns when the thread has ended."""
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float = 3.0) -> None: ...
+
+
+OnButton = Callable[[str, str], None]
+"""Gets the button, "ok" or "help", and "press" or "hold"; called from the panel's own thread, must not block."""
+
+PinFactory = Callable[[], Any]
+"""Makes a gpiozero pin factory."""
+
+
+class Panel(Protocol):
+    """Every call returns at once and is welcome at any time, fitted or not, started or not."""
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there is a panel and its pins could be had."""
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """All lamps off, the pins given back."""
+
+    def show(self, ready: bool, busy: bool, fault: bool) -> None:
+        """What the lamps say from now on. Ready and busy are steady; fault blinks, so that nobody needs its color."""
+
+    def buzz(self, pattern: str) -> None:
+        """Sound "ok", "attention" or "error" after what is sounding; raises ValueError for another word."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from kiosk.labels import typeset
 from kiosk.labels.layout import LayoutProblem, ReceiptLayout
 from kiosk.labels.raster import Raster
-from kiosk.labels.typeset import Align
+from kiosk.labels.typesetting import typeset
+from kiosk.labels.typesetting.typeset import Align
 from kiosk.protocols.printers.page_setup import PrintHead
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from kiosk.labels import symbols, typeset
+from kiosk.labels import symbols
 from kiosk.labels.layout import BarcodeBox, LabelLayout, TextBox
+from kiosk.labels.typesetting import typeset
 from kiosk.protocols.printers.page_setup import PrintHead
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from kiosk.labels.typeset import Align, Style, styles
+from kiosk.labels.typesetting.typeset import Align, Style, styles
 from kiosk.protocols.printers.page_setup import DOTS_PER_MM
 
 _COARSEST = min(DOTS_PER_MM.values())

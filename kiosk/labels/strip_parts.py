@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.shaping import clean, isolate, isolate_name
-from kiosk.labels.typeset import Align
+from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
+from kiosk.labels.typesetting.typeset import Align
 from kiosk.labels.words import Words, word
 from kiosk.texts.formats import utc_offset
 

@@ -21,16 +21,16 @@ from kiosk.domain.parcel import WAITING, ParcelNumber, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.processes import DidNotStart
 from kiosk.station.clock import StationClock
-from kiosk.station.expected_file import parse_expected
-from kiosk.station.papers import LABEL_PRINTER, RECEIPT_PRINTER
-from kiosk.station.parcel_papers import CounterPapers, Issue
-from kiosk.station.parcel_photos import ParcelPhotos
-from kiosk.station.parcel_settings import ParcelSettings
-from kiosk.station.people import add_person, kept_pin
-from kiosk.station.pickup_key import PickupKey
+from kiosk.station.counter.people import add_person, kept_pin
+from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
+from kiosk.station.papers.parcel import CounterPapers, Issue
+from kiosk.station.parcels.expected_file import parse_expected
+from kiosk.station.parcels.photos import ParcelPhotos
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.parcels.sweeper import Sweeper
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
-from kiosk.station.sweeper import Sweeper
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.records import Arrival, ExpectedParcel, ParcelRow
 

@@ -238,7 +238,7 @@ def _template() -> Iterator[Path]:
     """An empty migrated database: making one takes a second, copying it nothing."""
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         path = Path(folder) / "empty.sqlite"
-        command = [sys.executable, "-m", "kiosk.store.migrate", str(path)]
+        command = [sys.executable, "-m", "kiosk.store.database.migrate", str(path)]
         subprocess.run(command, check=True, timeout=_MIGRATION_S)
         yield path
 

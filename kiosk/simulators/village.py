@@ -16,16 +16,16 @@ from types import TracebackType
 from typing import Literal
 
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.camera import CameraSimulator
+from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.link import Link
-from kiosk.simulators.panel import SOCKET_NAME, PanelSimulator
-from kiosk.simulators.printer import PrinterSimulator
+from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
+from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.processes import Child, HeldPort, answers
-from kiosk.simulators.scale import ScaleSimulator
-from kiosk.simulators.scanner import ScannerSimulator
-from kiosk.simulators.scanner_typing import TypingScannerSimulator
+from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from kiosk.station.clock import StationClock
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
@@ -296,7 +296,7 @@ class Village:
 
     def _import_catalog(self, config: str, logs: Path) -> None:
         if self._catalog is None:
-            sample = files("kiosk.simulators").joinpath("sample/yarkant.toml")
+            sample = files("kiosk.catalogs").joinpath("yarkant.toml")
             with as_file(sample) as path:
                 self._catalog = Path(shutil.copy(path, self.folder / "catalog.toml"))
         done = Child(

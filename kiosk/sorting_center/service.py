@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Self
 
-from kiosk.sorting_center.dashboard.app import create_app
-from kiosk.sorting_center.dashboard.guard import Hosts
-from kiosk.sorting_center.dashboard.server import DashboardServer
-from kiosk.sorting_center.feed import Feed
+from kiosk.sorting_center.feed.feed import Feed
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.announcer import Announcer
@@ -20,6 +17,9 @@ from kiosk.sorting_center.ingest.publisher import FeedPublisher
 from kiosk.sorting_center.ingest.watchdog import Watchdog
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.web.app import create_app
+from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.server import DashboardServer
 
 _BATCH_END_S: Final = 2.5
 _PART_END_S: Final = 0.6

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from kiosk.station.scale_section import replace_text
+from kiosk.station.scale.section import replace_text
 
 _SECTION: Final = re.compile(r"\s*\[\s*backup\s*\]\s*(#.*)?")
 _HEADER: Final = re.compile(r"\s*\[")

@@ -146,7 +146,7 @@ class Health:
 
 
 class Tells(Protocol):
-    """The service manager, as ``kiosk.notify.Notifier``."""
+    """The service manager, as ``kiosk.app.systemd.Notifier``."""
 
     watchdog_s: float | None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 
-from kiosk.station.desk_view import DeskView
+from kiosk.station.desk.view import DeskView
 from kiosk.store.records import ParcelRow
 
 OK = "ok"

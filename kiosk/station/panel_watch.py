@@ -6,8 +6,8 @@ import logging
 import threading
 from dataclasses import dataclass
 
-from kiosk.devices.panel import Panel
-from kiosk.station.desk_view import Step
+from kiosk.devices.ports import Panel
+from kiosk.station.desk.view import Step
 from kiosk.station.live import OK, LiveBoard, Snapshot
 
 logger = logging.getLogger(__name__)

@@ -14,12 +14,12 @@ from typing import Final, Protocol
 from kiosk.domain.clerk import Role
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
 from kiosk.protocols.barcodes.waybills import identify
-from kiosk.station.access import Access
-from kiosk.station.counter import Counter
-from kiosk.station.counter_board import CounterBoard
-from kiosk.station.counter_view import CounterRefused
-from kiosk.station.desk_view import DeskRefused, DeskView
-from kiosk.station.scan_words import refused_word
+from kiosk.station.counter.access import Access
+from kiosk.station.counter.board import CounterBoard
+from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.view import CounterRefused
+from kiosk.station.desk.view import DeskRefused, DeskView
+from kiosk.station.parcels.scan_words import refused_word
 from kiosk.store.records import ParcelRow
 
 logger = logging.getLogger(__name__)

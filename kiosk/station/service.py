@@ -17,38 +17,38 @@ from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
-from kiosk.station.access import Access
-from kiosk.station.check_weight import CheckWeight
 from kiosk.station.clock import StationClock
-from kiosk.station.counter import Counter
-from kiosk.station.counter_base import CounterTools
-from kiosk.station.counter_board import CounterBoard
-from kiosk.station.counter_settings import CounterSettings
-from kiosk.station.desk import Desk, DeskTools
-from kiosk.station.desk_view import DeskRefused
-from kiosk.station.doctor import Doctor
-from kiosk.station.doctor_finding import Finding
-from kiosk.station.doctor_scale import metrology_findings
+from kiosk.station.counter.access import Access
+from kiosk.station.counter.base import CounterTools
+from kiosk.station.counter.board import CounterBoard
+from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.settings import CounterSettings
+from kiosk.station.desk.desk import Desk, DeskTools
+from kiosk.station.desk.view import DeskRefused
+from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.doctor.finding import Finding
+from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
-from kiosk.station.metrology_settings import MetrologySettings
 from kiosk.station.outbox_watch import OutboxWatch
-from kiosk.station.papers import make_papers
-from kiosk.station.parcel_papers import CounterPapers
-from kiosk.station.parcel_photos import ParcelPhotos
-from kiosk.station.parcel_settings import ParcelSettings
-from kiosk.station.photo_room import PhotoRoom
-from kiosk.station.photographs import PhotoFolder, Photographer, ShotRequest
-from kiosk.station.pickup_key import PickupKey
-from kiosk.station.print_worker import PrintWorker
-from kiosk.station.rendering import render
-from kiosk.station.scale_book import ScaleBook
+from kiosk.station.papers.papers import make_papers
+from kiosk.station.papers.parcel import CounterPapers
+from kiosk.station.papers.rendering import render
+from kiosk.station.papers.worker import PrintWorker
+from kiosk.station.parcels.photos import ParcelPhotos
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.parcels.sweeper import Sweeper
+from kiosk.station.photos.photographer import PhotoFolder, Photographer, ShotRequest
+from kiosk.station.photos.room import PhotoRoom
+from kiosk.station.scale.book import ScaleBook
+from kiosk.station.scale.check_weight import CheckWeight
+from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.scale.teach import Teach
 from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import metrology, software_id
-from kiosk.station.sweeper import Sweeper
-from kiosk.station.teach import Teach
 from kiosk.store import NewPrintJob, Stamp, Store, StoreError
-from kiosk.store.backup_settings import BackupSettings
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.records import LoadRow, ScaleContent
 
 logger = logging.getLogger(__name__)

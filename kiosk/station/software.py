@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from kiosk.station.settings import StationSettings
 from kiosk.store.software import LEGALLY_RELEVANT, metrology
 
-__all__ = ["LEGALLY_RELEVANT", "metrology", "software_id"]
+__all__ = ["LEGALLY_RELEVANT", "metrology", "relay_identity", "software_id"]
 
 
 def software_id() -> str:
     """``station-kiosk/0.1.0``."""
     return f"station-kiosk/{version('station-kiosk')}"
+
+
+def relay_identity(station: StationSettings) -> dict[str, str]:
+    """The fields of RelaySettings that are not set in its own section."""
+    return {"region": station.region, "station": station.station, "software": software_id()}

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, insert, select
 
 from kiosk.domain.catalog import EMPTY_CATALOG, Catalog
 from kiosk.domain.events import CatalogImported
-from kiosk.store import journal, metrology_counters
+from kiosk.store.database.schema import catalog_version as catalog_table
 from kiosk.store.errors import StoreError
+from kiosk.store.journal import journal
 from kiosk.store.records import Stamp
-from kiosk.store.schema import catalog_version as catalog_table
+from kiosk.store.scale import metrology_counters
 
 _KEPT: Final = 4
 """Versions in memory: the current one, and those of receipts that are looked at."""

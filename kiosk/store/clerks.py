@@ -8,10 +8,10 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from kiosk.domain.clerk import Clerk, Role, clerk_number
 from kiosk.domain.events import ClerkAdded, ClerkChanged
-from kiosk.store import journal
+from kiosk.store.database.schema import clerk as clerk_table
 from kiosk.store.errors import StoreRefusal
+from kiosk.store.journal import journal
 from kiosk.store.records import ClerkRow, Stamp
-from kiosk.store.schema import clerk as clerk_table
 
 _ROWS = select(
     clerk_table.c.number, clerk_table.c.name, clerk_table.c.role, clerk_table.c.pin_hash, clerk_table.c.active

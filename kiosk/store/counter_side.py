@@ -10,10 +10,13 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.day import DayTotals
 from kiosk.domain.events import AuthLocked, BackupMade
 from kiosk.domain.lockout import Lockout
-from kiosk.store import clerks, days, intakes, journal, lockouts, paper_decisions, print_jobs
-from kiosk.store.connection import Database
+from kiosk.store import clerks, days, intakes, lockouts
+from kiosk.store.database.connection import Database
+from kiosk.store.journal import journal
+from kiosk.store.journal.sealed_rows import Altered, altered_newest, bare_of
+from kiosk.store.papers import decisions as paper_decisions
+from kiosk.store.papers import print_jobs
 from kiosk.store.records import ClerkRow, ConfirmedRow, NewPaper, PrintJob, Stamp
-from kiosk.store.sealed_rows import Altered, altered_newest, bare_of
 
 DayPapers = Callable[[DayTotals, str], Sequence[NewPaper]]
 """The papers of a day: its totals and its head, the hash of its last event."""

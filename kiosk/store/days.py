@@ -12,17 +12,26 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 
 from kiosk.domain.day import DayTotals
-from kiosk.domain.events import DayClosed, ParcelArrived, ParcelCollected, ParcelReturned, ParcelWithdrawn, PhotoTaken
+from kiosk.domain.events import (
+    DayClosed,
+    ParcelArrived,
+    ParcelCollected,
+    ParcelReturned,
+    ParcelWithdrawn,
+    PhotoTaken,
+)
 from kiosk.domain.intake import IntakeState
 from kiosk.domain.trade import Mode
-from kiosk.store import epochs, intakes, journal, print_jobs, sealed_rows
+from kiosk.store import intakes
+from kiosk.store.database.schema import day as day_table
+from kiosk.store.database.schema import epoch as epoch_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import intake_line as line_table
+from kiosk.store.database.schema import journal as journal_table
+from kiosk.store.database.schema import void as void_table
+from kiosk.store.journal import epochs, journal, sealed_rows
+from kiosk.store.papers import print_jobs
 from kiosk.store.records import ConfirmedRow, NewPaper, Stamp
-from kiosk.store.schema import day as day_table
-from kiosk.store.schema import epoch as epoch_table
-from kiosk.store.schema import intake as intake_table
-from kiosk.store.schema import intake_line as line_table
-from kiosk.store.schema import journal as journal_table
-from kiosk.store.schema import void as void_table
 
 _COUNTED = (ParcelArrived, ParcelWithdrawn, ParcelCollected, ParcelReturned, PhotoTaken)
 

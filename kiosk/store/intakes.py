@@ -13,17 +13,18 @@ from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
 from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake, IntakeLine, IntakeState
 from kiosk.domain.void import Void
-from kiosk.store import epochs, journal, pan_loads, weighings
+from kiosk.store.database.schema import epoch as epoch_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import intake_line as line_table
+from kiosk.store.database.schema import journal as journal_table
+from kiosk.store.database.schema import lot as lot_table
+from kiosk.store.database.schema import void as void_table
 from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.intakes_key import has_receipt, number_of
-from kiosk.store.numbering import next_in_series
+from kiosk.store.journal import epochs, journal
+from kiosk.store.journal.numbering import next_in_series
 from kiosk.store.records import ConfirmedRow, Stamp
-from kiosk.store.schema import epoch as epoch_table
-from kiosk.store.schema import intake as intake_table
-from kiosk.store.schema import intake_line as line_table
-from kiosk.store.schema import journal as journal_table
-from kiosk.store.schema import lot as lot_table
-from kiosk.store.schema import void as void_table
+from kiosk.store.scale import pan_loads, weighings
 
 _SUMMARY = (
     select(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, false
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
-from kiosk.store.numbering import key_of
-from kiosk.store.schema import intake as intake_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.journal.numbering import key_of
 
 
 def number_of(receipt: ReceiptNumber) -> int:

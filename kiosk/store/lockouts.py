@@ -7,9 +7,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout
-from kiosk.store import journal
+from kiosk.store.database.schema import lockout as lockout_table
+from kiosk.store.journal import journal
 from kiosk.store.records import Stamp
-from kiosk.store.schema import lockout as lockout_table
 
 
 def read(connection: Connection, scope: str) -> Lockout:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from sqlalchemy import Connection
 
 from kiosk.domain.parcel import CollectedBy, ParcelNumber, ParcelState, Proof
-from kiosk.store import deliveries, parcel_steps, parcels, pickup_codes
-from kiosk.store.connection import Database
+from kiosk.store.database.connection import Database
+from kiosk.store.parcels import deliveries, parcels, pickup_codes
+from kiosk.store.parcels import steps as parcel_steps
 from kiosk.store.records import Arrival, CodeMaker, ExpectedParcel, PaperMaker, ParcelRow, Stamp
 
 

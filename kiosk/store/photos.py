@@ -5,14 +5,14 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, and_, false, insert, select, tuple_
 
 from kiosk.domain.events import ListingDrafted, PhotoTaken
-from kiosk.store import journal
+from kiosk.store.database.schema import listing as listing_table
+from kiosk.store.database.schema import lot as lot_table
+from kiosk.store.database.schema import photo as photo_table
 from kiosk.store.errors import StoreError
 from kiosk.store.intakes import receipt_in
 from kiosk.store.intakes_key import number_of
+from kiosk.store.journal import journal
 from kiosk.store.records import PhotoPlace, PhotoRow, Stamp
-from kiosk.store.schema import listing as listing_table
-from kiosk.store.schema import lot as lot_table
-from kiosk.store.schema import photo as photo_table
 
 
 def add(connection: Connection, photo: PhotoRow, product: str, stamp: Stamp) -> None:

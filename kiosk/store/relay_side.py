@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from kiosk.store import epochs, outbox, reissue
-from kiosk.store.check import check_journal
-from kiosk.store.connection import Database
+from kiosk.store.database.check import check_journal
+from kiosk.store.database.connection import Database
 from kiosk.store.errors import StoreError
+from kiosk.store.journal import epochs, outbox, reissue
+from kiosk.store.journal.series import Series, SeriesMarker, letter_after
 from kiosk.store.records import EarlierEpoch, EventTotals, Identity, OutboxCounts, OutboxRow, Stamp
-from kiosk.store.series import Series, SeriesMarker, letter_after
 
 
 @dataclass(eq=False)
@@ -89,7 +89,7 @@ class RelaySide:
             raise StoreError(f"The file {self._marker.path} cannot be written ({error}): check the disk.") from error
 
     def behind_spent(self) -> bool:
-        """Whether ``start_new_epoch("behind")`` would be refused: see ``kiosk.store.epochs.behind_spent``."""
+        """Whether ``start_new_epoch("behind")`` would be refused: see ``kiosk.store.journal.epochs.behind_spent``."""
         boot_id = self.default_stamp().moment.boot_id
         return self._database.read(lambda connection: epochs.behind_spent(connection, boot_id))
 
@@ -127,7 +127,7 @@ class RelaySide:
         return epochs.all_series(connection)
 
     def _enter_epoch(self, why: str, stamp: Stamp, ending: str | None = None) -> bool:
-        """First the database, then the marker: see ``kiosk.store.series``."""
+        """First the database, then the marker: see ``kiosk.store.journal.series``."""
         epoch, used = self._new_epoch(), self._marker.used(self._station)
 
         def work(connection: Connection) -> list[Series] | None:

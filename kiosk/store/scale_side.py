@@ -5,9 +5,10 @@ from __future__ import annotations
 from kiosk.domain.metrology.pan_journal import Before, PanNote
 from kiosk.domain.metrology.standing import Counters, ScaleStanding
 from kiosk.domain.moment import ClockQuality
-from kiosk.store import metrology_counters, pan_loads, scale_checks, weighings
-from kiosk.store.connection import Database
+from kiosk.store.database.connection import Database
 from kiosk.store.records import CheckRow, FramesCheck, LoadRow, NewCheck, ScaleContent, Stamp
+from kiosk.store.scale import checks as scale_checks
+from kiosk.store.scale import metrology_counters, pan_loads, weighings
 
 
 class ScaleSide:

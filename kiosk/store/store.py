@@ -15,13 +15,16 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake
 from kiosk.domain.trade import Mode, Party
 from kiosk.domain.void import Void
-from kiosk.store import catalogs, intakes, photos, print_jobs
+from kiosk.files import hand_over
+from kiosk.store import catalogs, intakes, photos
 from kiosk.store.catalogs import CatalogCache
-from kiosk.store.connection import LOG_FILES, Connect, Database, connect
 from kiosk.store.counter_side import CounterSide
+from kiosk.store.database.connection import LOG_FILES, Connect, Database, connect
+from kiosk.store.database.opening import prepare
+from kiosk.store.database.reserve import Reserve
 from kiosk.store.errors import StoreError
-from kiosk.store.opening import prepare
-from kiosk.store.owner import hand_over
+from kiosk.store.journal.series import SeriesMarker
+from kiosk.store.papers import print_jobs
 from kiosk.store.parcel_side import ParcelSide
 from kiosk.store.records import (
     ConfirmedRow,
@@ -32,9 +35,7 @@ from kiosk.store.records import (
     Stamp,
 )
 from kiosk.store.relay_side import RelaySide
-from kiosk.store.reserve import Reserve
 from kiosk.store.scale_side import ScaleSide
-from kiosk.store.series import SeriesMarker
 
 RESERVE_BYTES: Final = 4 * 1024 * 1024
 

@@ -7,12 +7,12 @@ import logging
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 
-from kiosk.station.counter_view import CounterRefused
-from kiosk.station.desk_view import DeskRefused
+from kiosk.station.counter.view import CounterRefused
+from kiosk.station.desk.view import DeskRefused
 from kiosk.web import roles
 from kiosk.web.ports import Station
-from kiosk.web.screens import Screens
-from kiosk.web.sentences import Sentence, refusal
+from kiosk.web.public.screens import Screens
+from kiosk.web.public.sentences import Sentence, refusal
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import speech_of
 

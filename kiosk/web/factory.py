@@ -8,30 +8,24 @@ from dataclasses import dataclass
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from kiosk.station.counter_board import CounterSnapshot
+from kiosk.station.counter.board import CounterSnapshot
 from kiosk.station.live import Snapshot
 from kiosk.texts import html
-from kiosk.web import (
-    check_live,
-    counter,
-    counter_check,
-    counter_live,
-    errors,
-    guard,
-    live,
-    my_parcel,
-    public,
-    roles,
-    teach,
-    technical,
-    technician,
-)
-from kiosk.web.check_live import PanSnapshot
-from kiosk.web.counter_frame import CounterFrame
+from kiosk.web import errors, guard, live, roles
+from kiosk.web.counter import check as counter_check
+from kiosk.web.counter import check_live
+from kiosk.web.counter import live as counter_live
+from kiosk.web.counter import routes as counter
+from kiosk.web.counter.check_live import PanSnapshot
+from kiosk.web.counter.frame import CounterFrame
 from kiosk.web.live import Streams
 from kiosk.web.ports import Station
-from kiosk.web.screens import Screens
+from kiosk.web.public import my_parcel
+from kiosk.web.public import routes as public
+from kiosk.web.public.screens import Screens
 from kiosk.web.settings import WebSettings
+from kiosk.web.technician import routes as technician
+from kiosk.web.technician import teach, technical
 
 MAX_BODY_BYTES = 64 * 1024
 STREAMS = "kiosk.streams"

@@ -20,7 +20,7 @@ from typing import Generic, Protocol, TypeVar
 from flask import Blueprint, Response, request
 
 from kiosk.station.live import Snapshot
-from kiosk.web.payload import message, shown
+from kiosk.web.public.payload import message, shown
 from kiosk.web.roles import Need
 from kiosk.web.speech import speech_of
 

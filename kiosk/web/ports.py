@@ -7,12 +7,12 @@ from typing import Protocol
 
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.metrology.standing import ScaleStanding
-from kiosk.station.access import Access
-from kiosk.station.check_weight import CheckWeight
-from kiosk.station.counter import Counter
-from kiosk.station.counter_board import CounterBoard
-from kiosk.station.desk import Desk
+from kiosk.station.counter.access import Access
+from kiosk.station.counter.board import CounterBoard
+from kiosk.station.counter.counter import Counter
+from kiosk.station.desk.desk import Desk
 from kiosk.station.live import LiveBoard
+from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.settings import StationSettings
 from kiosk.store.records import LoadRow, OutboxRow, Stamp
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
-from kiosk.config import load
-from kiosk.store.migrate import migrate
+from kiosk.config.station import load
+from kiosk.store.database.migrate import migrate
 from tests.store.village import CATALOG, bring_in, change, events, open_store, stamp
 
 
@@ -141,8 +141,8 @@ def plugged(config: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """A medium on another disk; ``uuid`` is what udev says of it."""
     said = {"uuid": UUID}
     medium = config.parent / "medium"
-    monkeypatch.setattr("kiosk.store.backup_medium.disk_of", str)
-    monkeypatch.setattr("kiosk.store.backup_medium.uuid_of", lambda path: said["uuid"] if path == medium else "")
+    monkeypatch.setattr("kiosk.store.backup.medium.disk_of", str)
+    monkeypatch.setattr("kiosk.store.backup.medium.uuid_of", lambda path: said["uuid"] if path == medium else "")
     monkeypatch.setattr("kiosk.cli.backup.uuid_of", lambda path: said["uuid"])
     return said
 

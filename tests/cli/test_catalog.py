@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
-from kiosk.process import stamps
+from kiosk.station.open_store import stamps
 from kiosk.store import Store
-from kiosk.store.migrate import migrate
+from kiosk.store.database.migrate import migrate
 
-SAMPLE = files("kiosk.simulators").joinpath("sample/yarkant.toml").read_bytes()
+SAMPLE = files("kiosk.catalogs").joinpath("yarkant.toml").read_bytes()
 
 
 @pytest.fixture

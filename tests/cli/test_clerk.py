@@ -15,14 +15,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
-from kiosk.process import stamps
-from kiosk.station.access import Access
-from kiosk.station.counter_settings import CounterSettings
-from kiosk.station.counter_view import CounterRefused
-from kiosk.station.parcel_settings import ParcelSettings
-from kiosk.station.pickup_key import PickupKey
+from kiosk.station.counter.access import Access
+from kiosk.station.counter.settings import CounterSettings
+from kiosk.station.counter.view import CounterRefused
+from kiosk.station.open_store import stamps
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
-from kiosk.store.migrate import migrate
+from kiosk.store.database.migrate import migrate
 
 PIN = "482913"
 NOW = stamps("Asia/Shanghai")

@@ -18,18 +18,19 @@ from click.testing import CliRunner, Result
 from kiosk.cli import doctor_probe
 from kiosk.cli.doctor import ago
 from kiosk.cli.kiosk import main
-from kiosk.devices import printer_stream
+from kiosk.devices.printer import stream as printer_stream
 from kiosk.domain.clerk import Role
-from kiosk.process import stamps
-from kiosk.simulators.printer import PrinterSimulator
-from kiosk.simulators.scale import ScaleSimulator
-from kiosk.simulators.scanner import ScannerSimulator
-from kiosk.station import doctor_devices, doctor_place
+from kiosk.simulators.printer.simulator import PrinterSimulator
+from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.station.doctor import devices as doctor_devices
+from kiosk.station.doctor import environment as doctor_place
+from kiosk.station.open_store import stamps
 from kiosk.store import Store
-from kiosk.store.backup import make_backup
-from kiosk.store.migrate import migrate
+from kiosk.store.backup.backup import make_backup
+from kiosk.store.database.migrate import migrate
 from tests.messaging.ports import claimed_port
-from tests.station.doctor_rows import DEVICES
+from tests.station.doctor.rows import DEVICES
 from tests.store.village import CATALOG, change
 
 PATIENCE_S = 30.0

@@ -16,8 +16,9 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli import doctor_probe
 from kiosk.cli.kiosk import main
-from kiosk.station import bundle, doctor_place
-from kiosk.store.migrate import migrate
+from kiosk.station.doctor import environment as doctor_place
+from kiosk.station.doctor.bundle import bundle
+from kiosk.store.database.migrate import migrate
 from tests.cli.test_doctor import Village
 
 NOBODY = 65_534
@@ -163,7 +164,7 @@ def test_a_database_that_is_missing_empty_or_a_folder(village: Village) -> None:
 
 
 def test_a_database_that_another_program_keeps(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.store.look._BUSY_S", 0.1)
+    monkeypatch.setattr("kiosk.store.database.look._BUSY_S", 0.1)
     with closing(sqlite3.connect(village.database, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.kiosk import NOUNS, main
-from kiosk.process import stamps
 from kiosk.simulators.processes import Child, answers
+from kiosk.station.open_store import stamps
 from kiosk.store import Store
-from kiosk.store.migrate import migrate
+from kiosk.store.database.migrate import migrate
 from tests.messaging.ports import claimed_port
 
 HEAVY = ("flask", "cv2", "sqlalchemy", "numpy", "PIL", "paho", "serial", "waitress", "kiosk.simulators", "kiosk.web")

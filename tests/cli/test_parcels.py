@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
 from kiosk.domain.parcel import ParcelState
-from kiosk.process import stamps
+from kiosk.station.open_store import stamps
 from kiosk.store import Store
-from kiosk.store.migrate import migrate
+from kiosk.store.database.migrate import migrate
 
 NOW = stamps("Asia/Shanghai")
 CSV = "waybill,carrier,phone_last4\nSF1000000000001,SF,0381\n123456789012,ZTO,\nYT1234567890123,,\n"

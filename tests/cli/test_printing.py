@@ -15,9 +15,9 @@ from PIL import Image
 from kiosk.cli.printing import label, printer
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import tspl
-from kiosk.simulators.printer_events import Page
-from kiosk.simulators.printer_model import LABEL_PRINTER
-from kiosk.simulators.printer_tspl import TsplInterpreter
+from kiosk.simulators.printer.events import Page
+from kiosk.simulators.printer.model import LABEL_PRINTER
+from kiosk.simulators.printer.tspl import TsplInterpreter
 
 BAG: dict[str, Any] = {
     "goods_ug": "بادام",

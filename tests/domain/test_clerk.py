@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from kiosk.domain.clerk import BadClerk, BadPin, Clerk, Role, check_actor, check_pin, clerk_number
+from kiosk.domain.events.parcel import ParcelArrived, ParcelDamaged, ParcelShelved
 from kiosk.domain.parcel import Consent
-from kiosk.domain.parcel_events import ParcelArrived, ParcelDamaged, ParcelShelved
 
 
 @pytest.mark.parametrize("pin", ["000000", "777777", "123456", "654321", "012345", "987654", "890123"])

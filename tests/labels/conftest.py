@@ -9,9 +9,10 @@ import pytest
 
 from kiosk.domain.day import DayTotals
 from kiosk.domain.identifiers import internal_code
-from kiosk.labels import documents, typeset
+from kiosk.labels import documents
 from kiosk.labels.documents import BagLabel, DaySlip, ParcelLabel, PickupSlip, Receipt, ReceiptLine
-from kiosk.labels.shaping import MARKS
+from kiosk.labels.typesetting import typeset
+from kiosk.labels.typesetting.shaping import MARKS
 
 LONG_UG = "قۇرۇق ئۈزۈم، بىرىنچى دەرىجىلىك، قارا قۇرۇتۇلغان، تاللانغان، يەرلىك ئالاھىدە مەھسۇلات"
 LONG_ZH = "吐鲁番特级黑加仑葡萄干精选手工晾晒无核大颗粒当年新货产地直供"

@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 from playwright.sync_api import Browser
 
-from kiosk.setup_runtime import run_setup
+from kiosk.app.first_start import run_setup
 from tests.messaging.ports import claimed_port
 from tests.system.breakout import closed_url
 

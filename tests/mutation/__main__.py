@@ -21,7 +21,7 @@ MUTATED = (
     "kiosk/protocols/scales/text_format.py",
     "kiosk/protocols/scales/numbers.py",
     "kiosk/protocols/scales/params.py",
-    "kiosk/protocols/scales/xk3190_equals.py",
+    "kiosk/protocols/scales/formats/xk3190/equals.py",
     "kiosk/domain/metrology/*.py",
 )
 """Functions of these modules; the tables of profiles are data and stay as they are."""
@@ -32,7 +32,7 @@ TESTS = (
     "tests/protocols/scales/test_engines.py",
     "tests/protocols/scales/test_engines_*.py",
     "tests/protocols/scales/test_measured.py",
-    "tests/protocols/scales/test_xk3190_equals.py",
+    "tests/protocols/scales/formats/xk3190/test_equals.py",
     "tests/protocols/scales/test_registry.py",
     "tests/domain/metrology",
 )

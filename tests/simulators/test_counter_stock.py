@@ -17,13 +17,13 @@ from kiosk.domain.parcel import WAITING, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.counter_stock import new_pin, stock_counter
 from kiosk.simulators.processes import DidNotStart
-from kiosk.station.access import Access
 from kiosk.station.clock import StationClock
-from kiosk.station.counter_settings import CounterSettings
-from kiosk.station.counter_view import CounterRefused
-from kiosk.station.expected_file import parse_expected
-from kiosk.station.parcel_settings import ParcelSettings
-from kiosk.station.pickup_key import CREDENTIALS, PickupKey
+from kiosk.station.counter.access import Access
+from kiosk.station.counter.settings import CounterSettings
+from kiosk.station.counter.view import CounterRefused
+from kiosk.station.parcels.expected_file import parse_expected
+from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store
 

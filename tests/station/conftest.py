@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.store import Store
-from kiosk.store.migrate import migrate
-from tests.station.counter_rig import CounterRig
+from kiosk.store.database.migrate import migrate
+from tests.station.counter.rig import CounterRig
 from tests.station.fakes import CATALOG, STAMP
 
 

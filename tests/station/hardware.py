@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiosk.devices.ports import CameraFault, PrinterStatus, PrintNotStarted, Shot
-from kiosk.devices.printer_profiles import profile
+from kiosk.devices.printer.profiles import profile
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store import ConfirmedRow, NewPrintJob, Store

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from kiosk.station.desk_view import PhotoView, PrintView, Step
+from kiosk.station.desk.view import PhotoView, PrintView, Step
 from kiosk.station.live import LiveBoard
 from kiosk.station.panel_watch import Lamps, PanelWatch, lamps
 from tests.station.fakes import Rig

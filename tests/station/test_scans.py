@@ -10,12 +10,12 @@ import pytest
 
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter_board import CounterBoard
-from kiosk.station.counter_view import CounterView
-from kiosk.station.desk_view import DeskRefused, DeskView
+from kiosk.station.counter.board import CounterBoard
+from kiosk.station.counter.view import CounterView
+from kiosk.station.desk.view import DeskRefused, DeskView
 from kiosk.station.scans import ScanRouter
 from kiosk.store.records import ParcelRow
-from tests.station.counter_rig import PIN, CounterRig, foreign, waybill
+from tests.station.counter.rig import PIN, CounterRig, foreign, waybill
 from tests.station.fakes import CARD
 
 

@@ -21,7 +21,7 @@ from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.trade import Mode, Party
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import StationClock
-from kiosk.station.desk_view import DeskRefused, DeskView, Step
+from kiosk.station.desk.view import DeskRefused, DeskView, Step
 from kiosk.station.live import Snapshot
 from kiosk.station.service import Hardware, StationService
 from kiosk.station.settings import StationSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.store import Store
-from kiosk.store.migrate import migrate
+from kiosk.store.database.migrate import migrate
 from tests.store.village import CATALOG, epochs, open_store, stamp
 
 

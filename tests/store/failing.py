@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from kiosk.store.connection import Connect, connect
+from kiosk.store.database.connection import Connect, connect
 
 
 @dataclass

@@ -16,7 +16,7 @@ from kiosk.domain.lockout import Lockout
 from kiosk.domain.trade import Mode
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import NewPaper, Store, StoreError, StoreRefusal
-from tests.store.counter import CLERK, Codes, arrive, collect
+from tests.store.counter_rig import CLERK, Codes, arrive, collect
 from tests.store.village import (
     JOBS,
     METROLOGY,

@@ -27,9 +27,9 @@ from kiosk.domain.trade import Mode, Party
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
 from kiosk.store.records import NewCheck
-from tests.store.counter import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
+from tests.store.counter_rig import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
 from tests.store.failing import Plan, failing_connect
-from tests.store.scale import LOCK, scale_of, with_frames
+from tests.store.scale_rig import LOCK, scale_of, with_frames
 from tests.store.village import (
     CATALOG,
     JOBS,

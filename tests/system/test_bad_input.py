@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from kiosk.domain.identifiers import internal_code
-from kiosk.simulators import printer_mechanism
 from kiosk.simulators.once import read_label
+from kiosk.simulators.printer import mechanism as printer_mechanism
 from kiosk.simulators.village import Village
 from kiosk.simulators.visitor import Form, Page, Visitor
 from kiosk.texts import load

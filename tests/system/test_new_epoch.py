@@ -20,7 +20,7 @@ from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
 from kiosk.store import Store
-from kiosk.store.migrate import migrate
+from kiosk.store.database.migrate import migrate
 from tests.sorting_center import brokers
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
 

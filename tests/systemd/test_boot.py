@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.store.migrate import migrate
+from kiosk.store.database.migrate import migrate
 from tests.store.village import CATALOG, open_intake, open_store, stamp
 from tests.systemd.box import AS_ROOT, PATIENCE_S, ROOT, SCREENLESS, SETTINGS, Box
 

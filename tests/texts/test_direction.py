@@ -6,7 +6,7 @@ import re
 
 from markupsafe import Markup
 
-from kiosk.labels.shaping import itemize
+from kiosk.labels.typesetting.shaping import itemize
 from kiosk.texts import formats, html
 from kiosk.texts.plain import LEFT_TO_RIGHT_ISOLATE, POP_ISOLATE, isolate
 

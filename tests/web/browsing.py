@@ -11,9 +11,9 @@ from flask import Flask, Response
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from kiosk.web.factory import STREAMS
+from kiosk.web.first_start.app import NoStreams
 from kiosk.web.server import serve
 from kiosk.web.settings import WebSettings
-from kiosk.web.setup.app import NoStreams
 
 AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
 

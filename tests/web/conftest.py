@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.web import browsing
-from tests.web.counter_shop import CounterShop
+from tests.web.counter.shop import CounterShop
 
 PATIENCE_MS = 30_000
 """What is expected of a page is waited for as long as everything else in a browser: five seconds are little where

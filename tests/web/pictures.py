@@ -20,8 +20,9 @@ from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verificat
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
-from tests.web import browsing, counter_scenes
-from tests.web.counter_shop import CounterShop
+from tests.web import browsing
+from tests.web.counter import scenes as counter_scenes
+from tests.web.counter.shop import CounterShop
 from tests.web.shop import Shop
 
 PANELS: Mapping[str, WebSettings] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from kiosk.domain.metrology.standing import CheckState, Counters, ScaleStanding, Verification
-from kiosk.station.metrology_settings import MetrologySettings
-from tests.station.clinic import Clinic
+from kiosk.station.scale.settings import MetrologySettings
+from tests.station.doctor.clinic import Clinic
 
 LONGEST = ScaleStanding(
     trade=False,

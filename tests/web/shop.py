@@ -16,10 +16,10 @@ from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station.counter_board import CounterBoard
-from kiosk.station.counter_view import CounterRefused, CounterView, Person, Session
-from kiosk.station.desk import Desk, DeskTools
-from kiosk.station.desk_view import DeskView
+from kiosk.station.counter.board import CounterBoard
+from kiosk.station.counter.view import CounterRefused, CounterView, Person, Session
+from kiosk.station.desk.desk import Desk, DeskTools
+from kiosk.station.desk.view import DeskView
 from kiosk.station.live import LiveBoard
 from kiosk.station.settings import StationSettings
 from kiosk.store.records import LoadRow, NewPrintJob, OutboxRow, ParcelRow, PrintJob, Stamp

@@ -15,11 +15,11 @@ from kiosk.web.factory import create_app
 from kiosk.web.server import serve
 from kiosk.web.settings import WebSettings
 from tests.web import browsing
-from tests.web.counter_scenes import sign_in
-from tests.web.counter_shop import CounterShop, waybill
+from tests.web.counter.scenes import sign_in
+from tests.web.counter.shop import CounterShop, waybill
+from tests.web.counter.test_browser import TYPE
 from tests.web.pictures import open_page
 from tests.web.shop import Shop
-from tests.web.test_browser_counter import TYPE
 from tests.web.test_earcons import EARCONS
 
 SETTINGS = WebSettings(language="en", volume=80)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.devices.panel_patterns import PATTERNS
+from kiosk.devices.panel.patterns import PATTERNS
 from kiosk.web.settings import WebSettings
 
 FILE = Path(__file__).resolve().parents[2] / "kiosk/web/static/js/earcons.js"

@@ -16,17 +16,17 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 import kiosk.web
-from kiosk.setup_steps import QUESTIONS
-from kiosk.store.migrate import migrate
+from kiosk.first_start.questions import QUESTIONS
+from kiosk.store.database.migrate import migrate
 from kiosk.web.factory import NEEDS, create_app
 from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings
-from tests.station.clinic import Clinic
-from tests.station.counter_rig import PIN
-from tests.web.counter_shop import CounterShop
+from tests.station.counter.rig import PIN
+from tests.station.doctor.clinic import Clinic
+from tests.web.counter.shop import CounterShop
+from tests.web.first_start.answers import answers
+from tests.web.first_start.test_routes import Wall
 from tests.web.scale_worth import LONGEST, give_scale
-from tests.web.setup.answers import answers
-from tests.web.setup.test_routes import Wall
 from tests.web.test_roles import STREAMS, routes
 
 FORM = "application/x-www-form-urlencoded"

@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 from kiosk.web.factory import NEEDS, create_app
 from kiosk.web.roles import COOKIE, Need, merge
 from kiosk.web.settings import WebSettings
-from tests.web.counter_shop import CounterShop
+from tests.web.counter.shop import CounterShop
 
 STREAMS = ("live.stream", "counter_live.stream", "check_live.stream")
 OPENS: dict[str, set[Need]] = {

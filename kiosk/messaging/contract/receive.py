@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from kiosk.domain.event_rules import event_fault
+from kiosk.domain.events.rules import event_fault
 from kiosk.messaging.contract.envelope import (
     EVENT_TYPES,
     MAX_EVENT_BYTES,
@@ -49,7 +49,7 @@ class ReceivedEvent:
     ``body`` is the canonical JSON of everything that was sent, ``signature`` and unknown keys included; ``sha256``
     is over it without ``signature``. ``problem`` is None, or why it is stored, acknowledged and quarantined:
     ``unknown_type`` (newer than this software) or ``bad_data`` (breaks the schema or a rule of its type, see
-    `kiosk.domain.event_rules`, or a rule of the envelope; ``time``, ``clock`` and ``prevhash`` are then "" where they
+    `kiosk.domain.events.rules`, or a rule of the envelope; ``time``, ``clock`` and ``prevhash`` are then "" where they
     are unusable). ``region`` is what the event says of itself, "" when it says nothing: the topic proves it.
     """
 

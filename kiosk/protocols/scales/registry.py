@@ -5,32 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from kiosk.protocols.scales import (
+from kiosk.protocols.scales.engines import StripParity
+from kiosk.protocols.scales.formats import (
     and_standard,
-    bench_balance,
     cas,
     ff_bcd,
     hx711,
     magellan,
     massak,
     nci,
-    ohaus,
     pos2_m,
     price_scale,
-    radwag,
-    sartorius,
-    sics,
     st_gs_csv,
-    toledo_checkout,
-    toledo_print,
-    toledo_stream,
     usb_hid,
     weightech,
-    xk3190,
-    xk3190_equals,
-    xk3190_text,
 )
-from kiosk.protocols.scales.engines import StripParity
+from kiosk.protocols.scales.formats.balances import bench_balance, ohaus, radwag, sartorius, sics
+from kiosk.protocols.scales.formats.toledo import checkout as toledo_checkout
+from kiosk.protocols.scales.formats.toledo import print as toledo_print
+from kiosk.protocols.scales.formats.toledo import stream as toledo_stream
+from kiosk.protocols.scales.formats.xk3190 import binary as xk3190
+from kiosk.protocols.scales.formats.xk3190 import equals as xk3190_equals
+from kiosk.protocols.scales.formats.xk3190 import text as xk3190_text
 from kiosk.protocols.scales.params import STRIP_PARITY, BadParameter, Parameter, validated
 from kiosk.protocols.scales.protocol import Decoder, ScaleProtocol, settled
 from kiosk.protocols.scales.reading import Decoded

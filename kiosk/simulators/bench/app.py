@@ -12,7 +12,7 @@ from flask import Flask, Response, abort, jsonify, redirect, render_template, re
 from jinja2 import StrictUndefined
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.devices.panel_board import OUTPUTS
+from kiosk.devices.panel.board import OUTPUTS
 from kiosk.simulators.bench import guard
 from kiosk.simulators.bench.goods import GOODS, SCENE_PICTURES, drawings
 from kiosk.simulators.bench.hands import Bench
@@ -20,9 +20,9 @@ from kiosk.simulators.bench.parcels import scan_groups
 from kiosk.simulators.bench.ports import VillageParts
 from kiosk.simulators.bench.server import MAX_BODY_BYTES, BenchServer
 from kiosk.simulators.bench.words import CURES, KINDS, words_of
-from kiosk.simulators.camera_scenes import SCENES
+from kiosk.simulators.camera.scenes import SCENES
 from kiosk.simulators.faults import BadFaultWord
-from kiosk.station.catalog_file import parse_catalog
+from kiosk.station.catalog.file import parse_catalog
 from kiosk.texts import formats
 
 _CARDS = 6

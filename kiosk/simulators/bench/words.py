@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 
 from kiosk.simulators.faults import FAULT_WORDS, FaultWord
-from kiosk.simulators.scale_pan import grams
+from kiosk.simulators.scale.pan import grams
 
 KINDS: Mapping[str, str] = {
     "scale": "scale",

@@ -1,10 +1,10 @@
-"""Alembic's entry: run the steps on the connection, and in the transaction, that ``kiosk.store.migrate`` holds."""
+"""Alembic's entry: run the steps on the connection, and in the transaction, of ``kiosk.store.database.migrate``."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from kiosk.store.schema import metadata
+from kiosk.store.database.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

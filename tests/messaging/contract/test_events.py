@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.domain.event_rules import event_fault
 from kiosk.domain.events import (
     EpochStarted,
     EventData,
@@ -20,6 +19,7 @@ from kiosk.domain.events import (
     PhotoTaken,
     PrintUnknown,
 )
+from kiosk.domain.events.rules import event_fault
 from kiosk.domain.intake import AbandonReason
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.receive import (

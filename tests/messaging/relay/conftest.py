@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.simulators.broker import Broker
-from kiosk.store.migrate import migrate
+from kiosk.store.database.migrate import migrate
 from tests.messaging.ports import claimed_port
 from tests.messaging.relay.stand import Center, MemoryOutbox, Running
 

@@ -15,7 +15,7 @@ import pytest
 
 from kiosk.messaging.contract.control import Ack
 from kiosk.store import Stamp, StoreError
-from kiosk.store.epochs import MOST_BEHIND
+from kiosk.store.journal.epochs import MOST_BEHIND
 from tests.messaging.relay.line import Bench
 from tests.store.village import open_store, stamp
 

@@ -11,7 +11,7 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Decoded
 from tests.protocols.scales.damage import Kind
-from tests.protocols.scales.formats import Judged, formats
+from tests.protocols.scales.format_rows import Judged, formats
 from tests.protocols.scales.golden import FIELDS, decode, frames, full, plain
 
 Told = tuple[Any, ...]

@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from tests.protocols.scales.damage import KINDS, Kind, wrong_checks
-from tests.protocols.scales.formats import Judged, formats
+from tests.protocols.scales.format_rows import Judged, formats
 from tests.protocols.scales.golden import FIELDS, Golden, files, frames
 from tests.protocols.scales.judge import MOST_FRAMES, Told, cases, weights
 

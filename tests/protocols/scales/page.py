@@ -9,7 +9,7 @@ from pathlib import Path
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Carrier, Mode, ScaleProtocol
 from tests.protocols.scales.damage import KINDS
-from tests.protocols.scales.formats import Format, Judged, formats
+from tests.protocols.scales.format_rows import Format, Judged, formats
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "scales.md"
 BEGIN = "<!-- made by tests/protocols/scales/page.py: change the rows in kiosk/protocols/scales, not this -->"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.probe import QUESTIONS, UNPROVABLE, Candidate, Recording
+from kiosk.protocols.scales.probe.proposals import QUESTIONS, UNPROVABLE, Candidate, Recording
 from kiosk.protocols.scales.protocol import Carrier, LineSettings, Mode, ScaleProtocol, Shown
 
 LOADS = ((0, True), (1234, False), (2480, True), (2480, True), (7385, True), (7385, True), (7385, True))

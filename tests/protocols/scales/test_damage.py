@@ -13,7 +13,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
 from tests.protocols.scales.damage import KINDS, NOISE, Kind, resampled, with_parity, wrong_checks
-from tests.protocols.scales.formats import FILE, Judged, formats, reasons
+from tests.protocols.scales.format_rows import FILE, Judged, formats, reasons
 from tests.protocols.scales.golden import decode
 from tests.protocols.scales.judge import good_frames, idle, own_parser, unexplained, weights, wrong
 

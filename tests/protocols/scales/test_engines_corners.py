@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
+from kiosk.protocols.scales.formats.xk3190.equals import EqualsEngine
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
 from kiosk.protocols.scales.numbers import from_digits, from_text, signed, to_digits, to_text
 from kiosk.protocols.scales.params import BadParameter, Parameter, validated
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import TextFormat, of_width
-from kiosk.protocols.scales.xk3190_equals import EqualsEngine
 
 
 def _taken(frame: bytes) -> Decoded:

@@ -10,7 +10,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.protocol import Mode, settled
-from tests.protocols.scales.formats import formats
+from tests.protocols.scales.format_rows import formats
 from tests.protocols.scales.golden import (
     Golden,
     GoldenCommand,

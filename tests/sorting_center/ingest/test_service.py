@@ -18,7 +18,7 @@ from kiosk.messaging.contract.control import Ack, Hello, Status, decode, encode
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.feed import POSITION_NAME
+from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter

@@ -13,15 +13,15 @@ import pytest
 from kiosk.domain.events import EpochStarted
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
-from kiosk.sorting_center.dashboard.app import create_app
 from kiosk.sorting_center.export import epcis, jsonl
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS
+from kiosk.sorting_center.web.app import create_app
 from kiosk.store import Store
-from kiosk.store.backup import make_backup
-from kiosk.store.migrate import migrate
-from kiosk.store.restore import Restored, restore
+from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.restore import Restored, restore
+from kiosk.store.database.migrate import migrate
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp
 

@@ -13,7 +13,6 @@ from sqlalchemy import func, insert, select
 from kiosk.domain.events import EpochStarted
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
-from kiosk.sorting_center.dashboard.app import create_app
 from kiosk.sorting_center.export import epcis, jsonl, table
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal
@@ -21,6 +20,7 @@ from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
 from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused
 from kiosk.sorting_center.ledger.sightings import MAX_REFUSED_BYTES, MAX_WHOLE
+from kiosk.sorting_center.web.app import create_app
 from tests.sorting_center.stations import NOW, Station, believed, of_weight
 
 REGION = "shache"

@@ -1,0 +1,118 @@
+"""The one factory of devices: from the settings of a village to the real adapters behind ``kiosk.devices.ports``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kiosk.devices.camera.process import ChildCamera
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.panel.none import NoPanel
+from kiosk.devices.panel.settings import PanelSettings
+from kiosk.devices.ports import Camera, OnButton, Panel, PinFactory, Printer, ScaleListener, Scanner
+from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.line.address import Way, parse_address
+from kiosk.devices.scale.line.hx711 import Hx711Port, Pins
+from kiosk.devices.scale.line.open import open_line
+from kiosk.devices.scale.line.port import LinePort
+from kiosk.devices.scale.live import TIMING, Indicator, LiveScale, Timing
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.devices.scanner.delivery import OnScan, OnState, unheard
+from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.protocol import Carrier, LineSettings
+
+PinsOf = Callable[[str], Pins]
+"""Makes the pins of ``gpio:PATH``, simulated outside this process: in the demo and in trials only."""
+
+
+def make_printer(settings: PrinterSettings) -> Printer:
+    """The adapter of one printer."""
+    if settings.kind == "tcp":
+        from kiosk.devices.printer.tcp import TcpPrinter
+
+        host, port = settings.endpoint
+        return TcpPrinter(host, port, settings.profile)
+    from kiosk.devices.printer.file import FilePrinter
+
+    return FilePrinter(Path(settings.address), settings.profile)
+
+
+def make_camera(settings: CameraSettings) -> Camera | None:
+    """The adapter of the camera; None when the settings say that there is none. Close it."""
+    return None if settings.kind == "none" else ChildCamera(settings)
+
+
+def make_scanner(settings: ScannerSettings, on_scan: OnScan, on_state: OnState = unheard) -> Scanner:
+    """The adapter of the scanner.
+
+    ``on_scan`` gets each code as text; ``on_state`` gets "ok", "scanner_missing" or "scanner_second_keyboard", first
+    soon after the start and then whenever it changes. Both are called from the adapter's thread.
+    """
+    if settings.kind == "evdev":
+        from kiosk.devices.scanner.evdev import EvdevScanner
+
+        return EvdevScanner(settings, on_scan, on_state)
+    from kiosk.devices.scanner.serial import SerialScanner
+
+    return SerialScanner(settings, on_scan, on_state)
+
+
+def make_panel(settings: PanelSettings | None, on_button: OnButton, pins: PinFactory | None = None) -> Panel:
+    """The panel of a station; ``pins`` is asked instead of gpiozero's own factories when ``factory = "simulated"``."""
+    if settings is None:
+        return NoPanel()
+    from kiosk.devices.panel.gpio import GpioPanel
+
+    return GpioPanel(settings, on_button, pins)
+
+
+def make_scale(settings: ScaleSettings, listener: ScaleListener, simulated: PinsOf | None = None) -> LiveScale:
+    """The adapter for the settings' port and format."""
+    indicator = Indicator(
+        settings.port, settings.protocol, settings.params, settings.poll_s, settings.e_g, settings.unit
+    )
+    return open_scale(indicator, settings.line, listener, simulated)
+
+
+def open_scale(
+    indicator: Indicator,
+    line: LineSettings,
+    listener: ScaleListener,
+    simulated: PinsOf | None = None,
+    timing: Timing = TIMING,
+) -> LiveScale:
+    """The adapter for a port that nobody has set up yet; raises ValueError when port and format do not fit."""
+    return LiveScale(indicator, _opener(indicator, line, simulated), listener, timing=timing)
+
+
+def _opener(indicator: Indicator, line: LineSettings, simulated: PinsOf | None) -> Callable[[], LinePort]:
+    carrier = registry.get(indicator.protocol).carrier
+    if carrier is Carrier.HID:
+        return _hid(indicator.where)
+    if carrier is Carrier.GPIO:
+        return _gpio(indicator.where, simulated)
+    address = parse_address(indicator.where, Carrier.SERIAL)
+    return lambda: open_line(address, line)
+
+
+def _hid(port: str) -> Callable[[], LinePort]:
+    from kiosk.devices.scale.line.hid import HidPort
+
+    path = parse_address(port, Carrier.HID).path
+    return lambda: HidPort(path)
+
+
+def _gpio(port: str, simulated: PinsOf | None) -> Callable[[], LinePort]:
+    address = parse_address(port, Carrier.GPIO)
+    if address.way is Way.SIMULATED_PINS:
+        if simulated is None:
+            raise ValueError(f"port {port!r}: simulated pins are there in the demo and in trials only")
+        return lambda: Hx711Port(simulated(address.path))
+
+    def opened() -> LinePort:
+        from kiosk.devices.scale.line.pins import GpiozeroPins
+
+        return Hx711Port(GpiozeroPins(address.data_pin, address.clock_pin), address.gain)
+
+    return opened

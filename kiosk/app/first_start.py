@@ -1,0 +1,114 @@
+"""Composition root of the first start: the wizard on its port until the settings file is there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from kiosk.app.arrival import Arrival
+from kiosk.app.machine import ThisMachine
+from kiosk.app.media import ROOTS
+from kiosk.app.systemd import Notifier
+from kiosk.config.station import load
+from kiosk.first_start.draft import needs_setup
+from kiosk.first_start.wizard import SetupPlace, SetupWizard
+from kiosk.station.health import fetch
+from kiosk.station.page_alive import PageAlive
+from kiosk.store.database.lasting import require_lasting
+from kiosk.web.first_start import create_setup_app
+from kiosk.web.server import Server, serve
+from kiosk.web.settings import WebSettings
+
+__all__ = ["needs_setup", "run_setup"]
+
+logger = logging.getLogger(__name__)
+
+SYSTEM_DATA: Mapping[Path, Path] = {
+    Path("/etc/kiosk"): Path("/var/lib/kiosk"),
+}
+"""Data folders that go with a settings file of the system (systemd/, and the places ``kiosk run`` looks at)."""
+LAST_PAGE_S = 10.0
+"""How long the last page may take to say that it is on the screen; then the station begins without it."""
+_WATCH_S = 5.0
+
+
+def data_folder(config_file: Path, environ: Mapping[str, str]) -> Path:
+    """Where the station will keep its data when nobody says: the service's state folder, else beside the file.
+
+    STATE_DIRECTORY is set for a unit with StateDirectory= (systemd.exec(5)).
+    """
+    state = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if state:
+        return Path(state)
+    folder = config_file.absolute().parent
+    return SYSTEM_DATA.get(folder, folder / "data")
+
+
+def run_setup(
+    config_file: Path,
+    stop: threading.Event,
+    *,
+    port: int,
+    data: Path | None = None,
+    machine: ThisMachine | None = None,
+) -> bool:
+    """Serve the wizard until ``stop`` is set or it has ended; True when ``config_file`` is there.
+
+    It ends by its last answer, or by a whole settings file that somebody else has put there meanwhile.
+
+    Certificates, passwords and catalogs are looked for beside ``config_file`` and in the data folder. Raises OSError
+    when the port cannot be used, NotLasting on a box whose answers would be gone at the next start.
+    """
+    data = (data or data_folder(config_file, os.environ)).absolute()
+    for place in (data, config_file.absolute().parent):
+        require_lasting(place)
+    machine = machine or ThisMachine(keys=(config_file.absolute().parent, data), media=ROOTS, data=data)
+    with ExitStack() as ends:
+        wizard = SetupWizard(SetupPlace(config_file, data, port), machine, load)
+        ends.callback(wizard.close)
+        settings = WebSettings(port=port)
+        server = serve(create_setup_app(wizard, settings, PageAlive.from_environ().ping), settings.host, port)
+        ends.callback(server.stop)
+        server.start()
+        logger.info("there is no %s yet: the first start waits on %s", config_file, server.url)
+        _wait(wizard, server, stop, Arrival(config_file))
+        if wizard.written.is_set():
+            _either(wizard.left, stop, LAST_PAGE_S)
+    return wizard.written.is_set()
+
+
+def _wait(wizard: SetupWizard, server: Server, stop: threading.Event, arrival: Arrival) -> None:
+    """Until the file is there or the end; the service manager hears of it while the pages answer."""
+    manager = Notifier.from_environ()
+    every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S
+    told = False
+    while not stop.is_set() and not wizard.written.is_set():
+        if _answers(server):
+            if not told:
+                manager.ready("first start: the wizard waits on the screen")
+                told = True
+            manager.alive()
+        if arrival.look():
+            wizard.yield_to_file()
+        _either(wizard.written, stop, every_s)
+
+
+def _answers(server: Server) -> bool:
+    try:
+        fetch("127.0.0.1", server.port, "/setup")
+    except OSError as error:
+        logger.warning("the pages of the first start do not answer: %s", error)
+        return False
+    return True
+
+
+def _either(event: threading.Event, stop: threading.Event, timeout_s: float) -> None:
+    """Wait for the first of two events; a signal's event is looked at twice a second."""
+    slices = max(1, round(timeout_s / 0.5))
+    for _ in range(slices):
+        if stop.is_set() or event.wait(timeout_s / slices):
+            return

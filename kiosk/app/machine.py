@@ -1,0 +1,121 @@
+"""What is plugged into this machine at this moment, and how the first start reaches it.
+
+Only names that stay are offered: udev's by-id names, and by-path for the cheap converters that have no serial number.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk.app.adapters import make_printer, make_scale, make_scanner
+from kiosk.app.media import IsMount, catalog_files, mounted, on_another_disk
+from kiosk.devices.camera.process import ChildCamera
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.ports import Camera, Printer, Probing, Scale, ScaleListener, Scanner, Told
+from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.probe import ScaleProbe
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.devices.scanner.delivery import OnScan, OnState
+from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.tls import tls_context
+
+REACH_S = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class ThisMachine:
+    """``dev`` is another folder in tests: the names below it are the same.
+
+    ``keys`` are the folders in which certificates, passwords and catalogs are looked for. Below ``media`` sticks are
+    mounted; ``data`` is the data folder, whose disk is no second medium.
+    """
+
+    dev: Path = Path("/dev")
+    keys: tuple[Path, ...] = ()
+    media: tuple[Path, ...] = ()
+    data: Path = Path("/")
+    is_mount: IsMount = os.path.ismount
+
+    def serial_ports(self) -> tuple[str, ...]:
+        """Serial ports by id, then those that have no id by the socket they are plugged into."""
+        by_id = _names(self.dev / "serial/by-id")
+        known = {_target(path) for path in by_id}
+        by_path = [path for path in _names(self.dev / "serial/by-path") if _target(path) not in known]
+        return tuple(map(str, (*by_id, *by_path)))
+
+    def keyboards(self) -> tuple[str, ...]:
+        """Devices that act as a keyboard, as most scanners do when they are new."""
+        return tuple(str(path) for path in _names(self.dev / "input/by-id") if path.name.endswith("-event-kbd"))
+
+    def printers(self) -> tuple[str, ...]:
+        """Printers on USB, as the kernel's usblp shows them."""
+        return tuple(str(path) for path in _names(self.dev / "usb") if path.name.startswith("lp"))
+
+    def cameras(self) -> tuple[tuple[str, str], ...]:
+        """Kind and path of each camera; of a device that shows several nodes the one that gives pictures."""
+        found = [path for path in _names(self.dev / "v4l/by-id") if not _is_metadata_node(path)]
+        return tuple(("file" if path.is_file() else "v4l2", str(path)) for path in found)
+
+    def key_files(self, *endings: str) -> tuple[str, ...]:
+        """Files with one of these endings in the folders for keys."""
+        files = (path for folder in self.keys for path in _names(folder) if path.name.endswith(endings))
+        return tuple(str(path) for path in files if path.is_file())
+
+    def catalogs(self) -> tuple[str, ...]:
+        """Files that may be a catalog, beside the settings, in the data folder and on media."""
+        return tuple(map(str, catalog_files((*self.keys, *mounted(self.media, self.is_mount)))))
+
+    def backup_media(self) -> tuple[str, ...]:
+        """Mounted media that are another disk than the station's own."""
+        return tuple(map(str, on_another_disk(mounted(self.media, self.is_mount), self.data)))
+
+    def scale(self, settings: ScaleSettings, listener: ScaleListener) -> Scale:
+        """The adapter of the scale."""
+        return make_scale(settings, listener)
+
+    def probe(self, port: str, told: Told) -> Probing:
+        """Listens at a port for what may be a scale."""
+        return ScaleProbe(port, told=told)
+
+    def scanner(self, settings: ScannerSettings, on_scan: OnScan, on_state: OnState) -> Scanner:
+        """The adapter of the scanner."""
+        return make_scanner(settings, on_scan, on_state)
+
+    def printer(self, settings: PrinterSettings) -> Printer:
+        """The adapter of a printer."""
+        return make_printer(settings)
+
+    def camera(self, settings: CameraSettings) -> Camera:
+        """The adapter of the camera; close it."""
+        return ChildCamera(settings)
+
+    def reach(self, settings: RelaySettings) -> str:
+        """Connect to the broker as the relay will, TLS included, and hang up; says what answered. Raises OSError."""
+        place = settings.endpoint
+        with socket.create_connection((place.host, place.port), timeout=REACH_S) as link:
+            if not place.tls:
+                return f"{place.host}:{place.port}"
+            with tls_context(settings).wrap_socket(link, server_hostname=place.host) as sealed:
+                return f"{place.host}:{place.port} {sealed.version()}"
+
+
+def _names(folder: Path) -> list[Path]:
+    found: Iterator[Path] = iter(())
+    with suppress(OSError):  # no such device was ever plugged in
+        found = iter(sorted(folder.iterdir()))
+    return [path for path in found if path.exists()]
+
+
+def _target(path: Path) -> str:
+    return str(path.resolve())
+
+
+def _is_metadata_node(path: Path) -> bool:
+    """A UVC camera has a second node that gives no pictures: udev names it by its index, 1."""
+    return path.name.endswith("-video-index1")

@@ -1,0 +1,75 @@
+"""What lies on media that were plugged in: where they are mounted, and which files on them may be a catalog.
+
+A medium comes from anywhere and may be pulled at any moment: everything is bounded, and what cannot be read is not
+there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from kiosk.store.backup.medium import disk_of, existing
+
+ROOTS: Final = (Path("/media"), Path("/run/media"), Path("/mnt"))
+"""Below these, one or two levels deep, media are mounted (FHS 3.0, sections 3.11 and 3.12; udisks2 mounts at
+/run/media/USER/NAME)."""
+CATALOG_ENDINGS: Final = (".toml", ".json")
+MOST_MEDIA, MOST_FILES, LONGEST_PATH = 8, 24, 180
+_LOOKED_AT: Final = 256
+"""Names of one folder that are looked at; a folder with more is not one somebody put a catalog into."""
+
+IsMount = Callable[[Path], bool]
+
+
+def mounted(roots: Iterable[Path], is_mount: IsMount) -> tuple[Path, ...]:
+    """The top folders of mounted media, at most ``MOST_MEDIA``. A plain folder below a root is none."""
+    return tuple(islice(_mounted(roots, is_mount), MOST_MEDIA))
+
+
+def _mounted(roots: Iterable[Path], is_mount: IsMount) -> Iterator[Path]:
+    for root in roots:
+        for folder in _entries(root, Path.is_dir):
+            if is_mount(folder):
+                yield folder
+            else:
+                yield from (path for path in _entries(folder, Path.is_dir) if is_mount(path))
+
+
+def catalog_files(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """Files whose names end like a catalog's, at most ``MOST_FILES``; what is inside is judged when one is chosen."""
+    found = (path for folder in dict.fromkeys(folders) for path in _entries(folder, Path.is_file))
+    return tuple(islice((path for path in found if _may_be_catalog(path)), MOST_FILES))
+
+
+def _may_be_catalog(path: Path) -> bool:
+    """The draft of the first start and the manifest of a backup end in .json, too."""
+    if path.suffix.lower() not in CATALOG_ENDINGS or path.name.endswith(".draft.json"):
+        return False
+    return not (path.suffix == ".json" and path.with_suffix(".db").exists())
+
+
+def on_another_disk(media: Iterable[Path], data: Path) -> tuple[Path, ...]:
+    """Those that do not die together with the disk of ``data``, a folder that need not be there yet."""
+    found = []
+    for medium in media:
+        with suppress(OSError):  # pulled while it was looked at
+            if disk_of(medium) != disk_of(existing(data)):
+                found.append(medium)
+    return tuple(found)
+
+
+def _entries(folder: Path, kind: Callable[[Path], bool]) -> list[Path]:
+    """What a folder holds of this kind, by name. No links, nothing hidden, no name that cannot stand on a page."""
+    with suppress(OSError):
+        names = sorted(islice(folder.iterdir(), _LOOKED_AT))
+        return [path for path in names if _presentable(path) and not path.is_symlink() and kind(path)]
+    return []
+
+
+def _presentable(path: Path) -> bool:
+    """A stick may hold any bytes as a name; a page holds text, and a form so much of it."""
+    return path.name[:1] != "." and str(path).isprintable() and len(str(path)) <= LONGEST_PATH

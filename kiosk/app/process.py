@@ -1,0 +1,83 @@
+"""What every process of a station begins and ends with: its log, its signal, its clock, its database."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import signal
+import sys
+import threading
+from typing import Any
+
+
+def setup_logging() -> None:
+    """Lines to standard error, where systemd and the demo pick them up; one line a record, whatever it holds."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("waitress").setLevel(logging.ERROR)
+
+
+class OneLine(logging.Formatter):
+    """One line a record: no name with a newline, a color or a direction mark in it can forge a line or hide one.
+
+    The traceback of an exception follows on lines of its own, each indented, each as plain.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The record without its traceback."""
+        return _plain(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        """The traceback; an exception's own text is no better than a name."""
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:
+        """The stack, when somebody asked for it."""
+        return _indented(super().formatStack(stack_info))
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {_plain(line)}" for line in text.split("\n"))
+
+
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+"""glibc, malloc.h (mallopt(3)): from which size on a block is mapped by itself; how many arenas threads share."""
+_LARGE_BYTES = 256 * 1024
+
+
+def lean_heap() -> None:
+    """Keep the heap of a process with many mostly idle threads small.
+
+    Two arenas: each further one keeps its own slack. Large blocks (a picture, the memory of Argon2) go back at once:
+    left alone, glibc raises its threshold after the first of them and then keeps the later ones.
+    Does nothing where the C library has no such choice.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
+TURN_S = 0.001
+
+
+def short_turns() -> None:
+    """Let threads take turns five times as often as Python does by itself.
+
+    A page that is made gives the interpreter back at every read of the database, and waits a whole turn of the thread
+    that draws a paper before it goes on.
+    """
+    sys.setswitchinterval(TURN_S)
+
+
+def until_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

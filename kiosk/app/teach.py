@@ -1,0 +1,41 @@
+"""Composition of Teach me this scale: the use case with the real ports, the probe, and the settings file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kiosk.app.machine import ThisMachine
+from kiosk.config.station import StationConfig, load
+from kiosk.devices.ports import Supervisor
+from kiosk.devices.scale.ear import ScaleEar
+from kiosk.devices.scale.probe import ScaleProbe
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.protocol import Carrier
+from kiosk.station.scale.teach import Teach, TeachTools
+
+
+def make_teach(
+    config: StationConfig,
+    settings_file: Path | None,
+    supervisor: Supervisor | None,
+    machine: Callable[[], ThisMachine] = ThisMachine,
+) -> Teach:
+    """The use case of this station; nothing is opened before a technician names a port."""
+    scale = config.scale
+    own = scale.port if scale is not None and registry.get(scale.protocol).carrier is Carrier.SERIAL else ""
+
+    def ports() -> tuple[str, ...]:
+        """The port that is set first: it may be a device server, which is not found by looking."""
+        return tuple(dict.fromkeys(filter(None, (own, *machine().serial_ports()))))
+
+    tools = TeachTools(
+        ports,
+        ScaleProbe,
+        ScaleEar,
+        supervisor,
+        settings_file,
+        load,
+        (scale.e_g, scale.max_g) if scale is not None else None,
+    )
+    return Teach(tools)

@@ -1,0 +1,92 @@
+"""``kiosk scale probe``: listens to one port and proposes what the scale there may be speaking."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from kiosk.devices.ports import ProbeCancelled, ProbeFailed, Progress
+from kiosk.devices.scale.probe import ScaleProbe
+from kiosk.protocols.scales.probe.proposals import Proposal
+
+
+class _WrongUsage(click.ClickException):
+    """Exit code 2 and one line on standard error."""
+
+    exit_code = 2
+
+
+@click.command("probe")
+@click.option("--port", required=True, metavar="PORT", help="the only port that is opened")
+@click.option("--ask", is_flag=True, help="when nothing speaks by itself: send each format's question for the weight")
+def probe(port: str, ask: bool) -> None:
+    """Listen, try line settings, and propose formats, best first, one JSON object a line. Changes no setting.
+
+    Without --ask nothing is ever sent. No proposal means: nothing there sounds like a scale.
+    """
+    told = _Told()
+    try:
+        looking = ScaleProbe(port, ask, told.tell)
+    except ValueError as error:
+        raise _WrongUsage(str(error)) from error
+
+    def end(_: int, __: FrameType | None) -> None:
+        looking.cancel()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        found = looking.run()
+    except ProbeCancelled:
+        return
+    except ProbeFailed as error:
+        raise _WrongUsage(str(error)) from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for one in found:
+        click.echo(json.dumps(proposal_json(one), ensure_ascii=False))
+    if not found:
+        click.echo(_nothing(told.heard, ask), err=True)
+
+
+def proposal_json(one: Proposal) -> dict[str, object]:
+    """One line of the answer."""
+    line = one.candidate.line
+    return {
+        "protocol": one.candidate.protocol,
+        "baud": line.baud,
+        "bytesize": line.bytesize,
+        "parity": line.parity,
+        "stopbits": line.stopbits,
+        "params": dict(one.candidate.params),
+        "confidence": one.confidence,
+        "reads": one.reads,
+        "evidence": one.evidence,
+    }
+
+
+def _nothing(heard: int, ask: bool) -> str:
+    if heard:
+        return f"{heard} bytes came, and no format the station speaks explains them: nothing is proposed."
+    more = "" if ask else " A scale that waits to be asked is found with --ask."
+    return f"Nothing came: switch the scale on, check its cable and its menu.{more}"
+
+
+class _Told:
+    """How far it is, for a person at a terminal; how much was heard."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self._line = ""
+
+    def tell(self, progress: Progress) -> None:
+        """See Told."""
+        self.heard = progress.heard
+        line = f"{'asking' if progress.asking else 'listening'} at {progress.line}"
+        if line != self._line and sys.stderr.isatty():
+            self._line = line
+            click.echo(f"{progress.done:4.0%} {line}", err=True)

@@ -1,0 +1,96 @@
+"""``kiosk scale send``: one command to one scale, sent once, believed only when its effect is seen."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from typing import Final
+
+import click
+
+from kiosk.app.adapters import open_scale
+from kiosk.cli.scale.options import WrongUsage, line_of, port_options
+from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
+from kiosk.devices.scale.command import COMMANDS
+from kiosk.devices.scale.live import Indicator, LiveScale
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.reading import Reading
+from kiosk.simulators.scale.hx711 import SimulatedHx711
+
+_OPEN_S: Final = 5.0
+"""A device server answers within 1.5 s or is given up; then the scale is told missing."""
+_READING_S: Final = 2.0
+"""An effect is judged from what was there before; a scale that says nothing by then is sent the command without it."""
+
+
+@click.command("send")
+@port_options
+@click.option("--command", required=True, type=click.Choice(COMMANDS))
+def send(
+    port: str,
+    protocol: str,
+    params: dict[str, str],
+    baud: int | None,
+    bytesize: str | None,
+    parity: str | None,
+    stopbits: str | None,
+    command: str,
+) -> None:
+    """Send zero, tare or clear_tare once and print how it ended, as one JSON object. Exit code 0 for done, else 1.
+
+    The port must be free: while the station runs, its technician's page has these keys.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
+    indicator = Indicator(port, protocol, params)
+    line = line_of(protocol, baud, bytesize, parity, stopbits)
+    told = _Told()
+    try:
+        live = open_scale(indicator, line, told, SimulatedHx711)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
+    result = CommandResult(CommandOutcome.NOT_SUPPORTED)
+    if command in registry.get(protocol).commands and registry.encode(protocol, command, params):
+        result = _sent(live, told, command)
+    click.echo(json.dumps({"outcome": result.outcome, "reason": result.reason or None}))
+    if result.outcome is not CommandOutcome.DONE:
+        sys.exit(1)
+
+
+def _sent(live: LiveScale, told: _Told, command: str) -> CommandResult:
+    live.start()
+    try:
+        told.linked.wait(_OPEN_S)
+        if told.state is not LinkState.CONNECTED:
+            click.echo(told.detail or "The scale's port does not open: check its address.", err=True)
+            return CommandResult(CommandOutcome.REFUSED, "not_connected")
+        told.read.wait(_READING_S)
+        return live.send(command)
+    finally:
+        live.stop()
+
+
+class _Told:
+    """Hears in the scale's thread; ``linked`` and ``read`` are set by the first word on the port and the first weight.
+
+    Only the first word on the port counts: a port that another program holds is refused, not waited for.
+    """
+
+    def __init__(self) -> None:
+        self.linked, self.read = threading.Event(), threading.Event()
+        self.state: LinkState | None = None
+        self.detail = ""
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        """See ScaleListener."""
+        self.read.set()
+
+    def on_expired(self, at: float) -> None:
+        """See ScaleListener."""
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        """See ScaleListener."""
+        if not self.linked.is_set():
+            self.state, self.detail = state, detail
+            self.linked.set()

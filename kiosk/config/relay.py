@@ -1,0 +1,26 @@
+"""What the relay reads of the settings file: no more, so that its process loads no page, device or language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk.config.file import SettingsFile
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.station.settings import StationSettings
+from kiosk.station.software import relay_identity
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """The station it belongs to, and the way to the broker."""
+
+    station: StationSettings
+    relay: RelaySettings
+
+
+def load(path: Path) -> RelayConfig:
+    """Read and check the two sections; raises BadConfig."""
+    file = SettingsFile(path)
+    station = file.need("station", StationSettings)
+    return RelayConfig(station, file.need("relay", RelaySettings, relay_identity(station)))

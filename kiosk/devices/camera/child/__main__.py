@@ -1,0 +1,42 @@
+"""``python -m kiosk.devices.camera.child SETTINGS_JSON``: started by the station, speaks on its pipes only."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from kiosk.devices.camera.child.server import PictureSource, serve
+from kiosk.devices.camera.settings import CameraSettings
+
+
+def make_source(settings: CameraSettings) -> PictureSource:
+    """The adapter for these settings; raises ValueError for the kind ``none``, which needs no child."""
+    if settings.kind == "v4l2":
+        from kiosk.devices.camera.child.v4l2 import V4l2Source, open_v4l2
+
+        return V4l2Source(settings.path, settings.width, settings.height, open_v4l2)
+    if settings.kind == "file":
+        from kiosk.devices.camera.child.image_file import ImageFileSource
+
+        return ImageFileSource(settings.path)
+    raise ValueError(f"camera kind {settings.kind!r} has no child process")
+
+
+def main() -> None:
+    """Serve until the station closes the pipe."""
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: python -m kiosk.devices.camera.child SETTINGS_JSON (the station starts it)")
+    settings = CameraSettings(**json.loads(sys.argv[1]))
+    # Image libraries print on standard output: there must be nothing they can reach but the journal.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    source = make_source(settings)
+    try:
+        serve(source, sys.stdin.buffer, answers)
+    finally:
+        source.close()
+
+
+if __name__ == "__main__":
+    main()

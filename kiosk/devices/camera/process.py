@@ -1,0 +1,179 @@
+"""The camera port of the station: a child process takes the pictures, so that a hung driver, a crash in a decoder or
+60 MB of image library never are the station's own.
+
+The child starts with the first shot, is killed when a shot misses its deadline, starts again with the next one, and
+ends after a minute without use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.camera.wire import Answer, ShotTaken, WireError
+from kiosk.devices.camera.worker import CameraWorker, WorkerDied
+from kiosk.devices.ports import CameraFault, Shot
+
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+
+
+def child_command(settings: CameraSettings) -> tuple[str, ...]:
+    """The command line of the child; -P keeps modules in the working directory out of it."""
+    return (sys.executable, "-P", "-m", "kiosk.devices.camera.child", json.dumps(asdict(settings)))
+
+
+class ChildCamera:
+    """Implements ``kiosk.devices.ports.Camera``; safe to use from several threads, one shot at a time.
+
+    The deadline covers everything, the start of the child included: measured 0.15 s on a PC, allow a small board
+    several seconds. ``command`` replaces the child's command line.
+    """
+
+    def __init__(self, settings: CameraSettings, command: Sequence[str] | None = None) -> None:
+        self._settings = settings
+        self._command = tuple(command or child_command(settings))
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._worker: CameraWorker | None = None
+        self._unreaped: list[CameraWorker] = []
+        self._timer: threading.Timer | None = None
+        self._idle_since = 0.0
+        self._last_sha256: str | None = None
+
+    @property
+    def child_pid(self) -> int | None:
+        """Process id of the running child, None when there is none."""
+        worker = self._worker
+        return worker.pid if worker else None
+
+    def shoot(self, deadline_s: float) -> Shot:
+        """Take one picture within ``deadline_s`` seconds. Raises CameraFault."""
+        if self._settings.kind == "none":
+            raise CameraFault("missing", "No camera is set up: enter its kind and path in the station's configuration.")
+        deadline = time.monotonic() + deadline_s
+        if deadline_s <= 0 or not self._lock.acquire(timeout=deadline_s):
+            raise CameraFault("timeout", "The camera is still busy with another picture: wait a moment and try again.")
+        try:
+            return self._shoot(deadline, deadline_s)
+        finally:
+            self._idle_since = time.monotonic()
+            self._lock.release()
+
+    def close(self) -> None:
+        """End the child, cutting short a shot that is under way; later shots raise CameraFault."""
+        self._closed.set()
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
+        with self._lock:
+            self._drop(gently=False)
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+
+    def _shoot(self, deadline: float, deadline_s: float) -> Shot:
+        worker = self._running_worker()
+        try:
+            answer, body = worker.ask(deadline)
+            shot = self._checked(answer, body)
+        except CameraFault:
+            raise
+        except TimeoutError:
+            self._drop(gently=False)
+            raise CameraFault(
+                "timeout",
+                f"The camera at {self._settings.path} gave no picture within {deadline_s:g} s: unplug it, "
+                "plug it in again and try once more.",
+            ) from None
+        except (WorkerDied, WireError) as error:
+            self._drop(gently=False)
+            raise self._broken(error) from error
+        self._refuse_frozen(shot)
+        return shot
+
+    def _running_worker(self) -> CameraWorker:
+        if self._closed.is_set():
+            raise CameraFault("missing", "The camera is switched off: the station is stopping.")
+        if self._worker is not None and self._worker.has_ended():
+            self._drop(gently=False)
+        self._reap()
+        if self._worker is None:
+            self._worker = self._start()
+            if self._closed.is_set():  # close() came between the check and the start and saw no child to kill
+                self._drop(gently=False)
+                raise CameraFault("missing", "The camera is switched off: the station is stopping.")
+        if self._timer is None:
+            self._arm(self._settings.idle_s)
+        return self._worker
+
+    def _start(self) -> CameraWorker:
+        try:
+            return CameraWorker(self._command)
+        except OSError as error:
+            raise CameraFault(
+                "broken", f"The camera program cannot be started ({error.strerror}): restart the station."
+            ) from error
+
+    def _checked(self, answer: Answer, body: bytes) -> Shot:
+        if not isinstance(answer, ShotTaken):
+            if body:
+                raise WireError("a refusal with a picture")
+            raise CameraFault(answer.code, answer.message)
+        if not (body.startswith(_JPEG_START) and body.endswith(_JPEG_END)):
+            raise WireError("a picture that is no JPEG")
+        return Shot(body, hashlib.sha256(body).hexdigest(), answer.width, answer.height)
+
+    def _refuse_frozen(self, shot: Shot) -> None:
+        # No sensor repeats its noise bit for bit; a picture file may be the same twice with every right.
+        last, self._last_sha256 = self._last_sha256, shot.sha256
+        if self._settings.kind == "v4l2" and shot.sha256 == last:
+            self._drop(gently=True)
+            raise CameraFault(
+                "frozen",
+                f"The camera at {self._settings.path} repeats an old picture: unplug it, plug it in again.",
+            )
+
+    def _broken(self, error: Exception) -> CameraFault:
+        if self._closed.is_set():
+            return CameraFault("missing", "The camera is switched off: the station is stopping.")
+        what = "stopped in the middle of a picture" if isinstance(error, WorkerDied) else f"sent {error}"
+        return CameraFault(
+            "broken",
+            f"The camera program for {self._settings.path} {what}: try again; if it stays, restart the station.",
+        )
+
+    def _drop(self, *, gently: bool) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None and not worker.end(gently=gently):
+            self._unreaped.append(worker)
+        self._reap()
+
+    def _reap(self) -> None:
+        self._unreaped = [worker for worker in self._unreaped if not worker.has_ended()]
+
+    def _arm(self, delay_s: float) -> None:
+        self._timer = threading.Timer(delay_s, self._end_when_idle)
+        self._timer.name = "camera-idle"
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end_when_idle(self) -> None:
+        # One timer for as long as a child runs: each firing either ends the child or waits for what is left.
+        with self._lock:
+            left = self._idle_since + self._settings.idle_s - time.monotonic()
+            self._timer = None
+            if self._closed.is_set():
+                return
+            if left > 0 and self._worker is not None:
+                self._arm(left)
+            else:
+                self._drop(gently=True)
+                if self._unreaped:
+                    self._arm(self._settings.idle_s)

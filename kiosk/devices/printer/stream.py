@@ -1,0 +1,298 @@
+"""One job from "are you ready" to "it came out", on any channel.
+
+The whole module turns on one line: the first byte of the job. Before it every failure is PrintNotStarted, after it
+every failure is PrintUncertain; a label must come out once, not zero times and not twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic, sleep
+
+from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, PrintUncertain
+from kiosk.devices.printer.channel import Channel, ChannelBroken, ChannelTimeout
+from kiosk.devices.printer.profiles import PrinterProfile
+from kiosk.devices.printer.words import PrinterName
+from kiosk.protocols.printers import escpos, status, tspl, zpl
+from kiosk.protocols.printers.page_setup import PageSetup
+
+ANSWER_S = 1.5
+"""A status query is answered at once, in error too; this allows for a slow Wi-Fi print server."""
+
+_POLL_S = 0.02
+_LAST_WORD_S = 0.25
+"""Beyond the deadline, to learn why: the job is uncertain already, and the reason tells people what to do."""
+
+_FASTEST_MM_S = 500
+"""No receipt printer runs its paper faster: one that is done sooner has not printed."""
+
+_IDLE = frozenset({PrinterFault.PAPER_NEAR_END})
+_HARMLESS = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING})
+_UNKNOWN = PrinterStatus(ready=None, fault=None, flags=(PrinterFault.UNKNOWN,))
+_OWN_JOB = PrinterStatus(ready=False, fault=False, flags=(PrinterFault.PRINTING,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """How a language is asked for its state and when the answer is whole."""
+
+    query: bytes
+    is_whole: Callable[[bytes], bool]
+
+
+_DIALECTS = {
+    "tspl": _Dialect(tspl.STATUS_QUERY, lambda reply: len(reply) >= 1),
+    "escpos": _Dialect(escpos.STATUS_QUERY, lambda reply: len(reply) >= 4),
+    "zpl": _Dialect(zpl.STATUS_QUERY, lambda reply: reply.count(b"\x03\r\n") >= 3),
+}
+_COUNTER = _Dialect(zpl.COUNTER_QUERY, lambda reply: reply.count(b'"') >= 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A job on its way: when its first byte left, until when its proof is waited for, what was counted before it."""
+
+    began: float
+    until: float
+    size: int
+    counted: int | None
+
+
+class StreamPrinter(ABC):
+    """A printer behind a byte stream, opened anew for every job. One job at a time; safe from several threads."""
+
+    def __init__(self, profile: PrinterProfile, place: str) -> None:
+        kind = "receipt printer" if profile.language == "escpos" else "label printer"
+        self._profile = profile
+        self._name = PrinterName(kind, place)
+        self._turn = threading.Lock()
+        self._counts = profile.counts_labels and profile.proof != "write"
+
+    @property
+    def setup(self) -> PageSetup:
+        return self._profile.setup
+
+    @property
+    def proves(self) -> bool:
+        return self.proof in ("status", "drained")
+
+    @property
+    def language(self) -> str:
+        return self._profile.language
+
+    @property
+    def proof(self) -> str:
+        """``status``, ``drained``, ``faults`` or ``write``: what proves a job, the row in profiles.toml."""
+        return self._profile.proof
+
+    @abstractmethod
+    def _open(self, until: float) -> Channel:
+        """Open the way to the printer. Raises ChannelBroken or ChannelTimeout."""
+
+    def status(self, deadline_s: float) -> PrinterStatus:
+        """Ask the printer. While this station's own job is being printed the answer is "printing"."""
+        until = monotonic() + deadline_s
+        if not self._turn.acquire(timeout=max(0.0, deadline_s)):
+            return _OWN_JOB
+        try:
+            return self._ask_once(until)
+        finally:
+            self._turn.release()
+
+    def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
+        """See ports.Printer. The deadline covers everything from opening the channel to the proof."""
+        until = monotonic() + deadline_s
+        if not data:
+            raise ValueError("an empty print job")
+        if not self._turn.acquire(timeout=max(0.0, deadline_s)):
+            raise PrintNotStarted(self._name.faulty((PrinterFault.PRINTING,)), (PrinterFault.PRINTING,))
+        try:
+            self._run(memoryview(data), until, before_first_byte)
+        finally:
+            self._turn.release()
+
+    def _run(self, data: memoryview, until: float, before_first_byte: Callable[[], None]) -> None:
+        channel = self._open_or_not_started(until)
+        try:
+            if self.proof != "write":
+                self._await_ready(channel, until)
+            counted = self._count_before(channel, until)
+            before_first_byte()
+            sent = _Sent(monotonic(), until, len(data), counted)
+            self._send_all(channel, data, until)
+            self._prove(channel, sent)
+        finally:
+            channel.close()
+
+    def _open_or_not_started(self, until: float) -> Channel:
+        try:
+            return self._open(until)
+        except ChannelTimeout:
+            raise PrintNotStarted(self._name.silent, (PrinterFault.UNKNOWN,)) from None
+        except ChannelBroken as error:
+            raise PrintNotStarted(self._name.unreachable(str(error)), (PrinterFault.UNKNOWN,)) from error
+
+    def _await_ready(self, channel: Channel, until: float) -> None:
+        trouble = self._name.silent
+        while True:
+            found = self._ask_or_unknown(channel, until)
+            if found.ready is None:
+                raise PrintNotStarted(trouble, found.flags)
+            if not _HARMLESS.issuperset(found.flags):
+                raise PrintNotStarted(self._name.faulty(found.flags), found.flags)
+            if PrinterFault.PRINTING not in found.flags:
+                return
+            trouble = self._name.faulty(found.flags)
+            if monotonic() + _POLL_S >= until:
+                raise PrintNotStarted(trouble, found.flags)
+            sleep(_POLL_S)
+
+    def _send_all(self, channel: Channel, data: memoryview, until: float) -> None:
+        sent = 0
+        try:
+            while sent < len(data):
+                sent += channel.send(data[sent:], until)
+        except (ChannelBroken, ChannelTimeout) as error:
+            reason = str(error) or "it takes no more data"
+            if not sent:
+                raise PrintNotStarted(self._name.unreachable(reason)) from error
+            raise self._uncertain(f"the job broke off after {sent} of {len(data)} bytes: {reason}") from error
+
+    def _prove(self, channel: Channel, sent: _Sent) -> None:
+        try:
+            if self.proof == "drained":
+                self._await_drained(channel, sent)
+            elif self.proof != "write":
+                self._await_idle(channel, sent)
+        except ChannelBroken as error:
+            raise self._uncertain(str(error)) from error
+
+    def _await_idle(self, channel: Channel, sent: _Sent) -> None:
+        """Done when the printer went busy and back to idle without a fault, or its counter of labels moved.
+
+        The status is answered past the job: the first idle answer may be older than the job's first dot, so an idle
+        printer is watched for the settle time. One that was not seen printing in it and counts nothing may as well
+        have swallowed the job.
+        """
+        was_busy = False
+        trouble = self._name.silent
+        idle_since: float | None = None
+        while True:
+            found = self._ask(channel, sent.until)
+            now = monotonic()
+            faulty = found.ready is not None and not _HARMLESS.issuperset(found.flags)
+            was_busy = not faulty and (was_busy or PrinterFault.PRINTING in found.flags)
+            idle = found.ready is not None and _IDLE.issuperset(found.flags)
+            idle_since = (idle_since or now) if idle else None
+            if idle and was_busy:
+                return
+            if idle_since is not None and now - idle_since >= self._profile.settle_s:
+                self._settled(channel, sent)
+                return
+            trouble = self._name.faulty(found.flags) or trouble
+            if now + _POLL_S >= sent.until:
+                raise self._uncertain(trouble)
+            sleep(_POLL_S)
+
+    def _settled(self, channel: Channel, sent: _Sent) -> None:
+        """An idle printer that was not seen printing: one that cannot tell goes, any other one must have counted."""
+        if self.proof == "faults":
+            return
+        now = self._count(channel, sent.until) if sent.counted is not None else None
+        if now is None or sent.counted is None or now <= sent.counted:
+            raise self._uncertain(self._name.unmoved)
+
+    def _await_drained(self, channel: Channel, sent: _Sent) -> None:
+        """Done when the printer answers a query that stood in line behind the job, not too soon, and has no fault."""
+        flags = None
+        try:
+            self._send_query(channel, escpos.DRAINED_QUERY, sent.until)
+            while flags is None:
+                flags = next(filter(_is_known, map(_parse_drained_byte, channel.receive(sent.until))), None)
+        except ChannelTimeout:
+            found = self._ask(channel, monotonic() + _LAST_WORD_S)
+            raise self._uncertain(self._name.faulty(found.flags) or self._name.silent) from None
+        took = monotonic() - sent.began
+        found = self._ask(channel, sent.until)
+        if found.ready is None or not _HARMLESS.issuperset(found.flags):
+            raise self._uncertain(self._name.faulty(found.flags) or self._name.silent)
+        if took < self._least_s(sent.size):
+            raise self._uncertain(self._name.hasty)
+
+    def _least_s(self, size: int) -> float:
+        """Seconds the paper of a receipt job needs in the fastest of printers: its bytes are its dots, bare."""
+        head = self._profile.setup.head
+        return size * 8 / head.width_dots / head.per_mm / _FASTEST_MM_S
+
+    def _count_before(self, channel: Channel, until: float) -> int | None:
+        """Labels printed so far. A printer that does not tell is not asked again: each time would cost a wait."""
+        if not self._counts:
+            return None
+        try:
+            counted = self._count(channel, until)
+        except ChannelBroken as error:
+            raise PrintNotStarted(self._name.unreachable(str(error)), (PrinterFault.UNKNOWN,)) from error
+        self._counts = counted is not None
+        return counted
+
+    def _count(self, channel: Channel, until: float) -> int | None:
+        return zpl.parse_count(self._answer(channel, _COUNTER, until))
+
+    def _ask_once(self, until: float) -> PrinterStatus:
+        if self.proof == "write":
+            return _UNKNOWN
+        try:
+            channel = self._open(until)
+        except (ChannelBroken, ChannelTimeout):
+            return _UNKNOWN
+        try:
+            return self._ask_or_unknown(channel, until)
+        finally:
+            channel.close()
+
+    def _ask_or_unknown(self, channel: Channel, until: float) -> PrinterStatus:
+        try:
+            return self._ask(channel, until)
+        except ChannelBroken:
+            return _UNKNOWN
+
+    def _ask(self, channel: Channel, until: float) -> PrinterStatus:
+        """One query and its whole answer; anything less is unknown. Raises ChannelBroken."""
+        reply = self._answer(channel, _DIALECTS[self.language], until)
+        report = status.parse(self.language, reply)
+        flags = tuple(PrinterFault(flag) for flag in report.flags)
+        if self.language == "zpl" and zpl.work_waiting(reply):
+            return PrinterStatus(False, report.fault, (*flags, PrinterFault.PRINTING))
+        return PrinterStatus(report.ready, report.fault, flags)
+
+    def _answer(self, channel: Channel, dialect: _Dialect, until: float) -> bytes:
+        """The whole answer to a query, b"" when it did not come in time. Raises ChannelBroken."""
+        until = min(until, monotonic() + ANSWER_S)
+        reply = b""
+        try:
+            channel.discard_input()
+            self._send_query(channel, dialect.query, until)
+            while not dialect.is_whole(reply):
+                reply += channel.receive(until)
+        except ChannelTimeout:
+            return b""
+        return reply
+
+    def _send_query(self, channel: Channel, query: bytes, until: float) -> None:
+        rest = memoryview(query)
+        while rest:
+            rest = rest[channel.send(rest, until) :]
+
+    def _uncertain(self, reason: str) -> PrintUncertain:
+        return PrintUncertain(f"{self._name} may or may not have printed: look at the paper. Reason: {reason}")
+
+
+def _parse_drained_byte(value: int) -> tuple[str, ...] | None:
+    return escpos.parse_drained(bytes((value,)))
+
+
+def _is_known(flags: tuple[str, ...] | None) -> bool:
+    return flags is not None

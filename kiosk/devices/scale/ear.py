@@ -1,0 +1,147 @@
+"""Stays at the port of a scale that is being taught: hears the proposals' line, or asks their questions in turn."""
+
+from __future__ import annotations
+
+import logging
+import termios
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from kiosk.devices.ports import ProbeCancelled
+from kiosk.devices.scale.line.address import parse_address
+from kiosk.devices.scale.line.port import PortGone, cannot_open
+from kiosk.devices.scale.probe import TIMING, Line, ProbeTiming, opened
+from kiosk.devices.scale.watch import WakePipe
+from kiosk.protocols.scales.probe.proposals import Candidate, Recording
+from kiosk.protocols.scales.protocol import Carrier
+
+logger = logging.getLogger(__name__)
+
+_PIECE_S = 0.2
+_LATEST_S = 1.6
+_PAUSE_S = 0.15
+"""Between two questions: a scale that is asked without a pause may answer none (KERN KCP: 100 ms)."""
+_LATE_S = 0.5
+"""A piece that took so much longer than it may was sent while this program stood still: nobody can say when."""
+_MOST_BYTES = 4096
+_MOST_PIECES = 200
+
+
+@dataclass
+class _Heard:
+    """Pieces of one stream, or answers to one question, with the moments before they came; the oldest go first."""
+
+    pieces: deque[tuple[float, bytes]] = field(default_factory=lambda: deque(maxlen=_MOST_PIECES))
+
+    def since(self, moment: float) -> tuple[bytes, ...]:
+        """The newest 4 KB of what came after this moment."""
+        kept: list[bytes] = []
+        for at, data in reversed(self.pieces):
+            if at <= moment or sum(map(len, kept)) + len(data) > _MOST_BYTES:
+                break
+            kept.append(data)
+        return tuple(reversed(kept))
+
+
+class ScaleEar:
+    """An ``Ear`` for candidates that share one line; the first one's line is opened. Started once."""
+
+    def __init__(
+        self,
+        port: str,
+        candidates: Sequence[Candidate],
+        clock: Callable[[], float] = time.monotonic,
+        timing: ProbeTiming = TIMING,
+    ) -> None:
+        self._port, self._clock, self._timing = port, clock, timing
+        self._address = parse_address(port, Carrier.SERIAL)
+        self._line = candidates[0].line
+        own = [one for one in candidates if one.line == self._line]
+        self._questions = {one.asked: one.row for one in own}
+        self._heard = {one.asked: _Heard() for one in own}
+        self._marked = float("inf")
+        self._turned_at = self._clock()
+        self._failure = ""
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._bell: WakePipe | None = None
+        self._thread = threading.Thread(target=self._run, name="scale-ear", daemon=True)
+
+    @property
+    def failure(self) -> str:
+        """See Ear."""
+        with self._lock:
+            return self._failure
+
+    def start(self) -> None:
+        """Open and begin to hear; returns at once."""
+        self._bell = WakePipe()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port and wait for that; may be called twice."""
+        self._stopping.set()
+        if self._bell is not None:
+            self._bell.wake()
+            self._thread.join()
+            self._bell.close()
+            self._bell = None
+
+    def latest(self) -> tuple[Recording, ...]:
+        """See Ear."""
+        return self._recordings(self._clock() - _LATEST_S)
+
+    def mark(self) -> None:
+        """See Ear."""
+        with self._lock:
+            self._marked = self._clock()
+
+    def since_mark(self) -> tuple[Recording, ...]:
+        """See Ear."""
+        with self._lock:
+            marked = self._marked
+        return self._recordings(marked)
+
+    def _recordings(self, moment: float) -> tuple[Recording, ...]:
+        with self._lock:
+            found = [(asked, heard.since(moment)) for asked, heard in self._heard.items()]
+        return tuple(Recording(self._line, pieces, asked) for asked, pieces in found)
+
+    def _run(self) -> None:
+        assert self._bell is not None
+        try:
+            with opened(
+                self._address, self._line, self._bell, self._stopping, self._clock, self._timing.open_s
+            ) as line:
+                while not self._stopping.is_set():
+                    self._turn(line)
+        except ProbeCancelled:
+            return
+        except PortGone as gone:
+            self._fail(f"The port {self._port} is gone ({gone}): check its cable, then begin again.")
+        except (OSError, termios.error, ValueError) as error:
+            self._fail(cannot_open(self._port, error))
+        except Exception as error:  # the page must say so; a thread that died silently would look like a silent scale
+            logger.exception("listening to the scale at %s failed", self._port)
+            self._fail(f"Listening to {self._port} failed ({error}): begin again.")
+
+    def _turn(self, line: Line) -> None:
+        for asked, row in self._questions.items():
+            began = self._clock()
+            if asked:
+                data = line.ask(row, asked, self._timing)
+                line.hear(_PAUSE_S)
+            else:
+                data = line.hear(_PIECE_S)
+            now = self._clock()
+            late, self._turned_at = now - self._turned_at > _PIECE_S + _LATE_S, now
+            if data and (asked or not late):
+                with self._lock:
+                    self._heard[asked].pieces.append((began, data))
+
+    def _fail(self, text: str) -> None:
+        with self._lock:
+            self._failure = text

@@ -1,0 +1,116 @@
+"""An HX711 converter on two pins, read by the station itself.
+
+A conversion is ready when DOUT is low. 24 pulses on SCK bring its bits, most significant first; 25, 26 or 27 pulses in
+all choose input and gain of the next conversion: A/128, B/32, A/64 (HX711 data sheet, "Serial Interface" and table 3).
+SCK high for more than 60 µs switches the converter off, and one pulse stretched by the scheduler shifts the bits: a
+read with SCK high for more than 50 µs is thrown away, and with it the next one, which a restarted converter makes at
+gain 128 whatever was asked for. What is left goes through a median of three, since 1-5 % of samples are still wrong.
+Not for trade, whatever is done here: the converter is no verified indicator.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from typing import Protocol
+
+from kiosk.devices.scale.line.port import PortGone
+
+BITS = 24
+GAIN_PULSES = {128: 1, 32: 2, 64: 3}
+HIGH_LIMIT_NS = 50_000
+_LOOK_S, _REST_S = 0.02, 0.08
+"""Between looks at DOUT, and after a conversion: the usual board makes one every 100 ms. Of a board that makes 80 a
+second every seventh is taken, which is enough."""
+
+
+class PinsMissing(OSError):
+    """The text says what is missing and what to do."""
+
+
+class Pins(Protocol):
+    """DOUT and SCK. Any error a pin library raises counts as "the pins are gone"."""
+
+    def data(self) -> bool:
+        """The level of DOUT; high means that no conversion is ready."""
+
+    def clock(self, high: bool) -> None:
+        """Set SCK."""
+
+    def now_ns(self) -> int:
+        """The nanosecond of the clock by which pulses are judged."""
+
+    def close(self) -> None: ...
+
+
+class Hx711Port:
+    """The port of a converter: hands on three bytes for each conversion, the median of the last ``window``."""
+
+    opening = False
+    wants_write = False
+
+    def __init__(self, pins: Pins, gain: int = 128, window: int = 3) -> None:
+        if window not in (3, 4, 5):
+            raise ValueError(f"a median of {window} conversions: 3 to 5 are possible")
+        self._pins = pins
+        self._pulses = BITS + GAIN_PULSES[gain]
+        self._recent: deque[int] = deque(maxlen=window)
+        self._wrong_gain = True
+        self._look_s = _LOOK_S
+        self.stretched = 0
+        """Reads thrown away because a pulse was too long."""
+
+    @property
+    def look_every_s(self) -> float | None:
+        return self._look_s
+
+    def fileno(self) -> int:
+        return -1
+
+    def drain(self) -> list[bytes]:
+        try:
+            value = self._conversion()
+        except Exception as error:  # each pin library has errors of its own
+            raise PortGone(str(error)) from error
+        if value is None:
+            return []
+        self._recent.append(value)
+        if len(self._recent) < (self._recent.maxlen or 0):
+            return []
+        middle = sorted(self._recent)[len(self._recent) // 2]
+        return [middle.to_bytes(3, "big", signed=True)]
+
+    def _conversion(self) -> int | None:
+        """The signed value of a conversion that is ready and was read in time."""
+        ready = not self._pins.data()
+        self._look_s = _REST_S if ready else _LOOK_S
+        if not ready:
+            return None
+        bits = longest = 0
+        for pulse in range(self._pulses):
+            begun = self._pins.now_ns()
+            self._pins.clock(True)
+            if pulse < BITS:
+                bits = bits << 1 | self._pins.data()
+            self._pins.clock(False)
+            longest = max(longest, self._pins.now_ns() - begun)
+        wrong_gain, self._wrong_gain = self._wrong_gain, longest > HIGH_LIMIT_NS
+        if self._wrong_gain:
+            self.stretched += 1
+        if wrong_gain or self._wrong_gain:
+            return None
+        return bits - (bits >> (BITS - 1) << BITS)
+
+    def write(self, data: bytes) -> None:
+        raise PortGone("a converter takes no commands")
+
+    def discard(self) -> None:
+        """Forget what the median remembers."""
+        self._recent.clear()
+
+    def still_there(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        with suppress(Exception):
+            self._pins.close()

@@ -1,0 +1,20 @@
+"""Opens a serial line, on this computer or behind a device server."""
+
+from __future__ import annotations
+
+from kiosk.devices.scale.line.address import Address, Way
+from kiosk.devices.scale.line.port import LinePort, ScalePort
+from kiosk.protocols.scales.protocol import LineSettings
+
+
+def open_line(address: Address, line: LineSettings) -> LinePort:
+    """Open the line; a device server may still have to answer. Raises OSError, termios.error or ValueError."""
+    if address.way is Way.TCP:
+        from kiosk.devices.scale.line.tcp import TcpPort
+
+        return TcpPort(address.host, address.port)
+    if address.way is Way.RFC2217:
+        from kiosk.devices.scale.line.rfc2217 import Rfc2217Port
+
+        return Rfc2217Port(address.host, address.port, line)
+    return ScalePort(address.path, line)

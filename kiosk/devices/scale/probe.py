@@ -1,0 +1,342 @@
+"""Listens to the port that was named with one line setting after the other, and asks only if that was allowed.
+
+    listen  9600 8N1 -> what is heard names the layout (7E1, 7O1, 8E1) -> the other speeds, while nothing is certain
+    ask     every polled format's question for the weight, at its usual line, then at the commonest lines
+
+No other port is opened. Nothing is sent before ``ask``, and then nothing but the questions of ``probe.QUESTIONS``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import termios
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from select import POLLIN, POLLOUT, poll
+from threading import Event, Lock
+
+from kiosk.devices.ports import ProbeCancelled, ProbeFailed, Progress, Told
+from kiosk.devices.scale.line.address import Address, Way, parse_address
+from kiosk.devices.scale.line.open import open_line
+from kiosk.devices.scale.line.port import LinePort, PortGone, ReadTooLate, cannot_open
+from kiosk.devices.scale.watch import WakePipe
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.probe.proposals import Proposal, Recording, certain, layouts, propose, questions
+from kiosk.protocols.scales.protocol import Carrier, LineSettings, ScaleProtocol
+from kiosk.protocols.scales.reading import Record
+
+BAUDS = (9600, 4800, 2400, 1200, 19_200, 38_400, 57_600, 600)
+"""In the order of likelihood; 600 is what bench balances are delivered with."""
+_SILENT_BAUDS = (1200, 57_600)
+"""Where a port that was silent at 9600 is listened to once more: any other speed makes noise at one of the three."""
+COMMON = (
+    LineSettings(),
+    LineSettings(9600, 7, "E"),
+    LineSettings(4800),
+    LineSettings(2400, 7, "E"),
+    LineSettings(1200),
+)
+"""Lines at which every question is asked once more when nothing has answered at its usual one."""
+_PSEUDO_TERMINALS = "/dev/pts/"
+_UNFIT = (errno.EINVAL, None)
+"""A line setting the port cannot be given; pyserial tells that without a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTiming:
+    """Seconds. A line is listened to for ``listen_s``, the first one for ``first_s``: some indicators speak once a
+    second. An answer begins within ``answer_s`` and ends with ``gap_s`` of silence. All ends after ``total_s``.
+    """
+
+    first_s: float = 3.0
+    listen_s: float = 1.5
+    answer_s: float = 0.35
+    gap_s: float = 0.12
+    open_s: float = 3.0
+    total_s: float = 120.0
+
+
+TIMING = ProbeTiming()
+_MUCH = 600
+"""Bytes that make a listen long enough: thirty frames."""
+_LONGEST_ANSWER = 256
+_ANSWERS = 5
+_LOOK_S = 0.2
+
+
+class Line:
+    """One port, opened for one look; all waiting ends with ``bell``."""
+
+    def __init__(self, port: LinePort, bell: WakePipe, stopping: Event, clock: Callable[[], float]) -> None:
+        self._port, self._bell, self._stopping, self._clock = port, bell, stopping, clock
+
+    def ready(self, until: float) -> bool:
+        """Wait for bytes, or while opening for the far side; False at ``until``. Raises ProbeCancelled."""
+        if self._stopping.is_set():
+            raise ProbeCancelled
+        waiter = poll()
+        waiter.register(self._bell.fileno(), POLLIN)
+        waiter.register(self._port.fileno(), POLLIN | (POLLOUT if self._port.wants_write else 0))
+        found = {number for number, _ in waiter.poll(max(0.0, until - self._clock()) * 1000)}
+        if self._stopping.is_set():
+            raise ProbeCancelled
+        return self._port.fileno() in found
+
+    def open(self, until: float) -> None:
+        """Wait for a device server. Raises OSError."""
+        while self._port.opening:
+            if self.ready(until):
+                self._port.drain()
+            elif self._clock() >= until:
+                raise TimeoutError(errno.ETIMEDOUT, "it does not answer")
+
+    def hear(self, seconds: float, most: int = _MUCH, gap_s: float | None = None) -> bytes:
+        """What comes within ``seconds``; ends early with ``most`` bytes, or ``gap_s`` after the newest. Raises
+        PortGone.
+        """
+        heard, until = b"", self._clock() + seconds
+        while len(heard) < most and self._clock() < until:
+            quiet_at = self._clock() + gap_s if gap_s is not None and heard else until
+            if self.ready(min(until, quiet_at)):
+                heard += self._drained()
+            elif heard and gap_s is not None:
+                break
+        return heard
+
+    def _drained(self) -> bytes:
+        try:
+            return b"".join(self._port.drain())
+        except ReadTooLate:
+            return b""
+
+    def ask(self, row: ScaleProtocol, steps: Sequence[bytes], timing: ProbeTiming) -> bytes:
+        """The answer to the last step; b"" when one before it is not acknowledged. Raises PortGone."""
+        answer = b""
+        for number, step in enumerate(steps):
+            if number and not any(isinstance(item, Record) for item in registry.decoder(row.id, {}).feed(answer)):
+                return b""
+            self._port.discard()
+            self._port.write(step)
+            answer = self.hear(timing.answer_s, _LONGEST_ANSWER, timing.gap_s)
+        return answer
+
+
+def fixed(address: Address) -> bool:
+    """Whether the line is not set from here: a pseudo-terminal has none, a raw device server has its own."""
+    return address.way is Way.TCP or os.path.realpath(address.path).startswith(_PSEUDO_TERMINALS)
+
+
+@contextmanager
+def opened(
+    address: Address, line: LineSettings, bell: WakePipe, stopping: Event, clock: Callable[[], float], open_s: float
+) -> Iterator[Line]:
+    """A device server may need a moment to notice that the look before has hung up."""
+    until = clock() + open_s
+    while True:
+        port = open_line(address, line)
+        made = Line(port, bell, stopping, clock)
+        try:
+            made.open(until)
+            break
+        except (OSError, PortGone) as error:
+            port.close()
+            code = getattr(error, "errno", None)
+            if clock() >= until or not (isinstance(error, PortGone) or code == errno.ECONNRESET):
+                raise
+            stopping.wait(_LOOK_S)
+        except BaseException:
+            port.close()
+            raise
+    try:
+        yield made
+    finally:
+        port.close()
+
+
+def no_one(_: Progress) -> None:
+    """Nobody wants to know how far it is."""
+
+
+class ScaleProbe:
+    """A ``Probing``; used once. Raises ValueError when ``port`` is no address of a serial port."""
+
+    def __init__(
+        self,
+        port: str,
+        ask: bool = False,
+        told: Told = no_one,
+        clock: Callable[[], float] = time.monotonic,
+        timing: ProbeTiming = TIMING,
+    ) -> None:
+        self._port, self._ask, self._told, self._clock, self._timing = port, ask, told, clock, timing
+        self._address = parse_address(port, Carrier.SERIAL)
+        self._stopping = Event()
+        self._lock = Lock()
+        self._bell: WakePipe | None = None
+        self._recordings: list[Recording] = []
+        self._progress = Progress()
+        self._planned = self._done = 1
+        self._until = 0.0
+        self._unfit: Exception | None = None
+
+    def cancel(self) -> None:
+        """See Probing."""
+        self._stopping.set()
+        with self._lock:
+            if self._bell is not None:
+                self._bell.wake()
+
+    def run(self) -> tuple[Proposal, ...]:
+        """See Probing. Takes at most ``total_s`` and one listen more."""
+        bell = WakePipe()
+        with self._lock:
+            self._bell = bell
+        self._until = self._clock() + self._timing.total_s
+        try:
+            found = self._listen_all()
+            if self._unfit is not None and not self._recordings:
+                raise ProbeFailed(cannot_open(self._port, self._unfit))
+            return self._ask_all() if self._ask and not found else found
+        except PortGone as gone:
+            raise ProbeFailed(f"The port {self._port} is gone ({gone}): check its cable, then begin again.") from gone
+        finally:
+            with self._lock:
+                self._bell = None
+                bell.close()
+
+    # --- listening ----------------------------------------------------------------------------------------------------
+
+    def _listen_all(self) -> tuple[Proposal, ...]:
+        lines = [LineSettings()] if fixed(self._address) else [LineSettings(baud) for baud in BAUDS]
+        self._plan(len(lines))
+        found = self._listen(lines[0], self._timing.first_s)
+        if len(lines) > 1 and not any(item.size for item in self._recordings):
+            lines = [lines[0], *(LineSettings(baud) for baud in _SILENT_BAUDS)]
+            for line in lines[1:]:
+                found = self._listen(line, self._timing.listen_s)
+            if not any(item.size for item in self._recordings):
+                return ()
+            lines = [LineSettings(baud) for baud in BAUDS if baud != lines[0].baud]
+        for line in [lines[0], *lines[1:]]:
+            if certain(found) or self._clock() >= self._until:
+                break
+            found = self._settle(line)
+        return found
+
+    def _settle(self, line: LineSettings) -> tuple[Proposal, ...]:
+        """Listen at this speed, and with the other layouts that what is heard suggests."""
+        known = next((item for item in self._recordings if item.line == line), None)
+        found = propose(self._recordings) if known else self._listen(line, self._timing.listen_s)
+        heard = b"".join(part for item in self._recordings if item.line == line for part in item.heard)
+        for bits, parity in () if fixed(self._address) else layouts(heard):
+            if certain(found) or self._clock() >= self._until:
+                break
+            found = self._listen(replace(line, bytesize=bits, parity=parity), self._timing.listen_s)
+        return found
+
+    def _listen(self, line: LineSettings, seconds: float) -> tuple[Proposal, ...]:
+        self._tell(line, asking=False)
+        with self._line(line) as opened_line:
+            if opened_line is not None:
+                heard = opened_line.hear(seconds)
+                self._recordings.append(Recording(line, (heard,)))
+                self._note(heard)
+        return propose(self._recordings)
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def _ask_all(self) -> tuple[Proposal, ...]:
+        if fixed(self._address):
+            rounds = [(LineSettings(), questions())]
+        else:
+            usual = dict.fromkeys(row.line for row, _ in questions())
+            rounds = [(line, tuple(pair for pair in questions() if pair[0].line == line)) for line in usual]
+            rounds += [(line, tuple(pair for pair in questions() if pair[0].line != line)) for line in COMMON]
+        self._plan(sum(len(asked) for _, asked in rounds))
+        found: tuple[Proposal, ...] = ()
+        for line, asked in rounds:
+            found = self._ask_at(line, asked)
+            if found or self._clock() >= self._until:
+                break
+        return found
+
+    def _ask_at(
+        self, line: LineSettings, asked: Sequence[tuple[ScaleProtocol, tuple[bytes, ...]]]
+    ) -> tuple[Proposal, ...]:
+        """Every question once; one that is answered with a weight several times. A question is sent once at a line
+        even when two formats share it.
+        """
+        with self._line(line) as opened_line:
+            sent: set[tuple[bytes, ...]] = set()
+            for row, steps in asked if opened_line is not None else ():
+                if steps in sent or self._clock() >= self._until:
+                    continue
+                sent.add(steps)
+                self._tell(line, asking=True)
+                assert opened_line is not None
+                self._question(opened_line, line, row, steps)
+        return propose(self._recordings)
+
+    def _question(self, opened_line: Line, line: LineSettings, row: ScaleProtocol, steps: tuple[bytes, ...]) -> None:
+        answers: list[bytes] = []
+        while len(answers) < _ANSWERS:
+            answer = opened_line.ask(row, steps, self._timing)
+            self._note(answer)
+            if not answer:
+                break
+            answers.append(answer)
+            if len(answers) == 2 and not propose([Recording(line, tuple(answers), steps)]):
+                break
+        if answers:
+            self._recordings.append(Recording(line, tuple(answers), steps))
+
+    # --- the port -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _line(self, line: LineSettings) -> Iterator[Line | None]:
+        """None when the port cannot be set to this line. Raises ProbeFailed, and PortGone."""
+        assert self._bell is not None
+        way = opened(self._address, line, self._bell, self._stopping, self._clock, self._timing.open_s)
+        try:
+            made = way.__enter__()
+        except (OSError, termios.error, ValueError) as error:
+            self._judge(error)
+            yield None
+            return
+        try:
+            yield made
+        finally:
+            way.__exit__(None, None, None)
+
+    def _judge(self, error: Exception) -> None:
+        """A line that cannot be set is left out."""
+        code = getattr(error, "errno", None)
+        if isinstance(error, termios.error) or code in _UNFIT:
+            self._unfit = error
+            return
+        if code in (errno.EBUSY, errno.EAGAIN):
+            raise ProbeFailed(
+                f"Another program has the port {self._port}: end that program. The station itself lets go of its scale"
+                " on the page Teach me this scale, or when it is stopped."
+            ) from error
+        raise ProbeFailed(cannot_open(self._port, error)) from error
+
+    # --- how far ------------------------------------------------------------------------------------------------------
+
+    def _plan(self, steps: int) -> None:
+        self._planned, self._done = max(1, steps), 0
+
+    def _tell(self, line: LineSettings, asking: bool) -> None:
+        self._progress = replace(
+            self._progress, done=min(1.0, self._done / self._planned), line=str(line), asking=asking
+        )
+        self._done += 1
+        self._told(self._progress)
+
+    def _note(self, heard: bytes) -> None:
+        if heard:
+            self._progress = replace(self._progress, heard=self._progress.heard + len(heard), sample=heard[-64:])
+            self._told(self._progress)

@@ -1,0 +1,43 @@
+"""What a scale supervisor tells its listener, whose faults stay its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from kiosk.devices.ports import LinkState, ScaleListener
+from kiosk.devices.scale.watch import BoundedLog
+from kiosk.protocols.scales.reading import Reading
+
+_log = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Calls the listener; its exceptions are logged and go no further. A link is told when it changes."""
+
+    def __init__(self, listener: ScaleListener, clock: Callable[[], float]) -> None:
+        self._listener = listener
+        self._failures = BoundedLog(_log, clock)
+        self._told: tuple[LinkState, str] | None = None
+
+    def reading(self, reading: Reading, at: float) -> None:
+        """A live reading."""
+        self._guard(lambda: self._listener.on_reading(reading, at))
+
+    def expired(self, at: float) -> None:
+        """The newest reading is too old."""
+        self._guard(lambda: self._listener.on_expired(at))
+
+    def link(self, state: LinkState, detail: str, at: float) -> None:
+        """The state of the way to the scale; told and logged when it is another one than before."""
+        if self._told == (state, detail):
+            return
+        self._told = (state, detail)
+        _log.info("%s", detail)
+        self._guard(lambda: self._listener.on_link(state, detail, at))
+
+    def _guard(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:
+            self._failures.warning("A listener of the scale failed; the scale goes on.", error)

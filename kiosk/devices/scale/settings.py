@@ -1,0 +1,76 @@
+"""What a technician sets for the scale."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kiosk.devices.scale.line.address import parse_address
+from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.protocol import LineSettings, Mode
+
+_BY_CHANCE = re.compile(r"/dev/tty(USB|ACM)[0-9]+")
+
+
+def check_lasting(port: str) -> None:
+    """Raises ValueError for a name the kernel gives by turns: after a restart another device may have it.
+
+    For what is settled for good only; a technician may try any port by hand.
+    """
+    if _BY_CHANCE.fullmatch(port):
+        raise ValueError(
+            f"port {port!r} may be another device after the next start; allowed is its lasting name: "
+            "see `ls -l /dev/serial/by-id /dev/serial/by-path`"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSettings:
+    """``port`` is a /dev/serial/by-id or by-path name, tcp:// or rfc2217:// with an IP address and a port, for a USB
+    HID scale its hidraw file, for an HX711 two pins. ``e_g`` and ``max_g`` in grams stand on the scale's plate.
+
+    ``unit`` is what a format that sends none means. ``poll_s`` is how often a polled scale is asked, in seconds; left
+    out, it is the usual interval of the format. Raises ValueError with the field and what is allowed.
+    """
+
+    port: str
+    protocol: str
+    e_g: int
+    max_g: int
+    unit: Literal["kg", "g"] = "kg"
+    baud: int = 9600
+    bytesize: Literal[7, 8] = 8
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
+    params: dict[str, str] = field(default_factory=dict)
+    poll_s: float | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            row = registry.get(self.protocol)
+        except registry.UnknownProtocol as error:
+            raise ValueError(f"protocol: {error}") from error
+        try:
+            registry.decoder(self.protocol, self.params)
+        except registry.BadParameter as error:
+            raise ValueError(f"params: {error}") from error
+        parse_address(self.port, row.carrier)
+        if not 300 <= self.baud <= 230_400:
+            raise ValueError(f"baud {self.baud} must be 300 to 230400")
+        if self.poll_s is not None and row.mode is not Mode.POLL:
+            raise ValueError(f"poll_s is for formats that are asked; {self.protocol} speaks by itself")
+        if self.poll_s is not None and not 0.05 <= self.poll_s <= 0.5:
+            raise ValueError(f"poll_s {self.poll_s:g} must be 0.05 to 0.5: a reading expires within a second")
+        self.profile  # noqa: B018 - checks e and Max
+
+    @property
+    def profile(self) -> ScaleProfile:
+        """The metrological side of the scale."""
+        return ScaleProfile(self.e_g, self.max_g, self.unit)
+
+    @property
+    def line(self) -> LineSettings:
+        """The line side of the scale."""
+        return LineSettings(self.baud, self.bytesize, self.parity, self.stopbits)

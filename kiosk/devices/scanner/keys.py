@@ -1,0 +1,147 @@
+"""Key events of a scanner in keyboard mode as text. Pure: bytes and the time they came in, scans out.
+
+A scanner types the keys of a US board whatever layout the machine has, so the map is fixed (codes of
+linux/input-event-codes.h). Whatever could steer a program, such as Ctrl with a letter, Alt or a function key, refuses
+the whole scan: a label is text, never a hand on a keyboard.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from struct import Struct
+
+from kiosk.devices.scanner.delivery import MAX_SCAN
+
+LAYOUT_64 = Struct("<qqHHi")
+LAYOUT_32 = Struct("<iiHHi")
+"""``struct input_event``: seconds, microseconds, type, code, value; 24 bytes where a long has 8, 16 where it has 4."""
+NATIVE = LAYOUT_64 if struct.calcsize("l") == 8 else LAYOUT_32
+
+MAX_GAP_S = 1.0
+"""Keys of one scan come within milliseconds, over Bluetooth within 150; a longer gap is a hand, or half a code."""
+
+EV_SYN, EV_KEY = 0, 1
+SYN_DROPPED = 3
+RELEASE, PRESS = 0, 1
+
+_ENDS = frozenset({28, 15, 96})  # Enter, Tab, Enter of the keypad
+_SHIFTS = frozenset({42, 54})
+_CTRLS = frozenset({29, 97})
+_STEERING = frozenset({56, 100, 125, 126})  # Alt and Meta, left and right
+_NUM_LOCK = 69
+"""Some scanners set it before digits of the keypad; those are digits here whether it is set or not."""
+_RIGHT_BRACKET = 27
+_GS = "\x1d"
+
+_ROWS = (
+    (2, "1234567890-=", "!@#$%^&*()_+"),
+    (16, "qwertyuiop[]", "QWERTYUIOP{}"),
+    (30, "asdfghjkl;'`", 'ASDFGHJKL:"~'),
+    (43, "\\zxcvbnm,./", "|ZXCVBNM<>?"),
+    (57, " ", " "),
+)
+_KEYPAD = {71: "7", 72: "8", 73: "9", 74: "-", 75: "4", 76: "5", 77: "6", 78: "+", 79: "1", 80: "2", 81: "3"} | {
+    82: "0",
+    83: ".",
+    98: "/",
+    55: "*",
+    117: "=",
+}
+
+
+def _rows(shifted: bool) -> Mapping[int, str]:
+    keys = {first + at: key for first, *sides in _ROWS for at, key in enumerate(sides[shifted])}
+    return keys | _KEYPAD
+
+
+PLAIN = _rows(shifted=False)
+SHIFTED = _rows(shifted=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """One ended scan: its text, or why it is refused ("" when it is not) and then no text."""
+
+    text: str
+    refused: str = ""
+
+
+class KeyDecoder:
+    """Feed it what was read from the device, in pieces of any size."""
+
+    def __init__(self, layout: Struct = NATIVE) -> None:
+        self._layout = layout
+        self._tail = b""
+        self._held: set[int] = set()
+        self._text: list[str] = []
+        self._refused = ""
+        self._newest_at: float | None = None
+
+    def feed(self, data: bytes, at: float) -> list[Typed]:
+        """The scans that ended with this piece, read at monotonic second ``at``."""
+        data = self._tail + data
+        whole = len(data) - len(data) % self._layout.size
+        self._tail = data[whole:]
+        found: list[Typed] = []
+        for _, _, kind, code, value in self._layout.iter_unpack(data[:whole]):
+            if kind == EV_SYN and code == SYN_DROPPED:
+                self._lose()
+            elif kind == EV_KEY:
+                found.extend(self._key(code, value, at))
+        return found
+
+    def _lose(self) -> None:
+        """The kernel's buffer ran over: what was pressed or released meanwhile is unknown."""
+        self._held.clear()
+        self._refuse("keys were lost")
+
+    def _key(self, code: int, value: int, at: float) -> Iterator[Typed]:
+        if value != PRESS:  # a key that repeats itself was pressed once
+            if value == RELEASE:
+                self._held.discard(code)
+            return
+        self._note_gap(at)
+        self._held.add(code)
+        if code in _ENDS:
+            yield from self._end()
+        elif code not in _SHIFTS | _CTRLS | _STEERING and code != _NUM_LOCK:
+            self._type(code)
+
+    def _note_gap(self, at: float) -> None:
+        begun = bool(self._text or self._refused)
+        if begun and self._newest_at is not None and at - self._newest_at > MAX_GAP_S:
+            self._refuse(f"more than {MAX_GAP_S:g} s passed between two keys")
+        self._newest_at = at
+
+    def _type(self, code: int) -> None:
+        key = self._character(code)
+        if key is None:
+            self._refuse("it holds a key that is no printable character")
+        elif len(self._text) >= MAX_SCAN:
+            self._refuse(f"it is longer than {MAX_SCAN} characters")
+        elif not self._refused:
+            self._text.append(key)
+
+    def _character(self, code: int) -> str | None:
+        if self._held & _STEERING:
+            return None
+        shifted = bool(self._held & _SHIFTS)
+        if self._held & _CTRLS:
+            return _GS if code == _RIGHT_BRACKET and not shifted else None
+        return (SHIFTED if shifted else PLAIN).get(code)
+
+    def _refuse(self, why: str) -> None:
+        """The rest up to the next Enter belongs to the same scan and goes with it."""
+        self._text.clear()
+        self._refused = self._refused or why
+
+    def _end(self) -> Iterator[Typed]:
+        steered = self._held & (_CTRLS | _STEERING)
+        if steered and not self._refused:
+            self._refuse("it ends with a steering key")
+        if self._text or self._refused:
+            yield Typed("".join(self._text), self._refused)
+        self._text.clear()
+        self._refused = ""

@@ -1,0 +1,46 @@
+"""Bytes of a scanner in serial mode as lines. Pure: bytes and the silence before them in, scans out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kiosk.devices.scanner.delivery import MAX_SCAN
+from kiosk.devices.scanner.keys import MAX_GAP_S
+
+_ENDS = b"\r\n\t"
+_GAP = f"more than {MAX_GAP_S:g} s passed between two characters"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One ended scan: its bytes without the end, or why it is refused ("" when it is not) and then no bytes."""
+
+    data: bytes
+    refused: str = ""
+
+
+class LineDecoder:
+    """Feed it what was read from the port, in pieces of any size. Carriage return, line feed and Tab end a scan."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._refused = ""
+
+    def feed(self, data: bytes, silent_s: float) -> Iterator[Line]:
+        """The scans that ended with this piece, for which the port was waited ``silent_s``."""
+        if self._data and silent_s > MAX_GAP_S:
+            # What comes now may be its other half: it goes with it, up to its end.
+            self._data.clear()
+            self._refused = _GAP
+        for byte in data:
+            if byte in _ENDS:
+                yield from self._end()
+            elif not self._refused and len(self._data) <= MAX_SCAN:
+                self._data.append(byte)
+
+    def _end(self) -> Iterator[Line]:
+        if self._data or self._refused:
+            yield Line(bytes(self._data), self._refused)
+        self._data.clear()
+        self._refused = ""

@@ -1,0 +1,92 @@
+"""What the station tells the sorting center: one module an object."""
+
+from kiosk.domain.events.all import EVENT_CLASSES
+from kiosk.domain.events.catalog import CatalogImported
+from kiosk.domain.events.counter import (
+    AuthLocked,
+    BackupMade,
+    ClerkAdded,
+    ClerkChanged,
+    DayClosed,
+    PrintReprinted,
+    PrintResolved,
+    PrintUnknown,
+)
+from kiosk.domain.events.epoch import EpochStarted
+from kiosk.domain.events.event import EventData
+from kiosk.domain.events.intake import BagData, CertificateData, IntakeAbandoned, IntakeConfirmed, IntakeVoided
+from kiosk.domain.events.parcel import (
+    ParcelArrived,
+    ParcelCollected,
+    ParcelDamaged,
+    ParcelExpected,
+    ParcelFound,
+    ParcelLost,
+    ParcelMisrouted,
+    ParcelMissing,
+    ParcelNotAccepted,
+    ParcelNoticed,
+    ParcelOverdue,
+    ParcelReturnable,
+    ParcelReturned,
+    ParcelShelved,
+    ParcelStep,
+    ParcelWithdrawn,
+)
+from kiosk.domain.events.photo import ListingDrafted, PhotoTaken
+from kiosk.domain.events.scale import (
+    ClockChanged,
+    CountersData,
+    LoadLeft,
+    ScaleChanged,
+    ScaleChecked,
+    ScaleData,
+    ScaleEvent,
+    TaresChanged,
+)
+
+__all__ = [
+    "EVENT_CLASSES",
+    "AuthLocked",
+    "BackupMade",
+    "BagData",
+    "CatalogImported",
+    "CertificateData",
+    "ClerkAdded",
+    "ClerkChanged",
+    "ClockChanged",
+    "CountersData",
+    "DayClosed",
+    "EpochStarted",
+    "EventData",
+    "IntakeAbandoned",
+    "IntakeConfirmed",
+    "IntakeVoided",
+    "ListingDrafted",
+    "LoadLeft",
+    "ParcelArrived",
+    "ParcelCollected",
+    "ParcelDamaged",
+    "ParcelExpected",
+    "ParcelFound",
+    "ParcelLost",
+    "ParcelMisrouted",
+    "ParcelMissing",
+    "ParcelNotAccepted",
+    "ParcelNoticed",
+    "ParcelOverdue",
+    "ParcelReturnable",
+    "ParcelReturned",
+    "ParcelShelved",
+    "ParcelStep",
+    "ParcelWithdrawn",
+    "PhotoTaken",
+    "PrintReprinted",
+    "PrintResolved",
+    "PrintUnknown",
+    "ScaleChanged",
+    "ScaleChecked",
+    "ScaleData",
+    "ScaleEvent",
+    "TaresChanged",
+]

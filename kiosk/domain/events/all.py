@@ -1,0 +1,22 @@
+"""Every event this software knows, derived from the modules of this folder: a new one is written once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+
+from kiosk.domain.events import catalog, counter, epoch, intake, parcel, photo, scale
+from kiosk.domain.events.event import EventData
+
+_MODULES = (epoch, intake, photo, catalog, counter, parcel, scale)
+
+
+def _told(module: ModuleType) -> Iterator[type[EventData]]:
+    for value in vars(module).values():
+        here = isinstance(value, type) and value.__module__ == module.__name__
+        if here and issubclass(value, EventData) and value.TYPE:
+            yield value
+
+
+EVENT_CLASSES: tuple[type[EventData], ...] = tuple(found for module in _MODULES for found in _told(module))
+"""In the order of their modules, and there in the order in which they are written."""

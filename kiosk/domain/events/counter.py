@@ -1,0 +1,150 @@
+"""What the station tells about the counter and the box: papers, people, locks, days and backups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kiosk.domain.clerk import Role, check_actor
+from kiosk.domain.day import DayTotals
+from kiosk.domain.events.event import EventData
+
+
+@dataclass(frozen=True, slots=True)
+class PrintUnknown(EventData):
+    """Whether a paper came out is not known; a person decides, nothing is printed again by itself."""
+
+    TYPE: ClassVar[str] = "station.print.unknown.v1"
+    receipt: str
+    """Empty for a paper that is no intake's."""
+    document: str
+    """``bag_label``, ``receipt``, ``parcel_label``, ``pickup_slip``, ``day_slip``, ``test_label``, ``test_receipt``."""
+    bag: int
+    why: str
+    """``restart`` (the station died while sending) or ``device``."""
+    about: str = ""
+    """Receipt or parcel number, ``day-...`` or ``test-...``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrintReprinted(EventData):
+    """A person asked for a paper again; it comes out marked as a copy."""
+
+    TYPE: ClassVar[str] = "station.print.reprinted.v1"
+    document: str
+    bag: int
+    about: str
+    actor: str
+
+    def __post_init__(self) -> None:
+        check_actor(self.actor)
+
+
+@dataclass(frozen=True, slots=True)
+class PrintResolved(EventData):
+    """A person looked: the paper came out, or it did not and a copy is queued."""
+
+    TYPE: ClassVar[str] = "station.print.resolved.v1"
+    document: str
+    bag: int
+    about: str
+    came_out: bool
+    actor: str
+
+    def __post_init__(self) -> None:
+        check_actor(self.actor)
+
+
+@dataclass(frozen=True, slots=True)
+class ClerkAdded(EventData):
+    """A person may work at the counter; the name stays at the station."""
+
+    TYPE: ClassVar[str] = "station.clerk.added.v1"
+    clerk: str
+    role: Role
+
+    def __post_init__(self) -> None:
+        check_actor(self.clerk)
+
+
+@dataclass(frozen=True, slots=True)
+class ClerkChanged(EventData):
+    """What of a clerk changed: ``pin``, or ``retired`` (may not work at the counter any more)."""
+
+    TYPE: ClassVar[str] = "station.clerk.changed.v1"
+    clerk: str
+    role: Role
+    what: str
+
+    def __post_init__(self) -> None:
+        check_actor(self.clerk)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthLocked(EventData):
+    """Somebody guessed too often: ``scope`` is ``pin`` or ``pickup``."""
+
+    TYPE: ClassVar[str] = "station.auth.locked.v1"
+    scope: str
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayClosed(EventData):
+    """A clerk closed the day. ``head`` is the hash of the event before this one: all of the day hangs on it.
+
+    ``first_seq`` and ``last_seq`` count in the epoch the day was closed in.
+    """
+
+    TYPE: ClassVar[str] = "station.day.closed.v1"
+    actor: str
+    head: str
+    intakes: int
+    voids: int
+    abandoned: int
+    bags: int
+    net_g: int
+    purchase_fen: int
+    consignment_fen: int
+    parcels_in: int
+    parcels_out: int
+    parcels_returned: int
+    photos: int
+    prints_unknown: int
+    first_seq: int
+    last_seq: int
+
+    def __post_init__(self) -> None:
+        check_actor(self.actor)
+
+    @classmethod
+    def of(cls, totals: DayTotals, head: str, actor: str) -> DayClosed:
+        """The event of a close."""
+        return cls(
+            actor=actor,
+            head=head,
+            intakes=totals.intakes,
+            voids=totals.voids,
+            abandoned=totals.abandoned,
+            bags=totals.bags,
+            net_g=totals.net_g,
+            purchase_fen=totals.purchase_fen,
+            consignment_fen=totals.consignment_fen,
+            parcels_in=totals.parcels_in,
+            parcels_out=totals.parcels_out,
+            parcels_returned=totals.parcels_returned,
+            photos=totals.photos,
+            prints_unknown=totals.prints_unknown,
+            first_seq=totals.first_seq,
+            last_seq=totals.last_seq,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BackupMade(EventData):
+    """The whole database was copied to another medium; ``events`` is how many are in the copy."""
+
+    TYPE: ClassVar[str] = "station.backup.made.v1"
+    size_bytes: int
+    sha256: str
+    events: int

@@ -1,0 +1,288 @@
+"""What the figures and references of an event must be to be believed: pure, the same at the station and at the center.
+
+The types say what an event holds; these rules say what it may hold together. The station's own code cannot make an
+event that breaks one (that is tested); one that does was written by something else, and the center keeps it apart:
+no page, total or feed is made of it. Bounds are of physics and of the trade, wide enough for every station; texts are
+held to the characters of codes, because they are shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from kiosk.domain import events as e
+from kiosk.domain.events.parcel import ParcelStep
+from kiosk.domain.identifiers import SERIES_LETTERS, ReceiptNumber, parse_internal_code
+from kiosk.domain.intake import MAX_BAGS, TareSource
+from kiosk.domain.mass import MAX_GROSS_G
+from kiosk.domain.money import MAX_FEN_PER_KG, amount_fen
+from kiosk.domain.parcel import ParcelNumber
+from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.domain.void import Void, VoidReason
+
+MAX_COUNT: Final = 1_000_000
+"""Of anything a station counts between two closes, on a list, in a catalog or in a counter: none gets near it."""
+MAX_BYTES: Final = 2**40
+"""Of a photo or a backup: more than a station's disk has."""
+MAX_PIXELS: Final = 100_000
+"""A side of a picture: no camera of a station has a tenth of it."""
+MAX_STEP_S: Final = 10**10
+"""Of a clock: some 300 years; a clock that starts in 1970 jumps less than 60."""
+MAX_MS: Final = 10**12
+"""Thirty years of milliseconds, of a load on the pan, or of readings at a thousand a second."""
+
+_MODES: Final = frozenset(mode.value for mode in Mode)
+_TARE_SOURCES: Final = frozenset(source.value for source in TareSource)
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_WORD = re.compile(r"[a-z0-9_]{1,32}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_ABOUT = re.compile(r"[A-Za-z0-9._-]{0,64}")
+_TEXT = re.compile(r"[ -~]{1,64}")
+
+
+class _Fault(ValueError):
+    """The text says which rule is broken; it repeats nothing out of the event."""
+
+
+def event_fault(data: e.EventData, station: str) -> str | None:
+    """Which rule an event of this station breaks, in one line; None when it breaks none."""
+    try:
+        if isinstance(data, ParcelStep):
+            _parcel(data, station)
+        else:
+            _RULES[type(data)](data, station)
+    except _Fault as error:
+        return str(error)
+    except ValueError:
+        return "a number, code or word is none that there is"
+    return None
+
+
+def _need(holds: bool, rule: str) -> None:
+    if not holds:
+        raise _Fault(rule)
+
+
+def _count(*values: int, least: int = 0, most: int = MAX_COUNT) -> None:
+    if min(values) < least or max(values) > most:
+        raise _Fault(f"a count is {least} to {most}")
+
+
+def _match(pattern: re.Pattern[str], what: str, *values: str) -> None:
+    for value in values:
+        if pattern.fullmatch(value) is None:
+            raise _Fault(f"{what} has other characters than it may have")
+
+
+def _receipt(text: str, station: str) -> ReceiptNumber:
+    receipt = ReceiptNumber.parse(text)
+    _need(receipt.station == station, "the receipt is another station's")
+    return receipt
+
+
+def _lot(text: str, station: str) -> None:
+    code = parse_internal_code(text)
+    _need(code.kind == "L", "the lot is no lot")
+    _need(code.body.startswith(station[1:]), "the lot is another station's")
+
+
+def _hash(*values: str | None) -> None:
+    _match(_HASH, "a hash", *(value for value in values if value is not None))
+
+
+def _counters(data: e.CountersData | None) -> None:
+    if data is not None:
+        _count(data.scale_profile, data.tare_library, data.clock)
+
+
+def _intake(data: e.IntakeConfirmed, station: str) -> None:
+    _need(_receipt(data.receipt, station).lot == data.lot, "the lot is not the receipt's")
+    Party.parse(data.party)
+    _need(data.mode in _MODES, "the mode is none")
+    _match(_CODE, "a code", data.product, data.owner)
+    _match(_TEXT, "the metrology", data.metrology)
+    _count(data.catalog_version)
+    _count(data.price_fen_per_kg, most=MAX_FEN_PER_KG)
+    _need(1 <= len(data.bags) <= MAX_BAGS, f"a receipt has 1 to {MAX_BAGS} bags")
+    _need([bag.bag for bag in data.bags] == list(range(1, len(data.bags) + 1)), "bags count from 1")
+    for bag in data.bags:
+        _bag(bag, data.price_fen_per_kg)
+    _need(data.gross_g == sum([bag.gross_g for bag in data.bags]), "the gross is not the sum of the bags")
+    _need(data.tare_g == sum([bag.tare_g for bag in data.bags]), "the tare is not the sum of the bags")
+    _need(data.net_g == sum([bag.net_g for bag in data.bags]), "the net is not the sum of the bags")
+    _need(data.amount_fen == sum([bag.amount_fen for bag in data.bags]), "the amount is not the sum of the bags")
+    _certificate(data.certificate)
+    if data.scale is not None:
+        _counters(data.scale.counters)
+
+
+def _bag(bag: e.BagData, price: int) -> None:
+    _need(0 < bag.gross_g <= MAX_GROSS_G, f"a load is 1 to {MAX_GROSS_G} g")
+    _need(0 <= bag.tare_g < bag.gross_g, "the tare is 0 to less than the gross")
+    _need(bag.net_g == bag.gross_g - bag.tare_g, "net is not gross minus tare")
+    _need(bag.amount_fen == amount_fen(bag.net_g, price), "the amount is not net times price, rounded half up")
+    _match(_CODE, "a code", bag.container)
+    _need(bag.tare_source in _TARE_SOURCES, "the source of the tare is none")
+    _count(bag.reading, bag.load, least=1, most=MAX_MS)
+    _count(bag.stable_ms, most=MAX_MS)
+    _hash(bag.frames_sha256)
+
+
+def _certificate(data: e.CertificateData) -> None:
+    reason = NoCertificateReason(data.reason) if data.reason is not None else None
+    Certificate(CertificateKind(data.kind), data.ref, reason)
+
+
+def _abandoned(data: e.IntakeAbandoned, station: str) -> None:
+    _receipt(data.receipt, station)
+    _match(_WORD, "the stage", data.stage)
+
+
+def _voided(data: e.IntakeVoided, station: str) -> None:
+    receipt = _receipt(data.receipt, station)
+    replacement = _receipt(data.replacement, station) if data.replacement is not None else None
+    _need(receipt.lot == data.lot, "the lot is not the receipt's")
+    Void(receipt, VoidReason(data.reason), *data.actors, replacement)
+
+
+def _epoch(data: e.EpochStarted, _: str) -> None:
+    _need(len(data.series) == 1 and data.series in SERIES_LETTERS, "the series is no letter of one")
+    _match(_WORD, "the reason", data.why)
+    _counters(data.counters)
+
+
+def _photo(data: e.PhotoTaken, station: str) -> None:
+    _lot(data.lot, station)
+    _hash(data.photo_sha256)
+    _count(data.size_bytes, most=MAX_BYTES)
+    _count(data.width, data.height, least=1, most=MAX_PIXELS)
+
+
+def _listing(data: e.ListingDrafted, station: str) -> None:
+    _lot(data.lot, station)
+    _match(_CODE, "a code", data.product)
+    _hash(data.photo_sha256)
+
+
+def _catalog(data: e.CatalogImported, _: str) -> None:
+    _count(data.catalog_version, data.products, data.prices, data.containers, data.members)
+    _hash(data.content_sha256)
+
+
+def _print(data: e.PrintUnknown | e.PrintReprinted | e.PrintResolved, station: str) -> None:
+    """``about`` is a receipt or a parcel of this station, or a paper of no one's (``day-12``, ``test-...``)."""
+    _match(_WORD, "the document", data.document)
+    _count(data.bag, most=MAX_BAGS)
+    _match(_ABOUT, "what a paper is about", data.about)
+    if data.about[:1].isdecimal():
+        _receipt(data.about, station)
+    elif data.about.startswith("P-"):
+        _need(ParcelNumber.parse(data.about).station == station, "the parcel is another station's")
+    if isinstance(data, e.PrintUnknown):
+        _match(_WORD, "the reason", data.why)
+        if data.receipt:
+            _receipt(data.receipt, station)
+
+
+def _clerk(data: e.ClerkAdded | e.ClerkChanged, _: str) -> None:
+    """The number was checked by the type."""
+    if isinstance(data, e.ClerkChanged):
+        _match(_WORD, "what changed", data.what)
+
+
+def _locked(data: e.AuthLocked, _: str) -> None:
+    _match(_WORD, "the scope", data.scope)
+    _count(data.minutes)
+
+
+def _day(data: e.DayClosed, _: str) -> None:
+    """Bags, grams and fen are of the intakes of the day that are not void, so each is bounded by the one before."""
+    _hash(data.head)
+    _count(data.intakes, data.voids, data.abandoned, data.parcels_in, data.parcels_out, data.parcels_returned)
+    _count(data.photos, data.prints_unknown)
+    _count(data.bags, most=data.intakes * MAX_BAGS)
+    _need((data.bags == 0) == (data.net_g == 0), "grams without bags, or bags without grams")
+    _count(data.net_g, most=data.bags * MAX_GROSS_G)
+    _count(data.purchase_fen, data.consignment_fen, most=amount_fen(max(0, data.net_g), MAX_FEN_PER_KG) + data.bags)
+    _count(data.first_seq, least=1, most=data.last_seq + 1)
+
+
+def _backup(data: e.BackupMade, _: str) -> None:
+    _count(data.size_bytes, data.events, most=MAX_BYTES)
+    _hash(data.sha256)
+
+
+def _expected(data: e.ParcelExpected, _: str) -> None:
+    _count(data.count)
+
+
+def _parcel(data: ParcelStep, station: str) -> None:
+    """All else of it was checked by the types."""
+    _need(ParcelNumber.parse(data.parcel).station == station, "the parcel is another station's")
+    if isinstance(data, e.ParcelNoticed):
+        _count(data.code_no, least=1)
+    if isinstance(data, e.ParcelDamaged):
+        _match(_WORD, "where it was seen", data.seen_at)
+
+
+def _scale(data: e.ScaleChanged, _: str) -> None:
+    _count(data.counter)
+    _hash(data.before_sha256 or None, data.sha256)
+    _match(_WORD, "the protocol", data.protocol)
+    _need(data.unit in ("kg", "g"), "the unit is neither kg nor g")
+    _count(data.e_g, data.max_g, least=1, most=10 * MAX_GROSS_G)
+
+
+def _tares(data: e.TaresChanged, _: str) -> None:
+    _count(data.counter, data.catalog_version, data.containers)
+    _hash(data.before_sha256 or None, data.sha256)
+
+
+def _clock(data: e.ClockChanged, _: str) -> None:
+    _count(data.counter)
+    _count(data.step_s, least=-MAX_STEP_S, most=MAX_STEP_S)
+
+
+def _checked(data: e.ScaleChecked, _: str) -> None:
+    _count(data.expected_g, least=1, most=MAX_GROSS_G)
+    _count(data.read_g, least=-MAX_GROSS_G, most=MAX_GROSS_G)
+    _count(data.allowed_g, most=MAX_GROSS_G)
+    _need(data.passed == (abs(data.read_g - data.expected_g) <= data.allowed_g), "passed is not what was read")
+    _count(data.reading, data.load, data.stable_ms, most=MAX_MS)
+    _hash(data.frames_sha256)
+
+
+def _left(data: e.LoadLeft, station: str) -> None:
+    _count(data.peak_g, least=1, most=MAX_GROSS_G)
+    _count(data.settled_ms, most=MAX_MS)
+    _count(data.loads, least=1)
+    if data.receipt is not None:
+        _receipt(data.receipt, station)
+
+
+_RULES: Final[Mapping[type, Callable[..., None]]] = {
+    e.EpochStarted: _epoch,
+    e.IntakeConfirmed: _intake,
+    e.IntakeAbandoned: _abandoned,
+    e.IntakeVoided: _voided,
+    e.PhotoTaken: _photo,
+    e.ListingDrafted: _listing,
+    e.CatalogImported: _catalog,
+    e.PrintUnknown: _print,
+    e.PrintReprinted: _print,
+    e.PrintResolved: _print,
+    e.ClerkAdded: _clerk,
+    e.ClerkChanged: _clerk,
+    e.AuthLocked: _locked,
+    e.DayClosed: _day,
+    e.BackupMade: _backup,
+    e.ParcelExpected: _expected,
+    e.ScaleChanged: _scale,
+    e.TaresChanged: _tares,
+    e.ClockChanged: _clock,
+    e.ScaleChecked: _checked,
+    e.LoadLeft: _left,
+}
+"""Every type but the steps of a parcel, which share one; a type without a rule fails a test."""

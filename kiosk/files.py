@@ -1,0 +1,84 @@
+"""The one way to write a file that survives a power cut: whole under another name, forced out, then put in place."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+logger = logging.getLogger(__name__)
+
+_ROOT: Final = 0
+_OWN_BITS: Final = 0o700
+"""What the umask of the station's unit leaves (``systemd/kiosk-station.service``)."""
+
+
+def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Replace a file as a whole: after a power cut at any moment it has the old content or the new one.
+
+    What root writes belongs to the owner of the folder. Raises OSError; then the file is as it was.
+    """
+    fresh = stage(path, content, mode)
+    hand_over(fresh)
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def stage(path: Path, content: bytes, mode: int | None = None) -> Path:
+    """Write the file durably under a hidden name beside ``path``; the caller puts it in place. Raises OSError.
+
+    ``mode`` holds whatever the umask takes away; without one the umask decides.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
+    with os.fdopen(descriptor, "wb") as file:
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file that is on the disk when this returns; its name is durable after ``sync_folder``. Raises OSError."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def hand_over(*paths: Path) -> None:
+    """Give what root has made to the owner and group of its folder, readable for that owner alone.
+
+    A path that is not there is passed over; for any other user, and in a folder of root's own, nothing is done.
+    """
+    if os.geteuid() != _ROOT:
+        return
+    for path in paths:
+        folder = path.parent.stat()
+        if folder.st_uid != _ROOT and path.exists() and not path.is_symlink():
+            _give(path, folder.st_uid, folder.st_gid)
+
+
+def _give(path: Path, owner: int, group: int) -> None:
+    """A medium whose file system knows no owners keeps its own: that is no reason to fail there."""
+    made = path.stat()
+    try:
+        if (made.st_uid, made.st_gid) != (owner, group):
+            os.chown(path, owner, group, follow_symlinks=False)
+        if made.st_mode & ~_OWN_BITS & 0o777:
+            path.chmod(made.st_mode & _OWN_BITS)
+    except OSError as error:
+        logger.warning("%s keeps its owner (%s): see that the station can write it", path, error)

@@ -1,0 +1,60 @@
+"""What the first start writes into the station's database, before the settings file is there.
+
+    people ─ goods ─ first backup
+
+Safe to repeat after a power cut at any point: nobody is added twice, a catalog with the same content is the same
+version, and another backup is another copy.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from kiosk.first_start.draft import Draft
+from kiosk.first_start.goods import catalog_of
+from kiosk.first_start.people import enrol
+from kiosk.first_start.settings import station_settings
+from kiosk.station.doctor.acts import back_up
+from kiosk.station.open_store import open_store, stamps
+from kiosk.station.settings import StationSettings
+from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.backup.settings import BackupSettings
+
+logger = logging.getLogger(__name__)
+
+SMALL_BYTES: Final = 32_000_000
+"""Up to so much is copied while somebody waits for the last page; a database with a life behind it waits for night."""
+
+
+def fill(draft: Draft, data: Path) -> str:
+    """Make the database and write into it what was answered; returns why there is no first backup, "" when all is well.
+
+    Raises StoreError, also for another station's data, and CatalogError; a backup that fails stops nothing.
+    """
+    catalog = catalog_of(draft.goods) if draft.goods else None
+    station = station_settings(draft, data)
+    stamp = stamps(station.zone)
+    with closing(open_store(station)) as store:
+        enrol(store, draft, stamp)
+        if catalog is not None:
+            store.import_catalog(catalog, stamp())
+        return _first_backup(store, draft, station, stamp())
+
+
+def _first_backup(store: Store, draft: Draft, station: StationSettings, stamp: Stamp) -> str:
+    """Proves the medium while somebody is there who can exchange it."""
+    if not draft.backup:
+        return ""
+    if station.database.stat().st_size > SMALL_BYTES or (station.data / "photos").is_dir():
+        return "The data folder is that of a station that has worked: its backup is left to the night."
+    try:
+        settings = BackupSettings(Path(draft.backup), uuid=draft.backup_uuid)
+        problem = back_up(store, settings, station.database, station.station, stamp).problem
+    except (StoreError, OSError) as error:
+        problem = str(error)
+    if problem:
+        logger.warning("the first backup: %s", problem)
+    return problem

@@ -1,0 +1,153 @@
+"""What the first start has learned so far, kept beside the settings file it will become.
+
+``FILE.draft.json`` is written whole after every answer, so that a power cut costs at most one screen. It holds the
+hashes of PINs and is readable by the station's own user alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from kiosk.files import write_durably
+
+logger = logging.getLogger(__name__)
+
+DRAFT_MODE = 0o600
+Proof = Literal["seen", "unseen", "absent"]
+"""A device has shown itself, has not been tried, is not there."""
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One device's answers; a field that is still at its default has not been asked."""
+
+
+class ScaleDraft(Part, frozen=True):
+    """``format`` is data bits, parity and stop bits in the usual shorthand, like 8N1."""
+
+    port: str
+    protocol: str = ""
+    baud: int = 0
+    format: str = "8N1"
+    e_g: int = 0
+    max_g: int = 0
+
+
+class PrinterDraft(Part, frozen=True):
+    """As PrinterSettings; the profile comes after the address."""
+
+    kind: Literal["tcp", "file"]
+    address: str
+    profile: str = ""
+
+
+class ScannerDraft(Part, frozen=True):
+    """As ScannerSettings."""
+
+    kind: Literal["serial", "evdev"]
+    port: str
+
+
+class CameraDraft(Part, frozen=True):
+    """As CameraSettings."""
+
+    kind: Literal["v4l2", "file"]
+    path: str
+
+
+class BrokerDraft(Part, frozen=True):
+    """``account``: how the station proves itself, ``none``, ``certificate`` or ``password``; the files go with it."""
+
+    scheme: Literal["mqtts", "mqtt"]
+    address: str = ""
+    ca_file: str = ""
+    account: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    password_file: str = ""
+
+
+class GoodsDraft(Part, frozen=True):
+    """The catalog the station begins with: where it was found, the file itself, and what it was seen to hold.
+
+    ``first`` are the names of some of its goods, by language.
+    """
+
+    source: str
+    name: str
+    content: bytes
+    products: int
+    prices: int = 0
+    containers: int = 0
+    members: int = 0
+    first: dict[str, tuple[str, ...]] = {}
+
+
+class PersonDraft(Part, frozen=True):
+    """A name and, once it was typed twice, the Argon2id hash of the PIN."""
+
+    name: str
+    pin_hash: str = ""
+
+
+class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All answers. ``at`` is the question on the screen, ``proven`` what was seen working, by device.
+
+    ``backup`` is the folder of the second medium, "" for none, and ``backup_uuid`` that of its file system.
+    """
+
+    at: str = "language"
+    language: Literal["", "ug", "zh", "en"] = ""
+    width_px: int = 800
+    height_px: int = 480
+    diagonal_in: float = 0.0
+    station: str = ""
+    region: str = ""
+    village: str = ""
+    scale: ScaleDraft | None = None
+    label: PrinterDraft | None = None
+    receipt: PrinterDraft | None = None
+    scanner: ScannerDraft | None = None
+    camera: CameraDraft | None = None
+    broker: BrokerDraft | None = None
+    goods: GoodsDraft | None = None
+    backup: str = ""
+    backup_uuid: str = ""
+    technician: PersonDraft | None = None
+    clerk: PersonDraft | None = None
+    proven: dict[str, Proof] = {}
+
+
+def draft_path(config_file: Path) -> Path:
+    """Where the draft of a settings file is kept."""
+    return config_file.with_name(f"{config_file.name}.draft.json")
+
+
+def needs_setup(config_file: Path) -> bool:
+    """Whether there is no settings file yet. One that cannot be seen or is of another kind is not "no file"."""
+    try:
+        config_file.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def load_draft(path: Path) -> Draft:
+    """The draft, or a fresh one when there is none or it is damaged: the questions are asked again then."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Draft)
+    except FileNotFoundError:
+        return Draft()
+    except (OSError, msgspec.MsgspecError) as error:
+        logger.warning("the draft %s cannot be used (%s): the first start begins again", path, error)
+        return Draft()
+
+
+def save_draft(path: Path, draft: Draft) -> None:
+    """Keep the draft durably; raises OSError."""
+    write_durably(path, msgspec.json.format(msgspec.json.encode(draft), indent=1), DRAFT_MODE)

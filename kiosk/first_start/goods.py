@@ -1,0 +1,62 @@
+"""The goods a new station begins with: a catalog file is read and checked when it is chosen, and kept in the draft.
+
+From then on the file is not needed any more: the stick may be pulled, and one durable write keeps the answer with it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from kiosk.domain.catalog import Catalog
+from kiosk.first_start.draft import GoodsDraft
+from kiosk.station.catalog.document import MAX_BYTES
+from kiosk.station.catalog.file import CatalogError, parse_catalog
+from kiosk.texts import LANGUAGES
+
+SAMPLE: Final = "sample"
+"""Stands for the catalog that comes with the program."""
+_SAMPLE_FILE: Final = "yarkant.toml"
+FIRST: Final = 6
+"""So many names are shown: enough to know a catalog again."""
+
+
+def read_goods(source: str) -> GoodsDraft:
+    """The catalog at ``source``, a path or ``SAMPLE``, checked. Raises CatalogError with name and reason."""
+    name = Path(_SAMPLE_FILE if source == SAMPLE else source).name
+    try:
+        content = files("kiosk.catalogs").joinpath(_SAMPLE_FILE).read_bytes() if source == SAMPLE else _read(source)
+    except OSError as error:
+        raise CatalogError(name, "", f"cannot be read: {error.strerror or error}") from error
+    catalog = parse_catalog(content, name)
+    return GoodsDraft(
+        source=source,
+        name=name,
+        content=content,
+        products=len(catalog.products),
+        prices=len(catalog.prices),
+        containers=len(catalog.containers),
+        members=len(catalog.members),
+        first=_first_names(catalog),
+    )
+
+
+def catalog_of(goods: GoodsDraft) -> Catalog:
+    """The catalog that was kept, checked again: the draft is a file as well. Raises CatalogError."""
+    return parse_catalog(goods.content, goods.name)
+
+
+def _first_names(catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    return {code: tuple(getattr(row.names, code) for row in catalog.products[:FIRST]) for code in LANGUAGES}
+
+
+def _read(source: str) -> bytes:
+    """At most one byte more than a catalog may have. A link, a pipe or a device is no file: raises OSError."""
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is no plain file")
+        return file.read(MAX_BYTES + 1)

@@ -1,0 +1,59 @@
+"""The two times a PIN is typed. Between them it is in memory alone: a draft that is stolen holds no PIN, and nothing
+that could be tried out without the station's key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from kiosk.domain.clerk import BadPin, check_pin
+from kiosk.first_start.draft import Draft, PersonDraft
+from kiosk.first_start.ports import SetupRefused
+from kiosk.station.counter.people import kept_pin
+from kiosk.station.counter.view import CounterRefused
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
+
+FIRST: Mapping[str, str] = {"technician_pin": "technician", "clerk_pin": "clerk"}
+AGAIN: Mapping[str, str] = {"technician_again": "technician", "clerk_again": "clerk"}
+
+
+class Pins:
+    """Takes the answers of the PIN questions. The key is that of the station which is being set up in ``data``."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._typed = ""
+
+    def forget(self) -> None:
+        """Another question is on the screen."""
+        self._typed = ""
+
+    def takes(self, question: str) -> bool:
+        """Whether a question is one of these."""
+        return question in FIRST or question in AGAIN
+
+    def answer(self, draft: Draft, question: str, pin: str) -> Draft:
+        """The draft with the hash once both agree. Raises SetupRefused, which never holds the PIN."""
+        if question in FIRST:
+            try:
+                self._typed = check_pin(pin)
+            except BadPin as error:
+                raise SetupRefused(f"pin_{error.code}") from None
+            return draft
+        if not self._typed or pin != self._typed:
+            raise SetupRefused("pin_differs")
+        self.forget()
+        role = AGAIN[question]
+        person: PersonDraft = getattr(draft, role)
+        return replace(draft, **{role: replace(person, pin_hash=self._kept(pin))})
+
+    def _kept(self, pin: str) -> str:
+        """The settings file that could name another key is not there yet."""
+        try:
+            return kept_pin(PickupKey.load(ParcelSettings(), self._data, os.environ).pins(), pin)
+        except CounterRefused as refusal:
+            raise SetupRefused("not_written", str(refusal)) from refusal

@@ -1,0 +1,161 @@
+"""The two sides of the first start: what its pages see of the wizard, and what the wizard sees of the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.ports import Camera, Printer, Probing, Progress, Scale, ScaleListener, Scanner
+from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.station.screen import ScreenGeometry
+
+
+class SetupRefused(Exception):
+    """An answer cannot be taken. ``code`` is the last word of a text ``setup.refused.*``; ``detail`` is technical."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(detail or code)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One tile. Words people read are text ids, names of devices and formats are plain text."""
+
+    value: str
+    label: str = ""
+    text_id: str = ""
+    detail: str = ""
+    detail_id: str = ""
+    picture: str = ""
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """How far a device has proved itself. ``state``: waiting, working, seen or failed.
+
+    ``motion`` is the word of a scale's reading (``weight.*``), ``raw`` its frame or the scan as printable text,
+    ``code`` the text that is to be scanned, ``shots`` how many pictures there have been.
+    """
+
+    state: str
+    detail: str = ""
+    weight: str = ""
+    motion: str = ""
+    raw: str = ""
+    code: str = ""
+    shots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """One line of the last page. ``proof`` is the last word of ``setup.proof.*``: seen, unseen, absent or set."""
+
+    text_id: str
+    what: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsView:
+    """A catalog that was chosen: its file's name, what it holds by the last word of ``setup.goods.*``, some names."""
+
+    name: str
+    counts: Mapping[str, int]
+    first: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WizardView:
+    """Everything one screen of the wizard shows. ``typed`` is the present answer, in the form it is typed in.
+
+    ``no_backup`` says, in English, why the first backup was not made.
+    """
+
+    question: str
+    step: int
+    steps: int
+    language: str
+    screen: ScreenGeometry
+    can_back: bool
+    choices: tuple[Choice, ...] = ()
+    typed: str = ""
+    trial: TrialView | None = None
+    rows: tuple[SummaryRow, ...] = ()
+    goods: GoodsView | None = None
+    no_backup: str = ""
+
+
+class Wizard(Protocol):
+    """The use case. Every method may be called from any thread."""
+
+    def view(self) -> WizardView: ...
+
+    def answer(self, question: str, form: Mapping[str, str]) -> None:
+        """Take the answer and go on; does nothing for a question that is not the present one. Raises SetupRefused."""
+
+    def back(self) -> None: ...
+
+    def speak(self, language: str) -> None:
+        """Change the language and stay. Raises SetupRefused."""
+
+    def go(self, question: str) -> None:
+        """Begin an attempt: print, shoot, reach. Does nothing for another question or while one is under way."""
+
+    def shot(self) -> bytes | None:
+        """The newest picture of the camera, as JPEG."""
+
+    def leave(self) -> None:
+        """The last page is on the screen: the wizard may end and the station begin."""
+
+
+class Machine(Protocol):
+    """What is plugged in at this moment, by names that stay, and how it is reached."""
+
+    @property
+    def data(self) -> Path:
+        """The data folder of the station, which need not be there yet."""
+
+    def serial_ports(self) -> tuple[str, ...]: ...
+
+    def keyboards(self) -> tuple[str, ...]:
+        """Devices that act as a keyboard, as most scanners do when they are new."""
+
+    def printers(self) -> tuple[str, ...]: ...
+
+    def cameras(self) -> tuple[tuple[str, str], ...]:
+        """Kind and path of each."""
+
+    def key_files(self, *endings: str) -> tuple[str, ...]:
+        """Files with one of these endings in the folders for keys and certificates."""
+
+    def catalogs(self) -> tuple[str, ...]:
+        """Files that may be a catalog."""
+
+    def backup_media(self) -> tuple[str, ...]:
+        """Mounted media that are another disk than the station's own."""
+
+    def scale(self, settings: ScaleSettings, listener: ScaleListener) -> Scale: ...
+
+    def probe(self, port: str, told: Callable[[Progress], None]) -> Probing:
+        """Listens at a port for what may be a scale."""
+
+    def scanner(
+        self, settings: ScannerSettings, on_scan: Callable[[str], None], on_state: Callable[[str], None]
+    ) -> Scanner: ...
+
+    def printer(self, settings: PrinterSettings) -> Printer: ...
+
+    def camera(self, settings: CameraSettings) -> Camera:
+        """Close it."""
+
+    def reach(self, settings: RelaySettings) -> str:
+        """Connect to the broker as the relay will and hang up; says what answered. Raises OSError."""

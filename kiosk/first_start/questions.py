@@ -1,0 +1,118 @@
+"""The way through the first start.
+
+    language ─ panel ─ station ─ scale ─ printers ─ scanner ─ camera ─ broker ─ goods ─ backup ─ people ─ check ─ done
+
+Each step is one or more questions, one per screen. A question is asked only when the answers before it make sense of
+it: nobody is asked for the speed of a scale that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kiosk.first_start.draft import Draft
+
+
+def _always(draft: Draft) -> bool:
+    return True
+
+
+def _has(part: str) -> Callable[[Draft], bool]:
+    return lambda draft: getattr(draft, part) is not None
+
+
+def _tls(draft: Draft) -> bool:
+    return draft.broker is not None and draft.broker.scheme == "mqtts"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``when``: whether it is asked. ``resume``: where a power cut takes it back to, for what is kept in memory only.
+
+    ``proves`` is the device that shows itself on this screen.
+    """
+
+    id: str
+    step: str
+    when: Callable[[Draft], bool] = _always
+    resume: str = ""
+    proves: str = ""
+
+
+QUESTIONS = (
+    Question("language", "language"),
+    Question("panel", "panel"),
+    Question("station", "station"),
+    Question("region", "station"),
+    Question("village", "station"),
+    Question("scale", "scale"),
+    Question("protocol", "scale", _has("scale")),
+    Question("line", "scale", _has("scale")),
+    Question("reads", "scale", _has("scale"), proves="scale"),
+    Question("e", "scale", _has("scale")),
+    Question("max", "scale", _has("scale")),
+    Question("label", "printers"),
+    Question("label_profile", "printers", _has("label")),
+    Question("label_test", "printers", _has("label"), proves="label"),
+    Question("receipt", "printers"),
+    Question("receipt_profile", "printers", _has("receipt")),
+    Question("receipt_test", "printers", _has("receipt"), proves="receipt"),
+    Question("scanner", "scanner"),
+    Question("scanner_test", "scanner", _has("scanner"), proves="scanner"),
+    Question("camera", "camera"),
+    Question("camera_test", "camera", _has("camera"), proves="camera"),
+    Question("broker", "broker"),
+    Question("broker_address", "broker", _has("broker")),
+    Question("broker_ca", "broker", _tls),
+    Question("broker_account", "broker", _has("broker")),
+    Question("broker_test", "broker", _has("broker"), proves="broker"),
+    Question("goods", "goods"),
+    Question("goods_shown", "goods", _has("goods")),
+    Question("backup", "backup"),
+    Question("technician", "people"),
+    Question("technician_pin", "people"),
+    Question("technician_again", "people", resume="technician_pin"),
+    Question("clerk", "people"),
+    Question("clerk_pin", "people"),
+    Question("clerk_again", "people", resume="clerk_pin"),
+    Question("check", "check"),
+)
+"""In the order they are asked."""
+
+DONE = "done"
+STEPS = tuple(dict.fromkeys(row.step for row in QUESTIONS))
+DEVICES = tuple(row.proves for row in QUESTIONS if row.proves)
+_BY_ID = {row.id: row for row in QUESTIONS}
+
+
+def question(name: str) -> Question:
+    """The row of a question; raises KeyError."""
+    return _BY_ID[name]
+
+
+def step_number(name: str) -> int:
+    """1 for the first step; the last one for the page that says that all is done."""
+    return STEPS.index(_BY_ID[name].step) + 1 if name in _BY_ID else len(STEPS)
+
+
+def after(draft: Draft, name: str) -> str:
+    """The question that follows; DONE after the last."""
+    rest = QUESTIONS[QUESTIONS.index(_BY_ID[name]) + 1 :]
+    return next((row.id for row in rest if row.when(draft)), DONE)
+
+
+def before(draft: Draft, name: str) -> str | None:
+    """The question one would go back to; None at the first one and when all is done."""
+    if name not in _BY_ID:
+        return None
+    earlier = QUESTIONS[: QUESTIONS.index(_BY_ID[name])]
+    return next((row.id for row in reversed(earlier) if row.when(draft)), None)
+
+
+def resumed(draft: Draft) -> str:
+    """Where to go on after a restart: the question that was on the screen, if the answers still lead there."""
+    row = _BY_ID.get(draft.at)
+    if row is None or not row.when(draft):
+        return QUESTIONS[0].id
+    return row.resume or row.id

@@ -1,0 +1,156 @@
+"""From the draft to the settings classes of the rooms, and to the text of the settings file.
+
+The same classes judge an answer on the screen and the file at every start: what the wizard takes, the station takes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.first_start.draft import BrokerDraft, Draft, PrinterDraft, ScaleDraft
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.station.screen import ScreenGeometry
+from kiosk.station.settings import StationSettings
+from kiosk.station.software import relay_identity
+
+Value = str | int | float
+Table = Mapping[str, Value]
+HEAD = "# Made by the first start of the station. docs/technician.md explains every key.\n"
+FORMATS = ("8N1", "7E1", "7O1", "8E1")
+"""Data bits, parity, stop bits as indicators offer them (8N1 nearly always, 7E1 on older ones)."""
+USUAL_PANELS: Mapping[tuple[int, int], float] = {
+    (800, 480): 7.0,
+    (1024, 600): 7.0,
+    (1280, 800): 10.1,
+    (1366, 768): 15.6,
+    (1920, 1080): 15.6,
+}
+_USUAL_IN = 10.1
+_MAX_UNASKED_G = 100_000
+_FULL_DECIMALS = 3
+
+
+def station_table(draft: Draft, data: Path) -> Table:
+    """``[station]``."""
+    table = {"station": draft.station, "region": draft.region, "data": str(data)}
+    return {**table, "village": draft.village} if draft.village else table
+
+
+def web_table(draft: Draft, port: int) -> Table:
+    """``[web]``: what the panel is, and where the pages are."""
+    return {
+        "language": draft.language,
+        "width_px": draft.width_px,
+        "height_px": draft.height_px,
+        "diagonal_in": draft.diagonal_in,
+        "weight_decimals": decimals(draft.scale.e_g) if draft.scale else _FULL_DECIMALS,
+        "host": "127.0.0.1",
+        "port": port,
+    }
+
+
+def scale_table(scale: ScaleDraft) -> Table:
+    """``[scale]``; e and Max that have not been asked yet stand for a scale that could be."""
+    bits, parity, stops = tuple(scale.format)
+    return {
+        "port": scale.port,
+        "protocol": scale.protocol,
+        "e_g": scale.e_g or 1,
+        "max_g": scale.max_g or (scale.e_g or 1) * _MAX_UNASKED_G,
+        "baud": scale.baud,
+        "bytesize": int(bits),
+        "parity": parity,
+        "stopbits": int(stops),
+    }
+
+
+def printer_table(printer: PrinterDraft) -> Table:
+    """``[printer.label]`` or ``[printer.receipt]``."""
+    return {"kind": printer.kind, "address": printer.address, "profile": printer.profile}
+
+
+def relay_table(broker: BrokerDraft, station: str) -> Table:
+    """``[relay]``: an account with a password bears the station's id."""
+    files = ("ca_file", "cert_file", "key_file", "password_file")
+    table: dict[str, Value] = {"broker_url": f"{broker.scheme}://{broker.address}"}
+    if broker.password_file:
+        table["username"] = station
+    return {**table, **{name: getattr(broker, name) for name in files if getattr(broker, name)}}
+
+
+def station_settings(draft: Draft, data: Path) -> StationSettings:
+    """Raises ValueError."""
+    return StationSettings(draft.station, draft.region, data, draft.village)
+
+
+def screen_of(draft: Draft) -> ScreenGeometry:
+    """The panel as far as it is known; raises ValueError."""
+    return ScreenGeometry(draft.width_px, draft.height_px, diagonal(draft))
+
+
+def diagonal(draft: Draft) -> float:
+    """The diagonal in inches that was chosen, else the usual one of a panel with so many pixels."""
+    return draft.diagonal_in or USUAL_PANELS.get((draft.width_px, draft.height_px), _USUAL_IN)
+
+
+def scale_settings(scale: ScaleDraft) -> ScaleSettings:
+    """Raises ValueError."""
+    return ScaleSettings(**scale_table(scale))  # type: ignore[arg-type]
+
+
+def printer_settings(printer: PrinterDraft) -> PrinterSettings:
+    """Raises ValueError."""
+    return PrinterSettings(printer.kind, printer.address, printer.profile)
+
+
+def relay_settings(draft: Draft, data: Path) -> RelaySettings:
+    """Raises ValueError."""
+    assert draft.broker is not None
+    table = dict(relay_table(draft.broker, draft.station))
+    paths = {name: Path(str(value)) for name, value in table.items() if name.endswith("_file")}
+    return RelaySettings(**{**table, **paths, **relay_identity(station_settings(draft, data))})  # type: ignore[arg-type]
+
+
+def decimals(e_g: int) -> int:
+    """Decimals of a kilogram on a scale of this e: 3 for 5 g, 2 for 10 g, 1 for 100 g, none for 1 kg."""
+    zeros = len(str(e_g)) - len(str(e_g).rstrip("0"))
+    return max(0, _FULL_DECIMALS - zeros)
+
+
+def tables(draft: Draft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
+    """Every section of the file, in its order; what is not fitted has none."""
+    yield "station", station_table(draft, data)
+    yield "web", web_table(draft, port)
+    if draft.scale:
+        yield "scale", scale_table(draft.scale)
+    for name, printer in (("label", draft.label), ("receipt", draft.receipt)):
+        if printer:
+            yield f"printer.{name}", printer_table(printer)
+    if draft.camera:
+        yield "camera", {"kind": draft.camera.kind, "path": draft.camera.path}
+    if draft.scanner:
+        yield "scanner", {"kind": draft.scanner.kind, "port": draft.scanner.port}
+    if draft.backup:
+        yield "backup", {"folder": draft.backup, **({"uuid": draft.backup_uuid} if draft.backup_uuid else {})}
+    if draft.broker:
+        yield "relay", relay_table(draft.broker, draft.station)
+
+
+def toml(draft: Draft, data: Path, port: int) -> str:
+    """The settings file."""
+    sections = (
+        f"\n[{name}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in table.items())
+        for name, table in tables(draft, data, port)
+    )
+    return HEAD + "".join(sections)
+
+
+def _toml_value(value: Value) -> str:
+    """A basic string escapes what a JSON string does, and DEL besides (TOML 1.0, String)."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+    return str(value)

@@ -1,0 +1,275 @@
+"""A device shows itself: the scale reads, the scanner scans, paper comes out, a picture is taken, the broker answers.
+
+A trial lives as long as its question is on the screen. What takes time runs in a thread of its own and ends by its own
+deadline; the screen looks at how far it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from kiosk.devices.ports import (
+    CameraFault,
+    LinkState,
+    PrintNotStarted,
+    PrintUncertain,
+    ProbeCancelled,
+    ProbeFailed,
+    Probing,
+    Progress,
+    Scale,
+    Scanner,
+    Told,
+)
+from kiosk.first_start.ports import TrialView
+from kiosk.protocols.scales.probe.proposals import Proposal, distinct
+from kiosk.protocols.scales.reading import Reading
+
+logger = logging.getLogger(__name__)
+
+WAITING, WORKING, SEEN, FAILED = "waiting", "working", "seen", "failed"
+_RAW = 64
+ALIKE = 5
+"""Readings alike, one after the other, before a weight counts as still where the indicator does not say so."""
+JOIN_S = 30.0
+"""Above every deadline of an attempt."""
+
+
+class Trial(Protocol):
+    """One device while its question is on the screen."""
+
+    def look(self) -> TrialView: ...
+
+    def go(self) -> None:
+        """Begin an attempt, for devices that are asked; the others tell by themselves."""
+
+    def close(self) -> None:
+        """Let go of the device; what is under way ends by its own deadline."""
+
+    def join(self) -> None:
+        """Wait until that has ended."""
+
+
+def printable(data: bytes) -> str:
+    """A frame for people: control characters by name, at most 64 characters."""
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data)[:_RAW]
+
+
+class ScaleTrial:
+    """Listens to the scale; ``seen`` once it has given a weight that may be used."""
+
+    def __init__(self, open_scale: Callable[[ScaleTrial], Scale]) -> None:
+        self._lock = threading.Lock()
+        self._reading: Reading | None = None
+        self._alike = 0
+        self._seen = False
+        self._link = (LinkState.SILENT, "")
+        self._scale = open_scale(self)
+        self._scale.start()
+
+    def look(self) -> TrialView:
+        """The newest reading; dashes when it is too old."""
+        with self._lock:
+            reading, seen, (link, detail) = self._reading, self._seen, self._link
+            still = self._alike >= ALIKE
+        if reading is None:
+            state = FAILED if link is LinkState.MISSING else SEEN if seen else WAITING
+            return TrialView(state, detail if link is not LinkState.CONNECTED else "", motion="lost")
+        weight = "" if reading.weight is None else f"{reading.weight} {reading.unit or ''}".strip()
+        return TrialView(SEEN if seen else WAITING, "", weight, _motion(reading, still), printable(reading.raw))
+
+    def go(self) -> None:
+        """A scale speaks by itself."""
+
+    def close(self) -> None:
+        """Give the port back: the next question may be about the same one."""
+        self._scale.stop()
+
+    def join(self) -> None:
+        """Its thread has ended in ``close``."""
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        """See ScaleListener."""
+        with self._lock:
+            before = self._reading
+            self._alike = self._alike + 1 if before is not None and before.weight == reading.weight else 1
+            self._reading = reading
+            self._seen = self._seen or reading.weight is not None
+
+    def on_expired(self, at: float) -> None:
+        """See ScaleListener."""
+        with self._lock:
+            self._reading = None
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        """See ScaleListener."""
+        with self._lock:
+            self._link = (state, detail)
+
+
+def _motion(reading: Reading, still: bool) -> str:
+    """The word of ``weight.*``; ``still`` stands in for the "stable" that many formats do not tell."""
+    if reading.overload:
+        return "overload"
+    if reading.underload or (reading.weight is not None and reading.weight < 0):
+        return "negative"
+    if reading.weight is None:
+        return "lost"
+    return "stable" if (still if reading.stable is None else reading.stable) else "moving"
+
+
+class ListenTrial:
+    """Listens to the port of the scale, and sends nothing; ``seen`` once something is proposed.
+
+    ``found`` are the formats that could be it, as far as the first start can set them: without parameters.
+    """
+
+    def __init__(self, probe: Callable[[Told], Probing]) -> None:
+        self._lock = threading.Lock()
+        self._view = TrialView(WORKING)
+        self._found: tuple[Proposal, ...] = ()
+        self._probing = probe(self._told)
+        self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
+        self._thread.start()
+
+    @property
+    def found(self) -> tuple[Proposal, ...]:
+        """Best first; empty while it listens, and when nothing sounds like a scale."""
+        with self._lock:
+            return self._found
+
+    def look(self) -> TrialView:
+        """Whether it still listens, and what came of it."""
+        with self._lock:
+            return self._view
+
+    def go(self) -> None:
+        """A scale speaks by itself; one that does not is not asked here."""
+
+    def close(self) -> None:
+        """Give the port back before the next question opens it."""
+        self._probing.cancel()
+        self._thread.join(JOIN_S)
+
+    def join(self) -> None:
+        """Its thread has ended in ``close``."""
+
+    def _told(self, progress: Progress) -> None:
+        with self._lock:
+            self._view = TrialView(WORKING, progress.line, raw=printable(progress.sample))
+
+    def _run(self) -> None:
+        found: tuple[Proposal, ...] = ()
+        view = TrialView(WAITING)
+        try:
+            found = distinct(self._probing.run())
+            view = TrialView(SEEN if found else WAITING)
+        except ProbeCancelled:
+            return
+        except ProbeFailed as error:
+            view = TrialView(FAILED, str(error))
+        except Exception as error:
+            logger.exception("listening to the scale failed")
+            view = TrialView(FAILED, str(error) or type(error).__name__)
+        with self._lock:
+            self._found, self._view = found, view
+
+
+class ScannerTrial:
+    """Waits for one certain code; anything else that is scanned is shown, and proves nothing."""
+
+    def __init__(
+        self, code: str, open_scanner: Callable[[Callable[[str], None], Callable[[str], None]], Scanner]
+    ) -> None:
+        self._lock = threading.Lock()
+        self._code = code
+        self._last = ""
+        self._seen = False
+        self._state = "ok"
+        self._scanner = open_scanner(self._on_scan, self._on_state)
+        self._scanner.start()
+
+    def look(self) -> TrialView:
+        """The code to scan and the last thing that was scanned."""
+        with self._lock:
+            state = SEEN if self._seen else FAILED if self._state != "ok" else WAITING
+            detail = "" if self._state == "ok" else self._state
+            return TrialView(state, detail, raw=self._last, code=self._code)
+
+    def go(self) -> None:
+        """A scanner speaks by itself."""
+
+    def close(self) -> None:
+        """Let go of the scanner."""
+        self._scanner.stop()
+
+    def join(self) -> None:
+        """Its thread has ended in ``close``."""
+
+    def _on_scan(self, text: str) -> None:
+        with self._lock:
+            self._last = text[:_RAW]
+            self._seen = self._seen or text.endswith(self._code)  # an AIM identifier may stand before it
+
+    def _on_state(self, word: str) -> None:
+        with self._lock:
+            self._state = word
+
+
+class Attempt:
+    """Something that is tried on demand, one attempt at a time: a test print, a shot, a call to the broker.
+
+    ``act`` returns what there is to show of a success, as bytes.
+    """
+
+    def __init__(self, name: str, act: Callable[[], bytes], end: Callable[[], None] | None = None) -> None:
+        self._name, self._act, self._end = name, act, end
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._view = TrialView(WAITING)
+        self._result: bytes | None = None
+
+    @property
+    def result(self) -> bytes | None:
+        """What the last success gave."""
+        return self._result
+
+    def look(self) -> TrialView:
+        """How far the newest attempt is."""
+        return self._view
+
+    def go(self) -> None:
+        """Begin, unless an attempt is under way."""
+        with self._lock:
+            if self._view.state == WORKING:
+                return
+            self._view = TrialView(WORKING, shots=self._view.shots)
+            self._thread = threading.Thread(target=self._run, name=f"try-{self._name}", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Cut short what can be; nobody waits for a printer that does not answer."""
+        if self._end is not None:
+            self._end()
+
+    def join(self) -> None:
+        """Wait for the deadline of an attempt that is under way."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(JOIN_S)
+
+    def _run(self) -> None:
+        shots = self._view.shots
+        try:
+            self._result = self._act()
+            self._view = TrialView(SEEN, shots=shots + 1)
+        except OSError as error:
+            self._view = TrialView(FAILED, error.strerror or str(error), shots=shots)
+        except (PrintNotStarted, PrintUncertain, CameraFault, ValueError) as error:
+            self._view = TrialView(FAILED, str(error), shots=shots)
+        except Exception as error:
+            logger.exception("the attempt to use the %s failed", self._name)
+            self._view = TrialView(FAILED, str(error) or type(error).__name__, shots=shots)

@@ -1,0 +1,228 @@
+"""The first start as a use case: one question at a time, every answer judged and kept before the next is asked."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from kiosk.first_start import questions as steps
+from kiosk.first_start.answers import ANSWERS, YES
+from kiosk.first_start.choices import choices, goods, summary, typed
+from kiosk.first_start.database import fill
+from kiosk.first_start.devices import trial_of
+from kiosk.first_start.draft import Draft, draft_path, load_draft, save_draft
+from kiosk.first_start.file import write_settings
+from kiosk.first_start.pins import AGAIN, Pins
+from kiosk.first_start.ports import Machine, SetupRefused, WizardView
+from kiosk.first_start.settings import screen_of, toml
+from kiosk.first_start.trials import FAILED, SEEN, WAITING, Attempt, ListenTrial, Trial
+from kiosk.station.catalog.file import CatalogError
+from kiosk.store import StoreError
+from kiosk.texts import LANGUAGES
+
+logger = logging.getLogger(__name__)
+
+_MOST_ENDING = 8
+"""Trials whose attempt may still be under way; each ends by its own deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupPlace:
+    """Where the station will live: its settings file, its data folder, the port of its pages."""
+
+    config_file: Path
+    data: Path
+    port: int
+    language: str = "ug"
+    """What the first page is written in until somebody has chosen."""
+
+
+class SetupWizard:
+    """Implements ``kiosk.first_start.ports.Wizard``. Goes on where a power cut has left it.
+
+    ``written`` is set once the settings file is there, ``left`` when its last page is on the screen.
+    """
+
+    def __init__(
+        self,
+        place: SetupPlace,
+        machine: Machine,
+        check: Callable[[Path], object],
+        fill: Callable[[Draft, Path], str] = fill,
+    ) -> None:
+        """``check`` reads a settings file as the station will, or raises ValueError."""
+        self._place, self._machine, self._check, self._fill = place, machine, check, fill
+        self._draft_file = draft_path(place.config_file)
+        self._lock = threading.Lock()
+        self._pins = Pins(place.data)
+        self._draft = _resumed(load_draft(self._draft_file))
+        self._trial: Trial | None = None
+        self._ending: list[Trial] = []
+        self._no_backup = ""
+        self.written = threading.Event()
+        self.left = threading.Event()
+        self._enter()
+
+    # --- what is seen -------------------------------------------------------------------------------------------------
+
+    def view(self) -> WizardView:
+        """The present screen; lists what is plugged in at this moment."""
+        with self._lock:
+            draft, trial, no_backup = self._draft, self._trial, self._no_backup
+        at, language = draft.at, draft.language or self._place.language
+        return WizardView(
+            question=at,
+            step=steps.step_number(at),
+            steps=len(steps.STEPS),
+            language=language,
+            screen=screen_of(draft),
+            can_back=steps.before(draft, at) is not None,
+            choices=choices(at, draft, self._machine, trial.found if isinstance(trial, ListenTrial) else ()),
+            typed=typed(at, draft),
+            trial=trial.look() if trial else None,
+            rows=summary(draft) if at == "check" else (),
+            goods=goods(draft, language) if at == "goods_shown" else None,
+            no_backup=no_backup,
+        )
+
+    def shot(self) -> bytes | None:
+        """The newest picture of the camera, as JPEG."""
+        with self._lock:
+            trial, at = self._trial, self._draft.at
+        return trial.result if at == "camera_test" and isinstance(trial, Attempt) else None
+
+    # --- what is done -------------------------------------------------------------------------------------------------
+
+    def answer(self, question: str, form: Mapping[str, str]) -> None:
+        """See ports. A refused answer changes nothing; an answer that cannot be kept is refused, too."""
+        with self._lock:
+            if question != self._draft.at or question == steps.DONE:
+                return
+            if question == "check":
+                self._finish()
+                return
+            draft = self._taken(question, form)
+            self._move(replace(draft, at=steps.after(draft, question)))
+
+    def back(self) -> None:
+        """To the question before."""
+        with self._lock:
+            earlier = steps.before(self._draft, self._draft.at)
+            if earlier is not None:
+                self._move(replace(self._draft, at=earlier))
+
+    def speak(self, language: str) -> None:
+        """See ports."""
+        if language not in LANGUAGES:
+            raise SetupRefused("language", language)
+        with self._lock:
+            self._keep(replace(self._draft, language=language))
+
+    def go(self, question: str) -> None:
+        """See ports."""
+        with self._lock:
+            if question == self._draft.at and self._trial is not None:
+                self._trial.go()
+
+    def leave(self) -> None:
+        """See ports."""
+        if self.written.is_set():
+            self.left.set()
+
+    def yield_to_file(self) -> None:
+        """A settings file has come by another way: the last page is due, and what was answered here is not needed.
+
+        The draft goes: it holds hashes of PINs.
+        """
+        with self._lock:
+            if self.written.is_set():
+                return
+            self._exit()
+            self._draft = replace(self._draft, at=steps.DONE)
+            try:
+                self._draft_file.unlink(missing_ok=True)
+            except OSError as error:
+                logger.warning("the draft of the first start stays: %s", error)
+            self.written.set()
+        logger.info("%s has come by another way: the first start ends", self._place.config_file)
+
+    def close(self) -> None:
+        """Let go of every device and wait for what is still under way."""
+        with self._lock:
+            self._exit()
+            ending, self._ending = self._ending, []
+        for trial in ending:
+            trial.join()
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _taken(self, question: str, form: Mapping[str, str]) -> Draft:
+        if self._pins.takes(question):
+            return self._pins.answer(self._draft, question, form.get("value", ""))
+        proves = steps.question(question).proves
+        if proves and form.get("value") == YES and not self._has_shown(proves):
+            raise SetupRefused("not_seen")
+        return ANSWERS[question](self._draft, form, self._machine)
+
+    def _has_shown(self, device: str) -> bool:
+        """Whether "yes" can be true. Only the eye can tell of a paper: a printer may have printed and not said so."""
+        state = self._trial.look().state if self._trial else WAITING
+        return state == SEEN or (state == FAILED and device in ("label", "receipt"))
+
+    def _move(self, draft: Draft) -> None:
+        """Keep the answer first: a screen that is shown has been kept."""
+        self._keep(draft)
+        self._exit()
+        self._enter()
+
+    def _keep(self, draft: Draft) -> None:
+        try:
+            save_draft(self._draft_file, draft)
+        except OSError as error:
+            raise SetupRefused("not_kept", str(error)) from error
+        if draft.at not in AGAIN:
+            self._pins.forget()
+        self._draft = draft
+
+    def _exit(self) -> None:
+        trial, self._trial = self._trial, None
+        if trial is not None:
+            trial.close()
+            self._ending = [*self._ending[-_MOST_ENDING:], trial]
+
+    def _enter(self) -> None:
+        """A scale and a scanner begin to speak when their question comes up; a device that fails leaves it empty."""
+        try:
+            self._trial = trial_of(self._draft, self._machine, self._place.data)
+        except (OSError, ValueError) as error:
+            logger.warning("the device of the question %s cannot be tried: %s", self._draft.at, error)
+
+    def _finish(self) -> None:
+        """Database first, then the settings file: whoever finds the file finds everything."""
+        place = self._place
+        try:
+            no_backup = self._fill(self._draft, place.data)
+            write_settings(place.config_file, toml(self._draft, place.data, place.port), self._check)
+        except CatalogError as error:  # a hand was at the draft: what it holds was checked when it was chosen
+            self._move(replace(self._draft, at="goods"))
+            raise SetupRefused("goods", str(error)) from error
+        except (StoreError, OSError, ValueError) as error:
+            raise SetupRefused("not_written", str(error)) from error
+        self._exit()
+        self._draft, self._no_backup = replace(self._draft, at=steps.DONE), no_backup
+        self.written.set()
+
+
+def _resumed(draft: Draft) -> Draft:
+    """Where to go on; a draft that cannot even be drawn (only a hand can have written it) begins again."""
+    try:
+        screen_of(draft)
+    except ValueError as error:
+        logger.warning("the draft cannot be used (%s): the first start begins again", error)
+        return Draft()
+    return replace(draft, at=steps.resumed(draft))

@@ -1,0 +1,68 @@
+"""The close of a day on 58 mm paper: what was counted, and the last hash of the journal that says the same."""
+
+from __future__ import annotations
+
+from kiosk.domain.day import DayTotals
+from kiosk.labels.documents import DaySlip
+from kiosk.labels.flow import Cell, Strip
+from kiosk.labels.layout import slip_layout
+from kiosk.labels.raster import Raster
+from kiosk.labels.strip_parts import caption, copy_mark, figure, heading, mark, moment
+from kiosk.labels.typesetting.shaping import clean
+from kiosk.labels.typesetting.typeset import Align
+from kiosk.labels.words import word
+from kiosk.protocols.printers.page_setup import PrintHead
+from kiosk.texts.formats import kg_text, money
+
+_GROUP, _GROUPS_IN_LINE = 8, 2
+"""Hex digits that are read aloud together: a person compares the head with the one at the sorting center."""
+
+
+def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
+    """Return the slip, as wide as the head.
+
+    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
+    """
+    strip = Strip(slip_layout(), head)
+    heading(strip, data.station, data.village, data.county)
+    mark(strip, word("day_close"))
+    strip.gap(0.5)
+    copy_mark(strip, data.copy)
+    moment(strip, data.date, data.time, data.zone, unset="clock_not_set")
+    strip.rule()
+    for key, text in _rows(data.totals):
+        figure(strip, word(key), text, "strong_figures")
+    strip.rule()
+    figure(strip, word("events"), f"{data.totals.first_seq}–{data.totals.last_seq}")
+    strip.row(*caption(word("journal_head"), "small"))
+    strip.row(Cell(f"#{data.seq}", "strong_figures", align=Align.CENTER))
+    for line in _head_lines(data.head):
+        strip.row(Cell(line, "figures", align=Align.CENTER))
+    strip.rule()
+    figure(strip, word("closed_by"), clean(data.actor))
+    strip.row(Cell(clean(data.software), "small", align=Align.CENTER, lines=2))
+    strip.gap()
+    return strip.raster()
+
+
+def _rows(totals: DayTotals) -> tuple[tuple[str, str], ...]:
+    """Key of the wording and the figure, in the order in which a day is gone through."""
+    return (
+        ("intakes", str(totals.intakes)),
+        ("bags", str(totals.bags)),
+        ("net", kg_text(totals.net_g)),
+        ("purchases", money(totals.purchase_fen)),
+        ("consignments", money(totals.consignment_fen)),
+        ("voids", str(totals.voids)),
+        ("abandoned", str(totals.abandoned)),
+        ("parcels_in", str(totals.parcels_in)),
+        ("parcels_out", str(totals.parcels_out)),
+        ("parcels_returned", str(totals.parcels_returned)),
+        ("photos", str(totals.photos)),
+        ("prints_unknown", str(totals.prints_unknown)),
+    )
+
+
+def _head_lines(head: str) -> list[str]:
+    groups = [head[start : start + _GROUP] for start in range(0, len(head), _GROUP)]
+    return [" ".join(groups[start : start + _GROUPS_IN_LINE]) for start in range(0, len(groups), _GROUPS_IN_LINE)]

@@ -1,0 +1,88 @@
+"""The two papers of a parcel: the label that is stuck on it and the slip that its addressee brings back."""
+
+from __future__ import annotations
+
+from kiosk.labels import symbols
+from kiosk.labels.documents import ParcelLabel, PickupSlip
+from kiosk.labels.flow import Cell, Strip
+from kiosk.labels.label_page import draw_label
+from kiosk.labels.layout import parcel_layout, slip_layout
+from kiosk.labels.raster import Raster
+from kiosk.labels.strip_parts import caption, day_and_place, figure, heading, moment, sentence
+from kiosk.labels.typesetting.shaping import clean
+from kiosk.labels.typesetting.typeset import Align
+from kiosk.labels.words import word
+from kiosk.protocols.printers.page_setup import PrintHead
+
+_HALF_CODE = 3
+_WIDE, _WIDER = "\u00a0", "\u00a0\u00a0\u00a0"
+"""No-break spaces: the six digits stay on one line, in two groups of three."""
+
+
+def render_parcel_label(data: ParcelLabel, head: PrintHead) -> Raster:
+    """Return the 60 x 40 mm label: the shelf code in digits of 12 mm, the slot in bars.
+
+    Raises SymbolTooWide or NotEncodable for a slot code that cannot be barred, FontProblem when a font or the shaping
+    library is missing.
+    """
+    return Raster.from_ink(draw_label(parcel_layout(), parcel_fields(data), data.code, head))
+
+
+def parcel_fields(data: ParcelLabel) -> dict[str, str]:
+    """Return what is drawn in every box of the layout; an empty text leaves its box white."""
+    tail = word("last_four")
+    return {
+        "shelf": clean(data.shelf),
+        "carrier": clean(data.carrier),
+        "waybill_caption": f"{tail.zh} {tail.en}",
+        "waybill": _tail(data.waybill_last4),
+        "number": clean(data.number),
+        "copy": word("copy").caption() if data.copy else "",
+        "station": clean(data.station),
+        "date": day_and_place(data.date, data.village, data.county),
+        "code": clean(data.code),
+    }
+
+
+def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:
+    """Return the slip, as wide as the head: shelf, six digits, and both in a QR code.
+
+    The slip's code has 21 characters: as Code 128 of 0.25 mm bars it needs 63 mm, the paper has 48.
+    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
+    """
+    layout = slip_layout()
+    strip = Strip(layout, head)
+    heading(strip, data.station, data.village, data.county)
+    strip.row(*caption(word("shelf")))
+    strip.row(Cell(clean(data.shelf), "shelf", align=Align.CENTER))
+    strip.rule()
+    strip.row(*caption(word("pickup_code")))
+    strip.row(Cell(_spaced(data.code), "code", align=Align.CENTER))
+    strip.rule()
+    strip.beside(symbols.qr(data.slip_code, round(layout.qr_module * head.per_mm)), _parcel(data))
+    figure(strip, word("days_to_fetch"), str(data.overdue_days), "days")
+    moment(strip, data.date, None, data.zone)
+    sentence(strip, word("keep_slip"))
+    strip.gap()
+    return strip.raster()
+
+
+def _parcel(data: PickupSlip) -> tuple[Cell, ...]:
+    """Which parcel it is, for the clerk who compares: never the whole waybill or phone number."""
+    rows = [
+        Cell(word("parcel").caption(), "small", lines=2),
+        Cell(clean(data.number), "strong_figures"),
+        Cell(word("waybill").caption(), "small", lines=2),
+        Cell(_tail(data.waybill_last4), "strong_figures"),
+    ]
+    if data.phone_last4:
+        rows += [Cell(word("phone").caption(), "small", lines=2), Cell(_tail(data.phone_last4), "strong_figures")]
+    return tuple(rows)
+
+
+def _tail(text: str) -> str:
+    return f"•••{clean(text)}"
+
+
+def _spaced(code: str) -> str:
+    return _WIDER.join(_WIDE.join(half) for half in (code[:_HALF_CODE], code[_HALF_CODE:]))

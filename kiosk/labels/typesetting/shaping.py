@@ -1,0 +1,121 @@
+"""From a line of text to the runs that are drawn: which script, which direction, in which order on the paper.
+
+Pillow shapes and orders within one font; a label line has up to three. So a line is cut into runs of one direction and
+one font here, and FriBidi says in which order they stand.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+from kiosk.labels.typesetting import bidi
+from kiosk.labels.typesetting.fonts import Script
+
+LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
+MARKS = frozenset((LRI, FSI, PDI))
+"""What the wording itself puts into a line; data holds none of them (``clean``)."""
+
+ELLIPSIS = "…"
+_LONGEST = 240
+"""Characters of one datum that are looked at; no box holds more."""
+
+_SPACES = re.compile(r"[^\S\x1c-\x1f]+")
+"""White space to people; the ASCII separators (GS among them), which Python counts as space, are control characters."""
+
+_ARABIC_BLOCKS = ((0x0600, 0x06FF), (0x0750, 0x077F), (0x08A0, 0x08FF), (0xFB50, 0xFDFF), (0xFE70, 0xFEFE))
+_HAN_BLOCKS = (
+    (0x2190, 0x2BFF),  # arrows, minus and other signs: only the Chinese font has them
+    (0x2E80, 0xA4CF),
+    (0xAC00, 0xD7AF),
+    (0xF900, 0xFAFF),
+    (0xFE30, 0xFE4F),
+    (0xFF00, 0xFFEF),
+    (0x20000, 0x3FFFF),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Text that one font draws in one direction."""
+
+    text: str
+    script: Script
+    rtl: bool
+
+
+def clean(text: str) -> str:
+    """Return data as plain visible text: NFC, runs of white space as one space, no control or format character.
+
+    What is dropped (general categories Cc, Cf, Cs) includes ESC, bidi overrides and U+FEFF: data can neither
+    speak to a printer nor reorder a line.
+    """
+    spaced = _SPACES.sub(" ", text[:_LONGEST])
+    visible = "".join(char for char in spaced if unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
+    # Again, and cut again: what was dropped may have stood between two spaces, and NFC makes some characters longer.
+    return unicodedata.normalize("NFC", _SPACES.sub(" ", visible)).strip()[:_LONGEST].rstrip()
+
+
+def isolate(text: str) -> str:
+    """Mark a number, unit, date, code or name to be laid out left to right, whatever stands around it."""
+    return f"{LRI}{text}{PDI}"
+
+
+def isolate_name(text: str) -> str:
+    """Mark a name of any script to have the direction of its own first letter, whatever stands around it."""
+    return f"{FSI}{text}{PDI}"
+
+
+def itemize(text: str, rtl: bool) -> tuple[Run, ...]:
+    """Return the runs of one line from the left edge of the paper to the right; ``rtl`` is its base direction.
+
+    Their order is FriBidi's: a number beside Uyghur letters stands where every browser and phone puts it. What must
+    keep its own order there (a weight, a date, a code) is marked with ``isolate``. Raises FontProblem.
+    """
+    runs: list[Run] = []
+    run_levels: list[int] = []
+    for piece, level in _level_runs(text, bidi.levels(text, rtl)):
+        for run in _by_script(piece, level % 2 == 1) or [Run("", Script.LATIN, level % 2 == 1)]:
+            runs.append(run)
+            run_levels.append(level)
+    ordered = (runs[index] for index in bidi.visual_order(tuple(run_levels)))
+    return tuple(run for run in ordered if run.text)
+
+
+def _level_runs(text: str, levels: tuple[int, ...]) -> Iterator[tuple[str, int]]:
+    """Neighbors of one level. The marks of isolates are not drawn, but they part what stands at both sides of them."""
+    for level, group in groupby(zip(text, levels, strict=True), key=itemgetter(1)):
+        yield "".join(char for char, _ in group if char not in MARKS), level
+
+
+def _by_script(text: str, rtl: bool) -> list[Run]:
+    runs: list[Run] = []
+    start = 0
+    current: Script | None = None
+    for position, char in enumerate(text):
+        script = _script(char)
+        if script is None or script is current:
+            continue
+        if current is not None:
+            runs.append(Run(text[start:position], current, rtl))
+            start = position
+        current = script
+    if text:
+        runs.append(Run(text[start:], current or Script.LATIN, rtl))
+    return runs
+
+
+def _script(char: str) -> Script | None:
+    """None for what goes with the character before it: spaces and combining marks."""
+    if char == " " or unicodedata.combining(char):
+        return None
+    code = ord(char)
+    if any(first <= code <= last for first, last in _ARABIC_BLOCKS):
+        return Script.ARABIC
+    if any(first <= code <= last for first, last in _HAN_BLOCKS):
+        return Script.HAN
+    return Script.LATIN

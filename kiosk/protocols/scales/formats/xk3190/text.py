@@ -1,0 +1,181 @@
+"""Shanghai Yaohua XK3190-A12, A12E, A15 and copies: weight as text.
+
+``xk3190_a12e``, continuous or on the print key, 15 bytes (XK3190-A12E manual p. 13)::
+
+    W  t  n n n n n n n  k g  c c  0D 0A
+       |  |                   `-- XOR of bytes 1-11, high and low nibble, as '0'-'9', 'A'-'F'
+       |  `---------------------- weight, right-aligned, '-' first; last place blank when there is no point
+       `------------------------- 'G' gross, 'N' net
+    20 * 9                O L c c  0D 0A      above Max + 9 e
+    20 * 9                L O c c  0D 0A      below -20 d
+
+The same letters in another order have the same check: it does not protect OL against LO.
+
+``xk3190_ww``, lines that lower-case letters head; a tare is a line of its own (lines recorded from such boards)::
+
+    w  t  [-] n n n n n n n  k g  CR | LF | CR LF
+       |      |              `-- kg or lb
+       |      `----------------- filled with zeros, point anywhere
+       `------------------------ 'w' gross, 'n' net, 't' tare
+
+Neither sends stability; overload is not documented for ``xk3190_ww``, the simulated indicator then sends nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
+
+from kiosk.protocols.scales.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.formats.xk3190.binary import check_characters
+from kiosk.protocols.scales.numbers import from_text
+from kiosk.protocols.scales.params import CHECKSUM
+from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
+from kiosk.protocols.scales.text_format import WIDTH, TextFormat, of_width
+
+_CHECKED = 11
+_LINE = _CHECKED + 2
+_FIELD = 7
+
+_A12E_HEAD = re.compile(rb"W[GN]| {9}(?:OL|LO)")
+_A12E = TextFormat(
+    re.compile(rb"(?:W(?P<net>[GN])(?P<number>.{7})(?P<unit>kg)| {9}(?P<range>OL|LO)).{2}", re.DOTALL),
+    net={b"G": False, b"N": True},
+    over=frozenset((b"OL",)),
+    under=frozenset((b"LO",)),
+    says_over=True,
+    says_under=True,
+)
+
+
+def _parse_a12e(line: bytes, verify: bool) -> Decoded:
+    if verify and len(line) == _LINE and line[_CHECKED:] != check_characters(line[:_CHECKED]):
+        return Rejected(RejectReason.CHECKSUM, line)
+    return _A12E.parse(line)
+
+
+def _decoder_a12e(given: Params) -> Decoder:
+    parse = partial(_parse_a12e, verify=given[CHECKSUM.name] == "on")
+    return LineEngine(LineProfile(_LINE, _A12E_HEAD, parse))
+
+
+def encode_a12e(shown: Shown, params: Params) -> bytes:
+    """The line for this display; beyond seven characters the indicator shows overload.
+
+    Raises ValueError for another unit than kg, which the frame cannot carry.
+    """
+    if shown.unit != "kg":
+        raise ValueError(f"xk3190_a12e carries kg, not {shown.unit}")
+    number = f"{abs(shown.weight):f}"
+    number += "" if "." in number else " "
+    number = ("-" if shown.weight < 0 else "") + number.rjust(_FIELD - (shown.weight < 0))
+    body = f"W{'N' if shown.net else 'G'}{number}kg"
+    if shown.underload and not shown.overload:
+        body = f"{'LO':>{_CHECKED}}"
+    elif shown.overload or len(number) > _FIELD:
+        body = f"{'OL':>{_CHECKED}}"
+    checked = body.encode("ascii")
+    return checked + check_characters(checked) + b"\r\n"
+
+
+def _point_anywhere(field: bytes) -> Decimal | None:
+    """In this format the point may stand behind the last digit or before the first."""
+    sign, digits = (field[:1], field[1:]) if field[:1] == b"-" else (b"", field)
+    return from_text(sign + (b"0" + digits if digits[:1] == b"." else digits.removesuffix(b".")))
+
+
+_LONGEST_WW = 16
+_WW_HEAD = re.compile(rb"w(?=[wnt])")
+_WW = TextFormat(
+    re.compile(rb"w(?:(?P<record>t)|(?P<net>[wn]))(?P<number>-?[0-9.]+)(?P<unit>kg|lb)"),
+    net={b"w": False, b"n": True},
+    records={b"t": "tare"},
+    number=_point_anywhere,
+)
+_WW_UNITS = ("kg", "lb")
+
+
+def _decoder_ww(given: Params) -> Decoder:
+    return LineEngine(LineProfile(_LONGEST_WW, _WW_HEAD, of_width(_WW, given).parse))
+
+
+def encode_ww(shown: Shown, params: Params) -> bytes:
+    """The line for this display; b"" beyond the range or seven characters.
+
+    Raises ValueError for another unit than kg and lb.
+    """
+    if shown.unit not in _WW_UNITS:
+        raise ValueError(f"xk3190_ww carries {' and '.join(_WW_UNITS)}, not {shown.unit}")
+    sign = "-" if shown.weight < 0 else ""
+    number = sign + f"{abs(shown.weight):f}".rjust(_FIELD - len(sign), "0")
+    if shown.overload or shown.underload or len(number) > _FIELD:
+        return b""
+    return f"w{'n' if shown.net else 'w'}{number}{shown.unit}\r\n".encode("ascii")
+
+
+_READ = ("request_weight", "read")
+
+
+def _respond_ww(name: str, shown: Shown, params: Params) -> bytes:
+    """What zero and tare answer is not documented: nothing."""
+    return encode_ww(shown, params) if name in _READ else b""
+
+
+_COMMANDS_WW: Mapping[str, Callable[[Params], bytes]] = {
+    "request_weight": lambda _: b"R",
+    "read": lambda _: b"R",
+    "tare": lambda _: b"T",
+    "zero": lambda _: b"Z",
+}
+
+_ABOUT_A12E = About(
+    devices="Yaohua XK3190-A12E and copies",
+    source="XK3190-A12E manual p. 13",
+    wiring="DB9: 2, 3, 5",
+    menu="continuous output, 9600 8N1",
+    picture="""\
+W  t  n n n n n n n  k g  c c  CR LF
+   |  |                   `-- XOR of bytes 1-11 as two hexadecimal characters
+   |  `---------------------- weight, right-aligned
+   `------------------------- G gross, N net
+nine spaces  O L  c c  CR LF   overload; L O underload""",
+)
+
+_ABOUT_WW = About(
+    devices="boards of the type XK3190-A12, A15",
+    source="lines recorded from such boards",
+    menu="continuous output or on command R, 9600 8N1",
+    picture="""\
+w  t  n n n n n n n  u u  CR LF
+   |  |              `-- kg or lb
+   |  `----------------- filled with zeros; - first when negative
+   `-------------------- w gross, n net, t tare""",
+)
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="xk3190_a12e",
+        mode=Mode.STREAM,
+        reports=("weight", "unit", "net", "overload", "underload"),
+        trade=True,
+        make_decoder=_decoder_a12e,
+        encode_frame=encode_a12e,
+        parameters=(CHECKSUM,),
+        about=_ABOUT_A12E,
+    ),
+    ScaleProtocol(
+        id="xk3190_ww",
+        mode=Mode.STREAM,
+        reports=("weight", "unit", "net", "tare"),
+        trade=True,
+        make_decoder=_decoder_ww,
+        encode_frame=encode_ww,
+        commands=_COMMANDS_WW,
+        respond=_respond_ww,
+        parameters=(WIDTH,),
+        about=_ABOUT_WW,
+    ),
+)

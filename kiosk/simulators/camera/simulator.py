@@ -1,0 +1,95 @@
+"""A camera above the photo mat that writes what it sees as ``scene.jpg``: the real file adapter reads it unchanged.
+
+Fault words as in ``kiosk.simulators.faults``. ``scene NAME`` puts other goods down and leaves a healthy camera: lit,
+in focus, nobody in the picture. ``blur``, ``dark``, ``black`` and ``face`` add to the scene that lies there.
+``freeze`` keeps the picture whatever happens before the lens; like a real frozen camera it must be unplugged, and the
+next scene word plugs it in again.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from kiosk.simulators.camera.scenes import SCENES, View, draw_view
+from kiosk.simulators.faults import BadFaultWord, parse_fault
+
+FILE_NAME = "scene.jpg"
+_QUALITY = 92
+
+
+class CameraSimulator:
+    """Writes ``directory/scene.jpg`` at once and after each command, always whole; safe to call from any thread.
+
+    The first picture takes about a second to draw. Equal seeds give equal pictures.
+    """
+
+    def __init__(self, directory: Path, scene: str = "badam", seed: int = 0) -> None:
+        self._file = directory / FILE_NAME
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._view = View(scene)
+        self._frozen = False
+        self._plugged = True
+        directory.mkdir(parents=True, exist_ok=True)
+        self.command(f"scene {scene}")
+
+    @property
+    def path(self) -> Path:
+        """The picture, for ``CameraSettings(kind="file", path=...)``; absent while unplugged."""
+        return self._file
+
+    @property
+    def state(self) -> str:
+        """One line for a bench page: the scene, then whatever is wrong."""
+        if not self._plugged:
+            return "unplugged"
+        flags = [name for name in ("face", "blur", "dark", "black") if getattr(self._view, name)]
+        return " ".join([self._view.scene, *flags, *(["frozen"] if self._frozen else [])])
+
+    def command(self, text: str) -> None:
+        """Carry out one fault word, like ``scene walnut``; raises BadFaultWord, which names what is allowed."""
+        word, argument = parse_fault("camera", text)
+        if word == "scene" and argument not in SCENES:
+            raise BadFaultWord(f"camera scene {argument!r} is not one of: {', '.join(SCENES)}")
+        with self._lock:
+            if word == "unplug":
+                self._unplug()
+            elif word == "freeze":
+                self._frozen = True
+            else:
+                self._look(_changed(self._view, word, argument), word)
+
+    def _unplug(self) -> None:
+        self._plugged = self._frozen = False
+        self._file.unlink(missing_ok=True)
+
+    def _look(self, view: View, word: str) -> None:
+        self._view = view
+        if word == "scene":
+            self._plugged = True
+        if self._plugged and not self._frozen:
+            self._write(view)
+
+    def _write(self, view: View) -> None:
+        import cv2
+
+        written, data = cv2.imencode(".jpg", draw_view(view, self._seed), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        if not written:
+            raise OSError("OpenCV could not encode the scene")
+        part = self._file.with_suffix(".part")
+        part.write_bytes(data.tobytes())
+        part.replace(self._file)
+
+
+def _changed(view: View, word: str, argument: str) -> View:
+    if word == "scene":
+        return View(argument)
+    changes = {
+        "face": replace(view, face=True),
+        "blur": replace(view, blur=True),
+        "dark": replace(view, dark=True),
+        "black": replace(view, black=True),
+    }
+    return changes[word]

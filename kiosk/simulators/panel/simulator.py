@@ -1,0 +1,81 @@
+"""Somebody at the panel: presses its buttons and looks at its lamps, from another process than the station's.
+
+The station drives gpiozero pins that are simulated inside it (``panel_pins``) and reached over a Unix socket.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kiosk.devices.panel.board import OUTPUTS
+from kiosk.devices.panel.settings import PanelSettings
+from kiosk.simulators.faults import BadFaultWord, parse_fault
+
+SOCKET_NAME = "panel.sock"
+BENCH_PANEL = PanelSettings(ready=17, busy=27, fault=22, buzzer=23, ok=5, help=6, factory="simulated")
+"""The panel of the demo. The numbers are free pins of the 40-pin header."""
+
+_TIMEOUT_S = 2.0
+_PRESS_S = 0.2
+_MAX_ANSWER = 4096
+
+
+@contextmanager
+def reachable(path: Path) -> Iterator[str]:
+    """An address for a socket at ``path`` that is short enough whatever the folder: the kernel takes 107 bytes."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+class PanelSimulator:
+    """Speaks with the pins of a running station; ``settings`` are those the station has. Safe from any thread."""
+
+    def __init__(self, path: Path, settings: PanelSettings = BENCH_PANEL) -> None:
+        self._path = path
+        self._settings = settings
+
+    def command(self, text: str) -> None:
+        """``press ok|help`` or ``hold ok|help``; returns when the button is up again.
+
+        Raises BadFaultWord, and OSError when no station is running: a panel without power says nothing.
+        """
+        word, button = parse_fault("panel", text)
+        pin = getattr(self._settings, button) if button in ("ok", "help") else None
+        if pin is None:
+            raise BadFaultWord(f"panel {word} needs ok or help, not {button!r}")
+        self._ask("low", pin)
+        time.sleep(_PRESS_S if word == "press" else self._settings.hold_s + _PRESS_S)
+        self._ask("high", pin)
+
+    def lamps(self) -> Mapping[str, str] | None:
+        """Ready, busy, fault and buzzer as "on", "off" or "blinks", those that are fitted.
+
+        None when no station is running.
+        """
+        try:
+            levels = self._ask("read")["levels"]
+        except OSError:
+            return None
+        pins = {name: getattr(self._settings, name) for name in OUTPUTS}
+        return {name: str(levels.get(str(pin), "off")) for name, pin in pins.items() if pin is not None}
+
+    def _ask(self, word: str, pin: int | None = None) -> dict[str, Any]:
+        with socket.socket(socket.AF_UNIX) as line, reachable(self._path) as address:
+            line.settimeout(_TIMEOUT_S)
+            line.connect(address)
+            line.sendall(json.dumps({"word": word, "pin": pin}).encode() + b"\n")
+            with line.makefile("rb") as answer:
+                said = json.loads(answer.readline(_MAX_ANSWER) or b"{}")
+        if "error" in said or not said:
+            raise OSError(f"the panel does not answer: {said.get('error', 'it broke off')}")
+        return dict(said)

@@ -1,0 +1,223 @@
+"""A printer on TCP that draws what it was told; real adapters run against it unchanged."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Literal, Self
+
+from kiosk.simulators.faults import parse_fault
+from kiosk.simulators.printer.escpos import EscposInterpreter
+from kiosk.simulators.printer.events import CountAsked, DrainAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.mechanism import PrinterMechanism
+from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER, PrinterModel
+from kiosk.simulators.printer.tspl import TsplInterpreter
+from kiosk.simulators.printer.zpl import ZplInterpreter
+
+Language = Literal["tspl", "zpl", "escpos"]
+
+_TSPL_BITS = {"head_open": 0x01, "paper_jam": 0x02, "paper_out": 0x04, "printing": 0x20}
+_ESCPOS_FIXED = 0x12
+Interpreter = TsplInterpreter | ZplInterpreter | EscposInterpreter
+_INTERPRETERS: dict[Language, Callable[[PrinterModel], Interpreter]] = {
+    "tspl": TsplInterpreter,
+    "zpl": ZplInterpreter,
+    "escpos": EscposInterpreter,
+}
+_MODELS: dict[Language, PrinterModel] = {"tspl": LABEL_PRINTER, "zpl": LABEL_PRINTER, "escpos": RECEIPT_PRINTER}
+
+
+def tspl_status(flags: frozenset[str]) -> bytes:
+    """The byte a TSPL printer answers to ESC ! ?."""
+    return bytes((sum(bit for name, bit in _TSPL_BITS.items() if name in flags),))
+
+
+def escpos_status(number: int, flags: frozenset[str]) -> bytes:
+    """The byte an ESC/POS printer answers to DLE EOT ``number``; it has no way to say that it is printing."""
+    faults = flags - {"printing"}
+    bits = {
+        1: 0x08 if faults else 0,
+        2: (0x04 if "head_open" in faults else 0) | (0x20 if "paper_out" in faults else 0),
+        3: 0x40 if "paper_jam" in faults else 0,
+        4: 0x60 if "paper_out" in faults else 0,
+    }
+    return bytes((_ESCPOS_FIXED | bits[number],))
+
+
+def zpl_status(flags: frozenset[str], waiting: int) -> bytes:
+    """The three strings a ZPL printer answers to ~HS; it has no word for a jam and calls it missing paper."""
+    paper_out = int(bool(flags & {"paper_out", "paper_jam"}))
+    paused, head_open = int("paper_jam" in flags), int("head_open" in flags)
+    strings = (
+        f"030,{paper_out},{paused},0355,{waiting:03d},0,0,0,000,0,0,0",
+        f"000,0,{head_open},0,0,2,6,0,{waiting:08d},1,000",
+        "1234,0",
+    )
+    return b"".join(b"\x02" + text.encode("ascii") + b"\x03\r\n" for text in strings)
+
+
+class PrinterSimulator:
+    """One printer; ``out_dir`` gets 000001.png and so on, each complete when it appears.
+
+    A page takes the time its length needs at the speed of the ``model``, and the printer is busy meanwhile.
+    ``port`` 0 takes a free one, kept over ``off`` and ``on``. Use as a context manager, or ``start`` and ``stop``.
+    """
+
+    def __init__(
+        self,
+        language: Language,
+        out_dir: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        model: PrinterModel | None = None,
+    ) -> None:
+        self.language = language
+        self.host = host
+        self.port = port
+        self.first_byte_at: deque[float] = deque(maxlen=10_000)
+        """Monotonic second of the first byte of each job."""
+        self.model = model or _MODELS[language]
+        self._mechanism = PrinterMechanism(out_dir, self.model)
+        self._lock = threading.Lock()
+        self._listener: socket.socket | None = None
+        self._links: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def printed(self) -> tuple[Path, ...]:
+        """The pictures that have come out, oldest first."""
+        return self._mechanism.printed
+
+    def wait_for(self, count: int, timeout: float) -> bool:
+        """Return True as soon as ``count`` pages have come out in all, False after ``timeout`` seconds."""
+        return self._mechanism.wait_for(count, timeout)
+
+    def start(self) -> None:
+        self._mechanism.start()
+        self._listen()
+
+    def stop(self) -> None:
+        self._mechanism.power_off()
+        self._hang_up()
+        self._mechanism.stop()
+
+    def command(self, text: str) -> None:
+        """Carry out a fault word of the printer. Raises BadFaultWord."""
+        word, _ = parse_fault("printer", text)
+        if word == "off":
+            self._mechanism.power_off()
+            self._hang_up()
+        elif word == "on":
+            self._mechanism.power_on()
+            self._listen()
+        else:
+            self._mechanism.set(word)
+
+    def _listen(self) -> None:
+        with self._lock:
+            if self._listener is not None:
+                return
+            self._listener = socket.create_server((self.host, self.port))
+            self.port = self._listener.getsockname()[1]
+            self._spawn(self._accept, self._listener)
+
+    def _hang_up(self) -> None:
+        """Refuse new connections, drop the present ones, and wait until their threads have ended."""
+        with self._lock:
+            sockets = [*self._links, *([self._listener] if self._listener else [])]
+            self._listener = None
+            threads, self._threads = self._threads, []
+            for each in sockets:
+                _wake(each)
+        for thread in threads:
+            thread.join()
+
+    def _spawn(self, target: Callable[[socket.socket], None], link: socket.socket) -> None:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=target, args=(link,), name=f"printer-{target.__name__}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with listener:
+            while True:
+                try:
+                    link, _ = listener.accept()
+                except OSError:
+                    return
+                with self._lock:
+                    if self._listener is not listener:
+                        link.close()
+                        return
+                    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self._links.add(link)
+                    self._spawn(self._serve, link)
+
+    def _serve(self, link: socket.socket) -> None:
+        interpreter = _INTERPRETERS[self.language](self.model)
+        try:
+            while data := _receive(link):
+                for event in interpreter.feed(data):
+                    self._on_event(event, link)
+            for event in interpreter.end():
+                self._on_event(event, link)
+        finally:
+            with self._lock:
+                self._links.discard(link)
+            link.close()
+
+    def _on_event(self, event: Event, link: socket.socket) -> None:
+        match event:
+            case StatusAsked(number):
+                _answer(link, self._status(number))
+            case JobBegun():
+                self.first_byte_at.append(monotonic())
+            case DrainAsked():
+                self._mechanism.accept(lambda: _answer(link, b"\x00"))
+            case CountAsked():
+                _answer(link, f'"{self._mechanism.count}"\r\n'.encode("ascii"))
+            case Page(image):
+                self._mechanism.accept(image)
+
+    def _status(self, number: int) -> bytes:
+        flags = self._mechanism.flags()
+        if number:
+            return escpos_status(number, flags)
+        return tspl_status(flags) if self.language == "tspl" else zpl_status(flags, self._mechanism.waiting)
+
+
+def _receive(link: socket.socket) -> bytes:
+    try:
+        return link.recv(65536)
+    except OSError:
+        return b""
+
+
+def _answer(link: socket.socket, reply: bytes) -> None:
+    """A client that no longer listens is its own business."""
+    try:
+        link.sendall(reply)
+    except OSError:
+        return
+
+
+def _wake(link: socket.socket) -> None:
+    """End a blocking accept or recv in another thread."""
+    try:
+        link.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return

@@ -1,0 +1,135 @@
+"""A TSPL interpreter that draws what it is told; incremental, no I/O. Written from the manual, not from the encoder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from PIL import Image, ImageChops
+
+from kiosk.simulators.printer.events import Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.model import PrinterModel
+
+_IMMEDIATE = b"\x1b!"
+_BITMAP = re.compile(rb"BITMAP (\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5}),([012]),")
+_BITMAP_HEAD_MOST = 40
+_SIZE = re.compile(rb"SIZE (\d+(?:\.\d+)?) mm, ?(\d+(?:\.\d+)?) mm")
+_REFERENCE = re.compile(rb"REFERENCE (\d{1,5}), ?(\d{1,5})")
+_PRINT = re.compile(rb"PRINT (\d{1,4})(?:,(\d{1,4}))?")
+_LINE_MOST = 4096
+_DOTS_MOST = 4_000_000
+_OVERWRITE, _OR, _XOR = 0, 1, 2
+
+
+class TsplInterpreter:
+    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``ignored`` and does nothing."""
+
+    def __init__(self, model: PrinterModel) -> None:
+        self.ignored: list[bytes] = []
+        self._dots_per_mm = model.per_mm
+        self._head_dots = model.head_dots
+        self._buffer = bytearray()
+        self._in_job = False
+        self._reference = (0, 0)
+        self._ink = Image.new("1", (60 * model.per_mm, 40 * model.per_mm), 0)
+
+    def feed(self, data: bytes) -> list[Event]:
+        self._buffer += data
+        events: list[Event] = []
+        for found in iter(self._step, None):
+            events.extend(found)
+        return events
+
+    def end(self) -> list[Event]:
+        """The connection ended: half a label is forgotten."""
+        self._buffer.clear()
+        self._in_job = False
+        return []
+
+    def _step(self) -> list[Event] | None:
+        """Take one command off the buffer; None when it is not there in full."""
+        if self._buffer.startswith(_IMMEDIATE[:1]):
+            return self._immediate(0)
+        if self._buffer.startswith(b"BITMAP "):
+            return self._bitmap()
+        end = self._buffer.find(b"\n")
+        escape = self._buffer.find(_IMMEDIATE, 0, end if end >= 0 else None)
+        if escape >= 0:
+            return self._immediate(escape)
+        if end < 0:
+            if len(self._buffer) > _LINE_MOST:
+                self._drop(len(self._buffer))
+            return self._begin() if self._buffer.strip() and not self._in_job else None
+        line = bytes(self._buffer[:end]).strip()
+        del self._buffer[: end + 1]
+        return [*self._begin(), *self._line(line)] if line else []
+
+    def _begin(self) -> list[Event]:
+        if self._in_job:
+            return []
+        self._in_job = True
+        return [JobBegun()]
+
+    def _immediate(self, at: int) -> list[Event] | None:
+        """ESC ! x is carried out the moment it comes, in the middle of a line too."""
+        if len(self._buffer) < at + 3:
+            return None
+        command = bytes(self._buffer[at : at + 3])
+        del self._buffer[at : at + 3]
+        if command == b"\x1b!?":
+            return [StatusAsked()]
+        self.ignored.append(command)
+        return []
+
+    def _bitmap(self) -> list[Event] | None:
+        head = _BITMAP.match(self._buffer)
+        if head is None:
+            if len(self._buffer) > _BITMAP_HEAD_MOST:
+                self._drop(len(b"BITMAP "))
+                return []
+            return self._begin() or None
+        x, y, row_bytes, height, mode = map(int, head.groups())
+        due = head.end() + row_bytes * height
+        if row_bytes * height * 8 > _DOTS_MOST:
+            self._drop(head.end())
+            return []
+        if len(self._buffer) < due:
+            return self._begin() or None
+        data = bytes(self._buffer[head.end() : due])
+        del self._buffer[:due]
+        place = (self._reference[0] + x, self._reference[1] + y)
+        self._draw(Image.frombytes("1", (row_bytes * 8, height), data, "raw", "1;I"), place, mode)
+        return self._begin()
+
+    def _draw(self, ink: Image.Image, at: tuple[int, int], mode: int) -> None:
+        """In TSPL 0 is black, so ``ink`` was read inverted: 1 is ink here."""
+        if mode == _OVERWRITE:
+            self._ink.paste(ink, at)
+        elif mode == _OR:
+            self._ink.paste(255, at, ink)
+        else:
+            whole = Image.new("1", self._ink.size, 0)
+            whole.paste(ink, at)
+            self._ink = ImageChops.logical_xor(self._ink, whole)
+
+    def _line(self, line: bytes) -> Iterator[Event]:
+        if size := _SIZE.fullmatch(line):
+            width, height = (max(1, round(float(side) * self._dots_per_mm)) for side in size.groups())
+            if width * height <= _DOTS_MOST:
+                self._ink = Image.new("1", (width, height), 0)
+        elif place := _REFERENCE.fullmatch(line):
+            self._reference = (int(place[1]), int(place[2]))
+        elif line == b"CLS":
+            self._ink = Image.new("1", self._ink.size, 0)
+        elif copies := _PRINT.fullmatch(line):
+            self._in_job = False
+            image = ImageChops.invert(self._ink)
+            image.paste(1, (self._head_dots, 0, max(image.width, self._head_dots), image.height))
+            for _ in range(int(copies[1]) * int(copies[2] or 1)):
+                yield Page(image)
+        elif not line.startswith((b"GAP ", b"DIRECTION ", b"DENSITY ", b"SPEED ")):
+            self.ignored.append(line)
+
+    def _drop(self, count: int) -> None:
+        self.ignored.append(bytes(self._buffer[:count]))
+        del self._buffer[:count]

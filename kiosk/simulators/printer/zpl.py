@@ -1,0 +1,160 @@
+"""A ZPL interpreter that draws what it is told; incremental, no I/O. Written from the manual, not from the encoder."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from base64 import b64decode
+from binascii import Error as Base64Error
+from binascii import crc_hqx
+
+from PIL import Image, ImageChops
+
+from kiosk.simulators.printer.events import CountAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.model import PrinterModel
+
+_BEGIN, _END = b"^XA", b"^XZ"
+_HOST_STATUS = b"~HS"
+_GETVAR = re.compile(rb'! U1 getvar "([a-z0-9_.]{1,80})"\r?\n')
+_COUNTER = b"odometer.total_label_count"
+_COMMAND = re.compile(rb"\^([A-Z]{2})([^^~]*)")
+_PICTURE = re.compile(rb"A,(\d{1,8}),(\d{1,8}),(\d{1,5}),:Z64:([A-Za-z0-9+/=]+):([0-9A-Fa-f]{4})")
+_FORMAT_MOST = 4_000_000
+_DOTS_MOST = 8_000_000
+_QUESTION_MOST = 120
+
+
+class ZplInterpreter:
+    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``ignored`` and does nothing."""
+
+    def __init__(self, model: PrinterModel) -> None:
+        self.ignored: list[bytes] = []
+        self._head_dots = model.head_dots
+        self._buffer = bytearray()
+        self._in_job = False
+        self._width, self._length = model.head_dots, 40 * model.per_mm
+        self._home = (0, 0)
+
+    def feed(self, data: bytes) -> list[Event]:
+        self._buffer += data
+        events: list[Event] = []
+        while (found := self._step()) is not None:
+            events.extend(found)
+        return events
+
+    def end(self) -> list[Event]:
+        """The connection ended: half a label is forgotten."""
+        self._buffer.clear()
+        self._in_job = False
+        return []
+
+    def _step(self) -> list[Event] | None:
+        """Take one command off the buffer; None when it is not there in full."""
+        if self._buffer.startswith(_HOST_STATUS):
+            del self._buffer[: len(_HOST_STATUS)]
+            return [StatusAsked()]
+        if self._buffer.startswith(_BEGIN):
+            return self._format()
+        if self._buffer.startswith(b"!"):
+            return self._question()
+        if len(self._buffer) < len(_HOST_STATUS):
+            return None
+        if not self._buffer[:1].isspace():
+            self.ignored.append(bytes(self._buffer[:1]))
+        del self._buffer[:1]
+        return []
+
+    def _question(self) -> list[Event] | None:
+        asked = _GETVAR.match(self._buffer)
+        if asked is None:
+            if len(self._buffer) < _QUESTION_MOST and b"\n" not in self._buffer:
+                return None
+            self._drop(1)
+            return []
+        name = bytes(asked[1])  # the match looks into the buffer, which is cut next
+        del self._buffer[: asked.end()]
+        if name == _COUNTER:
+            return [CountAsked()]
+        self.ignored.append(name)
+        return []
+
+    def _format(self) -> list[Event] | None:
+        """^XA ... ^XZ: nothing of a format is carried out before its end is there."""
+        end = self._buffer.find(_END)
+        if end < 0:
+            if len(self._buffer) > _FORMAT_MOST:
+                self._drop(len(self._buffer))
+            return self._begin() or None
+        whole = bytes(self._buffer[len(_BEGIN) : end])
+        del self._buffer[: end + len(_END)]
+        events = self._begin()
+        self._in_job = False
+        return [*events, *self._print(whole)]
+
+    def _begin(self) -> list[Event]:
+        if self._in_job:
+            return []
+        self._in_job = True
+        return [JobBegun()]
+
+    def _print(self, whole: bytes) -> list[Event]:
+        copies, at = 1, (0, 0)
+        pictures: list[tuple[tuple[int, int], Image.Image]] = []
+        for name, value in _COMMAND.findall(whole):
+            match name:
+                case b"PW":
+                    self._width = _number(value, self._width)
+                case b"LL":
+                    self._length = _number(value, self._length)
+                case b"LH":
+                    self._home = _pair(value)
+                case b"FO":
+                    at = _pair(value)
+                case b"PQ":
+                    copies = _number(value, 1)
+                case b"GF":
+                    picture = _picture(value)
+                    if picture is None:
+                        self.ignored.append(name + value[:40])
+                    else:
+                        pictures.append((at, picture))
+                case b"FS" | b"PR":
+                    pass
+                case _:
+                    self.ignored.append(name + value[:40])
+        return [Page(self._page(pictures))] * copies
+
+    def _page(self, pictures: list[tuple[tuple[int, int], Image.Image]]) -> Image.Image:
+        """Dots beyond the print width or the head burn nowhere."""
+        ink = Image.new("1", (max(1, min(self._width, self._head_dots)), max(1, self._length)), 0)
+        for (x, y), picture in pictures:
+            ink.paste(255, (self._home[0] + x, self._home[1] + y), picture)
+        return ImageChops.invert(ink)
+
+    def _drop(self, count: int) -> None:
+        self.ignored.append(bytes(self._buffer[: min(count, 40)]))
+        del self._buffer[:count]
+
+
+def _number(value: bytes, otherwise: int) -> int:
+    return int(value) if value.isdigit() and len(value) <= 5 else otherwise
+
+
+def _pair(value: bytes) -> tuple[int, int]:
+    x, _, y = value.partition(b",")
+    return _number(x, 0), _number(y, 0)
+
+
+def _picture(value: bytes) -> Image.Image | None:
+    """The dots of ^GFA,sent,total,bytes in a row,:Z64:...; None when a figure or the checksum is wrong."""
+    found = _PICTURE.fullmatch(value)
+    if found is None:
+        return None
+    total, stride = int(found[2]), int(found[3])
+    if not stride or not 0 < total * 8 <= _DOTS_MOST or int(found[5], 16) != crc_hqx(found[4], 0):
+        return None
+    try:
+        dots = zlib.decompressobj().decompress(b64decode(found[4]), total + 1)
+    except (Base64Error, zlib.error):
+        return None
+    return Image.frombytes("1", (stride * 8, total // stride), dots) if len(dots) == total else None

@@ -1,0 +1,162 @@
+"""The line between a simulated indicator and the station: a raw pseudo-terminal, and what can happen to bytes on it.
+
+Other lines: ``scale_net`` (a device server), ``scale_packets`` (reports of a USB scale, conversions of an HX711).
+"""
+
+from __future__ import annotations
+
+import os
+import termios
+import tty
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.simulators.scale.uart import as_received
+
+_FAST, _SLOW = LineSettings(9600), LineSettings(1200)
+
+
+class SimulatedLine(Protocol):
+    """A cable to one reader that may be pulled. Used under one lock; no call waits."""
+
+    slow: bool
+    """The indicator's line has an eighth of the speed the station expects: "low-baud"."""
+
+    @property
+    def plugged(self) -> bool: ...
+
+    @property
+    def path(self) -> str:
+        """What the station opens, "" while there is nothing to open."""
+
+    def plug(self) -> None: ...
+
+    def unplug(self) -> None: ...
+
+    def close(self) -> None:
+        """Unplugged for good."""
+
+    def descriptors(self) -> tuple[int, ...]:
+        """What to wait on for the station's bytes."""
+
+    def read(self) -> bytes:
+        """What the station has sent, as the indicator hears it."""
+
+    def write(self, data: bytes) -> None:
+        """Send; when nobody reads, the oldest is dropped."""
+
+    def damaged(self, frame: bytes) -> bytes:
+        """The frame after a bad contact."""
+
+
+class PtyLine:
+    """A pseudo-terminal whose far end the station opens like a serial port.
+
+    ``link`` is a symbolic link that follows it; anything but a symbolic link in that place is left alone.
+    """
+
+    def __init__(self, link: Path | None) -> None:
+        self._link = link
+        self.slow = False
+        self._master = self._slave = -1
+        self._slave_path = ""
+
+    @property
+    def plugged(self) -> bool:
+        """Whether there is a terminal at this moment."""
+        return self._master >= 0
+
+    @property
+    def path(self) -> str:
+        """What the station opens: the link, or without one the terminal itself ("" while unplugged)."""
+        return str(self._link) if self._link is not None else self._slave_path
+
+    def plug(self) -> None:
+        """Make a new terminal and lead the link to it; raises FileExistsError when a file has the link's place."""
+        if self._link is not None and self._link.exists() and not self._link.is_symlink():
+            raise FileExistsError(f"{self._link} is not a link to a simulated scale: give another path.")
+        self._master, self._slave = os.openpty()
+        try:
+            tty.setraw(self._slave)
+            os.set_blocking(self._master, False)
+            self._slave_path = os.ttyname(self._slave)
+            self._lead_link_here()
+        except OSError:
+            self.unplug()
+            raise
+
+    def _lead_link_here(self) -> None:
+        if self._link is None:
+            return
+        fresh = self._link.with_name(f".{self._link.name}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(self._slave_path)
+        fresh.replace(self._link)
+
+    def unplug(self) -> None:
+        """Pull the cable: whoever has the port open gets a hang-up."""
+        if not self.plugged:
+            return
+        if self._link is not None and self._leads_here(self._link):
+            self._link.unlink()
+        os.close(self._master)
+        os.close(self._slave)
+        self._master = self._slave = -1
+        self._slave_path = ""
+
+    def close(self) -> None:
+        """Unplugged for good."""
+        self.unplug()
+
+    def _leads_here(self, link: Path) -> bool:
+        try:
+            return str(link.readlink()) == self._slave_path
+        except OSError:
+            return False
+
+    def descriptors(self) -> tuple[int, ...]:
+        """What to wait on for the station's bytes."""
+        return (self._master,) if self.plugged else ()
+
+    def read(self) -> bytes:
+        """What the station has sent; at another speed than the indicator's nothing it could understand."""
+        with suppress(OSError):
+            data = os.read(self._master, 4096)
+            return b"" if self.slow else data
+        return b""
+
+    def damaged(self, frame: bytes) -> bytes:
+        """The frame after a bad contact."""
+        return garbled(frame)
+
+    def write(self, data: bytes) -> None:
+        """Send without ever waiting: when nobody reads, the oldest bytes are dropped for these."""
+        if self.slow:
+            data = at_an_eighth_of_the_speed(data)
+        if self._send(data) < len(data):
+            termios.tcflush(self._slave, termios.TCIFLUSH)
+            self._send(data)
+
+    def _send(self, data: bytes) -> int:
+        with suppress(BlockingIOError):
+            return os.write(self._master, data)
+        return 0
+
+
+def garbled(frame: bytes) -> bytes:
+    """Every third byte inverted in five bits, the top one among them.
+
+    It looks like a bad contact, and also after clearing bit 7 no digit stays a digit.
+    """
+    return bytes(byte ^ 0xD5 if at % 3 == 1 else byte for at, byte in enumerate(frame))
+
+
+def at_an_eighth_of_the_speed(frame: bytes) -> bytes:
+    """What a receiver makes of a frame sent eight times too slowly (1200 baud read at 9600).
+
+    A pseudo-terminal has no speed: the bits are laid out in time and sampled the way a UART does, 8N1. Each byte of
+    the frame becomes a few bytes of noise.
+    """
+    return as_received(frame, _SLOW, _FAST)

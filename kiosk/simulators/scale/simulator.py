@@ -1,0 +1,316 @@
+"""A scale outside the process boundary: an indicator that writes frames to a line, and answers when it is asked."""
+
+from __future__ import annotations
+
+import copy
+import math
+import select
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from kiosk.devices.scale.watch import WakePipe
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.params import validated
+from kiosk.protocols.scales.protocol import Carrier, Mode
+from kiosk.simulators.faults import BadFaultWord, parse_fault
+from kiosk.simulators.scale.answers import ACCEPT, REFUSE, Commands
+from kiosk.simulators.scale.line import PtyLine, SimulatedLine
+from kiosk.simulators.scale.packets import ConversionLine, ReportLine
+from kiosk.simulators.scale.pan import Pan, grams
+
+_WEIGHT_COMMANDS = ("request_weight", "read", "read_gross", "read_net", "print")
+
+
+class ScaleSimulator:
+    """An indicator of one protocol with goods on its pan, obeying the scale's fault words and its host's commands.
+
+    ``hz`` frames a second of a format that speaks by itself (0: only what ``write_now`` sends); a polled one answers
+    instead. ``unit`` is what the indicator is set to (left out: the format's own, else kg), ``decimals`` as shown in
+    kilograms, ``step_g`` the scale interval d, ``settle_s`` how long a change of load swings. Without ``line`` the
+    cable is the format's usual one, with ``link`` as its place: a raw 8N1 pseudo-terminal, a file of USB reports, the
+    pins of a converter. All methods may be called from any thread. Raises UnknownProtocol or BadParameter.
+    """
+
+    def __init__(
+        self,
+        protocol: str,
+        link: Path | None = None,
+        hz: float = 10.0,
+        unit: str | None = None,
+        decimals: int = 3,
+        step_g: int = 1,
+        settle_s: float = 0.4,
+        params: Mapping[str, str] | None = None,
+        line: SimulatedLine | None = None,
+    ) -> None:
+        if not 0 <= hz <= 10_000:
+            raise ValueError(f"a scale cannot send {hz} frames a second")
+        self._row = registry.get(protocol)
+        self._params = validated(protocol, registry.parameters(protocol), params or {})
+        self._period_s = 1 / hz if hz and self._row.mode is Mode.STREAM else None
+        self._pan = self._make_pan(unit, decimals, step_g, settle_s)
+        self.usual_unit = self._pan.unit
+        self._commands = Commands(self._row, self._params)
+        self._line = line or _LINES[self._row.carrier](link)
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._bell: WakePipe | None = None
+        self._thread = threading.Thread(target=self._run, name="scale-simulator", daemon=True)
+        self._frames_sent = self._accepted = 0
+        self._owed = b""
+        self._said: dict[str, bytes] = {}
+        self._heal()
+
+    def _make_pan(self, unit: str | None, decimals: int, step_g: int, settle_s: float) -> Pan:
+        """Left to itself an indicator shows kg, or grams when its format has no place for the decimals."""
+        for usual in (unit,) if unit else (self._row.default_unit or "kg", "g"):
+            pan = Pan(usual, decimals, step_g, settle_s)
+            pan.put(1234, 0, settle=False)
+            with suppress(ValueError):
+                self._row.encode_frame(pan.shown(0), self._params)
+                break
+        pan.put(0, 0, settle=False)
+        return pan
+
+    def _heal(self) -> None:
+        self._frozen = self._silent = self._cut = False
+        self._line.slow = False
+        self._garble = 0
+
+    @property
+    def path(self) -> str:
+        """What the station opens as its port."""
+        return self._line.path
+
+    @property
+    def unit(self) -> str:
+        """What the display shows at this moment."""
+        return self._pan.unit
+
+    @property
+    def frames_sent(self) -> int:
+        """Frames written since the start, damaged ones included."""
+        return self._frames_sent
+
+    @property
+    def accepted(self) -> int:
+        """Answers the host has said to have got whole, in a format in which it says so."""
+        return self._accepted
+
+    def start(self) -> None:
+        """Plug in and begin to send. Raises FileExistsError when the link's place is taken by a file."""
+        try:
+            self._line.plug()
+        except OSError:
+            self._line.close()
+            raise
+        self._bell = WakePipe()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop sending and take the line and its link away; may be called twice."""
+        self._stopping.set()
+        if self._bell is not None:
+            self._bell.wake()
+            self._thread.join()
+            self._bell.close()
+            self._bell = None
+        with self._lock:
+            self._line.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def write_now(self, load_g: int | None = None) -> bytes:
+        """Send one frame at once, with ``load_g`` lying still on the pan if it is given; returns what was sent.
+
+        Raises ValueError when the format cannot carry what the display shows.
+        """
+        with self._lock:
+            if load_g is not None:
+                self._pan.put(load_g, time.monotonic(), settle=False)
+            return self._emit()
+
+    def command(self, text: str) -> None:
+        """Obey a fault word such as "put 2.480kg"; raises BadFaultWord and then changes nothing.
+
+        A load or unit that the format cannot carry is refused like a wrong word.
+        """
+        word, argument = parse_fault("scale", text)
+        with self._lock:
+            before = copy.copy(self._pan)
+            _WORDS[word](self, argument)
+            try:
+                self._row.encode_frame(self._pan.shown(math.inf), self._params)
+            except ValueError as error:
+                self._pan = before
+                raise BadFaultWord(f"{self._row.id} cannot send what the display would show: {error}") from error
+        if self._bell is not None:
+            self._bell.wake()  # a replugged line has new descriptors
+
+    def _run(self) -> None:
+        assert self._bell is not None
+        due = time.monotonic()
+        while not self._stopping.is_set():
+            self._wait(self._bell, due)
+            with self._lock, suppress(ValueError):  # a swing the format cannot carry: the indicator keeps silent
+                self._listen()
+                if self._period_s is not None and time.monotonic() >= due:
+                    due = max(due + self._period_s, time.monotonic())
+                    self._emit()
+
+    def _wait(self, bell: WakePipe, due: float) -> None:
+        poll = select.poll()
+        with self._lock:
+            for number in (bell.fileno(), *self._line.descriptors()):
+                poll.register(number, select.POLLIN)
+        poll.poll(None if self._period_s is None else max(0.0, due - time.monotonic()) * 1000)
+        if not self._stopping.is_set():
+            bell.clear()
+
+    def _listen(self) -> None:
+        """What the station says: commands are carried out and answered."""
+        if not self._line.plugged:
+            self._commands.forget()
+            return
+        for name in self._commands.feed(self._line.read()):
+            if name == ACCEPT:
+                self._accepted += 1
+            elif name == REFUSE:
+                self._send(self._owed, carries_weight=False)
+            elif not self._silent:
+                self._press(name)
+                self._owed = self._answer(name)
+                self._send(self._owed, self._carries_weight(name))
+
+    def _press(self, name: str) -> None:
+        """The effect of a command; like a key it works on a pan at rest only."""
+        now = time.monotonic()
+        shown = self._pan.shown(now)
+        if not shown.stable or shown.overload:
+            return
+        if name == "zero":
+            self._pan.zero_now(now)
+        elif name == "tare":
+            self._pan.tare_now(now)
+        elif name == "clear_tare":
+            self._pan.tare(0)
+
+    def _carries_weight(self, name: str) -> bool:
+        return name in _WEIGHT_COMMANDS if self._row.poll is None else name == self._row.poll.steps[-1]
+
+    def _answer(self, name: str) -> bytes:
+        if self._row.respond is not None:
+            respond = self._row.respond
+            return self._remembered(name, lambda: respond(name, self._pan.shown(time.monotonic()), self._params))
+        return self._frame() if self._carries_weight(name) or name in _WEIGHT_COMMANDS else b""
+
+    def _emit(self) -> bytes:
+        if self._silent or not self._line.plugged:
+            return b""
+        return self._send(self._frame(), carries_weight=True)
+
+    def _send(self, frame: bytes, carries_weight: bool) -> bytes:
+        sent = self._damaged(frame) if carries_weight and frame else frame
+        if sent:
+            self._frames_sent += 1  # before the write: whoever has read the frame finds it counted
+            self._line.write(sent)
+        return sent
+
+    def _frame(self) -> bytes:
+        return self._remembered("", lambda: self._row.encode_frame(self._pan.shown(time.monotonic()), self._params))
+
+    def _remembered(self, name: str, build: Callable[[], bytes]) -> bytes:
+        """A frozen indicator says what it said before."""
+        if not (self._frozen and self._said.get(name)):
+            self._said[name] = build()
+        return self._said[name]
+
+    def _damaged(self, frame: bytes) -> bytes:
+        if self._cut:
+            self._cut = False
+            return frame[: len(frame) // 2]
+        if self._garble:
+            self._garble -= 1
+            return self._line.damaged(frame)
+        return frame
+
+    def _put(self, argument: str) -> None:
+        self._pan.put(grams(argument), time.monotonic())
+
+    def _take(self, _: str) -> None:
+        self._pan.put(0, time.monotonic())
+
+    def _jitter(self, argument: str) -> None:
+        self._pan.jitter(grams(argument))
+
+    def _net(self, argument: str) -> None:
+        self._pan.tare(grams(argument))
+
+    def _unit(self, argument: str) -> None:
+        """With a decimal less where the format has no place for all of them: pounds on many a scale of kilograms."""
+        for fewer in (0, 1):
+            self._pan.switch_unit(argument, fewer)
+            with suppress(ValueError):
+                self._row.encode_frame(self._pan.shown(math.inf), self._params)
+                return
+        self._pan.switch_unit(argument)
+
+    def _overload(self, _: str) -> None:
+        self._pan.overload = True
+
+    def _freeze(self, _: str) -> None:
+        self._frozen = True
+
+    def _silence(self, _: str) -> None:
+        self._silent = True
+
+    def _slow_down(self, _: str) -> None:
+        self._line.slow = True
+
+    def _cut_one(self, _: str) -> None:
+        self._cut = True
+
+    def _garble_some(self, argument: str) -> None:
+        if not (argument.isascii() and argument.isdigit() and len(argument) <= 6):
+            raise BadFaultWord(f"scale garble needs a number of frames like 3, not {argument!r}")
+        self._garble = int(argument)
+
+    def _unplug(self, _: str) -> None:
+        self._line.unplug()
+
+    def _replug(self, _: str) -> None:
+        self._heal()
+        if not self._line.plugged:
+            self._line.plug()
+
+
+_LINES: dict[Carrier, Callable[[Path | None], SimulatedLine]] = {
+    Carrier.SERIAL: PtyLine,
+    Carrier.HID: ReportLine,
+    Carrier.GPIO: ConversionLine,
+}
+
+_WORDS: dict[str, Callable[[ScaleSimulator, str], None]] = {
+    "put": ScaleSimulator._put,
+    "take": ScaleSimulator._take,
+    "jitter": ScaleSimulator._jitter,
+    "freeze": ScaleSimulator._freeze,
+    "garble": ScaleSimulator._garble_some,
+    "cut": ScaleSimulator._cut_one,
+    "unplug": ScaleSimulator._unplug,
+    "replug": ScaleSimulator._replug,
+    "overload": ScaleSimulator._overload,
+    "silent": ScaleSimulator._silence,
+    "unit": ScaleSimulator._unit,
+    "net": ScaleSimulator._net,
+    "low-baud": ScaleSimulator._slow_down,
+}

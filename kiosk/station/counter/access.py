@@ -1,0 +1,219 @@
+"""Who stands at the counter: unlocked by number and PIN, locked again when nobody touches it.
+
+One counter, one person: whoever unlocks it ends the session before. A session also ends with its PIN, its role and
+the employment of its person, at the next touch.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from kiosk.domain.clerk import Role
+from kiosk.station.counter.errors import refusing
+from kiosk.station.counter.people import PeopleStore, add_person, kept_pin
+from kiosk.station.counter.pin_hash import NO_PIN_KEY, PinKey
+from kiosk.station.counter.settings import CounterSettings
+from kiosk.station.counter.throttle import LockoutStore, Throttle
+from kiosk.station.counter.view import CounterRefused, Person, Session
+from kiosk.store.errors import StoreError
+from kiosk.store.records import ClerkRow, Stamp
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_PIN = 16
+"""Characters; a longer text is no PIN and not worth hashing."""
+
+
+class AccessStore(LockoutStore, PeopleStore, Protocol):
+    """What is needed of the store."""
+
+    def clerks(self, active: bool = True) -> list[ClerkRow]: ...
+    def clerk(self, number: str) -> ClerkRow | None: ...
+    def retire_clerk(self, number: str, stamp: Stamp) -> None: ...
+    def wrap_pins(self, wrap: Callable[[str], str | None]) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The session, the row it was opened with, and when it was last used."""
+
+    session: Session
+    row: ClerkRow
+    used_ms: int
+
+
+class Access:
+    """Thread-safe. ``on_change`` hears that the counter was unlocked or locked."""
+
+    def __init__(
+        self,
+        store: AccessStore,
+        settings: CounterSettings,
+        stamps: Callable[[], Stamp],
+        on_change: Callable[[], None] = lambda: None,
+        pins: PinKey = NO_PIN_KEY,
+    ) -> None:
+        self._pins = pins
+        self._store = store
+        self._settings = settings
+        self._stamps = stamps
+        self._on_change = on_change
+        self._throttle = Throttle("pin", store, stamps, wrong="wrong_pin", locked="locked")
+        self._lock = threading.Lock()
+        self._open: _Open | None = None
+
+    def people(self) -> tuple[Person, ...]:
+        """Everybody who has a PIN that works."""
+        with refusing():
+            return tuple(_person(row) for row in self._store.clerks() if row.pin_hash)
+
+    def wait_s(self) -> int:
+        """Seconds until a PIN is taken again."""
+        return self._throttle.wait_s()
+
+    def unlock(self, number: str, pin: str) -> Session:
+        """Open the counter. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
+        key), wrong_pin, locked.
+        """
+        row = self._check(number, pin)
+        session = Session(secrets.token_urlsafe(32), _person(row))
+        with self._lock:
+            self._open = _Open(session, row, self._now_ms())
+        self._on_change()
+        return session
+
+    def second(self, number: str, pin: str, not_same_as: Person) -> Person:
+        """Another clerk who agrees, by number and PIN. Raises CounterRefused: same_person, forbidden and as above."""
+        if _same(number, not_same_as.number):
+            raise CounterRefused("same_person")
+        person = _person(self._check(number, pin))
+        if person.number == not_same_as.number:
+            raise CounterRefused("same_person")
+        if person.role is not Role.CLERK:
+            raise CounterRefused("forbidden")
+        return person
+
+    def session(self, token: str) -> Session | None:
+        """The open session of this token, used now; None when it is not, or no longer, open."""
+        return self._find(token, renew=True)
+
+    def peek(self, token: str) -> Session | None:
+        """The same without using it: for streams and beats, which nobody touches."""
+        return self._find(token, renew=False)
+
+    def current(self) -> Session | None:
+        """The open session, whoever asks; not renewed."""
+        self.expire()
+        with self._lock:
+            return self._open.session if self._open else None
+
+    def lock(self, token: str) -> None:
+        """End it; a token that is not open changes nothing."""
+        with self._lock:
+            found = self._open
+        if found is not None and _same(found.session.token, token):
+            self._end(found)
+
+    def expire(self) -> None:
+        """End the session when nobody has used it for ``lock_after_s``."""
+        with self._lock:
+            found = self._open
+        if found is not None and self._idle(found):
+            self._end(found)
+
+    def add(self, name: str, role: Role, pin: str) -> Person:
+        """Take somebody on. Raises BadClerk, BadPin, and CounterRefused for the store's failures."""
+        with refusing():
+            return _person(add_person(self._store, name, role, kept_pin(self._pins, pin), self._stamps()))
+
+    def set_pin(self, number: str, pin: str) -> None:
+        """Replace a PIN; an open session of that person ends. Raises BadPin, CounterRefused."""
+        with refusing():
+            self._store.set_pin(number, kept_pin(self._pins, pin), self._stamps())
+
+    def retire(self, number: str) -> None:
+        """Somebody no longer works here; an open session of that person ends. Raises CounterRefused."""
+        with refusing():
+            self._store.retire_clerk(number, self._stamps())
+
+    def wrap_pins(self) -> None:
+        """Before the first page: what was kept before there was a key is put under it, all at once.
+
+        A store that cannot write now stops nothing: the PINs are good as they are, and the doctor tells.
+        """
+        try:
+            wrapped = self._store.wrap_pins(self._pins.wrap)
+        except StoreError as error:
+            logger.error("the PINs cannot be put under the station's key now: %s", error)
+            return
+        if wrapped:
+            logger.info("%d PINs are now kept under the station's key", wrapped)
+
+    def _check(self, number: str, pin: str) -> ClerkRow:
+        """The row whose PIN this is, found at the same pace for an unknown number."""
+        if not self.people():
+            raise CounterRefused("no_pin")
+        row = self._row(number)
+        if row is not None and not self._pins.knows(row.pin_hash):
+            logger.error("the PIN of %s was kept under another key: a technician has to set it anew", row.number)
+            raise CounterRefused("pin_unreadable")
+        return self._throttle.guess(lambda: self._matching(number, pin))
+
+    def _row(self, number: str) -> ClerkRow | None:
+        """Somebody who works here and has a PIN."""
+        if not number.isascii():
+            return None
+        with refusing():
+            row = self._store.clerk(number)
+        return row if row is not None and row.active and row.pin_hash else None
+
+    def _matching(self, number: str, pin: str) -> ClerkRow | None:
+        row = self._row(number)
+        if not pin.isascii() or len(pin) > _LONGEST_PIN:
+            return None
+        return row if self._pins.matches(pin, row.pin_hash if row else None) else None
+
+    def _find(self, token: str, *, renew: bool) -> Session | None:
+        self.expire()
+        with self._lock:
+            found = self._open
+        if found is None or not _same(found.session.token, token):
+            return None
+        with refusing():
+            current = self._store.clerk(found.row.number)
+        if current != found.row:
+            self._end(found)
+            return None
+        if renew:
+            with self._lock:
+                if self._open is not None and self._open.session is found.session:
+                    self._open = replace(self._open, used_ms=self._now_ms())
+        return found.session
+
+    def _end(self, found: _Open) -> None:
+        with self._lock:
+            if self._open is None or self._open.session is not found.session:
+                return
+            self._open = None
+        logger.info("the counter is locked")
+        self._on_change()
+
+    def _idle(self, found: _Open) -> bool:
+        return self._now_ms() - found.used_ms > self._settings.lock_after_s * 1000
+
+    def _now_ms(self) -> int:
+        return self._stamps().moment.monotonic_ms
+
+
+def _person(row: ClerkRow) -> Person:
+    return Person(row.number, row.name, row.role)
+
+
+def _same(left: str, right: str) -> bool:
+    return hmac.compare_digest(left.encode("utf-8", "backslashreplace"), right.encode("utf-8", "backslashreplace"))

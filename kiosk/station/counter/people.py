@@ -1,0 +1,47 @@
+"""Who works at the station: added, given a PIN. For the command line and the technician's pages alike."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Protocol
+
+from kiosk.domain.clerk import MAX_NAME, BadClerk, Role, check_pin
+from kiosk.station.counter.pin_hash import PinKey
+from kiosk.store.records import ClerkRow, Stamp
+
+_MOST_DIGITS = 4
+"""In a name: "Aygul 2" is one, a telephone number is none."""
+
+
+class PeopleStore(Protocol):
+    """What is needed of the store."""
+
+    def add_clerk(self, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow: ...
+    def set_pin(self, number: str, pin_hash: str, stamp: Stamp) -> None: ...
+
+
+def add_person(store: PeopleStore, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
+    """Take somebody on under the next number. Raises BadClerk for the name, StoreError."""
+    return store.add_clerk(clean_person_name(name), role, pin_hash, stamp)
+
+
+def kept_pin(key: PinKey, pin: str) -> str:
+    """What is kept of a PIN. Raises BadPin, and CounterRefused ``no_pin_key`` when the station's key is missing."""
+    return key.hash(check_pin(pin))
+
+
+def clean_person_name(text: str) -> str:
+    """A short name as it may be shown; raises BadClerk, which does not repeat it.
+
+    A telephone or ID number is no name: neither is kept at the station.
+    """
+    name = unicodedata.normalize("NFC", text).strip()
+    if not 1 <= len(name) <= MAX_NAME or not all(_fits(character) for character in name):
+        raise BadClerk(f"a name has 1 to {MAX_NAME} letters, digits and spaces, and no invisible characters")
+    if not any(character.isalpha() for character in name) or sum(map(str.isdecimal, name)) > _MOST_DIGITS:
+        raise BadClerk("a name is no number: telephone and ID numbers are not kept here")
+    return name
+
+
+def _fits(character: str) -> bool:
+    return character == " " or unicodedata.category(character)[0] not in "CZ"

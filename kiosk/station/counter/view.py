@@ -1,0 +1,142 @@
+"""What the counter shows, and how it says no: frozen values, made anew whenever something changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from kiosk.domain.clerk import Role
+from kiosk.station.desk.view import PhotoView
+from kiosk.store.records import ParcelRow
+
+NO_PHOTO: Final = PhotoView()
+IN, OUT, NO_MODE = "in", "out", ""
+"""What a scanned waybill means: it arrives, it is looked for to be handed out, or it is only looked up."""
+CHOOSE_CARRIER: Final = "choose_carrier"
+ANOTHER_PACKAGE: Final = "another_package"
+CHOICES: Final = frozenset({CHOOSE_CARRIER, ANOTHER_PACKAGE})
+"""Refusals a clerk may decide about: one touch of a carrier books the parcel after all."""
+
+
+class CounterRefused(Exception):
+    """A step cannot be taken now; ``code`` is a word the screens have a sentence for.
+
+    ``wait_s`` says after how many seconds to try again; ``values`` fill the sentence. Neither holds a PIN or a code.
+    """
+
+    def __init__(
+        self, code: str, message: str = "", *, wait_s: int = 0, values: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message or code)
+        self.code = code
+        self.wait_s = wait_s
+        self.values: Mapping[str, str] = values or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who works here; ``name`` never leaves the station, events know the number alone."""
+
+    number: str
+    name: str
+    role: Role
+
+    @property
+    def actor(self) -> str:
+        """How events name this person: ``clerk:07``."""
+        return f"clerk:{self.number}"
+
+    @property
+    def witness(self) -> str:
+        """How the event of a void names this person when it is the second one: ``witness:07``."""
+        return f"witness:{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An unlocked counter. ``token`` is the browser's cookie."""
+
+    token: str = field(repr=False)
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A waybill that one touch takes in after all. ``id`` names this very scan of it: a page that is older has another.
+
+    ``waybill`` and ``carriers`` are as a scan in mode "in" would book them, the likeliest carrier first.
+    """
+
+    id: str
+    waybill: str = field(repr=False)
+    carriers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What one scan was and what came of it.
+
+        kind              word            what it is
+        parcel_in         shelved         booked by this scan: it has its slot
+        parcel_damaged    damaged         booked by this scan: it waits for its shot and a decision
+        parcel_known      waiting, undecided, lost, expected, collected, closed
+                                          this waybill was here before: ``parcel`` tells when and where
+        parcel_out        code_right      a pickup slip: the parcel is up for the handover
+        parcel_out        waiting         the waybill of a parcel that waits, in mode "out"
+        shelf             shelf, shelf_empty
+        intake, lot       intake, lot     receipt; lot or bag
+        member            member
+        tote, seal, manifest   not_here_yet
+        refused           a refusal's word
+
+    ``path`` is where the counter's page goes, "" to stay. ``shown`` is the scan as plain text, at most 64 printable
+    characters; "" for what belongs to a person. ``carriers`` are those to choose from: of a booked parcel while it can
+    be taken back (the booked one first), of a refused one with word choose_carrier or another_package. ``offer`` is
+    there when the scan said no direction and the waybill may come in: with kind ``refused`` (unknown_parcel) or
+    ``parcel_known`` (expected); once it was taken it stays with the parcel it booked.
+    """
+
+    kind: str
+    word: str
+    path: str = ""
+    parcel: ParcelRow | None = field(default=None, repr=False)
+    receipt: str | None = None
+    shown: str = field(default="", repr=False)
+    carriers: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    wait_s: int = 0
+    at_monotonic: float = 0.0
+    offer: Offer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A villager's code was right: the parcel lies on the counter until the clerk's tap. ``until`` is monotonic."""
+
+    parcel: ParcelRow = field(repr=False)
+    mac: bytes = field(repr=False)
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class CounterView:
+    """Everything a counter page needs beside the lists it reads itself. Times are monotonic seconds.
+
+    ``shot_of`` is the parcel or receipt whose shot ``photo`` tells of. ``pending_prints`` counts papers that are
+    queued, being sent or unknown. ``unfinished`` is the receipt of an intake that was left with bags on it.
+    """
+
+    revision: int = 1
+    mode: str = NO_MODE
+    consent: str = ""
+    damaged_next: bool = False
+    last: ScanResult | None = None
+    undo_until: float | None = None
+    handover: ParcelRow | None = field(default=None, repr=False)
+    waiting_handovers: int = 0
+    shot_of: str = ""
+    photo: PhotoView = NO_PHOTO
+    pending_prints: int = 0
+    unfinished: str = ""
+    unlocked_as: Person | None = None

@@ -1,0 +1,105 @@
+"""The intake in front of the desk: a frozen draft, replaced at every step."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from kiosk.domain.catalog import EMPTY_CATALOG, Catalog, Container, Product
+from kiosk.domain.intake import Intake, IntakeRefused, TareSource, Weighing
+from kiosk.domain.metrology.pan import Lock
+from kiosk.domain.trade import Certificate, CertificateKind, Mode, Party
+from kiosk.station.desk.view import BagView, DeskRefused, Phase, PhotoView, PrintView, Step
+from kiosk.store.records import ConfirmedRow
+
+NO_PHOTO = PhotoView()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What has been chosen so far. The catalog is the one whose version was on the screen."""
+
+    step: Step = Step.HOME
+    phase: Phase = Phase.LOAD
+    version: int = 0
+    catalog: Catalog = EMPTY_CATALOG
+    party: Party | None = None
+    by_card: bool = False
+    """The party was told by a member card; a number anybody can type opens no name."""
+    product: Product | None = None
+    container: Container | None = None
+    tare_g: int = 0
+    tare_source: TareSource = TareSource.PRESET
+    intake: Intake | None = None
+    result: ConfirmedRow | None = None
+    prints: tuple[PrintView, ...] = ()
+    photo: PhotoView = NO_PHOTO
+    shown_ref: str = ""
+    """A certificate was held under the scanner; whose it is has not been said yet."""
+    certificate: Certificate | None = None
+
+    @property
+    def mode(self) -> Mode | None:
+        """Purchase or consignment, once goods are chosen."""
+        return self.intake.mode if self.intake else None
+
+    @property
+    def member_name(self) -> str | None:
+        """The short name for the screen of whoever has the card; never leaves the station."""
+        told = self.party.member if self.party and self.by_card else None
+        member = self.catalog.member(told) if told else None
+        return member.short_name if member else None
+
+    def bags(self) -> tuple[BagView, ...]:
+        """The bags that are fixed already."""
+        return bag_views(self.intake) if self.intake else ()
+
+    def with_load(self, lock: Lock) -> Intake:
+        """The intake with the locked load as its next bag; raises IntakeRefused."""
+        if self.intake is None or self.container is None:
+            raise IntakeRefused("nothing_weighed", "no goods have been chosen")
+        weighing = Weighing(lock.grams, lock.reading_no, lock.load_no, lock.stable_ms, lock.readings, lock.frames)
+        return self.intake.with_bag(weighing, self.container.code, self.tare_source, self.tare_g)
+
+
+def bag_views(intake: Intake) -> tuple[BagView, ...]:
+    """The bags of an intake for the screen."""
+    return tuple(
+        BagView(line.number, line.gross_g, line.container, line.tare_g, line.net_g, line.amount_fen)
+        for line in intake.lines
+    )
+
+
+def first_container(catalog: Catalog) -> Container | None:
+    """The container offered first: the first one in the list that needs no weighing."""
+    return next((row for row in catalog.containers if not row.weighed), None)
+
+
+def with_container(draft: Draft, code: str) -> Draft:
+    """What the next goods stand in; one that has to be weighed is weighed empty first. Raises DeskRefused."""
+    container = draft.catalog.container(code)
+    if container is None:
+        raise DeskRefused("unknown_container")
+    phase = Phase.CONTAINER if container.weighed else Phase.LOAD
+    return replace(draft, container=container, phase=phase, tare_g=container.tare_g, tare_source=TareSource.PRESET)
+
+
+_REFERENCE = re.compile(r"(?=.*[0-9])[A-Z0-9][A-Z0-9.-]{5,39}")
+"""Longer than a shelf or a price, and never a word."""
+
+
+def with_certificate_shown(draft: Draft, text: str) -> Draft:
+    """The reference on a certificate of the batch. Raises DeskRefused: not_a_certificate."""
+    reference = text.strip().upper()
+    if not _REFERENCE.fullmatch(reference):
+        raise DeskRefused("not_a_certificate")
+    return replace(draft, shown_ref=reference)
+
+
+def with_certificate_kind(draft: Draft, kind: str) -> Draft:
+    """Whose it is, or ``none``: it is not this batch's. Raises DeskRefused: stale_page."""
+    if not draft.shown_ref or kind not in set(CertificateKind):
+        raise DeskRefused("stale_page")
+    if kind == CertificateKind.NONE:
+        return replace(draft, shown_ref="", certificate=None)
+    return replace(draft, shown_ref="", certificate=Certificate(CertificateKind(kind), draft.shown_ref))

@@ -1,0 +1,44 @@
+"""An intake that nobody touched any more: kept for the clerk for ten minutes, then given up (R21).
+
+Only one with bags that are fixed already: they would have to be weighed again. What was on the public screen is gone;
+what is kept shows nothing of a person but the member number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from kiosk.domain.intake import Intake
+from kiosk.station.desk.draft import Draft
+
+KEPT_S: Final = 600.0
+AGAIN_S: Final = 60.0
+"""When a card that is full or broken cannot write that an intake is given up, it is tried again after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What the clerk sees of it."""
+
+    receipt: str
+    product: str
+    bags: int
+    net_g: int
+    until: float
+    """Monotonic seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The draft as it was left, and until when; ``until`` is monotonic seconds."""
+
+    draft: Draft
+    intake: Intake
+    until: float
+
+    def shown(self) -> Unfinished:
+        """For the counter."""
+        return Unfinished(
+            str(self.intake.receipt), self.intake.product, len(self.intake.lines), self.intake.net_g, self.until
+        )

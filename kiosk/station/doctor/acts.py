@@ -1,0 +1,241 @@
+"""What a technician can do at the screen: test papers, a shot, lamps, scale keys, a backup, a bundle, a new epoch."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
+from kiosk.domain.events import BackupMade as BackupMadeEvent
+from kiosk.labels.documents import TestLabel, TestReceipt
+from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
+from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.papers.rendering import TEST_LABEL, TEST_RECEIPT
+from kiosk.station.scale.keys import REASON_CODES, SAID_NO
+from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.backup.backup import BackupMade, make_backup
+from kiosk.store.backup.medium import is_other_medium
+from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.records import NewPaper
+
+logger = logging.getLogger(__name__)
+
+SHOT_S: Final = 12.0
+LAMPS: Final = ("ready", "busy", "fault")
+FORKED: Final = "forked"
+"""Why the epoch began: two machines used one database, and this one goes on anew."""
+
+
+class ActRefused(Exception):
+    """It cannot be done now; ``code`` ends the text id ``technician.refused.…``."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class BackupState:
+    """``word``: none, running, made or failed; ``text`` is the file, or the reason in English."""
+
+    word: str = "none"
+    text: str = ""
+
+
+def back_up(
+    store: Store, settings: BackupSettings, database: Path, station: str, stamp: Stamp, *, same_disk: bool = False
+) -> BackupMade:
+    """Make a backup and tell it in an event. Raises StoreError; a backup whose event failed is told as a problem."""
+    made = make_backup(
+        database, station, settings.folder, stamp, keep=settings.keep, same_disk=same_disk, uuid=settings.uuid
+    )
+    manifest = made.manifest
+    store.tell_backup(BackupMadeEvent(manifest.size_bytes, manifest.sha256, manifest.events), stamp)
+    return made
+
+
+def _is_there(settings: BackupSettings) -> bool:
+    try:
+        return settings.folder.is_dir() and not is_other_medium(settings.folder, settings.uuid)
+    except OSError:
+        return False  # pulled while it was looked at
+
+
+class Acts:
+    """One technician's tools, on the doctor's equipment. Safe from several threads.
+
+    A backup runs in a thread of its own; when the station ends meanwhile, the next one clears what it left.
+    """
+
+    def __init__(self, doctor: Doctor) -> None:
+        self._doctor = doctor
+        self._lock = threading.Lock()
+        self._backup = BackupState()
+        self._shot: Shot | None = None
+        self.last_bundle = ""
+        """Where the newest bundle lies."""
+
+    def serves(self, doctor: Doctor) -> bool:
+        """Whether these are the tools of this doctor."""
+        return self._doctor is doctor
+
+    def print_test(self, printer: str) -> None:
+        """Queue a test paper for ``label`` or ``receipt``. Raises ActRefused, StoreError."""
+        if printer not in self._doctor.equipment.printers:
+            raise ActRefused("no_printer", f"no {printer} printer is set up")
+        station = self._doctor.station
+        stamp = station.stamp()
+        station.store.queue_paper(self._test_paper(printer, stamp), f"test-{printer}", stamp)
+        self._doctor.equipment.on_event()
+
+    def shoot(self) -> None:
+        """Take a shot and keep it for ``take_shot``. Raises ActRefused."""
+        camera = self._doctor.equipment.camera
+        if camera is None:
+            raise ActRefused("camera_missing", "no camera is set up")
+        try:
+            shot = camera.shoot(SHOT_S)
+        except CameraFault as fault:
+            logger.info("the technician's shot failed: %s", fault)
+            raise ActRefused("camera_missing" if fault.code == "missing" else "camera_failed", str(fault)) from fault
+        with self._lock:
+            self._shot = shot
+
+    def take_shot(self) -> bytes | None:
+        """The picture, once: it is in nobody's way and in no folder."""
+        with self._lock:
+            shot, self._shot = self._shot, None
+        return shot.jpeg if shot else None
+
+    def lamp(self, name: str) -> None:
+        """Light one lamp alone. Raises ActRefused."""
+        panel = self._panel()
+        panel.show(ready=name == "ready", busy=name == "busy", fault=name == "fault")
+
+    def buzz(self) -> None:
+        """Sound the buzzer. Raises ActRefused."""
+        self._panel().buzz("attention")
+
+    def end_lamp_test(self) -> None:
+        """The lamps show the station's own state again."""
+        self._doctor.equipment.end_lamp_test()
+
+    def scale_keys(self) -> tuple[str, ...]:
+        """Those of ``zero`` and ``clear_tare`` that the running scale has."""
+        keys = self._doctor.equipment.scale_keys
+        return keys.names if keys is not None else ()
+
+    def zero(self) -> CommandOutcome:
+        """Have the scale set to zero, once: DONE, NO_ANSWER or UNCONFIRMED. Waits up to 3 s.
+
+        Raises ActRefused when nothing was changed.
+        """
+        return self._press("zero")
+
+    def clear_tare(self) -> CommandOutcome:
+        """Have the scale clear its tare, once; as ``zero``."""
+        return self._press("clear_tare")
+
+    def backup_now(self) -> None:
+        """Begin a backup; ``backup_state`` tells how far it is. Raises ActRefused."""
+        settings = self._doctor.equipment.fitted.backup
+        if settings is None:
+            raise ActRefused("no_backup", "no backup is set up")
+        with self._lock:
+            if self._backup.word == "running":
+                raise ActRefused("backup_running", "a backup is being made")
+            self._backup = BackupState("running")
+            threading.Thread(target=self._run, args=(settings,), name="backup", daemon=True).start()
+
+    def backup_state(self) -> BackupState:
+        """Of the backup a technician asked for last."""
+        with self._lock:
+            return self._backup
+
+    def bundle(self) -> Path:
+        """Write the support bundle to the station's own backup medium, else into the data folder. Raises ActRefused."""
+        doctor, station = self._doctor, self._doctor.station
+        backup, data = doctor.equipment.fitted.backup, station.settings.data
+        folder = backup.folder if backup is not None and _is_there(backup) else data
+        subject = Subject(
+            station.settings,
+            doctor.equipment.settings_file,
+            doctor.findings(fresh=True),
+            station.stamp().moment,
+            station.software,
+            station.metrology,
+            running=True,
+        )
+        try:
+            path = write_bundle(subject, folder)
+            self.last_bundle = str(path)
+            return path
+        except OSError as error:
+            logger.warning("the support bundle cannot be written to %s: %s", folder, error)
+            raise ActRefused("bundle_failed", str(error)) from error
+
+    def begin_epoch(self, ending: str) -> None:
+        """Go on in a new epoch after a fork; what the sorting center has not acknowledged is told again in it.
+
+        ``ending`` is the epoch the page asked about: of two presses at once only one begins an epoch. Raises
+        ActRefused (stale_page) for the other, and StoreError.
+        """
+        station = self._doctor.station
+        if not station.store.start_new_epoch(FORKED, station.stamp(), ending=ending):
+            raise ActRefused("stale_page")
+        logger.warning("a technician began a new epoch: %s", station.store.identity())
+        self._doctor.equipment.on_event()
+
+    def _press(self, key: str) -> CommandOutcome:
+        keys = self._doctor.equipment.scale_keys
+        if keys is None:
+            raise ActRefused("no_scale_key", "no scale is set up")
+        result = keys.press(key)
+        if result.outcome is CommandOutcome.NOT_SUPPORTED:
+            raise ActRefused("no_scale_key", f"the format of the scale has no {key}")
+        if result.outcome is CommandOutcome.REFUSED:
+            raise ActRefused(REASON_CODES.get(result.reason, SAID_NO), result.reason)
+        return result.outcome
+
+    def _panel(self) -> Panel:
+        panel = self._doctor.equipment.panel
+        if panel is None or not panel.fitted:
+            raise ActRefused("no_panel", "no panel is fitted")
+        return panel
+
+    def _run(self, settings: BackupSettings) -> None:
+        station = self._doctor.station
+        own = station.settings
+        try:
+            made = back_up(station.store, settings, own.database, own.station, station.stamp())
+            state = BackupState("failed" if made.problem else "made", made.problem or str(made.path))
+        except StoreError as error:
+            logger.warning("no backup: %s", error)
+            state = BackupState("failed", str(error))
+        except Exception:
+            logger.exception("no backup")
+            state = BackupState("failed", "The backup failed: look at the station's log.")
+        with self._lock:
+            self._backup = state
+        self._doctor.equipment.on_event()
+
+    def _test_paper(self, printer: str, stamp: Stamp) -> NewPaper:
+        own, moment = self._doctor.station.settings, stamp.moment
+        if printer == "label":
+            label = TestLabel(own.station, moment.local_date, moment.zone, stamp.software, own.village, own.county_name)
+            return NewPaper(TEST_LABEL, printer, msgspec.json.encode(label))
+        receipt = TestReceipt(
+            own.station,
+            own.village,
+            moment.local_date,
+            moment.local_time,
+            moment.zone,
+            stamp.software,
+            own.county_name,
+        )
+        return NewPaper(TEST_RECEIPT, printer, msgspec.json.encode(receipt))

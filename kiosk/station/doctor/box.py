@@ -1,0 +1,98 @@
+"""Findings about the box itself: its services, and whether its root is sealed. Outside of systemd there are none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from kiosk.station.doctor.finding import Finding, Verdict, unreadable
+from kiosk.store.database.lasting import on_a_box, root_is_open
+
+UNITS: Final = {
+    "unit_station": ("kiosk-station.service",),
+    "unit_relay": ("kiosk-relay.service",),
+    "unit_browser": ("kiosk-browser.service",),
+    "unit_splash": ("kiosk-splash.service",),
+    "unit_watch": ("kiosk-browser-watch.timer",),
+    "unit_data": ("kiosk-data.service",),
+    "unit_backup": ("kiosk-backup.timer", "kiosk-backup.service"),
+}
+"""The units of each row: the first must run, the others must not have failed."""
+NEEDED: Final = frozenset({"unit_station", "unit_browser"})
+MANY_RESTARTS: Final = 3
+SETTLED_S: Final = 120.0
+"""A unit that was restarted often and has run for so long since then has got over it."""
+SYSTEMD: Final = Path("/run/systemd/system")
+_PROPERTIES: Final = "LoadState,ActiveState,SubState,NRestarts,ActiveEnterTimestampMonotonic"
+
+State = Mapping[str, str]
+
+
+def findings(systemd: Path = SYSTEMD, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """The root of a box, and the services that systemd knows here."""
+    if on_a_box(environ):
+        yield root()
+    if systemd.is_dir():
+        for device, units in UNITS.items():
+            yield from _row(device, units)
+
+
+def root(is_open: Callable[[], bool] = root_is_open) -> Finding:
+    """Whether a power cut can harm the system itself."""
+    try:
+        if is_open():
+            return Finding("root", True, False, Verdict.WARN, "root_open")
+    except OSError as error:
+        return unreadable("root", error)
+    return Finding("root", True, True)
+
+
+def _row(device: str, units: tuple[str, ...]) -> Iterator[Finding]:
+    states = {unit: _state(unit) for unit in units}
+    main = states[units[0]]
+    if main.get("LoadState") != "loaded":
+        return
+    for unit, state in states.items():
+        values: dict[str, str | int] = {"place": unit, "n": _number(state, "NRestarts")}
+        if state.get("ActiveState") == "failed":
+            yield Finding(device, True, False, Verdict.FAIL, "unit_failed", device in NEEDED, values=values)
+            return
+        if _restarts_for_ever(state):
+            yield Finding(device, True, False, Verdict.FAIL, "unit_restarts", device in NEEDED, values=values)
+            return
+    if main.get("ActiveState") == "inactive":
+        yield Finding(device, True, False, Verdict.WARN, "unit_off", values={"place": units[0]})
+    else:
+        yield Finding(device, True, True)
+
+
+def _restarts_for_ever(state: State) -> bool:
+    """A unit between two starts is neither failed nor active: "activating (auto-restart)", and soon active again."""
+    if _number(state, "NRestarts") < MANY_RESTARTS:
+        return False
+    entered = _number(state, "ActiveEnterTimestampMonotonic") / 1_000_000
+    return state.get("ActiveState") != "active" or time.monotonic() - entered < SETTLED_S
+
+
+def _number(state: State, name: str) -> int:
+    text = state.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def _state(unit: str) -> State:
+    """Its properties; none when nobody tells."""
+    try:
+        told = subprocess.run(
+            ["systemctl", "show", f"--property={_PROPERTIES}", unit],
+            capture_output=True,
+            text=True,
+            timeout=5.0,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return dict(line.partition("=")[::2] for line in told.splitlines())

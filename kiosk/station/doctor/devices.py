@@ -1,0 +1,132 @@
+"""Findings about devices, from what is known of each: by the station that holds them, or by a probe without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.panel.settings import PanelSettings
+from kiosk.devices.ports import LinkState, Printer, PrinterFault, PrinterStatus
+from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.protocols.scales import registry
+from kiosk.station.doctor.finding import Finding, Verdict, not_fitted
+from kiosk.station.doctor.scale import missing_parameter
+from kiosk.station.doctor.signs import ScaleSign
+
+STATUS_S: Final = 2.0
+"""A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question."""
+PAGE_QUIET_S: Final = 60.0
+"""The unit that watches the browser restarts it then."""
+FIRST_PAGE_S: Final = 180.0
+"""A browser on the slowest board needs less than a minute and a half after the station."""
+
+_PRINTER_WORDS: Final = (
+    (PrinterFault.HEAD_OPEN, "printer_open"),
+    (PrinterFault.COVER_OPEN, "printer_open"),
+    (PrinterFault.PAPER_JAM, "printer_jam"),
+    (PrinterFault.PAPER_OUT, "printer_paper_out"),
+    (PrinterFault.RIBBON_OUT, "printer_ribbon_out"),
+    (PrinterFault.PAUSED, "printer_paused"),
+)
+"""In the order of what is done first; any other fault is told as one."""
+_BUSY: Final = frozenset({PrinterFault.PRINTING})
+
+
+def scale(settings: ScaleSettings | None, sign: ScaleSign) -> Finding:
+    """Port, frames, age of the newest."""
+    if settings is None:
+        return Finding("scale", False, None, Verdict.FAIL, "scale_none", needed=True)
+    missing = missing_parameter(settings, sign)
+    if missing is not None:
+        return missing
+    values = {"place": settings.port}
+    if sign.link is LinkState.CONNECTED and sign.age_s is not None:
+        if registry.get(settings.protocol).no_booking:
+            told = {"protocol": settings.protocol}
+            return Finding("scale", True, True, Verdict.WARN, "scale_never_books", True, sign.age_s, told)
+        return Finding("scale", True, True, needed=True, last_seen_s=sign.age_s)
+    found = sign.link in (LinkState.CONNECTED, LinkState.SILENT, LinkState.REFUSES)
+    refuses = "scale_refuses" if sign.link is LinkState.REFUSES else "scale_silent"
+    word = refuses if found else "scale_missing"
+    return Finding("scale", found, False, Verdict.FAIL, word, True, sign.age_s, values)
+
+
+def printer(name: str, settings: PrinterSettings | None, adapter: Printer | None) -> Finding:
+    """One printer, asked now; while it prints for the station the answer is that it does."""
+    device = f"printer_{name}"
+    if settings is None or adapter is None:
+        return Finding(device, False, None, Verdict.WARN, "printer_none", needed=True)
+    values = {"place": settings.address}
+    if getattr(adapter, "proof", "") == "write":  # a plain file or pipe: it has no way to answer
+        found = _is_there(Path(settings.address))
+        word = "printer_mute" if found else "printer_silent"
+        return Finding(device, found, None, Verdict.OK if found else Verdict.FAIL, word, True, values=values)
+    word, verdict = _printer_word(adapter.status(STATUS_S))
+    answers = word != "printer_silent"
+    return Finding(device, answers, answers, verdict, word, True, 0.0 if answers else None, values)
+
+
+def _printer_word(status: PrinterStatus) -> tuple[str, Verdict]:
+    flags = frozenset(status.flags)
+    if status.ready is None:
+        return "printer_silent", Verdict.FAIL
+    for flag, word in _PRINTER_WORDS:
+        if flag in flags:
+            return word, Verdict.FAIL
+    if status.fault:
+        near_end = flags <= {PrinterFault.PAPER_NEAR_END, *_BUSY}
+        return ("printer_near_end", Verdict.WARN) if near_end else ("printer_fault", Verdict.FAIL)
+    return "fine", Verdict.OK
+
+
+def camera(settings: CameraSettings | None, last_word: str = "ok") -> Finding:
+    """Whether it is plugged in, and how the last shot went; nothing is shot. ``last_word`` is the board's mark."""
+    if settings is None or settings.kind == "none":
+        return not_fitted("camera")
+    values = {"place": str(settings.path)}
+    if not _is_there(Path(settings.path)):
+        return Finding("camera", False, False, Verdict.WARN, "camera_missing", values=values)
+    if last_word not in ("ok", "camera_missing"):
+        return Finding("camera", True, False, Verdict.WARN, "camera_failed", values=values)
+    return Finding("camera", True, None)
+
+
+def scanner(settings: ScannerSettings | None, word: str, age_s: float | None = None) -> Finding:
+    """``word`` is what the adapter said last, "" for nothing yet."""
+    if settings is None:
+        return not_fitted("scanner")
+    if word in ("scanner_missing", "scanner_second_keyboard"):
+        found = word != "scanner_missing"
+        return Finding("scanner", found, False, Verdict.WARN, word, False, age_s, {"place": settings.port})
+    return Finding("scanner", True if word else None, True if word else None, last_seen_s=age_s)
+
+
+def panel(settings: PanelSettings | None, fitted: bool | None) -> Finding:
+    """``fitted`` is what the adapter says of its pins, None when it was not asked."""
+    if settings is None:
+        return not_fitted("panel")
+    if fitted is False:
+        return Finding("panel", False, False, Verdict.WARN, "panel_missing")
+    return Finding("panel", fitted, fitted)
+
+
+def _is_there(path: Path) -> bool:
+    """A place that the caller may not look at is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def page(age_s: float | None, waited_s: float | None = None) -> Finding:
+    """The page on the screen, by its own heartbeat; ``waited_s`` is for how long the first one has been waited for."""
+    if age_s is None and waited_s is not None and waited_s > FIRST_PAGE_S:
+        return Finding("page", False, False, Verdict.WARN, "page_never", values={"n": int(waited_s // 60)})
+    if age_s is None:
+        return Finding("page", None, None)
+    if age_s > PAGE_QUIET_S:
+        return Finding("page", True, False, Verdict.WARN, "page_silent", last_seen_s=age_s)
+    return Finding("page", True, True, last_seen_s=age_s)

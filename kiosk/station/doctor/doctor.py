@@ -1,0 +1,133 @@
+"""The doctor of a running station: one finding for every device and service, from what the station holds in hand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from kiosk.devices.ports import Camera, Panel, Printer
+from kiosk.station.doctor import devices
+from kiosk.station.doctor import environment as place
+from kiosk.station.doctor.environment import Fitted
+from kiosk.station.doctor.finding import Finding, Verdict, broken
+from kiosk.station.doctor.signs import PageWatch, ScaleWatch, ScannerWatch
+from kiosk.station.health import Part
+from kiosk.station.live import LiveBoard
+from kiosk.station.scale.keys import ScaleKeys
+from kiosk.station.settings import StationSettings
+from kiosk.store import Stamp, Store
+
+PRINTERS: Final = ("label", "receipt")
+_KEEP_S: Final = 2.0
+"""Printers are not asked more often than this, however many ask."""
+
+
+class Examined(Protocol):
+    """The running station; ``StationService`` is one."""
+
+    @property
+    def settings(self) -> StationSettings: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def board(self) -> LiveBoard: ...
+    @property
+    def software(self) -> str: ...
+    @property
+    def metrology(self) -> str: ...
+    def stamp(self) -> Stamp: ...
+
+
+def _no_parts() -> Sequence[Part]:
+    return ()
+
+
+def _no_more() -> Iterable[Finding]:
+    return ()
+
+
+@dataclass
+class Equipment:
+    """What the composition root holds beside the service. Everything may be missing; a missing thing is told as such.
+
+    ``parts`` are the health's; ``more`` are findings of others, such as the scale's worth; ``on_event`` wakes whoever
+    waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again. ``scale_keys``
+    are those of the running scale.
+    """
+
+    fitted: Fitted
+    settings_file: Path | None = None
+    printers: Mapping[str, Printer] = field(default_factory=dict)
+    camera: Camera | None = None
+    scale: ScaleWatch = field(default_factory=ScaleWatch)
+    scanner: ScannerWatch = field(default_factory=ScannerWatch)
+    panel: Panel | None = None
+    parts: Callable[[], Sequence[Part]] = _no_parts
+    more: Callable[[], Iterable[Finding]] = _no_more
+    page: PageWatch = field(default_factory=PageWatch)
+    on_event: Callable[[], None] = lambda: None
+    end_lamp_test: Callable[[], None] = lambda: None
+    scale_keys: ScaleKeys | None = None
+
+
+def examine(station: Examined, equipment: Equipment) -> tuple[Finding, ...]:
+    """Look at everything now. Asks the printers, reads the database, changes nothing."""
+    return tuple(_all(station, equipment))
+
+
+def _all(station: Examined, equipment: Equipment) -> Iterator[Finding]:
+    yield Finding("settings", True, True, needed=True)
+    yield alive(equipment.parts())
+    yield from device_findings(station, equipment)
+    yield from equipment.more()
+    yield from place.findings(equipment.fitted, station.stamp().moment)
+
+
+def device_findings(station: Examined, equipment: Equipment) -> Iterator[Finding]:
+    """The devices, which only the running station can tell of."""
+    fitted, marks = equipment.fitted, station.board.snapshot().marks
+    yield devices.scale(fitted.scale, equipment.scale.sign())
+    for name in PRINTERS:
+        yield devices.printer(name, fitted.printers.get(name), equipment.printers.get(name))
+    yield devices.camera(fitted.camera, marks.camera)
+    yield devices.scanner(fitted.scanner, equipment.scanner.word, equipment.scanner.age_s)
+    yield devices.panel(fitted.panel, None if equipment.panel is None else equipment.panel.fitted)
+    yield devices.page(equipment.page.age_s(), equipment.page.waited_s())
+
+
+def alive(parts: Sequence[Part]) -> Finding:
+    """The station's own parts, by their signs of life."""
+    ages = [part.age_s for part in parts if part.age_s is not None]
+    silent = [part.name for part in parts if not part.ok]
+    if silent:
+        values = {"place": ", ".join(silent)}
+        return Finding("station", True, False, Verdict.FAIL, "station_hangs", True, max(ages, default=None), values)
+    return Finding("station", True, True, needed=True, last_seen_s=max(ages, default=0.0))
+
+
+class Doctor:
+    """Asked by the technician's page, and by ``kiosk doctor`` at ``/doctor.json``. Safe from several threads."""
+
+    def __init__(self, station: Examined, equipment: Equipment, clock: Callable[[], float] = time.monotonic) -> None:
+        self.station, self.equipment = station, equipment
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._found: tuple[Finding, ...] = ()
+        self._good_until = float("-inf")
+
+    def findings(self, *, fresh: bool = False) -> tuple[Finding, ...]:
+        """All rows; those of the last two seconds again unless ``fresh``."""
+        with self._lock:
+            if fresh or self._clock() >= self._good_until:
+                self._found = examine(self.station, self.equipment)
+                self._good_until = self._clock() + _KEEP_S
+            return self._found
+
+    def as_json(self) -> dict[str, object]:
+        """For ``/doctor.json``: words without places, names and values; anybody on this machine may read it."""
+        found = self.findings()
+        return {"ok": not broken(found), "rows": [row.as_json() for row in found]}

@@ -1,0 +1,354 @@
+"""Findings about what is no device: database, card, clock, people, link, backup, fonts, and the box itself.
+
+They need nothing of a running station, so the page and the command line say the same.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from shlex import quote
+from typing import Final, Protocol
+
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.panel.settings import PanelSettings
+from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.domain.clerk import Role
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_shaping
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.station.doctor import box
+from kiosk.station.doctor.finding import Finding, Verdict, unreadable
+from kiosk.station.doctor.records import records
+from kiosk.station.doctor.signs import RelayMark
+from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.photos.room import KEPT_FREE_BYTES
+from kiosk.station.settings import StationSettings
+from kiosk.store.backup.medium import disk_of, finished, read_manifest, uuid_of
+from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.database.connection import LOG_FILES
+from kiosk.store.database.lasting import in_memory, on_a_box
+from kiosk.store.database.look import Look, look
+from kiosk.store.database.owner import Hindrance, hindrance
+from kiosk.store.database.schema import SCHEMA_VERSION
+from kiosk.store.errors import DatabaseLocked, StoreError
+from kiosk.store.journal.series import SeriesMarker
+
+MB: Final = 1_000_000
+LOW_MB: Final = KEPT_FREE_BYTES // MB
+"""Low-water mark: from here on no shot is taken, so that an intake can still be kept."""
+FULL_MB: Final = 20
+QUIET_S: Final = 600.0
+"""Events that wait longer than this while the sorting center says nothing are worth a look."""
+OLD_DAYS: Final = 2
+"""A nightly backup that is missing for two nights."""
+_SYSTEMD: Final = Path("/run/systemd/system")
+_CURES: Final = {
+    Hindrance.OWNER: "chown --reference={folder} {file}",
+    Hindrance.READ_ONLY: "chmod u+w {file}",
+}
+_SHAPING_PACKAGE: Final = "libfribidi0"
+
+
+class Fitted(Protocol):
+    """What the settings say is there; ``StationConfig`` is one."""
+
+    @property
+    def station(self) -> StationSettings: ...
+    @property
+    def parcels(self) -> ParcelSettings: ...
+    @property
+    def scale(self) -> ScaleSettings | None: ...
+    @property
+    def printers(self) -> Mapping[str, PrinterSettings]: ...
+    @property
+    def camera(self) -> CameraSettings | None: ...
+    @property
+    def scanner(self) -> ScannerSettings | None: ...
+    @property
+    def panel(self) -> PanelSettings | None: ...
+    @property
+    def relay(self) -> RelaySettings | None: ...
+    @property
+    def backup(self) -> BackupSettings | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and when the doctor looks. ``seen`` is the database, None when it cannot be read."""
+
+    fitted: Fitted
+    moment: Moment
+    seen: Look | None
+    environ: Mapping[str, str]
+
+
+def findings(fitted: Fitted, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """All of them, in the order a technician reads them."""
+    data = fitted.station.data
+    seen, database_row = database(fitted.station)
+    place = Place(fitted, moment, seen, environ)
+    yield database_row
+    if seen is not None and seen.schema == SCHEMA_VERSION:
+        yield _looked("records", lambda: records(fitted.station), needed=True)
+    yield _looked("disk", lambda: disk(data, environ), needed=True)
+    yield clock(moment)
+    yield _looked("fonts", fonts, needed=True)
+    if seen is not None:
+        yield catalog(seen)
+        yield people(place, seen)
+    yield _looked("pickup_key", lambda: pickup_key(place))
+    yield from link(place)
+    yield _looked("backup", lambda: backup(place))
+    yield from box.findings(_SYSTEMD, environ)
+
+
+def _looked(device: str, look_at: Callable[[], Finding], *, needed: bool = False) -> Finding:
+    """One row; one that the caller may not look at does not cost the others."""
+    try:
+        return look_at()
+    except OSError as error:
+        return unreadable(device, error, needed=needed)
+
+
+def database(station: StationSettings) -> tuple[Look | None, Finding]:
+    """The state of the database, and its row."""
+    path = station.database
+    try:
+        if not path.exists():
+            return None, _bad("database", "database_missing", found=False, place=path)
+        _try_to_read(path)
+        seen = look(path)
+        hindered = _hindered(path)
+    except OSError as error:
+        return None, unreadable("database", error, needed=True)
+    except DatabaseLocked:
+        return None, _bad("database", "database_locked", found=True, place=path)
+    except (StoreError, ValueError, KeyError, TypeError):
+        seen = hindered = None
+    if seen is None or seen.station != station.station:
+        return None, _bad("database", "database_broken", found=True, place=path)
+    return seen, hindered or Finding("database", True, True, needed=True)
+
+
+def _try_to_read(path: Path) -> None:
+    """Raises OSError: SQLite only says that it cannot open, which would look like damage."""
+    for file in (path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES)):
+        if file.exists():
+            with file.open("rb"):
+                pass
+
+
+def _hindered(path: Path) -> Finding | None:
+    """The first file of the database that the station could not write, with why."""
+    logs = (path.with_name(path.name + suffix) for suffix in LOG_FILES)
+    for file in (path, *logs, *SeriesMarker(path).files):
+        try:
+            why = hindrance(file)
+        except FileNotFoundError:
+            continue
+        if why is not None:
+            values = {
+                "place": str(file),
+                "command": _CURES[why].format(file=quote(str(file)), folder=quote(str(file.parent))),
+            }
+            return Finding("database", True, False, Verdict.FAIL, f"database_{why.value}", needed=True, values=values)
+    return None
+
+
+def disk(data: Path, environ: Mapping[str, str] = os.environ) -> Finding:
+    """Room on the card, whether it can still be written, and whether it is a card at all. Raises OSError.
+
+    Off a box memory is a choice, and only told.
+    """
+    if in_memory(data):
+        at_work = not on_a_box(environ)
+        verdict = Verdict.WARN if at_work else Verdict.FAIL
+        return Finding("disk", at_work, at_work, verdict, "disk_in_memory", True, values={"place": str(data)})
+    if not data.is_dir() or hindrance(data) is not None:
+        return _bad("disk", "disk_read_only", found=data.is_dir(), place=data)
+    free = shutil.disk_usage(data).free // MB
+    if free < LOW_MB:
+        verdict, word = (Verdict.FAIL, "disk_full") if free < FULL_MB else (Verdict.WARN, "disk_low")
+        return Finding("disk", True, True, verdict, word, True, values={"place": str(data), "n": free})
+    return Finding("disk", True, True, needed=True)
+
+
+def clock(moment: Moment) -> Finding:
+    """How far the time on receipts may be believed."""
+    word = {ClockQuality.UNSET: "clock_unset", ClockQuality.RESTORED: "clock_restored"}.get(moment.quality)
+    if word is None:
+        return Finding("clock", True, True)
+    return Finding("clock", True, False, Verdict.WARN, word)
+
+
+def fonts() -> Finding:
+    """Everything labels are drawn with."""
+    for script, bold in SOURCES:
+        try:
+            find(script, bold)
+        except FontProblem:
+            return _bad("fonts", "fonts_missing", found=False, place=SOURCES[script, bold][0].package)
+    try:
+        require_shaping()
+    except FontProblem:
+        return _bad("fonts", "fonts_missing", found=False, place=_SHAPING_PACKAGE)
+    return Finding("fonts", True, True, needed=True)
+
+
+def catalog(seen: Look) -> Finding:
+    """Whether there is anything to bring in."""
+    if seen.catalog_version == 0:
+        return _bad("catalog", "catalog_none", found=False)
+    return Finding("catalog", True, True, needed=True)
+
+
+def people(place: Place, seen: Look) -> Finding:
+    """At least one technician and one clerk with a PIN, kept under the key that is here."""
+    missing = [role for role in (Role.TECHNICIAN, Role.CLERK) if not seen.people.get(role.value)]
+    if not missing:
+        return _pins(place, seen) or Finding("people", True, True, needed=True)
+    return _bad("people", "people_none" if len(missing) == 2 else f"people_no_{missing[0].value}", found=False)
+
+
+def _pins(place: Place, seen: Look) -> Finding | None:
+    """PINs nobody can check, or anybody can guess. Who may not read the key cannot tell."""
+    if not _sees_key(place):
+        return None
+    settings, data = place.fitted.parcels, place.fitted.station.data
+    there = place_of(settings, data, place.environ).is_file()
+    own = (PickupKey.found(settings, data, place.environ) if there else PickupKey(None)).pins()
+    other = sum(count for name, count in seen.pin_keys.items() if name not in ("", own.name))
+    if other:
+        values: dict[str, str | int] = {"n": other, "command": "kiosk clerk pin"}
+        return Finding("people", True, False, Verdict.FAIL, "people_other_key", needed=True, values=values)
+    if own.present and "" in seen.pin_keys:
+        return Finding("people", True, True, Verdict.WARN, "people_plain", needed=True)
+    return None
+
+
+def _sees_key(place: Place) -> bool:
+    """Whether this program can tell if the key is there: a credential is seen by the service alone, and the folder of a
+    box by its administrator."""
+    settings = place.fitted.parcels
+    path = place_of(settings, place.fitted.station.data, place.environ)
+    if settings.key_file is not None or place.environ.get(CREDENTIALS) or path.parent == place.fitted.station.data:
+        return True
+    return os.access(path.parent, os.X_OK)
+
+
+def pickup_key(place: Place) -> Finding:
+    """The file the codes of parcels are checked with; a station without one makes it at its first start.
+
+    A credential belongs to the service: only the service itself can see whether it is there.
+    """
+    settings, data = place.fitted.parcels, place.fitted.station.data
+    given = settings.key_file is not None or bool(place.environ.get(CREDENTIALS))
+    path, there = place_of(settings, data, place.environ), False
+    if _sees_key(place):
+        there = path.is_file()
+    elsewhere = not given and (not _sees_key(place) or (_SYSTEMD.is_dir() and not there and path.parent == data))
+    if elsewhere or (place.seen is None and not given):
+        return Finding("pickup_key", None, None)
+    if not there:
+        values = {"place": str(path)}
+        return Finding("pickup_key", False, False, Verdict.WARN, "key_missing", values=values)
+    return Finding("pickup_key", True, True)
+
+
+def link(place: Place) -> Iterator[Finding]:
+    """The relay, and the sorting center behind it: a station works for weeks without either."""
+    if place.fitted.relay is None:
+        yield Finding("link", False, None, Verdict.WARN, "link_none")
+        return
+    age = RelayMark(place.fitted.station.data).age_s()
+    pending = place.seen.pending if place.seen else 0
+    waited = _waited_s(place)
+    quiet = pending > 0 and (age is None or age > QUIET_S) and (waited is None or waited > QUIET_S)
+    if quiet:
+        yield Finding("link", True, False, Verdict.WARN, "link_waits", last_seen_s=age, values={"n": pending})
+    else:
+        yield Finding("link", True, None if age is None else True, last_seen_s=age)
+    yield _center(place, age)
+
+
+def _center(place: Place, age: float | None) -> Finding:
+    apart = place.seen.quarantined if place.seen else 0
+    heard = age is not None or bool(place.seen and place.seen.epoch.acked_upto)
+    alarm = RelayMark(place.fitted.station.data).alarm()
+    if alarm:
+        return Finding("center", True, heard, Verdict.WARN, f"center_{alarm}", last_seen_s=age)
+    if apart:
+        values = {"n": apart}
+        return Finding("center", True, heard, Verdict.WARN, "center_apart", last_seen_s=age, values=values)
+    if not heard:
+        return Finding("center", None, False, Verdict.WARN, "center_never")
+    return Finding("center", True, True, last_seen_s=age)
+
+
+def _waited_s(place: Place) -> float | None:
+    """How long the oldest event waits; None when the clock cannot tell."""
+    if place.seen is None or place.seen.waiting_since is None or place.moment.quality is ClockQuality.UNSET:
+        return None
+    waited = (place.moment.utc - datetime.fromisoformat(place.seen.waiting_since)).total_seconds()
+    return waited if waited >= 0 else None
+
+
+def backup(place: Place) -> Finding:
+    """The second medium and the newest backup on it."""
+    settings, station = place.fitted.backup, place.fitted.station
+    if settings is None:
+        return Finding("backup", False, None, Verdict.WARN, "backup_none")
+    values: dict[str, str | int] = {"place": str(settings.folder)}
+    try:
+        return _backup_on(settings, station, place.moment, values)
+    except PermissionError:
+        raise
+    except (OSError, StoreError):
+        return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
+
+
+def _backup_on(
+    settings: BackupSettings, station: StationSettings, moment: Moment, values: dict[str, str | int]
+) -> Finding:
+    folder = settings.folder
+    if not folder.is_dir():
+        return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
+    if disk_of(folder) == disk_of(station.data):
+        return Finding("backup", True, False, Verdict.WARN, "backup_same_disk", values=values)
+    if unfit := _unfit(settings, values):
+        return unfit
+    made = finished(folder, station.station)
+    if not made:
+        return Finding("backup", True, False, Verdict.WARN, "backup_never", values=values)
+    newest = read_manifest(made[-1])
+    unset = ClockQuality.UNSET in (moment.quality, newest.clock)
+    age = (moment.utc - datetime.fromisoformat(newest.made_at)).total_seconds()
+    if unset or age < 0:
+        return Finding("backup", True, True)
+    days = int(age // 86_400)
+    if days >= OLD_DAYS:
+        return Finding("backup", True, False, Verdict.WARN, "backup_old", last_seen_s=age, values={"n": days})
+    return Finding("backup", True, True, last_seen_s=age)
+
+
+def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> Finding | None:
+    """Another medium than the bound one, or none is bound and this one could be."""
+    uuid, told = uuid_of(settings.folder), {**values, "command": "kiosk backup --bind"}
+    if settings.uuid and uuid.lower() != settings.uuid.lower():
+        return Finding("backup", True, False, Verdict.WARN, "backup_other", values=told)
+    if uuid and not settings.uuid:
+        return Finding("backup", True, None, Verdict.WARN, "backup_unbound", values=told)
+    return None
+
+
+def _bad(device: str, word: str, *, found: bool, place: object = None) -> Finding:
+    values: dict[str, str | int] = {} if place is None else {"place": str(place)}
+    return Finding(device, found, False, Verdict.FAIL, word, needed=True, values=values)

@@ -1,0 +1,27 @@
+"""The station's database as every process of a station opens it, and what its writing calls are stamped with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kiosk.station.clock import StationClock
+from kiosk.station.settings import StationSettings
+from kiosk.station.software import software_id
+from kiosk.store import Stamp, Store
+from kiosk.store.database.lasting import require_lasting
+
+
+def stamps(zone: str) -> Callable[[], Stamp]:
+    """What every writing call of a process is stamped with."""
+    clock, software = StationClock(zone), software_id()
+    return lambda: Stamp(clock.now(), software)
+
+
+def open_store(station: StationSettings) -> Store:
+    """Open and check the station's database.
+
+    Raises StoreError with what to do, and NotLasting on a box without its data partition.
+    """
+    require_lasting(station.data)
+    make = stamps(station.zone)
+    return Store.open(station.database, station.station, make(), stamps=make)

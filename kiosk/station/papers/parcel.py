@@ -1,0 +1,166 @@
+"""From a parcel to its label and its pickup slip, and from a day to its slip."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from kiosk.domain.day import DayTotals
+from kiosk.domain.parcel import ParcelNumber
+from kiosk.domain.shelf import slot_code
+from kiosk.labels.documents import DaySlip, ParcelLabel, PickupSlip
+from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
+from kiosk.station.parcels.pickup_key import PickupCode, PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.settings import StationSettings
+from kiosk.store.records import IssuedCode, NewPaper, ParcelRow, Stamp
+
+PARCEL_LABEL = "parcel_label"
+PICKUP_SLIP = "pickup_slip"
+DAY_SLIP = "day_slip"
+
+NO_CODE = PickupCode("", "")
+
+_TAIL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSlip:
+    """A pickup slip on its way to the printer: all but the code, which ``seed`` gives under the station's key.
+
+    ``mac`` is what the database keeps of the code, in hex: under another key the seed would give digits that open
+    nothing.
+    """
+
+    seed: str
+    mac: str = field(repr=False)
+    shelf: str
+    number: str
+    waybill_last4: str
+    phone_last4: str | None
+    date: str | None
+    zone: str
+    station: str
+    village: str
+    overdue_days: int
+    county: str = ""
+
+    def slip(self, key: PickupKey) -> PickupSlip:
+        """The paper with its code. Raises ValueError when the code was issued under another key, CounterRefused."""
+        code = key.code_of(self.seed)
+        if not hmac.compare_digest(key.mac(code).hex(), self.mac):
+            raise ValueError("this pickup slip was issued under another key: give the parcel a new code")
+        return PickupSlip(
+            shelf=self.shelf,
+            number=self.number,
+            code=code,
+            slip_code=ParcelNumber.parse(self.number).slip_code(code),
+            waybill_last4=self.waybill_last4,
+            phone_last4=self.phone_last4,
+            date=self.date,
+            zone=self.zone,
+            station=self.station,
+            village=self.village,
+            overdue_days=self.overdue_days,
+            county=self.county,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CounterPapers:
+    """Makes the papers of the counter. One for which no printer is fitted would wait for ever: it is left out."""
+
+    settings: StationSettings
+    parcels: ParcelSettings
+    key: PickupKey
+    printers: Container[str]
+
+    def label(self, row: ParcelRow, stamp: Stamp) -> list[NewPaper]:
+        """What is stuck on the parcel: where it stands, and nothing that opens it."""
+        shelf = row.shelf or ""
+        label = ParcelLabel(
+            shelf=shelf,
+            number=str(row.number),
+            carrier=row.carrier,
+            waybill_last4=row.waybill[-_TAIL:],
+            code=slot_code(shelf),
+            date=stamp.moment.local_date,
+            zone=stamp.moment.zone,
+            station=self.settings.station,
+            village=self.settings.village,
+            county=self.settings.county_name,
+        )
+        return self._fitted(PARCEL_LABEL, LABEL_PRINTER, msgspec.json.encode(label))
+
+    def slip(self, row: ParcelRow, code: PickupCode, stamp: Stamp) -> list[NewPaper]:
+        """What its addressee brings back. The code stands in no row of the database: see WaitingSlip."""
+        slip = WaitingSlip(
+            seed=code.seed,
+            mac=self.key.mac(code.code).hex(),
+            shelf=row.shelf or "",
+            number=str(row.number),
+            waybill_last4=row.waybill[-_TAIL:],
+            phone_last4=row.phone_last4,
+            date=stamp.moment.local_date,
+            zone=stamp.moment.zone,
+            station=self.settings.station,
+            village=self.settings.village,
+            overdue_days=self.parcels.overdue_days,
+            county=self.settings.county_name,
+        )
+        return self._fitted(PICKUP_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
+
+    def day(self, totals: DayTotals, head: str, actor: str, stamp: Stamp) -> list[NewPaper]:
+        """The close of a day with the hash of its last event."""
+        moment = stamp.moment
+        slip = DaySlip(
+            station=self.settings.station,
+            village=self.settings.village,
+            date=moment.local_date,
+            time=moment.local_time,
+            zone=moment.zone,
+            totals=totals,
+            head=head,
+            seq=totals.last_seq,
+            actor=actor,
+            software=stamp.software,
+            county=self.settings.county_name,
+        )
+        return self._fitted(DAY_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
+
+    def _fitted(self, document: str, printer: str, body: bytes) -> list[NewPaper]:
+        return [NewPaper(document, printer, body)] if printer in self.printers else []
+
+
+@dataclass(slots=True)
+class Issue:
+    """One new pickup code on its way into the database and onto its slip.
+
+    The store may ask for a code several times (two active parcels never have the same one, and a transaction may run
+    twice): the last one given is the one that counts.
+    """
+
+    papers: CounterPapers
+    stamp: Stamp
+    issued: PickupCode = field(default=NO_CODE, init=False, repr=False)
+
+    @property
+    def code(self) -> str:
+        """The six digits."""
+        return self.issued.code
+
+    def code_mac(self, number: ParcelNumber) -> IssuedCode:
+        """A new code, as the database may keep it. Raises CounterRefused ``no_key``."""
+        self.issued = self.papers.key.new_code()
+        return IssuedCode(self.papers.key.mac(self.issued.code))
+
+    def label_and_slip(self, row: ParcelRow) -> Sequence[NewPaper]:
+        """The papers of a parcel that has just got its slot."""
+        return [*self.papers.label(row, self.stamp), *self.slip(row)]
+
+    def slip(self, row: ParcelRow) -> Sequence[NewPaper]:
+        """The paper of a new code for a parcel that keeps its slot."""
+        return self.papers.slip(row, self.issued, self.stamp)

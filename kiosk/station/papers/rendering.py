@@ -1,0 +1,76 @@
+"""From a print job to the bytes of a printer's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+import msgspec
+
+from kiosk.labels import documents
+from kiosk.labels.papers.bag_label import render_bag_label
+from kiosk.labels.papers.day_slip import render_day_slip
+from kiosk.labels.papers.parcel import render_parcel_label, render_pickup_slip
+from kiosk.labels.papers.printer_test import render_test_label, render_test_receipt
+from kiosk.labels.papers.receipt import render_receipt
+from kiosk.labels.raster import Raster
+from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
+from kiosk.protocols.printers.pages import encode
+from kiosk.station.papers.papers import LABEL, RECEIPT
+from kiosk.station.papers.parcel import DAY_SLIP, PARCEL_LABEL, PICKUP_SLIP, WaitingSlip
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.store.records import PrintJob
+
+TEST_LABEL = "test_label"
+TEST_RECEIPT = "test_receipt"
+NO_KEY: Final = PickupKey(None, "nowhere")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a document's body holds, and what draws it; a ``strip`` is paper without gaps."""
+
+    data: type[Any]
+    draw: Callable[[Any, PrintHead], Raster]
+    strip: bool
+
+
+DRAWINGS: Final[Mapping[str, Drawing]] = {
+    LABEL: Drawing(documents.BagLabel, render_bag_label, strip=False),
+    RECEIPT: Drawing(documents.Receipt, render_receipt, strip=True),
+    PARCEL_LABEL: Drawing(documents.ParcelLabel, render_parcel_label, strip=False),
+    PICKUP_SLIP: Drawing(WaitingSlip, render_pickup_slip, strip=True),
+    DAY_SLIP: Drawing(documents.DaySlip, render_day_slip, strip=True),
+    TEST_LABEL: Drawing(documents.TestLabel, render_test_label, strip=False),
+    TEST_RECEIPT: Drawing(documents.TestReceipt, render_test_receipt, strip=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedJob:
+    """The bytes of one paper, and the seconds the printer needs for it at its own speed."""
+
+    data: bytes
+    seconds: float
+
+
+def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY) -> RenderedJob:
+    """The whole job for a printer of this setup; a reprint carries COPY.
+
+    A pickup slip needs the ``key`` of its code. Raises DocumentProblem, LayoutProblem, PageTooWide, ValueError,
+    CounterRefused (no key).
+    """
+    drawing = DRAWINGS.get(job.document)
+    if drawing is None:
+        raise ValueError(f"there is no paper {job.document!r}")
+    data = msgspec.json.decode(job.body, type=drawing.data)
+    if isinstance(data, WaitingSlip):
+        data = data.slip(key)
+    if job.copy and any(row.name == "copy" for row in fields(drawing.data)):
+        data = replace(data, copy=True)
+    raster = drawing.draw(data, setup.head)
+    return RenderedJob(
+        encode(raster, replace(setup, gap_mm=0) if drawing.strip else setup),
+        raster.height_dots / setup.head.per_mm / setup.speed_mm_s,
+    )

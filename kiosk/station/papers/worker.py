@@ -1,0 +1,192 @@
+"""One worker per printer: from the queue to the paper, each job at most once.
+
+A job is marked *sending*, durably, before its first byte may leave. From then on only proof makes it *printed*;
+anything else, the station's death included, makes it *unknown*, and a person decides. A printer that never answers
+proves nothing: each of its jobs ends there, though nothing is wrong with it. A printer that is off, open or
+out of paper has not been sent anything: the job stays queued and goes on by itself when the fault is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
+from kiosk.station.papers.rendering import RenderedJob
+from kiosk.store.errors import StoreError
+from kiosk.store.records import PrintJob, Stamp
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE = 2.0
+"""How much slower than its speed a printer may be: dense pages, a cold head, a long way to it."""
+
+PROBLEMS = {
+    PrinterFault.PAPER_OUT: "paper_out",
+    PrinterFault.HEAD_OPEN: "head_open",
+    PrinterFault.COVER_OPEN: "head_open",
+    PrinterFault.PAPER_JAM: "paper_jam",
+}
+"""Printer flags a person can mend, as the words the screens have sentences for; every other one is printer_off."""
+
+
+class PrintQueue(Protocol):
+    """What the worker needs of the store."""
+
+    def next_print_job(self, printer: str) -> PrintJob | None: ...
+    def print_sending(self, job_id: int) -> None: ...
+    def print_done(self, job_id: int) -> None: ...
+    def print_unknown(self, job_id: int, why: str, stamp: Stamp) -> None: ...
+
+
+class PrintWorker:
+    """A thread that prints what is queued for one printer.
+
+    A job may take twice the time of its paper at the printer's speed, and ``margin_s`` for a slow way to it.
+    ``render`` turns a job into the printer's bytes; a job it cannot draw is set aside as unknown, so that the next
+    intake's papers come out. ``on_job`` hears of every change of a job, ``on_problem`` the word of a fault or None
+    when the printer is well. The thread outlives whatever store, printer, ``render`` and listeners raise.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        queue: PrintQueue,
+        printer: Printer,
+        render: Callable[[PrintJob], RenderedJob],
+        stamps: Callable[[], Stamp],
+        on_job: Callable[[], None],
+        on_problem: Callable[[str, str | None], None],
+        *,
+        margin_s: float = 20.0,
+        retry_s: float = 2.0,
+    ) -> None:
+        self._name = name
+        self._queue = queue
+        self._printer = printer
+        self._render = render
+        self._stamps = stamps
+        self._on_job = on_job
+        self._on_problem = on_problem
+        self._margin_s = margin_s
+        self._retry_s = retry_s
+        self._fate: Callable[[], None] | None = None
+        """What is known of the last paper and could not be written yet; nothing else is printed before it is."""
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"print-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin with whatever is queued."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """A job may have been queued."""
+        self._wake.set()
+
+    def wind_down(self) -> None:
+        """Begin no other job; returns at once."""
+        self._stopping.set()
+        self._wake.set()
+
+    def stop(self, timeout_s: float = 25.0) -> None:
+        """Finish the job in hand and end. A job that takes longer is found *sending* at the next start."""
+        self.wind_down()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            # Cleared before the queue is read: a job that comes later than the reading sets it again.
+            self._wake.clear()
+            if self._stopping.is_set():
+                return
+            wait = self._round()
+            if wait != 0:
+                self._wake.wait(wait)
+
+    def _round(self) -> float | None:
+        """One job. Seconds until the next try, 0 to go on at once, None when nothing is queued."""
+        try:
+            self._settle()
+            job = self._queue.next_print_job(self._name)
+            if job is None:
+                return None
+            return 0 if self._print(job) else self._retry_s
+        except StoreError as error:
+            logger.error("printer %s: the queue cannot be used now: %s", self._name, error)
+        except Exception:
+            # A thread that dies prints nothing for ever; the next round tries again.
+            logger.exception("printer %s: unexpected failure", self._name)
+            self._tell_problem("printer_off")
+        return self._retry_s
+
+    def _print(self, job: PrintJob) -> bool:
+        """Print one job. False when the printer is not ready and nothing has been sent."""
+        drawn = self._drawn(job)
+        if drawn is None:
+            return True
+        deadline_s = self._margin_s + _PATIENCE * drawn.seconds
+        try:
+            self._printer.print(drawn.data, deadline_s, lambda: self._sending(job))
+        except PrintNotStarted as error:
+            if self._fate is None:
+                self._not_started(job, error)
+                return False
+            # The cable went between the mark and the first byte; from *sending* no way leads back to *queued*.
+            self._uncertain(job, error)
+        except PrintUncertain as error:
+            self._uncertain(job, error)
+        else:
+            # A printer that cannot answer takes all bytes with its head open too: its jobs stay unknown.
+            if self._printer.proves:
+                self._fate = lambda: self._queue.print_done(job.id)
+            self._tell_problem(None)
+        self._settle()
+        return True
+
+    def _drawn(self, job: PrintJob) -> RenderedJob | None:
+        """The job for the printer. One that cannot be drawn is taken out of the queue and left to a person."""
+        try:
+            return self._render(job)
+        except Exception:
+            logger.exception("printer %s: job %s of %s cannot be drawn", self._name, job.id, job.about or job.receipt)
+        self._sending(job)
+        self._tell_problem("printer_unknown")
+        self._settle()
+        return None
+
+    def _sending(self, job: PrintJob) -> None:
+        self._queue.print_sending(job.id)
+        self._fate = lambda: self._queue.print_unknown(job.id, "device", self._stamps())
+        self._tell_job()
+
+    def _settle(self) -> None:
+        """Write what became of the last paper; raises StoreError and is tried again in the next round."""
+        if self._fate is not None:
+            self._fate()
+            self._fate = None
+            self._tell_job()
+
+    def _not_started(self, job: PrintJob, error: PrintNotStarted) -> None:
+        logger.info("printer %s: job %s waits: %s", self._name, job.id, error)
+        words = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
+        self._tell_problem(words[0] if words else "printer_off")
+
+    def _uncertain(self, job: PrintJob, error: Exception) -> None:
+        logger.warning("printer %s: job %s is uncertain: %s", self._name, job.id, error)
+        self._tell_problem("printer_unknown")
+
+    def _tell_job(self) -> None:
+        try:
+            self._on_job()
+        except Exception:
+            logger.exception("printer %s: the screen was not told of a job", self._name)
+
+    def _tell_problem(self, problem: str | None) -> None:
+        try:
+            self._on_problem(self._name, problem)
+        except Exception:
+            logger.exception("printer %s: the screen was not told of %s", self._name, problem)

@@ -1,0 +1,100 @@
+"""The list of a delivery, as JSON lines or CSV, to checked rows: all of it or nothing.
+
+Each line has ``waybill``, ``carrier`` (may be left out when the number tells) and ``phone_last4`` (may be left out).
+Lines for several packages of one waybill are one parcel that is expected: the waybill alone is kept.
+Refusals name the file and the line, and never repeat what stands there: a wrong column may hold anybody's number.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from kiosk.protocols.barcodes.waybills import CARRIERS, Package, identify
+from kiosk.station.parcels.scan_words import one_of_several, waybill_key
+from kiosk.store.records import ExpectedParcel
+
+MAX_BYTES: Final = 2_000_000
+MAX_LINES: Final = 5_000
+"""A truck holds less."""
+
+_KEYS: Final = ("waybill", "carrier", "phone_last4")
+_PERSONAL: Final = frozenset({"phone_number", "id_number"})
+
+
+class ExpectedError(ValueError):
+    """``file: line N: what is wrong and what is allowed``."""
+
+
+def parse_expected(data: bytes, file: str) -> list[ExpectedParcel]:
+    """Read and check a whole file; raises ExpectedError."""
+    if len(data) > MAX_BYTES:
+        raise ExpectedError(f"{file}: is {len(data)} bytes large: at most {MAX_BYTES} are allowed")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ExpectedError(f"{file}: line {line}: is not UTF-8: save the file as UTF-8") from None
+    rows = _json_lines(text, file) if text.lstrip().startswith("{") else _csv(text, file)
+    seen: dict[tuple[str, Package | None], int] = {}
+    parcels: dict[str, ExpectedParcel] = {}
+    for number, row in rows:
+        if len(seen) == MAX_LINES:
+            raise ExpectedError(f"{file}: line {number}: at most {MAX_LINES} parcels are allowed")
+        try:
+            parcel, package = _parcel(row)
+        except ValueError as error:
+            raise ExpectedError(f"{file}: line {number}: {error}") from None
+        again = seen.setdefault((parcel.waybill, package), number)
+        if again != number:
+            raise ExpectedError(f"{file}: line {number}: the waybill of line {again} again")
+        parcels.setdefault(parcel.waybill, parcel)
+    return list(parcels.values())
+
+
+def _json_lines(text: str, file: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            raise ExpectedError(f"{file}: line {number}: is not JSON: one object a line") from None
+        if not isinstance(row, dict):
+            raise ExpectedError(f"{file}: line {number}: must be an object with {', '.join(_KEYS)}")
+        yield number, row
+
+
+def _csv(text: str, file: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    reader = csv.DictReader(io.StringIO(text), strict=True, restkey="too many columns")
+    try:
+        if reader.fieldnames is None or "waybill" not in reader.fieldnames:
+            raise ExpectedError(f"{file}: line 1: must name the columns, like {','.join(_KEYS)}")
+        for row in reader:
+            yield reader.line_num, {key: value for key, value in row.items() if value not in (None, "")}
+    except csv.Error:
+        raise ExpectedError(f"{file}: line {reader.line_num + 1}: is not CSV: look at its quotation marks") from None
+
+
+def _parcel(row: Mapping[str, object]) -> tuple[ExpectedParcel, Package | None]:
+    """One line, and which of several packages it stands for; raises ValueError that says which column is wrong."""
+    strange = [key for key in row if key not in _KEYS]
+    if strange:
+        raise ValueError(f"has a column that is not known; allowed are {', '.join(_KEYS)}")
+    values = {key: row.get(key) for key in _KEYS}
+    if not all(value is None or isinstance(value, str) for value in values.values()):
+        raise ValueError("waybill, carrier and phone_last4 must be text in quotation marks")
+    found = identify(str(values["waybill"] or ""))
+    key = waybill_key(found)
+    if found.why_not in _PERSONAL:
+        raise ValueError("waybill is a telephone or ID number: such are not kept here")
+    if key is None or not (found.candidates or found.why_not == "not_a_waybill"):
+        raise ValueError("waybill is no waybill number")
+    carrier = values["carrier"] or next(iter(found.candidates), None)
+    if carrier not in CARRIERS:
+        raise ValueError(f"carrier must be one of {', '.join(CARRIERS)}")
+    phone = values["phone_last4"]
+    return ExpectedParcel(key, str(carrier), str(phone) if phone else None), one_of_several(found)

@@ -1,0 +1,120 @@
+"""Pictures of damaged parcels. Their labels hold names and telephone numbers: they lie apart from the produce.
+
+One picture a parcel: in ``new`` while a clerk decides, in ``kept`` once the parcel was accepted with it. It goes when
+the parcel is refused or taken back; a kept one goes with the waybill, days after the parcel is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kiosk.devices.ports import Shot
+from kiosk.domain.parcel import ParcelNumber, ParcelState
+from kiosk.files import sync_folder, write_synced
+from kiosk.store.records import ParcelRow
+
+logger = logging.getLogger(__name__)
+
+RowOf = Callable[[ParcelNumber], ParcelRow | None]
+
+_NAME = re.compile(r"(P-[0-9]{4}-[A-Z]-[0-9]{6})\.([0-9a-f]{64})\.jpg")
+
+
+class ParcelPhotos:
+    """``new/P-0147-A-000012.abcdef….jpg`` and the same in ``kept``: the parcel and the hash of the content."""
+
+    def __init__(self, root: Path) -> None:
+        self._new = root / "new"
+        self._kept = root / "kept"
+
+    def keep(self, number: ParcelNumber, shot: Shot) -> None:
+        """Store a shot for the decision; it replaces the one before. Raises OSError and leaves that one then."""
+        self._new.mkdir(parents=True, exist_ok=True)
+        before = self._of(number, self._new)
+        path = self._new / f"{number}.{shot.sha256}.jpg"
+        partial = self._new / f".{number}.part"
+        try:
+            write_synced(partial, shot.jpeg)
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        for old in before:
+            if old != path:
+                old.unlink(missing_ok=True)
+        sync_folder(self._new)
+
+    def waiting_sha256(self, number: ParcelNumber) -> str | None:
+        """The hash of the shot that waits for the decision; None when there is none."""
+        return next((path.name.split(".")[1] for path in self._of(number, self._new)), None)
+
+    def path(self, sha256: str) -> Path | None:
+        """Where a picture lies; None when the text is no hash or there is no such picture."""
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            return None
+        return next((path for folder in (self._kept, self._new) for path in folder.glob(f"P-*.{sha256}.jpg")), None)
+
+    @contextmanager
+    def accepting(self, number: ParcelNumber) -> Iterator[None]:
+        """Keep the picture while the block books it; when the block fails it waits on. Raises OSError."""
+        self._move(number, self._new, self._kept)
+        try:
+            yield
+        except BaseException:
+            self._move(number, self._kept, self._new)
+            raise
+
+    def drop(self, number: ParcelNumber) -> None:
+        """The picture is not needed: the parcel is not accepted."""
+        self._unlink(self._of(number, self._new))
+
+    def tidy(self, row_of: RowOf) -> None:
+        """After a power cut: settle what was half done. Raises StoreError, OSError."""
+        for partial in self._new.glob(".*.part"):
+            partial.unlink(missing_ok=True)
+        for number, row in self._rows(self._kept, row_of):
+            if row is None or row.photo_sha256 is None:
+                self._move(number, self._kept, self._new)
+        self._drop_decided(row_of)
+
+    def _drop_decided(self, row_of: RowOf) -> None:
+        """A shot may come out of the camera after its parcel was refused or taken back."""
+        for number, row in self._rows(self._new, row_of):
+            if row is None or row.state is not ParcelState.ARRIVED:
+                self.drop(number)
+
+    def forget(self, row_of: RowOf) -> int:
+        """Remove the pictures of parcels whose waybill was erased; returns how many. Raises StoreError."""
+        self._drop_decided(row_of)
+        gone = [number for number, row in self._rows(self._kept, row_of) if row is None or not row.waybill]
+        for number in gone:
+            self._unlink(self._of(number, self._kept))
+        return len(gone)
+
+    @staticmethod
+    def _rows(folder: Path, row_of: RowOf) -> list[tuple[ParcelNumber, ParcelRow | None]]:
+        names = {match[1] for path in folder.glob("P-*.jpg") if (match := _NAME.fullmatch(path.name))}
+        return [(number, row_of(number)) for number in map(ParcelNumber.parse, sorted(names))]
+
+    @staticmethod
+    def _of(number: ParcelNumber, folder: Path) -> list[Path]:
+        return sorted(folder.glob(f"{number}.*.jpg"))
+
+    def _move(self, number: ParcelNumber, here: Path, there: Path) -> None:
+        there.mkdir(parents=True, exist_ok=True)
+        for path in self._of(number, here):
+            path.replace(there / path.name)
+        for folder in (there, here):
+            sync_folder(folder)
+
+    @staticmethod
+    def _unlink(paths: list[Path]) -> None:
+        for path in paths:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                logger.error("%s cannot be removed: %s", path, error.strerror)

@@ -1,0 +1,172 @@
+"""The scale's book: what the scale is worth now, and the thread that writes what happens to it.
+
+The scale's thread must not wait for a memory card, so what the journal of the pan tells is queued here and written in
+order by one thread. What cannot be written now is tried again; at most ``MOST_WAITING`` notes wait, the oldest of them
+goes when a card fails for that long, and the log says so. The same thread looks at the clock.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, Protocol
+
+from kiosk.domain.metrology.check_weight import Checked, check_state
+from kiosk.domain.metrology.pan_journal import Before, PanNote
+from kiosk.domain.metrology.standing import Counters, ScaleStanding, verification_state
+from kiosk.domain.moment import ClockQuality
+from kiosk.station.scale.clock_watch import ClockWatch
+from kiosk.station.scale.settings import MetrologySettings
+from kiosk.store.errors import StoreError
+from kiosk.store.records import CheckRow, ScaleContent, Stamp
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING: Final = 256
+LOOK_S: Final = 5.0
+RETRY_S: Final = 15.0
+
+
+class ScaleStore(Protocol):
+    """What is needed of the store."""
+
+    def counters(self) -> Counters: ...
+    def last_check(self) -> CheckRow | None: ...
+    def observe_scale(self, content: ScaleContent, stamp: Stamp) -> int: ...
+    def count_clock(self, before: ClockQuality, after: ClockQuality, step_s: int, stamp: Stamp) -> int: ...
+    def note_load(self, note: PanNote, stamp: Stamp) -> None: ...
+    def pan_before(self) -> Before: ...
+
+
+class ScaleBook:
+    """A thread and what it keeps. ``on_event`` hears that something was committed."""
+
+    def __init__(
+        self,
+        store: ScaleStore,
+        settings: MetrologySettings,
+        content: ScaleContent | None,
+        stamps: Callable[[], Stamp],
+        on_event: Callable[[], None],
+        *,
+        look_s: float = LOOK_S,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        self.settings = settings
+        self._store = store
+        self._content = content
+        self._stamps = stamps
+        self._on_event = on_event
+        self._look_s, self._retry_s = look_s, retry_s
+        self._clock = ClockWatch()
+        self._waiting: deque[PanNote] = deque()
+        self._changed = threading.Condition()
+        self._stopping = self._observed = False
+        self._thread = threading.Thread(target=self._run, name="scale-book", daemon=True)
+
+    def standing(self) -> ScaleStanding:
+        """What the scale is worth now. Raises StoreError."""
+        now = self._stamps().moment
+        return ScaleStanding(
+            trade=self._content.trade if self._content else None,
+            check=check_state(self.settings.required, _checked(self._store.last_check()), now),
+            verification=verification_state(self.settings.until, now),
+            counters=self._store.counters(),
+            serial_no=self.settings.serial_no,
+        )
+
+    def begin(self) -> Before:
+        """At the station's start, before open intakes are abandoned: count another scale, say what lay on the pan.
+
+        A scale that cannot be counted now, because the disk is full, is counted by the thread as soon as it can.
+        """
+        self._observe()
+        return self._store.pan_before()
+
+    def start(self) -> None:
+        """From now on notes are written."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 6.0) -> None:
+        """Write what waits, then end the thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def note(self, note: PanNote) -> None:
+        """Take what the journal of the pan tells; returns at once."""
+        with self._changed:
+            if len(self._waiting) >= MOST_WAITING:
+                logger.error("a note of the pan is lost, the disk does not take any: %s", self._waiting.popleft())
+            self._waiting.append(note)
+            self._changed.notify_all()
+
+    def look_at_clock(self) -> None:
+        """Count the clock when it was set since the last look; the thread does it every few seconds."""
+        stamp = self._stamps()
+        change = self._clock.look(stamp.moment)
+        if change is None:
+            return
+        before, after, step_s = change
+        if self._write(lambda: self._store.count_clock(before, after, step_s, stamp)):
+            self._clock.counted(stamp.moment)
+            logger.info("the clock changed from %s to %s by %d s", before, after, step_s)
+            self._on_event()
+
+    def _run(self) -> None:
+        next_look = monotonic()
+        while True:
+            written = self._observe() and self._write_waiting()
+            if monotonic() >= next_look:
+                self.look_at_clock()
+                next_look = monotonic() + self._look_s
+            with self._changed:
+                if self._stopping and (not self._waiting or not written):
+                    return
+                pause = max(0.0, next_look - monotonic()) if written else self._retry_s
+                self._changed.wait_for(lambda: self._stopping or (written and bool(self._waiting)), pause)  # noqa: B023
+
+    def _observe(self) -> bool:
+        content = self._content
+        if content is None or self._observed:
+            return True
+        self._observed = self._write(lambda: self._store.observe_scale(content, self._stamps()))
+        return self._observed
+
+    def _write_waiting(self) -> bool:
+        """All of them, oldest first; False when the disk did not take one, which stays the first."""
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    return True
+                note = self._waiting[0]
+            if not self._write(lambda: self._store.note_load(note, self._stamps())):  # noqa: B023 - called at once
+                return False
+            with self._changed:
+                if self._waiting and self._waiting[0] is note:
+                    self._waiting.popleft()
+            self._on_event()
+
+    @staticmethod
+    def _write(work: Callable[[], object]) -> bool:
+        try:
+            work()
+            return True
+        except StoreError as error:
+            logger.error("the scale's book cannot be written now: %s", error)
+        except Exception:
+            # A thread that dies keeps no journal any more; the next round tries again.
+            logger.exception("unexpected failure of the scale's book")
+        return False
+
+
+def _checked(row: CheckRow | None) -> Checked | None:
+    if row is None:
+        return None
+    trusted = row.clock == ClockQuality.SYNCED
+    return Checked(row.passed, row.local_date, trusted, row.boot_id, row.monotonic_ms)

@@ -1,0 +1,124 @@
+"""The daily check with the check weight, at the unlocked counter, by the same rules as a weighing that is booked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kiosk.domain.metrology.check_weight import BadCheckWeight, allowed_error_g, check_expected
+from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.domain.metrology.pan import Lock, PanView
+from kiosk.domain.metrology.standing import CheckState
+from kiosk.station.counter.access import Access
+from kiosk.station.counter.errors import refusing
+from kiosk.station.counter.view import CounterRefused, Session
+from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.view import DeskRefused
+from kiosk.station.scale.book import ScaleBook
+from kiosk.store import Store
+from kiosk.store.records import CheckRow, NewCheck, Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class CheckView:
+    """What the page of the check shows; masses in grams.
+
+    ``expected_g`` is the weight that is set, None when it has to be typed; ``allowed_g`` how far the scale may be off
+    with it. ``why_not`` is "" when the check can be taken now, else ``intake_open`` or a word of ``NotBookable``.
+    """
+
+    required: bool
+    expected_g: int | None
+    allowed_g: int | None
+    state: CheckState
+    last: CheckRow | None
+    pan: PanView
+    reading_no: int
+    why_not: str
+
+    @property
+    def fitted(self) -> bool:
+        """Whether a check weight is set for this station."""
+        return self.expected_g is not None
+
+    @property
+    def can_take(self) -> bool:
+        """Whether the load on the pan may be read as the check weight now."""
+        return not self.why_not
+
+
+class CheckWeight:
+    """Thread-safe: the desk lets one act through at a time."""
+
+    def __init__(
+        self,
+        profile: ScaleProfile,
+        desk: Desk,
+        book: ScaleBook,
+        store: Store,
+        access: Access,
+        stamps: Callable[[], Stamp],
+        on_event: Callable[[], None],
+    ) -> None:
+        self._profile, self._desk, self._book = profile, desk, book
+        self._store, self._access = store, access
+        self._stamps, self._on_event = stamps, on_event
+
+    def view(self) -> CheckView:
+        """How it stands. Raises CounterRefused when the database cannot be read."""
+        expected = self._book.settings.check_weight_g
+        pan, lock, why_not = self._desk.check_view()
+        with refusing():
+            state, last = self._book.standing().check, self._store.last_check()
+        return CheckView(
+            required=self._book.settings.required,
+            expected_g=expected,
+            allowed_g=allowed_error_g(self._profile, expected) if expected else None,
+            state=state,
+            last=last,
+            pan=pan,
+            reading_no=lock.reading_no if lock else 0,
+            why_not=why_not,
+        )
+
+    def allowed_g(self, expected_g: int) -> int:
+        """How far the scale may be off with this weight. Raises CounterRefused: bad_weight, other_weight_set."""
+        return allowed_error_g(self._profile, self._expected(expected_g))
+
+    def take(self, session: Session | None, expected_g: int | None = None) -> CheckRow:
+        """Read the load on the pan as the check weight; passed or failed, it is recorded and told.
+
+        ``expected_g`` is for a station where none is set; None takes the one that is. Raises CounterRefused:
+        not_unlocked, bad_weight, other_weight_set, intake_open, the words of ``NotBookable``, disk_full, store_failed;
+        then nothing was recorded.
+        """
+        found = self._access.session(session.token) if session else None
+        if found is None:
+            raise CounterRefused("not_unlocked")
+        expected = self._expected(expected_g)
+        actor = found.person.actor
+
+        def record(lock: Lock) -> CheckRow:
+            check = NewCheck(expected, allowed_error_g(self._profile, expected), lock, actor)
+            return self._store.record_check(check, self._stamps())
+
+        try:
+            with refusing():
+                row = self._desk.check_load(record)
+        except DeskRefused as error:
+            raise CounterRefused(error.code, str(error)) from error
+        self._on_event()
+        return row
+
+    def _expected(self, expected_g: int | None) -> int:
+        fixed = self._book.settings.check_weight_g
+        if None not in (fixed, expected_g) and expected_g != fixed:
+            # Whoever names the weight could name the one that fits what a wrong scale shows.
+            raise CounterRefused("other_weight_set", f"the check weight of this station has {fixed} g")
+        expected = expected_g if fixed is None else fixed
+        if expected is None:
+            raise CounterRefused("bad_weight", "no check weight is set, and none was named")
+        try:
+            return check_expected(self._profile, expected)
+        except BadCheckWeight as error:
+            raise CounterRefused("bad_weight", str(error)) from error

@@ -1,0 +1,293 @@
+"""Teach me this scale: a port is named, the pan emptied, a known weight put on; one format comes out, or none.
+
+::
+
+    ports -> listening -> heard -> emptied -> known -> loaded -> offer   one format fits both pans
+               |            |                            |`----> unclear  several do, or none: nothing is offered
+               `- nothing   `------- failed: the port is gone, or cannot be opened
+
+While it lasts the station's own scale lets go of its port and nothing is weighed. Who forgets the page ends it: after
+``IDLE_S`` without a look the port is given back.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final
+
+from kiosk.devices.ports import Ear, ProbeCancelled, ProbeFailed, Probing, Progress, Supervisor, Told
+from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, shown
+from kiosk.protocols.scales.probe.weights import LEAST_KNOWN_G, LEAST_READINGS, MOST_KNOWN_G, Outcome, heard_by, weigh
+from kiosk.station.scale.section import NotWritten, lines, rewrite, settings_of, writable
+
+logger = logging.getLogger(__name__)
+
+IDLE_S: Final = 180.0
+OBSERVE_S: Final = 1.5
+"""A pan is looked at for so long at least, and until enough frames have come, but no longer than ``LONGEST_S``."""
+LONGEST_S: Final = 6.0
+_ENOUGH: Final = LEAST_READINGS + 2
+_TICK_S: Final = 0.1
+
+
+class TeachRefused(Exception):
+    """It cannot be done now; ``code`` ends the text id ``technician.teach.refused.…``."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class TeachTools:
+    """What the composition root gives. ``ports`` are those that may be named; ``check`` reads a settings file as the
+    station will and raises ValueError. Without a ``supervisor`` no scale is set up.
+    """
+
+    ports: Callable[[], Sequence[str]]
+    probe: Callable[[str, bool, Told], Probing]
+    ear: Callable[[str, Sequence[Candidate]], Ear]
+    supervisor: Supervisor | None = None
+    settings_file: Path | None = None
+    check: Callable[[Path], object] = lambda path: None
+    plate: tuple[int, int] | None = None
+    """e and Max in grams, as they are set; they stand on the plate and are not taught."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A proposal and what it reads at this moment, "" for nothing."""
+
+    proposal: Proposal
+    reads: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TeachView:
+    """What the page shows. ``step`` is a word of the picture above; ``problem`` an English sentence."""
+
+    step: str = "ports"
+    ports: tuple[str, ...] = ()
+    port: str = ""
+    ask: bool = False
+    progress: Progress = field(default_factory=Progress)
+    rows: tuple[Row, ...] = ()
+    known_g: int = 0
+    outcome: Outcome | None = None
+    section: tuple[str, ...] = ()
+    has_plate: bool = False
+    can_write: bool = False
+    written: str = ""
+    problem: str = ""
+
+
+class Teach:
+    """One technician at a time; safe from several threads."""
+
+    def __init__(self, tools: TeachTools, clock: Callable[[], float] = time.monotonic, idle_s: float = IDLE_S) -> None:
+        self._tools, self._clock, self._idle_s = tools, clock, idle_s
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._probing: Probing | None = None
+        self._ear: Ear | None = None
+        self._looked = 0.0
+        self._began = 0.0
+        self._empty: tuple[Recording, ...] = ()
+        self._view = TeachView()
+
+    # --- what is seen -------------------------------------------------------------------------------------------------
+
+    def view(self) -> TeachView:
+        """The present step. Each look keeps the session alive."""
+        with self._lock:
+            self._looked = self._clock()
+            view, ear = self._view, self._ear
+        if view.step == "ports":
+            return replace(view, ports=tuple(self._tools.ports()))
+        if ear is None or view.step not in ("heard", "emptied", "known", "loaded"):
+            return view
+        latest = ear.latest()
+        return replace(view, rows=tuple(_row(row.proposal, latest) for row in view.rows))
+
+    # --- what is done -------------------------------------------------------------------------------------------------
+
+    def begin(self, port: str, *, ask: bool = False) -> None:
+        """Listen to this port, and if ``ask`` send questions to it. Raises TeachRefused."""
+        if port not in self._tools.ports():
+            raise TeachRefused("gone", port)
+        with self._lock:
+            if self._thread is not None and self._thread.is_alive():
+                raise TeachRefused("busy")
+            if self._tools.supervisor is not None:
+                try:
+                    self._tools.supervisor.pause()
+                except TimeoutError as error:
+                    raise TeachRefused("not_released", str(error)) from error
+            self._over.clear()
+            self._looked = self._clock()
+            self._view = TeachView("listening", port=port, ask=ask)
+            try:
+                self._probing = self._tools.probe(port, ask, self._told)
+            except ValueError as error:
+                self._release()
+                self._view = TeachView()
+                raise TeachRefused("gone", str(error)) from error
+            self._thread = threading.Thread(target=self._run, name="teach", daemon=True)
+            self._thread.start()
+
+    def emptied(self) -> None:
+        """The pan is empty: look at it now. Does nothing out of turn."""
+        self._observe("heard", "emptied")
+
+    def known(self, text: str) -> None:
+        """So many kilograms lie on the pan: look at it now. Raises TeachRefused for a number that is no such weight."""
+        grams = _grams(text)
+        with self._lock:
+            if self._view.step == "known":
+                self._view = replace(self._view, known_g=grams)
+        self._observe("known", "loaded")
+
+    def write(self) -> None:
+        """Put the offered format into the settings file. Raises TeachRefused; then the file is as it was."""
+        with self._lock:
+            table, file = self._table(), self._tools.settings_file
+            if table is None or not self._view.can_write or file is None:
+                raise TeachRefused("not_offered")
+            try:
+                copy = rewrite(file, table, self._tools.check)
+            except NotWritten as error:
+                logger.warning("the taught scale is not written to %s: %s", file, error)
+                raise TeachRefused("not_written", str(error)) from error
+            logger.warning("a technician taught the scale: %s; the former settings are in %s", lines(table), copy)
+            self._view = replace(self._view, written=copy.name, can_write=False)
+
+    def end(self) -> None:
+        """Give the port back and begin again at the list of ports."""
+        self._stop()
+        with self._lock:
+            self._view = TeachView()
+
+    def close(self) -> None:
+        """The station ends."""
+        self._stop()
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        with self._lock:
+            thread, probing = self._thread, self._probing
+            self._over.set()
+        if probing is not None:
+            probing.cancel()
+        if thread is not None:
+            thread.join()
+
+    def _told(self, progress: Progress) -> None:
+        with self._lock:
+            self._view = replace(self._view, progress=progress)
+
+    def _run(self) -> None:
+        """The session's thread: whatever happens, the station gets its scale back."""
+        try:
+            self._session()
+        except ProbeCancelled:
+            self._show(TeachView())
+        except ProbeFailed as error:
+            self._show(replace(self._view, step="failed", problem=str(error)))
+        except Exception as error:
+            logger.exception("teaching the scale failed")
+            self._show(replace(self._view, step="failed", problem=f"It failed ({error}): look at the station's log."))
+        finally:
+            ear, self._ear = self._ear, None
+            if ear is not None:
+                ear.stop()
+            self._release()
+
+    def _session(self) -> None:
+        assert self._probing is not None
+        proposals = self._probing.run()
+        if not proposals:
+            self._show(replace(self._view, step="nothing"))
+            return
+        first = proposals[0].candidate
+        near = tuple(one for one in proposals if one.candidate.line == first.line)
+        ear = self._tools.ear(self._view.port, [one.candidate for one in near])
+        ear.start()
+        self._ear = ear
+        self._show(replace(self._view, step="heard", rows=tuple(Row(one, one.reads) for one in near)))
+        while not self._over.wait(_TICK_S):
+            if ear.failure:
+                raise ProbeFailed(ear.failure)
+            if self._clock() - self._looked > self._idle_s:
+                self._show(TeachView())
+                return
+            if self._judged(ear):
+                return
+
+    def _show(self, view: TeachView) -> None:
+        with self._lock:
+            self._view = view
+
+    def _release(self) -> None:
+        if self._tools.supervisor is not None:
+            self._tools.supervisor.resume()
+
+    def _observe(self, step: str, then: str) -> None:
+        with self._lock:
+            if self._view.step == step and self._ear is not None:
+                self._ear.mark()
+                self._began = self._clock()
+                self._view = replace(self._view, step=then)
+
+    def _judged(self, ear: Ear) -> bool:
+        """Go on when enough was heard of the pan; True when the last answer is there."""
+        with self._lock:
+            view, passed = self._view, self._clock() - self._began
+            if view.step not in ("emptied", "loaded") or passed < OBSERVE_S:
+                return False
+            heard = ear.since_mark()
+            best = max(len(heard_by(row.proposal.candidate, heard)) for row in view.rows)
+            if best < _ENOUGH and passed < LONGEST_S:
+                return False
+            if view.step == "emptied":
+                self._empty = heard
+                self._view = replace(view, step="known")
+                return False
+            proposals = [row.proposal for row in view.rows]
+            outcome = weigh(proposals, self._empty, heard, view.known_g)
+            self._view = replace(view, step="offer" if outcome.offer else "unclear", outcome=outcome)
+            table = self._table()
+            if table is not None:
+                can_write = self._tools.plate is not None and writable(self._tools.settings_file)
+                e_g, max_g = self._tools.plate or (0, 0)
+                plate = {"e_g": e_g, "max_g": max_g} if self._tools.plate else {}
+                section = lines({**table, **plate})
+                self._view = replace(self._view, section=section, has_plate=bool(plate), can_write=can_write)
+            return True
+
+    def _table(self) -> dict[str, Any] | None:
+        outcome = self._view.outcome
+        return settings_of(outcome.offer, self._view.port) if outcome is not None and outcome.offer else None
+
+
+def _row(proposal: Proposal, latest: Sequence[Recording]) -> Row:
+    read = [item for item in heard_by(proposal.candidate, latest) if item.weight is not None]
+    return Row(proposal, shown(read[-1], proposal.candidate.row.default_unit) if read else "")
+
+
+def _grams(text: str) -> int:
+    """Kilograms as typed on the pad, in grams. Raises TeachRefused."""
+    try:
+        grams = Decimal(text) * 1000
+    except InvalidOperation:
+        raise TeachRefused("no_weight", text) from None
+    if not (grams.is_finite() and LEAST_KNOWN_G <= grams <= MOST_KNOWN_G and grams == grams.to_integral_value()):
+        raise TeachRefused("no_weight", text)
+    return int(grams)

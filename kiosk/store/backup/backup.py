@@ -1,0 +1,237 @@
+"""A copy of the station's database on a second medium, made while the station works.
+
+SQLite's backup API copies page by page. Its source holds one read transaction from the first page to the last: in
+write-ahead mode that keeps nobody from writing, and without it every commit of a clerk would begin the copy anew
+(https://www.sqlite.org/c3ref/backup_finish.html, "Concurrent Usage of Database Handles").
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import sleep
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from kiosk.files import hand_over, sync_folder, write_durably
+from kiosk.store.backup import photos as backup_photos
+from kiosk.store.backup.medium import BackupRefused, Manifest, check_medium, only_one, prune
+from kiosk.store.database.check import check_file
+from kiosk.store.database.connection import BUSY_TIMEOUT_MS
+from kiosk.store.errors import StoreError
+from kiosk.store.journal.series import Series, SeriesMarker
+from kiosk.store.records import Stamp
+
+_STEP_PAGES: Final = 1024
+_PAUSE_S: Final = 0.001
+"""After each step: the card and the processor belong to the clerk in between."""
+_SYNC_STEPS: Final = 8
+"""So often what was copied is forced out: a long tail of unwritten pages would hold up the intake's own fsync."""
+_SPARE_BYTES: Final = 1024 * 1024
+_CHUNK: Final = 1024 * 1024
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_SQLITE_FULL: Final = 13
+
+
+@dataclass(frozen=True, slots=True)
+class BackupMade:
+    """A finished backup. ``photos`` were copied now, ``dropped`` older backups deleted.
+
+    ``problem`` is a sentence when the database is safe and something beside it is not (a picture, an old file).
+    """
+
+    path: Path
+    manifest: Manifest
+    photos: int
+    dropped: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    series: tuple[Series, ...]
+    seq: int
+    events: int
+    schema: int
+
+
+def make_backup(
+    database: Path,
+    station: str,
+    folder: Path,
+    stamp: Stamp,
+    *,
+    keep: int = 14,
+    photos: Path | None = None,
+    same_disk: bool = False,
+    uuid: str = "",
+) -> BackupMade:
+    """Copy the database, check the copy, name it, then bring the pictures; the newest ``keep`` backups stay.
+    ``uuid`` is that of the only medium this may go to, "" for any.
+
+    Raises BackupRefused, and then nothing was made and nothing deleted. The station goes on meanwhile.
+    """
+    try:
+        check_medium(folder, database, same_disk=same_disk, uuid=uuid)
+        with only_one(folder):
+            return _make(database, station, folder, stamp, keep, photos or database.with_name("photos"))
+    except (OSError, sqlite3.Error) as error:
+        raise _refused(error, folder, database) from error
+
+
+def _make(database: Path, station: str, folder: Path, stamp: Stamp, keep: int, photos: Path) -> BackupMade:
+    copy = folder / f".{station}.part"
+    _clear(copy)
+    _require_room(database, folder)
+    try:
+        _copy(database, copy)
+        manifest = _manifest(copy, station, SeriesMarker(database), photos, stamp)
+        hand_over(copy)
+        path = _name(copy, manifest)
+    except BaseException:
+        _clear(copy)
+        raise
+    photos_copied, dropped, problem = _beside(path, manifest, SeriesMarker(database), photos, keep)
+    return BackupMade(path, manifest, photos_copied, dropped, problem)
+
+
+def _beside(path: Path, manifest: Manifest, marker: SeriesMarker, photos: Path, keep: int) -> tuple[int, int, str]:
+    """What goes with the database: pictures copied, old backups dropped, and a sentence when some of it failed."""
+    folder, station = path.parent, manifest.station
+    try:
+        SeriesMarker(path).add_missing(station, marker.used(station))
+        copied = backup_photos.copy(photos, folder / "photos", manifest.photos)
+        return copied.new, prune(folder, station, keep), _broken(copied, photos)
+    except (OSError, StoreError) as error:
+        reason = _refused(error, folder, path) if isinstance(error, OSError) else error
+        return 0, 0, f"The database is safe in {path}, but not what goes with it: {reason}"
+
+
+def _clear(copy: Path) -> None:
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+
+
+def _require_room(database: Path, folder: Path) -> None:
+    log = database.with_name(f"{database.name}-wal")
+    need = database.stat().st_size + (log.stat().st_size if log.exists() else 0) + _SPARE_BYTES
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise BackupRefused(
+            f"The backup medium {folder} is full: {free // _CHUNK} MB are free and {need // _CHUNK + 1} MB are needed. "
+            "Free space on it, or exchange it."
+        )
+
+
+def _copy(database: Path, copy: Path) -> None:
+    """``mode=rw``: a database that is not there must not be made, and one that is may need its log's index rebuilt."""
+    address = f"file:{quote(str(database.absolute()))}?mode=rw"
+    with (
+        closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)) as source,
+        closing(sqlite3.connect(copy, isolation_level=None)) as target,
+        copy.open("rb") as written,
+    ):
+        target.execute("PRAGMA journal_mode = OFF")  # a copy that is cut off is thrown away, never rolled back
+        target.execute("PRAGMA synchronous = OFF")
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        steps = 0
+
+        def breathe(status: int, remaining: int, total: int) -> None:
+            nonlocal steps
+            steps += 1
+            if steps % _SYNC_STEPS == 0:
+                os.fdatasync(written.fileno())
+            sleep(_PAUSE_S)
+
+        source.backup(target, pages=_STEP_PAGES, progress=breathe)
+        os.fsync(written.fileno())
+
+
+def _manifest(copy: Path, station: str, marker: SeriesMarker, photos: Path, stamp: Stamp) -> Manifest:
+    content = _content(copy, station)
+    newest = content.series[-1]
+    used = marker.used(station)
+    series = [*used, *(one for one in content.series if one not in used)]
+    return Manifest(
+        station=station,
+        series=newest.letter,
+        epoch=newest.epoch,
+        seq=content.seq,
+        events=content.events,
+        schema=content.schema,
+        size_bytes=copy.stat().st_size,
+        sha256=sha256_of(copy),
+        software=stamp.software,
+        made_at=stamp.moment.timestamp,
+        clock=stamp.moment.quality.value,
+        receipt_series=tuple(f"{station} {one.letter} {one.epoch}" for one in series),
+        photos=backup_photos.hashes(photos),
+    )
+
+
+def _content(copy: Path, station: str) -> _Content:
+    """Check the copy as a station checks its database at each start, and read what the manifest tells of it."""
+    try:
+        schema = check_file(copy, thorough=True)
+    except StoreError as error:
+        raise BackupRefused(
+            f"The copy in {copy.parent} is not whole, so it was thrown away: exchange the medium. When another medium "
+            f"gives the same, the database itself is damaged: kiosk doctor tells. ({error.__cause__ or error})"
+        ) from error
+    with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?immutable=1", uri=True)) as connection:
+        owner = connection.execute("SELECT station FROM station").fetchone()
+        if owner != (station,):
+            raise BackupRefused(f"The database belongs to station {owner and owner[0]}, not to {station}.")
+        series = connection.execute("SELECT series, epoch FROM epoch ORDER BY number").fetchall()
+        (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
+        (seq,) = connection.execute("SELECT seq FROM journal ORDER BY position DESC LIMIT 1").fetchone()
+    return _Content(tuple(Series(*row) for row in series), seq, events, schema)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file in lower-case hex, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for piece in iter(partial(file.read, _CHUNK), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _name(copy: Path, manifest: Manifest) -> Path:
+    """The old manifest of the same name goes first, the new one comes last: a pair never lies."""
+    path = copy.with_name(f"{manifest.name}.db")
+    path.with_suffix(".json").unlink(missing_ok=True)
+    copy.replace(path)
+    sync_folder(path.parent)
+    try:
+        write_durably(path.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    except OSError:
+        for half in (path, path.with_suffix(".json.new")):
+            half.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _broken(copied: backup_photos.Copied, photos: Path) -> str:
+    if not copied.broken:
+        return ""
+    return f"{len(copied.broken)} pictures in {photos} are damaged and were not copied; the first: {copied.broken[0]}"
+
+
+def _refused(error: Exception, folder: Path, database: Path) -> BackupRefused:
+    full = isinstance(error, OSError) and error.errno in _NO_ROOM
+    if full or (isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL):
+        return BackupRefused(f"The backup medium {folder} is full: free space on it, or exchange it.")
+    return BackupRefused(
+        f"The backup of {database} to {folder} broke off ({error}): look at the medium and its cable, then try again."
+    )

@@ -1,0 +1,169 @@
+"""The second medium: is it there, is it another disk than the database's, and which backups lie on it.
+
+A backup is two files with one name, ``S0147-A-0000000381-00c0ffee00c0ffee``: station, receipt series, number of the
+newest event, epoch. ``.db`` is the database, ``.json`` its manifest, written last: a ``.db`` without one was never
+finished. Letters and numbers only grow, so the names sort by age whatever the clock says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.domain.identifiers import SERIES_LETTERS
+from kiosk.files import hand_over
+from kiosk.store.backup.settings import LONGEST_UUID, UUID
+from kiosk.store.errors import StoreError
+from kiosk.store.journal.series import series_line
+
+_NAME = re.compile(rf"(S[0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{10}})-([0-9a-f]{{16}})\.json")
+_BLOCK_DEVICES: Final = Path("/sys/dev/block")
+_UDEV: Final = Path("/run/udev/data")
+_BY_UUID: Final = Path("/dev/disk/by-uuid")
+_UDEV_KEY: Final = "E:ID_FS_UUID="
+
+
+class BackupRefused(StoreError):
+    """No backup was made, and the older ones are as they were; the text names the medium and the act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup is: enough to know it again, to check it and to bring it back on a new card.
+
+    ``made_at`` is what the clock said and ``clock`` how far that may be believed; ``receipt_series`` are the lines
+    of the station's ``receipt-series``; ``photos`` are the SHA-256 of the pictures the station had.
+    """
+
+    station: str
+    series: str
+    epoch: str
+    seq: int
+    events: int
+    schema: int
+    size_bytes: int
+    sha256: str
+    software: str
+    made_at: str
+    clock: str
+    receipt_series: tuple[str, ...]
+    photos: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of both files, without their endings."""
+        return f"{self.station}-{self.series}-{self.seq:010}-{self.epoch}"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a ``.json`` file. Raises StoreError for one nobody can read."""
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise StoreError(f"The manifest {path} cannot be read ({error}): take another backup.") from error
+    strange = [line for line in manifest.receipt_series if series_line(line) is None]
+    if strange:
+        raise StoreError(
+            f"The manifest {path} cannot be read ({strange[0]!r} is no receipt series): take another backup."
+        )
+    return manifest
+
+
+def finished(folder: Path, station: str) -> list[Path]:
+    """The manifests of this station's finished backups, oldest first. Raises OSError when the medium is gone."""
+    names = sorted(path.name for path in folder.iterdir())
+    mine = [name for name in names if (match := _NAME.fullmatch(name)) and match[1] == station]
+    return [folder / name for name in mine if (folder / name).with_suffix(".db").is_file()]
+
+
+def prune(folder: Path, station: str, keep: int) -> int:
+    """Delete this station's oldest backups beyond ``keep``; returns how many. The manifest goes first."""
+    old = finished(folder, station)[:-keep]
+    for manifest in old:
+        manifest.unlink(missing_ok=True)
+        manifest.with_suffix(".db").unlink(missing_ok=True)
+    return len(old)
+
+
+def existing(path: Path) -> Path:
+    """``path``, or the nearest folder above it that is there."""
+    return next((place for place in (path, *path.parents) if place.exists()), Path("/"))
+
+
+def disk_of(path: Path) -> str:
+    """The disk under an existing path. Two partitions of one memory card are one disk: they die together."""
+    device = path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        node = (_BLOCK_DEVICES / number).resolve(strict=True)
+    except OSError:
+        return number
+    return (node.parent if (node / "partition").exists() else node).name
+
+
+def uuid_of(path: Path) -> str:
+    """The UUID of the file system under an existing path; "" where nobody knows one (a network disk has none).
+
+    udev's own record is asked first: the nightly service does not see /dev/disk (PrivateDevices=, systemd.exec(5)).
+    """
+    device = path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    found = next((uuid for uuid in (*_recorded(number), *_linked(number)) if UUID.fullmatch(uuid)), "")
+    return found if len(found) <= LONGEST_UUID else ""
+
+
+def _recorded(number: str) -> Iterator[str]:
+    with suppress(OSError):
+        lines = (_UDEV / f"b{number}").read_text("utf-8", errors="replace").splitlines()
+        yield from (line.removeprefix(_UDEV_KEY) for line in lines if line.startswith(_UDEV_KEY))
+
+
+def _linked(number: str) -> Iterator[str]:
+    with suppress(OSError):
+        node = (_BLOCK_DEVICES / number).resolve(strict=True).name
+        yield from (link.name for link in sorted(_BY_UUID.iterdir()) if link.resolve().name == node)
+
+
+def is_other_medium(folder: Path, uuid: str) -> bool:
+    """Whether another medium than the bound one lies under ``folder``; not when none is bound. Raises OSError."""
+    return bool(uuid) and uuid_of(folder).lower() != uuid.lower()
+
+
+def check_medium(folder: Path, database: Path, *, same_disk: bool, uuid: str = "") -> None:
+    """Raises BackupRefused unless a backup of ``database`` may be made here. ``uuid``: on this medium alone."""
+    if not folder.is_dir():
+        raise BackupRefused(f"The backup medium is missing: there is no folder {folder}. Plug it in and mount it.")
+    if not same_disk and disk_of(folder) == disk_of(database):
+        raise BackupRefused(
+            f"The folder {folder} is on the same disk as the database {database}: a backup on the same card is none, "
+            "it is lost together with it. Plug in a second medium and mount it there (or give --same-disk to try it)."
+        )
+    if is_other_medium(folder, uuid):
+        found = uuid_of(folder)
+        raise BackupRefused(
+            f"The medium at {folder} is not the one of this station: its UUID is {found or 'not known'}, and {uuid} is "
+            "set. Nothing was written to it. Plug in the right one, or, to take this one from now on, type as "
+            "administrator: kiosk backup --bind"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BackupRefused(f"The backup medium {folder} cannot be written: look at its write lock and its owner.")
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Keep the nightly backup and the one a technician asked for apart. Raises BackupRefused when one is running."""
+    with (folder / ".backup.lock").open("ab") as lock:
+        hand_over(Path(lock.name))
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            raise BackupRefused(f"Another backup is being made in {folder}: wait until it has ended.") from None
+        yield

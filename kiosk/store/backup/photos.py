@@ -1,0 +1,98 @@
+"""Pictures on their way to the backup medium and back: each once, checked against the hash that is its name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk.files import hand_over
+
+_PICTURE = re.compile(r"[0-9a-f]{64}\.jpg")
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """How many were copied, how many were there already, and the names of those whose content is not their name."""
+
+    new: int
+    known: int
+    broken: tuple[str, ...] = ()
+
+
+def hashes(folder: Path) -> tuple[str, ...]:
+    """The pictures of a photo folder (``ab/abcdef….jpg``), sorted."""
+    return tuple(sorted(path.stem for path in folder.glob("??/*.jpg") if _PICTURE.fullmatch(path.name)))
+
+
+def copy(source: Path, target: Path, wanted: Iterable[str]) -> Copied:
+    """Bring ``wanted`` pictures from one photo folder into another; one that is gone from the source is passed over.
+
+    Raises OSError when the target cannot be written; what was copied before stays.
+    """
+    new = known = 0
+    broken: list[str] = []
+    for sha256 in wanted:
+        place = Path(sha256[:2], f"{sha256}.jpg")
+        if (target / place).exists():
+            known += 1
+            continue
+        try:
+            content = (source / place).read_bytes()
+        except FileNotFoundError:
+            continue
+        if hashlib.sha256(content).hexdigest() == sha256:
+            _write(content, target / place)
+            new += 1
+        else:
+            broken.append(sha256)
+    return Copied(new, known, tuple(broken))
+
+
+def holds(folder: Path, sha256: str, *, unlike: Path) -> bool:
+    """Whether a photo folder has a whole copy of this picture, which is not the file ``unlike`` under another name.
+
+    It is read and compared: a medium may be damaged, and a link on it may lead back to the only picture there is.
+    """
+    path = folder / sha256[:2] / f"{sha256}.jpg"
+    try:
+        if any(part.is_symlink() for part in (folder, path.parent, path)):
+            return False
+        # Not through a link, and without waiting for a writer should it be a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            return _is_whole(descriptor, sha256, unlike)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+
+
+def _is_whole(descriptor: int, sha256: str, unlike: Path) -> bool:
+    copy, own = os.fstat(descriptor), unlike.lstat()
+    if not stat.S_ISREG(copy.st_mode) or (copy.st_dev, copy.st_ino) == (own.st_dev, own.st_ino):
+        return False
+    with open(descriptor, "rb", closefd=False) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+
+def _write(content: bytes, target: Path) -> None:
+    for folder in (target.parent.parent, target.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        hand_over(folder)
+    partial = target.with_name(f".{target.name}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        hand_over(partial)
+        partial.replace(target)
+    except OSError:
+        # Half a picture would keep the room that the next database needs.
+        partial.unlink(missing_ok=True)
+        raise

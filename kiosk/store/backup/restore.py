@@ -1,0 +1,338 @@
+"""Brings a backup back: beside the present database first, then in its place, and always in a new epoch.
+
+The sorting center may have more of the old epoch than the backup has. Its numbers must not be given out twice, so the
+copy begins a new epoch, with the next receipt letter, before it is put in its place: a power cut at any moment leaves
+the present database or the restored one, never a restored one that goes on in the old epoch. Nothing is deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, lockf
+from pathlib import Path
+from typing import Final
+
+from kiosk.domain.identifiers import SERIES_LETTERS
+from kiosk.files import hand_over, sync_folder, write_durably
+from kiosk.store.backup import photos as backup_photos
+from kiosk.store.backup.backup import sha256_of
+from kiosk.store.backup.medium import Manifest, read_manifest
+from kiosk.store.database.look import event_counters
+from kiosk.store.errors import DatabaseDamaged, StoreError
+from kiosk.store.journal.series import Series, SeriesMarker, series_line
+from kiosk.store.records import Stamp
+from kiosk.store.store import Store
+
+logger = logging.getLogger(__name__)
+
+_LOCK_BYTE: Final = 0x40000000
+_LOCK_BYTES: Final = 512
+"""Every open connection holds a lock on some of these bytes (https://www.sqlite.org/fileformat2.html, section 1.4)."""
+
+_UNKNOWN_EPOCH: Final = "0" * 16
+_PRINTERS: Final = ("label", "receipt")
+_CHUNK: Final = 1024 * 1024
+_SPARE_BYTES: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NewLife:
+    """A copy of a backup that has entered its new epoch.
+
+    ``events`` are in the backup; ``told_again`` of them in the new epoch too, because the sorting center may not have
+    them. ``papers`` wait for a person: whether they came out since is not known.
+    """
+
+    old: Series
+    new: Series
+    events: int
+    told_again: int
+    papers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What happened. ``kept`` is where the database that was there before lies now, None when there was none.
+
+    ``proven``: the backup had a manifest and was, byte for byte, what the manifest says. ``problem`` is a sentence
+    when the database is in its place and something beside it is not.
+    """
+
+    life: NewLife
+    kept: Path | None
+    photos: int
+    proven: bool
+    problem: str = ""
+
+
+def _random_epoch() -> str:
+    return secrets.token_hex(8)
+
+
+def restore(
+    backup: Path,
+    database: Path,
+    station: str,
+    stamp: Stamp,
+    *,
+    newest_letter: str | None = None,
+    new_epoch: Callable[[], str] = _random_epoch,
+) -> Restored:
+    """Put ``backup`` in the place of ``database``, in a new epoch. The station and its relay must be stopped.
+
+    ``newest_letter`` is the letter on the newest paper receipt, for a card without its ``receipt-series``. Raises
+    StoreError, and then the present database is untouched and in its place.
+    """
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        # Before the lock: a handle of SQLite's on the same file would take it away when it is closed.
+        found = _found(database)
+        counters = _counters_of(database)
+        with _stopped(database):
+            if _found(database) != found:
+                raise _in_use(database)
+            copy = database.parent / ".restore" / database.name
+            manifest, marker = _manifest_of(backup, station, copy.parent), SeriesMarker(database)
+            _bring(backup, copy, manifest)
+            known = [*marker.used(station), *_series_beside(backup, manifest, station), *_lettered(newest_letter)]
+            SeriesMarker(copy).add_missing(station, dict.fromkeys(known))
+            life = _enter_new_life(copy, backup, station, stamp, new_epoch, counters)
+            with marker.locked():
+                kept = _swap(copy, database)
+    except OSError as error:
+        raise StoreError(f"The backup {backup} cannot be brought back ({error}): check the medium and the disk.") from (
+            error
+        )
+    photos, problem = _beside(copy, backup, database, manifest, station)
+    return Restored(life, kept, photos, manifest is not None, problem)
+
+
+def _beside(copy: Path, backup: Path, database: Path, manifest: Manifest | None, station: str) -> tuple[int, str]:
+    """What goes with the database: pictures brought, and a sentence when some of it failed."""
+    marker, source = SeriesMarker(database), backup.with_name("photos")
+    wanted = manifest.photos if manifest else backup_photos.hashes(source)
+    try:
+        with marker.locked():
+            marker.add_missing(station, SeriesMarker(copy).used(station))
+        shutil.rmtree(copy.parent)
+        return backup_photos.copy(source, database.with_name("photos"), wanted).new, ""
+    except (OSError, StoreError) as error:
+        return 0, f"The database is in its place, but not all that goes with it: {error}"
+
+
+def _manifest_of(backup: Path, station: str, working: Path) -> Manifest | None:
+    if backup.resolve().is_relative_to(working.resolve()):
+        raise StoreError(
+            f"The backup {backup} lies in {working}, which is emptied first: move it to another folder, then restore."
+        )
+    if not backup.is_file():
+        raise StoreError(f"There is no backup {backup}: name the .db file of a backup.")
+    path = backup.with_suffix(".json")
+    if not path.is_file():
+        return None
+    manifest = read_manifest(path)
+    if manifest.station != station:
+        raise StoreError(
+            f"The backup {backup} is of station {manifest.station}, not of {station}: bring the right one."
+        )
+    return manifest
+
+
+def _bring(backup: Path, copy: Path, manifest: Manifest | None) -> None:
+    """The copy on this disk, durable, and exactly what the manifest says."""
+    if copy.parent.exists():
+        shutil.rmtree(copy.parent)
+    copy.parent.mkdir()
+    hand_over(copy.parent)
+    log = None if manifest else _log_of(backup)
+    size = backup.stat().st_size + (log.stat().st_size if log else 0)
+    free, need = shutil.disk_usage(copy.parent).free, size + _SPARE_BYTES
+    if free < need:
+        raise StoreError(
+            f"The disk of {copy.parent.parent} has {free // _CHUNK} MB free and the backup needs {need // _CHUNK} MB: "
+            "free space on it (photos first)."
+        )
+    digest = hashlib.sha256()
+    with backup.open("rb") as source, copy.open("wb") as target:
+        while piece := source.read(_CHUNK):
+            digest.update(piece)
+            target.write(piece)
+        target.flush()
+        os.fsync(target.fileno())
+    hand_over(copy)
+    if manifest is not None and digest.hexdigest() != manifest.sha256:
+        raise StoreError(
+            f"The backup {backup} is not what its manifest says: it was changed or damaged. Take an older backup."
+        )
+    if sha256_of(copy) != digest.hexdigest():
+        raise StoreError(f"The disk of {copy.parent.parent} does not give back what was written: exchange it.")
+    if log is not None:
+        _copy_durably(log, copy.with_name(f"{copy.name}-wal"))
+
+
+def _log_of(backup: Path) -> Path | None:
+    """What lies beside a database that a power cut parted from its station; SQLite takes it over in the copy."""
+    log = backup.with_name(f"{backup.name}-wal")
+    return log if log.is_file() and log.stat().st_size > 0 else None
+
+
+def _series_beside(backup: Path, manifest: Manifest | None, station: str) -> Iterator[Series]:
+    """Letters the backup and its medium know of; a later backup on it may know more than this one."""
+    yield from SeriesMarker(backup).used(station)
+    for line in manifest.receipt_series if manifest else ():
+        found = series_line(line)
+        if found is not None and found[0] == station:
+            yield found[1]
+
+
+def _lettered(letter: str | None) -> Iterator[Series]:
+    if letter is None:
+        return
+    if len(letter) != 1 or letter not in SERIES_LETTERS:
+        raise StoreError(
+            f"{letter!r} is no receipt letter: give the one on the newest receipt, {SERIES_LETTERS[0]} to Z."
+        )
+    yield Series(letter, _UNKNOWN_EPOCH)
+
+
+def _counters_of(database: Path) -> dict[str, int]:
+    """The event counters of the database that is replaced: the restored one goes on above them.
+
+    One that is missing, damaged or from before there were counters says nothing: then the backup's own are raised.
+    """
+    if not database.exists():
+        return {}
+    try:
+        return event_counters(database)
+    except StoreError as error:
+        logger.warning("the event counters of the database that is replaced cannot be read: %s", error)
+        return {}
+
+
+def _found(database: Path) -> list[tuple[int, int, int]]:
+    """What tells whether anybody has written the database or its log since."""
+    files = (database, database.with_name(f"{database.name}-wal"))
+    seen = [path.stat() for path in files if path.exists()]
+    return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in seen]
+
+
+def _enter_new_life(
+    copy: Path, backup: Path, station: str, stamp: Stamp, new_epoch: Callable[[], str], floor: Mapping[str, int]
+) -> NewLife:
+    old, events = _newest(copy, backup)
+    try:
+        opened = Store.open(
+            copy, station, stamp, stamps=lambda: stamp, reserve_bytes=0, new_epoch=new_epoch, counter_floor=floor
+        )
+        with closing(opened) as store:
+            store.verify_journal()
+            if store.identity().epoch == old.epoch:  # else the letters beside it made the opening begin one
+                store.start_new_epoch("restored", stamp)
+            told_again = store.counts().last_seq - 1
+            papers = _set_aside(store, stamp)
+            now = store.identity()
+    except DatabaseDamaged as error:
+        raise StoreError(f"The backup {backup} is not whole: take an older one. Nothing was changed.") from error
+    return NewLife(old, Series(now.series, now.epoch), events, told_again, papers)
+
+
+def _newest(copy: Path, backup: Path) -> tuple[Series, int]:
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            row = connection.execute("SELECT series, epoch FROM epoch ORDER BY number DESC LIMIT 1").fetchone()
+            (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
+            return Series(*row), events
+    except (sqlite3.Error, TypeError) as error:
+        raise StoreError(f"The backup {backup} is not whole, or is none of a station: take another one.") from error
+
+
+def _set_aside(store: Store, stamp: Stamp) -> int:
+    """What waited to be printed then has mostly been printed since: a person decides, as after a power cut."""
+    for printer in _PRINTERS:
+        while (job := store.next_print_job(printer)) is not None:
+            store.print_sending(job.id)
+    return len(store.print_recover(stamp))
+
+
+def _swap(copy: Path, database: Path) -> Path | None:
+    """Put the copy in the place of the database; returns where that one is kept now.
+
+    A log lies in the folder the whole time: a station that starts in between finds a log without a database and
+    refuses, instead of making a new empty one. It is emptied before the copy comes, which must not get old pages.
+    """
+    log = database.with_name(f"{database.name}-wal")
+    present, has_log = database.exists(), log.exists() and log.stat().st_size > 0
+    kept = _kept_folder(database) if present or has_log else None
+    if kept is not None:
+        if has_log:
+            _copy_durably(log, kept / log.name)
+        else:
+            write_durably(log, b"")
+        if present:
+            database.replace(kept / database.name)
+            sync_folder(kept)
+        write_durably(log, b"")
+    copy.replace(database)
+    sync_folder(database.parent)
+    for suffix in ("-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+    return kept
+
+
+def _copy_durably(source: Path, target: Path) -> None:
+    with source.open("rb") as file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        os.fsync(copy.fileno())
+    hand_over(target)
+    sync_folder(target.parent)
+
+
+def _kept_folder(database: Path) -> Path:
+    """``before-restore-1``, ``-2`` …; what a power cut parted from its database follows it."""
+    used = sorted(_kept_number(path) for path in database.parent.glob("before-restore-*"))
+    number = max(used, default=0)
+    if database.exists() or number == 0:
+        number += 1
+    folder = database.with_name(f"before-restore-{number}")
+    folder.mkdir(exist_ok=True)
+    hand_over(folder)
+    sync_folder(database.parent)
+    return folder
+
+
+def _kept_number(path: Path) -> int:
+    number = path.name.rpartition("-")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
+@contextmanager
+def _stopped(database: Path) -> Iterator[None]:
+    """Keep every program from opening the present database. Raises StoreError when one has it open.
+
+    SQLite is not asked: it would have to read a database that may be damaged. Nothing inside the block may open the
+    database, through SQLite or otherwise: closing any handle of it would end this lock.
+    """
+    if not database.exists():
+        yield
+        return
+    with database.open("r+b") as file:
+        try:
+            lockf(file, LOCK_EX | LOCK_NB, _LOCK_BYTES, _LOCK_BYTE)
+        except BlockingIOError:
+            raise _in_use(database) from None
+        yield
+
+
+def _in_use(database: Path) -> StoreError:
+    return StoreError(
+        f"The database {database} is in use: stop the station and its relay first, then restore. Nothing was changed."
+    )

@@ -1,0 +1,135 @@
+"""Is this file a whole database of this program? Looked at read-only, so that a damaged one stays as it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, select, text
+
+from kiosk.store.database.connection import BUSY_TIMEOUT_MS, engine_for
+from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
+from kiosk.store.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translated
+from kiosk.store.journal import epochs, journal
+
+LINKS_AT_START: Final = 200
+"""Newest events whose hashes are checked at every start; ``verify_journal`` checks all."""
+
+
+def check_file(path: Path, *, thorough: bool) -> int:
+    """Return the schema version of an existing file. Raises DatabaseDamaged or DatabaseNewer.
+
+    ``thorough`` reads every page and row, and checks the newest links of the journal as well.
+
+    The file is opened by SQLite alone, never by ``open()``: closing any other handle of it takes the locks of this
+    whole process away (https://www.sqlite.org/howtocorrupt.html, section 2.2), and another program would then delete
+    the log that this process goes on writing.
+    """
+    if not path.is_file():
+        raise StoreError(f"The database {path} cannot be opened: it is no file. Check the path in the settings.")
+    _require_header(path)
+    with _read_only(path) as raw:
+        version = _version(raw, path)
+        if thorough:
+            _check_pages(raw, path)
+    if thorough and version == SCHEMA_VERSION:
+        _check_content(path)
+    return version
+
+
+def _require_header(path: Path) -> None:
+    """The file itself must be one of SQLite's, also where a log beside it has a whole first page.
+
+    Without its log it may well look torn, in the middle of a checkpoint or after a power cut: that is no finding.
+    """
+    try:
+        with closing(_connect(path, "immutable=1")) as alone:
+            alone.execute("PRAGMA application_id").fetchone()
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_NOTADB:
+            raise damaged(path, "it is not an SQLite file") from error
+
+
+def check_journal(connection: Connection, path: Path, start: int = 0) -> int:
+    """Walk the journal from a position on; returns the number of events. Raises DatabaseDamaged."""
+    try:
+        return journal.check_links(journal.rows_from(connection, start))
+    except (journal.BrokenChain, ValueError, KeyError, TypeError) as error:
+        raise damaged(path, str(error)) from error
+
+
+def _version(raw: sqlite3.Connection, path: Path) -> int:
+    application, version = (raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    if application != APPLICATION_ID:
+        raise damaged(path, "it belongs to another program")
+    if version > SCHEMA_VERSION:
+        raise DatabaseNewer(
+            f"The database {path} was written by newer software (schema {version}, this one knows {SCHEMA_VERSION}): "
+            "install the newer software again. Nothing was changed."
+        )
+    return int(version)
+
+
+def _check_pages(raw: sqlite3.Connection, path: Path) -> None:
+    found = raw.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise damaged(path, " ".join(str(found).split()))
+
+
+def _check_content(path: Path) -> None:
+    engine = engine_for(path, _connect_read_only, "BEGIN")
+    try:
+        with translated(path), engine.begin() as connection:
+            for table in metadata.sorted_tables:
+                _check_rules(connection, path, table)
+            check_journal(connection, path, journal.first_of_last(connection, LINKS_AT_START + 1))
+            _check_acknowledged(connection, path)
+    finally:
+        engine.dispose()
+
+
+def _check_rules(connection: Connection, path: Path, table: Table) -> None:
+    """SQLite forgets the CHECK rules of a file opened read-only, so ``quick_check`` does not look at them."""
+    broken_rules = [text(f"NOT ({rule.sqltext})") for rule in table.constraints if isinstance(rule, CheckConstraint)]
+    broken = select(literal(1)).select_from(table).where(or_(false(), *broken_rules)).limit(1)
+    if connection.execute(broken).first():
+        raise damaged(path, f"a row of table {table.name} was changed")
+    if connection.exec_driver_sql(f"PRAGMA foreign_key_check({table.name})").first():
+        raise damaged(path, f"a row that table {table.name} refers to is missing")
+
+
+def _check_acknowledged(connection: Connection, path: Path) -> None:
+    epoch = epochs.newest(connection)
+    if epoch is None:
+        return
+    last = journal.last_seq(connection, epoch.number)
+    if last == 0 or epoch.acked_upto > last:
+        raise damaged(path, f"events are missing: {epoch.acked_upto} are acknowledged, {last} are here")
+
+
+@contextmanager
+def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    with translated(path):
+        connection = _connect_read_only(path)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """With a log beside it the file is read together with the log; without one no file at all is made (immutable).
+
+    Nobody else has it open in the second case: a log is there as long as any connection is.
+    """
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    return _connect(path, how)
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path.absolute()))}?{how}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)

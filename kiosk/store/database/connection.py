@@ -1,0 +1,177 @@
+"""One writer connection and one reader connection for a process, each behind its lock.
+
+The writer begins with BEGIN IMMEDIATE, so a transaction that reads before it writes never finds that another
+process wrote in between. The reader does not wait for a memory card that is busy syncing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import StaticPool
+
+from kiosk.store.database.reserve import Reserve
+from kiosk.store.errors import PRIMARY_CODE, DiskFull, StoreError, translated
+
+T = TypeVar("T")
+Connect = Callable[[Path], sqlite3.Connection]
+
+PAGE_SIZE: Final = 1024
+"""Bytes. A commit writes whole pages; with the few short rows of an intake small pages wear the card least."""
+
+BUSY_TIMEOUT_MS: Final = 5000
+LOG_FILES: Final = ("-wal", "-shm")
+"""What SQLite keeps beside an open database, by the ends of their names."""
+
+AUTOCHECKPOINT_PAGES: Final = 1000
+"""About 1 MB of write-ahead log: a page changed by many commits is copied into the database once."""
+
+PRAGMAS: Final = (
+    f"PRAGMA page_size = {PAGE_SIZE}",
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}",
+    "PRAGMA cache_size = -1024",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+def connect(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    """A connection with the station's settings; transactions are begun by hand only (``isolation_level`` None)."""
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False, factory=factory
+    )
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def engine_for(path: Path, connect: Connect, begin: str) -> Engine:
+    """An engine over exactly one connection, whose transactions start with the statement ``begin``."""
+    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=StaticPool)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _try_to_begin(raw: Any) -> None:
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+        try:
+            # A database opened for reading only lets a transaction begin, and refuses the first statement that writes.
+            raw.execute("DELETE FROM station WHERE 0")
+        finally:
+            raw.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+            raise
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+class Database:
+    """The two connections of this process; every method may be called from any thread."""
+
+    def __init__(self, path: Path, connect: Connect, reserve: Reserve) -> None:
+        self.path = path
+        self._reserve = reserve
+        self._write_lock = threading.RLock()
+        self._read_lock = threading.RLock()
+        self._writer = engine_for(path, connect, "BEGIN IMMEDIATE")
+        self._reader = engine_for(path, connect, "BEGIN")
+        self._data_version: int | None = None
+        self._closed = False
+        with suppress(StoreError):  # a full disk must not keep the station from acknowledging what it has
+            reserve.hold()
+
+    def write(self, work: Callable[[Connection], T], *, finishing: bool = False) -> T:
+        """Run ``work`` in one durable transaction: after the return it is on the disk, after an error nothing is.
+
+        New work is refused while the reserve cannot be held. ``finishing`` is for what must still be recorded on
+        a full disk (an acknowledgement, the end of an intake, the fate of a paper): it may use the reserve up.
+        ``work`` may run a second time, so it has no effect but on its connection.
+        """
+        with self._write_lock:
+            self._require_open()
+            if not finishing:
+                self._reserve.hold()
+            try:
+                return self._transaction(work)
+            except DiskFull:
+                if not finishing or not self._reserve.release():
+                    raise
+                return self._transaction(work)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` on one consistent state of the database."""
+        with self._read_lock:
+            self._require_open()
+            with translated(self.path), self._reader.begin() as connection:
+                return work(connection)
+
+    def check_writable(self, beside: Iterable[Path] = ()) -> None:
+        """Raises StoreError when nothing could be written now. Writes nothing; a writer at work is proof enough.
+
+        A card that went read-only still lets a transaction begin, so the folder and the files are asked as well.
+        """
+        files = (self.path, *(self.path.with_name(self.path.name + suffix) for suffix in LOG_FILES), *beside)
+        for path in (self.path.parent, *(file for file in files if file.exists())):
+            if not os.access(path, os.W_OK):
+                raise StoreError(f"{path} cannot be written: look at its owner, then at the disk (kiosk doctor).")
+        if not self._write_lock.acquire(blocking=False):
+            return
+        try:
+            self._require_open()
+            with translated(self.path), self._writer.connect() as connection:
+                raw = connection.connection.driver_connection
+                assert raw is not None
+                _try_to_begin(raw)
+        finally:
+            self._write_lock.release()
+
+    def changed(self) -> bool:
+        """Whether another connection than the writer committed since the last call; true the first time."""
+        with self._write_lock:
+            self._require_open()
+            before, self._data_version = self._data_version, self._read_data_version()
+            return before != self._data_version
+
+    def close(self) -> None:
+        """Close both connections; the last one of all processes folds the write-ahead log into the file."""
+        with self._write_lock, self._read_lock:
+            self._closed = True
+            self._reader.dispose()
+            self._writer.dispose()
+
+    def _require_open(self) -> None:
+        """An engine would silently connect again for a thread that comes late."""
+        if self._closed:
+            raise StoreError(f"The database {self.path} is closed: the station is stopping.")
+
+    def _read_data_version(self) -> int:
+        """Outside a transaction: inside one it stands still (https://www.sqlite.org/pragma.html#pragma_data_version)."""
+        with translated(self.path), self._writer.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            return int(raw.execute("PRAGMA data_version").fetchone()[0])
+
+    def _transaction(self, work: Callable[[Connection], T]) -> T:
+        with translated(self.path), self._writer.begin() as connection:
+            return work(connection)

@@ -1,0 +1,70 @@
+"""From a path to a file that fits this software: made, migrated and checked, or left exactly as it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from kiosk.files import hand_over, sync_folder
+from kiosk.store.database.check import check_file
+from kiosk.store.database.schema import SCHEMA_VERSION
+from kiosk.store.errors import StoreError
+
+_PACKAGE_ROOT = Path(__file__).parents[3]
+_MIGRATION_SECONDS: Final = 600.0
+
+
+def prepare(path: Path, *, check: bool, template: Path | None) -> None:
+    """Make, check or migrate the file; the caller keeps other processes out. Raises StoreError.
+
+    ``template`` is an empty migrated database that a new one is copied from, instead of running the migrations.
+    """
+    if not path.exists():
+        _create(path, template)
+    elif check_file(path, thorough=check) < SCHEMA_VERSION:
+        _migrate_in_child(path)
+
+
+def _create(path: Path, template: Path | None) -> None:
+    """Build a new database under another name: at ``path`` there is a whole one or none."""
+    leftover = path.with_name(f"{path.name}-wal")
+    if leftover.exists():
+        raise StoreError(
+            f"The database {path} is missing, but its log {leftover} is there and may hold intakes: bring the database "
+            "back from where it was moved, or move the log there, too."
+        )
+    building = path.with_name(f".{path.name}.new")
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        building.with_name(building.name + suffix).unlink(missing_ok=True)
+    if template is None:
+        _migrate_in_child(building)
+    else:
+        shutil.copyfile(template, building)
+    with building.open("rb") as file:
+        os.fsync(file.fileno())
+    hand_over(building)
+    building.replace(path)
+    sync_folder(path.parent)
+
+
+def _migrate_in_child(path: Path) -> None:
+    search_path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
+    failed = f"The database {path} could not be brought to schema {SCHEMA_VERSION}"
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "kiosk.store.database.migrate", str(path)],
+            env=os.environ | {"PYTHONPATH": search_path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_MIGRATION_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StoreError(f"{failed} in {error.timeout:.0f} seconds: check the disk.") from error
+    if child.returncode != 0:
+        last = (child.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise StoreError(f"{failed}: {last}")

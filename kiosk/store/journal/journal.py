@@ -1,0 +1,157 @@
+"""The journal: every event, sealed and chained, in the transaction of what it tells.
+
+A row is the outbox row of its event at the same time: it is done when ``epoch.acked_upto`` has passed it. One number
+that moves costs the memory card less than a mark on each row, and it may move back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, insert, select
+
+from kiosk.domain.events import EventData
+from kiosk.messaging.contract.seal import ZERO_HASH, SealedEvent, seal
+from kiosk.store.database.schema import EPOCH_SHIFT
+from kiosk.store.database.schema import epoch as epoch_table
+from kiosk.store.database.schema import journal as journal_table
+from kiosk.store.database.schema import station as station_table
+from kiosk.store.errors import StoreError
+from kiosk.store.records import Stamp
+
+_NEWEST_EPOCH = (
+    select(epoch_table.c.number, epoch_table.c.epoch, select(station_table.c.station).scalar_subquery())
+    .order_by(epoch_table.c.number.desc())
+    .limit(1)
+)
+_TOLD = select(
+    journal_table.c.position,
+    epoch_table.c.number,
+    epoch_table.c.epoch,
+    journal_table.c.seq,
+    journal_table.c.type,
+    journal_table.c.sha256,
+    journal_table.c.body,
+).join(epoch_table)
+
+
+class BrokenChain(ValueError):
+    """The journal is not what was written; the text names the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """A stored event."""
+
+    position: int
+    epoch_number: int
+    epoch: str
+    seq: int
+    type: str
+    sha256: str
+    body: bytes = field(repr=False)
+
+
+def position_of(epoch_number: int, seq: int) -> int:
+    """The key of an event."""
+    return epoch_number * EPOCH_SHIFT + seq
+
+
+def last_seq(connection: Connection, epoch_number: int) -> int:
+    """The last sequence number of an epoch, 0 when it has no event."""
+    return head(connection, epoch_number)[0]
+
+
+def append(connection: Connection, data: EventData, stamp: Stamp, *, reissued: str | None = None) -> int:
+    """Seal an event as the next one of the current epoch; returns its position. Raises StoreError."""
+    number, epoch, station = connection.execute(_NEWEST_EPOCH).one()
+    seq, prevhash = head(connection, number)
+    try:
+        sealed = seal(
+            data,
+            station=station,
+            epoch=epoch,
+            seq=seq + 1,
+            prevhash=prevhash,
+            moment=stamp.moment,
+            software=stamp.software,
+            metrology=stamp.metrology,
+            reissued=reissued,
+        )
+    except ValueError as error:
+        raise StoreError(f"Nothing was written: {error}.") from error
+    return _insert(connection, number, sealed)
+
+
+def rows_from(connection: Connection, position: int, limit: int | None = None) -> Iterator[JournalRow]:
+    """Stored events from a position on, in order, not all in memory at once."""
+    query = _TOLD.where(journal_table.c.position >= position).order_by(journal_table.c.position).limit(limit)
+    for row in connection.execution_options(yield_per=100).execute(query):
+        yield JournalRow(*row)
+
+
+def first_of_last(connection: Connection, count: int) -> int:
+    """The position where the last ``count`` events begin."""
+    recent = select(journal_table.c.position).order_by(journal_table.c.position.desc()).limit(count)
+    return min(connection.execute(recent).scalars(), default=0)
+
+
+def check_links(rows: Iterable[JournalRow]) -> int:
+    """Walk events in order; returns how many. Raises BrokenChain at the first that does not follow from the one before.
+
+    The first row of all is taken at its word, unless it is the first of its epoch.
+    """
+    before: JournalRow | None = None
+    count = 0
+    for row in rows:
+        _check_link(before, row)
+        before = row
+        count += 1
+    return count
+
+
+def _check_link(before: JournalRow | None, row: JournalRow) -> None:
+    name = f"event {row.epoch}-{row.seq} of the journal"
+    if hashlib.sha256(row.body).hexdigest() != row.sha256:
+        raise BrokenChain(f"{name} was changed (its hash differs)")
+    event = json.loads(row.body)
+    if (event["epoch"], event["seq"], event["type"]) != (row.epoch, row.seq, row.type):
+        raise BrokenChain(f"{name} stands in the place of another")
+    if before is not None and before.epoch_number == row.epoch_number:
+        expected_seq, expected_hash = before.seq + 1, before.sha256
+    elif before is not None or row.seq == 1:
+        expected_seq, expected_hash = 1, ZERO_HASH
+    else:
+        return
+    if (row.seq, event["prevhash"]) != (expected_seq, expected_hash):
+        raise BrokenChain(f"{name} does not follow the one before it")
+
+
+def head(connection: Connection, epoch_number: int) -> tuple[int, str]:
+    """Seq and hash that the next event of the epoch follows."""
+    first, after = position_of(epoch_number, 0), position_of(epoch_number + 1, 0)
+    row = connection.execute(
+        select(journal_table.c.seq, journal_table.c.sha256)
+        .where(journal_table.c.position > first, journal_table.c.position < after)
+        .order_by(journal_table.c.position.desc())
+        .limit(1)
+    ).one_or_none()
+    return (row.seq, row.sha256) if row else (0, ZERO_HASH)
+
+
+def _insert(connection: Connection, epoch_number: int, sealed: SealedEvent) -> int:
+    position = position_of(epoch_number, sealed.seq)
+    connection.execute(
+        insert(journal_table).values(
+            position=position,
+            epoch=epoch_number,
+            seq=sealed.seq,
+            type=sealed.type,
+            sha256=sealed.sha256,
+            body=sealed.body,
+        )
+    )
+    return position

@@ -1,0 +1,183 @@
+"""Print jobs: queued, sending, printed; unknown, which only a person may resolve; or cancelled before they were out.
+
+A job is marked as sending before its first byte leaves, so after a crash it is known which paper may be out there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Boolean, ColumnElement, Connection, func, insert, select, text, type_coerce, update
+
+from kiosk.domain.events import PrintUnknown
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import print_job as job_table
+from kiosk.store.errors import StoreError, StoreRefusal
+from kiosk.store.intakes_key import has_receipt, number_of
+from kiosk.store.journal import journal
+from kiosk.store.records import NewPaper, NewPrintJob, PrintJob, Stamp
+
+QUEUED: Final = "queued"
+SENDING: Final = "sending"
+PRINTED: Final = "printed"
+UNKNOWN: Final = "unknown"
+CANCELLED: Final = "cancelled"
+PICKUP_SLIP: Final = "pickup_slip"
+RESTART: Final = "restart"
+
+_OPEN = text("print_job.state != 'printed'")
+"""The condition of the partial index, word for word: SQLite does not find out by itself that it follows."""
+
+_JOBS = select(
+    job_table.c.id,
+    func.coalesce(intake_table.c.receipt, ""),
+    job_table.c.document,
+    job_table.c.printer,
+    job_table.c.bag,
+    job_table.c.body,
+    job_table.c.state,
+    job_table.c.attempts,
+    type_coerce(job_table.c.copy, Boolean),
+    func.coalesce(intake_table.c.receipt, job_table.c.about),
+).outerjoin(intake_table)
+
+
+def add(connection: Connection, receipt: ReceiptNumber, jobs: Iterable[NewPrintJob]) -> None:
+    """Queue the papers of an intake, in this order."""
+    for job in jobs:
+        _add(connection, number_of(receipt), None, job)
+
+
+def queue(connection: Connection, paper: NewPaper, about: str) -> int:
+    """Queue a paper that is no intake's; returns its job."""
+    return _add(connection, None, about, NewPrintJob(paper.document, paper.printer, 0, paper.body))
+
+
+def next_queued(connection: Connection, printer: str) -> PrintJob | None:
+    """The oldest queued job for a printer."""
+    query = _JOBS.where(_OPEN, job_table.c.state == QUEUED, job_table.c.printer == printer)
+    row = connection.execute(query.order_by(job_table.c.id).limit(1)).one_or_none()
+    return PrintJob(*row) if row else None
+
+
+def open_jobs(connection: Connection, limit: int) -> list[PrintJob]:
+    """Jobs that are not at an end, oldest first."""
+    query = _JOBS.where(_OPEN, job_table.c.state.in_([QUEUED, SENDING, UNKNOWN])).order_by(job_table.c.id).limit(limit)
+    return [PrintJob(*row) for row in connection.execute(query)]
+
+
+def of_receipt(connection: Connection, receipt: str) -> list[PrintJob]:
+    """All papers of an intake, oldest first."""
+    query = _JOBS.where(has_receipt(receipt))
+    return [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
+
+
+def sending(connection: Connection, job_id: int) -> None:
+    """Queued to sending, one more attempt."""
+    move(connection, job_id, QUEUED, SENDING, attempts=job_table.c.attempts + 1)
+
+
+def done(connection: Connection, job_id: int) -> None:
+    """Sending to printed; the body of a pickup slip is erased."""
+    move(connection, job_id, SENDING, PRINTED)
+    _erase_slips(connection, job_table.c.id == job_id)
+
+
+def unknown(connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
+    """Sending to unknown, with its event; ``why`` is ``restart`` or ``device``. A pickup slip's body is erased."""
+    move(connection, job_id, SENDING, UNKNOWN)
+    _erase_slips(connection, job_table.c.id == job_id)
+    job = get(connection, job_id)
+    journal.append(connection, PrintUnknown(job.receipt, job.document, job.bag, why, job.about), stamp)
+
+
+def recover(connection: Connection, stamp: Stamp) -> list[PrintJob]:
+    """Every job that a restart found sending becomes unknown."""
+    left = select(job_table.c.id).where(_OPEN, job_table.c.state == SENDING).order_by(job_table.c.id)
+    ids = list(connection.execute(left).scalars())
+    for job_id in ids:
+        unknown(connection, job_id, RESTART, stamp)
+    return [get(connection, job_id) for job_id in ids]
+
+
+def copy(connection: Connection, job: PrintJob) -> int:
+    """Queue the same body again as a copy; returns the new job."""
+    intake = number_of(ReceiptNumber.parse(job.receipt)) if job.receipt else None
+    new = NewPrintJob(job.document, job.printer, job.bag, job.body)
+    return _add(connection, intake, job.about if intake is None else None, new, copy=True)
+
+
+def cancel_queued(connection: Connection, receipt: ReceiptNumber) -> None:
+    """The queued papers of an intake come to nothing; what may be out stays as it is."""
+    _cancel(connection, (job_table.c.intake == number_of(receipt)) & (job_table.c.state == QUEUED))
+
+
+def cancel_about(connection: Connection, about: str) -> None:
+    """Papers about a parcel that has ended: those queued come to nothing, those unknown want no decision any more."""
+    _cancel(connection, (job_table.c.about == about) & job_table.c.state.in_([QUEUED, UNKNOWN]))
+
+
+def cancel_slips(connection: Connection, about: str) -> None:
+    """Pickup slips whose code is replaced."""
+    slips = (job_table.c.about == about) & (job_table.c.document == PICKUP_SLIP)
+    _cancel(connection, slips & job_table.c.state.in_([QUEUED, UNKNOWN]))
+
+
+def get(connection: Connection, job_id: int) -> PrintJob:
+    """The job. Raises StoreRefusal: unknown_paper."""
+    row = connection.execute(_JOBS.where(job_table.c.id == job_id)).one_or_none()
+    if row is None:
+        raise StoreRefusal("unknown_paper", f"There is no print job {job_id}.")
+    return PrintJob(*row)
+
+
+def move(connection: Connection, job_id: int, before: str, after: str, **values: object) -> None:
+    """Change the state of a job. Raises StoreError when it is in another than ``before``."""
+    here = (job_table.c.id == job_id) & (job_table.c.state == before)
+    if connection.execute(update(job_table).where(here).values(state=after, **values)).rowcount != 1:
+        raise StoreError(f"Print job {job_id} is not {before}, so it cannot become {after}.")
+
+
+def summary(connection: Connection) -> dict[str, int]:
+    """How many jobs are queued, sending, printed and unknown. They are numbered without gaps: printed is the rest."""
+    counts = dict.fromkeys((QUEUED, SENDING, PRINTED, UNKNOWN, CANCELLED), 0)
+    total = connection.execute(select(func.max(job_table.c.id))).scalar_one() or 0
+    for state, count in connection.execute(select(job_table.c.state, func.count()).where(_OPEN).group_by(text("1"))):
+        counts[state] = count
+    counts[PRINTED] = total - sum(counts.values())
+    del counts[CANCELLED]
+    return counts
+
+
+def _add(connection: Connection, intake: int | None, about: str | None, job: NewPrintJob, *, copy: bool = False) -> int:
+    """Queue a job about an intake or about something else; returns its id."""
+    result = connection.execute(
+        insert(job_table)
+        .values(
+            intake=intake,
+            about=about,
+            document=job.document,
+            printer=job.printer,
+            bag=job.bag,
+            state=QUEUED,
+            attempts=0,
+            copy=int(copy),
+            body=job.body,
+        )
+        .returning(job_table.c.id)
+    )
+    return int(result.scalar_one())
+
+
+def _cancel(connection: Connection, which: ColumnElement[bool]) -> None:
+    ids = list(connection.execute(select(job_table.c.id).where(_OPEN, which)).scalars())
+    for job_id in ids:
+        connection.execute(update(job_table).where(job_table.c.id == job_id).values(state=CANCELLED))
+        _erase_slips(connection, job_table.c.id == job_id)
+
+
+def _erase_slips(connection: Connection, which: ColumnElement[bool]) -> None:
+    """A slip holds a pickup code: nothing of it is kept once it cannot be printed any more."""
+    connection.execute(update(job_table).where(which, job_table.c.document == PICKUP_SLIP).values(body=b""))

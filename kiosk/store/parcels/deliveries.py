@@ -1,0 +1,65 @@
+"""The list of a delivery: what is expected, and what is missing when the truck is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, insert, select, update
+
+from kiosk.domain.events import ParcelExpected, ParcelMissing
+from kiosk.domain.parcel import TERMINAL, ParcelState, move
+from kiosk.store.database.schema import delivery as delivery_table
+from kiosk.store.journal import journal
+from kiosk.store.parcels import parcels
+from kiosk.store.records import ExpectedParcel, ParcelRow, Stamp
+
+_EXPECTED_ANEW = TERMINAL - {ParcelState.COLLECTED}
+"""A waybill of one of these may be on a list again."""
+
+
+def expect(connection: Connection, rows: Sequence[ExpectedParcel], stamp: Stamp) -> int:
+    """Write the parcels of the list that are not known; opens a delivery when none is open."""
+    new = {row.waybill: row for row in rows if _is_new(connection, row.waybill)}
+    if not new:
+        return 0
+    if not is_open(connection):
+        connection.execute(insert(delivery_table).values(opened_at=stamp.moment.timestamp))
+    for row in new.values():
+        add_expected(connection, row.waybill, row.carrier, row.phone_last4)
+    journal.append(connection, ParcelExpected(len(new)), stamp)
+    return len(new)
+
+
+def close(connection: Connection, actor: str, stamp: Stamp) -> list[ParcelRow]:
+    """Everything still expected becomes missing, each with its event."""
+    missing = parcels.in_states(connection, {ParcelState.EXPECTED})
+    for row in missing:
+        parcels.change(
+            connection,
+            row.number,
+            state=move(row.state, ParcelState.MISSING),
+            counts_from=parcels.time_to_count_from(stamp),
+        )
+        journal.append(connection, ParcelMissing(str(row.number), actor), stamp)
+    connection.execute(
+        update(delivery_table).where(delivery_table.c.closed_at.is_(None)).values(closed_at=stamp.moment.timestamp)
+    )
+    return [replace(row, state=ParcelState.MISSING) for row in missing]
+
+
+def is_open(connection: Connection) -> bool:
+    """Whether a list is being worked on, so that what is not on it is surplus."""
+    open_ = select(delivery_table.c.number).where(delivery_table.c.closed_at.is_(None))
+    return connection.execute(open_.limit(1)).first() is not None
+
+
+def add_expected(connection: Connection, waybill: str, carrier: str, phone_last4: str | None) -> None:
+    """One line of the list."""
+    number = parcels.next_number(connection)
+    parcels.add(connection, number, waybill, carrier, ParcelState.EXPECTED, expected=1, phone_last4=phone_last4)
+
+
+def _is_new(connection: Connection, waybill: str) -> bool:
+    known = parcels.by_waybill(connection, waybill)
+    return known is None or known.state in _EXPECTED_ANEW

@@ -1,0 +1,114 @@
+"""The event counters: +1 per change, in the transaction of the event that tells it, and never back.
+
+The first content of a new database is what it starts from, so it counts as no change. A new epoch of a database that
+goes on, or that came from a backup, raises every counter: changes made after the backup are not forgotten by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection, insert, select, update
+
+from kiosk.domain.catalog import Catalog
+from kiosk.domain.events.scale import ClockChanged, ScaleChanged, ScaleEvent, TaresChanged
+from kiosk.domain.metrology.standing import Counter, Counters
+from kiosk.domain.moment import ClockQuality
+from kiosk.store.database.scale_schema import metrology_counter as counter_table
+from kiosk.store.journal import journal
+from kiosk.store.records import ScaleContent, Stamp
+
+EventOf = Callable[[int, str], ScaleEvent]
+"""Makes the event of a change from the new value and the hash before ("" when nobody knows it)."""
+
+
+def read(connection: Connection) -> Counters:
+    """As they stand; 0 for one that has counted nothing yet."""
+    found = {row.name: row.value for row in connection.execute(select(counter_table.c.name, counter_table.c.value))}
+    return Counters(**{counter.value: found.get(counter.value, 0) for counter in Counter})
+
+
+def observe_scale(connection: Connection, content: ScaleContent, stamp: Stamp) -> int:
+    """The scale as it is set up now; returns the counter, one higher when that is another content than before."""
+
+    def event(value: int, before: str) -> ScaleChanged:
+        return ScaleChanged(
+            counter=value,
+            before_sha256=before,
+            sha256=content.sha256,
+            protocol=content.protocol,
+            e_g=content.e_g,
+            max_g=content.max_g,
+            unit=content.unit,
+            trade=content.trade,
+        )
+
+    return _observe(connection, Counter.SCALE_PROFILE, content.sha256, event, stamp)
+
+
+def observe_tares(connection: Connection, before: Catalog | None, catalog: Catalog, version: int, stamp: Stamp) -> int:
+    """The containers of a catalog that comes into force after ``before``; returns the counter."""
+    if before is not None and _row(connection, Counter.TARE_LIBRARY) is None:
+        _start(connection, Counter.TARE_LIBRARY, tares_sha256(before))  # a database from before the counters
+    sha256 = tares_sha256(catalog)
+
+    def event(value: int, old: str) -> TaresChanged:
+        return TaresChanged(value, old, sha256, version, len(catalog.containers))
+
+    return _observe(connection, Counter.TARE_LIBRARY, sha256, event, stamp)
+
+
+def count_clock(connection: Connection, before: ClockQuality, after: ClockQuality, step_s: int, stamp: Stamp) -> int:
+    """The clock was set; returns the counter."""
+    row = _row(connection, Counter.CLOCK)
+    value = (row[0] if row else 0) + 1
+    _put(connection, Counter.CLOCK, value, None)
+    journal.append(connection, ClockChanged(value, before, after, step_s), stamp)
+    return value
+
+
+def raise_all(connection: Connection, floor: Mapping[str, int]) -> Counters:
+    """One above what is here and what ``floor`` says was there; the event of the new epoch tells them."""
+    for counter in Counter:
+        row = _row(connection, counter)
+        value, sha256 = row if row else (0, None)
+        _put(connection, counter, max(value, floor.get(counter.value, 0)) + 1, sha256)
+    return read(connection)
+
+
+def tares_sha256(catalog: Catalog) -> str:
+    """Over code, preset tare and "weighed" of every container, by code: what can change a net weight."""
+    rows = sorted((row.code, row.tare_g, row.weighed) for row in catalog.containers)
+    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+
+
+def _observe(connection: Connection, counter: Counter, sha256: str, event: EventOf, stamp: Stamp) -> int:
+    row = _row(connection, counter)
+    if row is None:
+        _start(connection, counter, sha256)
+        return 0
+    value, before = row
+    if before == sha256:
+        return value
+    _put(connection, counter, value + 1, sha256)
+    journal.append(connection, event(value + 1, before or ""), stamp)
+    return value + 1
+
+
+def _row(connection: Connection, counter: Counter) -> tuple[int, str | None] | None:
+    query = select(counter_table.c.value, counter_table.c.sha256).where(counter_table.c.name == counter.value)
+    row = connection.execute(query).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def _start(connection: Connection, counter: Counter, sha256: str) -> None:
+    connection.execute(insert(counter_table).values(name=counter.value, value=0, sha256=sha256))
+
+
+def _put(connection: Connection, counter: Counter, value: int, sha256: str | None) -> None:
+    values = {"value": value, "sha256": sha256}
+    mine = counter_table.c.name == counter.value
+    if connection.execute(update(counter_table).where(mine).values(values)).rowcount == 0:
+        connection.execute(insert(counter_table).values(name=counter.value, **values))

@@ -1,0 +1,179 @@
+"""Loads on the pan that nobody has booked: noted while their end is open, and told when they left."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+
+from kiosk.domain.events.scale import LoadLeft
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.intake import AbandonReason, Intake, IntakeState, TareSource
+from kiosk.domain.metrology.pan_journal import Before, Held, Left, Lies, PanNote, UnbookedWhy, Used
+from kiosk.store.database.scale_schema import pan_load as load_table
+from kiosk.store.database.scale_schema import scale_check as check_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import intake_line as line_table
+from kiosk.store.intakes_key import has_receipt, number_of
+from kiosk.store.journal import journal
+from kiosk.store.records import LoadRow, Stamp
+
+LIES, HELD, UNBOOKED = "lies", "held", "unbooked"
+
+_OPEN = load_table.c.position.is_(None)
+"""As the index of the open rows says it: the others grow with the years."""
+
+_WHY = {
+    AbandonReason.LEFT: UnbookedWhy.ABANDONED,
+    AbandonReason.IDLE: UnbookedWhy.IDLE,
+    AbandonReason.RESTART: UnbookedWhy.RESTART,
+}
+
+
+def note(connection: Connection, told: PanNote, stamp: Stamp) -> None:
+    """Write what the journal of the pan tells."""
+    match told:
+        case Lies():
+            _lies(connection, told, stamp)
+        case Held():
+            _hold(connection, told, stamp)
+        case Left():
+            _left(connection, told, stamp)
+        case Used():
+            used(connection, {told.load_no})
+
+
+def used(connection: Connection, loads: Collection[int]) -> None:
+    """These loads are booked or checked now: one that was noted as lying is no open case any more."""
+    connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES, load_table.c.load.in_(loads)))
+
+
+def confirmed(connection: Connection, number: int, intake: Intake, stamp: Stamp) -> None:
+    """The intake is booked, and with it the loads that are on the receipt, as bags or as their containers.
+
+    What was fixed for it and is not on it, a container that was exchanged for another, has left unbooked.
+    """
+    loads = {line.weighing.load_no for line in intake.lines}
+    tares = {line.tare_g for line in intake.lines if line.tare_source is TareSource.WEIGHED}
+    mine = _OPEN & (load_table.c.state == HELD) & (load_table.c.intake == number)
+    on_it = or_(load_table.c.load.in_(loads), load_table.c.taken_g.in_(tares))
+    connection.execute(delete(load_table).where(mine, on_it))
+    used(connection, loads)
+    _tell_held(connection, intake.receipt, UnbookedWhy.ABANDONED, stamp)
+
+
+def abandoned(connection: Connection, receipt: ReceiptNumber, why: AbandonReason, stamp: Stamp) -> None:
+    """The intake is given up: what was fixed for it has left, or will leave, unbooked."""
+    _tell_held(connection, receipt, _WHY[why], stamp)
+
+
+def before(connection: Connection) -> Before:
+    """What the last run knew of the pan. To be asked before open intakes are abandoned."""
+    lies = connection.execute(select(load_table.c.peak_g).where(_OPEN, load_table.c.state == LIES)).scalars().first()
+    held = (
+        select(load_table.c.peak_g)
+        .where(_OPEN, load_table.c.state == HELD)
+        .order_by(load_table.c.number.desc())
+        .limit(1)
+    )
+    newest = select(intake_table.c.number).where(intake_table.c.state == IntakeState.CONFIRMED)
+    newest = newest.order_by(intake_table.c.number.desc()).limit(1)
+    last = select(line_table.c.gross_g).where(line_table.c.intake == newest.scalar_subquery())
+    bag = last.order_by(line_table.c.bag.desc()).limit(1)
+    checked = select(check_table.c.read_g).order_by(check_table.c.number.desc()).limit(1)
+    known = [grams for query in (held, bag, checked) for grams in connection.execute(query).scalars()]
+    return Before(lies, tuple(known))
+
+
+def unbooked(connection: Connection, limit: int, offset: int) -> list[LoadRow]:
+    """The journal of the pan, newest first."""
+    query = (
+        select(
+            load_table.c.number,
+            load_table.c.peak_g,
+            load_table.c.why,
+            load_table.c.loads,
+            load_table.c.settled_ms,
+            load_table.c.noted_at,
+            load_table.c.clock,
+            intake_table.c.receipt,
+        )
+        .outerjoin(intake_table, intake_table.c.number == load_table.c.intake)
+        .where(load_table.c.state == UNBOOKED)
+        .order_by(load_table.c.position.desc(), load_table.c.number.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    return [LoadRow(*row[:7], receipt=row[7] or "") for row in connection.execute(query)]
+
+
+def _lies(connection: Connection, told: Lies, stamp: Stamp) -> None:
+    """One load at most lies on the pan."""
+    connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES))
+    connection.execute(insert(load_table).values(state=LIES, load=told.load_no, **_noted(told.peak_g, stamp)))
+
+
+def _hold(connection: Connection, told: Held, stamp: Stamp) -> None:
+    """The note may come after the end of the intake: then that end decides at once."""
+    intake = select(intake_table.c.number, intake_table.c.state).where(has_receipt(told.receipt))
+    row = connection.execute(intake).one_or_none()
+    used(connection, {told.load_no})
+    if row is None or (row.state == IntakeState.CONFIRMED and _is_on(connection, row.number, told)):
+        return
+    held = {"state": HELD, "load": told.load_no, "intake": row.number, "taken_g": told.taken_g}
+    connection.execute(insert(load_table).values({**held, **_noted(told.peak_g, stamp)}))
+    if row.state != IntakeState.OPENED:
+        _tell_held(connection, ReceiptNumber.parse(told.receipt), UnbookedWhy.ABANDONED, stamp)
+
+
+def _is_on(connection: Connection, number: int, told: Held) -> bool:
+    """Whether the receipt has this load, as a bag or as a container that was weighed."""
+    weighed = (line_table.c.tare_source == TareSource.WEIGHED) & (line_table.c.tare_g == told.taken_g)
+    line = select(line_table.c.bag).where(line_table.c.intake == number)
+    return connection.execute(line.where(or_(line_table.c.load == told.load_no, weighed))).first() is not None
+
+
+def _tell_held(connection: Connection, receipt: ReceiptNumber, why: UnbookedWhy, stamp: Stamp) -> None:
+    """What is still held for this intake has left unbooked."""
+    mine = _OPEN & (load_table.c.state == HELD) & (load_table.c.intake == number_of(receipt))
+    for row in connection.execute(select(load_table).where(mine).order_by(load_table.c.number)).all():
+        left = Left(row.peak_g, why, row.settled_ms, row.loads)
+        _tell(connection, left, stamp, load_table.c.number == row.number, str(receipt))
+
+
+def _left(connection: Connection, told: Left, stamp: Stamp) -> None:
+    if told.noted and _tell(connection, told, stamp, _OPEN & (load_table.c.state == LIES), None):
+        return
+    values = {"state": LIES, "load": 0, **_noted(told.peak_g, stamp)}
+    number = connection.execute(insert(load_table).values(values).returning(load_table.c.number)).scalar_one()
+    _tell(connection, told, stamp, load_table.c.number == number, None)
+
+
+def _tell(connection: Connection, left: Left, stamp: Stamp, which: ColumnElement[bool], receipt: str | None) -> bool:
+    """Append the event and close the row; False when there is no such row, and then nothing is written."""
+    number = connection.execute(select(load_table.c.number).where(which)).scalars().first()
+    if number is None:
+        return False
+    event = LoadLeft(left.peak_g, left.why, left.settled_ms, left.loads, receipt)
+    position = journal.append(connection, event, stamp)
+    connection.execute(
+        update(load_table)
+        .where(load_table.c.number == number)
+        .values(
+            state=UNBOOKED,
+            why=left.why,
+            position=position,
+            **_noted(left.peak_g, stamp, left.loads, left.settled_ms),
+        )
+    )
+    return True
+
+
+def _noted(peak_g: int, stamp: Stamp, loads: int = 1, settled_ms: int = 0) -> dict[str, object]:
+    return {
+        "peak_g": peak_g,
+        "loads": loads,
+        "settled_ms": settled_ms,
+        "noted_at": stamp.moment.timestamp,
+        "clock": stamp.moment.quality,
+    }

@@ -1,0 +1,119 @@
+"""What stands beside a confirmed intake about its weighing: what the scale was worth, and the raw frames of bags."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from sqlalchemy import Connection, insert, select
+
+from kiosk.domain.intake import ConfirmedIntake
+from kiosk.domain.metrology.frames import BadFrames, frames_sha256, pack, unpack
+from kiosk.domain.metrology.standing import CheckState, Counters, ScaleStanding, Verification
+from kiosk.store.database.scale_schema import intake_scale as scale_table
+from kiosk.store.database.scale_schema import scale_check as check_table
+from kiosk.store.database.scale_schema import weighing_frames as frames_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import journal as journal_table
+from kiosk.store.intakes_key import has_receipt
+from kiosk.store.records import FramesCheck
+
+_MOST_NAMED = 20
+
+
+def add(connection: Connection, number: int, confirmed: ConfirmedIntake) -> None:
+    """Write both for an intake that is being confirmed; what is not known has no row."""
+    if confirmed.scale is not None:
+        connection.execute(insert(scale_table).values(intake=number, **_standing(confirmed.scale)))
+    frames = [(line.number, line.weighing.frames) for line in confirmed.intake.lines if line.weighing.frames]
+    if frames:
+        values = [
+            {"intake": number, "bag": bag, "sha256": frames_sha256(kept), "frames": pack(kept)} for bag, kept in frames
+        ]
+        connection.execute(insert(frames_table), values)
+
+
+def standing(connection: Connection, receipt: str) -> ScaleStanding | None:
+    """What the scale was worth for this receipt; None when nobody knew, or there is no such receipt."""
+    row = connection.execute(select(scale_table).join(intake_table).where(has_receipt(receipt))).one_or_none()
+    if row is None:
+        return None
+    return ScaleStanding(
+        trade=None if row.trade is None else bool(row.trade),
+        check=CheckState(row.check_state),
+        verification=Verification(row.verification),
+        counters=Counters(row.scale_profile, row.tare_library, row.clock),
+        serial_no=row.serial_no,
+    )
+
+
+def frames(connection: Connection, receipt: str, bag: int) -> tuple[bytes, ...]:
+    """The raw frames of a bag, oldest first; empty when none were kept. Raises BadFrames for a row that was changed."""
+    query = (
+        select(frames_table.c.frames)
+        .join(intake_table, intake_table.c.number == frames_table.c.intake)
+        .where(has_receipt(receipt), frames_table.c.bag == bag)
+    )
+    packed = connection.execute(query).scalar_one_or_none()
+    return unpack(packed) if packed is not None else ()
+
+
+def verify(connection: Connection) -> FramesCheck:
+    """Read every kept frame again, against its own hash and the one in the sealed event, both ways."""
+    told = _told(connection)
+    query = (
+        select(intake_table.c.receipt, frames_table.c.bag, frames_table.c.sha256, frames_table.c.frames)
+        .join(intake_table, intake_table.c.number == frames_table.c.intake)
+        .order_by(frames_table.c.intake, frames_table.c.bag)
+    )
+    bags, broken = 0, []
+    for receipt, bag, sha256, packed in connection.execution_options(yield_per=100).execute(query):
+        bags += 1
+        sealed = told.pop((receipt, bag), None)
+        if sealed != sha256 or not _is_whole(packed, sha256):
+            broken.append(f"{receipt}/{bag}")
+    broken += [f"{receipt}/{bag}" for receipt, bag in told]  # the event says they were kept, and they are gone
+    checks = connection.execute(
+        select(check_table.c.number, check_table.c.frames_sha256, check_table.c.frames).where(
+            check_table.c.frames.is_not(None)
+        )
+    )
+    broken += [f"check {number}" for number, sha256, packed in checks if not _is_whole(packed, sha256)]
+    return FramesCheck(bags, tuple(broken[:_MOST_NAMED]))
+
+
+def _told(connection: Connection) -> dict[tuple[str, int], str]:
+    """What the events of the confirmed intakes say was kept."""
+    query = (
+        select(journal_table.c.body)
+        .join(intake_table, intake_table.c.position == journal_table.c.position)
+        .where(intake_table.c.state == "confirmed")
+        .order_by(intake_table.c.number)
+    )
+    found: dict[tuple[str, int], str] = {}
+    for body in connection.execution_options(yield_per=100).execute(query).scalars():
+        data = json.loads(body)["data"]
+        for bag in data["bags"]:
+            if bag.get("frames_sha256"):
+                found[data["receipt"], bag["bag"]] = bag["frames_sha256"]
+    return found
+
+
+def _is_whole(packed: bytes, sha256: str) -> bool:
+    try:
+        unpack(packed)
+    except BadFrames:
+        return False
+    return hashlib.sha256(packed).hexdigest() == sha256
+
+
+def _standing(scale: ScaleStanding) -> dict[str, object]:
+    return {
+        "trade": None if scale.trade is None else int(scale.trade),
+        "check_state": scale.check,
+        "verification": scale.verification,
+        "scale_profile": scale.counters.scale_profile,
+        "tare_library": scale.counters.tare_library,
+        "clock": scale.counters.clock,
+        "serial_no": scale.serial_no,
+    }

@@ -1,0 +1,247 @@
+"""Every act of the counter: one row each. A post does one thing, answers 303 to where the clerk goes on, or raises.
+
+A page can be old: a form therefore carries what the clerk saw where acting on something else would hurt (the parcel
+of a hand-over, of an undo or of another carrier, the last event of a day's totals), and what is no longer so is refused
+as a stale page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.view import CounterRefused, Session
+from kiosk.web.counter.frame import HOME, Where
+
+MOST_SCAN = 256
+_PICKUP_CODE = re.compile("[0-9]{6}")
+_MOST_DIGITS = 18
+_MOST_GRAMS = 6
+
+Form = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post by a clerk: the counter, the session, the form and the object in the address."""
+
+    counter: Counter
+    session: Session
+    form: Form
+    about: str
+
+    def field(self, name: str) -> str:
+        """A field of the form; a page of ours has it, another one is stale."""
+        if name not in self.form:
+            raise CounterRefused("stale_page", f"{name} is missing")
+        return self.form[name]
+
+    def whole(self, name: str) -> int:
+        """A whole number the page itself put into the form."""
+        text = self.field(name)
+        if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+            raise CounterRefused("stale_page", f"{name} is no number")
+        return int(text)
+
+
+Run = Callable[[Post], str]
+"""Does it and says where to go on."""
+
+
+def _scan(post: Post) -> str:
+    text = post.field("text")
+    if len(text) > MOST_SCAN:
+        raise CounterRefused("text")
+    if _PICKUP_CODE.fullmatch(text.strip()):
+        return _code_up(post, text.strip())
+    return post.counter.scan(post.session, text).path or HOME
+
+
+def _code_up(post: Post, code: str) -> str:
+    """A code that is right puts its parcel up; the clerk fetches it, and the tap comes when it is handed over."""
+    post.counter.put_up(post.session, code)
+    return HOME
+
+
+def _code(post: Post) -> str:
+    return _code_up(post, post.field("code"))
+
+
+def _arrive(post: Post) -> str:
+    return post.counter.arrive(post.session, post.field("text"), post.field("carrier")).path or HOME
+
+
+def _take_in(post: Post) -> str:
+    return post.counter.take_in(post.session, post.field("offer")).path or HOME
+
+
+def _undo(post: Post) -> str:
+    last = post.counter.view().last
+    shown = str(last.parcel.number) if last and last.parcel else ""
+    if post.field("number") != shown:
+        raise CounterRefused("stale_page")
+    post.counter.undo(post.session)
+    return HOME
+
+
+def _carrier(post: Post) -> str:
+    number = post.field("number")
+    if not number:
+        raise CounterRefused("stale_page")
+    return post.counter.choose_carrier(post.session, post.field("carrier"), number).path or HOME
+
+
+def _mode(post: Post) -> str:
+    post.counter.set_mode(post.session, post.field("mode"))
+    return HOME
+
+
+def _consent(post: Post) -> str:
+    post.counter.set_consent(post.session, post.field("consent"))
+    return HOME
+
+
+def _damaged(post: Post) -> str:
+    post.counter.damaged_next(post.session, post.field("damaged") == "1")
+    return HOME
+
+
+def _handover(post: Post) -> str:
+    return parcel_path(str(post.counter.confirm_handover(post.session, post.field("number")).number))
+
+
+def _dismiss(post: Post) -> str:
+    post.counter.dismiss_handover(post.session, post.field("number"))
+    return HOME
+
+
+def _delivery(post: Post) -> str:
+    post.counter.close_delivery(post.session)
+    return "/counter/parcels?state=open"
+
+
+def _proxy(post: Post) -> str:
+    return parcel_path(str(post.counter.collect_proxy(post.session, post.about, post.field("name")).number))
+
+
+def _accept(post: Post) -> str:
+    post.counter.accept_damaged(post.session, post.about)
+    return HOME
+
+
+def _shoot(post: Post) -> str:
+    post.counter.take_shot(post.session, post.about)
+    return parcel_path(post.about)
+
+
+def _step(act: Callable[[Counter], Callable[[Session, str], object]]) -> Run:
+    def run(post: Post) -> str:
+        act(post.counter)(post.session, post.about)
+        return parcel_path(post.about)
+
+    return run
+
+
+def _void(post: Post) -> str:
+    post.counter.void(post.session, post.about, post.field("reason"), post.field("number"), post.field("pin"))
+    return intake_path(post.about)
+
+
+def _take_up(post: Post) -> str:
+    """The clerk and the villager go on at the public screen, where it was left."""
+    post.counter.take_up(post.session, post.about)
+    return "/"
+
+
+def _photograph(post: Post) -> str:
+    post.counter.take_photo(post.session, post.about)
+    return intake_path(post.about)
+
+
+def _reprint(post: Post) -> str:
+    post.counter.reprint(post.session, int(post.about))
+    return "/counter/queue"
+
+
+def _resolve(post: Post) -> str:
+    post.counter.resolve(post.session, int(post.about), post.field("came_out") == "1")
+    return "/counter/queue"
+
+
+def _close_day(post: Post) -> str:
+    post.counter.close_day(post.session, post.whole("last_seq"))
+    return "/counter/day?ask=closed"
+
+
+ACTS: Mapping[str, Run] = {
+    "/counter/scan": _scan,
+    "/counter/type": _scan,
+    "/counter/code": _code,
+    "/counter/arrive": _arrive,
+    "/counter/take_in": _take_in,
+    "/counter/undo": _undo,
+    "/counter/carrier": _carrier,
+    "/counter/mode": _mode,
+    "/counter/consent": _consent,
+    "/counter/damaged": _damaged,
+    "/counter/handover": _handover,
+    "/counter/handover/later": _dismiss,
+    "/counter/delivery": _delivery,
+    "/counter/parcels/<about>/proxy": _proxy,
+    "/counter/parcels/<about>/photo": _shoot,
+    "/counter/parcels/<about>/accept": _accept,
+    "/counter/parcels/<about>/refuse": _step(lambda counter: counter.refuse),
+    "/counter/parcels/<about>/misroute": _step(lambda counter: counter.misrouted),
+    "/counter/parcels/<about>/due_back": _step(lambda counter: counter.due_back),
+    "/counter/parcels/<about>/return": _step(lambda counter: counter.return_),
+    "/counter/parcels/<about>/lost": _step(lambda counter: counter.lost),
+    "/counter/parcels/<about>/found": _step(lambda counter: counter.found),
+    "/counter/parcels/<about>/reissue": _step(lambda counter: counter.reissue),
+    "/counter/intakes/<about>/void": _void,
+    "/counter/intakes/<about>/photo": _photograph,
+    "/counter/intakes/<about>/take_up": _take_up,
+    "/counter/prints/<int:about>/reprint": _reprint,
+    "/counter/prints/<int:about>/resolve": _resolve,
+    "/counter/day/close": _close_day,
+}
+"""Address and act. ``<about>`` is a parcel, a receipt or a print job."""
+
+
+def parcel_path(number: str) -> str:
+    """The page of a parcel."""
+    return f"/counter/parcels/{number}"
+
+
+def intake_path(receipt: str) -> str:
+    """The page of an intake."""
+    return f"/counter/intakes/{receipt}"
+
+
+def back_to(path: str, form: Form) -> Where:
+    """Where a refused act leads back to: the page it came from."""
+    parts = path.split("/")[2:]
+    match parts:
+        case ["parcels", number, *_]:
+            return Where("parcels", parcel_path(number))
+        case ["intakes", receipt, "void"]:
+            return Where("intakes", f"{intake_path(receipt)}?ask=void&reason={form.get('reason', '')}")
+        case ["intakes", _, "take_up"]:
+            return Where("intakes", "/counter/intakes")
+        case ["intakes", receipt, *_]:
+            return Where("intakes", intake_path(receipt))
+        case ["prints", *_]:
+            return Where("queue", "/counter/queue")
+        case ["check", *_]:
+            expected = form.get("expected", "")
+            typed = expected.isascii() and expected.isdigit() and len(expected) <= _MOST_GRAMS
+            return Where("day", f"/counter/check?expected={expected}" if typed else "/counter/check")
+        case ["pan", *_]:
+            return Where("day", "/counter/day")
+        case ["day", *_]:
+            return Where("day", "/counter/day")
+        case [("code" | "type") as pad]:
+            return Where("scan", f"/counter/{pad}")
+        case _:
+            return Where("scan", HOME)

@@ -1,0 +1,160 @@
+"""The daily check weight, and the journal of the pan: for whoever has unlocked the counter, clerk or technician.
+
+No address takes a weight: the page sends back the number of the reading it showed, and only a load that has lain still
+since that reading is read as the check weight. What the check weight must show is set by a technician; where it is not,
+the number on the weight is typed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.domain.clerk import Role
+from kiosk.domain.metrology.pan import Lock
+from kiosk.domain.metrology.pan_journal import UnbookedWhy
+from kiosk.station.counter.errors import refusing
+from kiosk.station.counter.view import CounterRefused, Person, Session
+from kiosk.station.scale.check_weight import CheckView
+from kiosk.store.records import CheckRow, LoadRow
+from kiosk.web import roles
+from kiosk.web.counter.check_live import why_id
+from kiosk.web.counter.frame import CounterFrame, Where
+from kiosk.web.paging import number_of
+from kiosk.web.ports import Station
+from kiosk.web.roles import Need
+
+CHECK: Final = "/counter/check"
+PAN: Final = "/counter/pan"
+STREAM: Final = "/counter/check/live"
+ROWS: Final = 8
+"""Rows of the journal on one page: two columns of four."""
+_MOST_DIGITS: Final = 6
+_WORDS: Final = frozenset(UnbookedWhy)
+
+NEEDS = {f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A row of the journal: an unbooked load and why it is there, as a text id."""
+
+    row: LoadRow
+    why_id: str
+
+
+def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
+    """``/counter/check`` and ``/counter/pan``."""
+    check, pages = Blueprint("counter_check", __name__), CheckPages(station, frame)
+
+    @check.get(CHECK)
+    def page() -> str:
+        return pages.check(roles.session())
+
+    @check.post(f"{CHECK}/take")
+    def take() -> AnyResponse:
+        return redirect(f"{CHECK}?done={pages.take(roles.session()).number}", 303)
+
+    @check.get(PAN)
+    def pan() -> str:
+        return pages.pan(roles.session())
+
+    return check
+
+
+class CheckPages:
+    """Draws and acts. Reading changes nothing."""
+
+    def __init__(self, station: Station, frame: CounterFrame) -> None:
+        self._station = station
+        self._frame = frame
+
+    def check(self, session: Session) -> str:
+        """The check, the result of the one just taken (``done``), or the pad for a weight that is not set."""
+        view, expected_g = self._station.check_weight.view(), _typed(request.args.get("expected"))
+        done = request.args.get("done", "")
+        if view.last is not None and done == str(view.last.number):
+            return self._checked(session.person, view, view.last)
+        expected_g = view.expected_g or expected_g
+        if expected_g is None:
+            return self._frame.page("check_pad", session.person, Where("day", CHECK), back=_back(session.person))
+        typed = view.expected_g is None
+        here = f"{CHECK}?expected={expected_g}" if typed else CHECK
+        return self._frame.page(
+            "check",
+            session.person,
+            Where("day", here),
+            stream=STREAM,
+            check=view,
+            expected_g=expected_g,
+            typed=str(expected_g) if typed else "",
+            allowed_g=self._station.check_weight.allowed_g(expected_g),
+            hint=why_id(view.why_not, self._frame.speech),
+            state=view.state.value,
+            back=_back(session.person),
+        )
+
+    def take(self, session: Session) -> CheckRow:
+        """Read the load on the pan as the check weight. Raises CounterRefused."""
+        form = request.form
+        expected_g = None
+        if "expected" in form and (expected_g := _typed(form["expected"])) is None:
+            raise CounterRefused("bad_weight", "no number of grams")
+        _, lock, why_not = self._station.desk.check_view()
+        if not why_not and not _belongs(lock, form.get("reading_no", "")):
+            raise CounterRefused("stale_page", "this is not the load the page showed")
+        return self._station.check_weight.take(session, expected_g)
+
+    def pan(self, session: Session) -> str:
+        """The journal of the pan, newest first."""
+        number = number_of(request.args.get("page"))
+        with refusing():
+            rows = self._station.unbooked_loads(ROWS + 1, (number - 1) * ROWS)
+        loads = [Load(row, f"counter.pan.why.{row.why if row.why in _WORDS else 'other'}") for row in rows[:ROWS]]
+        return self._frame.page(
+            "pan",
+            session.person,
+            Where("day", PAN),
+            loads=loads,
+            number=number,
+            more=len(rows) > ROWS,
+            since=self._since,
+            back=_back(session.person),
+        )
+
+    def _checked(self, person: Person, view: CheckView, row: CheckRow) -> str:
+        again = CHECK if view.expected_g is not None else f"{CHECK}?expected={row.expected_g}"
+        return self._frame.page(
+            "checked",
+            person,
+            Where("day", again),
+            stream=STREAM,
+            row=row,
+            off_g=row.read_g - row.expected_g,
+            back=_back(person),
+        )
+
+    def _since(self, row: LoadRow) -> str:
+        """When it left; "" for a time that is not to be believed."""
+        return self._frame.moment(row.at) if row.clock == "synced" else ""
+
+
+def _back(person: Person) -> str:
+    """Where the arrow leads: each to the page this one was opened from."""
+    return "/technician/tests" if person.role is Role.TECHNICIAN else "/counter/day"
+
+
+def _typed(text: str | None) -> int | None:
+    """Grams typed on the pad; None for anything that is no such number. Whether the scale may weigh it is not said."""
+    good = text is not None and text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if text is not None and good else None
+
+
+def _belongs(lock: Lock | None, posted: str) -> bool:
+    """Whether the reading a page showed is one of those the load has lain still for."""
+    if lock is None or not (posted.isascii() and posted.isdigit() and len(posted) <= 18):
+        return False
+    return lock.reading_no - lock.readings < int(posted) <= lock.reading_no

@@ -1,0 +1,138 @@
+"""What every page of the counter has around it: tabs, title, the clerk, the languages, the sentence of a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import render_template, request
+
+from kiosk.domain.catalog import Names
+from kiosk.domain.clerk import Role
+from kiosk.station.counter.view import CounterRefused, Person
+from kiosk.web.counter.live import badges, scan_id
+from kiosk.web.counter.rows import clock, local_times, short, tail
+from kiosk.web.counter.words import picture_of, refused
+from kiosk.web.drawings import drawing
+from kiosk.web.paging import page_of
+from kiosk.web.ports import Station
+from kiosk.web.settings import WebSettings
+from kiosk.web.speech import Speech, speech_of
+
+HOME = "/counter"
+TABS = (
+    ("scan", HOME, "scan"),
+    ("parcels", "/counter/parcels", "shelf"),
+    ("intakes", "/counter/intakes", "receipt"),
+    ("queue", "/counter/queue", "queue"),
+    ("day", "/counter/day", "day"),
+)
+PEOPLE_ON_A_PAGE = 9
+_TECHNICIAN = "/technician"
+_STREAM, _STAFF_STREAM = "/counter/live", "/counter/check/live"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A page: the tab it belongs to and the address a refusal leads back to."""
+
+    tab: str
+    here: str
+
+
+class CounterFrame:
+    """Draws pages of the counter. Reads; decides nothing."""
+
+    def __init__(self, station: Station, settings: WebSettings) -> None:
+        self._station = station
+        self._settings = settings
+        self._local = local_times(station.settings.zone)
+
+    def page(self, template: str, person: Person, where: Where, **extra: Any) -> str:
+        """Any page behind the lock. What it shows was read after the view it says it shows.
+
+        A technician has the check weight and the journal of the pan here, and no tabs: those pages are the clerk's.
+        """
+        snapshot = self._station.counter_board.snapshot()
+        figures = badges(snapshot.view)
+        clerk = person.role is Role.CLERK
+        extra.setdefault("stream", _STREAM if clerk else _STAFF_STREAM)
+        return self._draw(
+            template,
+            view=snapshot.view,
+            n=snapshot.number,
+            drawn=str(snapshot.view.revision),
+            scan=scan_id(snapshot.view),
+            tabs=[(name, path, picture, figures.get(name, "")) for name, path, picture in TABS if clerk],
+            tab=where.tab,
+            here=where.here,
+            who=person,
+            **extra,
+        )
+
+    def refused(self, error: CounterRefused, person: Person, where: Where) -> str:
+        """Why something was not done, and the way back."""
+        return self.page("refused", person, where, refused=refused(error, self.speech.main))
+
+    def unlock(self, error: CounterRefused | None = None) -> str:
+        """Who is at the counter, and the pad for the PIN; nothing that was typed comes back."""
+        access = self._station.access
+        wait_s = access.wait_s()
+        error = error or (CounterRefused("locked", wait_s=wait_s) if wait_s else None)
+        return self._draw(
+            "unlock",
+            page=page_of(access.people(), PEOPLE_ON_A_PAGE, request.args.get("page")),
+            chosen=request.form.get("number", ""),
+            refused=refused(error, self.speech.main) if error else None,
+            here=HOME,
+        )
+
+    def technician(self, person: Person) -> str:
+        """A technician at the counter's door."""
+        return self._draw("technician", who=person, here=HOME, technician_path=_TECHNICIAN)
+
+    def denied(self, text_id: str) -> str:
+        """Not for this person."""
+        return self._draw("denied", text_id=text_id, here=HOME)
+
+    @property
+    def speech(self) -> Speech:
+        """The clerk's language; the second one is not shown here."""
+        return speech_of(request, self._settings.language)
+
+    def _draw(self, template: str, **extra: Any) -> str:
+        speech = self.speech
+        return render_template(
+            f"counter/{template}.html",
+            speech=speech,
+            both=speech.both,
+            one=speech.one,
+            drawing=drawing,
+            decimals=self._settings.weight_decimals,
+            settings=self._settings,
+            tail=tail,
+            short=short,
+            clock=clock,
+            picture_of=picture_of,
+            day=self.day,
+            moment=self.moment,
+            own_name=lambda names: _own_name(names, speech),
+            **extra,
+        )
+
+    def day(self, stored: str | None) -> str:
+        """``11-25`` in the station's zone; "" for a time nobody can believe."""
+        return self._clock(stored, "%m-%d")
+
+    def moment(self, stored: str | None) -> str:
+        """``11-25 14:05`` in the station's zone; "" for a time nobody can believe."""
+        return self._clock(stored, "%m-%d %H:%M")
+
+    def _clock(self, stored: str | None, shape: str) -> str:
+        found: datetime | None = self._local(stored)
+        return found.strftime(shape) if found else ""
+
+
+def _own_name(names: Names, speech: Speech) -> str:
+    return str(getattr(names, speech.language.code))

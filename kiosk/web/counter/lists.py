@@ -1,0 +1,319 @@
+"""Parcels, intakes, papers and the day, as the counter shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, TypeVar
+
+import msgspec
+from flask import request
+
+from kiosk.domain.catalog import Catalog
+from kiosk.domain.void import VoidReason
+from kiosk.station.counter.view import Session
+from kiosk.station.desk.view import PhotoView
+from kiosk.store.records import ConfirmedRow, ParcelRow, PrintJob
+from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
+from kiosk.web.counter.home import counted
+from kiosk.web.counter.rows import intake_row, unfinished_row
+from kiosk.web.counter.words import ACTS, LISTS, QUESTIONS, VOID_PICTURES, paper_picture, refusal_id
+from kiosk.web.paging import Page, page_of
+from kiosk.web.ports import Station
+from kiosk.web.scale_marks import check_due
+
+T = TypeVar("T")
+
+ROWS = 8
+"""Rows of a list on one page: two columns of four."""
+PAPERS = 4
+_COUNTED = (
+    "intakes",
+    "bags",
+    "voids",
+    "abandoned",
+    "photos",
+    "prints_unknown",
+    "parcels_in",
+    "parcels_out",
+    "parcels_returned",
+)
+_PAGE_DIGITS = 4
+_MEMBER = re.compile("M-[0-9]{5}")
+AT_ONCE = 100
+"""Rows of one reading, where a whole day is gone through."""
+_ALPHABETS = {
+    "ug": tuple("ئاەبپتجچخدرزژسشغفقكگڭلمنھوۇۆۈۋېىي"),
+    "en": tuple("QWERTYUIOPASDFGHJKL·ZXCVBNM"),
+}
+"""Keys of the pad for a name; Uyghur vowels stand without their bearer, which has a key of its own. A Chinese name is
+typed in Latin letters, as on a bank card: there is no room and no need for an input method at this counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One paper in a list; ``parcel`` is set for a pickup slip, whose code is issued anew and never printed again."""
+
+    id: int
+    document: str
+    picture: str
+    about: str
+    state: str
+    bag: int
+    parcel: str
+
+
+class CounterLists:
+    """Pages under the tabs "parcels", "intakes", "queue" and "day"."""
+
+    def __init__(self, station: Station, frame: CounterFrame) -> None:
+        self._station = station
+        self._frame = frame
+
+    # --- parcels ---------------------------------------------------------------------------------------------------
+
+    def parcels(self, session: Session) -> str:
+        """One list of parcels; ``ask=delivery`` asks whether the truck is unloaded."""
+        where = Where("parcels", "/counter/parcels?state=expected")
+        if request.args.get("ask") == "delivery":
+            return self._confirm(session, where, "counter.delivery", "truck", "/counter/delivery")
+        counter, chosen = self._station.counter, request.args.get("state", "")
+        chosen = chosen if chosen in LISTS else "waiting"
+        counts = counter.parcel_counts(session)
+        number, count = _page(counted(counts, chosen))
+        rows = counter.parcels(session, LISTS[chosen], ROWS, (number - 1) * ROWS)
+        return self._frame.page(
+            "parcels",
+            session.person,
+            Where("parcels", f"/counter/parcels?state={chosen}"),
+            lists=[(name, counted(counts, name)) for name in LISTS],
+            chosen=chosen,
+            page=Page(tuple(rows), number, count),
+        )
+
+    def parcel(self, session: Session, number: str) -> str:
+        """One parcel and what may be done with it."""
+        parcel = self._station.counter.parcel(session, number)
+        here = f"/counter/parcels/{parcel.number}"
+        where, ask = Where("parcels", here), request.args.get("ask", "")
+        names = [act.name for act in ACTS.get(parcel.state, ())]
+        if ask == "proxy" and ask in names:
+            return self._proxy(session, where, parcel)
+        if ask in QUESTIONS and ask in names:
+            picture = next(act.picture for act in ACTS[parcel.state] if act.name == ask)
+            return self._frame.page(
+                "confirm",
+                session.person,
+                where,
+                question=f"counter.ask.{ask}",
+                yes=f"counter.act.{ask}",
+                picture=picture,
+                path=f"{here}/{ask}",
+                proof=("number", str(parcel.number)),
+            )
+        up = self._station.counter.view().handover
+        return self._frame.page(
+            "parcel",
+            session.person,
+            where,
+            parcel=parcel,
+            acts=ACTS.get(parcel.state, ()),
+            proved=up is not None and up.number == parcel.number,
+            fresh=self._station.counter.has_fresh_code(parcel.number),
+            **self._parcel_shot(parcel),
+        )
+
+    def shown(self, session: Session, number: str) -> str:
+        """The six digits, once: on this page, and on no page after it."""
+        code = self._station.counter.show_code(session, number)
+        return self._frame.page("shown", session.person, Where("parcels", f"/counter/parcels/{number}"), code=code)
+
+    def _proxy(self, session: Session, where: Where, parcel: ParcelRow) -> str:
+        wanted = request.args.get("letters", self._frame.speech.language.code)
+        alphabet = wanted if wanted in _ALPHABETS else "en"
+        return self._frame.page(
+            "proxy", session.person, where, parcel=parcel, alphabet=alphabet, keys=_ALPHABETS[alphabet]
+        )
+
+    def _parcel_shot(self, parcel: ParcelRow) -> dict[str, Any]:
+        """The picture of a damaged parcel: the one just taken, or the one it was accepted with."""
+        if not parcel.damaged:
+            return self._shot("", "")
+        if parcel.photo_sha256:
+            kept = PhotoView("done", parcel.photo_sha256)
+            return {"shot": kept, "shot_address": f"/counter/parcels/{parcel.number}/photo.jpg", "shot_problem": ""}
+        return self._shot(str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg")
+
+    # --- intakes ---------------------------------------------------------------------------------------------------
+
+    def intakes(self, session: Session) -> str:
+        """Intakes since the last close, newest first; ``member`` keeps those of one member."""
+        member = request.args.get("member", "")
+        member = member if _MEMBER.fullmatch(member) else ""
+        page = self._of_member(session, member) if member else self._newest(session)
+        catalog = self._catalog()
+        rows = Page(tuple(intake_row(row, catalog) for row in page.items), page.number, page.count)
+        left = self._station.counter.unfinished(session)
+        return self._frame.page(
+            "intakes",
+            session.person,
+            Where("intakes", f"/counter/intakes?member={member}" if member else "/counter/intakes"),
+            page=rows,
+            turning=f"/counter/intakes?member={member}&" if member else "/counter/intakes?",
+            left=unfinished_row(left, catalog) if left else None,
+        )
+
+    def _newest(self, session: Session) -> Page[ConfirmedRow]:
+        counter = self._station.counter
+        number, count = _page(counter.day_totals(session).intakes)
+        return Page(tuple(counter.intakes(session, ROWS, (number - 1) * ROWS)), number, count)
+
+    def _of_member(self, session: Session, member: str) -> Page[ConfirmedRow]:
+        rows: list[ConfirmedRow] = []
+        offset = 0
+        while read := self._station.counter.intakes(session, AT_ONCE, offset):
+            rows += [row for row in read if row.party == member]
+            offset += len(read)
+        return _cut(rows, ROWS)
+
+    def intake(self, session: Session, receipt: str) -> str:
+        """One intake, its papers, and the void."""
+        row = self._station.counter.intake(session, receipt)
+        where = Where("intakes", f"/counter/intakes/{row.receipt}")
+        if request.args.get("ask") == "void" and not row.voided:
+            return self._void(session, where)
+        papers = [_paper(job) for job in self._station.counter.papers(session, row.receipt) if not job.copy]
+        return self._frame.page(
+            "intake",
+            session.person,
+            where,
+            intake=intake_row(row, self._catalog()),
+            row=row,
+            papers=papers,
+            **self._shot(row.lot, f"{where.here}/photo.jpg"),
+        )
+
+    def _void(self, session: Session, where: Where) -> str:
+        reason = request.args.get("reason", "")
+        first = session.person
+        others = [person for person in self._station.access.people() if person.number != first.number]
+        return self._frame.page(
+            "void",
+            first,
+            where,
+            reason=reason if reason in set(VoidReason) else "",
+            reasons=[(one.value, picture) for one, picture in VOID_PICTURES.items()],
+            witnesses=page_of(
+                [person for person in others if person.role is first.role], PEOPLE_ON_A_PAGE, request.args.get("page")
+            ),
+        )
+
+    def _shot(self, subject: str, address: str) -> dict[str, Any]:
+        view = self._station.counter.view()
+        photo = view.photo if subject and view.shot_of == subject else PhotoView()
+        if photo.state == "done" and not self._kept(photo.sha256 or ""):
+            photo = PhotoView("gone")
+        problem = refusal_id(photo.problem or "", self._frame.speech.main)
+        return {
+            "shot": photo,
+            "shot_address": f"{address}?{(photo.sha256 or '')[:8]}",
+            "shot_problem": problem if problem.startswith("problem.") else "counter.shot.failed",
+        }
+
+    def _kept(self, sha256: str) -> bool:
+        """Whether the picture is still on this card: old ones leave it when they have a copy."""
+        station = self._station
+        return station.photo_path(sha256) is not None or station.parcel_photo_path(sha256) is not None
+
+    def _catalog(self) -> Catalog:
+        return self._station.store.catalog()[1]
+
+    # --- papers, events, the day -----------------------------------------------------------------------------------
+
+    def queue(self, session: Session) -> str:
+        """Papers somebody has to look for, and events that wait for the sorting center."""
+        jobs = sorted(self._station.counter.queue(session), key=lambda job: job.state != "unknown")
+        page = _cut([_paper(job) for job in jobs], PAPERS)
+        snapshot = self._station.board.snapshot()
+        return self._frame.page(
+            "queue",
+            session.person,
+            Where("queue", "/counter/queue"),
+            page=page,
+            pending=snapshot.pending,
+            link=snapshot.marks.link,
+            since=self._frame.moment(self._oldest_event()),
+        )
+
+    def _oldest_event(self) -> str | None:
+        """When the oldest event was written that the sorting center does not have."""
+        waiting = self._station.store.pending(1)
+        return str(msgspec.json.decode(waiting[0].body).get("time", "")) if waiting else None
+
+    def day(self, session: Session) -> str:
+        """The totals; ``ask=close`` asks before the day is closed, because that prints."""
+        where, ask = Where("day", "/counter/day"), request.args.get("ask")
+        totals = self._station.counter.day_totals(session)
+        if ask == "close":
+            proof = ("last_seq", str(totals.last_seq))
+            return self._confirm(session, where, "counter.day", "day", "/counter/day/close", proof)
+        if ask == "closed":
+            return self._frame.page("closed", session.person, where)
+        return self._frame.page(
+            "day",
+            session.person,
+            where,
+            totals=totals,
+            counted=[(name, getattr(totals, name)) for name in _COUNTED],
+            check=check_due(self._station.standing),
+        )
+
+    def _confirm(
+        self,
+        session: Session,
+        where: Where,
+        words: str,
+        picture: str,
+        path: str,
+        proof: tuple[str, str] = ("", ""),
+    ) -> str:
+        """``proof`` is what the clerk saw: the station refuses when it is no longer so."""
+        return self._frame.page(
+            "confirm",
+            session.person,
+            where,
+            question=f"{words}.ask",
+            yes=f"{words}.yes",
+            picture=picture,
+            path=path,
+            proof=proof,
+        )
+
+
+def _paper(job: PrintJob) -> Paper:
+    slip = job.document == "pickup_slip"
+    return Paper(
+        job.id,
+        job.document,
+        paper_picture(job.document),
+        job.about,
+        job.state,
+        job.bag,
+        job.about if slip else "",
+    )
+
+
+def _page(total: int, size: int = ROWS) -> tuple[int, int]:
+    """The page asked for and how many there are; the nearest one when the query makes no sense."""
+    count = max(1, ceil(total / size))
+    wanted = request.args.get("page", "")
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= _PAGE_DIGITS else 1
+    return min(max(number, 1), count), count
+
+
+def _cut(rows: Sequence[T], size: int) -> Page[T]:
+    """The page asked for of rows that are all here."""
+    number, count = _page(len(rows), size)
+    return Page(tuple(rows[(number - 1) * size : number * size]), number, count)

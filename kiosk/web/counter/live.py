@@ -1,0 +1,73 @@
+"""The live stream of the counter: the newest view, who may hear it, and that somebody watches."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from kiosk.station.counter.board import CounterBoard, CounterSnapshot
+from kiosk.station.counter.view import CounterView
+from kiosk.web.live import Face, Streams
+from kiosk.web.ports import Station
+from kiosk.web.roles import COOKIE, Need
+
+NEEDS = {"counter_live.stream": Need.CLERK}
+MOST_STREAMS = 2
+"""There is one counter; the second stream is that of a page which is just being replaced."""
+HOME = "/counter"
+GAP_S = 0.02
+"""One scan changes the view a few times within milliseconds; the shelf code must not wait for a reader's pace."""
+
+
+def counter_face(board: CounterBoard) -> Face[CounterSnapshot]:
+    """What a page of the counter sees. While a page listens, what is scanned is meant for it."""
+    return Face(
+        board,
+        lambda snapshot: snapshot.number,
+        lambda snapshot: snapshot.view.revision,
+        opened=board.watch,
+        closed=board.unwatch,
+        gap_s=GAP_S,
+    )
+
+
+def scan_id(view: CounterView) -> str:
+    """Names the last scan; a page that carries another name has not shown it."""
+    return f"{view.last.at_monotonic:.3f}" if view.last else ""
+
+
+def badges(view: CounterView) -> dict[str, str]:
+    """Figures on the tabs; "" for none."""
+    return {
+        "scan": str(view.waiting_handovers or ""),
+        "intakes": "1" if view.unfinished else "",
+        "queue": str(view.pending_prints or ""),
+    }
+
+
+def message(snapshot: CounterSnapshot) -> bytes:
+    """The message as JSON. Nothing of a parcel or a person: a page that has to show more asks for itself."""
+    view = snapshot.view
+    return msgspec.json.encode(
+        {
+            "n": snapshot.number,
+            "drawn": str(view.revision),
+            "scan": scan_id(view),
+            "path": (view.last.path or HOME) if view.last else "",
+            "counts": badges(view),
+        }
+    )
+
+
+def blueprint(station: Station, streams: Streams[CounterSnapshot]) -> Blueprint:
+    """``GET /counter/live``."""
+    live = Blueprint("counter_live", __name__)
+
+    @live.get("/counter/live")
+    def stream() -> Response:
+        token = request.cookies.get(COOKIE, "")
+        # Looked at, never used: a page that is only open must not keep the counter unlocked.
+        chunks = streams.open(message, lambda: station.access.peek(token) is not None)
+        return Response(chunks, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    return live

@@ -1,0 +1,172 @@
+"""The web application of the first start: the only pages there are until the station has its settings file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from flask import Blueprint, Flask, Response, abort, redirect, request
+from jinja2 import StrictUndefined
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.first_start.ports import SetupRefused, Wizard
+from kiosk.texts import html
+from kiosk.web import guard
+from kiosk.web.factory import MAX_BODY_BYTES, STREAMS
+from kiosk.web.first_start.codes import code128_svg, qr_svg
+from kiosk.web.first_start.pages import HELD, Pages, after_refusal, pressed_key, rule_css
+from kiosk.web.first_start.screens import SCREENS
+from kiosk.web.settings import WebSettings
+
+logger = logging.getLogger(__name__)
+
+HOME = "/setup"
+DONE = "done"
+"""The last page, which waits for the station."""
+
+
+class NoStreams:
+    """The wizard has no live stream that the server would have to end."""
+
+    def stop(self) -> None:
+        """Nothing to end."""
+
+
+def _nobody() -> None:
+    """Nobody wants to know whether the page lives."""
+
+
+def create_setup_app(wizard: Wizard, settings: WebSettings, alive: Callable[[], None] = _nobody) -> Flask:
+    """All pages of the first start. ``alive`` is called for every sign of life of the page."""
+    app = Flask("kiosk.web")
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(code=html.bdi_code, name=html.bdi_name, number=html.bdi_number)
+    app.extensions[STREAMS] = NoStreams()
+    guard.install(app)
+    pages = Pages(wizard, settings.language)
+    app.register_blueprint(_questions(wizard, pages))
+    app.register_blueprint(_pieces(wizard, pages, alive))
+    _install_errors(app, pages)
+    return app
+
+
+def _questions(wizard: Wizard, pages: Pages) -> Blueprint:
+    """``/setup``, the answers, the way back, the languages."""
+    routes = Blueprint("setup", __name__)
+
+    @routes.get("/")
+    def start() -> AnyResponse:
+        return redirect(HOME, 302)
+
+    @routes.get("/setup")
+    def screen() -> str:
+        return pages.screen()
+
+    @routes.post("/setup/<question>")
+    def answer(question: str) -> AnyResponse | str | tuple[str, int]:
+        if question not in SCREENS:
+            abort(404)
+        row = SCREENS[question]
+        typed = pressed_key(row)
+        if typed is not None and wizard.view().question == question:
+            return pages.screen(typed=typed)
+        sent = request.form.get("value", "")[:HELD]
+        form = {**request.form.to_dict(), "value": row.sends + sent if "ask" in request.form else sent}
+        try:
+            wizard.answer(question, form)
+        except SetupRefused as refusal:
+            return pages.screen(typed=after_refusal(row, sent), refused=refusal), 409
+        return redirect(HOME, 303)
+
+    @routes.post("/setup/back")
+    def back() -> AnyResponse:
+        wizard.back()
+        return redirect(HOME, 303)
+
+    @routes.post("/setup/speak")
+    def speak() -> AnyResponse:
+        wizard.speak(request.form.get("lang", ""))
+        return redirect(HOME, 303)
+
+    @routes.post("/setup/go/<question>")
+    def go(question: str) -> AnyResponse:
+        wizard.go(question)
+        return redirect(HOME, 303)
+
+    return routes
+
+
+def _pieces(wizard: Wizard, pages: Pages, alive: Callable[[], None]) -> Blueprint:
+    """What a page fetches while it is on the screen."""
+    routes = Blueprint("setup_pieces", __name__)
+
+    @routes.get("/setup/live/<question>")
+    def live(question: str) -> str | tuple[str, int]:
+        if wizard.view().question != question:
+            return "", 410  # another screen is due: the page goes there
+        if not SCREENS[question].live:
+            abort(404)  # it does not change by itself
+        return pages.piece()
+
+    @routes.post("/setup/alive")
+    def page_alive() -> tuple[str, int]:
+        alive()
+        shown = request.args.get("question", DONE)
+        if shown != DONE and wizard.view().question == DONE:
+            return "", 205  # the first start has ended behind the page's back: it goes to the last one
+        return "", 204
+
+    @routes.post("/setup/leave")
+    def leave() -> tuple[str, int]:
+        wizard.leave()
+        return "", 204
+
+    @routes.get("/setup/shot.jpg")
+    def shot() -> AnyResponse:
+        picture = wizard.shot()
+        if picture is None:
+            abort(404)
+        return Response(picture, mimetype="image/jpeg")
+
+    @routes.get("/setup/<kind>.svg")
+    def code(kind: str) -> AnyResponse:
+        view, draw = wizard.view(), {"code128": code128_svg, "qr": qr_svg}.get(kind)
+        if draw is None or view.trial is None or not view.trial.code:
+            abort(404)
+        return Response(draw(view.trial.code, view.screen.px_per_mm), mimetype="image/svg+xml")
+
+    @routes.get("/setup/panel.css")
+    def panel_css() -> AnyResponse:
+        panel = wizard.view().screen
+        css = f":root{{--mm:{panel.px_per_mm:.2f}px;--room:{panel.roominess:.2f}}}\n"
+        return Response(css, mimetype="text/css")
+
+    @routes.get("/setup/rule.css")
+    def card_css() -> AnyResponse:
+        view = wizard.view()
+        size = request.args.get("size", "")
+        known = any(tile.value == size for tile in view.choices)
+        return Response(rule_css(view.screen, size) if known else "", mimetype="text/css")
+
+    return routes
+
+
+def _install_errors(app: Flask, pages: Pages) -> None:
+    """A refusal outside a question is shown over the present screen; nothing leaves the program as a traceback."""
+
+    def refused(error: SetupRefused) -> tuple[str, int]:
+        return pages.screen(refused=error), 409
+
+    def http(error: HTTPException) -> tuple[str, int]:
+        return pages.fault("setup.refused.not_here"), error.code or 500
+
+    def unexpected(error: Exception) -> tuple[str, int]:
+        logger.error("%s %s failed", request.method, request.path, exc_info=error)
+        return pages.fault("problem.error"), 500
+
+    app.register_error_handler(SetupRefused, refused)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, unexpected)

@@ -1,0 +1,119 @@
+"""Drawing the wizard's present screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template, request, url_for
+
+from kiosk.first_start.ports import SetupRefused, Wizard, WizardView
+from kiosk.station.screen import ScreenGeometry
+from kiosk.texts import LANGUAGES
+from kiosk.web.drawings import drawing
+from kiosk.web.first_start.pads import NAMES, PADS, Pad, allowed, pressed
+from kiosk.web.first_start.screens import SCREENS, Screen
+from kiosk.web.paging import page_of
+from kiosk.web.speech import speech
+
+HELD = 200
+"""Characters of a form that are looked at."""
+CARD_MM = 85.6
+"""The long side of a bank card (ISO/IEC 7810, ID-1): everybody has something to measure the screen with."""
+
+
+_OWN = frozenset({"absent"})
+"""Drawings that only these pages have; they lie beside the style sheet."""
+
+
+def picture(name: str) -> str:
+    """The address of a drawing."""
+    return url_for("static", filename=f"setup/{name}.svg") if name in _OWN else drawing(name)
+
+
+class Pages:
+    """Knows what is seen, and nothing of what an answer does."""
+
+    def __init__(self, wizard: Wizard, language: str) -> None:
+        self._wizard, self._language = wizard, language
+
+    def screen(self, *, typed: str | None = None, refused: SetupRefused | None = None) -> str:
+        """The whole page. ``typed`` is what stands on the pad when it is not the present answer."""
+        view = self._wizard.view()
+        row = SCREENS[view.question]
+        asks_pad = row.body != "pad" and bool(row.pad) and request.values.get("ask") == "pad"
+        return render_template(
+            "setup/screen.html",
+            refused=refused,
+            body="pad" if asks_pad else row.body,
+            **self._common(view, row),
+            **(_pad(view, row, typed) if row.pad else {}),
+        )
+
+    def piece(self) -> str:
+        """The part of the screen that changes by itself."""
+        view = self._wizard.view()
+        row = SCREENS[view.question]
+        return render_template(f"setup/_{row.body}.html", **self._common(view, row))
+
+    def fault(self, text_id: str) -> str:
+        """One sentence and the way back; asks nothing of the wizard, which may be what has failed."""
+        spoken = speech(self._language)
+        return render_template("setup/fault.html", text_id=text_id, speech=spoken, one=spoken.one, drawing=picture)
+
+    def _common(self, view: WizardView, row: Screen) -> dict[str, Any]:
+        spoken = speech(view.language)
+        return {
+            "view": view,
+            "row": row,
+            "speech": spoken,
+            "one": spoken.one,
+            "drawing": picture,
+            "tongues": {code: speech(code).one("setup.ask.language") for code in LANGUAGES},
+            "size": _size(view),
+            "page": page_of(view.choices, row.tiles, request.args.get("page")),
+        }
+
+
+def _size(view: WizardView) -> str:
+    """The diagonal that the card on the panel's page is drawn for; one of the tiles."""
+    wanted = request.args.get("size", "")
+    present = next((tile.value for tile in view.choices if tile.chosen), "")
+    return wanted if any(tile.value == wanted for tile in view.choices) else present
+
+
+def rule_css(panel: ScreenGeometry, size: str) -> str:
+    """How long a bank card is on this screen, if its diagonal is ``size`` inches. Raises ValueError."""
+    tried = ScreenGeometry(panel.width_px, panel.height_px, float(size))
+    return f".rule{{inline-size:{CARD_MM * tried.px_per_mm:.0f}px}}\n"
+
+
+def _pad(view: WizardView, row: Screen, typed: str | None) -> dict[str, Any]:
+    text = view.typed if typed is None else typed
+    name = row.pad if row.pad in PADS else _name_pad(view.language, text)
+    pad = PADS[name]
+    return {"pad": pad, "pad_name": name, "typed": allowed(pad, text), "pads": NAMES if row.pad == "names" else ()}
+
+
+def _name_pad(language: str, text: str) -> str:
+    """The pad somebody asked for, else the one that has the letters that stand there, else that of the language."""
+    wanted = request.form.get("switch") or request.form.get("pad", "")
+    if wanted in NAMES:
+        return wanted
+    usual = "ug" if language == "ug" else "latin"
+    return next((name for name in (usual, *NAMES) if PADS[name].keys.issuperset(text)), usual)
+
+
+def pressed_key(row: Screen) -> str | None:
+    """What stands on the pad after a key, on a page without scripts; None when the form is an answer."""
+    typed = request.form.get("value", "")[:HELD]
+    if "switch" in request.form:
+        return typed
+    pad: Pad | None = PADS.get(row.pad) or PADS.get(request.form.get("pad", ""))
+    key = request.form.get("key")
+    return None if key is None or pad is None else pressed(pad, typed, key)
+
+
+def after_refusal(row: Screen, typed: str) -> str:
+    """A refused answer stays to be corrected; a PIN is typed anew."""
+    pad = PADS.get(row.pad)
+    return "" if pad is not None and pad.secret else typed

@@ -1,0 +1,87 @@
+"""*My parcel*: six digits on a pad, or the slip under the scanner. Nothing is handed out here: the parcel is put up at
+the counter and a clerk brings it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from math import ceil
+
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.domain.clerk import Role
+from kiosk.station.counter.view import CounterRefused
+from kiosk.station.desk.view import Step
+from kiosk.station.live import Notice
+from kiosk.station.scans import MY_PARCEL
+from kiosk.texts import Texts
+from kiosk.web.ports import Station
+from kiosk.web.public.payload import PATHS
+from kiosk.web.public.screens import Screens
+from kiosk.web.public.sentences import Sentence, scan_sentence
+from kiosk.web.roles import Need
+
+logger = logging.getLogger(__name__)
+
+NEEDS = {"my_parcel.parcel": Need.PUBLIC, "my_parcel.code": Need.PUBLIC}
+
+_MINUTE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a villager is told: ``minutes`` to wait, the ``shelf`` of a parcel that is coming."""
+
+    sentence: Sentence
+    shelf: str = ""
+    minutes: int = 0
+
+
+def blueprint(station: Station, screens: Screens) -> Blueprint:
+    """``/parcel`` and its one act."""
+    mine = Blueprint("my_parcel", __name__)
+
+    @mine.get("/parcel")
+    def parcel() -> str | AnyResponse:
+        view = station.desk.view()
+        if view.step is not Step.HOME:
+            return redirect(PATHS[view.step], 303)
+        return screens.page("parcel.html", view, answer=_scanned(station, screens), attended=attended(station))
+
+    @mine.post("/parcel/code")
+    def code() -> tuple[str, int] | AnyResponse:
+        try:
+            if not attended(station):
+                raise CounterRefused("nobody")
+            row = station.counter.public_code(request.form.get("code", ""))
+        except CounterRefused as error:
+            logger.info("a pickup code was refused: %s", error.code)
+            found = answer(Notice(word=error.code, wait_s=error.wait_s), screens.texts())
+            return screens.page("parcel.html", station.desk.view(), answer=found, attended=True), 409
+        station.board.notify(MY_PARCEL, row)
+        return redirect(f"/parcel?notice={station.board.snapshot().notice.count}", 303)
+
+    return mine
+
+
+def attended(station: Station) -> bool:
+    """Whether a clerk has unlocked the counter: nobody else can hand a parcel out."""
+    session = station.access.current()
+    return session is not None and session.person.role is Role.CLERK
+
+
+def answer(notice: Notice, texts: Texts) -> Answer:
+    """A notice in words."""
+    shelf = notice.parcel.shelf if notice.parcel else None
+    return Answer(scan_sentence(notice.word, texts), shelf or "", ceil(notice.wait_s / _MINUTE_S))
+
+
+def _scanned(station: Station, screens: Screens) -> Answer | None:
+    """The answer this address asks for, as long as it is the newest one."""
+    notice = station.board.snapshot().notice
+    if not notice.count or request.args.get("notice") != str(notice.count):
+        return None
+    if notice.word == MY_PARCEL and not attended(station):
+        notice = Notice(word="nobody")
+    return answer(notice, screens.texts())

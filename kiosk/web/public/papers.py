@@ -1,0 +1,57 @@
+"""The papers of a booked intake as the last screen shows them: one picture a kind, one state for all of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kiosk.station.desk.view import PrintView
+from kiosk.station.live import OK, Marks
+
+_KINDS = (
+    ("bag_label", "label", ("take.take_label", "problem.printer_unknown", "take.look_label")),
+    ("receipt", "receipt", ("take.take_receipt", "problem.receipt_unknown", "take.look_receipt")),
+)
+_SIGNS = {"unknown": "attention", "waiting": "attention", "printed": "state-locked", "sending": "printer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """``state`` is sending, waiting, printed or unknown; ``sign`` is its drawing."""
+
+    picture: str
+    text_id: str
+    state: str
+    sign: str
+    count: int
+
+
+def papers(prints: Sequence[PrintView], marks: Marks) -> list[Paper]:
+    """Labels, then the receipt; a kind that is not printed here is left out.
+
+    A paper that waits for a hand (no paper, an open lid) says what the hand has to do. One that nobody is sure of
+    although its printer has no fault, as of a printer that never answers, is a question and no alarm.
+    """
+    found = []
+    problems = {"label": marks.label, "receipt": marks.receipt}
+    for document, picture, (text_id, unknown_id, look_id) in _KINDS:
+        states = [row.state for row in prints if row.document == document]
+        if not states:
+            continue
+        state, told = _state(states), text_id
+        sign = _SIGNS[state]
+        if state == "sending" and problems[picture] not in (OK, "printer_unknown"):
+            state, told, sign = "waiting", f"problem.{problems[picture]}", _SIGNS["waiting"]
+        elif state == "unknown" and problems[picture] == OK:
+            told, sign = look_id, "help"
+        elif state == "unknown":
+            told = unknown_id
+        found.append(Paper(picture, told, state, sign, len(states)))
+    return found
+
+
+def _state(states: Sequence[str]) -> str:
+    """The worst of them: a paper nobody is sure of counts more than one that is still coming."""
+    if "unknown" in states:
+        return "unknown"
+    return "printed" if all(state == "printed" for state in states) else "sending"

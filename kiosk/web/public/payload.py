@@ -1,0 +1,79 @@
+"""One message of the live stream: what an open page needs to stay true, and nothing about a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kiosk.domain.metrology.pan import PanState
+from kiosk.station.desk.view import DeskView, Step
+from kiosk.station.live import OK, Marks, Snapshot
+from kiosk.station.scans import MY_PARCEL
+from kiosk.texts.formats import kilograms
+from kiosk.web.public.sentences import hint, mark_text
+from kiosk.web.speech import Speech
+
+PATHS = {Step.HOME: "/", Step.WHO: "/who", Step.WHAT: "/what", Step.AGREE: "/agree", Step.TAKE: "/take"}
+
+
+def drawn(view: DeskView, marks: Marks) -> str:
+    """Names what a page shows; a page that carries another name has to be drawn again."""
+    papers = f"-{marks.label}-{marks.receipt}" if view.step is Step.TAKE else ""
+    store = f"-{marks.store}" if view.step is Step.HOME and marks.store != OK else ""
+    return f"{view.step}-{view.revision}-{int(view.can_agree)}{papers}{store}"
+
+
+def shown(snapshot: Snapshot) -> tuple[object, ...]:
+    """Everything a page can see of a snapshot. Two snapshots that agree here need only one message."""
+    view = snapshot.view
+    pan = view.pan
+    marks = snapshot.marks
+    seen = drawn(view, marks)
+    heard = (snapshot.notice.count, snapshot.press.count)
+    return (seen, pan.state, pan.grams, pan.why_not, view.prints, view.photo, marks, snapshot.pending, heard)
+
+
+def message(snapshot: Snapshot, speech: Speech, decimals: int) -> bytes:
+    """The message as JSON, numbers formatted and words in the page's two languages."""
+    view = snapshot.view
+    body: dict[str, Any] = {
+        "n": snapshot.number,
+        "step": view.step.value,
+        "path": PATHS[view.step],
+        "drawn": drawn(view, snapshot.marks),
+        "revision": view.revision,
+        "notice": snapshot.notice.count,
+        "notice_path": "/parcel" if snapshot.notice.word == MY_PARCEL and view.step is Step.HOME else PATHS[view.step],
+        "press": snapshot.press.count,
+        "button": snapshot.press.button,
+        "weight": _weight(view, speech, decimals),
+        "marks": _marks(snapshot, speech),
+        "pending": snapshot.pending,
+        "prints": [row.state for row in view.prints],
+        "photo": view.photo.state,
+        "acknowledged": view.result is not None and view.result.acknowledged,
+        "busy": _busy(view),
+    }
+    return msgspec.json.encode(body)
+
+
+def _weight(view: DeskView, speech: Speech, decimals: int) -> dict[str, Any]:
+    pan, why = view.pan, hint(view)
+    return {
+        "state": pan.state.value,
+        "text": "" if pan.grams is None else kilograms(pan.grams, decimals),
+        "word": speech.pair(f"weight.{pan.state.value}"),
+        "why": speech.pair(why) if why else None,
+    }
+
+
+def _marks(snapshot: Snapshot, speech: Speech) -> dict[str, Any]:
+    marks = snapshot.marks
+    words = {"scale": marks.scale, "printer": marks.printer, "link": marks.link}
+    return {name: {"word": word, "text": speech.pair(mark_text(word))} for name, word in words.items()}
+
+
+def _busy(view: DeskView) -> bool:
+    """A screen that must not be cleared by itself: something lies on the pan, or paper is coming out."""
+    return view.pan.state is not PanState.EMPTY or any(row.state in ("queued", "sending") for row in view.prints)

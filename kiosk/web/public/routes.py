@@ -1,0 +1,141 @@
+"""The public face: one address per step, one act per post, and the server alone knows where the person stands.
+
+GET never changes anything. A post acts and answers 303 to the screen the desk is in afterwards; a refused one
+answers 409 with the screen as it is and the reason on top.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.view import DeskRefused, DeskView, Step
+from kiosk.texts import LANGUAGES
+from kiosk.web.ports import Station
+from kiosk.web.public.payload import PATHS
+from kiosk.web.public.screens import Screens
+from kiosk.web.roles import Need
+from kiosk.web.speech import remember
+
+Form = Mapping[str, str]
+Act = Callable[[Desk, Form], DeskView]
+
+_MAX_NUMBER = 18
+_MAX_SCAN = 256
+
+
+def _whole(form: Form, field: str) -> int:
+    """A number the page itself put into the form; anything else is not our page."""
+    text = form.get(field, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_NUMBER):
+        raise DeskRefused("stale_page", f"{field} is no number")
+    return int(text)
+
+
+def _scan(desk: Desk, form: Form) -> DeskView:
+    text = form.get("text", "")
+    if len(text) > _MAX_SCAN:
+        raise DeskRefused("not_a_member_card", "the scan is too long")
+    return desk.scan(text)
+
+
+ACTS: Mapping[str, Act] = {
+    "/begin": lambda desk, form: desk.begin(),
+    "/scan": _scan,
+    "/party": lambda desk, form: desk.choose_party(form.get("party", "")),
+    "/product": lambda desk, form: desk.choose_product(form.get("code", ""), _whole(form, "catalog_version")),
+    "/mode": lambda desk, form: desk.choose_mode(form.get("mode", "")),
+    "/container": lambda desk, form: desk.choose_container(form.get("code", "")),
+    "/container/take": lambda desk, form: desk.take_container(_whole(form, "reading_no"), form.get("token", "")),
+    "/certificate": lambda desk, form: desk.choose_certificate(form.get("kind", "")),
+    "/bag": lambda desk, form: desk.another_bag(_whole(form, "reading_no"), form.get("token", "")),
+    "/agree": lambda desk, form: desk.agree(_whole(form, "reading_no"), form.get("token", "")),
+    "/back": lambda desk, form: desk.back(),
+    "/leave": lambda desk, form: desk.leave(idle=form.get("idle") == "1"),
+    "/finish": lambda desk, form: desk.finish(),
+    "/photo": lambda desk, form: desk.take_photo(),
+    "/photo/skip": lambda desk, form: desk.skip_photo(),
+}
+"""Every act of the public face. None takes a weight: only the number of a reading the scale itself gave."""
+
+ASIDE = {"/check": "check"}
+"""Tiles of the home screen that lead to a page which says plainly that this is not open yet."""
+
+_PAIR = "[a-z_]+=[A-Za-z0-9_-]*"
+_OWN_PAGE = re.compile(
+    rf"/(?:parcel|check|help|(?:counter|technician|setup)(?:/[A-Za-z0-9-]+)*(?:\?{_PAIR}(?:&{_PAIR})*)?)"
+)
+"""Pages that stay where they are when the language changes."""
+
+
+def _endpoints() -> list[str]:
+    shown = [f"show_{step.value}" for step in PATHS]
+    return [*shown, *(f"act{path.replace('/', '_')}" for path in ACTS), *ASIDE.values(), "help"]
+
+
+NEEDS = {
+    **{f"public.{name}": Need.PUBLIC for name in _endpoints()},
+    "public.language": Need.OPEN,  # both faces change their language here: where it leads to decides
+}
+
+
+def blueprint(station: Station, screens: Screens) -> Blueprint:
+    """All routes a villager's finger can reach."""
+    public = Blueprint("public", __name__)
+    for step, path in PATHS.items():
+        public.add_url_rule(path, f"show_{step.value}", _show(station, screens, step), methods=["GET"])
+    for path, act in ACTS.items():
+        public.add_url_rule(path, f"act{path.replace('/', '_')}", _post(station, act), methods=["POST"])
+    for path, name in ASIDE.items():
+        public.add_url_rule(path, name, _aside(station, screens, name), methods=["GET"])
+    public.add_url_rule("/help", "help", _help(station, screens), methods=["GET"])
+    public.add_url_rule("/language", "language", _language(station), methods=["POST"])
+    return public
+
+
+def _show(station: Station, screens: Screens, step: Step) -> Callable[[], str | AnyResponse]:
+    def show() -> str | AnyResponse:
+        view = station.desk.view()
+        return screens.step(view) if view.step is step else redirect(PATHS[view.step], 303)
+
+    return show
+
+
+def _post(station: Station, act: Act) -> Callable[[], AnyResponse]:
+    def post() -> AnyResponse:
+        return redirect(PATHS[act(station.desk, request.form).step], 303)
+
+    return post
+
+
+def _aside(station: Station, screens: Screens, name: str) -> Callable[[], str | AnyResponse]:
+    def aside() -> str | AnyResponse:
+        view = station.desk.view()
+        if view.step is not Step.HOME:
+            return redirect(PATHS[view.step], 303)
+        return screens.page("closed.html", view, name=name)
+
+    return aside
+
+
+def _help(station: Station, screens: Screens) -> Callable[[], str]:
+    def help_page() -> str:
+        return screens.page("help.html", station.desk.view())
+
+    return help_page
+
+
+def _language(station: Station) -> Callable[[], AnyResponse]:
+    def language() -> AnyResponse:
+        here = request.form.get("here", "")
+        answer: AnyResponse = redirect(here if _OWN_PAGE.fullmatch(here) else PATHS[station.desk.view().step], 303)
+        code = request.form.get("lang", "")
+        if code in LANGUAGES and isinstance(answer, Response):
+            remember(answer, code)
+        return answer
+
+    return language

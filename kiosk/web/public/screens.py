@@ -1,0 +1,104 @@
+"""Drawing the screen of the step the desk is in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template, request
+
+from kiosk.station.desk.view import DeskView, Step
+from kiosk.texts import Texts
+from kiosk.web.drawings import drawing
+from kiosk.web.paging import page_of
+from kiosk.web.ports import Station
+from kiosk.web.public.papers import papers
+from kiosk.web.public.payload import PATHS, drawn
+from kiosk.web.public.sentences import Sentence, hint, mark_text, scan_sentence
+from kiosk.web.scale_marks import public_mark
+from kiosk.web.settings import WebSettings
+from kiosk.web.speech import speech_of
+
+MEMBER_DIGITS = 5
+_ASKS = {Step.WHO: ("number",), Step.AGREE: ("container", "mode", "leave")}
+"""Questions a step may ask on a page of their own: one question per screen."""
+
+
+class Screens:
+    """Turns a view of the desk into a page. Knows nothing of what may be done, only of what is seen."""
+
+    def __init__(self, station: Station, settings: WebSettings) -> None:
+        self._station = station
+        self._settings = settings
+
+    def step(self, view: DeskView, notice: Sentence | None = None) -> str:
+        """The page of the desk's step. ``notice`` lies over it until it is touched away."""
+        notice = notice or self._heard()
+        extra: dict[str, Any] = {"ask": "" if notice else self._ask(view), "notice": notice}
+        if view.step is Step.WHO:
+            extra["digits"] = _digits(request.args.get("number"))
+        if view.step is Step.WHAT:
+            extra["page"] = page_of(view.catalog.products, self._settings.tiles, request.args.get("page"))
+        if view.step is Step.AGREE:
+            extra["scale_mark"] = public_mark(self._station.standing)
+        if view.step is Step.TAKE:
+            receipt = view.result.receipt if view.result else ""
+            extra["scale_mark"] = public_mark(lambda: self._station.store.standing_of(receipt))
+            extra["papers"] = papers(view.prints, self._station.board.snapshot().marks)
+        return self.page(f"{view.step.value}.html", view, **extra)
+
+    def page(self, template: str, view: DeskView, **extra: Any) -> str:
+        """Any page that has the rail and follows the desk."""
+        snapshot = self._station.board.snapshot()
+        return render_template(
+            template,
+            view=view,
+            drawn=drawn(view, snapshot.marks),
+            here=PATHS[view.step],
+            hint=hint(view),
+            heard=snapshot.notice.count,
+            marks=snapshot.marks,
+            **self._common(),
+            **extra,
+        )
+
+    def texts(self) -> Texts:
+        """The texts in the chosen language."""
+        return speech_of(request, self._settings.language).main
+
+    def bare(self, template: str, **extra: Any) -> str:
+        """A page that needs nothing of the desk: it must work when the desk does not."""
+        return render_template(template, **self._common(), **extra)
+
+    def _common(self) -> dict[str, Any]:
+        speech = speech_of(request, self._settings.language)
+        return {
+            "speech": speech,
+            "both": speech.both,
+            "one": speech.one,
+            "names": speech.names,
+            "drawing": drawing,
+            "mark_text": mark_text,
+            "decimals": self._settings.weight_decimals,
+            "settings": self._settings,
+        }
+
+    def _heard(self) -> Sentence | None:
+        """What came of the scan this address asks for, as long as it is the newest one."""
+        heard = self._station.board.snapshot().notice
+        if not heard.count or request.args.get("notice") != str(heard.count):
+            return None
+        return scan_sentence(heard.word, self.texts())
+
+    @staticmethod
+    def _ask(view: DeskView) -> str:
+        """What was shown is asked about first, and once."""
+        if view.step is Step.AGREE and view.shown_ref:
+            return "certificate"
+        wanted = request.args.get("ask", "")
+        return wanted if wanted in _ASKS.get(view.step, ()) else ""
+
+
+def _digits(typed: str | None) -> str:
+    """What stands on the pad so far; anything but a few Western digits is an empty pad."""
+    good = typed is not None and typed.isascii() and typed.isdigit() and len(typed) <= MEMBER_DIGITS
+    return typed if typed is not None and good else ""

@@ -1,0 +1,130 @@
+"""Which sentence and which drawing goes with a word of the station: rows, not branches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk.domain.metrology.pan import NotBookable, PanState
+from kiosk.station.desk.view import DeskView, Phase, Step
+from kiosk.station.scans import MY_PARCEL
+from kiosk.texts import Texts
+
+_REFUSALS = {
+    "unknown_member": "who.unknown_member",
+    "not_a_member_card": "who.unknown_card",
+    "goods_on_pan": "take.empty_pan",
+    "unknown_container": "agree.choose_container",
+    "not_found": "help.home",
+}
+"""Words whose sentence has another id; every other word has ``reason.word`` or ``problem.word``."""
+
+_PICTURES = {
+    "scale": "scale",
+    "reason": "scale",
+    "problem.stale_page": "scale",
+    "take.empty_pan": "scale",
+    "printer": "printer",
+    "paper": "printer",
+    "head": "printer",
+    "problem.camera": "camera",
+    "problem.link": "link-off",
+    "who": "card",
+    "help": "help",
+}
+"""Beginnings of a text id or problem word, most telling first is not needed: they do not overlap."""
+
+
+_NAMED = frozenset({"phone_number", "id_number", "url", "wifi", "control", "text", "product", "not_a_waybill"})
+"""Codes of strangers that have a name both a clerk and a villager understand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A text id and the drawing of the thing it speaks of."""
+
+    text_id: str
+    picture: str
+
+
+def refusal(code: str, step: Step, texts: Texts) -> Sentence:
+    """Why the desk refused. A tap that came too late or too early is answered with what to do on this screen."""
+    wanted = [f"reason.{code}", f"problem.{code}", _REFUSALS.get(code, "")]
+    text_id = next((one for one in wanted if one in texts), "problem.error")
+    return Sentence(text_id, picture_of(text_id))
+
+
+_SCANS = {
+    MY_PARCEL: Sentence("parcel.found", "handover"),
+    "nobody": Sentence("parcel.nobody", "clerk"),
+    "wrong_code": Sentence("parcel.wrong_code", "number-pad"),
+    "code_locked": Sentence("parcel.locked", "lock"),
+    "foreign_code": Sentence("parcel.foreign", "receipt"),
+    "collected": Sentence("counter.refused.collected", "handover"),
+    "parcel_gone": Sentence("counter.refused.parcel_gone", "not-there"),
+    "line_full": Sentence("parcel.line_full", "clerk"),
+    "unknown_code": Sentence("parcel.wrong_code", "receipt"),
+    "not_a_member_card": Sentence("who.unknown_card", "card"),
+}
+_SCAN_PROBLEM = Sentence("parcel.problem", "attention")
+
+
+def scan_sentence(word: str, texts: Texts) -> Sentence:
+    """What came of a scan or a code at the public face; a stranger's code is named, never shown or opened."""
+    if word in _SCANS:
+        return _SCANS[word]
+    named = f"counter.refused.{word}"
+    return Sentence(named, "attention") if word in _NAMED and named in texts else _SCAN_PROBLEM
+
+
+def picture_of(text_id: str) -> str:
+    """The drawing of the thing at fault."""
+    word = text_id.removeprefix("problem.")
+    found = (row for begin, row in _PICTURES.items() if text_id.startswith(begin) or word.startswith(begin))
+    return next(found, "attention")
+
+
+def mark_text(word: str, ok: str = "mark.ok") -> str:
+    """The text id of a mark's word."""
+    return ok if word == "ok" else f"problem.{word}"
+
+
+def hint(view: DeskView) -> str | None:
+    """The text id of what to do about the pan now; None when nothing is to be done about it."""
+    if view.step is Step.TAKE:
+        return None if view.pan.state is PanState.EMPTY else "take.empty_pan"
+    if view.step is Step.AGREE:
+        return _agree_hint(view)
+    faulty = view.pan.state in (PanState.OVERLOAD, PanState.NEGATIVE, PanState.LOST)
+    return f"reason.{view.pan.why_not.value}" if faulty and view.pan.why_not else None
+
+
+def _agree_hint(view: DeskView) -> str | None:
+    why, pan = view.pan.why_not, view.pan
+    if pan.lock is not None:
+        return f"reason.{view.tare_problem}" if view.tare_problem else None
+    own = _own_container_hint(view)
+    if own is not None:
+        return own
+    if why in (NotBookable.UNSTABLE, NotBookable.LOAD_ALREADY_COUNTED) and pan.state is not PanState.EMPTY:
+        counted = why is NotBookable.LOAD_ALREADY_COUNTED
+        return (
+            ("agree.next_bag_off" if view.bags else "reason.load_already_counted")
+            if counted
+            else ("agree.waiting_stable")
+        )
+    if pan.state is PanState.EMPTY:
+        if view.phase is Phase.CONTAINER:
+            return "agree.weigh_container"
+        return "agree.next_bag_on" if view.bags else "what.put_on"
+    return f"reason.{why.value}" if why else None
+
+
+def _own_container_hint(view: DeskView) -> str | None:
+    """A container weighed empty is lifted off to be filled; one below Min cannot be weighed on this scale."""
+    if view.pan.state is PanState.EMPTY or view.container is None or not view.container.weighed:
+        return None
+    if view.phase is Phase.LOAD and view.pan.why_not is NotBookable.LOAD_ALREADY_COUNTED:
+        return "agree.fill_container"
+    if view.phase is Phase.CONTAINER and view.pan.why_not is NotBookable.BELOW_MIN:
+        return "agree.container_too_light"
+    return None

@@ -1,5 +1,0 @@
-"""The first start: a new station is set up by touch, one question per screen."""
-
-from kiosk.web.setup.app import create_setup_app
-
-__all__ = ["create_setup_app"]

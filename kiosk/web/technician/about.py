@@ -1,0 +1,75 @@
+"""What a verification officer and a technician ask: which software, which scale, how often anything was changed."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol, cast
+
+from markupsafe import Markup
+
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
+from kiosk.station.doctor.environment import Fitted
+from kiosk.station.scale.settings import MetrologySettings
+from kiosk.texts.html import bdi, bdi_code, bdi_kg
+from kiosk.web.ports import Station
+from kiosk.web.speech import Speech
+
+Row = tuple[str, Markup, str]
+"""Text id of the name, the value as HTML, and the class of the value's state ("" for a plain one)."""
+
+_TRADE: Final = {True: "trade_yes", False: "trade_no", None: "trade_unsaid"}
+_BAD, _LOOK, _GOOD, _PLAIN = "lost", "overdue", "known", ""
+_CHECK_LOOKS: Final = {
+    CheckState.FAILED: _BAD,
+    CheckState.LATE: _LOOK,
+    CheckState.PASSED: _GOOD,
+    CheckState.NONE: _PLAIN,
+}
+_SEAL_LOOKS: Final = {
+    Verification.EXPIRED: _BAD,
+    Verification.UNJUDGED: _LOOK,
+    Verification.VALID: _GOOD,
+    Verification.NONE: _PLAIN,
+}
+
+
+class WithMetrology(Protocol):
+    """The settings file as far as it is about the scale; ``StationConfig`` is one."""
+
+    @property
+    def scale(self) -> ScaleSettings | None: ...
+    @property
+    def metrology(self) -> MetrologySettings: ...
+
+
+def about_rows(station: Station, fitted: Fitted, speech: Speech, decimals: int) -> list[Row]:
+    """All rows, worth a printed page of their own at a verification. Raises StoreError."""
+    settings = cast(WithMetrology, fitted)
+    standing = station.standing()
+    return [
+        ("software", bdi_code(station.software), _PLAIN),
+        ("metrology", bdi_code(station.metrology), _PLAIN),
+        *_scale(settings.scale, speech, decimals),
+        ("scale_no", bdi_code(standing.serial_no) if standing.serial_no else _say(speech, "unset"), _PLAIN),
+        ("verified", _verified(settings.metrology, standing, speech), _SEAL_LOOKS[standing.verification]),
+        ("check", _say(speech, f"check_state.{standing.check.value}"), _CHECK_LOOKS[standing.check]),
+        ("counters", bdi_code(standing.counters.text), _PLAIN),
+        ("trade", _say(speech, _TRADE[standing.trade]), _BAD if standing.trade is False else _PLAIN),
+    ]
+
+
+def _scale(scale: ScaleSettings | None, speech: Speech, decimals: int) -> list[Row]:
+    if scale is None:
+        return [("protocol", _say(speech, "unset"), _PLAIN)]
+    profile = scale.profile
+    ranged = (bdi_kg(profile.max_g, decimals), bdi_kg(profile.min_g, decimals), bdi_kg(profile.e_g, decimals))
+    return [("protocol", bdi_code(scale.protocol), _PLAIN), ("range", Markup(" · ").join(ranged), _PLAIN)]
+
+
+def _verified(settings: MetrologySettings, standing: ScaleStanding, speech: Speech) -> Markup:
+    word = _say(speech, f"verification.{standing.verification.value}")
+    return Markup("{} {}").format(bdi(settings.verified_until), word) if settings.verified_until else word
+
+
+def _say(speech: Speech, word: str) -> Markup:
+    return speech.one(f"technician.about.{word}")

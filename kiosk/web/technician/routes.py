@@ -1,0 +1,280 @@
+"""The technician's face: what the doctor found, tests of the devices, care of the data.
+
+GET changes nothing. A post acts and answers 303; a refused one answers 409 with the reason. ``/doctor.json`` is for
+``kiosk doctor`` on this machine: words about devices, and nothing of a person or a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from ipaddress import ip_address
+from typing import Any, Final
+
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.station.doctor.acts import LAMPS, ActRefused, Acts
+from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.scale.keys import KEYS
+from kiosk.store import StoreError
+from kiosk.texts import LANGUAGES
+from kiosk.texts.html import bdi_code
+from kiosk.web.drawings import drawing
+from kiosk.web.paging import Page
+from kiosk.web.ports import Station
+from kiosk.web.public.screens import Screens
+from kiosk.web.roles import Need, session
+from kiosk.web.settings import WebSettings
+from kiosk.web.speech import remember, speech_of
+from kiosk.web.technician.about import about_rows
+from kiosk.web.technician.scale import frame_words, told_of, told_word
+
+TABS: Final = (
+    ("doctor", "/technician", "wrench"),
+    ("tests", "/technician/tests", "scale"),
+    ("care", "/technician/care", "shelf"),
+    ("events", "/technician/events", "link"),
+    ("about", "/technician/about", "receipt"),
+)
+ROWS: Final = 5
+MOST_NUMBERS: Final = 40
+_ORDER: Final = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
+
+PAGES: Final = ("doctor", "tests", "scale", "shot", "lamps", "care", "events", "epoch", "about")
+POSTS: Final = ("print", "shoot", "lamp", "backup", "bundle", "new_epoch", "language")
+NEEDS: Mapping[str, Need] = {
+    **{f"technician.{name}": Need.TECHNICIAN for name in (*PAGES, "scale_json", "shot_jpg")},
+    **{f"technician.act_{name}": Need.TECHNICIAN for name in (*POSTS, *KEYS)},
+    "technician.doctor_json": Need.OPEN,
+}
+
+
+def blueprint(station: Station, settings: WebSettings, screens: Screens) -> Blueprint:
+    """Everything under ``/technician``, and ``/doctor.json``.
+
+    The composition root gives the station its ``doctor``; without one these pages answer 503.
+    """
+    del screens  # nothing here follows the desk
+    technician = Blueprint("technician", __name__)
+    face = _Face(station, settings)
+    for path, name, show in (
+        ("/technician", "doctor", face.doctor_page),
+        ("/technician/tests", "tests", lambda: face.page("tests", "tests")),
+        ("/technician/scale", "scale", face.scale_page),
+        ("/technician/scale.json", "scale_json", lambda: jsonify(face.scale_sign())),
+        ("/technician/shot", "shot", lambda: face.page("shot", "tests")),
+        ("/technician/shot.jpg", "shot_jpg", face.shot_jpg),
+        ("/technician/lamps", "lamps", lambda: face.page("lamps", "tests", lamps=LAMPS)),
+        ("/technician/care", "care", face.care_page),
+        ("/technician/events", "events", face.events_page),
+        ("/technician/epoch", "epoch", face.epoch_page),
+        ("/technician/about", "about", face.about_page),
+        ("/doctor.json", "doctor_json", face.doctor_json),
+    ):
+        technician.add_url_rule(path, name, show, methods=["GET"])
+    for name, act in face.acts_by_name().items():
+        technician.add_url_rule(f"/technician/{name}", f"act_{name}", act, methods=["POST"])
+    for key in KEYS:
+        technician.add_url_rule(f"/technician/scale/{key}", f"act_{key}", partial(face.press, key), methods=["POST"])
+    technician.register_error_handler(ActRefused, lambda error: face.refused(error.code))
+    technician.register_error_handler(StoreError, lambda error: face.refused("store_failed"))
+    return technician
+
+
+class _Face:
+    """Draws and acts. The doctor is looked up at each request: the composition root may bring it later."""
+
+    def __init__(self, station: Station, settings: WebSettings) -> None:
+        self._station = station
+        self._settings = settings
+        self._acts: Acts | None = None
+
+    @property
+    def doctor(self) -> Doctor:
+        """The station's doctor, or 503."""
+        found: Doctor | None = getattr(self._station, "doctor", None)
+        if found is None:
+            abort(503)
+        return found
+
+    @property
+    def acts(self) -> Acts:
+        """The technician's tools on this doctor's equipment."""
+        doctor = self.doctor
+        if self._acts is None or not self._acts.serves(doctor):
+            self._acts = Acts(doctor)
+        return self._acts
+
+    # --- pages
+
+    def page(self, template: str, tab: str, **extra: Any) -> str:
+        """Any page of the technician."""
+        speech = speech_of(request, self._settings.language)
+        return render_template(
+            f"technician/{template}.html",
+            speech=speech,
+            both=speech.both,
+            one=speech.one,
+            drawing=drawing,
+            settings=self._settings,
+            tabs=TABS,
+            tab=tab,
+            here=request.full_path.rstrip("?") if request.method == "GET" else TABS[0][1],
+            who=session().person,
+            **extra,
+        )
+
+    def doctor_page(self) -> str:
+        """The rows, those with something to do first."""
+        findings = self.doctor.findings(fresh="page" not in request.args)
+        rows = sorted(findings, key=lambda row: _ORDER.index(row.verdict))
+        counts = {verdict.value: sum(row.verdict is verdict for row in findings) for verdict in _ORDER}
+        return self.page(
+            "doctor",
+            "doctor",
+            page=_page(rows, request.args.get("page", "")),
+            counts=counts,
+            values=_values,
+            ago=_ago,
+        )
+
+    def scale_page(self) -> str:
+        """The scale live, its keys, and what came of the one pressed last."""
+        told = told_of(request.args.get("told", ""))
+        return self.page("scale", "tests", sign=self.scale_sign(), keys=self.acts.scale_keys(), told=told)
+
+    def care_page(self) -> str:
+        """Backup and bundle, and how the last of each went."""
+        rows = [row for row in self.doctor.findings() if row.device in ("backup", "disk")]
+        backup, bundle = self.acts.backup_state(), self.acts.last_bundle
+        return self.page("care", "care", rows=rows, backup=backup, bundle=bundle, values=_values, ago=_ago)
+
+    def events_page(self) -> str:
+        """What the sorting center keeps apart, and the way out of a fork."""
+        store = self.doctor.station.store
+        numbers, identity = store.quarantined(), store.identity()
+        return self.page(
+            "events",
+            "events",
+            numbers=numbers[:MOST_NUMBERS],
+            more=max(0, len(numbers) - MOST_NUMBERS),
+            pending=store.counts().pending,
+            identity=identity,
+        )
+
+    def epoch_page(self) -> str:
+        """The question before a new epoch."""
+        return self.page("epoch", "events", epoch=self.doctor.station.store.identity().epoch)
+
+    def about_page(self) -> str:
+        """Software, scale, counters: what is asked for at a verification."""
+        speech = speech_of(request, self._settings.language)
+        rows = about_rows(self._station, self.doctor.equipment.fitted, speech, self._settings.weight_decimals)
+        return self.page("about", "about", rows=rows)
+
+    def refused(self, code: str) -> tuple[str, int]:
+        """Why it was not done."""
+        return self.page("refused", "doctor", text_id=f"technician.refused.{code}"), 409
+
+    # --- for programs and pictures
+
+    def doctor_json(self) -> AnyResponse:
+        """Readable without a login, from this machine alone."""
+        if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104 - stands for "not known"
+            abort(403)
+        return jsonify(self.doctor.as_json())
+
+    def scale_sign(self) -> dict[str, str]:
+        """The newest frame as the indicator sent it; dashes when it is too old to be live."""
+        return frame_words(self.doctor.equipment.scale.sign(), speech_of(request, self._settings.language).main)
+
+    def shot_jpg(self) -> AnyResponse:
+        """The shot just taken, once."""
+        jpeg = self.acts.take_shot()
+        if jpeg is None:
+            abort(404)
+        return Response(jpeg, mimetype="image/jpeg")
+
+    # --- acts
+
+    def acts_by_name(self) -> dict[str, Callable[[], AnyResponse]]:
+        """Every post of this face: what it does, and where it leads."""
+        return {
+            "print": self._print,
+            "shoot": self._shoot,
+            "lamp": self._lamp,
+            "backup": self._backup,
+            "bundle": self._bundle,
+            "new_epoch": self._new_epoch,
+            "language": self._language,
+        }
+
+    def _print(self) -> AnyResponse:
+        self.acts.print_test(request.form.get("printer", ""))
+        return redirect("/technician/tests?printed=1", 303)
+
+    def _shoot(self) -> AnyResponse:
+        self.acts.shoot()
+        return redirect("/technician/shot", 303)
+
+    def press(self, key: str) -> AnyResponse:
+        """One press of a key of the scale. What was sent is told on a page that can be read again without sending."""
+        outcome = self.acts.zero() if key == "zero" else self.acts.clear_tare()
+        return redirect(f"/technician/scale?told={told_word(key, outcome)}", 303)
+
+    def _backup(self) -> AnyResponse:
+        self.acts.backup_now()
+        return redirect("/technician/care", 303)
+
+    def _bundle(self) -> AnyResponse:
+        self.acts.bundle()
+        return redirect("/technician/care", 303)
+
+    def _lamp(self) -> AnyResponse:
+        name = request.form.get("lamp", "")
+        if name in LAMPS:
+            self.acts.lamp(name)
+        elif name == "buzzer":
+            self.acts.buzz()
+        else:
+            self.acts.end_lamp_test()
+        return redirect("/technician/lamps" if name else "/technician/tests", 303)
+
+    def _new_epoch(self) -> AnyResponse:
+        """The form of the confirming page carries the epoch it asked about: a repeated post ends no second one."""
+        self.acts.begin_epoch(request.form.get("epoch", ""))
+        return redirect("/technician/events", 303)
+
+    def _language(self) -> AnyResponse:
+        here = request.form.get("here", "")
+        if not here.isprintable():
+            abort(400)  # no page of ours sends a line break: it would begin a header of its own
+        known = here.partition("?")[0] in {path for _, path, _ in TABS}
+        answer = redirect(here if known else "/technician", 303)
+        code = request.form.get("lang", "")
+        return remember(answer, code) if code in LANGUAGES and isinstance(answer, Response) else answer
+
+
+def _page(rows: Sequence[Finding], wanted: str) -> Page[Finding]:
+    """Five rows; the arrows stand above them. The first page when the query makes no sense."""
+    count = max(1, -(-len(rows) // ROWS))
+    good = wanted.isascii() and wanted.isdigit() and len(wanted) < 4 and 1 <= int(wanted) <= count
+    number = int(wanted) if good else 1
+    return Page(tuple(rows[(number - 1) * ROWS : number * ROWS]), number, count)
+
+
+def _values(row: Finding) -> dict[str, object]:
+    """Places and package names keep their own direction in a right-to-left line."""
+    return {name: bdi_code(value) if isinstance(value, str) else value for name, value in row.values.items()}
+
+
+def _ago(seconds: float | None) -> tuple[str, int] | None:
+    """Text id and figure of an age."""
+    if seconds is None:
+        return None
+    for size, word in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= size:
+            return f"technician.ago.{word}", int(seconds // size)
+    return "technician.ago.seconds", int(seconds)

@@ -1,0 +1,143 @@
+"""Teach me this scale: the technician's page that ends in one format for the settings file, or in "cannot tell".
+
+One step is on the screen at a time (``kiosk.station.scale.teach``). GET changes nothing; a post acts and answers 303, a
+refused one 409 with the reason. What a device sent is shown as printable text only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from flask import Blueprint, abort, jsonify, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.station.scale.teach import Teach, TeachRefused
+from kiosk.web.drawings import drawing
+from kiosk.web.ports import Station
+from kiosk.web.roles import Need, session
+from kiosk.web.settings import WebSettings
+from kiosk.web.speech import speech_of
+from kiosk.web.technician.routes import TABS
+
+HOME: Final = "/technician/teach"
+ROWS: Final = 4
+"""Proposals on one screen; the likeliest stand first, and more than four were never seen."""
+MOST_PORTS: Final = 6
+_RAW: Final = 40
+_TYPED: Final = 8
+
+POSTS: Final = ("begin", "emptied", "known", "write", "end")
+NEEDS: Mapping[str, Need] = {
+    "teach.page": Need.TECHNICIAN,
+    "teach.state": Need.TECHNICIAN,
+    **{f"teach.act_{name}": Need.TECHNICIAN for name in POSTS},
+}
+_BODIES: Final = {"emptied": "looking", "loaded": "looking"}
+"""Steps that share a template; the others have one of their own name."""
+
+
+def blueprint(station: Station, settings: WebSettings) -> Blueprint:
+    """Everything under ``/technician/teach``. Without a ``teach`` at the station these pages answer 503."""
+    routes = Blueprint("teach", __name__)
+    face = _Face(station, settings)
+    routes.add_url_rule(HOME, "page", face.page, methods=["GET"])
+    routes.add_url_rule(f"{HOME}.json", "state", face.state, methods=["GET"])
+    for name, act in face.acts().items():
+        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", act, methods=["POST"])
+    routes.register_error_handler(TeachRefused, lambda error: face.refused(error.code))
+    return routes
+
+
+class _Face:
+    """Draws and acts; the use case is looked up at each request, for the composition root may bring it later."""
+
+    def __init__(self, station: Station, settings: WebSettings) -> None:
+        self._station, self._settings = station, settings
+
+    @property
+    def teach(self) -> Teach:
+        """The station's use case, or 503."""
+        found: Teach | None = getattr(self._station, "teach", None)
+        if found is None:
+            abort(503)
+        return found
+
+    def page(self) -> str:
+        """The present step."""
+        view = self.teach.view()
+        return self._draw(
+            "teach",
+            view=view,
+            body=_BODIES.get(view.step, view.step),
+            rows=view.rows[:ROWS],
+            ports=view.ports[:MOST_PORTS],
+            name_of=_shown,
+            sample=printable(view.progress.sample),
+            percent=round(view.progress.done * 100),
+        )
+
+    def state(self) -> AnyResponse:
+        """What changes while the page is on the screen, by the name of its place."""
+        view = self.teach.view()
+        texts = speech_of(request, self._settings.language).main
+        parts = {f"reads-{number}": row.reads or "– – –" for number, row in enumerate(view.rows[:ROWS])}
+        if view.step == "listening":
+            word = "asking" if view.progress.asking else "listening"
+            parts["line"] = texts.text(f"technician.teach.{word}", line=view.progress.line)
+            parts["bytes"] = texts.text("technician.teach.bytes", n=view.progress.heard)
+            parts["sample"] = printable(view.progress.sample)
+        return jsonify({"step": view.step, "done": round(view.progress.done, 2), "parts": parts})
+
+    def refused(self, code: str) -> tuple[str, int]:
+        """Why it was not done."""
+        return self._draw("refused", here=HOME, text_id=f"technician.teach.refused.{code}"), 409
+
+    def acts(self) -> dict[str, Callable[[], AnyResponse]]:
+        """Every post, by name."""
+        return {name: getattr(self, f"_{name}") for name in POSTS}
+
+    def _begin(self) -> AnyResponse:
+        self.teach.begin(request.form.get("port", ""), ask=request.form.get("ask") == "1")
+        return redirect(HOME, 303)
+
+    def _emptied(self) -> AnyResponse:
+        self.teach.emptied()
+        return redirect(HOME, 303)
+
+    def _known(self) -> AnyResponse:
+        self.teach.known(request.form.get("kg", "")[:_TYPED])
+        return redirect(HOME, 303)
+
+    def _write(self) -> AnyResponse:
+        self.teach.write()
+        return redirect(HOME, 303)
+
+    def _end(self) -> AnyResponse:
+        self.teach.end()
+        return redirect(HOME, 303)
+
+    def _draw(self, template: str, **extra: Any) -> str:
+        speech = speech_of(request, self._settings.language)
+        words = {
+            "speech": speech,
+            "both": speech.both,
+            "one": speech.one,
+            "drawing": drawing,
+            "settings": self._settings,
+            "tabs": TABS,
+            "tab": "tests",
+            "here": HOME,
+            "who": session().person,
+        }
+        return render_template(f"technician/{template}.html", **{**words, **extra})
+
+
+def printable(data: bytes) -> str:
+    """Bytes for people: control characters and everything beyond ASCII by their number."""
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data[-_RAW:])
+
+
+def _shown(port: str) -> str:
+    """What tells one port from another: udev's folder and prefix are the same for all."""
+    return port.rpartition("/")[2].removeprefix("usb-") if port.startswith("/") else port

@@ -1,0 +1,90 @@
+"""What is not for villagers: which software this is, whether it lives, the panel's sizes, the picture of the goods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, abort, jsonify, request, send_file
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.station.desk.view import Step
+from kiosk.station.live import OK
+from kiosk.web.ports import Station
+from kiosk.web.public.screens import Screens
+from kiosk.web.roles import Need
+from kiosk.web.settings import WebSettings
+
+_NO_PAGES = ("health", "station_css", "photo", "page_alive")
+NEEDS = {"technical.about": Need.PUBLIC, **{f"technical.{name}": Need.OPEN for name in _NO_PAGES}}
+
+
+def nobody_asks() -> None:
+    """Nobody wants to know whether a page lives."""
+
+
+def blueprint(
+    station: Station, settings: WebSettings, screens: Screens, alive: Callable[[], None] = nobody_asks
+) -> Blueprint:
+    """``/about``, ``/health``, ``/alive``, ``/station.css``, ``/photos``."""
+    technical = Blueprint("technical", __name__)
+
+    @technical.get("/about")
+    def about() -> str:
+        return screens.page("about.html", station.desk.view(), rows=_rows(station, settings))
+
+    @technical.get("/health")
+    def health() -> AnyResponse:
+        snapshot = station.board.snapshot()
+        marks = snapshot.marks
+        return jsonify(
+            ok=marks.store == OK,
+            software=station.software,
+            scale=marks.scale,
+            printer=marks.printer,
+            link=marks.link,
+            store=marks.store,
+            pending=snapshot.pending,
+        )
+
+    @technical.post("/alive")
+    def page_alive() -> tuple[str, int]:
+        alive()
+        return "", 204
+
+    @technical.get("/station.css")
+    def station_css() -> AnyResponse:
+        return Response(_panel_css(settings), mimetype="text/css")
+
+    @technical.get("/photos/<sha256>.jpg")
+    def photo(sha256: str) -> AnyResponse:
+        view = station.desk.view()
+        current = view.photo.sha256 if view.step is Step.TAKE else None
+        path = station.photo_path(sha256) if sha256 == current else None
+        if path is None:
+            abort(404)
+        return send_file(path, mimetype="image/jpeg", max_age=0, conditional=False, etag=False)
+
+    return technical
+
+
+def _panel_css(settings: WebSettings) -> str:
+    return (
+        f":root{{--mm:{settings.px_per_mm:.2f}px;--room:{settings.roominess:.2f};--columns:{settings.columns};"
+        f"--rows:{settings.tiles // settings.columns};--ring:{settings.ring_s:g}s}}\n"
+    )
+
+
+def _rows(station: Station, settings: WebSettings) -> list[tuple[str, str]]:
+    """What a technician asks over the telephone; nothing secret, nothing of a person."""
+    own = station.settings
+    return [
+        ("Software", station.software),
+        ("Metrology", station.metrology),
+        ("Station", own.station),
+        ("Region", own.region),
+        ("Village", own.village),
+        ("Time zone", own.zone),
+        ("Panel", f"{settings.width_px} x {settings.height_px}, {settings.diagonal_in:g} in"),
+        ("Pixels per mm", f"{settings.px_per_mm:.2f}"),
+        ("Address", request.host),
+    ]

@@ -1,0 +1,87 @@
+"""The rooms of the house: no folder with too many modules, no prefix where a folder belongs, no circle of imports."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES_STOP, PREFIX_STOP = 16, 3
+MAY_HAVE_MORE = frozenset({"kiosk/domain", "kiosk/domain/events"})
+"""One module an object: there the list is the table of contents."""
+AT_THE_TOP = frozenset({"__init__.py", "files.py"})
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Dotted name and file of every module; a package by its own name."""
+    found = {}
+    for path in sorted((root / "kiosk").rglob("*.py")):
+        name = ".".join(path.relative_to(root).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imports(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
+    """Modules of the house that a file needs; a name that a package hands on counts for the package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in known else str(node.module)
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """One circle, or nothing: what is left when modules that need nothing are taken away again and again."""
+    left = {name: set(needs) - {name} for name, needs in graph.items()}
+    while free := [name for name, needs in left.items() if not needs & left.keys()]:
+        for name in free:
+            del left[name]
+    if not left:
+        return []
+    path = [min(left)]
+    while path[-1] not in path[:-1]:
+        path.append(min(left[path[-1]] & left.keys()))
+    return path[path.index(path[-1]) :]
+
+
+def problems(root: Path) -> list[str]:
+    """Every breach below ``root``."""
+    known = modules(root)
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in known.values():
+        if path.name not in ("__init__.py", "__main__.py"):
+            folders[path.parent.relative_to(root).as_posix()].append(path.stem)
+    found = [
+        f"kiosk/{path.name}: the top holds folders, and nothing else"
+        for path in (root / "kiosk").glob("*.py")
+        if path.name not in AT_THE_TOP
+    ]
+    for folder, names in sorted(folders.items()):
+        if len(names) > MODULES_STOP and folder not in MAY_HAVE_MORE:
+            found.append(f"{folder}: {len(names)} modules, the stop is {MODULES_STOP}")
+        shared = Counter(name.partition("_")[0] for name in names)
+        found += [
+            f"{folder}: {count} modules begin with {prefix!r}: that is a folder"
+            for prefix, count in shared.items()
+            if count >= PREFIX_STOP and not prefix.startswith("0")
+        ]
+    round_trip = circle({name: set(imports(path, known)) for name, path in known.items()})
+    return [*found, *(["a circle of imports: " + " -> ".join(round_trip)] if round_trip else [])]
+
+
+def main() -> int:
+    """Print breaches; 1 when there is one."""
+    found = problems(ROOT)
+    for line in found:
+        print(line, file=sys.stderr)
+    print(f"rooms: {len({path.parent for path in modules(ROOT).values()})} folders")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

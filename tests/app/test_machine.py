@@ -1,0 +1,62 @@
+"""What is listed as plugged in: names that stay, each device once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kiosk.app.machine import ThisMachine
+from kiosk.first_start.settings import decimals
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Path:
+    for name in ("serial/by-id", "serial/by-path", "v4l/by-id", "input/by-id", "usb"):
+        (tmp_path / name).mkdir(parents=True)
+    return tmp_path
+
+
+def test_nothing_was_ever_plugged_in(tmp_path: Path) -> None:
+    machine = ThisMachine(dev=tmp_path / "no", keys=(tmp_path / "nothing",))
+    assert machine.serial_ports() == machine.keyboards() == machine.printers() == machine.cameras() == ()
+    assert machine.key_files(".crt") == ()
+
+
+def test_a_port_is_listed_once_by_id_or_by_the_socket(dev: Path) -> None:
+    for name in ("ttyUSB0", "ttyUSB1"):
+        (dev / name).write_bytes(b"")
+    (dev / "serial/by-id/usb-Scale_A1").symlink_to(dev / "ttyUSB0")
+    (dev / "serial/by-path/usb-0:1").symlink_to(dev / "ttyUSB0")
+    (dev / "serial/by-path/usb-0:2").symlink_to(dev / "ttyUSB1")
+    (dev / "serial/by-path/usb-0:3").symlink_to(dev / "pulled")
+    ports = ThisMachine(dev=dev).serial_ports()
+    assert ports == (str(dev / "serial/by-id/usb-Scale_A1"), str(dev / "serial/by-path/usb-0:2"))
+
+
+def test_keyboards_printers_and_cameras_by_their_names(dev: Path) -> None:
+    for name in (
+        "input/by-id/usb-A-event-kbd",
+        "input/by-id/usb-A-event-mouse",
+        "usb/lp0",
+        "usb/hiddev0",
+        "v4l/by-id/usb-C-video-index0",
+        "v4l/by-id/usb-C-video-index1",
+    ):
+        (dev / name).write_bytes(b"")
+    machine = ThisMachine(dev=dev)
+    assert machine.keyboards() == (str(dev / "input/by-id/usb-A-event-kbd"),)
+    assert machine.printers() == (str(dev / "usb/lp0"),)
+    assert machine.cameras() == (("file", str(dev / "v4l/by-id/usb-C-video-index0")),)
+
+
+def test_a_camera_that_is_a_device_is_one(dev: Path) -> None:
+    (dev / "v4l/by-id/usb-C-video-index0").symlink_to("/dev/null")
+    assert ThisMachine(dev=dev).cameras() == (("v4l2", str(dev / "v4l/by-id/usb-C-video-index0")),)
+
+
+@pytest.mark.parametrize(
+    ("e_g", "shown"), [(1, 3), (2, 3), (5, 3), (10, 2), (20, 2), (50, 2), (100, 1), (1000, 0), (2000, 0)]
+)
+def test_decimals_of_a_scale(e_g: int, shown: int) -> None:
+    assert decimals(e_g) == shown

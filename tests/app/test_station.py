@@ -1,0 +1,372 @@
+"""The composition root: the right adapter for each setting, one log line a record, and a process that ends cleanly."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
+
+import pytest
+
+from kiosk.app import process
+from kiosk.app import station as runtime
+from kiosk.config.station import StationConfig, load
+from kiosk.devices.camera.process import ChildCamera
+from kiosk.devices.ports import Printer
+from kiosk.devices.printer.file import FilePrinter
+from kiosk.devices.printer.tcp import TcpPrinter
+from kiosk.devices.scale.command import LONGEST_S
+from kiosk.devices.scale.live import LiveScale
+from kiosk.devices.scale.pause import PausableScale
+from kiosk.domain.clerk import Role
+from kiosk.domain.parcel import ParcelState
+from kiosk.simulators.counter_stock import stock_counter
+from kiosk.simulators.processes import answers
+from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.station.clock import StationClock
+from kiosk.station.counter.people import add_person
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.service import StationService
+from kiosk.station.settings import StationSettings
+from kiosk.store import Store, StoreError
+from kiosk.store.database.migrate import migrate
+from kiosk.texts import load as load_texts
+from tests.messaging.ports import claimed_port
+from tests.simulators.bench.village import PaperVillage
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(process.OneLine("%(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("kiosk.test")
+    logger.addHandler(handler)
+    logger.propagate = False
+    yield stream
+    logger.removeHandler(handler)
+    logger.propagate = True
+
+
+FORGED = [
+    "Ali\n2026-11-25 06:05:00,000 INFO kiosk: receipt 0147-A-000001 is void",
+    "Ali\r\nINFO kiosk: fine",
+    "Ali\nTraceback (most recent call last):\n  INFO kiosk: fine",
+    "\x1b[2J\x1b[31mred",
+    "\x9b2J",
+    "\u202edlrow",
+    "\u2066a\u2069",
+    "a\u2028b\u2029c\x85d\x0be\x0cf",
+    "bell\x07 nul\x00 del\x7f",
+]
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_no_name_can_forge_a_log_line_or_hide_one(logged: io.StringIO, name: str) -> None:
+    logging.getLogger("kiosk.test").error("a scan opened nothing: %s", name)
+    text = logged.getvalue()
+    assert text.endswith("\n")
+    assert text[:-1].isprintable()
+    assert text.startswith("ERROR kiosk.test: a scan opened nothing: ")
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_the_text_of_an_exception_is_as_plain_and_indented(logged: io.StringIO, name: str) -> None:
+    try:
+        raise ValueError(name)
+    except ValueError:
+        logging.getLogger("kiosk.test").exception("failed: %s", name, stack_info=True)
+    first, *rest = logged.getvalue()[:-1].split("\n")
+    assert first.startswith("ERROR kiosk.test: failed: ")
+    assert first.isprintable()
+    assert any("Traceback" in line for line in rest)
+    assert all(line.startswith("    ") and line.isprintable() for line in rest)
+
+
+def test_letters_of_every_script_stay_readable(logged: io.StringIO) -> None:
+    logging.getLogger("kiosk.test").error("%s", "ئايگۈل 王芳 Äsqar")
+    assert logged.getvalue() == "ERROR kiosk.test: ئايگۈل 王芳 Äsqar\n"
+
+
+def test_a_signal_to_end_is_heard() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        for number in before:
+            stop = process.until_signal()
+            assert not stop.is_set()
+            os.kill(os.getpid(), number)
+            assert stop.wait(5)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def config_of(folder: Path, text: str = "", port: int = 8080) -> StationConfig:
+    path = folder / "station.toml"
+    head = f'[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "{folder}/data"\n[web]\nport = {port}\n'
+    path.write_text(head + text)
+    return load(path)
+
+
+def test_each_setting_gets_its_adapter(tmp_path: Path) -> None:
+    config = config_of(
+        tmp_path,
+        '[scale]\nport="/dev/none"\nprotocol="st_gs_csv"\ne_g=5\nmax_g=60000\n'
+        '[printer.label]\nkind="tcp"\naddress="127.0.0.1:9100"\nprofile="tspl"\n'
+        '[printer.receipt]\nkind="file"\naddress="/dev/usb/lp0"\nprofile="escpos"\n'
+        '[camera]\nkind="file"\npath="x.jpg"\n',
+    )
+    hardware = runtime.make_hardware(config)
+    label: Printer = hardware.printers["label"]
+    assert (type(label), label.language) == (TcpPrinter, "tspl")
+    assert (type(hardware.printers["receipt"]), hardware.printers["receipt"].language) == (FilePrinter, "escpos")
+    assert isinstance(hardware.camera, ChildCamera)
+    assert hardware.profile.e_g == 5
+    assert hardware.scale is not None
+    assert isinstance(hardware.scale(None), LiveScale)  # type: ignore[arg-type]
+    hardware.camera.close()
+
+
+def test_the_keys_of_the_scale_are_those_of_its_format(tmp_path: Path, template: Path) -> None:
+    def keys(scale: str) -> tuple[str, ...] | None:
+        config = config_of(tmp_path, scale)
+        store = Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template)
+        with closing(store):
+            hardware = runtime.make_hardware(config)
+            service = StationService(config.station, store, hardware, StationClock(config.station.zone))
+            made = runtime.make_scale_keys(config, service)
+            return made.names if made is not None else None
+
+    section = '[scale]\nport="/dev/none"\nprotocol="{}"\ne_g=5\nmax_g=60000\n'
+    assert keys(section.format("mt_sics")) == ("zero", "clear_tare")
+    assert keys(section.format("xk3190_ww")) == ("zero",)
+    assert keys(section.format("st_gs_csv")) == ("zero", "clear_tare")
+    assert keys(section.format("st_gs_csv") + '[scale.params]\ncommands="tbw"\n') == ("zero",)
+    assert keys(section.format("st_gs_stx18")) == ()
+    assert keys("") is None
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """The station's, which nobody else is given before it begins and after it has ended."""
+    with claimed_port() as port:
+        yield port
+
+
+class Technician:
+    """Stands at the screen with a PIN; every answer is read whole, redirects are followed."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+        self._opener = build_opener(HTTPCookieProcessor())
+
+    def ask(self, path: str, **form: str) -> tuple[int, str, str]:
+        """Status, final address, text. A form is posted, an empty one too when ``path`` starts with POST."""
+        word, _, address = path.rpartition(" ")
+        data = urlencode(form).encode() if word else None
+        request = Request(self._url + address, data=data, headers={"Origin": self._url} if word else {})
+        try:
+            with self._opener.open(request, timeout=20) as answer:
+                return answer.status, answer.url, answer.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.url, error.read().decode()
+
+    def press_at_rest(self, key: str) -> tuple[int, str]:
+        """Press as soon as the pan is read and rests, until then nothing is sent; status and address of the answer."""
+        end = time.monotonic() + 20
+        while True:
+            status, address, text = self.ask(f"POST /technician/scale/{key}")
+            if "still moves" not in text and "No weight that can be read" not in text:
+                return status, address
+            assert time.monotonic() < end, "the pan never rests"
+
+    def until(self, weight: str) -> None:
+        """The scale's page shows this weight."""
+        end = time.monotonic() + 20
+        while json.loads(self.ask("/technician/scale.json")[2])["weight"] != weight:
+            assert time.monotonic() < end, f"{weight} never came"
+
+
+def test_a_technician_sets_the_running_scale_to_zero(
+    tmp_path: Path, template: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything between the touch and the indicator is the real thing.
+
+    The scale is given longer to obey: what is looked at is what came of a touch, not how soon.
+    """
+    monkeypatch.setattr(PausableScale.send, "__defaults__", (LONGEST_S,))
+    pin = "418302"
+    seen: list[tuple[int, str]] = []
+    with ScaleSimulator("mt_sics", tmp_path / "scale", settle_s=0, step_g=5) as simulator:
+        simulator.command("put 0.640kg")
+        section = f'[scale]\nport="{simulator.path}"\nprotocol="mt_sics"\ne_g=5\nmax_g=60000\n'
+        config = config_of(tmp_path, section, port)
+        stamp = process.stamps("Asia/Shanghai")
+        pins = PickupKey.load(ParcelSettings(), config.station.data, {}).pins()
+        with closing(Store.open(config.station.database, "S0147", stamp(), template=template)) as store:
+            number = add_person(store, "Reyhan", Role.TECHNICIAN, pins.hash(pin), stamp()).number
+
+        class Stop(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                person = Technician(port)
+                person.ask("POST /counter/unlock", number=number, pin=pin)
+                person.until("0.640 kg")
+                seen.append(person.press_at_rest("zero"))
+                person.until("0.000 kg")
+                simulator.command("put 30.640kg")
+                person.until("30.000 kg")
+                seen.append(person.ask("POST /technician/scale/zero")[:2])
+                seen.append(person.ask("POST /technician/scale/clear_tare")[:2])
+                return True
+
+        config = replace(config, web=replace(config.web, language="en"))
+        runtime.run_station(config, Stop())
+    keys = f"http://127.0.0.1:{port}/technician/scale"
+    assert seen == [(200, f"{keys}?told=zero_done"), (409, f"{keys}/zero"), (200, f"{keys}?told=clear_tare_done")]
+
+
+def test_a_station_of_the_field_begins_with_nobody_and_has_nothing_of_the_demo(
+    tmp_path: Path, template: Path, port: int
+) -> None:
+    """No people, no PIN that works, no list, no parcel, no button that scans."""
+    config = config_of(tmp_path, port=port)
+    Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template).close()
+    seen: dict[str, tuple[int, str, str]] = {}
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            person = Technician(port)
+            for path in ("/counter", "/technician", "/counter/parcels", "/state.json", "/bench/bench.js", "/word"):
+                seen[path] = person.ask(path)
+            for path, form in (
+                ("POST /counter/unlock", {"number": "01", "pin": "480317"}),
+                ("POST /counter/take_in", {"offer": "x"}),
+                ("POST /word", {"device": "scanner", "text": "scan SF1385000000001"}),
+            ):
+                seen[path] = person.ask(path, **form)
+            return True
+
+    config = replace(config, web=replace(config.web, language="en"))
+    runtime.run_station(config, Stop())
+    nobody = load_texts("en").text("counter.unlock.nobody")
+    for path in ("/counter", "/technician", "/counter/parcels"):
+        assert seen[path][:2] == (200, f"http://127.0.0.1:{port}/counter"), path
+        assert nobody in seen[path][2], path
+    assert seen["POST /counter/unlock"][0] == 409
+    assert nobody in seen["POST /counter/unlock"][2]
+    assert seen["POST /counter/take_in"][0] == 403
+    assert [seen[path][0] for path in ("/state.json", "/bench/bench.js", "/word", "POST /word")] == [404] * 4
+    with closing(Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")())) as store:
+        assert (store.clerks(active=False), store.parcels(list(ParcelState))) == ([], [])
+
+
+def test_the_demo_prints_where_to_begin_and_no_pin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Standing(PaperVillage):
+        def __enter__(self) -> Standing:
+            settings = StationSettings("S0147", "yarkant", tmp_path / "station")
+            self.counter_stock = stock_counter(settings, StationClock("Asia/Shanghai"))
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing was started."""
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return True
+
+    monkeypatch.setattr(runtime, "until_signal", Stop)
+    monkeypatch.setattr(runtime, "setup_logging", lambda: None)  # or every later test would log here
+    village = Standing(tmp_path)
+    runtime.run_demo(village, 0)  # type: ignore[arg-type]
+    told = capfd.readouterr()
+    assert "begin here" in told.out
+    assert village.counter_stock is not None
+    for worker in village.counter_stock.people:
+        assert worker.pin not in told.out + told.err
+
+
+def test_what_is_not_fitted_is_not_made(tmp_path: Path) -> None:
+    hardware = runtime.make_hardware(config_of(tmp_path))
+    assert (hardware.scale, hardware.camera, dict(hardware.printers)) == (None, None, {})
+    off = runtime.make_hardware(config_of(tmp_path, '[camera]\nkind="none"\npath=""\n'))
+    assert off.camera is None
+
+
+def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, port: int) -> None:
+    config = config_of(tmp_path, f'[scanner]\nport = "{tmp_path / "scanner"}"\n', port)
+    Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template).close()
+    healthy = answers(f"http://127.0.0.1:{port}/health")
+    seen: list[bool] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            seen.append(any(healthy() for _ in range(15)))  # each waits for two seconds
+            return True
+
+    with ScannerSimulator(tmp_path / "scanner"):
+        runtime.run_station(config, Stop())
+    assert seen == [True], "it answered before it was told to end"
+    assert not healthy()
+
+
+def test_a_port_in_use_ends_the_start_with_everything_closed(tmp_path: Path, template: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config = config_of(tmp_path, port=taken.getsockname()[1])
+        Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template).close()
+        with pytest.raises(OSError, match="Address already in use"):
+            runtime.run_station(config, threading.Event())
+
+
+def test_the_database_of_another_station_is_refused(tmp_path: Path, template: Path) -> None:
+    config = config_of(tmp_path)
+    Store.open(config.station.database, "S0148", process.stamps("Asia/Shanghai")(), template=template).close()
+    with pytest.raises(StoreError, match="S0148"):
+        process.open_store(config.station)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "empty.db"
+    migrate(path)
+    return path
+
+
+def test_a_database_that_cannot_be_written_is_marked_and_the_station_lives(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: Store) -> None:
+        raise StoreError("read-only")
+
+    config = config_of(tmp_path)
+    opened = Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template)
+    with closing(opened) as store:
+        service = StationService(
+            config.station, store, runtime.make_hardware(config), StationClock(config.station.zone)
+        )
+        monkeypatch.setattr(Store, "check_writable", refuse)
+        health, seen = runtime.make_health(config, service), service.board.snapshot().number
+        health.start()
+        try:
+            marked = service.board.wait(seen, 10.0)
+        finally:
+            health.stop()
+        assert marked is not None
+        assert marked.marks.store == "store_failed"
+        assert {part.name: part.ok for part in health.parts()}["database"]

@@ -1,0 +1,258 @@
+"""The USB camera adapter against a recording stand-in for OpenCV's capture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from kiosk.devices.camera.child.v4l2 import V4l2Source
+from kiosk.devices.ports import CameraFault
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.sharpness import tenengrad
+
+WIDTH, HEIGHT = 320, 240
+MJPG = cv2.VideoWriter.fourcc(*"MJPG")
+YUYV = cv2.VideoWriter.fourcc(*"YUYV")
+NAMES = {
+    cv2.CAP_PROP_FOURCC: "fourcc",
+    cv2.CAP_PROP_FRAME_WIDTH: "width",
+    cv2.CAP_PROP_FRAME_HEIGHT: "height",
+    cv2.CAP_PROP_FPS: "fps",
+    cv2.CAP_PROP_BUFFERSIZE: "buffers",
+}
+
+
+def live(level: float = 110, sigma: float = 0, seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> BgrImage:
+    """A scene with something in it, lit to ``level``, with the noise of one moment."""
+    rng = np.random.default_rng(seed)
+    frame = np.full((size[1], size[0], 3), level, np.float32)
+    frame[60:180, 80:200] *= 0.3
+    if sigma:
+        frame = cv2.GaussianBlur(frame, (0, 0), sigma).astype(np.float32)
+    return np.clip(frame + rng.normal(0, 1, frame.shape), 0, 255).astype(np.uint8)
+
+
+class RecordingCapture:
+    """Writes down every call; gives what it was told, the last frame again when it runs out of them."""
+
+    def __init__(self, frames: list[Any], opened: bool = True, answers: dict[int, float] | None = None) -> None:
+        self.calls: list[tuple[str, float]] = []
+        self._frames = iter(frames)
+        self._opened = opened
+        self._properties: dict[int, float] = {}
+        self._answers = answers or {}
+
+    def isOpened(self) -> bool:
+        self.calls.append(("opened?", 0))
+        return self._opened
+
+    def set(self, prop: int, value: float, /) -> bool:
+        self.calls.append((f"set {NAMES[prop]}", value))
+        self._properties[prop] = value
+        return True
+
+    def get(self, prop: int, /) -> float:
+        self.calls.append((f"get {NAMES[prop]}", 0))
+        return self._answers.get(prop, self._properties.get(prop, 0))
+
+    def read(self) -> tuple[bool, Any]:
+        self.calls.append(("read", 0))
+        frame = next(self._frames, None)
+        return frame is not None, frame
+
+    def release(self) -> None:
+        self.calls.append(("release", 0))
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+    def reads(self) -> int:
+        return self.names().count("read")
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Path:
+    path = tmp_path / "usb-camera"
+    path.touch()
+    return path
+
+
+def source(device: Path, *captures: RecordingCapture, clock: Callable[[], float] = lambda: 0.0) -> V4l2Source:
+    waiting = iter(captures)
+    return V4l2Source(str(device), WIDTH, HEIGHT, lambda _: next(waiting), clock)
+
+
+def steady(count: int) -> list[BgrImage]:
+    return [live(seed=seed) for seed in range(count)]
+
+
+def fault(camera: V4l2Source) -> CameraFault:
+    with pytest.raises(CameraFault) as caught:
+        camera.shoot()
+    return caught.value
+
+
+def test_the_format_is_asked_for_before_the_size_and_read_back_before_a_frame(device: Path) -> None:
+    capture = RecordingCapture(steady(12))
+    source(device, capture).shoot()
+    assert capture.calls[:6] == [
+        ("opened?", 0),
+        ("set fourcc", MJPG),
+        ("set width", WIDTH),
+        ("set height", HEIGHT),
+        ("set fps", 30),
+        ("set buffers", 1),
+    ]
+    assert capture.names()[6:10] == ["get fourcc", "get width", "get height", "read"]
+    assert set(capture.names()[9:]) == {"read"}
+
+
+def test_a_steady_camera_is_read_once_for_shape_eight_times_to_settle_and_three_times_to_choose(device: Path) -> None:
+    capture = RecordingCapture(steady(12))
+    frame = source(device, capture).shoot()
+    assert capture.reads() == 1 + 8 + 3
+    assert frame.shape == (HEIGHT, WIDTH, 3)
+
+
+def test_settling_goes_on_while_the_exposure_moves(device: Path) -> None:
+    ramp = [live(level) for level in range(20, 110, 6)]
+    capture = RecordingCapture([ramp[0], *ramp, *steady(10)])
+    frame = source(device, capture).shoot()
+    assert capture.reads() == 1 + len(ramp) + 3 + 3
+    assert frame.mean() > 85
+
+
+def test_settling_gives_up_after_two_seconds_and_takes_the_picture(device: Path) -> None:
+    def flicker() -> Iterator[BgrImage]:
+        for seed in range(10_000):
+            yield live(90 + 30 * (seed % 2), seed=seed)
+
+    ticks = iter(range(10_000))
+    capture = RecordingCapture([])
+    capture._frames = flicker()
+    assert source(device, capture, clock=lambda: next(ticks) / 30).shoot() is not None
+    assert 55 <= capture.reads() <= 65
+
+
+def test_the_sharpest_of_the_burst_is_kept(device: Path) -> None:
+    burst = [live(sigma=4, seed=50), live(sigma=0, seed=51), live(sigma=2, seed=52)]
+    capture = RecordingCapture([*steady(9), *burst])
+    frame = source(device, capture).shoot()
+    assert np.array_equal(frame, burst[1])
+    assert tenengrad(frame) > tenengrad(burst[2])
+
+
+def test_the_device_stays_open_between_shots(device: Path) -> None:
+    capture = RecordingCapture(steady(40))
+    camera = source(device, capture)
+    camera.shoot()
+    camera.shoot()
+    assert capture.names().count("opened?") == 1
+    assert capture.reads() == 1 + 8 + 3 + 8 + 3
+    camera.close()
+    camera.close()
+    assert capture.names().count("release") == 1
+
+
+def test_a_missing_device_is_never_opened(tmp_path: Path) -> None:
+    gone = fault(source(tmp_path / "unplugged"))
+    assert gone.code == "missing"
+    assert str(tmp_path / "unplugged") in str(gone) and "plug it in" in str(gone)
+
+
+def test_a_device_in_use_is_missing_and_released(device: Path) -> None:
+    capture = RecordingCapture([], opened=False)
+    assert fault(source(device, capture)).code == "missing"
+    assert capture.names() == ["opened?", "release"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown"),
+    [
+        ({cv2.CAP_PROP_FOURCC: float(YUYV)}, "YUYV 320 x 240"),
+        ({cv2.CAP_PROP_FOURCC: 0.0}, r"\?\?\?\? 320"),
+        ({cv2.CAP_PROP_FRAME_WIDTH: 640.0}, "MJPG 640 x 240"),
+        ({cv2.CAP_PROP_FRAME_HEIGHT: 480.0}, "MJPG 320 x 480"),
+    ],
+)
+def test_a_set_that_did_nothing_is_found_by_reading_back(device: Path, answers: dict[int, float], shown: str) -> None:
+    capture = RecordingCapture(steady(20), answers=answers)
+    with pytest.raises(CameraFault, match=shown) as caught:
+        source(device, capture).shoot()
+    assert caught.value.code == "format"
+    assert "instead of MJPG 320 x 240" in str(caught.value)
+    assert capture.reads() == 0
+    assert capture.names()[-1] == "release"
+
+
+@pytest.mark.parametrize("first", [live(size=(640, 480)), live()[..., 0], np.zeros((HEIGHT, WIDTH, 2), np.uint8)])
+def test_a_first_frame_of_another_shape_is_refused(device: Path, first: Any) -> None:
+    capture = RecordingCapture([first, *steady(20)])
+    assert fault(source(device, capture)).code == "format"
+    assert capture.reads() == 1
+    assert capture.names()[-1] == "release"
+
+
+def test_a_damaged_first_frame_is_read_over(device: Path) -> None:
+    capture = RecordingCapture([None, *steady(12)])
+    capture._frames = iter([None, *steady(12)])
+    assert source(device, capture).shoot().shape == (HEIGHT, WIDTH, 3)
+
+
+def test_a_camera_that_sends_nothing_is_broken(device: Path) -> None:
+    capture = RecordingCapture([])
+    broken = fault(source(device, capture))
+    assert broken.code == "broken"
+    assert capture.names()[-1] == "release"
+
+
+def test_a_camera_pulled_out_while_streaming_is_missing_and_comes_back(device: Path) -> None:
+    def pulled() -> Iterator[BgrImage | None]:
+        yield from steady(5)
+        device.unlink()
+        while True:
+            yield None
+
+    torn = RecordingCapture([])
+    torn._frames = pulled()
+    camera = source(device, torn, RecordingCapture(steady(12)))
+    assert fault(camera).code == "missing"
+    assert torn.names()[-1] == "release"
+    device.touch()
+    assert camera.shoot().shape == (HEIGHT, WIDTH, 3)
+
+
+def test_a_lens_cap_is_black_even_when_the_sensor_has_no_noise(device: Path) -> None:
+    capture = RecordingCapture([np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * 12)
+    black = fault(source(device, capture))
+    assert black.code == "black"
+    assert "lens cap" in str(black)
+
+
+def test_one_flat_color_is_broken(device: Path) -> None:
+    capture = RecordingCapture([np.full((HEIGHT, WIDTH, 3), 128, np.uint8)] * 12)
+    assert fault(source(device, capture)).code == "broken"
+
+
+def test_a_frame_repeated_a_dozen_times_is_frozen(device: Path) -> None:
+    capture = RecordingCapture([live()] * 12)
+    frozen = fault(source(device, capture))
+    assert frozen.code == "frozen"
+    assert capture.names()[-1] == "release"
+
+
+def test_an_error_inside_the_driver_closes_the_device(device: Path) -> None:
+    capture = RecordingCapture([])
+
+    def fail() -> tuple[bool, Any]:
+        raise RuntimeError("driver")
+
+    capture.read = fail  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        source(device, capture).shoot()
+    assert capture.names()[-1] == "release"

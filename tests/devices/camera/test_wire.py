@@ -1,0 +1,82 @@
+"""Framing between the station and the camera's child."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiosk.devices.camera.wire import (
+    MAX_BODY,
+    MAX_HEADER,
+    PREFIX,
+    ShotRefused,
+    ShotRequest,
+    ShotTaken,
+    WireError,
+    pack,
+    unpack_answer,
+    unpack_prefix,
+    unpack_request,
+)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 2**40), st.integers(1, 65_535), st.integers(1, 65_535), st.binary(max_size=300))
+def test_an_answer_comes_back_as_it_was_sent(number: int, width: int, height: int, body: bytes) -> None:
+    message = pack(ShotTaken(number, width, height), body)
+    head, length = unpack_prefix(message[: PREFIX.size])
+    assert unpack_answer(message[PREFIX.size : PREFIX.size + head]) == ShotTaken(number, width, height)
+    assert message[PREFIX.size + head :] == body
+    assert length == len(body)
+
+
+@settings(deadline=None)
+@given(st.binary(min_size=PREFIX.size, max_size=PREFIX.size))
+def test_no_prefix_gets_past_the_bounds(prefix: bytes) -> None:
+    try:
+        head, body = unpack_prefix(prefix)
+    except WireError:
+        return
+    assert 0 < head <= MAX_HEADER
+    assert body <= MAX_BODY
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_garbage_headers_are_wire_errors(header: bytes) -> None:
+    for unpack in (unpack_answer, unpack_request):
+        with pytest.raises(WireError):
+            unpack(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"type":"taken","number":1,"width":0,"height":9}',
+        b'{"type":"taken","number":1,"width":9}',
+        b'{"type":"taken","number":1,"width":9,"height":9,"more":1}',
+        b'{"type":"taken","number":1,"width":9.5,"height":9}',
+        b'{"type":"refused","number":1,"code":"tired","message":"x"}',
+        b'{"type":"refused","number":1,"code":"black","message":""}',
+        b'{"type":"shoot","number":1,"within_s":1}',
+        b'{"number":1,"width":9,"height":9}',
+    ],
+)
+def test_answers_outside_the_rules_are_refused(header: bytes) -> None:
+    with pytest.raises(WireError, match="cannot be read"):
+        unpack_answer(header)
+
+
+def test_a_message_the_other_side_would_refuse_is_not_packed() -> None:
+    with pytest.raises(WireError, match="body"):
+        pack(ShotTaken(1, 1, 1), bytes(MAX_BODY + 1))
+    with pytest.raises(WireError, match="header"):
+        pack(ShotRefused(1, "broken", "x" * MAX_HEADER))
+
+
+def test_a_request_has_a_finite_time() -> None:
+    assert unpack_request(pack(ShotRequest(1, 2.5))[PREFIX.size :]) == ShotRequest(1, 2.5)
+    for within in (b"0", b"-1", b"1e9", b"null"):
+        with pytest.raises(WireError):
+            unpack_request(b'{"type":"shoot","number":1,"within_s":' + within + b"}")

@@ -1,0 +1,43 @@
+"""What every scanner adapter does with what it heard."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiosk.devices.scanner.delivery import MAX_SCAN, MISSING, OK, Delivery, printable
+from tests.station.hardware import Heard
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_nothing_but_printable_ascii_and_gs_ever_passes(line: bytes) -> None:
+    text = printable(line)
+    allowed = {0x1D, *range(0x20, 0x7F)}
+    assert (text is not None) == (1 <= len(line) <= MAX_SCAN and set(line) <= allowed)
+    if text is not None:
+        assert text.encode("ascii") == line
+
+
+def test_a_state_is_told_when_it_changes() -> None:
+    states = Heard()
+    delivery = Delivery(1.0, Heard(), states)
+    for word in (OK, OK, MISSING, MISSING, OK):
+        delivery.state(word)
+    assert states.told == [OK, MISSING, OK]
+
+
+def test_nothing_of_a_refused_scan_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    heard = Heard()
+    delivery = Delivery(1.0, heard, Heard(), lambda: 0.0)
+    with caplog.at_level(logging.INFO):
+        for line in (b"", b"13812345678\x1b", b"1" * (MAX_SCAN + 1)):
+            delivery.scan(line)
+    assert heard.told == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "a scan was refused: 12 bytes hold control characters or are too many",
+        "a scan was refused: 257 bytes hold control characters or are too many",
+    ]

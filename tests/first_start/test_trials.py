@@ -1,0 +1,405 @@
+"""Each device shows itself, or says why it does not: real adapters against simulated hardware."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from kiosk.devices.ports import CameraFault, Scanner
+from kiosk.devices.scale.probe import TIMING, ScaleProbe
+from kiosk.first_start.choices import _with_found
+from kiosk.first_start.ports import Choice, SetupRefused, TrialView
+from kiosk.first_start.trials import (
+    FAILED,
+    SEEN,
+    WAITING,
+    WORKING,
+    Attempt,
+    ListenTrial,
+    ScaleTrial,
+    ScannerTrial,
+    printable,
+)
+from kiosk.first_start.wizard import SetupWizard
+from kiosk.protocols.scales.probe.proposals import Proposal, Recording, distinct, propose
+from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.reading import Reading
+from tests.web.first_start.bench import Bench
+from tests.web.first_start.scenes import draft_at
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with Bench(tmp_path_factory.mktemp("bench")) as bench:
+        yield bench
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that is there is waited for, however long the machine stands still."""
+    monkeypatch.setattr("kiosk.first_start.devices.SHOT_S", 25.0)
+    monkeypatch.setattr("kiosk.devices.printer.stream.ANSWER_S", 15.0)
+
+
+@pytest.fixture
+def at(bench: Bench) -> Iterator[Callable[[str], SetupWizard]]:
+    open_ones: list[SetupWizard] = []
+
+    def begin(question: str) -> SetupWizard:
+        open_ones.append(bench.begin(draft_at(bench, question)))
+        return open_ones[-1]
+
+    yield begin
+    for wizard in open_ones:
+        wizard.close()
+    bench.scale.command("replug")
+    bench.scale.command("take")
+    bench.labels.command("on")
+    bench.camera.command("scene badam")
+
+
+def until(wizard: SetupWizard, right: Callable[[TrialView], bool], timeout_s: float = 30.0) -> TrialView:
+    """The first look that is right."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        trial = wizard.view().trial
+        assert trial is not None
+        if right(trial):
+            return trial
+        time.sleep(0.02)
+    raise AssertionError(trial)
+
+
+def ended(trial: TrialView) -> bool:
+    return trial.state in (SEEN, FAILED)
+
+
+Begin = Callable[[str], SetupWizard]
+
+
+class TestScale:
+    def test_weight_state_and_frame(self, bench: Bench, at: Begin) -> None:
+        wizard = at("reads")
+        bench.scale.command("put 12.480kg")
+        trial = until(wizard, lambda trial: trial.weight == "12.480 kg" and trial.motion == "stable")
+        assert trial.state == SEEN
+        assert trial.raw.startswith("ST,GS,+")
+        assert "<0D><0A>" in trial.raw or trial.raw.endswith("kg")
+        bench.scale.command("overload")
+        assert until(wizard, lambda trial: trial.motion == "overload").weight == ""
+
+    def test_a_cable_that_is_pulled_and_put_back(self, bench: Bench, at: Begin) -> None:
+        wizard = at("reads")
+        until(wizard, lambda trial: trial.state == SEEN)
+        bench.scale.command("unplug")
+        trial = until(wizard, lambda trial: trial.state == FAILED)
+        assert "check its cable" in trial.detail
+        bench.scale.command("replug")
+        until(wizard, lambda trial: trial.state == SEEN and bool(trial.weight))
+
+    def test_another_format_than_the_one_chosen(self, bench: Bench, at: Begin) -> None:
+        draft = draft_at(bench, "reads")
+        assert draft.scale is not None
+        wizard = bench.begin(replace(draft, scale=replace(draft.scale, protocol="xk3190_tf0")))
+        try:
+            trial = until(wizard, lambda trial: "sends nothing like xk3190_tf0" in trial.detail)
+            assert trial.state == WAITING
+        finally:
+            wizard.close()
+
+    def test_the_port_is_free_when_the_question_is_left(self, bench: Bench, at: Begin) -> None:
+        wizard = at("reads")
+        until(wizard, lambda trial: trial.state == SEEN)
+        wizard.answer("reads", {"value": "yes"})
+        assert wizard.view().question == "e"
+        assert "scale" not in {thread.name for thread in threading.enumerate()}
+        wizard.back()
+        until(wizard, lambda trial: trial.state == SEEN)
+
+
+class TestListening:
+    """The question for the format listens to the port that was chosen."""
+
+    def test_what_is_heard_stands_first_and_sets_the_line(
+        self, bench: Bench, at: Begin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It listens until it has heard enough, and hears nothing before it was looked at."""
+        patient = partial(ScaleProbe, timing=dataclasses.replace(TIMING, first_s=60.0))
+        monkeypatch.setattr("kiosk.first_start.devices.ScaleProbe", patient)
+        bench.scale.command("silent")
+        wizard = at("protocol")
+        first = wizard.view()
+        assert first.trial is not None
+        assert first.trial.state == WORKING
+        assert not any(tile.value.startswith("found:") for tile in first.choices)
+        bench.scale.command("replug")
+        until(wizard, lambda trial: trial.state == SEEN)
+        tiles = wizard.view().choices
+        assert (tiles[0].value, tiles[0].detail) == ("found:st_gs_csv 9600 8N1", "9600 8N1")
+        assert len(tiles) == len(first.choices)
+        labels = [tile.label for tile in tiles]
+        assert len(labels) == len(set(labels)), "each format has one tile"
+        wizard.answer("protocol", {"value": tiles[0].value})
+        assert wizard.view().question == "line"
+        assert next(tile.value for tile in wizard.view().choices if tile.chosen) == "9600 8N1"
+        assert "listen" not in {thread.name for thread in threading.enumerate()}
+
+    def test_a_choice_is_not_waited_for(self, bench: Bench, at: Begin) -> None:
+        """The port is given back at once: the trial after it opens it again."""
+        wizard = at("protocol")
+        wizard.answer("protocol", {"value": "st_gs_csv"})
+        wizard.answer("line", {"value": "9600 8N1"})
+        until(wizard, lambda trial: trial.state == SEEN and bool(trial.weight))
+
+    def test_a_silent_scale_is_said_to_be_silent(self, bench: Bench, at: Begin) -> None:
+        bench.scale.command("silent")
+        wizard = at("protocol")
+        until(wizard, lambda trial: trial.state == WAITING)
+        assert not any(tile.value.startswith("found:") for tile in wizard.view().choices)
+
+    def test_a_port_that_cannot_be_opened(self, bench: Bench, at: Begin) -> None:
+        bench.scale.command("unplug")
+        wizard = at("protocol")
+        assert "not plugged in" in until(wizard, lambda trial: trial.state == FAILED).detail
+
+    @pytest.mark.parametrize(
+        "value",
+        ["found:", "found:no_such 9600 8N1", "found:st_gs_csv", "found:st_gs_csv 9600 9N9", "found:st_gs_csv 1 8N1"],
+    )
+    def test_a_found_format_that_nobody_found(self, bench: Bench, at: Begin, value: str) -> None:
+        wizard = at("protocol")
+        before = wizard.view().choices
+        with pytest.raises(SetupRefused):
+            wizard.answer("protocol", {"value": value})
+        assert wizard.view().question == "protocol"
+        assert [tile.chosen for tile in wizard.view().choices][: len(before)].count(True) <= 1
+
+    def test_a_probe_with_a_fault_of_its_own(self) -> None:
+        class Odd:
+            def run(self) -> tuple[Proposal, ...]:
+                raise RuntimeError("odd")
+
+            def cancel(self) -> None: ...
+
+        trial = ListenTrial(lambda told: Odd())
+        trial.close()
+        assert (trial.look().state, trial.look().detail, trial.found) == (FAILED, "odd", ())
+
+
+LISTED = [Choice("st_gs_csv", "st_gs_csv"), Choice("xk3190_eq_reversed", "xk3190_eq_reversed")]
+EIGHT = LineSettings()
+
+
+@pytest.mark.parametrize(
+    ("heard", "values", "chosen"),
+    [
+        (b"=000.2000" * 8, ["found:xk3190_eq_reversed 9600 8N1", "found:xk3190_eq_forward 9600 8N1", "st_gs_csv"], []),
+        (b"ST,GS,+  2.480kg\r\n" * 8, ["found:st_gs_csv 9600 8N1", "xk3190_eq_reversed"], ["st_gs_csv"]),
+        (b"$GPGGA\r\n" * 8, ["st_gs_csv", "xk3190_eq_reversed"], []),
+    ],
+    ids=["both directions", "one layout", "no scale"],
+)
+def test_only_what_is_sure_is_chosen_for_the_technician(heard: bytes, values: list[str], chosen: list[str]) -> None:
+    found = distinct(propose([Recording(EIGHT, (heard,))]))
+    tiles = list(_with_found(LISTED, found))
+    assert [tile.value for tile in tiles] == values
+    assert [tile.label for tile in tiles if tile.chosen] == chosen
+
+
+def test_an_answer_that_was_given_stays_the_chosen_one() -> None:
+    listed = [Choice("xk3190_tf0", "xk3190_tf0", chosen=True), *LISTED]
+    found = distinct(propose([Recording(EIGHT, (b"ST,GS,+  2.480kg\r\n" * 8,))]))
+    assert [tile.label for tile in _with_found(listed, found) if tile.chosen] == ["xk3190_tf0"]
+    heard = [Choice("st_gs_csv", "st_gs_csv", chosen=True), LISTED[1]]
+    assert [tile.value for tile in _with_found(heard, found) if tile.chosen] == ["found:st_gs_csv 9600 8N1"]
+
+
+def test_a_format_that_needs_a_parameter_is_taught_elsewhere() -> None:
+    frame = b"\xff\x14\x00\x24\x80"
+    found = [one for one in propose([Recording(EIGHT, (frame * 8,))]) if one.candidate.params]
+    assert found
+    assert [tile.value for tile in _with_found(LISTED, found)] == [tile.value for tile in LISTED]
+
+
+class Silent:
+    """A scale that only says what it is told to say."""
+
+    def start(self) -> None: ...
+    def stop(self, timeout_s: float = 2.0) -> None: ...
+
+
+def test_a_format_that_does_not_tell_stable_is_still_after_five_alike() -> None:
+    trial = ScaleTrial(lambda listener: Silent())
+    for number, expected in enumerate(["moving"] * 4 + ["stable"] * 2):
+        trial.on_reading(Reading(Decimal("1.20"), None, None, None, None, None, b""), number)
+        assert trial.look().motion == expected
+    trial.on_reading(Reading(Decimal("1.25"), None, None, None, None, None, b""), 9)
+    assert trial.look().motion == "moving"
+    trial.on_reading(Reading(Decimal("-0.05"), None, None, None, None, None, b""), 10)
+    assert trial.look().motion == "negative"
+    trial.on_expired(12)
+    assert trial.look() == TrialView(SEEN, motion="lost")
+
+
+class TestPrinters:
+    @pytest.mark.parametrize("name", ["label", "receipt"])
+    def test_a_test_paper_comes_out(self, bench: Bench, at: Begin, name: str) -> None:
+        printer = bench.labels if name == "label" else bench.receipts
+        before = len(printer.printed)
+        wizard = at(f"{name}_test")
+        assert wizard.view().trial == TrialView(WAITING)
+        wizard.go(f"{name}_test")
+        assert until(wizard, ended).state == SEEN
+        assert printer.wait_for(before + 1, 30)
+
+    def test_no_paper_is_told_and_tried_again(self, bench: Bench, at: Begin) -> None:
+        bench.labels.command("paper-out")
+        wizard = at("label_test")
+        wizard.go("label_test")
+        trial = until(wizard, ended)
+        assert (trial.state, "put a new roll in" in trial.detail) == (FAILED, True)
+        bench.labels.command("paper-in")
+        wizard.go("label_test")
+        until(wizard, lambda trial: trial.state == SEEN)
+
+    def test_a_printer_that_is_off(self, bench: Bench) -> None:
+        draft = draft_at(bench, "label_test")
+        assert draft.label is not None
+        wizard = bench.begin(replace(draft, label=replace(draft.label, address="127.0.0.1:1")))
+        try:
+            wizard.go("label_test")
+            assert "check its power and cable" in until(wizard, ended).detail
+        finally:
+            wizard.close()
+
+
+class TestScanner:
+    def test_the_code_on_the_screen(self, bench: Bench, at: Begin) -> None:
+        wizard = at("scanner_test")
+        code = until(wizard, lambda trial: bool(trial.code)).code
+        heard = threading.Event()
+        while not heard.wait(0.1):  # the port may not be open yet: a scan is heard by nobody then
+            bench.scanner.scan("6901234567892")
+            trial = wizard.view().trial
+            if trial is not None and trial.raw:
+                heard.set()
+        assert until(wizard, lambda trial: trial.raw == "6901234567892").state == WAITING
+        bench.scanner.scan("]C1" + code)
+        assert until(wizard, lambda trial: trial.state == SEEN).raw == "]C1" + code
+
+    def test_states_of_the_adapter(self) -> None:
+        class Quiet:
+            def start(self) -> None: ...
+            def stop(self, timeout_s: float = 3.0) -> None: ...
+
+        told: list[Callable[[str], None]] = []
+
+        def make(on_scan: Callable[[str], None], on_state: Callable[[str], None]) -> Scanner:
+            told.extend((on_scan, on_state))
+            return Quiet()
+
+        trial = ScannerTrial("TEST-1234", make)
+        told[1]("scanner_second_keyboard")
+        assert (trial.look().state, trial.look().detail) == (FAILED, "scanner_second_keyboard")
+        told[1]("ok")
+        assert trial.look().state == WAITING
+        told[0]("TEST-1234")
+        assert trial.look().state == SEEN
+
+
+class TestCamera:
+    def test_a_shot(self, bench: Bench, at: Begin) -> None:
+        wizard = at("camera_test")
+        assert wizard.shot() is None
+        wizard.go("camera_test")
+        assert until(wizard, ended).shots == 1
+        picture = wizard.shot()
+        assert picture is not None
+        assert picture.startswith(b"\xff\xd8\xff")
+
+    def test_a_lens_cap(self, bench: Bench, at: Begin) -> None:
+        bench.camera.command("black")
+        wizard = at("camera_test")
+        wizard.go("camera_test")
+        trial = until(wizard, ended)
+        assert (trial.state, trial.shots) == (FAILED, 0)
+        assert wizard.shot() is None
+
+
+class TestBroker:
+    def test_somebody_listens(self, at: Begin) -> None:
+        wizard = at("broker_test")
+        wizard.go("broker_test")
+        assert until(wizard, ended).state == SEEN
+
+    def test_nobody_listens(self, bench: Bench, at: Begin) -> None:
+        draft = draft_at(bench, "broker_test")
+        assert draft.broker is not None
+        wizard = bench.begin(replace(draft, broker=replace(draft.broker, address="127.0.0.1:1")))
+        try:
+            wizard.go("broker_test")
+            assert until(wizard, ended).state == FAILED
+        finally:
+            wizard.close()
+
+
+class TestAttempt:
+    def test_one_at_a_time_and_its_end_is_waited_for(self) -> None:
+        gate, calls = threading.Event(), []
+
+        def act() -> bytes:
+            calls.append(1)
+            assert gate.wait(30)
+            return b"x"
+
+        attempt = Attempt("thing", act)
+        attempt.go()
+        attempt.go()
+        assert attempt.look().state == WORKING
+        gate.set()
+        attempt.close()
+        attempt.join()
+        assert (attempt.look().state, attempt.result, len(calls)) == (SEEN, b"x", 1)
+
+    @pytest.mark.parametrize(
+        "error", [OSError("no way"), ValueError("no way"), CameraFault("timeout", "no way"), RuntimeError("no way")]
+    )
+    def test_whatever_goes_wrong_is_told(self, error: Exception) -> None:
+        def act() -> bytes:
+            raise error
+
+        attempt = Attempt("thing", act)
+        attempt.go()
+        attempt.join()
+        assert attempt.look() == TrialView(FAILED, "no way")
+
+
+def test_frames_are_shown_as_printable_text() -> None:
+    assert printable(b"\x02+001.230\x03\r\n\xff") == "<02>+001.230<03><0D><0A><FF>"
+    assert len(printable(b"\x00" * 500)) <= 64
+
+
+def test_a_device_that_cannot_even_be_tried_leaves_the_screen_usable(bench: Bench) -> None:
+    draft = draft_at(bench, "reads")
+    assert draft.scale is not None
+    wizard = bench.begin(replace(draft, scale=replace(draft.scale, protocol="gone_from_the_registry")))
+    try:
+        assert wizard.view().trial is None
+        wizard.go("reads")
+        wizard.answer("reads", {"value": "skip"})
+        assert wizard.view().question == "e"
+    finally:
+        wizard.close()
+
+
+def test_the_bench_is_what_the_machine_lists(bench: Bench, tmp_path: Path) -> None:
+    assert len(bench.machine.serial_ports()) == 2
+    assert [kind for kind, _ in bench.machine.cameras()] == ["file"]

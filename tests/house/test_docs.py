@@ -1,0 +1,222 @@
+"""What a person can set, call, send or open is written down: a thing that is missing in docs/ fails with its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import click
+import pytest
+from flask import Flask
+
+from kiosk.cli.kiosk import main as kiosk
+from kiosk.cli.sorting_center import main as sorting_center
+from kiosk.config.file import PRINTERS, SECTIONS
+from kiosk.config.station import StationConfig
+from kiosk.devices.printer.profiles import profiles
+from kiosk.domain.events import EVENT_CLASSES
+from kiosk.messaging.contract.topics import DOWN_KINDS, UP_KINDS
+from kiosk.protocols.scales import registry
+from kiosk.simulators.bench.app import create_bench
+from kiosk.simulators.faults import FAULT_WORDS
+from kiosk.sorting_center.web.app import pages
+from kiosk.web.factory import create_app
+from kiosk.web.settings import WebSettings
+from tests.simulators.bench.village import PaperVillage
+from tests.web.shop import Shop
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+FROM_ELSEWHERE = {"relay": {"region", "station", "software"}}
+"""Fields the program fills in itself: they are no keys of the file."""
+
+
+def texts() -> Mapping[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
+
+
+def spans(text: str) -> Iterator[str]:
+    """What stands in single backticks; fenced blocks are examples, not documentation."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    yield from re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose)
+
+
+SPANS = frozenset(span.replace("\\|", "|") for text in texts().values() for span in spans(text))
+WORDS = frozenset(word.partition("?")[0] for span in SPANS for word in span.split())
+
+
+def missing(names: Iterator[str] | set[str]) -> list[str]:
+    return sorted(name for name in names if name not in SPANS)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def section_classes() -> dict[str, type]:
+    """The dataclass of each section, found in the annotations of StationConfig."""
+    found = {}
+    for name, hint in get_type_hints(StationConfig).items():
+        kinds = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type) and is_dataclass(kind)]
+        found[name] = kinds[0]
+    return found
+
+
+def tables_of(text: str) -> dict[str, set[str]]:
+    """Section → keys of the table that follows its line: `[scale]` … | `port` | …"""
+    found: dict[str, set[str]] = {}
+    current: list[set[str]] = []
+    for line in text.splitlines():
+        if line.startswith(("`[", "#")):
+            current = [found.setdefault(header, set()) for header in re.findall(r"`\[([a-z.]+)\]`", line)]
+        elif line.startswith("| `"):
+            for keys in current:
+                keys.update(re.findall(r"`([a-z_0-9]+)`", line.split("|")[1]))
+    return found
+
+
+def keys_of(section: str, kind: type) -> set[str]:
+    return {row.name for row in fields(kind)} - FROM_ELSEWHERE.get(section, set())
+
+
+def test_every_setting_stands_in_the_table_of_its_section_and_no_other_does() -> None:
+    written = tables_of(texts()["technician.md"])
+    expected: dict[str, set[str]] = {}
+    for name, kind in section_classes().items():
+        headers = [f"printer.{printer}" for printer in PRINTERS] if name == "printers" else [name]
+        expected |= {header: keys_of(name, kind) for header in headers}
+    assert {header.partition(".")[0] for header in expected} == set(SECTIONS)
+    assert written == expected
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def verbs(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with the words that call it."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        assert found is not None, f"{path} lists {name} and does not have it"
+        yield from verbs(found, f"{path} {name}")
+
+
+VERBS = dict([*verbs(kiosk, "kiosk"), *verbs(sorting_center, "sorting-center")])
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_and_its_options_are_written_down(verb: str) -> None:
+    assert any(span == verb or span.startswith(f"{verb} ") for span in SPANS), f"`{verb}` is in no document"
+    options = {
+        option
+        for row in VERBS[verb].params
+        if isinstance(row, click.Option)
+        for option in (*row.opts, *row.secondary_opts)
+        if option.startswith("--")
+    }
+    unknown = sorted(option for option in options if option not in WORDS)
+    assert not unknown, f"options of `{verb}` that are in no document: {unknown}"
+
+
+def test_no_verb_is_written_down_that_is_not_there() -> None:
+    known = {" ".join(verb.split()[:length]) for verb in VERBS for length in range(1, 4)}
+    for span in SPANS:
+        match = re.match(r"(?:kiosk|sorting-center)((?: [a-z][a-z0-9-]*)*)(?= |$)", span)
+        if match:
+            assert match[0] in known, f"`{span}` is no command"
+
+
+def command_rows() -> dict[str, set[str]]:
+    """Each command of the technician's table, with the options in its row."""
+    section = texts()["technician.md"].partition("## Commands\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
+    return {verb: set(spans(options)) for verbs_, options in rows for verb in spans(verbs_)}
+
+
+def test_every_command_has_its_row_in_the_technician_s_table() -> None:
+    assert set(command_rows()) == set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_row_of_a_command_names_its_options(verb: str) -> None:
+    options = {opt for row in VERBS[verb].params if isinstance(row, click.Option) for opt in row.opts}
+    assert command_rows()[verb] == {option for option in options if option.startswith("--")}
+
+
+# --- events, topics, devices ------------------------------------------------------------------------------------------
+
+
+def test_every_event_type() -> None:
+    assert missing({kind.TYPE for kind in EVENT_CLASSES}) == []
+
+
+def test_every_topic_kind() -> None:
+    kinds = {f"up/{kind}" for kind in UP_KINDS} | {f"down/{kind}" for kind in DOWN_KINDS}
+    unknown = {kind for kind in kinds if not any(span == kind or span.endswith(f"/{kind}") for span in SPANS)}
+    assert unknown == set()
+
+
+def test_every_scale_protocol_and_printer_profile() -> None:
+    assert missing({*registry.PROTOCOLS, *profiles()}) == []
+
+
+def test_the_table_of_fault_words_is_the_list_of_fault_words() -> None:
+    rows = re.findall(r"^\| (\w+) \| `([^`]+)` \| `([^`]+)` \| ([^|]+) \|", texts()["bench.md"], re.MULTILINE)
+    expected = [(row.device, row.word, f"{row.word} {row.argument}".strip(), row.meaning) for row in FAULT_WORDS]
+    assert rows == expected
+
+
+# --- routes -----------------------------------------------------------------------------------------------------------
+
+
+def routes(app: Flask) -> set[str]:
+    """ "GET /path" for everything but static files; Flask adds HEAD and OPTIONS itself."""
+    return {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        if not rule.endpoint.endswith("static")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def dashboard() -> Flask:
+    app = Flask("dashboard")
+    app.register_blueprint(pages)
+    return app
+
+
+def written_routes(program: str) -> set[str]:
+    """What stands in the first column below "## Routes of the ..."."""
+    section = texts()["developer.md"].partition(f"## Routes of the {program}\n")[2].partition("\n## ")[0]
+    return {route for line in section.splitlines() if line.startswith("| `") for route in spans(line.split("|")[1])}
+
+
+def test_every_route_of_the_station(tmp_path: Path) -> None:
+    assert written_routes("station") == routes(create_app(Shop(tmp_path), WebSettings()))
+
+
+def test_every_route_of_the_sorting_center() -> None:
+    assert written_routes("sorting center") == routes(dashboard())
+
+
+def test_every_route_of_the_bench(tmp_path: Path) -> None:
+    assert written_routes("bench") == routes(create_bench(PaperVillage(tmp_path)))
+
+
+# --- the documents themselves -----------------------------------------------------------------------------------------
+
+
+def linked() -> Iterator[tuple[str, Path]]:
+    for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            if "://" not in target:
+                yield f"{path.relative_to(ROOT)} → {target}", path.parent / target
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    assert [name for name, target in linked() if not target.exists()] == []

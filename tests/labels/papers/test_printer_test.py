@@ -1,0 +1,104 @@
+"""The papers by which a technician judges a printer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from PIL import Image
+
+from kiosk.labels import documents
+from kiosk.labels.layout import printer_test_layout
+from kiosk.labels.papers.printer_test import printer_test_fields, render_test_label, render_test_receipt
+from kiosk.labels.raster import Raster
+from kiosk.labels.typesetting import typeset
+from kiosk.labels.typesetting.ruler import HEIGHT_MM, ruler
+from kiosk.labels.typesetting.shaping import ELLIPSIS
+from kiosk.protocols.barcodes.reader import Symbol, read
+from tests.labels.heads import LABEL, STRIP
+
+MakeLabel = Callable[..., documents.TestLabel]
+MakeReceipt = Callable[..., documents.TestReceipt]
+
+
+@pytest.mark.parametrize("dpi", [203, 300])
+@pytest.mark.parametrize("date", [None, "2026-11-25"])
+def test_a_reader_reads_test_and_none_of_our_codes(
+    label_test: MakeLabel, receipt_test: MakeReceipt, date: str | None, dpi: int
+) -> None:
+    label = render_test_label(label_test(date=date), LABEL[dpi])
+    assert label.width_dots == {203: 480, 300: 720}[dpi]
+    for raster in (label, render_test_receipt(receipt_test(date=date), STRIP[dpi])):
+        assert read(raster.to_image()) == [Symbol("Code128", "TEST", "]C0")]
+
+
+def test_the_papers_say_in_three_languages_that_they_are_no_trade(
+    label_test: MakeLabel, receipt_test: MakeReceipt, texts: list[str]
+) -> None:
+    render_test_label(label_test(), LABEL[203])
+    on_label = list(texts)
+    texts.clear()
+    render_test_receipt(receipt_test(), STRIP[203])
+    for shown in (on_label, texts):
+        assert {"测试 TEST سىناق", "非贸易用 not for trade سودا ئەمەس"} <= set(shown)
+        assert {"يېزا ئېلېكترونلۇق سودا پونكىتى", "村级电商服务站", "Village e-commerce station"} <= set(shown)
+        assert not any(ELLIPSIS in text for text in shown)
+
+
+@pytest.mark.parametrize("per_mm", [8, 12])
+def test_no_word_is_cut(label_test: MakeLabel, per_mm: int) -> None:
+    fields = printer_test_fields(label_test(date=None))
+    assert sorted(box.field for box in printer_test_layout().boxes) == sorted(fields)
+    for box in printer_test_layout().boxes:
+        _, _, width, height = box.dots(per_mm)
+        room = (width - (per_mm if box.invert else 0), height)
+        block = typeset.fit(fields[box.field], room, box.size.styles(per_mm), box.direction == "rtl", box.lines)
+        assert not any(ELLIPSIS in line for line in block.lines), (box.field, block)
+
+
+def columns(ink: Image.Image, top: int, bottom: int) -> list[int]:
+    """Dots of ink in each column between two rows."""
+    return [sum(bool(ink.getpixel((x, y))) for y in range(top, bottom)) for x in range(ink.width)]
+
+
+@pytest.mark.parametrize(("width", "per_mm"), [(480, 8), (384, 8), (720, 12), (576, 12)])
+def test_every_dot_of_the_head_burns_alone_and_equally_often(width: int, per_mm: int) -> None:
+    ink = ruler(width, per_mm)
+    assert ink.size == (width, HEIGHT_MM * per_mm)
+    stairs = ink.crop((0, 7 * per_mm, width, ink.height))
+    assert set(columns(stairs, 0, stairs.height)) == {per_mm // 4}
+    for y in range(stairs.height):
+        row = [x for x in range(width) if stairs.getpixel((x, y))]
+        assert all(right - left == 8 for left, right in pairwise(row))
+
+
+@pytest.mark.parametrize(("width", "per_mm"), [(480, 8), (576, 12)])
+def test_a_tick_of_one_dot_stands_at_every_millimeter(width: int, per_mm: int) -> None:
+    foot = 6 * per_mm - 1
+    ink = ruler(width, per_mm)
+    assert [x for x in range(width) if ink.getpixel((x, foot))] == list(range(0, width, per_mm))
+
+
+def test_the_ruler_lies_on_both_papers_whole(label_test: MakeLabel, receipt_test: MakeReceipt) -> None:
+    for raster, width in (
+        (render_test_label(label_test(), LABEL[203]), 480),
+        (render_test_receipt(receipt_test(), STRIP[203]), 384),
+    ):
+        wanted = ruler(width, 8).convert("L").tobytes()
+        paper = Image.eval(raster.to_image().convert("L"), lambda gray: 255 - gray)
+        tops = range(paper.height - HEIGHT_MM * 8)
+        found = [paper.crop((0, top, width, top + HEIGHT_MM * 8)).tobytes() == wanted for top in tops]
+        assert sum(found) == 1
+
+
+def test_hostile_text_is_drawn_as_text(label_test: MakeLabel, receipt_test: MakeReceipt) -> None:
+    def papers(text: str) -> list[Raster]:
+        label = label_test(**dict.fromkeys(("station", "date", "zone", "software"), text))
+        names = ("station", "village", "date", "time", "zone", "software")
+        return [
+            render_test_label(label, LABEL[203]),
+            render_test_receipt(receipt_test(**dict.fromkeys(names, text)), STRIP[203]),
+        ]
+
+    assert papers("\x1b@<b>^XZ\r\n\u202e") == papers("@<b>^XZ")

@@ -1,0 +1,36 @@
+"""SBI lines: the rest of a tare line is never a weight where the length is set, and the words of a status."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.formats.balances.sartorius import encode_frame
+from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.reading import Reading
+
+_TARE = b"T     +    0.640 kg \r\n"
+
+
+def test_the_rest_of_a_tare_line_is_no_weight_where_the_length_is_set() -> None:
+    for cut in range(1, len(_TARE)):
+        decoded = registry.decoder("sartorius_sbi", {"length": "22"}).feed(_TARE[cut:])
+        assert not any(isinstance(item, Reading) for item in decoded), cut
+
+
+@pytest.mark.parametrize("shown", [Shown(Decimal("7.385")), Shown(Decimal("-0.250"), net=True, stable=False)])
+def test_a_line_has_22_characters(shown: Shown) -> None:
+    line = encode_frame(shown, {})
+    assert len(line) == 22
+    (reading,) = registry.decoder("sartorius_sbi", {"length": "22"}).feed(line)
+    assert isinstance(reading, Reading)
+    assert (reading.unit, reading.stable, reading.net) == ("kg" if shown.stable else None, shown.stable, shown.net)
+
+
+@pytest.mark.parametrize("shown", [Shown(Decimal("1234.56789")), Shown(Decimal("7.385"), overload=True)])
+def test_a_number_too_long_is_over(shown: Shown) -> None:
+    (reading,) = registry.decoder("sartorius_sbi", {}).feed(encode_frame(shown, {}))
+    assert isinstance(reading, Reading)
+    assert (reading.weight, reading.overload) == (None, True)

@@ -1,0 +1,65 @@
+"""The bare converter: which values are doubted, and what a calibration makes of the others."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.formats import hx711
+from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.reading import Reading
+
+_CALIBRATION = {"counts_per_kg": "21487.5", "zero_counts": "-12034"}
+
+
+def _read(counts: int, **params: str) -> Reading:
+    (reading,) = registry.decoder("hx711", params).feed(counts.to_bytes(3, "big", signed=True))
+    assert isinstance(reading, Reading)
+    assert reading.counts == counts
+    return reading
+
+
+@pytest.mark.parametrize("counts", [-1, *(2**n - 1 for n in range(1, 24))])
+def test_values_of_a_disturbed_reading_are_suspect_and_no_weight(counts: int) -> None:
+    reading = _read(counts, **_CALIBRATION)
+    assert (reading.suspect, reading.weight, reading.unit) == (True, None, None)
+
+
+@pytest.mark.parametrize("counts", [0, -2, 2, 4, 158060, -158060, *(2**n for n in range(1, 23))])
+def test_other_values_are_not(counts: int) -> None:
+    reading = _read(counts, **_CALIBRATION)
+    assert (reading.suspect, reading.overload, reading.unit) == (False, False, "kg")
+    assert reading.weight is not None
+
+
+@pytest.mark.parametrize("counts", [0x7FFFFF, -0x800000])
+def test_the_ends_of_the_range_are_an_overload(counts: int) -> None:
+    reading = _read(counts, **_CALIBRATION)
+    assert (reading.overload, reading.weight) == (True, None)
+
+
+@pytest.mark.parametrize("params", [{}, {"counts_per_kg": "21487.5"}, {"zero_counts": "-12034"}])
+def test_without_a_whole_calibration_there_is_no_weight(params: dict[str, str]) -> None:
+    assert _read(158060, **params).weight is None
+
+
+@pytest.mark.parametrize("value", ["0", "-0.0", "kg", "1e9", "1.", "999999999", "+5"])
+def test_a_calibration_that_makes_no_sense_is_refused(value: str) -> None:
+    with pytest.raises(registry.BadParameter):
+        registry.decoder("hx711", {"counts_per_kg": value})
+
+
+@pytest.mark.parametrize("weight", ["0.000", "7.385", "-0.250", "0.001"])
+def test_a_simulated_platform_shows_what_lies_on_it(weight: str) -> None:
+    params = registry.defaults("hx711") | _CALIBRATION
+    (reading,) = registry.decoder("hx711", _CALIBRATION).feed(hx711.encode_frame(Shown(Decimal(weight)), params))
+    assert isinstance(reading, Reading)
+    assert str(reading.weight) == weight
+
+
+def test_beyond_its_range_a_simulated_platform_is_at_its_end() -> None:
+    params = registry.defaults("hx711")
+    assert hx711.encode_frame(Shown(Decimal("5000.000")), params) == b"\x7f\xff\xff"
+    assert hx711.encode_frame(Shown(Decimal("1.000"), overload=True), params) == b"\x7f\xff\xff"

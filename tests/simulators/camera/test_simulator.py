@@ -1,0 +1,243 @@
+"""The simulated camera, seen through the real adapter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from kiosk.devices.camera.child.image_file import ImageFileSource
+from kiosk.devices.camera.process import ChildCamera
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.ports import CameraFault
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.codec import metadata_markers
+from kiosk.photo.sharpness import tenengrad
+from kiosk.simulators.camera.mat import MARKERS_AT, PATCH_COLUMNS, PATCH_GREYS, PATCH_TOPS, draw_mat
+from kiosk.simulators.camera.scenes import SCENES
+from kiosk.simulators.camera.simulator import CameraSimulator
+from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
+
+PRODUCE = tuple(name for name in SCENES if name != "empty")
+
+
+def look(camera: CameraSimulator) -> BgrImage:
+    return ImageFileSource(str(camera.path)).shoot()
+
+
+def markers(frame: BgrImage) -> dict[int, Any]:
+    detector = cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50))
+    corners, ids, _ = detector.detectMarkers(frame)
+    return {} if ids is None else {int(i): c.reshape(4, 2) for i, c in zip(ids.ravel(), corners, strict=True)}
+
+
+def rectify(frame: BgrImage, px_per_mm: int = 6) -> BgrImage:
+    """The whole sheet straightened, from the corners of its four markers."""
+    found = markers(frame)
+    seen = np.concatenate([found[i] for i in MARKERS_AT])
+    true = np.concatenate([[(x, y), (x + 40, y), (x + 40, y + 40), (x, y + 40)] for x, y in MARKERS_AT.values()])
+    view, _ = cv2.findHomography(seen, np.array(true, np.float32) * px_per_mm)
+    return cv2.warpPerspective(frame, view, (420 * px_per_mm, 297 * px_per_mm)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BgrImage]:
+    """Each scene once: drawing takes most of the time of these tests."""
+    camera = CameraSimulator(tmp_path_factory.mktemp("camera"), scene="empty")
+    seen = {}
+    for scene in SCENES:
+        camera.command(f"scene {scene}")
+        seen[scene] = look(camera)
+    return seen
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> CameraSimulator:
+    return CameraSimulator(tmp_path, scene="empty")
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_scene_is_a_full_picture_with_all_markers(pictures: dict[str, BgrImage], scene: str) -> None:
+    assert pictures[scene].shape == (1080, 1920, 3)
+    assert set(markers(pictures[scene])) == {0, 1, 2, 3, 10}
+
+
+@pytest.mark.parametrize("scene", PRODUCE)
+def test_goods_lie_in_the_interior_well_inside_its_edge(pictures: dict[str, BgrImage], scene: str) -> None:
+    # mat.md: the interior is x 70..350, y 48.5..248.5 mm; framing wants 12 to 75 % covered and 8 mm to the edge.
+    sheet = rectify(pictures[scene])[291:1491, 420:2100]
+    empty = rectify(pictures["empty"])[291:1491, 420:2100]
+    difference = np.abs(cv2.GaussianBlur(sheet, (0, 0), 3).astype(int) - cv2.GaussianBlur(empty, (0, 0), 3)).max(axis=2)
+    goods = difference > 25
+    assert 0.12 < goods.mean() < 0.75
+    rows, columns = np.nonzero(goods)
+    assert min(rows.min(), columns.min()) > 8 * 6
+    assert rows.max() < 1200 - 8 * 6 and columns.max() < 1680 - 8 * 6
+
+
+def test_the_mat_measures_what_its_page_says(pictures: dict[str, BgrImage]) -> None:
+    sheet = rectify(pictures["empty"])
+    for left in PATCH_COLUMNS:
+        for top, grey in zip(PATCH_TOPS, PATCH_GREYS, strict=True):
+            patch = sheet[round(top * 6) + 20 : round(top * 6) + 100, round(left * 6) + 20 : round(left * 6) + 100]
+            assert abs(float(patch.mean()) - grey) < 12
+    assert abs(float(sheet[800:1000, 1000:1400].mean()) - 119) < 6
+    dark = np.nonzero(sheet[round(281.5 * 6), 900:1620].max(axis=1) < 60)[0]
+    assert abs((dark.max() - dark.min() + 1) / 6 - 100) < 1
+
+
+def test_the_sheet_is_drawn_to_the_pixel() -> None:
+    sheet = draw_mat(6)
+    assert sheet.shape == (1782, 2520, 3)
+    assert (sheet[0, 0] == 119).all()
+    assert (sheet[30, 30] == 255).all() and (sheet[60, 60] == 0).all()
+    assert (sheet[29, 30] == 119).all()
+    assert (sheet[75 * 6, 10 * 6] == 243).all() and (sheet[150 * 6, 390 * 6] == 40).all()
+    assert (sheet[280 * 6 + 9, 160 * 6 + 3] == 0).all() and (sheet[280 * 6 + 9, 260 * 6 + 5] == 119).all()
+
+
+def test_scenes_differ_and_are_colored_like_their_goods(pictures: dict[str, BgrImage]) -> None:
+    middle = {name: picture[440:640, 860:1060].mean(axis=(0, 1)) for name, picture in pictures.items()}
+    for name in PRODUCE:
+        blue, green, red = middle[name]
+        assert red > green > blue
+    assert middle["jujube"][2] > 2.5 * middle["jujube"][1], "red"
+    assert middle["raisin"][2] < 1.5 * middle["raisin"][1], "yellow-green"
+    assert len({tuple(color.round()) for color in middle.values()}) == len(SCENES)
+
+
+def test_the_same_seed_draws_the_same_picture_and_another_seed_another(tmp_path: Path) -> None:
+    first, second, other = (
+        CameraSimulator(tmp_path / str(number), scene="walnut", seed=seed).path.read_bytes()
+        for number, seed in enumerate((5, 5, 6))
+    )
+    assert first == second
+    assert first != other
+
+
+def test_blur_dark_and_face_add_up_and_a_scene_word_heals(camera: CameraSimulator) -> None:
+    sharp = look(camera)
+    camera.command("blur")
+    assert tenengrad(look(camera)) < tenengrad(sharp) / 3
+    camera.command("dark")
+    assert camera.state == "empty blur dark"
+    assert 10 < look(camera).mean() < 40
+    camera.command("scene empty")
+    assert camera.state == "empty"
+    assert np.array_equal(look(camera), sharp)
+
+
+def test_somebody_looks_into_the_picture(camera: CameraSimulator) -> None:
+    cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_alt2.xml"))
+
+    def faces() -> int:
+        small = cv2.resize(look(camera), (640, 360), interpolation=cv2.INTER_AREA)
+        return len(cascade.detectMultiScale(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 1.1, 5, minSize=(32, 32)))
+
+    assert faces() == 0
+    camera.command("face")
+    assert faces() == 1
+    assert set(markers(look(camera))) == {0, 1, 2, 3, 10}, "the face is the only thing wrong"
+
+
+def test_a_lens_cap_is_a_black_picture(camera: CameraSimulator) -> None:
+    camera.command("black")
+    with pytest.raises(CameraFault) as caught:
+        look(camera)
+    assert caught.value.code == "black"
+
+
+def test_unplugged_there_is_no_picture_until_a_scene_word(camera: CameraSimulator) -> None:
+    camera.command("unplug")
+    camera.command("unplug")
+    camera.command("blur")
+    assert camera.state == "unplugged"
+    with pytest.raises(CameraFault) as caught:
+        look(camera)
+    assert caught.value.code == "missing"
+    camera.command("scene honey")
+    assert camera.state == "honey"
+    assert look(camera).shape == (1080, 1920, 3)
+
+
+def test_a_frozen_camera_shows_one_frame_until_it_is_unplugged(camera: CameraSimulator) -> None:
+    before = camera.path.read_bytes()
+    camera.command("freeze")
+    camera.command("scene walnut")
+    assert camera.path.read_bytes() == before
+    assert camera.state == "walnut frozen"
+    camera.command("unplug")
+    camera.command("scene walnut")
+    assert camera.state == "walnut"
+    assert camera.path.read_bytes() != before
+
+
+@pytest.mark.parametrize("words", ["", "scene", "scene nothing", "scene ../../etc", "blur more", "jam", "SCENE badam"])
+def test_unknown_words_are_refused_and_change_nothing(camera: CameraSimulator, words: str) -> None:
+    before = camera.path.read_bytes()
+    with pytest.raises(BadFaultWord):
+        camera.command(words)
+    assert camera.path.read_bytes() == before
+    assert camera.state == "empty"
+
+
+def test_every_camera_word_of_the_list_is_understood(camera: CameraSimulator) -> None:
+    for row in FAULT_WORDS:
+        if row.device == "camera":
+            camera.command(f"{row.word} {row.argument}".strip())
+
+
+def test_an_unknown_first_scene_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFaultWord, match="badam, walnut"):
+        CameraSimulator(tmp_path, scene="cat")
+
+
+def test_the_picture_is_whole_whenever_it_is_read(
+    camera: CameraSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = camera.path.read_bytes()
+    write_bytes: Callable[[Path, bytes], int] = Path.write_bytes
+
+    def torn(path: Path, data: bytes) -> int:
+        write_bytes(path, data[:100])
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_bytes", torn)
+    with pytest.raises(OSError, match="disk full"):
+        camera.command("blur")
+    assert camera.path.read_bytes() == whole
+    assert ImageFileSource(str(tmp_path)).shoot().shape == (1080, 1920, 3), "the torn part is no image"
+
+
+def test_the_file_carries_no_metadata(camera: CameraSimulator) -> None:
+    assert metadata_markers(camera.path.read_bytes()) == ()
+
+
+def test_importing_the_simulator_loads_no_opencv() -> None:
+    script = "import sys, kiosk.simulators.camera.simulator; sys.exit('cv2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_station_sees_the_simulator_through_its_own_child_process(camera: CameraSimulator) -> None:
+    station = ChildCamera(CameraSettings("file", str(camera.path)))
+    codes = []
+    try:
+        shot = station.shoot(60)
+        for word in ("black", "unplug"):
+            camera.command(word)
+            with pytest.raises(CameraFault) as caught:
+                station.shoot(60)
+            codes.append(caught.value.code)
+        camera.command("scene empty")
+        again = station.shoot(60)
+    finally:
+        station.close()
+    assert codes == ["black", "missing"]
+    assert (shot.width, shot.height) == (1920, 1080)
+    assert again.sha256 == shot.sha256

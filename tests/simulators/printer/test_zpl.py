@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from kiosk.devices.printer.profiles import profile
+from kiosk.labels.raster import Raster
+from kiosk.protocols.printers import zpl
+from kiosk.simulators.printer.events import CountAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.model import LABEL_PRINTER, PrinterModel
+from kiosk.simulators.printer.zpl import ZplInterpreter
+
+ZPL = profile("zpl").setup
+SMALL = Raster(12, 3, bytes.fromhex("8010ffe00550"))
+STREAM = zpl.page(SMALL, ZPL)
+QUESTION = zpl.COUNTER_QUERY
+
+
+def feed(*pieces: bytes, model: PrinterModel = LABEL_PRINTER) -> list[Event]:
+    interpreter = ZplInterpreter(model)
+    return [event for piece in pieces for event in interpreter.feed(piece)]
+
+
+def pages(events: list[Event]) -> list[bytes]:
+    return [event.image.tobytes() for event in events if isinstance(event, Page)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 100), st.integers(1, 60), st.integers(0, 255))
+def test_every_dot_arrives(width: int, height: int, seed: int) -> None:
+    noise = bytes((seed + 7 * index) & 0xFF for index in range((width + 7) // 8 * height))
+    raster = Raster.from_image(Image.frombytes("1", (width, height), noise))
+    (page,) = [event.image for event in feed(zpl.page(raster, ZPL)) if isinstance(event, Page)]
+    assert (page.size, page.tobytes()) == (raster.to_image().size, raster.to_image().tobytes())
+
+
+def test_a_stream_cut_anywhere_gives_the_same_page_and_the_same_answers() -> None:
+    stream = b"~HS" + QUESTION + STREAM + b"~HS" + QUESTION
+    whole = feed(stream)
+    kinds = [type(event) for event in whole]
+    assert kinds == [StatusAsked, CountAsked, JobBegun, Page, StatusAsked, CountAsked]
+    for cut in range(len(stream) + 1):
+        events = feed(stream[:cut], stream[cut:])
+        assert ([type(event) for event in events], pages(events)) == (kinds, pages(whole)), cut
+
+
+def test_half_a_label_of_a_broken_connection_is_forgotten() -> None:
+    interpreter = ZplInterpreter(LABEL_PRINTER)
+    interpreter.feed(STREAM[:-8])
+    assert interpreter.end() == []
+    assert len(pages(interpreter.feed(STREAM))) == 1
+
+
+def test_what_lies_beyond_the_head_is_not_printed() -> None:
+    narrow = PrinterModel(203, 8, 100.0)
+    (page,) = [event.image for event in feed(STREAM, model=narrow) if isinstance(event, Page)]
+    assert page.tobytes() == SMALL.to_image().crop((0, 0, 8, 3)).tobytes()
+
+
+@pytest.mark.parametrize("damage", [(b":Z64:e", b":Z64:f"), (b"^GFA,6,", b"^GFA,7,"), (b",2,:Z64", b",0,:Z64")])
+def test_a_damaged_picture_is_an_empty_label(damage: tuple[bytes, bytes]) -> None:
+    assert damage[0] in STREAM
+    interpreter = ZplInterpreter(LABEL_PRINTER)
+    (page,) = [event.image for event in interpreter.feed(STREAM.replace(*damage)) if isinstance(event, Page)]
+    if damage[0] != b"^GFA,6,":  # the number of bytes sent says nothing of an encoded picture
+        assert page.convert("L").getextrema() == (255, 255)
+        assert interpreter.ignored
+
+
+def test_copies_speed_and_unknown_commands() -> None:
+    assert len(pages(feed(zpl.page(SMALL, ZPL, copies=3)))) == 3
+    interpreter = ZplInterpreter(LABEL_PRINTER)
+    assert len(pages(interpreter.feed(STREAM.replace(b"^FO0,0", b"^CI28^FO0,0")))) == 1
+    assert interpreter.ignored == [b"CI28"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(st.binary(max_size=80), st.lists(st.sampled_from([b"^XA", b"^XZ", b"~HS", b"! U1 ", b"^GFA,", b"1,"])))
+)
+def test_garbage_never_kills(data: bytes | list[bytes]) -> None:
+    interpreter = ZplInterpreter(LABEL_PRINTER)
+    interpreter.feed(data if isinstance(data, bytes) else b"".join(data))
+    interpreter.end()
+    assert len(pages(interpreter.feed(STREAM))) == 1

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from kiosk.messaging.contract.control import Status
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
+from kiosk.sorting_center.web import pictures
+from kiosk.sorting_center.web.app import create_app
+from kiosk.sorting_center.web.pictures import Pictures, local_time, start_of_day
+from kiosk.sorting_center.web.words import _tables
+from tests.sorting_center.stations import NOW, Station, believed, of_weight
+
+HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "^XZ\x1b[2J", "\u202eabc", "'--"]
+PAGES = ["/", "/live", "/feed", "/intakes.json", "/ledger/summary.json", "/health", "/?lang=zh"]
+
+
+@pytest.fixture
+def health() -> Health:
+    health = Health()
+    health.connected(True)
+    return health
+
+
+@pytest.fixture
+def client(ledger: Ledger, health: Health) -> Iterator[FlaskClient]:
+    app = create_app(ledger, health, lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC))
+    with app.test_client() as client:
+        yield client
+
+
+def fill(ledger: Ledger, station: Station) -> None:
+    ledger.accept([*station.run(4), station.void(2)], "shache", NOW)
+
+
+def test_the_page_shows_receipt_goods_weight_and_amount(client: FlaskClient, ledger: Ledger, station: Station) -> None:
+    fill(ledger, station)
+    page = client.get("/?lang=en").text
+    for shown in ("0147-A-000003", "BADAM", "12.450\u00a0kg", "\u00a5298.80", "S0147", "voided:", "All is working"):
+        assert shown in page
+    assert "24.900\u00a0kg" in page, "the voided intake does not count"
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_text_out_of_events_stays_text(client: FlaskClient, ledger: Ledger, station: Station, hostile: str) -> None:
+    """Such text was taken in by earlier versions, and lies in their ledgers."""
+    event = believed(station.intake(1, product=hostile, receipt=hostile, lot=hostile, mode=hostile))
+    ledger.accept([event], "shache", NOW)
+    for path in ("/", "/live"):
+        page = client.get(path).text
+        for piece in ("<script>alert", "<img src=x", "49", "\x1b", "\u202e"):
+            assert piece not in page
+    (row,) = client.get("/intakes.json").get_json()["intakes"]
+    assert row["product"] == hostile
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/nothing", "/static/center.css", "/feed?after=x"])
+def test_every_answer_has_the_strict_policy(client: FlaskClient, path: str) -> None:
+    headers = client.get(path, buffered=True).headers
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_pages_need_nothing_the_policy_forbids(client: FlaskClient, ledger: Ledger, station: Station) -> None:
+    fill(ledger, station)
+    page = client.get("/").text
+    assert " style=" not in page
+    assert " onclick" not in page
+    assert "<script>" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_looking_changes_nothing(client: FlaskClient, ledger: Ledger, station: Station, tmp_path: Path) -> None:
+    fill(ledger, station)
+    files = [tmp_path / "ledger.db", tmp_path / "ledger.db-wal"]
+    before = [file.read_bytes() for file in files]
+    for path in PAGES:
+        client.get(path)
+        assert client.post(path).status_code == 405
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_the_feed_is_replayed_from_any_place(client: FlaskClient, ledger: Ledger, station: Station) -> None:
+    events = station.run(5)
+    ledger.accept(events, "shache", NOW)
+    answer = client.get("/feed?after=1&limit=3").get_json()
+    assert [event["feedseq"] for event in answer["events"]] == [2, 3, 4]
+    assert answer["last"] == 4
+    assert {**answer["events"][0], "feedseq": None} == {**json.loads(events[1].body), "feedseq": None}
+    assert answer["generation"] == ledger.generation
+    assert client.get("/feed?after=5").get_json() == {"events": [], "last": 5, "generation": ledger.generation}
+
+
+def test_a_place_the_feed_has_not_is_told_not_waited_for(client: FlaskClient, ledger: Ledger, station: Station) -> None:
+    assert client.get("/feed?after=0").status_code == 200
+    ledger.accept(station.run(5), "shache", NOW)
+    answer = client.get("/feed?after=6")
+    said = answer.get_json()
+    assert (answer.status_code, said["last"], said["generation"]) == (409, 5, ledger.generation)
+    assert "after=6" in said["error"]
+    assert "events" not in said
+    assert client.get("/intakes.json").get_json()["generation"] == ledger.generation
+
+
+@pytest.mark.parametrize(
+    "query", ["after=-1", "after=x", "after=", "limit=0", "after=1e3", "after=" + "9" * 30, "after=²"]
+)
+def test_a_bad_question_is_refused(client: FlaskClient, query: str) -> None:
+    assert client.get(f"/feed?{query}").status_code == 400
+
+
+def test_intakes_are_paged_by_feedseq(client: FlaskClient, ledger: Ledger, station: Station) -> None:
+    fill(ledger, station)
+    answer = client.get("/intakes.json?after_feedseq=2").get_json()
+    assert [row["receipt"] for row in answer["intakes"]] == ["0147-A-000002", "0147-A-000003"]
+    assert [row["voided"] for row in answer["intakes"]] == [True, False]
+    assert answer["last"] == 4
+
+
+def test_the_live_part_is_sent_only_when_it_changed(client: FlaskClient, ledger: Ledger, station: Station) -> None:
+    fill(ledger, station)
+    first = client.get("/live")
+    again = client.get("/live", headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
+
+
+def test_health_names_what_is_wrong(client: FlaskClient, health: Health) -> None:
+    assert client.get("/health").status_code == 200
+    health.trouble("ledger", "the disk is full")
+    answer = client.get("/health")
+    assert (answer.status_code, answer.get_json()["ledger_trouble"]) == (503, "the disk is full")
+    assert "the disk is full" in client.get("/?lang=zh").text
+
+
+def test_gaps_forks_and_backlog_are_shown(client: FlaskClient, ledger: Ledger, station: Station) -> None:
+    events = station.run(5)
+    clone = station.clone()
+    ledger.accept([event for event in events if event.seq != 3], "shache", NOW)
+    clone.sealed.pop()
+    ledger.accept([clone.intake(4, **of_weight(1000))], "shache", NOW)
+    status = Status(online=False, pending=17, software="1.0.0", epoch=station.epoch)
+    ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), NOW)
+    page = client.get("/?lang=en").text
+    assert "has not sent event" in page
+    assert "twice with different content" in page
+    assert ">17<" in page
+    assert "offline" in page
+    assert "尚未收到" in client.get("/?lang=zh").text
+
+
+def test_an_alarm_of_the_station_is_shown_until_its_newer_status_has_none(
+    client: FlaskClient, ledger: Ledger, station: Station
+) -> None:
+    def page_after(alarm: str) -> str:
+        status = Status(online=True, pending=3, software="1.0.0", epoch=station.epoch, alarm=alarm)
+        ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), NOW)
+        app = create_app(ledger, Health(), lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC))
+        with app.test_client() as fresh:
+            return fresh.get("/live?lang=en").text
+
+    assert "has another history than the one kept here" in page_after("fork")
+    assert "reports an alarm" in page_after("disk_full"), "a later station may know more words"
+    assert "Nothing needs a person." in page_after("")
+
+
+def test_gaps_of_an_ended_epoch_are_one_line_that_says_so(
+    client: FlaskClient, ledger: Ledger, station: Station
+) -> None:
+    events = station.run(9)
+    ledger.accept([event for event in events if event.seq not in (3, 4, 7)], "shache", NOW)
+    later = Station(epoch="ffeeddccbbaa0099")
+    ledger.accept([later.start()], "shache", "2026-11-25T05:00:00.000Z")
+    page = client.get("/?lang=en").text
+    assert page.count('<li class="gap">') == 1
+    assert "of an ended epoch" in page
+    assert "sends them again by itself" not in page
+
+
+@pytest.mark.parametrize(("accept", "lang"), [("zh-CN,zh;q=0.9", "zh"), ("en", "en"), ("fr", "en"), ("", "en")])
+def test_the_language_follows_the_reader(client: FlaskClient, accept: str, lang: str) -> None:
+    assert f'<html lang="{lang}"' in client.get("/", headers={"Accept-Language": accept}).text
+    assert '<html lang="zh"' in client.get("/?lang=zh", headers={"Accept-Language": accept}).text
+
+
+def test_both_languages_have_the_same_words_and_values() -> None:
+    tables = _tables()
+    assert set(tables) == {"en", "zh"}
+    assert tables["en"].keys() == tables["zh"].keys()
+    for word, text in tables["en"].items():
+        other = tables["zh"][word]
+        assert {part.split("}")[0] for part in text.split("{")[1:]} == {
+            part.split("}")[0] for part in other.split("{")[1:]
+        }
+        assert not set("<>&") & set(text + other)
+
+
+def test_many_viewers_share_one_picture(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "_MIN_AGE_S", 3600.0)
+    made: list[str] = []
+
+    def make(since: str) -> object:
+        made.append(since)
+        return ledger.overview(since)
+
+    shared = Pictures(make, lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC))  # type: ignore[arg-type]
+    assert shared.current() is shared.current()
+    assert made == ["2026-11-25T00:00:00.000Z"]
+
+
+def test_today_begins_at_local_midnight() -> None:
+    now = datetime.fromisoformat("2026-11-25T01:30:00+08:00")
+    assert start_of_day(now) == "2026-11-24T16:00:00.000Z"
+    assert local_time("2026-11-24T17:05:09.000Z", now) == "01:05:09"
+    assert local_time("2026-11-24T15:59:00.000Z", now) == "2026-11-24 23:59"

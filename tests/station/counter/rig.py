@@ -1,0 +1,200 @@
+"""A counter over the real store, with a clock that moves when it is told to and a camera that clicks when asked."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from kiosk.devices.ports import Shot
+from kiosk.domain.clerk import Role
+from kiosk.domain.identifiers import internal_code
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.domain.parcel import ParcelNumber
+from kiosk.station.counter.access import Access
+from kiosk.station.counter.base import CounterTools
+from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.settings import CounterSettings
+from kiosk.station.counter.view import CounterRefused, CounterView, ScanResult
+from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
+from kiosk.station.parcels.photos import ParcelPhotos
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.settings import StationSettings
+from kiosk.store import Stamp, Store
+from kiosk.store.records import ParcelRow, PrintJob
+from tests.station.fakes import MOMENT
+
+PIN, SECOND_PIN = "482913", "905172"
+SETTINGS = StationSettings("S0147", "yarkant", Path("unused"), village="Test village")
+PARCELS = ParcelSettings(shelves=("A-1:3", "B-2:2"))
+KEY = PickupKey(bytes(range(32)), "a test")
+PINS = KEY.pins()
+HASHES = {pin: PINS.hash(pin) for pin in (PIN, SECOND_PIN)}
+"""Argon2 once for all tests: it is slow on purpose."""
+
+
+def waybill(number: int, carrier: str = "SF") -> str:
+    """A number whose letters tell the carrier."""
+    return f"SF1{number:012d}" if carrier == "SF" else f"YT{number:013d}"
+
+
+def shot(text: bytes = b"dented") -> Shot:
+    """A picture."""
+    jpeg = b"\xff\xd8\xff" + text + b"\xff\xd9"
+    return Shot(jpeg, hashlib.sha256(jpeg).hexdigest(), 640, 480)
+
+
+@dataclass
+class Clock:
+    """The wall clock and the monotonic one, moved apart from each other at will."""
+
+    moment: Moment = MOMENT
+    software: str = "station-kiosk/test"
+
+    def stamp(self) -> Stamp:
+        return Stamp(self.moment, self.software)
+
+    def wait(self, seconds: float) -> None:
+        """Both clocks go on."""
+        self.moment = replace(
+            self.moment,
+            utc=self.moment.utc + timedelta(seconds=seconds),
+            monotonic_ms=self.moment.monotonic_ms + round(seconds * 1000),
+        )
+
+    def jump(self, days: float) -> None:
+        """Only the wall clock is set."""
+        self.moment = replace(self.moment, utc=self.moment.utc + timedelta(days=days))
+
+    def reboot(self, boot_id: str = "next-boot") -> None:
+        """The machine starts anew: its monotonic clock begins again."""
+        self.moment = replace(self.moment, boot_id=boot_id, monotonic_ms=5_000)
+
+    def quality(self, quality: ClockQuality) -> None:
+        self.moment = replace(self.moment, quality=quality)
+
+
+@dataclass
+class CounterRig:
+    """Clerk 01 and clerk 02 work here, technician 03 looks after the box; 01 has unlocked the counter."""
+
+    store: Store
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    key: PickupKey = KEY
+    printers: tuple[str, ...] = ("label", "receipt")
+    parcels: ParcelSettings = PARCELS
+    take_people: bool = True
+
+    def __post_init__(self) -> None:
+        self.views: list[CounterView] = []
+        self.wanted: list[ParcelNumber] = []
+        self.lots: list[tuple[str, str]] = []
+        self.events = 0
+        self.photos = ParcelPhotos(self.folder / "parcel-photos")
+        if self.take_people and not self.store.clerks():
+            for name, role, pin in (
+                ("Aygul", Role.CLERK, PIN),
+                ("Memet", Role.CLERK, SECOND_PIN),
+                ("Tech", Role.TECHNICIAN, PIN),
+            ):
+                self.store.add_clerk(name, role, HASHES[pin], self.clock.stamp())
+        self.access = Access(
+            self.store, CounterSettings(), self.clock.stamp, lambda: self.counter.access_changed(), PINS
+        )
+        self.counter = Counter(self._tools())
+        if self.take_people:
+            self.session = self.access.unlock("01", PIN)
+
+    def _tools(self) -> CounterTools:
+        return CounterTools(
+            station="S0147",
+            store=self.store,
+            access=self.access,
+            papers=CounterPapers(SETTINGS, self.parcels, self.key, self.printers),
+            photos=self.photos,
+            counter=CounterSettings(),
+            parcels=self.parcels,
+            stamps=self.clock.stamp,
+            on_view=self.views.append,
+            on_event=self._event,
+            on_parcel_photo=self.wanted.append,
+            on_lot_photo=lambda lot, product: self.lots.append((lot, product)),
+        )
+
+    def _event(self) -> None:
+        self.events += 1
+
+    # --- what a clerk does -----------------------------------------------------------------------------------------
+
+    def scan(self, text: str) -> ScanResult:
+        return self.counter.scan(self.session, text)
+
+    def bring(self, number: int = 1) -> ParcelRow:
+        """One parcel in."""
+        self.counter.set_mode(self.session, "in")
+        result = self.scan(waybill(number))
+        assert result.kind == "parcel_in", result
+        assert result.parcel is not None
+        return result.parcel
+
+    def bring_damaged(self, number: int = 1) -> ParcelRow:
+        """One damaged parcel, not accepted yet."""
+        self.counter.set_mode(self.session, "in")
+        self.counter.damaged_next(self.session, True)
+        result = self.scan(waybill(number))
+        assert result.kind == "parcel_damaged", result
+        assert result.parcel is not None
+        return result.parcel
+
+    def click(self, number: ParcelNumber, picture: bytes = b"dented") -> str:
+        """The camera answers."""
+        taken = shot(picture)
+        self.photos.keep(number, taken)
+        self.counter.photo_done(str(number), taken.sha256)
+        return taken.sha256
+
+    # --- what lies on the table ------------------------------------------------------------------------------------
+
+    def queued(self, document: str, about: str = "") -> list[PrintJob]:
+        return [job for job in self.store.open_papers() if job.document == document and job.about.startswith(about)]
+
+    def code_of(self, row: ParcelRow) -> str:
+        """The six digits as the villager reads them on the newest slip."""
+        job = self.queued("pickup_slip", str(row.number))[-1]
+        return msgspec.json.decode(job.body, type=WaitingSlip).slip(self.key).code
+
+    def slip_of(self, row: ParcelRow) -> str:
+        """What the scanner reads from that slip."""
+        return row.number.slip_code(self.code_of(row))
+
+    def wrong_code(self) -> str:
+        """Six digits that open nothing."""
+        return next(
+            code for code in map("{:06d}".format, range(1000)) if not self.store.parcel_by_mac(self.key.mac(code))
+        )
+
+
+def refused(act: Callable[[], object]) -> CounterRefused:
+    """The refusal an act must end in."""
+    try:
+        answer = act()
+    except CounterRefused as refusal:
+        return refusal
+    raise AssertionError(f"not refused: {answer}")
+
+
+def foreign(kind: str) -> str:
+    """A code of another station."""
+    return internal_code(kind, "0999A000381" + ("482913" if kind == "K" else ""))
+
+
+def digits_in(text: str) -> list[str]:
+    """Runs of six digits, as a pickup code or a PIN would show up in a log."""
+    return re.findall(r"[0-9]{6}", text)

@@ -1,0 +1,219 @@
+"""The counter inside the whole station: real store, workers and papers, fakes only where the hardware would be."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from kiosk.domain.clerk import Role
+from kiosk.domain.parcel import ParcelState
+from kiosk.protocols.scales.reading import Reading
+from kiosk.station.clock import StationClock
+from kiosk.station.counter.board import CounterSnapshot
+from kiosk.station.counter.view import Session
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.service import Hardware, StationService
+from kiosk.station.settings import StationSettings
+from kiosk.store import Store
+from tests.station.counter.rig import PIN, digits_in, refused, shot, waybill
+from tests.station.fakes import CARD, PROFILE, STAMP, walking
+from tests.station.hardware import WAIT_S, AfterTheMark, FakeCamera, FakePrinter, PowerCut, bring_in, power_cuts
+from tests.station.test_service import NOW
+
+
+class Station:
+    """A running station with its counter unlocked by clerk 01."""
+
+    def __init__(self, store: Store, folder: Path, camera: FakeCamera | None = None) -> None:
+        self.store = store
+        self.label, self.receipt = FakePrinter(), FakePrinter(language="escpos")
+        self.camera = camera or FakeCamera()
+        self.now = walking(NOW)
+        self.service = StationService(
+            StationSettings("S0147", "yarkant", folder),
+            store,
+            Hardware(PROFILE, None, {"label": self.label, "receipt": self.receipt}, self.camera),
+            StationClock("Asia/Shanghai", "boot", lambda: self.now(), lambda: True),
+            parcels=ParcelSettings(shelves=("A-1:9",)),
+            environ={},
+        )
+        if not store.clerks():
+            pins = PickupKey.found(ParcelSettings(), folder, {}).pins()
+            store.add_clerk("Aygul", Role.CLERK, pins.hash(PIN), STAMP)
+
+    def begin(self) -> Session:
+        self.session = self.service.access.unlock("01", PIN)
+        self.service.counter.set_mode(self.session, "in")
+        return self.session
+
+    def wait(self, check: Callable[[CounterSnapshot], object]) -> CounterSnapshot:
+        deadline = monotonic() + WAIT_S
+        snapshot = self.service.counter_board.snapshot()
+        while not check(snapshot):
+            newer = self.service.counter_board.wait(snapshot.number, deadline - monotonic())
+            assert newer is not None, snapshot
+            snapshot = newer
+        return snapshot
+
+
+@contextmanager
+def opened(store: Store, folder: Path, camera: FakeCamera | None = None) -> Iterator[Station]:
+    station = Station(store, folder, camera)
+    station.service.start()
+    try:
+        station.begin()
+        yield station
+    finally:
+        station.service.stop()
+
+
+def test_a_scan_prints_label_and_slip_and_the_slip_forgets_its_code(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as station:
+        with station.service.counter_board.watching():
+            station.service.scans(waybill(1))
+        seen = station.wait(lambda seen: seen.view.last and seen.view.pending_prints == 0)
+        assert seen.view.last is not None
+        assert seen.view.last.word == "shelved"
+        station.label.sheets.wait(lambda sheets: len(sheets) == 1)
+        station.receipt.sheets.wait(lambda sheets: len(sheets) == 1)
+    assert store.print_summary()["printed"] == 2
+    assert (tmp_path / "pickup-key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_one_is_shot_by_itself_and_kept_apart(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as station:
+        counter = station.service.counter
+        counter.damaged_next(station.session, True)
+        row = counter.scan(station.session, waybill(1)).parcel
+        assert row is not None
+        photo = station.wait(lambda seen: seen.view.photo.state == "done").view.photo
+        accepted = counter.accept_damaged(station.session, str(row.number))
+        assert photo.sha256 is not None
+        assert accepted.photo_sha256 == photo.sha256
+        path = station.service.parcel_photo_path(photo.sha256)
+        assert path is not None
+        assert path.read_bytes() == FakeCamera().pictures[0]
+        assert station.service.photo_path(photo.sha256) is None, "nothing public leads to it"
+
+
+def test_a_shot_of_an_intake_is_told_at_the_counter_too(store: Store, tmp_path: Path) -> None:
+    intake = bring_in(store, ())
+    with opened(store, tmp_path) as station:
+        station.service.counter.take_photo(station.session, intake.receipt)
+        seen = station.wait(lambda seen: seen.view.photo.state == "done")
+        assert seen.view.shot_of == intake.lot
+    assert len(store.photos(intake.lot)) == 1
+
+
+def test_without_the_counter_in_sight_scans_are_the_villagers(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as station:
+        station.service.scans(CARD)
+        assert station.service.desk.view().party is not None
+        station.service.scans("https://example.test")
+        assert station.service.board.snapshot().notice.word == "url"
+        station.service.scans("https://example.test")
+        assert station.service.board.snapshot().notice.count == 2
+
+
+def test_a_power_cut_while_a_slip_is_printed_asks_for_a_new_code_never_a_copy(store: Store, tmp_path: Path) -> None:
+    station = Station(store, tmp_path)
+    station.receipt.plan.append(AfterTheMark(PowerCut()))
+    with power_cuts() as seen:
+        station.service.start()
+        session = station.begin()
+        row = station.service.counter.scan(session, waybill(1)).parcel
+        station.receipt.asked.wait(lambda asked: len(asked) == 1)
+        station.service.stop()
+    assert seen == [PowerCut]
+    assert row is not None
+    with opened(store, tmp_path) as again:
+        (slip,) = [job for job in again.service.counter.queue(again.session) if job.document == "pickup_slip"]
+        assert (slip.state, slip.about) == ("unknown", str(row.number))
+        assert slip.body == b""
+        assert refused(lambda: again.service.counter.resolve(again.session, slip.id, False)).code == "reissue"
+        again.service.counter.reissue(again.session, str(row.number))
+        again.receipt.sheets.wait(lambda sheets: len(sheets) == 1)
+
+
+def test_the_station_tidies_a_shot_that_nobody_waits_for(store: Store, tmp_path: Path) -> None:
+    left = Station(store, tmp_path)
+    left.begin()
+    counter = left.service.counter
+    counter.damaged_next(left.session, True)
+    row = counter.scan(left.session, waybill(1)).parcel
+    assert row is not None
+    left.service._parcel_photos.keep(row.number, shot())
+    store.refuse_parcel(row.number, "clerk:01", STAMP)
+    left.service.stop()
+    with opened(store, tmp_path) as station:
+        assert station.service.parcel_photo_path(shot().sha256) is None
+
+
+def test_days_pass_by_themselves(store: Store, tmp_path: Path) -> None:
+    first = Station(store, tmp_path)
+    first.begin()
+    first.service.counter.scan(first.session, waybill(1))
+    first.service.stop()
+    late = Station(store, tmp_path)
+    late.now = walking(NOW + 4 * 86_400)
+    late.service.start()
+    deadline, seen = monotonic() + WAIT_S, late.service.board.snapshot()
+    while not store.parcels([ParcelState.OVERDUE]):
+        newer = late.service.board.wait(seen.number, deadline - monotonic())
+        assert newer is not None
+        seen = newer
+    late.service.stop()
+
+
+def test_the_sweeper_ends_with_the_station(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path):
+        assert "counter-sweeper" in {thread.name for thread in threading.enumerate()}
+    assert "counter-sweeper" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_nothing_a_villager_knows_is_logged(store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"), opened(store, tmp_path) as station:
+        for number in range(1, 4):
+            station.service.counter.scan(station.session, waybill(number))
+        station.service.scans("13800138000")
+        station.wait(lambda seen: seen.view.pending_prints == 0)
+    assert waybill(1) not in caplog.text
+    assert "13800138000" not in caplog.text
+    assert PIN not in digits_in(caplog.text)
+
+
+def test_what_a_villager_left_comes_to_the_counter_and_is_given_up_in_time(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path) as station:
+        desk = station.service.desk
+        now = [100.0]
+        desk._tools = replace(desk._tools, clock=lambda: now[0])
+
+        def rest(grams: int) -> None:
+            for _ in range(8):
+                now[0] += 0.1
+                weight = Decimal(grams).scaleb(-3)
+                desk.on_reading(Reading(weight, "kg", None, None, None, None, b""), now[0])
+
+        rest(0)
+        desk.scan(CARD)
+        desk.choose_product("BADAM", store.catalog()[0])
+        rest(12_480)
+        view = desk.view()
+        desk.another_bag(view.reading_no, view.token)
+        rest(0)
+        desk.leave(idle=True)
+        receipt = station.wait(lambda seen: seen.view.unfinished).view.unfinished
+        now[0] += 601.0
+        station.wait(lambda seen: not seen.view.unfinished)
+        assert store.confirmed(receipt) is None
+        assert store.abandon_left_open(STAMP) == []
+        answer = refused(lambda: station.service.counter.take_up(station.session, receipt))
+        assert answer.code == "stale_page"

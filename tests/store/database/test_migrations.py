@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from kiosk.store import Store, StoreError
+from kiosk.store.database import opening
+from kiosk.store.database.connection import connect, engine_for
+from kiosk.store.database.migrate import main, migrate
+from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
+from tests.store.village import CATALOG, STATION, bring_in, change, content, open_store, rows, stamp
+
+OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*.sqlite"))
+"""Databases as earlier schemas left them: one empty and one with a morning's work for each."""
+
+_TABLES = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND sql IS NOT NULL ORDER BY name"
+
+_PAPERS = "SELECT id, intake, document, printer, bag, state, attempts, copy, body FROM print_job ORDER BY id"
+
+
+def _spelled_alike(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, re.sub(r"[\s\"]+", "", sql)) for name, sql in rows]
+
+
+def _test_schema(path: Path) -> None:
+    """The migrations and the code know the same tables, rules and indexes."""
+    engine = engine_for(path, connect, "BEGIN")
+    with engine.begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+    assert rows(path, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    assert rows(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+
+
+def test_migrations_make_what_the_code_expects(template: Path, tmp_path: Path) -> None:
+    _test_schema(template)
+    direct = tmp_path / "direct.sqlite"
+    engine = engine_for(direct, connect, "BEGIN IMMEDIATE")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+    engine.dispose()
+    assert _spelled_alike(rows(template, _TABLES)) == _spelled_alike(rows(direct, _TABLES))
+
+
+def test_every_earlier_schema_is_stored() -> None:
+    versions = {int(path.stem.split("_")[2]) for path in OLD}
+    assert versions == set(range(1, SCHEMA_VERSION))
+    for path in OLD:
+        assert rows(path, "PRAGMA user_version") == [(int(path.stem.split("_")[2]),)]
+
+
+@pytest.mark.parametrize("old", OLD, ids=lambda path: path.stem)
+def test_an_old_database_is_brought_up_and_opened_twice(old: Path, path: Path) -> None:
+    path.parent.mkdir()
+    shutil.copyfile(old, path)
+    receipts = rows(path, "SELECT receipt, net_g, token FROM intake ORDER BY number")
+    journal = rows(path, "SELECT * FROM journal ORDER BY position")
+    papers = rows(path, _PAPERS)
+    for _ in range(2):
+        store = open_store(path, old)
+        assert store.verify_journal() == max(len(journal), 1)
+        store.close()
+        _test_schema(path)
+    assert rows(path, "SELECT receipt, net_g, token FROM intake ORDER BY number") == receipts
+    assert rows(path, _PAPERS) == papers
+    assert rows(path, "SELECT * FROM journal ORDER BY position")[: len(journal)] == journal
+    store = open_store(path, old)
+    store.import_catalog(CATALOG, stamp())
+    row = bring_in(store, 5_000)
+    assert row.receipt == f"0147-A-{len(receipts) + 1:06d}"
+    store.add_photo(row.lot, "ALMOND", "ab" * 32, 1, 1, 1, stamp())
+    store.close()
+
+
+def test_the_papers_of_an_old_database_go_on(path: Path, template: Path) -> None:
+    path.parent.mkdir()
+    shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_2_morning"), path)
+    store = open_store(path, template)
+    assert [(job.id, job.about, job.state) for job in store.print_recover(stamp())] == [(5, "0147-A-000003", "unknown")]
+    assert store.print_summary() == {"queued": 4, "sending": 0, "printed": 3, "unknown": 2}
+    receipt = store.print_jobs("0147-A-000001")[2]
+    assert (receipt.receipt, receipt.about, receipt.state, receipt.bag) == (*["0147-A-000001"] * 2, "unknown", 0)
+    assert b"receipt_code" in receipt.body
+    copy = store.resolve_print(receipt.id, False, "clerk:07", stamp())
+    assert [job.id for job in store.open_papers()] == [5, 6, 7, 8, 9, copy]
+    found = store.find_intake("0147-A-000003")
+    assert found is not None and found.voided
+    totals = store.day_totals()
+    assert (totals.intakes, totals.voids, totals.abandoned, totals.photos) == (3, 1, 1, 1)
+    store.close()
+
+
+def test_a_migration_that_fails_leaves_the_old_database(path: Path) -> None:
+    path.parent.mkdir()
+    shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_3_morning"), path)
+    change(path, "CREATE TABLE pan_load (surprise INTEGER)")
+    before = content(path)
+    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 5: .*pan_load already exists"):
+        open_store(path, OLD[-1])
+    assert content(path) == before
+
+
+def test_a_new_database_is_made_by_a_child_process(path: Path) -> None:
+    store = Store.open(path, STATION, stamp(), reserve_bytes=0)
+    assert store.identity().station == STATION
+    store.close()
+    _test_schema(path)
+
+
+def test_making_a_new_database_takes_a_moment(tmp_path: Path) -> None:
+    """Of the processor: how long a busy machine or a slow card keeps it waiting says nothing about the migrations."""
+    migrate(tmp_path / "warm.sqlite")
+    times = []
+    for number in range(3):
+        start = time.thread_time()
+        migrate(tmp_path / f"{number}.sqlite")
+        times.append(time.thread_time() - start)
+    assert min(times) < 0.6
+
+
+def test_the_station_does_not_load_the_migration_tool() -> None:
+    code = "import sys, kiosk.store; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
+
+
+def test_the_migration_program_tells_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert capsys.readouterr().err == "usage: python -m kiosk.store.database.migrate PATH\n"
+    (tmp_path / "text").write_text("no database at all, just text" * 100)
+    assert main([str(tmp_path / "text")]) == 1
+    assert re.fullmatch(r"The database .*text is damaged: .*\n", capsys.readouterr().err)
+    assert main([str(tmp_path / "new.sqlite")]) == 0
+    _test_schema(tmp_path / "new.sqlite")
+
+
+def test_a_migration_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time at all is given: any other could be enough for it, when this process is held up meanwhile."""
+    monkeypatch.setattr(opening, "_MIGRATION_SECONDS", 0.0)
+    with pytest.raises(StoreError, match="could not be brought to schema 5 in 0 seconds"):
+        Store.open(path, STATION, stamp())
+    assert not path.exists()

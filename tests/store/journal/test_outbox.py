@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from kiosk.domain.intake import AbandonReason
+from kiosk.store import OutboxCounts, Store, StoreError
+from tests.store.counter_rig import Codes, arrive
+from tests.store.village import (
+    CATALOG,
+    JOBS,
+    METROLOGY,
+    bring_in,
+    content,
+    events,
+    open_intake,
+    open_store,
+    rows,
+    stamp,
+    void_of,
+    weighed,
+)
+
+
+def test_every_event_waits_in_order_until_it_is_acknowledged(store: Store) -> None:
+    bring_in(store)
+    assert store.counts() == OutboxCounts(pending=3, last_seq=3, acked_upto=0)
+    assert [row.seq for row in store.pending(10)] == [1, 2, 3]
+    assert [row.seq for row in store.pending(1, after=1)] == [2]
+    store.acknowledge(2, [])
+    assert [row.seq for row in store.pending(10)] == [3]
+    assert store.counts() == OutboxCounts(pending=1, last_seq=3, acked_upto=2)
+    row = store.confirmed("0147-A-000001")
+    assert row is not None and not row.acknowledged
+    store.acknowledge(3, [])
+    row = store.confirmed("0147-A-000001")
+    assert row is not None and row.acknowledged
+    assert store.pending(10) == []
+
+
+def test_what_is_sent_is_what_was_sealed(store: Store) -> None:
+    bring_in(store)
+    for row in store.pending(10):
+        assert store.hash_at(row.seq) == hashlib.sha256(row.body).hexdigest()
+    assert store.hash_at(0) is None
+    assert store.hash_at(4) is None
+
+
+def test_a_restored_center_takes_acknowledgements_back(store: Store) -> None:
+    for _ in range(3):
+        bring_in(store)
+    store.acknowledge(5, [4])
+    assert store.quarantined() == [4]
+    store.acknowledge(2, [])
+    assert [row.seq for row in store.pending(10)] == [3, 4, 5]
+    assert store.quarantined() == []
+
+
+def test_the_same_acknowledgement_again_writes_nothing(store: Store, path: Path) -> None:
+    bring_in(store)
+    store.acknowledge(3, [2])
+    before = path.with_name("kiosk.sqlite-wal").read_bytes()
+    store.acknowledge(3, [2])
+    assert path.with_name("kiosk.sqlite-wal").read_bytes() == before
+
+
+@pytest.mark.parametrize("upto", [-1, 3, 2**31])
+def test_an_acknowledgement_of_what_was_never_written_is_refused(store: Store, upto: int) -> None:
+    with pytest.raises(StoreError, match="the last event of epoch"):
+        store.acknowledge(upto, [])
+    assert store.counts().acked_upto == 0
+
+
+def test_a_new_epoch_tells_again_what_is_not_done(store: Store, path: Path) -> None:
+    done = bring_in(store)
+    store.acknowledge(3, [])
+    intake = open_intake(store)
+    store.confirm_intake(weighed(intake), "late", JOBS, METROLOGY, stamp(60))
+    store.void_intake(void_of(intake), stamp(61))
+    gone = open_intake(store)
+    store.abandon_intake(gone.receipt, "opened", AbandonReason.LEFT, stamp(62))
+    old = events(path)[-3:]
+    store.start_new_epoch("behind")
+    identity = store.identity()
+    assert (identity.epoch, identity.series) == ("0000000000000002", "B")
+    new = events(path)[-4:]
+    assert [event["seq"] for event in new] == [1, 2, 3, 4]
+    assert new[0]["data"] == {
+        "series": "B",
+        "why": "behind",
+        "counters": {"scale_profile": 1, "tare_library": 1, "clock": 1},
+    }
+    for was, now in zip(old, new[1:], strict=True):
+        assert now["reissued"] == was["id"]
+        for same in ("type", "time", "data", "bootid", "monotonicms", "clock", "software"):
+            assert now[same] == was[same]
+    assert [row.seq for row in store.pending(10)] == [1, 2, 3, 4]
+    assert str(open_intake(store).receipt) == "0147-B-000001"
+    assert store.verify_journal() == 3 + 3 + 4
+    late = store.by_token("late")
+    assert late is not None and (late.epoch, late.seq, late.voided) == ("0000000000000002", 2, True)
+    earlier = store.confirmed(done.receipt)
+    assert earlier is not None and earlier.acknowledged and earlier.epoch == "0000000000000001"
+    assert rows(path, "SELECT count(*) FROM void JOIN journal USING (position) WHERE journal.epoch = 2") == [(1,)]
+
+
+def test_an_event_told_a_third_time_still_names_its_first_number(store: Store, path: Path) -> None:
+    bring_in(store)
+    store.start_new_epoch("behind")
+    store.start_new_epoch("behind")
+    assert [event.get("reissued") for event in events(path)[-3:]] == [None, "0000000000000001-2", "0000000000000001-3"]
+
+
+def test_an_intake_opened_before_a_new_epoch_is_confirmed_in_it(store: Store) -> None:
+    intake = open_intake(store)
+    store.start_new_epoch("behind", stamp())
+    row = store.confirm_intake(weighed(intake), "tap", JOBS, METROLOGY, stamp())
+    assert (row.receipt, row.epoch) == ("0147-A-000001", "0000000000000002")
+
+
+def test_changed_tells_what_another_process_committed(store: Store, path: Path, template: Path) -> None:
+    relay = open_store(path, template)
+    relay.changed()
+    assert not relay.changed()
+    relay.acknowledge(1, [])
+    assert not relay.changed()
+    bring_in(store)
+    assert relay.changed()
+    assert not relay.changed()
+    relay.close()
+
+
+_STATION_PROCESS = """
+import sys
+from pathlib import Path
+from tests.store.village import bring_in, open_store
+store = open_store(Path(sys.argv[1]), Path(sys.argv[2]))
+for number in range(40):
+    bring_in(store, 1_000 + number)
+store.close()
+"""
+
+
+def test_station_and_relay_share_one_file(store: Store, path: Path, template: Path) -> None:
+    command = [sys.executable, "-c", _STATION_PROCESS, str(path), str(template)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3]) as station:
+        while station.poll() is None:
+            waiting = store.pending(5)
+            if waiting:
+                store.acknowledge(waiting[-1].seq, [])
+    assert station.returncode == 0
+    last = store.counts().last_seq
+    store.acknowledge(last, [])
+    assert last == 42
+    assert [row.acknowledged for row in store.recent_intakes()] == [True] * 40
+    assert store.verify_journal() == 42
+
+
+def test_reading_changes_nothing(store: Store, path: Path, template: Path) -> None:
+    lot = bring_in(store).lot
+    store.close()
+    before = path.read_bytes()
+    again = open_store(path, template)
+    version, catalog = again.catalog()
+    assert (version, catalog) == (1, CATALOG)
+    again.recent_intakes()
+    again.confirmed("0147-A-000001")
+    again.by_token("x")
+    again.next_print_job("label")
+    again.print_jobs("0147-A-000001")
+    again.print_summary()
+    again.photos(lot)
+    again.pending(100)
+    again.counts()
+    again.hash_at(2)
+    again.identity()
+    again.changed()
+    again.verify_journal()
+    again.close()
+    assert path.read_bytes() == before
+    assert content(path)
+
+
+def test_after_closing_nobody_opens_the_file_again(store: Store, path: Path) -> None:
+    store.close()
+    for late in (store.counts, store.changed, lambda: store.acknowledge(1, [])):
+        with pytest.raises(StoreError, match="is closed"):
+            late()
+    store.close()
+    assert not path.with_name("kiosk.sqlite-wal").exists()
+
+
+def test_what_is_asked_often_reads_no_whole_table(store: Store, path: Path) -> None:
+    lot = bring_in(store).lot
+    row = arrive(store, Codes(), "SF1")
+    asked: list[tuple[str, Any]] = []
+    engine = store._database._reader
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+    store.next_print_job("label")
+    store.print_summary()
+    store.print_jobs("0147-A-000001")
+    store.recent_intakes()
+    store.confirmed("0147-A-000001")
+    store.by_token("x")
+    store.photos(lot)
+    store.counts()
+    store.pending(10)
+    store.hash_at(1)
+    store.catalog()
+    store.open_papers()
+    store.session_intakes()
+    store.find_intake("0147-A-000001")
+    store.parcel(row.number)
+    store.parcel_by_waybill("SF1")
+    store.parcel_on("A-1-01")
+    store.parcel_by_mac(b"")
+    store.parcels({row.state})
+    store.lockout("pin")
+    questions = [(sql, values) for sql, values in asked if sql.startswith("SELECT")]
+    assert len(questions) >= 20
+    connection = sqlite3.connect(path)
+    for sql, values in questions:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+        asked_of_all = [step for step in plan if step.startswith("SCAN") and step not in _SMALL]
+        assert asked_of_all == [], f"{sql}: {plan}"
+        assert "SCAN intake" not in plan or ("LIMIT" in sql and not any("TEMP B-TREE" in step for step in plan))
+    connection.close()
+
+
+_SMALL = (
+    "SCAN epoch",
+    "SCAN station",
+    "SCAN catalog_version",
+    "SCAN day",  # the newest one
+    "SCAN print_job USING COVERING INDEX print_job_open",  # holds only what is not printed
+    "SCAN intake",  # the newest ones: in the order of the key, ended by a limit
+)

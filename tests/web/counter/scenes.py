@@ -1,0 +1,308 @@
+"""A day at the counter, scene after scene in one station: each takes it one step further than the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
+from kiosk.station.counter.view import CounterRefused
+from kiosk.station.scale.settings import MetrologySettings
+from kiosk.web.roles import COOKIE
+from kiosk.web.server import Server
+from kiosk.web.settings import WebSettings
+from tests.web import browsing
+from tests.web.counter.shop import CounterShop, waybill
+
+PUBLIC_SCENES = frozenset({"parcel-pad", "parcel-found", "parcel-wrong", "parcel-locked", "parcel-full", "scan-named"})
+"""Scenes of the public face that need a counter behind it."""
+
+
+@dataclass(frozen=True)
+class CounterScene:
+    """A page: how the station gets there from the scene before, and the address to open."""
+
+    name: str
+    step: Callable[[CounterShop], str]
+
+    @property
+    def public(self) -> bool:
+        return self.name in PUBLIC_SCENES
+
+
+def _at(path: str) -> Callable[[CounterShop], str]:
+    return lambda shop: path
+
+
+def _unlocked(shop: CounterShop) -> str:
+    shop.unlock()
+    for grams, product, member in ((12_480, "BADAM", "00017"), (38_215, "WALNUT", "04412"), (7_300, "HONEY", "00017")):
+        shop.book(grams, product, member)
+    return "/counter"
+
+
+def _check_off(shop: CounterShop) -> str:
+    shop.rest(0)
+    return "/counter/check"
+
+
+def _check(shop: CounterShop) -> str:
+    shop.rest(5_000)
+    return "/counter/check"
+
+
+def _checked(grams: int) -> Callable[[CounterShop], str]:
+    return lambda shop: f"/counter/check?done={shop.check(grams).number}"
+
+
+def _weight_to_type(shop: CounterShop) -> str:
+    shop.set_checks(MetrologySettings(check_required=True))
+    return "/counter/check"
+
+
+def _loads(shop: CounterShop) -> str:
+    """Every reason there is, the longest figures, and more than one page."""
+    for number, why in enumerate(UnbookedWhy):
+        shop.store.note_load(Left(58_995 - number * 1_305, why, 4_000, loads=1 + number % 3), shop.stamp())
+    for grams in (1_250, 33_480):
+        shop.leave_load(grams)
+    return "/counter/pan"
+
+
+def _offer(shop: CounterShop) -> str:
+    """A waybill nobody announced, in no direction, and the longest one there is."""
+    shop.scan("JD0012345678905-123-456-")
+    return "/counter"
+
+
+def _offer_expected(shop: CounterShop) -> str:
+    shop.expect(706)
+    shop.scan(waybill(706))
+    return "/counter"
+
+
+def _in(shop: CounterShop) -> str:
+    shop.expect(*range(700, 707))
+    for number in range(700, 705):
+        shop.bring(number)
+    return "/counter"
+
+
+def _carriers(shop: CounterShop) -> str:
+    shop.scan("434567890123456")
+    return "/counter"
+
+
+def _known(shop: CounterShop) -> str:
+    shop.scan(waybill(701))
+    return "/counter"
+
+
+def _package(shop: CounterShop) -> str:
+    """Of a waybill that was collected: nothing waits for it on the shelves of the scenes after this one."""
+    shop.scan("JD0012345678901-1-2-")
+    parcel = shop.store.parcel_by_waybill("JD0012345678901")
+    assert parcel is not None
+    shop.counter.collect_by_code(shop.session, shop.code_of(parcel))
+    shop.scan("JD0012345678901-2-2-")
+    return "/counter"
+
+
+def _damaged_next(shop: CounterShop) -> str:
+    shop.counter.damaged_next(shop.session, True)
+    return "/counter"
+
+
+def _damaged(shop: CounterShop) -> str:
+    parcel = shop.bring(705, damaged=True)
+    return f"/counter/parcels/{parcel.number}"
+
+
+def _photographed(shop: CounterShop) -> str:
+    number = shop.wanted[-1]
+    shop.click(number)
+    return f"/counter/parcels/{number}"
+
+
+def _named(shop: CounterShop) -> str:
+    shop.scan("13812345678")
+    return "/counter"
+
+
+def _out(shop: CounterShop) -> str:
+    shop.counter.set_mode(shop.session, "out")
+    return "/counter"
+
+
+def _handover(shop: CounterShop) -> str:
+    parcel = shop.row_of(702)
+    shop.counter.public_code(shop.code_of(parcel))
+    return "/counter"
+
+
+def _slip(shop: CounterShop) -> str:
+    return f"/counter/parcels/{shop.up.number}"
+
+
+def _handed_over(shop: CounterShop) -> str:
+    number = str(shop.up.number)
+    shop.counter.confirm_handover(shop.session, number)
+    return f"/counter/parcels/{number}"
+
+
+def _of(number: int, query: str = "") -> Callable[[CounterShop], str]:
+    def path(shop: CounterShop) -> str:
+        parcel = shop.row_of(number)
+        return f"/counter/parcels/{parcel.number}{query}"
+
+    return path
+
+
+def _voided(shop: CounterShop) -> str:
+    shop.counter.void(shop.session, "0147-A-000002", "wrong_product", "02", "905172")
+    return "/counter/intakes"
+
+
+def _unfinished(shop: CounterShop) -> str:
+    shop.leave_bags(24_560, 58_995)
+    return "/counter"
+
+
+def _queue(shop: CounterShop) -> str:
+    jobs = iter(range(100))
+    shop.print_all(
+        lambda job: (
+            shop.store.print_done(job) if next(jobs) > 4 else shop.store.print_unknown(job, "timeout", shop.stamp())
+        )
+    )
+    shop.bring(710)
+    shop.board.count_pending(37)
+    return "/counter/queue"
+
+
+def _closed(shop: CounterShop) -> str:
+    shop.counter.close_day(shop.session)
+    return "/counter/day?ask=closed"
+
+
+def _found(shop: CounterShop) -> str:
+    parcel = shop.bring(711)
+    shop.board.notify("my_parcel", shop.counter.public_code(shop.code_of(parcel)))
+    return f"/parcel?notice={shop.board.snapshot().notice.count}"
+
+
+def _told(word: str, wait_s: int = 0, path: str = "/parcel") -> Callable[[CounterShop], str]:
+    def tell(shop: CounterShop) -> str:
+        shop.board.notify(word, None, wait_s)
+        return f"{path}?notice={shop.board.snapshot().notice.count}"
+
+    return tell
+
+
+def _technician(shop: CounterShop) -> str:
+    shop.unlock("03")
+    return "/counter"
+
+
+def _locked(shop: CounterShop) -> str:
+    shop.access.lock(shop.session.token)
+    for _ in range(9):
+        shop.later(60)
+        try:
+            shop.unlock("01", "000999")
+        except CounterRefused as refused:
+            if refused.code == "locked":
+                break
+    return "/counter"
+
+
+SCENES = (
+    CounterScene("counter-unlock", _at("/counter")),
+    CounterScene("counter-home", _unlocked),
+    CounterScene("counter-check-off", _check_off),
+    CounterScene("counter-check", _check),
+    CounterScene("counter-check-passed", _checked(5_000)),
+    CounterScene("counter-check-failed", _checked(5_015)),
+    CounterScene("counter-check-refused", _at("/counter/check?expected=9")),
+    CounterScene("counter-check-pad", _weight_to_type),
+    CounterScene("counter-check-typed", _at("/counter/check?expected=20000")),
+    CounterScene("counter-pan", _loads),
+    CounterScene("counter-pan-next", _at("/counter/pan?page=2")),
+    CounterScene("counter-home-failed", _at("/counter")),
+    CounterScene("counter-offer", _offer),
+    CounterScene("counter-offer-expected", _offer_expected),
+    CounterScene("counter-in", _in),
+    CounterScene("counter-carriers", _carriers),
+    CounterScene("counter-known", _known),
+    CounterScene("counter-package", _package),
+    CounterScene("counter-damaged-next", _damaged_next),
+    CounterScene("counter-damaged", _damaged),
+    CounterScene("counter-photographed", _photographed),
+    CounterScene("counter-named", _named),
+    CounterScene("counter-out", _out),
+    CounterScene("counter-code", _at("/counter/code")),
+    CounterScene("counter-handover", _handover),
+    CounterScene("counter-slip", _slip),
+    CounterScene("counter-handed-over", _handed_over),
+    CounterScene("counter-type", _at("/counter/type")),
+    CounterScene("counter-parcels", _at("/counter/parcels")),
+    CounterScene("counter-expected", _at("/counter/parcels?state=expected")),
+    CounterScene("counter-delivery", _at("/counter/parcels?ask=delivery")),
+    CounterScene("counter-none", _at("/counter/parcels?state=overdue")),
+    CounterScene("counter-parcel", _of(701)),
+    CounterScene("counter-proxy", _of(701, "?ask=proxy")),
+    CounterScene("counter-lost", _of(701, "?ask=lost")),
+    CounterScene("counter-intake", _at("/counter/intakes/0147-A-000001")),
+    CounterScene("counter-void", _at("/counter/intakes/0147-A-000002?ask=void")),
+    CounterScene("counter-second", _at("/counter/intakes/0147-A-000002?ask=void&reason=wrong_product")),
+    CounterScene("counter-intakes", _voided),
+    CounterScene("counter-home-unfinished", _unfinished),
+    CounterScene("counter-unfinished", _at("/counter/intakes")),
+    CounterScene("counter-queue", _queue),
+    CounterScene("counter-day", _at("/counter/day")),
+    CounterScene("counter-close", _at("/counter/day?ask=close")),
+    CounterScene("counter-closed", _closed),
+    CounterScene("parcel-pad", _at("/parcel")),
+    CounterScene("parcel-found", _found),
+    CounterScene("parcel-wrong", _told("wrong_code")),
+    CounterScene("parcel-locked", _told("code_locked", 540)),
+    CounterScene("parcel-full", _told("line_full")),
+    CounterScene("scan-named", _told("phone_number", path="/")),
+    CounterScene("counter-technician", _technician),
+    CounterScene("counter-technician-check", _at("/counter/check")),
+    CounterScene("counter-technician-pan", _at("/counter/pan")),
+    CounterScene("counter-denied", _at("/counter/day")),
+    CounterScene("counter-locked", _locked),
+)
+
+
+def open_pages(browser: Browser, server: Server, settings: WebSettings, languages: list[str]) -> Mapping[str, Page]:
+    """One page a language, of the panel's size."""
+    pages = {}
+    for language in languages:
+        context = browser.new_context(
+            viewport={"width": settings.width_px, "height": settings.height_px}, has_touch=True, reduced_motion="reduce"
+        )
+        context.add_cookies([{"name": "lang", "value": language, "url": server.url}])
+        pages[language] = context.new_page()
+    return pages
+
+
+def sign_in(context: BrowserContext, server: Server, shop: CounterShop) -> None:
+    """Give the browser the cookie of the session that is open, if one is."""
+    session = shop.access.current()
+    if session is not None:
+        context.add_cookies([{"name": COOKIE, "value": session.token, "url": server.url}])
+
+
+def show(page: Page, server: Server, shop: CounterShop, scene: CounterScene, path: str) -> None:
+    """Go there and wait for every picture."""
+    if scene.public:  # at a screen of its own: in the clerk's browser it would lock the counter
+        page.goto("about:blank")
+        page.context.clear_cookies(name=COOKIE)
+    else:
+        sign_in(page.context, server, shop)
+    page.goto(server.url + path)
+    browsing.painted(page)

@@ -1,0 +1,282 @@
+"""A station with a real counter: the real store, desk, access and counter, with a camera that clicks when asked."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+from PIL import Image, ImageDraw
+
+from kiosk.devices.ports import Shot
+from kiosk.domain.catalog import Catalog
+from kiosk.domain.clerk import Role
+from kiosk.domain.metrology.pan_journal import PanNote
+from kiosk.domain.metrology.standing import ScaleStanding
+from kiosk.domain.parcel import ParcelNumber
+from kiosk.station.counter.access import Access
+from kiosk.station.counter.base import CounterTools
+from kiosk.station.counter.board import CounterBoard
+from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.settings import CounterSettings
+from kiosk.station.counter.view import CounterView, ScanResult, Session
+from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
+from kiosk.station.parcels.photos import ParcelPhotos
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.scale.book import ScaleBook
+from kiosk.station.scale.check_weight import CheckWeight
+from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.scans import ScanRouter
+from kiosk.store import Stamp, Store
+from kiosk.store.database.migrate import migrate
+from kiosk.store.records import CheckRow, ExpectedParcel, LoadRow, ParcelRow, ScaleContent
+from tests.station.counter.rig import HASHES, PIN, PINS, SECOND_PIN
+from tests.station.fakes import MOMENT, PROFILE, STAMP
+from tests.web.shop import CATALOG, Shop
+
+PARCELS = ParcelSettings()
+SETTINGS = CounterSettings(undo_s=60)
+KEY = PickupKey(bytes(range(32)), "a test")
+CHECKS = MetrologySettings(check_weight_g=5000)
+SCALE = ScaleContent("5" * 64, "xk3190_tf0", PROFILE.e_g, PROFILE.max_g, PROFILE.unit, trade=True)
+PEOPLE = (("Aygul", Role.CLERK, PIN), ("Memet", Role.CLERK, SECOND_PIN), ("Tursun", Role.TECHNICIAN, PIN))
+"""Clerks 01 and 02, technician 03."""
+
+
+@cache
+def template() -> Path:
+    """An empty migrated database with the people in it: made once, copied by every shop."""
+    folder = Path(tempfile.mkdtemp(prefix="counter-shop-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    migrate(folder / "empty.db")
+    with opened(folder / "station.db", folder / "empty.db") as store:
+        for name, role, pin in PEOPLE:
+            store.add_clerk(name, role, HASHES[pin], STAMP)
+        store.import_catalog(CATALOG, STAMP)
+    return folder / "station.db"
+
+
+@contextmanager
+def opened(path: Path, template: Path | None = None) -> Iterator[Store]:
+    """A real store."""
+    store = Store.open(path, "S0147", STAMP, template=template, reserve_bytes=0)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def waybill(number: int, carrier: str = "SF") -> str:
+    """A number whose letters tell the carrier."""
+    return f"SF1{number:012d}" if carrier == "SF" else f"YT{number:013d}"
+
+
+class CounterShop(Shop):
+    """Time runs as it does, so that what can be taken back for seconds can be; ``later`` moves both clocks on.
+
+    ``checks`` says what is set about the check weight; what the scale's book would write by its thread is written here.
+    """
+
+    access: Access
+    check_weight: CheckWeight
+    counter: Counter
+    store: Store
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        people: bool = True,
+        parcels: ParcelSettings = PARCELS,
+        checks: MetrologySettings = CHECKS,
+    ) -> None:
+        self._ahead_ms = 0
+        self._people = people
+        self._folder = data
+        super().__init__(data)
+        self.photos_of_parcels = ParcelPhotos(data / "parcel-photos")
+        self.wanted: list[ParcelNumber] = []
+        self.access = Access(self.store, SETTINGS, self.stamp, lambda: self.counter.access_changed(), PINS)
+        self.set_checks(checks)
+        self.counter_board = CounterBoard(CounterView())
+        self.counter = Counter(
+            CounterTools(
+                station="S0147",
+                store=self.store,
+                access=self.access,
+                papers=CounterPapers(self.settings, parcels, KEY, ("label", "receipt")),
+                photos=self.photos_of_parcels,
+                counter=SETTINGS,
+                parcels=parcels,
+                stamps=self.stamp,
+                on_view=lambda view: self.counter_board.show(view),
+                on_event=lambda: None,
+                on_parcel_photo=self.wanted.append,
+                on_lot_photo=lambda lot, product: self.photos.append((lot, product)),
+                unfinished=self.desk.unfinished,
+                take_up=self.desk.take_up,
+            )
+        )
+        self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk, self.board.notify)
+
+    def _store(self, catalog: Catalog) -> Store:
+        path = self._folder / "station.db"
+        if self._people:
+            shutil.copy(template(), path)
+        return Store.open(path, "S0147", STAMP, reserve_bytes=0)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def stamp(self) -> Stamp:
+        now = time.monotonic_ns() // 1_000_000 + getattr(self, "_ahead_ms", 0)
+        return Stamp(replace(MOMENT, monotonic_ms=now), STAMP.software)
+
+    def later(self, seconds: float) -> None:
+        self._ahead_ms += round(seconds * 1000)
+        self.counter.tick()
+
+    def set_checks(self, checks: MetrologySettings) -> None:
+        """A technician has written this into the settings, and the station has started again."""
+        self.book_of_scale = ScaleBook(self.store, checks, SCALE, self.stamp, lambda: None)
+        self.book_of_scale.begin()
+        self.check_weight = CheckWeight(
+            PROFILE, self.desk, self.book_of_scale, self.store, self.access, self.stamp, lambda: None
+        )
+
+    def standing(self) -> ScaleStanding:
+        return self.book_of_scale.standing()
+
+    def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]:
+        return self.store.unbooked_loads(limit, offset)
+
+    def _note(self, note: PanNote) -> None:
+        self.store.note_load(note, self.stamp())
+
+    def check(self, read_g: int, expected_g: int | None = None) -> CheckRow:
+        """The check weight on the pan, read, and off again."""
+        self.rest(0)
+        self.rest(read_g)
+        row = self.check_weight.take(self.session, expected_g)
+        self.rest(0)
+        return row
+
+    def leave_bags(self, *grams: int) -> str:
+        """Bags are fixed, and then nobody touches the screen any more; the receipt."""
+        self.at_agree(grams[0])
+        for one in grams:
+            self.rest(0)
+            self.rest(one)
+            view = self.desk.view()
+            self.desk.another_bag(view.reading_no, view.token)
+        self.rest(0)
+        self.desk.leave(idle=True)
+        self.counter.tick()
+        return self.counter.view().unfinished
+
+    def leave_load(self, grams: int) -> None:
+        """Put on and taken off by somebody who booked nothing."""
+        self.rest(0)
+        self.rest(grams)
+        self.rest(0)
+        self.desk.leave()
+
+    def parcel_photo_path(self, sha256: str) -> Path | None:
+        return self.photos_of_parcels.path(sha256)
+
+    # --- what a clerk does -----------------------------------------------------------------------------------------
+
+    def unlock(self, number: str = "01", pin: str = PIN) -> Session:
+        return self.access.unlock(number, pin)
+
+    @property
+    def session(self) -> Session:
+        return self.access.current() or self.unlock()
+
+    def scan(self, text: str) -> ScanResult:
+        return self.counter.scan(self.session, text)
+
+    def bring(self, number: int, *, damaged: bool = False, carrier: str = "SF") -> ParcelRow:
+        """A parcel in."""
+        if self.counter.view().mode != "in":
+            self.counter.set_mode(self.session, "in")
+        if damaged:
+            self.counter.damaged_next(self.session, True)
+        parcel = self.scan(waybill(number, carrier)).parcel
+        assert parcel is not None
+        return parcel
+
+    def click(self, number: ParcelNumber) -> str:
+        """The camera answers."""
+        taken = _dented()
+        self.photos_of_parcels.keep(number, taken)
+        self.counter.photo_done(str(number), taken.sha256)
+        return taken.sha256
+
+    def expect(self, *numbers: int) -> None:
+        rows = [ExpectedParcel(waybill(number), "SF", f"{4700 + number % 100:04d}") for number in numbers]
+        self.store.expect_parcels(rows, self.stamp())
+
+    def row(self, number: ParcelNumber) -> ParcelRow:
+        """A parcel as it stands now."""
+        found = self.store.parcel(number)
+        assert found is not None
+        return found
+
+    def row_of(self, number: int) -> ParcelRow:
+        """The parcel with this waybill."""
+        found = self.store.parcel_by_waybill(waybill(number))
+        assert found is not None
+        return found
+
+    @property
+    def up(self) -> ParcelRow:
+        """The parcel whose code was right."""
+        found = self.counter.view().handover
+        assert found is not None
+        return found
+
+    def code_of(self, parcel: ParcelRow) -> str:
+        """The six digits as the villager reads them on the newest slip."""
+        jobs = [job for job in self.store.open_papers() if job.document == "pickup_slip"]
+        body = next(job.body for job in reversed(jobs) if job.about == str(parcel.number))
+        return msgspec.json.decode(body, type=WaitingSlip).slip(KEY).code
+
+    def print_all(self, fate: Callable[[int], None] | None = None) -> None:
+        """Every paper that waits comes out, or meets its fate."""
+        for job in self.store.open_papers():
+            if job.state == "queued":
+                self.store.print_sending(job.id)
+                (fate or self.store.print_done)(job.id)
+        self.counter.papers_moved()
+
+    def book(self, grams: int = 12_480, product: str = "BADAM", member: str = "00017") -> str:
+        """A whole intake at the desk; returns its receipt."""
+        self.at_agree(grams, product, member)
+        view = self.desk.view()
+        result = self.desk.agree(view.reading_no, view.token).result
+        assert result is not None
+        self.rest(0)
+        self.desk.finish()
+        return result.receipt
+
+
+def _dented() -> Shot:
+    """A drawing of a dented carton."""
+    image = Image.new("RGB", (320, 240), "#c9a26b")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((40, 40, 280, 210), fill="#b98a52", outline="#5b3d20", width=5)
+    draw.polygon([(40, 40), (110, 70), (80, 130), (40, 150)], fill="#3b2a1c")
+    jpeg = BytesIO()
+    image.save(jpeg, "JPEG", quality=60)
+    return Shot(jpeg.getvalue(), hashlib.sha256(jpeg.getvalue()).hexdigest(), 320, 240)

@@ -1,0 +1,70 @@
+"""A machine with names of devices and nothing behind them, and the answers of somebody who sets everything up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kiosk.app.machine import ThisMachine
+
+SCALE = "serial/by-id/usb-1a86_USB_Serial-if00-port0"
+SCANNER = "serial/by-id/usb-Newland_NLS-HR22-if00"
+KEYBOARD = "input/by-id/usb-Symbol_Scanner-event-kbd"
+CAMERA = "v4l/by-id/usb-046d_C270-video-index0"
+PRINTER = "usb/lp0"
+PIN, CLERK_PIN = "193746", "582641"
+
+
+def named_devices(folder: Path) -> ThisMachine:
+    """Plain files in the places of devices: they are listed, and opening one fails at once."""
+    dev, keys = folder / "dev", folder / "keys"
+    keys.mkdir(parents=True)
+    for name in (SCALE, SCANNER, KEYBOARD, CAMERA, PRINTER):
+        (dev / name).parent.mkdir(parents=True, exist_ok=True)
+        (dev / name).write_bytes(b"")
+    for name in ("county-ca.crt", "station.crt", "station.key", "broker-password"):
+        (keys / name).write_bytes(b"")
+    return ThisMachine(dev=dev, keys=(keys,), data=folder / "data")
+
+
+def answers(machine: ThisMachine) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Question and form, in the order they are asked; no device is tried."""
+    dev, keys = machine.dev, machine.keys[0]
+    rows = (
+        ("language", "en"),
+        ("panel", "7"),
+        ("station", "0147"),
+        ("region", "yarkant"),
+        ("village", "tagharchi 5-kent"),
+        ("scale", str(dev / SCALE)),
+        ("protocol", "xk3190_tf0"),
+        ("line", "4800 7E1"),
+        ("reads", "skip"),
+        ("e", "10"),
+        ("max", "60.5"),
+        ("label", "tcp:192.168.1.50:9100"),
+        ("label_profile", "tspl_300"),
+        ("label_test", "skip"),
+        ("receipt", str(dev / PRINTER)),
+        ("receipt_profile", "escpos_58_silent"),
+        ("receipt_test", "skip"),
+        ("scanner", str(dev / KEYBOARD)),
+        ("scanner_test", "skip"),
+        ("camera", str(dev / CAMERA)),
+        ("camera_test", "skip"),
+        ("broker", "mqtts"),
+        ("broker_address", "center.example:8883"),
+        ("broker_ca", str(keys / "county-ca.crt")),
+        ("broker_account", str(keys / "station.crt")),
+        ("broker_test", "skip"),
+        ("goods", "sample"),
+        ("goods_shown", "yes"),
+        ("backup", "none"),
+        ("technician", "aygul"),
+        ("technician_pin", PIN),
+        ("technician_again", PIN),
+        ("clerk", "تۇرسۇن"),
+        ("clerk_pin", CLERK_PIN),
+        ("clerk_again", CLERK_PIN),
+    )
+    yield from ((question, {"value": value, "width_px": "1024", "height_px": "600"}) for question, value in rows)

@@ -1,0 +1,63 @@
+"""A station that is being set up without its pages, and its restarts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kiosk.app.machine import ThisMachine
+from kiosk.config.station import load
+from kiosk.first_start.draft import Draft, draft_path, load_draft
+from kiosk.first_start.ports import SetupRefused
+from kiosk.first_start.wizard import SetupPlace, SetupWizard
+from tests.web.first_start.answers import answers, named_devices
+
+
+def nothing(draft: Draft, data: Path) -> str:
+    """Stands for the database where it does not matter."""
+    return ""
+
+
+class Start:
+    """One station that is being set up, and its restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.machine: ThisMachine = named_devices(folder)
+        self.place = SetupPlace(folder / "station.toml", folder / "data", 8080)
+        self.fill = nothing
+        self.wizard = self.again()
+
+    def again(self) -> SetupWizard:
+        self.wizard = SetupWizard(self.place, self.machine, load, self.fill)
+        return self.wizard
+
+    def restart(self) -> SetupWizard:
+        """Closing writes nothing: what a new one knows is what a power cut would have left."""
+        self.wizard.close()
+        return self.again()
+
+    def walk(self, until: str = "check", **instead: str) -> SetupWizard:
+        """Answer every question before ``until``; a question in ``instead`` gets that answer."""
+        for question, form in answers(self.machine):
+            if self.at == until:
+                break
+            if question == self.at:
+                self.wizard.answer(question, {**form, "value": instead.get(question, form["value"])})
+        assert self.at == until
+        return self.wizard
+
+    @property
+    def at(self) -> str:
+        return self.wizard.view().question
+
+    @property
+    def draft(self) -> Draft:
+        return load_draft(draft_path(self.place.config_file))
+
+    def refused(self, question: str, value: str, **form: str) -> str:
+        before = self.wizard.view()
+        with pytest.raises(SetupRefused) as refusal:
+            self.wizard.answer(question, {"value": value, **form})
+        assert self.wizard.view().question == before.question
+        return refusal.value.code

@@ -1,0 +1,45 @@
+"""What the last screen says of its papers: an alarm for a fault, a question where only a look can tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiosk.station.desk.view import PrintView
+from kiosk.station.live import Marks
+from kiosk.texts import load
+from kiosk.web.public.papers import Paper, papers
+
+
+def told(document: str, state: str, marks: Marks) -> Paper:
+    (paper,) = papers([PrintView(document, 1, state)], marks)
+    return paper
+
+
+@pytest.mark.parametrize(("document", "picture"), [("bag_label", "label"), ("receipt", "receipt")])
+def test_an_uncertain_paper_of_a_printer_without_a_fault_is_a_question(document: str, picture: str) -> None:
+    paper = told(document, "unknown", Marks())
+    assert (paper.text_id, paper.sign, paper.state) == (f"take.look_{picture}", "help", "unknown")
+    for language in ("en", "zh", "ug"):
+        assert str(load(language).text(paper.text_id)).rstrip(".。") != paper.text_id
+
+
+@pytest.mark.parametrize(
+    ("document", "text_id"), [("bag_label", "problem.printer_unknown"), ("receipt", "problem.receipt_unknown")]
+)
+@pytest.mark.parametrize("word", ["printer_unknown", "paper_out", "printer_off"])
+def test_an_uncertain_paper_of_a_printer_with_a_fault_is_an_alarm(document: str, text_id: str, word: str) -> None:
+    paper = told(document, "unknown", Marks(label=word, receipt=word))
+    assert (paper.text_id, paper.sign) == (text_id, "attention")
+
+
+def test_a_paper_that_waits_for_a_hand_says_what_to_do() -> None:
+    paper = told("bag_label", "queued", Marks(label="paper_out"))
+    assert (paper.text_id, paper.sign, paper.state) == ("problem.paper_out", "attention", "waiting")
+
+
+@pytest.mark.parametrize(
+    ("state", "sign"), [("printed", "state-locked"), ("sending", "printer"), ("queued", "printer")]
+)
+def test_a_paper_on_its_way_or_out_is_to_be_taken(state: str, sign: str) -> None:
+    paper = told("receipt", state, Marks())
+    assert (paper.text_id, paper.sign) == ("take.take_receipt", sign)

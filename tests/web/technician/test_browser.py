@@ -1,0 +1,186 @@
+"""The technician's pages in a browser: targets of 12 mm, nothing cut off, no trouble for axe, a live scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from flask import Flask
+from jinja2 import StrictUndefined
+from playwright.sync_api import Browser, Page, Route, expect
+
+from kiosk.devices.ports import PrinterFault
+from kiosk.devices.scale.command import COMMANDS
+from kiosk.domain.clerk import Role
+from kiosk.station.counter.view import Person, Session
+from kiosk.station.doctor import environment as doctor_place
+from kiosk.station.scale.keys import ScaleKeys
+from kiosk.store.database.migrate import migrate
+from kiosk.texts import LANGUAGES
+from kiosk.web import guard, roles
+from kiosk.web.factory import _FILTERS
+from kiosk.web.settings import WebSettings
+from kiosk.web.technician import routes as technician
+from kiosk.web.technician import technical
+from tests.station.doctor.clinic import Clinic, reading
+from tests.station.fakes import Rig
+from tests.station.scale.test_keys import FakeScale
+from tests.web import browsing
+from tests.web.scale_worth import LONGEST, give_scale
+
+PANELS = (WebSettings(800, 480, 7.0), WebSettings(1366, 768, 15.6))
+PAGES = ("", "/tests", "/scale", "/scale?told=unconfirmed", "/lamps", "/care", "/events", "/epoch", "/about")
+SMALLEST_MM = 12.0
+
+MEASURE = """
+() => {
+  const shown = (e) => { const b = e.getBoundingClientRect(); return b.width > 0 && b.height > 0; };
+  const targets = [...document.querySelectorAll('button, a[href]')].filter(shown).map((e) => {
+    const b = e.getBoundingClientRect();
+    const inside = b.right <= innerWidth + 1 && b.bottom <= innerHeight + 1;
+    return [e.textContent.trim().slice(0, 20), Math.min(b.width, b.height), inside];
+  });
+  const main = document.querySelector('main');
+  const wide = document.documentElement.scrollWidth > innerWidth;
+  const cut = [...document.querySelectorAll('.card')].some((e) => e.scrollHeight > e.clientHeight + 2);
+  return { targets, fits: main.scrollHeight <= main.clientHeight + 1 && !wide && !cut };
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "empty.sqlite"
+    migrate(path)
+    return path
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
+    monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.station.doctor.bundle.bundle._SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr(doctor_place, "disk_of", str)
+    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
+    clinic = Clinic(tmp_path, template)
+    clinic.cure()
+    clinic.printers["receipt"].says(PrinterFault.PAPER_OUT)
+    clinic.store.acknowledge(clinic.store.counts().last_seq, (2, 3))
+    give_scale(clinic, LONGEST)
+    rig = Rig()
+    rig.rest(0)
+    clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk)
+    yield clinic
+    clinic.store.close()
+
+
+@contextmanager
+def served(clinic: Clinic, settings: WebSettings) -> Iterator[str]:
+    app = Flask("kiosk.web")
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.filters.update(_FILTERS)
+    guard.install(app)
+    person = Person("01", "Reyhan", Role.TECHNICIAN)
+    roles.install(app, roles.merge([technician.NEEDS, technical.NEEDS]), lambda token: Session(token, person))
+    for face in (technical, technician):
+        app.register_blueprint(face.blueprint(cast(Any, clinic), settings, cast(Any, None)))
+    with browsing.served(app) as url:
+        yield f"{url}/technician"
+
+
+def opened(
+    browser: Browser, url: str, settings: WebSettings, language: str, **context: bool
+) -> AbstractContextManager[tuple[Page, list[str]]]:
+    return browsing.opened(browser, url, settings, {"lang": language}, **context)
+
+
+@contextmanager
+def answered_after(page: Page, act: str, clicks: int) -> Iterator[list[Route]]:
+    """The posts that were sent. They wait until there were so many clicks, so that none meets the page that follows."""
+    page.evaluate("() => document.addEventListener('click', () => console.debug('click'), { capture: true })")
+    posts: list[Route] = []
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.route(act, lambda route: posts.append(route))
+    yield posts
+    for _ in range(3_000):
+        if posts and said.count("click") == clicks:
+            break
+        page.wait_for_timeout(10)
+    assert said.count("click") == clicks
+    for post in posts:
+        post.continue_()
+
+
+@pytest.mark.parametrize("settings", PANELS, ids=lambda settings: f"{settings.diagonal_in:g}in")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_fingers_and_eyes(browser: Browser, clinic: Clinic, settings: WebSettings, language: str) -> None:
+    with served(clinic, settings) as url, opened(browser, url, settings, language) as (page, troubles):
+        for path in PAGES:
+            page.goto(f"{url}{path}")
+            found = page.evaluate(MEASURE)
+            small = [row for row in found["targets"] if row[1] < SMALLEST_MM * settings.px_per_mm - 1]
+            assert small == [], path
+            assert all(inside for *_, inside in found["targets"]), path
+            assert found["fits"], path
+            violations = Axe().run(page, options=browsing.AXE_RULES).response["violations"]
+            assert [(row["id"], [node["html"][:90] for node in row["nodes"]]) for row in violations] == [], path
+        assert troubles == []
+
+
+def test_the_scale_is_live_and_never_shows_an_old_weight(browser: Browser, clinic: Clinic) -> None:
+    settings = PANELS[0]
+    with served(clinic, settings) as url, opened(browser, url, settings, "en") as (page, _):
+        page.goto(f"{url}/scale")
+        weight, raw = page.locator('[data-part="weight"]'), page.locator('[data-part="raw"]')
+        expect(weight).to_have_text("12.450 kg")
+        clinic.monotonic += 0.5
+        clinic.equipment.scale.note_reading(reading(b"ww09.900kg"), clinic.monotonic)
+        expect(raw).to_have_text("ww09.900kg")
+        clinic.monotonic += 30
+        expect(weight).to_have_text("– – –")
+
+
+def test_a_touch_zeroes_the_scale_once(browser: Browser, clinic: Clinic) -> None:
+    settings, scale, rig = PANELS[0], FakeScale(), Rig()
+    rig.rest(0)
+    clinic.equipment.scale_keys = ScaleKeys(scale, COMMANDS, 60_000, rig.desk)
+    with (
+        served(clinic, settings) as url,
+        opened(browser, url, settings, "en", has_touch=True) as (page, _),
+    ):
+        page.goto(f"{url}/scale")
+        expect(page.get_by_role("button", name="Tare", exact=True)).to_have_count(0)
+        key = page.get_by_role("button", name="Zero", exact=True)
+        place = key.bounding_box()
+        assert place is not None
+        with answered_after(page, "**/scale/zero", clicks=2) as posts:
+            for _ in range(2):
+                page.touchscreen.tap(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        page.wait_for_url("**told=zero_done")
+        expect(page.get_by_role("status")).to_have_text("The scale is set to zero.")
+        page.reload()
+        expect(page.get_by_role("status")).to_be_visible()
+        assert len(posts) == 1
+        page.unroute("**/scale/zero")
+        page.get_by_role("link", name="Read on").tap()
+        expect(page.get_by_role("status")).to_have_count(0)
+        rig.rest(30_000)
+        page.get_by_role("button", name="Zero", exact=True).tap()
+        expect(page.get_by_role("alert")).to_contain_text("Empty it")
+    assert scale.sent == ["zero"]
+
+
+def test_a_form_is_sent_once(browser: Browser, clinic: Clinic) -> None:
+    settings = PANELS[0]
+    with served(clinic, settings) as url, opened(browser, url, settings, "en") as (page, _):
+        page.goto(f"{url}/tests")
+        with answered_after(page, "**/print", clicks=2) as posts:
+            page.locator('button[value="label"]').dblclick(no_wait_after=True)
+        page.wait_for_url("**printed=1")
+        expect(page.locator(".told")).to_be_visible()
+        assert len(posts) == 1
+    assert clinic.woken == 1

@@ -23,7 +23,8 @@ from kiosk.station.counter.base import CounterTools
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.desk.desk import Desk, DeskTools
+from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskRefused
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.finding import Finding

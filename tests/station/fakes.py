@@ -16,7 +16,8 @@ from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station.desk.desk import Desk, DeskTools
+from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskView
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ConfirmedRow, NewPrintJob, PrintJob, Stamp

@@ -18,7 +18,8 @@ from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificate
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.view import CounterRefused, CounterView, Person, Session
-from kiosk.station.desk.desk import Desk, DeskTools
+from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskView
 from kiosk.station.live import LiveBoard
 from kiosk.station.settings import StationSettings

@@ -27,13 +27,11 @@ from kiosk.station.desk import draft as drafts
 from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.errors import refusing
 from kiosk.station.desk.screen import view_of
-from kiosk.station.desk.tools import DeskTools, IntakeStore
+from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.unfinished import AGAIN_S, KEPT_S, Kept, Unfinished
 from kiosk.station.desk.view import DeskRefused, DeskView, Phase, PhotoView, PrintView, Step
 from kiosk.station.desk.watched_pan import WatchedPan
 from kiosk.store.records import ConfirmedRow
-
-__all__ = ["Desk", "DeskTools", "IntakeStore"]
 
 logger = logging.getLogger(__name__)
 

@@ -32,7 +32,8 @@ from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station.desk.desk import Desk, DeskTools
+from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskRefused, Step
 from kiosk.store import Store
 from kiosk.store.records import CheckRow, NewCheck

@@ -80,10 +80,6 @@ class Acts:
         self.last_bundle = ""
         """Where the newest bundle lies."""
 
-    def serves(self, doctor: Doctor) -> bool:
-        """Whether these are the tools of this doctor."""
-        return self._doctor is doctor
-
     def print_test(self, printer: str) -> None:
         """Queue a test paper for ``label`` or ``receipt``. Raises ActRefused, StoreError."""
         if printer not in self._doctor.equipment.printers:

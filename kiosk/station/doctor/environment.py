@@ -30,6 +30,7 @@ from kiosk.station.doctor.signs import RelayMark
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.photos.room import KEPT_FREE_BYTES
+from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.settings import StationSettings
 from kiosk.store.backup.medium import disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings
@@ -78,6 +79,8 @@ class Fitted(Protocol):
     def relay(self) -> RelaySettings | None: ...
     @property
     def backup(self) -> BackupSettings | None: ...
+    @property
+    def metrology(self) -> MetrologySettings: ...
 
 
 @dataclass(frozen=True, slots=True)

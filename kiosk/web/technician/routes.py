@@ -24,7 +24,6 @@ from kiosk.texts.html import bdi_code
 from kiosk.web.drawings import drawing
 from kiosk.web.paging import Page
 from kiosk.web.ports import Station
-from kiosk.web.public.screens import Screens
 from kiosk.web.roles import Need, session
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import remember, speech_of
@@ -51,14 +50,10 @@ NEEDS: Mapping[str, Need] = {
 }
 
 
-def blueprint(station: Station, settings: WebSettings, screens: Screens) -> Blueprint:
-    """Everything under ``/technician``, and ``/doctor.json``.
-
-    The composition root gives the station its ``doctor``; without one these pages answer 503.
-    """
-    del screens  # nothing here follows the desk
+def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) -> Blueprint:
+    """Everything under ``/technician``, and ``/doctor.json``; without a doctor these pages answer 503."""
     technician = Blueprint("technician", __name__)
-    face = _Face(station, settings)
+    face = _Face(station, settings, doctor)
     for path, name, show in (
         ("/technician", "doctor", face.doctor_page),
         ("/technician/tests", "tests", lambda: face.page("tests", "tests")),
@@ -84,28 +79,23 @@ def blueprint(station: Station, settings: WebSettings, screens: Screens) -> Blue
 
 
 class _Face:
-    """Draws and acts. The doctor is looked up at each request: the composition root may bring it later."""
+    """Draws and acts."""
 
-    def __init__(self, station: Station, settings: WebSettings) -> None:
+    def __init__(self, station: Station, settings: WebSettings, doctor: Doctor | None) -> None:
         self._station = station
         self._settings = settings
-        self._acts: Acts | None = None
+        self._doctor = doctor
+        self._acts = Acts(doctor) if doctor is not None else None
 
     @property
     def doctor(self) -> Doctor:
         """The station's doctor, or 503."""
-        found: Doctor | None = getattr(self._station, "doctor", None)
-        if found is None:
-            abort(503)
-        return found
+        return self._doctor or abort(503)
 
     @property
     def acts(self) -> Acts:
-        """The technician's tools on this doctor's equipment."""
-        doctor = self.doctor
-        if self._acts is None or not self._acts.serves(doctor):
-            self._acts = Acts(doctor)
-        return self._acts
+        """The technician's tools on this doctor's equipment, or 503."""
+        return self._acts or abort(503)
 
     # --- pages
 

@@ -135,6 +135,6 @@ def app_of(clinic: Clinic, settings: WebSettings) -> Flask:
     roles.install(app, needs, lambda token: Session(token, PEOPLE[token]) if token in PEOPLE else None)
     app.register_error_handler(roles.Denied, lambda error: ("", 403))
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
-    app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, cast(Any, None)))
-    app.register_blueprint(teach.blueprint(cast(Any, clinic), settings))
+    app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
+    app.register_blueprint(teach.blueprint(cast(Any, clinic).teach, settings))
     return app

@@ -24,6 +24,7 @@ from kiosk.station.counter.view import Person, Session
 from kiosk.station.doctor import acts as doctor_acts
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.acts import back_up
+from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.backup.medium import finished
 from kiosk.store.database.migrate import migrate
@@ -69,6 +70,10 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.fixture
 def app(clinic: Clinic) -> Flask:
+    return app_of(clinic, clinic.doctor)
+
+
+def app_of(clinic: Clinic, doctor: Doctor | None) -> Flask:
     """This blueprint, and of the others what its pages are drawn with."""
     settings = WebSettings(language="en")
     app = Flask("kiosk.web")
@@ -80,7 +85,7 @@ def app(clinic: Clinic) -> Flask:
     roles.install(app, needs, lambda token: Session(token, PEOPLE[token]) if token in PEOPLE else None)
     app.register_error_handler(roles.Denied, lambda error: ("", 403))
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
-    app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, cast(Any, None)))
+    app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, doctor))
     return app
 
 
@@ -130,8 +135,8 @@ def test_the_doctor_s_words_are_for_this_machine(app: Flask, clinic: Clinic) -> 
     assert app.test_client().get("/doctor.json", environ_overrides=elsewhere).status_code == 403
 
 
-def test_a_station_without_a_doctor_says_so(app: Flask, clinic: Clinic) -> None:
-    del clinic.doctor
+def test_a_station_without_a_doctor_says_so(clinic: Clinic) -> None:
+    app = app_of(clinic, None)
     assert as_person(app, "technician").get("/technician").status_code == 503
     assert app.test_client().get("/doctor.json").status_code == 503
 
@@ -292,7 +297,7 @@ def give_keys(clinic: Clinic, result: CommandResult, commands: tuple[str, ...] =
     """From now on the clinic has a scale with these commands, and an empty pan."""
     scale, rig = FakeScale(result), Rig()
     rig.rest(0)
-    clinic.equipment.scale_keys = ScaleKeys(scale, commands, 60_000, rig.desk)
+    clinic.equipment.scale_keys = ScaleKeys(scale, commands, 60_000, rig.desk.loads)
     return scale
 
 
@@ -351,13 +356,13 @@ def test_a_key_that_changed_nothing_says_why(
 
 def test_a_key_is_refused_while_somebody_weighs_or_the_pan_is_full(client: FlaskClient, clinic: Clinic) -> None:
     scale, rig = FakeScale(), Rig()
-    clinic.equipment.scale_keys = ScaleKeys(scale, ("zero", "clear_tare"), 60_000, rig.desk)
+    clinic.equipment.scale_keys = ScaleKeys(scale, ("zero", "clear_tare"), 60_000, rig.desk.loads)
     rig.rest(0)
     rig.rest(12_450)
     answer = client.post("/technician/scale/zero")
     assert (answer.status_code, "4 % of Max. Empty it" in words(answer)) == (409, True)
-    rig.desk.choose_party("non_member")
-    rig.desk.choose_product("BADAM", 1)
+    rig.desk.choices.choose_party("non_member")
+    rig.desk.choices.choose_product("BADAM", 1)
     for key in ("zero", "clear_tare"):
         answer = client.post(f"/technician/scale/{key}")
         assert (answer.status_code, "Somebody is at the screen with goods" in words(answer)) == (409, True)

@@ -229,11 +229,11 @@ class StationService:
         return self._parcel_photos.path(sha256)
 
     def standing(self) -> ScaleStanding:
-        """What the scale is worth now: for trade, verified, checked, and its event counters. Raises StoreError."""
+        """The legal status of the scale: for trade, verified, checked, and its event counters. Raises StoreError."""
         return self.scale_book.standing()
 
     def scale_findings(self) -> list[Finding]:
-        """What the doctor says of the scale's worth; nothing while the database cannot be read, a row itself."""
+        """What the doctor says of the scale's legal status; nothing while the database cannot be read, a row itself."""
         try:
             standing = self.standing()
         except StoreError as error:

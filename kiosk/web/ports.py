@@ -1,9 +1,9 @@
-"""What the pages need of the station."""
+"""What the pages and their server need."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.metrology.standing import ScaleStanding
@@ -16,10 +16,26 @@ from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.settings import StationSettings
 from kiosk.store.records import LoadRow, OutboxRow, Stamp
 
+S_co = TypeVar("S_co", covariant=True)
+
+
+class Board(Protocol[S_co]):
+    """Where the newest state stands."""
+
+    def snapshot(self) -> S_co: ...
+    def wait(self, after: int, timeout_s: float) -> S_co | None: ...
+    def wake(self) -> None: ...
+
+
+class Endable(Protocol):
+    """Streams that the server would otherwise wait for."""
+
+    def stop(self) -> None: ...
+
 
 class Records(Protocol):
-    """What pages read of the store: the goods by name, how old the oldest event is that waits, and what the scale was
-    worth when a receipt was made."""
+    """What pages read of the store: the goods by name, how old the oldest event is that waits, and the legal status of
+    the scale when a receipt was made."""
 
     def catalog(self, version: int | None = None) -> tuple[int, Catalog]: ...
     def pending(self, limit: int, after: int = 0) -> list[OutboxRow]: ...

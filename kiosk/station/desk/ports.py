@@ -72,7 +72,7 @@ class DeskTools:
     on_photo: Callable[[str, str], None]
     """Asked for a shot of a lot and its product; answers later by ``photo_done`` or ``photo_failed``."""
     standing: Callable[[], ScaleStanding | None] = lambda: None
-    """What the scale is worth now; may raise StoreError."""
+    """The legal status of the scale now; may raise StoreError."""
     on_note: OnNote = lambda note: None
     """The journal of the pan tells something; called from the scale's thread as well, must not wait."""
     clock: Callable[[], float] = monotonic

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
 
 from kiosk.devices.ports import Camera, LinkState, Printer, Scale, ScaleListener
@@ -50,7 +49,7 @@ from kiosk.station.signals import Signal, StationSignals
 from kiosk.station.software import metrology, software_id
 from kiosk.store import NewPrintJob, Stamp, Store, StoreError
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.records import LoadRow, ScaleContent
+from kiosk.store.records import ScaleContent
 
 logger = logging.getLogger(__name__)
 
@@ -122,12 +121,13 @@ class StationService:
         self._hardware = hardware
         self._signals = StationSignals()
         self._key = PickupKey.load(settings.parcels, self.settings.data, environ)
-        self._folder = PhotoFolder(self.settings.data / "photos")
-        self._parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
+        self.photo_folder = PhotoFolder(self.settings.data / "photos")
+        self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
+        """For clerks alone: the label of a damaged parcel may hold a name."""
         self._room = self._photo_room(settings.backup)
         self._photographer = Photographer(
             hardware.camera,
-            self._folder,
+            self.photo_folder,
             store,
             self.stamp,
             self._signals.photo_done,
@@ -150,7 +150,7 @@ class StationService:
         self.counter_board = CounterBoard(self.counter.view())
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
-        self._sweeper = Sweeper(store, self._parcel_photos, settings.parcels, self.stamp, self._tick, self.committed)
+        self._sweeper = Sweeper(store, self.parcel_photos, settings.parcels, self.stamp, self._tick, self.committed)
         self._connect()
 
     def _connect(self) -> None:
@@ -185,7 +185,7 @@ class StationService:
         """Settle what the last stop left undone, then start every worker."""
         stamp = self.stamp()
         self.access.wrap_pins()
-        self._folder.tidy()
+        self.photo_folder.tidy()
         self._tidy_parcel_photos()
         self.desk.readings.resume(self.scale_book.begin())
         for receipt in self.store.intakes.abandon_left_open(stamp):
@@ -220,14 +220,6 @@ class StationService:
             if self._scale is not None:
                 ends.callback(self._scale.stop)
 
-    def photo_path(self, sha256: str) -> Path | None:
-        """The file of a kept picture."""
-        return self._folder.path(sha256)
-
-    def parcel_photo_path(self, sha256: str) -> Path | None:
-        """The file of a damaged parcel's picture: for clerks alone, its label may hold a name."""
-        return self._parcel_photos.path(sha256)
-
     def standing(self) -> ScaleStanding:
         """The legal status of the scale: for trade, verified, checked, and its event counters. Raises StoreError."""
         return self.scale_book.standing()
@@ -242,10 +234,6 @@ class StationService:
         plate = self._hardware.profile if self._scale is not None else None
         return list(metrology_findings(self.scale_book.settings, standing, self.stamp().moment, plate))
 
-    def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]:
-        """The journal of the pan, newest first. Raises StoreError."""
-        return self.store.pan_loads.unbooked(limit, offset)
-
     @property
     def scale(self) -> Scale | None:
         """The scale's supervisor; None when no scale is set up."""
@@ -253,7 +241,7 @@ class StationService:
 
     def _photo_room(self, backup: BackupSettings | None) -> PhotoRoom:
         return PhotoRoom(
-            self._folder,
+            self.photo_folder,
             self.store,
             self.settings.photo_budget_mb * 1_000_000,
             self.settings.max_photo_bytes,
@@ -283,7 +271,7 @@ class StationService:
             store=self.store,
             access=self.access,
             papers=CounterPapers(self.settings, parcels, self._key, self._hardware.printers),
-            photos=self._parcel_photos,
+            photos=self.parcel_photos,
             counter=counter,
             parcels=parcels,
             stamps=self.stamp,
@@ -315,7 +303,7 @@ class StationService:
 
     def _tidy_parcel_photos(self) -> None:
         try:
-            self._parcel_photos.tidy(self.store.parcels.by_number)
+            self.parcel_photos.tidy(self.store.parcels.by_number)
         except OSError as error:
             # A picture more or less keeps no station from weighing; the next start tries again.
             logger.error("the pictures of parcels cannot be tidied: %s", error)
@@ -325,7 +313,7 @@ class StationService:
             ShotRequest(
                 str(number),
                 self._room.for_parcel,
-                lambda shot: self._parcel_photos.keep(number, shot),
+                lambda shot: self.parcel_photos.keep(number, shot),
                 self._signals.photo_done,
                 self._signals.photo_failed,
             )

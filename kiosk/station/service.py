@@ -140,7 +140,7 @@ class StationService:
         self._scale = hardware.scale(self.desk.readings) if hardware.scale else None
         self.board = LiveBoard(self.desk.view())
         self._marks = _PrinterMarks(self.board)
-        self._watch = OutboxPoller(store, self.board.count_pending, self.desk.booked.refresh)
+        self._outbox = OutboxPoller(store, self.board.count_pending, self.desk.booked.refresh)
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}
         self.access = Access(store, settings.counter, self.stamp, self._signals.access_changed, self._key.pins())
         self.check_weight = CheckWeight(
@@ -158,13 +158,13 @@ class StationService:
         signals, desk, counter = self._signals, self.desk, self.counter
         for worker in self._printers.values():
             signals.committed.connect(worker.wake)
-        signals.committed.connect(self._watch.wake)
+        signals.committed.connect(self._outbox.wake)
         signals.paper_moved.connect(desk.booked.refresh)
         signals.paper_moved.connect(counter.papers_moved)
-        signals.paper_moved.connect(self._watch.wake)
+        signals.paper_moved.connect(self._outbox.wake)
         signals.photo_done.connect(desk.booked.photo_done)
         signals.photo_done.connect(counter.photo_done)
-        signals.photo_done.connect(lambda subject, sha256: self._watch.wake())
+        signals.photo_done.connect(lambda subject, sha256: self._outbox.wake())
         signals.photo_failed.connect(desk.booked.photo_failed)
         signals.photo_failed.connect(counter.photo_failed)
         signals.access_changed.connect(counter.access_changed)
@@ -196,7 +196,7 @@ class StationService:
         for worker in self._printers.values():
             worker.start()
         self._photographer.start()
-        self._watch.start()
+        self._outbox.start()
         self._sweeper.start()
         self.scale_book.start()
         self.counter.papers_moved()
@@ -213,7 +213,7 @@ class StationService:
             ends.callback(self._photographer.stop)
             for worker in self._printers.values():
                 ends.callback(worker.stop)
-            ends.callback(self._watch.stop)
+            ends.callback(self._outbox.stop)
             ends.callback(self._sweeper.stop)
             ends.callback(self.scale_book.stop)
             ends.callback(self.desk.readings.close)

@@ -15,13 +15,13 @@ from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
 from kiosk.config.station import StationConfig
-from kiosk.devices.ports import PinFactory
-from kiosk.devices.scale.pause import PauseDoor
+from kiosk.devices.ports import PinFactory, Scale, ScaleListener
+from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
-from kiosk.station.doctor.signs import ScaleWatch, ScannerWatch
+from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
 from kiosk.station.health import Health, HealthWatch, fetch
 from kiosk.station.open_store import open_store
 from kiosk.station.page_alive import PageAlive
@@ -51,6 +51,16 @@ def make_hardware(config: StationConfig) -> Hardware:
     )
 
 
+def make_pausable_scale(config: StationConfig, listeners: ScaleListeners) -> PausableScale | None:
+    """The scale that all listeners hear and that can be taught; None when none is set up."""
+    return PausableScale(partial(make_scale, config.scale), listeners) if config.scale else None
+
+
+def _subscribed(listeners: ScaleListeners, scale: Scale, listener: ScaleListener) -> Scale:
+    listeners.subscribe(listener)
+    return scale
+
+
 def simulated_pins(config: StationConfig) -> PinFactory:
     """The pins of the demo: pressed and looked at from the bench over a socket in the data folder."""
 
@@ -76,10 +86,11 @@ def run_station(
     with ExitStack() as ends:  # from the last to the first: no page is served by a station that has stopped
         store = open_store(config.station)
         ends.callback(store.close)
-        heard, door = ScaleWatch(), PauseDoor()
-        hardware = make_hardware(config)
-        if hardware.scale is not None:
-            hardware = replace(hardware, scale=heard.between(door.between(hardware.scale)))
+        heard, listeners = ScaleWatch(), ScaleListeners()
+        listeners.subscribe(heard)
+        hardware, scale = make_hardware(config), make_pausable_scale(config, listeners)
+        if scale is not None:
+            hardware = replace(hardware, scale=partial(_subscribed, listeners, scale))
         clock = clock or StationClock(config.station.zone)
         service = StationService(
             config.station,
@@ -93,14 +104,13 @@ def run_station(
         )
         health = make_health(config, service)
         manager = HealthWatch(health, Notifier.from_environ())
-        app = create_app(service, config.web, alive=PageAlive.from_environ().ping)
+        people, teach = _People(config, service, hardware), make_teach(config, settings_file, scale)
+        doctor = people.doctor(settings_file, heard, health)
+        app = create_app(service, config.web, doctor, teach, PageAlive.from_environ().ping)
         server = serve(app, config.web.host, config.web.port, config.web.threads)
         ends.callback(service.stop)
-        service.teach = make_teach(config, settings_file, door)
-        ends.callback(service.teach.close)
+        ends.callback(teach.close)
         ends.callback(server.stop)
-        people = _People(config, service, hardware)
-        service.doctor = people.doctor(settings_file, heard, health)
         service.start()
         server.start()
         people.start(ends)

@@ -26,7 +26,6 @@ from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskRefused
-from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.finding import Finding
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
@@ -44,7 +43,6 @@ from kiosk.station.photos.room import PhotoRoom
 from kiosk.station.scale.book import ScaleBook
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.station.scale.teach import Teach
 from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import metrology, software_id
@@ -117,10 +115,6 @@ class StationService:
         self.metrology = metrology()
         self.clock = clock
         self._hardware = hardware
-        self.doctor: Doctor | None = None
-        """Given by the composition root, which holds what the doctor asks."""
-        self.teach: Teach | None = None
-        """Given by the composition root, which holds the scale's port."""
         self._folder = PhotoFolder(settings.data / "photos")
         self._room = PhotoRoom(
             self._folder,
@@ -214,7 +208,7 @@ class StationService:
         return self.scale_book.standing()
 
     def scale_findings(self) -> list[Finding]:
-        """What the doctor says of the scale's worth; nothing while the database cannot be read, a row itself."""
+        """What the doctor says of the scale's standing; nothing while the database cannot be read, a row itself."""
         try:
             standing = self.standing()
         except StoreError as error:

@@ -9,7 +9,9 @@ from flask import Flask
 from jinja2 import StrictUndefined
 
 from kiosk.station.counter.board import CounterSnapshot
+from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.live import Snapshot
+from kiosk.station.scale.teach import Teach
 from kiosk.texts import html
 from kiosk.web import errors, guard, live, roles
 from kiosk.web.counter import check as counter_check
@@ -25,7 +27,8 @@ from kiosk.web.public import routes as public
 from kiosk.web.public.screens import Screens
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import routes as technician
-from kiosk.web.technician import teach, technical
+from kiosk.web.technician import teach as teach_pages
+from kiosk.web.technician import technical
 
 MAX_BODY_BYTES = 64 * 1024
 STREAMS = "kiosk.streams"
@@ -41,7 +44,7 @@ _FILTERS = {
 }
 """The only ways a number or a name reaches a page."""
 
-_FACES = (public, my_parcel, technical, live, counter, counter_check, counter_live, check_live, technician, teach)
+_FACES = (public, my_parcel, technical, live, counter, counter_check, counter_live, check_live, technician, teach_pages)
 NEEDS = roles.merge(face.NEEDS for face in _FACES)
 """Who may reach which endpoint; what is not named here nobody reaches."""
 
@@ -61,9 +64,18 @@ class AllStreams:
         self.check.stop()
 
 
-def create_app(service: Station, settings: WebSettings, alive: Callable[[], None] = technical.nobody_asks) -> Flask:
-    """All pages of the station. Nothing is started; ``serve`` does that. ``alive`` is called whenever a page on the
-    screen says that it runs."""
+def create_app(
+    service: Station,
+    settings: WebSettings,
+    doctor: Doctor | None = None,
+    teach: Teach | None = None,
+    alive: Callable[[], None] = technical.nobody_asks,
+) -> Flask:
+    """All pages of the station; nothing is started, ``serve`` does that.
+
+    The technician's pages answer 503 without a ``doctor``, those that teach a scale without ``teach``. ``alive`` is
+    called whenever a page on the screen says that it runs.
+    """
     app = Flask("kiosk.web")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
     app.jinja_env.undefined = StrictUndefined
@@ -88,6 +100,6 @@ def create_app(service: Station, settings: WebSettings, alive: Callable[[], None
     app.register_blueprint(counter_live.blueprint(service, streams.counter))
     app.register_blueprint(counter_check.blueprint(service, frame))
     app.register_blueprint(check_live.blueprint(service, streams.check, settings.language, settings.weight_decimals))
-    app.register_blueprint(technician.blueprint(service, settings, screens))
-    app.register_blueprint(teach.blueprint(service, settings))
+    app.register_blueprint(technician.blueprint(service, settings, doctor))
+    app.register_blueprint(teach_pages.blueprint(teach, settings))
     return app

@@ -17,6 +17,7 @@ from werkzeug.routing import Rule
 
 import kiosk.web
 from kiosk.first_start.questions import QUESTIONS
+from kiosk.station.doctor.doctor import Doctor
 from kiosk.store.database.migrate import migrate
 from kiosk.web.factory import NEEDS, create_app
 from kiosk.web.roles import Need
@@ -175,13 +176,12 @@ def _table(app: Flask) -> list[tuple[Rule, str]]:
 
 
 @pytest.fixture
-def station(counter_shop: CounterShop, tmp_path: Path) -> Iterator[CounterShop]:
-    """A station with a counter and a doctor on duty."""
+def doctor(tmp_path: Path) -> Iterator[Doctor]:
+    """On duty beside the counter."""
     migrate(tmp_path / "empty.db")
     clinic = Clinic(tmp_path / "care", tmp_path / "empty.db")
     give_scale(clinic, LONGEST)
-    setattr(counter_shop, "doctor", clinic.doctor)  # noqa: B010 - as the composition root gives it to the station
-    yield counter_shop
+    yield clinic.doctor
     clinic.store.close()
 
 
@@ -194,16 +194,16 @@ OPENS = {
 
 
 @pytest.mark.parametrize("number", list(OPENS))
-def test_every_field_of_the_station(station: CounterShop, number: str) -> None:
+def test_every_field_of_the_station(counter_shop: CounterShop, doctor: Doctor, number: str) -> None:
     """As a villager, as a clerk and as a technician. The teacher of scales is not on duty here: 503, told apart."""
 
     def ready(client: FlaskClient) -> None:
-        cookie, session = client.get_cookie("counter"), station.access.current()
+        cookie, session = client.get_cookie("counter"), counter_shop.access.current()
         if number and (cookie is None or session is None or cookie.value != session.token):
-            station.later(900)
+            counter_shop.later(900)
             client.post("/counter/unlock", data={"number": number, "pin": PIN})
 
-    face = Face(create_app(station, WebSettings(language="en")), ready)
+    face = Face(create_app(counter_shop, WebSettings(language="en"), doctor), ready)
     table = [(rule, method) for rule, method in _table(face.app) if (NEEDS[rule.endpoint] in OPENS[number])]
     face.sweep([row for row in table if not row[0].endpoint.startswith("teach.")], fields())
     for path in ("/language", *(["/technician/language"] if number == "03" else [])):

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Status, decode, encode
 from kiosk.messaging.contract.envelope import ZERO_HASH
 from kiosk.messaging.contract.receive import build_batch
@@ -16,7 +17,6 @@ from kiosk.messaging.relay.earlier import Earlier
 from kiosk.messaging.relay.flights import Flights
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import OutboxPort, OutboxRow
-from kiosk.messaging.relay.rare_log import RareLog
 from kiosk.messaging.relay.settings import RelaySettings
 
 EVENT_CONTENT: Final = "application/cloudevents+json"
@@ -40,7 +40,7 @@ class Session:
         outbox: OutboxPort,
         settings: RelaySettings,
         pace: Pace,
-        log: RareLog,
+        log: RateLimitedLog,
         clock: Callable[[], float],
         heard: Callable[[str], None],
     ) -> None:
@@ -98,11 +98,11 @@ class Session:
                 self._enter_epoch(connection)
             case Lost(why):
                 self._lost = True
-                self._log.write("lost", f"broker {self._settings.broker_url}: {why}")
+                self._log.write(f"broker {self._settings.broker_url}: {why}", kind="lost")
             case Arrived(mid, fault):
                 self._flights.arrived(mid, self._clock())
                 if fault is not None:
-                    self._log.write("refused", f"the broker did not pass a message on: {fault}")
+                    self._log.write(f"the broker did not pass a message on: {fault}", kind="refused")
             case Message(topic, payload):
                 self._heard(connection, topic, payload)
 
@@ -113,7 +113,7 @@ class Session:
             elif topic == self._topics.resend:
                 self._asked_again(decode(Resend, payload))
         except BadControl as error:
-            self._log.write("unreadable", f"message on {topic} ignored: {error}")
+            self._log.write(f"message on {topic} ignored: {error}", kind="unreadable")
 
     # --- sending
 
@@ -123,7 +123,7 @@ class Session:
             self._more = True
             self._follow_epoch(connection)
         if self._flights.stalled(now):
-            self._log.write("stalled", "the sorting center does not acknowledge: sending again")
+            self._log.write("the sorting center does not acknowledge: sending again", kind="stalled")
             self._pace.stalled()
             self._start_over()
             self._hello(connection)
@@ -256,7 +256,7 @@ class Session:
                 self._tell_soon()
         elif ack.upto < counts.acked_upto:
             self._log.write(
-                "back", f"the sorting center went back from {counts.acked_upto} to {ack.upto}: sending again"
+                f"the sorting center went back from {counts.acked_upto} to {ack.upto}: sending again", kind="back"
             )
             self._start_over()
             self._ask_earlier(connection)
@@ -272,10 +272,10 @@ class Session:
         own = self._outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
         if ack.upto < owed and own != ack.head:
             self._log.write(
-                "earlier fork",
                 f"the sorting center has another event {ack.upto} of the earlier epoch {ack.epoch} than this database: "
                 "nothing of it is sent again; call the administrator",
-                logging.ERROR,
+                kind="earlier fork",
+                level=logging.ERROR,
             )
             self._earlier.drop(ack.epoch)
         else:
@@ -287,7 +287,9 @@ class Session:
         if not ack.generation or ack.generation == self._generation:
             return
         if self._generation:
-            self._log.write("generation", "the sorting center's ledger is another one: asking about earlier epochs")
+            self._log.write(
+                "the sorting center's ledger is another one: asking about earlier epochs", kind="generation"
+            )
             self._ask_at = max(self._clock(), self._asked_at + _ASK_AGAIN_S)
         self._generation = ack.generation
 
@@ -296,8 +298,8 @@ class Session:
         self._earlier.acknowledged(ack.epoch, ack.upto, self._clock())
         if self._earlier.missing > before:
             self._log.write(
-                "earlier back",
                 f"the sorting center has epoch {ack.epoch} up to {ack.upto}, it had it up to {owed}: sending again",
+                kind="earlier back",
             )
             self._tell_at = self._clock()
         elif before and not self._earlier.missing:
@@ -319,11 +321,11 @@ class Session:
         """
         if self._outbox.behind_spent():
             self._log.write(
-                "ahead",
                 f"the sorting center claims event {ack.upto}, this database ends at {last}, and a new epoch was begun "
                 "for that already: acknowledgement refused, events stay pending; call the administrator, the broker "
                 "or the ledger may not be what it seems",
-                logging.ERROR,
+                kind="ahead",
+                level=logging.ERROR,
             )
             self._set_alarm("ahead")
             return
@@ -331,19 +333,19 @@ class Session:
             self._follow_epoch(connection)
             return
         self._log.write(
-            "behind",
             f"the sorting center has event {ack.upto}, this database ends at {last}: an older copy was brought back; "
             "starting a new epoch",
-            logging.ERROR,
+            kind="behind",
+            level=logging.ERROR,
         )
         self._enter_epoch(connection)
 
     def _forked(self, upto: int) -> None:
         self._log.write(
-            "fork",
             f"the sorting center has another event {upto} of epoch {self._epoch} than this database: acknowledgement "
             "refused, events stay pending; call the administrator, two machines may use one database",
-            logging.ERROR,
+            kind="fork",
+            level=logging.ERROR,
         )
         self._set_alarm("fork")
 

@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.scale.teach import Teach, TeachRefused
 from kiosk.web.drawings import drawing
-from kiosk.web.ports import Station
 from kiosk.web.roles import Need, session
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import speech_of
@@ -37,31 +36,28 @@ _BODIES: Final = {"emptied": "looking", "loaded": "looking"}
 """Steps that share a template; the others have one of their own name."""
 
 
-def blueprint(station: Station, settings: WebSettings) -> Blueprint:
-    """Everything under ``/technician/teach``. Without a ``teach`` at the station these pages answer 503."""
+def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
+    """Everything under ``/technician/teach``. Where nothing can be taught these pages answer 503."""
     routes = Blueprint("teach", __name__)
-    face = _Face(station, settings)
-    routes.add_url_rule(HOME, "page", face.page, methods=["GET"])
-    routes.add_url_rule(f"{HOME}.json", "state", face.state, methods=["GET"])
-    for name, act in face.acts().items():
+    pages = _Pages(teach, settings)
+    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
+    routes.add_url_rule(f"{HOME}.json", "state", pages.state, methods=["GET"])
+    for name, act in pages.posts().items():
         routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", act, methods=["POST"])
-    routes.register_error_handler(TeachRefused, lambda error: face.refused(error.code))
+    routes.register_error_handler(TeachRefused, lambda error: pages.refused(error.code))
     return routes
 
 
-class _Face:
-    """Draws and acts; the use case is looked up at each request, for the composition root may bring it later."""
+class _Pages:
+    """Draws and acts."""
 
-    def __init__(self, station: Station, settings: WebSettings) -> None:
-        self._station, self._settings = station, settings
+    def __init__(self, teach: Teach | None, settings: WebSettings) -> None:
+        self._teach, self._settings = teach, settings
 
     @property
     def teach(self) -> Teach:
-        """The station's use case, or 503."""
-        found: Teach | None = getattr(self._station, "teach", None)
-        if found is None:
-            abort(503)
-        return found
+        """The use case, or 503."""
+        return self._teach or abort(503)
 
     def page(self) -> str:
         """The present step."""
@@ -93,9 +89,15 @@ class _Face:
         """Why it was not done."""
         return self._draw("refused", here=HOME, text_id=f"technician.teach.refused.{code}"), 409
 
-    def acts(self) -> dict[str, Callable[[], AnyResponse]]:
+    def posts(self) -> dict[str, Callable[[], AnyResponse]]:
         """Every post, by name."""
-        return {name: getattr(self, f"_{name}") for name in POSTS}
+        return {
+            "begin": self._begin,
+            "emptied": self._emptied,
+            "known": self._known,
+            "write": self._write,
+            "end": self._end,
+        }
 
     def _begin(self) -> AnyResponse:
         self.teach.begin(request.form.get("port", ""), ask=request.form.get("ask") == "1")

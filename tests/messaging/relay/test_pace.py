@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.messaging.relay.flights import Flights
-from kiosk.messaging.relay.pace import Backoff, Pace
+from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.settings import RelaySettings
 
 SETTINGS = RelaySettings("mqtt://broker", "hotan", "S0147", "kiosk test")
@@ -19,18 +19,8 @@ def pace() -> Pace:
     return Pace(SETTINGS, Random(3))
 
 
-def test_waits_grow_to_the_maximum_and_start_again() -> None:
-    backoff = Backoff(2.0, 60.0, Random(1))
-    waits = [backoff.next() for _ in range(200)]
-    assert waits[0] <= 2.0
-    assert all(0.6 <= wait <= 60.0 for wait in waits)
-    assert max(waits) > 50.0
-    backoff.reset()
-    assert backoff.next() <= 2.0
-
-
 def test_two_hundred_stations_do_not_come_back_together() -> None:
-    firsts = sorted(Backoff(2.0, 60.0, Random(seed)).next() for seed in range(200))
+    firsts = sorted(Pace(SETTINGS, Random(seed)).reconnect.next() for seed in range(200))
     crowded = max(sum(1 for other in firsts if one <= other < one + 0.1) for one in firsts)
     assert crowded < 40
 

@@ -24,7 +24,7 @@ from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.station.desk.view import Step
-from kiosk.station.doctor.acts import ActRefused, Acts
+from kiosk.station.doctor.tools import ActRefused, TechnicianTools
 from kiosk.station.scale.keys import KEYS, REASON_CODES, REASONS, SAID_NO, ScaleKeys
 from kiosk.texts import LANGUAGES, load
 from tests.devices.scale.listener import Listener
@@ -61,8 +61,8 @@ def keys_of(rig: Rig, scale: FakeScale, commands: tuple[str, ...] = COMMANDS) ->
     return ScaleKeys(scale, commands, PROFILE.max_g, rig.desk)
 
 
-def acts_of(keys: ScaleKeys | None) -> Acts:
-    return Acts(cast(Any, SimpleNamespace(equipment=SimpleNamespace(scale_keys=keys))))
+def acts_of(keys: ScaleKeys | None) -> TechnicianTools:
+    return TechnicianTools(cast(Any, SimpleNamespace(equipment=SimpleNamespace(scale_keys=keys))))
 
 
 def refusal(reason: str) -> CommandResult:

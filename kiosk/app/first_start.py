@@ -17,7 +17,7 @@ from kiosk.config.station import load
 from kiosk.first_start.draft import needs_setup
 from kiosk.first_start.wizard import SetupPlace, SetupWizard
 from kiosk.station.health import fetch
-from kiosk.station.page_alive import PageAlive
+from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.store.database.lasting import require_lasting
 from kiosk.web.first_start import create_setup_app
 from kiosk.web.server import Server, serve
@@ -71,7 +71,7 @@ def run_setup(
         wizard = SetupWizard(SetupPlace(config_file, data, port), machine, load)
         ends.callback(wizard.close)
         settings = WebSettings(port=port)
-        server = serve(create_setup_app(wizard, settings, PageAlive.from_environ().ping), settings.host, port)
+        server = serve(create_setup_app(wizard, settings, PageHeartbeat.from_environ().beat), settings.host, port)
         ends.callback(server.stop)
         server.start()
         logger.info("there is no %s yet: the first start waits on %s", config_file, server.url)

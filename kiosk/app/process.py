@@ -1,4 +1,4 @@
-"""What every process of a station begins and ends with: its log, its signal, its clock, its database."""
+"""What every process of a station begins with: its log, its signals, its malloc, its GIL switch interval."""
 
 from __future__ import annotations
 
@@ -47,10 +47,11 @@ def _indented(text: str) -> str:
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 """glibc, malloc.h (mallopt(3)): from which size on a block is mapped by itself; how many arenas threads share."""
-_LARGE_BYTES = 256 * 1024
+_MMAP_THRESHOLD_BYTES = 256 * 1024
+_ARENAS = 2
 
 
-def lean_heap() -> None:
+def limit_malloc() -> None:
     """Keep the heap of a process with many mostly idle threads small.
 
     Two arenas: each further one keeps its own slack. Large blocks (a picture, the memory of Argon2) go back at once:
@@ -59,20 +60,21 @@ def lean_heap() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_ARENA_MAX, 2)
-        mallopt(M_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(M_ARENA_MAX, _ARENAS)
+        mallopt(M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
 
 
-TURN_S = 0.001
+SWITCH_INTERVAL_S = 0.001
+"""A fifth of Python's own."""
 
 
-def short_turns() -> None:
-    """Let threads take turns five times as often as Python does by itself.
+def shorten_switch_interval() -> None:
+    """Let threads take turns more often.
 
     A page that is made gives the interpreter back at every read of the database, and waits a whole turn of the thread
     that draws a paper before it goes on.
     """
-    sys.setswitchinterval(TURN_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 def until_signal() -> threading.Event:

@@ -1,11 +1,11 @@
-"""Composition root: makes the parts of the station and of the demo, starts them, waits for the end, stops them."""
+"""Composition root of the station and of the demo: makes the parts in order, starts them, waits, stops them."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,21 +15,25 @@ from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
 from kiosk.config.station import StationConfig
-from kiosk.devices.ports import PinFactory, Scale, ScaleListener
+from kiosk.devices.ports import Panel, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
+from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
-from kiosk.station.health import Health, HealthWatch, fetch
+from kiosk.station.health import Health, HealthReporter, fetch
 from kiosk.station.open_store import open_store
-from kiosk.station.page_alive import PageAlive
-from kiosk.station.panel_watch import PanelWatch
+from kiosk.station.page_heartbeat import PageHeartbeat
+from kiosk.station.panel_control import PanelControl
 from kiosk.station.scale.identity import scale_content
 from kiosk.station.scale.keys import ScaleKeys
-from kiosk.station.service import Hardware, StationService
-from kiosk.station.store_watch import StoreWatch
+from kiosk.station.scale.teach import Teach
+from kiosk.station.service import Hardware, ServiceSettings, StationService
+from kiosk.station.signals import Signal
+from kiosk.station.store_probe import StoreProbe
+from kiosk.store import Store
 
 if TYPE_CHECKING:
     from kiosk.simulators.village import Village
@@ -73,6 +77,57 @@ def simulated_pins(config: StationConfig) -> PinFactory:
     return make
 
 
+@dataclass(frozen=True, slots=True)
+class StationParts:
+    """A whole station that is not started yet, without its pages."""
+
+    service: StationService
+    health: Health
+    panel: Panel
+    lamps: PanelControl
+    scanner: Scanner | None
+    doctor: Doctor
+    teach: Teach
+
+
+def make_station(config: StationConfig, store: Store, clock: StationClock, settings_file: Path | None) -> StationParts:
+    """Everything in the order in which one needs the other."""
+    scale_watch, scanner_watch, listeners = ScaleWatch(), ScannerWatch(), ScaleListeners()
+    listeners.subscribe(scale_watch)
+    hardware, scale = make_hardware(config), make_pausable_scale(config, listeners)
+    if scale is not None:
+        hardware = replace(hardware, scale=partial(_subscribed, listeners, scale))
+    service = StationService(service_settings(config), store, hardware, clock)
+    health = make_health(config, service)
+    pressed: Signal[[str, str]] = Signal()
+    panel = make_panel(config.panel, pressed, simulated_pins(config))
+    lamps = PanelControl(service.board, panel)
+    pressed.connect(lamps.on_button)
+    equipment = Equipment(
+        config,
+        settings_file,
+        hardware.printers,
+        hardware.camera,
+        scale_watch,
+        scanner_watch,
+        panel,
+        parts=health.parts,
+        more=service.scale_findings,
+        on_event=service.committed,
+        end_lamp_test=lamps.again,
+        scale_keys=make_scale_keys(config, service),
+    )
+    return StationParts(
+        service,
+        health,
+        panel,
+        lamps,
+        _scanner(config.scanner, service, scanner_watch),
+        Doctor(service, equipment),
+        make_teach(config, settings_file, scale),
+    )
+
+
 def run_station(
     config: StationConfig,
     stop: threading.Event,
@@ -86,47 +141,57 @@ def run_station(
     with ExitStack() as ends:  # from the last to the first: no page is served by a station that has stopped
         store = open_store(config.station)
         ends.callback(store.close)
-        heard, listeners = ScaleWatch(), ScaleListeners()
-        listeners.subscribe(heard)
-        hardware, scale = make_hardware(config), make_pausable_scale(config, listeners)
-        if scale is not None:
-            hardware = replace(hardware, scale=partial(_subscribed, listeners, scale))
-        clock = clock or StationClock(config.station.zone)
-        service = StationService(
-            config.station,
-            store,
-            hardware,
-            clock,
-            config.counter,
-            config.parcels,
-            metrology_settings=config.metrology,
-            backup=config.backup,
-        )
-        health = make_health(config, service)
-        manager = HealthWatch(health, Notifier.from_environ())
-        people, teach = _People(config, service, hardware), make_teach(config, settings_file, scale)
-        doctor = people.doctor(settings_file, heard, health)
-        app = create_app(service, config.web, doctor, teach, PageAlive.from_environ().ping)
+        parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file)
+        app = create_app(parts.service, config.web, parts.doctor, parts.teach, PageHeartbeat.from_environ().beat)
         server = serve(app, config.web.host, config.web.port, config.web.threads)
-        ends.callback(service.stop)
-        ends.callback(teach.close)
+        ends.callback(parts.service.stop)
+        ends.callback(parts.teach.close)
         ends.callback(server.stop)
-        service.start()
+        parts.service.start()
         server.start()
-        people.start(ends)
-        manager.start()
-        ends.callback(manager.stop)
+        _start_panel_and_scanner(parts, ends)
+        reporter = HealthReporter(parts.health, Notifier.from_environ())
+        reporter.start()
+        ends.callback(reporter.stop)
         logger.info("station %s is ready on http://%s:%d", config.station.station, config.web.host, config.web.port)
         stop.wait()
 
 
+def _start_panel_and_scanner(parts: StationParts, ends: ExitStack) -> None:
+    """From now on buttons and scans are heard."""
+    parts.panel.start()
+    ends.callback(parts.panel.stop)
+    if parts.panel.fitted:
+        parts.lamps.start()
+        ends.callback(parts.lamps.stop)
+    if parts.scanner is not None:
+        parts.scanner.start()
+        ends.callback(parts.scanner.stop)
+
+
+def _scanner(settings: ScannerSettings | None, service: StationService, watch: ScannerWatch) -> Scanner | None:
+    if settings is None:
+        return None
+
+    def on_scan(text: str) -> None:
+        watch.scanned()
+        service.scans.on_scan(text)
+
+    return make_scanner(settings, on_scan, watch.on_state)
+
+
+def service_settings(config: StationConfig) -> ServiceSettings:
+    """The part of the settings that the service asks for."""
+    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.backup)
+
+
 def make_health(config: StationConfig, service: StationService) -> Health:
     """What the watchdog is fed by."""
-    return Health(
-        page=lambda: fetch(config.web.host, config.web.port),
-        database=StoreWatch(service.store, service.board).look,
-        scale=service.scale,
-    )
+    questions = {
+        "web": lambda: fetch(config.web.host, config.web.port),
+        "database": StoreProbe(service.store, service.board).ask,
+    }
+    return Health(questions, service.scale)
 
 
 def make_scale_keys(config: StationConfig, service: StationService) -> ScaleKeys | None:
@@ -135,56 +200,7 @@ def make_scale_keys(config: StationConfig, service: StationService) -> ScaleKeys
         return None
     protocol, params = config.scale.protocol, config.scale.params
     commands = [name for name in registry.get(protocol).commands if registry.encode(protocol, name, params)]
-    return ScaleKeys(service.scale, commands, config.scale.max_g, service.desk)
-
-
-class _People:
-    """What people hold in their hands: the scanner, the buttons, and the lamps they look at."""
-
-    def __init__(self, config: StationConfig, service: StationService, hardware: Hardware) -> None:
-        self._config, self._service, self._hardware = config, service, hardware
-        self._panel = make_panel(
-            config.panel, lambda button, how: self._lamps.on_button(button, how), simulated_pins(config)
-        )
-        self._lamps = PanelWatch(service.board, self._panel)
-        self._scanner = ScannerWatch()
-
-    def doctor(self, settings_file: Path | None, scale: ScaleWatch, health: Health) -> Doctor:
-        """The doctor of all this."""
-        equipment = Equipment(
-            self._config,
-            settings_file,
-            self._hardware.printers,
-            self._hardware.camera,
-            scale,
-            self._scanner,
-            self._panel,
-            parts=health.parts,
-            more=self._service.scale_findings,
-            on_event=self._service.booked,
-            end_lamp_test=self._lamps.again,
-            scale_keys=make_scale_keys(self._config, self._service),
-        )
-        return Doctor(self._service, equipment)
-
-    def start(self, ends: ExitStack) -> None:
-        """From now on scans and buttons are heard."""
-        self._panel.start()
-        ends.callback(self._panel.stop)
-        if self._panel.fitted:
-            self._lamps.start()
-            ends.callback(self._lamps.stop)
-        if self._config.scanner is not None:
-            scanner = make_scanner(self._config.scanner, self._scanned, self._scanner.on_state)
-            scanner.start()
-            ends.callback(scanner.stop)
-
-    def _button(self, button: str, how: str) -> None:
-        self._lamps.on_button(button, how)
-
-    def _scanned(self, text: str) -> None:
-        self._scanner.scanned()
-        self._service.scans(text)
+    return ScaleKeys(service.scale, commands, config.scale.max_g, service.desk.loads)
 
 
 def run_demo(village: Village, bench_port: int) -> None:

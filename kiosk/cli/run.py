@@ -55,12 +55,12 @@ def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
 
 
 def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
-    from kiosk.app.process import lean_heap, setup_logging, short_turns, until_signal
+    from kiosk.app.process import limit_malloc, setup_logging, shorten_switch_interval, until_signal
     from kiosk.store import StoreError
     from kiosk.store.database.lasting import NotLasting
 
-    lean_heap()
-    short_turns()
+    limit_malloc()
+    shorten_switch_interval()
     setup_logging()
     try:
         work(config, until_signal())

@@ -2,7 +2,7 @@
 
 A sign of life is a moment on the monotonic clock that only working code moves forward: the turn of a loop, an answer to
 a request, a finished read. What is unplugged, out of paper, offline or cannot be written any more is no hang: a restart
-would not cure it, so nothing here looks at it. ``kiosk.station.store_watch`` marks a store that cannot keep anything.
+would not cure it, so nothing here looks at it. ``kiosk.station.store_probe`` marks a store that cannot keep anything.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
+
+from kiosk.station.ports import LifeSign, ServiceManager
 
 logger = logging.getLogger(__name__)
 
@@ -43,26 +45,24 @@ class Part:
     detail: str = ""
 
 
-class Sign(Protocol):
-    """Where the signs of life of one part come from."""
+@dataclass(frozen=True, slots=True)
+class HealthTiming:
+    """How often a part is asked, and from which silence on it hangs; in seconds of ``clock``."""
 
-    @property
-    def pulse(self) -> float | None:
-        """The monotonic second of the last sign; None before the first."""
+    every_s: float = PROBE_EVERY_S
+    alive_within_s: float = ALIVE_WITHIN_S
+    clock: Callable[[], float] = time.monotonic
+
+
+TIMING = HealthTiming()
 
 
 class Probe:
     """Asks one part again and again from a thread of its own; a part that hangs takes only this thread with it."""
 
-    def __init__(
-        self,
-        name: str,
-        ask: Callable[[], object],
-        every_s: float = PROBE_EVERY_S,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, name: str, ask: Callable[[], object], timing: HealthTiming = TIMING) -> None:
         """``ask`` returns when the part has answered, and raises with the reason when it answered wrongly."""
-        self._name, self._ask, self._every_s, self._clock = name, ask, every_s, clock
+        self._ask, self._every_s, self._clock = ask, timing.every_s, timing.clock
         self._pulse: float | None = None
         self._trouble = ""
         self._stopping = threading.Event()
@@ -101,24 +101,18 @@ class Probe:
 
 
 class Health:
-    """The parts of a station and their probes. ``scale`` is None when no scale is set up."""
+    """The parts of a station: those that are asked, and a scale that gives its signs by itself."""
 
     def __init__(
         self,
-        page: Callable[[], object],
-        database: Callable[[], object],
-        scale: Sign | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        every_s: float = PROBE_EVERY_S,
-        alive_within_s: float = ALIVE_WITHIN_S,
+        asked: Mapping[str, Callable[[], object]],
+        scale: LifeSign | None = None,
+        timing: HealthTiming = TIMING,
     ) -> None:
-        """``page`` fetches a page over the network, ``database`` reads; each raises when it fails."""
-        self._clock, self._alive_within_s = clock, alive_within_s
-        self._probes = {
-            "web": Probe("web", page, every_s, clock),
-            "database": Probe("database", database, every_s, clock),
-        }
-        self._signs: dict[str, Sign] = {**self._probes, **({"scale": scale} if scale is not None else {})}
+        """``asked`` by the name of the part, as for ``Probe``; ``scale`` is None when none is set up."""
+        self._timing = timing
+        self._probes = {name: Probe(name, ask, timing) for name, ask in asked.items()}
+        self._signs: dict[str, LifeSign] = {**self._probes, **({"scale": scale} if scale is not None else {})}
 
     def start(self) -> None:
         """Start the probes."""
@@ -134,35 +128,21 @@ class Health:
         """Every part now. Never waits for a part."""
         return tuple(self._part(name, sign) for name, sign in self._signs.items())
 
-    def _part(self, name: str, sign: Sign) -> Part:
+    def _part(self, name: str, sign: LifeSign) -> Part:
         pulse = sign.pulse
         trouble = sign.trouble if isinstance(sign, Probe) else ""
         if pulse is None:
             return Part(name, False, None, trouble or "no sign of life yet")
-        age = max(0.0, self._clock() - pulse)
-        if age <= self._alive_within_s:
+        age = max(0.0, self._timing.clock() - pulse)
+        if age <= self._timing.alive_within_s:
             return Part(name, True, age)
         return Part(name, False, age, f"no sign of life for {age:.0f} s" + (f" ({trouble})" if trouble else ""))
 
 
-class Tells(Protocol):
-    """The service manager, as ``kiosk.app.systemd.Notifier``."""
-
-    watchdog_s: float | None
-
-    def ready(self, status: str) -> None: ...
-
-    def alive(self) -> None: ...
-
-    def status(self, text: str) -> None: ...
-
-    def stopping(self) -> None: ...
-
-
-class HealthWatch:
+class HealthReporter:
     """Tells the service manager: READY once every part has given its first sign, WATCHDOG only while all are alive."""
 
-    def __init__(self, health: Health, manager: Tells) -> None:
+    def __init__(self, health: Health, manager: ServiceManager) -> None:
         self._health, self._manager = health, manager
         # Four times in each watchdog period: three lost turns are still no reason to be killed.
         self._every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S

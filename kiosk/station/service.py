@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from kiosk.devices.ports import Camera, LinkState, Printer, Scale, ScaleListener
 from kiosk.domain.catalog import Catalog
@@ -24,12 +25,12 @@ from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.desk.desk import Desk
-from kiosk.station.desk.tools import DeskTools
+from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskRefused
 from kiosk.station.doctor.finding import Finding
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
-from kiosk.station.outbox_watch import OutboxWatch
+from kiosk.station.outbox_poller import OutboxPoller
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.rendering import render
@@ -45,6 +46,7 @@ from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
+from kiosk.station.signals import Signal, StationSignals
 from kiosk.station.software import metrology, software_id
 from kiosk.store import NewPrintJob, Stamp, Store, StoreError
 from kiosk.store.backup.settings import BackupSettings
@@ -59,15 +61,24 @@ SCALE_WORDS = {
     LinkState.MISSING: "scale_missing",
 }
 
-COUNTER, PARCELS, METROLOGY = CounterSettings(), ParcelSettings(), MetrologySettings()
-"""What holds when the settings file says nothing of them."""
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What a village has set of the service; only ``station`` has nothing that holds by itself."""
+
+    station: StationSettings
+    counter: CounterSettings = field(default_factory=CounterSettings)
+    parcels: ParcelSettings = field(default_factory=ParcelSettings)
+    metrology: MetrologySettings = field(default_factory=MetrologySettings)
+    backup: BackupSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
     """The adapters of one station. ``scale`` is made once the desk that listens to it exists.
 
-    ``content`` is the scale as it is set up, for its event counter; None says nothing of it.
+    ``content`` is the scale as it is set up, for its event counter; None says nothing of it. ``clock`` is the one the
+    scale dates its readings with.
     """
 
     profile: ScaleProfile
@@ -75,6 +86,7 @@ class Hardware:
     printers: Mapping[str, Printer]
     camera: Camera | None
     content: ScaleContent | None = None
+    clock: Callable[[], float] = monotonic
 
 
 @dataclass
@@ -99,58 +111,71 @@ class StationService:
 
     def __init__(
         self,
-        settings: StationSettings,
+        settings: ServiceSettings,
         store: Store,
         hardware: Hardware,
         clock: StationClock,
-        counter: CounterSettings = COUNTER,
-        parcels: ParcelSettings = PARCELS,
         environ: Mapping[str, str] = os.environ,
-        metrology_settings: MetrologySettings = METROLOGY,
-        backup: BackupSettings | None = None,
     ) -> None:
-        self.settings = settings
-        self.store = store
-        self.software = software_id()
-        self.metrology = metrology()
-        self.clock = clock
+        self.settings, self.store, self.clock = settings.station, store, clock
+        self.software, self.metrology = software_id(), metrology()
         self._hardware = hardware
-        self._folder = PhotoFolder(settings.data / "photos")
-        self._room = PhotoRoom(
-            self._folder,
-            store,
-            settings.photo_budget_mb * 1_000_000,
-            settings.max_photo_bytes,
-            backup.folder if backup is not None else None,
-        )
-        self.scale_book = ScaleBook(store, metrology_settings, hardware.content, self.stamp, self.booked)
-        self.desk = Desk(hardware.profile, self._tools())
-        self.board = LiveBoard(self.desk.view())
-        self._marks = _PrinterMarks(self.board)
-        self._watch = OutboxWatch(store, self._pending, self.desk.refresh_result)
+        self._signals = StationSignals()
+        self._key = PickupKey.load(settings.parcels, self.settings.data, environ)
+        self._folder = PhotoFolder(self.settings.data / "photos")
+        self._parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
+        self._room = self._photo_room(settings.backup)
         self._photographer = Photographer(
             hardware.camera,
             self._folder,
             store,
             self.stamp,
-            self._photo_done,
-            self._photo_failed,
-            max_bytes=settings.max_photo_bytes,
+            self._signals.photo_done,
+            self._signals.photo_failed,
+            max_bytes=self.settings.max_photo_bytes,
             room=self._room.for_goods,
         )
+        self.scale_book = ScaleBook(store, settings.metrology, hardware.content, self.stamp, self.committed)
+        self.desk = Desk(hardware.profile, self._desk_tools())
+        self._scale = hardware.scale(self.desk.readings) if hardware.scale else None
+        self.board = LiveBoard(self.desk.view())
+        self._marks = _PrinterMarks(self.board)
+        self._watch = OutboxPoller(store, self.board.count_pending, self.desk.booked.refresh)
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}
-        self._scale = hardware.scale(self.desk) if hardware.scale else None
-        self._parcel_photos = ParcelPhotos(settings.data / "parcel-photos")
-        self._key = PickupKey.load(parcels, settings.data, environ)
-        self.access = Access(store, counter, self.stamp, lambda: self.counter.access_changed(), self._key.pins())
+        self.access = Access(store, settings.counter, self.stamp, self._signals.access_changed, self._key.pins())
         self.check_weight = CheckWeight(
-            hardware.profile, self.desk, self.scale_book, store, self.access, self.stamp, self.booked
+            hardware.profile, self.desk, self.scale_book, store, self.access, self.stamp, self.committed
         )
-        self.counter = Counter(self._counter_tools(counter, parcels))
+        self.counter = Counter(self._counter_tools(settings.counter, settings.parcels))
         self.counter_board = CounterBoard(self.counter.view())
-        self._scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk, self.board.notify)
+        self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
-        self._sweeper = Sweeper(store, self._parcel_photos, parcels, self.stamp, self._tick, self.booked)
+        self._sweeper = Sweeper(store, self._parcel_photos, settings.parcels, self.stamp, self._tick, self.committed)
+        self._connect()
+
+    def _connect(self) -> None:
+        """Who hears of what. Nothing is told before ``start``."""
+        signals, desk, counter = self._signals, self.desk, self.counter
+        for worker in self._printers.values():
+            signals.committed.connect(worker.wake)
+        signals.committed.connect(self._watch.wake)
+        signals.paper_moved.connect(desk.booked.refresh)
+        signals.paper_moved.connect(counter.papers_moved)
+        signals.paper_moved.connect(self._watch.wake)
+        signals.photo_done.connect(desk.booked.photo_done)
+        signals.photo_done.connect(counter.photo_done)
+        signals.photo_done.connect(lambda subject, sha256: self._watch.wake())
+        signals.photo_failed.connect(desk.booked.photo_failed)
+        signals.photo_failed.connect(counter.photo_failed)
+        signals.access_changed.connect(counter.access_changed)
+        signals.counter_view.connect(self.counter_board.show)
+        signals.desk_view.connect(self.board.show)
+        signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
+
+    @property
+    def committed(self) -> Signal[[]]:
+        """To be sent by whoever commits something outside of the service."""
+        return self._signals.committed
 
     def stamp(self) -> Stamp:
         """The time and the software, for everything that is written."""
@@ -162,7 +187,7 @@ class StationService:
         self.access.wrap_pins()
         self._folder.tidy()
         self._tidy_parcel_photos()
-        self.desk.resume(self.scale_book.begin())
+        self.desk.readings.resume(self.scale_book.begin())
         for receipt in self.store.abandon_left_open(stamp):
             logger.warning("receipt %s was left open by the last stop and is abandoned", receipt)
         for job in self.store.print_recover(stamp):
@@ -191,7 +216,7 @@ class StationService:
             ends.callback(self._watch.stop)
             ends.callback(self._sweeper.stop)
             ends.callback(self.scale_book.stop)
-            ends.callback(self.desk.close_pan)
+            ends.callback(self.desk.readings.close)
             if self._scale is not None:
                 ends.callback(self._scale.stop)
 
@@ -208,7 +233,7 @@ class StationService:
         return self.scale_book.standing()
 
     def scale_findings(self) -> list[Finding]:
-        """What the doctor says of the scale's standing; nothing while the database cannot be read, a row itself."""
+        """What the doctor says of the scale's worth; nothing while the database cannot be read, a row itself."""
         try:
             standing = self.standing()
         except StoreError as error:
@@ -226,25 +251,30 @@ class StationService:
         """The scale's supervisor; None when no scale is set up."""
         return self._scale
 
-    def scans(self, text: str) -> None:
-        """Take one scan from the scanner's thread."""
-        self._scans.on_scan(text)
+    def _photo_room(self, backup: BackupSettings | None) -> PhotoRoom:
+        return PhotoRoom(
+            self._folder,
+            self.store,
+            self.settings.photo_budget_mb * 1_000_000,
+            self.settings.max_photo_bytes,
+            backup.folder if backup is not None else None,
+        )
 
-    def _tools(self) -> DeskTools:
-        settings = self.settings
+    def _desk_tools(self) -> DeskTools:
         return DeskTools(
             store=self.store,
             stamps=self.stamp,
             new_token=lambda: secrets.token_urlsafe(16),
             documents=self._papers,
-            certificate=settings.certificate,
+            certificate=self.settings.certificate,
             metrology=self.metrology,
-            on_view=lambda view: self.board.show(view),
-            on_scale=lambda state: self.board.mark(scale=SCALE_WORDS[state]),
-            on_event=self.booked,
-            on_photo=lambda lot, product: self._photographer.request(lot, product),
-            standing=self.standing,
+            on_view=self._signals.desk_view,
+            on_scale=self._signals.scale_link,
+            on_event=self.committed,
+            on_photo=self._photographer.request,
+            standing=self.scale_book.standing,
             on_note=self.scale_book.note,
+            clock=self._hardware.clock,
         )
 
     def _counter_tools(self, counter: CounterSettings, parcels: ParcelSettings) -> CounterTools:
@@ -252,24 +282,24 @@ class StationService:
             station=self.settings.station,
             store=self.store,
             access=self.access,
-            papers=CounterPapers(self.settings, parcels, self._key, self._printers),
+            papers=CounterPapers(self.settings, parcels, self._key, self._hardware.printers),
             photos=self._parcel_photos,
             counter=counter,
             parcels=parcels,
             stamps=self.stamp,
-            on_view=lambda view: self.counter_board.show(view),
-            on_event=self.booked,
+            on_view=self._signals.counter_view,
+            on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
-            on_lot_photo=lambda lot, product: self._photographer.request(lot, product),
-            unfinished=lambda: self.desk.unfinished(),
-            take_up=lambda receipt: self.desk.take_up(receipt),
+            on_lot_photo=self._photographer.request,
+            unfinished=self.desk.leaving.unfinished,
+            take_up=self.desk.leaving.take_up,
         )
 
     def _tick(self) -> None:
         if not self._records_compared:
             self._tell_altered()
         try:
-            self.desk.let_go()
+            self.desk.leaving.give_up_expired()
         except DeskRefused as error:
             logger.error("an unfinished intake cannot be given up now: %s", error)
         self.counter.tick()
@@ -296,15 +326,15 @@ class StationService:
                 str(number),
                 self._room.for_parcel,
                 lambda shot: self._parcel_photos.keep(number, shot),
-                self.counter.photo_done,
-                self.counter.photo_failed,
+                self._signals.photo_done,
+                self._signals.photo_failed,
             )
         )
 
     def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Sequence[NewPrintJob]:
         """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
         papers = make_papers(self.settings, self.metrology, confirmed, catalog, stamp)
-        return [paper for paper in papers if paper.printer in self._printers]
+        return [paper for paper in papers if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> PrintWorker:
         setup = printer.setup
@@ -314,29 +344,6 @@ class StationService:
             printer,
             lambda job: render(job, setup, self._key),
             self.stamp,
-            self._paper_moved,
+            self._signals.paper_moved,
             self._marks.tell,
         )
-
-    def booked(self) -> None:
-        """Something was committed: there may be papers to print and an event to send."""
-        for worker in self._printers.values():
-            worker.wake()
-        self._watch.wake()
-
-    def _paper_moved(self) -> None:
-        self.desk.refresh_result()
-        self.counter.papers_moved()
-        self._watch.wake()
-
-    def _photo_done(self, lot: str, sha256: str) -> None:
-        self.desk.photo_done(lot, sha256)
-        self.counter.photo_done(lot, sha256)
-        self._watch.wake()
-
-    def _photo_failed(self, lot: str, problem: str) -> None:
-        self.desk.photo_failed(lot, problem)
-        self.counter.photo_failed(lot, problem)
-
-    def _pending(self, pending: int) -> None:
-        self.board.count_pending(pending)

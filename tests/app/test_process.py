@@ -10,8 +10,8 @@ def test_threads_share_two_arenas() -> None:
     """Twelve threads that each hold memory would otherwise have arenas of their own (glibc's malloc_info(3))."""
     code = (
         "import ctypes, re, threading, tempfile\n"
-        "from kiosk.app.process import lean_heap\n"
-        "lean_heap()\n"
+        "from kiosk.app.process import limit_malloc\n"
+        "limit_malloc()\n"
         "libc = ctypes.CDLL(None)\n"
         "libc.fopen.restype = ctypes.c_void_p\n"
         "done = threading.Barrier(13)\n"

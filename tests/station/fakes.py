@@ -17,7 +17,7 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.desk import Desk
-from kiosk.station.desk.tools import DeskTools
+from kiosk.station.desk.ports import DeskTools, DocumentMaker
 from kiosk.station.desk.view import DeskView
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ConfirmedRow, NewPrintJob, PrintJob, Stamp
@@ -150,14 +150,23 @@ class FakeStore:
         return []
 
 
+def labels(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> list[NewPrintJob]:
+    return [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
+
+
 class Rig:
-    """A desk with a fake store and a pan to put things on; readings come a tenth of a second apart."""
+    """A desk with a fake store and a pan to put things on; readings come a tenth of a second apart.
+
+    ``clock`` and ``documents`` may be replaced at any time.
+    """
 
     def __init__(self) -> None:
         self.store = FakeStore()
         self.views: list[DeskView] = []
         self.photos: list[tuple[str, str]] = []
         self.now = 100.0
+        self.clock: Callable[[], float] = lambda: self.now
+        self.documents: DocumentMaker = labels
         numbers = itertools.count(1)
         self.desk = Desk(
             PROFILE,
@@ -165,16 +174,14 @@ class Rig:
                 store=self.store,
                 stamps=lambda: STAMP,
                 new_token=lambda: f"token-{next(numbers)}",
-                documents=lambda confirmed, catalog, stamp: [
-                    NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines
-                ],
+                documents=lambda confirmed, catalog, stamp: self.documents(confirmed, catalog, stamp),
                 certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
                 metrology="1+00000000",
                 on_view=self.views.append,
                 on_scale=lambda state: None,
                 on_event=lambda: None,
                 on_photo=lambda lot, product: self.photos.append((lot, product)),
-                clock=lambda: self.now,
+                clock=lambda: self.clock(),
             ),
         )
 
@@ -182,7 +189,7 @@ class Rig:
         for _ in range(count):
             self.now += 0.1
             weight = Decimal(grams).scaleb(-3)
-            self.desk.on_reading(Reading(weight, unit, stable, None, None, None, b""), self.now)
+            self.desk.readings.on_reading(Reading(weight, unit, stable, None, None, None, b""), self.now)
         return self.desk.view()
 
     def rest(self, grams: int) -> DeskView:

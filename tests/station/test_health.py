@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 
-from kiosk.station.health import Health, HealthWatch, Part, Probe, fetch, summary
+from kiosk.station.health import Health, HealthReporter, HealthTiming, Part, Probe, fetch, summary
 from kiosk.web import factory
 from kiosk.web.server import serve
 
@@ -94,7 +94,7 @@ def started(probe: Probe) -> Iterator[Probe]:
 
 def test_a_probe_asks_again_and_again_and_only_a_good_answer_is_a_sign() -> None:
     answer, clock = Answer(), Hands()
-    with started(Probe("web", answer, every_s=0.01, clock=clock)) as probe:
+    with started(Probe("web", answer, HealthTiming(every_s=0.01, clock=clock))) as probe:
         answer.asked_anew(2)
         assert (probe.pulse, probe.trouble) == (50.0, "")
         answer.fails = OSError("no route")
@@ -114,7 +114,7 @@ def health_of(
     clock: Callable[[], float] | None = None,
 ) -> tuple[Health, SimpleNamespace]:
     sign = SimpleNamespace(pulse=scale)
-    return Health(page, database, sign, clock or Hands(), every_s=0.01, alive_within_s=20.0), sign
+    return Health({"web": page, "database": database}, sign, HealthTiming(0.01, 20.0, clock or Hands())), sign
 
 
 def test_every_part_is_told_with_its_age_and_why_it_is_not_alive() -> None:
@@ -130,17 +130,20 @@ def test_every_part_is_told_with_its_age_and_why_it_is_not_alive() -> None:
 
 
 def test_without_a_scale_nothing_is_asked_of_it() -> None:
-    assert [part.name for part in Health(lambda: None, lambda: None).parts()] == ["web", "database"]
+    assert [part.name for part in Health({"web": lambda: None, "database": lambda: None}).parts()] == [
+        "web",
+        "database",
+    ]
 
 
 @contextmanager
-def watched(health: Health, manager: Manager) -> Iterator[None]:
-    watch = HealthWatch(health, manager)
-    watch.start()
+def reported(health: Health, manager: Manager) -> Iterator[None]:
+    reporter = HealthReporter(health, manager)
+    reporter.start()
     try:
         yield
     finally:
-        watch.stop()
+        reporter.stop()
 
 
 def test_ready_comes_once_and_only_after_the_first_sign_of_every_part() -> None:
@@ -148,7 +151,7 @@ def test_ready_comes_once_and_only_after_the_first_sign_of_every_part() -> None:
     page, database, manager = Answer(), Answer(), Manager(watchdog_s=0.4)
     page.answering.clear()
     health, sign = health_of(page, database, None)
-    with watched(health, manager):
+    with reported(health, manager):
         assert manager.until(lambda said: "status: starting: web, scale" in said)
         sign.pulse = 50.0
         assert manager.until(lambda said: "status: starting: web" in said)
@@ -169,7 +172,7 @@ def test_a_part_that_hangs_is_named_and_the_watchdog_is_fed_no_more_until_it_liv
         if hung != "scale":
             sign.pulse = clock.now
 
-    with watched(health, manager):
+    with reported(health, manager):
         assert manager.until(lambda said: "alive" in said)
         if hung in answers:
             answers[hung].answering.clear()
@@ -188,7 +191,7 @@ def test_a_part_that_hangs_is_named_and_the_watchdog_is_fed_no_more_until_it_liv
         assert manager.until(lambda said: "status: all parts are alive" in said)
 
 
-def test_a_manager_that_fails_does_not_end_the_watch(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_manager_that_fails_does_not_end_the_reports(caplog: pytest.LogCaptureFixture) -> None:
     manager, failed = Manager(), threading.Event()
 
     def fail(status: str) -> None:
@@ -199,7 +202,7 @@ def test_a_manager_that_fails_does_not_end_the_watch(caplog: pytest.LogCaptureFi
 
     manager.ready = fail  # type: ignore[method-assign]
     health, _ = health_of(lambda: None, lambda: None)
-    with watched(health, manager):
+    with reported(health, manager):
         assert failed.wait(_PATIENCE_S)
         assert manager.until(lambda said: "alive" in said)
     assert "could not be told" in caplog.text

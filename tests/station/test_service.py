@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +23,7 @@ from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import StationClock
 from kiosk.station.desk.view import DeskRefused, DeskView, Step
 from kiosk.station.live import Snapshot
-from kiosk.station.service import Hardware, StationService
+from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import DiskFull, Store
 from tests.station.fakes import PROFILE, STAMP, walking
@@ -81,11 +81,11 @@ class Shop:
         """The next person comes with this load and agrees."""
         desk = self.service.desk
         self.scale.rest(0)
-        desk.leave()
+        desk.leaving.leave()
         self.scale.rest(grams)
-        desk.choose_party("04412")
-        shown = desk.choose_product("BADAM", desk.view().catalog_version)
-        return desk.agree(shown.reading_no, shown.token)
+        desk.choices.choose_party("04412")
+        shown = desk.choices.choose_product("BADAM", desk.view().catalog_version)
+        return desk.agreement.agree(shown.reading_no, shown.token)
 
 
 def settings(folder: Path) -> StationSettings:
@@ -105,10 +105,15 @@ def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = N
         scales.append(FakeScale(listener))
         return scales[0]
 
-    hardware = Hardware(PROFILE, scale, {"label": label, "receipt": receipt} if printers is None else printers, camera)
+    hardware = Hardware(
+        PROFILE,
+        scale,
+        {"label": label, "receipt": receipt} if printers is None else printers,
+        camera,
+        clock=lambda: scales[0].now,
+    )
     clock = StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
-    service = StationService(settings(folder), store, hardware, clock)
-    service.desk._tools = replace(service.desk._tools, clock=lambda: scales[0].now)
+    service = StationService(ServiceSettings(settings(folder)), store, hardware, clock)
     return Shop(service, scales[0], label, receipt, camera)
 
 
@@ -133,10 +138,10 @@ def test_a_card_full_of_photographs_takes_no_more_and_weighs_on(store: Store, tm
         for grams in (12_450, 9_800):
             assert shop.agreed(grams).step is Step.TAKE
             shop.printed("printed", "printed")
-            shop.service.desk.take_photo()
+            shop.service.desk.booked.take_photo()
             photo = shop.wait(lambda seen: seen.view.photo.state not in ("offered", "taking")).view.photo
             assert (photo.state, photo.problem) == ("failed", "photo_room")
-            shop.service.desk.finish()
+            shop.service.desk.booked.finish()
         assert shop.camera.shooting.told == []
     assert len(store.recent_intakes()) == 2
     assert filler.exists()
@@ -151,7 +156,7 @@ def test_from_the_first_reading_to_the_papers_the_shot_and_the_count(store: Stor
         assert len(shop.label.sheets.told) == len(shop.receipt.sheets.told) == 1
         assert shop.label.sheets.told[0].startswith(b"SIZE 60")
 
-        shop.service.desk.take_photo()
+        shop.service.desk.booked.take_photo()
         photo = shop.wait(lambda seen: seen.view.photo.state == "done").view.photo
         assert photo.sha256 is not None
         path = shop.service.photo_path(photo.sha256)
@@ -226,12 +231,12 @@ def test_a_repeated_tap_after_a_restart_shows_the_first_result(store: Store, tmp
     with opened(store, tmp_path) as shop:
         shop.scale.rest(0)
         shop.scale.rest(12_450)
-        shop.service.desk.choose_party("04412")
-        page = shop.service.desk.choose_product("BADAM", 1)
-        shop.service.desk.agree(page.reading_no, page.token)
+        shop.service.desk.choices.choose_party("04412")
+        page = shop.service.desk.choices.choose_product("BADAM", 1)
+        shop.service.desk.agreement.agree(page.reading_no, page.token)
     with opened(store, tmp_path) as again:
         again.printed()
-        view = again.service.desk.agree(page.reading_no, page.token)
+        view = again.service.desk.agreement.agree(page.reading_no, page.token)
         assert view.result is not None
         assert (view.step, view.result.receipt) == (Step.TAKE, "0147-A-000001")
     assert len(store.recent_intakes()) == 1
@@ -245,7 +250,7 @@ def test_a_paper_without_a_printer_is_not_waited_for(store: Store, tmp_path: Pat
         assert shown.result is not None
         assert [job.document for job in store.print_jobs(shown.result.receipt)] == ["bag_label"]
         shop.scale.rest(0)
-        assert shop.service.desk.leave(idle=True).step is Step.HOME
+        assert shop.service.desk.leaving.leave(idle=True).step is Step.HOME
 
 
 def test_a_body_that_cannot_be_drawn_does_not_hold_up_the_next_intake(store: Store, tmp_path: Path) -> None:
@@ -336,7 +341,7 @@ def test_a_scan_of_nonsense_opens_nothing(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as shop:
         shop.scale.rest(0)
         with pytest.raises(DeskRefused):
-            shop.service.desk.scan("6901234567892")
+            shop.service.desk.choices.scan("6901234567892")
         assert shop.service.board.snapshot().view.step is Step.HOME
 
 

@@ -97,7 +97,7 @@ def stage(shop: Shop, name: str) -> None:
             shop.worth, name = worth, name.removesuffix(ending)
     match name:
         case "home-lost":
-            shop.desk.on_expired(shop.now)
+            shop.desk.readings.on_expired(shop.now)
             shop.board.mark(scale="scale_silent", printer="paper_out", link="link_down")
         case "who" | "who-number":
             shop.at_who()
@@ -112,27 +112,27 @@ def stage(shop: Shop, name: str) -> None:
             shop.at_agree(0, member=AYGUL)
         case "agree-certificate":
             shop.at_agree(member=AYGUL)
-            shop.desk.show_certificate("C-0147-260914-11")
+            shop.desk.choices.show_certificate("C-0147-260914-11")
         case "agree-bags" | "agree-leave" | "agree-bags-certificate":
             view = shop.at_agree(member=AYGUL)
-            shop.desk.another_bag(view.reading_no, view.token)
+            shop.desk.loads.another_bag(view.reading_no, view.token)
             shop.rest(0)
             shop.rest(21_935)
             if name.endswith("certificate"):
-                shop.desk.show_certificate("C-0147-260914-11")
-                shop.desk.choose_certificate("producer")
+                shop.desk.choices.show_certificate("C-0147-260914-11")
+                shop.desk.choices.choose_certificate("producer")
         case "agree-sale":
             shop.at_agree(38_215, member=AYGUL)
-            shop.desk.choose_mode("purchase")
+            shop.desk.choices.choose_mode("purchase")
         case "agree-own":
             shop.at_agree(0, member=AYGUL)
-            shop.desk.choose_container("OWN")
+            shop.desk.choices.choose_container("OWN")
             shop.rest(2_350)
         case "take":
             shop.at_take()
         case "take-done" | "take-unknown":
             view = shop.at_take()
-            shop.desk.photo_done(str(view.result.lot if view.result else ""), _photo(shop))
+            shop.desk.booked.photo_done(str(view.result.lot if view.result else ""), _photo(shop))
             shop.printed("unknown" if name == "take-unknown" else "printed")
             if name == "take-done":
                 shop.delivered()

@@ -19,7 +19,7 @@ from kiosk.protocols.scales.reading import Reading
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.view import CounterRefused, CounterView, Person, Session
 from kiosk.station.desk.desk import Desk
-from kiosk.station.desk.tools import DeskTools
+from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView
 from kiosk.station.live import LiveBoard
 from kiosk.station.settings import StationSettings
@@ -188,7 +188,7 @@ class Shop:
         for _ in range(count):
             self.now += 0.1
             weight = None if grams is None else Decimal(grams).scaleb(-3)
-            self.desk.on_reading(Reading(weight, "kg", stable, None, over, None, b""), self.now)
+            self.desk.readings.on_reading(Reading(weight, "kg", stable, None, over, None, b""), self.now)
         return self.desk.view()
 
     def rest(self, grams: int) -> DeskView:
@@ -197,29 +197,29 @@ class Shop:
 
     def at_who(self) -> DeskView:
         self.rest(0)
-        return self.desk.begin()
+        return self.desk.choices.begin()
 
     def at_what(self, grams: int = 12_480, member: str = "04412") -> DeskView:
         self.at_who()
-        self.desk.scan(internal_code("P", member))
+        self.desk.choices.scan(internal_code("P", member))
         return self.rest(grams)
 
     def at_agree(self, grams: int = 12_480, product: str = "BADAM", member: str = "04412") -> DeskView:
         self.at_what(grams, member)
-        return self.desk.choose_product(product, 1)
+        return self.desk.choices.choose_product(product, 1)
 
     def at_take(self) -> DeskView:
         view = self.at_agree()
-        return self.desk.agree(view.reading_no, view.token)
+        return self.desk.agreement.agree(view.reading_no, view.token)
 
     def printed(self, state: str = "printed") -> DeskView:
         self.store.paper_state = state
-        self.desk.refresh_result()
+        self.desk.booked.refresh()
         return self.desk.view()
 
     def delivered(self) -> DeskView:
         self.store.acknowledge()
-        self.desk.refresh_result()
+        self.desk.booked.refresh()
         return self.desk.view()
 
 

@@ -63,7 +63,7 @@ def test_goods_on_the_pan_start_by_themselves_and_two_taps_are_enough(shop: Shop
     page.on("request", lambda request: streams.append(request.url) if "/live" in request.url else None)
     shop.read(12_480)
     page.locator(".stage-who").wait_for()
-    shop.desk.scan(CARD)
+    shop.desk.choices.scan(CARD)
     page.locator(".stage-what").wait_for()
     shop.rest(12_480)
     taps = 0
@@ -115,7 +115,7 @@ def test_the_weight_goes_blank_when_the_scale_is_silent(shop: Shop, server: Serv
     taken = []
     for _ in range(5):
         started = time.perf_counter()
-        shop.desk.on_expired(shop.now)
+        shop.desk.readings.on_expired(shop.now)
         state(page, "lost")
         taken.append(time.perf_counter() - started)
         assert page.locator("[data-part=text]").inner_text() == "– – –"

@@ -128,7 +128,7 @@ def at_agree(ear: Ear, shop: Shop) -> Page:
     shop.at_what()
     ear.page.goto(ear.url)
     state(ear.page, "stable")
-    shop.desk.choose_product("BADAM", 1)
+    shop.desk.choices.choose_product("BADAM", 1)
     state(ear.page, "locked")
     return ear.page
 
@@ -153,7 +153,7 @@ def test_a_page_that_is_loaded_again_repeats_nothing(ear: Ear, shop: Shop) -> No
     page.reload()
     state(page, "locked")
     view = shop.desk.view()
-    shop.desk.agree(view.reading_no, view.token)
+    shop.desk.agreement.agree(view.reading_no, view.token)
     ear.hears("ok")
     page.reload()
     state(page, "stable")
@@ -170,7 +170,7 @@ def test_an_overload_and_a_scale_that_falls_silent(ear: Ear, shop: Shop) -> None
     shop.rest(12_480)
     state(page, "locked")
     ear.forget()
-    shop.desk.on_expired(shop.now)
+    shop.desk.readings.on_expired(shop.now)
     state(page, "lost")
     ear.hears("attention")
 
@@ -179,7 +179,7 @@ def test_a_scale_that_falls_silent_while_nobody_is_there(ear: Ear, shop: Shop) -
     shop.rest(0)
     ear.page.goto(ear.url)
     state(ear.page, "empty")
-    shop.desk.on_expired(shop.now)
+    shop.desk.readings.on_expired(shop.now)
     state(ear.page, "lost")
     ear.page.wait_for_timeout(200)
     assert ear.names() == []

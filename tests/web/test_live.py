@@ -228,7 +228,7 @@ def test_over_the_wire(shop: Shop) -> None:
         shop.read(1_500)
         moving = page.message()
         assert (moving["weight"]["state"], moving["weight"]["text"], moving["step"]) == ("moving", "1.500", "who")
-        shop.desk.on_expired(shop.now)
+        shop.desk.readings.on_expired(shop.now)
         lost = page.message()
         assert (lost["weight"]["state"], lost["weight"]["text"]) == ("lost", "")
         assert lost["weight"]["why"][1] == "秤没有读数，请找工作人员。"

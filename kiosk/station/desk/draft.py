@@ -9,7 +9,7 @@ from kiosk.domain.catalog import EMPTY_CATALOG, Catalog, Container, Product
 from kiosk.domain.intake import Intake, IntakeRefused, TareSource, Weighing
 from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, Party
-from kiosk.station.desk.view import BagView, DeskRefused, Phase, PhotoView, PrintView, Step
+from kiosk.station.desk.view import DeskRefused, Phase, PhotoView, PrintView, Step
 from kiosk.store.records import ConfirmedRow
 
 NO_PHOTO = PhotoView()
@@ -50,24 +50,16 @@ class Draft:
         member = self.catalog.member(told) if told else None
         return member.short_name if member else None
 
-    def bags(self) -> tuple[BagView, ...]:
-        """The bags that are fixed already."""
-        return bag_views(self.intake) if self.intake else ()
 
-    def with_load(self, lock: Lock) -> Intake:
-        """The intake with the locked load as its next bag; raises IntakeRefused."""
-        if self.intake is None or self.container is None:
-            raise IntakeRefused("nothing_weighed", "no goods have been chosen")
-        weighing = Weighing(lock.grams, lock.reading_no, lock.load_no, lock.stable_ms, lock.readings, lock.frames)
-        return self.intake.with_bag(weighing, self.container.code, self.tare_source, self.tare_g)
-
-
-def bag_views(intake: Intake) -> tuple[BagView, ...]:
-    """The bags of an intake for the screen."""
-    return tuple(
-        BagView(line.number, line.gross_g, line.container, line.tare_g, line.net_g, line.amount_fen)
-        for line in intake.lines
-    )
+def with_load(draft: Draft, hold: Lock) -> Intake:
+    """The intake with the held load as its next bag. Raises DeskRefused with the word of the rule that forbids it."""
+    if draft.intake is None or draft.container is None:
+        raise DeskRefused("nothing_weighed", "no goods have been chosen")
+    weighing = Weighing(hold.grams, hold.reading_no, hold.load_no, hold.stable_ms, hold.readings, hold.frames)
+    try:
+        return draft.intake.with_bag(weighing, draft.container.code, draft.tare_source, draft.tare_g)
+    except IntakeRefused as error:
+        raise DeskRefused(error.code, str(error)) from None
 
 
 def first_container(catalog: Catalog) -> Container | None:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from kiosk.domain.intake import IntakeRefused
+from dataclasses import dataclass, field
+
+from kiosk.domain.intake import IntakeLine
 from kiosk.domain.metrology.pan import Lock
-from kiosk.station.desk.draft import Draft, bag_views
-from kiosk.station.desk.view import BagView, DeskView, Phase, Step
-from kiosk.station.desk.watched_pan import WatchedPan
+from kiosk.station.desk.draft import Draft, with_load
+from kiosk.station.desk.ports import PanReader
+from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
 
 
-def view_of(draft: Draft, watched: WatchedPan, revision: int, token: str) -> DeskView:
-    """Everything a page needs. A weight that is locked stands as the next bag; it is fixed by nothing but a tap."""
-    pan = watched.view()
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which page stands on the screen: a new one has the next ``revision`` and a ``token`` of its own."""
+
+    revision: int
+    token: str = field(repr=False)
+
+
+def view_of(draft: Draft, reader: PanReader, page: Page) -> DeskView:
+    """Everything a page needs. A weight that is held stands as the next bag; it is fixed by nothing but a tap."""
+    pan = reader.view()
     intake = draft.intake if draft.step in (Step.AGREE, Step.TAKE) else None
     current, problem = _current(draft, pan.lock) if draft.step is Step.AGREE else (None, None)
-    bags = draft.bags() if intake else ()
-    fixed_only = bool(bags) and pan.lock is None and watched.empty and draft.phase is Phase.LOAD
+    bags = intake.lines if intake else ()
+    fixed_only = bool(bags) and pan.lock is None and reader.empty and draft.phase is Phase.LOAD
     return DeskView(
         step=draft.step,
         phase=draft.phase,
-        revision=revision,
-        token=token,
+        revision=page.revision,
+        token=page.token,
         reading_no=pan.lock.reading_no if pan.lock else 0,
         pan=pan,
         catalog_version=draft.version,
@@ -49,11 +59,11 @@ def view_of(draft: Draft, watched: WatchedPan, revision: int, token: str) -> Des
     )
 
 
-def _current(draft: Draft, lock: Lock | None) -> tuple[BagView | None, str | None]:
-    """The locked load as the next bag, or why it cannot be one."""
-    if lock is None or draft.intake is None or draft.phase is not Phase.LOAD:
+def _current(draft: Draft, hold: Lock | None) -> tuple[IntakeLine | None, str | None]:
+    """The held load as the next bag, or why it cannot be one."""
+    if hold is None or draft.intake is None or draft.phase is not Phase.LOAD:
         return None, None
     try:
-        return bag_views(draft.with_load(lock))[-1], None
-    except IntakeRefused as error:
-        return None, error.code
+        return with_load(draft, hold).lines[-1], None
+    except DeskRefused as refused:
+        return None, refused.code

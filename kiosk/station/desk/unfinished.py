@@ -30,8 +30,8 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The draft as it was left, and until when; ``until`` is monotonic seconds."""
+class KeptDraft:
+    """As it was left; ``until`` is monotonic seconds."""
 
     draft: Draft
     intake: Intake

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kiosk.domain.catalog import Catalog, Container, Product
+from kiosk.domain.intake import IntakeLine
 from kiosk.domain.metrology.pan import PanView
 from kiosk.domain.trade import Certificate, Mode, Party
 from kiosk.store.records import ConfirmedRow
@@ -35,18 +36,6 @@ class DeskRefused(Exception):
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(message or code)
         self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class BagView:
-    """One bag as the screen shows it, in grams and fen."""
-
-    number: int
-    gross_g: int
-    container: str
-    tare_g: int
-    net_g: int
-    amount_fen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +80,10 @@ class DeskView:
     price_fen_per_kg: int | None
     container: Container | None
     tare_g: int
-    bags: tuple[BagView, ...]
-    current: BagView | None
+    bags: tuple[IntakeLine, ...]
+    """Those that are fixed."""
+    current: IntakeLine | None
+    """The held load as the next bag; it is fixed by nothing but a tap."""
     total_net_g: int
     total_amount_fen: int
     can_agree: bool

@@ -14,7 +14,7 @@ from typing import Any, Final
 from kiosk.devices.ports import LinkState
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import read_boot_id
-from kiosk.station.page_alive import FILE_NAME, since_boot
+from kiosk.station.page_heartbeat import FILE_NAME, since_boot
 
 RELAY_MARK: Final = "relay-mark"
 RELAY_ALARMS: Final = ("fork", "ahead")
@@ -141,7 +141,7 @@ class RelayHeartbeat:
 
 
 class PageWatch:
-    """What the page on the screen has said of itself, by the file that ``PageAlive`` writes.
+    """What the page on the screen has said of itself, by the file that ``PageHeartbeat`` writes.
 
     Outside of a service nobody writes it: then nothing is known and nothing is waited for.
     """

@@ -67,7 +67,7 @@ class CheckWeight:
     def view(self) -> CheckView:
         """How it stands. Raises CounterRefused when the database cannot be read."""
         expected = self._book.settings.check_weight_g
-        pan, lock, why_not = self._desk.check_view()
+        pan, lock, why_not = self._desk.loads.check_view()
         with refusing():
             state, last = self._book.standing().check, self._store.last_check()
         return CheckView(
@@ -104,7 +104,7 @@ class CheckWeight:
 
         try:
             with refusing():
-                row = self._desk.check_load(record)
+                row = self._desk.loads.check(record)
         except DeskRefused as error:
             raise CounterRefused(error.code, str(error)) from error
         self._on_event()

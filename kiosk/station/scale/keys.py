@@ -43,7 +43,7 @@ ZERO_PART: Final = 25
 
 
 class Looked(Protocol):
-    """Knows the pan and whether an intake is open; ``Desk`` is one."""
+    """Knows the pan and whether an intake is open; ``Loads`` of the desk is one."""
 
     def check_view(self) -> tuple[PanView, Lock | None, str]: ...
 

@@ -103,7 +103,7 @@ class CheckPages:
         expected_g = None
         if "expected" in form and (expected_g := _typed(form["expected"])) is None:
             raise CounterRefused("bad_weight", "no number of grams")
-        _, lock, why_not = self._station.desk.check_view()
+        _, lock, why_not = self._station.desk.loads.check_view()
         if not why_not and not _belongs(lock, form.get("reading_no", "")):
             raise CounterRefused("stale_page", "this is not the load the page showed")
         return self._station.check_weight.take(session, expected_g)

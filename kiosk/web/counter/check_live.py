@@ -54,7 +54,7 @@ class PanBoard:
     def snapshot(self) -> PanSnapshot:
         """The newest state. All three numbers only grow, so does their sum."""
         live, counter = self._live.snapshot().number, self._counter.snapshot()
-        pan, _, why_not = self._desk.check_view()
+        pan, _, why_not = self._desk.loads.check_view()
         return PanSnapshot(live + counter.number + pan.reading_no, pan, why_not, counter)
 
     def wait(self, after: int, timeout_s: float) -> PanSnapshot | None:

@@ -40,25 +40,25 @@ def _scan(desk: Desk, form: Form) -> DeskView:
     text = form.get("text", "")
     if len(text) > _MAX_SCAN:
         raise DeskRefused("not_a_member_card", "the scan is too long")
-    return desk.scan(text)
+    return desk.choices.scan(text)
 
 
 ACTS: Mapping[str, Act] = {
-    "/begin": lambda desk, form: desk.begin(),
+    "/begin": lambda desk, form: desk.choices.begin(),
     "/scan": _scan,
-    "/party": lambda desk, form: desk.choose_party(form.get("party", "")),
-    "/product": lambda desk, form: desk.choose_product(form.get("code", ""), _whole(form, "catalog_version")),
-    "/mode": lambda desk, form: desk.choose_mode(form.get("mode", "")),
-    "/container": lambda desk, form: desk.choose_container(form.get("code", "")),
-    "/container/take": lambda desk, form: desk.take_container(_whole(form, "reading_no"), form.get("token", "")),
-    "/certificate": lambda desk, form: desk.choose_certificate(form.get("kind", "")),
-    "/bag": lambda desk, form: desk.another_bag(_whole(form, "reading_no"), form.get("token", "")),
-    "/agree": lambda desk, form: desk.agree(_whole(form, "reading_no"), form.get("token", "")),
-    "/back": lambda desk, form: desk.back(),
-    "/leave": lambda desk, form: desk.leave(idle=form.get("idle") == "1"),
-    "/finish": lambda desk, form: desk.finish(),
-    "/photo": lambda desk, form: desk.take_photo(),
-    "/photo/skip": lambda desk, form: desk.skip_photo(),
+    "/party": lambda desk, form: desk.choices.choose_party(form.get("party", "")),
+    "/product": lambda desk, form: desk.choices.choose_product(form.get("code", ""), _whole(form, "catalog_version")),
+    "/mode": lambda desk, form: desk.choices.choose_mode(form.get("mode", "")),
+    "/container": lambda desk, form: desk.choices.choose_container(form.get("code", "")),
+    "/container/take": lambda desk, form: desk.loads.take_container(_whole(form, "reading_no"), form.get("token", "")),
+    "/certificate": lambda desk, form: desk.choices.choose_certificate(form.get("kind", "")),
+    "/bag": lambda desk, form: desk.loads.another_bag(_whole(form, "reading_no"), form.get("token", "")),
+    "/agree": lambda desk, form: desk.agreement.agree(_whole(form, "reading_no"), form.get("token", "")),
+    "/back": lambda desk, form: desk.leaving.back(),
+    "/leave": lambda desk, form: desk.leaving.leave(idle=form.get("idle") == "1"),
+    "/finish": lambda desk, form: desk.booked.finish(),
+    "/photo": lambda desk, form: desk.booked.take_photo(),
+    "/photo/skip": lambda desk, form: desk.booked.skip_photo(),
 }
 """Every act of the public face. None takes a weight: only the number of a reading the scale itself gave."""
 

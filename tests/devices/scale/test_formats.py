@@ -22,7 +22,7 @@ from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.scale.hx711 import SimulatedHx711
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import ScaleSimulator
-from kiosk.station.desk.watched_pan import WatchedPan
+from kiosk.station.desk.journaled_pan import JournaledPan
 from tests.devices.scale.listener import Listener
 
 _TIMING = Timing(stale_s=0.3, retry_first_s=0.02, retry_max_s=0.05)
@@ -185,7 +185,7 @@ def test_an_indicator_that_is_switched_to_pounds_is_named_on_the_screen(protocol
         assert it.shows(7_346)
         it.simulator.command("unit lb")
         assert it.listener.until(lambda: it.listener.readings[-1][0].unit == "lb")
-        pan = WatchedPan(ScaleProfile(2, 15_000), lambda note: None)
+        pan = JournaledPan(ScaleProfile(2, 15_000), lambda note: None)
         views = [pan.feed(reading, at) for reading, at in it.listener.readings if reading.unit == "lb"]
         assert {(view.grams, view.lock, view.why_not) for view in views} == {(None, None, NotBookable.UNIT)}
         it.simulator.command("unit kg")

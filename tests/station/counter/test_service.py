@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic
@@ -20,7 +19,7 @@ from kiosk.station.counter.board import CounterSnapshot
 from kiosk.station.counter.view import Session
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.service import Hardware, StationService
+from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from tests.station.counter.rig import PIN, digits_in, refused, shot, waybill
@@ -37,12 +36,14 @@ class Station:
         self.label, self.receipt = FakePrinter(), FakePrinter(language="escpos")
         self.camera = camera or FakeCamera()
         self.now = walking(NOW)
+        self.read_at: Callable[[], float] = monotonic
         self.service = StationService(
-            StationSettings("S0147", "yarkant", folder),
+            ServiceSettings(StationSettings("S0147", "yarkant", folder), parcels=ParcelSettings(shelves=("A-1:9",))),
             store,
-            Hardware(PROFILE, None, {"label": self.label, "receipt": self.receipt}, self.camera),
+            Hardware(
+                PROFILE, None, {"label": self.label, "receipt": self.receipt}, self.camera, clock=lambda: self.read_at()
+            ),
             StationClock("Asia/Shanghai", "boot", lambda: self.now(), lambda: True),
-            parcels=ParcelSettings(shelves=("A-1:9",)),
             environ={},
         )
         if not store.clerks():
@@ -78,7 +79,7 @@ def opened(store: Store, folder: Path, camera: FakeCamera | None = None) -> Iter
 def test_a_scan_prints_label_and_slip_and_the_slip_forgets_its_code(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as station:
         with station.service.counter_board.watching():
-            station.service.scans(waybill(1))
+            station.service.scans.on_scan(waybill(1))
         seen = station.wait(lambda seen: seen.view.last and seen.view.pending_prints == 0)
         assert seen.view.last is not None
         assert seen.view.last.word == "shelved"
@@ -115,11 +116,11 @@ def test_a_shot_of_an_intake_is_told_at_the_counter_too(store: Store, tmp_path: 
 
 def test_without_the_counter_in_sight_scans_are_the_villagers(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as station:
-        station.service.scans(CARD)
+        station.service.scans.on_scan(CARD)
         assert station.service.desk.view().party is not None
-        station.service.scans("https://example.test")
+        station.service.scans.on_scan("https://example.test")
         assert station.service.board.snapshot().notice.word == "url"
-        station.service.scans("https://example.test")
+        station.service.scans.on_scan("https://example.test")
         assert station.service.board.snapshot().notice.count == 2
 
 
@@ -183,7 +184,7 @@ def test_nothing_a_villager_knows_is_logged(store: Store, tmp_path: Path, caplog
     with caplog.at_level("DEBUG"), opened(store, tmp_path) as station:
         for number in range(1, 4):
             station.service.counter.scan(station.session, waybill(number))
-        station.service.scans("13800138000")
+        station.service.scans.on_scan("13800138000")
         station.wait(lambda seen: seen.view.pending_prints == 0)
     assert waybill(1) not in caplog.text
     assert "13800138000" not in caplog.text
@@ -194,22 +195,22 @@ def test_what_a_villager_left_comes_to_the_counter_and_is_given_up_in_time(store
     with opened(store, tmp_path) as station:
         desk = station.service.desk
         now = [100.0]
-        desk._tools = replace(desk._tools, clock=lambda: now[0])
+        station.read_at = lambda: now[0]
 
         def rest(grams: int) -> None:
             for _ in range(8):
                 now[0] += 0.1
                 weight = Decimal(grams).scaleb(-3)
-                desk.on_reading(Reading(weight, "kg", None, None, None, None, b""), now[0])
+                desk.readings.on_reading(Reading(weight, "kg", None, None, None, None, b""), now[0])
 
         rest(0)
-        desk.scan(CARD)
-        desk.choose_product("BADAM", store.catalog()[0])
+        desk.choices.scan(CARD)
+        desk.choices.choose_product("BADAM", store.catalog()[0])
         rest(12_480)
         view = desk.view()
-        desk.another_bag(view.reading_no, view.token)
+        desk.loads.another_bag(view.reading_no, view.token)
         rest(0)
-        desk.leave(idle=True)
+        desk.leaving.leave(idle=True)
         receipt = station.wait(lambda seen: seen.view.unfinished).view.unfinished
         now[0] += 601.0
         station.wait(lambda seen: not seen.view.unfinished)

@@ -13,14 +13,14 @@ REF = "C-0147-260914-11"
 
 def at_agree(rig: Rig) -> None:
     rig.rest(0)
-    rig.desk.scan(CARD)
+    rig.desk.choices.scan(CARD)
     rig.rest(12_450)
-    rig.desk.choose_product("BADAM", 1)
+    rig.desk.choices.choose_product("BADAM", 1)
 
 
 def agreed(rig: Rig) -> Certificate:
     view = rig.desk.view()
-    rig.desk.agree(view.reading_no, view.token)
+    rig.desk.agreement.agree(view.reading_no, view.token)
     return rig.store.booked[-1][0].certificate
 
 
@@ -28,8 +28,8 @@ def agreed(rig: Rig) -> Certificate:
 def test_it_is_booked_with_the_goods(kind: str) -> None:
     rig = Rig()
     at_agree(rig)
-    assert rig.desk.show_certificate(f" {REF.lower()}\r").shown_ref == REF
-    view = rig.desk.choose_certificate(kind)
+    assert rig.desk.choices.show_certificate(f" {REF.lower()}\r").shown_ref == REF
+    view = rig.desk.choices.choose_certificate(kind)
     assert (view.shown_ref, view.certificate) == ("", Certificate(CertificateKind(kind), REF))
     assert agreed(rig) == Certificate(CertificateKind(kind), REF)
 
@@ -38,12 +38,12 @@ def test_nothing_is_agreed_on_before_it_is_said_whose_it_is() -> None:
     rig = Rig()
     at_agree(rig)
     before = rig.desk.view()
-    view = rig.desk.show_certificate(REF)
+    view = rig.desk.choices.show_certificate(REF)
     assert not view.can_agree
     for token in (before.token, view.token):
         with pytest.raises(DeskRefused):
-            rig.desk.agree(view.reading_no, token)
-    rig.desk.choose_certificate("producer")
+            rig.desk.agreement.agree(view.reading_no, token)
+    rig.desk.choices.choose_certificate("producer")
     assert agreed(rig).ref == REF
 
 
@@ -52,32 +52,32 @@ def test_what_is_not_of_these_goods_is_taken_back(first: bool) -> None:
     rig = Rig()
     at_agree(rig)
     if first:
-        rig.desk.show_certificate("OTHER-17")
-        rig.desk.choose_certificate("cooperative")
-    rig.desk.show_certificate(REF)
-    rig.desk.choose_certificate("none")
+        rig.desk.choices.show_certificate("OTHER-17")
+        rig.desk.choices.choose_certificate("cooperative")
+    rig.desk.choices.show_certificate(REF)
+    rig.desk.choices.choose_certificate("none")
     assert agreed(rig) == Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
 
 
 def test_one_shown_early_is_asked_about_when_it_comes_to_agreeing() -> None:
     rig = Rig()
     rig.rest(0)
-    rig.desk.begin()
-    rig.desk.show_certificate(REF)
+    rig.desk.choices.begin()
+    rig.desk.choices.show_certificate(REF)
     with pytest.raises(DeskRefused):
-        rig.desk.choose_certificate("producer")
-    rig.desk.choose_party("04412")
+        rig.desk.choices.choose_certificate("producer")
+    rig.desk.choices.choose_party("04412")
     rig.rest(12_450)
-    view = rig.desk.choose_product("BADAM", 1)
+    view = rig.desk.choices.choose_product("BADAM", 1)
     assert (view.step, view.shown_ref, view.can_agree) == (Step.AGREE, REF, False)
 
 
 def test_the_next_villager_starts_without_one() -> None:
     rig = Rig()
     at_agree(rig)
-    rig.desk.show_certificate(REF)
-    rig.desk.choose_certificate("producer")
-    rig.desk.leave()
+    rig.desk.choices.show_certificate(REF)
+    rig.desk.choices.choose_certificate("producer")
+    rig.desk.leaving.leave()
     rig.rest(0)
     at_agree(rig)
     assert agreed(rig).kind is CertificateKind.NONE
@@ -86,14 +86,14 @@ def test_the_next_villager_starts_without_one() -> None:
 def test_it_stays_with_bags_that_were_left_and_gone_on_with() -> None:
     rig = Rig()
     at_agree(rig)
-    rig.desk.show_certificate(REF)
-    view = rig.desk.choose_certificate("producer")
-    rig.desk.another_bag(view.reading_no, view.token)
+    rig.desk.choices.show_certificate(REF)
+    view = rig.desk.choices.choose_certificate("producer")
+    rig.desk.loads.another_bag(view.reading_no, view.token)
     rig.rest(0)
-    rig.desk.leave(idle=True)
-    left = rig.desk.unfinished()
+    rig.desk.leaving.leave(idle=True)
+    left = rig.desk.leaving.unfinished()
     assert left is not None
-    rig.desk.take_up(left.receipt)
+    rig.desk.leaving.take_up(left.receipt)
     assert agreed(rig).ref == REF
 
 
@@ -105,7 +105,7 @@ def test_what_is_no_reference_changes_nothing(text: str) -> None:
     at_agree(rig)
     before = rig.desk.view()
     with pytest.raises(DeskRefused) as error:
-        rig.desk.show_certificate(text)
+        rig.desk.choices.show_certificate(text)
     assert error.value.code == "not_a_certificate"
     assert rig.desk.view() == before
 
@@ -115,14 +115,14 @@ def test_nothing_is_said_of_one_that_nobody_showed(kind: str) -> None:
     rig = Rig()
     at_agree(rig)
     with pytest.raises(DeskRefused):
-        rig.desk.choose_certificate(kind)
+        rig.desk.choices.choose_certificate(kind)
 
 
 def test_at_home_and_after_the_papers_it_belongs_to_nothing() -> None:
     rig = Rig()
     with pytest.raises(DeskRefused):
-        rig.desk.show_certificate(REF)
+        rig.desk.choices.show_certificate(REF)
     at_agree(rig)
     agreed(rig)
     with pytest.raises(DeskRefused):
-        rig.desk.show_certificate(REF)
+        rig.desk.choices.show_certificate(REF)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +15,7 @@ from kiosk.domain.trade import Party
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
 from kiosk.store.errors import DiskFull
-from tests.station.fakes import CARD, Rig
+from tests.station.fakes import CARD, Rig, labels
 
 
 def refused(code: str) -> pytest.RaisesExc[DeskRefused]:
@@ -25,21 +24,21 @@ def refused(code: str) -> pytest.RaisesExc[DeskRefused]:
 
 def at_agree(rig: Rig, grams: int = 12_450, product: str = "BADAM") -> DeskView:
     rig.rest(0)
-    rig.desk.begin()
-    rig.desk.choose_party("04412")
+    rig.desk.choices.begin()
+    rig.desk.choices.choose_party("04412")
     rig.rest(grams)
-    rig.desk.choose_product(product, 1)
+    rig.desk.choices.choose_product(product, 1)
     return rig.desk.view()
 
 
 def test_two_taps_for_a_member_with_a_card() -> None:
     rig = Rig()
     rig.rest(0)
-    assert rig.desk.scan(CARD + "\n").step is Step.WHAT
+    assert rig.desk.choices.scan(CARD + "\n").step is Step.WHAT
     rig.rest(12_450)
-    shown = rig.desk.choose_product("BADAM", 1)
+    shown = rig.desk.choices.choose_product("BADAM", 1)
     assert (shown.pan.state, shown.pan.grams, shown.can_agree) == (PanState.LOCKED, 12_450, True)
-    taken = rig.desk.agree(shown.reading_no, shown.token)
+    taken = rig.desk.agreement.agree(shown.reading_no, shown.token)
     assert taken.step is Step.TAKE
     confirmed, _, jobs = rig.store.booked[0]
     assert (confirmed.intake.net_g, confirmed.intake.amount_fen) == (12_450, 29_880)
@@ -50,26 +49,28 @@ def test_a_name_is_told_to_whoever_has_the_card_and_to_nobody_who_types_a_number
     """Numbers run on: a stranger could walk through the names of all members on the pad."""
     rig = Rig()
     rig.rest(0)
-    assert rig.desk.scan(CARD).member_name == "Aygul <script>"
-    rig.desk.back()
-    typed = rig.desk.choose_party("04412")
+    assert rig.desk.choices.scan(CARD).member_name == "Aygul <script>"
+    rig.desk.leaving.back()
+    typed = rig.desk.choices.choose_party("04412")
     assert (typed.party, typed.member_name) == (Party("M-04412"), None)
     rig.rest(12_450)
-    rig.desk.choose_product("BADAM", 1)
-    shown = rig.desk.another_bag(rig.desk.view().reading_no, rig.desk.view().token)
+    rig.desk.choices.choose_product("BADAM", 1)
+    shown = rig.desk.loads.another_bag(rig.desk.view().reading_no, rig.desk.view().token)
     assert shown.member_name is None
     rig.rest(0)
-    rig.desk.leave(idle=True)
-    assert rig.desk.take_up("0147-A-000001").member_name is None, "nor to the clerk's villager, who has no card either"
-    rig.desk.leave()
-    assert rig.desk.scan(CARD).member_name == "Aygul <script>"
+    rig.desk.leaving.leave(idle=True)
+    assert rig.desk.leaving.take_up("0147-A-000001").member_name is None, (
+        "nor to the clerk's villager, who has no card either"
+    )
+    rig.desk.leaving.leave()
+    assert rig.desk.choices.scan(CARD).member_name == "Aygul <script>"
 
 
 def test_goods_on_the_empty_pan_start_by_themselves_once_per_load() -> None:
     rig = Rig()
     rig.rest(0)
     assert rig.read(2000).step is Step.WHO
-    assert rig.desk.leave().step is Step.HOME
+    assert rig.desk.leaving.leave().step is Step.HOME
     assert rig.rest(2000).step is Step.HOME, "the same load does not start again"
     rig.rest(0)
     assert rig.read(2000).step is Step.WHO
@@ -78,8 +79,8 @@ def test_goods_on_the_empty_pan_start_by_themselves_once_per_load() -> None:
 def test_leaving_an_empty_pan_does_not_spoil_the_next_load() -> None:
     rig = Rig()
     rig.rest(0)
-    rig.desk.begin()
-    rig.desk.leave()
+    rig.desk.choices.begin()
+    rig.desk.leaving.leave()
     assert rig.read(2000).step is Step.WHO
 
 
@@ -92,8 +93,8 @@ def test_a_feather_does_not_start() -> None:
 def test_a_second_tap_gives_the_first_result() -> None:
     rig = Rig()
     shown = at_agree(rig)
-    first = rig.desk.agree(shown.reading_no, shown.token)
-    second = rig.desk.agree(shown.reading_no, shown.token)
+    first = rig.desk.agreement.agree(shown.reading_no, shown.token)
+    second = rig.desk.agreement.agree(shown.reading_no, shown.token)
     assert second.result == first.result
     assert len(rig.store.booked) == 1
 
@@ -103,7 +104,8 @@ def test_two_taps_at_the_same_time_book_once() -> None:
     shown = at_agree(rig)
     results: list[DeskView] = []
     threads = [
-        threading.Thread(target=lambda: results.append(rig.desk.agree(shown.reading_no, shown.token))) for _ in range(8)
+        threading.Thread(target=lambda: results.append(rig.desk.agreement.agree(shown.reading_no, shown.token)))
+        for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -117,10 +119,10 @@ def test_two_taps_at_the_same_time_book_once() -> None:
 def test_a_repeated_post_after_a_restart_gives_the_first_result() -> None:
     rig = Rig()
     shown = at_agree(rig)
-    rig.desk.agree(shown.reading_no, shown.token)
+    rig.desk.agreement.agree(shown.reading_no, shown.token)
     fresh = Rig()
     fresh.store.__dict__.update(rig.store.__dict__)
-    view = fresh.desk.agree(shown.reading_no, shown.token)
+    view = fresh.desk.agreement.agree(shown.reading_no, shown.token)
     assert view.step is Step.TAKE
     assert view.result is not None
     assert view.result.receipt == "0147-A-000001"
@@ -139,9 +141,9 @@ def test_a_stale_page_books_nothing() -> None:
         (shown.reading_no, later.token),
     ):
         with refused("stale_page"):
-            rig.desk.agree(reading_no, token)
+            rig.desk.agreement.agree(reading_no, token)
     assert rig.store.booked == []
-    rig.desk.agree(later.reading_no, later.token)
+    rig.desk.agreement.agree(later.reading_no, later.token)
     assert rig.store.booked[0][0].intake.gross_g == 13_000
 
 
@@ -152,37 +154,37 @@ def test_nothing_is_booked_once_the_lock_is_gone(end: str) -> None:
     if end == "moving":
         rig.read(12_500)
     elif end == "expired":
-        rig.desk.on_expired(rig.now + 1)
+        rig.desk.readings.on_expired(rig.now + 1)
     elif end == "unplugged":
-        rig.desk.on_link(LinkState.MISSING, "the scale at /dev/x is not there", rig.now)
+        rig.desk.readings.on_link(LinkState.MISSING, "the scale at /dev/x is not there", rig.now)
     elif end == "pounds":
         rig.read(12_450, unit="lb")
     else:
         rig.rest(0)
     with pytest.raises(DeskRefused):
-        rig.desk.agree(shown.reading_no, shown.token)
+        rig.desk.agreement.agree(shown.reading_no, shown.token)
     now = rig.desk.view()
     with pytest.raises(DeskRefused):
-        rig.desk.agree(now.reading_no, now.token)
+        rig.desk.agreement.agree(now.reading_no, now.token)
     assert rig.store.booked == []
 
 
 def test_more_bags_each_from_a_load_of_its_own() -> None:
     rig = Rig()
     shown = at_agree(rig, 10_000)
-    shown = rig.desk.choose_container("SACK")
-    fixed = rig.desk.another_bag(shown.reading_no, shown.token)
+    shown = rig.desk.choices.choose_container("SACK")
+    fixed = rig.desk.loads.another_bag(shown.reading_no, shown.token)
     assert [bag.net_g for bag in fixed.bags] == [9840]
     assert not fixed.can_agree, "the bag that is counted still lies there"
     with refused("load_already_counted"):
-        rig.desk.agree(fixed.reading_no, fixed.token)
+        rig.desk.agreement.agree(fixed.reading_no, fixed.token)
     rig.rest(0)
     assert rig.desk.view().can_agree
     both = rig.rest(20_000)
     assert [bag.net_g for bag in both.bags] == [9840]
     assert both.current is not None
     assert both.total_net_g == 9840 + 19_840
-    taken = rig.desk.agree(both.reading_no, both.token)
+    taken = rig.desk.agreement.agree(both.reading_no, both.token)
     assert [line.net_g for line in rig.store.booked[0][0].intake.lines] == [9840, 19_840]
     assert taken.total_amount_fen == both.total_amount_fen
 
@@ -190,28 +192,28 @@ def test_more_bags_each_from_a_load_of_its_own() -> None:
 def test_agree_on_the_fixed_bags_with_an_empty_pan() -> None:
     rig = Rig()
     shown = at_agree(rig, 10_000)
-    rig.desk.another_bag(shown.reading_no, shown.token)
+    rig.desk.loads.another_bag(shown.reading_no, shown.token)
     view = rig.rest(0)
-    rig.desk.agree(view.reading_no, view.token)
+    rig.desk.agreement.agree(view.reading_no, view.token)
     assert rig.store.booked[0][0].intake.gross_g == 10_000
 
 
 def test_a_container_weighed_empty_first() -> None:
     rig = Rig()
     at_agree(rig, 12_000)
-    view = rig.desk.choose_container("OWN")
+    view = rig.desk.choices.choose_container("OWN")
     assert view.phase is Phase.CONTAINER
     with refused("wrong_step"):
-        rig.desk.agree(view.reading_no, view.token)
+        rig.desk.agreement.agree(view.reading_no, view.token)
     rig.rest(0)
     empty = rig.rest(1500)
-    weighed = rig.desk.take_container(empty.reading_no, empty.token)
+    weighed = rig.desk.loads.take_container(empty.reading_no, empty.token)
     assert (weighed.phase, weighed.tare_g, weighed.can_agree) == (Phase.LOAD, 1500, False)
     rig.rest(0)
     full = rig.rest(12_000)
     assert full.current is not None
     assert full.current.net_g == 10_500
-    rig.desk.agree(full.reading_no, full.token)
+    rig.desk.agreement.agree(full.reading_no, full.token)
     line = rig.store.booked[0][0].intake.lines[0]
     assert (line.tare_g, line.tare_source) == (1500, TareSource.WEIGHED)
 
@@ -219,45 +221,45 @@ def test_a_container_weighed_empty_first() -> None:
 def test_a_container_heavier_than_the_load_cannot_be_agreed() -> None:
     rig = Rig()
     at_agree(rig, 12_000)
-    view = rig.desk.choose_container("BARREL")
+    view = rig.desk.choices.choose_container("BARREL")
     assert (view.tare_problem, view.can_agree) == ("tare_too_heavy", False)
     with refused("tare_too_heavy"):
-        rig.desk.agree(view.reading_no, view.token)
+        rig.desk.agreement.agree(view.reading_no, view.token)
 
 
 def test_changing_container_or_mode_makes_the_page_stale() -> None:
     rig = Rig()
     shown = at_agree(rig)
-    rig.desk.choose_container("SACK")
+    rig.desk.choices.choose_container("SACK")
     with refused("stale_page"):
-        rig.desk.agree(shown.reading_no, shown.token)
-    view = rig.desk.choose_mode("purchase")
+        rig.desk.agreement.agree(shown.reading_no, shown.token)
+    view = rig.desk.choices.choose_mode("purchase")
     assert view.price_fen_per_kg == 2200
-    rig.desk.agree(view.reading_no, view.token)
+    rig.desk.agreement.agree(view.reading_no, view.token)
     assert rig.store.booked[0][0].intake.mode.value == "purchase"
 
 
 def test_the_version_on_the_screen_is_the_version_booked() -> None:
     rig = Rig()
     rig.rest(0)
-    rig.desk.begin()
-    rig.desk.choose_party("non_member")
+    rig.desk.choices.begin()
+    rig.desk.choices.choose_party("non_member")
     rig.store.version, rig.store.current = 2, type(rig.store.current)((), (), (), ())
     rig.rest(5000)
     with refused("stale_page"):
-        rig.desk.choose_product("BADAM", 2)
-    view = rig.desk.choose_product("BADAM", 1)
-    rig.desk.agree(view.reading_no, view.token)
+        rig.desk.choices.choose_product("BADAM", 2)
+    view = rig.desk.choices.choose_product("BADAM", 1)
+    rig.desk.agreement.agree(view.reading_no, view.token)
     assert rig.store.booked[0][0].intake.catalog_version == 1
 
 
 def test_the_receipt_number_is_taken_once_and_abandoned_visibly() -> None:
     rig = Rig()
     at_agree(rig)
-    assert rig.desk.back().step is Step.WHAT
-    rig.desk.choose_product("HONEY", 1)
+    assert rig.desk.leaving.back().step is Step.WHAT
+    rig.desk.choices.choose_product("HONEY", 1)
     assert rig.desk.view().receipt == "0147-A-000001"
-    rig.desk.leave()
+    rig.desk.leaving.leave()
     assert rig.store.opened == {1: "abandoned"}
     at_agree(rig)
     assert rig.desk.view().receipt == "0147-A-000002"
@@ -266,9 +268,9 @@ def test_the_receipt_number_is_taken_once_and_abandoned_visibly() -> None:
 def test_fixed_bags_are_not_thrown_away_by_back() -> None:
     rig = Rig()
     shown = at_agree(rig)
-    rig.desk.another_bag(shown.reading_no, shown.token)
+    rig.desk.loads.another_bag(shown.reading_no, shown.token)
     with refused("bags_counted"):
-        rig.desk.back()
+        rig.desk.leaving.back()
 
 
 @pytest.mark.parametrize(
@@ -284,31 +286,31 @@ def test_fixed_bags_are_not_thrown_away_by_back() -> None:
 def test_other_scans_open_nothing(text: str, code: str) -> None:
     rig = Rig()
     with refused(code):
-        rig.desk.scan(text)
+        rig.desk.choices.scan(text)
     assert rig.desk.view().step is Step.HOME
 
 
 @pytest.mark.parametrize("text", ["99999", "4412", "13800138000", "'; DROP TABLE", "M-99999", ""])
 def test_unknown_members_are_refused(text: str) -> None:
     rig = Rig()
-    rig.desk.begin()
+    rig.desk.choices.begin()
     with refused("unknown_member"):
-        rig.desk.choose_party(text)
+        rig.desk.choices.choose_party(text)
 
 
 def test_unknown_goods_and_goods_without_a_price() -> None:
     rig = Rig()
-    rig.desk.begin()
-    rig.desk.choose_party("non_member")
+    rig.desk.choices.begin()
+    rig.desk.choices.choose_party("non_member")
     with refused("unknown_product"):
-        rig.desk.choose_product("GOLD", 1)
-    rig.desk.leave()
+        rig.desk.choices.choose_product("GOLD", 1)
+    rig.desk.leaving.leave()
     catalog = rig.store.current
     rig.store.current = type(catalog)(catalog.products, catalog.prices[:2], catalog.containers, catalog.members)
-    rig.desk.begin()
-    rig.desk.choose_party("non_member")
+    rig.desk.choices.begin()
+    rig.desk.choices.choose_party("non_member")
     with refused("no_price"):
-        rig.desk.choose_product("HONEY", 1)
+        rig.desk.choices.choose_product("HONEY", 1)
     assert rig.store.opened == {}
 
 
@@ -317,9 +319,9 @@ def test_a_full_disk_loses_nothing_and_the_same_tap_works_later() -> None:
     shown = at_agree(rig)
     rig.store.fail = DiskFull("full")
     with refused("disk_full"):
-        rig.desk.agree(shown.reading_no, shown.token)
+        rig.desk.agreement.agree(shown.reading_no, shown.token)
     assert rig.desk.view().step is Step.AGREE
-    assert rig.desk.agree(shown.reading_no, shown.token).step is Step.TAKE
+    assert rig.desk.agreement.agree(shown.reading_no, shown.token).step is Step.TAKE
     assert len(rig.store.booked) == 1
 
 
@@ -327,7 +329,7 @@ def test_an_answer_lost_after_the_commit_is_found_again() -> None:
     rig = Rig()
     shown = at_agree(rig)
     rig.store.fail_after_commit = DiskFull("full")
-    assert rig.desk.agree(shown.reading_no, shown.token).step is Step.TAKE
+    assert rig.desk.agreement.agree(shown.reading_no, shown.token).step is Step.TAKE
     assert len(rig.store.booked) == 1
 
 
@@ -335,9 +337,9 @@ def test_a_booked_intake_is_shown_even_when_its_papers_cannot_be_read() -> None:
     rig = Rig()
     shown = at_agree(rig)
     rig.store.unreadable = 1
-    taken = rig.desk.agree(shown.reading_no, shown.token)
+    taken = rig.desk.agreement.agree(shown.reading_no, shown.token)
     assert (taken.step, taken.prints) == (Step.TAKE, ())
-    rig.desk.refresh_result()
+    rig.desk.booked.refresh()
     assert len(rig.desk.view().prints) == 1
 
 
@@ -346,11 +348,11 @@ def test_a_bag_added_after_a_lost_answer_is_not_counted_as_booked() -> None:
     first = at_agree(rig, 10_000)
     rig.store.fail_after_commit, rig.store.unreadable = DiskFull("full"), 1
     with refused("store_failed"):
-        rig.desk.agree(first.reading_no, first.token)
-    rig.desk.another_bag(first.reading_no, first.token)
+        rig.desk.agreement.agree(first.reading_no, first.token)
+    rig.desk.loads.another_bag(first.reading_no, first.token)
     rig.rest(0)
     second = rig.rest(20_000)
-    taken = rig.desk.agree(second.reading_no, second.token)
+    taken = rig.desk.agreement.agree(second.reading_no, second.token)
     assert taken.result is not None
     assert taken.result.gross_g == 10_000, "the screen shows what is booked, not what was hoped for"
     assert taken.pan.why_not is None, "the second load can still be booked, on a receipt of its own"
@@ -362,7 +364,7 @@ def test_bags_are_not_agreed_on_while_nobody_knows_what_lies_on_the_pan(fault: s
     """The bag that lies there would be missing on the receipt."""
     rig = Rig()
     shown = at_agree(rig)
-    rig.desk.another_bag(shown.reading_no, shown.token)
+    rig.desk.loads.another_bag(shown.reading_no, shown.token)
     rig.rest(0)
     assert rig.desk.view().can_agree
     rig.rest(20_000)
@@ -370,72 +372,72 @@ def test_bags_are_not_agreed_on_while_nobody_knows_what_lies_on_the_pan(fault: s
     view = rig.desk.view()
     assert (view.can_agree, view.reading_no) == (False, 0)
     with refused({"overload": "above_max", "silent": "lost", "tare key": "net_on_scale"}[fault]):
-        rig.desk.agree(view.reading_no, view.token)
+        rig.desk.agreement.agree(view.reading_no, view.token)
     with refused("goods_on_pan"):
-        rig.desk.leave(idle=True)
+        rig.desk.leaving.leave(idle=True)
     assert rig.store.booked == []
     view = rig.rest(20_000)
-    assert rig.desk.agree(view.reading_no, view.token).total_net_g == shown.total_net_g + 20_000
+    assert rig.desk.agreement.agree(view.reading_no, view.token).total_net_g == shown.total_net_g + 20_000
 
 
 def test_an_empty_pan_that_falls_silent_lets_the_screen_go_home_but_books_nothing() -> None:
     rig = Rig()
     shown = at_agree(rig)
-    rig.desk.another_bag(shown.reading_no, shown.token)
+    rig.desk.loads.another_bag(shown.reading_no, shown.token)
     rig.rest(0)
     spoil(rig, "silent")
     view = rig.desk.view()
     assert not view.can_agree
     with refused("lost"):
-        rig.desk.agree(0, view.token)
-    assert rig.desk.leave(idle=True).step is Step.HOME
+        rig.desk.agreement.agree(0, view.token)
+    assert rig.desk.leaving.leave(idle=True).step is Step.HOME
 
 
 def spoil(rig: Rig, fault: str) -> None:
     rig.now += 0.1
     if fault == "silent":
-        rig.desk.on_expired(rig.now)
+        rig.desk.readings.on_expired(rig.now)
     elif fault == "overload":
-        rig.desk.on_reading(Reading(None, None, None, None, True, False, raw=b""), rig.now)
+        rig.desk.readings.on_reading(Reading(None, None, None, None, True, False, raw=b""), rig.now)
     else:
-        rig.desk.on_reading(Reading(Decimal("19.840"), "kg", True, True, False, False, raw=b""), rig.now)
+        rig.desk.readings.on_reading(Reading(Decimal("19.840"), "kg", True, True, False, False, raw=b""), rig.now)
 
 
 def test_idle_never_resets_with_goods_on_the_pan_or_papers_on_their_way() -> None:
     rig = Rig()
     shown = at_agree(rig)
     with refused("goods_on_pan"):
-        rig.desk.leave(idle=True)
-    rig.desk.agree(shown.reading_no, shown.token)
+        rig.desk.leaving.leave(idle=True)
+    rig.desk.agreement.agree(shown.reading_no, shown.token)
     rig.rest(0)
     with refused("printing"):
-        rig.desk.leave(idle=True)
+        rig.desk.leaving.leave(idle=True)
 
 
 def test_a_photo_answers_the_intake_it_was_asked_for() -> None:
     rig = Rig()
     shown = at_agree(rig)
-    result = rig.desk.agree(shown.reading_no, shown.token).result
+    result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
-    assert rig.desk.take_photo().photo.state == "taking"
-    rig.desk.photo_done("Y1L0147A000999X", "0" * 64)
+    assert rig.desk.booked.take_photo().photo.state == "taking"
+    rig.desk.booked.photo_done("Y1L0147A000999X", "0" * 64)
     assert rig.desk.view().photo.state == "taking"
-    rig.desk.photo_done(result.lot, "0" * 64)
+    rig.desk.booked.photo_done(result.lot, "0" * 64)
     assert rig.desk.view().photo.state == "done"
 
 
 def test_one_shot_is_kept_at_take_and_a_failed_one_may_be_repeated() -> None:
     rig = Rig()
     shown = at_agree(rig)
-    result = rig.desk.agree(shown.reading_no, shown.token).result
+    result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
-    rig.desk.take_photo()
-    rig.desk.photo_failed(result.lot, "camera_failed")
-    rig.desk.take_photo()
-    rig.desk.photo_done(result.lot, "0" * 64)
+    rig.desk.booked.take_photo()
+    rig.desk.booked.photo_failed(result.lot, "camera_failed")
+    rig.desk.booked.take_photo()
+    rig.desk.booked.photo_done(result.lot, "0" * 64)
     for _ in range(3):
         with refused("photo_kept"):
-            rig.desk.take_photo()
+            rig.desk.booked.take_photo()
     assert (rig.desk.view().photo.state, rig.desk.view().photo.sha256) == ("done", "0" * 64)
 
 
@@ -452,39 +454,39 @@ def test_an_unchanged_weight_tells_nobody() -> None:
 
 def own_container(rig: Rig) -> DeskView:
     rig.rest(0)
-    rig.desk.begin()
-    rig.desk.choose_party("04412")
-    rig.desk.choose_product("BADAM", 1)
-    rig.desk.choose_container("OWN")
+    rig.desk.choices.begin()
+    rig.desk.choices.choose_party("04412")
+    rig.desk.choices.choose_product("BADAM", 1)
+    rig.desk.choices.choose_container("OWN")
     return rig.rest(640)
 
 
 def counted_and_taken_off(rig: Rig) -> DeskView:
     shown = at_agree(rig)
-    rig.desk.another_bag(shown.reading_no, shown.token)
+    rig.desk.loads.another_bag(shown.reading_no, shown.token)
     return rig.rest(0)
 
 
 def check(rig: Rig, _: DeskView) -> None:
-    rig.desk.check_load(lambda lock: lock)
+    rig.desk.loads.check(lambda lock: lock)
 
 
 def bag(rig: Rig, shown: DeskView) -> None:
-    rig.desk.another_bag(shown.reading_no, shown.token)
+    rig.desk.loads.another_bag(shown.reading_no, shown.token)
 
 
 def agree(rig: Rig, shown: DeskView) -> None:
-    rig.desk.agree(shown.reading_no, shown.token)
+    rig.desk.agreement.agree(shown.reading_no, shown.token)
 
 
 def container(rig: Rig, shown: DeskView) -> None:
-    rig.desk.take_container(shown.reading_no, shown.token)
+    rig.desk.loads.take_container(shown.reading_no, shown.token)
 
 
 def at_home(rig: Rig) -> DeskView:
     rig.rest(0)
     rig.rest(5_000)
-    return rig.desk.leave()
+    return rig.desk.leaving.leave()
 
 
 ACTS = {
@@ -502,13 +504,13 @@ def test_no_act_trusts_a_reading_from_before_the_process_was_stopped(act: str) -
     rig = Rig()
     shown = prepare(rig)
     told = len(rig.views)
-    before = rig.desk.unfinished(), rig.store.booked
+    before = rig.desk.leaving.unfinished(), rig.store.booked
     rig.now += STALE_S + 0.001
     with pytest.raises(DeskRefused) as refused_as:
         do(rig, shown)
     assert refused_as.value.code in ("stale_page", "lost")
     assert rig.views[told].pan.state is PanState.LOST, "the page is told first"
-    assert (rig.desk.unfinished(), rig.store.booked) == before
+    assert (rig.desk.leaving.unfinished(), rig.store.booked) == before
     assert rig.desk.view().bags == shown.bags
 
 
@@ -527,20 +529,20 @@ def test_a_page_that_is_drawn_after_a_stop_shows_dashes_and_no_weight_to_agree_o
     rig.now += STALE_S + 0.001
     shown = rig.desk.view()
     assert (shown.pan.state, shown.pan.grams, shown.can_agree, shown.can_add_bag) == (PanState.LOST, None, False, False)
-    assert rig.desk.check_view()[0].state is PanState.LOST
+    assert rig.desk.loads.check_view()[0].state is PanState.LOST
     again = rig.rest(12_450)
     assert again.can_agree, "the goods still lie there, and are seen to"
-    rig.desk.agree(again.reading_no, again.token)
+    rig.desk.agreement.agree(again.reading_no, again.token)
 
 
 def test_goods_chosen_after_a_stop_lock_no_weight_from_before() -> None:
     rig = Rig()
     rig.rest(0)
-    rig.desk.begin()
-    rig.desk.choose_party("04412")
+    rig.desk.choices.begin()
+    rig.desk.choices.choose_party("04412")
     rig.rest(12_450)
     rig.now += STALE_S + 0.001
-    assert rig.desk.choose_product("BADAM", 1).pan.lock is None
+    assert rig.desk.choices.choose_product("BADAM", 1).pan.lock is None
 
 
 def test_a_reading_that_was_dated_before_the_stop_shows_nothing() -> None:
@@ -549,12 +551,12 @@ def test_a_reading_that_was_dated_before_the_stop_shows_nothing() -> None:
     at_agree(rig)
     dated = rig.now + 0.1
     rig.now += 3.0
-    rig.desk.on_reading(Reading(Decimal("12.450"), "kg", None, None, None, None, b""), dated)
+    rig.desk.readings.on_reading(Reading(Decimal("12.450"), "kg", None, None, None, None, b""), dated)
     assert rig.desk.view().pan.state is PanState.LOST
     rig = Rig()
     rig.rest(0)
     rig.now += 3.0
-    rig.desk.on_reading(Reading(Decimal("12.450"), "kg", None, None, None, None, b""), rig.now - 2.9)
+    rig.desk.readings.on_reading(Reading(Decimal("12.450"), "kg", None, None, None, None, b""), rig.now - 2.9)
     assert rig.desk.view().step is Step.HOME, "nobody is asked who comes with goods that may be gone"
 
 
@@ -562,19 +564,18 @@ def test_a_stop_between_the_check_and_the_booking_books_nothing() -> None:
     """It is looked at once more when the papers are made; what is left is the commit itself."""
     rig = Rig()
     shown = at_agree(rig)
-    make = rig.desk._tools.documents
 
     def slow(*arguments: Any) -> Any:
         rig.now += STALE_S + 0.001
-        return make(*arguments)
+        return labels(*arguments)
 
-    rig.desk._tools = replace(rig.desk._tools, documents=slow)
+    rig.documents = slow
     with refused("lost"):
-        rig.desk.agree(shown.reading_no, shown.token)
+        rig.desk.agreement.agree(shown.reading_no, shown.token)
     assert rig.store.booked == []
-    rig.desk._tools = replace(rig.desk._tools, documents=make)
+    rig.documents = labels
     again = rig.rest(12_450)
-    rig.desk.agree(again.reading_no, again.token)
+    rig.desk.agreement.agree(again.reading_no, again.token)
     assert len(rig.store.booked) == 1
 
 
@@ -582,16 +583,15 @@ def test_a_scale_that_is_lost_and_back_before_the_booking_books_nothing() -> Non
     """The scale's thread went on first, threw the backlog away and has read a new weight already."""
     rig = Rig()
     shown = at_agree(rig)
-    make = rig.desk._tools.documents
 
     def lost_and_back(*arguments: Any) -> Any:
-        rig.desk.on_expired(rig.now)
+        rig.desk.readings.on_expired(rig.now)
         rig.rest(0)
-        return make(*arguments)
+        return labels(*arguments)
 
-    rig.desk._tools = replace(rig.desk._tools, documents=lost_and_back)
+    rig.documents = lost_and_back
     with refused("lost"):
-        rig.desk.agree(shown.reading_no, shown.token)
+        rig.desk.agreement.agree(shown.reading_no, shown.token)
     assert rig.store.booked == []
 
 
@@ -599,14 +599,13 @@ def test_goods_lifted_right_after_the_tap_are_booked() -> None:
     """A quick hand is no stop: the scale was heard all the time."""
     rig = Rig()
     shown = at_agree(rig)
-    make = rig.desk._tools.documents
 
     def lifted(*arguments: Any) -> Any:
         rig.rest(0)
-        return make(*arguments)
+        return labels(*arguments)
 
-    rig.desk._tools = replace(rig.desk._tools, documents=lifted)
-    assert rig.desk.agree(shown.reading_no, shown.token).step is Step.TAKE
+    rig.documents = lifted
+    assert rig.desk.agreement.agree(shown.reading_no, shown.token).step is Step.TAKE
 
 
 def test_a_screen_is_not_cleared_by_itself_before_the_pan_was_seen_again() -> None:
@@ -615,5 +614,5 @@ def test_a_screen_is_not_cleared_by_itself_before_the_pan_was_seen_again() -> No
     rig.rest(0)
     rig.now += STALE_S + 0.001
     with refused("goods_on_pan"):
-        rig.desk.leave(idle=True)
-    assert rig.desk.leave(idle=True).step is Step.HOME, "a scale that is really gone keeps no screen for ever"
+        rig.desk.leaving.leave(idle=True)
+    assert rig.desk.leaving.leave(idle=True).step is Step.HOME, "a scale that is really gone keeps no screen for ever"

@@ -33,7 +33,7 @@ from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.desk import Desk
-from kiosk.station.desk.tools import DeskTools
+from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskRefused, Step
 from kiosk.store import Store
 from kiosk.store.records import CheckRow, NewCheck
@@ -97,7 +97,7 @@ class PanMachine(RuleBasedStateMachine):
                 clock=lambda: self.now,
             ),
         )
-        self.desk.resume(self.store.pan_before())
+        self.desk.readings.resume(self.store.pan_before())
         self.store.abandon_left_open(STAMP)
 
     def _write_notes(self) -> None:
@@ -108,7 +108,9 @@ class PanMachine(RuleBasedStateMachine):
         for _ in range(count):
             self.now += step_s
             raw = b"%d\r\n" % grams
-            self.desk.on_reading(Reading(Decimal(grams).scaleb(-3), "kg", None, None, None, None, raw), self.now)
+            self.desk.readings.on_reading(
+                Reading(Decimal(grams).scaleb(-3), "kg", None, None, None, None, raw), self.now
+            )
 
     # --- hands at the pan
 
@@ -154,7 +156,7 @@ class PanMachine(RuleBasedStateMachine):
 
     @rule()
     def scale_is_lost(self) -> None:
-        self.desk.on_expired(self.now)
+        self.desk.readings.on_expired(self.now)
 
     @rule(seconds=st.sampled_from([0.9, 1.1, 3.0]))
     def process_sleeps(self, seconds: float) -> None:
@@ -167,11 +169,11 @@ class PanMachine(RuleBasedStateMachine):
         """The tap waited in the line: a load that has left is not booked, and is told as unbooked."""
         self._read(0, 8)
         self._begin_intake()
-        self.desk.choose_container("BARE")
+        self.desk.choices.choose_container("BARE")
         self._put_down(next(self.heavier))
         view = self.desk.view()
         assert view.can_agree
-        act = {"agree": self.desk.agree, "bag": self.desk.another_bag}[what]
+        act = {"agree": self.desk.agreement.agree, "bag": self.desk.loads.another_bag}[what]
         self.now += seconds
         with pytest.raises(DeskRefused):
             act(view.reading_no, view.token)
@@ -191,13 +193,13 @@ class PanMachine(RuleBasedStateMachine):
         desk = self.desk
         with contextlib.suppress(DeskRefused):
             if tap == "back":
-                desk.back()
+                desk.leaving.back()
             elif tap == "leave":
-                desk.leave()
+                desk.leaving.leave()
             elif tap == "idle":
-                desk.leave(idle=True)
+                desk.leaving.leave(idle=True)
             elif tap == "finish":
-                desk.finish()
+                desk.booked.finish()
             else:
                 self._begin_intake()
 
@@ -211,23 +213,23 @@ class PanMachine(RuleBasedStateMachine):
             if kind != "BARE":
                 self._container_first()
             if kind != "OWN":
-                self.desk.choose_container("BARE")
+                self.desk.choices.choose_container("BARE")
             self._put_down(next(self.heavier))
             if ends and number == len(kinds):
                 break
-            self._fix(self.desk.another_bag)
+            self._fix(self.desk.loads.another_bag)
         if ends:
-            self._fix(self.desk.agree)
+            self._fix(self.desk.agreement.agree)
 
     def _begin_intake(self) -> None:
-        self.desk.begin()
-        self.desk.choose_party("non_member")
-        self.desk.choose_product("BADAM", self.desk.view().catalog_version)
+        self.desk.choices.begin()
+        self.desk.choices.choose_party("non_member")
+        self.desk.choices.choose_product("BADAM", self.desk.view().catalog_version)
 
     def _container_first(self) -> None:
-        self.desk.choose_container("OWN")
+        self.desk.choices.choose_container("OWN")
         self._put_down(next(self.weights))
-        self._fix(self.desk.take_container)
+        self._fix(self.desk.loads.take_container)
 
     def _put_down(self, grams: int) -> None:
         self.on_pan = Load([grams])
@@ -242,28 +244,32 @@ class PanMachine(RuleBasedStateMachine):
 
     @rule(whose=st.sampled_from(["clerk", "clerk", "time"]))
     def what_was_left_is_gone_on_with_or_given_up(self, whose: str) -> None:
-        left = self.desk.unfinished()
+        left = self.desk.leaving.unfinished()
         if left is None:
             return
         if whose == "time":
             self.now = max(self.now, left.until)
-            self.desk.let_go()
-            assert self.desk.unfinished() is None
+            self.desk.leaving.give_up_expired()
+            assert self.desk.leaving.unfinished() is None
         else:
             with contextlib.suppress(DeskRefused):
-                assert self.desk.take_up(left.receipt).total_net_g >= left.net_g
+                assert self.desk.leaving.take_up(left.receipt).total_net_g >= left.net_g
 
     @rule(code=st.sampled_from(["BARE", "OWN"]))
     def container(self, code: str) -> None:
         with contextlib.suppress(DeskRefused):
-            self.desk.choose_container(code)
+            self.desk.choices.choose_container(code)
 
     @rule(what=st.sampled_from(["agree", "agree", "bag", "container"]), late=st.booleans())
     def posts(self, what: str, late: bool) -> None:
         view = self.desk.view()
         if not late:
             self._write_notes()
-        act = {"agree": self.desk.agree, "bag": self.desk.another_bag, "container": self.desk.take_container}[what]
+        act = {
+            "agree": self.desk.agreement.agree,
+            "bag": self.desk.loads.another_bag,
+            "container": self.desk.loads.take_container,
+        }[what]
         with contextlib.suppress(DeskRefused):
             act(view.reading_no, view.token)
             if self.on_pan is not None and (view.reading_no or what != "agree"):
@@ -277,7 +283,7 @@ class PanMachine(RuleBasedStateMachine):
             return self.store.record_check(NewCheck(5_000, 5, lock, "clerk:07"), STAMP)
 
         with contextlib.suppress(DeskRefused):
-            self.desk.check_load(record)
+            self.desk.loads.check(record)
             assert self.on_pan is not None
             self.on_pan.used = True
 
@@ -290,7 +296,7 @@ class PanMachine(RuleBasedStateMachine):
     @rule(taken_off=st.booleans(), orderly=st.booleans())
     def power(self, taken_off: bool, orderly: bool) -> None:
         if orderly:
-            self.desk.close_pan()
+            self.desk.readings.close()
         self._write_notes()
         self.store.close()
         load = self.on_pan
@@ -345,9 +351,9 @@ class PanMachine(RuleBasedStateMachine):
         if self.on_pan is not None:
             self._read(0, 8)
         if self.desk.view().step is Step.AGREE:
-            self.desk.leave()
+            self.desk.leaving.leave()
         self.now += 1_000
-        self.desk.let_go()
+        self.desk.leaving.give_up_expired()
         self._write_notes()
         found = self._accounted()
         for load in self.loads:

@@ -75,12 +75,12 @@ class DeskMachine(RuleBasedStateMachine):
         """As it should go, up to the tap: by chance alone nobody gets there."""
         with contextlib.suppress(DeskRefused):
             if self.rig.desk.view().step is Step.TAKE:
-                self.rig.desk.finish()
+                self.rig.desk.booked.finish()
             self._read(0, 8)
-            self.rig.desk.begin()
-            self.rig.desk.choose_party("non_member")
-            self.rig.desk.choose_product("BADAM", 1)
-            self.rig.desk.choose_container(code)
+            self.rig.desk.choices.begin()
+            self.rig.desk.choices.choose_party("non_member")
+            self.rig.desk.choices.choose_product("BADAM", 1)
+            self.rig.desk.choices.choose_container(code)
         self._read(grams, 8)
 
     @rule(sleep_s=st.sampled_from([0.9, 1.001, 3.0]))
@@ -103,7 +103,7 @@ class DeskMachine(RuleBasedStateMachine):
     def fails(self, how: str) -> None:
         self.lies_there = None
         if how == "expired":
-            self.rig.desk.on_expired(self.rig.now)
+            self.rig.desk.readings.on_expired(self.rig.now)
         elif how == "pounds":
             self.rig.read(12_450, unit="lb")
         else:
@@ -132,25 +132,25 @@ class DeskMachine(RuleBasedStateMachine):
         desk = self.rig.desk
         with contextlib.suppress(DeskRefused):
             if tap == "begin":
-                desk.begin()
+                desk.choices.begin()
             elif tap == "card":
-                desk.scan(CARD)
+                desk.choices.scan(CARD)
             elif tap == "party":
-                desk.choose_party("non_member")
+                desk.choices.choose_party("non_member")
             elif tap == "product":
-                desk.choose_product("BADAM", 1)
+                desk.choices.choose_product("BADAM", 1)
             elif tap == "back":
-                desk.back()
+                desk.leaving.back()
             elif tap == "leave":
-                desk.leave()
+                desk.leaving.leave()
             else:
-                desk.finish()
+                desk.booked.finish()
         self._draw()
 
     @rule(code=st.sampled_from(["BARE", "SACK", "OWN", "BARREL"]))
     def container(self, code: str) -> None:
         with contextlib.suppress(DeskRefused):
-            self.rig.desk.choose_container(code)
+            self.rig.desk.choices.choose_container(code)
         self._draw()
 
     @precondition(lambda self: self.pages)
@@ -165,11 +165,11 @@ class DeskMachine(RuleBasedStateMachine):
         before = len(self.rig.store.booked)
         with contextlib.suppress(DeskRefused):
             if what == "agree":
-                self.rig.desk.agree(reading, page.view.token)
+                self.rig.desk.agreement.agree(reading, page.view.token)
             elif what == "bag":
-                self.rig.desk.another_bag(reading, page.view.token)
+                self.rig.desk.loads.another_bag(reading, page.view.token)
             else:
-                self.rig.desk.take_container(reading, page.view.token)
+                self.rig.desk.loads.take_container(reading, page.view.token)
         if len(self.rig.store.booked) > before:
             self._check_booked(page)
         if self._lines() > lines:

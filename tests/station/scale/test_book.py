@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.book import MOST_WAITING, ScaleBook
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.station.service import Hardware, StationService
+from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.store import DiskFull, Stamp, Store
 from kiosk.store.records import CheckRow, ScaleContent
 from tests.station.fakes import CATALOG, PROFILE, STAMP, walking
@@ -58,11 +58,11 @@ class House:
     def agreed(self, grams: int = 12_450) -> str:
         desk = self.service.desk
         self.scale.rest(0)
-        desk.leave()
+        desk.leaving.leave()
         self.scale.rest(grams)
-        desk.choose_party("04412")
-        shown = desk.choose_product("BADAM", desk.view().catalog_version)
-        row = desk.agree(shown.reading_no, shown.token).result
+        desk.choices.choose_party("04412")
+        shown = desk.choices.choose_product("BADAM", desk.view().catalog_version)
+        row = desk.agreement.agree(shown.reading_no, shown.token).result
         assert row is not None
         return row.receipt
 
@@ -86,10 +86,9 @@ def house(
         scales.append(FakeScale(listener))
         return scales[0]
 
-    hardware = Hardware(PROFILE, scale, {}, None, content)
+    hardware = Hardware(PROFILE, scale, {}, None, content, clock=lambda: scales[0].now)
     clock = clock or StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
-    service = StationService(settings(folder), store, hardware, clock, metrology_settings=metrology)
-    service.desk._tools = replace(service.desk._tools, clock=lambda: scales[0].now)
+    service = StationService(ServiceSettings(settings(folder), metrology=metrology), store, hardware, clock)
     if not store.clerks():
         store.add_clerk(
             "Aygul", Role.CLERK, PickupKey.found(ParcelSettings(), settings(folder).data, {}).pins().hash(PIN), STAMP
@@ -165,10 +164,10 @@ def test_a_check_follows_the_rules_of_a_weighing(store: Store, tmp_path: Path) -
         shop.scale.rest(0)
         shop.scale.rest(5_000)
         desk = shop.service.desk
-        desk.choose_party("non_member")
-        desk.choose_product("BADAM", desk.view().catalog_version)
+        desk.choices.choose_party("non_member")
+        desk.choices.choose_product("BADAM", desk.view().catalog_version)
         assert shop.refused(shop.session, 5_000) == shop.check.view().why_not == "intake_open"
-        desk.leave()
+        desk.leaving.leave()
         assert shop.check.take(shop.session, 5_000).passed
     assert store.last_check() is not None
 
@@ -240,12 +239,12 @@ def test_a_load_nobody_booked_is_in_the_journal(store: Store, tmp_path: Path) ->
         shop.agreed()
         shop.scale.rest(0)
         shop.scale.rest(9_000)
-        shop.service.desk.leave()
+        shop.service.desk.leaving.leave()
         shop.scale.rest(0)
         shop.scale.rest(7_000)
-        shop.service.desk.choose_party("non_member")
-        shop.service.desk.choose_product("BADAM", shop.service.desk.view().catalog_version)
-        shop.service.desk.leave()
+        shop.service.desk.choices.choose_party("non_member")
+        shop.service.desk.choices.choose_product("BADAM", shop.service.desk.view().catalog_version)
+        shop.service.desk.leaving.leave()
         shop.scale.rest(0)
     assert [(row.why, row.peak_g) for row in store.unbooked_loads()] == [("abandoned", 7_000), ("not_asked", 9_000)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic
@@ -58,7 +57,7 @@ def rig() -> Rig:
 
 
 def keys_of(rig: Rig, scale: FakeScale, commands: tuple[str, ...] = COMMANDS) -> ScaleKeys:
-    return ScaleKeys(scale, commands, PROFILE.max_g, rig.desk)
+    return ScaleKeys(scale, commands, PROFILE.max_g, rig.desk.loads)
 
 
 def acts_of(keys: ScaleKeys | None) -> TechnicianTools:
@@ -74,7 +73,7 @@ def show(rig: Rig, grams: int | None, **flags: bool) -> None:
     said: dict[str, bool | None] = {"stable": None, "net": None, "overload": None, "underload": None}
     rig.now += 0.1
     weight = None if grams is None else Decimal(grams).scaleb(-3)
-    rig.desk.on_reading(Reading(weight, "kg", raw=b"", **{**said, **flags}), rig.now)
+    rig.desk.readings.on_reading(Reading(weight, "kg", raw=b"", **{**said, **flags}), rig.now)
 
 
 # --- what may be zeroed -----------------------------------------------------------------------------------------------
@@ -133,10 +132,10 @@ def test_an_old_weight_is_none(rig: Rig) -> None:
     scale = FakeScale()
     assert keys_of(rig, scale).press("zero") == refusal("pan_unread"), "before the first reading"
     rig.rest(0)
-    rig.desk.on_expired(rig.now + 1)
+    rig.desk.readings.on_expired(rig.now + 1)
     assert keys_of(rig, scale).press("zero") == refusal("pan_unread")
     rig.rest(0)
-    rig.desk.on_link(LinkState.MISSING, "", rig.now)
+    rig.desk.readings.on_link(LinkState.MISSING, "", rig.now)
     assert keys_of(rig, scale).press("zero") == refusal("pan_unread")
     assert scale.sent == []
 
@@ -150,16 +149,16 @@ def test_nobody_s_weighing_is_changed_under_them(rig: Rig) -> None:
     rig.rest(0)
     rig.rest(MOST_G)
     version, _ = rig.store.catalog()
-    rig.desk.choose_party("non_member")
-    view = rig.desk.choose_product("BADAM", version)
+    rig.desk.choices.choose_party("non_member")
+    view = rig.desk.choices.choose_product("BADAM", version)
     assert view.step is Step.AGREE
     for key in KEYS:
         assert keys.press(key) == refusal("intake_open")
-    rig.desk.back()
+    rig.desk.leaving.back()
     for key in KEYS:
         assert keys.press(key) == refusal("intake_open"), "one screen back its receipt number is still taken"
     assert scale.sent == []
-    rig.desk.leave()
+    rig.desk.leaving.leave()
     for key in KEYS:
         assert keys.press(key) == DONE
     assert scale.sent == list(KEYS)
@@ -249,15 +248,15 @@ class Both(Listener):
         self._desk = rig.desk
 
     def on_reading(self, reading: Reading, at: float) -> None:
-        self._desk.on_reading(reading, at)
+        self._desk.readings.on_reading(reading, at)
         super().on_reading(reading, at)
 
     def on_expired(self, at: float) -> None:
-        self._desk.on_expired(at)
+        self._desk.readings.on_expired(at)
         super().on_expired(at)
 
     def on_link(self, state: LinkState, detail: str, at: float) -> None:
-        self._desk.on_link(state, detail, at)
+        self._desk.readings.on_link(state, detail, at)
         super().on_link(state, detail, at)
 
 
@@ -265,7 +264,7 @@ class Both(Listener):
 def on_a_line(rig: Rig, folder: Path) -> Iterator[tuple[ScaleSimulator, PausableScale, Both]]:
     """A scale that says net and clears it, watched as the station watches it."""
     listener = Both(rig)
-    rig.desk._tools = replace(rig.desk._tools, clock=monotonic)  # as the readings of a real scale
+    rig.clock = monotonic  # as the readings of a real scale
     with ScaleSimulator("sma", folder / "scale", settle_s=0, step_g=5) as simulator:
         indicator = Indicator(simulator.path, "sma", {}, 0.05, PROFILE.e_g)
         scale = PausableScale(lambda hears: open_scale(indicator, LineSettings(), hears), listener)
@@ -283,7 +282,7 @@ def pan(rig: Rig) -> tuple[PanState, int | None]:
 
 def test_zero_and_clear_tare_of_a_real_scale_while_the_desk_reads_it(rig: Rig, tmp_path: Path) -> None:
     with on_a_line(rig, tmp_path) as (simulator, scale, listener):
-        acts = acts_of(ScaleKeys(scale, COMMANDS, PROFILE.max_g, rig.desk))
+        acts = acts_of(ScaleKeys(scale, COMMANDS, PROFILE.max_g, rig.desk.loads))
         simulator.command("put 0.640kg")
         assert listener.until(lambda: pan(rig) == (PanState.STABLE, 640))
         assert acts.zero() is CommandOutcome.DONE
@@ -303,7 +302,7 @@ def test_zero_and_clear_tare_of_a_real_scale_while_the_desk_reads_it(rig: Rig, t
 
 def test_a_scale_that_is_taught_or_unplugged_is_sent_nothing(rig: Rig, tmp_path: Path) -> None:
     with on_a_line(rig, tmp_path) as (simulator, scale, listener):
-        keys = ScaleKeys(scale, COMMANDS, PROFILE.max_g, rig.desk)
+        keys = ScaleKeys(scale, COMMANDS, PROFILE.max_g, rig.desk.loads)
         assert listener.until(lambda: pan(rig) == (PanState.EMPTY, 0))
         scale.pause()
         assert keys.press("clear_tare") == refusal("not_connected")

@@ -123,11 +123,11 @@ class CounterShop(Shop):
                 on_event=lambda: None,
                 on_parcel_photo=self.wanted.append,
                 on_lot_photo=lambda lot, product: self.photos.append((lot, product)),
-                unfinished=self.desk.unfinished,
-                take_up=self.desk.take_up,
+                unfinished=self.desk.leaving.unfinished,
+                take_up=self.desk.leaving.take_up,
             )
         )
-        self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk, self.board.notify)
+        self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
 
     def _store(self, catalog: Catalog) -> Store:
         path = self._folder / "station.db"
@@ -178,9 +178,9 @@ class CounterShop(Shop):
             self.rest(0)
             self.rest(one)
             view = self.desk.view()
-            self.desk.another_bag(view.reading_no, view.token)
+            self.desk.loads.another_bag(view.reading_no, view.token)
         self.rest(0)
-        self.desk.leave(idle=True)
+        self.desk.leaving.leave(idle=True)
         self.counter.tick()
         return self.counter.view().unfinished
 
@@ -189,7 +189,7 @@ class CounterShop(Shop):
         self.rest(0)
         self.rest(grams)
         self.rest(0)
-        self.desk.leave()
+        self.desk.leaving.leave()
 
     def parcel_photo_path(self, sha256: str) -> Path | None:
         return self.photos_of_parcels.path(sha256)
@@ -264,10 +264,10 @@ class CounterShop(Shop):
         """A whole intake at the desk; returns its receipt."""
         self.at_agree(grams, product, member)
         view = self.desk.view()
-        result = self.desk.agree(view.reading_no, view.token).result
+        result = self.desk.agreement.agree(view.reading_no, view.token).result
         assert result is not None
         self.rest(0)
-        self.desk.finish()
+        self.desk.booked.finish()
         return result.receipt
 
 

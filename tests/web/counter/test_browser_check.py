@@ -140,7 +140,7 @@ def test_a_scale_that_falls_silent_takes_the_button_away(shop: CounterShop, serv
     shop.rest(5_000)
     at(page, server, shop, "/counter/check")
     expect(page.locator("[data-take]")).to_be_enabled()
-    shop.desk.on_expired(shop.now)
+    shop.desk.readings.on_expired(shop.now)
     expect(page.locator("[data-take]")).to_be_disabled()
     expect(page.locator("live-weight")).to_have_attribute("data-state", "lost")
 

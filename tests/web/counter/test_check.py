@@ -160,7 +160,7 @@ def test_no_check_while_somebody_agrees(shop: CounterShop, client: FlaskClient) 
 def test_a_scale_that_is_lost_says_so(shop: CounterShop, client: FlaskClient) -> None:
     shop.rest(0)
     shop.rest(5_000)
-    shop.desk.on_expired(shop.now)
+    shop.desk.readings.on_expired(shop.now)
     assert EN.text("reason.lost") in words(client.get("/counter/check"))
     assert take(client).status_code == 409
 
@@ -336,8 +336,8 @@ def test_a_load_that_left_stands_in_the_journal(shop: CounterShop, client: Flask
 def test_a_bag_that_was_fixed_names_its_receipt(shop: CounterShop, client: FlaskClient) -> None:
     shop.at_agree(12_480, member="00017")
     view = shop.desk.view()
-    shop.desk.another_bag(view.reading_no, view.token)
-    shop.desk.leave()
+    shop.desk.loads.another_bag(view.reading_no, view.token)
+    shop.desk.leaving.leave()
     shop.rest(0)
     page = words(client.get("/counter/pan"))
     assert EN.text("counter.pan.why.abandoned") in page

@@ -55,7 +55,7 @@ def test_a_message_tells_the_weight_and_whether_it_can_be_read(shop: CounterShop
     assert (told["weight"]["text"], told["weight"]["state"], told["check"]["ready"]) == ("5.000", "stable", True)
     assert told["check"]["reading"] == shop.desk.view().pan.reading_no
     assert told["weight"]["why"][0] == load("ug").text("counter.check.ready")
-    shop.desk.on_expired(shop.now)
+    shop.desk.readings.on_expired(shop.now)
     told = json.loads(message(board.snapshot(), speech("en"), 3))
     assert (told["weight"]["text"], told["check"]["ready"]) == ("", False)
 

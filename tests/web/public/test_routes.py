@@ -275,9 +275,9 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     client = create_app(shop, WebSettings(language="ug")).test_client()
     shop.at_what()
     pages = [client.get("/what").text]
-    shop.desk.choose_product("BADAM", 1)
+    shop.desk.choices.choose_product("BADAM", 1)
     pages += [client.get(path).text for path in ("/agree", "/agree?ask=container", "/agree?ask=mode")]
-    shop.desk.agree(shop.desk.view().reading_no, shop.desk.view().token)
+    shop.desk.agreement.agree(shop.desk.view().reading_no, shop.desk.view().token)
     pages.append(client.get("/take").text)
     for page in pages:
         assert "<script>alert" not in page
@@ -292,11 +292,11 @@ def test_who_is_booked_is_shown_and_gone_afterwards(shop: Shop, client: FlaskCli
     page = client.get("/agree").text
     assert '<p class="person"><bdi>&lt;script&gt;alert(1' in page
     assert "M-04412" not in page, "the short name is enough"
-    shop.desk.leave()
+    shop.desk.leaving.leave()
     assert 'class="person"' not in client.get("/").text
     shop.rest(0)
-    shop.desk.begin()
-    shop.desk.choose_party("non_member")
+    shop.desk.choices.begin()
+    shop.desk.choices.choose_party("non_member")
     assert load("en").text("party.non_member") in client.get("/what").text
 
 
@@ -320,14 +320,14 @@ def test_the_photo_of_the_result_and_no_other(shop: Shop, client: FlaskClient) -
     view = shop.at_take()
     assert client.get(f"/photos/{own}.jpg").status_code == 404
     assert view.result is not None
-    shop.desk.photo_done(view.result.lot, own)
+    shop.desk.booked.photo_done(view.result.lot, own)
     answer = client.get(f"/photos/{own}.jpg")
     assert (answer.status_code, answer.mimetype) == (200, "image/jpeg")
     assert answer.headers["Cache-Control"] == "no-store"
     answer.close()
     assert client.get(f"/photos/{other}.jpg").status_code == 404
     assert client.get("/photos/..%2f..%2fetc%2fpasswd.jpg").status_code == 404
-    shop.desk.finish()
+    shop.desk.booked.finish()
     assert client.get(f"/photos/{own}.jpg").status_code == 404
 
 
@@ -336,7 +336,7 @@ def test_photo_wanted_and_not(shop: Shop, client: FlaskClient) -> None:
     assert client.post("/photo").location == "/take"
     assert len(shop.photos) == 1
     assert client.post("/photo").status_code == 409, "one at a time"
-    shop.desk.photo_failed(shop.photos[0][0], "camera_missing")
+    shop.desk.booked.photo_failed(shop.photos[0][0], "camera_missing")
     assert load("en").text("problem.camera_missing") in unescape(client.get("/take").text)
     assert client.post("/photo/skip").location == "/take"
     assert client.post("/finish").location == "/"

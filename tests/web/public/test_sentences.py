@@ -12,9 +12,9 @@ from tests.station.fakes import CARD, Rig
 def at_own_container() -> Rig:
     rig = Rig()
     rig.rest(0)
-    rig.desk.scan(CARD)
-    rig.desk.choose_product("BADAM", 1)
-    rig.desk.choose_container("OWN")
+    rig.desk.choices.scan(CARD)
+    rig.desk.choices.choose_product("BADAM", 1)
+    rig.desk.choices.choose_container("OWN")
     return rig
 
 
@@ -23,7 +23,7 @@ def test_a_container_of_one_s_own_from_empty_to_full() -> None:
     said = [hint(rig.desk.view())]
     view = rig.rest(800)
     said.append(hint(view))
-    said.append(hint(rig.desk.take_container(view.reading_no, view.token)))
+    said.append(hint(rig.desk.loads.take_container(view.reading_no, view.token)))
     said.append(hint(rig.rest(5_000)))  # filled where it stands
     said.append(hint(rig.rest(0)))
     said.append(hint(rig.rest(5_000)))
@@ -42,17 +42,17 @@ def test_a_container_of_one_s_own_from_empty_to_full() -> None:
 def test_a_filled_bag_in_one_s_own_container_is_taken_off_like_any_other() -> None:
     rig = at_own_container()
     view = rig.rest(800)
-    rig.desk.take_container(view.reading_no, view.token)
+    rig.desk.loads.take_container(view.reading_no, view.token)
     rig.rest(0)
     view = rig.rest(5_000)
-    assert hint(rig.desk.another_bag(view.reading_no, view.token)) == "agree.next_bag_off"
+    assert hint(rig.desk.loads.another_bag(view.reading_no, view.token)) == "agree.next_bag_off"
     assert hint(rig.rest(0)) == "agree.weigh_container"
 
 
 def test_a_container_below_min_is_not_asked_to_be_fuller() -> None:
     rig = at_own_container()
     assert hint(rig.rest(60)) == "agree.container_too_light"
-    rig.desk.choose_container("BARE")
+    rig.desk.choices.choose_container("BARE")
     assert hint(rig.desk.view()) == "reason.below_min"
 
 

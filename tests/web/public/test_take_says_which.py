@@ -23,8 +23,8 @@ def taken(shop: Shop, mode: str, language: str) -> str:
     """The page after a bag was booked."""
     view = shop.at_agree()
     if view.mode is not None and view.mode.value != mode:
-        view = shop.desk.choose_mode(mode)
-    shop.desk.agree(view.reading_no, view.token)
+        view = shop.desk.choices.choose_mode(mode)
+    shop.desk.agreement.agree(view.reading_no, view.token)
     client: FlaskClient = create_app(shop, WebSettings(language=language)).test_client()
     return client.get("/take").text
 

@@ -72,7 +72,7 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     give_scale(clinic, LONGEST)
     rig = Rig()
     rig.rest(0)
-    clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk)
+    clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk.loads)
     yield clinic
     clinic.store.close()
 
@@ -147,7 +147,7 @@ def test_the_scale_is_live_and_never_shows_an_old_weight(browser: Browser, clini
 def test_a_touch_zeroes_the_scale_once(browser: Browser, clinic: Clinic) -> None:
     settings, scale, rig = PANELS[0], FakeScale(), Rig()
     rig.rest(0)
-    clinic.equipment.scale_keys = ScaleKeys(scale, COMMANDS, 60_000, rig.desk)
+    clinic.equipment.scale_keys = ScaleKeys(scale, COMMANDS, 60_000, rig.desk.loads)
     with (
         served(clinic, settings) as url,
         opened(browser, url, settings, "en", has_touch=True) as (page, _),

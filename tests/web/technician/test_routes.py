@@ -297,7 +297,7 @@ def give_keys(clinic: Clinic, result: CommandResult, commands: tuple[str, ...] =
     """From now on the clinic has a scale with these commands, and an empty pan."""
     scale, rig = FakeScale(result), Rig()
     rig.rest(0)
-    clinic.equipment.scale_keys = ScaleKeys(scale, commands, 60_000, rig.desk)
+    clinic.equipment.scale_keys = ScaleKeys(scale, commands, 60_000, rig.desk.loads)
     return scale
 
 
@@ -356,13 +356,13 @@ def test_a_key_that_changed_nothing_says_why(
 
 def test_a_key_is_refused_while_somebody_weighs_or_the_pan_is_full(client: FlaskClient, clinic: Clinic) -> None:
     scale, rig = FakeScale(), Rig()
-    clinic.equipment.scale_keys = ScaleKeys(scale, ("zero", "clear_tare"), 60_000, rig.desk)
+    clinic.equipment.scale_keys = ScaleKeys(scale, ("zero", "clear_tare"), 60_000, rig.desk.loads)
     rig.rest(0)
     rig.rest(12_450)
     answer = client.post("/technician/scale/zero")
     assert (answer.status_code, "4 % of Max. Empty it" in words(answer)) == (409, True)
-    rig.desk.choose_party("non_member")
-    rig.desk.choose_product("BADAM", 1)
+    rig.desk.choices.choose_party("non_member")
+    rig.desk.choices.choose_product("BADAM", 1)
     for key in ("zero", "clear_tare"):
         answer = client.post(f"/technician/scale/{key}")
         assert (answer.status_code, "Somebody is at the screen with goods" in words(answer)) == (409, True)

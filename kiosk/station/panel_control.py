@@ -36,7 +36,7 @@ def lamps(snapshot: Snapshot) -> Lamps:
     return Lamps(ready=not fault and not busy, busy=busy, fault=fault)
 
 
-class PanelWatch:
+class PanelControl:
     """A thread that lets the panel follow the board."""
 
     def __init__(self, board: LiveBoard, panel: Panel) -> None:
@@ -46,7 +46,7 @@ class PanelWatch:
         self._anew = threading.Event()
         self._step = Step.HOME
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="panel-watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="panel-control", daemon=True)
 
     def start(self) -> None:
         """Show what the board says, from now on."""

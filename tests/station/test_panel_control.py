@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.station.desk.view import PhotoView, PrintView, Step
 from kiosk.station.live import LiveBoard
-from kiosk.station.panel_watch import Lamps, PanelWatch, lamps
+from kiosk.station.panel_control import Lamps, PanelControl, lamps
 from tests.station.fakes import Rig
 
 WAIT_S = 30.0
@@ -65,7 +65,7 @@ def board() -> LiveBoard:
 @pytest.fixture
 def panel(board: LiveBoard) -> Iterator[FakePanel]:
     panel = FakePanel()
-    watch = PanelWatch(board, panel)
+    watch = PanelControl(board, panel)
     watch.start()
     panel.wait(READY)
     yield panel
@@ -129,7 +129,7 @@ def test_a_failing_pin_ends_nothing(board: LiveBoard, panel: FakePanel) -> None:
 @pytest.mark.parametrize("failing", [False, True], ids=["", "a pin fails once"])
 def test_the_station_s_own_state_comes_back_after_a_lamp_test(board: LiveBoard, failing: bool) -> None:
     panel = FakePanel()
-    watch = PanelWatch(board, panel)
+    watch = PanelControl(board, panel)
     watch.start()
     panel.wait(READY)
     board.mark(scale="scale_missing")
@@ -143,7 +143,7 @@ def test_the_station_s_own_state_comes_back_after_a_lamp_test(board: LiveBoard, 
 
 def test_buttons(board: LiveBoard) -> None:
     panel = FakePanel()
-    watch = PanelWatch(board, panel)
+    watch = PanelControl(board, panel)
     for button, how in (("ok", "press"), ("help", "press"), ("ok", "hold")):
         watch.on_button(button, how)
         assert board.snapshot().press.button == button

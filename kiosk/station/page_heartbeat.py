@@ -1,4 +1,4 @@
-"""The page's own sign of life, for the unit that restarts a browser that shows something else or nothing at all."""
+"""The heartbeat of the page, for the unit that restarts a browser that shows something else or nothing at all."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-class PageAlive:
-    """Writes the second of the newest ping into a file of the service's runtime folder; may be called by any thread.
+class PageHeartbeat:
+    """Writes the second of the newest beat into a file of the service's runtime folder; may be called by any thread.
 
     Without a folder (not a systemd service) nothing is written. A full or missing folder is logged once.
     """
@@ -41,7 +41,7 @@ class PageAlive:
         folder = environ.get("RUNTIME_DIRECTORY", "")
         return cls(Path(folder) if folder else None)
 
-    def ping(self) -> None:
+    def beat(self) -> None:
         """A page that is on the screen has just shown that it runs."""
         if self._path is None:
             return

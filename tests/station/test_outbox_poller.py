@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.station.outbox_watch import OutboxWatch
+from kiosk.station.outbox_poller import OutboxPoller
 from kiosk.store import DatabaseLocked, Store
 from kiosk.store.records import OutboxCounts
 from tests.station.fakes import STAMP
@@ -20,8 +20,8 @@ from tests.station.hardware import WAIT_S, Heard, bring_in
 @contextmanager
 def watching(
     store: object, on_pending: Callable[[int], None], on_change: Callable[[], None], period_s: float = 0.01
-) -> Iterator[OutboxWatch]:
-    watch = OutboxWatch(store, on_pending, on_change, period_s)  # type: ignore[arg-type]
+) -> Iterator[OutboxPoller]:
+    watch = OutboxPoller(store, on_pending, on_change, period_s)  # type: ignore[arg-type]
     watch.start()
     yield watch
     watch.stop()
@@ -82,7 +82,7 @@ def test_what_could_not_be_read_is_read_again_and_complained_of_once(
     quiet, pending = Quiet(*[error] * 5), Heard()
     with caplog.at_level(logging.ERROR), watching(quiet, pending, lambda: None, 0.001):
         pending.wait(lambda told: told == [7])
-    assert [record.name for record in caplog.records] == ["kiosk.station.outbox_watch"]
+    assert [record.name for record in caplog.records] == ["kiosk.station.outbox_poller"]
     assert (caplog.records[0].exc_info is None) == isinstance(error, DatabaseLocked)
 
 
@@ -98,7 +98,7 @@ def test_a_listener_that_raises_does_not_end_the_watch() -> None:
 
 
 def test_stop_does_not_wait_for_the_next_look_and_is_harmless_before_start() -> None:
-    OutboxWatch(Quiet(), print, print).stop()
+    OutboxPoller(Quiet(), print, print).stop()
     quiet = Quiet()
     with watching(quiet, lambda _: None, lambda: None, 3600) as watch:
         quiet.looked.wait(lambda told: len(told) == 1)

@@ -1,11 +1,12 @@
-"""Whether the station can still keep what it does: looked at with every sign of life of the database."""
+"""Whether the station can still keep what it does: asked with every probe of the database's life."""
 
 from __future__ import annotations
 
 import logging
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.station.live import OK, LiveBoard
+from kiosk.station.ports import ProbedStore
 from kiosk.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -13,24 +14,17 @@ logger = logging.getLogger(__name__)
 STORE_FAILED: Final = "store_failed"
 
 
-class Kept(Protocol):
-    """What is needed of the store."""
-
-    def counts(self) -> object: ...
-    def check_writable(self) -> None: ...
-
-
-class StoreWatch:
+class StoreProbe:
     """Marks the board while nothing can be written: page, lamp, ``/health`` and doctor say so before a farmer has to.
 
     It does not starve the watchdog: a restart mends neither a card that went read-only nor a wrong owner, and a
     station that restarts for ever shows nobody what is wrong.
     """
 
-    def __init__(self, store: Kept, board: LiveBoard) -> None:
+    def __init__(self, store: ProbedStore, board: LiveBoard) -> None:
         self._store, self._board = store, board
 
-    def look(self) -> None:
+    def ask(self) -> None:
         """Read, for the sign of life, which an error here denies; then see whether a write could begin."""
         self._store.counts()
         try:

@@ -1,30 +1,26 @@
-"""Watches how much the sorting center still has to acknowledge. The relay is another process: the database tells."""
+"""How much the sorting center still has to acknowledge. The relay is another process: the database is polled."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
+from kiosk.station.ports import OutboxReader
 from kiosk.store.errors import StoreError
-from kiosk.store.records import OutboxCounts
 
 logger = logging.getLogger(__name__)
 
 
-class OutboxView(Protocol):
-    """What is needed of the store."""
-
-    def changed(self) -> bool: ...
-    def counts(self) -> OutboxCounts: ...
-
-
-class OutboxWatch:
+class OutboxPoller:
     """A thread that looks twice a second whether another process has committed, and only then reads."""
 
     def __init__(
-        self, store: OutboxView, on_pending: Callable[[int], None], on_change: Callable[[], None], period_s: float = 0.5
+        self,
+        store: OutboxReader,
+        on_pending: Callable[[int], None],
+        on_change: Callable[[], None],
+        period_s: float = 0.5,
     ) -> None:
         self._store = store
         self._on_pending = on_pending
@@ -33,7 +29,7 @@ class OutboxWatch:
         self._stopping = threading.Event()
         self._again = threading.Event()
         self._failing = False
-        self._thread = threading.Thread(target=self._run, name="outbox-watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="outbox-poller", daemon=True)
 
     def start(self) -> None:
         """Begin to look."""

@@ -1,4 +1,4 @@
-"""What the desk is given by the station around it."""
+"""What the desk needs of the station around it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from kiosk.devices.ports import LinkState
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake
+from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.domain.metrology.pan import Lock, PanView
+from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate, Mode, Party
 from kiosk.station.desk.view import DeskView
-from kiosk.station.desk.watched_pan import OnNote
 from kiosk.store.records import ConfirmedRow, NewPrintJob, PrintJob, Stamp
 
 
 class IntakeStore(Protocol):
-    """What the desk needs of the store."""
-
     def catalog(self, version: int | None = None) -> tuple[int, Catalog]: ...
     def open_intake(
         self, party: Party, product: str, mode: Mode, catalog_version: int, price_fen_per_kg: int, stamp: Stamp
@@ -34,12 +34,30 @@ class IntakeStore(Protocol):
     def print_jobs(self, receipt: str) -> list[PrintJob]: ...
 
 
+class PanReader(Protocol):
+    """The pan without what its journal has to hear of as well; ``Pan`` is one."""
+
+    @property
+    def profile(self) -> ScaleProfile: ...
+    @property
+    def loaded(self) -> bool: ...
+    @property
+    def empty(self) -> bool: ...
+    @property
+    def losses(self) -> int: ...
+    def view(self) -> PanView: ...
+    def read(self) -> Lock | None: ...
+    def want_lock(self) -> PanView: ...
+    def release(self) -> PanView: ...
+
+
+OnNote = Callable[[PanNote], None]
 DocumentMaker = Callable[[ConfirmedIntake, Catalog, Stamp], Sequence[NewPrintJob]]
 
 
 @dataclass(frozen=True, slots=True)
 class DeskTools:
-    """What the desk is given: where to keep, what time it is, how to make tokens and papers, whom to tell."""
+    """Where to keep, what time it is, how to make tokens and papers, whom to tell."""
 
     store: IntakeStore
     stamps: Callable[[], Stamp]

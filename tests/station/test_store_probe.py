@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk.station.live import LiveBoard
-from kiosk.station.store_watch import StoreWatch
+from kiosk.station.store_probe import StoreProbe
 from kiosk.store.errors import StoreError
 from tests.station.fakes import Rig
 
@@ -31,14 +31,14 @@ def board() -> LiveBoard:
 
 def test_what_cannot_be_written_is_marked_and_is_still_a_sign_of_life(board: LiveBoard) -> None:
     shelf = Shelf()
-    watch = StoreWatch(shelf, board)
-    watch.look()
+    probe = StoreProbe(shelf, board)
+    probe.ask()
     assert board.snapshot().marks.store == "ok"
     shelf.unwritten = StoreError("read-only")
-    watch.look()
+    probe.ask()
     assert board.snapshot().marks.store == "store_failed"
     shelf.unwritten = None
-    watch.look()
+    probe.ask()
     assert board.snapshot().marks.store == "ok"
 
 
@@ -46,4 +46,4 @@ def test_what_cannot_be_read_is_no_sign_of_life(board: LiveBoard) -> None:
     shelf = Shelf()
     shelf.unread = StoreError("gone")
     with pytest.raises(StoreError, match="gone"):
-        StoreWatch(shelf, board).look()
+        StoreProbe(shelf, board).ask()

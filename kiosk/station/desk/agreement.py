@@ -1,0 +1,100 @@
+"""Both sides agree: what the screen shows is booked, once, whatever is tapped twice or lost on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kiosk.domain.catalog import Catalog
+from kiosk.domain.intake import ConfirmedIntake, Intake
+from kiosk.domain.metrology.pan import Lock, NotBookable
+from kiosk.station.desk.booked import Booked
+from kiosk.station.desk.draft import with_load
+from kiosk.station.desk.errors import refusing
+from kiosk.station.desk.ports import DeskTools
+from kiosk.station.desk.state import DeskState
+from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
+from kiosk.store.records import ConfirmedRow
+
+
+class Agreement:
+    """The one way from a weight on the pan to a receipt."""
+
+    def __init__(self, state: DeskState, tools: DeskTools, booked: Booked) -> None:
+        self._state, self._tools, self._booked = state, tools, booked
+
+    def agree(self, reading_no: int, token: str) -> DeskView:
+        """Book what the screen shows. A token that has booked already gives its first result again."""
+        state = self._state
+        with state.locks.acts:
+            with state.now():
+                shown = state.draft.step is Step.AGREE and state.shows(token)
+            if not shown:
+                return self._repeat(token)
+            with state.at(Step.AGREE):
+                confirmed, hold = self._agreed(reading_no)
+                catalog, losses = state.draft.catalog, state.pan.losses
+                if hold is not None:
+                    state.watched.claim(hold)
+            with state.giving_back():
+                row = self._book(confirmed, catalog, token, losses)
+            prints = self._booked.prints_if_readable(row.receipt)
+            with state.locks.state:
+                draft = state.draft
+                # An earlier tap whose answer was lost may have booked fewer bags: then this load is still to be booked.
+                if _is_whole(row, confirmed.intake):
+                    draft = replace(draft, intake=confirmed.intake)
+                    if hold is not None:
+                        state.watched.count(hold)
+                else:
+                    state.watched.give_back()
+                self._booked.show(draft, row, prints)
+                view = state.publish()
+            self._tools.on_event()
+            return view
+
+    def _agreed(self, reading_no: int) -> tuple[ConfirmedIntake, Lock | None]:
+        state = self._state
+        hold = state.pan.view().lock
+        if state.draft.phase is not Phase.LOAD or state.draft.shown_ref:
+            raise DeskRefused("wrong_step")
+        if hold is None and not (state.pan.empty and state.need_intake().lines):
+            raise DeskRefused(state.why_not_held())
+        if reading_no != (hold.reading_no if hold else 0):
+            raise DeskRefused("stale_page")
+        intake = with_load(state.draft, hold) if hold else state.need_intake()
+        return intake.confirm(state.draft.certificate or self._tools.certificate), hold
+
+    def _book(self, confirmed: ConfirmedIntake, catalog: Catalog, token: str, losses: int) -> ConfirmedRow:
+        stamp = self._tools.stamps()
+        with refusing():
+            confirmed = replace(confirmed, scale=self._tools.standing())
+        jobs = self._tools.documents(confirmed, catalog, stamp)
+        with self._state.now():
+            if self._state.pan.losses != losses:
+                raise DeskRefused(NotBookable.LOST.value, "the scale was not heard between the tap and the booking")
+        try:
+            with refusing():
+                return self._tools.store.confirm_intake(confirmed, token, jobs, self._tools.metrology, stamp)
+        except DeskRefused:
+            # The answer may have been lost after the commit: then the receipt is there and is the result.
+            with refusing():
+                row = self._tools.store.confirmed(str(confirmed.intake.receipt))
+            if row is None:
+                raise
+            return row
+
+    def _repeat(self, token: str) -> DeskView:
+        with refusing():
+            row = self._tools.store.by_token(token)
+        if row is None:
+            raise DeskRefused("stale_page")
+        prints = self._booked.prints_if_readable(row.receipt)
+        with self._state.locks.state:
+            if self._state.draft.step is Step.HOME:
+                self._booked.show(self._state.draft, row, prints)
+            return self._state.publish()
+
+
+def _is_whole(row: ConfirmedRow, intake: Intake) -> bool:
+    """Whether the booked row holds everything of the intake."""
+    return (row.gross_g, row.net_g, row.amount_fen) == (intake.gross_g, intake.net_g, intake.amount_fen)

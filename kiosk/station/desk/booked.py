@@ -1,0 +1,107 @@
+"""After the booking: the papers, the shot of the goods, the sorting center's answer, until the screen is left."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from itertools import count
+
+from kiosk.station.desk.draft import Draft
+from kiosk.station.desk.errors import refusing
+from kiosk.station.desk.ports import DeskTools
+from kiosk.station.desk.state import DeskState
+from kiosk.station.desk.view import DeskRefused, DeskView, PhotoView, PrintView, Step
+from kiosk.store.records import ConfirmedRow
+
+logger = logging.getLogger(__name__)
+
+
+class Booked:
+    """The last screen of an intake. Workers answer it from threads of their own."""
+
+    def __init__(self, state: DeskState, tools: DeskTools) -> None:
+        self._state, self._tools = state, tools
+        self._read_turns, self._read_at = count(1), 0
+
+    def show(self, draft: Draft, row: ConfirmedRow, prints: tuple[PrintView, ...]) -> None:
+        """Put the result up; the caller holds ``locks.state``."""
+        self._state.pan.release()
+        self._state.set(replace(draft, step=Step.TAKE, result=row, photo=PhotoView("offered"), prints=prints))
+
+    def finish(self) -> DeskView:
+        """The papers are in the hand: back to the start."""
+        with self._state.locks.acts, self._state.at(Step.TAKE):
+            self._state.set(Draft())
+            return self._state.publish()
+
+    def take_photo(self) -> DeskView:
+        """Ask for a shot of the goods; the answer comes later."""
+        with self._state.locks.acts, self._state.at(Step.TAKE):
+            draft = self._state.draft
+            if draft.result is None or draft.photo.state == "taking":
+                raise DeskRefused("busy")
+            if draft.photo.state == "done":
+                raise DeskRefused("photo_kept")  # each further shot would stay on the card
+            self._state.set(replace(draft, photo=PhotoView("taking")))
+            view = self._state.publish()
+            self._tools.on_photo(draft.result.lot, draft.result.product)
+            return view
+
+    def skip_photo(self) -> DeskView:
+        """No shot is wanted."""
+        with self._state.locks.acts, self._state.at(Step.TAKE):
+            self._state.set(replace(self._state.draft, photo=PhotoView("none")))
+            return self._state.publish()
+
+    def photo_done(self, lot: str, sha256: str) -> None:
+        """The shot of this lot is kept."""
+        self._photo(lot, PhotoView("done", sha256))
+
+    def photo_failed(self, lot: str, problem: str) -> None:
+        """There is no shot of this lot; ``problem`` is a word the screens have a sentence for."""
+        self._photo(lot, PhotoView("failed", problem=problem))
+
+    def _photo(self, lot: str, photo: PhotoView) -> None:
+        with self._state.locks.state:
+            draft = self._state.draft
+            if draft.step is Step.TAKE and draft.result and draft.result.lot == lot:
+                self._state.set(replace(draft, photo=photo))
+                self._state.publish()
+
+    def refresh(self) -> None:
+        """Look again at what happened to the papers and whether the sorting center has the event.
+
+        Several workers call this; what one read earlier does not cover what another read later.
+        """
+        turn = next(self._read_turns)
+        with self._state.locks.state:
+            result = self._state.draft.result
+        if result is None:
+            return
+        try:
+            with refusing():
+                row, prints = self._tools.store.confirmed(result.receipt), self._prints(result.receipt)
+        except DeskRefused:
+            logger.exception("the result of %s cannot be read now", result.receipt)
+            return
+        with self._state.locks.state:
+            draft = self._state.draft
+            current = draft.result
+            if turn < self._read_at or current is None or row is None or current.receipt != row.receipt:
+                return
+            self._read_at = turn
+            if (row, prints) != (current, draft.prints):
+                self._state.set(replace(draft, result=row, prints=prints))
+                self._state.publish()
+
+    def prints_if_readable(self, receipt: str) -> tuple[PrintView, ...]:
+        """What is booked is booked: a paper list that cannot be read now is read again at the next change."""
+        try:
+            with refusing():
+                return self._prints(receipt)
+        except DeskRefused:
+            logger.exception("the papers of %s cannot be read now", receipt)
+            return ()
+
+    def _prints(self, receipt: str) -> tuple[PrintView, ...]:
+        return tuple(PrintView(job.document, job.bag, job.state) for job in self._tools.store.print_jobs(receipt))

@@ -1,0 +1,142 @@
+"""What a person chooses before the weight is agreed on: who, what, sold how, in which container, certified by whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kiosk.domain.catalog import Catalog
+from kiosk.domain.identifiers import BadIdentifier, parse_internal_code
+from kiosk.domain.intake import Intake
+from kiosk.domain.trade import Mode, Party
+from kiosk.station.desk.draft import (
+    Draft,
+    first_container,
+    with_certificate_kind,
+    with_certificate_shown,
+    with_container,
+)
+from kiosk.station.desk.errors import refusing
+from kiosk.station.desk.ports import DeskTools
+from kiosk.station.desk.state import DeskState
+from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
+
+
+class Choices:
+    """The steps from the start to the agreement."""
+
+    def __init__(self, state: DeskState, tools: DeskTools) -> None:
+        self._state, self._tools = state, tools
+
+    def begin(self) -> DeskView:
+        """Home to who; anywhere else nothing happens, because a second tap is not an error."""
+        with self._state.locks.acts, self._state.now():
+            if self._state.draft.step is Step.HOME:
+                self._state.set(Draft(step=Step.WHO))
+            return self._state.publish()
+
+    def scan(self, text: str) -> DeskView:
+        """A member card starts an intake by itself; everything else is named and refused."""
+        try:
+            code = parse_internal_code(text.strip())
+        except BadIdentifier as error:
+            raise DeskRefused("not_a_member_card", str(error)) from None
+        if code.kind != "P":
+            raise DeskRefused("not_a_member_card", f"this is a {code.name} code, not a member card")
+        with self._state.locks.acts:
+            _, catalog = self._catalog()
+            member = catalog.member_by_card(text.strip())
+            if member is None:
+                raise DeskRefused("unknown_member")
+            self.begin()
+            return self._take_party(Party(member.number), by_card=True)
+
+    def choose_party(self, text: str) -> DeskView:
+        """``non_member``, or the five digits of a member number with or without ``M-``."""
+        try:
+            party = Party.parse(text if text.startswith(("M-", "non_")) else f"M-{text}")
+        except ValueError as error:
+            raise DeskRefused("unknown_member", str(error)) from None
+        with self._state.locks.acts:
+            return self._take_party(party, by_card=False)
+
+    def _take_party(self, party: Party, *, by_card: bool) -> DeskView:
+        version, catalog = self._catalog()
+        if not catalog.knows(party):
+            raise DeskRefused("unknown_member")
+        with self._state.at(Step.WHO):
+            told = replace(self._state.draft, party=party, by_card=by_card, version=version, catalog=catalog)
+            self._state.set(replace(told, step=Step.WHAT))
+            return self._state.publish()
+
+    def choose_product(self, code: str, catalog_version: int) -> DeskView:
+        """What to agree. Takes the receipt number (once per intake) and asks for the weight to be held."""
+        with self._state.locks.acts:
+            with self._state.at(Step.WHAT):
+                draft = self._state.draft
+            product = draft.catalog.product(code)
+            if catalog_version != draft.version:
+                raise DeskRefused("stale_page")
+            if product is None:
+                raise DeskRefused("unknown_product")
+            modes = draft.catalog.modes(code)
+            container = first_container(draft.catalog)
+            if not modes or container is None:
+                raise DeskRefused("no_price")
+            intake = self._open(draft, code, modes[0])
+            with self._state.now():
+                chosen = replace(draft, step=Step.AGREE, phase=Phase.LOAD, product=product, intake=intake)
+                self._state.set(with_container(chosen, container.code))
+                self._state.pan.want_lock()
+                return self._state.publish()
+
+    def _open(self, draft: Draft, product: str, mode: Mode) -> Intake:
+        price = draft.catalog.price(product, mode)
+        if price is None or draft.party is None:
+            raise DeskRefused("no_price")
+        if draft.intake is not None:
+            return replace(
+                draft.intake,
+                party=draft.party,
+                product=product,
+                mode=mode,
+                catalog_version=draft.version,
+                price_fen_per_kg=price,
+                lines=(),
+            )
+        with refusing():
+            return self._tools.store.open_intake(draft.party, product, mode, draft.version, price, self._tools.stamps())
+
+    def choose_mode(self, word: str) -> DeskView:
+        """Sold now or on consignment, where the price list has both; not once a bag is fixed."""
+        with self._state.locks.acts, self._state.at(Step.AGREE):
+            draft, intake = self._state.draft, self._state.need_intake()
+            if word not in draft.catalog.modes(intake.product) or intake.lines:
+                raise DeskRefused("no_price")
+            mode = Mode(word)
+            price = draft.catalog.price(intake.product, mode) or 0
+            self._state.set(replace(draft, intake=replace(intake, mode=mode, price_fen_per_kg=price)))
+            return self._state.publish()
+
+    def choose_container(self, code: str) -> DeskView:
+        """What the goods stand in; one that has to be weighed is weighed empty, before the goods."""
+        with self._state.locks.acts, self._state.at(Step.AGREE):
+            self._state.set(with_container(self._state.draft, code))
+            return self._state.publish()
+
+    def show_certificate(self, text: str) -> DeskView:
+        """The reference of a batch's certificate, held under the scanner while somebody is at the screen."""
+        with self._state.locks.acts, self._state.now():
+            if self._state.draft.step not in (Step.WHO, Step.WHAT, Step.AGREE):
+                raise DeskRefused("wrong_step")
+            self._state.set(with_certificate_shown(self._state.draft, text))
+            return self._state.publish()
+
+    def choose_certificate(self, kind: str) -> DeskView:
+        """Who issued the certificate that was shown: ``producer``, ``cooperative``; ``none`` takes it back."""
+        with self._state.locks.acts, self._state.at(Step.AGREE):
+            self._state.set(with_certificate_kind(self._state.draft, kind))
+            return self._state.publish()
+
+    def _catalog(self) -> tuple[int, Catalog]:
+        with refusing():
+            return self._tools.store.catalog()

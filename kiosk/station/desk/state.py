@@ -1,0 +1,142 @@
+"""What the parts of the desk share: the pan, the draft, and the page that shows both, behind one pair of locks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from kiosk.domain.intake import Intake
+from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.domain.metrology.pan import Lock, NotBookable
+from kiosk.station.desk.draft import Draft
+from kiosk.station.desk.journaled_pan import JournaledPan
+from kiosk.station.desk.ports import DeskTools
+from kiosk.station.desk.screen import Page, view_of
+from kiosk.station.desk.view import DeskRefused, DeskView, Step
+
+
+@dataclass(frozen=True, slots=True)
+class DeskLocks:
+    """``acts`` lets one touch after the other through, from its check to its end, disk included. ``state`` guards the
+    pan and the draft for microseconds only, so the scale is never made to wait for the disk. ``acts`` is taken first.
+    """
+
+    acts: threading.RLock = field(default_factory=threading.RLock)
+    state: threading.RLock = field(default_factory=threading.RLock)
+
+
+class DeskState:
+    """Whoever calls anything but ``now`` and ``at`` holds ``locks.state``."""
+
+    def __init__(self, profile: ScaleProfile, tools: DeskTools) -> None:
+        self.locks = DeskLocks()
+        self.watched = JournaledPan(profile, tools.on_note)
+        self.pan = self.watched.pan
+        self.draft = Draft()
+        self.started_load = 0
+        """The load that has started an intake, or was left lying: it starts none."""
+        self._tools = tools
+        self._page = Page(1, tools.new_token())
+        self._told: tuple[object, ...] = ()
+
+    # --- taking the lock -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def now(self) -> Iterator[None]:
+        """Hold the pan and the draft, as they are at this moment."""
+        with self.locks.state:
+            self.look()
+            yield
+
+    @contextmanager
+    def at(self, step: Step) -> Iterator[None]:
+        """The same at this step; raises DeskRefused at another."""
+        with self.now():
+            if self.draft.step is not step:
+                raise DeskRefused("wrong_step")
+            yield
+
+    @contextmanager
+    def giving_back(self) -> Iterator[None]:
+        """What fails inside has not used the claimed load. Takes the lock only then."""
+        try:
+            yield
+        except BaseException:
+            with self.locks.state:
+                self.watched.give_back()
+            raise
+
+    # --- the pan ---------------------------------------------------------------------------------------------------
+
+    def look(self) -> bool:
+        """Nobody tells a process that it was stopped: what is too old by now is lost before anything trusts it."""
+        before = self.pan.view().lock
+        lost = self.watched.look(self._tools.clock())
+        if lost:
+            self.pan_moved(before)
+            self.tell()
+        return lost
+
+    def pan_moved(self, before: Lock | None) -> None:
+        """A page that shows another held weight than the one that holds now is a stale page."""
+        if self.draft.step is Step.AGREE and before != self.pan.view().lock:
+            self._turn_page()
+
+    def need_hold(self, reading_no: int, token: str) -> Lock:
+        """The held weight that the page shows. Raises DeskRefused: stale_page, or why nothing is held."""
+        view = self.pan.view()
+        if not self.shows(token) or (view.lock and reading_no != view.lock.reading_no):
+            raise DeskRefused("stale_page")
+        if view.lock is None:
+            raise DeskRefused(self.why_not_held())
+        return view.lock
+
+    def why_not_held(self) -> str:
+        """A word of ``NotBookable``, also when the load could be held at the next reading."""
+        return (self.pan.view().why_not or NotBookable.UNSTABLE).value
+
+    # --- the draft -------------------------------------------------------------------------------------------------
+
+    @property
+    def intake_open(self) -> bool:
+        """Whether a receipt number is taken and neither booked nor given up."""
+        return self.draft.intake is not None and self.draft.step is not Step.TAKE
+
+    def need_intake(self) -> Intake:
+        """Raises DeskRefused when no goods were chosen."""
+        if self.draft.intake is None:
+            raise DeskRefused("wrong_step")
+        return self.draft.intake
+
+    def set(self, draft: Draft) -> None:
+        """Replace the draft; every page that was shown before is stale."""
+        self.draft = draft
+        self._turn_page()
+
+    # --- the page --------------------------------------------------------------------------------------------------
+
+    def shows(self, token: str) -> bool:
+        """Whether the token is of the page that stands now."""
+        return token == self._page.token
+
+    def view(self) -> DeskView:
+        """What to show now."""
+        return view_of(self.draft, self.pan, self._page)
+
+    def publish(self) -> DeskView:
+        """The view, told to the watchers as well."""
+        self.tell()
+        return self.view()
+
+    def tell(self) -> None:
+        """Tell the watchers when what they see has changed, and only then: readings come ten times a second."""
+        pan = self.pan.view()
+        told = (self._page.revision, pan.state, pan.grams, pan.why_not)
+        if told != self._told:
+            self._told = told
+            self._tools.on_view(self.view())
+
+    def _turn_page(self) -> None:
+        self._page = Page(self._page.revision + 1, self._tools.new_token())

@@ -1,0 +1,50 @@
+"""What the parts of a station tell each other without knowing each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, ParamSpec
+
+from kiosk.devices.ports import LinkState
+from kiosk.station.counter.view import CounterView
+from kiosk.station.desk.view import DeskView
+
+P = ParamSpec("P")
+
+
+class Signal(Generic[P]):
+    """Sent by calling it; its receivers are called in the order they were connected in, by the thread that sends.
+
+    Receivers are connected before the first thread starts, and stay.
+    """
+
+    def __init__(self) -> None:
+        self._receivers: list[Callable[P, object]] = []
+
+    def connect(self, receiver: Callable[P, object]) -> None:
+        """Call ``receiver`` from now on; what it raises reaches the sender."""
+        self._receivers.append(receiver)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        for receiver in self._receivers:
+            receiver(*args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class StationSignals:
+    """Of one station."""
+
+    committed: Signal[[]] = field(default_factory=Signal)
+    """Something was committed: there may be papers to print and an event to send."""
+    paper_moved: Signal[[]] = field(default_factory=Signal)
+    """A print job has another state."""
+    photo_done: Signal[[str, str]] = field(default_factory=Signal)
+    """The lot or parcel, and the SHA-256 of its shot that is kept."""
+    photo_failed: Signal[[str, str]] = field(default_factory=Signal)
+    """The lot or parcel, and a word the screens have a sentence for."""
+    access_changed: Signal[[]] = field(default_factory=Signal)
+    """The counter was unlocked or locked."""
+    counter_view: Signal[[CounterView]] = field(default_factory=Signal)
+    desk_view: Signal[[DeskView]] = field(default_factory=Signal)
+    scale_link: Signal[[LinkState]] = field(default_factory=Signal)

@@ -22,7 +22,7 @@ class Pace:
     """Outlives the connections of one relay."""
 
     def __init__(self, settings: RelaySettings, random: Random) -> None:
-        self._settings = settings
+        self.settings = settings
         self.window = settings.window
         self.batch_events = settings.batch_events
         share = partial(random.uniform, _LEAST_SHARE, 1.0)
@@ -38,8 +38,8 @@ class Pace:
 
     def progress(self) -> None:
         """The center acknowledged something new."""
-        self.window = self._settings.window
-        self.batch_events = min(self._settings.batch_events, self.batch_events * 2)
+        self.window = self.settings.window
+        self.batch_events = min(self.settings.batch_events, self.batch_events * 2)
         self.reconnect.reset()
         self._resend.reset()
         self.patience_s = self._resend.next()

@@ -69,7 +69,7 @@ class Relay:
 
     def _try_once(self, stop: threading.Event) -> None:
         try:
-            session = Session(self._outbox, self._settings, self._pace, self._log, self._clock, self._heard)
+            session = Session(self._outbox, self._pace, self._log, self._clock, self._heard)
             self._session = session
             session.run(stop)
             if session.unfinished:

@@ -23,7 +23,7 @@ from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.ports import Configuration
 from kiosk.station.doctor.records import records
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
-from kiosk.station.photos.room import KEPT_FREE_BYTES
+from kiosk.station.photos.space import KEPT_FREE_BYTES
 from kiosk.station.settings import StationSettings
 from kiosk.store.backup.medium import disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings

@@ -109,7 +109,7 @@ class Bench:
         self.wire = Wire()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.test"), lambda: self.now, LOG_PERIOD_S)
         pace = Pace(self.settings, Random(1))
-        self.session = Session(outbox or self.relay, self.settings, pace, log, lambda: self.now, self.told.append)
+        self.session = Session(outbox or self.relay, pace, log, lambda: self.now, self.told.append)
         self.session._handle(self.connection, Ready())
 
     @property

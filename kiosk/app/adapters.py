@@ -11,11 +11,12 @@ from kiosk.devices.panel.none import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import Camera, OnButton, OnScan, OnState, Panel, PinFactory, Printer, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import Way, parse_address
 from kiosk.devices.scale.line.hx711 import Hx711Port
 from kiosk.devices.scale.line.open import open_line
 from kiosk.devices.scale.line.ports import LinePort, Pins
-from kiosk.devices.scale.live import TIMING, Indicator, LiveScale, Timing
+from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.report import ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings

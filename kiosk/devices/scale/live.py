@@ -17,33 +17,28 @@ import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState, ScaleListener
 from kiosk.devices.scale.command import COMMANDS, LONGEST_S, Effects, PendingCommand
+from kiosk.devices.scale.exchange import Exchange
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import LinePort, PortGone, ReadTooLate
 from kiosk.devices.scale.line.serial_port import cannot_open
-from kiosk.devices.scale.poll import Poller
-from kiosk.devices.scale.refusal import REFUSAL_TEXTS, LastWeighing, newest_refusal
+from kiosk.devices.scale.refusal import REFUSAL_TEXTS, newest_refusal
 from kiosk.devices.scale.report import LOG_PERIOD_S, Reporter
 from kiosk.devices.scale.watch import Freshness, LoopTimes, WakePipe
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.metrology.pan import STALE_S
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Carrier, Decoder, ScaleProtocol, Settling, settled
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
 _log = logging.getLogger(__name__)
 
 _MARGIN_S = 0.5
 """The thread ends a pending command at its deadline; who waits for it gives it so much longer."""
-_QUIET_S = 0.06
-"""A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter."""
-_ANSWER_S = 0.4
-"""A polled scale is left in peace so long after a command, or until it has answered it."""
 _TURN_S = 0.1
 """The longest wait: by so much at most a reading is dated too early while the process runs."""
 _HISTORY_S = 0.25
@@ -68,42 +63,6 @@ class Timing:
 TIMING = Timing()
 
 
-@dataclass(frozen=True, slots=True)
-class Indicator:
-    """Which format is spoken at which port; ``where`` names the port for people.
-
-    ``poll_s`` replaces the interval of a polled format. ``step_g`` is d in grams and ``unit`` what a format that sends
-    none means; both serve to judge whether a command had its effect. Raises UnknownProtocol or BadParameter.
-    """
-
-    where: str
-    protocol: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    poll_s: float | None = None
-    step_g: int | None = None
-    unit: str | None = None
-
-    def __post_init__(self) -> None:
-        self.decoder()
-
-    @property
-    def row(self) -> ScaleProtocol:
-        """The format."""
-        return registry.get(self.protocol)
-
-    def decoder(self) -> Decoder:
-        """A fresh one."""
-        return registry.decoder(self.protocol, self.params)
-
-    def takes(self, command: str) -> bool:
-        """Whether the format has this command, and the set of commands that the parameters choose."""
-        return command in self.row.commands and self.encode(command) != b""
-
-    def encode(self, command: str) -> bytes:
-        """The bytes of a command."""
-        return registry.encode(self.protocol, command, self.params)
-
-
 class LiveScale:
     """A ``ports.Scale``. Of the frames that one wake-up finds, only the newest reading is reported; of a polled scale
     only what answers a question.
@@ -125,16 +84,11 @@ class LiveScale:
         self._fresh = Freshness(timing.stale_s)
         self._backoff = Backoff(timing.retry_first_s, timing.retry_max_s)
         self._effects = Effects(indicator.step_g, indicator.unit or indicator.row.default_unit)
-        self._decoder = indicator.decoder()
-        self._packets = indicator.row.carrier is not Carrier.SERIAL
-        """Each packet stands for itself: half of one is never completed by the next."""
-        self._poller: Poller | None = None
+        self._exchange: Exchange | None = None
+        """On the port that is open."""
         self._look_at = 0.0
         """When a port without a descriptor is looked at next."""
-        self._settle_at: float | None = None
-        """When a frame that only the next byte could end is whole all the same."""
         self._newest: Reading | None = None
-        self._last_weighing = LastWeighing()
         self._unreadable = self._silent = False
         self._refusal: RejectReason | None = None
         self._loop = LoopTimes(timing.late_s)
@@ -210,9 +164,8 @@ class LiveScale:
             self._connected = False
             pending = self._pending
         self._fresh.closed()
-        self._poller = self._newest = None
+        self._exchange = self._newest = None
         self._silent = False
-        self._last_weighing.forget()
         if pending is not None:
             pending.give_up()
 
@@ -245,7 +198,7 @@ class LiveScale:
         return not self._stopping.is_set()
 
     def _listen(self, port: LinePort) -> None:
-        self._begin(port)
+        exchange = self._begin(port)
         look_again = self._clock() + self._timing.retry_max_s
         while not self._stopping.is_set():
             now = self._clock()
@@ -253,77 +206,50 @@ class LiveScale:
                 if not port.still_there():
                     raise PortGone("another device has its place")
                 look_again = now + self._timing.retry_max_s
-            self._say(port, now)
-            ready = self._wait(port, self._next_turn(look_again))
+            self._say(exchange, now)
+            ready = self._wait(port, self._next_turn(exchange, look_again))
             if self._loop.late:
-                self._go_on(port)
+                self._go_on(port, exchange)
             elif ready:
-                self._hear(port)
-            else:
-                self._settle(port)
+                self._hear(port, exchange)
+            elif (decoded := exchange.settle()) is not None:
+                self._take(exchange, decoded)
 
-    def _begin(self, port: LinePort) -> None:
+    def _say(self, exchange: Exchange, now: float) -> None:
+        pending = self._pending
+        if pending is not None:
+            pending.expire(now)
+        if now >= self._history_until:
+            exchange.say(now, pending, self._newest)
+
+    def _begin(self, port: LinePort) -> Exchange:
         now = self._clock()
         self._unreadable = self._silent = False
         self._refusal = None
         self._history_until = -float("inf")
         self._loop.begin(now)
         self._fresh.opened(now)
-        self._fresh_decoder()
-        self._poller = self._make_poller(port)
+        exchange = self._exchange = Exchange(self._indicator, port, self._clock)
         self._connected = True  # before it is told: whoever is told may send at once
         self._report.link(LinkState.CONNECTED, f"The scale at {self._where} is connected.", now)
+        return exchange
 
-    def _make_poller(self, port: LinePort) -> Poller | None:
-        poll = self._indicator.row.poll
-        if poll is None:
-            return None
-        if self._indicator.poll_s is not None:
-            poll = replace(poll, interval_s=self._indicator.poll_s)
-
-        def clean() -> None:
-            self._last_weighing.asked()
-            port.discard()
-            self._fresh_decoder()
-
-        return Poller(poll, self._indicator.encode, port.write, clean)
-
-    def _next_turn(self, look_again: float) -> float:
-        moments = [look_again] if self._settle_at is None else [look_again, self._settle_at]
+    def _next_turn(self, exchange: Exchange, look_again: float) -> float:
+        moments = [look_again] if exchange.settle_at is None else [look_again, exchange.settle_at]
         if self._loop.pulse is not None and self._loop.pulse < self._history_until:
             return min(*moments, self._history_until)
-        if self._poller is not None:
-            moments.append(self._poller.due_at())
+        if (due_at := exchange.due_at()) is not None:
+            moments.append(due_at)
         if self._pending is not None and not self._pending.over:
             moments.append(self._pending.deadline)
         return min(moments)
 
-    def _fresh_decoder(self) -> None:
-        self._settle_at = None
-        self._decoder = self._indicator.decoder()
-
-    def _say(self, port: LinePort, now: float) -> None:
-        """What the station has to send now: a command goes before the next question, never into an open one."""
-        pending, poller = self._pending, self._poller
-        if pending is not None:
-            pending.expire(now)
-        if now < self._history_until:
-            return
-        if pending is not None and pending.waiting and (poller is None or poller.idle):
-            data = self._indicator.encode(pending.command)
-            pending.dispatch(lambda: port.write(data), self._newest)
-            if poller is not None and self._indicator.row.poll is not None:
-                poller.pause(now + min(_ANSWER_S, self._indicator.row.poll.timeout_s))
-            return
-        if poller is not None:
-            poller.poll(now)
-
-    def _hear(self, port: LinePort) -> None:
+    def _hear(self, port: LinePort, exchange: Exchange) -> None:
         try:
             chunks = port.drain()
         except ReadTooLate:
             self._failures.write(f"The scale at {self._where} was read too late: its backlog is dropped.")
-            self._history(self._clock())
+            self._history(exchange, self._clock())
             return
         now = self._clock()
         self._look_at = now + (port.look_every_s or 0.0)
@@ -333,42 +259,25 @@ class LiveScale:
         if not chunks:
             return
         self._heard_after = self._loop.empty_at
-        if self._packets:
-            self._take([decoded for chunk in chunks for decoded in self._indicator.decoder().feed(chunk)])
-        else:
-            if isinstance(self._decoder, Settling):
-                self._settle_at = self._clock() + _QUIET_S
-            self._take(self._decoder.feed(b"".join(chunks)))
+        self._take(exchange, exchange.decode(chunks))
 
-    def _go_on(self, port: LinePort) -> None:
+    def _go_on(self, port: LinePort, exchange: Exchange) -> None:
         """The thread stood still for so long that nobody knows what lies on the pan, nor how old is what waits here."""
         now = self._clock()
         self._loop.begin(now)
         self._failures.write(f"The scale at {self._where} was not listened to for a while: what came is dropped.")
         port.discard()
-        self._history(now)
+        self._history(exchange, now)
         self._fresh.opened(now)  # the silence was this program's own
         if self._fresh.lose():
             self._expired(now)
 
-    def _history(self, now: float) -> None:
+    def _history(self, exchange: Exchange, now: float) -> None:
         """What comes soon was sent before now: none of it is believed, and no question is left open."""
         self._history_until = now + _HISTORY_S
-        self._fresh_decoder()
-        if self._poller is not None:
-            self._poller.pause(self._history_until)
+        exchange.drop(self._history_until)
 
-    def _settle(self, port: LinePort) -> None:
-        """Nothing has come while it was waited for. What came in this very moment is read first: it may be the unit."""
-        if self._settle_at is None or self._clock() < self._settle_at:
-            return
-        look = select.poll()
-        look.register(port.fileno(), select.POLLIN)
-        if not look.poll(0):
-            self._settle_at = None
-            self._take(settled(self._decoder))
-
-    def _take(self, decoded: list[Decoded]) -> None:
+    def _take(self, exchange: Exchange, decoded: list[Decoded]) -> None:
         """What one wake-up found; nothing means bytes that complete no frame."""
         self._unreadable = True
         self._refusal = newest_refusal(decoded) or self._refusal
@@ -376,24 +285,9 @@ class LiveScale:
         rejected = [item for item in rejected if item.reason is not RejectReason.NO_NEW_WEIGHING]
         if rejected:
             self._refusals.write(f"The scale at {self._where} sent a frame that is refused: {rejected[-1].reason}.")
-        readings = [item for item in decoded if isinstance(item, Reading)]
-        now = self._clock()
-        if self._poller is not None:
-            due = not self._poller.idle
-            readings = self._answers(self._poller, decoded, now)
-            still = self._last_weighing.answered(decoded, readings, over=due and self._poller.idle)
-            readings = readings or ([still] if still else [])
-        elif self._pending is not None:
-            self._pending.hear(decoded)
+        readings = exchange.answers(decoded, self._pending)
         if readings:
             self._live(readings[-1])
-
-    def _answers(self, poller: Poller, decoded: list[Decoded], now: float) -> list[Reading]:
-        if self._pending is not None and poller.idle:
-            self._pending.hear(decoded)
-            if decoded and self._pending.sent:
-                poller.pause(min(now, poller.due_at()))
-        return poller.hear(decoded, now)
 
     def _live(self, reading: Reading) -> None:
         now = self._clock()
@@ -456,14 +350,15 @@ class LiveScale:
 
     def _expired(self, now: float) -> None:
         self._newest = None
-        self._last_weighing.forget()
+        if self._exchange is not None:
+            self._exchange.forget()
         self._report.expired(now)
 
     def _why_silent(self) -> str:
         protocol = self._indicator.protocol
         if self._unreadable:
             return f"The scale at {self._where} sends nothing like {protocol}: check its speed and protocol."
-        if self._poller is not None:
+        if self._indicator.row.poll is not None:
             return f"The scale at {self._where} does not answer: switch it on, check its cable, speed and protocol."
         return f"The scale at {self._where} sends nothing: switch it on and check its cable."
 

@@ -1,4 +1,4 @@
-"""Findings about the worth of the scale: for trade, verified, checked. Each is a warning and a mark, never a stop.
+"""Findings about the legal standing of the scale: for trade, verified, checked. Each a warning, never a stop.
 
 And about what has to be set before it can be read at all.
 """

@@ -25,7 +25,7 @@ _CHECK_LOOKS: Final = {
     CheckState.PASSED: _GOOD,
     CheckState.NONE: _PLAIN,
 }
-_SEAL_LOOKS: Final = {
+_VERIFICATION_LOOKS: Final = {
     Verification.EXPIRED: _BAD,
     Verification.UNJUDGED: _LOOK,
     Verification.VALID: _GOOD,
@@ -41,7 +41,7 @@ def about_rows(station: Station, config: Configuration, speech: Speech, decimals
         ("metrology", bdi_code(station.metrology), _PLAIN),
         *_scale(config.scale, speech, decimals),
         ("scale_no", bdi_code(standing.serial_no) if standing.serial_no else _say(speech, "unset"), _PLAIN),
-        ("verified", _verified(config.metrology, standing, speech), _SEAL_LOOKS[standing.verification]),
+        ("verified", _verified(config.metrology, standing, speech), _VERIFICATION_LOOKS[standing.verification]),
         ("check", _say(speech, f"check_state.{standing.check.value}"), _CHECK_LOOKS[standing.check]),
         ("counters", bdi_code(standing.counters.text), _PLAIN),
         ("trade", _say(speech, _TRADE[standing.trade]), _BAD if standing.trade is False else _PLAIN),

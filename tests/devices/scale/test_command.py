@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.adapters import open_scale
-from kiosk.devices.ports import CommandOutcome, CommandResult
+from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import COMMANDS, LONGEST_S, Effects, PendingCommand
-from kiosk.devices.scale.live import Indicator, LiveScale, Timing
+from kiosk.devices.scale.indicator import Indicator
+from kiosk.devices.scale.live import LiveScale, Timing
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
@@ -213,8 +214,7 @@ def test_one_at_a_time_sent_once_and_nothing_repeats_it() -> None:
     with _deaf_indicator() as (master, path), ThreadPoolExecutor(1) as pool:
         scale = serial_scale(path, "t_scale_nhb", {}, LineSettings(), listener, clock, _TIMING)
         scale.start()
-        assert listener.until(lambda: len(listener.links) > 0)
-        _until(lambda: scale._connected)  # a moment after that was told
+        assert listener.until_state(LinkState.CONNECTED)
         first = pool.submit(scale.send, "tare", LONGEST_S)
         end, received = time.monotonic() + PATIENCE_S, b""
         while not received and time.monotonic() < end:
@@ -238,8 +238,7 @@ def test_a_cable_pulled_meanwhile_ends_the_waiting(tmp_path: Path) -> None:
         ThreadPoolExecutor(1) as pool,
     ):
         simulator.command("silent")
-        assert listener.until(lambda: len(listener.links) > 0)
-        _until(lambda: scale._connected)  # a moment after that was told
+        assert listener.until_state(LinkState.CONNECTED)
         answer = pool.submit(scale.send, "zero", LONGEST_S)
         _until(lambda: scale._pending is not None)
         simulator.command("unplug")

@@ -109,7 +109,7 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
     with studio:
         studio.ask(lot)
         studio.ask(lot)
-        studio.photographer.request("", "")
+        studio.ask("")
         studio.failed.wait(lambda told: len(told) == 1)
     assert order == [
         "store after 1 file",
@@ -188,7 +188,7 @@ def test_a_disk_that_refuses_the_file_leaves_no_half_picture_and_no_event(
         raise OSError(code, "no")
 
     with monkeypatch.context() as broken, Studio(FakeCamera(), store, folder) as studio:
-        broken.setattr("kiosk.station.photos.photographer.os.fsync", refuse)
+        broken.setattr("kiosk.files.os.fsync", refuse)
         studio.ask(lot)
         studio.failed.wait(lambda told: told == [(lot, word)])
     assert files(folder) == []
@@ -307,6 +307,6 @@ def test_the_picture_and_both_folders_are_synced(folder: PhotoFolder, monkeypatc
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         real(descriptor)
 
-    monkeypatch.setattr("kiosk.station.photos.photographer.os.fsync", fsync)
+    monkeypatch.setattr("kiosk.files.os.fsync", fsync)
     folder.keep(Shot(JPEG, SHA, 1, 1))
     assert synced == [f".{SHA}.part", SHA[:2], "photos"]

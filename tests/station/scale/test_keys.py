@@ -16,7 +16,7 @@ import pytest
 from kiosk.app.adapters import open_scale
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import _REFUSALS, COMMANDS
-from kiosk.devices.scale.live import Indicator
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.pause import PausableScale
 from kiosk.domain.metrology.pan import PanState
 from kiosk.protocols.scales.protocol import LineSettings

@@ -6,8 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from kiosk.station.ports import OutboxReader
 from kiosk.store.errors import StoreError
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ class OutboxPoller:
 
     def __init__(
         self,
-        store: OutboxReader,
+        store: Store,
         on_pending: Callable[[int], None],
         on_change: Callable[[], None],
         period_s: float = 0.5,
@@ -56,7 +56,7 @@ class OutboxPoller:
         try:
             if self._store.changed() or self._again.is_set():
                 self._again.clear()
-                self._on_pending(self._store.counts().pending)
+                self._on_pending(self._store.outbox.counts().pending)
                 self._on_change()
             self._failing = False
         except Exception as error:

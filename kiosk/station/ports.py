@@ -4,20 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from kiosk.store.records import OutboxCounts
-
-
-class OutboxReader(Protocol):
-    def changed(self) -> bool:
-        """Whether another process has committed since the last call."""
-
-    def counts(self) -> OutboxCounts: ...
-
-
-class ProbedStore(Protocol):
-    def counts(self) -> object: ...
-    def check_writable(self) -> None: ...
-
 
 class LifeSign(Protocol):
     """Where the signs of life of one part come from."""

@@ -6,8 +6,8 @@ import logging
 from typing import Final
 
 from kiosk.station.live import OK, LiveBoard
-from kiosk.station.ports import ProbedStore
 from kiosk.store.errors import StoreError
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +21,12 @@ class StoreProbe:
     station that restarts for ever shows nobody what is wrong.
     """
 
-    def __init__(self, store: ProbedStore, board: LiveBoard) -> None:
+    def __init__(self, store: Store, board: LiveBoard) -> None:
         self._store, self._board = store, board
 
     def ask(self) -> None:
         """Read, for the sign of life, which an error here denies; then see whether a write could begin."""
-        self._store.counts()
+        self._store.outbox.counts()
         try:
             self._store.check_writable()
         except StoreError as error:

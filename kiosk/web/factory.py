@@ -83,9 +83,9 @@ def create_app(
     app.jinja_env.filters.update(_FILTERS)
     screens, frame = Screens(service, settings), CounterFrame(service, settings)
     streams = AllStreams(
-        Streams(live.public_face(service.board), settings.stream_cap),
-        Streams(counter_live.counter_face(service.counter_board), counter_live.MOST_STREAMS),
-        Streams(check_live.pan_face(service), check_live.MOST_STREAMS),
+        Streams(live.public_source(service.board), settings.stream_cap),
+        Streams(counter_live.counter_source(service.counter_board), counter_live.MOST_STREAMS),
+        Streams(check_live.pan_source(service), check_live.MOST_STREAMS),
     )
     app.extensions[STREAMS] = streams
     guard.install(app)

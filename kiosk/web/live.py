@@ -6,7 +6,7 @@
     nothing for a second ──▶ beat
 
 Nothing is queued: a slow page misses what lies in between and never the newest. The same stream serves the public
-face (snapshots of the desk) and the counter (views of the counter); what a page sees of one is a ``Face``.
+face (snapshots of the desk) and the counter (views of the counter); what a page sees of one is a ``StreamSource``.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event, Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from flask import Blueprint, Response, request
 
 from kiosk.station.live import Snapshot
+from kiosk.web.ports import Board
 from kiosk.web.public.payload import message, shown
 from kiosk.web.roles import Need
 from kiosk.web.speech import speech_of
 
 S = TypeVar("S")
-S_co = TypeVar("S_co", covariant=True)
 
 GAP_S = 0.1
 """R13: more than ten a second nobody can read."""
@@ -33,14 +33,6 @@ BEAT_S = 1.0
 """A page that hears nothing for one and a half seconds blanks the weight."""
 RETRY = b"retry: 1000\n\n"
 BEAT = b"event: beat\ndata: 1\n\n"
-
-
-class Board(Protocol[S_co]):
-    """Where the newest state stands."""
-
-    def snapshot(self) -> S_co: ...
-    def wait(self, after: int, timeout_s: float) -> S_co | None: ...
-    def wake(self) -> None: ...
 
 
 def _for_ever() -> bool:
@@ -52,7 +44,7 @@ def _nobody_asks() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Face(Generic[S]):
+class StreamSource(Generic[S]):
     """``number`` counts the states of a board; two states with the same ``shown`` need one message.
 
     ``opened`` and ``closed`` hear of every stream, once each. ``gap_s`` is the least time between two messages.
@@ -72,14 +64,14 @@ class Stream(Iterator[bytes], Generic[S]):
 
     def __init__(
         self,
-        face: Face[S],
+        source: StreamSource[S],
         render: Callable[[S], bytes],
         on_close: Callable[[Stream[S]], None],
         clock: Callable[[], float],
         allowed: Callable[[], bool] = _for_ever,
     ) -> None:
-        self._face = face
-        self._board = face.board
+        self._source = source
+        self._board = source.board
         self._render = render
         self._allowed = allowed
         self._on_close = on_close
@@ -122,18 +114,18 @@ class Stream(Iterator[bytes], Generic[S]):
         snapshot = self._board.wait(self._seen, due)
         if snapshot is None or self._ended.is_set():
             return None
-        self._seen = self._face.number(snapshot)
-        if self._face.shown(snapshot) == self._shown:
+        self._seen = self._source.number(snapshot)
+        if self._source.shown(snapshot) == self._shown:
             return None
-        gap = self._sent + self._face.gap_s - self._clock()
+        gap = self._sent + self._source.gap_s - self._clock()
         if gap > 0:
             self._ended.wait(gap)
             snapshot = self._board.snapshot()
-        return None if self._face.shown(snapshot) == self._shown else self._send(snapshot)
+        return None if self._source.shown(snapshot) == self._shown else self._send(snapshot)
 
     def _send(self, snapshot: S) -> bytes:
-        self._seen = self._face.number(snapshot)
-        self._shown = self._face.shown(snapshot)
+        self._seen = self._source.number(snapshot)
+        self._shown = self._source.shown(snapshot)
         self._sent = self._written = self._clock()
         return b"data: " + self._render(snapshot) + b"\n\n"
 
@@ -141,8 +133,8 @@ class Stream(Iterator[bytes], Generic[S]):
 class Streams(Generic[S]):
     """All open streams. One too many ends the oldest: its page is most likely gone, and asks again if it is not."""
 
-    def __init__(self, face: Face[S], cap: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._face = face
+    def __init__(self, source: StreamSource[S], cap: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._source = source
         self._cap = cap
         self._clock = clock
         self._lock = Lock()
@@ -151,16 +143,16 @@ class Streams(Generic[S]):
 
     def open(self, render: Callable[[S], bytes], allowed: Callable[[], bool] = _for_ever) -> Stream[S]:
         """A new stream; after ``stop`` one that ends at once."""
-        stream = Stream(self._face, render, self._forget, self._clock, allowed)
+        stream = Stream(self._source, render, self._forget, self._clock, allowed)
         with self._lock:
             self._open.append(stream)
             evicted = self._open if self._stopped else self._open[: -self._cap]
             for old in evicted:
                 old.end()
             self._open = [row for row in self._open if row not in evicted]
-        self._face.opened()
+        self._source.opened()
         if evicted:
-            self._face.board.wake()
+            self._source.board.wake()
         return stream
 
     def stop(self) -> None:
@@ -169,7 +161,7 @@ class Streams(Generic[S]):
             self._stopped = True
             for stream in self._open:
                 stream.end()
-        self._face.board.wake()
+        self._source.board.wake()
 
     def __len__(self) -> int:
         with self._lock:
@@ -178,15 +170,15 @@ class Streams(Generic[S]):
     def _forget(self, stream: Stream[S]) -> None:
         with self._lock:
             self._open = [row for row in self._open if row is not stream]
-        self._face.closed()
+        self._source.closed()
 
 
 NEEDS = {"live.stream": Need.OPEN}
 
 
-def public_face(board: Board[Snapshot]) -> Face[Snapshot]:
+def public_source(board: Board[Snapshot]) -> StreamSource[Snapshot]:
     """What a page of the public face sees."""
-    return Face(board, lambda snapshot: snapshot.number, shown)
+    return StreamSource(board, lambda snapshot: snapshot.number, shown)
 
 
 def blueprint(streams: Streams[Snapshot], language: str, decimals: int) -> Blueprint:

@@ -46,7 +46,7 @@ _ROLES: Mapping[Need | None, frozenset[Role]] = {
 Needs = Mapping[str, Need]
 Sessions = Callable[[str], Session | None]
 """From a cookie's value to the session it opens; a token nobody gave out, or one that ended, is None."""
-Lock = Callable[[str], None]
+EndSession = Callable[[str], None]
 """Ends the session of a cookie's value; one that opens nothing changes nothing."""
 
 _STAFF: Final = ("/counter", "/technician")
@@ -83,11 +83,11 @@ def merge(parts: Iterable[Needs]) -> dict[str, Need]:
     return needs
 
 
-def _nothing_to_lock(token: str) -> None:
+def _no_session(token: str) -> None:
     """There is no counter here."""
 
 
-def install(app: Flask, needs: Needs, sessions: Sessions, lock: Lock = _nothing_to_lock) -> None:
+def install(app: Flask, needs: Needs, sessions: Sessions, end_session: EndSession = _no_session) -> None:
     """Deny by default: an endpoint without a need is refused to everybody.
 
     Before anything of the public face is done or drawn the counter is locked that this browser has unlocked: the next
@@ -99,7 +99,7 @@ def install(app: Flask, needs: Needs, sessions: Sessions, lock: Lock = _nothing_
         endpoint, token = request.endpoint, request.cookies.get(COOKIE)
         g.left = token is not None and _leaves(endpoint, needs)
         if g.left:
-            lock(token or "")
+            end_session(token or "")
         if endpoint is not None:
             g.session = admit(endpoint, needs.get(endpoint), sessions)
 

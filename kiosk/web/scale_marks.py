@@ -1,4 +1,4 @@
-"""What the pages say when the scale is worth less than a person must think: never in the way, always in sight."""
+"""What the pages say when the scale is not, or no longer, fit for trade: never in the way, always in sight."""
 
 from __future__ import annotations
 

@@ -6,24 +6,19 @@ import logging
 import socket
 import threading
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Any
 
 from flask import Flask
 from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
 from kiosk.web.factory import MAX_BODY_BYTES, STREAMS
+from kiosk.web.ports import Endable
 
 logger = logging.getLogger(__name__)
 
 _TURN_S = 1.0
 """How often the loop looks up when nothing happens; anything that happens wakes it at once."""
-
-
-class Endable(Protocol):
-    """Streams that would otherwise be waited for."""
-
-    def stop(self) -> None: ...
 
 
 class Server:

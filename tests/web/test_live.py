@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from kiosk.domain.metrology.pan import PanView
 from kiosk.station.live import Snapshot
 from kiosk.web.factory import create_app
-from kiosk.web.live import BEAT, BEAT_S, GAP_S, RETRY, Stream, Streams, public_face
+from kiosk.web.live import BEAT, BEAT_S, GAP_S, RETRY, Stream, Streams, public_source
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from tests.web.shop import Shop
@@ -87,7 +87,7 @@ def snapshots(shop: Shop, grams: list[int]) -> list[Snapshot]:
 
 def stream_on(board: ScriptedBoard) -> Stream[Snapshot]:
     stream = Stream(
-        public_face(board), lambda snapshot: b"%d" % (snapshot.view.pan.grams or 0), lambda stream: None, board.clock
+        public_source(board), lambda snapshot: b"%d" % (snapshot.view.pan.grams or 0), lambda stream: None, board.clock
     )
     stream._ended = PatientEvent(board)
     return stream
@@ -154,7 +154,7 @@ def test_the_newest_always_arrives_and_never_too_often(steps: list[tuple[float, 
 
 def test_one_too_many_ends_the_oldest(shop: Shop) -> None:
     board = ScriptedBoard(shop.board.snapshot(), [])
-    streams = Streams(public_face(board), 2, board.clock)
+    streams = Streams(public_source(board), 2, board.clock)
     opened = [streams.open(lambda snapshot: b"x") for _ in range(3)]
     assert len(streams) == 2
     assert board.wakes == 1
@@ -167,7 +167,7 @@ def test_one_too_many_ends_the_oldest(shop: Shop) -> None:
 
 def test_after_the_stop_every_stream_ends(shop: Shop) -> None:
     board = ScriptedBoard(shop.board.snapshot(), [])
-    streams = Streams(public_face(board), 4, board.clock)
+    streams = Streams(public_source(board), 4, board.clock)
     before = streams.open(lambda snapshot: b"x")
     next(before)
     streams.stop()

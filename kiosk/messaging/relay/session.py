@@ -15,7 +15,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import Connection, Happening, Lost, Message, PubAck, Ready, Will
 from kiosk.messaging.relay.earlier import EarlierEpochs
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import OutboxPort, OutboxRow
+from kiosk.messaging.relay.ports import OutboxRow, StorePort
 from kiosk.messaging.relay.window import InFlightWindow
 
 EVENT_CONTENT: Final = "application/cloudevents+json"
@@ -36,18 +36,18 @@ class Session:
 
     def __init__(
         self,
-        outbox: OutboxPort,
+        store: StorePort,
         pace: Pace,
         log: RateLimitedLog,
         clock: Callable[[], float],
         heard: Callable[[str], None],
     ) -> None:
-        self._outbox, self._pace, self._log, self._clock, self._on_ack = outbox, pace, log, clock, heard
+        self._store, self._pace, self._log, self._clock, self._on_ack = store, pace, log, clock, heard
         self._settings = settings = pace.settings
         self._topics = Topics(settings.region, settings.station)
         self._window = InFlightWindow(pace)
         self._earlier = EarlierEpochs(pace)
-        self._epoch = outbox.identity().epoch
+        self._epoch = store.epochs.identity().epoch
         self._quarantined: tuple[int, ...] = ()
         self._alarm = ""
         self._more = True
@@ -117,7 +117,7 @@ class Session:
 
     def _pump(self, connection: Connection) -> None:
         now = self._clock()
-        if self._outbox.changed():
+        if self._store.changed():
             self._more = True
             self._follow_epoch(connection)
         if self._window.stalled(now):
@@ -144,7 +144,7 @@ class Session:
     def _send_next(self, connection: Connection) -> bool:
         """Send one message; False when nothing is left or the line broke."""
         after, last = self._window.next_range()
-        rows = self._fitting(self._outbox.pending(self._pace.batch_events, after), last)
+        rows = self._fitting(self._store.outbox.pending(self._pace.batch_events, after), last)
         if not rows and last is not None:
             self._window.skip_range()
             return True
@@ -165,7 +165,7 @@ class Session:
         if wanted is None:
             return
         epoch, after, last = wanted
-        rows = self._fitting(self._outbox.sealed(epoch, self._pace.batch_events, after), last)
+        rows = self._fitting(self._store.outbox.sealed(epoch, self._pace.batch_events, after), last)
         if not rows:
             self._earlier.drop(epoch)
         elif self._publish(connection, rows) is not None:
@@ -189,8 +189,8 @@ class Session:
     def _hello(self, connection: Connection) -> None:
         """Ask what the center has, and again after a while: a ledger that lost events does not ask by itself."""
         self._hello_at = self._clock() + self._pace.hello_s()
-        counts = self._outbox.counts()
-        waiting = self._outbox.pending(1)
+        counts = self._store.outbox.counts()
+        waiting = self._store.outbox.pending(1)
         following = counts.last_seq + 1
         hello = Hello(
             epoch=self._epoch,
@@ -218,7 +218,7 @@ class Session:
     def _status(self, *, online: bool) -> Status:
         return Status(
             online=online,
-            pending=self._outbox.counts().pending + self._earlier.missing,
+            pending=self._store.outbox.counts().pending + self._earlier.missing,
             software=self._settings.software,
             epoch=self._epoch,
             alarm=self._alarm,
@@ -233,17 +233,17 @@ class Session:
             self._acknowledged_earlier(ack)
             return
         self._look_at_generation(ack)
-        counts = self._outbox.counts()
+        counts = self._store.outbox.counts()
         if ack.upto > counts.last_seq:
             self._behind(connection, ack, counts.last_seq)
             return
-        own = self._outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
+        own = self._store.outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
         if own != ack.head:
             self._forked(ack.upto)
             return
         self._set_alarm("")
         if ack.upto != counts.acked_upto or ack.quarantined != self._quarantined:
-            if not self._outbox.acknowledge(ack.upto, ack.quarantined, ack.epoch):
+            if not self._store.outbox.acknowledge(ack.upto, ack.quarantined, ack.epoch):
                 self._follow_epoch(connection)
                 return
             self._quarantined = ack.quarantined
@@ -267,7 +267,7 @@ class Session:
             return
         self._look_at_generation(ack)
         owed = self._earlier.owed_upto(ack.epoch)
-        own = self._outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
+        own = self._store.outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
         if ack.upto < owed and own != ack.head:
             self._log.write(
                 f"the sorting center has another event {ack.upto} of the earlier epoch {ack.epoch} than this database: "
@@ -317,7 +317,7 @@ class Session:
 
         Or somebody says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
         """
-        if self._outbox.behind_spent():
+        if self._store.epochs.behind_spent():
             self._log.write(
                 f"the sorting center claims event {ack.upto}, this database ends at {last}, and a new epoch was begun "
                 "for that already: acknowledgement refused, events stay pending; call the administrator, the broker "
@@ -327,7 +327,7 @@ class Session:
             )
             self._set_alarm("ahead")
             return
-        if not self._outbox.start_new_epoch("behind", ending=ack.epoch):
+        if not self._store.epochs.start("behind", ending=ack.epoch):
             self._follow_epoch(connection)
             return
         self._log.write(
@@ -360,11 +360,11 @@ class Session:
 
     def _follow_epoch(self, connection: Connection) -> None:
         """Go over to the database's newest epoch when the other process has begun one."""
-        if self._outbox.identity().epoch != self._epoch:
+        if self._store.epochs.identity().epoch != self._epoch:
             self._enter_epoch(connection)
 
     def _enter_epoch(self, connection: Connection) -> None:
-        self._epoch = self._outbox.identity().epoch
+        self._epoch = self._store.epochs.identity().epoch
         self._quarantined = ()
         self._set_alarm("")
         self._start_over()
@@ -373,7 +373,7 @@ class Session:
 
     def _ask_earlier(self, connection: Connection) -> None:
         self._asked_at, self._ask_at = self._clock(), None
-        self._earlier.ask(self._outbox.earlier(), self._clock())
+        self._earlier.ask(self._store.outbox.earlier(), self._clock())
         self._hello_earlier(connection)
 
     def _start_over(self) -> None:

@@ -74,18 +74,18 @@ class Agreement:
                 raise DeskRefused(NotBookable.LOST.value, "the scale was not heard between the tap and the booking")
         try:
             with refusing():
-                return self._tools.store.confirm_intake(confirmed, token, jobs, self._tools.metrology, stamp)
+                return self._tools.store.intakes.confirm(confirmed, token, jobs, self._tools.metrology, stamp)
         except DeskRefused:
             # The answer may have been lost after the commit: then the receipt is there and is the result.
             with refusing():
-                row = self._tools.store.confirmed(str(confirmed.intake.receipt))
+                row = self._tools.store.intakes.confirmed(str(confirmed.intake.receipt))
             if row is None:
                 raise
             return row
 
     def _repeat(self, token: str) -> DeskView:
         with refusing():
-            row = self._tools.store.by_token(token)
+            row = self._tools.store.intakes.by_token(token)
         if row is None:
             raise DeskRefused("stale_page")
         prints = self._booked.prints_if_readable(row.receipt)

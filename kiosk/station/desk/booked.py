@@ -80,7 +80,7 @@ class Booked:
             return
         try:
             with refusing():
-                row, prints = self._tools.store.confirmed(result.receipt), self._prints(result.receipt)
+                row, prints = self._tools.store.intakes.confirmed(result.receipt), self._prints(result.receipt)
         except DeskRefused:
             logger.exception("the result of %s cannot be read now", result.receipt)
             return
@@ -104,4 +104,6 @@ class Booked:
             return ()
 
     def _prints(self, receipt: str) -> tuple[PrintView, ...]:
-        return tuple(PrintView(job.document, job.bag, job.state) for job in self._tools.store.print_jobs(receipt))
+        return tuple(
+            PrintView(job.document, job.bag, job.state) for job in self._tools.store.papers.of_receipt(receipt)
+        )

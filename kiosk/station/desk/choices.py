@@ -19,6 +19,7 @@ from kiosk.station.desk.errors import refusing
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
 from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
+from kiosk.store.records import ChosenGoods
 
 
 class Choices:
@@ -104,7 +105,9 @@ class Choices:
                 lines=(),
             )
         with refusing():
-            return self._tools.store.open_intake(draft.party, product, mode, draft.version, price, self._tools.stamps())
+            return self._tools.store.intakes.open(
+                ChosenGoods(draft.party, product, mode, draft.version, price), self._tools.stamps()
+            )
 
     def choose_mode(self, word: str) -> DeskView:
         """Sold now or on consignment, where the price list has both; not once a bag is fixed."""
@@ -139,4 +142,4 @@ class Choices:
 
     def _catalog(self) -> tuple[int, Catalog]:
         with refusing():
-            return self._tools.store.catalog()
+            return self._tools.store.catalogs.get()

@@ -106,5 +106,5 @@ class Leaving:
     def _abandon(self, intake: Intake, why: AbandonReason) -> None:
         stage = "weighed" if intake.lines else "opened"
         with refusing():
-            self._tools.store.abandon_intake(intake.receipt, stage, why, self._tools.stamps())
+            self._tools.store.intakes.abandon(intake.receipt, stage, why, self._tools.stamps())
         self._tools.on_event()

@@ -9,29 +9,15 @@ from typing import Protocol
 
 from kiosk.devices.ports import LinkState
 from kiosk.domain.catalog import Catalog
-from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake
+from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.pan import Lock, PanView
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.metrology.standing import ScaleStanding
-from kiosk.domain.trade import Certificate, Mode, Party
+from kiosk.domain.trade import Certificate
 from kiosk.station.desk.view import DeskView
-from kiosk.store.records import ConfirmedRow, NewPrintJob, PrintJob, Stamp
-
-
-class IntakeStore(Protocol):
-    def catalog(self, version: int | None = None) -> tuple[int, Catalog]: ...
-    def open_intake(
-        self, party: Party, product: str, mode: Mode, catalog_version: int, price_fen_per_kg: int, stamp: Stamp
-    ) -> Intake: ...
-    def confirm_intake(
-        self, confirmed: ConfirmedIntake, token: str, jobs: Sequence[NewPrintJob], metrology: str, stamp: Stamp
-    ) -> ConfirmedRow: ...
-    def abandon_intake(self, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp) -> None: ...
-    def by_token(self, token: str) -> ConfirmedRow | None: ...
-    def confirmed(self, receipt: str) -> ConfirmedRow | None: ...
-    def print_jobs(self, receipt: str) -> list[PrintJob]: ...
+from kiosk.store.records import NewPrintJob, Stamp
+from kiosk.store.store import Store
 
 
 class PanReader(Protocol):
@@ -59,7 +45,7 @@ DocumentMaker = Callable[[ConfirmedIntake, Catalog, Stamp], Sequence[NewPrintJob
 class DeskTools:
     """Where to keep, what time it is, how to make tokens and papers, whom to tell."""
 
-    store: IntakeStore
+    store: Store
     stamps: Callable[[], Stamp]
     new_token: Callable[[], str]
     documents: DocumentMaker
@@ -72,7 +58,7 @@ class DeskTools:
     on_photo: Callable[[str, str], None]
     """Asked for a shot of a lot and its product; answers later by ``photo_done`` or ``photo_failed``."""
     standing: Callable[[], ScaleStanding | None] = lambda: None
-    """What the scale is worth now; may raise StoreError."""
+    """The legal status of the scale now; may raise StoreError."""
     on_note: OnNote = lambda note: None
     """The journal of the pan tells something; called from the scale's thread as well, must not wait."""
     clock: Callable[[], float] = monotonic

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from kiosk.devices.ports import Shot
 from kiosk.files import sync_folder, write_synced
-from kiosk.station.photos.ports import PhotoStore
 from kiosk.store.errors import StoreError
-from kiosk.store.records import Stamp
+from kiosk.store.records import NewPhoto, Stamp
+from kiosk.store.store import Store
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -62,7 +62,7 @@ class PhotoFolder:
 class LotPhotos:
     """A picture is in the folder before a row and an event tell of it."""
 
-    def __init__(self, folder: PhotoFolder, store: PhotoStore, stamps: Callable[[], Stamp]) -> None:
+    def __init__(self, folder: PhotoFolder, store: Store, stamps: Callable[[], Stamp]) -> None:
         self._folder, self._store, self._stamps = folder, store, stamps
 
     def keep(self, lot: str, product: str, shot: Shot) -> None:
@@ -70,7 +70,9 @@ class LotPhotos:
         new = self._folder.path(shot.sha256) is None
         self._folder.keep(shot)
         try:
-            self._store.add_photo(lot, product, shot.sha256, len(shot.jpeg), shot.width, shot.height, self._stamps())
+            self._store.photos.add(
+                NewPhoto(lot, product, shot.sha256, len(shot.jpeg), shot.width, shot.height), self._stamps()
+            )
         except StoreError:
             # A picture that no row knows would lie on the card for ever.
             if new:

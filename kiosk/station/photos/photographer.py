@@ -11,12 +11,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
-from kiosk.station.photos.ports import NoSpace
 from kiosk.store.errors import DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class NoSpace(Exception):
+    """No shot may be taken; ``word`` is one the screens have a sentence for: photo_room, disk_full."""
+
+    def __init__(self, word: str, text: str) -> None:
+        super().__init__(text)
+        self.word = word
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from typing import Final
 
 from kiosk.files import sync_folder
 from kiosk.station.photos.folder import PhotoFolder
-from kiosk.station.photos.ports import NoSpace, PhotoOrder
+from kiosk.station.photos.photographer import NoSpace
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.medium import disk_of
 from kiosk.store.records import PhotoPlace
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class PhotoSpace:
     def __init__(
         self,
         folder: PhotoFolder,
-        store: PhotoOrder,
+        store: Store,
         limits: PhotoLimits,
         backup: Path | None,
         disks: Disks | None = None,
@@ -140,7 +141,7 @@ class PhotoSpace:
     def _here(self) -> Iterator[tuple[PhotoPlace, Path]]:
         """The photographs that are still on the card, oldest first."""
         leading, after = True, self._gone
-        while rows := self._store.oldest_photos(_PAGE, after):
+        while rows := self._store.photos.oldest(_PAGE, after):
             for row in rows:
                 path = self._own(row.sha256)
                 if path is not None:

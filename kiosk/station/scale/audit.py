@@ -20,10 +20,10 @@ from kiosk.domain.metrology.pan_journal import Before, PanNote
 from kiosk.domain.metrology.standing import ScaleStanding, verification_state
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.scale.clock_watch import ClockWatch
-from kiosk.station.scale.ports import ScaleStore
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.store.errors import StoreError
 from kiosk.store.records import CheckRow, NewCheck, ScaleContent, Stamp
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class ScaleAudit:
 
     def __init__(
         self,
-        store: ScaleStore,
+        store: Store,
         scale: AuditedScale,
         stamps: Callable[[], Stamp],
         on_event: Callable[[], None],
@@ -65,19 +65,19 @@ class ScaleAudit:
         now = self._stamps().moment
         return ScaleStanding(
             trade=self._content.trade if self._content else None,
-            check=check_state(self.settings.required, _checked(self._store.last_check()), now),
+            check=check_state(self.settings.required, _checked(self._store.checks.last()), now),
             verification=verification_state(self.settings.until, now),
-            counters=self._store.counters(),
+            counters=self._store.counters.read(),
             serial_no=self.settings.serial_no,
         )
 
     def last_check(self) -> CheckRow | None:
         """With the check weight, the newest one. Raises StoreError."""
-        return self._store.last_check()
+        return self._store.checks.last()
 
     def record_check(self, check: NewCheck) -> CheckRow:
         """Keep a check of now; ``tell`` is due when the desk is done with it. Raises StoreError."""
-        return self._store.record_check(check, self._stamps())
+        return self._store.checks.add(check, self._stamps())
 
     def tell(self) -> None:
         """Something was committed."""
@@ -89,7 +89,7 @@ class ScaleAudit:
         A scale that cannot be counted now, because the disk is full, is counted by the thread as soon as it can.
         """
         self._observe()
-        return self._store.pan_before()
+        return self._store.pan_loads.before()
 
     def start(self) -> None:
         """From now on notes are written."""
@@ -118,7 +118,7 @@ class ScaleAudit:
         if change is None:
             return
         before, after, step_s = change
-        if self._write(lambda: self._store.count_clock(before, after, step_s, stamp)):
+        if self._write(lambda: self._store.counters.count_clock(before, after, step_s, stamp)):
             self._clock.counted(stamp.moment)
             logger.info("the clock changed from %s to %s by %d s", before, after, step_s)
             self._on_event()
@@ -140,7 +140,7 @@ class ScaleAudit:
         content = self._content
         if content is None or self._observed:
             return True
-        self._observed = self._write(lambda: self._store.observe_scale(content, self._stamps()))
+        self._observed = self._write(lambda: self._store.counters.observe_scale(content, self._stamps()))
         return self._observed
 
     def _write_waiting(self) -> bool:
@@ -150,7 +150,7 @@ class ScaleAudit:
                 if not self._waiting:
                     return True
                 note = self._waiting[0]
-            if not self._write(lambda: self._store.note_load(note, self._stamps())):  # noqa: B023 - called at once
+            if not self._write(lambda: self._store.pan_loads.note(note, self._stamps())):  # noqa: B023 - called at once
                 return False
             with self._changed:
                 if self._waiting and self._waiting[0] is note:

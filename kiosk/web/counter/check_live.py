@@ -20,7 +20,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.live import LiveBoard
 from kiosk.texts.formats import kilograms
 from kiosk.web.counter.live import HOME, badges, scan_id
-from kiosk.web.live import Face, Streams
+from kiosk.web.live import Streams, StreamSource
 from kiosk.web.ports import Station
 from kiosk.web.roles import COOKIE, Need
 from kiosk.web.speech import Speech, speech_of
@@ -82,11 +82,13 @@ def _shown(now: PanSnapshot) -> tuple[object, ...]:
     return (pan.state, pan.grams, pan.reading_no, now.why_not, now.counter.view.revision)
 
 
-def pan_face(station: Station) -> Face[PanSnapshot]:
+def pan_source(station: Station) -> StreamSource[PanSnapshot]:
     """What the page of the check weight sees. As a page of the counter it is meant by what is scanned meanwhile."""
     board = station.counter_board
     pan_board = PanBoard(station.desk, station.board, board)
-    return Face(pan_board, lambda now: now.number, _shown, opened=board.watch, closed=board.unwatch, gap_s=LOOK_S)
+    return StreamSource(
+        pan_board, lambda now: now.number, _shown, opened=board.watch, closed=board.unwatch, gap_s=LOOK_S
+    )
 
 
 def why_id(why_not: str, speech: Speech) -> str:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from kiosk.station.counter.board import CounterBoard, CounterSnapshot
 from kiosk.station.counter.view import CounterView
-from kiosk.web.live import Face, Streams
+from kiosk.web.live import Streams, StreamSource
 from kiosk.web.ports import Station
 from kiosk.web.roles import COOKIE, Need
 
@@ -19,9 +19,9 @@ GAP_S = 0.02
 """One scan changes the view a few times within milliseconds; the shelf code must not wait for a reader's pace."""
 
 
-def counter_face(board: CounterBoard) -> Face[CounterSnapshot]:
+def counter_source(board: CounterBoard) -> StreamSource[CounterSnapshot]:
     """What a page of the counter sees. While a page listens, what is scanned is meant for it."""
-    return Face(
+    return StreamSource(
         board,
         lambda snapshot: snapshot.number,
         lambda snapshot: snapshot.view.revision,

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from kiosk.web.counter.live import MOST_STREAMS, badges, counter_face, message, scan_id
+from kiosk.web.counter.live import MOST_STREAMS, badges, counter_source, message, scan_id
 from kiosk.web.factory import create_app
 from kiosk.web.live import Streams
 from kiosk.web.server import Server, serve
@@ -93,13 +93,13 @@ def test_scans_belong_to_the_counter_while_it_is_watched(shop: CounterShop, serv
         page.message()
         assert shop.counter_board.watched(0.0)
         shop.router.on_scan(waybill(1))
-        assert shop.store.parcel_by_waybill(waybill(1)) is not None
+        assert shop.store.parcels.by_waybill(waybill(1)) is not None
     server.stop()
     assert shop.counter_board._watching == 0, "told once for every page that is gone"
 
 
 def test_one_page_too_many_ends_the_oldest(shop: CounterShop) -> None:
-    streams = Streams(counter_face(shop.counter_board), MOST_STREAMS)
+    streams = Streams(counter_source(shop.counter_board), MOST_STREAMS)
     pages = [streams.open(message) for _ in range(MOST_STREAMS + 1)]
     assert list(pages[0]) == []
     assert len(streams) == MOST_STREAMS

@@ -457,7 +457,7 @@ def test_impossible_settings_are_named(bad: dict[str, float]) -> None:
 
 def test_a_page_says_that_it_lives(shop: Shop) -> None:
     told: list[str] = []
-    client = create_app(shop, WebSettings(), lambda: told.append("alive")).test_client()
+    client = create_app(shop, WebSettings(), alive=lambda: told.append("alive")).test_client()
     assert client.get("/alive").status_code == 405
     assert told == []
     assert client.post("/alive").status_code == 204

@@ -19,7 +19,7 @@ from kiosk.domain.events import BagData, CertificateData, IntakeConfirmed
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.receive import build_batch, parse_batch, parse_event
-from kiosk.messaging.contract.seal import ZERO_HASH, seal
+from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
 from kiosk.sorting_center.ledger import Ledger
 
 NOW = "2026-11-25T04:00:00.000Z"
@@ -31,13 +31,7 @@ def journal(count: int) -> list[bytes]:
     bodies, prevhash = [], ZERO_HASH
     for seq in range(1, count + 1):
         sealed = seal(
-            intake(seq),
-            station="S0147",
-            epoch="00112233445566aa",
-            seq=seq,
-            prevhash=prevhash,
-            moment=MOMENT,
-            software="1.0.0",
+            intake(seq), EventSource("S0147", "1.0.0"), JournalPosition("00112233445566aa", seq, prevhash), MOMENT
         )
         bodies.append(sealed.body)
         prevhash = sealed.sha256

@@ -9,15 +9,16 @@ from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.none import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
-from kiosk.devices.ports import Camera, OnButton, Panel, PinFactory, Printer, ScaleListener, Scanner
+from kiosk.devices.ports import Camera, OnButton, OnScan, OnState, Panel, PinFactory, Printer, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import Way, parse_address
-from kiosk.devices.scale.line.hx711 import Hx711Port, Pins
+from kiosk.devices.scale.line.hx711 import Hx711Port
 from kiosk.devices.scale.line.open import open_line
-from kiosk.devices.scale.line.port import LinePort
-from kiosk.devices.scale.live import TIMING, Indicator, LiveScale, Timing
+from kiosk.devices.scale.line.ports import LinePort, Pins
+from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.devices.scanner.delivery import OnScan, OnState, unheard
+from kiosk.devices.scanner.report import ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Carrier, LineSettings
@@ -43,7 +44,7 @@ def make_camera(settings: CameraSettings) -> Camera | None:
     return None if settings.kind == "none" else ChildCamera(settings)
 
 
-def make_scanner(settings: ScannerSettings, on_scan: OnScan, on_state: OnState = unheard) -> Scanner:
+def make_scanner(settings: ScannerSettings, on_scan: OnScan, on_state: OnState = ignore_state) -> Scanner:
     """The adapter of the scanner.
 
     ``on_scan`` gets each code as text; ``on_state`` gets "ok", "scanner_missing" or "scanner_second_keyboard", first

@@ -16,11 +16,10 @@ from kiosk.app.adapters import make_printer, make_scale, make_scanner
 from kiosk.app.media import IsMount, catalog_files, mounted, on_another_disk
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.ports import Camera, Printer, Probing, Scale, ScaleListener, Scanner, Told
+from kiosk.devices.ports import Camera, OnProgress, OnScan, OnState, PortProbe, Printer, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.probe import ScaleProbe
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.devices.scanner.delivery import OnScan, OnState
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tls import tls_context
@@ -79,9 +78,9 @@ class ThisMachine:
         """The adapter of the scale."""
         return make_scale(settings, listener)
 
-    def probe(self, port: str, told: Told) -> Probing:
+    def probe(self, port: str, told: OnProgress) -> PortProbe:
         """Listens at a port for what may be a scale."""
-        return ScaleProbe(port, told=told)
+        return ScaleProbe(port, on_progress=told)
 
     def scanner(self, settings: ScannerSettings, on_scan: OnScan, on_state: OnState) -> Scanner:
         """The adapter of the scanner."""

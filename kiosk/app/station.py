@@ -15,14 +15,14 @@ from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
 from kiosk.config.station import StationConfig
-from kiosk.devices.ports import Panel, PinFactory, Scanner
-from kiosk.devices.scale.pause import PauseDoor
+from kiosk.devices.ports import Panel, PinFactory, Scale, ScaleListener, Scanner
+from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
-from kiosk.station.doctor.signs import ScaleWatch, ScannerWatch
+from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
 from kiosk.station.health import Health, HealthReporter, fetch
 from kiosk.station.open_store import open_store
 from kiosk.station.page_heartbeat import PageHeartbeat
@@ -55,6 +55,16 @@ def make_hardware(config: StationConfig) -> Hardware:
     )
 
 
+def make_pausable_scale(config: StationConfig, listeners: ScaleListeners) -> PausableScale | None:
+    """The scale that all listeners hear and that can be taught; None when none is set up."""
+    return PausableScale(partial(make_scale, config.scale), listeners) if config.scale else None
+
+
+def _subscribed(listeners: ScaleListeners, scale: Scale, listener: ScaleListener) -> Scale:
+    listeners.subscribe(listener)
+    return scale
+
+
 def simulated_pins(config: StationConfig) -> PinFactory:
     """The pins of the demo: pressed and looked at from the bench over a socket in the data folder."""
 
@@ -82,10 +92,11 @@ class StationParts:
 
 def make_station(config: StationConfig, store: Store, clock: StationClock, settings_file: Path | None) -> StationParts:
     """Everything in the order in which one needs the other."""
-    scale_signs, scanner_signs, door = ScaleWatch(), ScannerWatch(), PauseDoor()
-    hardware = make_hardware(config)
-    if hardware.scale is not None:
-        hardware = replace(hardware, scale=scale_signs.between(door.between(hardware.scale)))
+    scale_watch, scanner_watch, listeners = ScaleWatch(), ScannerWatch(), ScaleListeners()
+    listeners.subscribe(scale_watch)
+    hardware, scale = make_hardware(config), make_pausable_scale(config, listeners)
+    if scale is not None:
+        hardware = replace(hardware, scale=partial(_subscribed, listeners, scale))
     service = StationService(service_settings(config), store, hardware, clock)
     health = make_health(config, service)
     pressed: Signal[[str, str]] = Signal()
@@ -97,8 +108,8 @@ def make_station(config: StationConfig, store: Store, clock: StationClock, setti
         settings_file,
         hardware.printers,
         hardware.camera,
-        scale_signs,
-        scanner_signs,
+        scale_watch,
+        scanner_watch,
         panel,
         parts=health.parts,
         more=service.scale_findings,
@@ -111,9 +122,9 @@ def make_station(config: StationConfig, store: Store, clock: StationClock, setti
         health,
         panel,
         lamps,
-        _scanner(config.scanner, service, scanner_signs),
+        _scanner(config.scanner, service, scanner_watch),
         Doctor(service, equipment),
-        make_teach(config, settings_file, door),
+        make_teach(config, settings_file, scale),
     )
 
 
@@ -158,15 +169,15 @@ def _start_panel_and_scanner(parts: StationParts, ends: ExitStack) -> None:
         ends.callback(parts.scanner.stop)
 
 
-def _scanner(settings: ScannerSettings | None, service: StationService, signs: ScannerWatch) -> Scanner | None:
+def _scanner(settings: ScannerSettings | None, service: StationService, watch: ScannerWatch) -> Scanner | None:
     if settings is None:
         return None
 
     def on_scan(text: str) -> None:
-        signs.scanned()
+        watch.scanned()
         service.scans.on_scan(text)
 
-    return make_scanner(settings, on_scan, signs.on_state)
+    return make_scanner(settings, on_scan, watch.on_state)
 
 
 def service_settings(config: StationConfig) -> ServiceSettings:

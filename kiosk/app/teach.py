@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kiosk.app.machine import ThisMachine
 from kiosk.config.station import StationConfig, load
-from kiosk.devices.ports import Supervisor
-from kiosk.devices.scale.ear import ScaleEar
+from kiosk.devices.ports import Pausable
+from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.probe import ScaleProbe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Carrier
@@ -18,7 +18,7 @@ from kiosk.station.scale.teach import Teach, TeachTools
 def make_teach(
     config: StationConfig,
     settings_file: Path | None,
-    supervisor: Supervisor | None,
+    own_scale: Pausable | None,
     machine: Callable[[], ThisMachine] = ThisMachine,
 ) -> Teach:
     """The use case of this station; nothing is opened before a technician names a port."""
@@ -32,8 +32,8 @@ def make_teach(
     tools = TeachTools(
         ports,
         ScaleProbe,
-        ScaleEar,
-        supervisor,
+        SerialCapture,
+        own_scale,
         settings_file,
         load,
         (scale.e_g, scale.max_g) if scale is not None else None,

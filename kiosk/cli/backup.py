@@ -82,7 +82,7 @@ def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, t
 
 
 def _made(config: StationConfig, settings: BackupSettings, same_disk: bool) -> BackupMade:
-    from kiosk.station.doctor.acts import back_up
+    from kiosk.station.doctor.tools import back_up
 
     own = config.station
     if not own.database.is_file():
@@ -91,7 +91,7 @@ def _made(config: StationConfig, settings: BackupSettings, same_disk: bool) -> B
         require_lasting(folder)
     stamp = stamps(own.zone)
     with closing(Store.open(own.database, own.station, stamp(), Opening(check=False, stamps=stamp))) as store:
-        return back_up(store, settings, own.database, own.station, stamp(), same_disk=same_disk)
+        return back_up(store, settings, own, stamp(), same_disk=same_disk)
 
 
 @click.command()

@@ -20,8 +20,8 @@ from kiosk.station.doctor import devices
 from kiosk.station.doctor import environment as place
 from kiosk.station.doctor.doctor import PRINTERS
 from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.liveness import ScaleWatch
 from kiosk.station.doctor.records import records
-from kiosk.station.doctor.signs import ScaleWatch
 from kiosk.store.database.check import check_file
 from kiosk.store.errors import DatabaseLocked, StoreError
 
@@ -188,19 +188,21 @@ class _First:
 
 def probe_scale(config: StationConfig) -> Finding:
     """Open the port, listen for a few seconds, give it back."""
-    from functools import partial
-
     from kiosk.app.adapters import make_scale
+    from kiosk.devices.scale.pause import ScaleListeners
 
     watch, first = ScaleWatch(), _First()
     if config.scale is not None:
-        scale = watch.between(partial(make_scale, config.scale))(first)
+        listeners = ScaleListeners()
+        listeners.subscribe(watch)
+        listeners.subscribe(first)
+        scale = make_scale(config.scale, listeners)
         scale.start()
         first.told.wait(_SCALE_S)
-        sign = watch.sign()
+        seen = watch.look()
         scale.stop()
-        return devices.scale(config.scale, sign)
-    return devices.scale(None, watch.sign())
+        return devices.scale(config.scale, seen)
+    return devices.scale(None, watch.look())
 
 
 def probe_scanner(config: StationConfig) -> Finding:

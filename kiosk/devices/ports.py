@@ -200,11 +200,11 @@ class Progress:
     sample: bytes = b""
 
 
-Told = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 """Called from the probe's thread; must not block."""
 
 
-class Probing(Protocol):
+class PortProbe(Protocol):
     """One look at one port."""
 
     def run(self) -> tuple[Proposal, ...]:
@@ -214,7 +214,7 @@ class Probing(Protocol):
         """End ``run`` soon; from any thread."""
 
 
-class Ear(Protocol):
+class LineCapture(Protocol):
     """Stays at one port and hears what comes, or what is answered to the proposals' own questions."""
 
     @property
@@ -235,7 +235,7 @@ class Ear(Protocol):
         """What was heard since then."""
 
 
-class Supervisor(Protocol):
+class Pausable(Protocol):
     """The station's own scale, which lets go of its port for a while."""
 
     def pause(self) -> None:
@@ -243,6 +243,13 @@ class Supervisor(Protocol):
 
     def resume(self) -> None:
         """Watch again as before. Does nothing when it is not paused."""
+
+
+OnScan = Callable[[str], None]
+"""Gets a scan as text; called from the scanner's own thread, must not block."""
+
+OnState = Callable[[str], None]
+"""Gets "ok", "scanner_missing" or "scanner_second_keyboard" when it changes; called as OnScan."""
 
 
 class Scanner(Protocol):

@@ -17,7 +17,7 @@ from kiosk.first_start.draft import Draft
 from kiosk.first_start.goods import catalog_of
 from kiosk.first_start.people import enrol
 from kiosk.first_start.settings import station_settings
-from kiosk.station.doctor.acts import back_up
+from kiosk.station.doctor.tools import back_up
 from kiosk.station.open_store import open_store, stamps
 from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
@@ -52,7 +52,7 @@ def _first_backup(store: Store, draft: Draft, station: StationSettings, stamp: S
         return "The data folder is that of a station that has worked: its backup is left to the night."
     try:
         settings = BackupSettings(Path(draft.backup), uuid=draft.backup_uuid)
-        problem = back_up(store, settings, station.database, station.station, stamp).problem
+        problem = back_up(store, settings, station, stamp).problem
     except (StoreError, OSError) as error:
         problem = str(error)
     if problem:

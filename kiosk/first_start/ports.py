@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.ports import Camera, Printer, Probing, Progress, Scale, ScaleListener, Scanner
+from kiosk.devices.ports import Camera, PortProbe, Printer, Progress, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -145,7 +145,7 @@ class Machine(Protocol):
 
     def scale(self, settings: ScaleSettings, listener: ScaleListener) -> Scale: ...
 
-    def probe(self, port: str, told: Callable[[Progress], None]) -> Probing:
+    def probe(self, port: str, told: Callable[[Progress], None]) -> PortProbe:
         """Listens at a port for what may be a scale."""
 
     def scanner(

@@ -14,15 +14,15 @@ from typing import Protocol
 from kiosk.devices.ports import (
     CameraFault,
     LinkState,
+    OnProgress,
+    PortProbe,
     PrintNotStarted,
     PrintUncertain,
     ProbeCancelled,
     ProbeFailed,
-    Probing,
     Progress,
     Scale,
     Scanner,
-    Told,
 )
 from kiosk.first_start.ports import TrialView
 from kiosk.protocols.scales.probe.proposals import Proposal, distinct
@@ -127,7 +127,7 @@ class ListenTrial:
     ``found`` are the formats that could be it, as far as the first start can set them: without parameters.
     """
 
-    def __init__(self, probe: Callable[[Told], Probing]) -> None:
+    def __init__(self, probe: Callable[[OnProgress], PortProbe]) -> None:
         self._lock = threading.Lock()
         self._view = TrialView(WORKING)
         self._found: tuple[Proposal, ...] = ()

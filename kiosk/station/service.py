@@ -38,9 +38,10 @@ from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import Sweeper
-from kiosk.station.photos.photographer import PhotoFolder, Photographer, ShotRequest
-from kiosk.station.photos.room import PhotoRoom
-from kiosk.station.scale.book import ScaleBook
+from kiosk.station.photos.folder import LotPhotos, PhotoFolder
+from kiosk.station.photos.photographer import Photographer, ShotRequest
+from kiosk.station.photos.space import PhotoLimits, PhotoSpace
+from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scans import ScanRouter
@@ -124,18 +125,11 @@ class StationService:
         self.photo_folder = PhotoFolder(self.settings.data / "photos")
         self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
         """For clerks alone: the label of a damaged parcel may hold a name."""
-        self._room = self._photo_room(settings.backup)
-        self._photographer = Photographer(
-            hardware.camera,
-            self.photo_folder,
-            store,
-            self.stamp,
-            self._signals.photo_done,
-            self._signals.photo_failed,
-            max_bytes=self.settings.max_photo_bytes,
-            room=self._room.for_goods,
-        )
-        self.scale_book = ScaleBook(store, settings.metrology, hardware.content, self.stamp, self.committed)
+        self._lot_photos = LotPhotos(self.photo_folder, store, self.stamp)
+        self._space = self._photo_space(settings.backup)
+        self._photographer = Photographer(hardware.camera, self.settings.max_photo_bytes)
+        audited = AuditedScale(settings.metrology, hardware.content)
+        self.scale_audit = ScaleAudit(store, audited, self.stamp, self.committed)
         self.desk = Desk(hardware.profile, self._desk_tools())
         self._scale = hardware.scale(self.desk.readings) if hardware.scale else None
         self.board = LiveBoard(self.desk.view())
@@ -143,9 +137,7 @@ class StationService:
         self._outbox = OutboxPoller(store, self.board.count_pending, self.desk.booked.refresh)
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}
         self.access = Access(store, settings.counter, self.stamp, self._signals.access_changed, self._key.pins())
-        self.check_weight = CheckWeight(
-            hardware.profile, self.desk, self.scale_book, store, self.access, self.stamp, self.committed
-        )
+        self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
         self.counter = Counter(self._counter_tools(settings.counter, settings.parcels))
         self.counter_board = CounterBoard(self.counter.view())
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
@@ -187,7 +179,7 @@ class StationService:
         self.access.wrap_pins()
         self.photo_folder.tidy()
         self._tidy_parcel_photos()
-        self.desk.readings.resume(self.scale_book.begin())
+        self.desk.readings.resume(self.scale_audit.begin())
         for receipt in self.store.intakes.abandon_left_open(stamp):
             logger.warning("receipt %s was left open by the last stop and is abandoned", receipt)
         for job in self.store.papers.recover(stamp):
@@ -198,7 +190,7 @@ class StationService:
         self._photographer.start()
         self._outbox.start()
         self._sweeper.start()
-        self.scale_book.start()
+        self.scale_audit.start()
         self.counter.papers_moved()
         if self._scale is not None:
             self._scale.start()
@@ -215,14 +207,14 @@ class StationService:
                 ends.callback(worker.stop)
             ends.callback(self._outbox.stop)
             ends.callback(self._sweeper.stop)
-            ends.callback(self.scale_book.stop)
+            ends.callback(self.scale_audit.stop)
             ends.callback(self.desk.readings.close)
             if self._scale is not None:
                 ends.callback(self._scale.stop)
 
     def standing(self) -> ScaleStanding:
-        """The legal status of the scale: for trade, verified, checked, and its event counters. Raises StoreError."""
-        return self.scale_book.standing()
+        """The legal standing of the scale: for trade, verified, checked, its event counters. Raises StoreError."""
+        return self.scale_audit.standing()
 
     def scale_findings(self) -> list[Finding]:
         """What the doctor says of the scale's legal status; nothing while the database cannot be read, a row itself."""
@@ -232,21 +224,16 @@ class StationService:
             logger.error("the worth of the scale cannot be read now: %s", error)
             return []
         plate = self._hardware.profile if self._scale is not None else None
-        return list(metrology_findings(self.scale_book.settings, standing, self.stamp().moment, plate))
+        return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
 
     @property
     def scale(self) -> Scale | None:
         """The scale's supervisor; None when no scale is set up."""
         return self._scale
 
-    def _photo_room(self, backup: BackupSettings | None) -> PhotoRoom:
-        return PhotoRoom(
-            self.photo_folder,
-            self.store,
-            self.settings.photo_budget_mb * 1_000_000,
-            self.settings.max_photo_bytes,
-            backup.folder if backup is not None else None,
-        )
+    def _photo_space(self, backup: BackupSettings | None) -> PhotoSpace:
+        limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, self.settings.max_photo_bytes)
+        return PhotoSpace(self.photo_folder, self.store, limits, backup.folder if backup is not None else None)
 
     def _desk_tools(self) -> DeskTools:
         return DeskTools(
@@ -259,9 +246,9 @@ class StationService:
             on_view=self._signals.desk_view,
             on_scale=self._signals.scale_link,
             on_event=self.committed,
-            on_photo=self._photographer.request,
-            standing=self.scale_book.standing,
-            on_note=self.scale_book.note,
+            on_photo=self._shoot_lot,
+            standing=self.scale_audit.standing,
+            on_note=self.scale_audit.note,
             clock=self._hardware.clock,
         )
 
@@ -278,7 +265,7 @@ class StationService:
             on_view=self._signals.counter_view,
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
-            on_lot_photo=self._photographer.request,
+            on_lot_photo=self._shoot_lot,
             unfinished=self.desk.leaving.unfinished,
             take_up=self.desk.leaving.take_up,
         )
@@ -308,11 +295,22 @@ class StationService:
             # A picture more or less keeps no station from weighing; the next start tries again.
             logger.error("the pictures of parcels cannot be tidied: %s", error)
 
+    def _shoot_lot(self, lot: str, product: str) -> None:
+        self._photographer.ask(
+            ShotRequest(
+                lot,
+                self._space.for_goods,
+                lambda shot: self._lot_photos.keep(lot, product, shot),
+                self._signals.photo_done,
+                self._signals.photo_failed,
+            )
+        )
+
     def _shoot_parcel(self, number: ParcelNumber) -> None:
         self._photographer.ask(
             ShotRequest(
                 str(number),
-                self._room.for_parcel,
+                self._space.for_parcel,
                 lambda shot: self.parcel_photos.keep(number, shot),
                 self._signals.photo_done,
                 self._signals.photo_failed,

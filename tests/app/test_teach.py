@@ -14,7 +14,7 @@ import pytest
 from kiosk.app.machine import ThisMachine
 from kiosk.app.teach import make_teach
 from kiosk.config.station import load
-from kiosk.devices.scale.pause import PauseDoor
+from kiosk.devices.scale.pause import PausableScale
 from kiosk.devices.scale.probe import TIMING, ScaleProbe
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import Listener, serial_scale
@@ -48,20 +48,18 @@ def test_a_station_with_the_wrong_direction_is_taught_the_right_one(
     monkeypatch.setattr("kiosk.app.teach.ScaleProbe", partial(ScaleProbe, timing=timing))
     link = tmp_path / "dev/serial/by-id/usb-scale"
     link.parent.mkdir(parents=True)
-    file, listener, door = tmp_path / "station.toml", Listener(), PauseDoor()
-    door.pause()
-    door.resume()
+    file, listener = tmp_path / "station.toml", Listener()
     file.write_text(FILE.format(data=tmp_path, port=link), encoding="utf-8")
     config = load(file)
     assert config.scale is not None
     settings = config.scale
     with ScaleSimulator("xk3190_eq_reversed", link, hz=20, settle_s=0) as simulator:
         simulator.command("put 2kg")
-        own = door.between(lambda heard: serial_scale(settings.port, settings.protocol, {}, settings.line, heard))(
-            listener
+        own = PausableScale(
+            lambda heard: serial_scale(settings.port, settings.protocol, {}, settings.line, heard), listener
         )
         own.start()
-        teach = make_teach(config, file, door, lambda: ThisMachine(tmp_path / "dev"))
+        teach = make_teach(config, file, own, lambda: ThisMachine(tmp_path / "dev"))
         try:
             assert listener.until(lambda: any(str(weight) == "0.2000" for weight in listener.weights())), "wrong"
             assert teach.view().ports == (str(link),)

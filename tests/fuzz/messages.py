@@ -17,7 +17,7 @@ from kiosk.domain.intake import AbandonReason
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.control import Hello, Status, encode
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
-from kiosk.messaging.contract.seal import ZERO_HASH, seal
+from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
 from kiosk.sorting_center.ingest.reading import Inbound, read_message
 from tests.fuzz.targets import HEAD
 
@@ -33,9 +33,7 @@ def _events() -> Iterator[bytes]:
         IntakeAbandoned("0147-A-000381", "opened", AbandonReason.LEFT),
         ParcelShelved("P-0147-A-000012", "clerk:07", "A-3-17"),
     ):
-        yield seal(
-            data, station="S0147", epoch=_EPOCH, seq=1, prevhash=ZERO_HASH, moment=_MOMENT, software="kiosk 0.1.0"
-        ).body
+        yield seal(data, EventSource("S0147", "kiosk 0.1.0"), JournalPosition(_EPOCH, 1, ZERO_HASH), _MOMENT).body
 
 
 def seeds() -> Iterator[bytes]:

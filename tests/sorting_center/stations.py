@@ -11,7 +11,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.money import amount_fen
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
-from kiosk.messaging.contract.seal import ZERO_HASH, SealedEvent, seal
+from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 
 NOW = "2026-11-25T04:00:00.000Z"
 _MOMENT = Moment(datetime(2026, 11, 25, 3, 0, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot-1", 1_000)
@@ -69,13 +69,11 @@ class Station:
         self.sealed.append(
             seal(
                 data,
-                station=self.station,
-                epoch=self.epoch,
-                seq=len(self.sealed) + 1,
-                prevhash=self.head if prevhash is None else prevhash,
-                moment=_MOMENT,
-                software="1.0.0",
-                reissued=reissued,
+                EventSource(self.station, "1.0.0"),
+                JournalPosition(
+                    self.epoch, len(self.sealed) + 1, self.head if prevhash is None else prevhash, reissued=reissued
+                ),
+                _MOMENT,
             )
         )
         return parse_event(self.sealed[-1].body)

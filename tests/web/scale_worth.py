@@ -20,5 +20,5 @@ LONGEST = ScaleStanding(
 
 def give_scale(clinic: Clinic, standing: ScaleStanding, until: str = "2027-03-31") -> None:
     """From now on the scale of this clinic is worth this."""
-    clinic.fitted.metrology = MetrologySettings(verified_until=until, serial_no=standing.serial_no)
+    clinic.config.metrology = MetrologySettings(verified_until=until, serial_no=standing.serial_no)
     cast(Any, clinic).standing = lambda: standing

@@ -22,7 +22,7 @@ from kiosk.cli.scale.options import WrongUsage, line_of, params_option, port_opt
 from kiosk.cli.scale.probe import probe
 from kiosk.cli.scale.send import send
 from kiosk.devices.ports import LinkState
-from kiosk.devices.scale.live import Indicator
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import to_text
 from kiosk.protocols.scales.protocol import Carrier, ScaleProtocol

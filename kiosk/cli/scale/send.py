@@ -14,7 +14,8 @@ from kiosk.app.adapters import open_scale
 from kiosk.cli.scale.options import WrongUsage, line_of, port_options
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import COMMANDS
-from kiosk.devices.scale.live import Indicator, LiveScale
+from kiosk.devices.scale.indicator import Indicator
+from kiosk.devices.scale.live import LiveScale
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.hx711 import SimulatedHx711

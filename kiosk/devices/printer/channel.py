@@ -6,33 +6,11 @@ import os
 import select
 from collections.abc import Callable
 from time import monotonic, sleep
-from typing import Protocol
+
+from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout
 
 _PIECE = 4096
 _IDLE_S = 0.02
-
-
-class ChannelBroken(Exception):
-    """The way to the printer is gone; the text is the system's reason."""
-
-
-class ChannelTimeout(Exception):
-    """The printer took or gave nothing until the deadline."""
-
-
-class Channel(Protocol):
-    """One open way to a printer. ``until`` is a monotonic second."""
-
-    def send(self, data: memoryview, until: float) -> int:
-        """Send at least one byte and return how many were taken. Raises ChannelBroken or ChannelTimeout."""
-
-    def receive(self, until: float) -> bytes:
-        """Return at least one byte. Raises ChannelBroken or ChannelTimeout."""
-
-    def discard_input(self) -> None:
-        """Forget what the printer said unasked. Raises ChannelBroken."""
-
-    def close(self) -> None: ...
 
 
 class FdChannel:

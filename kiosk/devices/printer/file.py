@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk.devices.printer.channel import Channel, ChannelBroken, FdChannel
+from kiosk.devices.printer.channel import FdChannel
+from kiosk.devices.printer.ports import Channel, ChannelBroken
 from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.stream import StreamPrinter
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 
 from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, PrintUncertain
-from kiosk.devices.printer.channel import Channel, ChannelBroken, ChannelTimeout
+from kiosk.devices.printer.messages import PrinterName
+from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
 from kiosk.devices.printer.profiles import PrinterProfile
-from kiosk.devices.printer.words import PrinterName
 from kiosk.protocols.printers import escpos, status, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup
 
@@ -103,7 +103,7 @@ class StreamPrinter(ABC):
             self._turn.release()
 
     def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
-        """See ports.Printer. The deadline covers everything from opening the channel to the proof."""
+        """The deadline covers everything from opening the channel to the proof."""
         until = monotonic() + deadline_s
         if not data:
             raise ValueError("an empty print job")

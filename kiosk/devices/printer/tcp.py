@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from time import monotonic
 
-from kiosk.devices.printer.channel import Channel, ChannelBroken, ChannelTimeout, FdChannel
+from kiosk.devices.printer.channel import FdChannel
+from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
 from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.stream import StreamPrinter
 

@@ -75,8 +75,8 @@ class Effects:
         return last if per is None or self._step_g is None else max(last, self._step_g / per)
 
 
-class Errand:
-    """One command on its way. Everything but ``wait`` and ``cancel`` is called from the scale's thread."""
+class PendingCommand:
+    """A command that was asked for; ``wait`` is for the thread that asked, all else for the scale's."""
 
     def __init__(self, command: str, deadline: float, effects: Effects) -> None:
         self.command, self.deadline = command, deadline
@@ -102,7 +102,7 @@ class Errand:
         """Whether its bytes have gone out."""
         return self._sent
 
-    def go(self, send: Callable[[], None], before: Reading | None) -> None:
+    def dispatch(self, send: Callable[[], None], before: Reading | None) -> None:
         """Send it, unless it was cancelled meanwhile; what ``send`` raises goes through."""
         with self._lock:
             if self._over.is_set():

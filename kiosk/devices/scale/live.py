@@ -17,30 +17,28 @@ import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState, ScaleListener
-from kiosk.devices.scale.command import COMMANDS, LONGEST_S, Effects, Errand
-from kiosk.devices.scale.line.port import LinePort, PortGone, ReadTooLate, cannot_open
-from kiosk.devices.scale.poll import Questions
-from kiosk.devices.scale.refusal import SAYINGS, Repeats, meant
-from kiosk.devices.scale.report import Reporter
-from kiosk.devices.scale.watch import Backoff, BoundedLog, Freshness, Turns, WakePipe
+from kiosk.devices.scale.command import COMMANDS, LONGEST_S, Effects, PendingCommand
+from kiosk.devices.scale.exchange import Exchange
+from kiosk.devices.scale.indicator import Indicator
+from kiosk.devices.scale.line.ports import LinePort, PortGone, ReadTooLate
+from kiosk.devices.scale.line.serial_port import cannot_open
+from kiosk.devices.scale.refusal import REFUSAL_TEXTS, newest_refusal
+from kiosk.devices.scale.report import LOG_PERIOD_S, Reporter
+from kiosk.devices.scale.watch import Freshness, LoopTimes, WakePipe
+from kiosk.domain.backoff import Backoff
 from kiosk.domain.metrology.pan import STALE_S
-from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Carrier, Decoder, ScaleProtocol, Settling, settled
+from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
 _log = logging.getLogger(__name__)
 
 _MARGIN_S = 0.5
-"""The thread ends an errand at its deadline; who waits for it gives it so much longer."""
-_QUIET_S = 0.06
-"""A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter."""
-_ANSWER_S = 0.4
-"""A polled scale is left in peace so long after a command, or until it has answered it."""
+"""The thread ends a pending command at its deadline; who waits for it gives it so much longer."""
 _TURN_S = 0.1
 """The longest wait: by so much at most a reading is dated too early while the process runs."""
 _HISTORY_S = 0.25
@@ -65,42 +63,6 @@ class Timing:
 TIMING = Timing()
 
 
-@dataclass(frozen=True, slots=True)
-class Indicator:
-    """Which format is spoken at which port; ``where`` names the port for people.
-
-    ``poll_s`` replaces the interval of a polled format. ``step_g`` is d in grams and ``unit`` what a format that sends
-    none means; both serve to judge whether a command had its effect. Raises UnknownProtocol or BadParameter.
-    """
-
-    where: str
-    protocol: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    poll_s: float | None = None
-    step_g: int | None = None
-    unit: str | None = None
-
-    def __post_init__(self) -> None:
-        self.decoder()
-
-    @property
-    def row(self) -> ScaleProtocol:
-        """The format."""
-        return registry.get(self.protocol)
-
-    def decoder(self) -> Decoder:
-        """A fresh one."""
-        return registry.decoder(self.protocol, self.params)
-
-    def takes(self, command: str) -> bool:
-        """Whether the format has this command, and the set of commands that the parameters choose."""
-        return command in self.row.commands and self.encode(command) != b""
-
-    def encode(self, command: str) -> bytes:
-        """The bytes of a command."""
-        return registry.encode(self.protocol, command, self.params)
-
-
 class LiveScale:
     """A ``ports.Scale``. Of the frames that one wake-up finds, only the newest reading is reported; of a polled scale
     only what answers a question.
@@ -117,45 +79,34 @@ class LiveScale:
         self._indicator, self._open_port, self._clock, self._timing = indicator, open_port, clock, timing
         self._where = indicator.where
         self._report = Reporter(listener, clock)
-        self._failures = BoundedLog(_log, clock)
-        self._refusals = BoundedLog(_log, clock)
+        self._failures = RateLimitedLog(_log, clock, LOG_PERIOD_S)
+        self._refusals = RateLimitedLog(_log, clock, LOG_PERIOD_S)
         self._fresh = Freshness(timing.stale_s)
         self._backoff = Backoff(timing.retry_first_s, timing.retry_max_s)
         self._effects = Effects(indicator.step_g, indicator.unit or indicator.row.default_unit)
-        self._decoder = indicator.decoder()
-        self._packets = indicator.row.carrier is not Carrier.SERIAL
-        """Each packet stands for itself: half of one is never completed by the next."""
-        self._questions: Questions | None = None
+        self._exchange: Exchange | None = None
+        """On the port that is open."""
         self._look_at = 0.0
         """When a port without a descriptor is looked at next."""
-        self._settle_at: float | None = None
-        """When a frame that only the next byte could end is whole all the same."""
         self._newest: Reading | None = None
-        self._repeats = Repeats()
         self._unreadable = self._silent = False
-        self._meant: RejectReason | None = None
-        self._rejected = 0
-        self._turns = Turns(timing.late_s)
+        self._refusal: RejectReason | None = None
+        self._loop = LoopTimes(timing.late_s)
         self._heard_after = 0.0
         """What the decoder has been given came after this second."""
         self._history_until = -float("inf")
         """Until then everything that comes is thrown away."""
         self._connected = False
-        self._errand: Errand | None = None
+        self._pending: PendingCommand | None = None
         self._asking = threading.Lock()
         self._stopping = threading.Event()
         self._wake: WakePipe | None = None
         self._thread = threading.Thread(target=self._run, name="scale", daemon=True)
 
     @property
-    def rejected(self) -> int:
-        """How many frames were refused since the start."""
-        return self._rejected
-
-    @property
     def pulse(self) -> float | None:
         """The second of the loop's last turn on ``clock``, also while the scale is missing; None before the first."""
-        return self._turns.pulse
+        return self._loop.pulse
 
     def start(self) -> None:
         """Begin to watch; returns at once. A scale is started once."""
@@ -178,7 +129,7 @@ class LiveScale:
             self._wake = None
 
     def send(self, command: str, deadline_s: float = 3.0) -> CommandResult:
-        """See ``ports.Scale``; ``deadline_s`` is at most 10 seconds.
+        """``deadline_s`` is at most 10 seconds.
 
         Raises RuntimeError when called from the scale's own thread, which would wait for itself.
         """
@@ -187,23 +138,23 @@ class LiveScale:
         if command not in COMMANDS or not self._indicator.takes(command):
             return CommandResult(CommandOutcome.NOT_SUPPORTED)
         deadline_s = min(deadline_s, LONGEST_S)
-        errand = Errand(command, self._clock() + deadline_s, self._effects)
+        pending = PendingCommand(command, self._clock() + deadline_s, self._effects)
         with self._asking:
-            if self._errand is not None and not self._errand.over:
+            if self._pending is not None and not self._pending.over:
                 return CommandResult(CommandOutcome.REFUSED, "busy")
             if not self._connected or self._wake is None:
                 return CommandResult(CommandOutcome.REFUSED, "not_connected")
-            self._errand = errand
+            self._pending = pending
             self._wake.wake()
-        return errand.wait(deadline_s + _MARGIN_S)
+        return pending.wait(deadline_s + _MARGIN_S)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._turns.begin(self._clock())
+            self._loop.begin(self._clock())
             try:
                 self._session()
             except Exception as error:  # whatever happens, the station must see its scale again
-                self._failures.warning(f"The scale at {self._where} failed and is opened again.", error)
+                self._failures.write(f"The scale at {self._where} failed and is opened again.", error=error)
                 self._missing(f"The scale at {self._where} failed ({error}): it is opened again.")
             self._closed()
             self._wait(None, self._clock() + self._backoff.next())
@@ -211,13 +162,12 @@ class LiveScale:
     def _closed(self) -> None:
         with self._asking:
             self._connected = False
-            errand = self._errand
+            pending = self._pending
         self._fresh.closed()
-        self._questions = self._newest = None
+        self._exchange = self._newest = None
         self._silent = False
-        self._repeats.forget()
-        if errand is not None:
-            errand.give_up()
+        if pending is not None:
+            pending.give_up()
 
     def _session(self) -> None:
         """From opening the port until it is gone."""
@@ -248,7 +198,7 @@ class LiveScale:
         return not self._stopping.is_set()
 
     def _listen(self, port: LinePort) -> None:
-        self._begin(port)
+        exchange = self._begin(port)
         look_again = self._clock() + self._timing.retry_max_s
         while not self._stopping.is_set():
             now = self._clock()
@@ -256,77 +206,50 @@ class LiveScale:
                 if not port.still_there():
                     raise PortGone("another device has its place")
                 look_again = now + self._timing.retry_max_s
-            self._say(port, now)
-            ready = self._wait(port, self._next_turn(look_again))
-            if self._turns.late:
-                self._go_on(port)
+            self._say(exchange, now)
+            ready = self._wait(port, self._next_turn(exchange, look_again))
+            if self._loop.late:
+                self._go_on(port, exchange)
             elif ready:
-                self._hear(port)
-            else:
-                self._settle(port)
+                self._hear(port, exchange)
+            elif (decoded := exchange.settle()) is not None:
+                self._take(exchange, decoded)
 
-    def _begin(self, port: LinePort) -> None:
+    def _say(self, exchange: Exchange, now: float) -> None:
+        pending = self._pending
+        if pending is not None:
+            pending.expire(now)
+        if now >= self._history_until:
+            exchange.say(now, pending, self._newest)
+
+    def _begin(self, port: LinePort) -> Exchange:
         now = self._clock()
         self._unreadable = self._silent = False
-        self._meant = None
+        self._refusal = None
         self._history_until = -float("inf")
-        self._turns.begin(now)
+        self._loop.begin(now)
         self._fresh.opened(now)
-        self._fresh_decoder()
-        self._questions = self._make_questions(port)
+        exchange = self._exchange = Exchange(self._indicator, port, self._clock)
         self._connected = True  # before it is told: whoever is told may send at once
         self._report.link(LinkState.CONNECTED, f"The scale at {self._where} is connected.", now)
+        return exchange
 
-    def _make_questions(self, port: LinePort) -> Questions | None:
-        poll = self._indicator.row.poll
-        if poll is None:
-            return None
-        if self._indicator.poll_s is not None:
-            poll = replace(poll, interval_s=self._indicator.poll_s)
-
-        def clean() -> None:
-            self._repeats.asked()
-            port.discard()
-            self._fresh_decoder()
-
-        return Questions(poll, self._indicator.encode, port.write, clean)
-
-    def _next_turn(self, look_again: float) -> float:
-        moments = [look_again] if self._settle_at is None else [look_again, self._settle_at]
-        if self._turns.pulse is not None and self._turns.pulse < self._history_until:
+    def _next_turn(self, exchange: Exchange, look_again: float) -> float:
+        moments = [look_again] if exchange.settle_at is None else [look_again, exchange.settle_at]
+        if self._loop.pulse is not None and self._loop.pulse < self._history_until:
             return min(*moments, self._history_until)
-        if self._questions is not None:
-            moments.append(self._questions.due_at())
-        if self._errand is not None and not self._errand.over:
-            moments.append(self._errand.deadline)
+        if (due_at := exchange.due_at()) is not None:
+            moments.append(due_at)
+        if self._pending is not None and not self._pending.over:
+            moments.append(self._pending.deadline)
         return min(moments)
 
-    def _fresh_decoder(self) -> None:
-        self._settle_at = None
-        self._decoder = self._indicator.decoder()
-
-    def _say(self, port: LinePort, now: float) -> None:
-        """What the station has to send now: a command goes before the next question, never into an open one."""
-        errand, questions = self._errand, self._questions
-        if errand is not None:
-            errand.expire(now)
-        if now < self._history_until:
-            return
-        if errand is not None and errand.waiting and (questions is None or questions.idle):
-            data = self._indicator.encode(errand.command)
-            errand.go(lambda: port.write(data), self._newest)
-            if questions is not None and self._indicator.row.poll is not None:
-                questions.hold(now + min(_ANSWER_S, self._indicator.row.poll.timeout_s))
-            return
-        if questions is not None:
-            questions.act(now)
-
-    def _hear(self, port: LinePort) -> None:
+    def _hear(self, port: LinePort, exchange: Exchange) -> None:
         try:
             chunks = port.drain()
         except ReadTooLate:
-            self._failures.warning(f"The scale at {self._where} was read too late: its backlog is dropped.")
-            self._history(self._clock())
+            self._failures.write(f"The scale at {self._where} was read too late: its backlog is dropped.")
+            self._history(exchange, self._clock())
             return
         now = self._clock()
         self._look_at = now + (port.look_every_s or 0.0)
@@ -335,83 +258,50 @@ class LiveScale:
             return
         if not chunks:
             return
-        self._heard_after = self._turns.empty_at
-        if self._packets:
-            self._take([decoded for chunk in chunks for decoded in self._indicator.decoder().feed(chunk)])
-        else:
-            if isinstance(self._decoder, Settling):
-                self._settle_at = self._clock() + _QUIET_S
-            self._take(self._decoder.feed(b"".join(chunks)))
+        self._heard_after = self._loop.empty_at
+        self._take(exchange, exchange.decode(chunks))
 
-    def _go_on(self, port: LinePort) -> None:
+    def _go_on(self, port: LinePort, exchange: Exchange) -> None:
         """The thread stood still for so long that nobody knows what lies on the pan, nor how old is what waits here."""
         now = self._clock()
-        self._turns.begin(now)
-        self._failures.warning(f"The scale at {self._where} was not listened to for a while: what came is dropped.")
+        self._loop.begin(now)
+        self._failures.write(f"The scale at {self._where} was not listened to for a while: what came is dropped.")
         port.discard()
-        self._history(now)
+        self._history(exchange, now)
         self._fresh.opened(now)  # the silence was this program's own
         if self._fresh.lose():
             self._expired(now)
 
-    def _history(self, now: float) -> None:
+    def _history(self, exchange: Exchange, now: float) -> None:
         """What comes soon was sent before now: none of it is believed, and no question is left open."""
         self._history_until = now + _HISTORY_S
-        self._fresh_decoder()
-        if self._questions is not None:
-            self._questions.hold(self._history_until)
+        exchange.drop(self._history_until)
 
-    def _settle(self, port: LinePort) -> None:
-        """Nothing has come while it was waited for. What came in this very moment is read first: it may be the unit."""
-        if self._settle_at is None or self._clock() < self._settle_at:
-            return
-        look = select.poll()
-        look.register(port.fileno(), select.POLLIN)
-        if not look.poll(0):
-            self._settle_at = None
-            self._take(settled(self._decoder))
-
-    def _take(self, decoded: list[Decoded]) -> None:
+    def _take(self, exchange: Exchange, decoded: list[Decoded]) -> None:
         """What one wake-up found; nothing means bytes that complete no frame."""
         self._unreadable = True
-        self._meant = meant(decoded) or self._meant
+        self._refusal = newest_refusal(decoded) or self._refusal
         rejected = [item for item in decoded if isinstance(item, Rejected)]
         rejected = [item for item in rejected if item.reason is not RejectReason.NO_NEW_WEIGHING]
         if rejected:
-            self._rejected += len(rejected)
-            self._refusals.warning(f"The scale at {self._where} sent a frame that is refused: {rejected[-1].reason}.")
-        readings = [item for item in decoded if isinstance(item, Reading)]
-        now = self._clock()
-        if self._questions is not None:
-            due = not self._questions.idle
-            readings = self._answers(self._questions, decoded, now)
-            still = self._repeats.answered(decoded, readings, over=due and self._questions.idle)
-            readings = readings or ([still] if still else [])
-        elif self._errand is not None:
-            self._errand.hear(decoded)
+            self._refusals.write(f"The scale at {self._where} sent a frame that is refused: {rejected[-1].reason}.")
+        readings = exchange.answers(decoded, self._pending)
         if readings:
             self._live(readings[-1])
-
-    def _answers(self, questions: Questions, decoded: list[Decoded], now: float) -> list[Reading]:
-        if self._errand is not None and questions.idle:
-            self._errand.hear(decoded)
-            if decoded and self._errand.sent:
-                questions.hold(min(now, questions.due_at()))
-        return questions.hear(decoded, now)
 
     def _live(self, reading: Reading) -> None:
         now = self._clock()
         if now - self._heard_after > self._timing.stale_s:
             return  # it waited in the port for longer than anybody may believe it
         self._unreadable = self._silent = False
-        self._meant = None
+        self._refusal = None
         self._newest = reading
         self._backoff.reset()
         self._fresh.reading(self._heard_after)
         self._report.link(LinkState.CONNECTED, f"The scale at {self._where} is connected.", now)
         self._report.reading(reading, self._heard_after)
-        if self._errand is not None:
-            self._errand.read(reading)
+        if self._pending is not None:
+            self._pending.read(reading)
 
     def _wait(self, port: LinePort | None, until: float) -> bool:
         """True when the port can be served, False at ``until``, when woken, or late; tells what falls due meanwhile."""
@@ -429,8 +319,8 @@ class LiveScale:
             ready = {fd for fd, _ in poll.poll(wait_s * 1000)}
             now = self._clock()
             serve = number in ready or (look_at is not None and now >= look_at)
-            self._turns.turn(now, _empty_at(began, now, wait_s, ready, serve=serve, polled=number >= 0))
-            if self._turns.late and self._connected:
+            self._loop.turn(now, _empty_at(began, now, wait_s, ready, serve=serve, polled=number >= 0))
+            if self._loop.late and self._connected:
                 return False
             self._tell_due(now)
             if serve:
@@ -440,7 +330,7 @@ class LiveScale:
         return False
 
     def _woken(self, ready: set[int]) -> bool:
-        """Whether somebody has an errand; a closed port leaves it, and the waiting for the next try, alone."""
+        """Whether a command waits; a closed port leaves it, and the waiting for the next try, alone."""
         assert self._wake is not None
         if self._wake.fileno() not in ready:
             return False
@@ -452,22 +342,23 @@ class LiveScale:
         if self._fresh.take_expired(now):
             self._expired(now)
         self._silent = self._fresh.take_silent(now) or self._silent
-        if self._silent and self._meant is not None:
-            told = f"The scale at {self._where} gives no weight: {SAYINGS[self._meant]}."
+        if self._silent and self._refusal is not None:
+            told = f"The scale at {self._where} gives no weight: {REFUSAL_TEXTS[self._refusal]}."
             self._report.link(LinkState.REFUSES, told, now)
         elif self._silent:
             self._report.link(LinkState.SILENT, self._why_silent(), now)
 
     def _expired(self, now: float) -> None:
         self._newest = None
-        self._repeats.forget()
+        if self._exchange is not None:
+            self._exchange.forget()
         self._report.expired(now)
 
     def _why_silent(self) -> str:
         protocol = self._indicator.protocol
         if self._unreadable:
             return f"The scale at {self._where} sends nothing like {protocol}: check its speed and protocol."
-        if self._questions is not None:
+        if self._indicator.row.poll is not None:
             return f"The scale at {self._where} does not answer: switch it on, check its cable, speed and protocol."
         return f"The scale at {self._where} sends nothing: switch it on and check its cable."
 
@@ -476,7 +367,7 @@ class LiveScale:
 
 
 def _empty_at(began: float, now: float, wait_s: float, ready: set[int], *, serve: bool, polled: bool) -> float | None:
-    """When a look at the port shows that it held nothing, for ``Turns``.
+    """When a look at the port shows that it held nothing, for ``LoopTimes``.
 
     A port that is served is read until it is empty, after ``now``. The kernel looks at a polled one for the last time
     when the wait is over, never before (poll(2): rounded up), or when it is woken for something else.

@@ -1,4 +1,4 @@
-"""The station's scale, made so that it can let go of its port for a while and take it up again."""
+"""The station's scale: it can let go of its port for a while and take it up again, and several listen to it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState, Scale, ScaleListener
+from kiosk.protocols.scales.reading import Reading
 
 
 class PausableScale:
-    """A ``Scale`` and a ``ports.Supervisor``.
+    """A ``Scale`` and ``Pausable``.
 
     A scale is started once, so each resumption makes a new one. While it is paused the listener is told that the scale
     is missing, commands are refused, and the pulse goes on: nothing hangs.
@@ -29,25 +30,21 @@ class PausableScale:
 
     @property
     def pulse(self) -> float | None:
-        """See Scale."""
         return self._clock() if self._paused else self._scale.pulse
 
     def start(self) -> None:
-        """See Scale."""
         with self._lock:
             self._running = True
             if not self._paused:
                 self._scale.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
-        """See Scale."""
         with self._lock:
             self._running = False
             if not self._paused:
                 self._scale.stop(timeout_s)
 
     def send(self, command: str, deadline_s: float = 3.0) -> CommandResult:
-        """See Scale."""
         if self._paused:
             return CommandResult(CommandOutcome.REFUSED, "not_connected")
         return self._scale.send(command, deadline_s)
@@ -73,27 +70,24 @@ class PausableScale:
                 self._scale.start()
 
 
-class PauseDoor:
-    """Holds the station's scale once the station has made it; a ``Supervisor`` also before, when it does nothing."""
+class ScaleListeners:
+    """A ``ScaleListener`` that is there first and tells all who subscribed, in that order."""
 
     def __init__(self) -> None:
-        self._scale: PausableScale | None = None
+        self._listeners: tuple[ScaleListener, ...] = ()
 
-    def between(self, make: Callable[[ScaleListener], Scale]) -> Callable[[ScaleListener], Scale]:
-        """The same adapter, able to let go of its port."""
+    def subscribe(self, listener: ScaleListener) -> None:
+        """Before the scale is started."""
+        self._listeners = (*self._listeners, listener)
 
-        def made(listener: ScaleListener) -> Scale:
-            self._scale = PausableScale(make, listener)
-            return self._scale
+    def on_reading(self, reading: Reading, at: float) -> None:
+        for listener in self._listeners:
+            listener.on_reading(reading, at)
 
-        return made
+    def on_expired(self, at: float) -> None:
+        for listener in self._listeners:
+            listener.on_expired(at)
 
-    def pause(self) -> None:
-        """See Supervisor. Raises TimeoutError."""
-        if self._scale is not None:
-            self._scale.pause()
-
-    def resume(self) -> None:
-        """See Supervisor."""
-        if self._scale is not None:
-            self._scale.resume()
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        for listener in self._listeners:
+            listener.on_link(state, detail, at)

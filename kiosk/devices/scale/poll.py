@@ -1,4 +1,4 @@
-"""Asking a polled scale: one question at a time, and only its own answer counts. No I/O, seconds are passed in.
+"""Polling a scale: one question at a time, and only its own answer counts. No I/O, seconds are passed in.
 
 ::
 
@@ -30,7 +30,7 @@ _PAUSE_S = 0.15
 of one answer there are 33 ms at 300 baud, and 16 ms in a USB adapter."""
 
 
-class Questions:
+class Poller:
     """``send`` writes to the port; ``clean`` empties the port and the decoder."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Questions:
         self._asked_at = 0.0
         self._tries = 0
         self._complained = False
-        self.unasked = 0
+        self.unsolicited = 0
         """Readings dropped because they answered no question."""
 
     @property
@@ -55,14 +55,14 @@ class Questions:
         return self._step is None
 
     def due_at(self) -> float:
-        """The second at which ``act`` has something to do."""
+        """The second at which ``poll`` has something to do."""
         return self._due_at
 
-    def hold(self, until: float) -> None:
+    def pause(self, until: float) -> None:
         """Ask nothing before this second; an answer that is due is given up."""
         self._step, self._due_at = None, until
 
-    def act(self, now: float) -> None:
+    def poll(self, now: float) -> None:
         """Ask, or ask again, when it is due."""
         if now < self._due_at:
             return
@@ -79,7 +79,7 @@ class Questions:
             self._due_at = min(self._due_at, now + _PAUSE_S)
         for item in decoded:
             if self._step is None or not self._can_be_meant(item):
-                self.unasked += isinstance(item, Reading)
+                self.unsolicited += isinstance(item, Reading)
             elif isinstance(item, Rejected):
                 self._refused(item.reason, now)
             elif isinstance(item, Record):
@@ -88,7 +88,7 @@ class Questions:
                 accepted.append(item)
                 self._answered(now, self._poll.accept)
             else:
-                self.unasked += 1
+                self.unsolicited += 1
         return accepted
 
     def _can_be_meant(self, item: Decoded) -> bool:

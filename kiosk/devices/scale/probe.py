@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 from select import POLLIN, POLLOUT, poll
 from threading import Event, Lock
 
-from kiosk.devices.ports import ProbeCancelled, ProbeFailed, Progress, Told
+from kiosk.devices.ports import OnProgress, ProbeCancelled, ProbeFailed, Progress
 from kiosk.devices.scale.line.address import Address, Way, parse_address
 from kiosk.devices.scale.line.open import open_line
-from kiosk.devices.scale.line.port import LinePort, PortGone, ReadTooLate, cannot_open
+from kiosk.devices.scale.line.ports import LinePort, PortGone, ReadTooLate
+from kiosk.devices.scale.line.serial_port import cannot_open
 from kiosk.devices.scale.watch import WakePipe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, certain, layouts, propose, questions
@@ -67,21 +68,29 @@ _ANSWERS = 5
 _LOOK_S = 0.2
 
 
-class Line:
-    """One port, opened for one look; all waiting ends with ``bell``."""
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ends all waiting at a port, from another thread: ``stopping`` is set first, then ``wake`` wakes."""
 
-    def __init__(self, port: LinePort, bell: WakePipe, stopping: Event, clock: Callable[[], float]) -> None:
-        self._port, self._bell, self._stopping, self._clock = port, bell, stopping, clock
+    stopping: Event
+    wake: WakePipe
+
+
+class Line:
+    """One port, opened for one look."""
+
+    def __init__(self, port: LinePort, stop: Stop, clock: Callable[[], float]) -> None:
+        self._port, self._stop, self._clock = port, stop, clock
 
     def ready(self, until: float) -> bool:
         """Wait for bytes, or while opening for the far side; False at ``until``. Raises ProbeCancelled."""
-        if self._stopping.is_set():
+        if self._stop.stopping.is_set():
             raise ProbeCancelled
         waiter = poll()
-        waiter.register(self._bell.fileno(), POLLIN)
+        waiter.register(self._stop.wake.fileno(), POLLIN)
         waiter.register(self._port.fileno(), POLLIN | (POLLOUT if self._port.wants_write else 0))
         found = {number for number, _ in waiter.poll(max(0.0, until - self._clock()) * 1000)}
-        if self._stopping.is_set():
+        if self._stop.stopping.is_set():
             raise ProbeCancelled
         return self._port.fileno() in found
 
@@ -131,22 +140,21 @@ def fixed(address: Address) -> bool:
 
 @contextmanager
 def opened(
-    address: Address, line: LineSettings, bell: WakePipe, stopping: Event, clock: Callable[[], float], open_s: float
+    address: Address, line: LineSettings, stop: Stop, clock: Callable[[], float], open_s: float
 ) -> Iterator[Line]:
     """A device server may need a moment to notice that the look before has hung up."""
     until = clock() + open_s
     while True:
         port = open_line(address, line)
-        made = Line(port, bell, stopping, clock)
+        made = Line(port, stop, clock)
         try:
             made.open(until)
             break
         except (OSError, PortGone) as error:
             port.close()
-            code = getattr(error, "errno", None)
-            if clock() >= until or not (isinstance(error, PortGone) or code == errno.ECONNRESET):
+            if clock() >= until or not (isinstance(error, PortGone) or error.errno == errno.ECONNRESET):
                 raise
-            stopping.wait(_LOOK_S)
+            stop.stopping.wait(_LOOK_S)
         except BaseException:
             port.close()
             raise
@@ -156,26 +164,27 @@ def opened(
         port.close()
 
 
-def no_one(_: Progress) -> None:
+def ignore_progress(_: Progress) -> None:
     """Nobody wants to know how far it is."""
 
 
 class ScaleProbe:
-    """A ``Probing``; used once. Raises ValueError when ``port`` is no address of a serial port."""
+    """A ``PortProbe``; used once. Raises ValueError when ``port`` is no address of a serial port."""
 
     def __init__(
         self,
         port: str,
         ask: bool = False,
-        told: Told = no_one,
+        on_progress: OnProgress = ignore_progress,
         clock: Callable[[], float] = time.monotonic,
         timing: ProbeTiming = TIMING,
     ) -> None:
-        self._port, self._ask, self._told, self._clock, self._timing = port, ask, told, clock, timing
+        self._port, self._ask, self._on_progress = port, ask, on_progress
+        self._clock, self._timing = clock, timing
         self._address = parse_address(port, Carrier.SERIAL)
         self._stopping = Event()
         self._lock = Lock()
-        self._bell: WakePipe | None = None
+        self._wake: WakePipe | None = None
         self._recordings: list[Recording] = []
         self._progress = Progress()
         self._planned = self._done = 1
@@ -183,17 +192,16 @@ class ScaleProbe:
         self._unfit: Exception | None = None
 
     def cancel(self) -> None:
-        """See Probing."""
         self._stopping.set()
         with self._lock:
-            if self._bell is not None:
-                self._bell.wake()
+            if self._wake is not None:
+                self._wake.wake()
 
     def run(self) -> tuple[Proposal, ...]:
-        """See Probing. Takes at most ``total_s`` and one listen more."""
-        bell = WakePipe()
+        """Takes at most ``total_s`` and one listen more."""
+        wake = WakePipe()
         with self._lock:
-            self._bell = bell
+            self._wake = wake
         self._until = self._clock() + self._timing.total_s
         try:
             found = self._listen_all()
@@ -204,8 +212,8 @@ class ScaleProbe:
             raise ProbeFailed(f"The port {self._port} is gone ({gone}): check its cable, then begin again.") from gone
         finally:
             with self._lock:
-                self._bell = None
-                bell.close()
+                self._wake = None
+                wake.close()
 
     # --- listening ----------------------------------------------------------------------------------------------------
 
@@ -298,8 +306,8 @@ class ScaleProbe:
     @contextmanager
     def _line(self, line: LineSettings) -> Iterator[Line | None]:
         """None when the port cannot be set to this line. Raises ProbeFailed, and PortGone."""
-        assert self._bell is not None
-        way = opened(self._address, line, self._bell, self._stopping, self._clock, self._timing.open_s)
+        assert self._wake is not None
+        way = opened(self._address, line, Stop(self._stopping, self._wake), self._clock, self._timing.open_s)
         try:
             made = way.__enter__()
         except (OSError, termios.error, ValueError) as error:
@@ -334,9 +342,9 @@ class ScaleProbe:
             self._progress, done=min(1.0, self._done / self._planned), line=str(line), asking=asking
         )
         self._done += 1
-        self._told(self._progress)
+        self._on_progress(self._progress)
 
     def _note(self, heard: bytes) -> None:
         if heard:
             self._progress = replace(self._progress, heard=self._progress.heard + len(heard), sample=heard[-64:])
-            self._told(self._progress)
+            self._on_progress(self._progress)

@@ -7,7 +7,7 @@ from typing import Final
 
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
-SAYINGS: Final[Mapping[RejectReason, str]] = {
+REFUSAL_TEXTS: Final[Mapping[RejectReason, str]] = {
     RejectReason.NO_WEIGHT: "it shows no weight",
     RejectReason.BUSY: "it is busy",
     RejectReason.DEVICE_ERROR: "it reports an error of its own: switch it off and on",
@@ -23,13 +23,13 @@ SAYINGS: Final[Mapping[RejectReason, str]] = {
 """Reasons that a scale tells of itself. Damage, and what a host did wrong, are not among them."""
 
 
-def meant(decoded: Sequence[Decoded]) -> RejectReason | None:
+def newest_refusal(decoded: Sequence[Decoded]) -> RejectReason | None:
     """The newest thing a scale said of itself; None for damage, acknowledgements and readings."""
-    found = (item.reason for item in reversed(decoded) if isinstance(item, Rejected) and item.reason in SAYINGS)
+    found = (item.reason for item in reversed(decoded) if isinstance(item, Rejected) and item.reason in REFUSAL_TEXTS)
     return next(found, None)
 
 
-class Repeats:
+class LastWeighing:
     """The last weighing of a scale that tells each weight once, and then that nothing has changed.
 
     Toledo 8217: "weight may be sent once, then status with no motion until it changes"; DIALOG 06 answers code 21.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from kiosk.devices.ports import LinkState, ScaleListener
-from kiosk.devices.scale.watch import BoundedLog
+from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.protocols.scales.reading import Reading
 
 _log = logging.getLogger(__name__)
+
+LOG_PERIOD_S: Final = 10.0
+"""A scale that is refused, or a listener that fails, may do so ten times a second."""
 
 
 class Reporter:
@@ -17,7 +21,7 @@ class Reporter:
 
     def __init__(self, listener: ScaleListener, clock: Callable[[], float]) -> None:
         self._listener = listener
-        self._failures = BoundedLog(_log, clock)
+        self._failures = RateLimitedLog(_log, clock, LOG_PERIOD_S)
         self._told: tuple[LinkState, str] | None = None
 
     def reading(self, reading: Reading, at: float) -> None:
@@ -40,4 +44,4 @@ class Reporter:
         try:
             call()
         except Exception as error:
-            self._failures.warning("A listener of the scale failed; the scale goes on.", error)
+            self._failures.write("A listener of the scale failed; the scale goes on.", error=error)

@@ -1,10 +1,8 @@
-"""The small helpers of a scale supervisor: what is due when, when to try again, how often to complain."""
+"""The small helpers of a scale supervisor: what is due when, how late the loop is, what wakes it."""
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable
 from contextlib import suppress
 
 
@@ -53,7 +51,7 @@ class Freshness:
         return due
 
 
-class Turns:
+class LoopTimes:
     """The turns of a loop that looks at a port: how late the last one was, and since when the port can hold bytes.
 
     Seconds of one monotonic clock, which goes on while the process is stopped.
@@ -82,46 +80,6 @@ class Turns:
         self.empty_at, self.pulse = self._known_empty_at, now
         if empty_at is not None:
             self._known_empty_at = empty_at
-
-
-class Backoff:
-    """Waiting times between tries: ``first_s``, doubled up to ``longest_s``."""
-
-    def __init__(self, first_s: float, longest_s: float) -> None:
-        self._first_s = first_s
-        self._longest_s = longest_s
-        self._next_s = first_s
-
-    def next(self) -> float:
-        """Seconds to wait before the next try."""
-        delay = min(self._next_s, self._longest_s)
-        self._next_s = delay * 2
-        return delay
-
-    def reset(self) -> None:
-        """The last try was a success."""
-        self._next_s = self._first_s
-
-
-class BoundedLog:
-    """At most one line per ``period_s``; the next line says how many were left out."""
-
-    def __init__(self, log: logging.Logger, clock: Callable[[], float], period_s: float = 10.0) -> None:
-        self._log = log
-        self._clock = clock
-        self._period_s = period_s
-        self._quiet_until = -float("inf")
-        self._left_out = 0
-
-    def warning(self, text: str, trace: BaseException | None = None) -> None:
-        """Write or count the line; ``trace`` adds the traceback of an exception."""
-        now = self._clock()
-        if now < self._quiet_until:
-            self._left_out += 1
-            return
-        more = f" ({self._left_out} like this were not logged)" if self._left_out else ""
-        self._log.warning("%s%s", text, more, exc_info=trace)
-        self._quiet_until, self._left_out = now + self._period_s, 0
 
 
 class WakePipe:

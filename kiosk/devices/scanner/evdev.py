@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kiosk.devices.scanner.delivery import MISSING, OK, SECOND_KEYBOARD, Delivery, OnScan, OnState, unheard
-from kiosk.devices.scanner.input import InputSystem, input_system
+from kiosk.devices.ports import OnScan, OnState
+from kiosk.devices.scanner.input import input_system
 from kiosk.devices.scanner.keyboards import second_keyboards
 from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, Typed
+from kiosk.devices.scanner.ports import InputSystem
+from kiosk.devices.scanner.report import MISSING, OK, SECOND_KEYBOARD, ScanReporter, ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
 
 logger = logging.getLogger(__name__)
@@ -35,13 +37,13 @@ class EvdevScanner:
         self,
         settings: ScannerSettings,
         on_scan: OnScan,
-        on_state: OnState = unheard,
+        on_state: OnState = ignore_state,
         *,
         system: InputSystem | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = Path(settings.port)
-        self._delivery = Delivery(settings.repeat_s, on_scan, on_state, clock)
+        self._report = ScanReporter(settings.repeat_s, on_scan, on_state, clock)
         self._system = system or input_system(settings.port)
         self._clock = clock
         self._stopping = threading.Event()
@@ -92,7 +94,7 @@ class EvdevScanner:
 
     def _miss(self, error: Exception) -> None:
         """Say once why the scanner is not there, not twice a second until somebody comes."""
-        self._delivery.state(MISSING)
+        self._report.state(MISSING)
         if self._lost != str(error):
             self._lost = str(error)
             trace = None if isinstance(error, OSError) else error
@@ -116,14 +118,14 @@ class EvdevScanner:
 
     def _use(self, typed: Typed, node: str) -> None:
         if typed.refused:
-            self._delivery.refused(typed.refused)
+            self._report.refused(typed.refused)
         elif not self._look(node):
-            self._delivery.refused("another keyboard is plugged in")
+            self._report.refused("another keyboard is plugged in")
         else:
-            self._delivery.scan(typed.text.encode("ascii"))
+            self._report.scan(typed.text.encode("ascii"))
 
     def _look(self, node: str) -> bool:
         """Whether the scanner alone can type."""
         alone = not second_keyboards(self._system.devices(self._path), node)
-        self._delivery.state(OK if alone else SECOND_KEYBOARD)
+        self._report.state(OK if alone else SECOND_KEYBOARD)
         return alone

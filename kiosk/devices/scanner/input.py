@@ -7,25 +7,15 @@ import stat
 from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
-from typing import Protocol
 
 from kiosk.devices.scanner.keyboards import InputDevice, read_devices
+from kiosk.devices.scanner.ports import InputSystem
 
 EVIOCGRAB = 0x40044590
 """_IOW('E', 0x90, int) of linux/input.h, on every architecture this runs on: from now on only this reader gets keys."""
 
 _WHOLE_EVENTS = 24 * 16 * 10
 """A multiple of both layouts of an event, so that no read of what is thrown away ends inside one."""
-
-
-class InputSystem(Protocol):
-    """Where key events come from."""
-
-    def open(self, path: Path) -> int:
-        """A non-blocking descriptor whose events reach nobody else; raises OSError."""
-
-    def devices(self, path: Path) -> tuple[InputDevice, ...]:
-        """All input devices there are; raises OSError or ValueError."""
 
 
 class LinuxInput:

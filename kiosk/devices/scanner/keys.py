@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from struct import Struct
 
-from kiosk.devices.scanner.delivery import MAX_SCAN
+from kiosk.devices.scanner.report import MAX_SCAN
 
 LAYOUT_64 = Struct("<qqHHi")
 LAYOUT_32 = Struct("<iiHHi")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kiosk.devices.scanner.delivery import MAX_SCAN
 from kiosk.devices.scanner.keys import MAX_GAP_S
+from kiosk.devices.scanner.report import MAX_SCAN
 
 _ENDS = b"\r\n\t"
 _GAP = f"more than {MAX_GAP_S:g} s passed between two characters"

@@ -10,8 +10,9 @@ from contextlib import suppress
 
 import serial
 
-from kiosk.devices.scanner.delivery import MISSING, OK, Delivery, OnScan, OnState, unheard
+from kiosk.devices.ports import OnScan, OnState
 from kiosk.devices.scanner.lines import LineDecoder
+from kiosk.devices.scanner.report import MISSING, OK, ScanReporter, ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
 
 logger = logging.getLogger(__name__)
@@ -26,12 +27,12 @@ class SerialScanner:
         self,
         settings: ScannerSettings,
         on_scan: OnScan,
-        on_state: OnState = unheard,
+        on_state: OnState = ignore_state,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._delivery = Delivery(settings.repeat_s, on_scan, on_state, clock)
+        self._report = ScanReporter(settings.repeat_s, on_scan, on_state, clock)
         self._clock = clock
         self._stopping = threading.Event()
         self._port: serial.Serial | None = None
@@ -66,13 +67,13 @@ class SerialScanner:
         with serial.Serial(self._settings.port, self._settings.baud, timeout=60, exclusive=True) as port:
             self._port = port
             self._lost = None
-            self._delivery.state(OK)
+            self._report.state(OK)
             logger.info("the scanner at %s is connected", self._settings.port)
             self._read(port)
 
     def _miss(self, error: Exception) -> None:
         """Say once why the scanner is not there, not every second until somebody comes."""
-        self._delivery.state(MISSING)
+        self._report.state(MISSING)
         known = isinstance(error, OSError)  # serial.SerialException is one
         if self._lost != str(error):
             self._lost = str(error)
@@ -90,6 +91,6 @@ class SerialScanner:
             data += port.read(port.in_waiting)
             for line in decoder.feed(data, silent_s):
                 if line.refused:
-                    self._delivery.refused(line.refused)
+                    self._report.refused(line.refused)
                 else:
-                    self._delivery.scan(line.data)
+                    self._report.scan(line.data)

@@ -18,7 +18,7 @@ from kiosk.messaging.contract.envelope import (
     identity_fault,
 )
 
-__all__ = ["ZERO_HASH", "SealedEvent", "seal"]
+__all__ = ["ZERO_HASH", "EventSource", "JournalPosition", "SealedEvent", "seal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,57 +33,63 @@ class SealedEvent:
     sha256: str
 
 
-def seal(
-    data: EventData,
-    *,
-    station: str,
-    epoch: str,
-    seq: int,
-    prevhash: str,
-    moment: Moment,
-    software: str,
-    metrology: str = "",
-    reissued: str | None = None,
-    region: str = "",
-) -> SealedEvent:
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """Who tells it. ``metrology`` names the legally relevant software, "" where nobody has said; ``region`` is the
+    station's, "" to leave it to the topic.
+    """
+
+    station: str
+    software: str
+    metrology: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPosition:
+    """Where it stands. ``prevhash`` is the ``sha256`` of the event before it in this epoch, ZERO_HASH for seq 1;
+    ``reissued`` is the ``{epoch}-{seq}`` an event had before its database started a new epoch.
+    """
+
+    epoch: str
+    seq: int
+    prevhash: str
+    reissued: str | None = None
+
+
+def seal(data: EventData, source: EventSource, position: JournalPosition, moment: Moment) -> SealedEvent:
     """Put ``data`` into its envelope.
 
-    ``prevhash`` is the ``sha256`` of the event before it in this epoch, ZERO_HASH for seq 1. ``metrology`` names the
-    legally relevant software, "" where nobody has said. ``reissued`` is the ``{epoch}-{seq}`` an event had before its
-    database started a new epoch. ``region`` is the station's, "" to leave it to the topic. Raises ValueError for
-    anything the sorting center would refuse: a fault found here is cheaper than one found by quarantine.
+    Raises ValueError for anything the sorting center would refuse: a fault found here is cheaper than one found by
+    quarantine.
     """
     event: dict[str, object] = {
         "specversion": SPEC_VERSION,
-        "id": f"{epoch}-{seq}",
-        "source": f"/stations/{station}",
+        "id": f"{position.epoch}-{position.seq}",
+        "source": f"/stations/{source.station}",
         "type": data.TYPE,
         "time": moment.timestamp,
         "datacontenttype": CONTENT_TYPE,
-        "station": station,
-        "epoch": epoch,
-        "seq": seq,
-        "prevhash": prevhash,
+        "station": source.station,
+        "epoch": position.epoch,
+        "seq": position.seq,
+        "prevhash": position.prevhash,
         "bootid": moment.boot_id,
         "monotonicms": str(moment.monotonic_ms),
         "clock": moment.quality.value,
-        "software": software,
+        "software": source.software,
         "data": msgspec.to_builtins(data),
     }
-    if metrology:
-        event["metrology"] = metrology
-    if reissued is not None:
-        event["reissued"] = reissued
-    if region:
-        event["region"] = region
-    return _sealed(event, station, epoch, seq, data.TYPE)
-
-
-def _sealed(event: dict[str, object], station: str, epoch: str, seq: int, type_: str) -> SealedEvent:
+    if source.metrology:
+        event["metrology"] = source.metrology
+    if position.reissued is not None:
+        event["reissued"] = position.reissued
+    if source.region:
+        event["region"] = source.region
     fault = identity_fault(event) or detail_fault(event)
     if fault is not None:
-        raise ValueError(f"event {epoch}-{seq} of {station} cannot be sealed: {fault}")
+        raise ValueError(f"event {event['id']} of {source.station} cannot be sealed: {fault}")
     body, sha256 = body_and_hash(event)
     if len(body) > MAX_EVENT_BYTES:
-        raise ValueError(f"event {epoch}-{seq} of {station} has {len(body)} bytes, more than {MAX_EVENT_BYTES}")
-    return SealedEvent(station, epoch, seq, type_, body, sha256)
+        raise ValueError(f"event {event['id']} of {source.station} has {len(body)} bytes, more than {MAX_EVENT_BYTES}")
+    return SealedEvent(source.station, position.epoch, position.seq, data.TYPE, body, sha256)

@@ -8,6 +8,7 @@ every happening is handled by the thread that owns the database connection.
 from __future__ import annotations
 
 import select
+import ssl
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -39,8 +40,8 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
-    """PUBACK for packet ``mid``; ``fault`` says when the broker did not really take it."""
+class PubAck:
+    """For packet ``mid``; ``fault`` says when the broker did not really take it."""
 
     mid: int
     fault: str | None
@@ -61,7 +62,7 @@ class Lost:
     why: str
 
 
-Happening = Ready | Arrived | Message | Lost
+Happening = Ready | PubAck | Message | Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Will:
 
 
 class Connection:
-    """Use as a context manager: leaving it without ``goodbye`` drops the line and lets the will speak."""
+    """Use as a context manager: leaving it without ``disconnect`` drops the line and lets the will speak."""
 
     def __init__(self, settings: RelaySettings, subscriptions: tuple[str, ...], will: Will) -> None:
         self._settings = settings
@@ -115,7 +116,7 @@ class Connection:
         return happenings
 
     def publish(self, topic: str, payload: bytes, content_type: str, *, retain: bool = False) -> int | None:
-        """Send with QoS 1; the packet id that Arrived will name, or None when the line has just broken."""
+        """Send with QoS 1; the packet id that PubAck will name, or None when the line has just broken."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ContentType = content_type
         info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
@@ -124,12 +125,12 @@ class Connection:
             return None
         return info.mid
 
-    def goodbye(self, status_topic: str, payload: bytes, content_type: str, timeout_s: float = 1.0) -> None:
+    def disconnect(self, status_topic: str, payload: bytes, content_type: str, timeout_s: float = 1.0) -> None:
         """Publish a last retained status and take leave, so that the will stays unspoken. Never raises."""
         mid = self.publish(status_topic, payload, content_type, retain=True)
         until = time.monotonic() + timeout_s
         while not self._over and time.monotonic() < until:
-            if any(isinstance(happening, Arrived) and happening.mid == mid for happening in self.poll(0.05)):
+            if any(isinstance(happening, PubAck) and happening.mid == mid for happening in self.poll(0.05)):
                 break
         self._client.disconnect()
         self._over = True
@@ -174,7 +175,7 @@ class Connection:
         writing = select.POLLOUT if self._client.want_write() else 0
         poll = select.poll()
         poll.register(sock.fileno(), select.POLLIN | writing)
-        buffered = sock.pending() if hasattr(sock, "pending") else 0
+        buffered = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0
         for _, event in poll.poll(0 if buffered else timeout_s * 1000):
             if event & select.POLLOUT:
                 self._client.loop_write()
@@ -211,7 +212,7 @@ class Connection:
 
     def _on_publish(self, client: mqtt.Client, _: object, mid: int, code: ReasonCode, properties: Properties) -> None:
         fault = f"{code} ({_advice(code)})" if code.is_failure or code.value == NO_SUBSCRIBERS else None
-        self._happenings.append(Arrived(mid, fault))
+        self._happenings.append(PubAck(mid, fault))
 
     def _on_message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
         self._happenings.append(Message(message.topic, bytes(message.payload)))

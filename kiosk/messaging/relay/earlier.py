@@ -14,7 +14,7 @@ from kiosk.messaging.relay.ports import EarlierEpoch
 
 
 @dataclass(slots=True)
-class _Stretch:
+class _EpochState:
     """An epoch of which the center had 1..``owed_upto``; ``held_upto`` is what it says it has, None until it spoke."""
 
     epoch: str
@@ -32,34 +32,34 @@ class _Stretch:
         return self.held_upto is None or self.held_upto < self.owed_upto
 
     @property
-    def flying(self) -> bool:
+    def in_flight(self) -> bool:
         return self.held_upto is not None and self.sent_upto > self.held_upto
 
 
-class Earlier:
+class EarlierEpochs:
     """One message at a time, the oldest epoch first; the next one goes when the center has acknowledged it."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._stretches: dict[str, _Stretch] = {}
+        self._epochs: dict[str, _EpochState] = {}
         self._deadline = 0.0
 
     def ask(self, epochs: Sequence[EarlierEpoch], now: float) -> None:
         """Start over: every one of them is asked about."""
-        self._stretches = {one.epoch: _Stretch(one.epoch, one.last_seq, one.acked_upto) for one in epochs}
+        self._epochs = {one.epoch: _EpochState(one.epoch, one.last_seq, one.acked_upto) for one in epochs}
         self._wait_from(now)
 
     def questions(self) -> list[tuple[str, int]]:
         """Epoch and last number of those that the center has not answered for, or not all."""
-        return [(one.epoch, one.last_seq) for one in self._stretches.values() if one.open]
+        return [(one.epoch, one.last_seq) for one in self._epochs.values() if one.open]
 
     def knows(self, epoch: str) -> bool:
         """Whether this epoch was asked about."""
-        return epoch in self._stretches
+        return epoch in self._epochs
 
     def owed_upto(self, epoch: str) -> int:
         """Up to where the center had acknowledged it while it was the current one."""
-        return self._stretches[epoch].owed_upto
+        return self._epochs[epoch].owed_upto
 
     @property
     def settled(self) -> bool:
@@ -69,30 +69,30 @@ class Earlier:
     @property
     def missing(self) -> int:
         """Events the center has lost, as far as it has answered."""
-        return sum(one.missing for one in self._stretches.values())
+        return sum(one.missing for one in self._epochs.values())
 
     @property
-    def flying(self) -> bool:
+    def in_flight(self) -> bool:
         """Whether a message is on its way."""
-        return any(one.flying for one in self._stretches.values())
+        return any(one.in_flight for one in self._epochs.values())
 
     def next_range(self) -> tuple[str, int, int] | None:
         """Send of this epoch what is above the first number, up to the second; None: nothing now."""
-        if self.flying:
+        if self.in_flight:
             return None
-        for one in self._stretches.values():
+        for one in self._epochs.values():
             if one.held_upto is not None and one.missing:
                 return one.epoch, one.held_upto, one.owed_upto
         return None
 
     def sent(self, epoch: str, last: int, now: float) -> None:
         """A message with events up to ``last`` went out."""
-        self._stretches[epoch].sent_upto = last
+        self._epochs[epoch].sent_upto = last
         self._wait_from(now)
 
     def acknowledged(self, epoch: str, upto: int, now: float) -> None:
         """The center has this epoch up to here; it may have lost it once more since it spoke last."""
-        one = self._stretches[epoch]
+        one = self._epochs[epoch]
         if one.held_upto is not None and upto > one.held_upto:
             self._pace.progress()
         if one.held_upto is None or upto < one.held_upto or upto >= one.sent_upto:
@@ -102,17 +102,17 @@ class Earlier:
 
     def drop(self, epoch: str) -> None:
         """Nothing can be sent of it: its numbers stand for something else at the center."""
-        one = self._stretches[epoch]
+        one = self._epochs[epoch]
         one.held_upto, one.sent_upto = one.owed_upto, 0
 
     def stalled(self, now: float) -> bool:
         """Whether an answer is overdue; what only waits for its turn to be sent is not."""
-        asked = any(one.held_upto is None or one.flying for one in self._stretches.values())
+        asked = any(one.held_upto is None or one.in_flight for one in self._epochs.values())
         return asked and now >= self._deadline
 
     def rewind(self, now: float) -> None:
         """Ask and send again what is open."""
-        for one in self._stretches.values():
+        for one in self._epochs.values():
             one.sent_upto = 0
         self._wait_from(now)
 

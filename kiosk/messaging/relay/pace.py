@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import Final
 
+from kiosk.domain.backoff import Backoff
 from kiosk.messaging.relay.settings import RelaySettings
 
 HELLO_EVERY_S: Final = 600.0
@@ -12,36 +14,20 @@ HELLO_EVERY_S: Final = 600.0
 days. Ten minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds."""
 _HELLO_SPREAD: Final = 0.6
 """No wait is shorter than this part of the longest: two hundred stations that connected together drift apart."""
-
-
-class Backoff:
-    """Exponential waiting with jitter, so that stations that lost the same broker do not come back together."""
-
-    def __init__(self, base_s: float, max_s: float, random: Random) -> None:
-        self._base_s, self._max_s, self._random = base_s, max_s, random
-        self._step = 0
-
-    def next(self) -> float:
-        """Seconds to wait now; the longest wait doubles each time until the maximum."""
-        longest = min(self._max_s, self._base_s * 2.0**self._step)
-        # 2**16 bases are beyond every maximum; without a stop the power would overflow after a month offline.
-        self._step = min(self._step + 1, 16)
-        return longest * self._random.uniform(0.3, 1.0)
-
-    def reset(self) -> None:
-        """Start again at the base."""
-        self._step = 0
+_LEAST_SHARE: Final = 0.3
+"""No back-off is shorter than this part of its whole: stations that lost the same broker do not come back together."""
 
 
 class Pace:
     """Outlives the connections of one relay."""
 
     def __init__(self, settings: RelaySettings, random: Random) -> None:
-        self._settings = settings
+        self.settings = settings
         self.window = settings.window
         self.batch_events = settings.batch_events
-        self.reconnect = Backoff(settings.reconnect_s, settings.reconnect_max_s, random)
-        self._resend = Backoff(settings.resend_s, settings.resend_max_s, random)
+        share = partial(random.uniform, _LEAST_SHARE, 1.0)
+        self.reconnect = Backoff(settings.reconnect_s, settings.reconnect_max_s, share)
+        self._resend = Backoff(settings.resend_s, settings.resend_max_s, share)
         self.patience_s = self._resend.next()
         """How long the center may take to answer before everything is sent again."""
         self._random = random
@@ -52,8 +38,8 @@ class Pace:
 
     def progress(self) -> None:
         """The center acknowledged something new."""
-        self.window = self._settings.window
-        self.batch_events = min(self._settings.batch_events, self.batch_events * 2)
+        self.window = self.settings.window
+        self.batch_events = min(self.settings.batch_events, self.batch_events * 2)
         self.reconnect.reset()
         self._resend.reset()
         self.patience_s = self._resend.next()

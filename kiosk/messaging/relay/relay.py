@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable
 from random import Random
 
+from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.relay.connection import BrokerFault
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import StorePort
-from kiosk.messaging.relay.rare_log import RareLog
 from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
 
 _SETTLED_S = 30.0
 """A connection that held this long was a good one: the next attempt need not wait as if it had failed."""
+LOG_PERIOD_S = 300.0
+"""A village is offline for weeks, with a try every minute."""
 
 
 class Relay:
@@ -42,7 +44,7 @@ class Relay:
         self._random = random or Random()  # noqa: S311  jitter, not secrecy
         self._pace = Pace(settings, self._random)
         self._session: Session | None = None
-        self._log = RareLog(logging.getLogger(f"kiosk.relay.{owner}"), clock)
+        self._log = RateLimitedLog(logging.getLogger(f"kiosk.relay.{owner}"), clock, LOG_PERIOD_S)
 
     @property
     def settled(self) -> bool:
@@ -67,13 +69,14 @@ class Relay:
 
     def _try_once(self, stop: threading.Event) -> None:
         try:
-            session = Session(self._store, self._settings, self._pace, self._log, self._clock, self._heard)
+            session = Session(self._store, self._pace, self._log, self._clock, self._heard)
             self._session = session
             session.run(stop)
             if session.unfinished:
                 self._pace.broken_off()
         except BrokerFault as fault:
-            self._log.write("broker", str(fault))
+            self._log.write(str(fault), kind="broker")
         except Exception as error:
             # A locked or full database, or a fault of ours: the next connection starts from the database anew.
-            self._log.write("trouble", f"relaying is interrupted: {type(error).__name__}: {error}", logging.ERROR)
+            text = f"relaying is interrupted: {type(error).__name__}: {error}"
+            self._log.write(text, kind="trouble", level=logging.ERROR)

@@ -7,17 +7,16 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Status, decode, encode
 from kiosk.messaging.contract.envelope import ZERO_HASH
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.connection import Arrived, Connection, Happening, Lost, Message, Ready, Will
-from kiosk.messaging.relay.earlier import Earlier
-from kiosk.messaging.relay.flights import Flights
+from kiosk.messaging.relay.connection import Connection, Happening, Lost, Message, PubAck, Ready, Will
+from kiosk.messaging.relay.earlier import EarlierEpochs
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import OutboxRow, StorePort
-from kiosk.messaging.relay.rare_log import RareLog
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.window import InFlightWindow
 
 EVENT_CONTENT: Final = "application/cloudevents+json"
 BATCH_CONTENT: Final = "application/zlib"
@@ -38,17 +37,16 @@ class Session:
     def __init__(
         self,
         store: StorePort,
-        settings: RelaySettings,
         pace: Pace,
-        log: RareLog,
+        log: RateLimitedLog,
         clock: Callable[[], float],
         heard: Callable[[str], None],
     ) -> None:
-        self._store, self._settings, self._pace, self._log, self._clock = store, settings, pace, log, clock
-        self._told_of = heard
+        self._store, self._pace, self._log, self._clock, self._on_ack = store, pace, log, clock, heard
+        self._settings = settings = pace.settings
         self._topics = Topics(settings.region, settings.station)
-        self._flights = Flights(pace)
-        self._earlier = Earlier(pace)
+        self._window = InFlightWindow(pace)
+        self._earlier = EarlierEpochs(pace)
         self._epoch = store.epochs.identity().epoch
         self._quarantined: tuple[int, ...] = ()
         self._alarm = ""
@@ -66,7 +64,7 @@ class Session:
     @property
     def unfinished(self) -> bool:
         """Whether messages were on their way when it ended."""
-        return len(self._flights) > 0 or self._earlier.flying
+        return len(self._window) > 0 or self._earlier.in_flight
 
     @property
     def settled(self) -> bool:
@@ -89,7 +87,7 @@ class Session:
                 if self._ready and not self._lost:
                     self._pump(connection)
             if self._ready and not self._lost:
-                connection.goodbye(self._topics.status, encode(self._status(online=False)), CONTROL_CONTENT)
+                connection.disconnect(self._topics.status, encode(self._status(online=False)), CONTROL_CONTENT)
 
     def _handle(self, connection: Connection, happening: Happening) -> None:
         match happening:
@@ -98,11 +96,11 @@ class Session:
                 self._enter_epoch(connection)
             case Lost(why):
                 self._lost = True
-                self._log.write("lost", f"broker {self._settings.broker_url}: {why}")
-            case Arrived(mid, fault):
-                self._flights.arrived(mid, self._clock())
+                self._log.write(f"broker {self._settings.broker_url}: {why}", kind="lost")
+            case PubAck(mid, fault):
+                self._window.puback(mid, self._clock())
                 if fault is not None:
-                    self._log.write("refused", f"the broker did not pass a message on: {fault}")
+                    self._log.write(f"the broker did not pass a message on: {fault}", kind="refused")
             case Message(topic, payload):
                 self._heard(connection, topic, payload)
 
@@ -113,7 +111,7 @@ class Session:
             elif topic == self._topics.resend:
                 self._asked_again(decode(Resend, payload))
         except BadControl as error:
-            self._log.write("unreadable", f"message on {topic} ignored: {error}")
+            self._log.write(f"message on {topic} ignored: {error}", kind="unreadable")
 
     # --- sending
 
@@ -122,8 +120,8 @@ class Session:
         if self._store.changed():
             self._more = True
             self._follow_epoch(connection)
-        if self._flights.stalled(now):
-            self._log.write("stalled", "the sorting center does not acknowledge: sending again")
+        if self._window.stalled(now):
+            self._log.write("the sorting center does not acknowledge: sending again", kind="stalled")
             self._pace.stalled()
             self._start_over()
             self._hello(connection)
@@ -135,7 +133,7 @@ class Session:
             self._hello(connection)
         if self._ask_at is not None and now >= self._ask_at:
             self._ask_earlier(connection)
-        while self._more and self._flights.room and self._send_next(connection):
+        while self._more and self._window.room and self._send_next(connection):
             pass
         # What was done once waits behind what never was.
         if not self._more:
@@ -145,10 +143,10 @@ class Session:
 
     def _send_next(self, connection: Connection) -> bool:
         """Send one message; False when nothing is left or the line broke."""
-        after, last = self._flights.next_range()
+        after, last = self._window.next_range()
         rows = self._fitting(self._store.outbox.pending(self._pace.batch_events, after), last)
         if not rows and last is not None:
-            self._flights.skip_range()
+            self._window.skip_range()
             return True
         if not rows:
             self._more = False
@@ -158,7 +156,7 @@ class Session:
             return True
         mid = self._publish(connection, rows)
         if mid is not None:
-            self._flights.sent(mid, rows[0].seq, rows[-1].seq, self._clock())
+            self._window.sent(mid, rows[0].seq, rows[-1].seq, self._clock())
         return mid is not None
 
     def _send_earlier(self, connection: Connection) -> None:
@@ -250,18 +248,18 @@ class Session:
                 return
             self._quarantined = ack.quarantined
         if ack.upto > counts.acked_upto:
-            self._flights.acknowledged(ack.upto, self._clock())
+            self._window.acknowledged(ack.upto, self._clock())
             self._log.clear("stalled")
             if ack.upto == counts.last_seq:
                 self._tell_soon()
         elif ack.upto < counts.acked_upto:
             self._log.write(
-                "back", f"the sorting center went back from {counts.acked_upto} to {ack.upto}: sending again"
+                f"the sorting center went back from {counts.acked_upto} to {ack.upto}: sending again", kind="back"
             )
             self._start_over()
             self._ask_earlier(connection)
         self._look_for(ack.gaps)
-        self._told_of(self._alarm)
+        self._on_ack(self._alarm)
 
     def _acknowledged_earlier(self, ack: Ack) -> None:
         """Of an epoch that has ended only one thing matters: whether the center still has what it acknowledged."""
@@ -272,22 +270,24 @@ class Session:
         own = self._store.outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
         if ack.upto < owed and own != ack.head:
             self._log.write(
-                "earlier fork",
                 f"the sorting center has another event {ack.upto} of the earlier epoch {ack.epoch} than this database: "
                 "nothing of it is sent again; call the administrator",
-                logging.ERROR,
+                kind="earlier fork",
+                level=logging.ERROR,
             )
             self._earlier.drop(ack.epoch)
         else:
             self._take_earlier(ack, owed)
-        self._told_of(self._alarm)
+        self._on_ack(self._alarm)
 
     def _look_at_generation(self, ack: Ack) -> None:
         """Another ledger answers than before: it may lack what ``upto`` of this epoch does not show."""
         if not ack.generation or ack.generation == self._generation:
             return
         if self._generation:
-            self._log.write("generation", "the sorting center's ledger is another one: asking about earlier epochs")
+            self._log.write(
+                "the sorting center's ledger is another one: asking about earlier epochs", kind="generation"
+            )
             self._ask_at = max(self._clock(), self._asked_at + _ASK_AGAIN_S)
         self._generation = ack.generation
 
@@ -296,8 +296,8 @@ class Session:
         self._earlier.acknowledged(ack.epoch, ack.upto, self._clock())
         if self._earlier.missing > before:
             self._log.write(
-                "earlier back",
                 f"the sorting center has epoch {ack.epoch} up to {ack.upto}, it had it up to {owed}: sending again",
+                kind="earlier back",
             )
             self._tell_at = self._clock()
         elif before and not self._earlier.missing:
@@ -309,7 +309,7 @@ class Session:
 
     def _look_for(self, gaps: Sequence[tuple[int, int]]) -> None:
         if gaps:
-            self._flights.missing(gaps)
+            self._window.missing(gaps)
             self._more = True
 
     def _behind(self, connection: Connection, ack: Ack, last: int) -> None:
@@ -319,11 +319,11 @@ class Session:
         """
         if self._store.epochs.behind_spent():
             self._log.write(
-                "ahead",
                 f"the sorting center claims event {ack.upto}, this database ends at {last}, and a new epoch was begun "
                 "for that already: acknowledgement refused, events stay pending; call the administrator, the broker "
                 "or the ledger may not be what it seems",
-                logging.ERROR,
+                kind="ahead",
+                level=logging.ERROR,
             )
             self._set_alarm("ahead")
             return
@@ -331,19 +331,19 @@ class Session:
             self._follow_epoch(connection)
             return
         self._log.write(
-            "behind",
             f"the sorting center has event {ack.upto}, this database ends at {last}: an older copy was brought back; "
             "starting a new epoch",
-            logging.ERROR,
+            kind="behind",
+            level=logging.ERROR,
         )
         self._enter_epoch(connection)
 
     def _forked(self, upto: int) -> None:
         self._log.write(
-            "fork",
             f"the sorting center has another event {upto} of epoch {self._epoch} than this database: acknowledgement "
             "refused, events stay pending; call the administrator, two machines may use one database",
-            logging.ERROR,
+            kind="fork",
+            level=logging.ERROR,
         )
         self._set_alarm("fork")
 
@@ -352,7 +352,7 @@ class Session:
             self._alarm = alarm
             self._tell_at = self._clock()
             if alarm:
-                self._told_of(alarm)
+                self._on_ack(alarm)
 
     def _tell_soon(self) -> None:
         if self._told is not None and self._told.pending:
@@ -377,5 +377,5 @@ class Session:
         self._hello_earlier(connection)
 
     def _start_over(self) -> None:
-        self._flights.rewind()
+        self._window.rewind()
         self._more = True

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+from kiosk.domain.backoff import Backoff
 from kiosk.sorting_center.health import Health
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Watchdog:
         self._health = health
         self._parts = parts
         self._clock = clock
-        self._pause_s = STALLED_S
+        self._pauses = Backoff(STALLED_S, MAX_PAUSE_S)
         self._restart_at = self._not_before = clock()
         self._stalled_at: int | None = None
         """How many messages had been taken in when it stalled; None while it does not."""
@@ -90,8 +91,7 @@ class Watchdog:
         if self._stalled_at is None:
             self._stalled_at = self._line.settled()
         if now >= self._restart_at:
-            self._restart_at = now + self._pause_s
-            self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
+            self._restart_at = now + self._pauses.next()
             self._line.deliver_again()
 
     def _is_over(self, now: float, waiting_s: float | None) -> bool:
@@ -102,7 +102,8 @@ class Watchdog:
         return self._calm_since is not None and now - self._calm_since >= STALLED_S
 
     def _recover(self) -> None:
-        self._pause_s, self._stalled_at, self._calm_since = STALLED_S, None, None
+        self._pauses.reset()
+        self._stalled_at = self._calm_since = None
 
     def _tell(self, ended: list[str]) -> None:
         texts = [f"The {name} has ended: restart the sorting center." for name in ended]

@@ -13,8 +13,8 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.scales import registry
 from kiosk.station.doctor.finding import Finding, Verdict, not_fitted
+from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.doctor.scale import missing_parameter
-from kiosk.station.doctor.signs import ScaleSign
 
 STATUS_S: Final = 2.0
 """A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question."""
@@ -35,23 +35,23 @@ _PRINTER_WORDS: Final = (
 _BUSY: Final = frozenset({PrinterFault.PRINTING})
 
 
-def scale(settings: ScaleSettings | None, sign: ScaleSign) -> Finding:
+def scale(settings: ScaleSettings | None, live: ScaleLiveness) -> Finding:
     """Port, frames, age of the newest."""
     if settings is None:
         return Finding("scale", False, None, Verdict.FAIL, "scale_none", needed=True)
-    missing = missing_parameter(settings, sign)
+    missing = missing_parameter(settings, live)
     if missing is not None:
         return missing
     values = {"place": settings.port}
-    if sign.link is LinkState.CONNECTED and sign.age_s is not None:
+    if live.link is LinkState.CONNECTED and live.age_s is not None:
         if registry.get(settings.protocol).no_booking:
             told = {"protocol": settings.protocol}
-            return Finding("scale", True, True, Verdict.WARN, "scale_never_books", True, sign.age_s, told)
-        return Finding("scale", True, True, needed=True, last_seen_s=sign.age_s)
-    found = sign.link in (LinkState.CONNECTED, LinkState.SILENT, LinkState.REFUSES)
-    refuses = "scale_refuses" if sign.link is LinkState.REFUSES else "scale_silent"
+            return Finding("scale", True, True, Verdict.WARN, "scale_never_books", True, live.age_s, told)
+        return Finding("scale", True, True, needed=True, last_seen_s=live.age_s)
+    found = live.link in (LinkState.CONNECTED, LinkState.SILENT, LinkState.REFUSES)
+    refuses = "scale_refuses" if live.link is LinkState.REFUSES else "scale_silent"
     word = refuses if found else "scale_missing"
-    return Finding("scale", found, False, Verdict.FAIL, word, True, sign.age_s, values)
+    return Finding("scale", found, False, Verdict.FAIL, word, True, live.age_s, values)
 
 
 def printer(name: str, settings: PrinterSettings | None, adapter: Printer | None) -> Finding:
@@ -60,7 +60,7 @@ def printer(name: str, settings: PrinterSettings | None, adapter: Printer | None
     if settings is None or adapter is None:
         return Finding(device, False, None, Verdict.WARN, "printer_none", needed=True)
     values = {"place": settings.address}
-    if getattr(adapter, "proof", "") == "write":  # a plain file or pipe: it has no way to answer
+    if adapter.proof == "write":  # a plain file or pipe: it has no way to answer
         found = _is_there(Path(settings.address))
         word = "printer_mute" if found else "printer_silent"
         return Finding(device, found, None, Verdict.OK if found else Verdict.FAIL, word, True, values=values)

@@ -7,67 +7,39 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.devices.ports import Camera, Panel, Printer
-from kiosk.station.doctor import devices
-from kiosk.station.doctor import environment as place
-from kiosk.station.doctor.environment import Fitted
+from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.finding import Finding, Verdict, broken
-from kiosk.station.doctor.signs import PageWatch, ScaleWatch, ScannerWatch
+from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
+from kiosk.station.doctor.ports import Configuration, Examined
 from kiosk.station.health import Part
-from kiosk.station.live import LiveBoard
 from kiosk.station.scale.keys import ScaleKeys
-from kiosk.station.settings import StationSettings
-from kiosk.store import Stamp, Store
 
 PRINTERS: Final = ("label", "receipt")
 _KEEP_S: Final = 2.0
 """Printers are not asked more often than this, however many ask."""
 
 
-class Examined(Protocol):
-    """The running station; ``StationService`` is one."""
-
-    @property
-    def settings(self) -> StationSettings: ...
-    @property
-    def store(self) -> Store: ...
-    @property
-    def board(self) -> LiveBoard: ...
-    @property
-    def software(self) -> str: ...
-    @property
-    def metrology(self) -> str: ...
-    def stamp(self) -> Stamp: ...
-
-
-def _no_parts() -> Sequence[Part]:
-    return ()
-
-
-def _no_more() -> Iterable[Finding]:
-    return ()
-
-
 @dataclass
 class Equipment:
     """What the composition root holds beside the service. Everything may be missing; a missing thing is told as such.
 
-    ``parts`` are the health's; ``more`` are findings of others, such as the scale's worth; ``on_event`` wakes whoever
-    waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again. ``scale_keys``
-    are those of the running scale.
+    ``parts`` are the health's; ``more`` are findings of others, such as the scale's standing; ``on_event`` wakes
+    whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
+    ``scale_keys`` are those of the running scale.
     """
 
-    fitted: Fitted
+    config: Configuration
     settings_file: Path | None = None
     printers: Mapping[str, Printer] = field(default_factory=dict)
     camera: Camera | None = None
     scale: ScaleWatch = field(default_factory=ScaleWatch)
     scanner: ScannerWatch = field(default_factory=ScannerWatch)
     panel: Panel | None = None
-    parts: Callable[[], Sequence[Part]] = _no_parts
-    more: Callable[[], Iterable[Finding]] = _no_more
+    parts: Callable[[], Sequence[Part]] = tuple
+    more: Callable[[], Iterable[Finding]] = tuple
     page: PageWatch = field(default_factory=PageWatch)
     on_event: Callable[[], None] = lambda: None
     end_lamp_test: Callable[[], None] = lambda: None
@@ -84,18 +56,18 @@ def _all(station: Examined, equipment: Equipment) -> Iterator[Finding]:
     yield alive(equipment.parts())
     yield from device_findings(station, equipment)
     yield from equipment.more()
-    yield from place.findings(equipment.fitted, station.stamp().moment)
+    yield from environment.findings(equipment.config, station.stamp().moment)
 
 
 def device_findings(station: Examined, equipment: Equipment) -> Iterator[Finding]:
     """The devices, which only the running station can tell of."""
-    fitted, marks = equipment.fitted, station.board.snapshot().marks
-    yield devices.scale(fitted.scale, equipment.scale.sign())
+    config, marks = equipment.config, station.board.snapshot().marks
+    yield devices.scale(config.scale, equipment.scale.look())
     for name in PRINTERS:
-        yield devices.printer(name, fitted.printers.get(name), equipment.printers.get(name))
-    yield devices.camera(fitted.camera, marks.camera)
-    yield devices.scanner(fitted.scanner, equipment.scanner.word, equipment.scanner.age_s)
-    yield devices.panel(fitted.panel, None if equipment.panel is None else equipment.panel.fitted)
+        yield devices.printer(name, config.printers.get(name), equipment.printers.get(name))
+    yield devices.camera(config.camera, marks.camera)
+    yield devices.scanner(config.scanner, equipment.scanner.word, equipment.scanner.age_s)
+    yield devices.panel(config.panel, None if equipment.panel is None else equipment.panel.fitted)
     yield devices.page(equipment.page.age_s(), equipment.page.waited_s())
 
 

@@ -1,4 +1,4 @@
-"""Findings about what is no device: database, card, clock, people, link, backup, fonts, and the box itself.
+"""Environment check: what is no device. Database, card, clock, people, link, backup, fonts, and the box itself.
 
 They need nothing of a running station, so the page and the command line say the same.
 """
@@ -12,25 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
-from typing import Final, Protocol
+from typing import Final
 
-from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.panel.settings import PanelSettings
-from kiosk.devices.printer.settings import PrinterSettings
-from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_shaping
-from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.doctor import box
 from kiosk.station.doctor.finding import Finding, Verdict, unreadable
+from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.ports import Configuration
 from kiosk.station.doctor.records import records
-from kiosk.station.doctor.signs import RelayMark
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
-from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.photos.room import KEPT_FREE_BYTES
-from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.photos.space import KEPT_FREE_BYTES
 from kiosk.station.settings import StationSettings
 from kiosk.store.backup.medium import disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings
@@ -58,58 +51,33 @@ _CURES: Final = {
 _SHAPING_PACKAGE: Final = "libfribidi0"
 
 
-class Fitted(Protocol):
-    """What the settings say is there; ``StationConfig`` is one."""
-
-    @property
-    def station(self) -> StationSettings: ...
-    @property
-    def parcels(self) -> ParcelSettings: ...
-    @property
-    def scale(self) -> ScaleSettings | None: ...
-    @property
-    def printers(self) -> Mapping[str, PrinterSettings]: ...
-    @property
-    def camera(self) -> CameraSettings | None: ...
-    @property
-    def scanner(self) -> ScannerSettings | None: ...
-    @property
-    def panel(self) -> PanelSettings | None: ...
-    @property
-    def relay(self) -> RelaySettings | None: ...
-    @property
-    def backup(self) -> BackupSettings | None: ...
-    @property
-    def metrology(self) -> MetrologySettings: ...
-
-
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where and when the doctor looks. ``seen`` is the database, None when it cannot be read."""
+class Environment:
+    """What the rows are judged by. ``seen`` is the database, None when it cannot be read."""
 
-    fitted: Fitted
+    config: Configuration
     moment: Moment
     seen: Look | None
     environ: Mapping[str, str]
 
 
-def findings(fitted: Fitted, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """All of them, in the order a technician reads them."""
-    data = fitted.station.data
-    seen, database_row = database(fitted.station)
-    place = Place(fitted, moment, seen, environ)
+    data = config.station.data
+    seen, database_row = database(config.station)
+    env = Environment(config, moment, seen, environ)
     yield database_row
     if seen is not None and seen.schema == SCHEMA_VERSION:
-        yield _looked("records", lambda: records(fitted.station), needed=True)
+        yield _looked("records", lambda: records(config.station), needed=True)
     yield _looked("disk", lambda: disk(data, environ), needed=True)
     yield clock(moment)
     yield _looked("fonts", fonts, needed=True)
     if seen is not None:
         yield catalog(seen)
-        yield people(place, seen)
-    yield _looked("pickup_key", lambda: pickup_key(place))
-    yield from link(place)
-    yield _looked("backup", lambda: backup(place))
+        yield people(env, seen)
+    yield _looked("pickup_key", lambda: pickup_key(env))
+    yield from link(env)
+    yield _looked("backup", lambda: backup(env))
     yield from box.findings(_SYSTEMD, environ)
 
 
@@ -213,21 +181,21 @@ def catalog(seen: Look) -> Finding:
     return Finding("catalog", True, True, needed=True)
 
 
-def people(place: Place, seen: Look) -> Finding:
+def people(env: Environment, seen: Look) -> Finding:
     """At least one technician and one clerk with a PIN, kept under the key that is here."""
     missing = [role for role in (Role.TECHNICIAN, Role.CLERK) if not seen.people.get(role.value)]
     if not missing:
-        return _pins(place, seen) or Finding("people", True, True, needed=True)
+        return _pins(env, seen) or Finding("people", True, True, needed=True)
     return _bad("people", "people_none" if len(missing) == 2 else f"people_no_{missing[0].value}", found=False)
 
 
-def _pins(place: Place, seen: Look) -> Finding | None:
+def _pins(env: Environment, seen: Look) -> Finding | None:
     """PINs nobody can check, or anybody can guess. Who may not read the key cannot tell."""
-    if not _sees_key(place):
+    if not _sees_key(env):
         return None
-    settings, data = place.fitted.parcels, place.fitted.station.data
-    there = place_of(settings, data, place.environ).is_file()
-    own = (PickupKey.found(settings, data, place.environ) if there else PickupKey(None)).pins()
+    settings, data = env.config.parcels, env.config.station.data
+    there = place_of(settings, data, env.environ).is_file()
+    own = (PickupKey.found(settings, data, env.environ) if there else PickupKey(None)).pins()
     other = sum(count for name, count in seen.pin_keys.items() if name not in ("", own.name))
     if other:
         values: dict[str, str | int] = {"n": other, "command": "kiosk clerk pin"}
@@ -237,28 +205,28 @@ def _pins(place: Place, seen: Look) -> Finding | None:
     return None
 
 
-def _sees_key(place: Place) -> bool:
+def _sees_key(env: Environment) -> bool:
     """Whether this program can tell if the key is there: a credential is seen by the service alone, and the folder of a
     box by its administrator."""
-    settings = place.fitted.parcels
-    path = place_of(settings, place.fitted.station.data, place.environ)
-    if settings.key_file is not None or place.environ.get(CREDENTIALS) or path.parent == place.fitted.station.data:
+    settings = env.config.parcels
+    path = place_of(settings, env.config.station.data, env.environ)
+    if settings.key_file is not None or env.environ.get(CREDENTIALS) or path.parent == env.config.station.data:
         return True
     return os.access(path.parent, os.X_OK)
 
 
-def pickup_key(place: Place) -> Finding:
+def pickup_key(env: Environment) -> Finding:
     """The file the codes of parcels are checked with; a station without one makes it at its first start.
 
     A credential belongs to the service: only the service itself can see whether it is there.
     """
-    settings, data = place.fitted.parcels, place.fitted.station.data
-    given = settings.key_file is not None or bool(place.environ.get(CREDENTIALS))
-    path, there = place_of(settings, data, place.environ), False
-    if _sees_key(place):
+    settings, data = env.config.parcels, env.config.station.data
+    given = settings.key_file is not None or bool(env.environ.get(CREDENTIALS))
+    path, there = place_of(settings, data, env.environ), False
+    if _sees_key(env):
         there = path.is_file()
-    elsewhere = not given and (not _sees_key(place) or (_SYSTEMD.is_dir() and not there and path.parent == data))
-    if elsewhere or (place.seen is None and not given):
+    elsewhere = not given and (not _sees_key(env) or (_SYSTEMD.is_dir() and not there and path.parent == data))
+    if elsewhere or (env.seen is None and not given):
         return Finding("pickup_key", None, None)
     if not there:
         values = {"place": str(path)}
@@ -266,26 +234,26 @@ def pickup_key(place: Place) -> Finding:
     return Finding("pickup_key", True, True)
 
 
-def link(place: Place) -> Iterator[Finding]:
+def link(env: Environment) -> Iterator[Finding]:
     """The relay, and the sorting center behind it: a station works for weeks without either."""
-    if place.fitted.relay is None:
+    if env.config.relay is None:
         yield Finding("link", False, None, Verdict.WARN, "link_none")
         return
-    age = RelayMark(place.fitted.station.data).age_s()
-    pending = place.seen.pending if place.seen else 0
-    waited = _waited_s(place)
+    age = RelayHeartbeat(env.config.station.data).age_s()
+    pending = env.seen.pending if env.seen else 0
+    waited = _waited_s(env)
     quiet = pending > 0 and (age is None or age > QUIET_S) and (waited is None or waited > QUIET_S)
     if quiet:
         yield Finding("link", True, False, Verdict.WARN, "link_waits", last_seen_s=age, values={"n": pending})
     else:
         yield Finding("link", True, None if age is None else True, last_seen_s=age)
-    yield _center(place, age)
+    yield _center(env, age)
 
 
-def _center(place: Place, age: float | None) -> Finding:
-    apart = place.seen.quarantined if place.seen else 0
-    heard = age is not None or bool(place.seen and place.seen.epoch.acked_upto)
-    alarm = RelayMark(place.fitted.station.data).alarm()
+def _center(env: Environment, age: float | None) -> Finding:
+    apart = env.seen.quarantined if env.seen else 0
+    heard = age is not None or bool(env.seen and env.seen.epoch.acked_upto)
+    alarm = RelayHeartbeat(env.config.station.data).alarm()
     if alarm:
         return Finding("center", True, heard, Verdict.WARN, f"center_{alarm}", last_seen_s=age)
     if apart:
@@ -296,22 +264,22 @@ def _center(place: Place, age: float | None) -> Finding:
     return Finding("center", True, True, last_seen_s=age)
 
 
-def _waited_s(place: Place) -> float | None:
+def _waited_s(env: Environment) -> float | None:
     """How long the oldest event waits; None when the clock cannot tell."""
-    if place.seen is None or place.seen.waiting_since is None or place.moment.quality is ClockQuality.UNSET:
+    if env.seen is None or env.seen.waiting_since is None or env.moment.quality is ClockQuality.UNSET:
         return None
-    waited = (place.moment.utc - datetime.fromisoformat(place.seen.waiting_since)).total_seconds()
+    waited = (env.moment.utc - datetime.fromisoformat(env.seen.waiting_since)).total_seconds()
     return waited if waited >= 0 else None
 
 
-def backup(place: Place) -> Finding:
+def backup(env: Environment) -> Finding:
     """The second medium and the newest backup on it."""
-    settings, station = place.fitted.backup, place.fitted.station
+    settings, station = env.config.backup, env.config.station
     if settings is None:
         return Finding("backup", False, None, Verdict.WARN, "backup_none")
     values: dict[str, str | int] = {"place": str(settings.folder)}
     try:
-        return _backup_on(settings, station, place.moment, values)
+        return _backup_on(settings, station, env.moment, values)
     except PermissionError:
         raise
     except (OSError, StoreError):

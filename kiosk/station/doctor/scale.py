@@ -1,4 +1,4 @@
-"""Findings about the worth of the scale: for trade, verified, checked. Each is a warning and a mark, never a stop.
+"""Findings about the legal standing of the scale: for trade, verified, checked. Each a warning, never a stop.
 
 And about what has to be set before it can be read at all.
 """
@@ -16,28 +16,28 @@ from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verificat
 from kiosk.domain.moment import Moment
 from kiosk.protocols.scales import registry
 from kiosk.station.doctor.finding import Finding, Verdict
-from kiosk.station.doctor.signs import ScaleSign
+from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.scale.settings import MetrologySettings
 
 SOON: Final = timedelta(days=30)
 """The authority wants to be called in time."""
 
 
-def missing_parameter(settings: ScaleSettings, sign: ScaleSign) -> Finding | None:
+def missing_parameter(settings: ScaleSettings, live: ScaleLiveness) -> Finding | None:
     """A parameter that nothing is guessed for: at zero, which is zero with any value, a warning, with a load a failure.
 
     None when nothing is missing, or nothing is known of the indicator yet.
     """
-    refuses = sign.link is LinkState.REFUSES
-    if not refuses and (sign.link is not LinkState.CONNECTED or sign.reading is None):
+    refuses = live.link is LinkState.REFUSES
+    if not refuses and (live.link is not LinkState.CONNECTED or live.reading is None):
         return None
-    frame = sign.reading.raw if sign.reading is not None else None
+    frame = live.reading.raw if live.reading is not None else None
     unset = registry.undecided(settings.protocol, settings.params, frame)
     if not unset:
         return None
     values = {"place": settings.port, "name": ", ".join(one.name for one in unset)}
     verdict = Verdict.FAIL if refuses else Verdict.WARN
-    return Finding("scale", True, not refuses, verdict, "scale_parameter", True, sign.age_s, values)
+    return Finding("scale", True, not refuses, verdict, "scale_parameter", True, live.age_s, values)
 
 
 def metrology_findings(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from kiosk.domain.metrology.check_weight import BadCheckWeight, allowed_error_g, check_expected
@@ -12,11 +11,10 @@ from kiosk.domain.metrology.standing import CheckState
 from kiosk.station.counter.access import Access
 from kiosk.station.counter.errors import refusing
 from kiosk.station.counter.view import CounterRefused, Session
-from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.loads import Loads
 from kiosk.station.desk.view import DeskRefused
-from kiosk.station.scale.book import ScaleBook
-from kiosk.store import Store
-from kiosk.store.records import CheckRow, NewCheck, Stamp
+from kiosk.station.scale.audit import ScaleAudit
+from kiosk.store.records import CheckRow, NewCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +51,20 @@ class CheckWeight:
     def __init__(
         self,
         profile: ScaleProfile,
-        desk: Desk,
-        book: ScaleBook,
-        store: Store,
+        loads: Loads,
+        audit: ScaleAudit,
         access: Access,
-        stamps: Callable[[], Stamp],
-        on_event: Callable[[], None],
     ) -> None:
-        self._profile, self._desk, self._book = profile, desk, book
-        self._store, self._access = store, access
-        self._stamps, self._on_event = stamps, on_event
+        self._profile, self._loads, self._audit, self._access = profile, loads, audit, access
 
     def view(self) -> CheckView:
         """How it stands. Raises CounterRefused when the database cannot be read."""
-        expected = self._book.settings.check_weight_g
-        pan, lock, why_not = self._desk.loads.check_view()
+        expected = self._audit.settings.check_weight_g
+        pan, lock, why_not = self._loads.check_view()
         with refusing():
-            state, last = self._book.standing().check, self._store.checks.last()
+            state, last = self._audit.standing().check, self._audit.last_check()
         return CheckView(
-            required=self._book.settings.required,
+            required=self._audit.settings.required,
             expected_g=expected,
             allowed_g=allowed_error_g(self._profile, expected) if expected else None,
             state=state,
@@ -100,18 +93,18 @@ class CheckWeight:
 
         def record(lock: Lock) -> CheckRow:
             check = NewCheck(expected, allowed_error_g(self._profile, expected), lock, actor)
-            return self._store.checks.add(check, self._stamps())
+            return self._audit.record_check(check)
 
         try:
             with refusing():
-                row = self._desk.loads.check(record)
+                row = self._loads.check(record)
         except DeskRefused as error:
             raise CounterRefused(error.code, str(error)) from error
-        self._on_event()
+        self._audit.tell()
         return row
 
     def _expected(self, expected_g: int | None) -> int:
-        fixed = self._book.settings.check_weight_g
+        fixed = self._audit.settings.check_weight_g
         if None not in (fixed, expected_g) and expected_g != fixed:
             # Whoever names the weight could name the one that fits what a wrong scale shows.
             raise CounterRefused("other_weight_set", f"the check weight of this station has {fixed} g")

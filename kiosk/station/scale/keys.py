@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, Scale
-from kiosk.domain.metrology.pan import Lock, NotBookable, PanState, PanView
+from kiosk.domain.metrology.pan import NotBookable, PanState, PanView
+from kiosk.station.scale.ports import PanLook
 
 logger = logging.getLogger(__name__)
 
@@ -42,17 +43,11 @@ ZERO_PART: Final = 25
 """Zero-setting reaches at most one part in 25 of Max, 4 % (OIML R 76-1:2006, 4.5.1)."""
 
 
-class Looked(Protocol):
-    """Knows the pan and whether an intake is open; ``Loads`` of the desk is one."""
-
-    def check_view(self) -> tuple[PanView, Lock | None, str]: ...
-
-
 class ScaleKeys:
     """Safe from several threads, never from the scale's own: a press waits for its effect. ``max_g`` in grams."""
 
-    def __init__(self, scale: Scale, commands: Collection[str], max_g: int, desk: Looked) -> None:
-        self._scale, self._max_g, self._desk = scale, max_g, desk
+    def __init__(self, scale: Scale, commands: Collection[str], max_g: int, loads: PanLook) -> None:
+        self._scale, self._max_g, self._loads = scale, max_g, loads
         self.names = tuple(key for key in KEYS if key in commands)
         """The keys that the format of this scale has."""
 
@@ -60,7 +55,7 @@ class ScaleKeys:
         """Send it once and wait up to 3 s; REFUSED with a word of ``REASONS``, or as ``Scale.send`` says."""
         if key not in self.names:
             return CommandResult(CommandOutcome.NOT_SUPPORTED)
-        pan, _, why_not = self._desk.check_view()
+        pan, _, why_not = self._loads.check_view()
         reason = INTAKE_OPEN if why_not == INTAKE_OPEN else why_not_zero(pan, self._max_g) if key == "zero" else ""
         result = CommandResult(CommandOutcome.REFUSED, reason) if reason else self._scale.send(key)
         logger.info("%s of the scale was asked for: %s", key, f"{result.outcome} {result.reason}".strip())

@@ -21,7 +21,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
-from kiosk.devices.ports import Ear, ProbeCancelled, ProbeFailed, Probing, Progress, Supervisor, Told
+from kiosk.devices.ports import LineCapture, OnProgress, Pausable, PortProbe, ProbeCancelled, ProbeFailed, Progress
 from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, shown
 from kiosk.protocols.scales.probe.weights import LEAST_KNOWN_G, LEAST_READINGS, MOST_KNOWN_G, Outcome, heard_by, weigh
 from kiosk.station.scale.section import NotWritten, lines, rewrite, settings_of, writable
@@ -47,13 +47,13 @@ class TeachRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class TeachTools:
     """What the composition root gives. ``ports`` are those that may be named; ``check`` reads a settings file as the
-    station will and raises ValueError. Without a ``supervisor`` no scale is set up.
+    station will and raises ValueError. Without ``own_scale`` no scale is set up.
     """
 
     ports: Callable[[], Sequence[str]]
-    probe: Callable[[str, bool, Told], Probing]
-    ear: Callable[[str, Sequence[Candidate]], Ear]
-    supervisor: Supervisor | None = None
+    probe: Callable[[str, bool, OnProgress], PortProbe]
+    capture: Callable[[str, Sequence[Candidate]], LineCapture]
+    own_scale: Pausable | None = None
     settings_file: Path | None = None
     check: Callable[[Path], object] = lambda path: None
     plate: tuple[int, int] | None = None
@@ -95,8 +95,8 @@ class Teach:
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._probing: Probing | None = None
-        self._ear: Ear | None = None
+        self._probing: PortProbe | None = None
+        self._capture: LineCapture | None = None
         self._looked = 0.0
         self._began = 0.0
         self._empty: tuple[Recording, ...] = ()
@@ -108,12 +108,12 @@ class Teach:
         """The present step. Each look keeps the session alive."""
         with self._lock:
             self._looked = self._clock()
-            view, ear = self._view, self._ear
+            view, capture = self._view, self._capture
         if view.step == "ports":
             return replace(view, ports=tuple(self._tools.ports()))
-        if ear is None or view.step not in ("heard", "emptied", "known", "loaded"):
+        if capture is None or view.step not in ("heard", "emptied", "known", "loaded"):
             return view
-        latest = ear.latest()
+        latest = capture.latest()
         return replace(view, rows=tuple(_row(row.proposal, latest) for row in view.rows))
 
     # --- what is done -------------------------------------------------------------------------------------------------
@@ -125,16 +125,16 @@ class Teach:
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
                 raise TeachRefused("busy")
-            if self._tools.supervisor is not None:
+            if self._tools.own_scale is not None:
                 try:
-                    self._tools.supervisor.pause()
+                    self._tools.own_scale.pause()
                 except TimeoutError as error:
                     raise TeachRefused("not_released", str(error)) from error
             self._over.clear()
             self._looked = self._clock()
             self._view = TeachView("listening", port=port, ask=ask)
             try:
-                self._probing = self._tools.probe(port, ask, self._told)
+                self._probing = self._tools.probe(port, ask, self._on_progress)
             except ValueError as error:
                 self._release()
                 self._view = TeachView()
@@ -189,7 +189,7 @@ class Teach:
         if thread is not None:
             thread.join()
 
-    def _told(self, progress: Progress) -> None:
+    def _on_progress(self, progress: Progress) -> None:
         with self._lock:
             self._view = replace(self._view, progress=progress)
 
@@ -205,9 +205,9 @@ class Teach:
             logger.exception("teaching the scale failed")
             self._show(replace(self._view, step="failed", problem=f"It failed ({error}): look at the station's log."))
         finally:
-            ear, self._ear = self._ear, None
-            if ear is not None:
-                ear.stop()
+            capture, self._capture = self._capture, None
+            if capture is not None:
+                capture.stop()
             self._release()
 
     def _session(self) -> None:
@@ -218,17 +218,17 @@ class Teach:
             return
         first = proposals[0].candidate
         near = tuple(one for one in proposals if one.candidate.line == first.line)
-        ear = self._tools.ear(self._view.port, [one.candidate for one in near])
-        ear.start()
-        self._ear = ear
+        capture = self._tools.capture(self._view.port, [one.candidate for one in near])
+        capture.start()
+        self._capture = capture
         self._show(replace(self._view, step="heard", rows=tuple(Row(one, one.reads) for one in near)))
         while not self._over.wait(_TICK_S):
-            if ear.failure:
-                raise ProbeFailed(ear.failure)
+            if capture.failure:
+                raise ProbeFailed(capture.failure)
             if self._clock() - self._looked > self._idle_s:
                 self._show(TeachView())
                 return
-            if self._judged(ear):
+            if self._judged(capture):
                 return
 
     def _show(self, view: TeachView) -> None:
@@ -236,23 +236,23 @@ class Teach:
             self._view = view
 
     def _release(self) -> None:
-        if self._tools.supervisor is not None:
-            self._tools.supervisor.resume()
+        if self._tools.own_scale is not None:
+            self._tools.own_scale.resume()
 
     def _observe(self, step: str, then: str) -> None:
         with self._lock:
-            if self._view.step == step and self._ear is not None:
-                self._ear.mark()
+            if self._view.step == step and self._capture is not None:
+                self._capture.mark()
                 self._began = self._clock()
                 self._view = replace(self._view, step=then)
 
-    def _judged(self, ear: Ear) -> bool:
+    def _judged(self, capture: LineCapture) -> bool:
         """Go on when enough was heard of the pan; True when the last answer is there."""
         with self._lock:
             view, passed = self._view, self._clock() - self._began
             if view.step not in ("emptied", "loaded") or passed < OBSERVE_S:
                 return False
-            heard = ear.since_mark()
+            heard = capture.since_mark()
             best = max(len(heard_by(row.proposal.candidate, heard)) for row in view.rows)
             if best < _ENOUGH and passed < LONGEST_S:
                 return False

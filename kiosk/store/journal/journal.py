@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, select
 
 from kiosk.domain.events import BackupMade, EventData
-from kiosk.messaging.contract.seal import ZERO_HASH, SealedEvent, seal
+from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 from kiosk.store.database.schema import EPOCH_SHIFT
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
@@ -96,14 +96,9 @@ def append(connection: Connection, data: EventData, stamp: Stamp, *, reissued: s
     try:
         sealed = seal(
             data,
-            station=station,
-            epoch=epoch,
-            seq=seq + 1,
-            prevhash=prevhash,
-            moment=stamp.moment,
-            software=stamp.software,
-            metrology=stamp.metrology,
-            reissued=reissued,
+            EventSource(station, stamp.software, metrology=stamp.metrology),
+            JournalPosition(epoch, seq + 1, prevhash, reissued=reissued),
+            stamp.moment,
         )
     except ValueError as error:
         raise StoreError(f"Nothing was written: {error}.") from error

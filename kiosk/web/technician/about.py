@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
-from kiosk.station.doctor.environment import Fitted
+from kiosk.station.doctor.ports import Configuration
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.texts.html import bdi, bdi_code, bdi_kg
 from kiosk.web.ports import Station
@@ -25,7 +25,7 @@ _CHECK_LOOKS: Final = {
     CheckState.PASSED: _GOOD,
     CheckState.NONE: _PLAIN,
 }
-_SEAL_LOOKS: Final = {
+_VERIFICATION_LOOKS: Final = {
     Verification.EXPIRED: _BAD,
     Verification.UNJUDGED: _LOOK,
     Verification.VALID: _GOOD,
@@ -33,15 +33,15 @@ _SEAL_LOOKS: Final = {
 }
 
 
-def about_rows(station: Station, fitted: Fitted, speech: Speech, decimals: int) -> list[Row]:
+def about_rows(station: Station, config: Configuration, speech: Speech, decimals: int) -> list[Row]:
     """All rows, worth a printed page of their own at a verification. Raises StoreError."""
     standing = station.standing()
     return [
         ("software", bdi_code(station.software), _PLAIN),
         ("metrology", bdi_code(station.metrology), _PLAIN),
-        *_scale(fitted.scale, speech, decimals),
+        *_scale(config.scale, speech, decimals),
         ("scale_no", bdi_code(standing.serial_no) if standing.serial_no else _say(speech, "unset"), _PLAIN),
-        ("verified", _verified(fitted.metrology, standing, speech), _SEAL_LOOKS[standing.verification]),
+        ("verified", _verified(config.metrology, standing, speech), _VERIFICATION_LOOKS[standing.verification]),
         ("check", _say(speech, f"check_state.{standing.check.value}"), _CHECK_LOOKS[standing.check]),
         ("counters", bdi_code(standing.counters.text), _PLAIN),
         ("trade", _say(speech, _TRADE[standing.trade]), _BAD if standing.trade is False else _PLAIN),

@@ -1,4 +1,4 @@
-"""The technician's face: what the doctor found, tests of the devices, care of the data.
+"""The technician's pages: what the doctor found, tests of the devices, care of the data.
 
 GET changes nothing. A post acts and answers 303; a refused one answers 409 with the reason. ``/doctor.json`` is for
 ``kiosk doctor`` on this machine: words about devices, and nothing of a person or a place.
@@ -14,9 +14,9 @@ from typing import Any, Final
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.station.doctor.acts import LAMPS, ActRefused, Acts
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.tools import LAMPS, ActRefused, TechnicianTools
 from kiosk.station.scale.keys import KEYS
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
@@ -53,39 +53,39 @@ NEEDS: Mapping[str, Need] = {
 def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """Everything under ``/technician``, and ``/doctor.json``; without a doctor these pages answer 503."""
     technician = Blueprint("technician", __name__)
-    face = _Face(station, settings, doctor)
+    pages = _Pages(station, settings, doctor)
     for path, name, show in (
-        ("/technician", "doctor", face.doctor_page),
-        ("/technician/tests", "tests", lambda: face.page("tests", "tests")),
-        ("/technician/scale", "scale", face.scale_page),
-        ("/technician/scale.json", "scale_json", lambda: jsonify(face.scale_sign())),
-        ("/technician/shot", "shot", lambda: face.page("shot", "tests")),
-        ("/technician/shot.jpg", "shot_jpg", face.shot_jpg),
-        ("/technician/lamps", "lamps", lambda: face.page("lamps", "tests", lamps=LAMPS)),
-        ("/technician/care", "care", face.care_page),
-        ("/technician/events", "events", face.events_page),
-        ("/technician/epoch", "epoch", face.epoch_page),
-        ("/technician/about", "about", face.about_page),
-        ("/doctor.json", "doctor_json", face.doctor_json),
+        ("/technician", "doctor", pages.doctor_page),
+        ("/technician/tests", "tests", lambda: pages.page("tests", "tests")),
+        ("/technician/scale", "scale", pages.scale_page),
+        ("/technician/scale.json", "scale_json", lambda: jsonify(pages.scale_sign())),
+        ("/technician/shot", "shot", lambda: pages.page("shot", "tests")),
+        ("/technician/shot.jpg", "shot_jpg", pages.shot_jpg),
+        ("/technician/lamps", "lamps", lambda: pages.page("lamps", "tests", lamps=LAMPS)),
+        ("/technician/care", "care", pages.care_page),
+        ("/technician/events", "events", pages.events_page),
+        ("/technician/epoch", "epoch", pages.epoch_page),
+        ("/technician/about", "about", pages.about_page),
+        ("/doctor.json", "doctor_json", pages.doctor_json),
     ):
         technician.add_url_rule(path, name, show, methods=["GET"])
-    for name, act in face.acts_by_name().items():
+    for name, act in pages.posts().items():
         technician.add_url_rule(f"/technician/{name}", f"act_{name}", act, methods=["POST"])
     for key in KEYS:
-        technician.add_url_rule(f"/technician/scale/{key}", f"act_{key}", partial(face.press, key), methods=["POST"])
-    technician.register_error_handler(ActRefused, lambda error: face.refused(error.code))
-    technician.register_error_handler(StoreError, lambda error: face.refused("store_failed"))
+        technician.add_url_rule(f"/technician/scale/{key}", f"act_{key}", partial(pages.press, key), methods=["POST"])
+    technician.register_error_handler(ActRefused, lambda error: pages.refused(error.code))
+    technician.register_error_handler(StoreError, lambda error: pages.refused("store_failed"))
     return technician
 
 
-class _Face:
+class _Pages:
     """Draws and acts."""
 
     def __init__(self, station: Station, settings: WebSettings, doctor: Doctor | None) -> None:
         self._station = station
         self._settings = settings
         self._doctor = doctor
-        self._acts = Acts(doctor) if doctor is not None else None
+        self._tools = TechnicianTools(doctor) if doctor is not None else None
 
     @property
     def doctor(self) -> Doctor:
@@ -93,9 +93,9 @@ class _Face:
         return self._doctor or abort(503)
 
     @property
-    def acts(self) -> Acts:
+    def tools(self) -> TechnicianTools:
         """The technician's tools on this doctor's equipment, or 503."""
-        return self._acts or abort(503)
+        return self._tools or abort(503)
 
     # --- pages
 
@@ -133,12 +133,12 @@ class _Face:
     def scale_page(self) -> str:
         """The scale live, its keys, and what came of the one pressed last."""
         told = told_of(request.args.get("told", ""))
-        return self.page("scale", "tests", sign=self.scale_sign(), keys=self.acts.scale_keys(), told=told)
+        return self.page("scale", "tests", sign=self.scale_sign(), keys=self.tools.scale_keys(), told=told)
 
     def care_page(self) -> str:
         """Backup and bundle, and how the last of each went."""
         rows = [row for row in self.doctor.findings() if row.device in ("backup", "disk")]
-        backup, bundle = self.acts.backup_state(), self.acts.last_bundle
+        backup, bundle = self.tools.backup_state(), self.tools.last_bundle
         return self.page("care", "care", rows=rows, backup=backup, bundle=bundle, values=_values, ago=_ago)
 
     def events_page(self) -> str:
@@ -161,7 +161,7 @@ class _Face:
     def about_page(self) -> str:
         """Software, scale, counters: what is asked for at a verification."""
         speech = speech_of(request, self._settings.language)
-        rows = about_rows(self._station, self.doctor.equipment.fitted, speech, self._settings.weight_decimals)
+        rows = about_rows(self._station, self.doctor.equipment.config, speech, self._settings.weight_decimals)
         return self.page("about", "about", rows=rows)
 
     def refused(self, code: str) -> tuple[str, int]:
@@ -178,19 +178,19 @@ class _Face:
 
     def scale_sign(self) -> dict[str, str]:
         """The newest frame as the indicator sent it; dashes when it is too old to be live."""
-        return frame_words(self.doctor.equipment.scale.sign(), speech_of(request, self._settings.language).main)
+        return frame_words(self.doctor.equipment.scale.look(), speech_of(request, self._settings.language).main)
 
     def shot_jpg(self) -> AnyResponse:
         """The shot just taken, once."""
-        jpeg = self.acts.take_shot()
+        jpeg = self.tools.take_shot()
         if jpeg is None:
             abort(404)
         return Response(jpeg, mimetype="image/jpeg")
 
     # --- acts
 
-    def acts_by_name(self) -> dict[str, Callable[[], AnyResponse]]:
-        """Every post of this face: what it does, and where it leads."""
+    def posts(self) -> dict[str, Callable[[], AnyResponse]]:
+        """By the last part of its path: what it does, and where it leads."""
         return {
             "print": self._print,
             "shoot": self._shoot,
@@ -202,39 +202,39 @@ class _Face:
         }
 
     def _print(self) -> AnyResponse:
-        self.acts.print_test(request.form.get("printer", ""))
+        self.tools.print_test(request.form.get("printer", ""))
         return redirect("/technician/tests?printed=1", 303)
 
     def _shoot(self) -> AnyResponse:
-        self.acts.shoot()
+        self.tools.shoot()
         return redirect("/technician/shot", 303)
 
     def press(self, key: str) -> AnyResponse:
         """One press of a key of the scale. What was sent is told on a page that can be read again without sending."""
-        outcome = self.acts.zero() if key == "zero" else self.acts.clear_tare()
+        outcome = self.tools.zero() if key == "zero" else self.tools.clear_tare()
         return redirect(f"/technician/scale?told={told_word(key, outcome)}", 303)
 
     def _backup(self) -> AnyResponse:
-        self.acts.backup_now()
+        self.tools.backup_now()
         return redirect("/technician/care", 303)
 
     def _bundle(self) -> AnyResponse:
-        self.acts.bundle()
+        self.tools.bundle()
         return redirect("/technician/care", 303)
 
     def _lamp(self) -> AnyResponse:
         name = request.form.get("lamp", "")
         if name in LAMPS:
-            self.acts.lamp(name)
+            self.tools.lamp(name)
         elif name == "buzzer":
-            self.acts.buzz()
+            self.tools.buzz()
         else:
-            self.acts.end_lamp_test()
+            self.tools.end_lamp_test()
         return redirect("/technician/lamps" if name else "/technician/tests", 303)
 
     def _new_epoch(self) -> AnyResponse:
         """The form of the confirming page carries the epoch it asked about: a repeated post ends no second one."""
-        self.acts.begin_epoch(request.form.get("epoch", ""))
+        self.tools.begin_epoch(request.form.get("epoch", ""))
         return redirect("/technician/events", 303)
 
     def _language(self) -> AnyResponse:

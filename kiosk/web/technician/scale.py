@@ -6,7 +6,7 @@ from typing import Final
 
 from kiosk.devices.ports import CommandOutcome
 from kiosk.domain.metrology.pan import STALE_S
-from kiosk.station.doctor.signs import ScaleSign
+from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.scale.keys import KEYS
 from kiosk.texts import Texts
 
@@ -25,31 +25,31 @@ def told_of(word: str) -> str:
     return word if word in TOLD else ""
 
 
-def frame_words(sign: ScaleSign, texts: Texts) -> dict[str, str]:
+def frame_words(live: ScaleLiveness, texts: Texts) -> dict[str, str]:
     """The newest frame as the indicator sent it; dashes when it is too old to be live."""
     return {
-        "weight": _weight(sign) or "– – –",
-        "word": texts.text(f"technician.scale.{_scale_word(sign)}"),
-        "raw": _raw(sign),
+        "weight": _weight(live) or "– – –",
+        "word": texts.text(f"technician.scale.{_scale_word(live)}"),
+        "raw": _raw(live),
     }
 
 
-def _weight(sign: ScaleSign) -> str:
-    fresh = sign.reading is not None and sign.age_s is not None and sign.age_s <= STALE_S
-    if not fresh or sign.reading is None or sign.reading.weight is None:
+def _weight(live: ScaleLiveness) -> str:
+    fresh = live.reading is not None and live.age_s is not None and live.age_s <= STALE_S
+    if not fresh or live.reading is None or live.reading.weight is None:
         return ""
-    return f"{sign.reading.weight} {sign.reading.unit or ''}".strip()
+    return f"{live.reading.weight} {live.reading.unit or ''}".strip()
 
 
-def _scale_word(sign: ScaleSign) -> str:
-    if sign.reading is None or sign.age_s is None or sign.age_s > STALE_S:
+def _scale_word(live: ScaleLiveness) -> str:
+    if live.reading is None or live.age_s is None or live.age_s > STALE_S:
         return "lost"
-    if sign.reading.overload:
+    if live.reading.overload:
         return "overload"
-    return {True: "stable", False: "moving", None: "unknown"}[sign.reading.stable]
+    return {True: "stable", False: "moving", None: "unknown"}[live.reading.stable]
 
 
-def _raw(sign: ScaleSign) -> str:
+def _raw(live: ScaleLiveness) -> str:
     """A frame for people: control bytes by their number."""
-    data = sign.reading.raw if sign.reading else b""
+    data = live.reading.raw if live.reading else b""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data[:_RAW])

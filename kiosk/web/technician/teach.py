@@ -39,16 +39,16 @@ _BODIES: Final = {"emptied": "looking", "loaded": "looking"}
 def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
     """Everything under ``/technician/teach``. Where nothing can be taught these pages answer 503."""
     routes = Blueprint("teach", __name__)
-    face = _Face(teach, settings)
-    routes.add_url_rule(HOME, "page", face.page, methods=["GET"])
-    routes.add_url_rule(f"{HOME}.json", "state", face.state, methods=["GET"])
-    for name, act in face.acts().items():
+    pages = _Pages(teach, settings)
+    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
+    routes.add_url_rule(f"{HOME}.json", "state", pages.state, methods=["GET"])
+    for name, act in pages.posts().items():
         routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", act, methods=["POST"])
-    routes.register_error_handler(TeachRefused, lambda error: face.refused(error.code))
+    routes.register_error_handler(TeachRefused, lambda error: pages.refused(error.code))
     return routes
 
 
-class _Face:
+class _Pages:
     """Draws and acts."""
 
     def __init__(self, teach: Teach | None, settings: WebSettings) -> None:
@@ -89,7 +89,7 @@ class _Face:
         """Why it was not done."""
         return self._draw("refused", here=HOME, text_id=f"technician.teach.refused.{code}"), 409
 
-    def acts(self) -> dict[str, Callable[[], AnyResponse]]:
+    def posts(self) -> dict[str, Callable[[], AnyResponse]]:
         """Every post, by name."""
         return {
             "begin": self._begin,

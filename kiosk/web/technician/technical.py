@@ -1,4 +1,4 @@
-"""What is not for villagers: which software this is, whether it lives, the panel's sizes, the picture of the goods."""
+"""What is not for villagers: which software this is, whether it lives, the screen's sizes, the picture of the goods."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def blueprint(
 
     @technical.get("/station.css")
     def station_css() -> AnyResponse:
-        return Response(_panel_css(settings), mimetype="text/css")
+        return Response(_screen_css(settings), mimetype="text/css")
 
     @technical.get("/photos/<sha256>.jpg")
     def photo(sha256: str) -> AnyResponse:
@@ -67,7 +67,7 @@ def blueprint(
     return technical
 
 
-def _panel_css(settings: WebSettings) -> str:
+def _screen_css(settings: WebSettings) -> str:
     return (
         f":root{{--mm:{settings.px_per_mm:.2f}px;--room:{settings.roominess:.2f};--columns:{settings.columns};"
         f"--rows:{settings.tiles // settings.columns};--ring:{settings.ring_s:g}s}}\n"

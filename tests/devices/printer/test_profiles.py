@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from kiosk.devices.ports import PrinterFault
+from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.profiles import PrinterProfile, ProfileProblem, profile, profiles
 from kiosk.devices.printer.tcp import TcpPrinter
-from kiosk.devices.printer.words import PrinterName
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer import stream as printer_stream
-from kiosk.devices.printer.channel import Channel, ChannelBroken, ChannelTimeout
+from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
 from kiosk.devices.printer.profiles import profile, profiles
 from kiosk.devices.printer.stream import StreamPrinter
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sized
 from decimal import Decimal
 
 from kiosk.devices.ports import LinkState, ScaleListener
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import parse_address
 from kiosk.devices.scale.line.open import open_line
-from kiosk.devices.scale.live import TIMING, Indicator, LiveScale, Timing
+from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.protocols.scales.protocol import Carrier, LineSettings
 from kiosk.protocols.scales.reading import Reading
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.adapters import open_scale
-from kiosk.devices.ports import CommandOutcome, CommandResult
-from kiosk.devices.scale.command import COMMANDS, LONGEST_S, Effects, Errand
-from kiosk.devices.scale.live import Indicator, LiveScale, Timing
+from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
+from kiosk.devices.scale.command import COMMANDS, LONGEST_S, Effects, PendingCommand
+from kiosk.devices.scale.indicator import Indicator
+from kiosk.devices.scale.live import LiveScale, Timing
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
@@ -68,49 +69,49 @@ def test_a_step_is_known_in_grams_or_is_the_last_decimal() -> None:
     assert not Effects(None, None).seen("zero", _reading("0.50"), _reading("0.02"), False)
 
 
-def _errand() -> tuple[Errand, list[str]]:
+def _pending() -> tuple[PendingCommand, list[str]]:
     sent: list[str] = []
-    errand = Errand("tare", 10.0, Effects(1, None))
-    errand.hear([Record("acknowledgement", "", b"")])  # before it was sent: somebody else's
-    errand.go(lambda: sent.append("tare"), _reading("0.640"))
-    return errand, sent
+    pending = PendingCommand("tare", 10.0, Effects(1, None))
+    pending.hear([Record("acknowledgement", "", b"")])  # before it was sent: somebody else's
+    pending.dispatch(lambda: sent.append("tare"), _reading("0.640"))
+    return pending, sent
 
 
 def test_no_answer_and_unconfirmed_are_told_apart() -> None:
-    silent, _ = _errand()
+    silent, _ = _pending()
     silent.expire(9.9)
     assert not silent.over
     silent.expire(10.0)
     assert silent.wait(0) == CommandResult(CommandOutcome.NO_ANSWER)
-    heard, _ = _errand()
+    heard, _ = _pending()
     heard.read(_reading("0.640"))
     heard.expire(10.0)
     assert heard.wait(0) == CommandResult(CommandOutcome.UNCONFIRMED)
 
 
 def test_a_tare_record_in_the_stream_is_no_yes_to_another_command() -> None:
-    errand = Errand("clear_tare", 10.0, Effects(1, None))
-    errand.go(lambda: None, _reading("0.640"))
-    errand.hear([Record("tare", "0.640 kg", b"")])
-    errand.read(_reading("0.640"))
-    assert not errand.over
-    errand.hear([Record("acknowledgement", "", b"")])
-    errand.read(_reading("0.640"))
-    assert errand.wait(0) == _DONE
+    pending = PendingCommand("clear_tare", 10.0, Effects(1, None))
+    pending.dispatch(lambda: None, _reading("0.640"))
+    pending.hear([Record("tare", "0.640 kg", b"")])
+    pending.read(_reading("0.640"))
+    assert not pending.over
+    pending.hear([Record("acknowledgement", "", b"")])
+    pending.read(_reading("0.640"))
+    assert pending.wait(0) == _DONE
 
 
 def test_a_refusal_has_its_reason_and_other_refused_frames_are_none() -> None:
-    errand, _ = _errand()
-    errand.hear([Rejected(RejectReason.CHECKSUM, b""), Rejected(RejectReason.NO_WEIGHT, b"")])
-    assert not errand.over
-    errand.hear([Rejected(RejectReason.TARE_RANGE, b"")])
-    assert errand.wait(0) == CommandResult(CommandOutcome.REFUSED, "tare_range")
+    pending, _ = _pending()
+    pending.hear([Rejected(RejectReason.CHECKSUM, b""), Rejected(RejectReason.NO_WEIGHT, b"")])
+    assert not pending.over
+    pending.hear([Rejected(RejectReason.TARE_RANGE, b"")])
+    assert pending.wait(0) == CommandResult(CommandOutcome.REFUSED, "tare_range")
 
 
 def test_given_up_before_it_was_sent_it_is_never_sent() -> None:
-    errand = Errand("tare", 10.0, Effects(1, None))
-    assert errand.wait(0) == CommandResult(CommandOutcome.REFUSED, "not_connected")
-    errand.go(lambda: pytest.fail("sent after it was given up"), None)
+    pending = PendingCommand("tare", 10.0, Effects(1, None))
+    assert pending.wait(0) == CommandResult(CommandOutcome.REFUSED, "not_connected")
+    pending.dispatch(lambda: pytest.fail("sent after it was given up"), None)
 
 
 @contextmanager
@@ -213,8 +214,7 @@ def test_one_at_a_time_sent_once_and_nothing_repeats_it() -> None:
     with _deaf_indicator() as (master, path), ThreadPoolExecutor(1) as pool:
         scale = serial_scale(path, "t_scale_nhb", {}, LineSettings(), listener, clock, _TIMING)
         scale.start()
-        assert listener.until(lambda: len(listener.links) > 0)
-        _until(lambda: scale._connected)  # a moment after that was told
+        assert listener.until_state(LinkState.CONNECTED)
         first = pool.submit(scale.send, "tare", LONGEST_S)
         end, received = time.monotonic() + PATIENCE_S, b""
         while not received and time.monotonic() < end:
@@ -238,10 +238,9 @@ def test_a_cable_pulled_meanwhile_ends_the_waiting(tmp_path: Path) -> None:
         ThreadPoolExecutor(1) as pool,
     ):
         simulator.command("silent")
-        assert listener.until(lambda: len(listener.links) > 0)
-        _until(lambda: scale._connected)  # a moment after that was told
+        assert listener.until_state(LinkState.CONNECTED)
         answer = pool.submit(scale.send, "zero", LONGEST_S)
-        _until(lambda: scale._errand is not None)
+        _until(lambda: scale._pending is not None)
         simulator.command("unplug")
         assert answer.result(PATIENCE_S).outcome in (CommandOutcome.NO_ANSWER, CommandOutcome.REFUSED)
 
@@ -258,7 +257,7 @@ def test_while_the_load_swings_the_indicator_does_not_obey_and_the_station_says_
         simulator.command("jitter 0.050kg")
         assert listener.until(lambda: len(set(listener.weights())) > 3)
         answer = pool.submit(scale.send, "tare", LONGEST_S)
-        _until(lambda: scale._errand is not None and scale._errand.sent)
+        _until(lambda: scale._pending is not None and scale._pending.sent)
         assert listener.until_count(listener.readings, len(listener.readings) + 2)
         clock.ahead = LONGEST_S
         assert answer.result() == CommandResult(CommandOutcome.UNCONFIRMED)

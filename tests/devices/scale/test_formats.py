@@ -11,7 +11,8 @@ import pytest
 
 from kiosk.app.adapters import open_scale
 from kiosk.devices.ports import LinkState
-from kiosk.devices.scale.live import TIMING, Indicator, LiveScale, Timing
+from kiosk.devices.scale.indicator import Indicator
+from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.domain.mass import GRAMS_PER
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.pan import NotBookable

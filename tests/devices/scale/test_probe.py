@@ -15,9 +15,9 @@ import pytest
 
 from kiosk.devices.ports import CommandOutcome, LinkState, ProbeCancelled, ProbeFailed, Progress
 from kiosk.devices.scale import probe as scale_probe
-from kiosk.devices.scale.ear import ScaleEar
+from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.line.address import Address
-from kiosk.devices.scale.line.port import LinePort
+from kiosk.devices.scale.line.ports import LinePort
 from kiosk.devices.scale.pause import PausableScale
 from kiosk.devices.scale.probe import ProbeTiming, ScaleProbe
 from kiosk.protocols.scales.probe.proposals import Proposal, questions
@@ -299,7 +299,7 @@ def _until(met: Callable[[], bool]) -> None:
         threading.Event().wait(0.02)
 
 
-# --- the ear ----------------------------------------------------------------------------------------------------------
+# --- the capture ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", ["xk3190_eq_reversed", "cas_type6"])
@@ -307,24 +307,24 @@ def test_an_ear_hears_what_comes_after_the_mark(protocol: str) -> None:
     with ScaleSimulator(protocol, hz=HZ, settle_s=0) as scale:
         scale.write_now(2480)
         found = asked(scale)
-        ear = ScaleEar(scale.path, [one.candidate for one in found], timing=QUICK)
-        ear.start()
+        capture = SerialCapture(scale.path, [one.candidate for one in found], timing=QUICK)
+        capture.start()
         try:
             scale.write_now(5000)
-            assert not any(one.size for one in ear.since_mark()), "nothing before it"
-            ear.mark()
+            assert not any(one.size for one in capture.since_mark()), "nothing before it"
+            capture.mark()
             best = found[0].candidate
-            _until(lambda: len(heard_by(best, ear.since_mark())) >= 5)
-            readings = heard_by(best, ear.since_mark())
+            _until(lambda: len(heard_by(best, capture.since_mark())) >= 5)
+            readings = heard_by(best, capture.since_mark())
             assert len(readings) >= 5
             assert str(readings[-1].weight) == "5.000"
-            assert ear.latest()
+            assert capture.latest()
             scale.command("unplug")
-            _until(lambda: bool(ear.failure))
-            assert "is gone" in ear.failure
+            _until(lambda: bool(capture.failure))
+            assert "is gone" in capture.failure
         finally:
-            ear.stop()
-            ear.stop()
+            capture.stop()
+            capture.stop()
 
 
 def test_an_ear_that_stood_still_keeps_nothing_of_what_came_meanwhile() -> None:
@@ -342,29 +342,29 @@ def test_an_ear_that_stood_still_keeps_nothing_of_what_came_meanwhile() -> None:
             now[0] += lasts
             return piece
 
-    ear, line = ScaleEar("/dev/null", [found[0].candidate], clock=lambda: now[0]), cast(Any, Line())
-    ear.mark()
+    capture, line = SerialCapture("/dev/null", [found[0].candidate], clock=lambda: now[0]), cast(Any, Line())
+    capture.mark()
     now[0] += 0.01
     for _ in range(3):
-        ear._turn(line)
-    assert [one.heard for one in ear.since_mark()] == [(b"one", b"two")]
-    ear.mark()
+        capture._turn(line)
+    assert [one.heard for one in capture.since_mark()] == [(b"one", b"two")]
+    capture.mark()
     line.pieces = [(0.1, b"half of it before the mark")]
     now[0] -= 0.05
-    ear._turn(line)
-    assert [one.heard for one in ear.since_mark()] == [()]
+    capture._turn(line)
+    assert [one.heard for one in capture.since_mark()] == [()]
 
 
 def test_an_ear_at_a_port_that_is_not_there(tmp_path: Path) -> None:
     with ScaleSimulator("xk3190_tf0", hz=HZ) as scale:
         found = probed(scale.path, timing=SURE)
-    ear = ScaleEar(str(tmp_path / "nothing"), [found[0].candidate])
-    ear.start()
+    capture = SerialCapture(str(tmp_path / "nothing"), [found[0].candidate])
+    capture.start()
     try:
-        _until(lambda: bool(ear.failure))
-        assert "not plugged in" in ear.failure
+        _until(lambda: bool(capture.failure))
+        assert "not plugged in" in capture.failure
     finally:
-        ear.stop()
+        capture.stop()
 
 
 # --- the station's own scale ------------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.devices.ports import LinkState
-from kiosk.devices.scale.live import Indicator, Timing
-from kiosk.devices.scale.refusal import SAYINGS, Repeats, meant
+from kiosk.devices.scale.indicator import Indicator
+from kiosk.devices.scale.live import Timing
+from kiosk.devices.scale.refusal import REFUSAL_TEXTS, LastWeighing, newest_refusal
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
@@ -31,8 +32,8 @@ DAMAGE = Rejected(RejectReason.FRAMING, b"x")
 ACK = Record("acknowledgement", "", b"\x06")
 
 
-def weighed() -> Repeats:
-    repeats = Repeats()
+def weighed() -> LastWeighing:
+    repeats = LastWeighing()
     repeats.asked()
     assert repeats.answered([WEIGHT], [WEIGHT], over=True) is None
     return repeats
@@ -96,9 +97,9 @@ def test_nothing_stands_from_before_the_port_was_opened() -> None:
 
 
 def test_only_what_a_scale_says_of_itself_is_meant() -> None:
-    assert meant([SAME, Rejected(RejectReason.BELOW_MIN, b""), DAMAGE, ACK]) is RejectReason.BELOW_MIN
-    assert meant([DAMAGE, NAK, WEIGHT]) is None
-    assert not set(SAYINGS) & {
+    assert newest_refusal([SAME, Rejected(RejectReason.BELOW_MIN, b""), DAMAGE, ACK]) is RejectReason.BELOW_MIN
+    assert newest_refusal([DAMAGE, NAK, WEIGHT]) is None
+    assert not set(REFUSAL_TEXTS) & {
         RejectReason.CHECKSUM,
         RejectReason.FRAMING,
         RejectReason.INCOMPLETE,

@@ -52,7 +52,8 @@ def test_bytes_that_wait_in_the_port_are_read_before_a_frame_is_taken_for_whole(
         slept = 0.0
 
         def __call__(self) -> float:
-            now, settle_at = time.monotonic(), scale._settle_at
+            now, exchange = time.monotonic(), scale._exchange
+            settle_at = exchange.settle_at if exchange is not None else None
             if not self.slept and settle_at is not None and now >= settle_at:
                 os.write(master, b"lb 0012.50 0092.31")
                 self.slept = 0.3  # no longer: then nothing of it would be believed

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import logging
 import select
 
 import pytest
 
-from kiosk.devices.scale.line.port import cannot_open
-from kiosk.devices.scale.watch import Backoff, BoundedLog, Freshness, WakePipe
+from kiosk.devices.scale.line.serial_port import cannot_open
+from kiosk.devices.scale.watch import Freshness, WakePipe
 
 
 def test_a_reading_expires_at_its_age_and_once() -> None:
@@ -50,23 +49,6 @@ def test_nothing_is_due_before_anything_happened() -> None:
     assert fresh.deadline() is None
     assert not fresh.take_expired(1e9)
     assert not fresh.take_silent(1e9)
-
-
-def test_the_wait_between_tries_grows_to_its_limit_and_starts_again() -> None:
-    backoff = Backoff(first_s=0.2, longest_s=1.0)
-    assert [backoff.next() for _ in range(5)] == [0.2, 0.4, 0.8, 1.0, 1.0]
-    backoff.reset()
-    assert backoff.next() == 0.2
-
-
-def test_a_log_line_is_written_once_in_its_period_with_the_count_of_the_rest(caplog: pytest.LogCaptureFixture) -> None:
-    now = [100.0]
-    log = BoundedLog(logging.getLogger("test.scale"), lambda: now[0], period_s=10.0)
-    with caplog.at_level(logging.WARNING):
-        for second in (100.0, 101.0, 109.9, 110.0):
-            now[0] = second
-            log.warning("refused")
-    assert [record.getMessage() for record in caplog.records] == ["refused", "refused (2 like this were not logged)"]
 
 
 def test_the_wake_pipe_stays_awake_however_often_it_is_woken() -> None:

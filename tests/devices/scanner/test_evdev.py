@@ -18,9 +18,10 @@ from kiosk.app.adapters import make_scanner
 from kiosk.devices.scanner import evdev as scanner_evdev
 from kiosk.devices.scanner import input as scanner_input
 from kiosk.devices.scanner.evdev import EvdevScanner
-from kiosk.devices.scanner.input import EVIOCGRAB, InputSystem, LinuxInput, PipeInput, input_system
+from kiosk.devices.scanner.input import EVIOCGRAB, LinuxInput, PipeInput, input_system
 from kiosk.devices.scanner.keyboards import InputDevice
 from kiosk.devices.scanner.keys import NATIVE
+from kiosk.devices.scanner.ports import InputSystem
 from kiosk.devices.scanner.serial import SerialScanner
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.simulators.scanner.typing import TypingScannerSimulator, typed
@@ -70,7 +71,7 @@ class Log(logging.Handler):
 @pytest.fixture
 def log() -> Iterator[Heard]:
     handler = Log()
-    logger = logging.getLogger("kiosk.devices.scanner.delivery")
+    logger = logging.getLogger("kiosk.devices.scanner.report")
     logger.addHandler(handler)
     yield handler.heard
     logger.removeHandler(handler)

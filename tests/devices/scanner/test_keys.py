@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.devices.scanner.delivery import MAX_SCAN
 from kiosk.devices.scanner.keys import LAYOUT_32, LAYOUT_64, MAX_GAP_S, NATIVE, PLAIN, SHIFTED, KeyDecoder, Typed
+from kiosk.devices.scanner.report import MAX_SCAN
 from kiosk.simulators.scanner.typing import typed
 
 A, B, ENTER, TAB, KP_ENTER, SHIFT, R_SHIFT, CTRL, ALT, META = 30, 48, 28, 15, 96, 42, 54, 29, 56, 125

@@ -12,7 +12,7 @@ from time import monotonic
 import pytest
 
 from kiosk.devices.scanner import serial as scanner_serial
-from kiosk.devices.scanner.delivery import MAX_SCAN
+from kiosk.devices.scanner.report import MAX_SCAN
 from kiosk.devices.scanner.serial import SerialScanner
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.simulators.scanner.simulator import ScannerSimulator

@@ -30,7 +30,7 @@ from kiosk.messaging.contract.receive import (
     parse_batch,
     parse_event,
 )
-from kiosk.messaging.contract.seal import ZERO_HASH, SealedEvent, seal
+from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 from kiosk.messaging.contract.strict_json import canonical, canonical_again
 
 EPOCH = "00c0ffee00c0ffee"
@@ -49,14 +49,9 @@ def sealed(data: EventData = ABANDONED, seq: int = 1, prevhash: str = ZERO_HASH,
     """An event of station S0147."""
     return seal(
         data,
-        station="S0147",
-        epoch=EPOCH,
-        seq=seq,
-        prevhash=prevhash,
-        moment=MOMENT,
-        software="kiosk 0.1.0",
-        metrology=more.get("metrology", ""),
-        reissued=more.get("reissued"),
+        EventSource("S0147", "kiosk 0.1.0", metrology=more.get("metrology", "")),
+        JournalPosition(EPOCH, seq, prevhash, reissued=more.get("reissued")),
+        MOMENT,
     )
 
 
@@ -138,16 +133,18 @@ def test_a_reissued_event_says_which_it_was() -> None:
     [("station", "s0147"), ("epoch", "XYZ"), ("seq", 0), ("seq", 2**31), ("prevhash", "0"), ("software", "kiosk\n")],
 )
 def test_what_the_center_would_refuse_cannot_be_sealed(name: str, value: object) -> None:
-    arguments: dict[str, object] = {
+    given = {
         "station": "S0147",
         "epoch": EPOCH,
         "seq": 1,
         "prevhash": ZERO_HASH,
-        "moment": MOMENT,
         "software": "kiosk 0.1.0",
+        name: value,
     }
+    source = EventSource(*(given[key] for key in ("station", "software")))  # type: ignore[arg-type]
+    position = JournalPosition(*(given[key] for key in ("epoch", "seq", "prevhash")))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="cannot be sealed"):
-        seal(ABANDONED, **(arguments | {name: value}))  # type: ignore[arg-type]
+        seal(ABANDONED, source, position, MOMENT)
 
 
 def test_an_event_too_large_cannot_be_sealed() -> None:
@@ -344,14 +341,7 @@ def test_a_new_field_of_a_known_type_is_tolerated_and_hashed() -> None:
 
 def test_an_event_may_say_its_region() -> None:
     one = seal(
-        ABANDONED,
-        station="S0147",
-        epoch=EPOCH,
-        seq=1,
-        prevhash=ZERO_HASH,
-        moment=MOMENT,
-        software="kiosk 0.1.0",
-        region="shache",
+        ABANDONED, EventSource("S0147", "kiosk 0.1.0", region="shache"), JournalPosition(EPOCH, 1, ZERO_HASH), MOMENT
     )
     event = parse_event(one.body, topic_station="S0147")
     assert (event.region, event.problem, event.sha256) == ("shache", None, one.sha256)

@@ -61,7 +61,7 @@ from kiosk.messaging.contract.control import Ack, Hello, Resend, Status, encode
 from kiosk.messaging.contract.generate import generated, main
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.schemas import all_schemas
-from kiosk.messaging.contract.seal import ZERO_HASH, seal
+from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
 
 FEED = Path(__file__).parents[3] / "docs" / "feed"
 EPOCH = "00c0ffee00c0ffee"
@@ -131,16 +131,7 @@ EXAMPLES: tuple[EventData, ...] = (
 def event(data: EventData) -> dict[str, object]:
     """A sealed event, read back by a plain JSON reader."""
     moment = Moment(datetime(2026, 11, 25, tzinfo=UTC), "Asia/Urumqi", 360, ClockQuality.UNSET, "b", 5)
-    one = seal(
-        data,
-        station="S0147",
-        epoch=EPOCH,
-        seq=7,
-        prevhash=ZERO_HASH,
-        moment=moment,
-        software="k",
-        reissued=f"{EPOCH}-3",
-    )
+    one = seal(data, EventSource("S0147", "k"), JournalPosition(EPOCH, 7, ZERO_HASH, reissued=f"{EPOCH}-3"), moment)
     found: dict[str, object] = json.loads(one.body)
     return found
 

@@ -13,13 +13,14 @@ from typing import Any, cast
 
 from sqlalchemy import text
 
+from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.control import Ack, Hello, Status, decode, encode
 from kiosk.messaging.contract.receive import parse_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import Connection, Ready
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.rare_log import RareLog
+from kiosk.messaging.relay.relay import LOG_PERIOD_S
 from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.store import Store
@@ -106,9 +107,9 @@ class Bench:
     def connect(self, outbox: Any = None) -> None:
         """A new connection; what the last one had on its way is gone."""
         self.wire = Wire()
-        log = RareLog(logging.getLogger("kiosk.relay.test"), lambda: self.now)
+        log = RateLimitedLog(logging.getLogger("kiosk.relay.test"), lambda: self.now, LOG_PERIOD_S)
         pace = Pace(self.settings, Random(1))
-        self.session = Session(outbox or self.relay, self.settings, pace, log, lambda: self.now, self.told.append)
+        self.session = Session(outbox or self.relay, pace, log, lambda: self.now, self.told.append)
         self.session._handle(self.connection, Ready())
 
     @property

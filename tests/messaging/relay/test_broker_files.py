@@ -24,7 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.connection import Arrived, BrokerFault, Connection, Happening, Lost, Message, Ready, Will
+from kiosk.messaging.relay.connection import BrokerFault, Connection, Happening, Lost, Message, PubAck, Ready, Will
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.broker import Broker
 from tests.messaging.ports import claimed_port, wait_for_listener
@@ -190,10 +190,10 @@ def fault_of(settings: RelaySettings) -> str:
         return str(fault)
 
 
-def publish(line: Connection, topic: str) -> Arrived:
+def publish(line: Connection, topic: str) -> PubAck:
     assert line.publish(topic, b"x", "text/plain") is not None
-    arrived = until(line, Arrived)
-    assert isinstance(arrived, Arrived)
+    arrived = until(line, PubAck)
+    assert isinstance(arrived, PubAck)
     return arrived
 
 
@@ -237,7 +237,7 @@ def test_a_station_with_its_certificate_gets_in(county: County) -> None:
         line.open()
         until(line, Ready)
         assert publish(line, Topics("hotan", "S0001").event).fault is not None  # 0x10: nobody listens yet
-        line.goodbye(Topics("hotan", "S0001").status, b"bye", "text/plain")
+        line.disconnect(Topics("hotan", "S0001").status, b"bye", "text/plain")
 
 
 def test_a_station_cannot_speak_or_listen_for_another(county: County) -> None:
@@ -254,7 +254,7 @@ def test_a_station_cannot_speak_or_listen_for_another(county: County) -> None:
         center.client.publish(other.ack, b"not for you")
         center.client.publish(own.ack, b"for you")
         assert until(line, Message) == Message(own.ack, b"for you")
-        line.goodbye(own.status, b"bye", "text/plain")
+        line.disconnect(own.status, b"bye", "text/plain")
     center.close()
 
 
@@ -340,7 +340,7 @@ def test_nobody_is_thrown_off_by_another_station_s_certificate(county: County) -
             intruder.close()
         center.client.publish(victim.ack, b"for you")
         assert until(line, Message) == Message(victim.ack, b"for you")
-        line.goodbye(victim.status, b"bye", "text/plain")
+        line.disconnect(victim.status, b"bye", "text/plain")
     center.until(lambda: center.heard.count(victim.event) == 8)
     center.close()
 
@@ -362,7 +362,7 @@ def test_a_certificate_with_a_wildcard_for_a_name_opens_nothing(county: County) 
                 assert "Not authorized" in str(intruder.publish(victim.hello)), name
             assert intruder.heard == [], name
             intruder.close()
-        line.goodbye(own.status, b"bye", "text/plain")
+        line.disconnect(own.status, b"bye", "text/plain")
     assert [topic for topic in center.heard if "S0001" not in topic] == []
     center.close()
 
@@ -376,7 +376,7 @@ def test_two_machines_with_one_certificate_are_told(county: County) -> None:
         lost = until(first, Lost)
         assert isinstance(lost, Lost)
         assert "another machine uses this station's id" in lost.why
-        second.goodbye(Topics("hotan", "S0001").status, b"bye", "text/plain")
+        second.disconnect(Topics("hotan", "S0001").status, b"bye", "text/plain")
 
 
 def test_a_session_belongs_to_the_certificate_too(county: County) -> None:
@@ -431,7 +431,7 @@ def test_a_password_file_is_used(county: County, tmp_path: Path) -> None:
     with connection(settings) as line:
         line.open()
         until(line, Ready)
-        line.goodbye("kiosk/v1/hotan/feed/x", b"", "text/plain")
+        line.disconnect("kiosk/v1/hotan/feed/x", b"", "text/plain")
     password.unlink()
     assert "password cannot be read" in fault_of(settings)
 
@@ -478,7 +478,7 @@ def test_the_loopback_file_starts_and_takes_everybody_on_this_machine(tmp_path: 
         with connection(settings) as line:
             line.open()
             until(line, Ready)
-            line.goodbye(Topics("hotan", "S0001").status, b"bye", "text/plain")
+            line.disconnect(Topics("hotan", "S0001").status, b"bye", "text/plain")
 
 
 def test_the_files_do_not_use_what_loses_messages() -> None:

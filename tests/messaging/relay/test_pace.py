@@ -7,9 +7,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.messaging.relay.flights import Flights
-from kiosk.messaging.relay.pace import Backoff, Pace
+from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.window import InFlightWindow
 
 SETTINGS = RelaySettings("mqtt://broker", "hotan", "S0147", "kiosk test")
 
@@ -19,18 +19,8 @@ def pace() -> Pace:
     return Pace(SETTINGS, Random(3))
 
 
-def test_waits_grow_to_the_maximum_and_start_again() -> None:
-    backoff = Backoff(2.0, 60.0, Random(1))
-    waits = [backoff.next() for _ in range(200)]
-    assert waits[0] <= 2.0
-    assert all(0.6 <= wait <= 60.0 for wait in waits)
-    assert max(waits) > 50.0
-    backoff.reset()
-    assert backoff.next() <= 2.0
-
-
 def test_two_hundred_stations_do_not_come_back_together() -> None:
-    firsts = sorted(Backoff(2.0, 60.0, Random(seed)).next() for seed in range(200))
+    firsts = sorted(Pace(SETTINGS, Random(seed)).reconnect.next() for seed in range(200))
     crowded = max(sum(1 for other in firsts if one <= other < one + 0.1) for one in firsts)
     assert crowded < 40
 
@@ -48,40 +38,40 @@ def test_trouble_makes_batches_small_and_progress_large_again() -> None:
 
 def test_only_what_the_broker_has_can_be_overdue() -> None:
     """On a slow line the bytes are still on their way: sending them again would only make it slower."""
-    flights = Flights(pace())
-    flights.sent(1, 1, 100, now=0.0)
-    assert not flights.stalled(100.0)
-    flights.arrived(1, now=100.0)
-    assert not flights.stalled(100.1)
-    assert flights.stalled(103.0)
+    window = InFlightWindow(pace())
+    window.sent(1, 1, 100, now=0.0)
+    assert not window.stalled(100.0)
+    window.puback(1, now=100.0)
+    assert not window.stalled(100.1)
+    assert window.stalled(103.0)
 
 
 def test_a_broker_that_never_confirms_is_overdue_in_the_end() -> None:
-    flights = Flights(pace())
-    flights.sent(1, 1, 100, now=0.0)
-    assert flights.stalled(130.0)
+    window = InFlightWindow(pace())
+    window.sent(1, 1, 100, now=0.0)
+    assert window.stalled(130.0)
 
 
 def test_a_gap_is_asked_for_once_until_the_timer() -> None:
-    flights = Flights(pace())
+    window = InFlightWindow(pace())
     for n in range(4):
-        flights.sent(n, 10 * n + 1, 10 * n + 10, now=0.0)
-    assert len(flights) == 4
-    flights.missing([(11, 20)])
-    flights.missing([(11, 20)])
-    assert flights.room
-    assert flights.next_range() == (10, 20)
-    flights.sent(9, 11, 15, now=0.0)
-    assert flights.next_range() == (15, 20)
-    flights.sent(10, 16, 20, now=0.0)
-    flights.missing([(11, 20)])
-    assert flights.next_range() == (40, None)
+        window.sent(n, 10 * n + 1, 10 * n + 10, now=0.0)
+    assert len(window) == 4
+    window.missing([(11, 20)])
+    window.missing([(11, 20)])
+    assert window.room
+    assert window.next_range() == (10, 20)
+    window.sent(9, 11, 15, now=0.0)
+    assert window.next_range() == (15, 20)
+    window.sent(10, 16, 20, now=0.0)
+    window.missing([(11, 20)])
+    assert window.next_range() == (40, None)
 
 
 def test_a_gap_beyond_what_was_sent_is_no_gap() -> None:
-    flights = Flights(pace())
-    flights.missing([(1, 50)])
-    assert flights.next_range() == (0, None)
+    window = InFlightWindow(pace())
+    window.missing([(1, 50)])
+    assert window.next_range() == (0, None)
 
 
 steps = st.one_of(
@@ -95,42 +85,42 @@ steps = st.one_of(
 @given(st.lists(steps, max_size=40))
 @settings(max_examples=200, deadline=None)
 def test_everything_not_acknowledged_is_in_flight_or_still_to_be_sent(taken: list[tuple[str, int, int]]) -> None:
-    flights, acked, mid = Flights(pace()), 0, 0
+    window, acked, mid = InFlightWindow(pace()), 0, 0
     for word, one, more in taken:
-        if word == "send" and flights.room:
-            mid = _send(flights, mid, one, acked)
+        if word == "send" and window.room:
+            mid = _send(window, mid, one, acked)
         elif word == "ack":
             acked = max(acked, min(one, 50))
-            flights.acknowledged(acked, now=0.0)
+            window.acknowledged(acked, now=0.0)
         elif word == "gap" and one > acked:
-            flights.missing([(one, one + more)])
+            window.missing([(one, one + more)])
         elif word == "rewind":
-            flights.rewind()
-        assert len(flights) <= 8
-    covered = _send_all(flights, mid, acked)
+            window.rewind()
+        assert len(window) <= 8
+    covered = _send_all(window, mid, acked)
     assert covered >= set(range(acked + 1, 61))
 
 
-def _send(flights: Flights, mid: int, count: int, acked: int) -> int:
-    after, last = flights.next_range()
+def _send(window: InFlightWindow, mid: int, count: int, acked: int) -> int:
+    after, last = window.next_range()
     first = max(after, acked) + 1
     end = min(first + count - 1, last or 60, 60)
     if first > end:
         if last is not None:
-            flights.skip_range()
+            window.skip_range()
         return mid
-    flights.sent(mid + 1, first, end, now=0.0)
+    window.sent(mid + 1, first, end, now=0.0)
     return mid + 1
 
 
-def _send_all(flights: Flights, mid: int, acked: int) -> set[int]:
+def _send_all(window: InFlightWindow, mid: int, acked: int) -> set[int]:
     """What is in the air now, and what still goes out when nothing holds it up."""
-    covered = {seq for first, last in flights.ranges() for seq in range(first, last + 1)}
+    covered = {seq for first, last in window.ranges() for seq in range(first, last + 1)}
     while True:
-        after, last = flights.next_range()
+        after, last = window.next_range()
         first, end = max(after, acked) + 1, last or 60
         if last is None and first > 60:
             return covered
         covered |= set(range(first, end + 1))
         mid += 1
-        flights.sent(mid, first, end, now=0.0)
+        window.sent(mid, first, end, now=0.0)

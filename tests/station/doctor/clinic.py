@@ -21,8 +21,8 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor.doctor import Doctor, Equipment
-from kiosk.station.doctor.environment import Fitted
-from kiosk.station.doctor.signs import PageWatch
+from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
+from kiosk.station.doctor.ports import Configuration
 from kiosk.station.live import LiveBoard
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.settings import StationSettings
@@ -86,7 +86,7 @@ def heard_page(folder: Path) -> PageWatch:
 
 
 class Clinic:
-    """``fitted`` is changed with ``refit``; time stands still at ``moment``."""
+    """A test changes ``config`` and ``equipment``; time stands still at ``moment``."""
 
     software, metrology = "station-kiosk/test", "1+00000000"
 
@@ -103,7 +103,7 @@ class Clinic:
         self.woken = 0
         for name in ("camera.jpg", "scale-port", "scanner-port"):
             (folder / name).touch()
-        self.fitted: Any = SimpleNamespace(
+        self.config: Any = SimpleNamespace(
             station=self.settings,
             parcels=ParcelSettings(),
             scale=ScaleSettings(str(folder / "scale-port"), "xk3190_tf0", 5, 60_000),
@@ -118,14 +118,15 @@ class Clinic:
             backup=BackupSettings(folder / "medium"),
         )
         self.equipment = Equipment(
-            cast(Fitted, self.fitted),
+            cast(Configuration, self.config),
             printers=cast(dict[str, Printer], self.printers),
             camera=self.camera,
             panel=self.panel,
+            scale=ScaleWatch(lambda: self.monotonic),
+            scanner=ScannerWatch(lambda: self.monotonic),
             page=heard_page(folder),
             on_event=self._wake,
         )
-        self.equipment.scale._clock = self.equipment.scanner._clock = lambda: self.monotonic
         self.doctor = Doctor(self, self.equipment, clock=lambda: self.monotonic)
 
     def stamp(self) -> Stamp:
@@ -143,8 +144,8 @@ class Clinic:
 
     def reads(self) -> None:
         """A frame of the scale, now."""
-        self.equipment.scale.note_link(LinkState.CONNECTED)
-        self.equipment.scale.note_reading(reading(), self.monotonic)
+        self.equipment.scale.on_link(LinkState.CONNECTED, "", self.monotonic)
+        self.equipment.scale.on_reading(reading(), self.monotonic)
 
     def later(self, **delta: float) -> None:
         self.moment = replace(self.moment, utc=self.moment.utc + timedelta(**delta))

@@ -17,6 +17,7 @@ import pytest
 
 from kiosk.devices.ports import LinkState, PrinterFault, PrinterStatus
 from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.pause import ScaleListeners
 from kiosk.domain.clerk import Role
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.protocols.scales import registry
@@ -27,7 +28,7 @@ from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor import records as doctor_records
 from kiosk.station.doctor.doctor import alive
 from kiosk.station.doctor.finding import Finding, Verdict, broken
-from kiosk.station.doctor.signs import PageWatch, RelayMark, ScaleSign, ScaleWatch, ScannerWatch
+from kiosk.station.doctor.liveness import PageWatch, RelayHeartbeat, ScaleLiveness, ScaleWatch, ScannerWatch
 from kiosk.station.health import Part
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -56,13 +57,13 @@ def well(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     """Everything is in order."""
     clinic.cure()
     back_up(clinic)
-    RelayMark(clinic.settings.data).heard()
+    RelayHeartbeat(clinic.settings.data).heard()
     clinic.store.outbox.acknowledge(clinic.store.outbox.counts().last_seq, ())
     return clinic
 
 
 def back_up(clinic: Clinic) -> None:
-    folder = clinic.fitted.backup.folder
+    folder = clinic.config.backup.folder
     folder.mkdir(exist_ok=True)
     make_backup(clinic.settings.database, STATION, folder, clinic.stamp(), same_disk=True)
 
@@ -121,9 +122,9 @@ def test_what_programs_read_holds_words_only(well: Clinic) -> None:
 
 @pytest.mark.parametrize("protocol", ["mt_print", "mt_jik6cab", "dialog06", "dibal_tisa"])
 def test_a_format_that_never_books_is_named_although_its_weights_come(well: Clinic, protocol: str) -> None:
-    scale = well.equipment.fitted.scale
+    scale = well.equipment.config.scale
     assert scale is not None
-    sign = ScaleSign(LinkState.CONNECTED, None, 0.1)
+    sign = ScaleLiveness(LinkState.CONNECTED, None, 0.1)
     row = doctor_devices.scale(replace(scale, protocol=protocol, params={}), sign)
     assert (row.verdict, row.word, row.answering, row.values["protocol"]) == (
         Verdict.WARN,
@@ -155,12 +156,12 @@ _NO_CHECK = {"checksum": "off"}
 def test_a_parameter_that_nothing_is_guessed_for_is_named(
     well: Clinic, link: LinkState, frame: bytes | None, params: dict[str, str], expected: tuple[Verdict, str, bool]
 ) -> None:
-    fitted = well.equipment.fitted.scale
+    fitted = well.equipment.config.scale
     assert fitted is not None
     settings = replace(fitted, protocol="mt_continuous", params=_NO_CHECK | params)
     (told,) = registry.read("mt_continuous", settings.params, frame) if frame else (None,)
     assert told is None or isinstance(told, Reading)
-    row = doctor_devices.scale(settings, ScaleSign(link, told, 0.1 if told else None))
+    row = doctor_devices.scale(settings, ScaleLiveness(link, told, 0.1 if told else None))
     assert (row.verdict, row.word, row.answering) == expected
     if row.word == "scale_parameter":
         for language in LANGUAGES:
@@ -169,7 +170,7 @@ def test_a_parameter_that_nothing_is_guessed_for_is_named(
 
 
 def test_a_scale_that_says_why_is_not_called_silent(well: Clinic) -> None:
-    well.equipment.scale.note_link(LinkState.REFUSES)
+    well.equipment.scale.on_link(LinkState.REFUSES, "", 0.0)
     well.monotonic += 60
     assert well.rows()["scale"] == ("fail", "scale_refuses")
 
@@ -179,16 +180,16 @@ def test_the_scale_falls_silent_and_comes_back(well: Clinic) -> None:
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "scale")
     assert row.verdict is Verdict.OK
     assert row.last_seen_s == pytest.approx(0.4)
-    well.equipment.scale.note_link(LinkState.SILENT)
+    well.equipment.scale.on_link(LinkState.SILENT, "", 0.0)
     well.monotonic += 60
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "scale")
     assert (row.word, row.found, row.answering) == ("scale_silent", True, False)
     assert row.last_seen_s == pytest.approx(60.4)
-    well.equipment.scale.note_link(LinkState.MISSING)
+    well.equipment.scale.on_link(LinkState.MISSING, "", 0.0)
     assert well.rows()["scale"] == ("fail", "scale_missing")
     well.reads()
     assert well.rows()["scale"] == ("ok", "fine")
-    well.fitted.scale = None
+    well.config.scale = None
     assert well.rows()["scale"] == ("fail", "scale_none")
 
 
@@ -217,7 +218,7 @@ def test_what_a_printer_says(well: Clinic, status: PrinterStatus, verdict: str, 
 
 def test_a_printer_that_cannot_be_asked_is_not_called_ready(well: Clinic) -> None:
     paper = well.folder / "paper"
-    well.fitted.printers["label"] = PrinterSettings("file", str(paper), "tspl")
+    well.config.printers["label"] = PrinterSettings("file", str(paper), "tspl")
     well.printers["label"] = StatusPrinter(proof="write")
     well.equipment.printers = well.printers
     assert well.rows()["printer_label"] == ("fail", "printer_silent")
@@ -227,7 +228,7 @@ def test_a_printer_that_cannot_be_asked_is_not_called_ready(well: Clinic) -> Non
 
 
 def test_a_printer_that_is_not_set_up(well: Clinic) -> None:
-    del well.fitted.printers["receipt"]
+    del well.config.printers["receipt"]
     assert well.rows()["printer_receipt"] == ("warn", "printer_none")
 
 
@@ -235,9 +236,9 @@ def test_the_camera_is_looked_for_and_nothing_is_shot(well: Clinic) -> None:
     pictures = len(well.camera.pictures)
     well.board.mark(camera="camera_failed")
     assert well.rows()["camera"] == ("warn", "camera_failed")
-    Path(well.fitted.camera.path).unlink()
+    Path(well.config.camera.path).unlink()
     assert well.rows()["camera"] == ("warn", "camera_missing")
-    well.fitted.camera = None
+    well.config.camera = None
     assert well.rows()["camera"] == ("ok", "not_fitted")
     assert len(well.camera.pictures) == pictures
 
@@ -252,14 +253,14 @@ def test_the_scanner_by_its_own_word(well: Clinic) -> None:
     for word in ("scanner_missing", "scanner_second_keyboard"):
         scanner.on_state(word)
         assert well.rows()["scanner"] == ("warn", word)
-    well.fitted.scanner = None
+    well.config.scanner = None
     assert well.rows()["scanner"] == ("ok", "not_fitted")
 
 
 def test_the_panel(well: Clinic) -> None:
     well.panel.fitted = False
     assert well.rows()["panel"] == ("warn", "panel_missing")
-    well.fitted.panel = None
+    well.config.panel = None
     assert well.rows()["panel"] == ("ok", "not_fitted")
 
 
@@ -399,7 +400,7 @@ def test_the_pickup_key_wherever_it_belongs(well: Clinic, monkeypatch: pytest.Mo
     assert well.rows()["pickup_key"] == ("warn", "key_missing")
     (credentials / "pickup-key").touch()
     assert well.rows()["pickup_key"] == ("ok", "fine")
-    well.fitted.parcels = ParcelSettings(key_file=well.folder / "named")
+    well.config.parcels = ParcelSettings(key_file=well.folder / "named")
     assert well.rows()["pickup_key"] == ("warn", "key_missing")
 
 
@@ -426,26 +427,26 @@ def test_three_weeks_without_anything_to_send_are_no_trouble(well: Clinic) -> No
 
 
 def test_no_relay_is_told(well: Clinic) -> None:
-    well.fitted.relay = None
+    well.config.relay = None
     rows = well.rows()
     assert rows["link"] == ("warn", "link_none")
     assert "center" not in rows
 
 
 def test_what_the_relay_refuses_is_told_until_it_believes_again(well: Clinic) -> None:
-    relay = RelayMark(well.settings.data)
+    relay = RelayHeartbeat(well.settings.data)
     for word in ("fork", "ahead"):
         relay.heard(word)
         assert well.rows()["center"] == ("warn", f"center_{word}")
         relay.heard()
         assert well.rows()["center"] == ("ok", "fine")
     relay.heard("ahead")
-    assert RelayMark(well.settings.data, boot_id="another").alarm() == ""
+    assert RelayHeartbeat(well.settings.data, boot_id="another").alarm() == ""
 
 
 def test_the_time_of_the_last_answer_that_was_believed_stays(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayMark(tmp_path, lambda: now[0], "boot")
+    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
     relay.heard("ahead")
     assert (relay.age_s(), relay.alarm()) == (None, "ahead")
     relay.heard()
@@ -474,7 +475,7 @@ def test_an_unset_clock_accuses_no_backup(well: Clinic) -> None:
 
 
 def test_what_is_wrong_with_the_medium(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = well.fitted.backup.folder
+    folder = well.config.backup.folder
     with monkeypatch.context() as patch:
         patch.setattr(doctor_place, "disk_of", lambda path: "mmcblk0")
         assert well.rows()["backup"] == ("warn", "backup_same_disk")
@@ -484,9 +485,9 @@ def test_what_is_wrong_with_the_medium(well: Clinic, monkeypatch: pytest.MonkeyP
     for path in folder.glob("S0147*"):
         path.unlink()
     assert well.rows()["backup"] == ("warn", "backup_never")
-    well.fitted.backup = BackupSettings(well.folder / "unplugged")
+    well.config.backup = BackupSettings(well.folder / "unplugged")
     assert well.rows()["backup"] == ("warn", "backup_medium")
-    well.fitted.backup = None
+    well.config.backup = None
     assert well.rows()["backup"] == ("warn", "backup_none")
 
 
@@ -494,7 +495,7 @@ def test_whose_medium_it_is(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> No
     said = {"uuid": "1A2B-3C4D"}
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: said["uuid"])
     assert well.rows()["backup"] == ("warn", "backup_unbound")
-    well.fitted.backup = replace(well.fitted.backup, uuid="1a2b-3c4d")
+    well.config.backup = replace(well.config.backup, uuid="1a2b-3c4d")
     assert well.rows()["backup"] == ("ok", "fine")
     said["uuid"] = "5E6F-7081"
     row = next(row for row in well.doctor.findings(fresh=True) if row.device == "backup")
@@ -605,34 +606,32 @@ class Listener:
         self.told.append(state.value)
 
 
-def test_the_watch_passes_everything_on() -> None:
-    listener, made = Listener(), []
-    watch = ScaleWatch(clock=lambda: 5.0)
-    assert watch.sign() == ScaleSign()
-    heard: Any = watch.between(lambda between: made.append(between) or SimpleNamespace())(listener)  # type: ignore[func-returns-value]
-    assert heard is not None
-    (between,) = made
-    between.on_link(LinkState.CONNECTED, "detail", 1.0)
-    between.on_reading(reading(), 4.5)
-    between.on_expired(4.6)
+def test_the_watch_hears_what_the_others_hear() -> None:
+    watch, listener, listeners = ScaleWatch(clock=lambda: 5.0), Listener(), ScaleListeners()
+    listeners.subscribe(watch)
+    listeners.subscribe(listener)
+    assert watch.look() == ScaleLiveness()
+    listeners.on_link(LinkState.CONNECTED, "detail", 1.0)
+    listeners.on_reading(reading(), 4.5)
+    listeners.on_expired(4.6)
     assert listener.told == ["connected", "reading", "expired"]
-    assert watch.sign() == ScaleSign(LinkState.CONNECTED, reading(), 0.5)
+    assert watch.look() == ScaleLiveness(LinkState.CONNECTED, reading(), 0.5)
 
 
 def test_a_mark_of_this_boot_and_of_an_earlier_one(tmp_path: Path) -> None:
     now = [100.0]
-    mark = RelayMark(tmp_path, lambda: now[0], "boot-1")
+    mark = RelayHeartbeat(tmp_path, lambda: now[0], "boot-1")
     assert mark.age_s() is None
     mark.heard()
     now[0] = 130.0
     assert mark.age_s() == 30.0
-    later = RelayMark(tmp_path, lambda: 12.0, "boot-2")
+    later = RelayHeartbeat(tmp_path, lambda: 12.0, "boot-2")
     assert later.age_s() == 12.0, "at least since this boot"
 
 
 def test_the_mark_spares_the_card(tmp_path: Path) -> None:
     now = [0.0]
-    mark = RelayMark(tmp_path, lambda: now[0], "boot")
+    mark = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
     mark.heard()
     first = (tmp_path / "relay-mark").stat().st_ino
     now[0] = 19.0
@@ -646,12 +645,12 @@ def test_the_mark_spares_the_card(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"boot": "boot"}', '{"boot": "boot", "second": "x", "alarm": "<b>"}'])
 def test_a_mark_nobody_can_read_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "relay-mark").write_text(text)
-    assert RelayMark(tmp_path, lambda: 1.0, "boot").age_s() is None
-    assert RelayMark(tmp_path, lambda: 1.0, "boot").alarm() == ""
+    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").age_s() is None
+    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").alarm() == ""
 
 
 def test_a_card_that_cannot_be_written_does_not_stop_the_relay(tmp_path: Path) -> None:
-    RelayMark(tmp_path / "gone", lambda: 1.0, "boot").heard()
+    RelayHeartbeat(tmp_path / "gone", lambda: 1.0, "boot").heard()
 
 
 def test_the_page_s_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -682,7 +681,7 @@ def test_every_word_has_a_sentence_in_every_language(lang: str) -> None:
             "devices.py",
             "doctor.py",
             "finding.py",
-            "acts.py",
+            "tools.py",
         )
     )
     texts = load(lang, strict=True)

@@ -13,14 +13,15 @@ import pytest
 
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.live import Timing
+from kiosk.devices.scale.pause import ScaleListeners
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import CheckState, Mark, ScaleStanding, Verification, verification_state
 from kiosk.domain.moment import ClockQuality
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.station.doctor.finding import Finding, Verdict, broken
+from kiosk.station.doctor.liveness import ScaleWatch
 from kiosk.station.doctor.scale import metrology_findings, missing_parameter
-from kiosk.station.doctor.signs import ScaleWatch
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.texts import LANGUAGES, load
 from tests.devices.scale.listener import Listener, serial_scale
@@ -119,9 +120,10 @@ def test_a_load_whose_size_nobody_has_set_is_refused_and_the_doctor_says_what_to
     watch, listener, params = ScaleWatch(), Listener(), {"checksum": "off"}
     with _line() as (master, port):
         settings = ScaleSettings("/dev/serial/by-id/scale", "mt_continuous", 10_000, 3_000_000, params=params)
-        scale = watch.between(
-            lambda heard: serial_scale(port, "mt_continuous", params, LineSettings(), heard, timing=_TIMING)
-        )(listener)
+        listeners = ScaleListeners()
+        listeners.subscribe(watch)
+        listeners.subscribe(listener)
+        scale = serial_scale(port, "mt_continuous", params, LineSettings(), listeners, timing=_TIMING)
         scale.start()
         try:
             for digits, met in (("0", listener.weights), ("12", lambda: LinkState.REFUSES in listener.states())):
@@ -132,11 +134,11 @@ def test_a_load_whose_size_nobody_has_set_is_refused_and_the_doctor_says_what_to
                     if told:
                         break
                 assert told, digits
-                row = missing_parameter(settings, watch.sign())
+                row = missing_parameter(settings, watch.look())
                 assert row is not None
                 assert (row.word, row.values["name"]) == ("scale_parameter", "dummy_zeros")
                 assert row.verdict is (Verdict.WARN if digits == "0" else Verdict.FAIL)
         finally:
             scale.stop()
     assert {str(weight) for weight in listener.weights()} == {"0"}
-    assert missing_parameter(replace(settings, params=params | {"dummy_zeros": "sent"}), watch.sign()) is None
+    assert missing_parameter(replace(settings, params=params | {"dummy_zeros": "sent"}), watch.look()) is None

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
-from kiosk.station.photos.photographer import NoRoom, PhotoFolder, Photographer
+from kiosk.station.photos.folder import LotPhotos, PhotoFolder
+from kiosk.station.photos.photographer import NoSpace, Photographer, ShotRequest
 from kiosk.store import DiskFull, Store, StoreError
 from tests.station.fakes import STAMP
 from tests.station.hardware import FakeCamera, Heard, bring_in
@@ -26,16 +27,13 @@ SHA = hashlib.sha256(JPEG).hexdigest()
 class Studio:
     """A photographer with everything around."""
 
-    def __init__(self, camera: Camera | None, store: Any, folder: PhotoFolder, **options: Any) -> None:
+    def __init__(
+        self, camera: Camera | None, store: Any, folder: PhotoFolder, max_bytes: int = 100, **options: Any
+    ) -> None:
         self.done, self.failed = Heard(), Heard()
-        chosen: dict[str, Any] = {
-            "on_done": self.done,
-            "on_failed": self.failed,
-            "max_bytes": 100,
-            "room": lambda: None,
-            **options,
-        }
-        self.photographer = Photographer(camera, folder, store, lambda: STAMP, **chosen)
+        self._told = {"done": self.done, "failed": self.failed, "make_space": lambda: None, **options}
+        self._lots = LotPhotos(folder, store, lambda: STAMP)
+        self.photographer = Photographer(camera, max_bytes)
 
     def __enter__(self) -> Studio:
         self.photographer.start()
@@ -45,7 +43,7 @@ class Studio:
         self.photographer.stop()
 
     def ask(self, lot: str) -> None:
-        self.photographer.request(lot, "BADAM")
+        self.photographer.ask(ShotRequest(lot, keep=lambda shot: self._lots.keep(lot, "BADAM", shot), **self._told))
 
     def answers(self, count: int) -> None:
         self.done.wait(lambda told: len(told) == count)
@@ -72,10 +70,10 @@ def types(store: Store) -> list[str]:
 def test_without_room_the_camera_is_not_asked(store: Store, lot: str, folder: PhotoFolder) -> None:
     camera = FakeCamera()
 
-    def room() -> None:
-        raise NoRoom("photo_room", "no more")
+    def make_space() -> None:
+        raise NoSpace("photo_room", "no more")
 
-    studio = Studio(camera, store, folder, room=room)
+    studio = Studio(camera, store, folder, make_space=make_space)
     with studio:
         studio.ask(lot)
         studio.failed.wait(lambda told: told == [(lot, "photo_room")])
@@ -108,12 +106,12 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
             store.photos.add(*row)
 
     studio = Studio(
-        FakeCamera(), SimpleNamespace(photos=Watched()), folder, on_done=lambda *_: order.append(types(store)[-1])
+        FakeCamera(), SimpleNamespace(photos=Watched()), folder, done=lambda *_: order.append(types(store)[-1])
     )
     with studio:
         studio.ask(lot)
         studio.ask(lot)
-        studio.photographer.request("", "")
+        studio.ask("")
         studio.failed.wait(lambda told: len(told) == 1)
     assert order == [
         "store after 1 file",
@@ -192,7 +190,7 @@ def test_a_disk_that_refuses_the_file_leaves_no_half_picture_and_no_event(
         raise OSError(code, "no")
 
     with monkeypatch.context() as broken, Studio(FakeCamera(), store, folder) as studio:
-        broken.setattr("kiosk.station.photos.photographer.os.fsync", refuse)
+        broken.setattr("kiosk.files.os.fsync", refuse)
         studio.ask(lot)
         studio.failed.wait(lambda told: told == [(lot, word)])
     assert files(folder) == []
@@ -259,7 +257,7 @@ def test_listeners_that_raise_do_not_end_the_thread(store: Store, lot: str, fold
     def broken(*_: object) -> None:
         raise RuntimeError("the screen is gone")
 
-    with Studio(camera, store, folder, on_done=broken, on_failed=broken) as studio:
+    with Studio(camera, store, folder, done=broken, failed=broken) as studio:
         for _ in range(3):
             studio.ask(lot)
         camera.shooting.wait(lambda shots: len(shots) == 3)
@@ -311,6 +309,6 @@ def test_the_picture_and_both_folders_are_synced(folder: PhotoFolder, monkeypatc
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         real(descriptor)
 
-    monkeypatch.setattr("kiosk.station.photos.photographer.os.fsync", fsync)
+    monkeypatch.setattr("kiosk.files.os.fsync", fsync)
     folder.keep(Shot(JPEG, SHA, 1, 1))
     assert synced == [f".{SHA}.part", SHA[:2], "photos"]

@@ -16,14 +16,14 @@ import pytest
 from kiosk.app.adapters import open_scale
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import _REFUSALS, COMMANDS
-from kiosk.devices.scale.live import Indicator
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.pause import PausableScale
 from kiosk.domain.metrology.pan import PanState
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.station.desk.view import Step
-from kiosk.station.doctor.acts import ActRefused, Acts
+from kiosk.station.doctor.tools import ActRefused, TechnicianTools
 from kiosk.station.scale.keys import KEYS, REASON_CODES, REASONS, SAID_NO, ScaleKeys
 from kiosk.texts import LANGUAGES, load
 from tests.devices.scale.listener import Listener
@@ -60,8 +60,8 @@ def keys_of(rig: Rig, scale: FakeScale, commands: tuple[str, ...] = COMMANDS) ->
     return ScaleKeys(scale, commands, PROFILE.max_g, rig.desk.loads)
 
 
-def acts_of(keys: ScaleKeys | None) -> Acts:
-    return Acts(cast(Any, SimpleNamespace(equipment=SimpleNamespace(scale_keys=keys))))
+def acts_of(keys: ScaleKeys | None) -> TechnicianTools:
+    return TechnicianTools(cast(Any, SimpleNamespace(equipment=SimpleNamespace(scale_keys=keys))))
 
 
 def refusal(reason: str) -> CommandResult:

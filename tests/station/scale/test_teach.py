@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.devices.ports import ProbeCancelled, ProbeFailed, Progress, Told
+from kiosk.devices.ports import OnProgress, ProbeCancelled, ProbeFailed, Progress
 from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, propose
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.station.scale.teach import LONGEST_S, OBSERVE_S, Teach, TeachRefused, TeachTools
@@ -43,7 +43,7 @@ class Probe:
         self._over.set()
 
 
-class Ear:
+class Capture:
     """Hears what lies on the pan."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Ear:
         return self.latest()
 
 
-class Supervisor:
+class OwnScale:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.stuck = False
@@ -87,23 +87,23 @@ class Room:
     def __init__(self, file: Path | None = None) -> None:
         self.now = 100.0
         self.probe = Probe(propose([Recording(LINE, (TWO,))]))
-        self.ear, self.supervisor = Ear(), Supervisor()
+        self.capture, self.own_scale = Capture(), OwnScale()
         self.asked: list[tuple[str, bool]] = []
         self.candidates: Sequence[Candidate] = ()
         self.teach = Teach(
-            TeachTools(lambda: (PORT,), self._probe, self._ear, self.supervisor, file, plate=(5, 60_000)),
+            TeachTools(lambda: (PORT,), self._probe, self._capture, self.own_scale, file, plate=(5, 60_000)),
             clock=lambda: self.now,
             idle_s=60,
         )
 
-    def _probe(self, port: str, ask: bool, told: Told) -> Probe:
+    def _probe(self, port: str, ask: bool, told: OnProgress) -> Probe:
         self.asked.append((port, ask))
         told(Progress(0.5, "9600 8N1", ask, 12, b"x"))
         return self.probe
 
-    def _ear(self, port: str, candidates: Sequence[Candidate]) -> Ear:
+    def _capture(self, port: str, candidates: Sequence[Candidate]) -> Capture:
         self.candidates = candidates
-        return self.ear
+        return self.capture
 
     def step(self) -> str:
         return self.teach.view().step
@@ -118,8 +118,8 @@ class Room:
 
     def ended(self) -> None:
         """The session's thread is over and the station has its scale back."""
-        _until(lambda: self.supervisor.told[-1:] == ["resume"])
-        assert self.supervisor.told == ["pause", "resume"]
+        _until(lambda: self.own_scale.told[-1:] == ["resume"])
+        assert self.own_scale.told == ["pause", "resume"]
 
 
 def _until(met: Callable[[], bool]) -> None:
@@ -147,10 +147,10 @@ def test_the_whole_way(room: Room) -> None:
     assert room.asked == [(PORT, False)]
     rows = {row.proposal.candidate.protocol: row.reads for row in room.teach.view().rows}
     assert rows == {"xk3190_eq_reversed": "2.000", "xk3190_eq_forward": "0.2000"}
-    room.ear.heard = ZERO
+    room.capture.heard = ZERO
     room.teach.emptied()
     room.until("known", advance=0.1)
-    room.ear.heard = TWO
+    room.capture.heard = TWO
     room.teach.known("2")
     room.until("offer", advance=0.1)
     room.ended()
@@ -161,7 +161,7 @@ def test_the_whole_way(room: Room) -> None:
     assert 'protocol = "xk3190_eq_reversed"' in view.section
     assert "e_g = 5" in view.section
     assert not view.can_write, "there is no file"
-    assert room.ear.told == ["start", "mark", "mark", "stop"]
+    assert room.capture.told == ["start", "mark", "mark", "stop"]
     room.teach.end()
     assert room.step() == "ports"
 
@@ -169,7 +169,7 @@ def test_the_whole_way(room: Room) -> None:
 def test_a_pan_is_looked_at_long_enough_and_not_for_ever(room: Room) -> None:
     room.teach.begin(PORT)
     room.until("heard")
-    room.ear.heard = b""
+    room.capture.heard = b""
     room.teach.emptied()
     room.now += OBSERVE_S + 0.1
     threading.Event().wait(0.3)
@@ -215,11 +215,11 @@ def test_only_a_port_of_the_list_is_ever_opened(room: Room, port: str) -> None:
     with pytest.raises(TeachRefused) as refused:
         room.teach.begin(port)
     assert refused.value.code == "gone"
-    assert (room.asked, room.supervisor.told) == ([], [])
+    assert (room.asked, room.own_scale.told) == ([], [])
 
 
 def test_a_scale_that_does_not_let_go(room: Room) -> None:
-    room.supervisor.stuck = True
+    room.own_scale.stuck = True
     with pytest.raises(TeachRefused) as refused:
         room.teach.begin(PORT)
     assert refused.value.code == "not_released"
@@ -247,11 +247,11 @@ def test_a_probe_that_fails(room: Room, error: Exception) -> None:
 def test_a_cable_that_is_pulled_while_the_pan_is_looked_at(room: Room) -> None:
     room.teach.begin(PORT)
     room.until("heard")
-    room.ear.failure = "The port is gone: check its cable."
+    room.capture.failure = "The port is gone: check its cable."
     room.until("failed")
     room.ended()
-    assert room.teach.view().problem == room.ear.failure
-    assert room.ear.told[-1] == "stop"
+    assert room.teach.view().problem == room.capture.failure
+    assert room.capture.told[-1] == "stop"
 
 
 @pytest.mark.parametrize("act", ["end", "close"])
@@ -278,10 +278,10 @@ def test_a_settings_file_that_cannot_be_written(tmp_path: Path) -> None:
     room = Room(file)
     room.teach.begin(PORT)
     room.until("heard")
-    room.ear.heard = ZERO
+    room.capture.heard = ZERO
     room.teach.emptied()
     room.until("known", advance=0.2)
-    room.ear.heard = TWO
+    room.capture.heard = TWO
     room.teach.known("2")
     room.until("offer", advance=0.2)
     assert room.teach.view().can_write
@@ -298,12 +298,12 @@ def test_it_finds_the_zeros_that_nobody_has_set(tmp_path: Path) -> None:
     file.write_text('[scale]\nport = "old"\nprotocol = "xk3190_tf0"\n', encoding="utf-8")
     room = Room(file)
     room.probe = Probe(propose([Recording(LINE, (toledo(b"0"),))]))
-    room.ear.heard = toledo(b"0")
+    room.capture.heard = toledo(b"0")
     room.teach.begin(PORT)
     room.until("heard")
     room.teach.emptied()
     room.until("known", advance=0.1)
-    room.ear.heard = toledo(b"12")
+    room.capture.heard = toledo(b"12")
     room.teach.known("120")
     room.until("offer", advance=0.1)
     room.ended()

@@ -33,7 +33,7 @@ from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.scale.book import ScaleBook
+from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scans import ScanRouter
@@ -149,14 +149,12 @@ class CounterShop(Shop):
 
     def set_checks(self, checks: MetrologySettings) -> None:
         """A technician has written this into the settings, and the station has started again."""
-        self.book_of_scale = ScaleBook(self.store, checks, SCALE, self.stamp, lambda: None)
-        self.book_of_scale.begin()
-        self.check_weight = CheckWeight(
-            PROFILE, self.desk, self.book_of_scale, self.store, self.access, self.stamp, lambda: None
-        )
+        self.scale_audit = ScaleAudit(self.store, AuditedScale(checks, SCALE), self.stamp, lambda: None)
+        self.scale_audit.begin()
+        self.check_weight = CheckWeight(PROFILE, self.desk.loads, self.scale_audit, self.access)
 
     def standing(self) -> ScaleStanding:
-        return self.book_of_scale.standing()
+        return self.scale_audit.standing()
 
     def _note(self, note: PanNote) -> None:
         self.store.pan_loads.note(note, self.stamp())

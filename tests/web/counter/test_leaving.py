@@ -49,12 +49,11 @@ def app(shop: CounterShop) -> Flask:
 
 
 @pytest.fixture
-def care(shop: CounterShop, tmp_path: Path) -> Iterator[None]:
+def care(shop: CounterShop, tmp_path: Path) -> Iterator[Flask]:
     """A doctor is on duty: the technician's pages are there."""
     migrate(tmp_path / "empty.db")
     clinic = Clinic(tmp_path / "care", tmp_path / "empty.db")
-    setattr(shop, "doctor", clinic.doctor)  # noqa: B010 - as the composition root gives it to the station
-    yield
+    yield create_app(shop, WebSettings(language="en"), clinic.doctor)
     clinic.store.close()
 
 
@@ -154,14 +153,13 @@ WAYS = (
 
 
 @pytest.mark.parametrize("number", [CLERK, TECHNICIAN])
-@pytest.mark.usefixtures("care")
 def test_every_link_and_form_of_a_page_behind_the_lock(
-    app: Flask, shop: CounterShop, own: Objects, number: str
+    care: Flask, shop: CounterShop, own: Objects, number: str
 ) -> None:
     """A target that is public locks; one that is not leads to no public page."""
-    screen, followed = Screen(app, shop, number), set[str]()
+    screen, followed = Screen(care, shop, number), set[str]()
     shop.leave_bags(5_000)
-    for rule, method in routes(app):
+    for rule, method in routes(care):
         if method != "GET" or not is_staff_address(rule.rule) or rule.endpoint in STREAMS:
             continue
         for way in WAYS:

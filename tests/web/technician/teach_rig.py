@@ -14,8 +14,8 @@ from flask import Flask
 from jinja2 import StrictUndefined
 
 from kiosk.config.station import load
-from kiosk.devices.ports import Progress, Told
-from kiosk.devices.scale.ear import ScaleEar
+from kiosk.devices.ports import OnProgress, Progress
+from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.probe import ProbeTiming, ScaleProbe
 from kiosk.domain.clerk import Role
 from kiosk.station.counter.view import Person, Session
@@ -81,7 +81,7 @@ class Pace:
         self.go = threading.Event()
         self.go.set()
 
-    def told(self, told: Told) -> Told:
+    def told(self, told: OnProgress) -> OnProgress:
         """The word is on the page before the probe does what it says."""
 
         def tell(progress: Progress) -> None:
@@ -103,28 +103,28 @@ def taught(
     timing: ProbeTiming = ATTENTIVE,
     pace: Pace | None = None,
 ) -> Iterator[Teach]:
-    """The clinic's station with something to teach; the supervisor is ``clinic.teach_paused``."""
+    """The clinic's station with something to teach; its own scale is ``clinic.teach_paused``."""
     clinic_any = cast(Any, clinic)
     clinic_any.teach_paused = Paused()
     slow = pace or Pace()
     tools = TeachTools(
         ports,
         lambda port, ask, told: ScaleProbe(port, ask, slow.told(told), timing=timing),
-        lambda port, candidates: ScaleEar(port, candidates, timing=timing),
+        lambda port, candidates: SerialCapture(port, candidates, timing=timing),
         clinic_any.teach_paused,
         file,
         load,
         (5, 60_000),
     )
-    clinic_any.teach = Teach(tools, (lambda: pace.now) if pace else time.monotonic)
+    teach = Teach(tools, (lambda: pace.now) if pace else time.monotonic)
     try:
-        yield clinic_any.teach
+        yield teach
     finally:
         slow.go.set()
-        clinic_any.teach.close()
+        teach.close()
 
 
-def app_of(clinic: Clinic, settings: WebSettings) -> Flask:
+def app_of(clinic: Clinic, settings: WebSettings, can_teach: Teach | None = None) -> Flask:
     """These blueprints, and of the others what their pages are drawn with. The cookie's value is who it is."""
     app = Flask("kiosk.web")
     app.jinja_env.undefined = StrictUndefined
@@ -136,5 +136,5 @@ def app_of(clinic: Clinic, settings: WebSettings) -> Flask:
     app.register_error_handler(roles.Denied, lambda error: ("", 403))
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
-    app.register_blueprint(teach.blueprint(cast(Any, clinic).teach, settings))
+    app.register_blueprint(teach.blueprint(can_teach, settings))
     return app

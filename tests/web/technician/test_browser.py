@@ -138,7 +138,7 @@ def test_the_scale_is_live_and_never_shows_an_old_weight(browser: Browser, clini
         weight, raw = page.locator('[data-part="weight"]'), page.locator('[data-part="raw"]')
         expect(weight).to_have_text("12.450 kg")
         clinic.monotonic += 0.5
-        clinic.equipment.scale.note_reading(reading(b"ww09.900kg"), clinic.monotonic)
+        clinic.equipment.scale.on_reading(reading(b"ww09.900kg"), clinic.monotonic)
         expect(raw).to_have_text("ww09.900kg")
         clinic.monotonic += 30
         expect(weight).to_have_text("– – –")

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from kiosk.config.station import load
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.station.doctor import environment as doctor_place
+from kiosk.station.scale.teach import Teach
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES
 from kiosk.web import roles
@@ -60,11 +61,11 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @contextmanager
-def opened(browser: Browser, clinic: Clinic, language: str) -> Iterator[tuple[Page, list[str]]]:
+def opened(browser: Browser, clinic: Clinic, language: str, can_teach: Teach) -> Iterator[tuple[Page, list[str]]]:
     """The page at its first step, and what its console complained about."""
     cookies = {"lang": language, roles.COOKIE: "technician"}
     with (
-        browsing.served(app_of(clinic, PANEL)) as url,
+        browsing.served(app_of(clinic, PANEL, can_teach)) as url,
         browsing.opened(browser, url, PANEL, cookies) as (page, troubles),
     ):
         page.goto(f"{url}/technician/teach")
@@ -104,7 +105,10 @@ def test_a_reversed_equals_sign_ends_with_the_right_profile(
     file = settings_file(tmp_path)
     with ScaleSimulator("xk3190_eq_reversed", hz=80, settle_s=0) as scale:
         scale.command("put 2kg")
-        with taught(clinic, lambda: (scale.path,), file), opened(browser, clinic, language) as (page, troubles):
+        with (
+            taught(clinic, lambda: (scale.path,), file) as can_teach,
+            opened(browser, clinic, language, can_teach) as (page, troubles),
+        ):
             fits(page)
             page.locator(".teach-port").click()
             at(page, "heard")
@@ -156,8 +160,8 @@ def test_nothing_heard_then_asked(browser: Browser, clinic: Clinic, language: st
     pace = Pace()
     with ScaleSimulator("mt_sics", settle_s=0) as scale:
         with (
-            taught(clinic, lambda: (scale.path,), timing=QUICK, pace=pace),
-            opened(browser, clinic, language) as (page, troubles),
+            taught(clinic, lambda: (scale.path,), timing=QUICK, pace=pace) as can_teach,
+            opened(browser, clinic, language, can_teach) as (page, troubles),
         ):
             page.locator(".teach-port").click()
             at(page, "nothing")
@@ -189,8 +193,8 @@ def test_the_cable_is_pulled(browser: Browser, clinic: Clinic, language: str) ->
     spare = "/dev/serial/by-id/usb-1a86_USB2.0-Serial-if00-port0"
     with (
         ScaleSimulator("xk3190_tf0", hz=80) as scale,
-        taught(clinic, lambda: (scale.path, spare)),
-        opened(browser, clinic, language) as (page, troubles),
+        taught(clinic, lambda: (scale.path, spare)) as can_teach,
+        opened(browser, clinic, language, can_teach) as (page, troubles),
     ):
         fits(page)
         page.locator(".teach-port").first.click()

@@ -21,10 +21,10 @@ from kiosk.devices.ports import CameraFault, CommandOutcome, CommandResult, Link
 from kiosk.domain.clerk import Role
 from kiosk.domain.metrology.standing import CheckState, Counters, ScaleStanding, Verification
 from kiosk.station.counter.view import Person, Session
-from kiosk.station.doctor import acts as doctor_acts
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.acts import back_up
+from kiosk.station.doctor import tools as doctor_tools
 from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.doctor.tools import back_up
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.backup.medium import finished
 from kiosk.store.database.migrate import migrate
@@ -68,11 +68,6 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     clinic.store.close()
 
 
-@pytest.fixture
-def app(clinic: Clinic) -> Flask:
-    return app_of(clinic, clinic.doctor)
-
-
 def app_of(clinic: Clinic, doctor: Doctor | None) -> Flask:
     """This blueprint, and of the others what its pages are drawn with."""
     settings = WebSettings(language="en")
@@ -87,6 +82,11 @@ def app_of(clinic: Clinic, doctor: Doctor | None) -> Flask:
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, doctor))
     return app
+
+
+@pytest.fixture
+def app(clinic: Clinic) -> Flask:
+    return app_of(clinic, clinic.doctor)
 
 
 def as_person(app: Flask, name: str) -> FlaskClient:
@@ -208,7 +208,7 @@ def test_what_is_asked_for_at_a_verification(client: FlaskClient, clinic: Clinic
     for said in ("2027-03-31 valid", "Passed today", "3-12-5", "May be used for trade"):
         assert said in page
     give_scale(clinic, ScaleStanding(), until="")
-    clinic.fitted.scale = None
+    clinic.config.scale = None
     page = words(client.get("/technician/about"))
     assert page.count("Not set") == 3
     assert "Nobody has said" in page
@@ -286,7 +286,7 @@ def test_the_scale_live_with_its_frame(client: FlaskClient, clinic: Clinic) -> N
     clinic.monotonic += 1.5
     told = client.get("/technician/scale.json").get_json()
     assert (told["weight"], told["word"]) == ("– – –", "Nothing comes from the scale"), "an old weight is not live"
-    clinic.equipment.scale.note_link(LinkState.MISSING)
+    clinic.equipment.scale.on_link(LinkState.MISSING, "", 0.0)
     assert "– – –" in client.get("/technician/scale").text
 
 
@@ -423,10 +423,10 @@ def backed_up(clinic: Clinic, client: FlaskClient) -> None:
 def test_a_backup_at_the_press_of_a_button(
     client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clinic.fitted.backup.folder.mkdir()
+    clinic.config.backup.folder.mkdir()
     monkeypatch.setattr("kiosk.store.backup.medium.disk_of", str)
     backed_up(clinic, client)
-    (manifest,) = finished(clinic.fitted.backup.folder, "S0147")
+    (manifest,) = finished(clinic.config.backup.folder, "S0147")
     page = client.get("/technician/care")
     assert "The backup is made" in words(page)
     assert str(manifest.with_suffix(".db")) in page.text
@@ -437,7 +437,7 @@ def test_a_backup_at_the_press_of_a_button(
 def test_a_backup_that_fails_says_why(client: FlaskClient, clinic: Clinic) -> None:
     backed_up(clinic, client)
     assert "The backup medium is missing" in words(client.get("/technician/care"))
-    clinic.fitted.backup.folder.mkdir()
+    clinic.config.backup.folder.mkdir()
     backed_up(clinic, client)
     assert "a backup on the same card is none" in words(client.get("/technician/care"))
 
@@ -448,7 +448,7 @@ def test_a_fault_nobody_thought_of_ends_the_thread_with_a_sentence(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("odd")
 
-    monkeypatch.setattr(doctor_acts, "make_backup", fail)
+    monkeypatch.setattr(doctor_tools, "make_backup", fail)
     backed_up(clinic, client)
     assert "The backup failed: look at the station's log." in words(client.get("/technician/care"))
 
@@ -460,7 +460,7 @@ def test_one_backup_at_a_time(client: FlaskClient, clinic: Clinic, monkeypatch: 
         held.wait(20)
         raise StoreError("enough")
 
-    monkeypatch.setattr(doctor_acts, "make_backup", slow)
+    monkeypatch.setattr(doctor_tools, "make_backup", slow)
     client.post("/technician/backup")
     try:
         assert 'data-again="2000"' in client.get("/technician/care").text
@@ -474,7 +474,7 @@ def test_one_backup_at_a_time(client: FlaskClient, clinic: Clinic, monkeypatch: 
 
 
 def test_no_backup_is_set_up(client: FlaskClient, clinic: Clinic) -> None:
-    clinic.fitted.backup = None
+    clinic.config.backup = None
     answer = client.post("/technician/backup")
     assert (answer.status_code, "No backup is set up" in words(answer)) == (409, True)
 
@@ -483,17 +483,17 @@ def test_the_bundle_goes_to_the_medium_else_to_the_card(client: FlaskClient, cli
     assert client.post("/technician/bundle").location == "/technician/care"
     (first,) = clinic.settings.data.glob("support-*.zip")
     assert str(first) in client.get("/technician/care").text
-    clinic.fitted.backup.folder.mkdir()
+    clinic.config.backup.folder.mkdir()
     client.post("/technician/bundle")
-    assert len(list(clinic.fitted.backup.folder.glob("support-*.zip"))) == 1
+    assert len(list(clinic.config.backup.folder.glob("support-*.zip"))) == 1
 
 
 def test_the_bundle_goes_on_no_strange_medium(
     client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = clinic.fitted.backup.folder
+    folder = clinic.config.backup.folder
     folder.mkdir()
-    clinic.fitted.backup = replace(clinic.fitted.backup, uuid="1A2B-3C4D")
+    clinic.config.backup = replace(clinic.config.backup, uuid="1A2B-3C4D")
     monkeypatch.setattr("kiosk.store.backup.medium.uuid_of", lambda path: "5E6F-7081")
     assert client.post("/technician/bundle").location == "/technician/care"
     assert list(folder.iterdir()) == []
@@ -512,7 +512,7 @@ def test_a_bundle_that_cannot_be_written(client: FlaskClient, clinic: Clinic, mo
     def fail(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(doctor_acts, "write_bundle", fail)
+    monkeypatch.setattr(doctor_tools, "write_bundle", fail)
     assert client.post("/technician/bundle").status_code == 409
 
 
@@ -567,9 +567,9 @@ def test_a_database_that_cannot_be_written_is_told(
 
 
 def test_a_backup_and_its_event(clinic: Clinic) -> None:
-    clinic.fitted.backup.folder.mkdir()
+    clinic.config.backup.folder.mkdir()
     own = clinic.settings
-    made = back_up(clinic.store, clinic.fitted.backup, own.database, own.station, clinic.stamp(), same_disk=True)
+    made = back_up(clinic.store, clinic.config.backup, own, clinic.stamp(), same_disk=True)
     told = events(own.database)[-1]["data"]
     manifest = made.manifest
     assert told == {"size_bytes": manifest.size_bytes, "sha256": manifest.sha256, "events": manifest.events}

@@ -51,8 +51,8 @@ def line() -> Iterator[PtyLine]:
 
 @pytest.fixture
 def app(clinic: Clinic, line: PtyLine) -> Iterator[Flask]:
-    with taught(clinic, lambda: (line.path,)):
-        yield app_of(clinic, WebSettings(language="en"))
+    with taught(clinic, lambda: (line.path,)) as can_teach:
+        yield app_of(clinic, WebSettings(language="en"), can_teach)
 
 
 def as_person(app: Flask, name: str) -> FlaskClient:
@@ -74,7 +74,6 @@ def test_only_a_technician(app: Flask, clinic: Clinic, name: str) -> None:
 
 
 def test_a_station_that_cannot_be_taught_says_so(clinic: Clinic) -> None:
-    cast(Any, clinic).teach = None
     app = app_of(clinic, WebSettings(language="en"))
     assert as_person(app, "technician").get(teach.HOME).status_code == 503
     assert as_person(app, "technician").get("/technician/scale").status_code == 200
@@ -141,7 +140,7 @@ def test_bytes_for_people(data: bytes, shown: str) -> None:
 
 
 def test_each_step_that_is_drawn_has_a_template() -> None:
-    folder = Path(teach.__file__).parent / "templates" / "technician"
+    folder = Path(teach.__file__).parent.parent / "templates" / "technician"
     steps = ("ports", "listening", "heard", "emptied", "known", "loaded", "offer", "unclear", "nothing", "failed")
     for step in steps:
         assert (folder / f"teach_{teach._BODIES.get(step, step)}.html").is_file(), step

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 
-from kiosk.devices.camera.child.server import PictureSource, serve
+from kiosk.devices.camera.child.ports import PictureSource
+from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.settings import CameraSettings
 
 

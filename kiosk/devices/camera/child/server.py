@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import BinaryIO, Protocol, cast, get_args
+from typing import BinaryIO, cast, get_args
 
 import cv2
 
+from kiosk.devices.camera.child.ports import PictureSource
 from kiosk.devices.camera.wire import (
     MAX_BODY,
     PREFIX,
@@ -22,19 +23,10 @@ from kiosk.devices.camera.wire import (
     unpack_request,
 )
 from kiosk.devices.ports import CameraFault
-from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import encode_jpeg
 
 _GRACE_S = 1.0
 _MESSAGE_LENGTH = 800
-
-
-class PictureSource(Protocol):
-    """A way to get one picture; ``shoot`` raises CameraFault."""
-
-    def shoot(self) -> BgrImage: ...
-
-    def close(self) -> None: ...
 
 
 def set_alarm(seconds: float) -> None:

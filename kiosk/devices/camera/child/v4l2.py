@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import cast
 
 import cv2
 import numpy as np
 
 from kiosk.devices.camera.child.content import refuse_empty
+from kiosk.devices.camera.child.ports import Capture
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.frame_check import has_shape, is_settled, mean_luminance
@@ -27,20 +28,6 @@ SETTLE_CAP_S = 2.0
 BURST = 3
 _BAD_READS = 3
 """In a row. The first frame of a stream is often damaged; a camera that is gone fails every time."""
-
-
-class Capture(Protocol):
-    """The part of ``cv2.VideoCapture`` that is used, under its own names."""
-
-    def isOpened(self) -> bool: ...
-
-    def set(self, prop: int, value: float, /) -> bool: ...
-
-    def get(self, prop: int, /) -> float: ...
-
-    def read(self) -> tuple[bool, Any]: ...
-
-    def release(self) -> None: ...
 
 
 def open_v4l2(path: str) -> Capture:

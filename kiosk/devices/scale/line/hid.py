@@ -6,7 +6,8 @@ import fcntl
 import os
 from contextlib import suppress
 
-from kiosk.devices.scale.line.port import PortGone, ReadTooLate, leads_to, write_whole
+from kiosk.devices.scale.line.ports import PortGone, ReadTooLate
+from kiosk.devices.scale.line.serial_port import leads_to, write_whole
 
 _REPORT_BYTES = 64
 """Reports of a full-speed device are no longer."""

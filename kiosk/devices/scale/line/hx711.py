@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from typing import Protocol
 
-from kiosk.devices.scale.line.port import PortGone
+from kiosk.devices.scale.line.ports import Pins, PortGone
 
 BITS = 24
 GAIN_PULSES = {128: 1, 32: 2, 64: 3}
@@ -22,25 +21,6 @@ HIGH_LIMIT_NS = 50_000
 _LOOK_S, _REST_S = 0.02, 0.08
 """Between looks at DOUT, and after a conversion: the usual board makes one every 100 ms. Of a board that makes 80 a
 second every seventh is taken, which is enough."""
-
-
-class PinsMissing(OSError):
-    """The text says what is missing and what to do."""
-
-
-class Pins(Protocol):
-    """DOUT and SCK. Any error a pin library raises counts as "the pins are gone"."""
-
-    def data(self) -> bool:
-        """The level of DOUT; high means that no conversion is ready."""
-
-    def clock(self, high: bool) -> None:
-        """Set SCK."""
-
-    def now_ns(self) -> int:
-        """The nanosecond of the clock by which pulses are judged."""
-
-    def close(self) -> None: ...
 
 
 class Hx711Port:

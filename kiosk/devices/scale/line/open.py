@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kiosk.devices.scale.line.address import Address, Way
-from kiosk.devices.scale.line.port import LinePort, ScalePort
+from kiosk.devices.scale.line.ports import LinePort
+from kiosk.devices.scale.line.serial_port import SerialPort
 from kiosk.protocols.scales.protocol import LineSettings
 
 
@@ -17,4 +18,4 @@ def open_line(address: Address, line: LineSettings) -> LinePort:
         from kiosk.devices.scale.line.rfc2217 import Rfc2217Port
 
         return Rfc2217Port(address.host, address.port, line)
-    return ScalePort(address.path, line)
+    return SerialPort(address.path, line)

@@ -8,10 +8,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from kiosk.devices.scale.line.hx711 import PinsMissing
-
 _FACTORIES = (("gpiozero.pins.lgpio", "LGPIOFactory"), ("gpiozero.pins.rpigpio", "RPiGPIOFactory"))
 """lgpio works on every Raspberry Pi, RPi.GPIO up to the Pi 4."""
+
+
+class PinsMissing(OSError):
+    """The text says what is missing and what to do."""
 
 
 class GpiozeroPins:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, field
 
-from kiosk.devices.scale.line.port import ReadTooLate
+from kiosk.devices.scale.line.ports import ReadTooLate
 from kiosk.devices.scale.line.tcp import TcpPort
 from kiosk.protocols.scales.protocol import LineSettings
 

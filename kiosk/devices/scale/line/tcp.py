@@ -12,7 +12,8 @@ import os
 import socket
 from contextlib import suppress
 
-from kiosk.devices.scale.line.port import BACKLOG_BYTES, PortGone, ReadTooLate
+from kiosk.devices.scale.line.ports import PortGone, ReadTooLate
+from kiosk.devices.scale.line.serial_port import BACKLOG_BYTES
 
 _KEEPALIVE = (
     (socket.TCP_KEEPIDLE, 1),

@@ -12,10 +12,12 @@ import pytest
 
 from kiosk.app.adapters import open_scale
 from kiosk.devices.ports import LinkState
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line import hid as scale_hid
 from kiosk.devices.scale.line.hid import HidPort
-from kiosk.devices.scale.line.port import PortGone, ReadTooLate, cannot_open
-from kiosk.devices.scale.live import Indicator, Timing
+from kiosk.devices.scale.line.ports import PortGone, ReadTooLate
+from kiosk.devices.scale.line.serial_port import cannot_open
+from kiosk.devices.scale.live import Timing
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale.packets import ReportLine
 from kiosk.simulators.scale.simulator import ScaleSimulator

@@ -10,11 +10,12 @@ from gpiozero.pins.mock import MockFactory
 
 from kiosk.app.adapters import open_scale
 from kiosk.devices.ports import LinkState
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line import pins as scale_pins
-from kiosk.devices.scale.line.hx711 import Hx711Port, PinsMissing
-from kiosk.devices.scale.line.pins import GpiozeroPins
-from kiosk.devices.scale.line.port import PortGone
-from kiosk.devices.scale.live import Indicator, Timing
+from kiosk.devices.scale.line.hx711 import Hx711Port
+from kiosk.devices.scale.line.pins import GpiozeroPins, PinsMissing
+from kiosk.devices.scale.line.ports import PortGone
+from kiosk.devices.scale.live import Timing
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale.hx711 import Hx711Chip, SimulatedHx711
 from kiosk.simulators.scale.packets import STRETCHED, WHOLE

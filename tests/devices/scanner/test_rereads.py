@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.devices.scanner.repeat import Repeat
+from kiosk.devices.scanner.report import RereadFilter
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,6 @@ from kiosk.devices.scanner.repeat import Repeat
     ],
 )
 def test_repeats(story: str, codes: list[tuple[str, float]], counted: list[int]) -> None:
-    repeat = Repeat(1.0)
+    repeat = RereadFilter(1.0)
     found = [at for at, (code, when) in enumerate(codes) if repeat.is_new(code, when)]
     assert found == counted, story

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from kiosk.devices.ports import Shot
-from kiosk.station.photos.photographer import NoRoom, PhotoFolder
-from kiosk.station.photos.room import KEPT_FREE_BYTES, PhotoRoom
+from kiosk.station.photos.folder import PhotoFolder
+from kiosk.station.photos.photographer import NoSpace
+from kiosk.station.photos.space import KEPT_FREE_BYTES, Disks, PhotoLimits, PhotoSpace
 from kiosk.store import Store
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.records import NewPhoto
@@ -34,11 +35,11 @@ class Card:
         self.medium.mkdir()
         self.free = PLENTY
         self.budget = budget
-        self.room = self.made()
+        self.space = self.made()
 
-    def made(self, **more: Any) -> PhotoRoom:
+    def made(self, **more: Any) -> PhotoSpace:
         chosen: dict[str, Any] = {"free": lambda _: self.free, "disk": self.disk, **more}
-        return PhotoRoom(self.folder, self.store, self.budget, SIZE, self.medium, **chosen)
+        return PhotoSpace(self.folder, self.store, PhotoLimits(self.budget, SIZE), self.medium, Disks(**chosen))
 
     def disk(self, folder: Path) -> str:
         folder.stat()  # as the real one: an error when it is gone
@@ -63,8 +64,8 @@ class Card:
         return [self.folder.path(one) is not None for one in hashes]
 
     def refused(self, act: Callable[[], None] | None = None) -> str:
-        with pytest.raises(NoRoom) as error:
-            (act or self.room.for_goods)()
+        with pytest.raises(NoSpace) as error:
+            (act or self.space.for_goods)()
         return error.value.word
 
 
@@ -77,19 +78,19 @@ def test_the_oldest_with_a_copy_make_room(card: Card) -> None:
     hashes = card.shoot(10)
     rows = card.store.photos.oldest(100)
     card.back_up(*hashes)
-    card.room.for_goods()
+    card.space.for_goods()
     assert card.here(hashes) == [False, *[True] * 9]
     card.shoot(1)
-    card.room.for_goods()
+    card.space.for_goods()
     assert card.here(hashes) == [False, False, *[True] * 8]
     assert card.store.photos.oldest(10) == rows, "rows stay"
-    assert card.room.total() == 9 * SIZE
+    assert card.space.total() == 9 * SIZE
 
 
 def test_while_there_is_room_nothing_goes(card: Card) -> None:
     hashes = card.shoot(9)
     card.back_up(*hashes)
-    card.room.for_goods()
+    card.space.for_goods()
     assert all(card.here(hashes))
 
 
@@ -97,7 +98,7 @@ def test_what_has_no_copy_stays_and_the_shot_is_refused(card: Card) -> None:
     hashes = card.shoot(10)
     assert card.refused() == "photo_room"
     card.back_up(hashes[6])
-    card.room.for_goods()
+    card.space.for_goods()
     assert card.here(hashes) == [*[True] * 6, False, *[True] * 3]
     card.shoot(1)
     assert card.refused() == "photo_room"
@@ -107,17 +108,17 @@ def test_a_card_that_is_nearly_full_takes_no_shot_long_before_it_takes_no_intake
     hashes = card.shoot(3)
     card.free = KEPT_FREE_BYTES
     assert card.refused() == "photo_room"
-    assert card.refused(card.room.for_parcel) == "disk_full"
+    assert card.refused(card.space.for_parcel) == "disk_full"
     bring_in(card.store)
     card.back_up(*hashes)
-    card.room.for_goods()
+    card.space.for_goods()
     assert card.here(hashes) == [False, True, True]
     card.free = 0
     assert card.refused() == "disk_full"
     assert card.here(hashes) == [False] * 3, "all that can make room has done so"
     card.free = PLENTY
-    card.room.for_parcel()
-    card.room.for_goods()
+    card.space.for_parcel()
+    card.space.for_goods()
 
 
 @pytest.mark.parametrize(
@@ -156,12 +157,12 @@ def test_only_a_whole_copy_of_its_own_counts(card: Card, tmp_path: Path, trick: 
 def test_a_medium_that_is_the_card_or_is_not_there_holds_no_copy(card: Card) -> None:
     hashes = card.shoot(10)
     card.back_up(*hashes)
-    card.room = card.made(disk=lambda folder: "card")
+    card.space = card.made(disk=lambda folder: "card")
     assert card.refused() == "photo_room"
     shutil.move(card.medium, card.medium.with_name("in the drawer"))
-    card.room = card.made()
+    card.space = card.made()
     assert card.refused() == "photo_room"
-    card.room = PhotoRoom(card.folder, card.store, card.budget, SIZE, None, free=lambda _: PLENTY)
+    card.space = PhotoSpace(card.folder, card.store, PhotoLimits(card.budget, SIZE), None, Disks(free=lambda _: PLENTY))
     assert card.refused() == "photo_room"
     assert all(card.here(hashes))
 
@@ -181,7 +182,7 @@ def test_links_and_strangers_in_the_folder_are_left_alone(card: Card, tmp_path: 
         stranger = card.folder.root / "zz" / name.replace("/", "_")
         stranger.parent.mkdir(exist_ok=True)
         stranger.write_bytes(b"y" * SIZE)
-    card.room.for_goods()
+    card.space.for_goods()
     assert (elsewhere / first.name).exists()
     assert file.exists()
     assert second.is_symlink()
@@ -194,7 +195,7 @@ def test_pictures_that_are_gone_do_no_harm(card: Card) -> None:
     card.back_up(*hashes)
     for one in (*hashes[:3], hashes[5]):
         card.folder.remove(one)
-    card.room.for_goods()
+    card.space.for_goods()
     assert card.here(hashes) == [False] * 4 + [True, False] + [True] * 8
     again = card.made()
     card.shoot(1)
@@ -222,13 +223,13 @@ def test_a_power_cut_between_any_two_steps_loses_nothing(
     for step in range(1, 5):
         left[0] = step
         with pytest.raises(PowerCut):
-            card.room.for_goods()
+            card.space.for_goods()
         for one, here in zip(hashes, card.here(hashes), strict=True):
             assert here or backup_photos.holds(card.medium / "photos", one, unlike=tmp_path)
-        card.room = card.made()
+        card.space = card.made()
     monkeypatch.undo()
-    card.room.for_goods()
-    assert card.room.total() == 9 * SIZE
+    card.space.for_goods()
+    assert card.space.total() == 9 * SIZE
     assert [row.sha256 for row in card.store.photos.oldest(100)] == hashes
 
 
@@ -236,11 +237,11 @@ def test_a_budget_that_was_lowered_is_reached_shot_by_shot(card: Card) -> None:
     hashes = card.shoot(30)
     card.back_up(*hashes)
     ticks = iter(range(0, 10_000, 2))
-    card.room = card.made(clock=lambda: float(next(ticks)))
-    card.room.for_goods()
+    card.space = card.made(clock=lambda: float(next(ticks)))
+    card.space.for_goods()
     assert 1 <= card.here(hashes).count(False) < 20, "no shot waits for all of them"
     for _ in range(30):
-        card.room.for_goods()
+        card.space.for_goods()
     assert card.here(hashes).count(False) == 21
 
 

@@ -1,6 +1,4 @@
-"""The way to a scale as the supervisor uses it: opened exclusively, read without waiting, told apart from one that has
-gone. This file has the interface and the serial port.
-"""
+"""A serial port: opened exclusively, read without waiting, told apart from one that has gone."""
 
 from __future__ import annotations
 
@@ -8,10 +6,10 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 import serial
 
+from kiosk.devices.scale.line.ports import PortGone, ReadTooLate
 from kiosk.protocols.scales.protocol import LineSettings
 
 BACKLOG_BYTES = 4000
@@ -21,54 +19,7 @@ as that is the oldest part of a backlog: the newest frame in it is history, not 
 _PSEUDO_TERMINALS = "/dev/pts/"
 
 
-class PortGone(Exception):
-    """The open port no longer leads to a device; the text says how that was noticed."""
-
-
-class ReadTooLate(Exception):
-    """What waited was a backlog; it has been thrown away."""
-
-
-class LinePort(Protocol):
-    """An open way to a scale. No call waits; all are made from one thread.
-
-    ``look_every_s`` is for a way that has no descriptor to wait on: it is looked at so often.
-    """
-
-    @property
-    def look_every_s(self) -> float | None: ...
-
-    def fileno(self) -> int:
-        """The descriptor to wait on; -1 when there is none."""
-
-    @property
-    def opening(self) -> bool:
-        """True while the far side has still to answer: nothing may be sent, nothing that comes is a weight."""
-
-    @property
-    def wants_write(self) -> bool:
-        """True when it has to be served as soon as the descriptor can be written."""
-
-    def drain(self) -> list[bytes]:
-        """All there is, for a port that was reported ready; a report of a packet device is one item.
-
-        Also goes on with the opening. Raises PortGone, ReadTooLate, and while opening OSError.
-        """
-
-    def write(self, data: bytes) -> None:
-        """Send a short command as a whole; raises PortGone."""
-
-    def discard(self) -> None:
-        """Throw away what has been received and not yet read; raises PortGone."""
-
-    def still_there(self) -> bool:
-        """False when the address leads to nothing or to another device than the one opened."""
-
-    def close(self) -> None:
-        """Never raises: the device may be gone."""
-
-
-class ScalePort:
+class SerialPort:
     """One open serial port, empty at first: opening flushes what the kernel kept from before.
 
     A pseudo-terminal (socat, ser2net, a simulator) has no line: the kernel takes 8N1 only, and so it is opened.

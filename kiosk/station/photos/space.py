@@ -1,4 +1,4 @@
-"""Room for photographs on the card. Intakes come first: a shot is refused long before an intake would be.
+"""Space for photographs on the card. Intakes come first: a shot is refused long before an intake would be.
 
 What makes room are the oldest photographs of goods, in the order of their intakes, whatever any clock said; and of
 those only the ones whose copy was read back from the backup medium just before. Rows and events are never touched:
@@ -13,11 +13,13 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from kiosk.files import sync_folder
-from kiosk.station.photos.photographer import NoRoom, PhotoFolder
+from kiosk.station.photos.folder import PhotoFolder
+from kiosk.station.photos.photographer import NoSpace
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.medium import disk_of
 from kiosk.store.records import PhotoPlace
@@ -37,55 +39,65 @@ CARD_FULL: Final = "disk_full"
 
 
 def free_bytes(folder: Path) -> int:
-    """Room on the disk of an existing folder for those who are not root."""
+    """Free space on the disk of an existing folder for those who are not root."""
     return shutil.disk_usage(folder).free
 
 
-class PhotoRoom:
-    """``budget`` and ``shot`` are bytes: of all photographs of goods together, and of the largest one.
+@dataclass(frozen=True, slots=True)
+class PhotoLimits:
+    """In bytes: of all photographs of goods together, and of the largest one."""
 
-    ``backup`` is the folder on the second medium, None when none is set up. Used from the photographer's thread.
-    """
+    total: int
+    shot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disks:
+    """What is asked of the machine: bytes that are free at a folder, the disk it is on, and monotonic seconds."""
+
+    free: Callable[[Path], int] = free_bytes
+    disk: Callable[[Path], str] = disk_of
+    clock: Callable[[], float] = time.monotonic
+
+
+class PhotoSpace:
+    """``backup`` is the folder on the second medium, None when none is set up. Used from the photographer's thread."""
 
     def __init__(
         self,
         folder: PhotoFolder,
         store: Store,
-        budget: int,
-        shot: int,
+        limits: PhotoLimits,
         backup: Path | None,
-        *,
-        free: Callable[[Path], int] = free_bytes,
-        disk: Callable[[Path], str] = disk_of,
-        clock: Callable[[], float] = time.monotonic,
+        disks: Disks | None = None,
     ) -> None:
-        self._folder, self._store, self._budget, self._shot, self._backup = folder, store, budget, shot, backup
-        self._free, self._disk, self._clock = free, disk, clock
+        self._folder, self._store, self._limits, self._backup = folder, store, limits, backup
+        self._disks = disks or Disks()
         self._gone: PhotoPlace | None = None
         """Up to here nothing is left on the card: years of pictures are not asked for again at each shot."""
 
     def for_parcel(self) -> None:
-        """Room for a picture that is not one of goods; raises NoRoom, OSError. Nothing is removed for it."""
+        """Space for a picture that is not one of goods; raises NoSpace, OSError. Nothing is removed for it."""
         if self._short_of_card() > 0:
-            raise NoRoom(CARD_FULL, f"less than {KEPT_FREE_BYTES // 1_000_000} MB are free on the card")
+            raise NoSpace(CARD_FULL, f"less than {KEPT_FREE_BYTES // 1_000_000} MB are free on the card")
 
     def for_goods(self) -> None:
-        """Room for one more shot of goods, made when needed. Raises NoRoom, StoreError, OSError."""
+        """Space for one more shot of goods, made when needed. Raises NoSpace, StoreError, OSError."""
         total = self.total()
-        over = total + self._shot - self._budget
+        over = total + self._limits.shot - self._limits.total
         card = self._short_of_card()
         if max(over, card) <= 0:
             return
         freed = self._make(max(over, card))
         # A budget that was lowered is reached shot by shot: what counts is that this one fills nothing up.
-        if freed >= max(card, min(over, self._shot)):
+        if freed >= max(card, min(over, self._limits.shot)):
             return
         if over <= 0 and total == freed:
-            raise NoRoom(CARD_FULL, "the card is full, and not of photographs")
-        raise NoRoom(
+            raise NoSpace(CARD_FULL, "the card is full, and not of photographs")
+        raise NoSpace(
             PHOTO_ROOM,
-            f"{total // 1_000_000} MB of photographs are on the card, {self._budget // 1_000_000} MB are meant for "
-            "them, and no more of them have a copy: plug in the backup medium and make a backup",
+            f"{total // 1_000_000} MB of photographs are on the card, {self._limits.total // 1_000_000} MB are meant"
+            " for them, and no more of them have a copy: plug in the backup medium and make a backup",
         )
 
     def total(self) -> int:
@@ -94,7 +106,7 @@ class PhotoRoom:
 
     def _short_of_card(self) -> int:
         self._folder.root.mkdir(parents=True, exist_ok=True)
-        return KEPT_FREE_BYTES + self._shot - self._free(self._folder.root)
+        return KEPT_FREE_BYTES + self._limits.shot - self._disks.free(self._folder.root)
 
     def _make(self, wanted: int) -> int:
         """Remove the oldest pictures that have a copy, until ``wanted`` bytes are free; returns how many were freed."""
@@ -102,9 +114,9 @@ class PhotoRoom:
         if backup is None:
             return 0
         freed, folders = 0, set[Path]()
-        until = self._clock() + _WORK_S
+        until = self._disks.clock() + _WORK_S
         for place, path in self._here():
-            if freed >= wanted or self._clock() > until:
+            if freed >= wanted or self._disks.clock() > until:
                 break
             size = os.lstat(path).st_size
             if backup_photos.holds(backup, place.sha256, unlike=path):
@@ -120,7 +132,7 @@ class PhotoRoom:
     def _copies(self) -> Path | None:
         """Where the copies lie; None when no other medium is there."""
         try:
-            if self._backup is None or self._disk(self._backup) == self._disk(self._folder.root):
+            if self._backup is None or self._disks.disk(self._backup) == self._disks.disk(self._folder.root):
                 return None
         except OSError:
             return None

@@ -1,4 +1,4 @@
-"""What was sent and not acknowledged on this connection. No I/O, no clock: time is passed in."""
+"""The in-message window: what was sent and not acknowledged on this connection. No I/O, no clock: time is passed in."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _MUTE_S: Final = 120.0
 
 
 @dataclass(slots=True)
-class _Flight:
-    """One message: events first..last. ``arrived`` is the broker's PUBACK, which says nothing about the ledger."""
+class _InFlight:
+    """One message: events first..last. ``puback``: the broker has it, which says nothing about the ledger."""
 
     first: int
     last: int
     again: bool
-    arrived: bool = False
+    puback: bool = False
 
 
-class Flights:
-    """The window. A flight ends by the center's acknowledgement alone; a rewind forgets all and starts over."""
+class InFlightWindow:
+    """A message leaves it by the center's acknowledgement alone; a rewind forgets all and starts over."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._flights: dict[int, _Flight] = {}
+        self._in_flight: dict[int, _InFlight] = {}
         self._wanted: list[tuple[int, int]] = []
         self._sent_upto = 0
         self._deadline = 0.0
 
     def __len__(self) -> int:
-        return len(self._flights)
+        return len(self._in_flight)
 
     def ranges(self) -> list[tuple[int, int]]:
         """First and last event of each message on its way."""
-        return [(flight.first, flight.last) for flight in self._flights.values()]
+        return [(message.first, message.last) for message in self._in_flight.values()]
 
     @property
     def room(self) -> bool:
         """Whether one more message may go out. What lies behind a gap holds its places: a gap gets its own."""
-        return len(self._flights) < self._pace.window * (2 if self._wanted else 1)
+        return len(self._in_flight) < self._pace.window * (2 if self._wanted else 1)
 
     def next_range(self) -> tuple[int, int | None]:
         """Send events above the first number, up to the second (None: no end). Gaps come first."""
@@ -63,7 +63,7 @@ class Flights:
             self._shorten_wanted(last)
         else:
             self._sent_upto = last
-        self._flights[mid] = _Flight(first, last, again)
+        self._in_flight[mid] = _InFlight(first, last, again)
         self._wait_from(now)
 
     def _shorten_wanted(self, last: int) -> None:
@@ -73,16 +73,16 @@ class Flights:
         else:
             self._wanted[0] = (last + 1, end)
 
-    def arrived(self, mid: int, now: float) -> None:
+    def puback(self, mid: int, now: float) -> None:
         """The broker has it; from now the center's answer is awaited."""
-        flight = self._flights.get(mid)
-        if flight is not None:
-            flight.arrived = True
+        message = self._in_flight.get(mid)
+        if message is not None:
+            message.puback = True
             self._wait_from(now)
 
     def acknowledged(self, upto: int, now: float) -> None:
         """The center has everything up to here."""
-        self._flights = {mid: flight for mid, flight in self._flights.items() if flight.last > upto}
+        self._in_flight = {mid: message for mid, message in self._in_flight.items() if message.last > upto}
         self._wanted = [(max(first, upto + 1), last) for first, last in self._wanted if last > upto]
         self._sent_upto = max(self._sent_upto, upto)
         self._pace.progress()
@@ -97,23 +97,25 @@ class Flights:
                 self._want(gap)
 
     def _want(self, gap: tuple[int, int]) -> None:
-        touched = {mid: flight for mid, flight in self._flights.items() if _overlap((flight.first, flight.last), gap)}
-        if any(flight.again for flight in touched.values()):
+        touched = {
+            mid: message for mid, message in self._in_flight.items() if _overlap((message.first, message.last), gap)
+        }
+        if any(message.again for message in touched.values()):
             return
-        for mid, flight in touched.items():
-            # One that was lost in part stays: nothing may fall between two flights.
-            if gap[0] <= flight.first and flight.last <= gap[1]:
-                del self._flights[mid]
+        for mid, message in touched.items():
+            # One that was lost in part stays: nothing may fall between two messages.
+            if gap[0] <= message.first and message.last <= gap[1]:
+                del self._in_flight[mid]
         self._wanted.append(gap)
 
     def stalled(self, now: float) -> bool:
         """Whether the center's answer is overdue. While bytes are still on their way to the broker, TCP cares."""
-        all_arrived = all(flight.arrived for flight in self._flights.values())
-        return bool(self._flights) and now >= self._deadline + (0.0 if all_arrived else _MUTE_S)
+        all_taken = all(message.puback for message in self._in_flight.values())
+        return bool(self._in_flight) and now >= self._deadline + (0.0 if all_taken else _MUTE_S)
 
     def rewind(self) -> None:
         """Send everything that is not done once more."""
-        self._flights.clear()
+        self._in_flight.clear()
         self._wanted.clear()
         self._sent_upto = 0
 

@@ -1,4 +1,4 @@
-"""Stays at the port of a scale that is being taught: hears the proposals' line, or asks their questions in turn."""
+"""Line capture at the port of a scale that is being taught: what comes by itself, or answers to questions in turn."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from kiosk.devices.ports import ProbeCancelled
 from kiosk.devices.scale.line.address import parse_address
-from kiosk.devices.scale.line.port import PortGone, cannot_open
-from kiosk.devices.scale.probe import TIMING, Line, ProbeTiming, opened
+from kiosk.devices.scale.line.ports import PortGone
+from kiosk.devices.scale.line.serial_port import cannot_open
+from kiosk.devices.scale.probe import TIMING, Line, ProbeTiming, Stop, opened
 from kiosk.devices.scale.watch import WakePipe
 from kiosk.protocols.scales.probe.proposals import Candidate, Recording
 from kiosk.protocols.scales.protocol import Carrier
@@ -46,8 +47,8 @@ class _Heard:
         return tuple(reversed(kept))
 
 
-class ScaleEar:
-    """An ``Ear`` for candidates that share one line; the first one's line is opened. Started once."""
+class SerialCapture:
+    """A ``LineCapture`` for candidates that share one line; the first one's line is opened. Started once."""
 
     def __init__(
         self,
@@ -67,40 +68,36 @@ class ScaleEar:
         self._failure = ""
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._bell: WakePipe | None = None
-        self._thread = threading.Thread(target=self._run, name="scale-ear", daemon=True)
+        self._wake: WakePipe | None = None
+        self._thread = threading.Thread(target=self._run, name="line-capture", daemon=True)
 
     @property
     def failure(self) -> str:
-        """See Ear."""
         with self._lock:
             return self._failure
 
     def start(self) -> None:
         """Open and begin to hear; returns at once."""
-        self._bell = WakePipe()
+        self._wake = WakePipe()
         self._thread.start()
 
     def stop(self) -> None:
         """Close the port and wait for that; may be called twice."""
         self._stopping.set()
-        if self._bell is not None:
-            self._bell.wake()
+        if self._wake is not None:
+            self._wake.wake()
             self._thread.join()
-            self._bell.close()
-            self._bell = None
+            self._wake.close()
+            self._wake = None
 
     def latest(self) -> tuple[Recording, ...]:
-        """See Ear."""
         return self._recordings(self._clock() - _LATEST_S)
 
     def mark(self) -> None:
-        """See Ear."""
         with self._lock:
             self._marked = self._clock()
 
     def since_mark(self) -> tuple[Recording, ...]:
-        """See Ear."""
         with self._lock:
             marked = self._marked
         return self._recordings(marked)
@@ -111,11 +108,10 @@ class ScaleEar:
         return tuple(Recording(self._line, pieces, asked) for asked, pieces in found)
 
     def _run(self) -> None:
-        assert self._bell is not None
+        assert self._wake is not None
+        stop = Stop(self._stopping, self._wake)
         try:
-            with opened(
-                self._address, self._line, self._bell, self._stopping, self._clock, self._timing.open_s
-            ) as line:
+            with opened(self._address, self._line, stop, self._clock, self._timing.open_s) as line:
                 while not self._stopping.is_set():
                     self._turn(line)
         except ProbeCancelled:

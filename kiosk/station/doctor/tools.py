@@ -17,6 +17,7 @@ from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.papers.rendering import TEST_LABEL, TEST_RECEIPT
 from kiosk.station.scale.keys import REASON_CODES, SAID_NO
+from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.backup.backup import BackupMade, make_backup
 from kiosk.store.backup.medium import is_other_medium
@@ -48,11 +49,17 @@ class BackupState:
 
 
 def back_up(
-    store: Store, settings: BackupSettings, database: Path, station: str, stamp: Stamp, *, same_disk: bool = False
+    store: Store, settings: BackupSettings, station: StationSettings, stamp: Stamp, *, same_disk: bool = False
 ) -> BackupMade:
     """Make a backup and tell it in an event. Raises StoreError; a backup whose event failed is told as a problem."""
     made = make_backup(
-        database, station, settings.folder, stamp, keep=settings.keep, same_disk=same_disk, uuid=settings.uuid
+        station.database,
+        station.station,
+        settings.folder,
+        stamp,
+        keep=settings.keep,
+        same_disk=same_disk,
+        uuid=settings.uuid,
     )
     manifest = made.manifest
     store.journal.append(BackupMadeEvent(manifest.size_bytes, manifest.sha256, manifest.events), stamp)
@@ -66,8 +73,8 @@ def _is_there(settings: BackupSettings) -> bool:
         return False  # pulled while it was looked at
 
 
-class Acts:
-    """One technician's tools, on the doctor's equipment. Safe from several threads.
+class TechnicianTools:
+    """On the doctor's equipment. Safe from several threads.
 
     A backup runs in a thread of its own; when the station ends meanwhile, the next one clears what it left.
     """
@@ -139,7 +146,7 @@ class Acts:
 
     def backup_now(self) -> None:
         """Begin a backup; ``backup_state`` tells how far it is. Raises ActRefused."""
-        settings = self._doctor.equipment.fitted.backup
+        settings = self._doctor.equipment.config.backup
         if settings is None:
             raise ActRefused("no_backup", "no backup is set up")
         with self._lock:
@@ -156,7 +163,7 @@ class Acts:
     def bundle(self) -> Path:
         """Write the support bundle to the station's own backup medium, else into the data folder. Raises ActRefused."""
         doctor, station = self._doctor, self._doctor.station
-        backup, data = doctor.equipment.fitted.backup, station.settings.data
+        backup, data = doctor.equipment.config.backup, station.settings.data
         folder = backup.folder if backup is not None and _is_there(backup) else data
         subject = Subject(
             station.settings,
@@ -206,9 +213,8 @@ class Acts:
 
     def _run(self, settings: BackupSettings) -> None:
         station = self._doctor.station
-        own = station.settings
         try:
-            made = back_up(station.store, settings, own.database, own.station, station.stamp())
+            made = back_up(station.store, settings, station.settings, station.stamp())
             state = BackupState("failed" if made.problem else "made", made.problem or str(made.path))
         except StoreError as error:
             logger.warning("no backup: %s", error)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.devices.scanner.delivery import MAX_SCAN, MISSING, OK, Delivery, printable
+from kiosk.devices.scanner.report import MAX_SCAN, MISSING, OK, ScanReporter, printable
 from tests.station.hardware import Heard
 
 
@@ -24,7 +24,7 @@ def test_nothing_but_printable_ascii_and_gs_ever_passes(line: bytes) -> None:
 
 def test_a_state_is_told_when_it_changes() -> None:
     states = Heard()
-    delivery = Delivery(1.0, Heard(), states)
+    delivery = ScanReporter(1.0, Heard(), states)
     for word in (OK, OK, MISSING, MISSING, OK):
         delivery.state(word)
     assert states.told == [OK, MISSING, OK]
@@ -32,7 +32,7 @@ def test_a_state_is_told_when_it_changes() -> None:
 
 def test_nothing_of_a_refused_scan_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     heard = Heard()
-    delivery = Delivery(1.0, heard, Heard(), lambda: 0.0)
+    delivery = ScanReporter(1.0, heard, Heard(), lambda: 0.0)
     with caplog.at_level(logging.INFO):
         for line in (b"", b"13812345678\x1b", b"1" * (MAX_SCAN + 1)):
             delivery.scan(line)

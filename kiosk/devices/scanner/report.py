@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from kiosk.devices.scanner.repeat import Repeat
+from kiosk.devices.ports import OnScan, OnState
 
 logger = logging.getLogger(__name__)
 
@@ -15,12 +15,9 @@ OK = "ok"
 MISSING = "scanner_missing"
 SECOND_KEYBOARD = "scanner_second_keyboard"
 
-OnScan = Callable[[str], None]
-OnState = Callable[[str], None]
 
-
-def unheard(_: str) -> None:
-    """Stands where nobody wants to know the state."""
+def ignore_state(_: str) -> None:
+    """Nobody wants to know it."""
 
 
 def printable(line: bytes) -> str | None:
@@ -32,13 +29,32 @@ def printable(line: bytes) -> str | None:
     return line.decode("ascii")
 
 
-class Delivery:
+class RereadFilter:
+    """One pull of the trigger, or two: a scanner may send what it sees again and again (its "reread delay").
+
+    The same code less than ``repeat_s`` after it was last seen is the same scan. Held before a label, a code is one
+    scan however long; taken away and scanned again it counts, and so does any code after another one.
+    """
+
+    def __init__(self, repeat_s: float) -> None:
+        self._repeat_s = repeat_s
+        self._newest: str | None = None
+        self._seen_at = 0.0
+
+    def is_new(self, text: str, at: float) -> bool:
+        """Note a code at monotonic second ``at``; whether it is a scan of its own."""
+        again = text == self._newest and at - self._seen_at < self._repeat_s
+        self._newest, self._seen_at = text, at
+        return not again
+
+
+class ScanReporter:
     """Belongs to one adapter and is used in its thread alone. What a listener raises is logged and ends nothing."""
 
     def __init__(
         self, repeat_s: float, on_scan: OnScan, on_state: OnState, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._repeat = Repeat(repeat_s)
+        self._rereads = RereadFilter(repeat_s)
         self._on_scan = on_scan
         self._on_state = on_state
         self._clock = clock
@@ -50,7 +66,7 @@ class Delivery:
         if text is None:
             if line:
                 self.refused(f"{len(line)} bytes hold control characters or are too many")
-        elif self._repeat.is_new(text, self._clock()):
+        elif self._rereads.is_new(text, self._clock()):
             self._tell(self._on_scan, text)
 
     def refused(self, why: str) -> None:

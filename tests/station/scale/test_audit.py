@@ -28,7 +28,7 @@ from kiosk.station.desk.view import Step
 from kiosk.station.papers.papers import make_papers, scale_fields
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.scale.book import MOST_WAITING, ScaleBook
+from kiosk.station.scale.audit import MOST_WAITING, AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.service import Hardware, ServiceSettings, StationService
@@ -220,14 +220,14 @@ def test_the_clock_is_counted_when_it_is_set(store: Store) -> None:
     wall = [datetime(1970, 1, 1, tzinfo=UTC).timestamp()]
     clock = StationClock("Asia/Shanghai", "boot", lambda: wall[0], lambda: True)
     told = Heard()
-    book = ScaleBook(store, CHECKED, None, lambda: Stamp(clock.now(), "x"), lambda: told("event"))
-    book.look_at_clock()
-    assert (book.standing().verification, told.told) == (Verification.UNJUDGED, [])
+    audit = ScaleAudit(store, AuditedScale(CHECKED), lambda: Stamp(clock.now(), "x"), lambda: told("event"))
+    audit.look_at_clock()
+    assert (audit.standing().verification, told.told) == (Verification.UNJUDGED, [])
     wall[0] = NOW
     for _ in range(2):
-        book.look_at_clock()
+        audit.look_at_clock()
     assert (store.counters.read().clock, told.told) == (1, ["event"])
-    assert book.standing().verification is Verification.EXPIRED
+    assert audit.standing().verification is Verification.EXPIRED
 
 
 # --- the journal of the pan -------------------------------------------------------------------------------------------
@@ -328,15 +328,15 @@ def left(number: int) -> Left:
 def test_notes_that_a_full_disk_refused_are_written_later_in_their_order() -> None:
     store = Moody()
     store.fails.set()
-    book = ScaleBook(store, CHECKED, scale_of(5), lambda: STAMP, lambda: None, retry_s=0.01)
-    assert book.begin() == Before()
-    book.start()
+    audit = ScaleAudit(store, AuditedScale(CHECKED, scale_of(5)), lambda: STAMP, lambda: None, retry_s=0.01)
+    assert audit.begin() == Before()
+    audit.start()
     for number in range(5):
-        book.note(left(number))
+        audit.note(left(number))
     store.asked.wait(lambda words: words.count("failed") > 2)
     store.fails.clear()
     store.asked.wait(lambda words: words.count("kept") == 5)
-    book.stop()
+    audit.stop()
     assert store.kept == [left(number) for number in range(5)]
     assert store.observed == [scale_of(5)], "the scale is counted as soon as the disk takes it"
 
@@ -344,22 +344,22 @@ def test_notes_that_a_full_disk_refused_are_written_later_in_their_order() -> No
 def test_what_waits_is_bounded_and_a_stop_with_a_dead_disk_ends() -> None:
     store = Moody()
     store.fails.set()
-    book = ScaleBook(store, CHECKED, None, lambda: STAMP, lambda: None, retry_s=60.0)
+    audit = ScaleAudit(store, AuditedScale(CHECKED), lambda: STAMP, lambda: None, retry_s=60.0)
     for number in range(MOST_WAITING + 10):
-        book.note(left(number))
-    assert len(book._waiting) == MOST_WAITING
-    book.start()
-    book.stop(WAIT_S)
-    assert not book._thread.is_alive()
+        audit.note(left(number))
+    assert len(audit._waiting) == MOST_WAITING
+    audit.start()
+    audit.stop(WAIT_S)
+    assert not audit._thread.is_alive()
 
 
 def test_a_stop_writes_what_waits() -> None:
     store = Moody()
-    book = ScaleBook(store, CHECKED, None, lambda: STAMP, lambda: None)
-    book.start()
+    audit = ScaleAudit(store, AuditedScale(CHECKED), lambda: STAMP, lambda: None)
+    audit.start()
     for number in range(20):
-        book.note(left(number))
-    book.stop(WAIT_S)
+        audit.note(left(number))
+    audit.stop(WAIT_S)
     assert len(store.kept) == 20
 
 
@@ -374,9 +374,9 @@ def test_a_store_that_raises_anything_does_not_end_the_thread(monkeypatch: pytes
         store.asked("kept")
 
     monkeypatch.setattr(store, "note", note)
-    book = ScaleBook(store, CHECKED, None, lambda: STAMP, lambda: None, retry_s=0.01)
-    book.start()
-    book.note(left(1))
+    audit = ScaleAudit(store, AuditedScale(CHECKED), lambda: STAMP, lambda: None, retry_s=0.01)
+    audit.start()
+    audit.note(left(1))
     store.asked.wait(lambda words: "kept" in words)
-    book.stop()
+    audit.stop()
     assert store.kept == [left(1)]

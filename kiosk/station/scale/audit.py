@@ -1,4 +1,4 @@
-"""The scale's book: what the scale is worth now, and the thread that writes what happens to it.
+"""The scale's audit trail (OIML D 31): its legal standing now, and the thread that writes what happens to it.
 
 The scale's thread must not wait for a memory card, so what the journal of the pan tells is queued here and written in
 order by one thread. What cannot be written now is tried again; at most ``MOST_WAITING`` notes wait, the oldest of them
@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -21,7 +22,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.station.scale.clock_watch import ClockWatch
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.store.errors import StoreError
-from kiosk.store.records import CheckRow, ScaleContent, Stamp
+from kiosk.store.records import CheckRow, NewCheck, ScaleContent, Stamp
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -31,34 +32,36 @@ LOOK_S: Final = 5.0
 RETRY_S: Final = 15.0
 
 
-class ScaleBook:
+@dataclass(frozen=True, slots=True)
+class AuditedScale:
+    """What is said of the scale. ``content`` is the scale as it is set up; None says nothing of it."""
+
+    settings: MetrologySettings
+    content: ScaleContent | None = None
+
+
+class ScaleAudit:
     """A thread and what it keeps. ``on_event`` hears that something was committed."""
 
     def __init__(
         self,
         store: Store,
-        settings: MetrologySettings,
-        content: ScaleContent | None,
+        scale: AuditedScale,
         stamps: Callable[[], Stamp],
         on_event: Callable[[], None],
-        *,
-        look_s: float = LOOK_S,
         retry_s: float = RETRY_S,
     ) -> None:
-        self.settings = settings
-        self._store = store
-        self._content = content
-        self._stamps = stamps
-        self._on_event = on_event
-        self._look_s, self._retry_s = look_s, retry_s
+        self.settings, self._content = scale.settings, scale.content
+        self._store, self._stamps, self._on_event = store, stamps, on_event
+        self._retry_s = retry_s
         self._clock = ClockWatch()
         self._waiting: deque[PanNote] = deque()
         self._changed = threading.Condition()
         self._stopping = self._observed = False
-        self._thread = threading.Thread(target=self._run, name="scale-book", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="scale-audit", daemon=True)
 
     def standing(self) -> ScaleStanding:
-        """What the scale is worth now. Raises StoreError."""
+        """The legal standing of the scale now. Raises StoreError."""
         now = self._stamps().moment
         return ScaleStanding(
             trade=self._content.trade if self._content else None,
@@ -67,6 +70,18 @@ class ScaleBook:
             counters=self._store.counters.read(),
             serial_no=self.settings.serial_no,
         )
+
+    def last_check(self) -> CheckRow | None:
+        """With the check weight, the newest one. Raises StoreError."""
+        return self._store.checks.last()
+
+    def record_check(self, check: NewCheck) -> CheckRow:
+        """Keep a check of now; ``tell`` is due when the desk is done with it. Raises StoreError."""
+        return self._store.checks.add(check, self._stamps())
+
+    def tell(self) -> None:
+        """Something was committed."""
+        self._on_event()
 
     def begin(self) -> Before:
         """At the station's start, before open intakes are abandoned: count another scale, say what lay on the pan.
@@ -114,7 +129,7 @@ class ScaleBook:
             written = self._observe() and self._write_waiting()
             if monotonic() >= next_look:
                 self.look_at_clock()
-                next_look = monotonic() + self._look_s
+                next_look = monotonic() + LOOK_S
             with self._changed:
                 if self._stopping and (not self._waiting or not written):
                     return

@@ -1,4 +1,4 @@
-"""Signs of life the doctor reads: noted where they happen, kept until somebody asks."""
+"""Whether scale, scanner, relay and page live: noted where it happens, kept until the doctor asks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kiosk.devices.ports import LinkState, Scale, ScaleListener
+from kiosk.devices.ports import LinkState
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import read_boot_id
 from kiosk.station.page_heartbeat import FILE_NAME, since_boot
@@ -25,7 +25,7 @@ _RUNTIME: Final = Path("/run/kiosk")
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleSign:
+class ScaleLiveness:
     """The newest frame and its age; ``link`` is None before the scale's thread has said anything."""
 
     link: LinkState | None = None
@@ -34,7 +34,7 @@ class ScaleSign:
 
 
 class ScaleWatch:
-    """Stands between a scale and the desk, passes everything on at once, and remembers the newest."""
+    """A ``ScaleListener`` that remembers the newest."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -42,45 +42,24 @@ class ScaleWatch:
         self._link: LinkState | None = None
         self._last: tuple[Reading, float] | None = None
 
-    def between(self, make: Callable[[ScaleListener], Scale]) -> Callable[[ScaleListener], Scale]:
-        """The same adapter, heard by this watch as well."""
-        return lambda listener: make(_Heard(self, listener))
-
-    def note_reading(self, reading: Reading, at: float) -> None:
-        """A frame came."""
+    def on_reading(self, reading: Reading, at: float) -> None:
         with self._lock:
             self._last = (reading, at)
 
-    def note_link(self, state: LinkState) -> None:
-        """The way to the scale changed."""
+    def on_expired(self, at: float) -> None:
+        """Its age says so."""
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
         with self._lock:
             self._link = state
 
-    def sign(self) -> ScaleSign:
+    def look(self) -> ScaleLiveness:
         """What is known now."""
         with self._lock:
             link, last = self._link, self._last
         if last is None:
-            return ScaleSign(link)
-        return ScaleSign(link, last[0], max(0.0, self._clock() - last[1]))
-
-
-class _Heard:
-    """A ``ScaleListener`` that tells the watch and the desk."""
-
-    def __init__(self, watch: ScaleWatch, listener: ScaleListener) -> None:
-        self._watch, self._listener = watch, listener
-
-    def on_reading(self, reading: Reading, at: float) -> None:
-        self._watch.note_reading(reading, at)
-        self._listener.on_reading(reading, at)
-
-    def on_expired(self, at: float) -> None:
-        self._listener.on_expired(at)
-
-    def on_link(self, state: LinkState, detail: str, at: float) -> None:
-        self._watch.note_link(state)
-        self._listener.on_link(state, detail, at)
+            return ScaleLiveness(link)
+        return ScaleLiveness(link, last[0], max(0.0, self._clock() - last[1]))
 
 
 class ScannerWatch:
@@ -106,7 +85,7 @@ class ScannerWatch:
         return None if at is None else max(0.0, self._clock() - at)
 
 
-class RelayMark:
+class RelayHeartbeat:
     """A file in which the relay, a process of its own, notes that the sorting center has answered.
 
     Not synced: after a power cut an older mark, or none, only makes the doctor say less. A card that cannot be

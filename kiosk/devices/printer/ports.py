@@ -1,0 +1,28 @@
+"""The way to a printer as a job sees it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class ChannelBroken(Exception):
+    """The way to the printer is gone; the text is the system's reason."""
+
+
+class ChannelTimeout(Exception):
+    """The printer took or gave nothing until the deadline."""
+
+
+class Channel(Protocol):
+    """One open way to a printer. ``until`` is a monotonic second."""
+
+    def send(self, data: memoryview, until: float) -> int:
+        """Send at least one byte and return how many were taken. Raises ChannelBroken or ChannelTimeout."""
+
+    def receive(self, until: float) -> bytes:
+        """Return at least one byte. Raises ChannelBroken or ChannelTimeout."""
+
+    def discard_input(self) -> None:
+        """Forget what the printer said unasked. Raises ChannelBroken."""
+
+    def close(self) -> None: ...

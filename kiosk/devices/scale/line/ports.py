@@ -1,0 +1,67 @@
+"""The way to a scale as its supervisor uses it, and the two pins that a converter hangs on."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class PortGone(Exception):
+    """The open port no longer leads to a device; the text says how that was noticed."""
+
+
+class ReadTooLate(Exception):
+    """What waited was a backlog; it has been thrown away."""
+
+
+class LinePort(Protocol):
+    """An open way to a scale. No call waits; all are made from one thread.
+
+    ``look_every_s`` is for a way that has no descriptor to wait on: it is looked at so often.
+    """
+
+    @property
+    def look_every_s(self) -> float | None: ...
+
+    def fileno(self) -> int:
+        """The descriptor to wait on; -1 when there is none."""
+
+    @property
+    def opening(self) -> bool:
+        """True while the far side has still to answer: nothing may be sent, nothing that comes is a weight."""
+
+    @property
+    def wants_write(self) -> bool:
+        """True when it has to be served as soon as the descriptor can be written."""
+
+    def drain(self) -> list[bytes]:
+        """All there is, for a port that was reported ready; a report of a packet device is one item.
+
+        Also goes on with the opening. Raises PortGone, ReadTooLate, and while opening OSError.
+        """
+
+    def write(self, data: bytes) -> None:
+        """Send a short command as a whole; raises PortGone."""
+
+    def discard(self) -> None:
+        """Throw away what has been received and not yet read; raises PortGone."""
+
+    def still_there(self) -> bool:
+        """False when the address leads to nothing or to another device than the one opened."""
+
+    def close(self) -> None:
+        """Never raises: the device may be gone."""
+
+
+class Pins(Protocol):
+    """DOUT and SCK. Any error a pin library raises counts as "the pins are gone"."""
+
+    def data(self) -> bool:
+        """The level of DOUT; high means that no conversion is ready."""
+
+    def clock(self, high: bool) -> None:
+        """Set SCK."""
+
+    def now_ns(self) -> int:
+        """The nanosecond of the clock by which pulses are judged."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,27 @@
+"""Back-off: how long to wait before the next try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class Backoff:
+    """Waiting times in seconds: ``first_s``, doubled from try to try up to ``longest_s``.
+
+    ``share`` is asked each time for the part of it that is waited, 0 to 1: a random one keeps those who lost the same
+    thing from coming back together.
+    """
+
+    def __init__(self, first_s: float, longest_s: float, share: Callable[[], float] = lambda: 1.0) -> None:
+        self._first_s, self._longest_s, self._share = first_s, longest_s, share
+        self._next_s = first_s
+
+    def next(self) -> float:
+        """Seconds to wait before the next try."""
+        whole = min(self._next_s, self._longest_s)
+        self._next_s = whole * 2
+        return whole * self._share()
+
+    def reset(self) -> None:
+        """The last try was a success: begin with ``first_s`` again."""
+        self._next_s = self._first_s

@@ -98,7 +98,7 @@ class Acceptance:
             self._connection,
             self._attention,
             [
-                projection.Told(item.event, item.feedseq, self._region, self._received_at)
+                projection.ReleasedEvent(item.event, item.feedseq, self._region, self._received_at)
                 for item in released
                 if item.feedseq
             ],

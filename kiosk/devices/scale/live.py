@@ -30,7 +30,8 @@ from kiosk.devices.scale.report import Reporter
 from kiosk.devices.scale.watch import Backoff, BoundedLog, Freshness, Turns, WakePipe
 from kiosk.domain.metrology.pan import STALE_S
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Carrier, Decoder, ScaleProtocol, Settling, settled
+from kiosk.protocols.scales.ports import Decoder, Settling, settled
+from kiosk.protocols.scales.protocol import Carrier, ScaleProtocol
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
 _log = logging.getLogger(__name__)

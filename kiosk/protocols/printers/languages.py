@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.protocols.printers import escpos, tspl, zpl
-from kiosk.protocols.printers.bitmap import Bitmap
 from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.ports import Bitmap
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kiosk.protocols.printers.bitmap import Bitmap
 from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.ports import Bitmap
 
 
 class PageTooWide(ValueError):

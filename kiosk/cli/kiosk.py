@@ -34,7 +34,6 @@ class LazyGroup(OneLineGroup):
     """Loads a noun's module when it is named: ``kiosk run`` must not pay for the demo, nor ``--help`` for any."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All nouns."""
         return list(NOUNS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

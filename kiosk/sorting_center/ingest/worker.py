@@ -65,7 +65,6 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="ingest worker", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:

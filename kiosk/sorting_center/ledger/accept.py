@@ -63,7 +63,6 @@ class FeedNumbers:
         self._last: int | None = None
 
     def next(self) -> int:
-        """The next one."""
         if self._last is None:
             self._last = self._connection.execute(select(func.max(event_table.c.feedseq))).scalar() or 0
         self._last += 1

@@ -79,7 +79,6 @@ def _no_ledger(error: LedgerError) -> tuple[Response, int]:
 
 @pages.get("/")
 def front() -> str:
-    """The page."""
     return _render("front.html")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.measure import Row, percentile, pss_mb
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 
 SCANS = 200
 APART_S = 0.3
@@ -57,7 +57,7 @@ async (times) => {
 
 def run(folder: Path) -> list[Row]:
     """Scan to shelf code, and what the station holds in memory after so many parcels."""
-    with Village(folder, more_settings=SHELVES) as village, _clerk(village) as page:
+    with Village(folder, VillagePlan(more_settings=SHELVES)) as village, _clerk(village) as page:
         base = percentile(page.evaluate(FETCH, FETCHES), 0.5)
         page.evaluate(WATCH)
         scanned = _scan(village)

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.measure import Row, cpu_share, percentile, pss_mb, write_bytes
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Visitor
 
 INTAKES = 200
@@ -21,7 +21,7 @@ STARTS = 5
 
 def run(folder: Path) -> list[Row]:
     """All figures that need a station at work."""
-    with Village(folder, settle_s=0.1) as village:
+    with Village(folder, VillagePlan(settle_s=0.1)) as village:
         rows = [*_idle(village), *_blank(village), *_intakes(village)]
         station, relay = village.station.pid, village.relay.pid
         assert station and relay

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Row, percentile
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 
 CHANGES = 500
 
@@ -112,7 +112,7 @@ def bare_pipe() -> list[float]:
 def run(folder: Path) -> list[Row]:
     """Both latencies over 500 changes each."""
     base = bare_pipe()
-    with Village(folder, hz=0) as village:
+    with Village(folder, VillagePlan(hz=0)) as village:
         stream = Stream(village.station_url)
 
         def act(grams: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Row, cpu_share, percentile
@@ -39,15 +40,23 @@ class Watcher:
     def on_link(self, state: LinkState, detail: str, at: float) -> None:
         """Not measured."""
 
-    def wait(self, name: str) -> float:
-        """When it came; raises RuntimeError when it does not."""
-        end = time.monotonic() + _LONGEST_S
-        while time.monotonic() < end:
-            at: float | None = getattr(self, name)
-            if at is not None:
-                return at
-            time.sleep(0.001)
-        raise RuntimeError(f"no {name} within {_LONGEST_S} s")
+    def until_reading(self) -> float:
+        """When one came; raises RuntimeError when none does."""
+        return _until(lambda: self.newest)
+
+    def until_blank(self) -> float:
+        """When the screen went blank; raises RuntimeError when it does not."""
+        return _until(lambda: self.blank)
+
+
+def _until(happened: Callable[[], float | None]) -> float:
+    end = time.monotonic() + _LONGEST_S
+    while time.monotonic() < end:
+        at = happened()
+        if at is not None:
+            return at
+        time.sleep(0.001)
+    raise RuntimeError(f"nothing came within {_LONGEST_S} s")
 
 
 def run(folder: Path) -> list[Row]:
@@ -111,15 +120,15 @@ def _plugging(link: Path) -> list[Row]:
         scale = open_scale(Indicator(str(link), protocol), registry.get(protocol).line, watcher)
         scale.start()
         try:
-            watcher.wait("newest")
+            watcher.until_reading()
             for number in range(ROUNDS):
                 pulled = time.monotonic()
                 simulator.command("unplug")
-                gone.append(watcher.wait("blank") - pulled)
+                gone.append(watcher.until_blank() - pulled)
                 time.sleep(0.1 * number)  # however long it was away, the next try is never far
                 simulator.command("replug")
                 back = time.monotonic()
-                again.append(watcher.wait("newest") - back)
+                again.append(watcher.until_reading() - back)
         finally:
             scale.stop()
     return [

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from kiosk.cli.run import config_option, read_config, settings_place
+from kiosk.cli.one_line import end
+from kiosk.cli.settings import config_option, read_config, settings_place
 from kiosk.config.station import StationConfig, load
 from kiosk.station.open_store import stamps
 from kiosk.store import Store, StoreError
@@ -37,24 +37,21 @@ def backup(path: Path | None, to: Path | None, same_disk: bool, bind: bool) -> N
     if bind:
         settings = _bound(config, settings, settings_place(path), to)
     try:
-        made = _made(config, settings, same_disk)
+        made = _make(config, settings, same_disk)
     except StoreError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        end(str(error), 1)
     size = made.manifest.size_bytes / 1_000_000
     click.echo(
         f"Backup {made.path}: {made.manifest.events} events, {size:.1f} MB, checked; "
         f"{made.photos} pictures copied, {made.dropped} old backups deleted."
     )
     if made.problem:
-        click.echo(made.problem, err=True)
-        sys.exit(1)
+        end(made.problem, 1)
 
 
 def _settings(config: StationConfig, to: Path | None) -> BackupSettings:
     if config.backup is None and to is None:
-        click.echo("no backup medium: give a folder with --to, or write [backup] folder into the settings", err=True)
-        sys.exit(2)
+        end("no backup medium: give a folder with --to, or write [backup] folder into the settings", 2)
     settings = config.backup or BackupSettings(Path())
     return settings if to is None else replace(settings, folder=to, uuid="")
 
@@ -65,8 +62,7 @@ def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, t
     from kiosk.station.scale.section import NotWritten
 
     if to is not None or config.backup is None or file is None:
-        click.echo("--bind is for the folder in [backup]: write it into the settings, without --to", err=True)
-        sys.exit(2)
+        end("--bind is for the folder in [backup]: write it into the settings, without --to", 2)
     try:
         check_medium(settings.folder, config.station.data, same_disk=False)
         uuid = uuid_of(settings.folder)
@@ -74,14 +70,13 @@ def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, t
             raise BackupRefused(f"The medium at {settings.folder} has no UUID that could be written down.")
         copy = bind(file, uuid, load)
     except (StoreError, OSError, NotWritten) as error:
-        click.echo(f"The medium is not bound: {error}", err=True)
-        sys.exit(1)
+        end(f"The medium is not bound: {error}", 1)
     click.echo(f"Backups go to the medium with the UUID {uuid} alone: {file} says so, {copy} is as it was before.")
     click.echo("Restart the station: its own page takes it then, too.")
     return replace(settings, uuid=uuid)
 
 
-def _made(config: StationConfig, settings: BackupSettings, same_disk: bool) -> BackupMade:
+def _make(config: StationConfig, settings: BackupSettings, same_disk: bool) -> BackupMade:
     from kiosk.station.doctor.tools import back_up
 
     own = config.station
@@ -111,16 +106,14 @@ def restore(file: Path, path: Path | None, letter: str | None) -> None:
         require_lasting(own.data)
         back = bring_back(file, own.database, own.station, stamps(own.zone)(), newest_letter=letter)
     except StoreError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
-    for line in _told(file, back, sure_of_letters=has_letters or letter is not None):
+        end(str(error), 1)
+    for line in _summary(file, back, sure_of_letters=has_letters or letter is not None):
         click.echo(line)
     if back.problem:
-        click.echo(back.problem, err=True)
-        sys.exit(1)
+        end(back.problem, 1)
 
 
-def _told(file: Path, back: Restored, *, sure_of_letters: bool) -> list[str]:
+def _summary(file: Path, back: Restored, *, sure_of_letters: bool) -> list[str]:
     life = back.life
     proof = "it is, byte for byte, what its manifest says" if back.proven else "it had no manifest, only its own checks"
     lines = [

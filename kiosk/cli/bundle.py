@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from kiosk.cli.run import config_option, read_config, settings_place
+from kiosk.cli.one_line import end
+from kiosk.cli.settings import config_option, read_config, settings_place
 
 
 @click.command()
@@ -27,11 +27,9 @@ def bundle(path: Path | None, to: Path | None) -> None:
     try:
         there = folder.is_dir()
     except OSError as error:
-        click.echo(f"{folder} cannot be looked at ({error.strerror}): name another folder with --to.", err=True)
-        sys.exit(1)
+        end(f"{folder} cannot be looked at ({error.strerror}): name another folder with --to.", 1)
     if not there:
-        click.echo(f"there is no folder {folder}: name one with --to", err=True)
-        sys.exit(2)
+        end(f"there is no folder {folder}: name one with --to", 2)
     from kiosk.cli.doctor_probe import outside
     from kiosk.files import hand_over
     from kiosk.station.clock import StationClock
@@ -45,9 +43,6 @@ def bundle(path: Path | None, to: Path | None) -> None:
     try:
         written = write_bundle(subject, folder)
     except OSError as error:
-        click.echo(
-            f"The bundle cannot be written to {folder} ({error.strerror}): name another folder with --to.", err=True
-        )
-        sys.exit(1)
+        end(f"The bundle cannot be written to {folder} ({error.strerror}): name another folder with --to.", 1)
     hand_over(written)
     click.echo(str(written))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.run import config_option, read_config
+from kiosk.cli.one_line import end
+from kiosk.cli.settings import config_option, read_config
 from kiosk.config.station import load
 from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.open_store import open_store, stamps
@@ -30,14 +31,12 @@ def import_(file: Path | None, path: Path | None) -> None:
     try:
         content = parse_catalog(*_read(file))
     except (CatalogError, OSError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+        end(str(error), 2)
     try:
         with closing(open_store(config.station)) as store:
             version = store.catalogs.add(content, stamps(config.station.zone)())
     except StoreError as error:
-        click.echo(str(error), err=True)
-        sys.exit(3)
+        end(str(error), 3)
     click.echo(
         json.dumps(
             {

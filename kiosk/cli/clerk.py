@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import click
 
-from kiosk.cli.run import config_option, read_config
+from kiosk.cli.one_line import end
+from kiosk.cli.settings import config_option, read_config
 from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
 from kiosk.station.counter.people import add_person, clean_person_name, kept_pin
@@ -40,7 +41,7 @@ def add(name: str, role: str, path: Path | None) -> None:
     pin = _ask_pin()
     # The key may be made now: not before the database has said that what is kept here will last.
     row = _with_store(path, lambda store, stamp: add_person(store, name, Role(role), _kept(path, pin), stamp))
-    click.echo(json.dumps(_told(row), ensure_ascii=False))
+    click.echo(json.dumps(_row_json(row), ensure_ascii=False))
 
 
 @clerk.command("list")
@@ -48,7 +49,7 @@ def add(name: str, role: str, path: Path | None) -> None:
 def list_(path: Path | None) -> None:
     """Everybody, one JSON object a line; those who were retired too."""
     for row in _with_store(path, lambda store, stamp: store.clerks.everyone(active=False)):
-        click.echo(json.dumps(_told(row), ensure_ascii=False))
+        click.echo(json.dumps(_row_json(row), ensure_ascii=False))
 
 
 @clerk.command()
@@ -74,7 +75,7 @@ def _retire(store: Store, number: str, stamp: Stamp) -> None:
     store.clerks.retire(number, stamp)
 
 
-def _told(row: ClerkRow) -> dict[str, object]:
+def _row_json(row: ClerkRow) -> dict[str, object]:
     return {
         "number": row.number,
         "name": row.name,
@@ -95,7 +96,7 @@ def _ask_pin() -> str:
         first, second = (sys.stdin.readline().rstrip("\r\n") for _ in range(2))
     _checked(lambda: check_pin(first))
     if first != second:
-        _end("the two PINs are not the same", 2)
+        end("the two PINs are not the same", 2)
     return str(first)
 
 
@@ -105,16 +106,14 @@ def _kept(path: Path | None, pin: str) -> str:
     try:
         return kept_pin(PickupKey.load(config.parcels, config.station.data, os.environ).pins(), pin)
     except CounterRefused as refusal:
-        _end(str(refusal), 3)
-        raise
+        end(str(refusal), 3)
 
 
 def _checked(check: Callable[[], T]) -> T:
     try:
         return check()
     except (BadClerk, BadPin) as error:
-        _end(str(error), 2)
-        raise
+        end(str(error), 2)
 
 
 def _with_store(path: Path | None, work: Callable[[Store, Stamp], T]) -> T:
@@ -123,10 +122,4 @@ def _with_store(path: Path | None, work: Callable[[Store, Stamp], T]) -> T:
         with closing(open_store(config.station)) as store:
             return work(store, stamps(config.station.zone)())
     except StoreError as error:
-        _end(str(error), 3)
-        raise
-
-
-def _end(message: str, status: int) -> None:
-    click.echo(message, err=True)
-    sys.exit(status)
+        end(str(error), 3)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 
 import click
+
+from kiosk.cli.one_line import end
 
 STATION, CENTER, BENCH = 8080, 8090, 8070
 
@@ -26,24 +27,22 @@ def demo(once: bool, folder: Path | None) -> None:
 
 
 def _once(folder: Path | None) -> None:
-    from kiosk.simulators.once import Once
+    from kiosk.simulators.one_intake import OneIntake
     from kiosk.simulators.village import Village
 
     with tempfile.TemporaryDirectory(prefix="kiosk-demo-") as scratch:
-        outcome = Once(Village((folder or Path(scratch)).resolve())).run()
+        outcome = OneIntake(Village((folder or Path(scratch)).resolve())).run()
     click.echo(json.dumps(outcome.as_json(), ensure_ascii=False, separators=(",", ":")))
     if not outcome.ok:
-        click.echo(f"the demo failed at: {outcome.step}", err=True)
-        sys.exit(1)
+        end(f"the demo failed at: {outcome.step}", 1)
 
 
 def _stay(folder: Path) -> None:
     from kiosk.app.station import run_demo
-    from kiosk.simulators.village import Ports, Village
+    from kiosk.simulators.village import Ports, Village, VillagePlan
 
-    village = Village(folder.resolve(), Ports(STATION, CENTER), stocked=True)
+    village = Village(folder.resolve(), VillagePlan(Ports(STATION, CENTER), stocked=True))
     try:
         run_demo(village, BENCH)
     except (OSError, RuntimeError) as error:
-        click.echo(f"the demo cannot start: {error}", err=True)
-        sys.exit(1)
+        end(f"the demo cannot start: {error}", 1)

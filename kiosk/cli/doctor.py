@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.run import PLACES, config_option, settings_place
+from kiosk.cli.one_line import end
+from kiosk.cli.settings import PLACES, config_option, settings_place
 from kiosk.config.file import BadConfig
 from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.texts import Texts, load
@@ -28,8 +29,7 @@ def doctor(path: Path | None, as_json: bool) -> None:
     found = settings_place(path)
     if found is None or _is_missing(found):
         where = f"there is no {found}" if found else f"put one at {PLACES[1]}"
-        click.echo(f"no settings file: {where}, or name another with --config", err=True)
-        sys.exit(2)
+        end(f"no settings file: {where}, or name another with --config", 2)
     running, findings = _examined(found)
     click.echo(_as_json(running, findings) if as_json else _as_table(running, findings))
     sys.exit(1 if broken(findings) else 0)

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from kiosk.app.adapters import make_panel, make_printer, make_scale, make_scanner
 from kiosk.config.station import StationConfig
 from kiosk.devices.ports import LinkState
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import StationClock
-from kiosk.station.doctor import devices
-from kiosk.station.doctor import environment as place
+from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.doctor import PRINTERS
 from kiosk.station.doctor.finding import Finding, Verdict
 from kiosk.station.doctor.liveness import ScaleWatch
@@ -55,7 +55,7 @@ def _quiet() -> Iterator[None]:
 
 def _around(config: StationConfig) -> Iterator[Finding]:
     moment = StationClock(config.station.zone).now()
-    for row in place.findings(config, moment):
+    for row in environment.findings(config, moment):
         yield _thoroughly(config, row)
         if row.device == "link" and config.relay is not None:
             yield broker(config.relay)
@@ -157,8 +157,6 @@ def _place(config: StationConfig, device: str) -> str:
 
 
 def _stopped(config: StationConfig) -> Iterator[Finding]:
-    from kiosk.app.adapters import make_printer
-
     yield Finding("station", True, False, Verdict.WARN, "station_stopped")
     yield probe_scale(config)
     for name in PRINTERS:
@@ -188,7 +186,6 @@ class _First:
 
 def probe_scale(config: StationConfig) -> Finding:
     """Open the port, listen for a few seconds, give it back."""
-    from kiosk.app.adapters import make_scale
     from kiosk.devices.scale.pause import ScaleListeners
 
     watch, first = ScaleWatch(), _First()
@@ -209,8 +206,6 @@ def probe_scanner(config: StationConfig) -> Finding:
     """Open the scanner, wait for its word, give it back; nothing it scans is looked at."""
     if config.scanner is None:
         return devices.scanner(None, "")
-    from kiosk.app.adapters import make_scanner
-
     told, words = threading.Event(), [""]
 
     def on_state(word: str) -> None:
@@ -226,8 +221,6 @@ def probe_scanner(config: StationConfig) -> Finding:
 
 def probe_panel(config: StationConfig) -> Finding:
     """Take the pins and give them back; no lamp is lit."""
-    from kiosk.app.adapters import make_panel
-
     panel = make_panel(config.panel, lambda button, how: None)
     panel.start()
     fitted = panel.fitted

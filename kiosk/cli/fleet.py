@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from kiosk.cli.one_line import end
 from kiosk.simulators.fleet import Fleet, FleetPlan
 from kiosk.store import StoreError
 
@@ -39,8 +40,7 @@ def fleet(stations: int, intakes: int, broker_url: str, folder: Path, seed: int,
         with _ending_on_signal(one):
             result = one.run()
     except StoreError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        end(str(error), 1)
     click.echo(json.dumps(asdict(result)))
     sys.exit(0 if result.pending == 0 else 1)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
 
 import click
+
+from kiosk.cli.one_line import OneLineGroup
 
 NOUNS = {
     "run": ("kiosk.cli.run:run", "The station: pages, devices, print workers."),
     "relay": ("kiosk.cli.run:relay", "The relay: sends what the station has kept to the sorting center."),
     "demo": ("kiosk.cli.demo:demo", "The whole job with simulated hardware, on this machine."),
-    "scale": ("kiosk.cli.scale.scale:scale", "Scales: formats, decoding, live readings, a simulated scale."),
+    "scale": ("kiosk.cli.scale.group:scale", "Scales: formats, decoding, live readings, a simulated scale."),
     "printer": ("kiosk.cli.printing:printer", "Printers: what their answers mean."),
     "label": ("kiosk.cli.printing:label", "Labels and receipts as bytes for a printer or as a picture."),
     "scan": ("kiosk.cli.scan:scan", "Scans: what a scanner sent and what it means."),
@@ -29,11 +30,10 @@ NOUNS = {
 """Noun to where its command is and what the list says of it, in the order people meet them."""
 
 
-class Lazy(click.Group):
+class LazyGroup(OneLineGroup):
     """Loads a noun's module when it is named: ``kiosk run`` must not pay for the demo, nor ``--help`` for any."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All nouns."""
         return list(NOUNS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -44,34 +44,13 @@ class Lazy(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
-    def main(self, *args: object, **kwargs: object) -> Any:
-        """Run the command line; does not return, unless ``standalone_mode`` is off.
-
-        Says what is wrong with a call in one line, where click would print the usage above it.
-        """
-        if kwargs.pop("standalone_mode", True) is False:
-            return super().main(*args, standalone_mode=False, **kwargs)  # type: ignore[call-overload]
-        try:
-            code = super().main(*args, standalone_mode=False, **kwargs)  # type: ignore[call-overload]
-        except click.exceptions.NoArgsIsHelpError as error:
-            path = error.ctx.command_path if error.ctx is not None else "kiosk"
-            click.echo(f"Error: Missing command: see '{path} --help'.", err=True)
-            raise SystemExit(error.exit_code) from None
-        except click.ClickException as error:
-            click.echo(f"Error: {' '.join(error.format_message().split())}", err=True)
-            raise SystemExit(error.exit_code) from None
-        except click.Abort:
-            click.echo("Aborted!", err=True)
-            raise SystemExit(1) from None
-        raise SystemExit(code if isinstance(code, int) else 0)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of nouns from the table above: click would load every module for its first line."""
         with formatter.section("Commands"):
             formatter.write_dl([(noun, summary) for noun, (_, summary) in NOUNS.items()])
 
 
-@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="station-kiosk", prog_name="kiosk")
 def main() -> None:
     """Weigh, label, photograph, keep, send: the kiosk of a village station."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.run import config_option, read_config
+from kiosk.cli.one_line import end
+from kiosk.cli.settings import config_option, read_config
 from kiosk.config.station import load
 from kiosk.domain.parcel import TERMINAL, ParcelState
 from kiosk.station.open_store import open_store, stamps
@@ -43,14 +44,12 @@ def expect(file: Path | None, path: Path | None) -> None:
         )
         rows = parse_expected(data, name)
     except (ExpectedError, OSError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+        end(str(error), 2)
     try:
         with closing(open_store(config.station)) as store:
             new = store.deliveries.expect(rows, stamps(config.station.zone)())
     except StoreError as error:
-        click.echo(str(error), err=True)
-        sys.exit(3)
+        end(str(error), 3)
     click.echo(json.dumps({"listed": len(rows), "new": new}))
 
 
@@ -69,14 +68,13 @@ def list_(states: tuple[str, ...], path: Path | None) -> None:
             offset = 0
             while rows := store.parcels.in_states(wanted, limit=PAGE, offset=offset):
                 for row in rows:
-                    click.echo(json.dumps(_told(row)))
+                    click.echo(json.dumps(_row_json(row)))
                 offset += len(rows)
     except StoreError as error:
-        click.echo(str(error), err=True)
-        sys.exit(3)
+        end(str(error), 3)
 
 
-def _told(row: ParcelRow) -> dict[str, object]:
+def _row_json(row: ParcelRow) -> dict[str, object]:
     return {
         "parcel": str(row.number),
         "state": row.state.value,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -23,36 +22,18 @@ from kiosk.labels.papers.receipt import render_receipt
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.protocols.printers import status
+from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.protocols.printers.page_setup import DOTS_PER_MM, PageSetup, PrintHead
 from kiosk.protocols.printers.pages import encode
 
 
-class WrongUsage(click.ClickException):
-    """Exit code 2 and one line, as the command-line contract asks."""
-
-    exit_code = 2
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Error: {' '.join(self.format_message().split())}", file=file or sys.stderr)
-
-
-class OneLineGroup(click.Group):
-    """A group whose subcommands say what is wrong in one line, without the usage text."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except click.UsageError as error:
-            raise WrongUsage(error.format_message()) from error
-
-
-@click.group(cls=OneLineGroup)
+@click.group()
 def printer() -> None:
     """Printers: what their answers mean."""
 
 
 @printer.command("status")
-@click.option("--language", type=click.Choice(sorted(status.PARSERS)), required=True)
+@click.option("--language", type=click.Choice(sorted(LANGUAGES)), required=True)
 @click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"), default="-")
 def printer_status(language: str, file: IO[str]) -> None:
     """Judge status replies, one hex line each. What is no whole reply is unknown, never ready."""
@@ -69,7 +50,7 @@ def _hex(line: str) -> bytes:
         return b""
 
 
-@click.group(cls=OneLineGroup)
+@click.group()
 def label() -> None:
     """Labels and receipts as bytes for a printer or as a picture."""
 
@@ -115,11 +96,11 @@ def render(template: str, data: IO[bytes], dpi: str, language: str, profile: str
     except FontProblem as error:
         raise click.ClickException(str(error)) from error
     except (ValueError, msgspec.MsgspecError) as error:
-        raise WrongUsage(f"{data.name}: {error}") from error
+        raise click.UsageError(f"{data.name}: {error}") from error
     try:
         out.write(page)
     except (OSError, click.FileError) as error:
-        raise WrongUsage(f"cannot write {out.name}: {error}") from error
+        raise click.UsageError(f"cannot write {out.name}: {error}") from error
 
 
 def _setup(paper: _Template, dpi: int, language: str, name: str | None) -> PageSetup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -10,48 +9,14 @@ from typing import TypeVar
 
 import click
 
-from kiosk.config.file import BadConfig
+from kiosk.cli.one_line import end
+from kiosk.cli.settings import config_option, read_config, settings_place
 
 Config = TypeVar("Config")
 
 NOT_LASTING = 4
 """The status of a station whose data would lie in memory. Its units do not start it again for it: another start
 changes nothing, kiosk-data.service does when the data partition is there (systemd/)."""
-PLACES = (Path("station.toml"), Path("/etc/kiosk/station.toml"))
-
-config_option = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar="KIOSK_CONFIG",
-    help="The station's settings file (TOML); else $KIOSK_CONFIG, station.toml, /etc/kiosk/station.toml.",
-)
-
-
-def settings_place(path: Path | None) -> Path | None:
-    """The file that was named, else the first of the usual places where one is or may be: a folder that the caller may
-    not look into is told by whoever opens the file."""
-    return path or next((place for place in PLACES if _may_be(place)), None)
-
-
-def _may_be(place: Path) -> bool:
-    try:
-        return place.is_file()
-    except OSError:
-        return True
-
-
-def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
-    """Load the settings or end with status 2 and one clear line."""
-    found = settings_place(path)
-    if found is None:
-        click.echo(f"no settings file: name one with --config, or put one at {PLACES[1]}", err=True)
-        sys.exit(2)
-    try:
-        return load(found)
-    except BadConfig as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
 
 
 def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
@@ -65,11 +30,9 @@ def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
     try:
         work(config, until_signal())
     except NotLasting as error:
-        click.echo(str(error), err=True)
-        sys.exit(NOT_LASTING)
+        end(str(error), NOT_LASTING)
     except (StoreError, ValueError, OSError) as error:
-        click.echo(f"the station cannot run: {error}", err=True)
-        sys.exit(3)
+        end(f"the station cannot run: {error}", 3)
 
 
 @click.command()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import IO
 
 import click
 
@@ -13,30 +12,10 @@ from kiosk.protocols.barcodes.postal import S10
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
 from kiosk.protocols.barcodes.waybills import Waybill, identify
 
-
-class WrongUsage(click.ClickException):
-    """Exit code 2 and one line, as the command-line contract asks."""
-
-    exit_code = 2
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Error: {' '.join(self.format_message().split())}", file=file or sys.stderr)
-
-
-class _Group(click.Group):
-    """Says what is wrong in one line, without the usage text."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except click.UsageError as error:
-            raise WrongUsage(error.format_message()) from error
-
-
 _source = click.argument("source", type=click.File("rb"), default="-", metavar="[FILE]")
 
 
-@click.group("scan", cls=_Group, no_args_is_help=False)
+@click.group("scan", no_args_is_help=False)
 def scan() -> None:
     """Scans: what a scanner sent and what it means."""
 
@@ -49,7 +28,7 @@ def parse(source: IO[bytes]) -> None:
         _say(_scan_json(parse_scan(line)))
 
 
-@click.group("waybill", cls=_Group, no_args_is_help=False)
+@click.group("waybill", no_args_is_help=False)
 def waybill() -> None:
     """Waybill numbers: whose parcel it may be."""
 

@@ -17,6 +17,7 @@ import click
 from click.core import ParameterSource
 
 from kiosk.app.systemd import Notifier
+from kiosk.cli.one_line import OneLineGroup, end
 from kiosk.sorting_center import export
 from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError
 from kiosk.sorting_center.ledger import (
@@ -29,9 +30,10 @@ from kiosk.sorting_center.ledger import (
 )
 from kiosk.sorting_center.service import SortingCenter, utc_now
 
+PROGRAM: Final = "sorting-center"
 _WAIT_FOR_BROKER_S: Final = 5.0
 _SHOWN: Final = (
-    "sorting-center: the broker's password is on the command line, where every user of this machine sees it: give "
+    f"{PROGRAM}: the broker's password is on the command line, where every user of this machine sees it: give "
     "--broker-password-file, or the address in the environment variable BROKER"
 )
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -53,34 +55,25 @@ def _clear_errors(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except (BrokerAddressError, LedgerAddressError, LedgerMissing, LedgerForeign) as error:
-            _end(str(error), 2)
+            end(f"{PROGRAM}: {error}", 2)
         except (LedgerError, OSError) as error:
-            _end(str(error), 1)
+            end(f"{PROGRAM}: {error}", 1)
 
     return wrapped
 
 
-def _end(text: str, code: int) -> None:
-    click.echo(f"sorting-center: {text}", err=True)
-    raise SystemExit(code)
+class _Program(OneLineGroup):
+    """Its line begins with its name: it stands among the lines of other services."""
+
+    speaker = PROGRAM
+    aborted = ""
+
+    def line(self, error: click.ClickException) -> str:
+        return error.format_message().replace("\n", " ")
 
 
-class _OneLine(click.Group):
-    """Says what is wrong with a call in one line, where click would print the usage above it."""
-
-    def main(self, *args: object, **kwargs: object) -> None:  # type: ignore[override]
-        """Run the command line; does not return."""
-        try:
-            super().main(*args, **{**kwargs, "standalone_mode": False})  # type: ignore[call-overload]
-        except click.ClickException as error:
-            _end(error.format_message().replace("\n", " "), error.exit_code)
-        except click.Abort:
-            raise SystemExit(1) from None
-        raise SystemExit(0)
-
-
-@click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="station-kiosk", prog_name="sorting-center")
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="station-kiosk", prog_name=PROGRAM)
 def main() -> None:
     """Take the stations' events in, keep them, acknowledge them, show them."""
 

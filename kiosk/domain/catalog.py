@@ -80,7 +80,6 @@ class Catalog:
         return tuple(row.mode for row in self.prices if row.product == product)
 
     def member(self, number: str) -> Member | None:
-        """The member, or None."""
         return next((row for row in self.members if row.number == number), None)
 
     def member_by_card(self, card: str) -> Member | None:

@@ -25,7 +25,6 @@ CODE_TYPES = {
 
 _STATION = re.compile(r"S[0-9]{4}")
 _REGION = re.compile(r"[a-z0-9-]{1,16}")
-_EPOCH = re.compile(r"[0-9a-f]{16}")
 _RECEIPT = re.compile(rf"([0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{6}})")
 
 
@@ -44,13 +43,6 @@ def check_region(text: str) -> str:
     """Return the region id unchanged; raises BadIdentifier. ``feed`` is a topic level of its own, never an id."""
     if not _REGION.fullmatch(text) or text == "feed":
         raise BadIdentifier(f"region id {text!r} must be 1 to 16 of a-z, 0-9 and -, and not 'feed'")
-    return text
-
-
-def check_epoch(text: str) -> str:
-    """Return the epoch unchanged; raises BadIdentifier unless it is 16 lower-case hex digits."""
-    if not _EPOCH.fullmatch(text):
-        raise BadIdentifier(f"epoch {text!r} must be 16 lower-case hex digits")
     return text
 
 

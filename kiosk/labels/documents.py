@@ -114,8 +114,8 @@ class Receipt:
     def __post_init__(self) -> None:
         if not self.lines:
             raise DocumentProblem("a receipt needs at least one bag")
-        for name, total in (("net_g", self.net_g), ("amount_fen", self.amount_fen)):
-            due = sum(getattr(line, name) for line in self.lines)
+        net_g, amount_fen = sum(line.net_g for line in self.lines), sum(line.amount_fen for line in self.lines)
+        for name, total, due in (("net_g", self.net_g, net_g), ("amount_fen", self.amount_fen, amount_fen)):
             if total != due:
                 raise DocumentProblem(f"{name} is {total}, but the lines add up to {due}")
 

@@ -91,7 +91,7 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise LayoutProblem(f"layout {self.name}: a bar module of {self.barcode.module} mm is too fine to scan")
         filled: tuple[Area, ...] = (*self.boxes, *ruler, self.barcode)
         for one, other in combinations(filled, 2):
-            if _overlap(one, other) and getattr(other, "instead_of", "") != getattr(one, "field", None):
+            if _overlap(one, other) and not _stands_instead(other, one):
                 raise LayoutProblem(f"layout {self.name}: {_title(one)} and {_title(other)} overlap")
 
 
@@ -106,6 +106,11 @@ class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     qr_module: float
     styles: dict[str, TypeSize]
     bar_module: float = LEAST_CODE128_MODULE_MM
+
+
+def _stands_instead(other: Area, one: Area) -> bool:
+    """Whether of two boxes only one is ever filled."""
+    return isinstance(one, TextBox | BarcodeBox) and isinstance(other, TextBox) and other.instead_of == one.field
 
 
 def _title(area: Area) -> str:

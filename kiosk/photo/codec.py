@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import cv2
 import numpy as np
 
@@ -38,7 +36,7 @@ def decode_picture(data: bytes, max_bytes: int = MAX_BYTES, max_pixels: int = MA
         raise PictureRefused(f"the {header.kind} data is damaged") from error
     if image is None or sorted(image.shape[:2]) != sorted((header.width, header.height)):
         raise PictureRefused(f"the {header.kind} data is damaged")
-    return cast(BgrImage, image)
+    return np.asarray(image, np.uint8)
 
 
 def encode_jpeg(image: BgrImage, quality: int = JPEG_QUALITY) -> bytes:

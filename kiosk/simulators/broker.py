@@ -84,7 +84,7 @@ class Broker:
     def stop(self) -> None:
         """End it in good order and give its port back."""
         self._end(signal.SIGTERM)
-        self._held.let_go()
+        self._held.release()
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""

@@ -21,7 +21,7 @@ ANSWER_S = 2.0
 
 
 class HeldPort:
-    """A free loopback port that no other program of this machine is given until it is let go.
+    """A free loopback port that no other program of this machine is given until it is released.
 
     Nobody listens there: a server that sets SO_REUSEADDR, as all of this project and Mosquitto do, can begin to, and
     end, and begin again. A port that is only looked up may be another program's before the server has started.
@@ -32,7 +32,7 @@ class HeldPort:
             place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             place.bind(("127.0.0.1", 0))
             self.number: int = place.getsockname()[1]
-            self.let_go = weakref.finalize(self, os.close, place.detach())
+            self.release = weakref.finalize(self, os.close, place.detach())
             """May be called twice."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -23,7 +23,7 @@ from kiosk.simulators.link import Link
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.processes import Child, HeldPort, answers
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from kiosk.station.clock import StationClock
@@ -98,42 +98,41 @@ class Ports:
     center: int = 0
 
 
-class Village:
-    """Starts everything in ``start`` and ends everything in ``stop``, in the order a power cut would not.
+@dataclass(frozen=True, slots=True)
+class VillagePlan:
+    """What is in the village: its scale (``protocol``, ``hz`` frames a second, ``settle_s``), its scanner, its goods.
 
-    ``stocked``: people work at the counter, parcels wait on its shelves and a truck is on its way; left out, the
-    station is as new as one that was just unpacked.
+    ``more_settings`` is put behind the settings file. ``stocked``: people work at the counter, parcels wait on its
+    shelves and a truck is on its way; left out, the station is as new as one that was just unpacked.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        ports: Ports | None = None,
-        *,
-        station: str = "S0147",
-        protocol: str = "st_gs_csv",
-        catalog: Path | None = None,
-        hz: float = 10.0,
-        settle_s: float = 0.4,
-        scanner: Literal["evdev", "serial"] = "evdev",
-        more_settings: str = "",
-        stocked: bool = False,
-    ) -> None:
+    ports: Ports = Ports()
+    station: str = "S0147"
+    protocol: str = "st_gs_csv"
+    hz: float = 10.0
+    settle_s: float = 0.4
+    scanner: Literal["evdev", "serial"] = "evdev"
+    catalog: Path | None = None
+    more_settings: str = ""
+    stocked: bool = False
+
+
+class Village:
+    """Starts everything in ``start`` and ends everything in ``stop``, in the order a power cut would not."""
+
+    def __init__(self, folder: Path, plan: VillagePlan | None = None) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        ports = ports or Ports()
-        self._station_id, self._protocol, self._catalog = station, protocol, catalog
-        self._hz, self._settle_s = hz, settle_s
-        self._scanner_kind = scanner
-        self._more_settings = more_settings
-        self._stocked = stocked
+        self._plan = plan or VillagePlan()
+        self._catalog = self._plan.catalog
         self._stock: CounterStock | None = None
+        ports = self._plan.ports
         self._held = (HeldPort(), HeldPort())  # much is started, and takes ports, before these two listen
         self.station_url = f"http://127.0.0.1:{ports.station or self._held[0].number}"
         self.center_url = f"http://127.0.0.1:{ports.center or self._held[1].number}"
         self.config = folder / "station.toml"
         self.ledger_url = f"sqlite:///{folder / 'ledger.db'}"
-        self._undo: list[Callable[[], None]] = []
+        self._ends = ExitStack()
 
     @property
     def database(self) -> Path:
@@ -155,9 +154,9 @@ class Village:
         try:
             self._hardware()
             self._write_settings()
-            if self._stocked:
+            if self._plan.stocked:
                 clock = StationClock(ZONE)
-                settings = StationSettings(self._station_id, REGION, self.folder / "station", VILLAGE, ZONE)
+                settings = StationSettings(self._plan.station, REGION, self.folder / "station", VILLAGE, ZONE)
                 self._stock = stock_counter(settings, clock)
             self._programs()
         except BaseException:
@@ -166,10 +165,9 @@ class Village:
 
     def stop(self) -> None:
         """Everything down, newest first."""
-        while self._undo:
-            self._undo.pop()()
+        self._ends.close()
         for port in self._held:
-            port.let_go()
+            port.release()
 
     def command(self, device: str, text: str) -> None:
         """Apply a fault word; raises BadFaultWord."""
@@ -192,18 +190,18 @@ class Village:
 
     def newest_intake(self) -> ConfirmedRow:
         """The newest confirmed intake, read from the station's own database; raises IndexError when there is none."""
-        with self._looking() as store:
+        with self._opened_store() as store:
             return store.intakes.recent(1)[0]
 
     def newest_photo(self) -> str:
         """SHA-256 of the newest intake's shot; raises IndexError when there is none."""
-        with self._looking() as store:
+        with self._opened_store() as store:
             return store.photos.of_lot(store.intakes.recent(1)[0].lot)[-1].sha256
 
     @contextmanager
-    def _looking(self) -> Iterator[Store]:
+    def _opened_store(self) -> Iterator[Store]:
         stamp = Stamp(StationClock(ZONE).now(), software_id())
-        with closing(Store.open(self.database, self._station_id, stamp, Opening(check=False))) as store:
+        with closing(Store.open(self.database, self._plan.station, stamp, Opening(check=False))) as store:
             yield store
 
     def _printers(self, text: str) -> None:
@@ -220,46 +218,48 @@ class Village:
     def _hardware(self) -> None:
         devices = self.folder / "devices"
         devices.mkdir(exist_ok=True)
-        self.scale = ScaleSimulator(self._protocol, devices / "scale", hz=self._hz, step_g=5, settle_s=self._settle_s)
+        plan = self._plan
+        interval = IndicatorSettings(step_g=5)
+        self.scale = ScaleSimulator(plan.protocol, devices / "scale", plan.hz, plan.settle_s, interval)
         self.scale.start()
-        self._undo.append(self.scale.stop)
+        self._ends.callback(self.scale.stop)
         kinds = {"evdev": TypingScannerSimulator, "serial": ScannerSimulator}
-        self.scanner: TypingScannerSimulator | ScannerSimulator = kinds[self._scanner_kind](devices / "scanner")
-        self._undo.append(self.scanner.close)
+        self.scanner: TypingScannerSimulator | ScannerSimulator = kinds[plan.scanner](devices / "scanner")
+        self._ends.callback(self.scanner.close)
         self.label_printer = PrinterSimulator("tspl", self.folder / "labels")
         self.label_printer.start()
-        self._undo.append(self.label_printer.stop)
+        self._ends.callback(self.label_printer.stop)
         self.receipt_printer = PrinterSimulator("escpos", self.folder / "receipts")
         self.receipt_printer.start()
-        self._undo.append(self.receipt_printer.stop)
+        self._ends.callback(self.receipt_printer.stop)
         self.panel = PanelSimulator(self.folder / "station" / SOCKET_NAME)
         self.camera = CameraSimulator(self.folder / "camera")
         self.broker = Broker(self.folder / "broker")
         self.broker.start()
-        self._undo.append(self.broker.stop)
+        self._ends.callback(self.broker.stop)
         self.link = Link(self.broker.port)
-        self._undo.append(self.link.close)
+        self._ends.callback(self.link.close)
 
     def _write_settings(self) -> None:
         station_port = self.station_url.rsplit(":", 1)[1]
         self.config.write_text(
             SETTINGS.format(
-                station=self._station_id,
+                station=self._plan.station,
                 region=REGION,
                 village=VILLAGE,
                 data=self.folder / "station",
                 port=station_port,
                 scale=self.folder / "devices" / "scale",
-                protocol=self._protocol,
+                protocol=self._plan.protocol,
                 label_port=self.label_printer.port,
                 receipt_port=self.receipt_printer.port,
                 camera=self.folder / "camera" / "scene.jpg",
                 scanner=self.folder / "devices" / "scanner",
-                scanner_kind=self._scanner_kind,
+                scanner_kind=self._plan.scanner,
                 backups=self.folder / "backups",
                 link_port=self.link.port,
             )
-            + self._more_settings,
+            + self._plan.more_settings,
             encoding="utf-8",
         )
 
@@ -293,7 +293,7 @@ class Village:
         self.relay = Child("relay", ["kiosk.cli.kiosk", "relay", "--config", config], logs / "relay.log")
         for child in (self.center, self.station, self.relay):
             child.start()
-            self._undo.append(child.stop)
+            self._ends.callback(child.stop)
 
     def _import_catalog(self, config: str, logs: Path) -> None:
         if self._catalog is None:

@@ -34,7 +34,7 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
 from kiosk.simulators.counter_stock import stock_counter
 from kiosk.simulators.processes import answers
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.station.clock import StationClock
 from kiosk.station.counter.people import add_person
@@ -216,7 +216,7 @@ def test_a_technician_sets_the_running_scale_to_zero(
     monkeypatch.setattr(PausableScale.send, "__defaults__", (LONGEST_S,))
     pin = "418302"
     seen: list[tuple[int, str]] = []
-    with ScaleSimulator("mt_sics", tmp_path / "scale", settle_s=0, step_g=5) as simulator:
+    with ScaleSimulator("mt_sics", tmp_path / "scale", settle_s=0, settings=IndicatorSettings(step_g=5)) as simulator:
         simulator.command("put 0.640kg")
         section = f'[scale]\nport="{simulator.path}"\nprotocol="mt_sics"\ne_g=5\nmax_g=60000\n'
         config = config_of(tmp_path, section, port)

@@ -7,12 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from kiosk.cli.printing import label, printer
+from kiosk.cli.kiosk import main
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import tspl
 from kiosk.simulators.printer.events import Page
@@ -70,15 +69,15 @@ RECEIPT: dict[str, Any] = {
 
 
 def status(language: str, text: str, *arguments: str) -> Result:
-    return CliRunner().invoke(printer, ["status", "--language", language, *arguments], input=text)
+    return CliRunner().invoke(main, ["printer", "status", "--language", language, *arguments], input=text)
 
 
 def render(tmp_path: Path, document: object, *arguments: str, template: str = "bag", language: str = "png") -> Result:
     data = tmp_path / "data.json"
     data.write_text(json.dumps(document), encoding="utf-8")
     out = tmp_path / "out"
-    common = ["render", "--template", template, "--data", str(data), "--language", language, "--out", str(out)]
-    return CliRunner().invoke(label, [*common, *arguments])
+    common = ["label", "render", "--template", template, "--data", str(data), "--language", language, "--out", str(out)]
+    return CliRunner().invoke(main, [*common, *arguments])
 
 
 @pytest.mark.parametrize(
@@ -111,18 +110,18 @@ def test_one_answer_for_each_line_empty_and_broken_ones_too(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("command", "arguments"),
+    "arguments",
     [
-        (printer, ["status", "--language", "pcl"]),
-        (printer, ["status"]),
-        (printer, ["status", "--language", "tspl", "/no/such/file"]),
-        (printer, ["reset"]),
-        (label, ["render", "--template", "poster", "--language", "png", "--out", "x"]),
-        (label, ["render", "--template", "bag", "--language", "png"]),
+        ["printer", "status", "--language", "pcl"],
+        ["printer", "status"],
+        ["printer", "status", "--language", "tspl", "/no/such/file"],
+        ["printer", "reset"],
+        ["label", "render", "--template", "poster", "--language", "png", "--out", "x"],
+        ["label", "render", "--template", "bag", "--language", "png"],
     ],
 )
-def test_wrong_usage_is_exit_2_and_one_line(command: click.Command, arguments: list[str]) -> None:
-    result = CliRunner().invoke(command, arguments)
+def test_wrong_usage_is_exit_2_and_one_line(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
@@ -166,7 +165,7 @@ def test_a_receipt_on_a_label_printer_has_no_gap(tmp_path: Path) -> None:
 
 def test_the_document_may_come_by_standard_input_and_the_page_leave_by_standard_output() -> None:
     result = CliRunner().invoke(
-        label, ["render", "--template", "bag", "--language", "tspl", "--out", "-"], input=json.dumps(BAG)
+        main, ["label", "render", "--template", "bag", "--language", "tspl", "--out", "-"], input=json.dumps(BAG)
     )
     assert result.exit_code == 0
     assert result.stdout_bytes.startswith(b"SIZE")

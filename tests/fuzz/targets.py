@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.protocol import settled
+from kiosk.protocols.scales.ports import settled
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
 from tests.protocols.scales.golden import frames
 

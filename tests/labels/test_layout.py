@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kiosk.labels import layout, words
+from kiosk.labels import layout, paper_texts
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import (
     LabelLayout,
@@ -89,18 +89,18 @@ def test_a_head_on_which_lines_would_be_cut_is_refused() -> None:
 
 def test_no_paper_calls_a_consignment_not_for_sale() -> None:
     """The goods are for sale; the paper is no sale."""
-    for key, row in words.load().items():
+    for key, row in paper_texts.paper_texts().items():
         assert "for sale" not in row.en, key
-    assert "not a sale" in words.word("consigned").en
-    assert "not a sale" in words.word("on_consignment").en
+    assert "not a sale" in paper_texts.paper_text("consigned").en
+    assert "not a sale" in paper_texts.paper_text("on_consignment").en
     for key in ("consigned", "on_consignment"):
-        assert re.search("非买卖|不是买卖", words.word(key).zh)
-        assert "سېتىلمىدى" in words.word(key).ug
+        assert re.search("非买卖|不是买卖", paper_texts.paper_text(key).zh)
+        assert "سېتىلمىدى" in paper_texts.paper_text(key).ug
 
 
 def test_every_expression_has_three_languages_in_the_right_letters() -> None:
     forbidden = re.compile("[هیک]")  # Arabic and Persian look-alikes of ھ ى ك
-    for key, row in words.load().items():
+    for key, row in paper_texts.paper_texts().items():
         assert re.fullmatch(r"[\u0600-\u06ff ،]+", row.ug), key
         assert not forbidden.search(row.ug), key
         assert re.search("[\u4e00-\u9fff]", row.zh), key
@@ -109,4 +109,4 @@ def test_every_expression_has_three_languages_in_the_right_letters() -> None:
 
 def test_a_missing_word_is_named() -> None:
     with pytest.raises(KeyError, match="nothing_like_it"):
-        words.word("nothing_like_it")
+        paper_texts.paper_text("nothing_like_it")

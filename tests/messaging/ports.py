@@ -19,7 +19,7 @@ def claimed_port() -> Iterator[int]:
     try:
         yield held.number
     finally:
-        held.let_go()
+        held.release()
 
 
 def wait_for_listener(port: int) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.sharpness import sharpest, tenengrad
+from kiosk.photo.frame_check import sharpest, tenengrad
 
 
 def checkers() -> BgrImage:

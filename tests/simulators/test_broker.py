@@ -57,7 +57,7 @@ def test_its_port_stays_the_same(tmp_path: Path) -> None:
         broker.restart()
         assert broker.port == port
         assert answer(port) == ACCEPTED
-    held.let_go()
+    held.release()
 
 
 def runs(broker: Broker, times: int) -> None:

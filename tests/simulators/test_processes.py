@@ -54,7 +54,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def held() -> Iterator[HeldPort]:
     port = HeldPort()
     yield port
-    port.let_go()
+    port.release()
 
 
 def server(tmp_path: Path, held: HeldPort) -> tuple[Child, str]:
@@ -147,8 +147,8 @@ def test_a_held_port_is_refused_to_clients_and_open_to_servers(held: HeldPort) -
             socket.create_connection(where)
         with socket.create_server(where):
             socket.create_connection(where).close()
-    held.let_go()
-    held.let_go()
+    held.release()
+    held.release()
 
 
 def test_a_held_port_is_given_to_nobody_who_takes_any(held: HeldPort) -> None:

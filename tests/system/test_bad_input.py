@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from kiosk.domain.identifiers import internal_code
-from kiosk.simulators.once import read_label
+from kiosk.simulators.one_intake import read_label
 from kiosk.simulators.printer import mechanism as printer_mechanism
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, Page, Visitor
 from kiosk.texts import load
 from tests.system.taps import agree, taken
@@ -42,7 +42,7 @@ def nothing_left_behind() -> Iterator[None]:
 @contextmanager
 def running(folder: Path, **options: Any) -> Iterator[Village]:
     threads = set(threading.enumerate())
-    with Village(folder, hz=40, settle_s=0.05, scanner="serial", **options) as village:
+    with Village(folder, VillagePlan(hz=40, settle_s=0.05, scanner="serial", **options)) as village:
         yield village
     assert set(threading.enumerate()) <= threads
 

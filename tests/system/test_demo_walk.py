@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kiosk.simulators.bench.app import create_bench, serve_bench
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Visitor
 from tests.simulators.test_counter_stock import lies_in
 from tests.system.test_counter_flow import WAIT_MS, Clerk
@@ -22,7 +22,7 @@ from tests.web.test_browser_layout import axe_faults
 
 @pytest.fixture
 def village(tmp_path: Path) -> Iterator[Village]:
-    with Village(tmp_path, stocked=True) as running:
+    with Village(tmp_path, VillagePlan(stocked=True)) as running:
         yield running
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from kiosk.protocols.barcodes import reader
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, Visitor
 from kiosk.store.software import metrology
 from tests.system.taps import agree
@@ -51,7 +51,7 @@ def noon() -> str:
 
 @pytest.fixture
 def village(tmp_path: Path) -> Iterator[Village]:
-    with Noon(tmp_path, more_settings=METROLOGY) as running:
+    with Noon(tmp_path, VillagePlan(more_settings=METROLOGY)) as running:
         yield running
 
 

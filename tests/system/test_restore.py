@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Visitor
 from tests.system.taps import agree
 from tests.system.test_survival import bring, clear, confirmed_at_station, counts, in_ledger
@@ -41,7 +41,7 @@ def test_a_backup_comes_back(tmp_path: Path) -> None:
     medium = tmp_path / "medium"
     medium.mkdir()
     with (
-        Village(tmp_path / "village", hz=40, settle_s=0.05) as village,
+        Village(tmp_path / "village", VillagePlan(hz=40, settle_s=0.05)) as village,
         closing(Visitor(village.station_url)) as visitor,
     ):
         intakes(village, visitor, 5)

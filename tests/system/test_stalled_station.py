@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, Page, Visitor
 
 ROUNDS = int(os.environ.get("KIOSK_STALL_ROUNDS", "6"))
@@ -76,7 +76,7 @@ def weighed(village: Village) -> int:
 
 def test_what_left_the_pan_while_the_station_stood_still_is_not_booked(tmp_path: Path) -> None:
     believed = []
-    with Village(tmp_path, settle_s=0.05) as village, closing(Visitor(village.station_url)) as visitor:
+    with Village(tmp_path, VillagePlan(settle_s=0.05)) as village, closing(Visitor(village.station_url)) as visitor:
         for number in range(ROUNDS):
             act, stall_s = ACTS[number % len(ACTS)], STALLS_S[number % len(STALLS_S)]
             moment = MOMENTS[(number + number // len(MOMENTS)) % len(MOMENTS)]

@@ -10,7 +10,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, StepFailed, Visitor
 from tests.system.taps import agree
 
@@ -94,7 +94,10 @@ def counts(village: Village) -> dict[str, int]:
 
 
 def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
-    with Village(tmp_path, hz=40, settle_s=0.05) as village, closing(Visitor(village.station_url)) as visitor:
+    with (
+        Village(tmp_path, VillagePlan(hz=40, settle_s=0.05)) as village,
+        closing(Visitor(village.station_url)) as visitor,
+    ):
         village.broker.kill()
         for number in range(INTAKES):
             form = bring(village, visitor, 2000 + 5 * number)

@@ -1,4 +1,4 @@
-"""What the commands below ``kiosk scale`` that open a port have in common: their options, and how wrong use is told."""
+"""The options that the commands below ``kiosk scale`` have in common, and the line they name."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class WrongUsage(click.ClickException):
-    """Exit code 2 and one line on standard error."""
-
-    exit_code = 2
 
 
 def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

@@ -14,12 +14,6 @@ from kiosk.devices.scale.probe import ScaleProbe
 from kiosk.protocols.scales.probe.proposals import Proposal
 
 
-class _WrongUsage(click.ClickException):
-    """Exit code 2 and one line on standard error."""
-
-    exit_code = 2
-
-
 @click.command("probe")
 @click.option("--port", required=True, metavar="PORT", help="the only port that is opened")
 @click.option("--ask", is_flag=True, help="when nothing speaks by itself: send each format's question for the weight")
@@ -28,11 +22,11 @@ def probe(port: str, ask: bool) -> None:
 
     Without --ask nothing is ever sent. No proposal means: nothing there sounds like a scale.
     """
-    told = _Told()
+    progress = ProgressLine()
     try:
-        looking = ScaleProbe(port, ask, told.tell)
+        looking = ScaleProbe(port, ask, progress.show)
     except ValueError as error:
-        raise _WrongUsage(str(error)) from error
+        raise click.UsageError(str(error)) from error
 
     def end(_: int, __: FrameType | None) -> None:
         looking.cancel()
@@ -43,14 +37,14 @@ def probe(port: str, ask: bool) -> None:
     except ProbeCancelled:
         return
     except ProbeFailed as error:
-        raise _WrongUsage(str(error)) from error
+        raise click.UsageError(str(error)) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     for one in found:
         click.echo(json.dumps(proposal_json(one), ensure_ascii=False))
     if not found:
-        click.echo(_nothing(told.heard, ask), err=True)
+        click.echo(_nothing(progress.heard, ask), err=True)
 
 
 def proposal_json(one: Proposal) -> dict[str, object]:
@@ -76,15 +70,14 @@ def _nothing(heard: int, ask: bool) -> str:
     return f"Nothing came: switch the scale on, check its cable and its menu.{more}"
 
 
-class _Told:
-    """How far it is, for a person at a terminal; how much was heard."""
+class ProgressLine:
+    """How far it is, for a person at a terminal; how many bytes were heard."""
 
     def __init__(self) -> None:
         self.heard = 0
         self._line = ""
 
-    def tell(self, progress: Progress) -> None:
-        """See Told."""
+    def show(self, progress: Progress) -> None:
         self.heard = progress.heard
         line = f"{'asking' if progress.asking else 'listening'} at {progress.line}"
         if line != self._line and sys.stderr.isatty():

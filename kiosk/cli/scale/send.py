@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from kiosk.app.adapters import open_scale
-from kiosk.cli.scale.options import WrongUsage, line_of, port_options
+from kiosk.cli.scale.options import line_of, port_options
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.devices.scale.indicator import Indicator
@@ -46,33 +46,33 @@ def send(
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
     indicator = Indicator(port, protocol, params)
     line = line_of(protocol, baud, bytesize, parity, stopbits)
-    told = _Told()
+    listener = _Listener()
     try:
-        live = open_scale(indicator, line, told, SimulatedHx711)
+        live = open_scale(indicator, line, listener, SimulatedHx711)
     except ValueError as error:
-        raise WrongUsage(str(error)) from error
+        raise click.UsageError(str(error)) from error
     result = CommandResult(CommandOutcome.NOT_SUPPORTED)
     if command in registry.get(protocol).commands and registry.encode(protocol, command, params):
-        result = _sent(live, told, command)
+        result = _sent(live, listener, command)
     click.echo(json.dumps({"outcome": result.outcome, "reason": result.reason or None}))
     if result.outcome is not CommandOutcome.DONE:
         sys.exit(1)
 
 
-def _sent(live: LiveScale, told: _Told, command: str) -> CommandResult:
+def _sent(live: LiveScale, listener: _Listener, command: str) -> CommandResult:
     live.start()
     try:
-        told.linked.wait(_OPEN_S)
-        if told.state is not LinkState.CONNECTED:
-            click.echo(told.detail or "The scale's port does not open: check its address.", err=True)
+        listener.linked.wait(_OPEN_S)
+        if listener.state is not LinkState.CONNECTED:
+            click.echo(listener.detail or "The scale's port does not open: check its address.", err=True)
             return CommandResult(CommandOutcome.REFUSED, "not_connected")
-        told.read.wait(_READING_S)
+        listener.read.wait(_READING_S)
         return live.send(command)
     finally:
         live.stop()
 
 
-class _Told:
+class _Listener:
     """Hears in the scale's thread; ``linked`` and ``read`` are set by the first word on the port and the first weight.
 
     Only the first word on the port counts: a port that another program holds is refused, not waited for.
@@ -84,14 +84,12 @@ class _Told:
         self.detail = ""
 
     def on_reading(self, reading: Reading, at: float) -> None:
-        """See ScaleListener."""
         self.read.set()
 
     def on_expired(self, at: float) -> None:
-        """See ScaleListener."""
+        return
 
     def on_link(self, state: LinkState, detail: str, at: float) -> None:
-        """See ScaleListener."""
         if not self.linked.is_set():
             self.state, self.detail = state, detail
             self.linked.set()

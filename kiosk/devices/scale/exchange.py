@@ -11,7 +11,8 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import LinePort
 from kiosk.devices.scale.poll import Poller
 from kiosk.devices.scale.refusal import LastWeighing
-from kiosk.protocols.scales.protocol import Carrier, Settling, settled
+from kiosk.protocols.scales.ports import Settling, settled
+from kiosk.protocols.scales.protocol import Carrier
 from kiosk.protocols.scales.reading import Decoded, Reading
 
 _QUIET_S = 0.06

@@ -11,12 +11,12 @@ from kiosk.domain.events.event import EventData
 _MODULES = (epoch, intake, photo, catalog, counter, parcel, scale)
 
 
-def _told(module: ModuleType) -> Iterator[type[EventData]]:
+def _events_of(module: ModuleType) -> Iterator[type[EventData]]:
     for value in vars(module).values():
         here = isinstance(value, type) and value.__module__ == module.__name__
         if here and issubclass(value, EventData) and value.TYPE:
             yield value
 
 
-EVENT_CLASSES: tuple[type[EventData], ...] = tuple(found for module in _MODULES for found in _told(module))
+EVENT_CLASSES: tuple[type[EventData], ...] = tuple(found for module in _MODULES for found in _events_of(module))
 """In the order of their modules, and there in the order in which they are written."""

@@ -22,7 +22,6 @@ class CountersData:
 
     @classmethod
     def of(cls, counters: Counters) -> CountersData:
-        """As they stand."""
         return cls(counters.scale_profile, counters.tare_library, counters.clock)
 
 
@@ -37,7 +36,6 @@ class ScaleData:
 
     @classmethod
     def of(cls, standing: ScaleStanding) -> ScaleData:
-        """As it stood."""
         return cls(standing.trade, standing.check, standing.verification, CountersData.of(standing.counters))
 
 

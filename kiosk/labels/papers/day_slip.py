@@ -6,11 +6,11 @@ from kiosk.domain.day import DayTotals
 from kiosk.labels.documents import DaySlip
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import slip_layout
+from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import caption, copy_mark, figure, heading, mark, moment
 from kiosk.labels.typesetting.shaping import clean
 from kiosk.labels.typesetting.typeset import Align
-from kiosk.labels.words import word
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text, money
 
@@ -25,21 +25,21 @@ def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
     """
     strip = Strip(slip_layout(), head)
     heading(strip, data.station, data.village, data.county)
-    mark(strip, word("day_close"))
+    mark(strip, paper_text("day_close"))
     strip.gap(0.5)
     copy_mark(strip, data.copy)
     moment(strip, data.date, data.time, data.zone, unset="clock_not_set")
     strip.rule()
     for key, text in _rows(data.totals):
-        figure(strip, word(key), text, "strong_figures")
+        figure(strip, paper_text(key), text, "strong_figures")
     strip.rule()
-    figure(strip, word("events"), f"{data.totals.first_seq}–{data.totals.last_seq}")
-    strip.row(*caption(word("journal_head"), "small"))
+    figure(strip, paper_text("events"), f"{data.totals.first_seq}–{data.totals.last_seq}")
+    strip.row(*caption(paper_text("journal_head"), "small"))
     strip.row(Cell(f"#{data.seq}", "strong_figures", align=Align.CENTER))
     for line in _head_lines(data.head):
         strip.row(Cell(line, "figures", align=Align.CENTER))
     strip.rule()
-    figure(strip, word("closed_by"), clean(data.actor))
+    figure(strip, paper_text("closed_by"), clean(data.actor))
     strip.row(Cell(clean(data.software), "small", align=Align.CENTER, lines=2))
     strip.gap()
     return strip.raster()

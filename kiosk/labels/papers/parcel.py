@@ -7,11 +7,11 @@ from kiosk.labels.documents import ParcelLabel, PickupSlip
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import draw_label
 from kiosk.labels.layout import parcel_layout, slip_layout
+from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import caption, day_and_place, figure, heading, moment, sentence
 from kiosk.labels.typesetting.shaping import clean
 from kiosk.labels.typesetting.typeset import Align
-from kiosk.labels.words import word
 from kiosk.protocols.printers.page_setup import PrintHead
 
 _HALF_CODE = 3
@@ -30,14 +30,14 @@ def render_parcel_label(data: ParcelLabel, head: PrintHead) -> Raster:
 
 def parcel_fields(data: ParcelLabel) -> dict[str, str]:
     """Return what is drawn in every box of the layout; an empty text leaves its box white."""
-    tail = word("last_four")
+    tail = paper_text("last_four")
     return {
         "shelf": clean(data.shelf),
         "carrier": clean(data.carrier),
         "waybill_caption": f"{tail.zh} {tail.en}",
         "waybill": _tail(data.waybill_last4),
         "number": clean(data.number),
-        "copy": word("copy").caption() if data.copy else "",
+        "copy": paper_text("copy").caption() if data.copy else "",
         "station": clean(data.station),
         "date": day_and_place(data.date, data.village, data.county),
         "code": clean(data.code),
@@ -53,16 +53,16 @@ def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:
     layout = slip_layout()
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)
-    strip.row(*caption(word("shelf")))
+    strip.row(*caption(paper_text("shelf")))
     strip.row(Cell(clean(data.shelf), "shelf", align=Align.CENTER))
     strip.rule()
-    strip.row(*caption(word("pickup_code")))
+    strip.row(*caption(paper_text("pickup_code")))
     strip.row(Cell(_spaced(data.code), "code", align=Align.CENTER))
     strip.rule()
     strip.beside(symbols.qr(data.slip_code, round(layout.qr_module * head.per_mm)), _parcel(data))
-    figure(strip, word("days_to_fetch"), str(data.overdue_days), "days")
+    figure(strip, paper_text("days_to_fetch"), str(data.overdue_days), "days")
     moment(strip, data.date, None, data.zone)
-    sentence(strip, word("keep_slip"))
+    sentence(strip, paper_text("keep_slip"))
     strip.gap()
     return strip.raster()
 
@@ -70,13 +70,13 @@ def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:
 def _parcel(data: PickupSlip) -> tuple[Cell, ...]:
     """Which parcel it is, for the clerk who compares: never the whole waybill or phone number."""
     rows = [
-        Cell(word("parcel").caption(), "small", lines=2),
+        Cell(paper_text("parcel").caption(), "small", lines=2),
         Cell(clean(data.number), "strong_figures"),
-        Cell(word("waybill").caption(), "small", lines=2),
+        Cell(paper_text("waybill").caption(), "small", lines=2),
         Cell(_tail(data.waybill_last4), "strong_figures"),
     ]
     if data.phone_last4:
-        rows += [Cell(word("phone").caption(), "small", lines=2), Cell(_tail(data.phone_last4), "strong_figures")]
+        rows += [Cell(paper_text("phone").caption(), "small", lines=2), Cell(_tail(data.phone_last4), "strong_figures")]
     return tuple(rows)
 
 

@@ -7,12 +7,12 @@ from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import draw_label
 from kiosk.labels.layout import printer_test_layout, slip_layout
+from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import day_and_place, heading, mark, moment
 from kiosk.labels.typesetting.ruler import ruler
 from kiosk.labels.typesetting.shaping import clean
 from kiosk.labels.typesetting.typeset import Align
-from kiosk.labels.words import word
 from kiosk.protocols.printers.page_setup import PrintHead
 
 CODE = "TEST"
@@ -33,10 +33,10 @@ def render_test_label(data: TestLabel, head: PrintHead) -> Raster:
 
 def printer_test_fields(data: TestLabel) -> dict[str, str]:
     """Return what is drawn in every box of the layout."""
-    sample = word("heading")
+    sample = paper_text("heading")
     return {
-        "test": word("test").caption(),
-        "not_for_trade": word("not_for_trade").caption(),
+        "test": paper_text("test").caption(),
+        "not_for_trade": paper_text("not_for_trade").caption(),
         "sample_ug": sample.ug,
         "sample_zh": sample.zh,
         "sample_en": sample.en,
@@ -54,8 +54,8 @@ def render_test_receipt(data: TestReceipt, head: PrintHead) -> Raster:
     layout, per_mm = slip_layout(), head.per_mm
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)
-    mark(strip, word("test"))
-    mark(strip, word("not_for_trade"))
+    mark(strip, paper_text("test"))
+    mark(strip, paper_text("not_for_trade"))
     strip.gap()
     moment(strip, data.date, data.time, data.zone, unset="clock_not_set")
     strip.rule()

@@ -6,11 +6,11 @@ from kiosk.labels import symbols
 from kiosk.labels.documents import Receipt, ReceiptLine
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import receipt_layout
+from kiosk.labels.paper_texts import PaperText, paper_text, paper_texts
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import caption, copy_mark, figure, heading, moment, sentence
 from kiosk.labels.typesetting.shaping import clean, isolate
 from kiosk.labels.typesetting.typeset import Align
-from kiosk.labels.words import Words, load, word
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text, money, price_per_kg
 
@@ -31,7 +31,7 @@ def render_receipt(data: Receipt, head: PrintHead) -> Raster:
     for mark in data.scale_marks:
         _scale_mark(strip, mark)
     _number_and_party(strip, data)
-    sentence(strip, word("on_consignment" if data.mode == "consignment" else "sold_now"))
+    sentence(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"))
     for line in data.lines:
         strip.rule()
         _bag(strip, line, data)
@@ -49,7 +49,7 @@ def _scale_mark(strip: Strip, mark: str) -> None:
 
     A word of a newer station stands as it is.
     """
-    said = load().get(f"scale_{mark}", Words(mark, mark, mark))
+    said = paper_texts().get(f"scale_{mark}", PaperText(mark, mark, mark))
     strip.gap(0.5)
     strip.banner(
         (
@@ -65,23 +65,23 @@ def _scale_mark(strip: Strip, mark: str) -> None:
 def _scale(strip: Strip, data: Receipt) -> None:
     """Which scale it was, and how often it, its tares and its clock were changed."""
     if data.scale_no:
-        strip.row(*caption(word("scale_no")))
+        strip.row(*caption(paper_text("scale_no")))
         strip.row(Cell(clean(data.scale_no), "figures", align=Align.CENTER, lines=2))
     if data.counters:
-        strip.row(*caption(word("counters")))
+        strip.row(*caption(paper_text("counters")))
         strip.row(Cell(clean(data.counters), "figures", align=Align.CENTER))
-        strip.row(*caption(word("counters_of")))
+        strip.row(*caption(paper_text("counters_of")))
     if data.scale_no or data.counters:
         strip.rule()
 
 
 def _number_and_party(strip: Strip, data: Receipt) -> None:
-    strip.row(*caption(word("receipt")))
+    strip.row(*caption(paper_text("receipt")))
     strip.row(Cell(clean(data.receipt), "number", align=Align.CENTER))
     if data.party == NON_MEMBER:
-        strip.row(*caption(word("non_member"), "strong"))
+        strip.row(*caption(paper_text("non_member"), "strong"))
         return
-    member = word("member")
+    member = paper_text("member")
     strip.row(
         Cell(f"{member.zh} {member.en}", share=2),
         Cell(clean(data.party), "strong", align=Align.CENTER, share=2),
@@ -95,31 +95,31 @@ def _bag(strip: Strip, line: ReceiptLine, data: Receipt) -> None:
         Cell(f"{isolate(clean(line.goods_zh))} {clean(line.goods_en)}", "strong", share=6, lines=3),
         Cell(clean(line.goods_ug), "strong", rtl=True, share=5, lines=3),
     )
-    figure(strip, word("gross"), kg_text(line.gross_g))
-    figure(strip, word("container"), f"− {kg_text(line.tare_g)}")
+    figure(strip, paper_text("gross"), kg_text(line.gross_g))
+    figure(strip, paper_text("container"), f"− {kg_text(line.tare_g)}")
     container = f"{isolate(clean(line.container_zh))} {clean(line.container_en)}"
     strip.row(
         Cell(container, "small", share=3, lines=2),
         Cell(clean(line.container_ug), "small", rtl=True, share=2, lines=2),
     )
-    figure(strip, word("net"), f"= {kg_text(line.net_g)}", "strong_figures")
+    figure(strip, paper_text("net"), f"= {kg_text(line.net_g)}", "strong_figures")
     if _NOT_FOR_TRADE in data.scale_marks:  # at the word it is about, and not only on top of the paper
-        strip.row(*caption(word(_NOT_FOR_TRADE), "strong"))
+        strip.row(*caption(paper_text(_NOT_FOR_TRADE), "strong"))
     if not line.price_fen_per_kg:
         return
-    price = word("reference_price" if data.mode == "consignment" else "price")
+    price = paper_text("reference_price" if data.mode == "consignment" else "price")
     figure(strip, price, f"× {price_per_kg(line.price_fen_per_kg)}")
     if data.mode == "purchase":
-        figure(strip, word("amount"), f"= {money(line.amount_fen)}", "strong_figures")
+        figure(strip, paper_text("amount"), f"= {money(line.amount_fen)}", "strong_figures")
 
 
 def _totals(strip: Strip, data: Receipt) -> None:
-    strip.row(*caption(word("total"), "strong"))
+    strip.row(*caption(paper_text("total"), "strong"))
     strip.row(Cell(kg_text(data.net_g), "total", align=Align.RIGHT))
     if data.mode == "purchase":
         strip.row(Cell(money(data.amount_fen), "total", align=Align.RIGHT))
     elif data.amount_fen:
-        figure(strip, word("estimate"), f"≈ {money(data.amount_fen)}", "strong_figures")
+        figure(strip, paper_text("estimate"), f"≈ {money(data.amount_fen)}", "strong_figures")
 
 
 def _date_and_certificate(strip: Strip, data: Receipt) -> None:
@@ -127,9 +127,9 @@ def _date_and_certificate(strip: Strip, data: Receipt) -> None:
     strip.rule()
     certificate = clean(data.certificate)
     kind, _, reason = certificate.partition(":")
-    strip.row(*caption(word("certificate")))
+    strip.row(*caption(paper_text("certificate")))
     if kind in ("", "none"):
-        strip.row(*caption(word("none"), "strong"))
+        strip.row(*caption(paper_text("none"), "strong"))
         _reason(strip, reason.strip())
     else:
         strip.row(Cell(certificate, align=Align.CENTER, lines=3))
@@ -138,7 +138,7 @@ def _date_and_certificate(strip: Strip, data: Receipt) -> None:
 
 def _reason(strip: Strip, reason: str) -> None:
     """Why there is none: a known word in three languages, anything else as it is."""
-    known = load().get(f"reason_{reason}")
+    known = paper_texts().get(f"reason_{reason}")
     if known:
         strip.row(*caption(known))
     elif reason:
@@ -146,7 +146,7 @@ def _reason(strip: Strip, reason: str) -> None:
 
 
 def _codes(strip: Strip, data: Receipt, module_dots: int) -> None:
-    lot, keep = word("lot"), word("keep")
+    lot, keep = paper_text("lot"), paper_text("keep")
     strip.beside(
         symbols.qr(data.receipt_code, module_dots),
         (

@@ -27,8 +27,8 @@ def _library() -> ctypes.CDLL:
     """Raises FontProblem when the library is missing, or so old that it knows no brackets and isolates."""
     try:
         library = ctypes.CDLL(_LIBRARY)
-        for name in ("fribidi_get_bidi_types", "fribidi_get_bracket_types"):
-            getattr(library, name).restype = None
+        library.fribidi_get_bidi_types.restype = None
+        library.fribidi_get_bracket_types.restype = None
         library.fribidi_get_par_embedding_levels_ex.restype = _Level
     except (OSError, AttributeError):
         message = "Uyghur and Latin cannot be put in order here: install the Debian package libfribidi0"

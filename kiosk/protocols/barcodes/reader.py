@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-
-class GrayPicture(Protocol):
-    """The little of ``PIL.Image.Image`` that reading needs; Pillow itself stays out of this room."""
-
-    @property
-    def size(self) -> tuple[int, int]: ...
-
-    def convert(self, mode: str, /) -> GrayPicture: ...
-
-    def tobytes(self) -> bytes: ...
+from kiosk.protocols.barcodes.ports import GrayPicture
 
 
 @dataclass(frozen=True, slots=True)

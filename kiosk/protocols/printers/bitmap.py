@@ -1,21 +1,8 @@
-"""What a page encoder needs of a picture."""
+"""Rows of a picture as bytes, the same in every language."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-
-class Bitmap(Protocol):
-    """A one-bit picture: 1 = black, most significant bit leftmost, every row padded with 0 to whole bytes."""
-
-    @property
-    def width_dots(self) -> int: ...
-
-    @property
-    def height_dots(self) -> int: ...
-
-    @property
-    def rows(self) -> bytes: ...
+from kiosk.protocols.printers.ports import Bitmap
 
 
 def row_bytes(bitmap: Bitmap) -> int:

@@ -6,8 +6,9 @@ Source: Epson "ESC/POS Application Programming Guide", commands ESC @, GS v 0, E
 
 from __future__ import annotations
 
-from kiosk.protocols.printers.bitmap import Bitmap, row_bytes
+from kiosk.protocols.printers.bitmap import row_bytes
 from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.ports import Bitmap
 
 INITIALIZE = b"\x1b@"
 STATUS_QUERY = b"".join(bytes((0x10, 0x04, n)) for n in (1, 2, 3, 4))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from kiosk.protocols.printers import escpos, tspl, zpl
-from kiosk.protocols.printers.bitmap import Bitmap
+from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.protocols.printers.page_setup import PageSetup
-
-_PAGES = {"tspl": tspl.page, "zpl": zpl.page, "escpos": escpos.page}
+from kiosk.protocols.printers.ports import Bitmap
 
 
 class PageTooWide(ValueError):
@@ -18,4 +16,4 @@ def encode(bitmap: Bitmap, setup: PageSetup) -> bytes:
     needed = bitmap.width_dots + setup.offset_dots[0]
     if needed > setup.head.width_dots:
         raise PageTooWide(f"the page needs {needed} dots across, the print head has {setup.head.width_dots}")
-    return _PAGES[setup.language](bitmap, setup)
+    return LANGUAGES[setup.language].page(bitmap, setup)

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from kiosk.protocols.printers import escpos, tspl, zpl
+from kiosk.protocols.printers.languages import LANGUAGES
 
 NOT_A_FAULT = frozenset({"paused", "printing"})
-
-PARSERS: dict[str, Callable[[bytes], tuple[str, ...] | None]] = {
-    "tspl": tspl.parse_status,
-    "zpl": zpl.parse_status,
-    "escpos": escpos.parse_status,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +22,8 @@ UNKNOWN = StatusReport(ready=None, fault=None, flags=("unknown",))
 
 
 def parse(language: str, reply: bytes) -> StatusReport:
-    """Judge a reply in ``language``. An empty, broken or strange reply is UNKNOWN, never ready.
-
-    Raises KeyError for a language that has no parser.
-    """
-    flags = PARSERS[language](reply)
+    """Judge a reply in a language of the table. An empty, broken or strange one is UNKNOWN, never ready."""
+    flags = LANGUAGES[language].parse_status(reply)
     if flags is None:
         return UNKNOWN
     return StatusReport(ready=not flags, fault=not NOT_A_FAULT.issuperset(flags), flags=flags)

@@ -7,8 +7,9 @@ REFERENCE, SPEED, DENSITY),
 
 from __future__ import annotations
 
-from kiosk.protocols.printers.bitmap import INVERT, Bitmap, row_bytes
+from kiosk.protocols.printers.bitmap import INVERT, row_bytes
 from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.ports import Bitmap
 
 STATUS_QUERY = b"\x1b!?"
 """Answered at once with one byte, in error too; it never waits behind a label.

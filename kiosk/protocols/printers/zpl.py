@@ -11,8 +11,9 @@ import zlib
 from base64 import b64encode
 from binascii import crc_hqx
 
-from kiosk.protocols.printers.bitmap import Bitmap, row_bytes
+from kiosk.protocols.printers.bitmap import row_bytes
 from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.ports import Bitmap
 
 STATUS_QUERY = b"~HS"
 

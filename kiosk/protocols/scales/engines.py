@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kiosk.protocols.scales.protocol import Decoder, settled
+from kiosk.protocols.scales.ports import Decoder, settled
 from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
 
 _SLICE = 4096

@@ -28,7 +28,8 @@ from kiosk.protocols.scales.formats.xk3190 import binary as xk3190
 from kiosk.protocols.scales.formats.xk3190 import equals as xk3190_equals
 from kiosk.protocols.scales.formats.xk3190 import text as xk3190_text
 from kiosk.protocols.scales.params import STRIP_PARITY, BadParameter, Parameter, validated
-from kiosk.protocols.scales.protocol import Decoder, ScaleProtocol, settled
+from kiosk.protocols.scales.ports import Decoder, settled
+from kiosk.protocols.scales.protocol import ScaleProtocol
 from kiosk.protocols.scales.reading import Decoded
 
 __all__ = [

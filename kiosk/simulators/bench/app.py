@@ -14,12 +14,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.devices.panel.board import OUTPUTS
 from kiosk.simulators.bench import guard
+from kiosk.simulators.bench.bench import Bench
+from kiosk.simulators.bench.fault_words import CURES, KINDS, words_of
 from kiosk.simulators.bench.goods import GOODS, SCENE_PICTURES, drawings
-from kiosk.simulators.bench.hands import Bench
 from kiosk.simulators.bench.parcels import scan_groups
 from kiosk.simulators.bench.ports import VillageParts
 from kiosk.simulators.bench.server import MAX_BODY_BYTES, BenchServer
-from kiosk.simulators.bench.words import CURES, KINDS, words_of
 from kiosk.simulators.camera.scenes import SCENES
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.station.catalog.file import parse_catalog

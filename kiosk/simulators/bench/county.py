@@ -21,7 +21,7 @@ _ROWS: Final = 5
 _LOOK_BACK: Final = 200
 """Feed positions looked through for the newest intakes: every intake brings a few events of other types."""
 
-Told = dict[str, Any]
+Answer = dict[str, Any]
 _BROKEN = (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError)
 
 
@@ -32,43 +32,43 @@ class County:
         self._station_url, self._center_url = station_url, center_url
         self._pictures = {row.code: row.picture for row in catalog.products}
         self._lock = threading.Lock()
-        self._told: Told = {}
+        self._answers: Answer = {}
         self._good_until = 0.0
 
-    def look(self) -> Told:
+    def look(self) -> Answer:
         """``station`` and ``center``, each with ``answers``."""
         with self._lock:
             if time.monotonic() >= self._good_until:
-                self._told = {"station": self._station(), "center": self._center()}
+                self._answers = {"station": self._station(), "center": self._center()}
                 self._good_until = time.monotonic() + _MAX_AGE_S
-            return self._told
+            return self._answers
 
-    def _station(self) -> Told:
+    def _station(self) -> Answer:
         try:
-            said = fetch(self._station_url, "/health")
-            marks = {name: plain(str(said[name]), 20) for name in ("scale", "printer", "link")}
-            return {"answers": True, "pending": _whole(said["pending"]), **marks}
+            answer = fetch(self._station_url, "/health")
+            marks = {name: plain(str(answer[name]), 20) for name in ("scale", "printer", "link")}
+            return {"answers": True, "pending": _whole(answer["pending"]), **marks}
         except _BROKEN:
             return {"answers": False, "pending": None}
 
-    def _center(self) -> Told:
+    def _center(self) -> Answer:
         try:
-            said = fetch(self._center_url, "/ledger/summary.json")
-            events = _whole(said["events"])
+            answer = fetch(self._center_url, "/ledger/summary.json")
+            events = _whole(answer["events"])
             path = f"/intakes.json?after_feedseq={max(0, events - _LOOK_BACK)}&limit={_LOOK_BACK}"
             rows = fetch(self._center_url, path)["intakes"][-_ROWS:]
             return {
                 "answers": True,
                 "events": formats.number(events),
-                "intakes": formats.number(_whole(said["totals"]["intakes"])),
-                "net": formats.kg_text(_whole(said["totals"]["net_g"])),
-                "amount": formats.money(_whole(said["totals"]["amount_fen"])),
+                "intakes": formats.number(_whole(answer["totals"]["intakes"])),
+                "net": formats.kg_text(_whole(answer["totals"]["net_g"])),
+                "amount": formats.money(_whole(answer["totals"]["amount_fen"])),
                 "rows": [self._row(row) for row in reversed(rows)],
             }
         except _BROKEN:
             return {"answers": False, "rows": []}
 
-    def _row(self, row: Told) -> Told:
+    def _row(self, row: Answer) -> Answer:
         return {
             "receipt": plain(str(row["receipt"]), 20),
             "product": plain(str(row["product"]), 20),

@@ -9,7 +9,7 @@ from typing import Protocol
 from kiosk.simulators.counter_stock import CounterStock
 
 
-class PaperOut(Protocol):
+class PaperPictures(Protocol):
     """A printer that has drawn something."""
 
     @property
@@ -17,7 +17,7 @@ class PaperOut(Protocol):
         """The pictures that have come out, oldest first."""
 
 
-class Eye(Protocol):
+class CameraView(Protocol):
     """A camera that looks at something."""
 
     @property
@@ -29,15 +29,13 @@ class Eye(Protocol):
         """The scene, then whatever is wrong."""
 
 
-class Carrier(Protocol):
-    """The broker."""
-
+class BrokerProcess(Protocol):
     @property
     def running(self) -> bool:
         """Whether the process lives."""
 
 
-class Lamps(Protocol):
+class PanelLamps(Protocol):
     """The panel beside the screen."""
 
     def lamps(self) -> Mapping[str, str] | None:
@@ -54,15 +52,15 @@ class VillageParts(Protocol):
     @property
     def catalog(self) -> Path: ...
     @property
-    def label_printer(self) -> PaperOut: ...
+    def label_printer(self) -> PaperPictures: ...
     @property
-    def receipt_printer(self) -> PaperOut: ...
+    def receipt_printer(self) -> PaperPictures: ...
     @property
-    def camera(self) -> Eye: ...
+    def camera(self) -> CameraView: ...
     @property
-    def broker(self) -> Carrier: ...
+    def broker(self) -> BrokerProcess: ...
     @property
-    def panel(self) -> Lamps: ...
+    def panel(self) -> PanelLamps: ...
     @property
     def counter_stock(self) -> CounterStock | None: ...
 

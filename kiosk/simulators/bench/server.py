@@ -38,7 +38,6 @@ class BenchServer:
 
     @property
     def url(self) -> str:
-        """The page."""
         return f"http://127.0.0.1:{self.port}"
 
     def close(self, timeout_s: float = 5.0) -> None:

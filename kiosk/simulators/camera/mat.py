@@ -5,6 +5,7 @@ OpenCV is imported inside the functions: who imports this module may never draw.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -31,15 +32,14 @@ INTERIOR_MM = (70.0, 48.5, 350.0, 248.5)
 
 def draw_mat(px_per_mm: int) -> Picture:
     """The whole sheet at a whole number of pixels per millimetre, flat and evenly lit."""
-    width, height = (round(side * px_per_mm) for side in SHEET_MM)
-    sheet: Picture = np.full((height, width, 3), FIELD_GREY, np.uint8)
+    sheet = _Sheet(px_per_mm)
     for marker, at in MARKERS_AT.items():
-        _draw_marker(sheet, px_per_mm, marker, at, MARKER_MM, MARKER_QUIET_MM)
-    _draw_marker(sheet, px_per_mm, VERSION_ID, VERSION_AT, VERSION_MM, VERSION_QUIET_MM)
+        sheet.draw_marker(marker, _square(at, MARKER_MM), MARKER_QUIET_MM)
+    sheet.draw_marker(VERSION_ID, _square(VERSION_AT, VERSION_MM), VERSION_QUIET_MM)
     for left, top, grey in _patches():
-        _fill(sheet, px_per_mm, left, top, PATCH_MM, PATCH_MM, grey)
-    _draw_bar(sheet, px_per_mm)
-    return sheet
+        sheet.fill(_square((left, top), PATCH_MM), grey)
+    _draw_bar(sheet)
+    return sheet.picture
 
 
 def _patches() -> Iterator[tuple[float, float, int]]:
@@ -48,27 +48,50 @@ def _patches() -> Iterator[tuple[float, float, int]]:
             yield left, top, grey
 
 
-def _fill(sheet: Picture, px_per_mm: int, left: float, top: float, width: float, height: float, grey: int) -> None:
-    rows = slice(round(top * px_per_mm), round((top + height) * px_per_mm))
-    columns = slice(round(left * px_per_mm), round((left + width) * px_per_mm))
-    sheet[rows, columns] = grey
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """In millimetres."""
+
+    left: float
+    top: float
+    width: float
+    height: float
 
 
-def _draw_marker(
-    sheet: Picture, px_per_mm: int, marker: int, at: tuple[float, float], side: float, quiet: float
-) -> None:
-    import cv2
-
-    left, top = at
-    _fill(sheet, px_per_mm, left - quiet, top - quiet, side + 2 * quiet, side + 2 * quiet, 255)
-    pixels = round(side * px_per_mm)
-    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
-    x, y = round(left * px_per_mm), round(top * px_per_mm)
-    sheet[y : y + pixels, x : x + pixels] = cv2.aruco.generateImageMarker(dictionary, marker, pixels)[..., None]
+def _square(at: tuple[float, float], side: float) -> _Box:
+    return _Box(*at, side, side)
 
 
-def _draw_bar(sheet: Picture, px_per_mm: int) -> None:
+class _Sheet:
+    """Pixels that are drawn on in millimetres."""
+
+    def __init__(self, px_per_mm: int) -> None:
+        width, height = (round(side * px_per_mm) for side in SHEET_MM)
+        self._px_per_mm = px_per_mm
+        self.picture: Picture = np.full((height, width, 3), FIELD_GREY, np.uint8)
+
+    def fill(self, box: _Box, grey: int) -> None:
+        rows = slice(self._px(box.top), self._px(box.top + box.height))
+        columns = slice(self._px(box.left), self._px(box.left + box.width))
+        self.picture[rows, columns] = grey
+
+    def draw_marker(self, marker: int, box: _Box, quiet: float) -> None:
+        """With white around it, ``quiet`` millimetres wide."""
+        import cv2
+
+        self.fill(_Box(box.left - quiet, box.top - quiet, box.width + 2 * quiet, box.height + 2 * quiet), 255)
+        pixels = self._px(box.width)
+        dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
+        x, y = self._px(box.left), self._px(box.top)
+        drawn = cv2.aruco.generateImageMarker(dictionary, marker, pixels)
+        self.picture[y : y + pixels, x : x + pixels] = drawn[..., None]
+
+    def _px(self, millimetres: float) -> int:
+        return round(millimetres * self._px_per_mm)
+
+
+def _draw_bar(sheet: _Sheet) -> None:
     left, top = BAR_AT
-    _fill(sheet, px_per_mm, left, top, BAR_MM, BAR_HEIGHT_MM, 0)
+    sheet.fill(_Box(left, top, BAR_MM, BAR_HEIGHT_MM), 0)
     for step in range(int(BAR_MM / TICK_EVERY_MM) + 1):
-        _fill(sheet, px_per_mm, left + step * TICK_EVERY_MM - 0.25, top - TICK_MM / 2, 0.5, TICK_MM / 2, 0)
+        sheet.fill(_Box(left + step * TICK_EVERY_MM - 0.25, top - TICK_MM / 2, 0.5, TICK_MM / 2), 0)

@@ -36,6 +36,12 @@ class View:
     dark: bool = False
     black: bool = False
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The fault words in force."""
+        words = {"face": self.face, "blur": self.blur, "dark": self.dark, "black": self.black}
+        return tuple(word for word, said in words.items() if said)
+
 
 def draw_view(view: View, seed: int = 0) -> Picture:
     """The picture of the camera, 1920 x 1080. Raises KeyError for a scene that is not in SCENES."""

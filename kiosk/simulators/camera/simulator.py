@@ -45,8 +45,7 @@ class CameraSimulator:
         """One line for a bench page: the scene, then whatever is wrong."""
         if not self._plugged:
             return "unplugged"
-        flags = [name for name in ("face", "blur", "dark", "black") if getattr(self._view, name)]
-        return " ".join([self._view.scene, *flags, *(["frozen"] if self._frozen else [])])
+        return " ".join([self._view.scene, *self._view.faults, *(["frozen"] if self._frozen else [])])
 
     def command(self, text: str) -> None:
         """Carry out one fault word, like ``scene walnut``; raises BadFaultWord, which names what is allowed."""

@@ -1,6 +1,6 @@
 """Somebody at the panel: presses its buttons and looks at its lamps, from another process than the station's.
 
-The station drives gpiozero pins that are simulated inside it (``panel_pins``) and reached over a Unix socket.
+The station drives gpiozero pins that are simulated inside it (``pins``) and reached over a Unix socket.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kiosk.devices.panel.board import OUTPUTS
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 
@@ -50,7 +49,7 @@ class PanelSimulator:
         Raises BadFaultWord, and OSError when no station is running: a panel without power says nothing.
         """
         word, button = parse_fault("panel", text)
-        pin = getattr(self._settings, button) if button in ("ok", "help") else None
+        pin = {"ok": self._settings.ok, "help": self._settings.help}.get(button)
         if pin is None:
             raise BadFaultWord(f"panel {word} needs ok or help, not {button!r}")
         self._ask("low", pin)
@@ -66,7 +65,8 @@ class PanelSimulator:
             levels = self._ask("read")["levels"]
         except OSError:
             return None
-        pins = {name: getattr(self._settings, name) for name in OUTPUTS}
+        own = self._settings
+        pins = {"ready": own.ready, "busy": own.busy, "fault": own.fault, "buzzer": own.buzzer}
         return {name: str(levels.get(str(pin), "off")) for name, pin in pins.items() if pin is not None}
 
     def _ask(self, word: str, pin: int | None = None) -> dict[str, Any]:

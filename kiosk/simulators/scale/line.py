@@ -1,6 +1,6 @@
 """The line between a simulated indicator and the station: a raw pseudo-terminal, and what can happen to bytes on it.
 
-Other lines: ``scale_net`` (a device server), ``scale_packets`` (reports of a USB scale, conversions of an HX711).
+Other lines: ``net`` (a device server), ``packets`` (reports of a USB scale, conversions of an HX711).
 """
 
 from __future__ import annotations
@@ -10,45 +10,11 @@ import termios
 import tty
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale.uart import as_received
 
 _FAST, _SLOW = LineSettings(9600), LineSettings(1200)
-
-
-class SimulatedLine(Protocol):
-    """A cable to one reader that may be pulled. Used under one lock; no call waits."""
-
-    slow: bool
-    """The indicator's line has an eighth of the speed the station expects: "low-baud"."""
-
-    @property
-    def plugged(self) -> bool: ...
-
-    @property
-    def path(self) -> str:
-        """What the station opens, "" while there is nothing to open."""
-
-    def plug(self) -> None: ...
-
-    def unplug(self) -> None: ...
-
-    def close(self) -> None:
-        """Unplugged for good."""
-
-    def descriptors(self) -> tuple[int, ...]:
-        """What to wait on for the station's bytes."""
-
-    def read(self) -> bytes:
-        """What the station has sent, as the indicator hears it."""
-
-    def write(self, data: bytes) -> None:
-        """Send; when nobody reads, the oldest is dropped."""
-
-    def damaged(self, frame: bytes) -> bytes:
-        """The frame after a bad contact."""
 
 
 class PtyLine:

@@ -101,7 +101,6 @@ class NetLine:
             self._client = None
 
     def descriptors(self) -> tuple[int, ...]:
-        """What to wait on."""
         return tuple(one.fileno() for one in (self._listener, self._client) if one is not None)
 
     def read(self) -> bytes:

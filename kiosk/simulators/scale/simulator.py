@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -18,44 +19,55 @@ from kiosk.protocols.scales.params import validated
 from kiosk.protocols.scales.protocol import Carrier, Mode
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 from kiosk.simulators.scale.answers import ACCEPT, REFUSE, Commands
-from kiosk.simulators.scale.line import PtyLine, SimulatedLine
+from kiosk.simulators.scale.line import PtyLine
 from kiosk.simulators.scale.packets import ConversionLine, ReportLine
 from kiosk.simulators.scale.pan import Pan, grams
+from kiosk.simulators.scale.ports import SimulatedLine
 
 _WEIGHT_COMMANDS = ("request_weight", "read", "read_gross", "read_net", "print")
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorSettings:
+    """What somebody has set at the keys of an indicator.
+
+    ``unit`` left out: the format's own, else kg. ``decimals`` as shown in kilograms, ``step_g`` the scale interval d,
+    ``params`` of the format.
+    """
+
+    unit: str | None = None
+    decimals: int = 3
+    step_g: int = 1
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 class ScaleSimulator:
     """An indicator of one protocol with goods on its pan, obeying the scale's fault words and its host's commands.
 
     ``hz`` frames a second of a format that speaks by itself (0: only what ``write_now`` sends); a polled one answers
-    instead. ``unit`` is what the indicator is set to (left out: the format's own, else kg), ``decimals`` as shown in
-    kilograms, ``step_g`` the scale interval d, ``settle_s`` how long a change of load swings. Without ``line`` the
-    cable is the format's usual one, with ``link`` as its place: a raw 8N1 pseudo-terminal, a file of USB reports, the
-    pins of a converter. All methods may be called from any thread. Raises UnknownProtocol or BadParameter.
+    instead. ``settle_s`` is how long a change of load swings. ``line`` is the cable, or the place of the format's usual
+    one: a raw 8N1 pseudo-terminal, a file of USB reports, the pins of a converter. All methods may be called from any
+    thread. Raises UnknownProtocol or BadParameter.
     """
 
     def __init__(
         self,
         protocol: str,
-        link: Path | None = None,
+        line: SimulatedLine | Path | None = None,
         hz: float = 10.0,
-        unit: str | None = None,
-        decimals: int = 3,
-        step_g: int = 1,
         settle_s: float = 0.4,
-        params: Mapping[str, str] | None = None,
-        line: SimulatedLine | None = None,
+        settings: IndicatorSettings | None = None,
     ) -> None:
         if not 0 <= hz <= 10_000:
             raise ValueError(f"a scale cannot send {hz} frames a second")
+        settings = settings or IndicatorSettings()
         self._row = registry.get(protocol)
-        self._params = validated(protocol, registry.parameters(protocol), params or {})
+        self._params = validated(protocol, registry.parameters(protocol), settings.params)
         self._period_s = 1 / hz if hz and self._row.mode is Mode.STREAM else None
-        self._pan = self._make_pan(unit, decimals, step_g, settle_s)
+        self._pan = self._make_pan(settings, settle_s)
         self.usual_unit = self._pan.unit
         self._commands = Commands(self._row, self._params)
-        self._line = line or _LINES[self._row.carrier](link)
+        self._line = _LINES[self._row.carrier](line) if line is None or isinstance(line, Path) else line
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._bell: WakePipe | None = None
@@ -65,10 +77,10 @@ class ScaleSimulator:
         self._said: dict[str, bytes] = {}
         self._heal()
 
-    def _make_pan(self, unit: str | None, decimals: int, step_g: int, settle_s: float) -> Pan:
+    def _make_pan(self, settings: IndicatorSettings, settle_s: float) -> Pan:
         """Left to itself an indicator shows kg, or grams when its format has no place for the decimals."""
-        for usual in (unit,) if unit else (self._row.default_unit or "kg", "g"):
-            pan = Pan(usual, decimals, step_g, settle_s)
+        for usual in (settings.unit,) if settings.unit else (self._row.default_unit or "kg", "g"):
+            pan = Pan(usual, settings.decimals, settings.step_g, settle_s)
             pan.put(1234, 0, settle=False)
             with suppress(ValueError):
                 self._row.encode_frame(pan.shown(0), self._params)

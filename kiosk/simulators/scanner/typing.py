@@ -155,7 +155,6 @@ class TypingScannerSimulator:
             self._link.symlink_to(self._scanner.path)
 
     def unplug(self) -> None:
-        """Pull it."""
         with self._lock:
             if self._scanner.plugged:
                 self._link.unlink(missing_ok=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.messaging.contract.strict_json import canonical
 from kiosk.messaging.contract.topics import feed_topic
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import FeedEntry, Ledger, LedgerError
+from kiosk.sorting_center.ports import Publisher
 
 log = logging.getLogger(__name__)
 
@@ -19,13 +19,6 @@ POSITION_NAME: Final = "mqtt"
 _WINDOW: Final = 100
 _IDLE_S: Final = 1.0
 _REFUSED_S: Final = 5.0
-
-
-class Publisher(Protocol):
-    """Takes messages to a broker; `ingest.publisher.FeedPublisher`."""
-
-    def publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
-        """Send all and wait; how many, from the first on, the broker took."""
 
 
 def feed_event(entry: FeedEntry) -> dict[str, object]:
@@ -50,7 +43,6 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:

@@ -14,8 +14,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from kiosk.messaging.contract.topics import UP_KINDS, up_filter
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ingest.inbox import RECEIVE_MAXIMUM, Inbox, Place
-from kiosk.sorting_center.ingest.link import MqttLink
+from kiosk.sorting_center.ingest.inbox import RECEIVE_MAXIMUM, Inbox, PutResult
+from kiosk.sorting_center.ingest.link import MqttLink, Session
 from kiosk.sorting_center.ingest.reading import Inbound
 
 log = logging.getLogger(__name__)
@@ -37,9 +37,7 @@ class Consumer:
         self._inbox = Inbox()
         self._link = MqttLink(
             address,
-            client_id,
-            persistent_s=_SESSION_EXPIRY_S,
-            receive_maximum=RECEIVE_MAXIMUM,
+            Session(client_id, _SESSION_EXPIRY_S, RECEIVE_MAXIMUM),
             trouble=lambda text: health.trouble("broker", text),
             on_up=self._up,
             on_down=self._down,
@@ -120,7 +118,7 @@ class Consumer:
         self._is_subscribed.set()
 
     def _message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        place = self._inbox.put(
+        result = self._inbox.put(
             Inbound(
                 topic=_topic(message),
                 payload=bytes(message.payload),
@@ -129,9 +127,9 @@ class Consumer:
                 qos=message.qos,
             )
         )
-        if place is Place.DROPPED:
+        if result is PutResult.DROPPED:
             self._health.count(dropped=1)
-        elif place is Place.NO_ROOM:
+        elif result is PutResult.NO_ROOM:
             log.error(
                 "The broker sends more than it may before it is acknowledged: hanging up, so that it sends again."
             )

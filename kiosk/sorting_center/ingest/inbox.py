@@ -18,7 +18,7 @@ RECEIVE_MAXIMUM: Final = 100
 _ROOM_FOR_QOS0: Final = 1000
 
 
-class Place(Enum):
+class PutResult(Enum):
     """What became of a message that came."""
 
     KEPT = "kept"
@@ -39,7 +39,7 @@ class Inbox:
         self._clock = clock
         self._changed = threading.Condition()
         self._messages: deque[Inbound] = deque()
-        self._owed: set[int] = set()
+        self._unacknowledged: set[int] = set()
         self._connection = 0
         self._is_open = False
         self._waiting_since: float | None = None
@@ -49,7 +49,7 @@ class Inbox:
         """A connection is up. What an earlier one brought is void: it comes again."""
         with self._changed:
             self._messages.clear()
-            self._owed.clear()
+            self._unacknowledged.clear()
             self._waiting_since = None
             self._connection += 1
             self._is_open = True
@@ -58,22 +58,22 @@ class Inbox:
         """The connection is over: nothing of it can be acknowledged any more. What it brought may still be taken."""
         with self._changed:
             self._is_open = False
-            self._owed.clear()
+            self._unacknowledged.clear()
 
-    def put(self, message: Inbound) -> Place:
+    def put(self, message: Inbound) -> PutResult:
         """Take a message in, never waiting."""
         with self._changed:
             if not self._is_open or (message.qos == 0 and len(self._messages) >= _ROOM_FOR_QOS0):
-                return Place.DROPPED
+                return PutResult.DROPPED
             if len(self._messages) >= RECEIVE_MAXIMUM + _ROOM_FOR_QOS0:
-                return Place.NO_ROOM
+                return PutResult.NO_ROOM
             self._messages.append(replace(message, connection=self._connection))
             if message.qos:
-                self._owed.add(message.packet_id)
+                self._unacknowledged.add(message.packet_id)
             if self._waiting_since is None:
                 self._waiting_since = self._clock()
             self._changed.notify()
-            return Place.KEPT
+            return PutResult.KEPT
 
     def take(self, timeout_s: float) -> Inbound | None:
         """The next message, or None when none came in time."""
@@ -88,12 +88,14 @@ class Inbox:
         Over another one its packet id is void, or even stands for another message.
         """
         with self._changed:
-            is_owed = message.connection == self._connection and message.packet_id in self._owed and message.qos > 0
-            if is_owed:
-                self._owed.discard(message.packet_id)
+            is_wanted = (
+                message.connection == self._connection and message.packet_id in self._unacknowledged and message.qos > 0
+            )
+            if is_wanted:
+                self._unacknowledged.discard(message.packet_id)
             self._settled += 1
-            self._waiting_since = self._clock() if self._messages or self._owed else None
-            return is_owed
+            self._waiting_since = self._clock() if self._messages or self._unacknowledged else None
+            return is_wanted
 
     def settled(self) -> int:
         """How many messages have been settled since the start."""
@@ -103,6 +105,6 @@ class Inbox:
     def waiting_s(self) -> float | None:
         """How long something has waited here without anything being taken in; None when nothing waits."""
         with self._changed:
-            if self._waiting_since is None or not (self._messages or self._owed):
+            if self._waiting_since is None or not (self._messages or self._unacknowledged):
                 return None
             return self._clock() - self._waiting_since

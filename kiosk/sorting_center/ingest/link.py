@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
@@ -32,20 +33,29 @@ Trouble = Callable[[str], bool]
 """Takes what is wrong with the broker ("" = nothing); true when it is news."""
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the broker keeps of a client.
+
+    ``expiry_s`` is how long it keeps the session, and unacknowledged messages with it; 0 = not at all.
+    """
+
+    client_id: str
+    expiry_s: int
+    receive_maximum: int
+
+
 class MqttLink:
     """Connects, reconnects with growing random pauses, and says so once per change.
 
-    ``persistent_s`` is how long the broker keeps the session, and unacknowledged messages with it; 0 = not at all.
     ``on_up`` and ``on_down`` are called in the network thread: they must not block.
     """
 
     def __init__(
         self,
         address: BrokerAddress,
-        client_id: str,
+        session: Session,
         *,
-        persistent_s: int,
-        receive_maximum: int,
         trouble: Trouble,
         on_up: Callable[[], None] = lambda: None,
         on_down: Callable[[], None] = lambda: None,
@@ -55,16 +65,16 @@ class MqttLink:
         self._on_up = on_up
         self._on_down = on_down
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"mqtt {client_id}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"mqtt {session.client_id}", daemon=True)
         self.client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True
+            CallbackAPIVersion.VERSION2, client_id=session.client_id, protocol=mqtt.MQTTv5, manual_ack=True
         )
         self._configure(address)
         self._connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        self._connect.SessionExpiryInterval = persistent_s
-        self._connect.ReceiveMaximum = receive_maximum
+        self._connect.SessionExpiryInterval = session.expiry_s
+        self._connect.ReceiveMaximum = session.receive_maximum
         self._connect.MaximumPacketSize = MAX_PACKET_BYTES
-        self._clean_start = persistent_s == 0
+        self._clean_start = session.expiry_s == 0
 
     def _configure(self, address: BrokerAddress) -> None:
         client = self.client

@@ -14,9 +14,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from kiosk.messaging.contract.topics import GENERATION_PROPERTY
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ingest.link import MqttLink
+from kiosk.sorting_center.ingest.link import MqttLink, Session
 
 _POLL_S: Final = 0.5
+_RECEIVE_MAXIMUM: Final = 10
+"""Nothing is subscribed to over this connection."""
 
 
 class FeedPublisher:
@@ -31,9 +33,7 @@ class FeedPublisher:
         self._stopping = threading.Event()
         self._link = MqttLink(
             address,
-            client_id,
-            persistent_s=0,
-            receive_maximum=10,
+            Session(client_id, expiry_s=0, receive_maximum=_RECEIVE_MAXIMUM),
             trouble=lambda text: health.trouble("feed", text),
             on_up=self._wake,
         )

@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ports import WatchedConnection
 
 log = logging.getLogger(__name__)
 
@@ -21,30 +22,17 @@ MAX_PAUSE_S: Final = 600.0
 _LOOK_S: Final = 1.0
 
 
-class Line(Protocol):
-    """The receiving connection; a Consumer."""
-
-    def waiting_s(self) -> float | None:
-        """How long messages have waited without any being taken in; None when none waits."""
-
-    def settled(self) -> int:
-        """How many messages have been taken in since the start."""
-
-    def deliver_again(self) -> None:
-        """Hang up, so that the broker delivers again."""
-
-
 class Watchdog:
     """Looks once a second. ``parts``: each part of the program by name, and whether its thread runs."""
 
     def __init__(
         self,
-        line: Line,
+        connection: WatchedConnection,
         health: Health,
         parts: Mapping[str, Callable[[], bool]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._line = line
+        self._connection = connection
         self._health = health
         self._parts = parts
         self._clock = clock
@@ -76,7 +64,7 @@ class Watchdog:
     def look(self) -> None:
         """Judge this moment."""
         ended = [name for name, runs in self._parts.items() if not runs()]
-        now, waiting_s = self._clock(), self._line.waiting_s()
+        now, waiting_s = self._clock(), self._connection.waiting_s()
         if self._health.report().ledger_trouble:
             # Told as just that, and another connection would not help; once it is over there is much to catch up with.
             self._not_before = now + STALLED_S
@@ -89,14 +77,14 @@ class Watchdog:
 
     def _stall(self, now: float) -> None:
         if self._stalled_at is None:
-            self._stalled_at = self._line.settled()
+            self._stalled_at = self._connection.settled()
         if now >= self._restart_at:
             self._restart_at = now + self._pauses.next()
-            self._line.deliver_again()
+            self._connection.deliver_again()
 
     def _is_over(self, now: float, waiting_s: float | None) -> bool:
         """Something was taken in, or nothing has come any more for as long: a new connection alone proves nothing."""
-        if self._line.settled() != self._stalled_at:
+        if self._connection.settled() != self._stalled_at:
             return True
         self._calm_since = None if waiting_s is not None else now if self._calm_since is None else self._calm_since
         return self._calm_since is not None and now - self._calm_since >= STALLED_S

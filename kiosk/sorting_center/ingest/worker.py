@@ -8,7 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.messaging.contract.control import encode
 from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS
@@ -18,6 +18,7 @@ from kiosk.sorting_center.ingest.reading import Inbound, Question, Reading, merg
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerDamaged, LedgerError, LedgerUnwritable, Refusal
 from kiosk.sorting_center.ledger import StreamState as State
 from kiosk.sorting_center.ledger.records import SET_ASIDE
+from kiosk.sorting_center.ports import Mailbox
 
 log = logging.getLogger(__name__)
 
@@ -36,22 +37,6 @@ _MAX_REMEMBERED: Final = 1000
 _UNFORESEEN: Final = (
     "Messages cannot be taken in, for a reason nobody foresaw (see the log); the broker is asked to deliver again."
 )
-
-
-class Mailbox(Protocol):
-    """The messages come from here and are acknowledged here; a Consumer."""
-
-    def take(self, timeout_s: float) -> Inbound | None:
-        """The next message, or None when none came in time."""
-
-    def acknowledge(self, message: Inbound) -> None:
-        """Tell the broker that the message is safe."""
-
-    def deliver_again(self) -> None:
-        """Hang up, so that the broker delivers again what was not acknowledged."""
-
-    def tell(self, topic: str, payload: bytes) -> bool:
-        """Tell a station something; may get lost, surely when this is false."""
 
 
 class _Stopped(Exception):
@@ -80,7 +65,6 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="ingest worker", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:

@@ -63,7 +63,6 @@ class FeedNumbers:
         self._last: int | None = None
 
     def next(self) -> int:
-        """The next one."""
         if self._last is None:
             self._last = self._connection.execute(select(func.max(event_table.c.feedseq))).scalar() or 0
         self._last += 1
@@ -98,7 +97,7 @@ class Acceptance:
             self._connection,
             self._attention,
             [
-                projection.Told(item.event, item.feedseq, self._region, self._received_at)
+                projection.ReleasedEvent(item.event, item.feedseq, self._region, self._received_at)
                 for item in released
                 if item.feedseq
             ],

@@ -171,7 +171,7 @@ def _project_again(connection: Connection, station: str) -> None:
         .order_by(event.c.feedseq)
     ).all()
     for row in rows:
-        told = projection.Told(parse_event(bytes(row.body)), row.feedseq, row.region, row.received_at)
+        told = projection.ReleasedEvent(parse_event(bytes(row.body)), row.feedseq, row.region, row.received_at)
         projection.project(connection, Attention(connection, row.region, row.received_at), [told])
 
 

@@ -24,7 +24,7 @@ _IN_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReleasedEvent:
     """An event just released, with its place in the feed."""
 
     event: ReceivedEvent
@@ -33,18 +33,18 @@ class Told:
     received_at: str
 
 
-def project(connection: Connection, attention: Attention, released: Sequence[Told]) -> None:
+def project(connection: Connection, attention: Attention, released: Sequence[ReleasedEvent]) -> None:
     """Apply events just released, of one stream."""
-    intakes = [told for told in released if told.event.type == IntakeConfirmed.TYPE]
+    intakes = [item for item in released if item.event.type == IntakeConfirmed.TYPE]
     if intakes:
         _add_intakes(connection, attention, intakes)
-    for told in released:
-        if told.event.type == IntakeVoided.TYPE:
-            _add_void(connection, told)
+    for item in released:
+        if item.event.type == IntakeVoided.TYPE:
+            _add_void(connection, item)
 
 
-def _add_intakes(connection: Connection, attention: Attention, released: Sequence[Told]) -> None:
-    rows = [(told.event, _intake(told)) for told in released]
+def _add_intakes(connection: Connection, attention: Attention, released: Sequence[ReleasedEvent]) -> None:
+    rows = [(item.event, _intake(item)) for item in released]
     region = released[0].region
     found = _found(connection, released[0].event.station, [row["receipt"] for _, row in rows])
     known = {row["receipt"]: row for row in found if row["region"] == region}
@@ -83,16 +83,16 @@ def _is_reissue(first: Intake, again: Intake) -> bool:
     return first["data_sha256"] == again["data_sha256"] and bool(first["reissued"] or again["reissued"])
 
 
-def _intake(told: Told) -> Intake:
-    item = told.event
+def _intake(released: ReleasedEvent) -> Intake:
+    item = released.event
     data = msgspec.convert(item.data, IntakeConfirmed)
     return {
         "station": item.station,
         "receipt": data.receipt,
-        "region": told.region,
+        "region": released.region,
         "epoch": item.epoch,
         "seq": item.seq,
-        "feedseq": told.feedseq,
+        "feedseq": released.feedseq,
         "data_sha256": hashlib.sha256(json.dumps(item.data, sort_keys=True).encode()).hexdigest(),
         "reissued": json.loads(item.body).get("reissued"),
         "lot": data.lot,
@@ -100,17 +100,17 @@ def _intake(told: Told) -> Intake:
         "mode": data.mode,
         "net_g": data.net_g,
         "amount_fen": data.amount_fen,
-        "received_at": told.received_at,
+        "received_at": released.received_at,
     }
 
 
-def _add_void(connection: Connection, told: Told) -> None:
-    item = told.event
+def _add_void(connection: Connection, released: ReleasedEvent) -> None:
+    item = released.event
     data = msgspec.convert(item.data, IntakeVoided)
     same = (
         (intake_void.c.station == item.station)
         & (intake_void.c.receipt == data.receipt)
-        & (intake_void.c.region == told.region)
+        & (intake_void.c.region == released.region)
     )
     if connection.execute(select(intake_void.c.receipt).where(same)).first() is None:
         connection.execute(
@@ -118,7 +118,7 @@ def _add_void(connection: Connection, told: Told) -> None:
             {
                 "station": item.station,
                 "receipt": data.receipt,
-                "region": told.region,
+                "region": released.region,
                 "epoch": item.epoch,
                 "seq": item.seq,
                 "reason": data.reason,

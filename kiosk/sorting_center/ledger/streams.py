@@ -9,12 +9,25 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from kiosk.messaging.contract.receive import ReceivedEvent
-from kiosk.sorting_center.ledger.gaps import missing_ranges
 from kiosk.sorting_center.ledger.records import Counted
 from kiosk.sorting_center.ledger.schema import event, intake, intake_void, quarantine, stream
 
 StreamKey = tuple[str, str, str]
 """Station, epoch, region."""
+
+
+def missing_ranges(upto: int, above: Iterable[int], max_seen: int) -> Iterator[tuple[int, int]]:
+    """First and last number, both included, of every hole in (upto, max_seen].
+
+    ``above`` are the numbers stored above ``upto``, ascending.
+    """
+    expected = upto + 1
+    for seq in above:
+        if seq > expected:
+            yield expected, seq - 1
+        expected = seq + 1
+    if expected <= max_seen:
+        yield expected, max_seen
 
 
 def grouped(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list[ReceivedEvent]]:

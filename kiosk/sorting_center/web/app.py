@@ -17,7 +17,7 @@ from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES
 from kiosk.sorting_center.web.guard import Hosts, install
 from kiosk.sorting_center.web.pictures import Pictures, local_time
-from kiosk.sorting_center.web.words import FALLBACK, Words, languages
+from kiosk.sorting_center.web.texts import FALLBACK, DashboardTexts, languages
 from kiosk.texts import formats, html
 
 HEADERS: Final = {
@@ -79,7 +79,6 @@ def _no_ledger(error: LedgerError) -> tuple[Response, int]:
 
 @pages.get("/")
 def front() -> str:
-    """The page."""
     return _render("front.html")
 
 
@@ -93,11 +92,11 @@ def live() -> Response:
 
 
 def _render(template: str) -> str:
-    sources, words = _sources(), _words()
+    sources, texts = _sources(), _texts()
     now = sources.now()
     return render_template(
         template,
-        t=words,
+        t=texts,
         languages=languages(),
         picture=sources.pictures.current(),
         health=sources.health.report(),
@@ -105,12 +104,12 @@ def _render(template: str) -> str:
     )
 
 
-def _words() -> Words:
+def _texts() -> DashboardTexts:
     spoken = [language.code for language in languages()]
     asked = request.args.get("lang", "")
     if asked in spoken:
-        return Words(asked)
-    return Words(request.accept_languages.best_match(spoken, FALLBACK) or FALLBACK)
+        return DashboardTexts(asked)
+    return DashboardTexts(request.accept_languages.best_match(spoken, FALLBACK) or FALLBACK)
 
 
 @pages.get("/feed")

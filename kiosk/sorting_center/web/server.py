@@ -26,7 +26,6 @@ class DashboardServer:
         self._thread = threading.Thread(target=self._server.run, name="dashboard", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:

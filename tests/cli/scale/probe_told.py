@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 
 from kiosk.cli.scale import probe as scale_probe
-from kiosk.devices.scale.probe import Progress
+from kiosk.devices.ports import Progress
 
 
-class Told(scale_probe._Told):
+class Told(scale_probe.ProgressLine):
     """Says it on standard output, at once."""
 
-    def tell(self, progress: Progress) -> None:
-        super().tell(progress)
+    def show(self, progress: Progress) -> None:
+        super().show(progress)
         print("listening", flush=True)
 
 
 if __name__ == "__main__":
-    scale_probe._Told = Told  # type: ignore[misc]
+    scale_probe.ProgressLine = Told  # type: ignore[misc]
     scale_probe.probe(["--port", sys.argv[1]])

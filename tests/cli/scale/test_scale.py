@@ -17,16 +17,15 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
 from kiosk.cli.scale.options import line_of
-from kiosk.cli.scale.scale import scale
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale.net import NetLine
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 
 _GOOD = "022B30303435363732313903"
 
 
 def _run(*arguments: str, given: str | bytes = "") -> Result:
-    return CliRunner().invoke(scale, arguments, input=given)
+    return CliRunner().invoke(main, ["scale", *arguments], input=given)
 
 
 def _rows(result: Result) -> list[Any]:
@@ -148,9 +147,9 @@ def test_wrong_usage_is_exit_code_2_and_one_clear_line(arguments: tuple[str, ...
     assert words in result.stderr
 
 
-def _loaded(protocol: str, link: Path | None = None, **more: Any) -> ScaleSimulator:
+def _loaded(protocol: str, line: Path | NetLine | None = None, **more: Any) -> ScaleSimulator:
     """2.480 kg lie on it before it is switched on: a line that keeps reports has none of an empty pan."""
-    simulator = ScaleSimulator(protocol, link, settle_s=0, **more)
+    simulator = ScaleSimulator(protocol, line, settle_s=0, **more)
     simulator.command("put 2.480kg")
     return simulator
 
@@ -177,7 +176,7 @@ def test_watch_asks_what_has_to_be_asked_and_reads_every_carrier(protocol: str, 
 def test_watch_reads_the_pins_of_a_simulated_converter(tmp_path: Path) -> None:
     known = ("--param", "counts_per_kg=20000", "--param", "zero_counts=0")
     params = {"counts_per_kg": "20000", "zero_counts": "0"}
-    with _loaded("hx711", tmp_path / "scale", hz=40, params=params) as simulator:
+    with _loaded("hx711", tmp_path / "scale", hz=40, settings=IndicatorSettings(params=params)) as simulator:
         assert {row["weight"] for row in _watched(simulator, "hx711", *known)} == {"2.480"}
 
 
@@ -223,9 +222,8 @@ def test_simulate_prints_its_path_and_obeys_until_the_input_ends(tmp_path: Path)
 
 @contextmanager
 def _process(*arguments: str, stdin: int) -> Iterator[subprocess.Popen[str]]:
-    program = "from kiosk.cli.scale.scale import scale; scale()"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
+        [sys.executable, "-m", "kiosk.cli.kiosk", "scale", *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -25,7 +25,7 @@ from kiosk.devices.scale.live import LiveScale, Timing
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale.net import NetLine
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener
 
 
@@ -99,7 +99,9 @@ def test_behind_a_device_server_with_the_line_that_was_asked_for() -> None:
 def test_a_parameter_reaches_what_is_sent() -> None:
     line = NetLine(LineSettings(9600, 7, "E", 1), True)
     params = {"checksum": "on"}
-    with ScaleSimulator("mt_continuous", hz=20, settle_s=0, params=params, line=line) as simulator:
+    with ScaleSimulator(
+        "mt_continuous", hz=20, settle_s=0, line=line, settings=IndicatorSettings(params=params)
+    ) as simulator:
         simulator.command("put 0.640kg")
         assert told(send(simulator.path, "mt_continuous", "zero", "--param", "checksum=on")) == DONE
 

@@ -13,7 +13,7 @@ import pytest
 from kiosk.devices.camera.child.v4l2 import V4l2Source
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.sharpness import tenengrad
+from kiosk.photo.frame_check import tenengrad
 
 WIDTH, HEIGHT = 320, 240
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")

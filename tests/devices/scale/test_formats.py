@@ -22,7 +22,7 @@ from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.scale.hx711 import SimulatedHx711
 from kiosk.simulators.scale.net import NetLine
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.desk.journaled_pan import JournaledPan
 from tests.devices.scale.listener import Listener
 
@@ -63,7 +63,9 @@ def bench(protocol: str, link: Path, hz: float = 100.0) -> Iterator[Bench]:
     listener = Listener()
     poll_s = 0.03 if registry.get(protocol).poll else None
     params = _PARAMS.get(protocol, {})
-    with ScaleSimulator(protocol, link, hz=hz, settle_s=0, step_g=2, params=params) as simulator:
+    with ScaleSimulator(
+        protocol, link, hz=hz, settle_s=0, settings=IndicatorSettings(step_g=2, params=params)
+    ) as simulator:
         indicator = Indicator(simulator.path, protocol, params, poll_s, step_g=2)
         scale = open_scale(indicator, LineSettings(), listener, SimulatedHx711, _TIMING)
         scale.start()
@@ -162,7 +164,7 @@ def test_with_the_usual_settings_it_is_blank_within_a_second_and_back_within_two
     listener, usual = Listener(), registry.get("mt_continuous").line
     net = NetLine(usual, rfc2217=True) if protocol == "rfc2217" else None
     row = registry.get("mt_continuous" if net else protocol)
-    with ScaleSimulator(row.id, None if net else tmp_path / "scale", line=net) as simulator:
+    with ScaleSimulator(row.id, net or tmp_path / "scale") as simulator:
         scale = open_scale(Indicator(simulator.path, row.id), usual, listener, SimulatedHx711)
         scale.start()
         try:
@@ -206,7 +208,9 @@ def test_the_station_reads_without_a_setting_what_a_simulated_device_sends(
     protocol: str, params: dict[str, str], tmp_path: Path
 ) -> None:
     listener = Listener()
-    with ScaleSimulator(protocol, tmp_path / "scale", hz=100, settle_s=0, step_g=2, params=params) as simulator:
+    with ScaleSimulator(
+        protocol, tmp_path / "scale", hz=100, settle_s=0, settings=IndicatorSettings(step_g=2, params=params)
+    ) as simulator:
         indicator = Indicator(simulator.path, protocol)
         scale = open_scale(indicator, LineSettings(), listener, SimulatedHx711, _TIMING)
         scale.start()

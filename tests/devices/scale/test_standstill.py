@@ -86,7 +86,7 @@ WAYS = {
 
 def simulator_of(way: str, folder: Path) -> ScaleSimulator:
     line = NetLine(LineSettings(), way == "rfc2217") if way in ("tcp", "rfc2217") else None
-    return ScaleSimulator(WAYS[way][0], folder / "scale", hz=40, settle_s=0, line=line)
+    return ScaleSimulator(WAYS[way][0], line or folder / "scale", hz=40, settle_s=0)
 
 
 def same(one: Reading, other: Reading) -> bool:

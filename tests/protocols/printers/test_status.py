@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.printers import escpos, status, zpl
+from kiosk.protocols.printers import escpos, zpl
+from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.protocols.printers.status import UNKNOWN, StatusReport, parse
 
 FINE = b"\x12"
@@ -134,13 +135,13 @@ def test_a_zpl_answer_cut_anywhere_is_unknown() -> None:
         assert parse("zpl", whole[:length]) == UNKNOWN
 
 
-@pytest.mark.parametrize("language", sorted(status.PARSERS))
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_no_reply_is_unknown(language: str) -> None:
     assert parse(language, b"") == UNKNOWN
     assert UNKNOWN.ready is None
 
 
-@given(st.sampled_from(sorted(status.PARSERS)), st.binary(max_size=120))
+@given(st.sampled_from(sorted(LANGUAGES)), st.binary(max_size=120))
 def test_ready_and_fault_follow_from_the_flags(language: str, reply: bytes) -> None:
     report = parse(language, reply)
     if report.ready is None:

@@ -10,7 +10,8 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Decoder, Shown, settled
+from kiosk.protocols.scales.ports import Decoder, settled
+from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Decoded
 from tests.protocols.scales.golden import all_frames, frames
 

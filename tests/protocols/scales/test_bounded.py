@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Decoder
+from kiosk.protocols.scales.ports import Decoder
 from kiosk.protocols.scales.reading import Reading
 from tests.protocols.scales.golden import decode
 from tests.protocols.scales.judge import good_frames

@@ -13,7 +13,7 @@ import pytest
 
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile, StripParity
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
-from kiosk.protocols.scales.protocol import Decoder
+from kiosk.protocols.scales.ports import Decoder
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import ANY_CASE, UNITS, WIDTH, TextFormat, of_width
 

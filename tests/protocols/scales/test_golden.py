@@ -9,7 +9,8 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import Mode, settled
+from kiosk.protocols.scales.ports import settled
+from kiosk.protocols.scales.protocol import Mode
 from tests.protocols.scales.format_rows import formats
 from tests.protocols.scales.golden import (
     Golden,

@@ -23,8 +23,8 @@ from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.bench import county
 from kiosk.simulators.bench.app import create_bench, serve_bench
 from kiosk.simulators.bench.county import fetch
+from kiosk.simulators.bench.fault_words import KINDS, WordsInForce, words_of
 from kiosk.simulators.bench.goods import GOODS, drawings, lying
-from kiosk.simulators.bench.words import KINDS, Spoken, words_of
 from kiosk.simulators.counter_stock import CounterStock, PickupSlip, Worker
 from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord, parse_fault
 from kiosk.store.records import ExpectedParcel, ParcelRow
@@ -364,7 +364,7 @@ def test_goods_are_drawn_by_name_or_by_size() -> None:
 
 
 def test_words_in_force() -> None:
-    spoken = Spoken()
+    spoken = WordsInForce()
     for device, text, left in (
         ("scale", "jitter 0.010kg", ["jitter 0.010kg"]),
         ("scale", "silent", ["jitter 0.010kg", "silent"]),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from kiosk.simulators.bench.words import KINDS
+from kiosk.simulators.bench.fault_words import KINDS
 from kiosk.simulators.counter_stock import CounterStock
 from kiosk.simulators.faults import parse_fault
 

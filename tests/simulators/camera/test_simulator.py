@@ -18,7 +18,7 @@ from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import metadata_markers
-from kiosk.photo.sharpness import tenengrad
+from kiosk.photo.frame_check import tenengrad
 from kiosk.simulators.camera.mat import MARKERS_AT, PATCH_COLUMNS, PATCH_GREYS, PATCH_TOPS, draw_mat
 from kiosk.simulators.camera.scenes import SCENES
 from kiosk.simulators.camera.simulator import CameraSimulator

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from kiosk.protocols.scales.reading import Decoded, Reading, Rejected
 from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.scale import simulator as scale_module
 from kiosk.simulators.scale.line import at_an_eighth_of_the_speed
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 
 _PATIENCE_MS = 30_000
 
@@ -178,7 +179,10 @@ def test_overload_unit_net_and_jitter_are_on_the_display(scale: ScaleSimulator) 
 
 
 def test_the_step_is_the_scale_interval(tmp_path: Path) -> None:
-    with ScaleSimulator("st_gs_csv", hz=0, step_g=5, decimals=3, settle_s=0) as simulator, _read(simulator) as reader:
+    with (
+        ScaleSimulator("st_gs_csv", hz=0, settle_s=0, settings=IndicatorSettings(step_g=5)) as simulator,
+        _read(simulator) as reader,
+    ):
         simulator.write_now(2483)
         assert str(reader.newest().weight) == "2.485"
 
@@ -311,10 +315,19 @@ def test_a_link_that_leads_elsewhere_by_now_is_not_removed(tmp_path: Path) -> No
     assert not link.is_symlink()
 
 
-@pytest.mark.parametrize("wrong", [{"hz": -1.0}, {"unit": "stone"}, {"decimals": 5}, {"step_g": 0}, {"settle_s": -1.0}])
-def test_what_is_not_a_scale_is_refused(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hz": -1.0},
+        {"settle_s": -1.0},
+        {"settings": IndicatorSettings(unit="stone")},
+        {"settings": IndicatorSettings(decimals=5)},
+        {"settings": IndicatorSettings(step_g=0)},
+    ],
+)
+def test_what_is_not_a_scale_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"scale"):
-        ScaleSimulator("st_gs_csv", **wrong)  # type: ignore[arg-type]
+        ScaleSimulator("st_gs_csv", **wrong)
 
 
 def test_an_unknown_protocol_is_refused() -> None:

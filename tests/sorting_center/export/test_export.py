@@ -13,7 +13,7 @@ from kiosk.domain.events import EpochStarted, IntakeConfirmed
 from kiosk.messaging.contract.envelope import EVENT_TYPES
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.export import epcis, jsonl, table
-from kiosk.sorting_center.export.table import COLUMNS
+from kiosk.sorting_center.export.rows import COLUMNS
 from kiosk.sorting_center.ledger import Ledger
 from tests.sorting_center.stations import NOW, Station, believed, confirmed, of_weight
 

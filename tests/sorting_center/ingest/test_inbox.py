@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from kiosk.sorting_center.ingest.inbox import RECEIVE_MAXIMUM, Inbox, Place
+from kiosk.sorting_center.ingest.inbox import RECEIVE_MAXIMUM, Inbox, PutResult
 from kiosk.sorting_center.ingest.reading import Inbound
 
 ROOM = RECEIVE_MAXIMUM + 1000
@@ -60,20 +60,20 @@ def test_a_new_connection_voids_what_an_earlier_one_brought(inbox: Inbox) -> Non
 def test_however_often_the_broker_comes_back_there_is_room_for_what_it_may_send(inbox: Inbox) -> None:
     for _ in range(50):
         inbox.begin()
-        assert [inbox.put(message(number)) for number in range(1, RECEIVE_MAXIMUM + 1)] == [Place.KEPT] * 100
+        assert [inbox.put(message(number)) for number in range(1, RECEIVE_MAXIMUM + 1)] == [PutResult.KEPT] * 100
         inbox.take(0)
         inbox.end()
 
 
 def test_over_no_connection_nothing_comes(inbox: Inbox) -> None:
     inbox.end()
-    assert inbox.put(message(1)) is Place.DROPPED
+    assert inbox.put(message(1)) is PutResult.DROPPED
 
 
 def test_qos_0_is_dropped_before_qos_1_has_no_room(inbox: Inbox) -> None:
     places = [inbox.put(message(0, qos=0)) for _ in range(1001)]
-    assert (places[999], places[1000]) == (Place.KEPT, Place.DROPPED)
-    assert [inbox.put(message(number)) for number in range(1, 102)] == [Place.KEPT] * 100 + [Place.NO_ROOM]
+    assert (places[999], places[1000]) == (PutResult.KEPT, PutResult.DROPPED)
+    assert [inbox.put(message(number)) for number in range(1, 102)] == [PutResult.KEPT] * 100 + [PutResult.NO_ROOM]
 
 
 def test_how_long_messages_wait_is_counted_from_the_last_that_was_taken_in(inbox: Inbox, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.web import pictures
 from kiosk.sorting_center.web.app import create_app
 from kiosk.sorting_center.web.pictures import Pictures, local_time, start_of_day
-from kiosk.sorting_center.web.words import _tables
+from kiosk.sorting_center.web.texts import tables
 from tests.sorting_center.stations import NOW, Station, believed, of_weight
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "^XZ\x1b[2J", "\u202eabc", "'--"]
@@ -192,11 +192,11 @@ def test_the_language_follows_the_reader(client: FlaskClient, accept: str, lang:
 
 
 def test_both_languages_have_the_same_words_and_values() -> None:
-    tables = _tables()
-    assert set(tables) == {"en", "zh"}
-    assert tables["en"].keys() == tables["zh"].keys()
-    for word, text in tables["en"].items():
-        other = tables["zh"][word]
+    texts = tables()
+    assert set(texts) == {"en", "zh"}
+    assert texts["en"].keys() == texts["zh"].keys()
+    for word, text in texts["en"].items():
+        other = texts["zh"][word]
         assert {part.split("}")[0] for part in text.split("{")[1:]} == {
             part.split("}")[0] for part in other.split("{")[1:]
         }

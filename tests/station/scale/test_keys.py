@@ -21,7 +21,7 @@ from kiosk.devices.scale.pause import PausableScale
 from kiosk.domain.metrology.pan import PanState
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.desk.view import Step
 from kiosk.station.doctor.tools import ActRefused, TechnicianTools
 from kiosk.station.scale.keys import KEYS, REASON_CODES, REASONS, SAID_NO, ScaleKeys
@@ -265,7 +265,7 @@ def on_a_line(rig: Rig, folder: Path) -> Iterator[tuple[ScaleSimulator, Pausable
     """A scale that says net and clears it, watched as the station watches it."""
     listener = Both(rig)
     rig.clock = monotonic  # as the readings of a real scale
-    with ScaleSimulator("sma", folder / "scale", settle_s=0, step_g=5) as simulator:
+    with ScaleSimulator("sma", folder / "scale", settle_s=0, settings=IndicatorSettings(step_g=5)) as simulator:
         indicator = Indicator(simulator.path, "sma", {}, 0.05, PROFILE.e_g)
         scale = PausableScale(lambda hears: open_scale(indicator, LineSettings(), hears), listener)
         scale.start()

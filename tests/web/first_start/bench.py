@@ -20,7 +20,7 @@ from kiosk.first_start.draft import Draft, draft_path, save_draft
 from kiosk.first_start.wizard import SetupPlace, SetupWizard
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.web.first_start import create_setup_app
 from kiosk.web.server import Server, serve
@@ -53,7 +53,9 @@ class Bench:
         for name in (BOX_CA, STATION_CERTIFICATE, "station.key", PASSWORD):
             (self.keys / name).write_text("", encoding="ascii")
         self._plug_in()
-        self.scale = self._ends.enter_context(ScaleSimulator("st_gs_csv", self.port(SCALE), step_g=5))
+        self.scale = self._ends.enter_context(
+            ScaleSimulator("st_gs_csv", self.port(SCALE), settings=IndicatorSettings(step_g=5))
+        )
         self.scanner = self._ends.enter_context(ScannerSimulator(self.port(SCANNER)))
         self.labels = self._ends.enter_context(PrinterSimulator("tspl", self.folder / "labels"))
         self.receipts = self._ends.enter_context(PrinterSimulator("escpos", self.folder / "receipts"))

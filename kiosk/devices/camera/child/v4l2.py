@@ -19,8 +19,7 @@ from kiosk.devices.camera.child.content import refuse_empty
 from kiosk.devices.camera.child.ports import Capture
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.frame_check import has_shape, is_settled, mean_luminance
-from kiosk.photo.sharpness import sharpest
+from kiosk.photo.frame_check import has_shape, is_settled, mean_luminance, sharpest
 
 FOURCC = "MJPG"
 FRAMES_PER_SECOND = 30

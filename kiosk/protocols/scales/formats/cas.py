@@ -41,7 +41,8 @@ from kiosk.protocols.scales.formats import and_standard
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
 from kiosk.protocols.scales.numbers import from_text, signed
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Mode, Params, Poll, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
 from kiosk.protocols.scales.text_format import UNITS, TextFormat

@@ -28,7 +28,8 @@ from functools import partial
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
 from kiosk.protocols.scales.numbers import from_digits, to_digits, to_text
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _START = 0xFF

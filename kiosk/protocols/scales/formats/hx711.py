@@ -17,7 +17,8 @@ from functools import partial
 
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Carrier, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Carrier, Mode, Params, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Reading
 
 COUNTS_PER_KG = Parameter(

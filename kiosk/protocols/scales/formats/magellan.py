@@ -22,7 +22,8 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_digits
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 METRIC = Parameter("metric", "true", ("true", "false"), "five digits are kg with 3 decimals; false: four, lb with 2")

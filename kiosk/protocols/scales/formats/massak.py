@@ -29,7 +29,8 @@ from decimal import Decimal
 
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
-from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
 

@@ -36,7 +36,8 @@ from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
 from kiosk.protocols.scales.numbers import from_digits
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
 

@@ -35,7 +35,8 @@ from functools import partial
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
 from kiosk.protocols.scales.text_format import WIDTH, TextFormat, of_width
 
 _HEAD = re.compile(rb"(?:ST|US|QT|OL|UL|TR),(?:(?:TR|PT),)?")
@@ -157,7 +158,7 @@ COMMANDS = Parameter(
     ("excell", "tbw", "tps"),
     "whose commands are sent: those of Excell, of T-Scale TBW, or of T-Scale TPS and FPA",
 )
-_WORDS_OF: Mapping[str, Mapping[str, bytes]] = {
+_COMMANDS_OF: Mapping[str, Mapping[str, bytes]] = {
     "excell": {
         "request_weight": b"RW\r\n",
         "read": b"RW\r\n",
@@ -176,10 +177,10 @@ _ASKS_WHAT_IS_SHOWN = ("request_weight", "read", "print")
 
 
 def _says(name: str) -> Callable[[Params], bytes]:
-    return lambda given: _WORDS_OF[given[COMMANDS.name]].get(name, b"")
+    return lambda given: _COMMANDS_OF[given[COMMANDS.name]].get(name, b"")
 
 
-_FAMILY_COMMANDS = {name: _says(name) for name in dict.fromkeys(name for words in _WORDS_OF.values() for name in words)}
+_FAMILY_COMMANDS = {name: _says(name) for known in _COMMANDS_OF.values() for name in known}
 
 
 def _respond(name: str, shown: Shown, params: Params) -> bytes:
@@ -187,57 +188,36 @@ def _respond(name: str, shown: Shown, params: Params) -> bytes:
     return _encode(shown, params, _KELI) if name in _ASKS_WHAT_IS_SHOWN else b""
 
 
-def _row(
-    protocol: str,
-    make_decoder: Callable[[Params], Decoder],
-    encode_frame: Callable[[Shown, Params], bytes],
-    about: About,
-    commands: Mapping[str, Callable[[Params], bytes]],
-    parameters: tuple[Parameter, ...],
-    respond: Callable[[str, Shown, Params], bytes] | None = None,
-) -> ScaleProtocol:
-    return ScaleProtocol(
-        id=protocol,
-        mode=Mode.STREAM,
-        reports=_REPORTS,
-        trade=True,
-        make_decoder=make_decoder,
-        encode_frame=encode_frame,
-        about=about,
-        commands=commands,
-        parameters=parameters,
-        respond=respond,
-    )
-
-
 _KELI = "{status},{kind},{number}{unit}\r\n"
-_T_SCALE = plain(_WORDS_OF["tbw"])
+_T_SCALE = plain(_COMMANDS_OF["tbw"])
+
+_row = partial(ScaleProtocol, mode=Mode.STREAM, reports=_REPORTS, trade=True)
 
 PROTOCOLS = (
     _row(
-        "st_gs_csv",
-        partial(_lines, of=_ANY),
-        partial(_encode, layout=_KELI),
-        _ABOUT,
-        _FAMILY_COMMANDS,
-        (WIDTH, COMMANDS),
-        _respond,
+        id="st_gs_csv",
+        make_decoder=partial(_lines, of=_ANY),
+        encode_frame=partial(_encode, layout=_KELI),
+        about=_ABOUT,
+        commands=_FAMILY_COMMANDS,
+        parameters=(WIDTH, COMMANDS),
+        respond=_respond,
     ),
     _row(
-        "t_scale_nhb",
-        partial(_lines, of=_NHB),
-        partial(_encode, layout="{status},{kind}{number}{unit}  \r\n"),
-        _t_scale("NHB", "S S , T T sign number unit 20 20"),
-        _T_SCALE,
-        (WIDTH,),
+        id="t_scale_nhb",
+        make_decoder=partial(_lines, of=_NHB),
+        encode_frame=partial(_encode, layout="{status},{kind}{number}{unit}  \r\n"),
+        about=_t_scale("NHB", "S S , T T sign number unit 20 20"),
+        commands=_T_SCALE,
+        parameters=(WIDTH,),
     ),
     _row(
-        "t_scale_qhw",
-        partial(_lines, of=_QHW),
-        partial(_encode, layout="{status},{kind},{number} {unit}\r\n"),
-        _t_scale("QHW", "S S , T T , sign number 20 unit"),
-        _T_SCALE,
-        (WIDTH,),
+        id="t_scale_qhw",
+        make_decoder=partial(_lines, of=_QHW),
+        encode_frame=partial(_encode, layout="{status},{kind},{number} {unit}\r\n"),
+        about=_t_scale("QHW", "S S , T T , sign number 20 unit"),
+        commands=_T_SCALE,
+        parameters=(WIDTH,),
     ),
-    _row("st_gs_stx18", _stx18, _encode_stx18, _ABOUT_STX18, {}, ()),
+    _row(id="st_gs_stx18", make_decoder=_stx18, encode_frame=_encode_stx18, about=_ABOUT_STX18),
 )

@@ -16,7 +16,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
-from kiosk.protocols.scales.protocol import About, Carrier, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Carrier, Mode, Params, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
 _REPORT = 3

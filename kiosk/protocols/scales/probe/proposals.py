@@ -121,7 +121,6 @@ class Recording:
 
     @property
     def size(self) -> int:
-        """Bytes."""
         return sum(map(len, self.heard))
 
 
@@ -135,7 +134,6 @@ class Candidate:
 
     @property
     def row(self) -> ScaleProtocol:
-        """The format."""
         return registry.get(self.protocol)
 
     @property

@@ -30,7 +30,8 @@ from collections.abc import Mapping
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat

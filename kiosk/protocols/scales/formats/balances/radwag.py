@@ -20,7 +20,8 @@ import re
 
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Mode, Params, Poll, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
 from kiosk.protocols.scales.text_format import UNITS, TextFormat

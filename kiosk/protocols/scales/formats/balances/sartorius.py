@@ -23,7 +23,8 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_text, to_text
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 LENGTH = Parameter(

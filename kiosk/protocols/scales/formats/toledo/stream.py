@@ -33,7 +33,8 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
 from kiosk.protocols.scales.numbers import from_digits, to_digits
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, LineSettings, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
 _HEAD = re.compile(rb"\x02(?!\x02)")

@@ -32,7 +32,8 @@ from operator import xor
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile
 from kiosk.protocols.scales.numbers import from_digits, to_text
 from kiosk.protocols.scales.params import CHECKSUM, Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Mode, Params, Poll, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _STX, _ETX = 0x02, 0x03

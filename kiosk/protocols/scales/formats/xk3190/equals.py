@@ -29,7 +29,8 @@ from functools import partial
 from kiosk.protocols.scales.engines import slices
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import TextFormat
 

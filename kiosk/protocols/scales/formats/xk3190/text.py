@@ -32,7 +32,8 @@ from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.formats.xk3190.binary import check_characters
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.params import CHECKSUM
-from kiosk.protocols.scales.protocol import About, Decoder, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.ports import Decoder
+from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
 from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import WIDTH, TextFormat, of_width
 

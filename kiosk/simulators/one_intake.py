@@ -38,7 +38,7 @@ class Outcome:
 
 
 @dataclass
-class Once:
+class OneIntake:
     """The steps, each named, each within the deadline of the whole."""
 
     village: Village

@@ -1,4 +1,4 @@
-"""One event a row, for spreadsheets: RFC 4180, and nothing in it is ever a formula."""
+"""One event a row: JSON byte for byte as it was hashed, or a table for spreadsheets (RFC 4180, never a formula)."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ COLUMNS: Final = ("station", "epoch", "seq", "type", "received_at", "problem", *
 ``yes`` when the receipt is void now."""
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def jsonl(events: Iterable[StoredEvent]) -> Iterator[str]:
+    """The canonical JSON of each event; ``station``, ``epoch`` and ``seq`` are attributes of its own top level."""
+    for event in events:
+        yield event.body.decode("utf-8") + "\n"
 
 
 def table(events: Iterable[StoredEvent]) -> Iterator[str]:

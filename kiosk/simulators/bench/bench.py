@@ -1,4 +1,4 @@
-"""One pair of hands in a village: says fault words, and knows what lies about."""
+"""The bench without its page: says fault words to the devices of a village, and knows how they stand."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from kiosk.domain.catalog import Catalog
 from kiosk.simulators.bench.county import County
+from kiosk.simulators.bench.fault_words import KINDS, WordsInForce
 from kiosk.simulators.bench.goods import lying
-from kiosk.simulators.bench.ports import PaperOut, VillageParts
-from kiosk.simulators.bench.words import KINDS, Spoken
+from kiosk.simulators.bench.ports import PaperPictures, VillageParts
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.texts import formats
 
@@ -24,7 +24,7 @@ class Bench:
     def __init__(self, village: VillageParts, catalog: Catalog) -> None:
         self.village = village
         self.catalog = catalog
-        self._spoken = Spoken()
+        self._words = WordsInForce()
         self._county = County(village.station_url, village.center_url, catalog)
         self._locks = {device: threading.Lock() for device in KINDS}
         """A program that is being started must not be killed by a second click halfway."""
@@ -37,14 +37,14 @@ class Bench:
             raise BadFaultWord(f"a fault word is text of at most {_MAX_TEXT} characters")
         with self._locks[device]:
             self.village.command(device, text)
-            self._spoken.note(device, text)
+            self._words.note(device, text)
 
     def state(self) -> dict[str, Any]:
         """Everything the page shows, as JSON can hold it."""
-        load_g = self._spoken.load_g
+        load_g = self._words.load_g
         return {
             "pan": {"text": formats.kilograms(load_g), "picture": lying(load_g)},
-            "words": {device: self._spoken.in_force(device) for device in KINDS if device != "camera"},
+            "words": {device: self._words.in_force(device) for device in KINDS if device != "camera"},
             "camera": {"state": self.village.camera.state, "version": _version(self.village.camera.path)},
             "broker": self.village.broker.running,
             "panel": self.village.panel.lamps(),
@@ -53,7 +53,7 @@ class Bench:
         }
 
     @property
-    def printers(self) -> dict[str, PaperOut]:
+    def printers(self) -> dict[str, PaperPictures]:
         """By the names of the bench."""
         return {"label": self.village.label_printer, "receipt": self.village.receipt_printer}
 
@@ -70,6 +70,6 @@ def _version(picture: Path) -> str | None:
         return None
 
 
-def newest(printer: PaperOut) -> list[str]:
+def newest(printer: PaperPictures) -> list[str]:
     """File names of the newest pictures, newest first."""
     return [path.name for path in reversed(printer.printed[-_PAPERS:])]

@@ -1,4 +1,4 @@
-"""Which words the bench has buttons for, and which of the words said are still in force."""
+"""Which fault words the bench has buttons for, and which of those said are still in force."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def words_of(device: str) -> tuple[FaultWord, ...]:
     return tuple(row for row in FAULT_WORDS if row.device == kind)
 
 
-class Spoken:
+class WordsInForce:
     """Remembers accepted words: the simulators do as they are told and are not asked what they are up to."""
 
     def __init__(self) -> None:

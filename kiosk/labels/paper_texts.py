@@ -1,4 +1,4 @@
-"""The fixed wording of the papers, loaded once from words.toml."""
+"""The fixed texts of the papers, each in three languages: one table, loaded once from paper_texts.toml."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 
-class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PaperText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One expression in the three languages; ``needs_review`` marks Uyghur that no Uyghur reader has approved."""
 
     ug: str
@@ -23,12 +23,12 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @cache
-def load() -> dict[str, Words]:
+def paper_texts() -> dict[str, PaperText]:
     """Return the table by key. Raises msgspec.ValidationError when a row is incomplete or has a strange field."""
-    text = Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), dict[str, Words])
+    text = Path(__file__).with_name("paper_texts.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), dict[str, PaperText])
 
 
-def word(key: str) -> Words:
+def paper_text(key: str) -> PaperText:
     """Return one row of the table; a KeyError names the missing key."""
-    return load()[key]
+    return paper_texts()[key]

@@ -1,0 +1,81 @@
+"""``kiosk scale watch``: live readings of one port."""
+
+from __future__ import annotations
+
+import queue
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import click
+
+from kiosk.app.adapters import open_scale
+from kiosk.cli.scale.answers import ended_by_signal, reading_json, say
+from kiosk.cli.scale.options import line_of, port_options
+from kiosk.devices.ports import LinkState
+from kiosk.devices.scale.indicator import Indicator
+from kiosk.protocols.scales.reading import Reading
+from kiosk.simulators.scale.hx711 import SimulatedHx711
+
+
+@click.command("watch")
+@port_options
+@click.option("--count", type=click.IntRange(min=1), help="end after so many readings")
+def watch(
+    port: str,
+    protocol: str,
+    params: dict[str, str],
+    baud: int | None,
+    bytesize: str | None,
+    parity: str | None,
+    stopbits: str | None,
+    count: int | None,
+) -> None:
+    """Print live readings, one JSON object a line; what happens to the port goes to standard error."""
+    line = line_of(protocol, baud, bytesize, parity, stopbits)
+    readings = _ReadingQueue()
+    indicator = Indicator(port, protocol, params)
+    try:
+        live = open_scale(indicator, line, readings, SimulatedHx711)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    with ended_by_signal():
+        live.start()
+        try:
+            readings.print(count)
+        finally:
+            live.stop()
+
+
+@dataclass
+class _ReadingQueue:
+    """Takes readings in the scale's thread and prints them in the command's own, where a closed pipe is noticed."""
+
+    _waiting: queue.Queue[Reading | str] = field(default_factory=lambda: queue.Queue(maxsize=1000))
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        self._keep(reading)
+
+    def on_expired(self, at: float) -> None:
+        self._keep("The last reading is too old.")
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        self._keep(f"{state}: {detail}")
+
+    def _keep(self, item: Reading | str) -> None:
+        try:
+            self._waiting.put_nowait(item)
+        except queue.Full:
+            with suppress(queue.Empty):
+                self._waiting.get_nowait()
+            self._waiting.put_nowait(item)
+
+    def print(self, count: int | None) -> None:
+        """Print until ``count`` readings are out, for ever when it is None."""
+        printed = 0
+        while count is None or printed < count:
+            item = self._waiting.get()
+            if isinstance(item, str):
+                click.echo(item, err=True)
+                continue
+            say(reading_json(item))
+            printed += 1

@@ -11,7 +11,7 @@ DOCS = ROOT / "docs"
 PICTURES = DOCS / "pictures"
 
 
-def pages() -> list[Path]:
+def documents() -> list[Path]:
     """Every page that a person wrote or reads: the one at the top, and all below docs/, in every language."""
     return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
@@ -26,4 +26,4 @@ def linked(page: Path, *, pictures: bool = False) -> Iterator[Path]:
 
 def shown() -> set[Path]:
     """Every picture that a page shows."""
-    return {picture for page in pages() for picture in linked(page, pictures=True)}
+    return {picture for page in documents() for picture in linked(page, pictures=True)}

@@ -27,7 +27,7 @@ from kiosk.simulators.faults import FAULT_WORDS
 from kiosk.sorting_center.web.app import pages
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
-from tests.house.documents import DOCS, PICTURES, ROOT, linked, pages, shown
+from tests.house.documents import DOCS, PICTURES, ROOT, documents, linked, shown
 from tests.simulators.bench.village import PaperVillage
 from tests.web.shop import Shop
 
@@ -214,7 +214,9 @@ def test_every_route_of_the_bench(tmp_path: Path) -> None:
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:
-    dead = [f"{page.relative_to(ROOT)} → {target}" for page in pages() for target in linked(page) if not target.exists()]
+    dead = [
+        f"{page.relative_to(ROOT)} → {target}" for page in documents() for target in linked(page) if not target.exists()
+    ]
     assert dead == []
 
 
@@ -225,14 +227,38 @@ def test_every_page_is_reached_from_the_first_one() -> None:
         if page not in reached:
             reached.add(page)
             waiting += [target for target in linked(page) if target.suffix == ".md" and target.exists()]
-    assert sorted(page.relative_to(ROOT).as_posix() for page in set(pages()) - reached) == []
+    assert sorted(page.relative_to(ROOT).as_posix() for page in set(documents()) - reached) == []
+
+
+# --- pages in three languages -----------------------------------------------------------------------------------------
+
+FOR_CLERKS = ("counter.md", "screens-for-clerks.md")
+
+
+def outline(page: Path, language: str) -> list[str]:
+    """Levels of the headings and names of the pictures, in their order: what a translation has in common."""
+    found = re.findall(rf"^(#+) |pictures/([\w-]+)-{language}-\d+x\d+\.png", page.read_text("utf-8"), re.MULTILINE)
+    return [level or scene for level, scene in found]
+
+
+@pytest.mark.parametrize("name", FOR_CLERKS)
+@pytest.mark.parametrize("language", ["zh", "ug"])
+def test_what_clerks_read_has_the_same_parts_and_pictures_in_each_language(name: str, language: str) -> None:
+    assert outline(DOCS / language / name, language) == outline(DOCS / name, "en")
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "ug").glob("*.md")), ids=lambda page: str(page.name))
+def test_a_page_in_uyghur_says_at_its_head_whether_a_local_reader_approved_it(page: Path) -> None:
+    head = page.read_text(encoding="utf-8").partition("\n")[0]
+    assert "reviewed" in head or "needs review" in head
+    assert "dir: rtl" in head
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
 
 def test_every_picture_a_document_shows_is_there_and_every_picture_there_is_shown() -> None:
-    assert {path for path in PICTURES.iterdir()} == shown()
+    assert set(PICTURES.iterdir()) == shown()
 
 
 def test_pictures_are_few_and_small() -> None:
@@ -252,7 +278,7 @@ def test_screenshots_have_a_palette() -> None:
 
 # --- names of code ----------------------------------------------------------------------------------------------------
 
-FILE = re.compile(r"(?<![\w./-])(?:kiosk|tests|scripts|benchmarks|firmware_config|systemd)/[\w./*-]*[\w*]")
+FILE = re.compile(r"(?<![\w./\"-])(?:kiosk|tests|scripts|benchmarks|firmware_config|systemd)/[\w./*-]*[\w*]")
 MODULE = re.compile(r"(?<![\w./-])(?:kiosk|tests)(?:\.[a-zA-Z_]\w*)+")
 TOPICS = "kiosk/v1"
 
@@ -275,7 +301,7 @@ def is_there(dotted: str) -> bool:
 
 def test_every_file_and_module_a_document_names_is_there() -> None:
     gone = set()
-    for page in pages():
+    for page in documents():
         text = page.read_text(encoding="utf-8")
         paths = {name for name in FILE.findall(text) if not name.startswith(TOPICS)}
         modules = {name for name in MODULE.findall(text) if not (ROOT / name).exists()}

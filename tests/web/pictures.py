@@ -245,7 +245,7 @@ def to_documents(drawn: Path, documents: Path) -> None:
         if (drawn / name).exists():
             shutil.copyfile(drawn / name, documents / name)
         elif not (documents / name).exists():
-            print(f"{name} is shown by a document and was not drawn")  # noqa: T201 - this is a command
+            print(f"{name} is shown by a document and was not drawn")
 
 
 def _draw(browser: Browser, panel: str, scene: Scene, languages: list[str], folder: Path) -> None:

@@ -254,6 +254,22 @@ def test_a_page_in_uyghur_says_at_its_head_whether_a_local_reader_approved_it(pa
     assert "dir: rtl" in head
 
 
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+
+def figures(page: Path) -> set[tuple[str, ...]]:
+    """What, measured and limit of each row below "| what | measured | limit"."""
+    table = page.read_text(encoding="utf-8").partition("| what | measured | limit |")[2].partition("\n\n")[0]
+    rows = (tuple(cell.strip() for cell in line.split("|")[1:4]) for line in table.splitlines()[2:])
+    return {row for row in rows if len(row) == 3}
+
+
+def test_the_figures_at_the_front_are_figures_of_the_whole_table() -> None:
+    front = figures(ROOT / "README.md")
+    assert len(front) == 10
+    assert front - figures(DOCS / "figures.md") == set()
+
+
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
 

@@ -47,9 +47,10 @@ bench:           ## Benchmarks: a table, and JSON in benchmarks/results.json
 	@scripts/setup test
 	@$(BIN)/python -m benchmarks
 
-pictures:        ## Screenshots of every screen into docs/pictures
+pictures:        ## Screenshots of every screen into var/pictures; documents get those they show
 	@scripts/setup test
-	@$(BIN)/python -m tests.web.pictures docs/pictures --panels 7in,10in
+	@$(BIN)/python -m tests.web.first_start.pictures var/pictures
+	@$(BIN)/python -m tests.web.pictures var/pictures --panels 7in,10in --documents docs/pictures
 
 docs:            ## Generate the documents that are made from code
 	@scripts/setup dev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -11,6 +12,7 @@ from typing import get_args, get_type_hints
 import click
 import pytest
 from flask import Flask
+from PIL import Image
 
 from kiosk.cli.kiosk import main as kiosk
 from kiosk.cli.sorting_center import main as sorting_center
@@ -25,11 +27,11 @@ from kiosk.simulators.faults import FAULT_WORDS
 from kiosk.sorting_center.web.app import pages
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
+from tests.house.documents import DOCS, PICTURES, ROOT, documents, linked, shown
 from tests.simulators.bench.village import PaperVillage
 from tests.web.shop import Shop
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
+PICTURES_STOP, PICTURE_BYTES_STOP = 60, 4_000_000
 FROM_ELSEWHERE = {"relay": {"region", "station", "software"}}
 """Fields the program fills in itself: they are no keys of the file."""
 
@@ -211,12 +213,114 @@ def test_every_route_of_the_bench(tmp_path: Path) -> None:
 # --- the documents themselves -----------------------------------------------------------------------------------------
 
 
-def linked() -> Iterator[tuple[str, Path]]:
-    for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
-            if "://" not in target:
-                yield f"{path.relative_to(ROOT)} → {target}", path.parent / target
-
-
 def test_every_link_between_documents_leads_somewhere() -> None:
-    assert [name for name, target in linked() if not target.exists()] == []
+    dead = [
+        f"{page.relative_to(ROOT)} → {target}" for page in documents() for target in linked(page) if not target.exists()
+    ]
+    assert dead == []
+
+
+def test_every_page_is_reached_from_the_first_one() -> None:
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached:
+            reached.add(page)
+            waiting += [target for target in linked(page) if target.suffix == ".md" and target.exists()]
+    assert sorted(page.relative_to(ROOT).as_posix() for page in set(documents()) - reached) == []
+
+
+# --- pages in three languages -----------------------------------------------------------------------------------------
+
+FOR_CLERKS = ("counter.md", "screens-for-clerks.md")
+
+
+def outline(page: Path, language: str) -> list[str]:
+    """Levels of the headings and names of the pictures, in their order: what a translation has in common."""
+    found = re.findall(rf"^(#+) |pictures/([\w-]+)-{language}-\d+x\d+\.png", page.read_text("utf-8"), re.MULTILINE)
+    return [level or scene for level, scene in found]
+
+
+@pytest.mark.parametrize("name", FOR_CLERKS)
+@pytest.mark.parametrize("language", ["zh", "ug"])
+def test_what_clerks_read_has_the_same_parts_and_pictures_in_each_language(name: str, language: str) -> None:
+    assert outline(DOCS / language / name, language) == outline(DOCS / name, "en")
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "ug").glob("*.md")), ids=lambda page: str(page.name))
+def test_a_page_in_uyghur_says_at_its_head_whether_a_local_reader_approved_it(page: Path) -> None:
+    head = page.read_text(encoding="utf-8").partition("\n")[0]
+    assert "reviewed" in head or "needs review" in head
+    assert "dir: rtl" in head
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+
+def figures(page: Path) -> set[tuple[str, ...]]:
+    """What, measured and limit of each row below "| what | measured | limit"."""
+    table = page.read_text(encoding="utf-8").partition("| what | measured | limit |")[2].partition("\n\n")[0]
+    rows = (tuple(cell.strip() for cell in line.split("|")[1:4]) for line in table.splitlines()[2:])
+    return {row for row in rows if len(row) == 3}
+
+
+def test_the_figures_at_the_front_are_figures_of_the_whole_table() -> None:
+    front = figures(ROOT / "README.md")
+    assert len(front) == 10
+    assert front - figures(DOCS / "figures.md") == set()
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_picture_a_document_shows_is_there_and_every_picture_there_is_shown() -> None:
+    assert set(PICTURES.iterdir()) == shown()
+
+
+def test_pictures_are_few_and_small() -> None:
+    files = list(PICTURES.iterdir())
+    assert len(files) <= PICTURES_STOP
+    assert sum(path.stat().st_size for path in files) <= PICTURE_BYTES_STOP
+
+
+def test_screenshots_have_a_palette() -> None:
+    """A flat drawing in millions of colors takes four times the bytes and looks the same."""
+    modes = {}
+    for path in PICTURES.glob("*.png"):
+        with Image.open(path) as picture:
+            modes[path.name] = picture.mode
+    assert {name: mode for name, mode in modes.items() if mode != "P"} == {}
+
+
+# --- names of code ----------------------------------------------------------------------------------------------------
+
+FILE = re.compile(r"(?<![\w./\"-])(?:kiosk|tests|scripts|benchmarks|firmware_config|systemd)/[\w./*-]*[\w*]")
+MODULE = re.compile(r"(?<![\w./-])(?:kiosk|tests)(?:\.[a-zA-Z_]\w*)+")
+TOPICS = "kiosk/v1"
+
+
+def is_there(dotted: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    parts = dotted.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[end:]:
+            if not hasattr(found, name):
+                return False
+            found = getattr(found, name)
+        return True
+    return False
+
+
+def test_every_file_and_module_a_document_names_is_there() -> None:
+    gone = set()
+    for page in documents():
+        text = page.read_text(encoding="utf-8")
+        paths = {name for name in FILE.findall(text) if not name.startswith(TOPICS)}
+        modules = {name for name in MODULE.findall(text) if not (ROOT / name).exists()}
+        gone |= {f"{page.name}: {name}" for name in paths if not any(ROOT.glob(name))}
+        gone |= {f"{page.name}: {name}" for name in modules if not is_there(name)}
+    assert sorted(gone) == []

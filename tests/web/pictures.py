@@ -1,12 +1,14 @@
-"""Draws every screen in every language on three panels: ``python -m tests.web.pictures docs/pictures``.
+"""Draws every screen in every language on three panels: ``python -m tests.web.pictures var/pictures``.
 
 The station is the real desk with a store in memory, the browser is Chromium; nothing on the pictures is staged but
-the weight on the pan.
+the weight on the pan. With ``--documents docs/pictures`` the pictures that a document shows are copied there, and those
+that no document shows any more are removed.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verificat
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
+from tests.house.documents import shown
 from tests.web import browsing
 from tests.web.counter import scenes as counter_scenes
 from tests.web.counter.shop import CounterShop
@@ -218,6 +221,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of a scene's name")
     parser.add_argument("--languages", default="ug,zh,en")
     parser.add_argument("--panels", default=",".join(PANELS))
+    parser.add_argument("--documents", type=Path, help="folder that gets the pictures which documents show")
     wanted = parser.parse_args()
     wanted.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -227,6 +231,21 @@ def main() -> None:
                 _draw(browser, panel, scene, wanted.languages.split(","), wanted.folder)
             _draw_counter(browser, panel, wanted.only, wanted.languages.split(","), wanted.folder)
         browser.close()
+    if wanted.documents is not None:
+        to_documents(wanted.folder, wanted.documents)
+
+
+def to_documents(drawn: Path, documents: Path) -> None:
+    """Bring what documents show from the folder of all pictures; what is not drawn there stays as it is."""
+    wanted = {picture.name for picture in shown() if picture.parent == documents.resolve()}
+    for old in documents.glob("*.png"):
+        if old.name not in wanted:
+            old.unlink()
+    for name in sorted(wanted):
+        if (drawn / name).exists():
+            shutil.copyfile(drawn / name, documents / name)
+        elif not (documents / name).exists():
+            print(f"{name} is shown by a document and was not drawn")
 
 
 def _draw(browser: Browser, panel: str, scene: Scene, languages: list[str], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Draws the screens of the first start in all languages: ``python -m tests.web.first_start.pictures docs/pictures``."""
+"""Draws the screens of the first start in all languages: ``python -m tests.web.first_start.pictures var/pictures``."""
 
 from __future__ import annotations
 

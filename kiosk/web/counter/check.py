@@ -16,8 +16,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.domain.clerk import Role
 from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
-from kiosk.station.counter.errors import refusing
-from kiosk.station.counter.view import CounterRefused, Person, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.scale.check_weight import CheckView
 from kiosk.store.records import CheckRow, LoadRow
 from kiosk.web import roles

@@ -10,7 +10,8 @@ from flask import render_template, request
 
 from kiosk.domain.catalog import Names
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.view import CounterRefused, Person
+from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web.counter.live import badges, scan_id
 from kiosk.web.counter.rows import clock, local_times, short, tail
 from kiosk.web.counter.words import picture_of, refused

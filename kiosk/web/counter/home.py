@@ -9,7 +9,9 @@ from math import ceil
 from markupsafe import Markup
 
 from kiosk.domain.parcel import Consent, ParcelState
-from kiosk.station.counter.view import CounterRefused, CounterView, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.counter.view import CounterView
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where
 from kiosk.web.counter.words import LISTS, LastScan, last_scan
@@ -30,7 +32,7 @@ class CounterHome:
 
     def home(self, session: Session) -> str:
         """Scan anything."""
-        view = self._fresh(session, self._station.counter.view())
+        view = self._fresh(session, self._station.counter.state.view())
         left_ms = self._undo_ms(view)
         return self._frame.page(
             "home",
@@ -58,7 +60,7 @@ class CounterHome:
         if last is None or last.parcel is None:
             return view
         try:
-            now = self._station.counter.parcel(session, str(last.parcel.number))
+            now = self._station.counter.parcels.shelf.parcel(session, str(last.parcel.number))
         except CounterRefused:
             return view
         return replace(view, last=replace(last, parcel=now))
@@ -84,7 +86,7 @@ class CounterHome:
         return max(0, round(view.undo_until * 1000) - self._station.stamp().moment.monotonic_ms)
 
     def _counts(self, session: Session, view: CounterView) -> list[tuple[str, str, int]]:
-        found = self._station.counter.parcel_counts(session)
+        found = self._station.counter.parcels.shelf.counts(session)
         rows = [(name, f"/counter/parcels?state={name}", counted(found, name)) for name in _COUNTED]
         return [*rows, ("papers", "/counter/queue", view.pending_prints)]
 

@@ -13,7 +13,7 @@ from flask import request
 
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.void import VoidReason
-from kiosk.station.counter.view import Session
+from kiosk.station.clerk.access import Session
 from kiosk.station.desk.view import PhotoView
 from kiosk.store.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
@@ -81,9 +81,9 @@ class CounterLists:
             return self._confirm(session, where, "counter.delivery", "truck", "/counter/delivery")
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
-        counts = counter.parcel_counts(session)
+        counts = counter.parcels.shelf.counts(session)
         number, count = _page(counted(counts, chosen))
-        rows = counter.parcels(session, LISTS[chosen], ROWS, (number - 1) * ROWS)
+        rows = counter.parcels.shelf.parcels(session, LISTS[chosen], ROWS, (number - 1) * ROWS)
         return self._frame.page(
             "parcels",
             session.person,
@@ -95,7 +95,7 @@ class CounterLists:
 
     def parcel(self, session: Session, number: str) -> str:
         """One parcel and what may be done with it."""
-        parcel = self._station.counter.parcel(session, number)
+        parcel = self._station.counter.parcels.shelf.parcel(session, number)
         here = f"/counter/parcels/{parcel.number}"
         where, ask = Where("parcels", here), request.args.get("ask", "")
         names = [act.name for act in ACTS.get(parcel.state, ())]
@@ -113,7 +113,7 @@ class CounterLists:
                 path=f"{here}/{ask}",
                 proof=("number", str(parcel.number)),
             )
-        up = self._station.counter.view().handover
+        up = self._station.counter.state.view().handover
         return self._frame.page(
             "parcel",
             session.person,
@@ -121,13 +121,13 @@ class CounterLists:
             parcel=parcel,
             acts=ACTS.get(parcel.state, ()),
             proved=up is not None and up.number == parcel.number,
-            fresh=self._station.counter.has_fresh_code(parcel.number),
+            fresh=self._station.counter.parcels.codes.is_fresh(parcel.number),
             **self._parcel_shot(parcel),
         )
 
     def shown(self, session: Session, number: str) -> str:
         """The six digits, once: on this page, and on no page after it."""
-        code = self._station.counter.show_code(session, number)
+        code = self._station.counter.parcels.codes.show(session, number)
         return self._frame.page("shown", session.person, Where("parcels", f"/counter/parcels/{number}"), code=code)
 
     def _proxy(self, session: Session, where: Where, parcel: ParcelRow) -> str:
@@ -155,7 +155,7 @@ class CounterLists:
         page = self._of_member(session, member) if member else self._newest(session)
         catalog = self._catalog()
         rows = Page(tuple(intake_row(row, catalog) for row in page.items), page.number, page.count)
-        left = self._station.counter.unfinished(session)
+        left = self._station.counter.intakes.unfinished(session)
         return self._frame.page(
             "intakes",
             session.person,
@@ -167,24 +167,24 @@ class CounterLists:
 
     def _newest(self, session: Session) -> Page[ConfirmedRow]:
         counter = self._station.counter
-        number, count = _page(counter.day_totals(session).intakes)
-        return Page(tuple(counter.intakes(session, ROWS, (number - 1) * ROWS)), number, count)
+        number, count = _page(counter.day.totals(session).intakes)
+        return Page(tuple(counter.intakes.since_close(session, ROWS, (number - 1) * ROWS)), number, count)
 
     def _of_member(self, session: Session, member: str) -> Page[ConfirmedRow]:
         rows: list[ConfirmedRow] = []
         offset = 0
-        while read := self._station.counter.intakes(session, AT_ONCE, offset):
+        while read := self._station.counter.intakes.since_close(session, AT_ONCE, offset):
             rows += [row for row in read if row.party == member]
             offset += len(read)
         return _cut(rows, ROWS)
 
     def intake(self, session: Session, receipt: str) -> str:
         """One intake, its papers, and the void."""
-        row = self._station.counter.intake(session, receipt)
+        row = self._station.counter.intakes.intake(session, receipt)
         where = Where("intakes", f"/counter/intakes/{row.receipt}")
         if request.args.get("ask") == "void" and not row.voided:
             return self._void(session, where)
-        papers = [_paper(job) for job in self._station.counter.papers(session, row.receipt) if not job.copy]
+        papers = [_paper(job) for job in self._station.counter.papers.of_intake(session, row.receipt) if not job.copy]
         return self._frame.page(
             "intake",
             session.person,
@@ -211,7 +211,7 @@ class CounterLists:
         )
 
     def _shot(self, subject: str, address: str) -> dict[str, Any]:
-        view = self._station.counter.view()
+        view = self._station.counter.state.view()
         photo = view.photo if subject and view.shot_of == subject else PhotoView()
         if photo.state == "done" and not self._kept(photo.sha256 or ""):
             photo = PhotoView("gone")
@@ -234,7 +234,7 @@ class CounterLists:
 
     def queue(self, session: Session) -> str:
         """Papers somebody has to look for, and events that wait for the sorting center."""
-        jobs = sorted(self._station.counter.queue(session), key=lambda job: job.state != "unknown")
+        jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")
         page = _cut([_paper(job) for job in jobs], PAPERS)
         snapshot = self._station.board.snapshot()
         return self._frame.page(
@@ -255,7 +255,7 @@ class CounterLists:
     def day(self, session: Session) -> str:
         """The totals; ``ask=close`` asks before the day is closed, because that prints."""
         where, ask = Where("day", "/counter/day"), request.args.get("ask")
-        totals = self._station.counter.day_totals(session)
+        totals = self._station.counter.day.totals(session)
         if ask == "close":
             proof = ("last_seq", str(totals.last_seq))
             return self._confirm(session, where, "counter.day", "day", "/counter/day/close", proof)

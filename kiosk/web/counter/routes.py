@@ -10,7 +10,8 @@ from flask import Blueprint, Flask, abort, redirect, request, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.view import CounterRefused, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web import roles
 from kiosk.web.counter import check_live
 from kiosk.web.counter import live as counter_live
@@ -144,7 +145,7 @@ def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
 def _pictures(counter: Blueprint, station: Station) -> None:
     @counter.get("/counter/parcels/<about>/photo.jpg")
     def parcel_photo(about: str) -> AnyResponse:
-        row, view = station.counter.parcel(roles.session(), about), station.counter.view()
+        row, view = station.counter.parcels.shelf.parcel(roles.session(), about), station.counter.state.view()
         new = view.photo.sha256 if view.shot_of == str(row.number) else None
         path = station.parcel_photo_path(new or row.photo_sha256 or "")
         if path is None:
@@ -153,8 +154,8 @@ def _pictures(counter: Blueprint, station: Station) -> None:
 
     @counter.get("/counter/intakes/<about>/photo.jpg")
     def intake_photo(about: str) -> AnyResponse:
-        row = station.counter.intake(roles.session(), about)
-        view = station.counter.view()
+        row = station.counter.intakes.intake(roles.session(), about)
+        view = station.counter.state.view()
         path = station.photo_path(view.photo.sha256 or "") if view.shot_of == row.lot else None
         if path is None:
             abort(404)

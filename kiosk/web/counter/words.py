@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from kiosk.domain.parcel import TERMINAL, WAITING, ParcelState
 from kiosk.domain.void import VoidReason
-from kiosk.station.counter.view import CHOICES, CounterRefused, ScanResult
+from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.counter.view import CHOICES, ScanResult
 from kiosk.store.records import ParcelRow
 from kiosk.texts import Texts
 from kiosk.web.counter.rows import tail

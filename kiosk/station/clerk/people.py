@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Protocol
+from dataclasses import dataclass
 
 from kiosk.domain.clerk import MAX_NAME, BadClerk, Role, check_pin
-from kiosk.station.counter.pin_hash import PinKey
+from kiosk.station.clerk.pin_hash import PinKey
+from kiosk.station.clerk.ports import PeopleStore
 from kiosk.store.records import ClerkRow, Stamp
 
 _MOST_DIGITS = 4
 """In a name: "Aygul 2" is one, a telephone number is none."""
 
 
-class PeopleStore(Protocol):
-    """What is needed of the store."""
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who works here; ``name`` never leaves the station, events know the number alone."""
 
-    def add_clerk(self, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow: ...
-    def set_pin(self, number: str, pin_hash: str, stamp: Stamp) -> None: ...
+    number: str
+    name: str
+    role: Role
+
+    @property
+    def actor(self) -> str:
+        """How events name this person: ``clerk:07``."""
+        return f"clerk:{self.number}"
+
+    @property
+    def witness(self) -> str:
+        """How the event of a void names this person when it is the second one: ``witness:07``."""
+        return f"witness:{self.number}"
 
 
 def add_person(store: PeopleStore, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.access import Access
-from kiosk.station.counter.pin_hash import is_plain
+from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.pin_hash import is_plain
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.pickup_key import PickupKey, place_of
 from kiosk.station.parcels.settings import ParcelSettings
@@ -56,7 +56,7 @@ class Card:
 
     def start(self, store: Store, key: PickupKey | None = None) -> Access:
         """As the station starts: before the first page."""
-        access = Access(store, CounterSettings(), lambda: STAMP, pins=(key or self.key()).pins())
+        access = Access(store, CounterSettings().lock_after_s, lambda: STAMP, pins=(key or self.key()).pins())
         access.wrap_pins()
         return access
 

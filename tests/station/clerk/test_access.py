@@ -10,10 +10,10 @@ import pytest
 from kiosk.domain.clerk import BadClerk, BadPin, Role
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout
-from kiosk.station.counter import pin_hash
-from kiosk.station.counter.access import Access
+from kiosk.station.clerk import pin_hash
+from kiosk.station.clerk.access import Access, Session
+from kiosk.station.clerk.people import Person
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.view import Person, Session
 from kiosk.store import DiskFull, Stamp, Store
 from tests.station.counter.rig import PIN, PINS, SECOND_PIN, Clock, CounterRig, refused
 
@@ -33,7 +33,7 @@ class TestUnlocking:
         second = rig.access.unlock("02", SECOND_PIN)
         assert rig.access.session(rig.session.token) is None
         assert rig.access.session(second.token) == second
-        assert rig.counter.view().unlocked_as == Person("02", "Memet", Role.CLERK)
+        assert rig.counter.state.view().unlocked_as == Person("02", "Memet", Role.CLERK)
 
     @pytest.mark.parametrize("number", ["01", "77", "", "01' OR 1=1", "٠١", "\ud800"])
     def test_a_wrong_pin_and_an_unknown_number_are_the_same(self, rig: CounterRig, number: str) -> None:
@@ -76,8 +76,8 @@ class TestSessions:
         rig.clock.wait(299)
         assert rig.access.peek(rig.session.token) is not None
         rig.clock.wait(2)
-        rig.counter.tick()
-        assert rig.counter.view().unlocked_as is None
+        rig.counter.expiry.tick()
+        assert rig.counter.state.view().unlocked_as is None
         assert rig.access.session(rig.session.token) is None
 
     def test_a_stream_does_not_keep_it_open(self, rig: CounterRig) -> None:
@@ -162,11 +162,11 @@ class TestGuessing:
         self._guess(rig, 4)
         rig.clock.reboot()
         rig.clock.jump(-20_000)
-        again = Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS)
+        again = Access(rig.store, CounterSettings().lock_after_s, rig.clock.stamp, pins=PINS)
         rig.clock.wait(6)
         assert refused(lambda: again.unlock("02", WRONG)).wait_s == 600
         rig.clock.reboot("third-boot")
-        third = Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS)
+        third = Access(rig.store, CounterSettings().lock_after_s, rig.clock.stamp, pins=PINS)
         assert refused(lambda: third.unlock("01", PIN)).code == "locked"
 
     def test_a_crash_right_before_the_answer_has_counted(
@@ -187,9 +187,11 @@ class TestGuessing:
                 rig.clock.reboot(f"boot-{number}")
                 rig.clock.wait(10)
                 with pytest.raises(Crash):
-                    Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS).unlock("02", WRONG)
+                    Access(rig.store, CounterSettings().lock_after_s, rig.clock.stamp, pins=PINS).unlock("02", WRONG)
         assert (
-            refused(lambda: Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS).unlock("01", PIN)).code
+            refused(
+                lambda: Access(rig.store, CounterSettings().lock_after_s, rig.clock.stamp, pins=PINS).unlock("01", PIN)
+            ).code
             == "locked"
         )
 

@@ -11,16 +11,14 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.errors import refusing
-from kiosk.station.counter.people import PeopleStore, add_person, kept_pin
-from kiosk.station.counter.pin_hash import NO_PIN_KEY, PinKey
-from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.throttle import LockoutStore, Throttle
-from kiosk.station.counter.view import CounterRefused, Person, Session
+from kiosk.station.clerk.people import Person, add_person, kept_pin
+from kiosk.station.clerk.pin_hash import NO_PIN_KEY, PinKey
+from kiosk.station.clerk.ports import AccessStore
+from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.throttle import PIN, Throttle
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ClerkRow, Stamp
 
@@ -30,13 +28,12 @@ _LONGEST_PIN = 16
 """Characters; a longer text is no PIN and not worth hashing."""
 
 
-class AccessStore(LockoutStore, PeopleStore, Protocol):
-    """What is needed of the store."""
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An unlocked counter. ``token`` is the browser's cookie."""
 
-    def clerks(self, active: bool = True) -> list[ClerkRow]: ...
-    def clerk(self, number: str) -> ClerkRow | None: ...
-    def retire_clerk(self, number: str, stamp: Stamp) -> None: ...
-    def wrap_pins(self, wrap: Callable[[str], str | None]) -> int: ...
+    token: str = field(repr=False)
+    person: Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +46,22 @@ class _Open:
 
 
 class Access:
-    """Thread-safe. ``on_change`` hears that the counter was unlocked or locked."""
+    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended."""
 
     def __init__(
         self,
         store: AccessStore,
-        settings: CounterSettings,
+        idle_s: float,
         stamps: Callable[[], Stamp],
-        on_change: Callable[[], None] = lambda: None,
+        on_change: Callable[[Access], None] = lambda access: None,
         pins: PinKey = NO_PIN_KEY,
     ) -> None:
         self._pins = pins
         self._store = store
-        self._settings = settings
+        self._idle_ms = idle_s * 1000
         self._stamps = stamps
         self._on_change = on_change
-        self._throttle = Throttle("pin", store, stamps, wrong="wrong_pin", locked="locked")
+        self._throttle = Throttle(PIN, store, stamps)
         self._lock = threading.Lock()
         self._open: _Open | None = None
 
@@ -85,7 +82,7 @@ class Access:
         session = Session(secrets.token_urlsafe(32), _person(row))
         with self._lock:
             self._open = _Open(session, row, self._now_ms())
-        self._on_change()
+        self._on_change(self)
         return session
 
     def second(self, number: str, pin: str, not_same_as: Person) -> Person:
@@ -121,7 +118,7 @@ class Access:
             self._end(found)
 
     def expire(self) -> None:
-        """End the session when nobody has used it for ``lock_after_s``."""
+        """End the session when nobody has used it for long enough."""
         with self._lock:
             found = self._open
         if found is not None and self._idle(found):
@@ -202,10 +199,10 @@ class Access:
                 return
             self._open = None
         logger.info("the counter is locked")
-        self._on_change()
+        self._on_change(self)
 
     def _idle(self, found: _Open) -> bool:
-        return self._now_ms() - found.used_ms > self._settings.lock_after_s * 1000
+        return self._now_ms() - found.used_ms > self._idle_ms
 
     def _now_ms(self) -> int:
         return self._stamps().moment.monotonic_ms

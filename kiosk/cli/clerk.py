@@ -15,8 +15,8 @@ import click
 from kiosk.cli.run import config_option, read_config
 from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
-from kiosk.station.counter.people import add_person, clean_person_name, kept_pin
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.people import add_person, clean_person_name, kept_pin
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.open_store import open_store, stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Stamp, Store, StoreError

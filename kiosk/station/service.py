@@ -17,12 +17,13 @@ from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
+from kiosk.station.clerk.access import Access
 from kiosk.station.clock import StationClock
-from kiosk.station.counter.access import Access
-from kiosk.station.counter.base import CounterTools
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.counter import Counter, CounterTools
 from kiosk.station.counter.settings import CounterSettings
+from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskRefused
@@ -34,11 +35,11 @@ from kiosk.station.outbox_watch import OutboxWatch
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.rendering import render
-from kiosk.station.papers.worker import PrintWorker
+from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintWorker
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.parcels.sweeper import Sweeper
+from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
 from kiosk.station.photos.photographer import PhotoFolder, Photographer, ShotRequest
 from kiosk.station.photos.room import PhotoRoom
 from kiosk.station.scale.book import ScaleBook
@@ -148,15 +149,17 @@ class StationService:
         self._scale = hardware.scale(self.desk) if hardware.scale else None
         self._parcel_photos = ParcelPhotos(settings.data / "parcel-photos")
         self._key = PickupKey.load(parcels, settings.data, environ)
-        self.access = Access(store, counter, self.stamp, lambda: self.counter.access_changed(), self._key.pins())
+        first = CounterView(consent=parcels.consent.value)
+        self.counter_board = CounterBoard(first)
+        counter_state = CounterState(first, self.stamp, self.counter_board.show)
+        self.access = Access(store, counter.lock_after_s, self.stamp, counter_state.access_changed, self._key.pins())
         self.check_weight = CheckWeight(
             hardware.profile, self.desk, self.scale_book, store, self.access, self.stamp, self.booked
         )
-        self.counter = Counter(self._counter_tools(counter, parcels))
-        self.counter_board = CounterBoard(self.counter.view())
+        self.counter = Counter.over(counter_state, self._counter_tools(counter, parcels))
         self._scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk, self.board.notify)
         self._records_compared = False
-        self._sweeper = Sweeper(store, self._parcel_photos, parcels, self.stamp, self._tick, self.booked)
+        self._sweeper = Sweeper(ParcelSweep(store, self._parcel_photos, parcels, self.stamp, self.booked), self._tick)
 
     def stamp(self) -> Stamp:
         """The time and the software, for everything that is written."""
@@ -180,7 +183,7 @@ class StationService:
         self._watch.start()
         self._sweeper.start()
         self.scale_book.start()
-        self.counter.papers_moved()
+        self.counter.paper_count.update()
         if self._scale is not None:
             self._scale.start()
 
@@ -260,15 +263,13 @@ class StationService:
             access=self.access,
             papers=CounterPapers(self.settings, parcels, self._key, self._printers),
             photos=self._parcel_photos,
-            counter=counter,
-            parcels=parcels,
+            slots=parcels.slots,
+            undo_s=counter.undo_s,
             stamps=self.stamp,
-            on_view=lambda view: self.counter_board.show(view),
+            desk=self.desk,
             on_event=self.booked,
             on_parcel_photo=self._shoot_parcel,
-            on_lot_photo=lambda lot, product: self._photographer.request(lot, product),
-            unfinished=lambda: self.desk.unfinished(),
-            take_up=lambda receipt: self.desk.take_up(receipt),
+            on_lot_photo=self._photographer.request,
         )
 
     def _tick(self) -> None:
@@ -278,7 +279,7 @@ class StationService:
             self.desk.let_go()
         except DeskRefused as error:
             logger.error("an unfinished intake cannot be given up now: %s", error)
-        self.counter.tick()
+        self.counter.expiry.tick()
 
     def _tell_altered(self) -> None:
         """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""
@@ -302,8 +303,8 @@ class StationService:
                 str(number),
                 self._room.for_parcel,
                 lambda shot: self._parcel_photos.keep(number, shot),
-                self.counter.photo_done,
-                self.counter.photo_failed,
+                self.counter.state.photo_done,
+                self.counter.state.photo_failed,
             )
         )
 
@@ -315,13 +316,10 @@ class StationService:
     def _worker(self, name: str, printer: Printer) -> PrintWorker:
         setup = printer.setup
         return PrintWorker(
-            name,
+            FittedPrinter(name, printer, lambda job: render(job, setup, self._key)),
             self.store,
-            printer,
-            lambda job: render(job, setup, self._key),
             self.stamp,
-            self._paper_moved,
-            self._marks.tell,
+            PrintListeners(self._paper_moved, self._marks.tell),
         )
 
     def booked(self) -> None:
@@ -332,17 +330,17 @@ class StationService:
 
     def _paper_moved(self) -> None:
         self.desk.refresh_result()
-        self.counter.papers_moved()
+        self.counter.paper_count.update()
         self._watch.wake()
 
     def _photo_done(self, lot: str, sha256: str) -> None:
         self.desk.photo_done(lot, sha256)
-        self.counter.photo_done(lot, sha256)
+        self.counter.state.photo_done(lot, sha256)
         self._watch.wake()
 
     def _photo_failed(self, lot: str, problem: str) -> None:
         self.desk.photo_failed(lot, problem)
-        self.counter.photo_failed(lot, problem)
+        self.counter.state.photo_failed(lot, problem)
 
     def _pending(self, pending: int) -> None:
         self.board.count_pending(pending)

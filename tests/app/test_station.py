@@ -36,8 +36,8 @@ from kiosk.simulators.counter_stock import stock_counter
 from kiosk.simulators.processes import answers
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.station.clerk.people import add_person
 from kiosk.station.clock import StationClock
-from kiosk.station.counter.people import add_person
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.service import StationService

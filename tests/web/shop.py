@@ -16,8 +16,11 @@ from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
 from kiosk.protocols.scales.reading import Reading
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.view import CounterRefused, CounterView, Person, Session
+from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskView

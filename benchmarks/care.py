@@ -16,6 +16,7 @@ from kiosk.station.clock import StationClock
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.database.opening import Opening
 from kiosk.store.journal import journal
 
 EVENTS = 100_000
@@ -31,7 +32,7 @@ def run(folder: Path) -> list[Row]:
     def stamp() -> Stamp:
         return Stamp(clock.now(), software_id())
 
-    with closing(Store.open(database, STATION, stamp(), stamps=stamp)) as store:
+    with closing(Store.open(database, STATION, stamp(), Opening(stamps=stamp))) as store:
         _live_long(store, stamp())
         base = _bare_copy(database, folder / "copy.db")
         with _Writer(store, stamp()) as writer:
@@ -90,7 +91,7 @@ class _Writer:
 
     def _write(self) -> float:
         start = time.monotonic()
-        self._store.tell_backup(BackupMade(1, "cd" * 32, 1), self._stamp)
+        self._store.journal.append(BackupMade(1, "cd" * 32, 1), self._stamp)
         return (time.monotonic() - start) * 1000
 
     def _run(self) -> None:

@@ -19,6 +19,7 @@ from kiosk.store.backup.restore import Restored
 from kiosk.store.backup.restore import restore as bring_back
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.lasting import require_lasting
+from kiosk.store.database.opening import Opening
 
 
 @click.command()
@@ -89,7 +90,7 @@ def _made(config: StationConfig, settings: BackupSettings, same_disk: bool) -> B
     for folder in (own.data, settings.folder):
         require_lasting(folder)
     stamp = stamps(own.zone)
-    with closing(Store.open(own.database, own.station, stamp(), check=False, stamps=stamp)) as store:
+    with closing(Store.open(own.database, own.station, stamp(), Opening(check=False, stamps=stamp))) as store:
         return back_up(store, settings, own.database, own.station, stamp(), same_disk=same_disk)
 
 

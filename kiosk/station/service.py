@@ -159,7 +159,9 @@ class StationService:
         self.counter = Counter.over(counter_state, self._counter_tools(counter, parcels))
         self._scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk, self.board.notify)
         self._records_compared = False
-        self._sweeper = Sweeper(ParcelSweep(store, self._parcel_photos, parcels, self.stamp, self.booked), self._tick)
+        self._sweeper = Sweeper(
+            ParcelSweep(store.parcels, self._parcel_photos, parcels, self.stamp, self.booked), self._tick
+        )
 
     def stamp(self) -> Stamp:
         """The time and the software, for everything that is written."""
@@ -172,9 +174,9 @@ class StationService:
         self._folder.tidy()
         self._tidy_parcel_photos()
         self.desk.resume(self.scale_book.begin())
-        for receipt in self.store.abandon_left_open(stamp):
+        for receipt in self.store.intakes.abandon_left_open(stamp):
             logger.warning("receipt %s was left open by the last stop and is abandoned", receipt)
-        for job in self.store.print_recover(stamp):
+        for job in self.store.papers.recover(stamp):
             logger.warning("print job %s of %s was interrupted: whether it came out is unknown", job.id, job.about)
             self._marks.tell(job.printer, "printer_unknown")
         for worker in self._printers.values():
@@ -228,7 +230,7 @@ class StationService:
 
     def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]:
         """The journal of the pan, newest first. Raises StoreError."""
-        return self.store.unbooked_loads(limit, offset)
+        return self.store.pan_loads.unbooked(limit, offset)
 
     @property
     def scale(self) -> Scale | None:
@@ -285,14 +287,14 @@ class StationService:
         """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""
         self._records_compared = True
         try:
-            for found in self.store.altered_intakes():
+            for found in self.store.intakes.altered():
                 logger.error("the record of %s is not what was sealed: %s", found.receipt, ", ".join(found.what))
         except StoreError as error:
             logger.error("the newest intakes cannot be compared with what was sealed: %s", error)
 
     def _tidy_parcel_photos(self) -> None:
         try:
-            self._parcel_photos.tidy(self.store.parcel)
+            self._parcel_photos.tidy(self.store.parcels.by_number)
         except OSError as error:
             # A picture more or less keeps no station from weighing; the next start tries again.
             logger.error("the pictures of parcels cannot be tidied: %s", error)
@@ -317,7 +319,7 @@ class StationService:
         setup = printer.setup
         return PrintWorker(
             FittedPrinter(name, printer, lambda job: render(job, setup, self._key)),
-            self.store,
+            self.store.papers,
             self.stamp,
             PrintListeners(self._paper_moved, self._marks.tell),
         )

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field, replace
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.people import Person, add_person, kept_pin
 from kiosk.station.clerk.pin_hash import NO_PIN_KEY, PinKey
-from kiosk.station.clerk.ports import AccessStore
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.clerk.throttle import PIN, Throttle
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ClerkRow, Stamp
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Access:
 
     def __init__(
         self,
-        store: AccessStore,
+        store: Store,
         idle_s: float,
         stamps: Callable[[], Stamp],
         on_change: Callable[[Access], None] = lambda access: None,
@@ -58,17 +58,18 @@ class Access:
     ) -> None:
         self._pins = pins
         self._store = store
+        self._clerks = store.clerks
         self._idle_ms = idle_s * 1000
         self._stamps = stamps
         self._on_change = on_change
-        self._throttle = Throttle(PIN, store, stamps)
+        self._throttle = Throttle(PIN, store.lockouts, stamps)
         self._lock = threading.Lock()
         self._open: _Open | None = None
 
     def people(self) -> tuple[Person, ...]:
         """Everybody who has a PIN that works."""
         with refusing():
-            return tuple(_person(row) for row in self._store.clerks() if row.pin_hash)
+            return tuple(_person(row) for row in self._clerks.everyone() if row.pin_hash)
 
     def wait_s(self) -> int:
         """Seconds until a PIN is taken again."""
@@ -132,12 +133,12 @@ class Access:
     def set_pin(self, number: str, pin: str) -> None:
         """Replace a PIN; an open session of that person ends. Raises BadPin, CounterRefused."""
         with refusing():
-            self._store.set_pin(number, kept_pin(self._pins, pin), self._stamps())
+            self._clerks.set_pin(number, kept_pin(self._pins, pin), self._stamps())
 
     def retire(self, number: str) -> None:
         """Somebody no longer works here; an open session of that person ends. Raises CounterRefused."""
         with refusing():
-            self._store.retire_clerk(number, self._stamps())
+            self._clerks.retire(number, self._stamps())
 
     def wrap_pins(self) -> None:
         """Before the first page: what was kept before there was a key is put under it, all at once.
@@ -145,7 +146,7 @@ class Access:
         A store that cannot write now stops nothing: the PINs are good as they are, and the doctor tells.
         """
         try:
-            wrapped = self._store.wrap_pins(self._pins.wrap)
+            wrapped = self._clerks.wrap_pins(self._pins.wrap)
         except StoreError as error:
             logger.error("the PINs cannot be put under the station's key now: %s", error)
             return
@@ -167,7 +168,7 @@ class Access:
         if not number.isascii():
             return None
         with refusing():
-            row = self._store.clerk(number)
+            row = self._clerks.by_number(number)
         return row if row is not None and row.active and row.pin_hash else None
 
     def _matching(self, number: str, pin: str) -> ClerkRow | None:
@@ -183,7 +184,7 @@ class Access:
         if found is None or not _same(found.session.token, token):
             return None
         with refusing():
-            current = self._store.clerk(found.row.number)
+            current = self._clerks.by_number(found.row.number)
         if current != found.row:
             self._end(found)
             return None

@@ -15,9 +15,9 @@ from typing import Final, TypeVar
 
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout, LockRule
-from kiosk.station.clerk.ports import LockoutStore
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.store.errors import StoreError
+from kiosk.store.lockouts import Lockouts
 from kiosk.store.records import Stamp
 
 logger = logging.getLogger(__name__)
@@ -44,9 +44,9 @@ PICKUP_CODE: Final = Guessed("pickup", wrong="wrong_code", locked="code_locked")
 class Throttle:
     """One guess after the other."""
 
-    def __init__(self, guessed: Guessed, store: LockoutStore, stamps: Callable[[], Stamp]) -> None:
+    def __init__(self, guessed: Guessed, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
         self._guessed = guessed
-        self._store = store
+        self._lockouts = lockouts
         self._stamps = stamps
         self._lockout: Lockout | None = None
         self._guessing = threading.Lock()
@@ -71,7 +71,7 @@ class Throttle:
     def _known(self) -> Lockout:
         if self._lockout is None:
             with refusing():
-                self._lockout = self._store.lockout(self._guessed.scope)
+                self._lockout = self._lockouts.get(self._guessed.scope)
         return self._lockout
 
     def _count(self) -> None:
@@ -81,6 +81,6 @@ class Throttle:
         wait_ms = self._lockout.wait(*at)
         locked = AuthLocked(self._guessed.scope, -(-wait_ms // _MINUTE_MS)) if self._lockout.locked else None
         try:
-            self._store.save_lockout(self._guessed.scope, self._lockout, locked, stamp)
+            self._lockouts.save(self._guessed.scope, self._lockout, locked, stamp)
         except StoreError as error:
             logger.error("a wrong guess at %s is counted in memory only: %s", self._guessed.scope, error)

@@ -17,6 +17,7 @@ from kiosk.station.counter.papers import PaperQueue
 from kiosk.station.counter.parcels.book import ParcelBook
 from kiosk.station.counter.parcels.codes import PickupCodes
 from kiosk.station.counter.parcels.damaged import DamagedParcels
+from kiosk.station.counter.parcels.deliveries import DeliveryEnd
 from kiosk.station.counter.parcels.handover import Handovers
 from kiosk.station.counter.parcels.line import HandoverLine
 from kiosk.station.counter.parcels.proofs import PickupProofs
@@ -61,6 +62,7 @@ class CounterParcels:
     """The parcels of the counter, by what is done with them."""
 
     receiving: Receiving
+    deliveries: DeliveryEnd
     damaged: DamagedParcels
     shelf: Shelf
     codes: PickupCodes
@@ -90,20 +92,21 @@ class Counter:
     def over(cls, state: CounterState, tools: CounterTools) -> Self:
         """The whole counter over one store."""
         store, access = tools.store, tools.access
-        paper_count = PaperCount(store, state)
+        paper_count = PaperCount(store.papers, state)
         acts = Acts(access, tools.stamps, paper_count, tools.on_event)
-        intakes = IntakeBook(tools.station, store)
-        parcels = ParcelBook(tools.station, store, tools.papers, tools.slots)
+        intakes = IntakeBook(tools.station, store.intakes, store.days)
+        parcels = ParcelBook(tools.station, store.parcels, tools.papers, tools.slots)
         shots = ParcelShots(state, tools.photos, tools.on_parcel_photo)
         line = HandoverLine(state)
         steps = Steps(acts, state, line, parcels)
-        proofs = PickupProofs(parcels, tools.papers.key, tools.stamps)
+        proofs = PickupProofs(parcels, tools.papers.key, store.lockouts, tools.stamps)
         receiving = Receiving(acts, state, shots, parcels, tools.undo_s)
         return cls(
             state=state,
-            scans=Scans(acts, state, OwnCodes(intakes, parcels, proofs, line), receiving, store),
+            scans=Scans(acts, state, OwnCodes(intakes, parcels, proofs, line, store.catalogs), receiving, parcels),
             parcels=CounterParcels(
                 receiving=receiving,
+                deliveries=DeliveryEnd(acts, store.deliveries),
                 damaged=DamagedParcels(acts, state, steps, shots, parcels),
                 shelf=Shelf(acts, steps, shots, parcels),
                 codes=PickupCodes(acts, state, line, parcels),
@@ -111,9 +114,9 @@ class Counter:
                 handovers=Handovers(acts, steps, line, proofs, parcels),
             ),
             intakes=Intakes(acts, state, intakes, tools.desk, tools.on_lot_photo),
-            voids=Voids(acts, access, intakes, store),
-            papers=PaperQueue(acts, store),
+            voids=Voids(acts, access, intakes, store.intakes),
+            papers=PaperQueue(acts, store.papers),
             paper_count=paper_count,
-            day=Day(acts, store, tools.papers),
+            day=Day(acts, store.days, tools.papers),
             expiry=Expiry(access, tools.desk, state, line),
         )

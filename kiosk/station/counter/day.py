@@ -9,23 +9,23 @@ from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.counter.acts import Acts
 from kiosk.station.papers.parcel import CounterPapers
-from kiosk.store import Store
+from kiosk.store.days import Days
 from kiosk.store.records import NewPaper
 
 
 class Day:
     """Counts and sums only: the station holds no cash."""
 
-    def __init__(self, acts: Acts, store: Store, papers: CounterPapers) -> None:
+    def __init__(self, acts: Acts, days: Days, papers: CounterPapers) -> None:
         self._acts = acts
-        self._store = store
+        self._days = days
         self._papers = papers
 
     def totals(self, session: Session) -> DayTotals:
         """What was done since the last close."""
         self._acts.clerk(session)
         with refusing():
-            return self._store.day_totals()
+            return self._days.totals()
 
     def close(self, session: Session, seen_seq: int | None = None) -> tuple[DayTotals, str]:
         """Close the day and print its slip; returns the totals and the head of the journal, 64 hex digits.
@@ -40,6 +40,6 @@ class Day:
                     raise CounterRefused("stale_page")
                 return self._papers.day(totals, head, person.actor, stamp)
 
-            closed = self._store.close_day(person.actor, slip, stamp)
+            closed = self._days.close(person.actor, slip, stamp)
             self._acts.booked()
             return closed

@@ -13,16 +13,18 @@ from kiosk.station.counter.ports import UnfinishedDesk
 from kiosk.station.counter.state import CounterState
 from kiosk.station.desk.unfinished import Unfinished
 from kiosk.station.desk.view import DeskRefused
-from kiosk.store import Store
+from kiosk.store.days import Days
+from kiosk.store.intakes import Intakes as IntakeTable
 from kiosk.store.records import ConfirmedRow
 
 
 class IntakeBook:
     """The confirmed intakes of this station: one by its number, those of the day."""
 
-    def __init__(self, station: str, store: Store) -> None:
+    def __init__(self, station: str, intakes: IntakeTable, days: Days) -> None:
         self._station = station
-        self._store = store
+        self._intakes = intakes
+        self._days = days
 
     def intake(self, receipt: str) -> ConfirmedRow:
         """Raises CounterRefused: foreign_receipt, unknown_code."""
@@ -33,7 +35,7 @@ class IntakeBook:
         if number.station != self._station:
             raise CounterRefused("foreign_receipt")
         with refusing():
-            row = self._store.confirmed(receipt)
+            row = self._intakes.confirmed(receipt)
         if row is None:
             raise CounterRefused("unknown_code")
         return row
@@ -41,7 +43,7 @@ class IntakeBook:
     def by_code(self, code: str, foreign: str) -> ConfirmedRow:
         """The intake of a receipt's, lot's or bag's code. Raises CounterRefused: unknown_code, ``foreign``."""
         with refusing():
-            row = self._store.find_intake(code)
+            row = self._intakes.find(code)
         if row is None:
             own = parse_internal_code(code).body.startswith(self._station[1:])
             raise CounterRefused("unknown_code" if own else foreign)
@@ -50,7 +52,7 @@ class IntakeBook:
     def since_close(self, limit: int, offset: int) -> list[ConfirmedRow]:
         """Confirmed since the last close of the day, newest first."""
         with refusing():
-            return self._store.session_intakes(*window(limit, offset))
+            return self._days.intakes(*window(limit, offset))
 
 
 class Intakes:

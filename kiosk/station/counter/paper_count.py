@@ -6,8 +6,8 @@ import logging
 from itertools import count
 
 from kiosk.station.counter.state import CounterState
-from kiosk.store import Store
 from kiosk.store.errors import StoreError
+from kiosk.store.papers.papers import Papers
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +17,8 @@ _OPEN = ("queued", "sending", "unknown")
 class PaperCount:
     """Thread-safe. Called by the print workers as well: a store that fails is only logged."""
 
-    def __init__(self, store: Store, state: CounterState) -> None:
-        self._store = store
+    def __init__(self, papers: Papers, state: CounterState) -> None:
+        self._papers = papers
         self._state = state
         self._turns = count(1)
         self._counted_at = 0
@@ -30,7 +30,7 @@ class PaperCount:
         """
         turn = next(self._turns)
         try:
-            summary = self._store.print_summary()
+            summary = self._papers.summary()
         except StoreError as error:
             logger.error("the papers cannot be counted now: %s", error)
             return

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
-from kiosk.station.papers.ports import PrintQueue
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.store.errors import StoreError
+from kiosk.store.papers.papers import Papers
 from kiosk.store.records import PrintJob, Stamp
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class PrintWorker:
     def __init__(
         self,
         printer: FittedPrinter,
-        queue: PrintQueue,
+        queue: Papers,
         stamps: Callable[[], Stamp],
         listeners: PrintListeners,
         timing: PrintTiming = TIMING,
@@ -130,7 +130,7 @@ class PrintWorker:
         """One job. Seconds until the next try, 0 to go on at once, None when nothing is queued."""
         try:
             self._settle()
-            job = self._queue.next_print_job(self._name)
+            job = self._queue.next(self._name)
             if job is None:
                 return None
             return 0 if self._print(job) else self._retry_s
@@ -161,7 +161,7 @@ class PrintWorker:
         else:
             # A printer that cannot answer takes all bytes with its head open too: its jobs stay unknown.
             if self._printer.proves:
-                self._fate = lambda: self._queue.print_done(job.id)
+                self._fate = lambda: self._queue.done(job.id)
             self._tell_problem(None)
         self._settle()
         return True
@@ -178,8 +178,8 @@ class PrintWorker:
         return None
 
     def _sending(self, job: PrintJob) -> None:
-        self._queue.print_sending(job.id)
-        self._fate = lambda: self._queue.print_unknown(job.id, "device", self._stamps())
+        self._queue.sending(job.id)
+        self._fate = lambda: self._queue.unknown(job.id, "device", self._stamps())
         self._tell_job()
 
     def _settle(self) -> None:

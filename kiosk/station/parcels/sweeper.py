@@ -18,8 +18,8 @@ from typing import Final
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.store import Store
 from kiosk.store.errors import StoreError
+from kiosk.store.parcels.parcels import Parcels
 from kiosk.store.records import Stamp
 
 logger = logging.getLogger(__name__)
@@ -35,13 +35,13 @@ class ParcelSweep:
 
     def __init__(
         self,
-        store: Store,
+        parcels: Parcels,
         photos: ParcelPhotos,
         settings: ParcelSettings,
         stamps: Callable[[], Stamp],
         on_moved: Callable[[], None],
     ) -> None:
-        self._store = store
+        self._rows = parcels
         self._photos = photos
         self._settings = settings
         self._stamps = stamps
@@ -53,13 +53,13 @@ class ParcelSweep:
         if stamp.moment.quality is not ClockQuality.SYNCED:
             return False
         now = stamp.moment.utc
-        moved = self._store.sweep_parcels(
+        moved = self._rows.sweep(
             _before(now, timedelta(days=self._settings.overdue_days)),
             _before(now, timedelta(days=self._settings.return_days)),
             stamp,
         )
-        self._store.forget_parcels(_before(now, KEPT_AFTER_CLOSE), stamp)
-        self._photos.forget(self._store.parcel)
+        self._rows.forget(_before(now, KEPT_AFTER_CLOSE), stamp)
+        self._photos.forget(self._rows.by_number)
         if moved:
             self._on_moved()
         return True

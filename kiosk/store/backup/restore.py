@@ -26,6 +26,7 @@ from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.medium import Manifest, read_manifest
 from kiosk.store.database.look import event_counters
+from kiosk.store.database.opening import Opening
 from kiosk.store.errors import DatabaseDamaged, StoreError
 from kiosk.store.journal.series import Series, SeriesMarker, series_line
 from kiosk.store.records import Stamp
@@ -230,15 +231,18 @@ def _enter_new_life(
     old, events = _newest(copy, backup)
     try:
         opened = Store.open(
-            copy, station, stamp, stamps=lambda: stamp, reserve_bytes=0, new_epoch=new_epoch, counter_floor=floor
+            copy,
+            station,
+            stamp,
+            Opening(stamps=lambda: stamp, reserve_bytes=0, new_epoch=new_epoch, counter_floor=floor),
         )
         with closing(opened) as store:
-            store.verify_journal()
-            if store.identity().epoch == old.epoch:  # else the letters beside it made the opening begin one
-                store.start_new_epoch("restored", stamp)
-            told_again = store.counts().last_seq - 1
+            store.journal.verify()
+            if store.epochs.identity().epoch == old.epoch:  # else the letters beside it made the opening begin one
+                store.epochs.start("restored", stamp)
+            told_again = store.outbox.counts().last_seq - 1
             papers = _set_aside(store, stamp)
-            now = store.identity()
+            now = store.epochs.identity()
     except DatabaseDamaged as error:
         raise StoreError(f"The backup {backup} is not whole: take an older one. Nothing was changed.") from error
     return NewLife(old, Series(now.series, now.epoch), events, told_again, papers)
@@ -257,9 +261,9 @@ def _newest(copy: Path, backup: Path) -> tuple[Series, int]:
 def _set_aside(store: Store, stamp: Stamp) -> int:
     """What waited to be printed then has mostly been printed since: a person decides, as after a power cut."""
     for printer in _PRINTERS:
-        while (job := store.next_print_job(printer)) is not None:
-            store.print_sending(job.id)
-    return len(store.print_recover(stamp))
+        while (job := store.papers.next(printer)) is not None:
+            store.papers.sending(job.id)
+    return len(store.papers.recover(stamp))
 
 
 def _swap(copy: Path, database: Path) -> Path | None:

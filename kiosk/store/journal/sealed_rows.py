@@ -6,7 +6,7 @@ compared with the event that told them. Both ways: an event whose row is gone, a
 
 Only what an event tells can be compared. Not told, and so not noticed: the token of a tap, when a number was taken, how
 many readings a rest had, the serial number of the scale, and of an abandoned intake all that was not agreed on. Frames
-themselves are read by ``weighings.verify``, the links of the chain by ``journal.check_links``. Parcels, people, papers
+themselves are read by ``Weighings.verify``, the links of the chain by ``journal.check_links``. Parcels, people, papers
 and pictures are not looked at.
 
 Works on a bare connection: the station asks within its own transactions, the doctor from outside.
@@ -28,7 +28,7 @@ from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import IntakeState
 from kiosk.store.errors import ALTERED, StoreRefusal
-from kiosk.store.intakes_key import number_of
+from kiosk.store.receipts import number_of
 
 NEWEST: Final = 200
 """Intakes compared at every start."""

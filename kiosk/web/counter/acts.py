@@ -121,7 +121,7 @@ def _dismiss(post: Post) -> str:
 
 
 def _delivery(post: Post) -> str:
-    post.counter.parcels.receiving.close_delivery(post.session)
+    post.counter.parcels.deliveries.close(post.session)
     return "/counter/parcels?state=open"
 
 

@@ -37,13 +37,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def send(store: Store, ledger: Ledger, limit: int = 1000) -> int:
     """What relay and ingest do between them: the oldest events go up, the acknowledgement comes down."""
-    rows = store.pending(limit)
+    rows = store.outbox.pending(limit)
     if rows:
         (state,) = ledger.accept([parse_event(row.body) for row in rows], "yarkant", NOW)
         ack = state.ack
-        assert ack.epoch == store.identity().epoch
-        assert ack.head == store.hash_at(ack.upto)
-        store.acknowledge(ack.upto, ack.quarantined)
+        assert ack.epoch == store.epochs.identity().epoch
+        assert ack.head == store.outbox.hash_at(ack.upto)
+        store.outbox.acknowledge(ack.upto, ack.quarantined)
     return len(rows)
 
 
@@ -55,14 +55,14 @@ class Drill:
         medium = folder / "medium"
         medium.mkdir()
         with closing(open_store(self.path, template, new_epoch=epochs())) as store:
-            store.import_catalog(CATALOG, stamp())
+            store.catalogs.add(CATALOG, stamp())
             self.old = [bring_in(store).receipt for _ in range(5)]
             send(store, ledger, 4)
-            self.waiting_then = store.counts().pending
+            self.waiting_then = store.outbox.counts().pending
             self.backup = make_backup(self.path, STATION, medium, stamp(), same_disk=True).path
             self.after = [bring_in(store).receipt for _ in range(10)]
             send(store, ledger)
-            assert store.counts().pending == 0
+            assert store.outbox.counts().pending == 0
 
     def bring_back(self, first_epoch: int = 50) -> Restored:
         return restore(self.backup, self.path, STATION, stamp(), new_epoch=epochs(first_epoch))
@@ -71,7 +71,7 @@ class Drill:
         with closing(open_store(self.path, self.template)) as store:
             receipts = [bring_in(store).receipt for _ in range(intakes)]
             send(store, self.ledger)
-            assert store.counts().pending == 0
+            assert store.outbox.counts().pending == 0
             return receipts
 
 

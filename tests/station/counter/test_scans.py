@@ -90,7 +90,7 @@ class TestOwnCodes:
             result = rig.scan(text)
             assert (result.kind, result.path) == ("refused", "")
             assert result.word in (word, "text")
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
 
 
 class TestStrangers:
@@ -111,7 +111,7 @@ class TestStrangers:
                 rig.counter.parcels.receiving.set_mode(rig.session, mode)
                 result = rig.scan(text)
                 assert (result.kind, result.word, result.path, result.shown) == ("refused", word, "", "")
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
         assert text not in caplog.text
         assert text not in repr(rig.views)
         database = b"".join(path.read_bytes() for path in rig.folder.glob("station.db*"))
@@ -142,7 +142,7 @@ class TestStrangers:
         assert (result.kind, result.word, result.path, result.parcel) == ("refused", word, "", None)
         assert len(result.shown) <= 64
         assert result.shown.isprintable()
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
 
 
 class TestWaybillsOutsideTheTruck:
@@ -170,7 +170,7 @@ class TestPackages:
 
     @pytest.mark.parametrize("text", ["JD0012345678901-1-1-", "jd0012345678901-1-1", "JD0012345678901-1-3-"])
     def test_the_waybill_alone_is_kept_and_shown(self, rig: CounterRig, text: str) -> None:
-        rig.store.expect_parcels([ExpectedParcel("JD0012345678901", "JD", "4711")], rig.clock.stamp())
+        rig.store.deliveries.expect([ExpectedParcel("JD0012345678901", "JD", "4711")], rig.clock.stamp())
         rig.counter.parcels.receiving.set_mode(rig.session, "in")
         result = rig.scan(text)
         assert result.parcel is not None
@@ -185,7 +185,7 @@ class TestPackages:
         second = rig.scan("JD0012345678901-2-2-")
         assert (second.kind, second.word, second.carriers) == ("refused", "another_package", ("JD",))
         assert dict(second.values) == {"package": "2", "total": "2"}
-        assert len(rig.store.parcels(list(ParcelState))) == 1, "nothing is booked by the scan"
+        assert len(rig.store.parcels.in_states(list(ParcelState))) == 1, "nothing is booked by the scan"
         booked = rig.counter.scans.arrive(rig.session, Scanned.of(second.shown), "JD")
         assert first.parcel is not None
         assert booked.parcel is not None
@@ -194,7 +194,7 @@ class TestPackages:
         assert rig.counter.scans.arrive(rig.session, Scanned.of(second.shown), "JD").kind == "parcel_known", (
             "an old page books nothing"
         )
-        assert len(rig.store.parcels(list(ParcelState))) == 2
+        assert len(rig.store.parcels.in_states(list(ParcelState))) == 2
 
     def test_the_only_package_twice_is_the_same_parcel(self, rig: CounterRig) -> None:
         rig.counter.parcels.receiving.set_mode(rig.session, "in")
@@ -244,7 +244,7 @@ class TestPersonalText:
         rig.counter.parcels.receiving.set_mode(rig.session, mode)
         result = rig.scan(text)
         assert (result.kind, result.shown, result.path) == ("refused", "", "")
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
 
     @pytest.mark.parametrize(
         ("text", "word", "shown"),
@@ -271,7 +271,7 @@ class TestPersonalText:
         rig.counter.parcels.receiving.set_mode(rig.session, "in")
         assert rig.scan(text).word == word
         assert rig.counter.scans.arrive(rig.session, Scanned.of(text), "SF").word == word
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
 
 
 class TestWho:

@@ -50,7 +50,7 @@ def test_a_backup_holds_every_event_and_says_what_it_is(store: Store, path: Path
     for _ in range(3):
         bring_in(store)
     made = make(path, medium)
-    identity, counts = store.identity(), store.counts()
+    identity, counts = store.epochs.identity(), store.outbox.counts()
     assert made.path.name == f"S0147-A-{counts.last_seq:010}-{identity.epoch}.db"
     assert left(medium) == {made.path.name, made.path.with_suffix(".json").name}
     manifest = read_manifest(made.path.with_suffix(".json"))
@@ -71,7 +71,7 @@ def test_a_clerk_never_waits_and_the_copy_is_one_moment(store: Store, path: Path
     """Somebody commits between all steps; the copy neither starts anew nor mixes two states."""
     for _ in range(40):
         bring_in(store)
-    before, written = store.counts().last_seq, itertools.count()
+    before, written = store.outbox.counts().last_seq, itertools.count()
 
     def commit(_seconds: float) -> None:
         number = next(written)
@@ -84,7 +84,7 @@ def test_a_clerk_never_waits_and_the_copy_is_one_moment(store: Store, path: Path
         made = make(path, medium)
     steps = next(written)
     assert steps > 10
-    assert store.counts().last_seq == before + steps
+    assert store.outbox.counts().last_seq == before + steps
     assert made.manifest.events == before
     assert rows(made.path, "SELECT count(*) FROM intake") == [(40,)]
 
@@ -117,7 +117,7 @@ def test_a_clerk_in_another_thread_goes_on(store: Store, path: Path, medium: Pat
         thread.join()
     assert booked >= 5
     assert [one.manifest.seq for one in made] == sorted({one.manifest.seq for one in made})
-    assert store.verify_journal() == booked + 2
+    assert store.journal.verify() == booked + 2
     for one in made:
         assert check_file(one.path, thorough=True)
 
@@ -159,8 +159,8 @@ def test_a_new_letter_is_newer_than_any_number(store: Store, path: Path, medium:
     for _ in range(3):
         bring_in(store)
     first = make(path, medium)
-    store.acknowledge(store.counts().last_seq, ())
-    store.start_new_epoch("restored", stamp())
+    store.outbox.acknowledge(store.outbox.counts().last_seq, ())
+    store.epochs.start("restored", stamp())
     second = make(path, medium)
     assert second.manifest.seq < first.manifest.seq
     assert [read_manifest(one).series for one in finished(medium, STATION)] == ["A", "B"]
@@ -169,7 +169,7 @@ def test_a_new_letter_is_newer_than_any_number(store: Store, path: Path, medium:
 
 def test_the_same_state_again_replaces_its_backup(store: Store, path: Path, medium: Path) -> None:
     first = make(path, medium)
-    store.print_summary()
+    store.papers.summary()
     again = make(path, medium)
     assert again.path == first.path
     assert len(finished(medium, STATION)) == 1

@@ -97,7 +97,7 @@ def test_what_was_confirmed_is_there_after_a_kill(path: Path, template: Path, ac
             process.do("weigh")
         process.kill()
     with closing(open_store(path, template)) as store:
-        assert len(store.recent_intakes(100)) == 21
+        assert len(store.intakes.recent(100)) == 21
 
 
 def test_a_restore_keeps_the_station_out_until_the_end(path: Path, template: Path, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_restore_takes_no_counters_that_were_raised_meanwhile(
     medium = tmp_path / "medium"
     medium.mkdir()
     with closing(open_store(path, template)) as store:
-        store.import_catalog(CATALOG, stamp())
+        store.catalogs.add(CATALOG, stamp())
         backup = make_backup(path, STATION, medium, stamp(), same_disk=True).path
 
     def counters(database: Path) -> dict[str, int]:
@@ -140,7 +140,7 @@ def test_a_restore_takes_no_counters_that_were_raised_meanwhile(
     with pytest.raises(StoreError, match="in use"):
         restore(backup, path, STATION, stamp())
     with closing(open_store(path, template)) as store:
-        assert len(store.recent_intakes(10)) == 1
+        assert len(store.intakes.recent(10)) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"SQLite", b"a shopping list\n" * 200, b"SQLite format 3\0" + b"\xff" * 2000])

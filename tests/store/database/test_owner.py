@@ -12,6 +12,7 @@ from kiosk.files import hand_over
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import restore
+from kiosk.store.database.opening import Opening
 from kiosk.store.database.owner import Hindrance, hindrance
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp
 
@@ -45,7 +46,7 @@ def test_a_database_that_is_opened(folder: Path, path: Path, template: Path) -> 
 
 
 def test_a_database_that_is_migrated_from_nothing(folder: Path, path: Path) -> None:
-    with closing(Store.open(path, STATION, stamp(), reserve_bytes=0)):
+    with closing(Store.open(path, STATION, stamp(), Opening(reserve_bytes=0))):
         check_owner(folder)
 
 
@@ -73,7 +74,7 @@ def test_a_restore(folder: Path, path: Path, template: Path, tmp_path: Path) -> 
 
 
 def bring_in_one(store: Store) -> None:
-    store.import_catalog(CATALOG, stamp())
+    store.catalogs.add(CATALOG, stamp())
     bring_in(store)
 
 

@@ -52,7 +52,7 @@ def test_a_database_that_was_opened_for_reading_only(path: Path, template: Path)
         return sqlite3.connect(f"file:{place}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
 
     with closing(connect(path)), closing(open_store(path, template, connect=reader)) as store:
-        assert store.counts().last_seq == 1, "it can be read"
+        assert store.outbox.counts().last_seq == 1, "it can be read"
         with pytest.raises(StoreError, match="cannot be written"):
             store.check_writable()
 

@@ -40,9 +40,7 @@ class DamagedParcels:
                 raise CounterRefused("not_waiting")
             sha256, issue = self._shots.waiting_sha256(parcel), book.issue(stamp)
             with self._shots.keeping(parcel):
-                row = book.store.accept_damaged(
-                    parcel, sha256, book.slots, issue.code_mac, issue.label_and_slip, person.actor, stamp
-                )
+                row = book.parcels.accept_damaged(parcel, sha256, book.fitting(issue), person.actor, stamp)
             self._state.end_undo(parcel)
             self._state.fresh = FreshCode(row.number, issue.code)
             self._acts.booked()
@@ -51,6 +49,6 @@ class DamagedParcels:
 
     def refuse(self, session: Session, number: str) -> ParcelRow:
         """Do not accept it: the driver keeps it, and its shot is not kept."""
-        row = self._steps.take(session, number, self._book.store.refuse_parcel)
+        row = self._steps.take(session, number, self._book.parcels.refuse)
         self._shots.drop(row.number)
         return row

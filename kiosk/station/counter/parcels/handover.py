@@ -6,7 +6,7 @@ hands out more than one parcel, and nothing does it by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kiosk.domain.clerk import BadClerk
 from kiosk.domain.parcel import CollectedBy, ParcelNumber, Proof
@@ -15,28 +15,10 @@ from kiosk.station.clerk.people import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels.book import ParcelBook
-from kiosk.station.counter.parcels.line import HandoverLine
+from kiosk.station.counter.parcels.line import Handover, HandoverLine
 from kiosk.station.counter.parcels.proofs import PickupProofs
 from kiosk.station.counter.parcels.steps import Steps
-from kiosk.store.records import ParcelRow, Stamp
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Why a parcel may leave: the code that was shown (``mac``), or the name of a proxy."""
-
-    mac: bytes | None = None
-    proxy: str | None = None
-
-    @property
-    def proof(self) -> Proof:
-        """As the event says it."""
-        return Proof.CODE if self.proxy is None else Proof.PROXY
-
-    @property
-    def by(self) -> CollectedBy:
-        """Who collects."""
-        return CollectedBy.SELF if self.proxy is None else CollectedBy.PROXY
+from kiosk.store.records import HandoverProof, ParcelRow, Stamp
 
 
 class Handovers:
@@ -53,7 +35,7 @@ class Handovers:
         """The clerk typed a villager's six digits: that one parcel is handed out."""
         with self._acts.act(session) as (person, stamp):
             handover = self._proofs.code(code)
-            return self._collect(handover.parcel.number, Claim(mac=handover.mac), person, stamp)
+            return self._collect(handover.parcel.number, _by_code(handover, person), stamp)
 
     def confirm(self, session: Session, number: str) -> ParcelRow:
         """A parcel that is up is in the villager's hand. Raises CounterRefused ``stale_page`` for any other one."""
@@ -62,7 +44,7 @@ class Handovers:
             handover = self._line.find(parcel)
             if handover is None:
                 raise CounterRefused("stale_page")
-            return self._collect(parcel, Claim(mac=handover.mac), person, stamp)
+            return self._collect(parcel, _by_code(handover, person), stamp)
 
     def dismiss(self, session: Session, number: str) -> None:
         """The parcel that is up is not handed out; its code stays good."""
@@ -76,7 +58,8 @@ class Handovers:
                 proxy = clean_person_name(name)
             except BadClerk:
                 raise CounterRefused("proxy_needs_name") from None
-            return self._collect(self._book.number(number), Claim(proxy=proxy), person, stamp)
+            proof = HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, proxy, person.actor)
+            return self._collect(self._book.number(number), proof, stamp)
 
     def public_code(self, text: str) -> ParcelRow:
         """A villager shows six digits, or the slip under the scanner. Puts the parcel up at the counter.
@@ -93,9 +76,11 @@ class Handovers:
         with self._acts.act(session):
             return self._line.put_up(self._proofs.code(code), first=True)
 
-    def _collect(self, number: ParcelNumber, claim: Claim, person: Person, stamp: Stamp) -> ParcelRow:
-        row = self._book.store.collect_parcel(
-            number, claim.proof, claim.by, claim.mac, claim.proxy, person.actor, stamp
-        )
+    def _collect(self, number: ParcelNumber, proof: HandoverProof, stamp: Stamp) -> ParcelRow:
+        row = self._book.parcels.collect(number, proof, stamp)
         self._steps.moved(number)
         return row
+
+
+def _by_code(handover: Handover, person: Person) -> HandoverProof:
+    return HandoverProof(Proof.CODE, CollectedBy.SELF, handover.mac, None, person.actor)

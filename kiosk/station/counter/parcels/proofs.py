@@ -12,17 +12,18 @@ from kiosk.station.clerk.throttle import PICKUP_CODE, Throttle
 from kiosk.station.counter.parcels.book import ParcelBook
 from kiosk.station.counter.parcels.line import HANDOVER_S, Handover
 from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.store.lockouts import Lockouts
 from kiosk.store.records import ParcelRow, Stamp
 
 
 class PickupProofs:
     """Finds the waiting parcel of a code. Thread-safe: one guess after the other."""
 
-    def __init__(self, book: ParcelBook, key: PickupKey, stamps: Callable[[], Stamp]) -> None:
+    def __init__(self, book: ParcelBook, key: PickupKey, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
         self._book = book
         self._key = key
         self._stamps = stamps
-        self._throttle = Throttle(PICKUP_CODE, book.store, stamps)
+        self._throttle = Throttle(PICKUP_CODE, lockouts, stamps)
 
     def wait_s(self) -> int:
         """Seconds until a pickup code is taken again, for the pad of the public screen."""
@@ -45,10 +46,10 @@ class PickupProofs:
             raise CounterRefused("wrong_code") from None
 
         def holder() -> ParcelRow | None:
-            store = self._book.store
+            parcels = self._book.parcels
             with refusing():
-                row = store.parcel_by_mac(mac)
-                named = store.parcel(number) if number is not None else None
+                row = parcels.by_mac(mac)
+                named = parcels.by_number(number) if number is not None else None
             if named is not None and named.state in TERMINAL:
                 raise CounterRefused("collected" if named.state is ParcelState.COLLECTED else "parcel_gone")
             return row if row is not None and number in (None, row.number) else None

@@ -57,7 +57,6 @@ class Receiving:
         self._state = state
         self._shots = shots
         self._book = book
-        self._store = book.store
         self._undo_s = undo_s
 
     # --- what the next scan means ----------------------------------------------------------------------------------
@@ -101,7 +100,7 @@ class Receiving:
         )
         issue = self._book.issue(stamp)
         with refusing():
-            row = self._store.arrive_parcel(arrival, self._book.slots, issue.code_mac, issue.label_and_slip, stamp)
+            row = self._book.parcels.arrive(arrival, self._book.fitting(issue), stamp)
         if row.repeated:
             return known(row)
         with self._state.lock:
@@ -148,13 +147,6 @@ class Receiving:
             others = tuple(name for name in undo.carriers if name != carrier)
             return self.show(self.arrive(person, Waybill(undo.waybill, (carrier, *others))))
 
-    def close_delivery(self, session: Session) -> list[ParcelRow]:
-        """All of the truck is scanned: what is still expected is missing. Returns those."""
-        with self._acts.act(session) as (person, stamp):
-            rows = self._store.close_delivery(person.actor, stamp)
-            self._acts.booked()
-            return rows
-
     def _undoable(self, number: str) -> Undo:
         undo = self._state.undo
         if undo is None or self._state.now_s() >= undo.until:
@@ -164,7 +156,7 @@ class Receiving:
         return undo
 
     def _withdraw(self, row: ParcelRow, person: Person, stamp: Stamp) -> ParcelRow:
-        withdrawn = self._store.withdraw_parcel(row.number, person.actor, stamp)
+        withdrawn = self._book.parcels.withdraw(row.number, person.actor, stamp)
         self._shots.drop(row.number)
         self._state.end_undo()
         self._acts.booked()

@@ -23,7 +23,7 @@ class Shelf:
         self._steps = steps
         self._shots = shots
         self._book = book
-        self._store = book.store
+        self._parcels = book.parcels
 
     def parcel(self, session: Session, number: str) -> ParcelRow:
         """One parcel. Raises CounterRefused: unknown_parcel, foreign_code."""
@@ -36,35 +36,35 @@ class Shelf:
         """Parcels in any of these states, the one that came first first."""
         self._acts.clerk(session)
         with refusing():
-            return self._store.parcels(states, *window(limit, offset))
+            return self._parcels.in_states(states, *window(limit, offset))
 
     def counts(self, session: Session) -> Mapping[ParcelState, int]:
         """How many there are in each state."""
         self._acts.clerk(session)
         with refusing():
-            return self._store.parcel_counts()
+            return self._parcels.counts()
 
     def misrouted(self, session: Session, number: str) -> ParcelRow:
         """It is meant for another place and goes back to the driver."""
-        row = self._steps.take(session, number, self._store.misroute_parcel)
+        row = self._steps.take(session, number, self._parcels.misroute)
         self._shots.drop(row.number)
         return row
 
     def lost(self, session: Session, number: str) -> ParcelRow:
         """It is not in its slot."""
-        return self._steps.take(session, number, self._store.lose_parcel)
+        return self._steps.take(session, number, self._parcels.lose)
 
     def found(self, session: Session, number: str) -> ParcelRow:
         """A lost one is back: in its old slot if that is free."""
         slots = self._book.slots
         return self._steps.take(
-            session, number, lambda parcel, actor, stamp: self._store.find_parcel(parcel, actor, stamp, slots)
+            session, number, lambda parcel, actor, stamp: self._parcels.find(parcel, actor, stamp, slots)
         )
 
     def due_back(self, session: Session, number: str) -> ParcelRow:
         """It goes back with the next truck, unless somebody collects it before."""
-        return self._steps.take(session, number, self._store.due_back)
+        return self._steps.take(session, number, self._parcels.due_back)
 
     def return_(self, session: Session, number: str) -> ParcelRow:
         """The driver took it back."""
-        return self._steps.take(session, number, self._store.return_parcel)
+        return self._steps.take(session, number, self._parcels.give_back)

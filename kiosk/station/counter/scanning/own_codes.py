@@ -17,6 +17,7 @@ from kiosk.station.counter.parcels.proofs import PickupProofs
 from kiosk.station.counter.parcels.receiving import known
 from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.view import ScanResult
+from kiosk.store.catalogs import Catalogs
 from kiosk.store.records import ParcelRow
 
 _NOT_USED_HERE: Final = frozenset({"tote", "seal", "manifest"})
@@ -25,11 +26,14 @@ _NOT_USED_HERE: Final = frozenset({"tote", "seal", "manifest"})
 class OwnCodes:
     """Everything raises CounterRefused for what this station does not know."""
 
-    def __init__(self, intakes: IntakeBook, parcels: ParcelBook, proofs: PickupProofs, line: HandoverLine) -> None:
+    def __init__(
+        self, intakes: IntakeBook, parcels: ParcelBook, proofs: PickupProofs, line: HandoverLine, catalogs: Catalogs
+    ) -> None:
         self._intakes = intakes
         self._parcels = parcels
         self._proofs = proofs
         self._line = line
+        self._catalogs = catalogs
 
     def opened(self, scanned: Scanned) -> ScanResult | None:
         """What a code of these stations opens; None for anything that is none."""
@@ -71,7 +75,7 @@ class OwnCodes:
 
     def _member(self, code: str) -> ScanResult:
         with refusing():
-            _, catalog = self._parcels.store.catalog()
+            _, catalog = self._catalogs.get()
         member = catalog.member_by_card(code)
         if member is None:
             raise CounterRefused("unknown_code")
@@ -85,7 +89,7 @@ class OwnCodes:
         if slot not in self._parcels.slots:
             raise CounterRefused("unknown_code")
         with refusing():
-            row = self._parcels.store.parcel_on(slot)
+            row = self._parcels.parcels.in_slot(slot)
         if row is None:
             return ScanResult("shelf", "shelf_empty", values={"shelf": slot})
         return ScanResult("shelf", "shelf", page_of(row), parcel=row, values={"shelf": slot})

@@ -14,8 +14,9 @@ from kiosk.domain.parcel import MAY_ARRIVE, WAITING, ParcelState
 from kiosk.protocols.barcodes.waybills import CARRIERS, Package
 from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.people import Person
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.parcels.book import ParcelBook
 from kiosk.station.counter.parcels.receiving import Receiving, Waybill, known
 from kiosk.station.counter.scanning.own_codes import OwnCodes, page_of
 from kiosk.station.counter.scanning.scanned import Scanned
@@ -30,7 +31,6 @@ from kiosk.station.counter.view import (
     Offer,
     ScanResult,
 )
-from kiosk.store import Store
 from kiosk.store.records import ParcelRow
 
 _ON_THE_LIST: Final = frozenset({ParcelState.EXPECTED, ParcelState.MISSING})
@@ -41,13 +41,13 @@ class Scans:
     """Scans at the counter."""
 
     def __init__(
-        self, acts: Acts, state: CounterState, own_codes: OwnCodes, receiving: Receiving, store: Store
+        self, acts: Acts, state: CounterState, own_codes: OwnCodes, receiving: Receiving, parcels: ParcelBook
     ) -> None:
         self._acts = acts
         self._state = state
         self._own_codes = own_codes
         self._receiving = receiving
-        self._store = store
+        self._parcels = parcels
 
     def scan(self, session: Session | None, scanned: Scanned) -> ScanResult:
         """One scan, or a number typed in its place. In mode "in" an acceptable waybill is booked by this alone.
@@ -102,7 +102,7 @@ class Scans:
 
     def _waybill(self, person: Person, scanned: Scanned, mode: str) -> ScanResult:
         """A waybill, or nothing this station knows."""
-        row = self._by_waybill(scanned.waybill)
+        row = self._parcels.by_waybill(scanned.waybill) if scanned.waybill is not None else None
         if mode != IN:
             return _looked_up(row, mode, scanned)
         if row is not None and row.state not in MAY_ARRIVE:
@@ -125,12 +125,6 @@ class Scans:
         """Whether the screen asks about this very package: a second tap, or an old page, books no second parcel."""
         last = self._state.view().last
         return last is not None and (last.word, last.shown) == (ANOTHER_PACKAGE, scanned.shown(ANOTHER_PACKAGE))
-
-    def _by_waybill(self, key: str | None) -> ParcelRow | None:
-        if key is None:
-            return None
-        with refusing():
-            return self._store.parcel_by_waybill(key)
 
 
 def _another(scanned: Scanned, package: Package) -> ScanResult:

@@ -61,7 +61,7 @@ class TestHandover:
         assert (
             refused(lambda: rig.counter.parcels.handovers.confirm(rig.session, str(second.number))).code == "stale_page"
         )
-        assert {row.state for row in rig.store.parcels(list(ParcelState))} == {ParcelState.NOTICED}
+        assert {row.state for row in rig.store.parcels.in_states(list(ParcelState))} == {ParcelState.NOTICED}
 
     def test_nobody_waits_for_ever(self, rig: CounterRig) -> None:
         row = rig.bring()
@@ -89,7 +89,7 @@ class TestHandover:
         row = rig.bring()
         rig.counter.parcels.handovers.public_code(rig.code_of(row))
         with monkeypatch.context() as patch:
-            patch.setattr(rig.store, "collect_parcel", failing)
+            patch.setattr(rig.store.parcels, "collect", failing)
             refusal = refused(lambda: rig.counter.parcels.handovers.confirm(rig.session, str(row.number)))
         assert refusal.code == "store_failed"
         assert rig.counter.parcels.handovers.confirm(rig.session, str(row.number)).state is ParcelState.COLLECTED

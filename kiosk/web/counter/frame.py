@@ -13,8 +13,9 @@ from kiosk.domain.clerk import Role
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web.counter.live import badges, scan_id
+from kiosk.web.counter.parcel_acts import picture_of
+from kiosk.web.counter.refusals import refused
 from kiosk.web.counter.rows import clock, local_times, short, tail
-from kiosk.web.counter.words import picture_of, refused
 from kiosk.web.drawings import drawing
 from kiosk.web.paging import page_of
 from kiosk.web.ports import Station

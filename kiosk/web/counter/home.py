@@ -11,15 +11,15 @@ from markupsafe import Markup
 from kiosk.domain.parcel import Consent, ParcelState
 from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.view import CounterView
+from kiosk.station.counter.view import BOOKED, CounterView
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where
-from kiosk.web.counter.words import LISTS, LastScan, last_scan
+from kiosk.web.counter.last_scan import LastScan, last_scan
+from kiosk.web.counter.parcel_acts import LISTS
 from kiosk.web.ports import Station
 from kiosk.web.scale_marks import check_due
 
 AT_HOME = Where("scan", HOME)
-_BOOKED = ("parcel_in", "parcel_damaged")
 _COUNTED = ("waiting", "overdue", "returns", "open")
 
 
@@ -81,7 +81,7 @@ class CounterHome:
 
     def _undo_ms(self, view: CounterView) -> int:
         """Until when the scan that is shown can be taken back; 0 when it is over, or another scan came after it."""
-        if view.undo_until is None or view.last is None or view.last.kind not in _BOOKED:
+        if view.undo_until is None or view.last is None or view.last.kind not in BOOKED:
             return 0
         return max(0, round(view.undo_until * 1000) - self._station.stamp().moment.monotonic_ms)
 

@@ -18,8 +18,9 @@ from kiosk.station.desk.view import PhotoView
 from kiosk.store.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import counted
+from kiosk.web.counter.parcel_acts import ACTS, LISTS, QUESTIONS
+from kiosk.web.counter.refusals import refusal_id
 from kiosk.web.counter.rows import intake_row, unfinished_row
-from kiosk.web.counter.words import ACTS, LISTS, QUESTIONS, VOID_PICTURES, paper_picture, refusal_id
 from kiosk.web.paging import Page, page_of
 from kiosk.web.ports import Station
 from kiosk.web.scale_marks import check_due
@@ -40,6 +41,14 @@ _COUNTED = (
     "parcels_out",
     "parcels_returned",
 )
+_PAPER_PICTURES = {"bag_label": "label", "parcel_label": "label", "test_label": "label"}
+"""Drawings of papers; every other one is a slip."""
+_VOID_PICTURES = {
+    VoidReason.WRONG_PARTY: "card",
+    VoidReason.WRONG_PRODUCT: "other",
+    VoidReason.WRONG_CONTAINER: "crate",
+    VoidReason.GOODS_TAKEN_BACK: "sack",
+}
 _PAGE_DIGITS = 4
 _MEMBER = re.compile("M-[0-9]{5}")
 AT_ONCE = 100
@@ -65,6 +74,20 @@ class Paper:
     parcel: str
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked once more before it is done; ``ask`` and ``yes`` are texts ids, ``path`` is the post.
+
+    ``seen`` is a field of the form and what the clerk saw there: the station refuses when it is no longer so.
+    """
+
+    ask: str
+    yes: str
+    picture: str
+    path: str
+    seen: tuple[str, str] = ("", "")
+
+
 class CounterLists:
     """Pages under the tabs "parcels", "intakes", "queue" and "day"."""
 
@@ -78,7 +101,8 @@ class CounterLists:
         """One list of parcels; ``ask=delivery`` asks whether the truck is unloaded."""
         where = Where("parcels", "/counter/parcels?state=expected")
         if request.args.get("ask") == "delivery":
-            return self._confirm(session, where, "counter.delivery", "truck", "/counter/delivery")
+            question = Question("counter.delivery.ask", "counter.delivery.yes", "truck", "/counter/delivery")
+            return self._confirm(session, where, question)
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
         counts = counter.parcels.shelf.counts(session)
@@ -103,16 +127,9 @@ class CounterLists:
             return self._proxy(session, where, parcel)
         if ask in QUESTIONS and ask in names:
             picture = next(act.picture for act in ACTS[parcel.state] if act.name == ask)
-            return self._frame.page(
-                "confirm",
-                session.person,
-                where,
-                question=f"counter.ask.{ask}",
-                yes=f"counter.act.{ask}",
-                picture=picture,
-                path=f"{here}/{ask}",
-                proof=("number", str(parcel.number)),
-            )
+            seen = ("number", str(parcel.number))
+            question = Question(f"counter.ask.{ask}", f"counter.act.{ask}", picture, f"{here}/{ask}", seen)
+            return self._confirm(session, where, question)
         up = self._station.counter.state.view().handover
         return self._frame.page(
             "parcel",
@@ -204,7 +221,7 @@ class CounterLists:
             first,
             where,
             reason=reason if reason in set(VoidReason) else "",
-            reasons=[(one.value, picture) for one, picture in VOID_PICTURES.items()],
+            reasons=[(one.value, picture) for one, picture in _VOID_PICTURES.items()],
             witnesses=page_of(
                 [person for person in others if person.role is first.role], PEOPLE_ON_A_PAGE, request.args.get("page")
             ),
@@ -257,8 +274,9 @@ class CounterLists:
         where, ask = Where("day", "/counter/day"), request.args.get("ask")
         totals = self._station.counter.day.totals(session)
         if ask == "close":
-            proof = ("last_seq", str(totals.last_seq))
-            return self._confirm(session, where, "counter.day", "day", "/counter/day/close", proof)
+            seen = ("last_seq", str(totals.last_seq))
+            question = Question("counter.day.ask", "counter.day.yes", "day", "/counter/day/close", seen)
+            return self._confirm(session, where, question)
         if ask == "closed":
             return self._frame.page("closed", session.person, where)
         return self._frame.page(
@@ -270,25 +288,16 @@ class CounterLists:
             check=check_due(self._station.standing),
         )
 
-    def _confirm(
-        self,
-        session: Session,
-        where: Where,
-        words: str,
-        picture: str,
-        path: str,
-        proof: tuple[str, str] = ("", ""),
-    ) -> str:
-        """``proof`` is what the clerk saw: the station refuses when it is no longer so."""
+    def _confirm(self, session: Session, where: Where, question: Question) -> str:
         return self._frame.page(
             "confirm",
             session.person,
             where,
-            question=f"{words}.ask",
-            yes=f"{words}.yes",
-            picture=picture,
-            path=path,
-            proof=proof,
+            question=question.ask,
+            yes=question.yes,
+            picture=question.picture,
+            path=question.path,
+            proof=question.seen,
         )
 
 
@@ -297,7 +306,7 @@ def _paper(job: PrintJob) -> Paper:
     return Paper(
         job.id,
         job.document,
-        paper_picture(job.document),
+        _PAPER_PICTURES.get(job.document, "receipt"),
         job.about,
         job.state,
         job.bag,

@@ -18,8 +18,8 @@ from kiosk.station.counter.view import ScanResult
 from kiosk.store.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS
-from kiosk.web.counter.words import ACTS as PARCEL_ACTS
-from kiosk.web.counter.words import LISTS, QUESTIONS
+from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
+from kiosk.web.counter.parcel_acts import LISTS, QUESTIONS
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
 from tests.station.counter.rig import PIN, SECOND_PIN, foreign

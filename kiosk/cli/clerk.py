@@ -39,7 +39,7 @@ def add(name: str, role: str, path: Path | None) -> None:
     _checked(lambda: clean_person_name(name))
     pin = _ask_pin()
     # The key may be made now: not before the database has said that what is kept here will last.
-    row = _with_store(path, lambda store, stamp: add_person(store, name, Role(role), _kept(path, pin), stamp))
+    row = _with_store(path, lambda store, stamp: add_person(store.clerks, name, Role(role), _kept(path, pin), stamp))
     click.echo(json.dumps(_told(row), ensure_ascii=False))
 
 

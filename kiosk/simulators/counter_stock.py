@@ -138,7 +138,7 @@ class _Stocking:
             pin, number = new_pin(), here.get((name, role))
             kept = kept_pin(self._pins, pin)
             if number is None:
-                number = add_person(store, name, role, kept, stamp).number
+                number = add_person(store.clerks, name, role, kept, stamp).number
             else:
                 store.clerks.set_pin(number, kept, stamp)
             workers.append(Worker(number, name, role, pin))

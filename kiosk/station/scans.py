@@ -1,6 +1,6 @@
 """One scanner, two screens: who gets a scan.
 
-An unlocked counter whose page is open gets every scan. Otherwise the scan is a villager's: a member card starts an
+A counter with a clerk and an open page gets every scan. Otherwise the scan is a villager's: a member card starts an
 intake, a pickup slip puts its parcel up at the counter, the number of a certificate is taken for the goods on the
 screen, and everything else is named in a notice.
 """

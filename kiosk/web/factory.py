@@ -77,7 +77,7 @@ def create_app(service: Station, settings: WebSettings, alive: Callable[[], None
     )
     app.extensions[STREAMS] = streams
     guard.install(app)
-    roles.install(app, NEEDS, service.access.session, service.access.lock)
+    roles.install(app, NEEDS, service.access.session, service.access.sign_out)
     errors.install(app, service, screens, settings)
     counter.install(app, service, frame)
     app.register_blueprint(public.blueprint(service, screens))

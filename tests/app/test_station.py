@@ -222,7 +222,7 @@ def test_a_technician_sets_the_running_scale_to_zero(
         stamp = process.stamps("Asia/Shanghai")
         pins = PickupKey.load(ParcelSettings(), config.station.data, {}).pins()
         with closing(Store.open(config.station.database, "S0147", stamp(), Opening(template=template))) as store:
-            number = add_person(store, "Reyhan", Role.TECHNICIAN, pins.hash(pin), stamp()).number
+            number = add_person(store.clerks, "Reyhan", Role.TECHNICIAN, pins.hash(pin), stamp()).number
 
         class Stop(threading.Event):
             def wait(self, timeout: float | None = None) -> bool:

@@ -58,7 +58,7 @@ def unlocks(config: Path, number: str, pin: str) -> bool:
     with closing(opened(config)) as store:
         try:
             pins = PickupKey.found(ParcelSettings(), config.parent / "data", {}).pins()
-            Access(store, CounterSettings().lock_after_s, NOW, pins=pins).unlock(number, pin)
+            Access(store, CounterSettings().lock_after_s, NOW, pins=pins).sign_in(number, pin)
         except CounterRefused as refusal:
             assert refusal.code in ("wrong_pin", "no_pin")
             return False

@@ -54,7 +54,7 @@ def key_of(settings: StationSettings) -> PickupKey:
 def works(settings: StationSettings, store: Store, number: str, pin: str) -> bool:
     access = Access(store, CounterSettings().lock_after_s, lambda: STAMP, pins=key_of(settings).pins())
     try:
-        return access.unlock(number, pin).person.number == number
+        return access.sign_in(number, pin).person.number == number
     except CounterRefused as refusal:
         assert refusal.code == "wrong_pin"
         return False

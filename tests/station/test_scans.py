@@ -81,7 +81,7 @@ def test_a_counter_that_nobody_looks_at_gets_nothing(faces: Faces) -> None:
 
 
 def test_a_locked_counter_and_a_technicians_get_nothing(faces: Faces) -> None:
-    faces.rig.access.unlock("03", PIN)
+    faces.rig.access.sign_in("03", PIN)
     faces.at_counter(CARD)
     faces.rig.clock.wait(301)
     faces.at_counter(CARD)

@@ -26,7 +26,7 @@ from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskView
 from kiosk.station.live import LiveBoard
 from kiosk.station.settings import StationSettings
-from kiosk.store.records import LoadRow, NewPrintJob, OutboxRow, ParcelRow, PrintJob, Stamp
+from kiosk.store.records import LoadRow, NewPrintJob, OutboxRow, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
 HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
@@ -99,7 +99,7 @@ class NobodyWorksHere:
     def wait_s(self) -> int:
         return 0
 
-    def unlock(self, number: str, pin: str) -> Session:
+    def sign_in(self, number: str, pin: str) -> Session:
         raise CounterRefused("no_pin")
 
     def session(self, token: str) -> Session | None:
@@ -110,18 +110,8 @@ class NobodyWorksHere:
     def current(self) -> Session | None:
         return None
 
-    def lock(self, token: str) -> None:
+    def sign_out(self, token: str) -> None:
         return
-
-
-class NoCounter:
-    """A counter behind a door that never opens."""
-
-    def view(self) -> CounterView:
-        return CounterView()
-
-    def public_code(self, text: str) -> ParcelRow:
-        raise CounterRefused("wrong_code")
 
 
 def _papers(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> list[NewPrintJob]:
@@ -169,7 +159,7 @@ class Shop:
         )
         self.board = LiveBoard(self.desk.view())
         self.board.mark(scale="ok")
-        self.access, self.counter = NobodyWorksHere(), NoCounter()
+        self.access, self.counter = NobodyWorksHere(), None
         self.counter_board = CounterBoard(CounterView())
 
     def _store(self, catalog: Catalog) -> Any:

@@ -87,7 +87,7 @@ class Visitor:
         self._works_here = who in ("clerk", "technician")
         opened = shop.unlock(self._number).token
         if who == "ended session":
-            shop.access.lock(opened)
+            shop.access.sign_out(opened)
         self._token = {"nobody": None, "forged cookie": "x" * 43}.get(who, opened)
 
     def token(self) -> str | None:

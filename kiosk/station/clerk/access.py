@@ -1,6 +1,6 @@
-"""Who stands at the counter: unlocked by number and PIN, locked again when nobody touches it.
+"""Who stands at the counter: signed in by number and PIN, signed out when nobody touches it.
 
-One counter, one person: whoever unlocks it ends the session before. A session also ends with its PIN, its role and
+One counter, one person: whoever signs in ends the session before. A session also ends with its PIN, its role and
 the employment of its person, at the next touch.
 """
 
@@ -30,7 +30,7 @@ _LONGEST_PIN = 16
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An unlocked counter. ``token`` is the browser's cookie."""
+    """A person at the counter. ``token`` is the browser's cookie."""
 
     token: str = field(repr=False)
     person: Person
@@ -57,7 +57,6 @@ class Access:
         pins: PinKey = NO_PIN_KEY,
     ) -> None:
         self._pins = pins
-        self._store = store
         self._clerks = store.clerks
         self._idle_ms = idle_s * 1000
         self._stamps = stamps
@@ -75,8 +74,8 @@ class Access:
         """Seconds until a PIN is taken again."""
         return self._throttle.wait_s()
 
-    def unlock(self, number: str, pin: str) -> Session:
-        """Open the counter. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
+    def sign_in(self, number: str, pin: str) -> Session:
+        """Begin a session. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
         key), wrong_pin, locked.
         """
         row = self._check(number, pin)
@@ -111,7 +110,7 @@ class Access:
         with self._lock:
             return self._open.session if self._open else None
 
-    def lock(self, token: str) -> None:
+    def sign_out(self, token: str) -> None:
         """End it; a token that is not open changes nothing."""
         with self._lock:
             found = self._open
@@ -128,7 +127,7 @@ class Access:
     def add(self, name: str, role: Role, pin: str) -> Person:
         """Take somebody on. Raises BadClerk, BadPin, and CounterRefused for the store's failures."""
         with refusing():
-            return _person(add_person(self._store, name, role, kept_pin(self._pins, pin), self._stamps()))
+            return _person(add_person(self._clerks, name, role, kept_pin(self._pins, pin), self._stamps()))
 
     def set_pin(self, number: str, pin: str) -> None:
         """Replace a PIN; an open session of that person ends. Raises BadPin, CounterRefused."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from kiosk.domain.clerk import MAX_NAME, BadClerk, Role, check_pin
 from kiosk.station.clerk.pin_hash import PinKey
+from kiosk.store.clerks import Clerks
 from kiosk.store.records import ClerkRow, Stamp
-from kiosk.store.store import Store
 
 _MOST_DIGITS = 4
 """In a name: "Aygul 2" is one, a telephone number is none."""
@@ -33,9 +33,9 @@ class Person:
         return f"witness:{self.number}"
 
 
-def add_person(store: Store, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
+def add_person(clerks: Clerks, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
     """Take somebody on under the next number. Raises BadClerk for the name, StoreError."""
-    return store.clerks.add(clean_person_name(name), role, pin_hash, stamp)
+    return clerks.add(clean_person_name(name), role, pin_hash, stamp)
 
 
 def kept_pin(key: PinKey, pin: str) -> str:

@@ -1,5 +1,5 @@
-"""The counter face: the door, the pages, the acts. Reading changes nothing; a refused act answers 409 with a sentence
-and the way back."""
+"""The pages of the counter: the door, the lists, the acts. Reading changes nothing; a refused act answers 409 with a
+sentence and the way back."""
 
 from __future__ import annotations
 
@@ -101,14 +101,14 @@ def _doors(counter: Blueprint, station: Station, frame: CounterFrame, home: Coun
     @counter.post("/counter/unlock")
     def unlock() -> Answer:
         try:
-            session = station.access.unlock(request.form.get("number", ""), request.form.get("pin", ""))
+            session = station.access.sign_in(request.form.get("number", ""), request.form.get("pin", ""))
         except CounterRefused as error:
             return frame.unlock(error), 409
         return roles.remember(redirect(HOME, 303), session.token)
 
     @counter.post("/counter/lock")
     def lock() -> AnyResponse:
-        station.access.lock(request.cookies.get(roles.COOKIE, ""))
+        station.access.sign_out(request.cookies.get(roles.COOKIE, ""))
         return roles.forget(redirect(HOME, 303))
 
 
@@ -168,8 +168,8 @@ def _act(station: Station, run: Run) -> Callable[..., AnyResponse]:
         where = run(Post(station.counter, session, request.form, str(about)))
         if roles.is_staff_address(where):
             return redirect(where, 303)
-        # The villager's screen is next. Whether this answer is ever followed, nobody knows: it locks now.
-        station.access.lock(session.token)
+        # The villager's screen is next. Whether this answer is ever followed, nobody knows: the session ends now.
+        station.access.sign_out(session.token)
         return roles.forget(redirect(where, 303))
 
     return act

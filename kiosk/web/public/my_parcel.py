@@ -66,7 +66,7 @@ def blueprint(station: Station, screens: Screens) -> Blueprint:
 
 
 def attended(station: Station) -> bool:
-    """Whether a clerk has unlocked the counter: nobody else can hand a parcel out."""
+    """Whether a clerk is at the counter: nobody else can hand a parcel out."""
     session = station.access.current()
     return session is not None and session.person.role is Role.CLERK
 

@@ -122,7 +122,7 @@ class CounterRig:
         self.access = Access(self.store, CounterSettings().lock_after_s, self.clock.stamp, state.access_changed, PINS)
         self.counter = Counter.over(state, self._tools())
         if self.take_people:
-            self.session = self.access.unlock("01", PIN)
+            self.session = self.access.sign_in("01", PIN)
 
     def _tools(self) -> CounterTools:
         return CounterTools(

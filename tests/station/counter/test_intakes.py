@@ -46,7 +46,7 @@ class TestVoid:
 
     def test_is_not_a_technicians(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
-        technician = rig.access.unlock("03", PIN)
+        technician = rig.access.sign_in("03", PIN)
         assert refused(
             lambda: rig.counter.voids.void(technician, row.receipt, "wrong_party", "02", SECOND_PIN)
         ).code == ("forbidden")

@@ -192,9 +192,9 @@ class CounterMachine(RuleBasedStateMachine):
         """Without a clerk nothing goes in and nothing goes out, whatever the page still offers."""
         rig, row = self.rig, self._row(number)
         if who == "nobody":
-            rig.access.lock(rig.session.token)
+            rig.access.sign_out(rig.session.token)
         else:
-            rig.session = rig.access.unlock("03", PIN)
+            rig.session = rig.access.sign_in("03", PIN)
         text = str(row.number) if row else "P-0147-A-000001"
         for act in (
             lambda: rig.scan(waybill(number)),
@@ -244,7 +244,7 @@ class CounterMachine(RuleBasedStateMachine):
 
     def _unlock(self) -> None:
         """A clerk is back; the page begins where deliveries begin."""
-        self.rig.session = self.rig.access.unlock("01", PIN)
+        self.rig.session = self.rig.access.sign_in("01", PIN)
         self.rig.counter.parcels.receiving.set_mode(self.rig.session, "in")
 
     def _row(self, number: int) -> ParcelRow | None:

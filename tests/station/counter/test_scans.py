@@ -278,7 +278,7 @@ class TestWho:
     def test_only_a_clerk_who_has_unlocked_the_counter(self, rig: CounterRig) -> None:
         assert refused(lambda: rig.counter.scans.scan(None, Scanned.of(waybill(1)))).code == "not_unlocked"
         clerk = rig.session
-        technician = rig.access.unlock("03", "482913")
+        technician = rig.access.sign_in("03", "482913")
         assert refused(lambda: rig.counter.scans.scan(technician, Scanned.of(waybill(1)))).code == "forbidden"
         assert refused(lambda: rig.counter.scans.scan(clerk, Scanned.of(waybill(1)))).code == "not_unlocked", (
             "one person at a time"
@@ -286,7 +286,7 @@ class TestWho:
 
     def test_a_locked_counter_forgets_what_it_showed(self, rig: CounterRig) -> None:
         rig.bring()
-        rig.access.lock(rig.session.token)
+        rig.access.sign_out(rig.session.token)
         view = rig.counter.state.view()
         assert (view.last, view.mode, view.undo_until, view.unlocked_as) == (None, "", None, None)
         assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "not_unlocked"

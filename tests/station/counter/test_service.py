@@ -51,7 +51,7 @@ class Station:
             store.clerks.add("Aygul", Role.CLERK, pins.hash(PIN), STAMP)
 
     def begin(self) -> Session:
-        self.session = self.service.access.unlock("01", PIN)
+        self.session = self.service.access.sign_in("01", PIN)
         self.service.counter.parcels.receiving.set_mode(self.session, "in")
         return self.session
 

@@ -164,11 +164,11 @@ class TestTiedToItsScan:
 
     def test_a_lock_ends_it_for_everybody(self, rig: CounterRig) -> None:
         offer, before = offer_of(rig.scan(waybill(1))), rig.session
-        rig.access.lock(before.token)
+        rig.access.sign_out(before.token)
         assert refused(lambda: rig.counter.scans.take_in(before, offer)).code == "not_unlocked"
-        again = rig.access.unlock("02", "905172")
+        again = rig.access.sign_in("02", "905172")
         assert refused(lambda: rig.counter.scans.take_in(again, offer)).code == "stale_page"
-        technician = rig.access.unlock("03", "482913")
+        technician = rig.access.sign_in("03", "482913")
         assert refused(lambda: rig.counter.scans.take_in(technician, offer)).code == "forbidden"
         assert rig.store.parcels.in_states(EVERY) == []
 

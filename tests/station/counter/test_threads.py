@@ -75,7 +75,7 @@ def test_nobody_waits_for_ever_and_views_only_get_newer(rig: CounterRig) -> None
         many(lambda number: rig.counter.state.photo_failed("P-0147-A-000001", "camera_failed")),
         many(lambda number: rig.counter.parcels.receiving.undo(rig.session)),
         many(lambda number: rig.access.peek(rig.session.token)),
-        lambda: setattr(rig, "session", rig.access.unlock("01", PIN)),
+        lambda: setattr(rig, "session", rig.access.sign_in("01", PIN)),
     )
     assert raised == []
     revisions = [view.revision for view in rig.views]

@@ -37,7 +37,7 @@ def test_three_days_overdue_seven_due_back_and_both_still_collectable(rig: Count
         assert sweep_of(rig).sweep()
         states.append(state(rig, row.number))
     assert states == [ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.OVERDUE, ParcelState.RETURN_DUE]
-    rig.session = rig.access.unlock("01", "482913")
+    rig.session = rig.access.sign_in("01", "482913")
     assert rig.counter.parcels.handovers.collect_by_code(rig.session, code).state is ParcelState.COLLECTED
 
 
@@ -63,7 +63,7 @@ def test_seven_days_after_the_close_waybill_and_picture_are_gone_and_the_hash_st
     rig.clock.wait(30 * DAY_S)
     assert sweep_of(rig).sweep()
     assert rig.photos.path(sha256) is not None, "an open one keeps its picture"
-    rig.session = rig.access.unlock("01", "482913")
+    rig.session = rig.access.sign_in("01", "482913")
     rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(accepted))
     rig.clock.wait(6.9 * DAY_S)
     assert sweep_of(rig).sweep()

@@ -97,7 +97,7 @@ def house(
         )
     service.start()
     try:
-        yield House(service, scales[0], service.access.unlock("01", PIN))
+        yield House(service, scales[0], service.access.sign_in("01", PIN))
     finally:
         service.stop()
 

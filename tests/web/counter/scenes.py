@@ -207,7 +207,7 @@ def _technician(shop: CounterShop) -> str:
 
 
 def _locked(shop: CounterShop) -> str:
-    shop.access.lock(shop.session.token)
+    shop.access.sign_out(shop.session.token)
     for _ in range(9):
         shop.later(60)
         try:

@@ -200,7 +200,7 @@ class CounterShop(Shop):
     # --- what a clerk does -----------------------------------------------------------------------------------------
 
     def unlock(self, number: str = "01", pin: str = PIN) -> Session:
-        return self.access.unlock(number, pin)
+        return self.access.sign_in(number, pin)
 
     @property
     def session(self) -> Session:

@@ -117,7 +117,7 @@ def test_a_session_that_ends_between_check_and_act_leads_to_the_door(
     scan = shop.counter.scans.scan
 
     def late(_: Scans, session: Session | None, scanned: Scanned) -> ScanResult:
-        shop.access.lock(shop.session.token)
+        shop.access.sign_out(shop.session.token)
         return scan(session, scanned)
 
     monkeypatch.setattr(Scans, "scan", late)

@@ -70,7 +70,7 @@ class TestHandover:
         rig.counter.expiry.tick()
         assert rig.counter.state.view().handover is not None
         rig.clock.wait(301)
-        rig.session = rig.access.unlock("02", "905172")
+        rig.session = rig.access.sign_in("02", "905172")
         assert refused(lambda: rig.counter.parcels.handovers.confirm(rig.session, str(row.number))).code == "stale_page"
 
     def test_a_new_code_takes_the_old_proof_back(self, rig: CounterRig) -> None:
@@ -144,7 +144,7 @@ class TestTheLine:
 
     def test_only_a_clerk_puts_up_first(self, rig: CounterRig) -> None:
         code = rig.code_of(rig.bring())
-        technician = rig.access.unlock("03", "482913")
+        technician = rig.access.sign_in("03", "482913")
         assert refused(lambda: rig.counter.parcels.handovers.put_up(technician, code)).code == "forbidden"
         assert refused(lambda: rig.counter.parcels.handovers.put_up(rig.session, code)).code == "not_unlocked"
 
@@ -220,7 +220,7 @@ class TestGuessing:
         assert (locked.code, locked.wait_s) == ("code_locked", 600)
         assert refused(lambda: rig.counter.parcels.handovers.collect_by_code(rig.session, right)).code == "code_locked"
         rig.clock.wait(300)
-        rig.session = rig.access.unlock("01", "482913")
+        rig.session = rig.access.sign_in("01", "482913")
         assert refused(lambda: rig.counter.parcels.handovers.collect_by_code(rig.session, right)).wait_s == 300
         rig.clock.wait(300)
         assert rig.counter.parcels.handovers.public_code(right).number == row.number
@@ -269,7 +269,7 @@ class TestShowingACode:
 
     def test_not_after_the_counter_was_locked(self, rig: CounterRig) -> None:
         row = rig.bring()
-        rig.session = rig.access.unlock("01", "482913")
+        rig.session = rig.access.sign_in("01", "482913")
         assert refused(lambda: rig.counter.parcels.codes.show(rig.session, str(row.number))).code == "reissue"
 
 

@@ -16,8 +16,8 @@ from kiosk.cli.one_line import end
 from kiosk.cli.settings import config_option, read_config
 from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
-from kiosk.station.counter.people import add_person, clean_person_name, kept_pin
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.people import add_person, clean_person_name, kept_pin
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.open_store import open_store, stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Stamp, Store, StoreError
@@ -40,7 +40,7 @@ def add(name: str, role: str, path: Path | None) -> None:
     _checked(lambda: clean_person_name(name))
     pin = _ask_pin()
     # The key may be made now: not before the database has said that what is kept here will last.
-    row = _with_store(path, lambda store, stamp: add_person(store, name, Role(role), _kept(path, pin), stamp))
+    row = _with_store(path, lambda store, stamp: add_person(store.clerks, name, Role(role), _kept(path, pin), stamp))
     click.echo(json.dumps(_row_json(row), ensure_ascii=False))
 
 

@@ -31,7 +31,7 @@ from kiosk.first_start.ports import Machine, SetupRefused
 from kiosk.first_start.settings import FORMATS, printer_settings, relay_settings, scale_settings, screen_of
 from kiosk.protocols.scales import registry
 from kiosk.station.catalog.file import CatalogError
-from kiosk.station.counter.people import clean_person_name
+from kiosk.station.clerk.people import clean_person_name
 from kiosk.store.backup.medium import check_medium, existing, uuid_of
 from kiosk.store.errors import StoreError
 from kiosk.texts import LANGUAGES

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from kiosk.domain.clerk import BadPin, check_pin
 from kiosk.first_start.draft import Draft, PersonDraft
 from kiosk.first_start.ports import SetupRefused
-from kiosk.station.counter.people import kept_pin
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.people import kept_pin
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 

@@ -20,15 +20,15 @@ from kiosk.domain.clerk import PIN_DIGITS, BadPin, Role, check_pin
 from kiosk.domain.parcel import WAITING, ParcelNumber, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.processes import DidNotStart
+from kiosk.station.clerk.people import add_person, kept_pin
 from kiosk.station.clock import StationClock
-from kiosk.station.counter.people import add_person, kept_pin
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.station.papers.parcel import CounterPapers, Issue
 from kiosk.station.parcels.expected_file import parse_expected
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.parcels.sweeper import Sweeper
+from kiosk.station.parcels.sweeper import ParcelSweep
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store, StoreError
@@ -138,7 +138,7 @@ class _Stocking:
             pin, number = new_pin(), here.get((name, role))
             kept = kept_pin(self._pins, pin)
             if number is None:
-                number = add_person(store, name, role, kept, stamp).number
+                number = add_person(store.clerks, name, role, kept, stamp).number
             else:
                 store.clerks.set_pin(number, kept, stamp)
             workers.append(Worker(number, name, role, pin))
@@ -150,7 +150,7 @@ class _Stocking:
             self._arrive(store, carrier, clerk, self._ago(age))
         stamps = lambda: self._ago(timedelta())  # noqa: E731 - the clock of the sweeper
         photos = ParcelPhotos(self._settings.data / "parcel-photos")
-        Sweeper(store, photos, self._parcels, stamps, lambda: None, lambda: None).sweep()
+        ParcelSweep(store.parcels, photos, self._parcels, stamps, lambda: None).sweep()
 
     def _arrive(self, store: Store, carrier: str, clerk: Worker, stamp: Stamp) -> None:
         issue = Issue(self._papers, stamp)

@@ -1,6 +1,6 @@
-"""One scanner, two faces: who gets a scan.
+"""One scanner, two screens: who gets a scan.
 
-An unlocked counter whose page is open gets every scan. Otherwise the scan is a villager's: a member card starts an
+A counter with a clerk and an open page gets every scan. Otherwise the scan is a villager's: a member card starts an
 intake, a pickup slip puts its parcel up at the counter, the number of a certificate is taken for the goods on the
 screen, and everything else is named in a notice.
 """
@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.domain.clerk import Role
-from kiosk.protocols.barcodes.scan import Scan, parse_scan
-from kiosk.protocols.barcodes.waybills import identify
-from kiosk.station.counter.access import Access
+from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter
-from kiosk.station.counter.view import CounterRefused
-from kiosk.station.desk.view import DeskRefused, DeskView
-from kiosk.station.parcels.scan_words import refused_word
+from kiosk.station.counter.ports import CardDesk
+from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.desk.view import DeskRefused
 from kiosk.store.records import ParcelRow
 
 logger = logging.getLogger(__name__)
@@ -27,17 +26,12 @@ logger = logging.getLogger(__name__)
 MY_PARCEL: Final = "my_parcel"
 """The notice of a slip whose code was right: the parcel is up at the counter."""
 _NOT_HERE: Final = "not_a_member_card"
-
-
-class CardDesk(Protocol):
-    """What is needed of the desk."""
-
-    def scan(self, text: str) -> DeskView: ...
-    def show_certificate(self, text: str) -> DeskView: ...
+_NAMED: Final = frozenset({"rejected", "product", "gs1"})
+"""Kinds of scan that a villager is told by their own name."""
 
 
 OnNotice = Callable[[str, ParcelRow | None, int], None]
-"""A word for the public face, the masked parcel of ``my_parcel``, and the seconds to wait of ``code_locked``."""
+"""A notice for the public screen: its text id, the masked parcel of ``my_parcel``, the seconds of ``code_locked``."""
 
 
 class ScanRouter:
@@ -55,11 +49,12 @@ class ScanRouter:
     def on_scan(self, text: str) -> None:
         """Take one scan to whoever it is meant for."""
         try:
+            scanned = Scanned.of(text)
             session = self._access.current() if self._board.watched() else None
             if session is not None and session.person.role is Role.CLERK:
-                self._counter.scan(session, text)
+                self._counter.scans.scan(session, scanned)
             else:
-                self._public(text)
+                self._public(scanned)
         except CounterRefused as refusal:
             self._on_notice(refusal.code, None, refusal.wait_s)
         except DeskRefused as refusal:
@@ -67,29 +62,21 @@ class ScanRouter:
         except Exception:
             logger.exception("a scan could not be taken")
 
-    def _public(self, text: str) -> None:
-        scan = parse_scan(text.encode("utf-8", "replace"))
-        if scan.kind == "member" and scan.valid:
-            self._desk.scan(scan.data.strip())
-        elif scan.kind == "pickup" and scan.valid:
-            self._on_notice(MY_PARCEL, self._counter.public_code(scan.data.strip()), 0)
-        elif not self._certificate(scan):
-            self._on_notice(_named(scan), None, 0)
+    def _public(self, scanned: Scanned) -> None:
+        kind, valid = scanned.scan.kind, scanned.scan.valid
+        if kind == "member" and valid:
+            self._desk.scan(scanned.text)
+        elif kind == "pickup" and valid:
+            self._on_notice(MY_PARCEL, self._counter.parcels.handovers.public_code(scanned.text), 0)
+        elif not self._certificate(scanned):
+            self._on_notice(scanned.refusal if kind in _NAMED else _NOT_HERE, None, 0)
 
-    def _certificate(self, scan: Scan) -> bool:
+    def _certificate(self, scanned: Scanned) -> bool:
         """Whether it was the number of a certificate, shown while somebody is at the screen with goods."""
-        if scan.kind != "text" or identify(scan.data).why_not != "not_a_waybill":
+        if scanned.scan.kind != "text" or scanned.found.why_not != "not_a_waybill":
             return False
         try:
-            self._desk.show_certificate(scan.data)
+            self._desk.show_certificate(scanned.scan.data)
         except DeskRefused:
             return False
         return True
-
-
-def _named(scan: Scan) -> str:
-    """What a villager held under the scanner, as a word."""
-    found = identify(scan.data)
-    if scan.kind in ("rejected", "product", "gs1"):
-        return refused_word(scan, found)
-    return _NOT_HERE

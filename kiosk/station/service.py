@@ -17,12 +17,13 @@ from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
+from kiosk.station.clerk.access import Access
 from kiosk.station.clock import StationClock
-from kiosk.station.counter.access import Access
-from kiosk.station.counter.base import CounterTools
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.counter import Counter, CounterTools
 from kiosk.station.counter.settings import CounterSettings
+from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskRefused
@@ -33,11 +34,11 @@ from kiosk.station.outbox_poller import OutboxPoller
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.rendering import render
-from kiosk.station.papers.worker import PrintWorker
+from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintWorker
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.parcels.sweeper import Sweeper
+from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.photos.photographer import Photographer, ShotRequest
 from kiosk.station.photos.space import PhotoLimits, PhotoSpace
@@ -136,13 +137,16 @@ class StationService:
         self._marks = _PrinterMarks(self.board)
         self._outbox = OutboxPoller(store, self.board.count_pending, self.desk.booked.refresh)
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}
-        self.access = Access(store, settings.counter, self.stamp, self._signals.access_changed, self._key.pins())
+        first = CounterView(consent=settings.parcels.consent.value)
+        self.counter_board = CounterBoard(first)
+        state = CounterState(first, self.stamp, self.counter_board.show)
+        self.access = Access(store, settings.counter.lock_after_s, self.stamp, state.access_changed, self._key.pins())
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
-        self.counter = Counter(self._counter_tools(settings.counter, settings.parcels))
-        self.counter_board = CounterBoard(self.counter.view())
+        self.counter = Counter.over(state, self._counter_tools(settings.counter, settings.parcels))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
-        self._sweeper = Sweeper(store, self.parcel_photos, settings.parcels, self.stamp, self._tick, self.committed)
+        sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
+        self._sweeper = Sweeper(sweep, self._tick)
         self._connect()
 
     def _connect(self) -> None:
@@ -152,15 +156,13 @@ class StationService:
             signals.committed.connect(worker.wake)
         signals.committed.connect(self._outbox.wake)
         signals.paper_moved.connect(desk.booked.refresh)
-        signals.paper_moved.connect(counter.papers_moved)
+        signals.paper_moved.connect(counter.paper_count.update)
         signals.paper_moved.connect(self._outbox.wake)
         signals.photo_done.connect(desk.booked.photo_done)
-        signals.photo_done.connect(counter.photo_done)
+        signals.photo_done.connect(counter.state.photo_done)
         signals.photo_done.connect(lambda subject, sha256: self._outbox.wake())
         signals.photo_failed.connect(desk.booked.photo_failed)
-        signals.photo_failed.connect(counter.photo_failed)
-        signals.access_changed.connect(counter.access_changed)
-        signals.counter_view.connect(self.counter_board.show)
+        signals.photo_failed.connect(counter.state.photo_failed)
         signals.desk_view.connect(self.board.show)
         signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
 
@@ -191,7 +193,7 @@ class StationService:
         self._outbox.start()
         self._sweeper.start()
         self.scale_audit.start()
-        self.counter.papers_moved()
+        self.counter.paper_count.update()
         if self._scale is not None:
             self._scale.start()
 
@@ -259,15 +261,13 @@ class StationService:
             access=self.access,
             papers=CounterPapers(self.settings, parcels, self._key, self._hardware.printers),
             photos=self.parcel_photos,
-            counter=counter,
-            parcels=parcels,
+            slots=parcels.slots,
+            undo_s=counter.undo_s,
             stamps=self.stamp,
-            on_view=self._signals.counter_view,
+            desk=self.desk.leaving,
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
             on_lot_photo=self._shoot_lot,
-            unfinished=self.desk.leaving.unfinished,
-            take_up=self.desk.leaving.take_up,
         )
 
     def _tick(self) -> None:
@@ -277,7 +277,7 @@ class StationService:
             self.desk.leaving.give_up_expired()
         except DeskRefused as error:
             logger.error("an unfinished intake cannot be given up now: %s", error)
-        self.counter.tick()
+        self.counter.expiry.tick()
 
     def _tell_altered(self) -> None:
         """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""
@@ -325,11 +325,8 @@ class StationService:
     def _worker(self, name: str, printer: Printer) -> PrintWorker:
         setup = printer.setup
         return PrintWorker(
-            name,
+            FittedPrinter(name, printer, lambda job: render(job, setup, self._key)),
             self.store.papers,
-            printer,
-            lambda job: render(job, setup, self._key),
             self.stamp,
-            self._signals.paper_moved,
-            self._marks.tell,
+            PrintListeners(self._signals.paper_moved, self._marks.tell),
         )

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Generic, ParamSpec
 
 from kiosk.devices.ports import LinkState
-from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.view import DeskView
 
 P = ParamSpec("P")
@@ -43,8 +42,5 @@ class StationSignals:
     """The lot or parcel, and the SHA-256 of its shot that is kept."""
     photo_failed: Signal[[str, str]] = field(default_factory=Signal)
     """The lot or parcel, and a word the screens have a sentence for."""
-    access_changed: Signal[[]] = field(default_factory=Signal)
-    """The counter was unlocked or locked."""
-    counter_view: Signal[[CounterView]] = field(default_factory=Signal)
     desk_view: Signal[[DeskView]] = field(default_factory=Signal)
     scale_link: Signal[[LinkState]] = field(default_factory=Signal)

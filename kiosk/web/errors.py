@@ -7,7 +7,7 @@ import logging
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import DeskRefused
 from kiosk.web import roles
 from kiosk.web.ports import Station

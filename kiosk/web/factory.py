@@ -89,7 +89,7 @@ def create_app(
     )
     app.extensions[STREAMS] = streams
     guard.install(app)
-    roles.install(app, NEEDS, service.access.session, service.access.lock)
+    roles.install(app, NEEDS, service.access.session, service.access.sign_out)
     errors.install(app, service, screens, settings)
     counter.install(app, service, frame)
     app.register_blueprint(public.blueprint(service, screens))

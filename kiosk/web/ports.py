@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from kiosk.domain.metrology.standing import ScaleStanding
-from kiosk.station.counter.access import Access
+from kiosk.station.clerk.access import Access
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter
 from kiosk.station.desk.desk import Desk

@@ -21,7 +21,7 @@ from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.view import Session
+from kiosk.station.clerk.access import Session
 
 COOKIE = "counter"
 """Holds the token of the unlocked counter; forgotten when the browser ends."""

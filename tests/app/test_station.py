@@ -36,8 +36,8 @@ from kiosk.simulators.counter_stock import stock_counter
 from kiosk.simulators.processes import answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.station.clerk.people import add_person
 from kiosk.station.clock import StationClock
-from kiosk.station.counter.people import add_person
 from kiosk.station.open_store import open_store, stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -223,7 +223,7 @@ def test_a_technician_sets_the_running_scale_to_zero(
         stamp = stamps("Asia/Shanghai")
         pins = PickupKey.load(ParcelSettings(), config.station.data, {}).pins()
         with closing(Store.open(config.station.database, "S0147", stamp(), Opening(template=template))) as store:
-            number = add_person(store, "Reyhan", Role.TECHNICIAN, pins.hash(pin), stamp()).number
+            number = add_person(store.clerks, "Reyhan", Role.TECHNICIAN, pins.hash(pin), stamp()).number
 
         class Stop(threading.Event):
             def wait(self, timeout: float | None = None) -> bool:

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
-from kiosk.station.counter.access import Access
+from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.view import CounterRefused
 from kiosk.station.open_store import stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -58,7 +58,7 @@ def unlocks(config: Path, number: str, pin: str) -> bool:
     with closing(opened(config)) as store:
         try:
             pins = PickupKey.found(ParcelSettings(), config.parent / "data", {}).pins()
-            Access(store, CounterSettings(), NOW, pins=pins).unlock(number, pin)
+            Access(store, CounterSettings().lock_after_s, NOW, pins=pins).sign_in(number, pin)
         except CounterRefused as refusal:
             assert refusal.code in ("wrong_pin", "no_pin")
             return False

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.machine import ThisMachine
-from kiosk.app.media import MOST_MEDIA, existing, mounted, on_another_disk
+from kiosk.app.media import MOST_MEDIA, mounted, on_another_disk
 from kiosk.config.station import load
 from kiosk.first_start.database import fill
 from kiosk.first_start.questions import DONE
 from kiosk.station.open_store import open_store
-from kiosk.store.backup.medium import BackupRefused, finished, read_manifest
+from kiosk.store.backup.medium import BackupRefused, existing, finished, read_manifest
 from tests.web.first_start.bench import OTHER_DISK
 from tests.web.first_start.start import Start
 

@@ -17,10 +17,10 @@ from kiosk.domain.parcel import WAITING, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.counter_stock import new_pin, stock_counter
 from kiosk.simulators.processes import DidNotStart
+from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.clock import StationClock
-from kiosk.station.counter.access import Access
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.view import CounterRefused
 from kiosk.station.parcels.expected_file import parse_expected
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -52,9 +52,9 @@ def key_of(settings: StationSettings) -> PickupKey:
 
 
 def works(settings: StationSettings, store: Store, number: str, pin: str) -> bool:
-    access = Access(store, CounterSettings(), lambda: STAMP, pins=key_of(settings).pins())
+    access = Access(store, CounterSettings().lock_after_s, lambda: STAMP, pins=key_of(settings).pins())
     try:
-        return access.unlock(number, pin).person.number == number
+        return access.sign_in(number, pin).person.number == number
     except CounterRefused as refusal:
         assert refusal.code == "wrong_pin"
         return False

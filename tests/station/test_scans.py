@@ -63,10 +63,10 @@ def faces(rig: CounterRig) -> Faces:
 
 
 def test_an_open_unlocked_counter_gets_everything(faces: Faces) -> None:
-    faces.rig.counter.set_mode(faces.rig.session, "in")
+    faces.rig.counter.parcels.receiving.set_mode(faces.rig.session, "in")
     faces.at_counter(waybill(1))
     faces.at_counter(CARD)
-    last = faces.rig.counter.view().last
+    last = faces.rig.counter.state.view().last
     assert last is not None
     assert last.kind == "member"
     assert faces.rig.store.parcels.by_waybill(waybill(1)) is not None
@@ -74,19 +74,19 @@ def test_an_open_unlocked_counter_gets_everything(faces: Faces) -> None:
 
 
 def test_a_counter_that_nobody_looks_at_gets_nothing(faces: Faces) -> None:
-    faces.rig.counter.set_mode(faces.rig.session, "in")
+    faces.rig.counter.parcels.receiving.set_mode(faces.rig.session, "in")
     faces.router.on_scan(waybill(1))
     assert faces.rig.store.parcels.in_states(list(ParcelState)) == []
     assert faces.notices == [("not_a_member_card", None, 0)]
 
 
 def test_a_locked_counter_and_a_technicians_get_nothing(faces: Faces) -> None:
-    faces.rig.access.unlock("03", PIN)
+    faces.rig.access.sign_in("03", PIN)
     faces.at_counter(CARD)
     faces.rig.clock.wait(301)
     faces.at_counter(CARD)
     assert faces.desk.cards == [CARD, CARD]
-    assert faces.rig.counter.view().last is None
+    assert faces.rig.counter.state.view().last is None
 
 
 def test_a_slip_at_the_public_face_puts_its_parcel_up(faces: Faces) -> None:
@@ -96,7 +96,7 @@ def test_a_slip_at_the_public_face_puts_its_parcel_up(faces: Faces) -> None:
     assert word == "my_parcel"
     assert parcel is not None
     assert (parcel.shelf, parcel.waybill) == ("A-1-01", "0001")
-    assert faces.rig.counter.view().handover == row
+    assert faces.rig.counter.state.view().handover == row
 
 
 def test_wrong_slips_lock_the_public_face(faces: Faces) -> None:

@@ -16,14 +16,17 @@ from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
 from kiosk.protocols.scales.reading import Reading
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.view import CounterRefused, CounterView, Person, Session
+from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView
 from kiosk.station.live import LiveBoard
 from kiosk.station.settings import StationSettings
-from kiosk.store.records import NewPrintJob, OutboxRow, ParcelRow, PrintJob, Stamp
+from kiosk.store.records import NewPrintJob, OutboxRow, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
 HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
@@ -96,7 +99,7 @@ class NobodyWorksHere:
     def wait_s(self) -> int:
         return 0
 
-    def unlock(self, number: str, pin: str) -> Session:
+    def sign_in(self, number: str, pin: str) -> Session:
         raise CounterRefused("no_pin")
 
     def session(self, token: str) -> Session | None:
@@ -107,18 +110,8 @@ class NobodyWorksHere:
     def current(self) -> Session | None:
         return None
 
-    def lock(self, token: str) -> None:
+    def sign_out(self, token: str) -> None:
         return
-
-
-class NoCounter:
-    """A counter behind a door that never opens."""
-
-    def view(self) -> CounterView:
-        return CounterView()
-
-    def public_code(self, text: str) -> ParcelRow:
-        raise CounterRefused("wrong_code")
 
 
 def _papers(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> list[NewPrintJob]:
@@ -178,7 +171,7 @@ class Shop:
         )
         self.board = LiveBoard(self.desk.view())
         self.board.mark(scale="ok")
-        self.access, self.counter = NobodyWorksHere(), NoCounter()
+        self.access, self.counter = NobodyWorksHere(), None
         self.counter_board = CounterBoard(CounterView())
 
     def _store(self, catalog: Catalog) -> Any:

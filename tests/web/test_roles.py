@@ -87,7 +87,7 @@ class Visitor:
         self._works_here = who in ("clerk", "technician")
         opened = shop.unlock(self._number).token
         if who == "ended session":
-            shop.access.lock(opened)
+            shop.access.sign_out(opened)
         self._token = {"nobody": None, "forged cookie": "x" * 43}.get(who, opened)
 
     def token(self) -> str | None:
@@ -225,7 +225,7 @@ def test_reading_leaves_the_database_as_it_was(app: Flask, shop: CounterShop, ow
 
 def test_the_hash_would_notice(shop: CounterShop, own: Objects) -> None:
     before = content(shop.settings.database)
-    shop.counter.due_back(shop.session, own.parcel)
+    shop.counter.parcels.shelf.due_back(shop.session, own.parcel)
     assert content(shop.settings.database) != before
 
 

@@ -2,12 +2,121 @@
 
 from __future__ import annotations
 
-from kiosk.station.counter.day import CounterDay
-from kiosk.station.counter.scans import CounterScans
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from kiosk.domain.parcel import ParcelNumber
+from kiosk.station.clerk.access import Access
+from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.day import Day
+from kiosk.station.counter.expiry import Expiry
+from kiosk.station.counter.intakes import IntakeBook, Intakes
+from kiosk.station.counter.paper_count import PaperCount
+from kiosk.station.counter.papers import PaperQueue
+from kiosk.station.counter.parcels.book import ParcelBook
+from kiosk.station.counter.parcels.codes import PickupCodes
+from kiosk.station.counter.parcels.damaged import DamagedParcels
+from kiosk.station.counter.parcels.deliveries import DeliveryEnd
+from kiosk.station.counter.parcels.handover import Handovers
+from kiosk.station.counter.parcels.line import HandoverLine
+from kiosk.station.counter.parcels.proofs import PickupProofs
+from kiosk.station.counter.parcels.receiving import Receiving
+from kiosk.station.counter.parcels.shelf import Shelf
+from kiosk.station.counter.parcels.shots import ParcelShots
+from kiosk.station.counter.parcels.steps import Steps
+from kiosk.station.counter.ports import UnfinishedDesk
+from kiosk.station.counter.scanning.own_codes import OwnCodes
+from kiosk.station.counter.scanning.scans import Scans
+from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.voids import Voids
+from kiosk.station.papers.parcel import CounterPapers
+from kiosk.station.parcels.photos import ParcelPhotos
+from kiosk.store import Store
+from kiosk.store.records import Stamp
 
 
-class Counter(CounterScans, CounterDay):
-    """Thread-safe. Every act is a clerk's, checked against the open session, and raises CounterRefused.
+@dataclass(frozen=True, slots=True)
+class CounterTools:
+    """What the counter is given: where to keep, who works here, how to make papers and shots, whom to tell."""
 
-    ``public_code`` alone is for everybody: it hands nothing out, it puts a parcel up for the clerk's tap.
+    station: str
+    store: Store
+    access: Access
+    papers: CounterPapers
+    photos: ParcelPhotos
+    slots: tuple[str, ...]
+    undo_s: float
+    stamps: Callable[[], Stamp]
+    desk: UnfinishedDesk
+    on_event: Callable[[], None]
+    """Something was committed: there may be papers to print and an event to send."""
+    on_parcel_photo: Callable[[ParcelNumber], None]
+    """Asked for a shot of a parcel; the state hears of it by ``photo_done`` or ``photo_failed``."""
+    on_lot_photo: Callable[[str, str], None]
+    """The same for a lot and its product."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterParcels:
+    """The parcels of the counter, by what is done with them."""
+
+    receiving: Receiving
+    deliveries: DeliveryEnd
+    damaged: DamagedParcels
+    shelf: Shelf
+    codes: PickupCodes
+    proofs: PickupProofs
+    handovers: Handovers
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """The acts of the counter, side by side. Thread-safe: they share one lock (``Acts``) and one state.
+
+    Every act is a clerk's, checked against the open session, and raises CounterRefused, and then has changed nothing.
+    ``handovers.public_code`` alone is for everybody: it hands nothing out, it puts a parcel up for the clerk's tap.
     """
+
+    state: CounterState
+    scans: Scans
+    parcels: CounterParcels
+    intakes: Intakes
+    voids: Voids
+    papers: PaperQueue
+    paper_count: PaperCount
+    day: Day
+    expiry: Expiry
+
+    @classmethod
+    def over(cls, state: CounterState, tools: CounterTools) -> Self:
+        """The whole counter over one store."""
+        store, access = tools.store, tools.access
+        paper_count = PaperCount(store.papers, state)
+        acts = Acts(access, tools.stamps, paper_count, tools.on_event)
+        intakes = IntakeBook(tools.station, store.intakes, store.days)
+        parcels = ParcelBook(tools.station, store.parcels, tools.papers, tools.slots)
+        shots = ParcelShots(state, tools.photos, tools.on_parcel_photo)
+        line = HandoverLine(state)
+        steps = Steps(acts, state, line, parcels)
+        proofs = PickupProofs(parcels, tools.papers.key, store.lockouts, tools.stamps)
+        receiving = Receiving(acts, state, shots, parcels, tools.undo_s)
+        return cls(
+            state=state,
+            scans=Scans(acts, state, OwnCodes(intakes, parcels, proofs, line, store.catalogs), receiving, parcels),
+            parcels=CounterParcels(
+                receiving=receiving,
+                deliveries=DeliveryEnd(acts, store.deliveries),
+                damaged=DamagedParcels(acts, state, steps, shots, parcels),
+                shelf=Shelf(acts, steps, shots, parcels),
+                codes=PickupCodes(acts, state, line, parcels),
+                proofs=proofs,
+                handovers=Handovers(acts, steps, line, proofs, parcels),
+            ),
+            intakes=Intakes(acts, state, intakes, tools.desk, tools.on_lot_photo),
+            voids=Voids(acts, access, intakes, store.intakes),
+            papers=PaperQueue(acts, store.papers),
+            paper_count=paper_count,
+            day=Day(acts, store.days, tools.papers),
+            expiry=Expiry(access, tools.desk, state, line),
+        )

@@ -1,4 +1,4 @@
-"""What a technician sets for the counter face."""
+"""What a technician sets for the counter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CounterSettings:
-    """``lock_after_s``: a counter nobody touches locks itself. ``undo_s``: how long a scan can be taken back (R22)."""
+    """``lock_after_s``: a session that nobody uses ends. ``undo_s``: how long a scan can be taken back (R22)."""
 
     lock_after_s: float = 300.0
     undo_s: float = 10.0

@@ -1,4 +1,4 @@
-"""What the counter shows, and how it says no: frozen values, made anew whenever something changed."""
+"""What the counter shows: frozen values, made anew whenever something changed."""
 
 from __future__ import annotations
 
@@ -6,59 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from kiosk.domain.clerk import Role
+from kiosk.station.clerk.people import Person
 from kiosk.station.desk.view import PhotoView
 from kiosk.store.records import ParcelRow
 
 NO_PHOTO: Final = PhotoView()
 IN, OUT, NO_MODE = "in", "out", ""
 """What a scanned waybill means: it arrives, it is looked for to be handed out, or it is only looked up."""
+BOOKED: Final = frozenset({"parcel_in", "parcel_damaged"})
+"""Kinds of a scan that brought a parcel in."""
 CHOOSE_CARRIER: Final = "choose_carrier"
 ANOTHER_PACKAGE: Final = "another_package"
 CHOICES: Final = frozenset({CHOOSE_CARRIER, ANOTHER_PACKAGE})
 """Refusals a clerk may decide about: one touch of a carrier books the parcel after all."""
-
-
-class CounterRefused(Exception):
-    """A step cannot be taken now; ``code`` is a word the screens have a sentence for.
-
-    ``wait_s`` says after how many seconds to try again; ``values`` fill the sentence. Neither holds a PIN or a code.
-    """
-
-    def __init__(
-        self, code: str, message: str = "", *, wait_s: int = 0, values: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(message or code)
-        self.code = code
-        self.wait_s = wait_s
-        self.values: Mapping[str, str] = values or {}
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who works here; ``name`` never leaves the station, events know the number alone."""
-
-    number: str
-    name: str
-    role: Role
-
-    @property
-    def actor(self) -> str:
-        """How events name this person: ``clerk:07``."""
-        return f"clerk:{self.number}"
-
-    @property
-    def witness(self) -> str:
-        """How the event of a void names this person when it is the second one: ``witness:07``."""
-        return f"witness:{self.number}"
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """An unlocked counter. ``token`` is the browser's cookie."""
-
-    token: str = field(repr=False)
-    person: Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +68,6 @@ class ScanResult:
     wait_s: int = 0
     at_monotonic: float = 0.0
     offer: Offer | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """A villager's code was right: the parcel lies on the counter until the clerk's tap. ``until`` is monotonic."""
-
-    parcel: ParcelRow = field(repr=False)
-    mac: bytes = field(repr=False)
-    until: float
 
 
 @dataclass(frozen=True, slots=True)

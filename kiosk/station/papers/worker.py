@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.station.papers.rendering import RenderedJob
@@ -29,45 +31,71 @@ PROBLEMS = {
     PrinterFault.COVER_OPEN: "head_open",
     PrinterFault.PAPER_JAM: "paper_jam",
 }
-"""Printer flags a person can mend, as the words the screens have sentences for; every other one is printer_off."""
+"""Printer flags a person can mend, by the text id of their sentence; every other one is printer_off."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPrinter:
+    """A printer under its name in the queue, and what turns a job into its bytes.
+
+    A job that ``render`` cannot draw is set aside as unknown, so that the next intake's papers come out.
+    """
+
+    name: str
+    port: Printer
+    render: Callable[[PrintJob], RenderedJob]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintListeners:
+    """``on_job`` hears of every change of a job, ``on_problem`` the printer's name and the text id of its fault, or
+    None when it is well.
+    """
+
+    on_job: Callable[[], None]
+    on_problem: Callable[[str, str | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintTiming:
+    """Seconds: ``margin_s`` for a slow way to the printer, ``retry_s`` until one that is not ready is tried again."""
+
+    margin_s: float = 20.0
+    retry_s: float = 2.0
+
+
+TIMING: Final = PrintTiming()
 
 
 class PrintWorker:
     """A thread that prints what is queued for one printer.
 
-    A job may take twice the time of its paper at the printer's speed, and ``margin_s`` for a slow way to it.
-    ``render`` turns a job into the printer's bytes; a job it cannot draw is set aside as unknown, so that the next
-    intake's papers come out. ``on_job`` hears of every change of a job, ``on_problem`` the word of a fault or None
-    when the printer is well. The thread outlives whatever store, printer, ``render`` and listeners raise.
+    A job may take twice the time of its paper at the printer's speed, and the margin. The thread outlives whatever
+    store, printer, ``render`` and listeners raise.
     """
 
     def __init__(
         self,
-        name: str,
+        printer: FittedPrinter,
         queue: Papers,
-        printer: Printer,
-        render: Callable[[PrintJob], RenderedJob],
         stamps: Callable[[], Stamp],
-        on_job: Callable[[], None],
-        on_problem: Callable[[str, str | None], None],
-        *,
-        margin_s: float = 20.0,
-        retry_s: float = 2.0,
+        listeners: PrintListeners,
+        timing: PrintTiming = TIMING,
     ) -> None:
-        self._name = name
+        self._name = printer.name
+        self._printer = printer.port
+        self._render = printer.render
         self._queue = queue
-        self._printer = printer
-        self._render = render
         self._stamps = stamps
-        self._on_job = on_job
-        self._on_problem = on_problem
-        self._margin_s = margin_s
-        self._retry_s = retry_s
+        self._on_job = listeners.on_job
+        self._on_problem = listeners.on_problem
+        self._margin_s = timing.margin_s
+        self._retry_s = timing.retry_s
         self._fate: Callable[[], None] | None = None
         """What is known of the last paper and could not be written yet; nothing else is printed before it is."""
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"print-{name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"print-{printer.name}", daemon=True)
 
     def start(self) -> None:
         """Begin with whatever is queued."""
@@ -163,8 +191,8 @@ class PrintWorker:
 
     def _not_started(self, job: PrintJob, error: PrintNotStarted) -> None:
         logger.info("printer %s: job %s waits: %s", self._name, job.id, error)
-        words = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
-        self._tell_problem(words[0] if words else "printer_off")
+        problems = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
+        self._tell_problem(problems[0] if problems else "printer_off")
 
     def _uncertain(self, job: PrintJob, error: Exception) -> None:
         logger.warning("printer %s: job %s is uncertain: %s", self._name, job.id, error)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from kiosk.protocols.barcodes.waybills import CARRIERS, Package, identify
-from kiosk.station.parcels.scan_words import one_of_several, waybill_key
+from kiosk.station.parcels.waybills import one_of_several, waybill_key
 from kiosk.store.records import ExpectedParcel
 
 MAX_BYTES: Final = 2_000_000

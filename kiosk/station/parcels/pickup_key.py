@@ -23,8 +23,8 @@ from typing import Final, Self
 
 from kiosk.domain.pickup import PICKUP_DIGITS
 from kiosk.files import hand_over, sync_folder
-from kiosk.station.counter.pin_hash import PinKey
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.pin_hash import PinKey
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.settings import ParcelSettings
 
 logger = logging.getLogger(__name__)

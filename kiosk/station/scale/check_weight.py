@@ -8,9 +8,8 @@ from kiosk.domain.metrology.check_weight import BadCheckWeight, allowed_error_g,
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.pan import Lock, PanView
 from kiosk.domain.metrology.standing import CheckState
-from kiosk.station.counter.access import Access
-from kiosk.station.counter.errors import refusing
-from kiosk.station.counter.view import CounterRefused, Session
+from kiosk.station.clerk.access import Access, Session
+from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.desk.loads import Loads
 from kiosk.station.desk.view import DeskRefused
 from kiosk.station.scale.audit import ScaleAudit

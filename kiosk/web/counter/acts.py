@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import Counter
-from kiosk.station.counter.view import CounterRefused, Session
+from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.web.counter.frame import HOME, Where
 
 MOST_SCAN = 256
@@ -56,12 +58,12 @@ def _scan(post: Post) -> str:
         raise CounterRefused("text")
     if _PICKUP_CODE.fullmatch(text.strip()):
         return _code_up(post, text.strip())
-    return post.counter.scan(post.session, text).path or HOME
+    return post.counter.scans.scan(post.session, Scanned.of(text)).path or HOME
 
 
 def _code_up(post: Post, code: str) -> str:
     """A code that is right puts its parcel up; the clerk fetches it, and the tap comes when it is handed over."""
-    post.counter.put_up(post.session, code)
+    post.counter.parcels.handovers.put_up(post.session, code)
     return HOME
 
 
@@ -70,19 +72,20 @@ def _code(post: Post) -> str:
 
 
 def _arrive(post: Post) -> str:
-    return post.counter.arrive(post.session, post.field("text"), post.field("carrier")).path or HOME
+    scanned = Scanned.of(post.field("text"))
+    return post.counter.scans.arrive(post.session, scanned, post.field("carrier")).path or HOME
 
 
 def _take_in(post: Post) -> str:
-    return post.counter.take_in(post.session, post.field("offer")).path or HOME
+    return post.counter.scans.take_in(post.session, post.field("offer")).path or HOME
 
 
 def _undo(post: Post) -> str:
-    last = post.counter.view().last
+    last = post.counter.state.view().last
     shown = str(last.parcel.number) if last and last.parcel else ""
     if post.field("number") != shown:
         raise CounterRefused("stale_page")
-    post.counter.undo(post.session)
+    post.counter.parcels.receiving.undo(post.session)
     return HOME
 
 
@@ -90,49 +93,51 @@ def _carrier(post: Post) -> str:
     number = post.field("number")
     if not number:
         raise CounterRefused("stale_page")
-    return post.counter.choose_carrier(post.session, post.field("carrier"), number).path or HOME
+    return post.counter.parcels.receiving.choose_carrier(post.session, post.field("carrier"), number).path or HOME
 
 
 def _mode(post: Post) -> str:
-    post.counter.set_mode(post.session, post.field("mode"))
+    post.counter.parcels.receiving.set_mode(post.session, post.field("mode"))
     return HOME
 
 
 def _consent(post: Post) -> str:
-    post.counter.set_consent(post.session, post.field("consent"))
+    post.counter.parcels.receiving.set_consent(post.session, post.field("consent"))
     return HOME
 
 
 def _damaged(post: Post) -> str:
-    post.counter.damaged_next(post.session, post.field("damaged") == "1")
+    post.counter.parcels.receiving.damaged_next(post.session, post.field("damaged") == "1")
     return HOME
 
 
 def _handover(post: Post) -> str:
-    return parcel_path(str(post.counter.confirm_handover(post.session, post.field("number")).number))
+    return parcel_path(str(post.counter.parcels.handovers.confirm(post.session, post.field("number")).number))
 
 
 def _dismiss(post: Post) -> str:
-    post.counter.dismiss_handover(post.session, post.field("number"))
+    post.counter.parcels.handovers.dismiss(post.session, post.field("number"))
     return HOME
 
 
 def _delivery(post: Post) -> str:
-    post.counter.close_delivery(post.session)
+    post.counter.parcels.deliveries.close(post.session)
     return "/counter/parcels?state=open"
 
 
 def _proxy(post: Post) -> str:
-    return parcel_path(str(post.counter.collect_proxy(post.session, post.about, post.field("name")).number))
+    return parcel_path(
+        str(post.counter.parcels.handovers.collect_by_proxy(post.session, post.about, post.field("name")).number)
+    )
 
 
 def _accept(post: Post) -> str:
-    post.counter.accept_damaged(post.session, post.about)
+    post.counter.parcels.damaged.accept(post.session, post.about)
     return HOME
 
 
 def _shoot(post: Post) -> str:
-    post.counter.take_shot(post.session, post.about)
+    post.counter.parcels.damaged.take_shot(post.session, post.about)
     return parcel_path(post.about)
 
 
@@ -145,33 +150,33 @@ def _step(act: Callable[[Counter], Callable[[Session, str], object]]) -> Run:
 
 
 def _void(post: Post) -> str:
-    post.counter.void(post.session, post.about, post.field("reason"), post.field("number"), post.field("pin"))
+    post.counter.voids.void(post.session, post.about, post.field("reason"), post.field("number"), post.field("pin"))
     return intake_path(post.about)
 
 
 def _take_up(post: Post) -> str:
     """The clerk and the villager go on at the public screen, where it was left."""
-    post.counter.take_up(post.session, post.about)
+    post.counter.intakes.take_up(post.session, post.about)
     return "/"
 
 
 def _photograph(post: Post) -> str:
-    post.counter.take_photo(post.session, post.about)
+    post.counter.intakes.take_photo(post.session, post.about)
     return intake_path(post.about)
 
 
 def _reprint(post: Post) -> str:
-    post.counter.reprint(post.session, int(post.about))
+    post.counter.papers.reprint(post.session, int(post.about))
     return "/counter/queue"
 
 
 def _resolve(post: Post) -> str:
-    post.counter.resolve(post.session, int(post.about), post.field("came_out") == "1")
+    post.counter.papers.resolve(post.session, int(post.about), post.field("came_out") == "1")
     return "/counter/queue"
 
 
 def _close_day(post: Post) -> str:
-    post.counter.close_day(post.session, post.whole("last_seq"))
+    post.counter.day.close(post.session, post.whole("last_seq"))
     return "/counter/day?ask=closed"
 
 
@@ -192,13 +197,13 @@ ACTS: Mapping[str, Run] = {
     "/counter/parcels/<about>/proxy": _proxy,
     "/counter/parcels/<about>/photo": _shoot,
     "/counter/parcels/<about>/accept": _accept,
-    "/counter/parcels/<about>/refuse": _step(lambda counter: counter.refuse),
-    "/counter/parcels/<about>/misroute": _step(lambda counter: counter.misrouted),
-    "/counter/parcels/<about>/due_back": _step(lambda counter: counter.due_back),
-    "/counter/parcels/<about>/return": _step(lambda counter: counter.return_),
-    "/counter/parcels/<about>/lost": _step(lambda counter: counter.lost),
-    "/counter/parcels/<about>/found": _step(lambda counter: counter.found),
-    "/counter/parcels/<about>/reissue": _step(lambda counter: counter.reissue),
+    "/counter/parcels/<about>/refuse": _step(lambda counter: counter.parcels.damaged.refuse),
+    "/counter/parcels/<about>/misroute": _step(lambda counter: counter.parcels.shelf.misrouted),
+    "/counter/parcels/<about>/due_back": _step(lambda counter: counter.parcels.shelf.due_back),
+    "/counter/parcels/<about>/return": _step(lambda counter: counter.parcels.shelf.return_),
+    "/counter/parcels/<about>/lost": _step(lambda counter: counter.parcels.shelf.lost),
+    "/counter/parcels/<about>/found": _step(lambda counter: counter.parcels.shelf.found),
+    "/counter/parcels/<about>/reissue": _step(lambda counter: counter.parcels.codes.reissue),
     "/counter/intakes/<about>/void": _void,
     "/counter/intakes/<about>/photo": _photograph,
     "/counter/intakes/<about>/take_up": _take_up,

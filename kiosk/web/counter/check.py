@@ -1,4 +1,4 @@
-"""The daily check weight, and the journal of the pan: for whoever has unlocked the counter, clerk or technician.
+"""The daily check weight, and the journal of the pan: for whoever has signed in at the counter, clerk or technician.
 
 No address takes a weight: the page sends back the number of the reading it showed, and only a load that has lain still
 since that reading is read as the check weight. What the check weight must show is set by a technician; where it is not,
@@ -16,8 +16,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.domain.clerk import Role
 from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
-from kiosk.station.counter.errors import refusing
-from kiosk.station.counter.view import CounterRefused, Person, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.scale.check_weight import CheckView
 from kiosk.store.records import CheckRow, LoadRow
 from kiosk.web import roles
@@ -33,7 +34,7 @@ STREAM: Final = "/counter/check/live"
 ROWS: Final = 8
 """Rows of the journal on one page: two columns of four."""
 _MOST_DIGITS: Final = 6
-_WORDS: Final = frozenset(UnbookedWhy)
+_REASONS: Final = frozenset(UnbookedWhy)
 
 NEEDS = {f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")}
 
@@ -103,8 +104,8 @@ class CheckPages:
         expected_g = None
         if "expected" in form and (expected_g := _typed(form["expected"])) is None:
             raise CounterRefused("bad_weight", "no number of grams")
-        _, lock, why_not = self._station.desk.loads.check_view()
-        if not why_not and not _belongs(lock, form.get("reading_no", "")):
+        _, hold, why_not = self._station.desk.loads.check_view()
+        if not why_not and not _belongs(hold, form.get("reading_no", "")):
             raise CounterRefused("stale_page", "this is not the load the page showed")
         return self._station.check_weight.take(session, expected_g)
 
@@ -113,7 +114,7 @@ class CheckPages:
         number = number_of(request.args.get("page"))
         with refusing():
             rows = self._station.store.pan_loads.unbooked(ROWS + 1, (number - 1) * ROWS)
-        loads = [Load(row, f"counter.pan.why.{row.why if row.why in _WORDS else 'other'}") for row in rows[:ROWS]]
+        loads = [Load(row, f"counter.pan.why.{row.why if row.why in _REASONS else 'other'}") for row in rows[:ROWS]]
         return self._frame.page(
             "pan",
             session.person,
@@ -153,8 +154,8 @@ def _typed(text: str | None) -> int | None:
     return int(text) if text is not None and good else None
 
 
-def _belongs(lock: Lock | None, posted: str) -> bool:
+def _belongs(hold: Lock | None, posted: str) -> bool:
     """Whether the reading a page showed is one of those the load has lain still for."""
-    if lock is None or not (posted.isascii() and posted.isdigit() and len(posted) <= 18):
+    if hold is None or not (posted.isascii() and posted.isdigit() and len(posted) <= 18):
         return False
-    return lock.reading_no - lock.readings < int(posted) <= lock.reading_no
+    return hold.reading_no - hold.readings < int(posted) <= hold.reading_no

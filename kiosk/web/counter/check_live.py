@@ -100,7 +100,7 @@ def why_id(why_not: str, speech: Speech) -> str:
 
 
 def message(now: PanSnapshot, speech: Speech, decimals: int) -> bytes:
-    """The message as JSON: the counter's own fields, the weight as on the public face, and the check."""
+    """The message as JSON: the counter's own fields, the weight as on the public screen, and the check."""
     pan, view = now.pan, now.counter.view
     body: dict[str, Any] = {
         "n": now.counter.number,
@@ -126,7 +126,7 @@ def blueprint(station: Station, streams: Streams[PanSnapshot], language: str, de
     @live.get("/counter/check/live")
     def stream() -> Response:
         token, speech = request.cookies.get(COOKIE, ""), speech_of(request, language)
-        # Looked at, never used: a page that is only open must not keep the counter unlocked.
+        # Looked at, never used: a page that is only open must not keep the session open.
         chunks = streams.open(
             lambda now: message(now, speech, decimals), lambda: station.access.peek(token) is not None
         )

@@ -10,10 +10,12 @@ from flask import render_template, request
 
 from kiosk.domain.catalog import Names
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.view import CounterRefused, Person
+from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web.counter.live import badges, scan_id
+from kiosk.web.counter.parcel_acts import picture_of
+from kiosk.web.counter.refusals import refused
 from kiosk.web.counter.rows import clock, local_times, short, tail
-from kiosk.web.counter.words import picture_of, refused
 from kiosk.web.drawings import drawing
 from kiosk.web.paging import page_of
 from kiosk.web.ports import Station
@@ -50,7 +52,7 @@ class CounterFrame:
         self._local = local_times(station.settings.zone)
 
     def page(self, template: str, person: Person, where: Where, **extra: Any) -> str:
-        """Any page behind the lock. What it shows was read after the view it says it shows.
+        """Any page behind the PIN. What it shows was read after the view it says it shows.
 
         A technician has the check weight and the journal of the pan here, and no tabs: those pages are the clerk's.
         """

@@ -9,15 +9,17 @@ from math import ceil
 from markupsafe import Markup
 
 from kiosk.domain.parcel import Consent, ParcelState
-from kiosk.station.counter.view import CounterRefused, CounterView, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.counter.view import BOOKED, CounterView
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where
-from kiosk.web.counter.words import LISTS, LastScan, last_scan
+from kiosk.web.counter.last_scan import LastScan, last_scan
+from kiosk.web.counter.parcel_acts import LISTS
 from kiosk.web.ports import Station
 from kiosk.web.scale_marks import check_due
 
 AT_HOME = Where("scan", HOME)
-_BOOKED = ("parcel_in", "parcel_damaged")
 _COUNTED = ("waiting", "overdue", "returns", "open")
 
 
@@ -30,7 +32,7 @@ class CounterHome:
 
     def home(self, session: Session) -> str:
         """Scan anything."""
-        view = self._fresh(session, self._station.counter.view())
+        view = self._fresh(session, self._station.counter.state.view())
         left_ms = self._undo_ms(view)
         return self._frame.page(
             "home",
@@ -58,7 +60,7 @@ class CounterHome:
         if last is None or last.parcel is None:
             return view
         try:
-            now = self._station.counter.parcel(session, str(last.parcel.number))
+            now = self._station.counter.parcels.shelf.parcel(session, str(last.parcel.number))
         except CounterRefused:
             return view
         return replace(view, last=replace(last, parcel=now))
@@ -79,12 +81,12 @@ class CounterHome:
 
     def _undo_ms(self, view: CounterView) -> int:
         """Until when the scan that is shown can be taken back; 0 when it is over, or another scan came after it."""
-        if view.undo_until is None or view.last is None or view.last.kind not in _BOOKED:
+        if view.undo_until is None or view.last is None or view.last.kind not in BOOKED:
             return 0
         return max(0, round(view.undo_until * 1000) - self._station.stamp().moment.monotonic_ms)
 
     def _counts(self, session: Session, view: CounterView) -> list[tuple[str, str, int]]:
-        found = self._station.counter.parcel_counts(session)
+        found = self._station.counter.parcels.shelf.counts(session)
         rows = [(name, f"/counter/parcels?state={name}", counted(found, name)) for name in _COUNTED]
         return [*rows, ("papers", "/counter/queue", view.pending_prints)]
 

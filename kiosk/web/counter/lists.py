@@ -13,13 +13,14 @@ from flask import request
 
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.void import VoidReason
-from kiosk.station.counter.view import Session
+from kiosk.station.clerk.access import Session
 from kiosk.station.desk.view import PhotoView
 from kiosk.store.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import counted
+from kiosk.web.counter.parcel_acts import ACTS, LISTS, QUESTIONS
+from kiosk.web.counter.refusals import refusal_id
 from kiosk.web.counter.rows import intake_row, unfinished_row
-from kiosk.web.counter.words import ACTS, LISTS, QUESTIONS, VOID_PICTURES, paper_picture, refusal_id
 from kiosk.web.paging import Page, page_of
 from kiosk.web.ports import Station
 from kiosk.web.scale_marks import check_due
@@ -40,6 +41,14 @@ _COUNTED = (
     "parcels_out",
     "parcels_returned",
 )
+_PAPER_PICTURES = {"bag_label": "label", "parcel_label": "label", "test_label": "label"}
+"""Drawings of papers; every other one is a slip."""
+_VOID_PICTURES = {
+    VoidReason.WRONG_PARTY: "card",
+    VoidReason.WRONG_PRODUCT: "other",
+    VoidReason.WRONG_CONTAINER: "crate",
+    VoidReason.GOODS_TAKEN_BACK: "sack",
+}
 _PAGE_DIGITS = 4
 _MEMBER = re.compile("M-[0-9]{5}")
 AT_ONCE = 100
@@ -65,6 +74,20 @@ class Paper:
     parcel: str
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked once more before it is done; ``ask`` and ``yes`` are texts ids, ``path`` is the post.
+
+    ``seen`` is a field of the form and what the clerk saw there: the station refuses when it is no longer so.
+    """
+
+    ask: str
+    yes: str
+    picture: str
+    path: str
+    seen: tuple[str, str] = ("", "")
+
+
 class CounterLists:
     """Pages under the tabs "parcels", "intakes", "queue" and "day"."""
 
@@ -78,12 +101,13 @@ class CounterLists:
         """One list of parcels; ``ask=delivery`` asks whether the truck is unloaded."""
         where = Where("parcels", "/counter/parcels?state=expected")
         if request.args.get("ask") == "delivery":
-            return self._confirm(session, where, "counter.delivery", "truck", "/counter/delivery")
+            question = Question("counter.delivery.ask", "counter.delivery.yes", "truck", "/counter/delivery")
+            return self._confirm(session, where, question)
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
-        counts = counter.parcel_counts(session)
+        counts = counter.parcels.shelf.counts(session)
         number, count = _page(counted(counts, chosen))
-        rows = counter.parcels(session, LISTS[chosen], ROWS, (number - 1) * ROWS)
+        rows = counter.parcels.shelf.parcels(session, LISTS[chosen], ROWS, (number - 1) * ROWS)
         return self._frame.page(
             "parcels",
             session.person,
@@ -95,7 +119,7 @@ class CounterLists:
 
     def parcel(self, session: Session, number: str) -> str:
         """One parcel and what may be done with it."""
-        parcel = self._station.counter.parcel(session, number)
+        parcel = self._station.counter.parcels.shelf.parcel(session, number)
         here = f"/counter/parcels/{parcel.number}"
         where, ask = Where("parcels", here), request.args.get("ask", "")
         names = [act.name for act in ACTS.get(parcel.state, ())]
@@ -103,17 +127,10 @@ class CounterLists:
             return self._proxy(session, where, parcel)
         if ask in QUESTIONS and ask in names:
             picture = next(act.picture for act in ACTS[parcel.state] if act.name == ask)
-            return self._frame.page(
-                "confirm",
-                session.person,
-                where,
-                question=f"counter.ask.{ask}",
-                yes=f"counter.act.{ask}",
-                picture=picture,
-                path=f"{here}/{ask}",
-                proof=("number", str(parcel.number)),
-            )
-        up = self._station.counter.view().handover
+            seen = ("number", str(parcel.number))
+            question = Question(f"counter.ask.{ask}", f"counter.act.{ask}", picture, f"{here}/{ask}", seen)
+            return self._confirm(session, where, question)
+        up = self._station.counter.state.view().handover
         return self._frame.page(
             "parcel",
             session.person,
@@ -121,13 +138,13 @@ class CounterLists:
             parcel=parcel,
             acts=ACTS.get(parcel.state, ()),
             proved=up is not None and up.number == parcel.number,
-            fresh=self._station.counter.has_fresh_code(parcel.number),
+            fresh=self._station.counter.parcels.codes.is_fresh(parcel.number),
             **self._parcel_shot(parcel),
         )
 
     def shown(self, session: Session, number: str) -> str:
         """The six digits, once: on this page, and on no page after it."""
-        code = self._station.counter.show_code(session, number)
+        code = self._station.counter.parcels.codes.show(session, number)
         return self._frame.page("shown", session.person, Where("parcels", f"/counter/parcels/{number}"), code=code)
 
     def _proxy(self, session: Session, where: Where, parcel: ParcelRow) -> str:
@@ -155,7 +172,7 @@ class CounterLists:
         page = self._of_member(session, member) if member else self._newest(session)
         catalog = self._catalog()
         rows = Page(tuple(intake_row(row, catalog) for row in page.items), page.number, page.count)
-        left = self._station.counter.unfinished(session)
+        left = self._station.counter.intakes.unfinished(session)
         return self._frame.page(
             "intakes",
             session.person,
@@ -167,24 +184,24 @@ class CounterLists:
 
     def _newest(self, session: Session) -> Page[ConfirmedRow]:
         counter = self._station.counter
-        number, count = _page(counter.day_totals(session).intakes)
-        return Page(tuple(counter.intakes(session, ROWS, (number - 1) * ROWS)), number, count)
+        number, count = _page(counter.day.totals(session).intakes)
+        return Page(tuple(counter.intakes.since_close(session, ROWS, (number - 1) * ROWS)), number, count)
 
     def _of_member(self, session: Session, member: str) -> Page[ConfirmedRow]:
         rows: list[ConfirmedRow] = []
         offset = 0
-        while read := self._station.counter.intakes(session, AT_ONCE, offset):
+        while read := self._station.counter.intakes.since_close(session, AT_ONCE, offset):
             rows += [row for row in read if row.party == member]
             offset += len(read)
         return _cut(rows, ROWS)
 
     def intake(self, session: Session, receipt: str) -> str:
         """One intake, its papers, and the void."""
-        row = self._station.counter.intake(session, receipt)
+        row = self._station.counter.intakes.intake(session, receipt)
         where = Where("intakes", f"/counter/intakes/{row.receipt}")
         if request.args.get("ask") == "void" and not row.voided:
             return self._void(session, where)
-        papers = [_paper(job) for job in self._station.counter.papers(session, row.receipt) if not job.copy]
+        papers = [_paper(job) for job in self._station.counter.papers.of_intake(session, row.receipt) if not job.copy]
         return self._frame.page(
             "intake",
             session.person,
@@ -204,14 +221,14 @@ class CounterLists:
             first,
             where,
             reason=reason if reason in set(VoidReason) else "",
-            reasons=[(one.value, picture) for one, picture in VOID_PICTURES.items()],
+            reasons=[(one.value, picture) for one, picture in _VOID_PICTURES.items()],
             witnesses=page_of(
                 [person for person in others if person.role is first.role], PEOPLE_ON_A_PAGE, request.args.get("page")
             ),
         )
 
     def _shot(self, subject: str, address: str) -> dict[str, Any]:
-        view = self._station.counter.view()
+        view = self._station.counter.state.view()
         photo = view.photo if subject and view.shot_of == subject else PhotoView()
         if photo.state == "done" and not self._kept(photo.sha256 or ""):
             photo = PhotoView("gone")
@@ -234,7 +251,7 @@ class CounterLists:
 
     def queue(self, session: Session) -> str:
         """Papers somebody has to look for, and events that wait for the sorting center."""
-        jobs = sorted(self._station.counter.queue(session), key=lambda job: job.state != "unknown")
+        jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")
         page = _cut([_paper(job) for job in jobs], PAPERS)
         snapshot = self._station.board.snapshot()
         return self._frame.page(
@@ -255,10 +272,11 @@ class CounterLists:
     def day(self, session: Session) -> str:
         """The totals; ``ask=close`` asks before the day is closed, because that prints."""
         where, ask = Where("day", "/counter/day"), request.args.get("ask")
-        totals = self._station.counter.day_totals(session)
+        totals = self._station.counter.day.totals(session)
         if ask == "close":
-            proof = ("last_seq", str(totals.last_seq))
-            return self._confirm(session, where, "counter.day", "day", "/counter/day/close", proof)
+            seen = ("last_seq", str(totals.last_seq))
+            question = Question("counter.day.ask", "counter.day.yes", "day", "/counter/day/close", seen)
+            return self._confirm(session, where, question)
         if ask == "closed":
             return self._frame.page("closed", session.person, where)
         return self._frame.page(
@@ -270,25 +288,16 @@ class CounterLists:
             check=check_due(self._station.standing),
         )
 
-    def _confirm(
-        self,
-        session: Session,
-        where: Where,
-        words: str,
-        picture: str,
-        path: str,
-        proof: tuple[str, str] = ("", ""),
-    ) -> str:
-        """``proof`` is what the clerk saw: the station refuses when it is no longer so."""
+    def _confirm(self, session: Session, where: Where, question: Question) -> str:
         return self._frame.page(
             "confirm",
             session.person,
             where,
-            question=f"{words}.ask",
-            yes=f"{words}.yes",
-            picture=picture,
-            path=path,
-            proof=proof,
+            question=question.ask,
+            yes=question.yes,
+            picture=question.picture,
+            path=question.path,
+            proof=question.seen,
         )
 
 
@@ -297,7 +306,7 @@ def _paper(job: PrintJob) -> Paper:
     return Paper(
         job.id,
         job.document,
-        paper_picture(job.document),
+        _PAPER_PICTURES.get(job.document, "receipt"),
         job.about,
         job.state,
         job.bag,

@@ -66,7 +66,7 @@ def blueprint(station: Station, streams: Streams[CounterSnapshot]) -> Blueprint:
     @live.get("/counter/live")
     def stream() -> Response:
         token = request.cookies.get(COOKIE, "")
-        # Looked at, never used: a page that is only open must not keep the counter unlocked.
+        # Looked at, never used: a page that is only open must not keep the session open.
         chunks = streams.open(message, lambda: station.access.peek(token) is not None)
         return Response(chunks, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 

@@ -1,5 +1,5 @@
-"""The counter face: the door, the pages, the acts. Reading changes nothing; a refused act answers 409 with a sentence
-and the way back."""
+"""The pages of the counter: the door, the lists, the acts. Reading changes nothing; a refused act answers 409 with a
+sentence and the way back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from flask import Blueprint, Flask, abort, redirect, request, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.view import CounterRefused, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web import roles
 from kiosk.web.counter import check_live
 from kiosk.web.counter import live as counter_live
@@ -100,14 +101,14 @@ def _doors(counter: Blueprint, station: Station, frame: CounterFrame, home: Coun
     @counter.post("/counter/unlock")
     def unlock() -> Answer:
         try:
-            session = station.access.unlock(request.form.get("number", ""), request.form.get("pin", ""))
+            session = station.access.sign_in(request.form.get("number", ""), request.form.get("pin", ""))
         except CounterRefused as error:
             return frame.unlock(error), 409
         return roles.remember(redirect(HOME, 303), session.token)
 
     @counter.post("/counter/lock")
     def lock() -> AnyResponse:
-        station.access.lock(request.cookies.get(roles.COOKIE, ""))
+        station.access.sign_out(request.cookies.get(roles.COOKIE, ""))
         return roles.forget(redirect(HOME, 303))
 
 
@@ -144,7 +145,7 @@ def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
 def _pictures(counter: Blueprint, station: Station) -> None:
     @counter.get("/counter/parcels/<about>/photo.jpg")
     def parcel_photo(about: str) -> AnyResponse:
-        row, view = station.counter.parcel(roles.session(), about), station.counter.view()
+        row, view = station.counter.parcels.shelf.parcel(roles.session(), about), station.counter.state.view()
         new = view.photo.sha256 if view.shot_of == str(row.number) else None
         path = station.parcel_photos.path(new or row.photo_sha256 or "")
         if path is None:
@@ -153,8 +154,8 @@ def _pictures(counter: Blueprint, station: Station) -> None:
 
     @counter.get("/counter/intakes/<about>/photo.jpg")
     def intake_photo(about: str) -> AnyResponse:
-        row = station.counter.intake(roles.session(), about)
-        view = station.counter.view()
+        row = station.counter.intakes.intake(roles.session(), about)
+        view = station.counter.state.view()
         path = station.photo_folder.path(view.photo.sha256 or "") if view.shot_of == row.lot else None
         if path is None:
             abort(404)
@@ -167,8 +168,8 @@ def _act(station: Station, run: Run) -> Callable[..., AnyResponse]:
         where = run(Post(station.counter, session, request.form, str(about)))
         if roles.is_staff_address(where):
             return redirect(where, 303)
-        # The villager's screen is next. Whether this answer is ever followed, nobody knows: it locks now.
-        station.access.lock(session.token)
+        # The villager's screen is next. Whether this answer is ever followed, nobody knows: the session ends now.
+        station.access.sign_out(session.token)
         return roles.forget(redirect(where, 303))
 
     return act

@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import Step
 from kiosk.station.live import Notice
 from kiosk.station.scans import MY_PARCEL
@@ -54,7 +54,7 @@ def blueprint(station: Station, screens: Screens) -> Blueprint:
         try:
             if not attended(station):
                 raise CounterRefused("nobody")
-            row = station.counter.public_code(request.form.get("code", ""))
+            row = station.counter.parcels.handovers.public_code(request.form.get("code", ""))
         except CounterRefused as error:
             logger.info("a pickup code was refused: %s", error.code)
             found = answer(Notice(word=error.code, wait_s=error.wait_s), screens.texts())
@@ -66,7 +66,7 @@ def blueprint(station: Station, screens: Screens) -> Blueprint:
 
 
 def attended(station: Station) -> bool:
-    """Whether a clerk has unlocked the counter: nobody else can hand a parcel out."""
+    """Whether a clerk is at the counter: nobody else can hand a parcel out."""
     session = station.access.current()
     return session is not None and session.person.role is Role.CLERK
 

@@ -16,11 +16,14 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.parcel import ParcelNumber
-from kiosk.station.counter.access import Access
-from kiosk.station.counter.base import CounterTools
-from kiosk.station.counter.counter import Counter
+from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.counter.counter import Counter, CounterTools
+from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.view import CounterRefused, CounterView, ScanResult
+from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.view import CounterView, ScanResult
+from kiosk.station.desk.view import DeskRefused
 from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -80,6 +83,16 @@ class Clock:
         self.moment = replace(self.moment, quality=quality)
 
 
+class NobodyLeft:
+    """A desk where no intake is unfinished."""
+
+    def unfinished(self) -> None:
+        return None
+
+    def take_up(self, receipt: str) -> None:
+        raise DeskRefused("stale_page")
+
+
 @dataclass
 class CounterRig:
     """Clerk 01 and clerk 02 work here, technician 03 looks after the box; 01 has unlocked the counter."""
@@ -105,12 +118,11 @@ class CounterRig:
                 ("Tech", Role.TECHNICIAN, PIN),
             ):
                 self.store.clerks.add(name, role, HASHES[pin], self.clock.stamp())
-        self.access = Access(
-            self.store, CounterSettings(), self.clock.stamp, lambda: self.counter.access_changed(), PINS
-        )
-        self.counter = Counter(self._tools())
+        state = CounterState(CounterView(consent=self.parcels.consent.value), self.clock.stamp, self.views.append)
+        self.access = Access(self.store, CounterSettings().lock_after_s, self.clock.stamp, state.access_changed, PINS)
+        self.counter = Counter.over(state, self._tools())
         if self.take_people:
-            self.session = self.access.unlock("01", PIN)
+            self.session = self.access.sign_in("01", PIN)
 
     def _tools(self) -> CounterTools:
         return CounterTools(
@@ -119,10 +131,10 @@ class CounterRig:
             access=self.access,
             papers=CounterPapers(SETTINGS, self.parcels, self.key, self.printers),
             photos=self.photos,
-            counter=CounterSettings(),
-            parcels=self.parcels,
+            slots=self.parcels.slots,
+            undo_s=CounterSettings().undo_s,
             stamps=self.clock.stamp,
-            on_view=self.views.append,
+            desk=NobodyLeft(),
             on_event=self._event,
             on_parcel_photo=self.wanted.append,
             on_lot_photo=lambda lot, product: self.lots.append((lot, product)),
@@ -134,11 +146,11 @@ class CounterRig:
     # --- what a clerk does -----------------------------------------------------------------------------------------
 
     def scan(self, text: str) -> ScanResult:
-        return self.counter.scan(self.session, text)
+        return self.counter.scans.scan(self.session, Scanned.of(text))
 
     def bring(self, number: int = 1) -> ParcelRow:
         """One parcel in."""
-        self.counter.set_mode(self.session, "in")
+        self.counter.parcels.receiving.set_mode(self.session, "in")
         result = self.scan(waybill(number))
         assert result.kind == "parcel_in", result
         assert result.parcel is not None
@@ -146,8 +158,8 @@ class CounterRig:
 
     def bring_damaged(self, number: int = 1) -> ParcelRow:
         """One damaged parcel, not accepted yet."""
-        self.counter.set_mode(self.session, "in")
-        self.counter.damaged_next(self.session, True)
+        self.counter.parcels.receiving.set_mode(self.session, "in")
+        self.counter.parcels.receiving.damaged_next(self.session, True)
         result = self.scan(waybill(number))
         assert result.kind == "parcel_damaged", result
         assert result.parcel is not None
@@ -157,7 +169,7 @@ class CounterRig:
         """The camera answers."""
         taken = shot(picture)
         self.photos.keep(number, taken)
-        self.counter.photo_done(str(number), taken.sha256)
+        self.counter.state.photo_done(str(number), taken.sha256)
         return taken.sha256
 
     # --- what lies on the table ------------------------------------------------------------------------------------

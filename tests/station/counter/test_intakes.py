@@ -13,7 +13,7 @@ from tests.station.hardware import bring_in
 class TestVoid:
     def test_needs_two_different_people(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
-        void = rig.counter.void
+        void = rig.counter.voids.void
         assert refused(lambda: void(rig.session, row.receipt, "wrong_party", "01", PIN)).code == "same_person"
         assert refused(lambda: void(rig.session, row.receipt, "wrong_party", "03", PIN)).code == "forbidden"
         assert refused(lambda: void(rig.session, row.receipt, "wrong_party", "02", PIN)).code == "wrong_pin"
@@ -23,11 +23,11 @@ class TestVoid:
     def test_cancels_papers_that_still_wait(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
         assert len(rig.store.papers.open_jobs()) == 2
-        rig.counter.void(rig.session, row.receipt, "goods_taken_back", "02", SECOND_PIN)
+        rig.counter.voids.void(rig.session, row.receipt, "goods_taken_back", "02", SECOND_PIN)
         assert rig.store.papers.open_jobs() == []
-        assert rig.counter.view().pending_prints == 0
-        (job, *_) = rig.counter.papers(rig.session, row.receipt)
-        assert refused(lambda: rig.counter.reprint(rig.session, job.id)).code in ("already_void", "cancelled")
+        assert rig.counter.state.view().pending_prints == 0
+        (job, *_) = rig.counter.papers.of_intake(rig.session, row.receipt)
+        assert refused(lambda: rig.counter.papers.reprint(rig.session, job.id)).code in ("already_void", "cancelled")
 
     @pytest.mark.parametrize(
         ("receipt", "reason", "code"),
@@ -42,90 +42,90 @@ class TestVoid:
         self, rig: CounterRig, receipt: str, reason: str, code: str
     ) -> None:
         bring_in(rig.store)
-        assert refused(lambda: rig.counter.void(rig.session, receipt, reason, "02", "wrong")).code == code
+        assert refused(lambda: rig.counter.voids.void(rig.session, receipt, reason, "02", "wrong")).code == code
 
     def test_is_not_a_technicians(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
-        technician = rig.access.unlock("03", PIN)
-        assert refused(lambda: rig.counter.void(technician, row.receipt, "wrong_party", "02", SECOND_PIN)).code == (
-            "forbidden"
-        )
+        technician = rig.access.sign_in("03", PIN)
+        assert refused(
+            lambda: rig.counter.voids.void(technician, row.receipt, "wrong_party", "02", SECOND_PIN)
+        ).code == ("forbidden")
 
 
 class TestPapers:
     def test_a_reprint_is_a_copy(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
-        label, _ = rig.counter.papers(rig.session, row.receipt)
-        copy = rig.counter.reprint(rig.session, label.id)
-        assert [(job.id, job.copy) for job in rig.counter.queue(rig.session) if job.copy] == [(copy, True)]
-        assert refused(lambda: rig.counter.reprint(rig.session, 999)).code == "unknown_paper"
+        label, _ = rig.counter.papers.of_intake(rig.session, row.receipt)
+        copy = rig.counter.papers.reprint(rig.session, label.id)
+        assert [(job.id, job.copy) for job in rig.counter.papers.queue(rig.session) if job.copy] == [(copy, True)]
+        assert refused(lambda: rig.counter.papers.reprint(rig.session, 999)).code == "unknown_paper"
 
     def test_a_pickup_slip_is_never_printed_again(self, rig: CounterRig) -> None:
         rig.bring()
         (slip,) = rig.queued("pickup_slip")
         rig.store.papers.sending(slip.id)
         rig.store.papers.unknown(slip.id, "device", rig.clock.stamp())
-        assert refused(lambda: rig.counter.reprint(rig.session, slip.id)).code == "reissue"
-        assert refused(lambda: rig.counter.resolve(rig.session, slip.id, False)).code == "reissue"
-        rig.counter.resolve(rig.session, slip.id, True)
+        assert refused(lambda: rig.counter.papers.reprint(rig.session, slip.id)).code == "reissue"
+        assert refused(lambda: rig.counter.papers.resolve(rig.session, slip.id, False)).code == "reissue"
+        rig.counter.papers.resolve(rig.session, slip.id, True)
         assert rig.queued("pickup_slip") == []
 
     def test_a_person_decides_on_an_unknown_one(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
-        label, receipt = rig.counter.papers(rig.session, row.receipt)
+        label, receipt = rig.counter.papers.of_intake(rig.session, row.receipt)
         for job in (label, receipt):
             rig.store.papers.sending(job.id)
             rig.store.papers.unknown(job.id, "device", rig.clock.stamp())
-        rig.counter.resolve(rig.session, label.id, True)
-        rig.counter.resolve(rig.session, receipt.id, False)
-        states = [(job.document, job.state, job.copy) for job in rig.counter.papers(rig.session, row.receipt)]
+        rig.counter.papers.resolve(rig.session, label.id, True)
+        rig.counter.papers.resolve(rig.session, receipt.id, False)
+        states = [(job.document, job.state, job.copy) for job in rig.counter.papers.of_intake(rig.session, row.receipt)]
         assert ("bag_label", "printed", False) in states
         assert ("receipt", "queued", True) in states
-        assert refused(lambda: rig.counter.resolve(rig.session, label.id, True)).code == "stale_page"
+        assert refused(lambda: rig.counter.papers.resolve(rig.session, label.id, True)).code == "stale_page"
 
     def test_a_shot_of_the_goods_is_asked_for_once_at_a_time(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
-        rig.counter.take_photo(rig.session, row.receipt)
+        rig.counter.intakes.take_photo(rig.session, row.receipt)
         assert rig.lots == [(row.lot, row.product)]
-        assert refused(lambda: rig.counter.take_photo(rig.session, row.receipt)).code == "busy"
-        rig.counter.photo_done(row.lot, "0" * 64)
-        assert (rig.counter.view().shot_of, rig.counter.view().photo.state) == (row.lot, "done")
+        assert refused(lambda: rig.counter.intakes.take_photo(rig.session, row.receipt)).code == "busy"
+        rig.counter.state.photo_done(row.lot, "0" * 64)
+        assert (rig.counter.state.view().shot_of, rig.counter.state.view().photo.state) == (row.lot, "done")
 
 
 class TestDay:
     def test_counts_and_closes_with_the_head_on_paper(self, rig: CounterRig) -> None:
         bring_in(rig.store)
         row = rig.bring()
-        rig.counter.collect_by_code(rig.session, rig.code_of(row))
-        totals = rig.counter.day_totals(rig.session)
+        rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(row))
+        totals = rig.counter.day.totals(rig.session)
         assert (totals.intakes, totals.parcels_in, totals.parcels_out, totals.net_g) == (1, 1, 1, 12_290)
-        assert len(rig.counter.intakes(rig.session)) == 1
-        closed, head = rig.counter.close_day(rig.session)
+        assert len(rig.counter.intakes.since_close(rig.session)) == 1
+        closed, head = rig.counter.day.close(rig.session)
         assert closed == totals
         (slip,) = rig.queued("day_slip")
         drawn = msgspec.json.decode(slip.body)
         assert (drawn["head"], drawn["seq"], drawn["actor"]) == (head, totals.last_seq, "clerk:01")
         assert len(head) == 64
-        assert rig.counter.intakes(rig.session) == []
-        assert rig.counter.day_totals(rig.session).parcels_out == 0
+        assert rig.counter.intakes.since_close(rig.session) == []
+        assert rig.counter.day.totals(rig.session).parcels_out == 0
 
     def test_what_was_agreed_on_after_the_totals_were_seen_is_not_closed_with_them(self, rig: CounterRig) -> None:
         """The comparison stands inside the transaction: nothing can come between it and the close."""
         bring_in(rig.store)
-        seen = rig.counter.day_totals(rig.session).last_seq
+        seen = rig.counter.day.totals(rig.session).last_seq
         bring_in(rig.store)
-        assert refused(lambda: rig.counter.close_day(rig.session, seen)).code == "stale_page"
+        assert refused(lambda: rig.counter.day.close(rig.session, seen)).code == "stale_page"
         assert not rig.queued("day_slip")
-        assert rig.counter.day_totals(rig.session).intakes == 2
-        closed, _ = rig.counter.close_day(rig.session, rig.counter.day_totals(rig.session).last_seq)
+        assert rig.counter.day.totals(rig.session).intakes == 2
+        closed, _ = rig.counter.day.close(rig.session, rig.counter.day.totals(rig.session).last_seq)
         assert closed.intakes == 2
 
     def test_lists_are_bounded(self, rig: CounterRig) -> None:
-        assert rig.counter.intakes(rig.session, 10**9) == []
-        assert rig.counter.parcels(rig.session, [], 10**9, 10**30) == []
-        assert rig.counter.intakes(rig.session, -1, -1) == []
+        assert rig.counter.intakes.since_close(rig.session, 10**9) == []
+        assert rig.counter.parcels.shelf.parcels(rig.session, [], 10**9, 10**30) == []
+        assert rig.counter.intakes.since_close(rig.session, -1, -1) == []
 
     @pytest.mark.parametrize("job", [0, -1, 10**30])
     def test_a_paper_that_cannot_be(self, rig: CounterRig, job: int) -> None:
-        assert refused(lambda: rig.counter.reprint(rig.session, job)).code == "unknown_paper"
-        assert refused(lambda: rig.counter.resolve(rig.session, job, True)).code == "unknown_paper"
+        assert refused(lambda: rig.counter.papers.reprint(rig.session, job)).code == "unknown_paper"
+        assert refused(lambda: rig.counter.papers.resolve(rig.session, job, True)).code == "unknown_paper"

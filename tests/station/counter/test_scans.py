@@ -9,6 +9,7 @@ import pytest
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.shelf import slot_code
+from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.store import ExpectedParcel
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
 from tests.station.fakes import CARD
@@ -21,7 +22,7 @@ class TestOwnCodes:
     @pytest.mark.parametrize("mode", MODES)
     def test_receipt_lot_and_bag_open_the_intake(self, rig: CounterRig, mode: str) -> None:
         row = bring_in(rig.store)
-        rig.counter.set_mode(rig.session, mode)
+        rig.counter.parcels.receiving.set_mode(rig.session, mode)
         receipt = internal_code("R", "0147A000001")
         for text, kind in ((receipt, "intake"), (row.lot, "lot"), (row.receipt, "intake")):
             result = rig.scan(text)
@@ -43,8 +44,8 @@ class TestOwnCodes:
     @pytest.mark.parametrize("mode", MODES)
     def test_a_pickup_slip_puts_its_parcel_up_first_in_line(self, rig: CounterRig, mode: str) -> None:
         first, second = rig.bring(1), rig.bring(2)
-        rig.counter.public_code(rig.code_of(first))
-        rig.counter.set_mode(rig.session, mode)
+        rig.counter.parcels.handovers.public_code(rig.code_of(first))
+        rig.counter.parcels.receiving.set_mode(rig.session, mode)
         result = rig.scan(rig.slip_of(second))
         assert (result.kind, result.word, result.path) == (
             "parcel_out",
@@ -52,13 +53,13 @@ class TestOwnCodes:
             f"/counter/parcels/{second.number}",
         )
         assert result.shown == "", "six digits of it are the code"
-        assert rig.counter.view().handover == second
-        assert rig.counter.confirm_handover(rig.session, str(second.number)).state is ParcelState.COLLECTED
+        assert rig.counter.state.view().handover == second
+        assert rig.counter.parcels.handovers.confirm(rig.session, str(second.number)).state is ParcelState.COLLECTED
 
     def test_an_old_slip_is_a_wrong_code(self, rig: CounterRig) -> None:
         row = rig.bring()
         old = rig.slip_of(row)
-        rig.counter.reissue(rig.session, str(row.number))
+        rig.counter.parcels.codes.reissue(rig.session, str(row.number))
         assert (rig.scan(old).kind, rig.scan(old).word) == ("refused", "wrong_code")
 
     @pytest.mark.parametrize("kind", ["T", "Z", "M"])
@@ -85,7 +86,7 @@ class TestOwnCodes:
     )
     def test_foreign_and_unknown_ones_are_named(self, rig: CounterRig, text: str, word: str) -> None:
         for mode in MODES:
-            rig.counter.set_mode(rig.session, mode)
+            rig.counter.parcels.receiving.set_mode(rig.session, mode)
             result = rig.scan(text)
             assert (result.kind, result.path) == ("refused", "")
             assert result.word in (word, "text")
@@ -107,7 +108,7 @@ class TestStrangers:
     ) -> None:
         with caplog.at_level(logging.DEBUG):
             for mode in MODES:
-                rig.counter.set_mode(rig.session, mode)
+                rig.counter.parcels.receiving.set_mode(rig.session, mode)
                 result = rig.scan(text)
                 assert (result.kind, result.word, result.path, result.shown) == ("refused", word, "", "")
         assert rig.store.parcels.in_states(list(ParcelState)) == []
@@ -136,7 +137,7 @@ class TestStrangers:
         ],
     )
     def test_anything_else_is_plain_text_and_opens_nothing(self, rig: CounterRig, text: str, word: str) -> None:
-        rig.counter.set_mode(rig.session, "in")
+        rig.counter.parcels.receiving.set_mode(rig.session, "in")
         result = rig.scan(text)
         assert (result.kind, result.word, result.path, result.parcel) == ("refused", word, "", None)
         assert len(result.shown) <= 64
@@ -147,23 +148,21 @@ class TestStrangers:
 class TestWaybillsOutsideTheTruck:
     def test_in_mode_out_a_waiting_one_opens_its_page(self, rig: CounterRig) -> None:
         row = rig.bring()
-        rig.counter.set_mode(rig.session, "out")
+        rig.counter.parcels.receiving.set_mode(rig.session, "out")
         result = rig.scan(waybill(1))
         assert (result.kind, result.word, result.path) == ("parcel_out", "waiting", f"/counter/parcels/{row.number}")
-        assert rig.counter.view().handover is None, "a waybill proves nothing"
+        assert rig.counter.state.view().handover is None, "a waybill proves nothing"
 
     def test_without_a_mode_nothing_is_booked(self, rig: CounterRig) -> None:
         assert rig.scan(waybill(1)).word == "unknown_parcel"
-        rig.counter.set_mode(rig.session, "in")
-        assert rig.counter.search(rig.session, waybill(1)).word == "unknown_parcel"
         row = rig.bring()
-        rig.counter.set_mode(rig.session, "")
+        rig.counter.parcels.receiving.set_mode(rig.session, "")
         result = rig.scan(waybill(1))
         assert (result.kind, result.path) == ("parcel_known", f"/counter/parcels/{row.number}")
 
     def test_a_parcel_number_opens_its_page(self, rig: CounterRig) -> None:
         row = rig.bring()
-        assert rig.counter.search(rig.session, str(row.number)).path == f"/counter/parcels/{row.number}"
+        assert rig.scan(str(row.number)).path == f"/counter/parcels/{row.number}"
 
 
 class TestPackages:
@@ -172,41 +171,43 @@ class TestPackages:
     @pytest.mark.parametrize("text", ["JD0012345678901-1-1-", "jd0012345678901-1-1", "JD0012345678901-1-3-"])
     def test_the_waybill_alone_is_kept_and_shown(self, rig: CounterRig, text: str) -> None:
         rig.store.deliveries.expect([ExpectedParcel("JD0012345678901", "JD", "4711")], rig.clock.stamp())
-        rig.counter.set_mode(rig.session, "in")
+        rig.counter.parcels.receiving.set_mode(rig.session, "in")
         result = rig.scan(text)
         assert result.parcel is not None
         assert (result.kind, result.parcel.waybill, result.parcel.expected) == ("parcel_in", "JD0012345678901", True)
-        assert rig.counter.view().last == result
-        rig.counter.set_mode(rig.session, "out")
+        assert rig.counter.state.view().last == result
+        rig.counter.parcels.receiving.set_mode(rig.session, "out")
         assert rig.scan("JD0012345678901").path == f"/counter/parcels/{result.parcel.number}"
 
     def test_another_package_is_named_and_a_person_decides(self, rig: CounterRig) -> None:
-        rig.counter.set_mode(rig.session, "in")
+        rig.counter.parcels.receiving.set_mode(rig.session, "in")
         first = rig.scan("JD0012345678901-1-2-")
         second = rig.scan("JD0012345678901-2-2-")
         assert (second.kind, second.word, second.carriers) == ("refused", "another_package", ("JD",))
-        assert dict(second.values) == {"package": "2", "total": "2", "candidates": "JD"}
+        assert dict(second.values) == {"package": "2", "total": "2"}
         assert len(rig.store.parcels.in_states(list(ParcelState))) == 1, "nothing is booked by the scan"
-        booked = rig.counter.arrive(rig.session, second.shown, "JD")
+        booked = rig.counter.scans.arrive(rig.session, Scanned.of(second.shown), "JD")
         assert first.parcel is not None
         assert booked.parcel is not None
         assert (booked.kind, booked.parcel.waybill) == ("parcel_in", first.parcel.waybill)
         assert booked.parcel.shelf != first.parcel.shelf
-        assert rig.counter.arrive(rig.session, second.shown, "JD").kind == "parcel_known", "an old page books nothing"
+        assert rig.counter.scans.arrive(rig.session, Scanned.of(second.shown), "JD").kind == "parcel_known", (
+            "an old page books nothing"
+        )
         assert len(rig.store.parcels.in_states(list(ParcelState))) == 2
 
     def test_the_only_package_twice_is_the_same_parcel(self, rig: CounterRig) -> None:
-        rig.counter.set_mode(rig.session, "in")
+        rig.counter.parcels.receiving.set_mode(rig.session, "in")
         rig.scan("JD0012345678901-1-1-")
         assert rig.scan("JD0012345678901-1-1-").kind == "parcel_known"
 
     def test_a_package_after_the_first_was_collected_can_still_come_in(self, rig: CounterRig) -> None:
-        rig.counter.set_mode(rig.session, "in")
+        rig.counter.parcels.receiving.set_mode(rig.session, "in")
         first = rig.scan("JD0012345678901-1-2-").parcel
         assert first is not None
-        rig.counter.collect_by_code(rig.session, rig.code_of(first))
+        rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(first))
         assert rig.scan("JD0012345678901-2-2-").word == "another_package"
-        assert rig.counter.arrive(rig.session, "JD0012345678901-2-2-", "JD").kind == "parcel_in"
+        assert rig.counter.scans.arrive(rig.session, Scanned.of("JD0012345678901-2-2-"), "JD").kind == "parcel_in"
 
 
 class TestPersonalText:
@@ -240,7 +241,7 @@ class TestPersonalText:
     )
     @pytest.mark.parametrize("mode", MODES)
     def test_nothing_of_it_is_on_the_screen(self, rig: CounterRig, text: str, mode: str) -> None:
-        rig.counter.set_mode(rig.session, mode)
+        rig.counter.parcels.receiving.set_mode(rig.session, mode)
         result = rig.scan(text)
         assert (result.kind, result.shown, result.path) == ("refused", "", "")
         assert rig.store.parcels.in_states(list(ParcelState)) == []
@@ -267,23 +268,25 @@ class TestPersonalText:
         ],
     )
     def test_it_is_named_for_what_it_is(self, rig: CounterRig, text: str, word: str) -> None:
-        rig.counter.set_mode(rig.session, "in")
+        rig.counter.parcels.receiving.set_mode(rig.session, "in")
         assert rig.scan(text).word == word
-        assert rig.counter.arrive(rig.session, text, "SF").word == word
+        assert rig.counter.scans.arrive(rig.session, Scanned.of(text), "SF").word == word
         assert rig.store.parcels.in_states(list(ParcelState)) == []
 
 
 class TestWho:
     def test_only_a_clerk_who_has_unlocked_the_counter(self, rig: CounterRig) -> None:
-        assert refused(lambda: rig.counter.scan(None, waybill(1))).code == "not_unlocked"
+        assert refused(lambda: rig.counter.scans.scan(None, Scanned.of(waybill(1)))).code == "not_unlocked"
         clerk = rig.session
-        technician = rig.access.unlock("03", "482913")
-        assert refused(lambda: rig.counter.scan(technician, waybill(1))).code == "forbidden"
-        assert refused(lambda: rig.counter.scan(clerk, waybill(1))).code == "not_unlocked", "one person at a time"
+        technician = rig.access.sign_in("03", "482913")
+        assert refused(lambda: rig.counter.scans.scan(technician, Scanned.of(waybill(1)))).code == "forbidden"
+        assert refused(lambda: rig.counter.scans.scan(clerk, Scanned.of(waybill(1)))).code == "not_unlocked", (
+            "one person at a time"
+        )
 
     def test_a_locked_counter_forgets_what_it_showed(self, rig: CounterRig) -> None:
         rig.bring()
-        rig.access.lock(rig.session.token)
-        view = rig.counter.view()
+        rig.access.sign_out(rig.session.token)
+        view = rig.counter.state.view()
         assert (view.last, view.mode, view.undo_until, view.unlocked_as) == (None, "", None, None)
-        assert refused(lambda: rig.counter.undo(rig.session)).code == "not_unlocked"
+        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "not_unlocked"

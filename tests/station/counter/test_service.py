@@ -14,9 +14,10 @@ import pytest
 from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
 from kiosk.protocols.scales.reading import Reading
+from kiosk.station.clerk.access import Session
 from kiosk.station.clock import StationClock
 from kiosk.station.counter.board import CounterSnapshot
-from kiosk.station.counter.view import Session
+from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.service import Hardware, ServiceSettings, StationService
@@ -51,8 +52,8 @@ class Station:
             store.clerks.add("Aygul", Role.CLERK, pins.hash(PIN), STAMP)
 
     def begin(self) -> Session:
-        self.session = self.service.access.unlock("01", PIN)
-        self.service.counter.set_mode(self.session, "in")
+        self.session = self.service.access.sign_in("01", PIN)
+        self.service.counter.parcels.receiving.set_mode(self.session, "in")
         return self.session
 
     def wait(self, check: Callable[[CounterSnapshot], object]) -> CounterSnapshot:
@@ -92,11 +93,11 @@ def test_a_scan_prints_label_and_slip_and_the_slip_forgets_its_code(store: Store
 def test_a_damaged_one_is_shot_by_itself_and_kept_apart(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as station:
         counter = station.service.counter
-        counter.damaged_next(station.session, True)
-        row = counter.scan(station.session, waybill(1)).parcel
+        counter.parcels.receiving.damaged_next(station.session, True)
+        row = counter.scans.scan(station.session, Scanned.of(waybill(1))).parcel
         assert row is not None
         photo = station.wait(lambda seen: seen.view.photo.state == "done").view.photo
-        accepted = counter.accept_damaged(station.session, str(row.number))
+        accepted = counter.parcels.damaged.accept(station.session, str(row.number))
         assert photo.sha256 is not None
         assert accepted.photo_sha256 == photo.sha256
         path = station.service.parcel_photos.path(photo.sha256)
@@ -108,7 +109,7 @@ def test_a_damaged_one_is_shot_by_itself_and_kept_apart(store: Store, tmp_path: 
 def test_a_shot_of_an_intake_is_told_at_the_counter_too(store: Store, tmp_path: Path) -> None:
     intake = bring_in(store, ())
     with opened(store, tmp_path) as station:
-        station.service.counter.take_photo(station.session, intake.receipt)
+        station.service.counter.intakes.take_photo(station.session, intake.receipt)
         seen = station.wait(lambda seen: seen.view.photo.state == "done")
         assert seen.view.shot_of == intake.lot
     assert len(store.photos.of_lot(intake.lot)) == 1
@@ -130,17 +131,17 @@ def test_a_power_cut_while_a_slip_is_printed_asks_for_a_new_code_never_a_copy(st
     with power_cuts() as seen:
         station.service.start()
         session = station.begin()
-        row = station.service.counter.scan(session, waybill(1)).parcel
+        row = station.service.counter.scans.scan(session, Scanned.of(waybill(1))).parcel
         station.receipt.asked.wait(lambda asked: len(asked) == 1)
         station.service.stop()
     assert seen == [PowerCut]
     assert row is not None
     with opened(store, tmp_path) as again:
-        (slip,) = [job for job in again.service.counter.queue(again.session) if job.document == "pickup_slip"]
+        (slip,) = [job for job in again.service.counter.papers.queue(again.session) if job.document == "pickup_slip"]
         assert (slip.state, slip.about) == ("unknown", str(row.number))
         assert slip.body == b""
-        assert refused(lambda: again.service.counter.resolve(again.session, slip.id, False)).code == "reissue"
-        again.service.counter.reissue(again.session, str(row.number))
+        assert refused(lambda: again.service.counter.papers.resolve(again.session, slip.id, False)).code == "reissue"
+        again.service.counter.parcels.codes.reissue(again.session, str(row.number))
         again.receipt.sheets.wait(lambda sheets: len(sheets) == 1)
 
 
@@ -148,8 +149,8 @@ def test_the_station_tidies_a_shot_that_nobody_waits_for(store: Store, tmp_path:
     left = Station(store, tmp_path)
     left.begin()
     counter = left.service.counter
-    counter.damaged_next(left.session, True)
-    row = counter.scan(left.session, waybill(1)).parcel
+    counter.parcels.receiving.damaged_next(left.session, True)
+    row = counter.scans.scan(left.session, Scanned.of(waybill(1))).parcel
     assert row is not None
     left.service.parcel_photos.keep(row.number, shot())
     store.parcels.refuse(row.number, "clerk:01", STAMP)
@@ -161,7 +162,7 @@ def test_the_station_tidies_a_shot_that_nobody_waits_for(store: Store, tmp_path:
 def test_days_pass_by_themselves(store: Store, tmp_path: Path) -> None:
     first = Station(store, tmp_path)
     first.begin()
-    first.service.counter.scan(first.session, waybill(1))
+    first.service.counter.scans.scan(first.session, Scanned.of(waybill(1)))
     first.service.stop()
     late = Station(store, tmp_path)
     late.now = walking(NOW + 4 * 86_400)
@@ -183,7 +184,7 @@ def test_the_sweeper_ends_with_the_station(store: Store, tmp_path: Path) -> None
 def test_nothing_a_villager_knows_is_logged(store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"), opened(store, tmp_path) as station:
         for number in range(1, 4):
-            station.service.counter.scan(station.session, waybill(number))
+            station.service.counter.scans.scan(station.session, Scanned.of(waybill(number)))
         station.service.scans.on_scan("13800138000")
         station.wait(lambda seen: seen.view.pending_prints == 0)
     assert waybill(1) not in caplog.text
@@ -216,5 +217,5 @@ def test_what_a_villager_left_comes_to_the_counter_and_is_given_up_in_time(store
         station.wait(lambda seen: not seen.view.unfinished)
         assert store.intakes.confirmed(receipt) is None
         assert store.intakes.abandon_left_open(STAMP) == []
-        answer = refused(lambda: station.service.counter.take_up(station.session, receipt))
+        answer = refused(lambda: station.service.counter.intakes.take_up(station.session, receipt))
         assert answer.code == "stale_page"

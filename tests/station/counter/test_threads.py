@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.refusals import CounterRefused
 from tests.station.counter.rig import PIN, CounterRig, waybill
 
 
@@ -36,21 +36,21 @@ def together(*acts: Callable[[], object]) -> list[BaseException]:
 def test_a_parcel_is_handed_out_once_however_many_tap(rig: CounterRig) -> None:
     row = rig.bring()
     code, number, done = rig.code_of(row), str(row.number), []
-    rig.counter.public_code(code)
+    rig.counter.parcels.handovers.public_code(code)
     raised = together(
-        lambda: done.append(rig.counter.collect_by_code(rig.session, code)),
-        lambda: done.append(rig.counter.confirm_handover(rig.session, number)),
-        lambda: done.append(rig.counter.confirm_handover(rig.session, number)),
-        lambda: done.append(rig.counter.collect_proxy(rig.session, number, "Gulnar")),
-        lambda: rig.counter.public_code(code),
+        lambda: done.append(rig.counter.parcels.handovers.collect_by_code(rig.session, code)),
+        lambda: done.append(rig.counter.parcels.handovers.confirm(rig.session, number)),
+        lambda: done.append(rig.counter.parcels.handovers.confirm(rig.session, number)),
+        lambda: done.append(rig.counter.parcels.handovers.collect_by_proxy(rig.session, number, "Gulnar")),
+        lambda: rig.counter.parcels.handovers.public_code(code),
     )
     assert raised == []
     assert [found.state for found in done] == [ParcelState.COLLECTED]
-    assert rig.counter.view().handover is None
+    assert rig.counter.state.view().handover is None
 
 
 def test_the_same_scan_twice_at_once_is_one_parcel(rig: CounterRig) -> None:
-    rig.counter.set_mode(rig.session, "in")
+    rig.counter.parcels.receiving.set_mode(rig.session, "in")
     assert together(*[lambda: rig.scan(waybill(1))] * 6) == []
     assert len(rig.store.parcels.in_states(list(ParcelState))) == 1
 
@@ -66,16 +66,16 @@ def test_nobody_waits_for_ever_and_views_only_get_newer(rig: CounterRig) -> None
 
         return run
 
-    rig.counter.set_mode(rig.session, "in")
+    rig.counter.parcels.receiving.set_mode(rig.session, "in")
     raised = together(
         many(lambda number: rig.scan(waybill(number % 7))),
-        many(lambda number: rig.counter.public_code(f"{number:06d}")),
-        many(lambda number: rig.counter.papers_moved()),
-        many(lambda number: rig.counter.tick()),
-        many(lambda number: rig.counter.photo_failed("P-0147-A-000001", "camera_failed")),
-        many(lambda number: rig.counter.undo(rig.session)),
+        many(lambda number: rig.counter.parcels.handovers.public_code(f"{number:06d}")),
+        many(lambda number: rig.counter.paper_count.update()),
+        many(lambda number: rig.counter.expiry.tick()),
+        many(lambda number: rig.counter.state.photo_failed("P-0147-A-000001", "camera_failed")),
+        many(lambda number: rig.counter.parcels.receiving.undo(rig.session)),
         many(lambda number: rig.access.peek(rig.session.token)),
-        lambda: setattr(rig, "session", rig.access.unlock("01", PIN)),
+        lambda: setattr(rig, "session", rig.access.sign_in("01", PIN)),
     )
     assert raised == []
     revisions = [view.revision for view in rig.views]

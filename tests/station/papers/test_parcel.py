@@ -15,7 +15,7 @@ from kiosk.simulators.printer.escpos import EscposInterpreter
 from kiosk.simulators.printer.events import Page
 from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.papers.rendering import DRAWINGS, render
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Store
@@ -41,14 +41,14 @@ def test_label_and_slip_carry_slot_and_code(rig: CounterRig) -> None:
 def test_a_reprinted_label_says_so_and_carries_the_same_slot(rig: CounterRig) -> None:
     rig.bring()
     (label,) = rig.queued("parcel_label")
-    copy = rig.counter.reprint(rig.session, label.id)
+    copy = rig.counter.papers.reprint(rig.session, label.id)
     (job,) = [job for job in rig.queued("parcel_label") if job.id == copy]
     assert render(job, profile("tspl").setup) != render(label, profile("tspl").setup)
     assert codes(job, "tspl") == [slot_code("A-1-01")]
 
 
 def test_a_day_slip_comes_out(rig: CounterRig) -> None:
-    rig.counter.close_day(rig.session)
+    rig.counter.day.close(rig.session)
     (slip,) = rig.queued("day_slip")
     assert render(slip, profile("escpos").setup)
 

@@ -20,7 +20,7 @@ from kiosk.simulators.printer import mechanism as printer_mechanism
 from kiosk.simulators.printer.model import PrinterModel
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.station.papers.rendering import RenderedJob
-from kiosk.station.papers.worker import PrintWorker
+from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, PrintWorker
 from kiosk.store import PrintJob, Store
 from kiosk.store.database.opening import Opening
 from tests.station.fakes import CATALOG, STAMP
@@ -95,15 +95,11 @@ class Play:
             return RenderedJob(page, PAGE_S)
 
         return PrintWorker(
-            "label",
+            FittedPrinter("label", TcpPrinter(self.simulator.host, self.simulator.port, self.row.id), render),
             self.store.papers,
-            TcpPrinter(self.simulator.host, self.simulator.port, self.row.id),
-            render,
             lambda: STAMP,
-            self._tell,
-            lambda name, problem: self._tell() if problem else None,
-            margin_s=MARGIN_S,
-            retry_s=0.05,
+            PrintListeners(self._tell, lambda name, problem: self._tell() if problem else None),
+            PrintTiming(margin_s=MARGIN_S, retry_s=0.05),
         )
 
     def _tell(self) -> None:

@@ -19,7 +19,7 @@ from kiosk.devices.printer.profiles import profiles
 from kiosk.labels.documents import Receipt, ReceiptLine
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.rendering import RenderedJob, render
-from kiosk.station.papers.worker import PrintWorker
+from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, PrintWorker
 from kiosk.store import DatabaseLocked, DiskFull, PrintJob, Store
 from kiosk.store.database.opening import Opening
 from tests.station.fakes import CATALOG, STAMP
@@ -38,11 +38,17 @@ class Line:
         chosen: dict[str, Any] = {
             "render": lambda job: RenderedJob(f"{job.receipt}/{job.bag}".encode(), 0.5),
             "on_job": lambda: self.jobs(states(store)),
-            "on_problem": lambda name, word: self.problems(word),
-            "retry_s": 0.01,
+            "on_problem": lambda name, problem: self.problems(problem),
+            "timing": PrintTiming(retry_s=0.01),
             **options,
         }
-        self.worker = PrintWorker("label", store.papers, printer, stamps=lambda: STAMP, **chosen)
+        self.worker = PrintWorker(
+            FittedPrinter("label", printer, chosen["render"]),
+            store.papers,
+            lambda: STAMP,
+            PrintListeners(chosen["on_job"], chosen["on_problem"]),
+            chosen["timing"],
+        )
 
     def __enter__(self) -> Line:
         self.worker.start()
@@ -91,7 +97,7 @@ def test_a_paper_is_marked_as_sending_before_its_first_byte(store: Store) -> Non
 
 
 def test_a_job_that_comes_later_wakes_the_worker(store: Store) -> None:
-    with Line(store, FakePrinter(), retry_s=3600) as line:
+    with Line(store, FakePrinter(), timing=PrintTiming(retry_s=3600)) as line:
         for number in range(20):
             bring_in(store, LABEL)
             line.worker.wake()

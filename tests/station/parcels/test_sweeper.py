@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.parcels.sweeper import Sweeper
+from kiosk.station.parcels.sweeper import ParcelSweep, Periods, Sweeper
 from kiosk.store import StoreError
 from tests.station.counter.rig import CounterRig
 from tests.station.hardware import WAIT_S
@@ -17,8 +17,8 @@ from tests.station.hardware import WAIT_S
 DAY_S = 86_400.0
 
 
-def sweeper(rig: CounterRig, tick: Callable[[], None] = lambda: None, **periods: float) -> Sweeper:
-    return Sweeper(rig.store, rig.photos, rig.parcels, rig.clock.stamp, tick, rig._event, **periods)
+def sweep_of(rig: CounterRig, on_moved: Callable[[], None] = lambda: None) -> ParcelSweep:
+    return ParcelSweep(rig.store.parcels, rig.photos, rig.parcels, rig.clock.stamp, on_moved)
 
 
 def state(rig: CounterRig, number: object) -> ParcelState:
@@ -34,24 +34,24 @@ def test_three_days_overdue_seven_due_back_and_both_still_collectable(rig: Count
     states = []
     for days in (2.9, 0.2, 3.8, 0.2):
         rig.clock.wait(days * DAY_S)
-        assert sweeper(rig).sweep()
+        assert sweep_of(rig).sweep()
         states.append(state(rig, row.number))
     assert states == [ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.OVERDUE, ParcelState.RETURN_DUE]
-    rig.session = rig.access.unlock("01", "482913")
-    assert rig.counter.collect_by_code(rig.session, code).state is ParcelState.COLLECTED
+    rig.session = rig.access.sign_in("01", "482913")
+    assert rig.counter.parcels.handovers.collect_by_code(rig.session, code).state is ParcelState.COLLECTED
 
 
 @pytest.mark.parametrize("quality", [ClockQuality.UNSET, ClockQuality.RESTORED])
 def test_a_clock_that_jumps_moves_and_erases_nothing(rig: CounterRig, quality: ClockQuality) -> None:
     kept = rig.bring_damaged(1)
     sha256 = rig.click(kept.number)
-    accepted = rig.counter.accept_damaged(rig.session, str(kept.number))
-    rig.counter.collect_by_code(rig.session, rig.code_of(accepted))
+    accepted = rig.counter.parcels.damaged.accept(rig.session, str(kept.number))
+    rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(accepted))
     row = rig.bring(2)
     rig.clock.quality(quality)
     rig.clock.jump(365 * 14)
-    assert not sweeper(rig).sweep()
-    assert rig.counter.parcel(rig.session, str(row.number)).state is ParcelState.NOTICED
+    assert not sweep_of(rig).sweep()
+    assert rig.counter.parcels.shelf.parcel(rig.session, str(row.number)).state is ParcelState.NOTICED
     assert rig.photos.path(sha256) is not None
     assert rig.store.parcels.by_number(kept.number).waybill != ""  # type: ignore[union-attr]
 
@@ -59,17 +59,17 @@ def test_a_clock_that_jumps_moves_and_erases_nothing(rig: CounterRig, quality: C
 def test_seven_days_after_the_close_waybill_and_picture_are_gone_and_the_hash_stays(rig: CounterRig) -> None:
     row = rig.bring_damaged()
     sha256 = rig.click(row.number)
-    accepted = rig.counter.accept_damaged(rig.session, str(row.number))
+    accepted = rig.counter.parcels.damaged.accept(rig.session, str(row.number))
     rig.clock.wait(30 * DAY_S)
-    assert sweeper(rig).sweep()
+    assert sweep_of(rig).sweep()
     assert rig.photos.path(sha256) is not None, "an open one keeps its picture"
-    rig.session = rig.access.unlock("01", "482913")
-    rig.counter.collect_by_code(rig.session, rig.code_of(accepted))
+    rig.session = rig.access.sign_in("01", "482913")
+    rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(accepted))
     rig.clock.wait(6.9 * DAY_S)
-    assert sweeper(rig).sweep()
+    assert sweep_of(rig).sweep()
     assert rig.photos.path(sha256) is not None
     rig.clock.wait(0.2 * DAY_S)
-    assert sweeper(rig).sweep()
+    assert sweep_of(rig).sweep()
     assert rig.photos.path(sha256) is None
     forgotten = rig.store.parcels.by_number(row.number)
     assert forgotten is not None
@@ -82,9 +82,7 @@ class TestThread:
         rig.clock.wait(4 * DAY_S)
         rig.clock.quality(ClockQuality.RESTORED)
         ticked, swept = threading.Event(), threading.Event()
-        thread = Sweeper(
-            rig.store, rig.photos, rig.parcels, rig.clock.stamp, ticked.set, swept.set, tick_s=0.01, sweep_s=60
-        )
+        thread = Sweeper(sweep_of(rig, swept.set), ticked.set, Periods(tick_s=0.01, sweep_s=60))
         thread.start()
         assert ticked.wait(WAIT_S)
         assert not swept.is_set()
@@ -108,9 +106,7 @@ class TestThread:
             return sweep(*arguments)  # type: ignore[arg-type]
 
         monkeypatch.setattr(rig.store.parcels, "sweep", failing)
-        thread = Sweeper(
-            rig.store, rig.photos, rig.parcels, rig.clock.stamp, lambda: None, swept.set, tick_s=0.01, sweep_s=0.6
-        )
+        thread = Sweeper(sweep_of(rig, swept.set), lambda: None, Periods(tick_s=0.01, sweep_s=0.6))
         thread.start()
         assert failed.wait(WAIT_S)
         assert swept.wait(WAIT_S)
@@ -118,4 +114,4 @@ class TestThread:
         assert str(error) in caplog.text
 
     def test_stops_without_having_been_started(self, rig: CounterRig) -> None:
-        sweeper(rig).stop()
+        Sweeper(sweep_of(rig), lambda: None).stop()

@@ -22,8 +22,9 @@ from kiosk.domain.metrology.standing import CheckState, Counters, Mark, ScaleSta
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import Mode, Party
 from kiosk.labels.documents import BagLabel
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.clock import StationClock
-from kiosk.station.counter.view import CounterRefused, Session
 from kiosk.station.desk.view import Step
 from kiosk.station.papers.papers import make_papers, scale_fields
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -95,7 +96,7 @@ def house(
         )
     service.start()
     try:
-        yield House(service, scales[0], service.access.unlock("01", PIN))
+        yield House(service, scales[0], service.access.sign_in("01", PIN))
     finally:
         service.stop()
 

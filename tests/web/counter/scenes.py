@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.web.roles import COOKIE
 from kiosk.web.server import Server
@@ -105,13 +105,13 @@ def _package(shop: CounterShop) -> str:
     shop.scan("JD0012345678901-1-2-")
     parcel = shop.store.parcels.by_waybill("JD0012345678901")
     assert parcel is not None
-    shop.counter.collect_by_code(shop.session, shop.code_of(parcel))
+    shop.counter.parcels.handovers.collect_by_code(shop.session, shop.code_of(parcel))
     shop.scan("JD0012345678901-2-2-")
     return "/counter"
 
 
 def _damaged_next(shop: CounterShop) -> str:
-    shop.counter.damaged_next(shop.session, True)
+    shop.counter.parcels.receiving.damaged_next(shop.session, True)
     return "/counter"
 
 
@@ -132,13 +132,13 @@ def _named(shop: CounterShop) -> str:
 
 
 def _out(shop: CounterShop) -> str:
-    shop.counter.set_mode(shop.session, "out")
+    shop.counter.parcels.receiving.set_mode(shop.session, "out")
     return "/counter"
 
 
 def _handover(shop: CounterShop) -> str:
     parcel = shop.row_of(702)
-    shop.counter.public_code(shop.code_of(parcel))
+    shop.counter.parcels.handovers.public_code(shop.code_of(parcel))
     return "/counter"
 
 
@@ -148,7 +148,7 @@ def _slip(shop: CounterShop) -> str:
 
 def _handed_over(shop: CounterShop) -> str:
     number = str(shop.up.number)
-    shop.counter.confirm_handover(shop.session, number)
+    shop.counter.parcels.handovers.confirm(shop.session, number)
     return f"/counter/parcels/{number}"
 
 
@@ -161,7 +161,7 @@ def _of(number: int, query: str = "") -> Callable[[CounterShop], str]:
 
 
 def _voided(shop: CounterShop) -> str:
-    shop.counter.void(shop.session, "0147-A-000002", "wrong_product", "02", "905172")
+    shop.counter.voids.void(shop.session, "0147-A-000002", "wrong_product", "02", "905172")
     return "/counter/intakes"
 
 
@@ -183,13 +183,13 @@ def _queue(shop: CounterShop) -> str:
 
 
 def _closed(shop: CounterShop) -> str:
-    shop.counter.close_day(shop.session)
+    shop.counter.day.close(shop.session)
     return "/counter/day?ask=closed"
 
 
 def _found(shop: CounterShop) -> str:
     parcel = shop.bring(711)
-    shop.board.notify("my_parcel", shop.counter.public_code(shop.code_of(parcel)))
+    shop.board.notify("my_parcel", shop.counter.parcels.handovers.public_code(shop.code_of(parcel)))
     return f"/parcel?notice={shop.board.snapshot().notice.count}"
 
 
@@ -207,7 +207,7 @@ def _technician(shop: CounterShop) -> str:
 
 
 def _locked(shop: CounterShop) -> str:
-    shop.access.lock(shop.session.token)
+    shop.access.sign_out(shop.session.token)
     for _ in range(9):
         shop.later(60)
         try:

@@ -23,12 +23,13 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
-from kiosk.station.counter.access import Access
-from kiosk.station.counter.base import CounterTools
+from kiosk.station.clerk.access import Access, Session
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.counter import Counter, CounterTools
+from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.view import CounterView, ScanResult, Session
+from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.view import CounterView, ScanResult
 from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -107,26 +108,27 @@ class CounterShop(Shop):
         super().__init__(data)
         self.parcel_photos = ParcelPhotos(data / "parcel-photos")
         self.wanted: list[ParcelNumber] = []
-        self.access = Access(self.store, SETTINGS, self.stamp, lambda: self.counter.access_changed(), PINS)
+        first = CounterView(consent=parcels.consent.value)
+        self.counter_board = CounterBoard(first)
+        state = CounterState(first, self.stamp, self.counter_board.show)
+        self.access = Access(self.store, SETTINGS.lock_after_s, self.stamp, state.access_changed, PINS)
         self.set_checks(checks)
-        self.counter_board = CounterBoard(CounterView())
-        self.counter = Counter(
+        self.counter = Counter.over(
+            state,
             CounterTools(
                 station="S0147",
                 store=self.store,
                 access=self.access,
                 papers=CounterPapers(self.settings, parcels, KEY, ("label", "receipt")),
                 photos=self.parcel_photos,
-                counter=SETTINGS,
-                parcels=parcels,
+                slots=parcels.slots,
+                undo_s=SETTINGS.undo_s,
                 stamps=self.stamp,
-                on_view=lambda view: self.counter_board.show(view),
+                desk=self.desk.leaving,
                 on_event=lambda: None,
                 on_parcel_photo=self.wanted.append,
                 on_lot_photo=lambda lot, product: self.photos.append((lot, product)),
-                unfinished=self.desk.leaving.unfinished,
-                take_up=self.desk.leaving.take_up,
-            )
+            ),
         )
         self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
 
@@ -145,7 +147,7 @@ class CounterShop(Shop):
 
     def later(self, seconds: float) -> None:
         self._ahead_ms += round(seconds * 1000)
-        self.counter.tick()
+        self.counter.expiry.tick()
 
     def set_checks(self, checks: MetrologySettings) -> None:
         """A technician has written this into the settings, and the station has started again."""
@@ -177,8 +179,8 @@ class CounterShop(Shop):
             self.desk.loads.another_bag(view.reading_no, view.token)
         self.rest(0)
         self.desk.leaving.leave(idle=True)
-        self.counter.tick()
-        return self.counter.view().unfinished
+        self.counter.expiry.tick()
+        return self.counter.state.view().unfinished
 
     def leave_load(self, grams: int) -> None:
         """Put on and taken off by somebody who booked nothing."""
@@ -190,21 +192,21 @@ class CounterShop(Shop):
     # --- what a clerk does -----------------------------------------------------------------------------------------
 
     def unlock(self, number: str = "01", pin: str = PIN) -> Session:
-        return self.access.unlock(number, pin)
+        return self.access.sign_in(number, pin)
 
     @property
     def session(self) -> Session:
         return self.access.current() or self.unlock()
 
     def scan(self, text: str) -> ScanResult:
-        return self.counter.scan(self.session, text)
+        return self.counter.scans.scan(self.session, Scanned.of(text))
 
     def bring(self, number: int, *, damaged: bool = False, carrier: str = "SF") -> ParcelRow:
         """A parcel in."""
-        if self.counter.view().mode != "in":
-            self.counter.set_mode(self.session, "in")
+        if self.counter.state.view().mode != "in":
+            self.counter.parcels.receiving.set_mode(self.session, "in")
         if damaged:
-            self.counter.damaged_next(self.session, True)
+            self.counter.parcels.receiving.damaged_next(self.session, True)
         parcel = self.scan(waybill(number, carrier)).parcel
         assert parcel is not None
         return parcel
@@ -213,7 +215,7 @@ class CounterShop(Shop):
         """The camera answers."""
         taken = _dented()
         self.parcel_photos.keep(number, taken)
-        self.counter.photo_done(str(number), taken.sha256)
+        self.counter.state.photo_done(str(number), taken.sha256)
         return taken.sha256
 
     def expect(self, *numbers: int) -> None:
@@ -235,7 +237,7 @@ class CounterShop(Shop):
     @property
     def up(self) -> ParcelRow:
         """The parcel whose code was right."""
-        found = self.counter.view().handover
+        found = self.counter.state.view().handover
         assert found is not None
         return found
 
@@ -251,7 +253,7 @@ class CounterShop(Shop):
             if job.state == "queued":
                 self.store.papers.sending(job.id)
                 (fate or self.store.papers.done)(job.id)
-        self.counter.papers_moved()
+        self.counter.paper_count.update()
 
     def book(self, grams: int = 12_480, product: str = "BADAM", member: str = "00017") -> str:
         """A whole intake at the desk; returns its receipt."""

@@ -106,7 +106,7 @@ def at(page: Page, server: Server, shop: CounterShop, path: str = "/counter") ->
 
 def settled(page: Page, shop: CounterShop) -> None:
     """The page is drawn as the counter is now: it will not be drawn again under the finger that comes next."""
-    expect(page.locator("counter-follow")).to_have_attribute("data-drawn", str(shop.counter.view().revision))
+    expect(page.locator("counter-follow")).to_have_attribute("data-drawn", str(shop.counter.state.view().revision))
 
 
 def tap(target: Locator, gone_or_there: Locator, state: Literal["visible", "detached"] = "visible") -> None:
@@ -142,7 +142,7 @@ def test_unlocked_by_touch_and_the_pin_is_nowhere(shop: CounterShop, server: Ser
 def test_a_whole_truck_without_a_touch(shop: CounterShop, server: Server, page: Page) -> None:
     """200 scans in a row: in order, each on the screen, none lost, and none waits for a touch."""
     at(page, server, shop)
-    shop.counter.set_mode(shop.session, "in")
+    shop.counter.parcels.receiving.set_mode(shop.session, "in")
     page.locator(".consents").wait_for()
     numbers = range(1, 201)
     slots = SHELVES.slots[:200]
@@ -155,7 +155,7 @@ def test_a_whole_truck_without_a_touch(shop: CounterShop, server: Server, page: 
 def test_a_burst_is_booked_in_its_order(shop: CounterShop, server: Server, page: Page) -> None:
     """Nobody waits for the screen: the next one is taken while the one before is on its way."""
     at(page, server, shop)
-    shop.counter.set_mode(shop.session, "in")
+    shop.counter.parcels.receiving.set_mode(shop.session, "in")
     page.locator(".consents").wait_for()
     page.evaluate(
         f"(texts) => {{ const type = {TYPE}; texts.forEach((text) => type(text)); }}", [waybill(n) for n in range(30)]
@@ -167,7 +167,7 @@ def test_a_burst_is_booked_in_its_order(shop: CounterShop, server: Server, page:
 def test_real_keys_with_the_focus_anywhere(shop: CounterShop, server: Server, page: Page) -> None:
     """Enter at the end of a scan does not press the button that has the focus."""
     at(page, server, shop)
-    shop.counter.set_mode(shop.session, "in")
+    shop.counter.parcels.receiving.set_mode(shop.session, "in")
     page.locator(".consents").wait_for()
     page.locator(".tab").last.focus()
     page.evaluate(f"(text) => ({TYPE})(text, 'Tab')", waybill(1))
@@ -178,7 +178,7 @@ def test_real_keys_with_the_focus_anywhere(shop: CounterShop, server: Server, pa
 @pytest.mark.parametrize("path", ["/counter/parcels", "/counter/day", "/counter/queue", "/counter/intakes"])
 def test_the_station_s_own_scanner_leads_every_page(shop: CounterShop, server: Server, page: Page, path: str) -> None:
     at(page, server, shop, path)
-    shop.counter.set_mode(shop.session, "in")
+    shop.counter.parcels.receiving.set_mode(shop.session, "in")
     shop.router.on_scan(waybill(1))
     shelf(page, "A-1-01")
     assert page.url.endswith("/counter")
@@ -275,7 +275,7 @@ def test_a_villager_s_code_comes_up_by_itself_and_one_tap_hands_over(
 ) -> None:
     parcel = shop.bring(1)
     at(page, server, shop)
-    shop.counter.public_code(shop.code_of(parcel))
+    shop.counter.parcels.handovers.public_code(shop.code_of(parcel))
     page.locator(".result-handover").wait_for()
     shelf(page, "A-1-01")
     settled(page, shop)
@@ -288,7 +288,7 @@ def test_elsewhere_it_is_a_mark_on_the_tab(shop: CounterShop, server: Server, pa
     parcel = shop.bring(1)
     at(page, server, shop, "/counter/day")
     expect(page.locator("[data-count=scan]")).to_be_hidden()
-    shop.counter.public_code(shop.code_of(parcel))
+    shop.counter.parcels.handovers.public_code(shop.code_of(parcel))
     expect(page.locator("[data-count=scan]")).to_have_text("1")
     assert page.url.endswith("/counter/day")
 
@@ -344,10 +344,10 @@ def test_the_mode_is_a_switch(shop: CounterShop, server: Server, page: Page) -> 
     tap(page.locator(".switch[value=in]"), page.locator(".consents"))
     tap(page.locator(".chip[value=recipient_asked]"), page.locator(".chip[value=recipient_asked].chosen"))
     tap(page.locator(".switch.warn"), page.locator(".switch.warn.chosen"))
-    assert (shop.counter.view().mode, shop.counter.view().consent) == ("in", "recipient_asked")
-    assert shop.counter.view().damaged_next
+    assert (shop.counter.state.view().mode, shop.counter.state.view().consent) == ("in", "recipient_asked")
+    assert shop.counter.state.view().damaged_next
     tap(page.locator(".switch[aria-pressed=true]").first, page.locator(".consents"), "detached")
-    assert shop.counter.view().mode == ""
+    assert shop.counter.state.view().mode == ""
 
 
 def test_a_name_is_typed_in_uyghur_letters(shop: CounterShop, server: Server, page: Page) -> None:

@@ -19,7 +19,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.store.errors import DiskFull, StoreError
 from kiosk.texts import LANGUAGES, load
-from kiosk.web.counter.words import refusal_id
+from kiosk.web.counter.refusals import refusal_id
 from kiosk.web.factory import create_app
 from kiosk.web.roles import COOKIE
 from kiosk.web.scale_marks import MARKS

@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from kiosk.station.counter.papers import PaperQueue
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import load
 from kiosk.web.factory import NEEDS, create_app
@@ -257,7 +258,7 @@ def test_a_fault_at_the_counter_leads_back_to_the_counter(
 ) -> None:
     screen = Screen(app, shop)
     screen.unlock()
-    monkeypatch.setattr(shop.counter, "queue", lambda session: 1 / 0)
+    monkeypatch.setattr(PaperQueue, "queue", lambda papers, session: 1 / 0)
     answer = screen.asks("/counter/queue")
     assert answer.status_code == 500
     assert screen.is_open
@@ -282,7 +283,7 @@ def test_my_parcel_on_the_counter_s_own_screen_says_that_a_clerk_is_needed(app: 
     screen.unlock()
     code = shop.code_of(shop.bring(1))
     assert screen.client.post("/parcel/code", data={"code": code}).status_code == 409
-    assert shop.counter.view().handover is None
+    assert shop.counter.state.view().handover is None
 
 
 def test_a_technician_hands_out_no_parcel(app: Flask, shop: CounterShop) -> None:

@@ -48,7 +48,7 @@ def test_a_message_leads_to_the_page_of_the_scan_and_names_nothing(shop: Counter
 
 
 def test_no_scan_and_nothing_waiting_are_empty(shop: CounterShop) -> None:
-    view = shop.counter.view()
+    view = shop.counter.state.view()
     assert (scan_id(view), badges(view)) == ("", {"scan": "", "intakes": "", "queue": ""})
 
 
@@ -87,7 +87,7 @@ def test_it_ends_with_the_session_and_does_not_keep_it(shop: CounterShop, server
 
 def test_scans_belong_to_the_counter_while_it_is_watched(shop: CounterShop, server: Server) -> None:
     token = shop.unlock().token
-    shop.counter.set_mode(shop.session, "in")
+    shop.counter.parcels.receiving.set_mode(shop.session, "in")
     assert not shop.counter_board.watched(0.0)
     with closing(listen(server, token)) as page:
         page.message()

@@ -46,7 +46,7 @@ def test_a_member_s_list_has_pages_of_that_member_alone(shop: CounterShop, clien
     shown = [re.findall(r'href="/counter/intakes/(0147-A-[0-9]{6})"', page) for page in (first, second)]
     assert shown == [mine[:2:-1], mine[2::-1]]
     assert 'name="here" value="/counter/intakes?member=M-00017"' in first, "another language keeps the list"
-    shop.counter.close_day(shop.session)
+    shop.counter.day.close(shop.session)
     assert load("en").template("counter.intakes.none", {}) in client.get("/counter/intakes?member=M-00017").text
 
 

@@ -11,12 +11,15 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.view import ScanResult, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.counter.scanning.scans import Scans
+from kiosk.station.counter.view import ScanResult
 from kiosk.store.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS
-from kiosk.web.counter.words import ACTS as PARCEL_ACTS
-from kiosk.web.counter.words import LISTS, QUESTIONS
+from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
+from kiosk.web.counter.parcel_acts import LISTS, QUESTIONS
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
 from tests.station.counter.rig import PIN, SECOND_PIN, foreign
@@ -105,19 +108,19 @@ def test_an_idle_counter_is_locked_and_an_act_then_does_nothing(shop: CounterSho
     answer = client.post("/counter/mode", data={"mode": "in"})
     assert answer.status_code == 403
     assert says(answer.text, "counter.denied.locked")
-    assert shop.counter.view().mode == ""
+    assert shop.counter.state.view().mode == ""
 
 
 def test_a_session_that_ends_between_check_and_act_leads_to_the_door(
     shop: CounterShop, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scan = shop.counter.scan
+    scan = shop.counter.scans.scan
 
-    def late(session: Session | None, text: str) -> ScanResult:
-        shop.access.lock(shop.session.token)
-        return scan(session, text)
+    def late(_: Scans, session: Session | None, scanned: Scanned) -> ScanResult:
+        shop.access.sign_out(shop.session.token)
+        return scan(session, scanned)
 
-    monkeypatch.setattr(shop.counter, "scan", late)
+    monkeypatch.setattr(Scans, "scan", late)
     answer = client.post("/counter/scan", data={"text": waybill(1)})
     assert answer.status_code == 409
     assert says(answer.text, "counter.refused.not_unlocked")
@@ -190,7 +193,7 @@ def test_another_carrier_is_one_tap_while_it_can_be_taken_back(shop: CounterShop
     assert number is not None
     tap = {"carrier": carriers[0], "number": number[1]}
     assert client.post("/counter/carrier", data=tap).location == "/counter"
-    last = shop.counter.view().last
+    last = shop.counter.state.view().last
     assert last is not None
     assert last.parcel is not None
     assert last.parcel.carrier == carriers[0]
@@ -200,9 +203,9 @@ def test_another_carrier_is_one_tap_while_it_can_be_taken_back(shop: CounterShop
 def test_a_carrier_of_an_old_page_changes_no_other_parcel(shop: CounterShop, client: FlaskClient, old: bool) -> None:
     client.post("/counter/mode", data={"mode": "in"})
     client.post("/counter/scan", data={"text": "434567890123456"})
-    first = shop.counter.view().last
+    first = shop.counter.state.view().last
     client.post("/counter/scan", data={"text": "434567890123457"})
-    second = shop.counter.view().last
+    second = shop.counter.state.view().last
     assert first and first.parcel and second and second.parcel
     tap = {"carrier": first.carriers[1], "number": str(first.parcel.number) if old else ""}
     answer = client.post("/counter/carrier", data=tap)
@@ -302,7 +305,7 @@ def test_a_typed_code_puts_its_parcel_up_and_one_tap_hands_it_over(shop: Counter
 @pytest.mark.parametrize("path", ["/counter/code", "/counter/scan", "/counter/type"])
 def test_a_code_the_clerk_types_is_up_before_the_villagers(shop: CounterShop, client: FlaskClient, path: str) -> None:
     first, second = shop.bring(1), shop.bring(2)
-    shop.counter.public_code(shop.code_of(first))
+    shop.counter.parcels.handovers.public_code(shop.code_of(first))
     code = shop.code_of(second)
     assert client.post(path, data={"code": code, "text": code}).location == "/counter"
     assert f'name="number" value="{second.number}"' in client.get("/counter").text
@@ -312,7 +315,7 @@ def test_a_code_the_clerk_types_is_up_before_the_villagers(shop: CounterShop, cl
 def test_a_full_line_is_said_to_both_faces_and_uses_no_code(shop: CounterShop, client: FlaskClient) -> None:
     codes = [shop.code_of(shop.bring(number)) for number in range(1, 7)]
     for code in codes[:5]:
-        shop.counter.public_code(code)
+        shop.counter.parcels.handovers.public_code(code)
     answer = client.post("/counter/code", data={"code": codes[5]})
     assert answer.status_code == 409
     assert says(answer.text, "counter.refused.line_full")
@@ -320,14 +323,14 @@ def test_a_full_line_is_said_to_both_faces_and_uses_no_code(shop: CounterShop, c
     answer = villager.post("/parcel/code", data={"code": codes[5]})
     assert answer.status_code == 409
     assert says(answer.text, "parcel.line_full")
-    shop.counter.dismiss_handover(shop.session, str(shop.up.number))
+    shop.counter.parcels.handovers.dismiss(shop.session, str(shop.up.number))
     assert client.post("/counter/code", data={"code": codes[5]}).location == "/counter"
 
 
 def test_a_used_slip_is_named_at_the_counter(shop: CounterShop, client: FlaskClient) -> None:
     parcel = shop.bring(1)
     slip = parcel.number.slip_code(shop.code_of(parcel))
-    shop.counter.collect_by_code(shop.session, shop.code_of(parcel))
+    shop.counter.parcels.handovers.collect_by_code(shop.session, shop.code_of(parcel))
     client.post("/counter/scan", data={"text": slip})
     assert says(client.get("/counter").text, "counter.refused.collected")
 
@@ -344,7 +347,7 @@ def test_a_slip_under_the_scanner_leads_to_its_parcel(shop: CounterShop, client:
 
 def test_a_tap_never_hands_over_another_parcel_than_the_one_it_saw(shop: CounterShop, client: FlaskClient) -> None:
     first, second = shop.bring(1), shop.bring(2)
-    shop.counter.public_code(shop.code_of(first))
+    shop.counter.parcels.handovers.public_code(shop.code_of(first))
     answer = client.post("/counter/handover", data={"number": str(second.number)})
     assert answer.status_code == 409
     assert {shop.row(row.number).state for row in (first, second)} == {ParcelState.NOTICED}
@@ -440,9 +443,9 @@ def test_intakes_are_listed_found_and_their_papers_copied(shop: CounterShop, cli
     page = client.get("/counter/intakes").text
     assert [receipt for receipt in reversed(receipts) if f"/counter/intakes/{receipt}" in page] == receipts[::-1]
     assert client.post("/counter/type", data={"text": receipts[1]}).location == f"/counter/intakes/{receipts[1]}"
-    job = shop.counter.papers(shop.session, receipts[1])[0]
+    job = shop.counter.papers.of_intake(shop.session, receipts[1])[0]
     assert client.post(f"/counter/prints/{job.id}/reprint").location == "/counter/queue"
-    assert [row.copy for row in shop.counter.papers(shop.session, receipts[1])].count(True) == 1
+    assert [row.copy for row in shop.counter.papers.of_intake(shop.session, receipts[1])].count(True) == 1
 
 
 def test_bags_that_were_left_are_gone_on_with_by_one_touch(shop: CounterShop, client: FlaskClient) -> None:
@@ -470,7 +473,7 @@ def test_what_was_left_waits_for_whoever_is_at_the_screen(shop: CounterShop, cli
     answer = client.post(f"/counter/intakes/{receipt}/take_up")
     assert answer.status_code == 409
     assert says(answer.text, "counter.check.why.intake_open")
-    assert shop.counter.view().unfinished == receipt
+    assert shop.counter.state.view().unfinished == receipt
 
 
 def test_a_void_needs_a_second_person(shop: CounterShop, client: FlaskClient) -> None:
@@ -500,11 +503,11 @@ def test_a_photo_of_a_lot(shop: CounterShop, client: FlaskClient) -> None:
     assert client.post(f"{here}/photo").location == here
     assert says(client.get(here).text, "counter.shot.taking")
     lot, _ = shop.photos[-1]
-    shop.counter.photo_failed(lot, "camera_missing")
+    shop.counter.state.photo_failed(lot, "camera_missing")
     assert says(client.get(here).text, "problem.camera_missing")
     (shop.settings.data / f"{'ab' * 32}.jpg").write_bytes(b"\xff\xd8jpeg")
     client.post(f"{here}/photo")
-    shop.counter.photo_done(lot, "ab" * 32)
+    shop.counter.state.photo_done(lot, "ab" * 32)
     with client.get(f"{here}/photo.jpg") as picture:
         assert picture.status_code == 200
     (shop.settings.data / f"{'ab' * 32}.jpg").unlink()
@@ -512,7 +515,7 @@ def test_a_photo_of_a_lot(shop: CounterShop, client: FlaskClient) -> None:
     assert says(page, "counter.shot.gone")
     assert "shot-photo" not in page
     assert client.get(f"{here}/photo.jpg").status_code == 404
-    shop.counter.photo_failed(lot, "photo_room")
+    shop.counter.state.photo_failed(lot, "photo_room")
     assert says(client.get(here).text, "problem.photo_room")
 
 

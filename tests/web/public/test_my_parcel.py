@@ -86,7 +86,7 @@ def test_five_wrong_codes_lock_for_minutes(shop: CounterShop, client: FlaskClien
 
 def test_without_a_clerk_nothing_is_tried(shop: CounterShop, client: FlaskClient) -> None:
     code = shop.code_of(shop.bring(1))
-    shop.access.lock(shop.session.token)
+    shop.access.sign_out(shop.session.token)
     assert says(client.get("/parcel").text, "parcel.nobody")
     assert "data-key" not in client.get("/parcel").text
     for _ in range(9):
@@ -101,7 +101,7 @@ def test_a_slip_under_the_scanner_answers_by_itself(shop: CounterShop, client: F
     parcel = shop.bring(1)
     shop.router.on_scan(parcel.number.slip_code(shop.code_of(parcel)))
     assert says(client.get("/parcel" + newest(shop)).text, "parcel.found")
-    shop.access.lock(shop.session.token)
+    shop.access.sign_out(shop.session.token)
     assert says(client.get("/parcel" + newest(shop)).text, "parcel.nobody"), "no clerk is there to bring it"
 
 

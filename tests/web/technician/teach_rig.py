@@ -18,7 +18,8 @@ from kiosk.devices.ports import OnProgress, Progress
 from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.probe import ProbeTiming, ScaleProbe
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.view import Person, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import Person
 from kiosk.station.scale.teach import OBSERVE_S, Teach, TeachTools
 from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS

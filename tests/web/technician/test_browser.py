@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from kiosk.devices.ports import PrinterFault
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.view import Person, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.database.migrate import migrate

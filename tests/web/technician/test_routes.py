@@ -20,7 +20,8 @@ from werkzeug.test import TestResponse
 from kiosk.devices.ports import CameraFault, CommandOutcome, CommandResult, LinkState
 from kiosk.domain.clerk import Role
 from kiosk.domain.metrology.standing import CheckState, Counters, ScaleStanding, Verification
-from kiosk.station.counter.view import Person, Session
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor import tools as doctor_tools
 from kiosk.station.doctor.doctor import Doctor

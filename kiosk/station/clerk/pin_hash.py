@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.refusals import CounterRefused
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from kiosk.domain.parcel import ParcelState
+from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.store import DiskFull, Store
 from kiosk.store.records import ExpectedParcel
 from tests.station.counter.rig import CounterRig, refused, waybill
@@ -26,7 +27,7 @@ def test_a_scan_is_all_it_takes(rig: CounterRig) -> None:
     drawn = msgspec.json.decode(label.body)
     assert (drawn["shelf"], drawn["waybill_last4"], drawn["date"]) == ("A-1-01", "0001", "2026-11-25")
     assert "code" not in {key for key, value in drawn.items() if value == rig.code_of(row)}
-    view = rig.counter.view()
+    view = rig.counter.state.view()
     assert view.last is not None
     assert (view.last.kind, view.last.word, view.last.parcel) == ("parcel_in", "shelved", row)
     assert view.pending_prints == 2
@@ -66,7 +67,7 @@ def test_the_same_waybill_twice_says_when_and_where(rig: CounterRig) -> None:
 
 def test_a_collected_one_never_comes_again(rig: CounterRig) -> None:
     row = rig.bring()
-    rig.counter.collect_by_code(rig.session, rig.code_of(row))
+    rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(row))
     again = rig.scan(waybill(1))
     assert (again.kind, again.word) == ("parcel_known", "collected")
     assert again.parcel is not None
@@ -78,7 +79,7 @@ def test_a_list_tells_expected_surplus_and_missing(rig: CounterRig) -> None:
     first, third = rig.bring(1), rig.bring(3)
     assert (first.expected, first.surplus, first.phone_last4) == (True, False, "0001")
     assert (third.expected, third.surplus) == (False, True)
-    assert [row.state for row in rig.counter.close_delivery(rig.session)] == [ParcelState.MISSING]
+    assert [row.state for row in rig.counter.parcels.deliveries.close(rig.session)] == [ParcelState.MISSING]
     assert rig.scan(waybill(2)).word == "shelved", "a missing one may come with the next truck"
 
 
@@ -86,39 +87,39 @@ class TestUndo:
     def test_takes_slot_code_and_papers_back(self, rig: CounterRig) -> None:
         row = rig.bring()
         code = rig.code_of(row)
-        assert rig.counter.undo(rig.session).state is ParcelState.WITHDRAWN
+        assert rig.counter.parcels.receiving.undo(rig.session).state is ParcelState.WITHDRAWN
         assert rig.store.papers.open_jobs() == []
-        assert rig.counter.view().pending_prints == 0
-        assert rig.counter.view().undo_until is None
-        assert refused(lambda: rig.counter.collect_by_code(rig.session, code)).code == "wrong_code"
+        assert rig.counter.state.view().pending_prints == 0
+        assert rig.counter.state.view().undo_until is None
+        assert refused(lambda: rig.counter.parcels.handovers.collect_by_code(rig.session, code)).code == "wrong_code"
         assert rig.bring().shelf == "A-1-01"
 
     def test_is_over_after_its_time_by_the_monotonic_clock(self, rig: CounterRig) -> None:
         rig.bring()
         rig.clock.jump(3650)
-        rig.counter.tick()
-        assert rig.counter.view().undo_until is not None
+        rig.counter.expiry.tick()
+        assert rig.counter.state.view().undo_until is not None
         rig.clock.wait(10)
-        rig.counter.tick()
-        assert rig.counter.view().undo_until is None
-        assert refused(lambda: rig.counter.undo(rig.session)).code == "nothing_to_undo"
+        rig.counter.expiry.tick()
+        assert rig.counter.state.view().undo_until is None
+        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "nothing_to_undo"
 
     def test_works_once_and_for_the_last_scan_only(self, rig: CounterRig) -> None:
         first, second = rig.bring(1), rig.bring(2)
-        assert refused(lambda: rig.counter.undo(rig.session, str(first.number))).code == "stale_page"
-        assert rig.counter.undo(rig.session, str(second.number)).number == second.number
-        assert refused(lambda: rig.counter.undo(rig.session)).code == "nothing_to_undo"
-        assert rig.counter.parcel(rig.session, str(first.number)).state is ParcelState.NOTICED
+        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session, str(first.number))).code == "stale_page"
+        assert rig.counter.parcels.receiving.undo(rig.session, str(second.number)).number == second.number
+        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "nothing_to_undo"
+        assert rig.counter.parcels.shelf.parcel(rig.session, str(first.number)).state is ParcelState.NOTICED
 
     def test_is_over_once_the_parcel_has_moved_on(self, rig: CounterRig) -> None:
         row = rig.bring()
-        rig.counter.lost(rig.session, str(row.number))
-        assert refused(lambda: rig.counter.undo(rig.session)).code == "nothing_to_undo"
+        rig.counter.parcels.shelf.lost(rig.session, str(row.number))
+        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "nothing_to_undo"
 
     def test_an_expected_one_is_expected_again(self, rig: CounterRig) -> None:
         rig.store.deliveries.expect([ExpectedParcel(waybill(1), "SF")], rig.clock.stamp())
         rig.bring(1)
-        rig.counter.undo(rig.session)
+        rig.counter.parcels.receiving.undo(rig.session)
         row = rig.store.parcels.by_waybill(waybill(1))
         assert row is not None
         assert row.state is ParcelState.EXPECTED
@@ -126,23 +127,25 @@ class TestUndo:
 
 class TestCarrier:
     def test_the_first_candidate_is_taken_and_one_tap_corrects_it(self, rig: CounterRig) -> None:
-        rig.counter.set_mode(rig.session, "in")
+        rig.counter.parcels.receiving.set_mode(rig.session, "in")
         result = rig.scan("123456789012")
         assert result.carriers[0] == "SF"
         assert "ZTO" in result.carriers
-        corrected = rig.counter.choose_carrier(rig.session, "ZTO")
+        corrected = rig.counter.parcels.receiving.choose_carrier(rig.session, "ZTO")
         assert corrected.parcel is not None
         assert (corrected.parcel.carrier, corrected.parcel.shelf) == ("ZTO", "A-1-01")
-        assert rig.counter.view().last == corrected
+        assert rig.counter.state.view().last == corrected
         assert [job.document for job in rig.store.papers.open_jobs()] == ["parcel_label", "pickup_slip"]
-        assert rig.counter.undo(rig.session).number == corrected.parcel.number
+        assert rig.counter.parcels.receiving.undo(rig.session).number == corrected.parcel.number
 
     def test_the_same_carrier_changes_nothing_and_a_strange_one_is_refused(self, rig: CounterRig) -> None:
         row = rig.bring()
-        assert rig.counter.choose_carrier(rig.session, "SF").parcel == row
-        assert refused(lambda: rig.counter.choose_carrier(rig.session, "ZTO")).code == "stale_page"
+        assert rig.counter.parcels.receiving.choose_carrier(rig.session, "SF").parcel == row
+        assert refused(lambda: rig.counter.parcels.receiving.choose_carrier(rig.session, "ZTO")).code == "stale_page"
         rig.clock.wait(11)
-        assert refused(lambda: rig.counter.choose_carrier(rig.session, "SF")).code == "nothing_to_undo"
+        assert (
+            refused(lambda: rig.counter.parcels.receiving.choose_carrier(rig.session, "SF")).code == "nothing_to_undo"
+        )
 
     def test_a_disk_that_fails_in_between_shows_no_parcel(
         self, rig: CounterRig, monkeypatch: pytest.MonkeyPatch
@@ -150,19 +153,19 @@ class TestCarrier:
         def full(*_: object) -> None:
             raise DiskFull("full")
 
-        rig.counter.set_mode(rig.session, "in")
+        rig.counter.parcels.receiving.set_mode(rig.session, "in")
         rig.scan("123456789012")
         monkeypatch.setattr(rig.store.parcels, "arrive", full)
-        assert refused(lambda: rig.counter.choose_carrier(rig.session, "ZTO")).code == "disk_full"
-        assert rig.counter.view().last is None
+        assert refused(lambda: rig.counter.parcels.receiving.choose_carrier(rig.session, "ZTO")).code == "disk_full"
+        assert rig.counter.state.view().last is None
         assert [row.state for row in rig.store.parcels.in_states(list(ParcelState))] == [ParcelState.WITHDRAWN]
 
     def test_a_waybill_that_looks_like_a_product_asks_for_the_carrier(self, rig: CounterRig) -> None:
-        rig.counter.set_mode(rig.session, "in")
+        rig.counter.parcels.receiving.set_mode(rig.session, "in")
         asked = rig.scan("9780201379624")
         assert (asked.kind, asked.word, asked.parcel) == ("refused", "choose_carrier", None)
         assert "CHINAPOST" in asked.carriers
-        booked = rig.counter.arrive(rig.session, asked.shown, "CHINAPOST")
+        booked = rig.counter.scans.arrive(rig.session, Scanned.of(asked.shown), "CHINAPOST")
         assert (booked.kind, booked.parcel and booked.parcel.carrier) == ("parcel_in", "CHINAPOST")
 
     @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ class TestCarrier:
     def test_a_clerk_cannot_make_a_parcel_of_everything(
         self, rig: CounterRig, text: str, carrier: str, word: str
     ) -> None:
-        result = rig.counter.arrive(rig.session, text, carrier)
+        result = rig.counter.scans.arrive(rig.session, Scanned.of(text), carrier)
         assert (result.kind, result.word) == ("refused", word)
         assert rig.store.parcels.in_states(list(ParcelState)) == []
 
@@ -189,58 +192,60 @@ class TestDamaged:
         assert (row.state, row.shelf, row.damaged) == (ParcelState.ARRIVED, None, True)
         assert rig.store.papers.open_jobs() == []
         assert rig.wanted == [row.number]
-        view = rig.counter.view()
+        view = rig.counter.state.view()
         assert (view.damaged_next, view.shot_of, view.photo.state) == (False, str(row.number), "taking")
         assert rig.bring(2).damaged is False, "only the next scan was damaged"
 
     def test_is_accepted_with_its_picture_only(self, rig: CounterRig) -> None:
         row = rig.bring_damaged()
         number = str(row.number)
-        assert refused(lambda: rig.counter.accept_damaged(rig.session, number)).code == "damaged_needs_photo"
+        assert refused(lambda: rig.counter.parcels.damaged.accept(rig.session, number)).code == "damaged_needs_photo"
         sha256 = rig.click(row.number)
-        assert rig.counter.view().photo.sha256 == sha256
-        accepted = rig.counter.accept_damaged(rig.session, number)
+        assert rig.counter.state.view().photo.sha256 == sha256
+        accepted = rig.counter.parcels.damaged.accept(rig.session, number)
         assert (accepted.state, accepted.shelf, accepted.photo_sha256) == (ParcelState.NOTICED, "A-1-01", sha256)
         kept = rig.photos.path(sha256)
         assert kept is not None
         assert kept.parent.name == "kept"
         assert rig.code_of(accepted)
-        assert refused(lambda: rig.counter.accept_damaged(rig.session, number)).code == "not_waiting"
+        assert refused(lambda: rig.counter.parcels.damaged.accept(rig.session, number)).code == "not_waiting"
 
     def test_a_failure_of_the_camera_is_told_and_another_shot_may_be_asked_for(self, rig: CounterRig) -> None:
         row = rig.bring_damaged()
-        rig.counter.photo_failed(str(row.number), "camera_missing")
-        assert rig.counter.view().photo.problem == "camera_missing"
-        rig.counter.take_shot(rig.session, str(row.number))
+        rig.counter.state.photo_failed(str(row.number), "camera_missing")
+        assert rig.counter.state.view().photo.problem == "camera_missing"
+        rig.counter.parcels.damaged.take_shot(rig.session, str(row.number))
         assert rig.wanted == [row.number, row.number]
 
     def test_refused_or_taken_back_leaves_no_picture(self, rig: CounterRig) -> None:
         first = rig.bring_damaged(1)
         sha256 = rig.click(first.number)
-        assert rig.counter.refuse(rig.session, str(first.number)).state is ParcelState.REFUSED
+        assert rig.counter.parcels.damaged.refuse(rig.session, str(first.number)).state is ParcelState.REFUSED
         assert rig.photos.path(sha256) is None
         second = rig.bring_damaged(2)
         sha256 = rig.click(second.number)
-        rig.counter.undo(rig.session)
+        rig.counter.parcels.receiving.undo(rig.session)
         assert rig.photos.path(sha256) is None
 
     def test_a_shot_that_comes_too_late_goes_with_the_next_sweep(self, rig: CounterRig) -> None:
         row = rig.bring_damaged()
-        rig.counter.undo(rig.session)
+        rig.counter.parcels.receiving.undo(rig.session)
         sha256 = rig.click(row.number)
         rig.photos.forget(rig.store.parcels.by_number)
         assert rig.photos.path(sha256) is None
 
     def test_no_shot_of_a_whole_one(self, rig: CounterRig) -> None:
         row = rig.bring()
-        assert refused(lambda: rig.counter.take_shot(rig.session, str(row.number))).code == "not_waiting"
+        assert (
+            refused(lambda: rig.counter.parcels.damaged.take_shot(rig.session, str(row.number))).code == "not_waiting"
+        )
 
     def test_a_full_shelf_keeps_the_picture_for_the_next_try(self, rig: CounterRig) -> None:
         row = rig.bring_damaged(9)
         sha256 = rig.click(row.number)
         for number in range(5):
             rig.bring(number)
-        assert refused(lambda: rig.counter.accept_damaged(rig.session, str(row.number))).code == "shelves_full"
+        assert refused(lambda: rig.counter.parcels.damaged.accept(rig.session, str(row.number))).code == "shelves_full"
         waiting = rig.photos.path(sha256)
         assert waiting is not None
         assert waiting.parent.name == "new"
@@ -250,7 +255,7 @@ def test_without_a_key_no_code_is_given_and_all_else_works(store: Store, tmp_pat
     from kiosk.station.parcels.pickup_key import PickupKey
 
     rig = CounterRig(store, tmp_path, key=PickupKey(None, "nowhere"))
-    rig.counter.set_mode(rig.session, "in")
+    rig.counter.parcels.receiving.set_mode(rig.session, "in")
     result = rig.scan(waybill(1))
     assert (result.kind, result.word) == ("refused", "no_key")
     assert store.parcels.by_waybill(waybill(1)) is None
@@ -267,15 +272,15 @@ def test_a_full_disk_is_said_and_nothing_is_booked(rig: CounterRig, monkeypatch:
     def full(*_: object) -> None:
         raise DiskFull("full")
 
-    rig.counter.set_mode(rig.session, "in")
+    rig.counter.parcels.receiving.set_mode(rig.session, "in")
     monkeypatch.setattr(rig.store.parcels, "arrive", full)
     result = rig.scan(waybill(1))
     assert (result.kind, result.word) == ("refused", "disk_full")
-    assert rig.counter.view().undo_until is None
+    assert rig.counter.state.view().undo_until is None
 
 
 def test_a_mode_or_consent_nobody_offers_is_a_stale_page(rig: CounterRig) -> None:
-    assert refused(lambda: rig.counter.set_mode(rig.session, "sideways")).code == "stale_page"
-    assert refused(lambda: rig.counter.set_consent(rig.session, "none")).code == "stale_page"
-    rig.counter.set_consent(rig.session, "recipient_asked")
+    assert refused(lambda: rig.counter.parcels.receiving.set_mode(rig.session, "sideways")).code == "stale_page"
+    assert refused(lambda: rig.counter.parcels.receiving.set_consent(rig.session, "none")).code == "stale_page"
+    rig.counter.parcels.receiving.set_consent(rig.session, "recipient_asked")
     assert rig.bring().consent == "recipient_asked"

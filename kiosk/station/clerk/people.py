@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 
 from kiosk.domain.clerk import MAX_NAME, BadClerk, Role, check_pin
-from kiosk.station.counter.pin_hash import PinKey
+from kiosk.station.clerk.pin_hash import PinKey
+from kiosk.store.clerks import Clerks
 from kiosk.store.records import ClerkRow, Stamp
-from kiosk.store.store import Store
 
 _MOST_DIGITS = 4
 """In a name: "Aygul 2" is one, a telephone number is none."""
 
 
-def add_person(store: Store, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who works here; ``name`` never leaves the station, events know the number alone."""
+
+    number: str
+    name: str
+    role: Role
+
+    @property
+    def actor(self) -> str:
+        """How events name this person: ``clerk:07``."""
+        return f"clerk:{self.number}"
+
+    @property
+    def witness(self) -> str:
+        """How the event of a void names this person when it is the second one: ``witness:07``."""
+        return f"witness:{self.number}"
+
+
+def add_person(clerks: Clerks, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
     """Take somebody on under the next number. Raises BadClerk for the name, StoreError."""
-    return store.clerks.add(clean_person_name(name), role, pin_hash, stamp)
+    return clerks.add(clean_person_name(name), role, pin_hash, stamp)
 
 
 def kept_pin(key: PinKey, pin: str) -> str:

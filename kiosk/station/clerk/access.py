@@ -1,6 +1,6 @@
-"""Who stands at the counter: unlocked by number and PIN, locked again when nobody touches it.
+"""Who stands at the counter: signed in by number and PIN, signed out when nobody touches it.
 
-One counter, one person: whoever unlocks it ends the session before. A session also ends with its PIN, its role and
+One counter, one person: whoever signs in ends the session before. A session also ends with its PIN, its role and
 the employment of its person, at the next touch.
 """
 
@@ -11,15 +11,13 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.errors import refusing
-from kiosk.station.counter.people import add_person, kept_pin
-from kiosk.station.counter.pin_hash import NO_PIN_KEY, PinKey
-from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.throttle import Throttle
-from kiosk.station.counter.view import CounterRefused, Person, Session
+from kiosk.station.clerk.people import Person, add_person, kept_pin
+from kiosk.station.clerk.pin_hash import NO_PIN_KEY, PinKey
+from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.throttle import PIN, Throttle
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ClerkRow, Stamp
 from kiosk.store.store import Store
@@ -28,6 +26,14 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_PIN = 16
 """Characters; a longer text is no PIN and not worth hashing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person at the counter. ``token`` is the browser's cookie."""
+
+    token: str = field(repr=False)
+    person: Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +46,43 @@ class _Open:
 
 
 class Access:
-    """Thread-safe. ``on_change`` hears that the counter was unlocked or locked."""
+    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended."""
 
     def __init__(
         self,
         store: Store,
-        settings: CounterSettings,
+        idle_s: float,
         stamps: Callable[[], Stamp],
-        on_change: Callable[[], None] = lambda: None,
+        on_change: Callable[[Access], None] = lambda access: None,
         pins: PinKey = NO_PIN_KEY,
     ) -> None:
         self._pins = pins
-        self._store = store
-        self._settings = settings
+        self._clerks = store.clerks
+        self._idle_ms = idle_s * 1000
         self._stamps = stamps
         self._on_change = on_change
-        self._throttle = Throttle("pin", store, stamps, wrong="wrong_pin", locked="locked")
+        self._throttle = Throttle(PIN, store.lockouts, stamps)
         self._lock = threading.Lock()
         self._open: _Open | None = None
 
     def people(self) -> tuple[Person, ...]:
         """Everybody who has a PIN that works."""
         with refusing():
-            return tuple(_person(row) for row in self._store.clerks.everyone() if row.pin_hash)
+            return tuple(_person(row) for row in self._clerks.everyone() if row.pin_hash)
 
     def wait_s(self) -> int:
         """Seconds until a PIN is taken again."""
         return self._throttle.wait_s()
 
-    def unlock(self, number: str, pin: str) -> Session:
-        """Open the counter. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
+    def sign_in(self, number: str, pin: str) -> Session:
+        """Begin a session. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
         key), wrong_pin, locked.
         """
         row = self._check(number, pin)
         session = Session(secrets.token_urlsafe(32), _person(row))
         with self._lock:
             self._open = _Open(session, row, self._now_ms())
-        self._on_change()
+        self._on_change(self)
         return session
 
     def second(self, number: str, pin: str, not_same_as: Person) -> Person:
@@ -104,7 +110,7 @@ class Access:
         with self._lock:
             return self._open.session if self._open else None
 
-    def lock(self, token: str) -> None:
+    def sign_out(self, token: str) -> None:
         """End it; a token that is not open changes nothing."""
         with self._lock:
             found = self._open
@@ -112,7 +118,7 @@ class Access:
             self._end(found)
 
     def expire(self) -> None:
-        """End the session when nobody has used it for ``lock_after_s``."""
+        """End the session when nobody has used it for long enough."""
         with self._lock:
             found = self._open
         if found is not None and self._idle(found):
@@ -121,17 +127,17 @@ class Access:
     def add(self, name: str, role: Role, pin: str) -> Person:
         """Take somebody on. Raises BadClerk, BadPin, and CounterRefused for the store's failures."""
         with refusing():
-            return _person(add_person(self._store, name, role, kept_pin(self._pins, pin), self._stamps()))
+            return _person(add_person(self._clerks, name, role, kept_pin(self._pins, pin), self._stamps()))
 
     def set_pin(self, number: str, pin: str) -> None:
         """Replace a PIN; an open session of that person ends. Raises BadPin, CounterRefused."""
         with refusing():
-            self._store.clerks.set_pin(number, kept_pin(self._pins, pin), self._stamps())
+            self._clerks.set_pin(number, kept_pin(self._pins, pin), self._stamps())
 
     def retire(self, number: str) -> None:
         """Somebody no longer works here; an open session of that person ends. Raises CounterRefused."""
         with refusing():
-            self._store.clerks.retire(number, self._stamps())
+            self._clerks.retire(number, self._stamps())
 
     def wrap_pins(self) -> None:
         """Before the first page: what was kept before there was a key is put under it, all at once.
@@ -139,7 +145,7 @@ class Access:
         A store that cannot write now stops nothing: the PINs are good as they are, and the doctor tells.
         """
         try:
-            wrapped = self._store.clerks.wrap_pins(self._pins.wrap)
+            wrapped = self._clerks.wrap_pins(self._pins.wrap)
         except StoreError as error:
             logger.error("the PINs cannot be put under the station's key now: %s", error)
             return
@@ -161,7 +167,7 @@ class Access:
         if not number.isascii():
             return None
         with refusing():
-            row = self._store.clerks.by_number(number)
+            row = self._clerks.by_number(number)
         return row if row is not None and row.active and row.pin_hash else None
 
     def _matching(self, number: str, pin: str) -> ClerkRow | None:
@@ -177,7 +183,7 @@ class Access:
         if found is None or not _same(found.session.token, token):
             return None
         with refusing():
-            current = self._store.clerks.by_number(found.row.number)
+            current = self._clerks.by_number(found.row.number)
         if current != found.row:
             self._end(found)
             return None
@@ -193,10 +199,10 @@ class Access:
                 return
             self._open = None
         logger.info("the counter is locked")
-        self._on_change()
+        self._on_change(self)
 
     def _idle(self, found: _Open) -> bool:
-        return self._now_ms() - found.used_ms > self._settings.lock_after_s * 1000
+        return self._now_ms() - found.used_ms > self._idle_ms
 
     def _now_ms(self) -> int:
         return self._stamps().moment.monotonic_ms

@@ -10,10 +10,10 @@ import pytest
 from kiosk.domain.clerk import BadClerk, BadPin, Role
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout
-from kiosk.station.counter import pin_hash
-from kiosk.station.counter.access import Access
+from kiosk.station.clerk import pin_hash
+from kiosk.station.clerk.access import Access, Session
+from kiosk.station.clerk.people import Person
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.view import Person, Session
 from kiosk.store import DiskFull, Stamp, Store
 from tests.station.counter.rig import PIN, PINS, SECOND_PIN, Clock, CounterRig, refused
 
@@ -24,24 +24,24 @@ class TestUnlocking:
     def test_nobody_can_before_somebody_has_a_pin(self, store: Store, tmp_path: Path) -> None:
         rig = CounterRig(store, tmp_path, take_people=False)
         assert rig.access.people() == ()
-        assert refused(lambda: rig.access.unlock("01", PIN)).code == "no_pin"
+        assert refused(lambda: rig.access.sign_in("01", PIN)).code == "no_pin"
         person = rig.access.add("Aygul", Role.CLERK, PIN)
         assert (person.number, rig.access.people()) == ("01", (person,))
-        assert rig.access.unlock("01", PIN).person == person
+        assert rig.access.sign_in("01", PIN).person == person
 
     def test_an_old_session_ends_with_the_new_one(self, rig: CounterRig) -> None:
-        second = rig.access.unlock("02", SECOND_PIN)
+        second = rig.access.sign_in("02", SECOND_PIN)
         assert rig.access.session(rig.session.token) is None
         assert rig.access.session(second.token) == second
-        assert rig.counter.view().unlocked_as == Person("02", "Memet", Role.CLERK)
+        assert rig.counter.state.view().unlocked_as == Person("02", "Memet", Role.CLERK)
 
     @pytest.mark.parametrize("number", ["01", "77", "", "01' OR 1=1", "٠١", "\ud800"])
     def test_a_wrong_pin_and_an_unknown_number_are_the_same(self, rig: CounterRig, number: str) -> None:
-        assert refused(lambda: rig.access.unlock(number, WRONG)).code == "wrong_pin"
+        assert refused(lambda: rig.access.sign_in(number, WRONG)).code == "wrong_pin"
 
     @pytest.mark.parametrize("pin", ["", "48291", "4829133", "x" * 100_000, "\x00", "４８２９１３", "\ud800"])
     def test_what_is_no_pin_is_a_wrong_one(self, rig: CounterRig, pin: str) -> None:
-        assert refused(lambda: rig.access.unlock("01", pin)).code == "wrong_pin"
+        assert refused(lambda: rig.access.sign_in("01", pin)).code == "wrong_pin"
 
     def test_an_unknown_number_costs_a_whole_hash(self, rig: CounterRig, monkeypatch: pytest.MonkeyPatch) -> None:
         checked: list[str] = []
@@ -56,13 +56,13 @@ class TestUnlocking:
                 return hasher.hash(pin)
 
         monkeypatch.setattr(pin_hash, "_hasher", Counted)
-        assert refused(lambda: rig.access.unlock("77", WRONG)).code == "wrong_pin"
+        assert refused(lambda: rig.access.sign_in("77", WRONG)).code == "wrong_pin"
         (stored,) = checked
         assert "$argon2id$v=19$m=12288,t=3,p=1$" in stored
 
     def test_a_broken_hash_opens_nothing_and_is_told(self, rig: CounterRig, caplog: pytest.LogCaptureFixture) -> None:
         rig.store.clerks.set_pin("02", "not a hash", rig.clock.stamp())
-        assert refused(lambda: rig.access.unlock("02", SECOND_PIN)).code == "wrong_pin"
+        assert refused(lambda: rig.access.sign_in("02", SECOND_PIN)).code == "wrong_pin"
         assert "a technician has to set it anew" in caplog.text
         assert "not a hash" not in caplog.text
 
@@ -76,8 +76,8 @@ class TestSessions:
         rig.clock.wait(299)
         assert rig.access.peek(rig.session.token) is not None
         rig.clock.wait(2)
-        rig.counter.tick()
-        assert rig.counter.view().unlocked_as is None
+        rig.counter.expiry.tick()
+        assert rig.counter.state.view().unlocked_as is None
         assert rig.access.session(rig.session.token) is None
 
     def test_a_stream_does_not_keep_it_open(self, rig: CounterRig) -> None:
@@ -95,15 +95,15 @@ class TestSessions:
         assert rig.access.session(rig.session.token) is not None
         rig.access.set_pin("01", "602841")
         assert rig.access.session(rig.session.token) is None
-        session = rig.access.unlock("01", "602841")
+        session = rig.access.sign_in("01", "602841")
         rig.access.retire("01")
         assert rig.access.session(session.token) is None
-        assert refused(lambda: rig.access.unlock("01", "602841")).code == "wrong_pin"
+        assert refused(lambda: rig.access.sign_in("01", "602841")).code == "wrong_pin"
 
     def test_locking_another_one_changes_nothing(self, rig: CounterRig) -> None:
-        rig.access.lock("somebody else's")
+        rig.access.sign_out("somebody else's")
         assert rig.access.current() == rig.session
-        rig.access.lock(rig.session.token)
+        rig.access.sign_out(rig.session.token)
         assert rig.access.current() is None
 
 
@@ -126,48 +126,48 @@ class TestGuessing:
     def _guess(self, rig: CounterRig, times: int) -> None:
         for _ in range(times):
             rig.clock.wait(6)
-            assert refused(lambda: rig.access.unlock("02", WRONG)).code == "wrong_pin"
+            assert refused(lambda: rig.access.sign_in("02", WRONG)).code == "wrong_pin"
 
     def test_waits_grow_before_the_lock(self, rig: CounterRig) -> None:
         waits = []
         for _ in range(4):
-            waits.append(refused(lambda: rig.access.unlock("02", WRONG)).wait_s)
+            waits.append(refused(lambda: rig.access.sign_in("02", WRONG)).wait_s)
             rig.clock.wait(waits[-1])
         assert waits == sorted(waits)
         assert waits[-1] > waits[0]
-        assert refused(lambda: rig.access.unlock("02", WRONG)).wait_s == 600
+        assert refused(lambda: rig.access.sign_in("02", WRONG)).wait_s == 600
 
     def test_a_hurried_guess_is_not_looked_at(self, rig: CounterRig) -> None:
         self._guess(rig, 3)
-        refusal = refused(lambda: rig.access.unlock("02", SECOND_PIN))
+        refusal = refused(lambda: rig.access.sign_in("02", SECOND_PIN))
         assert (refusal.code, refusal.wait_s > 0) == ("locked", True)
 
     def test_five_wrong_ones_lock_for_ten_minutes_whatever_the_wall_clock_says(self, rig: CounterRig) -> None:
         self._guess(rig, 5)
         for days in (3650, -7300):
             rig.clock.jump(days)
-            assert refused(lambda: rig.access.unlock("01", PIN)).wait_s == 600
+            assert refused(lambda: rig.access.sign_in("01", PIN)).wait_s == 600
         rig.clock.wait(600)
-        assert rig.access.unlock("01", PIN).person.number == "01"
+        assert rig.access.sign_in("01", PIN).person.number == "01"
 
     def test_the_right_pin_of_one_buys_no_guesses_at_another(self, rig: CounterRig) -> None:
         for _ in range(5):
             rig.clock.wait(6)
-            rig.access.unlock("01", PIN)
-            assert refused(lambda: rig.access.unlock("02", WRONG)).code == "wrong_pin"
-        assert refused(lambda: rig.access.unlock("01", PIN)).code == "locked"
+            rig.access.sign_in("01", PIN)
+            assert refused(lambda: rig.access.sign_in("02", WRONG)).code == "wrong_pin"
+        assert refused(lambda: rig.access.sign_in("01", PIN)).code == "locked"
 
     def test_pulling_the_plug_forgets_nothing(self, rig: CounterRig) -> None:
         """A new process, a new boot, and a clock back in 1970: the wrong ones were on the disk before the answer."""
         self._guess(rig, 4)
         rig.clock.reboot()
         rig.clock.jump(-20_000)
-        again = Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS)
+        again = Access(rig.store, CounterSettings().lock_after_s, rig.clock.stamp, pins=PINS)
         rig.clock.wait(6)
-        assert refused(lambda: again.unlock("02", WRONG)).wait_s == 600
+        assert refused(lambda: again.sign_in("02", WRONG)).wait_s == 600
         rig.clock.reboot("third-boot")
-        third = Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS)
-        assert refused(lambda: third.unlock("01", PIN)).code == "locked"
+        third = Access(rig.store, CounterSettings().lock_after_s, rig.clock.stamp, pins=PINS)
+        assert refused(lambda: third.sign_in("01", PIN)).code == "locked"
 
     def test_a_crash_right_before_the_answer_has_counted(
         self, rig: CounterRig, monkeypatch: pytest.MonkeyPatch
@@ -187,9 +187,11 @@ class TestGuessing:
                 rig.clock.reboot(f"boot-{number}")
                 rig.clock.wait(10)
                 with pytest.raises(Crash):
-                    Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS).unlock("02", WRONG)
+                    Access(rig.store, CounterSettings().lock_after_s, rig.clock.stamp, pins=PINS).sign_in("02", WRONG)
         assert (
-            refused(lambda: Access(rig.store, CounterSettings(), rig.clock.stamp, pins=PINS).unlock("01", PIN)).code
+            refused(
+                lambda: Access(rig.store, CounterSettings().lock_after_s, rig.clock.stamp, pins=PINS).sign_in("01", PIN)
+            ).code
             == "locked"
         )
 
@@ -199,7 +201,7 @@ class TestGuessing:
 
         monkeypatch.setattr(rig.store.lockouts, "save", full)
         self._guess(rig, 5)
-        assert refused(lambda: rig.access.unlock("01", PIN)).code == "locked"
+        assert refused(lambda: rig.access.sign_in("01", PIN)).code == "locked"
 
     def test_one_event_tells_of_the_lock(self, rig: CounterRig, monkeypatch: pytest.MonkeyPatch) -> None:
         told: list[AuthLocked | None] = []
@@ -238,9 +240,9 @@ class TestPeople:
 
 def test_neither_pin_nor_token_nor_hash_is_logged_or_shown(rig: CounterRig, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        session = rig.access.unlock("01", PIN)
-        wrong = refused(lambda: rig.access.unlock("02", WRONG))
-        rig.access.lock(session.token)
+        session = rig.access.sign_in("01", PIN)
+        wrong = refused(lambda: rig.access.sign_in("02", WRONG))
+        rig.access.sign_out(session.token)
     seen = caplog.text + repr(session) + repr(wrong) + repr(rig.views) + repr(rig.store.clerks.everyone()) + str(wrong)
     assert not any(secret in seen for secret in (PIN, WRONG, session.token, "argon2"))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.clerk import Role
-from kiosk.station.counter.access import Access
-from kiosk.station.counter.pin_hash import is_plain
+from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.pin_hash import is_plain
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.pickup_key import PickupKey, place_of
 from kiosk.station.parcels.settings import ParcelSettings
@@ -57,7 +57,7 @@ class Card:
 
     def start(self, store: Store, key: PickupKey | None = None) -> Access:
         """As the station starts: before the first page."""
-        access = Access(store, CounterSettings(), lambda: STAMP, pins=(key or self.key()).pins())
+        access = Access(store, CounterSettings().lock_after_s, lambda: STAMP, pins=(key or self.key()).pins())
         access.wrap_pins()
         return access
 
@@ -68,7 +68,7 @@ def card(tmp_path: Path) -> Card:
 
 
 def unlocks(access: Access, number: str, pin: str) -> bool:
-    return access.unlock(number, pin).person.number == number
+    return access.sign_in(number, pin).person.number == number
 
 
 def test_a_program_without_the_key_leaves_them_as_they_are(card: Card) -> None:
@@ -92,7 +92,7 @@ def test_all_at_once_at_the_first_start_and_nothing_at_the_second(card: Card) ->
     with closing(card.open()) as store:
         access = card.start(store)
         assert unlocks(access, "03", PINS["03"])
-        assert refused(lambda: access.unlock("03", PINS["02"])).code == "wrong_pin"
+        assert refused(lambda: access.sign_in("03", PINS["02"])).code == "wrong_pin"
     assert card.kept() == after
 
 
@@ -177,9 +177,9 @@ def test_on_another_card_the_screen_says_that_pins_cannot_be_checked(card: Card,
     with closing(card.open()) as store:
         access = card.start(store)
         for _ in range(6):
-            assert refused(lambda: access.unlock("04", PINS["04"])).code == "pin_unreadable"
+            assert refused(lambda: access.sign_in("04", PINS["04"])).code == "pin_unreadable"
         assert access.wait_s() == 0, "nobody guessed"
-        assert refused(lambda: access.unlock("77", "000111")).code == "wrong_pin"
+        assert refused(lambda: access.sign_in("77", "000111")).code == "wrong_pin"
 
 
 def test_a_technician_gets_in_again_by_the_command(card: Card) -> None:
@@ -190,7 +190,7 @@ def test_a_technician_gets_in_again_by_the_command(card: Card) -> None:
         store.clerks.set_pin("04", card.key().pins().hash("618203"), STAMP)  # what `kiosk clerk pin 04` does
         access = card.start(store)
         assert unlocks(access, "04", "618203")
-        assert refused(lambda: access.unlock("02", PINS["02"])).code == "pin_unreadable"
+        assert refused(lambda: access.sign_in("02", PINS["02"])).code == "pin_unreadable"
         assert access.add("Nur", Role.CLERK, "730164").number == "06"
         assert unlocks(access, "06", "730164")
 

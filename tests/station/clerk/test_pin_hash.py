@@ -11,8 +11,8 @@ from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from kiosk.station.counter.pin_hash import NO_PIN_KEY, PinKey, is_plain
-from kiosk.station.counter.view import CounterRefused
+from kiosk.station.clerk.pin_hash import NO_PIN_KEY, PinKey, is_plain
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.pickup_key import PickupKey
 
 PIN, OTHER_PIN = "482913", "482914"

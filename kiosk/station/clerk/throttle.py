@@ -1,0 +1,86 @@
+"""Wrong guesses are counted before they are answered, and counted on after a restart.
+
+The count is on the disk before anybody hears "wrong": pulling the plug right after a wrong guess forgets nothing. When
+the disk refuses, the count goes on in memory, so that a full card does not end the lockout. A right answer clears
+nothing: who knows one PIN or one pickup code must not buy fresh guesses at another with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from kiosk.domain.events import AuthLocked
+from kiosk.domain.lockout import Lockout, LockRule
+from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.store.errors import StoreError
+from kiosk.store.lockouts import Lockouts
+from kiosk.store.records import Stamp
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_MINUTE_MS = 60_000
+_RULE: Final = LockRule()
+
+
+@dataclass(frozen=True, slots=True)
+class Guessed:
+    """What is guessed at: its row in the store, and the codes of the two refusals."""
+
+    scope: str
+    wrong: str
+    locked: str
+
+
+PIN: Final = Guessed("pin", wrong="wrong_pin", locked="locked")
+PICKUP_CODE: Final = Guessed("pickup", wrong="wrong_code", locked="code_locked")
+
+
+class Throttle:
+    """One guess after the other."""
+
+    def __init__(self, guessed: Guessed, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
+        self._guessed = guessed
+        self._lockouts = lockouts
+        self._stamps = stamps
+        self._lockout: Lockout | None = None
+        self._guessing = threading.Lock()
+
+    def wait_s(self) -> int:
+        """Whole seconds until the next guess is taken, rounded up."""
+        moment = self._stamps().moment
+        return -(-self._known().wait(_RULE, moment.boot_id, moment.monotonic_ms) // 1000)
+
+    def guess(self, probe: Callable[[], T | None]) -> T:
+        """What ``probe`` finds. Raises CounterRefused when it finds nothing, and in a lockout, without asking it."""
+        with self._guessing:
+            wait_s = self.wait_s()
+            if wait_s:
+                raise CounterRefused(self._guessed.locked, wait_s=wait_s)
+            found = probe()
+            if found is not None:
+                return found
+            self._count()
+            raise CounterRefused(self._guessed.wrong, wait_s=self.wait_s())
+
+    def _known(self) -> Lockout:
+        if self._lockout is None:
+            with refusing():
+                self._lockout = self._lockouts.get(self._guessed.scope)
+        return self._lockout
+
+    def _count(self) -> None:
+        stamp = self._stamps()
+        at = (_RULE, stamp.moment.boot_id, stamp.moment.monotonic_ms)
+        self._lockout = self._known().failed(*at)
+        wait_ms = self._lockout.wait(*at)
+        locked = AuthLocked(self._guessed.scope, -(-wait_ms // _MINUTE_MS)) if self._lockout.locked else None
+        try:
+            self._lockouts.save(self._guessed.scope, self._lockout, locked, stamp)
+        except StoreError as error:
+            logger.error("a wrong guess at %s is counted in memory only: %s", self._guessed.scope, error)

@@ -1,0 +1,49 @@
+"""Papers at the counter: listed, printed again, and decided on when nobody knows whether they came out."""
+
+from __future__ import annotations
+
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.lists import LARGEST
+from kiosk.store.papers.papers import Papers
+from kiosk.store.records import PrintJob
+
+
+class PaperQueue:
+    """The print jobs as a clerk sees them."""
+
+    def __init__(self, acts: Acts, papers: Papers) -> None:
+        self._acts = acts
+        self._papers = papers
+
+    def of_intake(self, session: Session, receipt: str) -> list[PrintJob]:
+        """Every paper of an intake, oldest first."""
+        self._acts.clerk(session)
+        with refusing():
+            return self._papers.of_receipt(receipt)
+
+    def queue(self, session: Session) -> list[PrintJob]:
+        """Papers that are queued, being sent, or unknown and wait for a person."""
+        self._acts.clerk(session)
+        with refusing():
+            return self._papers.open_jobs()
+
+    def reprint(self, session: Session, job_id: int) -> int:
+        """Queue a paper again, marked COPY. Raises CounterRefused ``reissue`` for a pickup slip."""
+        with self._acts.act(session) as (person, stamp):
+            copy = self._papers.reprint(_known(job_id), person.actor, stamp)
+            self._acts.booked()
+            return copy
+
+    def resolve(self, session: Session, job_id: int, came_out: bool) -> None:
+        """A person looked whether a paper of unknown fate came out; if not, a copy is queued."""
+        with self._acts.act(session) as (person, stamp):
+            self._papers.resolve(_known(job_id), came_out, person.actor, stamp)
+            self._acts.booked()
+
+
+def _known(job_id: int) -> int:
+    if not 0 < job_id <= LARGEST:
+        raise CounterRefused("unknown_paper")
+    return job_id

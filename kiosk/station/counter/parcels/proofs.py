@@ -1,0 +1,67 @@
+"""Pickup codes as villagers show them: six digits typed, or a whole slip. Wrong ones are counted as guesses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kiosk.domain.identifiers import CODE_PREFIX, BadIdentifier, parse_internal_code
+from kiosk.domain.parcel import TERMINAL, ParcelNumber, ParcelState, read_slip
+from kiosk.domain.pickup import BadPickupCode, check_pickup_code
+from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.throttle import PICKUP_CODE, Throttle
+from kiosk.station.counter.parcels.book import ParcelBook
+from kiosk.station.counter.parcels.line import HANDOVER_S, Handover
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.store.lockouts import Lockouts
+from kiosk.store.records import ParcelRow, Stamp
+
+
+class PickupProofs:
+    """Finds the waiting parcel of a code. Thread-safe: one guess after the other."""
+
+    def __init__(self, book: ParcelBook, key: PickupKey, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
+        self._book = book
+        self._key = key
+        self._stamps = stamps
+        self._throttle = Throttle(PICKUP_CODE, lockouts, stamps)
+
+    def wait_s(self) -> int:
+        """Seconds until a pickup code is taken again, for the pad of the public screen."""
+        return self._throttle.wait_s()
+
+    def prove(self, text: str) -> Handover:
+        """Six digits, or the text of a slip. Raises CounterRefused: wrong_code, code_locked, no_key; of a slip also
+        unknown_code, foreign_code, collected, parcel_gone.
+        """
+        return self._slip(text) if text.startswith(CODE_PREFIX) else self.code(text)
+
+    def code(self, code: str, number: ParcelNumber | None = None) -> Handover:
+        """The waiting parcel of a code, and of this number when a slip names one; a wrong code counts as a guess.
+
+        A whole slip of a parcel that has left is no guess: nobody tries codes with it, because that parcel has none.
+        """
+        try:
+            mac = self._key.mac(check_pickup_code(code))
+        except BadPickupCode:
+            raise CounterRefused("wrong_code") from None
+
+        def holder() -> ParcelRow | None:
+            parcels = self._book.parcels
+            with refusing():
+                row = parcels.by_mac(mac)
+                named = parcels.by_number(number) if number is not None else None
+            if named is not None and named.state in TERMINAL:
+                raise CounterRefused("collected" if named.state is ParcelState.COLLECTED else "parcel_gone")
+            return row if row is not None and number in (None, row.number) else None
+
+        parcel = self._throttle.guess(holder)
+        return Handover(parcel, mac, self._stamps().moment.monotonic_ms / 1000 + HANDOVER_S)
+
+    def _slip(self, text: str) -> Handover:
+        try:
+            number, code = read_slip(parse_internal_code(text))
+        except BadIdentifier:
+            raise CounterRefused("unknown_code") from None
+        if not self._book.is_ours(number):
+            raise CounterRefused("foreign_code")
+        return self.code(code, number)

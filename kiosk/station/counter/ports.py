@@ -1,0 +1,23 @@
+"""What is needed of the desk: by the counter, and by the scanner."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from kiosk.station.desk.unfinished import Unfinished
+from kiosk.station.desk.view import DeskView
+
+
+class UnfinishedDesk(Protocol):
+    """Keeps the intake that a villager left with bags on it."""
+
+    def unfinished(self) -> Unfinished | None: ...
+    def take_up(self, receipt: str) -> object:
+        """Go on with it; raises DeskRefused."""
+
+
+class CardDesk(Protocol):
+    """What the public screen does with a scan."""
+
+    def scan(self, text: str) -> DeskView: ...
+    def show_certificate(self, text: str) -> DeskView: ...

@@ -1,0 +1,113 @@
+"""The codes and numbers these stations gave, and what each of them opens at the counter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
+from kiosk.domain.parcel import ParcelNumber
+from kiosk.domain.shelf import read_shelf
+from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.counter.intakes import IntakeBook
+from kiosk.station.counter.parcels.book import ParcelBook
+from kiosk.station.counter.parcels.line import HandoverLine
+from kiosk.station.counter.parcels.proofs import PickupProofs
+from kiosk.station.counter.parcels.receiving import known
+from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.counter.view import ScanResult
+from kiosk.store.catalogs import Catalogs
+from kiosk.store.records import ParcelRow
+
+_NOT_USED_HERE: Final = frozenset({"tote", "seal", "manifest"})
+
+
+class OwnCodes:
+    """Everything raises CounterRefused for what this station does not know."""
+
+    def __init__(
+        self, intakes: IntakeBook, parcels: ParcelBook, proofs: PickupProofs, line: HandoverLine, catalogs: Catalogs
+    ) -> None:
+        self._intakes = intakes
+        self._parcels = parcels
+        self._proofs = proofs
+        self._line = line
+        self._catalogs = catalogs
+
+    def opened(self, scanned: Scanned) -> ScanResult | None:
+        """What a code of these stations opens; None for anything that is none."""
+        kind = scanned.scan.kind
+        if kind in _NOT_USED_HERE:
+            return ScanResult(kind, "not_here_yet")
+        open_: Callable[[str], ScanResult] | None = {
+            "receipt": self._receipt,
+            "lot": self._lot,
+            "bag": self._lot,
+            "member": self._member,
+            "shelf": self._shelf,
+            "pickup": self._pickup_slip,
+        }.get(kind)
+        if open_ is None:
+            return None
+        if not scanned.scan.valid:
+            raise CounterRefused("unknown_code")
+        return open_(scanned.text)
+
+    def numbered(self, scanned: Scanned) -> ScanResult | None:
+        """What a receipt or parcel number opens, as people write it; None for anything that is none."""
+        text = scanned.text
+        if _is_number(ReceiptNumber.parse, text):
+            row = self._intakes.intake(text)
+            return ScanResult("intake", "intake", f"/counter/intakes/{row.receipt}", receipt=row.receipt)
+        if _is_number(ParcelNumber.parse, text):
+            parcel = self._parcels.row(self._parcels.number(text))
+            return replace(known(parcel), path=page_of(parcel))
+        return None
+
+    def _receipt(self, code: str) -> ScanResult:
+        row = self._intakes.by_code(code, "foreign_receipt")
+        return ScanResult("intake", "intake", f"/counter/intakes/{row.receipt}", receipt=row.receipt)
+
+    def _lot(self, code: str) -> ScanResult:
+        row = self._intakes.by_code(code, "foreign_code")
+        return ScanResult("lot", "lot", f"/counter/intakes/{row.receipt}", receipt=row.receipt)
+
+    def _member(self, code: str) -> ScanResult:
+        with refusing():
+            _, catalog = self._catalogs.get()
+        member = catalog.member_by_card(code)
+        if member is None:
+            raise CounterRefused("unknown_code")
+        return ScanResult("member", "member", f"/counter/intakes?member={member.number}")
+
+    def _shelf(self, code: str) -> ScanResult:
+        try:
+            slot = read_shelf(parse_internal_code(code))
+        except BadIdentifier:
+            raise CounterRefused("unknown_code") from None
+        if slot not in self._parcels.slots:
+            raise CounterRefused("unknown_code")
+        with refusing():
+            row = self._parcels.parcels.in_slot(slot)
+        if row is None:
+            return ScanResult("shelf", "shelf_empty", values={"shelf": slot})
+        return ScanResult("shelf", "shelf", page_of(row), parcel=row, values={"shelf": slot})
+
+    def _pickup_slip(self, code: str) -> ScanResult:
+        parcel = self._line.put_up(self._proofs.prove(code), first=True)
+        return ScanResult("parcel_out", "code_right", page_of(parcel), parcel=parcel)
+
+
+def page_of(row: ParcelRow) -> str:
+    """Where the counter's pages show a parcel."""
+    return f"/counter/parcels/{row.number}"
+
+
+def _is_number(parse: Callable[[str], object], text: str) -> bool:
+    """Whether ``parse`` takes the text."""
+    try:
+        parse(text)
+    except BadIdentifier:
+        return False
+    return True

@@ -1,0 +1,132 @@
+"""One scan and everything that is asked of it, worked out once where the scan comes in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from kiosk.protocols.barcodes.aim import PRODUCT_SYMBOLOGIES
+from kiosk.protocols.barcodes.scan import Scan, parse_scan
+from kiosk.protocols.barcodes.waybills import Package, Waybill, identify
+from kiosk.station.parcels.waybills import one_of_several, waybill_key
+
+MOST_SHOWN: Final = 64
+
+_CODES: Final[Mapping[str | None, str]] = {
+    "control": "control",
+    "phone": "phone_number",
+    "phone_number": "phone_number",
+    "id_number": "id_number",
+    "url": "url",
+    "wifi": "wifi",
+    "product_code": "product",
+    "too_short": "not_a_waybill",
+    "too_long": "not_a_waybill",
+    "pickup_code": "not_a_waybill",
+    "not_a_waybill": "not_a_waybill",
+}
+"""Refusal codes for the reasons of the barcode rooms; every other one is "text": nothing this station knows."""
+
+_UNSHOWN: Final = frozenset({"phone_number", "id_number", "wifi"})
+_OF_STRANGERS: Final = frozenset({"url", "control", "text", "not_a_waybill"})
+"""Codes of a scan nobody here has made: anything may stand in it."""
+_PERSONAL_SCHEME: Final = re.compile(
+    r"\s*(?:begin|mecard|vcard|bizcard|matmsg|mailto|smsto|sms|tel|wifi|otpauth)\s*:", re.I
+)
+_BETWEEN_DIGITS: Final = re.compile(r"(?<=[0-9])[ -](?=[0-9])")
+_LONG_RUN: Final = re.compile(r"[0-9]{11}")
+_PERSONAL_RUN: Final = re.compile(
+    r"(?<![0-9])(?:(?:86|0086)?1[3-9][0-9]{9}|[1-8][0-9]{5}(?:18|19|20)[0-9]{9}[0-9X]|[1-8][0-9]{14})(?![0-9])", re.I
+)
+"""A mobile number, or an ID number of 18 or 15 characters, among other text. A mistyped waybill may still be shown."""
+_CHINESE_GOODS: Final = "69"
+"""GS1 prefixes 690 to 699 (GS1 General Specifications, list of prefixes)."""
+_NO_NUMBERS: Final = frozenset({"gs1", "product"})
+_CHOSEN_DESPITE: Final = frozenset({"product", "not_a_waybill"})
+"""What a clerk may know better: everything else that is refused stays refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What was sent, and the waybill that it may be.
+
+    ``refusal`` says why it is no waybill that can be booked. ``waybill`` is the number as the store keeps it, None for
+    what can be none. ``package`` is the one of several that the bar code is on.
+    """
+
+    scan: Scan
+    found: Waybill
+    refusal: str
+    waybill: str | None = field(repr=False)
+    package: Package | None
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Judge a scan, or what was typed in its place. Never raises."""
+        scan = parse_scan(text.encode("utf-8", "replace"))
+        found = identify(scan.data)
+        return cls(scan, found, _refusal(scan, found), waybill_key(found), one_of_several(found))
+
+    @property
+    def text(self) -> str:
+        """What was sent, without the space around it."""
+        return self.scan.data.strip()
+
+    @property
+    def carriers(self) -> tuple[str, ...]:
+        """Whose number it may be, the likeliest first."""
+        return self.found.candidates
+
+    @property
+    def is_bookable(self) -> bool:
+        """Whether the scan alone says that this is a parcel, and whose."""
+        return self.scan.kind == "waybill" and self.scan.valid and bool(self.carriers)
+
+    @property
+    def may_choose_carrier(self) -> bool:
+        """One waybill in ten looks like a product's number: then the clerk decides.
+
+        Not when the scanner saw a product's bars, nor for the numbers of Chinese goods, which no carrier begins with.
+        """
+        is_goods = self.scan.symbology in PRODUCT_SYMBOLOGIES or self.found.normalized.startswith(_CHINESE_GOODS)
+        return self.found.why_not == "product_code" and bool(self.carriers) and not is_goods
+
+    @property
+    def may_be_chosen(self) -> bool:
+        """Whether it is a parcel once a clerk says whose."""
+        return self.found.accept or self.refusal in _CHOSEN_DESPITE
+
+    def shown(self, code: str) -> str:
+        """The scan as plain text for the screen, which says ``code`` of it; nothing of what is a person's, of a
+        password or of a pickup code.
+        """
+        data = self.scan.data
+        if code in _UNSHOWN or self.scan.kind == "pickup" or (code in _OF_STRANGERS and _is_personal(data, code)):
+            return ""
+        return "".join(character for character in data if character.isprintable())[:MOST_SHOWN]
+
+
+def _refusal(scan: Scan, found: Waybill) -> str:
+    if scan.kind == "rejected":
+        # Typed with an input method of full-width or Arabic digits it is the same person's number.
+        named = _CODES.get(identify(_folded(scan.data)).why_not, "text") if scan.error == "not_ascii" else ""
+        return named if named in _UNSHOWN else _CODES.get(scan.error, "text")
+    if scan.kind in _NO_NUMBERS:
+        return "product"
+    return "text" if scan.kind == "command" else _CODES.get(found.why_not, "text")
+
+
+def _is_personal(text: str, code: str) -> bool:
+    """Whether somebody's number, card or password may stand in a text."""
+    folded = _folded(text)
+    run = _PERSONAL_RUN if code == "not_a_waybill" else _LONG_RUN
+    return bool(_PERSONAL_SCHEME.match(folded) or run.search(_BETWEEN_DIGITS.sub("", folded)))
+
+
+def _folded(text: str) -> str:
+    """Every digit and letter that has another form in ASCII: full-width ones, and the digits of other scripts."""
+    plain = unicodedata.normalize("NFKC", text)
+    return "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in plain)

@@ -1,0 +1,151 @@
+"""Whatever is scanned opens the right thing, and a waybill comes in, goes out or is looked up.
+
+A telephone number, an identity number, a link or a Wi-Fi code is named and nothing more: not opened, kept or logged.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from kiosk.domain.parcel import MAY_ARRIVE, WAITING, ParcelState
+from kiosk.protocols.barcodes.waybills import CARRIERS, Package
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.parcels.book import ParcelBook
+from kiosk.station.counter.parcels.receiving import Receiving, Waybill, known
+from kiosk.station.counter.scanning.own_codes import OwnCodes, page_of
+from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.view import (
+    ANOTHER_PACKAGE,
+    BOOKED,
+    CHOOSE_CARRIER,
+    IN,
+    NO_MODE,
+    OUT,
+    Offer,
+    ScanResult,
+)
+from kiosk.store.records import ParcelRow
+
+_ON_THE_LIST: Final = frozenset({ParcelState.EXPECTED, ParcelState.MISSING})
+"""Announced and never here: its page has nothing that could be done with it."""
+
+
+class Scans:
+    """Scans at the counter."""
+
+    def __init__(
+        self, acts: Acts, state: CounterState, own_codes: OwnCodes, receiving: Receiving, parcels: ParcelBook
+    ) -> None:
+        self._acts = acts
+        self._state = state
+        self._own_codes = own_codes
+        self._receiving = receiving
+        self._parcels = parcels
+
+    def scan(self, session: Session | None, scanned: Scanned) -> ScanResult:
+        """One scan, or a number typed in its place. In mode "in" an acceptable waybill is booked by this alone.
+
+        What cannot be done comes back as a result of kind ``refused``. Raises CounterRefused only for the session:
+        not_unlocked, forbidden.
+        """
+        with self._acts.lock:
+            person = self._acts.clerk(session)
+            return self._show(scanned, lambda: self._meaning(person, scanned))
+
+    def arrive(self, session: Session, scanned: Scanned, carrier: str) -> ScanResult:
+        """Book a waybill whose carrier the clerk has chosen: its number alone does not tell, or looks like a product.
+
+        Raises CounterRefused: not_unlocked, forbidden; the rest comes back as a result of kind ``refused``.
+        """
+        with self._acts.lock:
+            person = self._acts.clerk(session)
+            return self._show(scanned, lambda: self._chosen(person, scanned, carrier))
+
+    def take_in(self, session: Session, offer: str) -> ScanResult:
+        """Book the waybill of the last scan after all, as mode "in" would have. ``offer`` is the id that scan has.
+
+        A second tap books nothing and is answered like the first. Raises CounterRefused: not_unlocked, forbidden;
+        stale_page when another scan, direction or person came since; shelves_full, and then the offer stands.
+        """
+        with self._acts.act(session) as (person, _):
+            last = self._state.view().last
+            if last is None or last.offer is None or last.offer.id != offer:
+                raise CounterRefused("stale_page")
+            if last.kind in BOOKED:
+                return last
+            result = self._receiving.arrive(person, Waybill(last.offer.waybill, last.offer.carriers))
+            return self._receiving.show(replace(result, shown=last.shown, offer=last.offer))
+
+    def _show(self, scanned: Scanned, meaning: Callable[[], ScanResult]) -> ScanResult:
+        try:
+            result = meaning()
+        except CounterRefused as refusal:
+            result = ScanResult("refused", refusal.code, values=refusal.values, wait_s=refusal.wait_s)
+        return self._receiving.show(replace(result, shown=scanned.shown(result.word)))
+
+    def _meaning(self, person: Person, scanned: Scanned) -> ScanResult:
+        opened = self._own_codes.opened(scanned)
+        if opened is not None:
+            return opened
+        if scanned.scan.kind == "rejected":
+            raise CounterRefused(scanned.refusal)
+        return self._own_codes.numbered(scanned) or self._waybill(person, scanned, self._state.view().mode)
+
+    # --- numbers of others -----------------------------------------------------------------------------------------
+
+    def _waybill(self, person: Person, scanned: Scanned, mode: str) -> ScanResult:
+        """A waybill, or nothing this station knows."""
+        row = self._parcels.by_waybill(scanned.waybill) if scanned.waybill is not None else None
+        if mode != IN:
+            return _looked_up(row, mode, scanned)
+        if row is not None and row.state not in MAY_ARRIVE:
+            return _another(scanned, scanned.package) if scanned.package else known(row)
+        if scanned.waybill is not None and scanned.is_bookable:
+            return self._receiving.arrive(person, Waybill(scanned.waybill, scanned.carriers))
+        if scanned.may_choose_carrier:
+            return ScanResult("refused", CHOOSE_CARRIER, carriers=scanned.carriers)
+        raise CounterRefused(scanned.refusal)
+
+    def _chosen(self, person: Person, scanned: Scanned, carrier: str) -> ScanResult:
+        if not scanned.may_be_chosen:
+            raise CounterRefused(scanned.refusal)
+        if scanned.waybill is None or carrier not in (scanned.carriers or CARRIERS):
+            raise CounterRefused("not_a_waybill")
+        another = scanned.package is not None and self._was_asked(scanned)
+        return self._receiving.arrive(person, Waybill(scanned.waybill, (carrier,), another))
+
+    def _was_asked(self, scanned: Scanned) -> bool:
+        """Whether the screen asks about this very package: a second tap, or an old page, books no second parcel."""
+        last = self._state.view().last
+        return last is not None and (last.word, last.shown) == (ANOTHER_PACKAGE, scanned.shown(ANOTHER_PACKAGE))
+
+
+def _another(scanned: Scanned, package: Package) -> ScanResult:
+    """A waybill that is known: the same parcel again, or another package of it. Only a person sees which."""
+    numbers = {"package": str(package.number), "total": str(package.total)}
+    return ScanResult("refused", ANOTHER_PACKAGE, carriers=scanned.carriers, values=numbers)
+
+
+def _looked_up(row: ParcelRow | None, mode: str, scanned: Scanned) -> ScanResult:
+    offer = _offer(scanned) if mode == NO_MODE and (row is None or row.state in _ON_THE_LIST) else None
+    if row is None:
+        why_not = "unknown_parcel" if scanned.found.accept else scanned.refusal
+        return ScanResult("refused", why_not, offer=offer)
+    if mode == OUT and row.state in WAITING:
+        return ScanResult("parcel_out", "waiting", page_of(row), parcel=row)
+    # Where the next touch books it, the clerk stays: on its page there is nothing to do.
+    return replace(known(row), path="" if offer else page_of(row), offer=offer)
+
+
+def _offer(scanned: Scanned) -> Offer | None:
+    """What a touch may book: exactly what a scan in mode "in" books by itself."""
+    if scanned.waybill is None or not scanned.is_bookable:
+        return None
+    return Offer(secrets.token_urlsafe(9), scanned.waybill, scanned.carriers)

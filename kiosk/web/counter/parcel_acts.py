@@ -1,0 +1,70 @@
+"""The lists of parcels, and what each state of a parcel allows: rows, not branches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kiosk.domain.parcel import WAITING, ParcelState
+from kiosk.store.records import ParcelRow
+
+_STATE_PICTURES = {
+    ParcelState.EXPECTED: "truck",
+    ParcelState.MISSING: "not-there",
+    ParcelState.ARRIVED: "damaged",
+    ParcelState.LOST: "not-there",
+    ParcelState.COLLECTED: "handover",
+    ParcelState.RETURNED: "send-back",
+    ParcelState.REFUSED: "send-back",
+    ParcelState.MISROUTED: "send-back",
+    ParcelState.WITHDRAWN: "undo",
+}
+LISTS: Mapping[str, frozenset[ParcelState]] = {
+    "waiting": frozenset({ParcelState.SHELVED, ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE}),
+    "overdue": frozenset({ParcelState.OVERDUE}),
+    "returns": frozenset({ParcelState.RETURN_DUE}),
+    "expected": frozenset({ParcelState.EXPECTED}),
+    "open": frozenset({ParcelState.ARRIVED, ParcelState.LOST, ParcelState.MISSING}),
+}
+"""The lists of parcels a clerk works through; ``open`` holds what somebody still has to decide or find."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something a clerk may do with a parcel. ``asks``: a page of its own comes first."""
+
+    name: str
+    picture: str
+    asks: bool = False
+    first: bool = False
+
+
+_CODE = Act("code", "number-pad", asks=True, first=True)
+_PROXY = Act("proxy", "proxy", asks=True)
+_REISSUE = Act("reissue", "receipt", asks=True)
+_LOST = Act("lost", "not-there", asks=True)
+_MISROUTE = Act("misroute", "truck", asks=True)
+_DUE_BACK = Act("due_back", "send-back")
+
+ACTS: Mapping[ParcelState, tuple[Act, ...]] = {
+    ParcelState.ARRIVED: (
+        Act("photo", "camera"),
+        Act("accept", "shelf", first=True),
+        Act("refuse", "send-back", asks=True),
+        _MISROUTE,
+    ),
+    ParcelState.SHELVED: (_DUE_BACK, _MISROUTE, _LOST),
+    ParcelState.NOTICED: (_CODE, _PROXY, _REISSUE, _DUE_BACK, _MISROUTE, _LOST),
+    ParcelState.OVERDUE: (_CODE, _PROXY, _REISSUE, _DUE_BACK, _LOST),
+    ParcelState.RETURN_DUE: (_CODE, _PROXY, Act("return", "send-back", asks=True), _REISSUE, _LOST),
+    ParcelState.LOST: (Act("found", "shelf", first=True),),
+}
+"""What each state allows; the station checks it again when it is done."""
+
+QUESTIONS = ("return", "refuse", "misroute", "lost", "reissue")
+"""Acts that end something or print: asked once more. Everything else can be undone by its opposite."""
+
+
+def picture_of(parcel: ParcelRow) -> str:
+    """The drawing of a parcel by its state."""
+    return "parcel" if parcel.state in WAITING else _STATE_PICTURES.get(parcel.state, "parcel")

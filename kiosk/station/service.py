@@ -47,7 +47,7 @@ from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
-from kiosk.station.signals import Signal, StationSignals
+from kiosk.station.signals import StationSignals
 from kiosk.station.software import metrology, software_id
 from kiosk.store import NewPrintJob, Stamp, Store, StoreError
 from kiosk.store.backup.settings import BackupSettings
@@ -122,6 +122,8 @@ class StationService:
         self.software, self.metrology = software_id(), metrology()
         self._hardware = hardware
         self._signals = StationSignals()
+        self.committed = self._signals.committed
+        """To be sent by whoever commits something outside of the service."""
         self._key = PickupKey.load(settings.parcels, self.settings.data, environ)
         self.photo_folder = PhotoFolder(self.settings.data / "photos")
         self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
@@ -132,7 +134,7 @@ class StationService:
         audited = AuditedScale(settings.metrology, hardware.content)
         self.scale_audit = ScaleAudit(store, audited, self.stamp, self.committed)
         self.desk = Desk(hardware.profile, self._desk_tools())
-        self._scale = hardware.scale(self.desk.readings) if hardware.scale else None
+        self.scale = hardware.scale(self.desk.readings) if hardware.scale else None
         self.board = LiveBoard(self.desk.view())
         self._marks = _PrinterMarks(self.board)
         self._outbox = OutboxPoller(store, self.board.count_pending, self.desk.booked.refresh)
@@ -166,11 +168,6 @@ class StationService:
         signals.desk_view.connect(self.board.show)
         signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
 
-    @property
-    def committed(self) -> Signal[[]]:
-        """To be sent by whoever commits something outside of the service."""
-        return self._signals.committed
-
     def stamp(self) -> Stamp:
         """The time and the software, for everything that is written."""
         return Stamp(self.clock.now(), self.software)
@@ -194,8 +191,8 @@ class StationService:
         self._sweeper.start()
         self.scale_audit.start()
         self.counter.paper_count.update()
-        if self._scale is not None:
-            self._scale.start()
+        if self.scale is not None:
+            self.scale.start()
 
     def stop(self) -> None:
         """Stop the scale first, so that nothing new begins, then let the workers finish; one failing stops no other."""
@@ -211,8 +208,8 @@ class StationService:
             ends.callback(self._sweeper.stop)
             ends.callback(self.scale_audit.stop)
             ends.callback(self.desk.readings.close)
-            if self._scale is not None:
-                ends.callback(self._scale.stop)
+            if self.scale is not None:
+                ends.callback(self.scale.stop)
 
     def standing(self) -> ScaleStanding:
         """The legal standing of the scale: for trade, verified, checked, its event counters. Raises StoreError."""
@@ -225,13 +222,8 @@ class StationService:
         except StoreError as error:
             logger.error("the worth of the scale cannot be read now: %s", error)
             return []
-        plate = self._hardware.profile if self._scale is not None else None
+        plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
-
-    @property
-    def scale(self) -> Scale | None:
-        """The scale's supervisor; None when no scale is set up."""
-        return self._scale
 
     def _photo_space(self, backup: BackupSettings | None) -> PhotoSpace:
         limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, self.settings.max_photo_bytes)

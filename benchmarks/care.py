@@ -16,6 +16,8 @@ from kiosk.station.clock import StationClock
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.database.opening import Opening
 from kiosk.store.journal import journal
 
 EVENTS = 100_000
@@ -31,12 +33,12 @@ def run(folder: Path) -> list[Row]:
     def stamp() -> Stamp:
         return Stamp(clock.now(), software_id())
 
-    with closing(Store.open(database, STATION, stamp(), stamps=stamp)) as store:
+    with closing(Store.open(database, STATION, stamp(), Opening(stamps=stamp))) as store:
         _live_long(store, stamp())
         base = _bare_copy(database, folder / "copy.db")
         with _Writer(store, stamp()) as writer:
             start = time.monotonic()
-            made = make_backup(database, STATION, medium, stamp(), same_disk=True)
+            made = make_backup(database, STATION, BackupSettings(medium), stamp(), same_disk=True)
             took = time.monotonic() - start
         if made.manifest.events < EVENTS or made.problem:
             raise RuntimeError(f"{made}")
@@ -61,7 +63,7 @@ def _live_long(store: Store, stamp: Stamp) -> None:
         for _ in range(EVENTS):
             journal.append(connection, told, stamp)  # type: ignore[arg-type]
 
-    store._database.write(work)
+    store.journal.database.write(work)
 
 
 def _bare_copy(database: Path, copy: Path) -> float:
@@ -90,7 +92,7 @@ class _Writer:
 
     def _write(self) -> float:
         start = time.monotonic()
-        self._store.tell_backup(BackupMade(1, "cd" * 32, 1), self._stamp)
+        self._store.journal.append(BackupMade(1, "cd" * 32, 1), self._stamp)
         return (time.monotonic() - start) * 1000
 
     def _run(self) -> None:

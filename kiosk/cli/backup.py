@@ -15,10 +15,11 @@ from kiosk.station.open_store import stamps
 from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import BackupMade
 from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
-from kiosk.store.backup.restore import Restored
+from kiosk.store.backup.restore import Restored, RestoreOptions
 from kiosk.store.backup.restore import restore as bring_back
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.lasting import require_lasting
+from kiosk.store.database.opening import Opening
 
 
 @click.command()
@@ -84,7 +85,7 @@ def _make(config: StationConfig, settings: BackupSettings, same_disk: bool) -> B
     for folder in (own.data, settings.folder):
         require_lasting(folder)
     stamp = stamps(own.zone)
-    with closing(Store.open(own.database, own.station, stamp(), check=False, stamps=stamp)) as store:
+    with closing(Store.open(own.database, own.station, stamp(), Opening(check=False, stamps=stamp))) as store:
         return back_up(store, settings, own.database, own.station, stamp(), same_disk=same_disk)
 
 
@@ -103,7 +104,7 @@ def restore(file: Path, path: Path | None, letter: str | None) -> None:
     has_letters = own.database.with_name("receipt-series").exists()
     try:
         require_lasting(own.data)
-        back = bring_back(file, own.database, own.station, stamps(own.zone)(), newest_letter=letter)
+        back = bring_back(file, own.database, own.station, stamps(own.zone)(), RestoreOptions(letter))
     except StoreError as error:
         end(str(error), 1)
     for line in _summary(file, back, sure_of_letters=has_letters or letter is not None):

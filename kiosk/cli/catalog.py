@@ -34,7 +34,7 @@ def import_(file: Path | None, path: Path | None) -> None:
         end(str(error), 2)
     try:
         with closing(open_store(config.station)) as store:
-            version = store.import_catalog(content, stamps(config.station.zone)())
+            version = store.catalogs.add(content, stamps(config.station.zone)())
     except StoreError as error:
         end(str(error), 3)
     click.echo(

@@ -48,7 +48,7 @@ def add(name: str, role: str, path: Path | None) -> None:
 @config_option
 def list_(path: Path | None) -> None:
     """Everybody, one JSON object a line; those who were retired too."""
-    for row in _with_store(path, lambda store, stamp: store.clerks(active=False)):
+    for row in _with_store(path, lambda store, stamp: store.clerks.everyone(active=False)):
         click.echo(json.dumps(_row_json(row), ensure_ascii=False))
 
 
@@ -58,7 +58,7 @@ def list_(path: Path | None) -> None:
 def pin(number: str, path: Path | None) -> None:
     """Give NUMBER a new PIN: asks twice. A counter this person has unlocked locks itself."""
     text = _ask_pin()
-    _with_store(path, lambda store, stamp: store.set_pin(number, _kept(path, text), stamp))
+    _with_store(path, lambda store, stamp: store.clerks.set_pin(number, _kept(path, text), stamp))
 
 
 @clerk.command()
@@ -70,9 +70,9 @@ def retire(number: str, path: Path | None) -> None:
 
 
 def _retire(store: Store, number: str, stamp: Stamp) -> None:
-    if store.clerk(number) is None:
+    if store.clerks.by_number(number) is None:
         raise StoreError(f"There is no clerk {number!r}: see `kiosk clerk list`.")
-    store.retire_clerk(number, stamp)
+    store.clerks.retire(number, stamp)
 
 
 def _row_json(row: ClerkRow) -> dict[str, object]:

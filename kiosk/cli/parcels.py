@@ -47,7 +47,7 @@ def expect(file: Path | None, path: Path | None) -> None:
         end(str(error), 2)
     try:
         with closing(open_store(config.station)) as store:
-            new = store.expect_parcels(rows, stamps(config.station.zone)())
+            new = store.deliveries.expect(rows, stamps(config.station.zone)())
     except StoreError as error:
         end(str(error), 3)
     click.echo(json.dumps({"listed": len(rows), "new": new}))
@@ -66,7 +66,7 @@ def list_(states: tuple[str, ...], path: Path | None) -> None:
     try:
         with closing(open_store(config.station)) as store:
             offset = 0
-            while rows := store.parcels(wanted, limit=PAGE, offset=offset):
+            while rows := store.parcels.in_states(wanted, limit=PAGE, offset=offset):
                 for row in rows:
                     click.echo(json.dumps(_row_json(row)))
                 offset += len(rows)

@@ -40,7 +40,7 @@ def fill(draft: Draft, data: Path) -> str:
     with closing(open_store(station)) as store:
         enrol(store, draft, stamp)
         if catalog is not None:
-            store.import_catalog(catalog, stamp())
+            store.catalogs.add(catalog, stamp())
         return _first_backup(store, draft, station, stamp())
 
 

@@ -14,13 +14,13 @@ def enrol(store: Store, draft: Draft, stamp: Callable[[], Stamp]) -> None:
 
     Safe to repeat after a power cut: who is there already by name and role only gets the PIN.
     """
-    there = {(row.name, row.role): row.number for row in store.clerks()}
+    there = {(row.name, row.role): row.number for row in store.clerks.everyone()}
     for role, person in _people(draft):
         number = there.get((person.name, role))
         if number is None:
-            store.add_clerk(person.name, role, person.pin_hash, stamp())
+            store.clerks.add(person.name, role, person.pin_hash, stamp())
         else:
-            store.set_pin(number, person.pin_hash, stamp())
+            store.clerks.set_pin(number, person.pin_hash, stamp())
 
 
 def _people(draft: Draft) -> Iterator[tuple[Role, PersonDraft]]:

@@ -32,7 +32,8 @@ from kiosk.station.parcels.sweeper import Sweeper
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store, StoreError
-from kiosk.store.records import Arrival, ExpectedParcel, ParcelRow
+from kiosk.store.database.opening import Opening
+from kiosk.store.records import Arrival, ExpectedParcel, Fitting, ParcelRow
 
 PEOPLE: Final = (("Patigul", Role.CLERK), ("Wang Li", Role.CLERK), ("Memet", Role.TECHNICIAN))
 """Two clerks, for what needs two; the technician looks after the box."""
@@ -117,7 +118,9 @@ class _Stocking:
     def run(self) -> CounterStock:
         new = not self._settings.database.exists()
         began = self._ago(_CAME_IN[0][1]) if new else self._now()
-        with closing(Store.open(self._settings.database, self._settings.station, began, stamps=self._now)) as store:
+        with closing(
+            Store.open(self._settings.database, self._settings.station, began, Opening(stamps=self._now))
+        ) as store:
             people = self._employ(store, began) if self._key_there else ()
             if new and self._key_there:
                 self._past(store, people[0])
@@ -129,7 +132,7 @@ class _Stocking:
             )
 
     def _employ(self, store: Store, stamp: Stamp) -> tuple[Worker, ...]:
-        here = {(row.name, row.role): row.number for row in store.clerks()}
+        here = {(row.name, row.role): row.number for row in store.clerks.everyone()}
         workers = []
         for name, role in PEOPLE:
             pin, number = new_pin(), here.get((name, role))
@@ -137,7 +140,7 @@ class _Stocking:
             if number is None:
                 number = add_person(store, name, role, kept, stamp).number
             else:
-                store.set_pin(number, kept, stamp)
+                store.clerks.set_pin(number, kept, stamp)
             workers.append(Worker(number, name, role, pin))
         return tuple(workers)
 
@@ -152,14 +155,14 @@ class _Stocking:
     def _arrive(self, store: Store, carrier: str, clerk: Worker, stamp: Stamp) -> None:
         issue = Issue(self._papers, stamp)
         arrival = Arrival(_unused(store, carrier), carrier, self._parcels.consent, False, f"clerk:{clerk.number}")
-        row = store.arrive_parcel(arrival, self._parcels.slots, issue.code_mac, issue.label_and_slip, stamp)
+        row = store.parcels.arrive(arrival, Fitting(self._parcels.slots, issue.code_mac, issue.label_and_slip), stamp)
         self._codes[row.number] = issue.code
 
     def _announce(self, store: Store) -> tuple[ExpectedParcel, ...]:
         """The list of a truck: what is still on its way from an earlier list, made up to its length."""
         coming = [
             ExpectedParcel(row.waybill, row.carrier, row.phone_last4)
-            for row in store.parcels({ParcelState.EXPECTED}, limit=len(_ON_THE_TRUCK))
+            for row in store.parcels.in_states({ParcelState.EXPECTED}, limit=len(_ON_THE_TRUCK))
         ]
         for carrier in _ON_THE_TRUCK[len(coming) :]:
             coming.append(ExpectedParcel(_unused(store, carrier), carrier, f"{secrets.randbelow(10_000):04d}"))
@@ -167,20 +170,20 @@ class _Stocking:
         text = "waybill,carrier,phone_last4\n" + "".join(lines)
         path = self._settings.data.parent / DELIVERY
         path.write_text(text, encoding="utf-8")
-        store.expect_parcels(parse_expected(path.read_bytes(), path.name), self._now())
+        store.deliveries.expect(parse_expected(path.read_bytes(), path.name), self._now())
         return tuple(coming)
 
     def _slips(self, store: Store, clerk: Worker) -> tuple[PickupSlip, ...]:
         """Of every parcel that waits; the digits of an earlier start are kept nowhere, so it gets new ones."""
-        if not store.parcels(WAITING, limit=1):
+        if not store.parcels.in_states(WAITING, limit=1):
             self._arrive(store, _CAME_IN[0][0], clerk, self._now())
-        for row in store.parcels(WAITING, limit=MOST_SLIPS):
+        for row in store.parcels.in_states(WAITING, limit=MOST_SLIPS):
             if row.number not in self._codes:
                 stamp = self._now()
                 issue = Issue(self._papers, stamp)
-                store.reissue_code(row.number, issue.code_mac, issue.slip, f"clerk:{clerk.number}", stamp)
+                store.parcels.reissue_code(row.number, issue.code_mac, issue.slip, f"clerk:{clerk.number}", stamp)
                 self._codes[row.number] = issue.code
-        rows = store.parcels(WAITING, limit=MOST_SLIPS)
+        rows = store.parcels.in_states(WAITING, limit=MOST_SLIPS)
         return tuple(PickupSlip(row, self._codes[row.number]) for row in rows)
 
     def _now(self) -> Stamp:
@@ -206,5 +209,5 @@ def _unused(store: Store, carrier: str) -> str:
     while True:
         waybill = f"{start}{secrets.randbelow(10**digits):0{digits}d}"
         found = identify(waybill)
-        if found.accept and found.candidates[0] == carrier and store.parcel_by_waybill(waybill) is None:
+        if found.accept and found.candidates[0] == carrier and store.parcels.by_waybill(waybill) is None:
             return waybill

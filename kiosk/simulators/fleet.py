@@ -25,6 +25,8 @@ from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.clock import StationClock
 from kiosk.station.software import metrology, software_id
 from kiosk.store import Stamp, Store
+from kiosk.store.database.opening import Opening
+from kiosk.store.records import ChosenGoods
 
 REGION: Final = "fleet"
 MAX_STATIONS: Final = 9999
@@ -116,8 +118,8 @@ class _Tally:
     @classmethod
     def of(cls, store: Store, lost: int) -> _Tally:
         """``lost``: of earlier epochs, acknowledged and gone from the center since."""
-        totals = store.totals()
-        return cls(totals.written, totals.acknowledged - lost, store.counts().pending + lost)
+        totals = store.outbox.totals()
+        return cls(totals.written, totals.acknowledged - lost, store.outbox.counts().pending + lost)
 
 
 class Fleet:
@@ -167,7 +169,9 @@ class Fleet:
     @contextmanager
     def _store(self, station: str, template: Path | None = None) -> Iterator[Store]:
         path = self._plan.database(station)
-        store = Store.open(path, station, self._stamp(), stamps=self._stamp, template=template, reserve_bytes=0)
+        store = Store.open(
+            path, station, self._stamp(), Opening(stamps=self._stamp, template=template, reserve_bytes=0)
+        )
         try:
             yield store
         finally:
@@ -175,9 +179,9 @@ class Fleet:
 
     def _write(self, station: str, template: Path) -> None:
         with self._store(station, template) as store:
-            store.abandon_left_open(self._stamp())
-            store.import_catalog(CATALOG, self._stamp())
-            random = Random(f"{self._plan.seed} {station} {store.counts().last_seq}")  # noqa: S311  a simulator
+            store.intakes.abandon_left_open(self._stamp())
+            store.catalogs.add(CATALOG, self._stamp())
+            random = Random(f"{self._plan.seed} {station} {store.outbox.counts().last_seq}")  # noqa: S311  a simulator
             for _ in range(self._plan.intakes):
                 if self._over:
                     return
@@ -185,12 +189,14 @@ class Fleet:
 
     def _bring_in(self, store: Store, random: Random) -> None:
         """One whole intake, as the station's own steps do it."""
-        version, catalog = store.catalog()
+        version, catalog = store.catalogs.get()
         price = random.choice(catalog.prices)
         party = Party(random.choice([None, *(member.number for member in catalog.members)]))
-        intake = store.open_intake(party, price.product, price.mode, version, price.fen_per_kg, self._stamp())
+        intake = store.intakes.open(
+            ChosenGoods(party, price.product, price.mode, version, price.fen_per_kg), self._stamp()
+        )
         confirmed = _weighed(intake, catalog.containers[0], random).confirm(_NO_CERTIFICATE)
-        store.confirm_intake(confirmed, f"fleet-{intake.receipt}", (), metrology(), self._stamp())
+        store.intakes.confirm(confirmed, f"fleet-{intake.receipt}", (), metrology(), self._stamp())
 
     def _send(self, station: str) -> _Tally:
         """Relay until nothing is pending and the center lacks nothing of earlier epochs either.
@@ -201,7 +207,7 @@ class Fleet:
         with self._store(station) as store:
             stop = threading.Event()
             silence = threading.Timer(_SILENCE_S, stop.set)
-            if store.counts().pending == 0:
+            if store.outbox.counts().pending == 0:
                 silence.start()
             self._sending.append(stop)
             lost = 0
@@ -217,7 +223,7 @@ class Fleet:
             if alarm:
                 return
             silence.cancel()
-            if store.counts().pending == 0 and relay.settled:
+            if store.outbox.counts().pending == 0 and relay.settled:
                 stop.set()
 
         relay = Relay(store, self._plan.relay_settings(station), heard=heard)

@@ -30,6 +30,7 @@ from kiosk.station.clock import StationClock
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
+from kiosk.store.database.opening import Opening
 from kiosk.store.records import ConfirmedRow
 
 REGION, VILLAGE, ZONE = "yarkant", "Demo village", "Asia/Shanghai"
@@ -190,17 +191,17 @@ class Village:
     def newest_intake(self) -> ConfirmedRow:
         """The newest confirmed intake, read from the station's own database; raises IndexError when there is none."""
         with self._opened_store() as store:
-            return store.recent_intakes(1)[0]
+            return store.intakes.recent(1)[0]
 
     def newest_photo(self) -> str:
         """SHA-256 of the newest intake's shot; raises IndexError when there is none."""
         with self._opened_store() as store:
-            return store.photos(store.recent_intakes(1)[0].lot)[-1].sha256
+            return store.photos.of_lot(store.intakes.recent(1)[0].lot)[-1].sha256
 
     @contextmanager
     def _opened_store(self) -> Iterator[Store]:
         stamp = Stamp(StationClock(ZONE).now(), software_id())
-        with closing(Store.open(self.database, self._plan.station, stamp, check=False)) as store:
+        with closing(Store.open(self.database, self._plan.station, stamp, Opening(check=False))) as store:
             yield store
 
     def _printers(self, text: str) -> None:

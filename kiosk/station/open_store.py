@@ -9,6 +9,7 @@ from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.database.lasting import require_lasting
+from kiosk.store.database.opening import Opening
 
 
 def stamps(zone: str) -> Callable[[], Stamp]:
@@ -24,4 +25,4 @@ def open_store(station: StationSettings) -> Store:
     """
     require_lasting(station.data)
     make = stamps(station.zone)
-    return Store.open(station.database, station.station, make(), stamps=make)
+    return Store.open(station.database, station.station, make(), Opening(stamps=make))

@@ -5,26 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from kiosk.store.errors import StoreError
-from kiosk.store.records import OutboxCounts
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
-
-
-class OutboxView(Protocol):
-    """What is needed of the store."""
-
-    def changed(self) -> bool: ...
-    def counts(self) -> OutboxCounts: ...
 
 
 class OutboxWatch:
     """A thread that looks twice a second whether another process has committed, and only then reads."""
 
     def __init__(
-        self, store: OutboxView, on_pending: Callable[[int], None], on_change: Callable[[], None], period_s: float = 0.5
+        self, store: Store, on_pending: Callable[[int], None], on_change: Callable[[], None], period_s: float = 0.5
     ) -> None:
         self._store = store
         self._on_pending = on_pending
@@ -60,7 +52,7 @@ class OutboxWatch:
         try:
             if self._store.changed() or self._again.is_set():
                 self._again.clear()
-                self._on_pending(self._store.counts().pending)
+                self._on_pending(self._store.outbox.counts().pending)
                 self._on_change()
             self._failing = False
         except Exception as error:

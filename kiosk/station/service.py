@@ -169,9 +169,9 @@ class StationService:
         self._folder.tidy()
         self._tidy_parcel_photos()
         self.desk.resume(self.scale_book.begin())
-        for receipt in self.store.abandon_left_open(stamp):
+        for receipt in self.store.intakes.abandon_left_open(stamp):
             logger.warning("receipt %s was left open by the last stop and is abandoned", receipt)
-        for job in self.store.print_recover(stamp):
+        for job in self.store.papers.recover(stamp):
             logger.warning("print job %s of %s was interrupted: whether it came out is unknown", job.id, job.about)
             self._marks.tell(job.printer, "printer_unknown")
         for worker in self._printers.values():
@@ -225,7 +225,7 @@ class StationService:
 
     def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]:
         """The journal of the pan, newest first. Raises StoreError."""
-        return self.store.unbooked_loads(limit, offset)
+        return self.store.pan_loads.unbooked(limit, offset)
 
     @property
     def scale(self) -> Scale | None:
@@ -284,14 +284,14 @@ class StationService:
         """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""
         self._records_compared = True
         try:
-            for found in self.store.altered_intakes():
+            for found in self.store.intakes.altered():
                 logger.error("the record of %s is not what was sealed: %s", found.receipt, ", ".join(found.what))
         except StoreError as error:
             logger.error("the newest intakes cannot be compared with what was sealed: %s", error)
 
     def _tidy_parcel_photos(self) -> None:
         try:
-            self._parcel_photos.tidy(self.store.parcel)
+            self._parcel_photos.tidy(self.store.parcels.by_number)
         except OSError as error:
             # A picture more or less keeps no station from weighing; the next start tries again.
             logger.error("the pictures of parcels cannot be tidied: %s", error)
@@ -316,7 +316,7 @@ class StationService:
         setup = printer.setup
         return PrintWorker(
             name,
-            self.store,
+            self.store.papers,
             printer,
             lambda job: render(job, setup, self._key),
             self.stamp,

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.station.live import OK, LiveBoard
 from kiosk.store.errors import StoreError
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
 STORE_FAILED: Final = "store_failed"
-
-
-class Kept(Protocol):
-    """What is needed of the store."""
-
-    def counts(self) -> object: ...
-    def check_writable(self) -> None: ...
 
 
 class StoreWatch:
@@ -27,12 +21,12 @@ class StoreWatch:
     station that restarts for ever shows nobody what is wrong.
     """
 
-    def __init__(self, store: Kept, board: LiveBoard) -> None:
+    def __init__(self, store: Store, board: LiveBoard) -> None:
         self._store, self._board = store, board
 
     def look(self) -> None:
         """Read, for the sign of life, which an error here denies; then see whether a write could begin."""
-        self._store.counts()
+        self._store.outbox.counts()
         try:
             self._store.check_writable()
         except StoreError as error:

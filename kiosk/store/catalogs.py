@@ -10,71 +10,80 @@ from sqlalchemy import Connection, insert, select
 
 from kiosk.domain.catalog import EMPTY_CATALOG, Catalog
 from kiosk.domain.events import CatalogImported
+from kiosk.store.database.connection import Database
 from kiosk.store.database.schema import catalog_version as catalog_table
+from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.errors import StoreError
 from kiosk.store.journal import journal
 from kiosk.store.records import Stamp
-from kiosk.store.scale import metrology_counters
+from kiosk.store.scale import event_counters
 
 _KEPT: Final = 4
 """Versions in memory: the current one, and those of receipts that are looked at."""
 
 
-class CatalogCache:
-    """Versions read before; they never change, so they are read once."""
+class Catalogs(Tables):
+    """Versions of the catalog; they never change, so they are read once."""
 
-    def __init__(self) -> None:
-        self._versions: dict[int, Catalog] = {}
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._kept: dict[int, Catalog] = {}
 
-    def get(self, version: int) -> Catalog | None:
-        """The version, when it was read before."""
-        return self._versions.get(version)
+    @writing
+    def add(self, connection: Connection, catalog: Catalog, stamp: Stamp) -> int:
+        """Bring a catalog into force; returns its version, or the current one when that has the same content.
 
-    def put(self, version: int, catalog: Catalog) -> None:
-        """Remember a version; the one remembered longest goes when there are too many."""
-        self._versions[version] = catalog
-        for oldest in list(self._versions)[:-_KEPT]:
-            self._versions.pop(oldest, None)
-
-
-def add(connection: Connection, catalog: Catalog, stamp: Stamp) -> int:
-    """Bring a catalog into force; returns its version, or the current one when that has the same content.
-
-    Other containers than before raise the counter of the tare library.
-    """
-    content = msgspec.json.encode(catalog, order="deterministic")
-    sha256 = hashlib.sha256(content).hexdigest()
-    current = _newest(connection)
-    if current is not None and current[1] == sha256:
-        return current[0]
-    version = current[0] + 1 if current else 1
-    before = read(connection, current[0]) if current else None
-    connection.execute(
-        insert(catalog_table).values(
-            version=version, sha256=sha256, content=content, imported_at=stamp.moment.timestamp
+        Other containers than before raise the counter of the tare library.
+        """
+        content = msgspec.json.encode(catalog, order="deterministic")
+        sha256 = hashlib.sha256(content).hexdigest()
+        current = _newest(connection)
+        if current is not None and current[1] == sha256:
+            return current[0]
+        version = current[0] + 1 if current else 1
+        before = _catalog(connection, current[0]) if current else None
+        values = {"version": version, "sha256": sha256, "content": content, "imported_at": stamp.moment.timestamp}
+        connection.execute(insert(catalog_table).values(values))
+        imported = CatalogImported(
+            catalog_version=version,
+            content_sha256=sha256,
+            products=len(catalog.products),
+            prices=len(catalog.prices),
+            containers=len(catalog.containers),
+            members=len(catalog.members),
         )
-    )
-    imported = CatalogImported(
-        catalog_version=version,
-        content_sha256=sha256,
-        products=len(catalog.products),
-        prices=len(catalog.prices),
-        containers=len(catalog.containers),
-        members=len(catalog.members),
-    )
-    journal.append(connection, imported, stamp)
-    metrology_counters.observe_tares(connection, before, catalog, version, stamp)
-    return version
+        journal.append(connection, imported, stamp)
+        event_counters.observe_tares(connection, before, catalog, version, stamp)
+        return version
+
+    def get(self, version: int | None = None) -> tuple[int, Catalog]:
+        """A version, the one in force when None; version 0 is the empty catalog of a new database.
+
+        Raises StoreError for one that is not there.
+        """
+        wanted = self._in_force() if version is None else version
+        catalog = self._kept.get(wanted)
+        if catalog is None:
+            catalog = self._read(wanted)
+            self._keep(wanted, catalog)
+        return wanted, catalog
+
+    @reading
+    def _in_force(self, connection: Connection) -> int:
+        current = _newest(connection)
+        return current[0] if current else 0
+
+    @reading
+    def _read(self, connection: Connection, version: int) -> Catalog:
+        return _catalog(connection, version)
+
+    def _keep(self, version: int, catalog: Catalog) -> None:
+        self._kept[version] = catalog
+        for oldest in list(self._kept)[:-_KEPT]:
+            self._kept.pop(oldest, None)
 
 
-def newest_version(connection: Connection) -> int:
-    """The version in force, 0 when there is none."""
-    current = _newest(connection)
-    return current[0] if current else 0
-
-
-def read(connection: Connection, version: int) -> Catalog:
-    """A version as it was imported, the empty catalog for 0. Raises StoreError for one that is not there."""
+def _catalog(connection: Connection, version: int) -> Catalog:
     if version == 0:
         return EMPTY_CATALOG
     query = select(catalog_table.c.content).where(catalog_table.c.version == version)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from kiosk.domain.clerk import Clerk, Role, clerk_number
 from kiosk.domain.events import ClerkAdded, ClerkChanged
 from kiosk.store.database.schema import clerk as clerk_table
+from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreRefusal
 from kiosk.store.journal import journal
 from kiosk.store.records import ClerkRow, Stamp
@@ -18,64 +19,73 @@ _ROWS = select(
 )
 
 
-def add(connection: Connection, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
-    """The next number, never one that was given before. Raises BadClerk."""
-    last = connection.execute(select(func.max(clerk_table.c.number))).scalar_one() or 0
-    clerk = Clerk(clerk_number(last + 1), name, role)
-    connection.execute(insert(clerk_table).values(number=last + 1, name=name, role=role, pin_hash=pin_hash, active=1))
-    journal.append(connection, ClerkAdded(clerk.actor, role), stamp)
-    return ClerkRow(clerk.number, name, role, pin_hash, True)
+class Clerks(Tables):
+    """The people, by number; a number is never given again."""
+
+    @writing
+    def add(self, connection: Connection, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
+        """A new person with the next number. Raises BadClerk for a name that is none, or when no number is left."""
+        last = connection.execute(select(func.max(clerk_table.c.number))).scalar_one() or 0
+        clerk = Clerk(clerk_number(last + 1), name, role)
+        values = {"number": last + 1, "name": name, "role": role, "pin_hash": pin_hash, "active": 1}
+        connection.execute(insert(clerk_table).values(values))
+        journal.append(connection, ClerkAdded(clerk.actor, role), stamp)
+        return ClerkRow(clerk.number, name, role, pin_hash, True)
+
+    @reading
+    def everyone(self, connection: Connection, active: bool = True) -> list[ClerkRow]:
+        """By number; with those who are retired when not ``active``."""
+        query = _ROWS.order_by(clerk_table.c.number)
+        if active:
+            query = query.where(clerk_table.c.active == 1)
+        return [_row(*values) for values in connection.execute(query)]
+
+    @reading
+    def by_number(self, connection: Connection, number: str) -> ClerkRow | None:
+        """The person with this number, retired ones too; None for a text that is none."""
+        return _found(connection, number)
+
+    @writing
+    def set_pin(self, connection: Connection, number: str, pin_hash: str, stamp: Stamp) -> None:
+        """Replace the hash of the PIN. Refused: unknown_clerk (also for a retired one)."""
+        _change(connection, _active(connection, number), "pin", stamp, pin_hash=pin_hash)
+
+    @finishing
+    def wrap_pins(self, connection: Connection, wrap: Callable[[str], str | None]) -> int:
+        """Put what is kept of every PIN under a key, all or none of them; None leaves one. Returns how many changed.
+
+        No event: nobody's PIN changes. What was there before is overwritten in its page, not only given up
+        (https://www.sqlite.org/pragma.html#pragma_secure_delete): a backup copies pages, unused room in them, too.
+        """
+        before = connection.exec_driver_sql("PRAGMA secure_delete").scalar_one()
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+        wrapped = 0
+        for number, pin_hash in connection.execute(select(clerk_table.c.number, clerk_table.c.pin_hash)).all():
+            new = wrap(pin_hash)
+            if new is not None:
+                connection.execute(update(clerk_table).where(clerk_table.c.number == number).values(pin_hash=new))
+                wrapped += 1
+        connection.exec_driver_sql(f"PRAGMA secure_delete = {int(before)}")
+        return wrapped
+
+    @writing
+    def retire(self, connection: Connection, number: str, stamp: Stamp) -> None:
+        """This person works here no more, and no PIN fits; again changes nothing."""
+        row = _found(connection, number)
+        if row is not None and not row.active:
+            return
+        _change(connection, _active(connection, number), "retired", stamp, pin_hash="", active=0)
 
 
-def everyone(connection: Connection, active: bool) -> list[ClerkRow]:
-    """By number; the active ones only, or all."""
-    query = _ROWS.order_by(clerk_table.c.number)
-    if active:
-        query = query.where(clerk_table.c.active == 1)
-    return [_row(*values) for values in connection.execute(query)]
-
-
-def by_number(connection: Connection, number: str) -> ClerkRow | None:
-    """The person with this number; None for a text that is none."""
+def _found(connection: Connection, number: str) -> ClerkRow | None:
     if not (number.isascii() and number.isdigit() and len(number) <= 4):
         return None
     row = connection.execute(_ROWS.where(clerk_table.c.number == int(number))).one_or_none()
     return _row(*row) if row else None
 
 
-def set_pin(connection: Connection, number: str, pin_hash: str, stamp: Stamp) -> None:
-    """Replace the hash of the PIN."""
-    _change(connection, _active(connection, number), "pin", stamp, pin_hash=pin_hash)
-
-
-def wrap_pins(connection: Connection, wrap: Callable[[str], str | None]) -> int:
-    """Replace what is kept of each PIN by what ``wrap`` makes of it; None leaves it. Returns how many.
-
-    No event: nobody's PIN changes. What was there before is overwritten in its page, not only given up
-    (https://www.sqlite.org/pragma.html#pragma_secure_delete): a backup copies pages, unused room in them, too.
-    """
-    before = connection.exec_driver_sql("PRAGMA secure_delete").scalar_one()
-    connection.exec_driver_sql("PRAGMA secure_delete = ON")
-    wrapped = 0
-    for number, pin_hash in connection.execute(select(clerk_table.c.number, clerk_table.c.pin_hash)).all():
-        new = wrap(pin_hash)
-        if new is not None:
-            connection.execute(update(clerk_table).where(clerk_table.c.number == number).values(pin_hash=new))
-            wrapped += 1
-    connection.exec_driver_sql(f"PRAGMA secure_delete = {int(before)}")
-    return wrapped
-
-
-def retire(connection: Connection, number: str, stamp: Stamp) -> None:
-    """Not active any more, and no PIN fits; again changes nothing."""
-    row = by_number(connection, number)
-    if row is not None and not row.active:
-        return
-    _change(connection, _active(connection, number), "retired", stamp, pin_hash="", active=0)
-
-
 def _active(connection: Connection, number: str) -> ClerkRow:
-    row = by_number(connection, number)
+    row = _found(connection, number)
     if row is None or not row.active:
         raise StoreRefusal("unknown_clerk", f"There is no clerk {number} at this station.")
     return row

@@ -29,11 +29,16 @@ from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import void as void_table
-from kiosk.store.journal import epochs, journal, sealed_rows
+from kiosk.store.database.tables import Tables, reading, writing
+from kiosk.store.journal import epoch_rows, journal, sealed_rows
 from kiosk.store.papers import print_jobs
 from kiosk.store.records import ConfirmedRow, NewPaper, Stamp
 
 _COUNTED = (ParcelArrived, ParcelWithdrawn, ParcelCollected, ParcelReturned, PhotoTaken)
+
+
+DayPapers = Callable[[DayTotals, str], Sequence[NewPaper]]
+"""The papers of a day: its totals and its head, the hash of its last event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +49,45 @@ class _Since:
     next_intake: int
 
 
-def totals(connection: Connection) -> DayTotals:
-    """Counts since the last close."""
+class Days(Tables):
+    """The day that is open, and its close."""
+
+    @reading
+    def totals(self, connection: Connection) -> DayTotals:
+        """Counts since the last close."""
+        return _totals(connection)
+
+    @reading
+    def intakes(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[ConfirmedRow]:
+        """Intakes confirmed since the last close, newest receipt first."""
+        since = _last_close(connection)
+        return intakes.since(connection, since.next_intake, since.position, limit, offset)
+
+    @writing
+    def close(self, connection: Connection, actor: str, papers: DayPapers, stamp: Stamp) -> tuple[DayTotals, str]:
+        """Close the day: event and papers. Returns its totals and its head (64 hex digits).
+
+        Refused: record_altered, when a row of the day is not what was sealed.
+        """
+        since = _last_close(connection)
+        sealed_rows.refuse_altered(connection, since.position, since.next_intake)
+        found = _totals(connection)
+        _, head = journal.head(connection, epoch_rows.current(connection).number)
+        position = journal.append(connection, DayClosed.of(found, head, actor), stamp)
+        closed = insert(day_table).values(
+            position=position, next_intake=_next_intake(connection), closed_at=stamp.moment.timestamp
+        )
+        number = connection.execute(closed.returning(day_table.c.number)).scalar_one()
+        for paper in papers(found, head):
+            print_jobs.queue(connection, paper, f"day-{number}")
+        return found, head
+
+
+def _totals(connection: Connection) -> DayTotals:
     since = _last_close(connection)
     told = _told(connection, since)
     goods = _goods(connection, since)
-    epoch = epochs.current(connection)
+    epoch = epoch_rows.current(connection)
     last = journal.last_seq(connection, epoch.number)
     return DayTotals(
         intakes=_closed(connection, since, IntakeState.CONFIRMED),
@@ -69,33 +107,6 @@ def totals(connection: Connection) -> DayTotals:
     )
 
 
-def close(
-    connection: Connection, actor: str, papers: Callable[[DayTotals, str], Sequence[NewPaper]], stamp: Stamp
-) -> tuple[DayTotals, str]:
-    """Write the event, the close and its papers; returns totals and head.
-
-    Raises StoreRefusal (record_altered) unless every row of the day says what its sealed event says.
-    """
-    since = _last_close(connection)
-    sealed_rows.refuse_altered(connection, since.position, since.next_intake)
-    found = totals(connection)
-    _, head = journal.head(connection, epochs.current(connection).number)
-    position = journal.append(connection, DayClosed.of(found, head, actor), stamp)
-    closed = insert(day_table).values(
-        position=position, next_intake=_next_intake(connection), closed_at=stamp.moment.timestamp
-    )
-    number = connection.execute(closed.returning(day_table.c.number)).scalar_one()
-    for paper in papers(found, head):
-        print_jobs.queue(connection, paper, f"day-{number}")
-    return found, head
-
-
-def intakes_since_close(connection: Connection, limit: int, offset: int) -> list[ConfirmedRow]:
-    """Intakes of the day, newest receipt first."""
-    since = _last_close(connection)
-    return intakes.since(connection, since.next_intake, since.position, limit, offset)
-
-
 def _last_close(connection: Connection) -> _Since:
     query = select(day_table.c.position, day_table.c.next_intake).order_by(day_table.c.number.desc()).limit(1)
     row = connection.execute(query).one_or_none()
@@ -113,7 +124,7 @@ def _next_intake(connection: Connection) -> int:
 def _told(connection: Connection, since: _Since) -> dict[str, int]:
     """How many events of each counted type there are."""
     types = [kind.TYPE for kind in _COUNTED]
-    newest = epochs.current(connection).number
+    newest = epoch_rows.current(connection).number
     not_told_again = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
     query = (
         select(journal_table.c.type, func.count())

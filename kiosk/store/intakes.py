@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
 
 from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
-from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
 from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake, IntakeLine, IntakeState
 from kiosk.domain.void import Void
 from kiosk.store.database.schema import epoch as epoch_table
@@ -19,11 +18,14 @@ from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import void as void_table
+from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreError, StoreRefusal
-from kiosk.store.intakes_key import has_receipt, number_of
-from kiosk.store.journal import epochs, journal
+from kiosk.store.journal import epoch_rows, journal, sealed_rows
 from kiosk.store.journal.numbering import next_in_series
-from kiosk.store.records import ConfirmedRow, Stamp
+from kiosk.store.journal.sealed_rows import Altered
+from kiosk.store.papers import print_jobs
+from kiosk.store.receipts import is_intake, number_of, parsed, receipt_in
+from kiosk.store.records import ChosenGoods, ConfirmedRow, NewPrintJob, Stamp
 from kiosk.store.scale import pan_loads, weighings
 
 _SUMMARY = (
@@ -51,115 +53,122 @@ _SUMMARY = (
 )
 
 
-_CODES_OF_AN_INTAKE = "RLB"
+class Intakes(Tables):
+    """Intakes; at the end of each stands its event, and what follows for its papers and for loads on the pan."""
 
-
-def next_receipt(connection: Connection) -> ReceiptNumber:
-    """The receipt number after the last one taken in the current series."""
-    series, counter = next_in_series(connection, intake_table.c.number)
-    try:
-        return ReceiptNumber(str(epochs.station_of(connection)), series, counter)
-    except BadIdentifier as error:
-        raise StoreError(f"All receipt numbers of series {series} are used up: start a new epoch.") from error
-
-
-def take(connection: Connection, intake: Intake, stamp: Stamp) -> None:
-    """Write a new intake in state opened: its receipt number is used from now on."""
-    connection.execute(
-        insert(intake_table).values(
-            number=number_of(intake.receipt),
-            receipt=str(intake.receipt),
-            state=IntakeState.OPENED,
-            opened_at=stamp.moment.timestamp,
-            **_agreed(intake),
+    @writing
+    def open(self, connection: Connection, goods: ChosenGoods, stamp: Stamp) -> Intake:
+        """Goods were chosen: take the next receipt number. It is used from now on."""
+        receipt = _next_receipt(connection)
+        intake = Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
+        connection.execute(
+            insert(intake_table).values(
+                number=number_of(receipt),
+                receipt=str(receipt),
+                state=IntakeState.OPENED,
+                opened_at=stamp.moment.timestamp,
+                **_agreed(intake),
+            )
         )
-    )
+        return intake
 
+    @finishing
+    def confirm(
+        self,
+        connection: Connection,
+        confirmed: ConfirmedIntake,
+        token: str,
+        jobs: Sequence[NewPrintJob],
+        metrology: str,
+        stamp: Stamp,
+    ) -> ConfirmedRow:
+        """Record what both sides agreed on: event, intake, bags, lot and papers. StoreError unless it is opened.
 
-def confirm(
-    connection: Connection, confirmed: ConfirmedIntake, token: str, metrology: str, stamp: Stamp
-) -> ConfirmedRow:
-    """Write what was agreed on: event, intake, bags and lot. Raises StoreError unless the intake is opened.
+        ``token`` is made by the screen for this confirmation; when it was used before, the first result comes back
+        with ``repeated`` and nothing is written. ``metrology`` names the legally relevant software.
+        """
+        mine = _SUMMARY.where(intake_table.c.token == token)
+        first = _one(connection, mine)
+        if first is not None:
+            return replace(first, repeated=True)
+        _write_confirmed(connection, confirmed, token, metrology, stamp)
+        row = _rows(connection, mine)[0]
+        print_jobs.add(connection, confirmed.intake.receipt, jobs)
+        return row
 
-    A token used before gives its first result, and nothing is written.
-    """
-    first = by_token(connection, token)
-    if first is not None:
-        return replace(first, repeated=True)
-    _write_confirmed(connection, confirmed, token, metrology, stamp)
-    return _rows(connection, _SUMMARY.where(intake_table.c.token == token))[0]
+    @finishing
+    def abandon(
+        self, connection: Connection, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp
+    ) -> None:
+        """Close an opened intake without goods, and tell what was fixed for it as left unbooked.
 
+        ``stage`` is opened or weighed. Again changes nothing.
+        """
+        _abandon(connection, receipt, stage, why, stamp)
 
-def abandon(connection: Connection, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp) -> None:
-    """Close an opened intake without goods, and tell what was fixed for it as left unbooked.
+    @finishing
+    def abandon_left_open(self, connection: Connection, stamp: Stamp) -> list[ReceiptNumber]:
+        """At the station's start: abandon every intake that was open when it stopped."""
+        opened = select(intake_table.c.receipt).where(intake_table.c.state == IntakeState.OPENED)
+        receipts = [ReceiptNumber.parse(text) for text in connection.execute(opened).scalars()]
+        for receipt in receipts:
+            _abandon(connection, receipt, IntakeState.OPENED, AbandonReason.RESTART, stamp)
+        return receipts
 
-    Nothing happens when that was done before. Raises StoreError otherwise.
-    """
-    if _state(connection, receipt) == IntakeState.ABANDONED:
-        return
-    number = _require(connection, receipt, IntakeState.OPENED)
-    position = journal.append(connection, IntakeAbandoned(str(receipt), stage, why), stamp)
-    connection.execute(
-        update(intake_table)
-        .where(intake_table.c.number == number)
-        .values(state=IntakeState.ABANDONED, position=position, closed_at=stamp.moment.timestamp)
-    )
-    pan_loads.abandoned(connection, receipt, why, stamp)
+    @writing
+    def void(self, connection: Connection, void: Void, stamp: Stamp) -> None:
+        """Record the counter-document of a confirmed intake, at most one each; its queued papers are cancelled.
 
-
-def abandon_left_open(connection: Connection, stamp: Stamp) -> list[ReceiptNumber]:
-    """Abandon every intake that a restart found open."""
-    opened = select(intake_table.c.receipt).where(intake_table.c.state == IntakeState.OPENED)
-    receipts = [ReceiptNumber.parse(text) for text in connection.execute(opened).scalars()]
-    for receipt in receipts:
-        abandon(connection, receipt, IntakeState.OPENED, AbandonReason.RESTART, stamp)
-    return receipts
-
-
-def void(connection: Connection, void: Void, stamp: Stamp) -> None:
-    """Write the counter-document. Raises StoreError unless the intake is confirmed and has none yet."""
-    number = _require(connection, void.receipt, IntakeState.CONFIRMED)
-    if is_void(connection, number):
-        raise StoreRefusal("already_void", f"Receipt {void.receipt} is void already.")
-    position = journal.append(connection, IntakeVoided.of(void), stamp)
-    connection.execute(
-        insert(void_table).values(
-            intake=number,
-            reason=void.reason,
-            actor=void.actor,
-            witness=void.witness,
-            replacement=str(void.replacement) if void.replacement else None,
-            position=position,
-            voided_at=stamp.moment.timestamp,
+        Refused: already_void.
+        """
+        number = _require(connection, void.receipt, IntakeState.CONFIRMED)
+        if is_void(connection, void.receipt):
+            raise StoreRefusal("already_void", f"Receipt {void.receipt} is void already.")
+        position = journal.append(connection, IntakeVoided.of(void), stamp)
+        connection.execute(
+            insert(void_table).values(
+                intake=number,
+                reason=void.reason,
+                actor=void.actor,
+                witness=void.witness,
+                replacement=str(void.replacement) if void.replacement else None,
+                position=position,
+                voided_at=stamp.moment.timestamp,
+            )
         )
-    )
+        print_jobs.cancel_queued(connection, void.receipt)
+
+    @reading
+    def confirmed(self, connection: Connection, receipt: str) -> ConfirmedRow | None:
+        """The confirmed intake with this receipt number."""
+        return _one(connection, _SUMMARY.where(is_intake(parsed(receipt))))
+
+    @reading
+    def find(self, connection: Connection, text: str) -> ConfirmedRow | None:
+        """The confirmed intake of a receipt number, or of a receipt, lot or bag code; None for anything else."""
+        receipt = receipt_in(text.strip().upper())
+        return _one(connection, _SUMMARY.where(is_intake(receipt))) if receipt is not None else None
+
+    @reading
+    def by_token(self, connection: Connection, token: str) -> ConfirmedRow | None:
+        """The intake that was confirmed with this token."""
+        return _one(connection, _SUMMARY.where(intake_table.c.token == token))
+
+    @reading
+    def recent(self, connection: Connection, limit: int = 50) -> list[ConfirmedRow]:
+        """Confirmed intakes, newest receipt first."""
+        return _rows(connection, _SUMMARY.order_by(intake_table.c.number.desc()).limit(limit))
+
+    @reading
+    def altered(self, connection: Connection) -> list[Altered]:
+        """Of the newest intakes those whose rows are not what was sealed; for every start."""
+        return sealed_rows.altered_newest(sealed_rows.bare_of(connection))
 
 
-def by_receipt(connection: Connection, receipt: str) -> ConfirmedRow | None:
-    """The confirmed intake with this receipt number."""
-    return _one(connection, _SUMMARY.where(has_receipt(receipt)))
-
-
-def by_any_code(connection: Connection, text: str) -> ConfirmedRow | None:
-    """The confirmed intake of a receipt number, or of a receipt, lot or bag code; None for anything else."""
-    receipt = receipt_in(text.strip().upper())
-    return by_receipt(connection, str(receipt)) if receipt is not None else None
-
-
-def receipt_in(text: str) -> ReceiptNumber | None:
-    """The receipt that a number or an internal code names: codes of receipts, lots and bags begin with its body."""
-    with suppress(BadIdentifier):
-        return ReceiptNumber.parse(text)
-    with suppress(ValueError):
-        code = parse_internal_code(text)
-        if code.kind in _CODES_OF_AN_INTAKE:
-            return ReceiptNumber(f"S{code.body[:4]}", code.body[4:5], int(code.body[5:11]))
-    return None
-
-
-def is_void(connection: Connection, number: int) -> bool:
-    """Whether the intake with this key has its counter-document."""
-    return connection.execute(select(void_table.c.intake).where(void_table.c.intake == number)).first() is not None
+def is_void(connection: Connection, receipt: ReceiptNumber) -> bool:
+    """Whether an intake has its counter-document."""
+    void = select(void_table.c.intake).where(void_table.c.intake == number_of(receipt))
+    return connection.execute(void).first() is not None
 
 
 def since(
@@ -170,14 +179,26 @@ def since(
     return _rows(connection, _SUMMARY.where(mine).order_by(intake_table.c.number.desc()).limit(limit).offset(offset))
 
 
-def by_token(connection: Connection, token: str) -> ConfirmedRow | None:
-    """The intake confirmed with this token."""
-    return _one(connection, _SUMMARY.where(intake_table.c.token == token))
+def _next_receipt(connection: Connection) -> ReceiptNumber:
+    """The receipt number after the last one taken in the current series."""
+    series, counter = next_in_series(connection, intake_table.c.number)
+    try:
+        return ReceiptNumber(str(epoch_rows.station_of(connection)), series, counter)
+    except BadIdentifier as error:
+        raise StoreError(f"All receipt numbers of series {series} are used up: start a new epoch.") from error
 
 
-def recent(connection: Connection, limit: int) -> list[ConfirmedRow]:
-    """Confirmed intakes, newest receipt first."""
-    return _rows(connection, _SUMMARY.order_by(intake_table.c.number.desc()).limit(limit))
+def _abandon(connection: Connection, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp) -> None:
+    if _state(connection, receipt) == IntakeState.ABANDONED:
+        return
+    number = _require(connection, receipt, IntakeState.OPENED)
+    position = journal.append(connection, IntakeAbandoned(str(receipt), stage, why), stamp)
+    connection.execute(
+        update(intake_table)
+        .where(intake_table.c.number == number)
+        .values(state=IntakeState.ABANDONED, position=position, closed_at=stamp.moment.timestamp)
+    )
+    pan_loads.abandoned(connection, receipt, why, stamp)
 
 
 def _write_confirmed(
@@ -248,7 +269,7 @@ def _bag(number: int, line: IntakeLine) -> dict[str, object]:
 
 def _state(connection: Connection, receipt: ReceiptNumber) -> str | None:
     """The state of an intake of this database, None when it has no such receipt."""
-    return connection.execute(select(intake_table.c.state).where(has_receipt(str(receipt)))).scalar_one_or_none()
+    return connection.execute(select(intake_table.c.state).where(is_intake(receipt))).scalar_one_or_none()
 
 
 def _require(connection: Connection, receipt: ReceiptNumber, state: IntakeState) -> int:

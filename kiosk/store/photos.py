@@ -8,42 +8,60 @@ from kiosk.domain.events import ListingDrafted, PhotoTaken
 from kiosk.store.database.schema import listing as listing_table
 from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import photo as photo_table
+from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.errors import StoreError
-from kiosk.store.intakes import receipt_in
-from kiosk.store.intakes_key import number_of
 from kiosk.store.journal import journal
-from kiosk.store.records import PhotoPlace, PhotoRow, Stamp
+from kiosk.store.receipts import number_of, receipt_in
+from kiosk.store.records import NewPhoto, PhotoPlace, PhotoRow, Stamp
 
 
-def add(connection: Connection, photo: PhotoRow, product: str, stamp: Stamp) -> None:
-    """Keep a shot and open its listing draft; nothing happens when the lot has this shot. Raises StoreError."""
-    intake = _intake_of(connection, photo.lot)
-    before = of_lot(connection, photo.lot)
-    if photo.sha256 in {row.sha256 for row in before}:
-        return
-    connection.execute(
-        insert(photo_table).values(
-            intake=intake,
-            sha256=photo.sha256,
-            shot=len(before) + 1,
-            size_bytes=photo.size_bytes,
-            width=photo.width,
-            height=photo.height,
-            taken_at=photo.taken_at,
+class Photos(Tables):
+    """Shots of lots; whether a picture is still here, its file says."""
+
+    @writing
+    def add(self, connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
+        """Keep a shot and open its listing draft; the same shot of the same lot again changes nothing."""
+        intake = _intake_of(connection, photo.lot)
+        before = _of_lot(connection, photo.lot)
+        if photo.sha256 in {row.sha256 for row in before}:
+            return
+        taken_at = stamp.moment.timestamp
+        connection.execute(
+            insert(photo_table).values(
+                intake=intake,
+                sha256=photo.sha256,
+                shot=len(before) + 1,
+                size_bytes=photo.size_bytes,
+                width=photo.width,
+                height=photo.height,
+                taken_at=taken_at,
+            )
         )
-    )
-    connection.execute(
-        insert(listing_table).values(
-            intake=intake, sha256=photo.sha256, product=product, state="draft", drafted_at=photo.taken_at
+        connection.execute(
+            insert(listing_table).values(
+                intake=intake, sha256=photo.sha256, product=photo.product, state="draft", drafted_at=taken_at
+            )
         )
-    )
-    taken = PhotoTaken(photo.lot, photo.sha256, photo.size_bytes, photo.width, photo.height)
-    journal.append(connection, taken, stamp)
-    journal.append(connection, ListingDrafted(photo.lot, product, photo.sha256), stamp)
+        taken = PhotoTaken(photo.lot, photo.sha256, photo.size_bytes, photo.width, photo.height)
+        journal.append(connection, taken, stamp)
+        journal.append(connection, ListingDrafted(photo.lot, photo.product, photo.sha256), stamp)
+
+    @reading
+    def of_lot(self, connection: Connection, lot: str) -> list[PhotoRow]:
+        """The shots of a lot, in the order they were taken, whatever the clock said."""
+        return _of_lot(connection, lot)
+
+    @reading
+    def oldest(self, connection: Connection, limit: int, after: PhotoPlace | None = None) -> list[PhotoPlace]:
+        """At most ``limit`` shots behind ``after``, in the order of their intakes: no clock has a say in it."""
+        query = select(photo_table.c.intake, photo_table.c.shot, photo_table.c.sha256)
+        if after is not None:
+            query = query.where(tuple_(photo_table.c.intake, photo_table.c.shot) > (after.intake, after.shot))
+        rows = connection.execute(query.order_by(photo_table.c.intake, photo_table.c.shot).limit(limit))
+        return [PhotoPlace(*row) for row in rows]
 
 
-def of_lot(connection: Connection, lot: str) -> list[PhotoRow]:
-    """The shots of a lot, in the order they were taken, whatever the clock said."""
+def _of_lot(connection: Connection, lot: str) -> list[PhotoRow]:
     query = (
         select(
             lot_table.c.lot,
@@ -58,15 +76,6 @@ def of_lot(connection: Connection, lot: str) -> list[PhotoRow]:
         .order_by(photo_table.c.shot)
     )
     return [PhotoRow(*row) for row in connection.execute(query)]
-
-
-def oldest(connection: Connection, limit: int, after: PhotoPlace | None) -> list[PhotoPlace]:
-    """At most ``limit`` shots behind ``after``, in the order of their intakes: no clock has a say in it."""
-    query = select(photo_table.c.intake, photo_table.c.shot, photo_table.c.sha256)
-    if after is not None:
-        query = query.where(tuple_(photo_table.c.intake, photo_table.c.shot) > (after.intake, after.shot))
-    rows = connection.execute(query.order_by(photo_table.c.intake, photo_table.c.shot).limit(limit))
-    return [PhotoPlace(*row) for row in rows]
 
 
 def _has_lot(lot: str) -> ColumnElement[bool]:

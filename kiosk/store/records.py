@@ -10,7 +10,8 @@ from typing import Final
 from kiosk.domain.clerk import Clerk, Role
 from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.moment import Moment
-from kiosk.domain.parcel import Consent, ParcelNumber, ParcelState
+from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
+from kiosk.domain.trade import Mode, Party
 from kiosk.store.software import metrology
 
 MAX_WAYBILL: Final = 64
@@ -38,6 +39,17 @@ class Identity:
     station: str
     epoch: str
     series: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenGoods:
+    """Who brings what, and at which price, before anything was weighed."""
+
+    party: Party
+    product: str
+    mode: Mode
+    catalog_version: int
+    price_fen_per_kg: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,18 @@ class PrintJob:
     attempts: int
     copy: bool
     about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """A shot of a lot, and the product its listing draft is for."""
+
+    lot: str
+    product: str
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +260,28 @@ CodeMaker = Callable[[ParcelNumber], IssuedCode]
 
 PaperMaker = Callable[[ParcelRow], Sequence[NewPaper]]
 """The papers of a parcel that has its slot and its code; called inside the transaction, so it only computes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What a parcel that stays needs: the first free one of ``slots``, a code, papers."""
+
+    slots: Sequence[str]
+    code_mac: CodeMaker
+    papers: PaperMaker
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverProof:
+    """What a parcel is handed over on. Proof CODE wants the ``mac`` of the code that is valid now; PROXY wants
+    ``proxy_name``, which is kept until it is erased.
+    """
+
+    proof: Proof
+    by: CollectedBy
+    mac: bytes | None = field(repr=False)
+    proxy_name: str | None = field(repr=False)
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from kiosk.domain.catalog import Catalog
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.station.counter.access import Access
 from kiosk.station.counter.board import CounterBoard
@@ -14,16 +13,8 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.live import LiveBoard
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.settings import StationSettings
-from kiosk.store.records import LoadRow, OutboxRow, Stamp
-
-
-class Records(Protocol):
-    """What pages read of the store: the goods by name, how old the oldest event is that waits, and what the scale was
-    worth when a receipt was made."""
-
-    def catalog(self, version: int | None = None) -> tuple[int, Catalog]: ...
-    def pending(self, limit: int, after: int = 0) -> list[OutboxRow]: ...
-    def standing_of(self, receipt: str) -> ScaleStanding | None: ...
+from kiosk.store.records import LoadRow, Stamp
+from kiosk.store.store import Store
 
 
 class Station(Protocol):
@@ -46,7 +37,7 @@ class Station(Protocol):
     @property
     def metrology(self) -> str: ...
     @property
-    def store(self) -> Records: ...
+    def store(self) -> Store: ...
     @property
     def check_weight(self) -> CheckWeight: ...
     def standing(self) -> ScaleStanding: ...

@@ -44,6 +44,7 @@ from kiosk.station.service import StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store, StoreError
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.opening import Opening
 from kiosk.texts import load as load_texts
 from tests.messaging.ports import claimed_port
 from tests.simulators.bench.village import PaperVillage
@@ -144,7 +145,9 @@ def test_each_setting_gets_its_adapter(tmp_path: Path) -> None:
 def test_the_keys_of_the_scale_are_those_of_its_format(tmp_path: Path, template: Path) -> None:
     def keys(scale: str) -> tuple[str, ...] | None:
         config = config_of(tmp_path, scale)
-        store = Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template)
+        store = Store.open(
+            config.station.database, "S0147", process.stamps("Asia/Shanghai")(), Opening(template=template)
+        )
         with closing(store):
             hardware = runtime.make_hardware(config)
             service = StationService(config.station, store, hardware, StationClock(config.station.zone))
@@ -218,7 +221,7 @@ def test_a_technician_sets_the_running_scale_to_zero(
         config = config_of(tmp_path, section, port)
         stamp = process.stamps("Asia/Shanghai")
         pins = PickupKey.load(ParcelSettings(), config.station.data, {}).pins()
-        with closing(Store.open(config.station.database, "S0147", stamp(), template=template)) as store:
+        with closing(Store.open(config.station.database, "S0147", stamp(), Opening(template=template))) as store:
             number = add_person(store, "Reyhan", Role.TECHNICIAN, pins.hash(pin), stamp()).number
 
         class Stop(threading.Event):
@@ -245,7 +248,7 @@ def test_a_station_of_the_field_begins_with_nobody_and_has_nothing_of_the_demo(
 ) -> None:
     """No people, no PIN that works, no list, no parcel, no button that scans."""
     config = config_of(tmp_path, port=port)
-    Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template).close()
+    Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), Opening(template=template)).close()
     seen: dict[str, tuple[int, str, str]] = {}
 
     class Stop(threading.Event):
@@ -272,7 +275,7 @@ def test_a_station_of_the_field_begins_with_nobody_and_has_nothing_of_the_demo(
     assert seen["POST /counter/take_in"][0] == 403
     assert [seen[path][0] for path in ("/state.json", "/bench/bench.js", "/word", "POST /word")] == [404] * 4
     with closing(Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")())) as store:
-        assert (store.clerks(active=False), store.parcels(list(ParcelState))) == ([], [])
+        assert (store.clerks.everyone(active=False), store.parcels.in_states(list(ParcelState))) == ([], [])
 
 
 def test_the_demo_prints_where_to_begin_and_no_pin(
@@ -311,7 +314,7 @@ def test_what_is_not_fitted_is_not_made(tmp_path: Path) -> None:
 
 def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, port: int) -> None:
     config = config_of(tmp_path, f'[scanner]\nport = "{tmp_path / "scanner"}"\n', port)
-    Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template).close()
+    Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), Opening(template=template)).close()
     healthy = answers(f"http://127.0.0.1:{port}/health")
     seen: list[bool] = []
 
@@ -329,14 +332,16 @@ def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, 
 def test_a_port_in_use_ends_the_start_with_everything_closed(tmp_path: Path, template: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = config_of(tmp_path, port=taken.getsockname()[1])
-        Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template).close()
+        Store.open(
+            config.station.database, "S0147", process.stamps("Asia/Shanghai")(), Opening(template=template)
+        ).close()
         with pytest.raises(OSError, match="Address already in use"):
             runtime.run_station(config, threading.Event())
 
 
 def test_the_database_of_another_station_is_refused(tmp_path: Path, template: Path) -> None:
     config = config_of(tmp_path)
-    Store.open(config.station.database, "S0148", process.stamps("Asia/Shanghai")(), template=template).close()
+    Store.open(config.station.database, "S0148", process.stamps("Asia/Shanghai")(), Opening(template=template)).close()
     with pytest.raises(StoreError, match="S0148"):
         process.open_store(config.station)
 
@@ -355,7 +360,7 @@ def test_a_database_that_cannot_be_written_is_marked_and_the_station_lives(
         raise StoreError("read-only")
 
     config = config_of(tmp_path)
-    opened = Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), template=template)
+    opened = Store.open(config.station.database, "S0147", process.stamps("Asia/Shanghai")(), Opening(template=template))
     with closing(opened) as store:
         service = StationService(
             config.station, store, runtime.make_hardware(config), StationClock(config.station.zone)

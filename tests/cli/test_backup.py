@@ -26,7 +26,7 @@ def config(tmp_path: Path, template: Path) -> Path:
     """The settings of a station with two intakes."""
     data = tmp_path / "data"
     with closing(open_store(data / "station.db", template)) as store:
-        store.import_catalog(CATALOG, stamp())
+        store.catalogs.add(CATALOG, stamp())
         for _ in range(2):
             bring_in(store)
     path = tmp_path / "station.toml"
@@ -104,7 +104,7 @@ def test_a_restore_tells_what_it_did(config: Path, template: Path) -> None:
         assert told in done.stdout, told
     assert "receipt-series" not in done.stdout
     with closing(open_store(config.parent / "data" / "station.db", template)) as store:
-        assert store.identity().series == "B"
+        assert store.epochs.identity().series == "B"
 
 
 def test_a_new_card_is_warned_about_its_letters(config: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from kiosk.cli.kiosk import main
 from kiosk.station.open_store import stamps
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.opening import Opening
 
 SAMPLE = files("kiosk.catalogs").joinpath("yarkant.toml").read_bytes()
 
@@ -37,12 +38,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opened(config: Path, template: Path | None = None) -> Store:
     now = stamps("Asia/Shanghai")()
-    return Store.open(config.parent / "data" / "station.db", "S0147", now, template=template, reserve_bytes=0)
+    return Store.open(config.parent / "data" / "station.db", "S0147", now, Opening(template=template, reserve_bytes=0))
 
 
 def version(config: Path) -> int:
     with closing(opened(config)) as store:
-        return store.catalog()[0]
+        return store.catalogs.get()[0]
 
 
 def run(config: Path, *arguments: str, stdin: bytes | None = None) -> Result:
@@ -56,7 +57,7 @@ def test_a_good_file_is_a_new_version_and_the_same_again_is_not(config: Path, tm
     assert (first.exit_code, first.stderr) == (0, "")
     told = json.loads(first.stdout)
     with closing(opened(config)) as store:
-        number, catalog = store.catalog()
+        number, catalog = store.catalogs.get()
     assert told == {
         "version": number,
         "products": len(catalog.products),

@@ -23,6 +23,7 @@ from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.opening import Opening
 
 PIN = "482913"
 NOW = stamps("Asia/Shanghai")
@@ -44,7 +45,9 @@ def config(tmp_path: Path, template: Path) -> Path:
 
 
 def opened(config: Path, template: Path | None = None) -> Store:
-    return Store.open(config.parent / "data" / "station.db", "S0147", NOW(), template=template, reserve_bytes=0)
+    return Store.open(
+        config.parent / "data" / "station.db", "S0147", NOW(), Opening(template=template, reserve_bytes=0)
+    )
 
 
 def run(config: Path, *arguments: str, stdin: str = "") -> Result:

@@ -28,7 +28,9 @@ from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.open_store import stamps
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.opening import Opening
 from tests.messaging.ports import claimed_port
 from tests.station.doctor.rows import DEVICES
 from tests.store.village import CATALOG, change
@@ -59,13 +61,13 @@ class Village:
         (folder / "camera.jpg").touch()
         (folder / "medium").mkdir()
         now = stamps("Asia/Shanghai")()
-        with closing(Store.open(self.database, "S0147", now, template=template, reserve_bytes=0)) as store:
-            store.import_catalog(CATALOG, now)
-            store.add_clerk("Reyhan", Role.TECHNICIAN, "hash", now)
-            store.add_clerk("Tursun", Role.CLERK, "hash", now)
-            store.acknowledge(store.counts().last_seq, ())
+        with closing(Store.open(self.database, "S0147", now, Opening(template=template, reserve_bytes=0))) as store:
+            store.catalogs.add(CATALOG, now)
+            store.clerks.add("Reyhan", Role.TECHNICIAN, "hash", now)
+            store.clerks.add("Tursun", Role.CLERK, "hash", now)
+            store.outbox.acknowledge(store.outbox.counts().last_seq, ())
         (folder / "data" / "pickup-key").write_text("ab" * 32)
-        make_backup(self.database, "S0147", folder / "medium", now, same_disk=True)
+        make_backup(self.database, "S0147", BackupSettings(folder / "medium"), now, same_disk=True)
         self.write()
 
     def write(self, more: str = "") -> None:

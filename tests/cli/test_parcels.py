@@ -14,6 +14,7 @@ from kiosk.domain.parcel import ParcelState
 from kiosk.station.open_store import stamps
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.opening import Opening
 
 NOW = stamps("Asia/Shanghai")
 CSV = "waybill,carrier,phone_last4\nSF1000000000001,SF,0381\n123456789012,ZTO,\nYT1234567890123,,\n"
@@ -43,7 +44,9 @@ def config(tmp_path: Path, template: Path) -> Path:
 
 
 def opened(config: Path, template: Path | None = None) -> Store:
-    return Store.open(config.parent / "data" / "station.db", "S0147", NOW(), template=template, reserve_bytes=0)
+    return Store.open(
+        config.parent / "data" / "station.db", "S0147", NOW(), Opening(template=template, reserve_bytes=0)
+    )
 
 
 def run(config: Path, *arguments: str, stdin: bytes | str | None = None) -> Result:
@@ -52,7 +55,7 @@ def run(config: Path, *arguments: str, stdin: bytes | str | None = None) -> Resu
 
 def listed(config: Path) -> list[tuple[str, str, str | None]]:
     with closing(opened(config)) as store:
-        return [(row.waybill, row.carrier, row.phone_last4) for row in store.parcels([ParcelState.EXPECTED])]
+        return [(row.waybill, row.carrier, row.phone_last4) for row in store.parcels.in_states([ParcelState.EXPECTED])]
 
 
 @pytest.mark.parametrize("content", [CSV, JSON, "\ufeff" + CSV, CSV.replace("\n", "\r\n"), JSON + "\n\n"])

@@ -112,8 +112,8 @@ class TestTheFirstBackup:
         (made,) = finished(stick, "S0147")
         manifest = read_manifest(made)
         with closing(open_store(config.station)) as store:
-            assert manifest.epoch == store.identity().epoch
-            assert store.counts().pending > manifest.events  # what the backup holds, and the news of it
+            assert manifest.epoch == store.epochs.identity().epoch
+            assert store.outbox.counts().pending > manifest.events  # what the backup holds, and the news of it
 
     def test_the_uuid_of_the_chosen_medium_is_written_down_and_another_one_gets_nothing(
         self, start: Start, stick: Path, monkeypatch: pytest.MonkeyPatch
@@ -169,8 +169,8 @@ class TestTheFirstBackup:
         start.restart().answer("check", {})
         assert len(finished(stick, "S0147")) == 2
         with closing(open_store(load(start.place.config_file).station)) as store:
-            assert len(store.clerks()) == 2
-            assert store.catalog()[0] == 1
+            assert len(store.clerks.everyone()) == 2
+            assert store.catalogs.get()[0] == 1
 
     def test_the_answer_stays_over_a_restart_and_on_the_last_page(self, start: Start, stick: Path) -> None:
         start.walk("technician", backup=str(stick))

@@ -58,7 +58,7 @@ def stick(start: Start) -> Path:
 
 def stored(start: Start) -> tuple[int, Catalog]:
     with closing(open_store(load(start.place.config_file).station)) as store:
-        return store.catalog()
+        return store.catalogs.get()
 
 
 class TestWhatIsOffered:
@@ -210,12 +210,12 @@ class TestWhatIsKept:
 
         real.walk()
         with monkeypatch.context() as patch:
-            patch.setattr("kiosk.store.store.Store.import_catalog", cut)
+            patch.setattr("kiosk.store.catalogs.Catalogs.add", cut)
             assert real.refused("check", "go") == "not_written"
         real.restart().answer("check", {})
         with closing(open_store(load(real.place.config_file).station)) as store:
-            assert len(store.clerks()) == 2
-            assert store.catalog()[0] == 1
+            assert len(store.clerks.everyone()) == 2
+            assert store.catalogs.get()[0] == 1
 
     def test_a_draft_that_lost_its_catalog_asks_for_it_again(self, real: Start) -> None:
         real.walk()

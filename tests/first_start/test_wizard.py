@@ -322,7 +322,7 @@ class TestPeople:
 
     def clerks(self, start: Start) -> Mapping[tuple[str, Role], str]:
         with closing(open_store(load(start.place.config_file).station)) as store:
-            return {(row.name, row.role): row.pin_hash for row in store.clerks()}
+            return {(row.name, row.role): row.pin_hash for row in store.clerks.everyone()}
 
     def test_they_are_in_the_database_once_the_file_is_there(self, real: Start) -> None:
         real.walk().answer("check", {})

@@ -76,11 +76,11 @@ def test_the_first_start(settings: StationSettings) -> None:
     assert tuple(listed) == stock.expected
     with opened(settings) as store:
         assert all(works(settings, store, worker.number, worker.pin) for worker in stock.people)
-        assert not any(store.parcel_by_waybill(text) for text in stock.unknown)
-        states = [row and row.state for row in map(store.parcel_by_waybill, (row.waybill for row in stock.expected))]
+        assert not any(store.parcels.by_waybill(text) for text in stock.unknown)
+        states = [row and row.state for row in map(store.parcels.by_waybill, (row.waybill for row in stock.expected))]
         assert states == [ParcelState.EXPECTED] * 4
         for slip in stock.slips:
-            assert store.parcel_by_mac(key_of(settings).mac(slip.code)) == slip.parcel
+            assert store.parcels.by_mac(key_of(settings).mac(slip.code)) == slip.parcel
             assert slip.parcel.shelf is not None
     assert len(stock.slips) == 3
     assert len({slip.parcel.carrier for slip in stock.slips}) > 1
@@ -96,7 +96,7 @@ def test_the_overdue_one_really_came_in_days_ago(settings: StationSettings) -> N
     late = stock.slips[0].parcel
     assert datetime.fromisoformat(str(late.arrived_at)) < NOW - timedelta(days=3)
     with opened(settings) as store:
-        events = [json.loads(row.body) for row in store.pending(100)]
+        events = [json.loads(row.body) for row in store.outbox.pending(100)]
     told = [(event["type"].split(".")[2], event["data"].get("parcel")) for event in events]
     assert told[0][0] == "started"
     mine = [word for word, parcel in told if parcel == str(late.number)]
@@ -115,24 +115,24 @@ def test_the_next_start_keeps_what_is_there_and_makes_every_secret_anew(settings
     assert [slip.parcel.number for slip in second.slips] == [slip.parcel.number for slip in first.slips]
     assert set(second.unknown).isdisjoint(first.unknown)
     with opened(settings) as store:
-        assert len(store.clerks()) == 3
-        assert len(store.parcels(list(ParcelState))) == 7
+        assert len(store.clerks.everyone()) == 3
+        assert len(store.parcels.in_states(list(ParcelState))) == 7
         assert works(settings, store, "01", second.people[0].pin)
         if first.people[1].pin != second.people[1].pin:
             assert not works(settings, store, "02", first.people[1].pin)
         codes = {slip.code for slip in second.slips}
         dead = [slip.code for slip in first.slips if slip.code not in codes]
-        assert not any(store.parcel_by_mac(key_of(settings).mac(code)) for code in dead)
+        assert not any(store.parcels.by_mac(key_of(settings).mac(code)) for code in dead)
 
 
 def test_an_emptied_shelf_and_an_emptied_list_are_filled_again(settings: StationSettings) -> None:
     first = stock_counter(settings, CLOCK)
     with opened(settings) as store:
-        store.close_delivery("clerk:01", STAMP)
-        for row in store.parcels(WAITING):
-            store.due_back(row.number, "clerk:01", STAMP)
-            store.return_parcel(row.number, "clerk:01", STAMP)
-        store.retire_clerk("01", STAMP)
+        store.deliveries.close("clerk:01", STAMP)
+        for row in store.parcels.in_states(WAITING):
+            store.parcels.due_back(row.number, "clerk:01", STAMP)
+            store.parcels.give_back(row.number, "clerk:01", STAMP)
+        store.clerks.retire("01", STAMP)
     second = stock_counter(settings, CLOCK)
     assert [worker.number for worker in second.people] == ["04", "02", "03"]
     assert len(second.expected) == 4
@@ -140,7 +140,7 @@ def test_an_emptied_shelf_and_an_emptied_list_are_filled_again(settings: Station
     (slip,) = second.slips
     assert not slip.overdue
     with opened(settings) as store:
-        assert store.parcel_by_mac(key_of(settings).mac(slip.code)) == slip.parcel
+        assert store.parcels.by_mac(key_of(settings).mac(slip.code)) == slip.parcel
 
 
 def test_full_lists_are_shown_in_part(settings: StationSettings) -> None:
@@ -148,7 +148,7 @@ def test_full_lists_are_shown_in_part(settings: StationSettings) -> None:
     stock = stock_counter(settings, CLOCK)
     with opened(settings) as store:
         rows = parse_expected(b"waybill\n" + b"\n".join(b"SF2%012d" % number for number in range(9)), "more.csv")
-        store.expect_parcels(rows, STAMP)
+        store.deliveries.expect(rows, STAMP)
     assert stock_counter(settings, CLOCK).expected == stock.expected
 
 

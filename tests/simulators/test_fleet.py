@@ -123,7 +123,7 @@ def change_epoch(broker: Broker, tmp_path: Path) -> Callable[[], None]:
     def begin() -> None:
         one = Fleet(FleetPlan(1, 0, broker.url, tmp_path / "stations", 7, 10.0))
         with one._store("S0001") as store:
-            store.start_new_epoch("forked", one._stamp())
+            store.epochs.start("forked", one._stamp())
 
     return begin
 

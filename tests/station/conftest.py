@@ -7,6 +7,7 @@ import pytest
 
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.opening import Opening
 from tests.station.counter.rig import CounterRig
 from tests.station.fakes import CATALOG, STAMP
 
@@ -22,8 +23,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(tmp_path: Path, template: Path) -> Iterator[Store]:
     """The real store of a station, with a catalog."""
-    store = Store.open(tmp_path / "station.db", "S0147", STAMP, template=template, reserve_bytes=0)
-    store.import_catalog(CATALOG, STAMP)
+    store = Store.open(tmp_path / "station.db", "S0147", STAMP, Opening(template=template, reserve_bytes=0))
+    store.catalogs.add(CATALOG, STAMP)
     yield store
     store.close()
 

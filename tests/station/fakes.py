@@ -8,19 +8,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from time import monotonic
+from typing import Self
 
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.identifiers import ReceiptNumber, internal_code
 from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.moment import ClockQuality, Moment
-from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskView
 from kiosk.store.errors import StoreError
-from kiosk.store.records import ConfirmedRow, NewPrintJob, PrintJob, Stamp
+from kiosk.store.records import ChosenGoods, ConfirmedRow, NewPrintJob, PrintJob, Stamp
 
 PROFILE = ScaleProfile(e_g=5, max_g=60_000)
 MOMENT = Moment(datetime(2026, 11, 25, 6, 5, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot", 1000)
@@ -58,7 +59,10 @@ CATALOG = Catalog(
 
 
 class FakeStore:
-    """Keeps in memory what the real store keeps on disk; ``fail`` makes the next writing call raise."""
+    """Keeps in memory what the real store keeps on disk; ``fail`` makes the next writing call raise.
+
+    One object answers for all its groups.
+    """
 
     def __init__(self) -> None:
         self.version = 1
@@ -72,7 +76,19 @@ class FakeStore:
         self.unreadable = 0
         """So many reads of a receipt or its papers fail."""
 
-    def catalog(self, version: int | None = None) -> tuple[int, Catalog]:
+    @property
+    def catalogs(self) -> Self:
+        return self
+
+    @property
+    def intakes(self) -> Self:
+        return self
+
+    @property
+    def papers(self) -> Self:
+        return self
+
+    def get(self, version: int | None = None) -> tuple[int, Catalog]:
         return self.version, self.current
 
     def _failing(self) -> None:
@@ -80,15 +96,14 @@ class FakeStore:
             error, self.fail = self.fail, None
             raise error
 
-    def open_intake(
-        self, party: Party, product: str, mode: Mode, catalog_version: int, price_fen_per_kg: int, stamp: Stamp
-    ) -> Intake:
+    def open(self, goods: ChosenGoods, stamp: Stamp) -> Intake:
         self._failing()
         counter = len(self.opened) + 1
         self.opened[counter] = "opened"
-        return Intake(ReceiptNumber("S0147", "A", counter), party, product, mode, catalog_version, price_fen_per_kg)
+        receipt = ReceiptNumber("S0147", "A", counter)
+        return Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
 
-    def confirm_intake(
+    def confirm(
         self, confirmed: ConfirmedIntake, token: str, jobs: Sequence[NewPrintJob], metrology: str, stamp: Stamp
     ) -> ConfirmedRow:
         if token in self.tokens:
@@ -122,7 +137,7 @@ class FakeStore:
             raise error
         return row
 
-    def abandon_intake(self, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp) -> None:
+    def abandon(self, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp) -> None:
         self._failing()
         self.opened[receipt.counter] = "abandoned"
 
@@ -139,7 +154,7 @@ class FakeStore:
         self._reading()
         return self.rows.get(receipt)
 
-    def print_jobs(self, receipt: str) -> list[PrintJob]:
+    def of_receipt(self, receipt: str) -> list[PrintJob]:
         self._reading()
         for confirmed, _, jobs in self.booked:
             if str(confirmed.intake.receipt) == receipt:

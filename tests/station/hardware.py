@@ -15,6 +15,7 @@ from kiosk.devices.printer.profiles import profile
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store import ConfirmedRow, NewPrintJob, Store
+from kiosk.store.records import ChosenGoods
 from tests.station.fakes import STAMP
 
 WAIT_S = 30.0
@@ -118,10 +119,10 @@ def power_cuts() -> Iterator[list[type[BaseException] | None]]:
 
 def bring_in(store: Store, papers: tuple[NewPrintJob, ...] = PAPERS) -> ConfirmedRow:
     """A whole intake: one bag of badam in a sack."""
-    version, catalog = store.catalog()
+    version, catalog = store.catalogs.get()
     price = catalog.price("BADAM", Mode.PURCHASE)
     assert price is not None
-    intake = store.open_intake(Party(None), "BADAM", Mode.PURCHASE, version, price, STAMP)
+    intake = store.intakes.open(ChosenGoods(Party(None), "BADAM", Mode.PURCHASE, version, price), STAMP)
     intake = intake.with_bag(Weighing(12_450, 10, 1, 1200, 14), "SACK", TareSource.PRESET, 160)
     certificate = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
-    return store.confirm_intake(intake.confirm(certificate), str(intake.receipt), papers, "1+00000000", STAMP)
+    return store.intakes.confirm(intake.confirm(certificate), str(intake.receipt), papers, "1+00000000", STAMP)

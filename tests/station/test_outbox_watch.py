@@ -7,11 +7,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from kiosk.station.outbox_watch import OutboxWatch
 from kiosk.store import DatabaseLocked, Store
+from kiosk.store.database.opening import Opening
 from kiosk.store.records import OutboxCounts
 from tests.station.fakes import STAMP
 from tests.station.hardware import WAIT_S, Heard, bring_in
@@ -30,11 +32,11 @@ def watching(
 def test_an_acknowledgement_in_another_process_is_seen(store: Store, tmp_path: Path) -> None:
     bring_in(store)
     pending, changes = Heard(), Heard()
-    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, reserve_bytes=0)
+    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, Opening(reserve_bytes=0))
     with watching(store, pending, changes):
-        pending.wait(lambda told: told == [store.counts().last_seq])
-        relay.acknowledge(2, [])
-        pending.wait(lambda told: told[-1] == store.counts().last_seq - 2)
+        pending.wait(lambda told: told == [store.outbox.counts().last_seq])
+        relay.outbox.acknowledge(2, [])
+        pending.wait(lambda told: told[-1] == store.outbox.counts().last_seq - 2)
         changes.wait(lambda told: len(told) == 2)
     relay.close()
 
@@ -45,7 +47,7 @@ def test_a_write_of_this_process_is_seen_after_wake(store: Store) -> None:
         pending.wait(lambda told: len(told) == 1)
         bring_in(store)
         watch.wake()
-        pending.wait(lambda told: told[-1] == store.counts().pending)
+        pending.wait(lambda told: told[-1] == store.outbox.counts().pending)
 
 
 class Quiet:
@@ -55,6 +57,10 @@ class Quiet:
         self.errors = list(errors)
         self.looked = Heard()
         self.reads = 0
+
+    @property
+    def outbox(self) -> Self:
+        return self
 
     def changed(self) -> bool:
         self.looked(None)

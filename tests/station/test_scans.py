@@ -69,14 +69,14 @@ def test_an_open_unlocked_counter_gets_everything(faces: Faces) -> None:
     last = faces.rig.counter.view().last
     assert last is not None
     assert last.kind == "member"
-    assert faces.rig.store.parcel_by_waybill(waybill(1)) is not None
+    assert faces.rig.store.parcels.by_waybill(waybill(1)) is not None
     assert (faces.desk.cards, faces.notices) == ([], [])
 
 
 def test_a_counter_that_nobody_looks_at_gets_nothing(faces: Faces) -> None:
     faces.rig.counter.set_mode(faces.rig.session, "in")
     faces.router.on_scan(waybill(1))
-    assert faces.rig.store.parcels(list(ParcelState)) == []
+    assert faces.rig.store.parcels.in_states(list(ParcelState)) == []
     assert faces.notices == [("not_a_member_card", None, 0)]
 
 
@@ -172,7 +172,7 @@ def test_the_scanners_thread_never_hears_of_a_failure(
         "store": lambda: faces.at_counter(waybill(1)),
     }
     faces.desk.error = RuntimeError("broken")
-    monkeypatch.setattr(faces.rig.store, "parcel_by_waybill", broken)
+    monkeypatch.setattr(faces.rig.store.parcels, "by_waybill", broken)
     acts[break_]()
     assert "a scan could not be taken" in caplog.text
     assert waybill(1) not in caplog.text

@@ -26,6 +26,8 @@ from kiosk.station.live import Snapshot
 from kiosk.station.service import Hardware, StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import DiskFull, Store
+from kiosk.store.database.opening import Opening
+from kiosk.store.records import ChosenGoods
 from tests.station.fakes import PROFILE, STAMP, walking
 from tests.station.hardware import WAIT_S, AfterTheMark, FakeCamera, FakePrinter, PowerCut, bring_in, power_cuts
 
@@ -138,7 +140,7 @@ def test_a_card_full_of_photographs_takes_no_more_and_weighs_on(store: Store, tm
             assert (photo.state, photo.problem) == ("failed", "photo_room")
             shop.service.desk.finish()
         assert shop.camera.shooting.told == []
-    assert len(store.recent_intakes()) == 2
+    assert len(store.intakes.recent()) == 2
     assert filler.exists()
 
 
@@ -157,23 +159,23 @@ def test_from_the_first_reading_to_the_papers_the_shot_and_the_count(store: Stor
         path = shop.service.photo_path(photo.sha256)
         assert path is not None
         assert path.read_bytes() == FakeCamera().pictures[0]
-        last = store.counts().last_seq
+        last = store.outbox.counts().last_seq
         shop.wait(lambda seen: seen.pending == last)
     result = shown.result
     assert result is not None
-    row = store.confirmed(result.receipt)
+    row = store.intakes.confirmed(result.receipt)
     assert row is not None
     assert (row.gross_g, row.tare_g, row.net_g, row.amount_fen) == (12_450, 0, 12_450, 29_880)
-    assert [photo.sha256 for photo in store.photos(row.lot)] == [photo.sha256]
+    assert [photo.sha256 for photo in store.photos.of_lot(row.lot)] == [photo.sha256]
     assert (shop.scale.running, shop.camera.closed) == (False, True)
 
 
 def test_the_second_tick_comes_when_the_relay_has_heard(store: Store, tmp_path: Path) -> None:
-    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, reserve_bytes=0)
+    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, Opening(reserve_bytes=0))
     with opened(store, tmp_path) as shop:
         shop.agreed()
         shop.printed("printed", "printed")
-        relay.acknowledge(store.counts().last_seq, [])
+        relay.outbox.acknowledge(store.outbox.counts().last_seq, [])
         seen = shop.wait(lambda seen: seen.view.result is not None and seen.view.result.acknowledged)
         shop.wait(lambda seen: seen.pending == 0)
         assert seen.view.step is Step.TAKE
@@ -202,24 +204,24 @@ def test_a_well_printer_does_not_hide_the_trouble_of_the_other(store: Store, tmp
 
 def test_a_restart_settles_what_was_open_and_prints_nothing_twice(store: Store, tmp_path: Path) -> None:
     first = bring_in(store)
-    (label, receipt) = store.print_jobs(first.receipt)
-    store.print_sending(label.id)
-    store.print_sending(receipt.id)
-    store.print_done(receipt.id)
-    version, _ = store.catalog()
-    left = store.open_intake(Party(None), "BADAM", Mode.PURCHASE, version, 2200, STAMP)
+    (label, receipt) = store.papers.of_receipt(first.receipt)
+    store.papers.sending(label.id)
+    store.papers.sending(receipt.id)
+    store.papers.done(receipt.id)
+    version, _ = store.catalogs.get()
+    left = store.intakes.open(ChosenGoods(Party(None), "BADAM", Mode.PURCHASE, version, 2200), STAMP)
     with opened(store, tmp_path) as shop:
-        assert [job.state for job in store.print_jobs(first.receipt)] == ["unknown", "printed"]
+        assert [job.state for job in store.papers.of_receipt(first.receipt)] == ["unknown", "printed"]
         assert shop.service.board.snapshot().marks.printer == "printer_unknown"
-        assert store.abandon_left_open(STAMP) == []
-        assert store.confirmed(str(left.receipt)) is None
+        assert store.intakes.abandon_left_open(STAMP) == []
+        assert store.intakes.confirmed(str(left.receipt)) is None
         shown = shop.agreed()
         assert shown.result is not None
         assert shown.result.receipt == "0147-A-000003", "an abandoned number is not given out again"
         shop.printed("printed", "printed")
         shop.wait(lambda seen: seen.marks.printer == "ok")
     assert len(shop.label.sheets.told) == 1
-    assert [job.state for job in store.print_jobs(first.receipt)] == ["unknown", "printed"]
+    assert [job.state for job in store.papers.of_receipt(first.receipt)] == ["unknown", "printed"]
 
 
 def test_a_repeated_tap_after_a_restart_shows_the_first_result(store: Store, tmp_path: Path) -> None:
@@ -234,7 +236,7 @@ def test_a_repeated_tap_after_a_restart_shows_the_first_result(store: Store, tmp
         view = again.service.desk.agree(page.reading_no, page.token)
         assert view.result is not None
         assert (view.step, view.result.receipt) == (Step.TAKE, "0147-A-000001")
-    assert len(store.recent_intakes()) == 1
+    assert len(store.intakes.recent()) == 1
 
 
 def test_a_paper_without_a_printer_is_not_waited_for(store: Store, tmp_path: Path) -> None:
@@ -243,7 +245,7 @@ def test_a_paper_without_a_printer_is_not_waited_for(store: Store, tmp_path: Pat
         shown = shop.agreed()
         shop.printed("printed")
         assert shown.result is not None
-        assert [job.document for job in store.print_jobs(shown.result.receipt)] == ["bag_label"]
+        assert [job.document for job in store.papers.of_receipt(shown.result.receipt)] == ["bag_label"]
         shop.scale.rest(0)
         assert shop.service.desk.leave(idle=True).step is Step.HOME
 
@@ -253,7 +255,7 @@ def test_a_body_that_cannot_be_drawn_does_not_hold_up_the_next_intake(store: Sto
     with opened(store, tmp_path) as shop:
         shop.agreed()
         shop.printed("printed", "printed")
-    assert [job.state for job in store.print_jobs(bad.receipt)] == ["unknown", "unknown"]
+    assert [job.state for job in store.papers.of_receipt(bad.receipt)] == ["unknown", "unknown"]
 
 
 def test_an_unset_clock_books_and_prints_without_a_date(store: Store, tmp_path: Path) -> None:
@@ -264,7 +266,7 @@ def test_an_unset_clock_books_and_prints_without_a_date(store: Store, tmp_path: 
     shop.printed("printed", "printed")
     shop.service.stop()
     assert shown.result is not None
-    assert all(b'"date":null' in job.body for job in store.print_jobs(shown.result.receipt))
+    assert all(b'"date":null' in job.body for job in store.papers.of_receipt(shown.result.receipt))
 
 
 def test_the_words_of_the_scale(store: Store, tmp_path: Path) -> None:
@@ -284,7 +286,7 @@ def test_a_start_that_fails_can_be_stopped_and_says_why(
     def full(*_: object) -> None:
         raise DiskFull("the disk is full")
 
-    monkeypatch.setattr(Store, "print_recover", full)
+    monkeypatch.setattr(store.papers, "recover", full)
     shop = make(store, tmp_path)
     with pytest.raises(DiskFull):
         shop.service.start()
@@ -327,7 +329,7 @@ def test_after_a_power_cut_between_mark_and_paper_a_person_decides(
     with caplog.at_level(logging.WARNING), opened(store, tmp_path) as again:
         again.wait(lambda seen: seen.marks.printer == "printer_unknown")
     assert shown.result is not None
-    assert [job.state for job in store.print_jobs(shown.result.receipt)] == ["unknown", "printed"]
+    assert [job.state for job in store.papers.of_receipt(shown.result.receipt)] == ["unknown", "printed"]
     assert again.label.asked.told == again.receipt.asked.told == []
     assert shown.result.receipt in caplog.text
 

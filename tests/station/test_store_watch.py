@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import pytest
 
 from kiosk.station.live import LiveBoard
@@ -14,6 +16,10 @@ class Shelf:
     def __init__(self) -> None:
         self.unread: StoreError | None = None
         self.unwritten: StoreError | None = None
+
+    @property
+    def outbox(self) -> Self:
+        return self
 
     def counts(self) -> None:
         if self.unread:

@@ -28,6 +28,6 @@ def path(tmp_path: Path) -> Path:
 def store(path: Path, template: Path) -> Iterator[Store]:
     """An open store with a catalog."""
     store = open_store(path, template, new_epoch=epochs())
-    store.import_catalog(CATALOG, stamp())
+    store.catalogs.add(CATALOG, stamp())
     yield store
     store.close()

@@ -11,6 +11,7 @@ from datetime import timedelta
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof
 from kiosk.store import Arrival, IssuedCode, NewPaper, ParcelRow, Stamp, Store
+from kiosk.store.records import Fitting, HandoverProof
 from tests.store.village import stamp
 
 CLERK = "clerk:07"
@@ -53,12 +54,14 @@ def arrival(waybill: str = "SF1385000000001", *, damaged: bool = False, carrier:
 
 def arrive(store: Store, codes: Codes, waybill: str = "SF1385000000001", *, damaged: bool = False) -> ParcelRow:
     """Scan it in."""
-    return store.arrive_parcel(arrival(waybill, damaged=damaged), SLOTS, codes, papers, stamp())
+    return store.parcels.arrive(arrival(waybill, damaged=damaged), Fitting(SLOTS, codes, papers), stamp())
 
 
 def collect(store: Store, row: ParcelRow, code: str) -> ParcelRow:
     """Hand it over on a code."""
-    return store.collect_parcel(row.number, Proof.CODE, CollectedBy.SELF, mac_of(code), None, CLERK, stamp())
+    return store.parcels.collect(
+        row.number, HandoverProof(Proof.CODE, CollectedBy.SELF, mac_of(code), None, CLERK), stamp()
+    )
 
 
 def days_later(days: float, quality: ClockQuality = ClockQuality.SYNCED) -> Stamp:

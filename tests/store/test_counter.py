@@ -16,6 +16,7 @@ from kiosk.domain.lockout import Lockout
 from kiosk.domain.trade import Mode
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import NewPaper, Store, StoreError, StoreRefusal
+from kiosk.store.records import NewPhoto
 from tests.store.counter_rig import CLERK, Codes, arrive, collect
 from tests.store.village import (
     JOBS,
@@ -47,8 +48,8 @@ def void(receipt: str) -> Void:
 
 
 def test_a_paper_about_something_else(store: Store) -> None:
-    number = store.queue_paper(NewPaper("test_label", "label", b"ruler"), "test-label", stamp())
-    (job,) = store.open_papers()
+    number = store.papers.queue(NewPaper("test_label", "label", b"ruler"), "test-label")
+    (job,) = store.papers.open_jobs()
     assert (job.id, job.receipt, job.about, job.document, job.body) == (
         number,
         "",
@@ -56,57 +57,57 @@ def test_a_paper_about_something_else(store: Store) -> None:
         "test_label",
         b"ruler",
     )
-    assert store.print_jobs("test-label") == store.print_jobs("") == []
+    assert store.papers.of_receipt("test-label") == store.papers.of_receipt("") == []
     for wrong in (NewPaper("bag_label", "label", b""), NewPaper("poem", "label", b"")):
         with pytest.raises(StoreError, match="breaks a rule"):
-            store.queue_paper(wrong, "x", stamp())
+            store.papers.queue(wrong, "x")
 
 
 def test_a_void_cancels_what_is_not_out_yet(store: Store, path: Path) -> None:
     row = bring_in(store)
     other = bring_in(store)
-    sent = store.next_print_job("label")
+    sent = store.papers.next("label")
     assert sent is not None
-    store.print_sending(sent.id)
-    store.void_intake(void(row.receipt), stamp())
-    assert [job.state for job in store.print_jobs(row.receipt)] == ["sending", "cancelled"]
-    assert [job.state for job in store.print_jobs(other.receipt)] == ["queued", "queued"]
-    assert store.print_summary() == {"queued": 2, "sending": 1, "printed": 0, "unknown": 0}
-    job = store.next_print_job("receipt")
+    store.papers.sending(sent.id)
+    store.intakes.void(void(row.receipt), stamp())
+    assert [job.state for job in store.papers.of_receipt(row.receipt)] == ["sending", "cancelled"]
+    assert [job.state for job in store.papers.of_receipt(other.receipt)] == ["queued", "queued"]
+    assert store.papers.summary() == {"queued": 2, "sending": 1, "printed": 0, "unknown": 0}
+    job = store.papers.next("receipt")
     assert job is not None and job.receipt == other.receipt
-    store.print_done(sent.id)
-    assert store.print_summary() == {"queued": 2, "sending": 0, "printed": 1, "unknown": 0}
-    refused("already_void", lambda: store.void_intake(void(row.receipt), stamp()))
-    refused("already_void", lambda: store.reprint(sent.id, CLERK, stamp()))
-    cancelled = store.print_jobs(row.receipt)[1]
-    refused("cancelled", lambda: store.reprint(cancelled.id, CLERK, stamp()))
+    store.papers.done(sent.id)
+    assert store.papers.summary() == {"queued": 2, "sending": 0, "printed": 1, "unknown": 0}
+    refused("already_void", lambda: store.intakes.void(void(row.receipt), stamp()))
+    refused("already_void", lambda: store.papers.reprint(sent.id, CLERK, stamp()))
+    cancelled = store.papers.of_receipt(row.receipt)[1]
+    refused("cancelled", lambda: store.papers.reprint(cancelled.id, CLERK, stamp()))
     assert [one["type"].split(".")[2] for one in events(path)[-1:]] == ["voided"]
 
 
 def _unknown(store: Store, printer: str = "label") -> int:
-    job = store.next_print_job(printer)
+    job = store.papers.next(printer)
     assert job is not None
-    store.print_sending(job.id)
-    store.print_unknown(job.id, "device", stamp())
+    store.papers.sending(job.id)
+    store.papers.unknown(job.id, "device", stamp())
     return job.id
 
 
 def test_a_person_says_that_it_came_out(store: Store, path: Path) -> None:
     row = bring_in(store)
     job = _unknown(store)
-    assert store.resolve_print(job, True, CLERK, stamp()) is None
-    assert store.print_jobs(row.receipt)[0].state == "printed"
+    assert store.papers.resolve(job, True, CLERK, stamp()) is None
+    assert store.papers.of_receipt(row.receipt)[0].state == "printed"
     expected = {"document": "bag_label", "bag": 1, "about": row.receipt, "came_out": True, "actor": CLERK}
     assert events(path)[-1]["data"] == expected
-    refused("not_unknown", lambda: store.resolve_print(job, True, CLERK, stamp()))
-    refused("unknown_paper", lambda: store.resolve_print(99, True, CLERK, stamp()))
+    refused("not_unknown", lambda: store.papers.resolve(job, True, CLERK, stamp()))
+    refused("unknown_paper", lambda: store.papers.resolve(99, True, CLERK, stamp()))
 
 
 def test_a_person_says_that_it_did_not(store: Store, path: Path) -> None:
     row = bring_in(store)
     job = _unknown(store)
-    copy = store.resolve_print(job, False, CLERK, stamp())
-    found = {one.id: one for one in store.print_jobs(row.receipt)}
+    copy = store.papers.resolve(job, False, CLERK, stamp())
+    found = {one.id: one for one in store.papers.of_receipt(row.receipt)}
     assert copy is not None and (found[copy].copy, found[copy].state, found[copy].bag) == (True, "queued", 1)
     assert (found[job].state, found[copy].body) == ("cancelled", found[job].body)
     assert events(path)[-1]["data"]["came_out"] is False
@@ -115,21 +116,21 @@ def test_a_person_says_that_it_did_not(store: Store, path: Path) -> None:
 def test_no_copy_of_what_was_voided_meanwhile(store: Store) -> None:
     row = bring_in(store)
     job = _unknown(store)
-    store.void_intake(void(row.receipt), stamp())
-    assert store.resolve_print(job, False, CLERK, stamp()) is None
-    assert store.open_papers() == []
+    store.intakes.void(void(row.receipt), stamp())
+    assert store.papers.resolve(job, False, CLERK, stamp()) is None
+    assert store.papers.open_jobs() == []
 
 
 def test_a_reprint_is_told(store: Store, path: Path) -> None:
     row = bring_in(store)
-    store.reprint(1, CLERK, stamp())
+    store.papers.reprint(1, CLERK, stamp())
     assert events(path)[-1]["data"] == {"document": "bag_label", "bag": 1, "about": row.receipt, "actor": CLERK}
 
 
 def test_a_day_slip_may_be_printed_again(store: Store) -> None:
-    job = store.queue_paper(SLIP, "day-1", stamp())
-    copy = store.reprint(job, CLERK, stamp())
-    assert [(one.id, one.about, one.copy) for one in store.open_papers()] == [
+    job = store.papers.queue(SLIP, "day-1")
+    copy = store.papers.reprint(job, CLERK, stamp())
+    assert [(one.id, one.about, one.copy) for one in store.papers.open_jobs()] == [
         (job, "day-1", False),
         (copy, "day-1", True),
     ]
@@ -142,36 +143,40 @@ def test_an_intake_is_found_by_whatever_is_printed_on_its_papers(store: Store) -
     row = bring_in(store)
     number = ReceiptNumber.parse(row.receipt)
     for text in (row.receipt, f" {row.receipt.lower()} ", number.code, number.lot):
-        assert store.find_intake(text) == row
+        assert store.intakes.find(text) == row
     opened = open_intake(store)
     for text in (str(opened.receipt), "0147-A-000099", "0999-A-000001", "", "Y1P00001A", "SF1385", "Y1L0147A00000"):
-        assert store.find_intake(text) is None
+        assert store.intakes.find(text) is None
 
 
 # People
 
 
 def test_people_have_numbers_that_are_not_given_twice(store: Store, path: Path) -> None:
-    first = store.add_clerk("Aygul <b>", Role.TECHNICIAN, "$argon2id$1", stamp())
-    second = store.add_clerk("阿里木", Role.CLERK, "$argon2id$2", stamp())
+    first = store.clerks.add("Aygul <b>", Role.TECHNICIAN, "$argon2id$1", stamp())
+    second = store.clerks.add("阿里木", Role.CLERK, "$argon2id$2", stamp())
     assert (first.number, first.actor, second.number) == ("01", "clerk:01", "02")
-    store.retire_clerk("02", stamp())
+    store.clerks.retire("02", stamp())
     before = content(path)
-    store.retire_clerk("02", stamp())
+    store.clerks.retire("02", stamp())
     assert content(path) == before
-    third = store.add_clerk("Third", Role.CLERK, "", stamp())
+    third = store.clerks.add("Third", Role.CLERK, "", stamp())
     assert third.number == "03"
-    assert store.clerks() == [first, third]
-    assert [(row.number, row.active, row.pin_hash) for row in store.clerks(active=False)][1] == ("02", False, "")
-    assert store.clerk("01") == first
+    assert store.clerks.everyone() == [first, third]
+    assert [(row.number, row.active, row.pin_hash) for row in store.clerks.everyone(active=False)][1] == (
+        "02",
+        False,
+        "",
+    )
+    assert store.clerks.by_number("01") == first
     assert "argon2" not in repr(first)
-    store.set_pin("03", "$argon2id$3", stamp())
-    found = store.clerk("03")
+    store.clerks.set_pin("03", "$argon2id$3", stamp())
+    found = store.clerks.by_number("03")
     assert found is not None and found.pin_hash == "$argon2id$3"
-    for act in (lambda: store.set_pin("02", "x", stamp()), lambda: store.retire_clerk("09", stamp())):
+    for act in (lambda: store.clerks.set_pin("02", "x", stamp()), lambda: store.clerks.retire("09", stamp())):
         refused("unknown_clerk", act)
     for nobody in ("", "99", "00", "-1", "x", "٣", "12345"):
-        assert store.clerk(nobody) is None
+        assert store.clerks.by_number(nobody) is None
     told = [(one["type"].split(".")[2], one["data"]) for one in events(path) if ".clerk." in one["type"]]
     assert told == [
         ("added", {"clerk": "clerk:01", "role": "technician"}),
@@ -186,7 +191,7 @@ def test_people_have_numbers_that_are_not_given_twice(store: Store, path: Path) 
 def test_a_name_that_is_none(store: Store, path: Path, name: str) -> None:
     before = content(path)
     with pytest.raises(BadClerk):
-        store.add_clerk(name, Role.CLERK, "", stamp())
+        store.clerks.add(name, Role.CLERK, "", stamp())
     assert content(path) == before
 
 
@@ -194,15 +199,15 @@ def test_a_name_that_is_none(store: Store, path: Path, name: str) -> None:
 
 
 def test_a_lock_is_there_after_a_restart(store: Store, path: Path, template: Path) -> None:
-    assert store.lockout("pin") == Lockout()
-    store.save_lockout("pin", Lockout((0, 1_500), 2_000, "boot", 77), None, stamp())
-    store.save_lockout("pickup", Lockout((), 600_000, "boot", 99), AuthLocked("pickup", 10), stamp())
+    assert store.lockouts.get("pin") == Lockout()
+    store.lockouts.save("pin", Lockout((0, 1_500), 2_000, "boot", 77), None, stamp())
+    store.lockouts.save("pickup", Lockout((), 600_000, "boot", 99), AuthLocked("pickup", 10), stamp())
     store.close()
     again = open_store(path, template)
-    assert again.lockout("pin") == Lockout((0, 1_500), 2_000, "boot", 77)
-    assert again.lockout("pickup") == Lockout((), 600_000, "boot", 99)
-    again.save_lockout("pin", Lockout(), None, stamp())
-    assert again.lockout("pin") == Lockout()
+    assert again.lockouts.get("pin") == Lockout((0, 1_500), 2_000, "boot", 77)
+    assert again.lockouts.get("pickup") == Lockout((), 600_000, "boot", 99)
+    again.lockouts.save("pin", Lockout(), None, stamp())
+    assert again.lockouts.get("pin") == Lockout()
     again.close()
     assert [one["data"] for one in events(path) if ".auth." in one["type"]] == [{"scope": "pickup", "minutes": 10}]
 
@@ -215,74 +220,76 @@ def test_a_day_from_close_to_close(store: Store, path: Path) -> None:
     first = bring_in(store, 10_160, 5_160)
     second = bring_in(store, 2_160, mode=Mode.CONSIGNMENT)
     wrong = bring_in(store, 9_160)
-    store.void_intake(void(wrong.receipt), stamp())
+    store.intakes.void(void(wrong.receipt), stamp())
     gone, carried_over = open_intake(store), open_intake(store)
-    store.abandon_intake(gone.receipt, "opened", AbandonReason.LEFT, stamp())
-    store.add_photo(first.lot, "ALMOND", "ab" * 32, 1, 1, 1, stamp())
+    store.intakes.abandon(gone.receipt, "opened", AbandonReason.LEFT, stamp())
+    store.photos.add(NewPhoto(first.lot, "ALMOND", "ab" * 32, 1, 1, 1), stamp())
     parcels = [arrive(store, codes, f"SF{number}") for number in range(3)]
-    store.withdraw_parcel(parcels[2].number, CLERK, stamp())
+    store.parcels.withdraw(parcels[2].number, CLERK, stamp())
     collect(store, parcels[0], codes.given[parcels[0].number])
     _unknown(store)
-    last = store.counts().last_seq
-    totals = store.day_totals()
+    last = store.outbox.counts().last_seq
+    totals = store.days.totals()
     assert totals == DayTotals(3, 1, 1, 3, 17_000, 36_000, 5_200, 2, 1, 0, 1, 1, 1, last)
-    assert [row.receipt for row in store.session_intakes()] == [wrong.receipt, second.receipt, first.receipt]
-    closed, head = store.close_day(CLERK, lambda found, head: [NewPaper("day_slip", "receipt", head.encode())], stamp())
-    assert (closed, head) == (totals, store.hash_at(last))
+    assert [row.receipt for row in store.days.intakes()] == [wrong.receipt, second.receipt, first.receipt]
+    closed, head = store.days.close(
+        CLERK, lambda found, head: [NewPaper("day_slip", "receipt", head.encode())], stamp()
+    )
+    assert (closed, head) == (totals, store.outbox.hash_at(last))
     data = events(path)[-1]["data"]
     assert (data["head"], data["net_g"], data["last_seq"], data["actor"]) == (head, 17_000, last, CLERK)
     assert events(path)[-1]["prevhash"] == head
-    slip = store.open_papers()[-1]
+    slip = store.papers.open_jobs()[-1]
     assert (slip.document, slip.about, slip.body) == ("day_slip", "day-1", head.encode())
-    assert store.day_totals() == DayTotals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, last + 2, last + 1)
-    assert store.session_intakes() == []
-    late = store.confirm_intake(weighed(carried_over, 3_160), "late", JOBS, METROLOGY, stamp())
-    store.void_intake(void(first.receipt), stamp())
-    totals = store.day_totals()
+    assert store.days.totals() == DayTotals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, last + 2, last + 1)
+    assert store.days.intakes() == []
+    late = store.intakes.confirm(weighed(carried_over, 3_160), "late", JOBS, METROLOGY, stamp())
+    store.intakes.void(void(first.receipt), stamp())
+    totals = store.days.totals()
     assert (totals.intakes, totals.voids, totals.net_g, totals.bags) == (1, 1, 3_000, 1)
-    assert [row.receipt for row in store.session_intakes()] == [late.receipt]
-    assert store.session_intakes(limit=1, offset=1) == []
+    assert [row.receipt for row in store.days.intakes()] == [late.receipt]
+    assert store.days.intakes(limit=1, offset=1) == []
 
 
 def test_a_new_epoch_in_the_middle_of_a_day_counts_nothing_twice(store: Store) -> None:
     codes = Codes()
     bring_in(store, 1_160)
-    store.close_day(CLERK, lambda *_: [SLIP], stamp())
+    store.days.close(CLERK, lambda *_: [SLIP], stamp())
     bring_in(store, 2_160)
     arrive(store, codes, "SF1")
-    store.acknowledge(store.counts().last_seq - 1, [])
+    store.outbox.acknowledge(store.outbox.counts().last_seq - 1, [])
     arrive(store, codes, "SF2")
-    before = store.day_totals()
-    store.start_new_epoch("behind")
-    after = store.day_totals()
-    assert (after.first_seq, after.last_seq) == (1, store.counts().last_seq)
+    before = store.days.totals()
+    store.epochs.start("behind")
+    after = store.days.totals()
+    assert (after.first_seq, after.last_seq) == (1, store.outbox.counts().last_seq)
     for same in ("intakes", "bags", "net_g", "purchase_fen", "parcels_in", "parcels_out", "photos"):
         assert getattr(after, same) == getattr(before, same)
-    store.close_day(CLERK, lambda *_: [], stamp())
-    store.start_new_epoch("behind")
-    assert (store.day_totals().intakes, store.day_totals().parcels_in) == (0, 0)
-    store.verify_journal()
+    store.days.close(CLERK, lambda *_: [], stamp())
+    store.epochs.start("behind")
+    assert (store.days.totals().intakes, store.days.totals().parcels_in) == (0, 0)
+    store.journal.verify()
 
 
 def test_a_backup_is_told(store: Store, path: Path) -> None:
-    store.tell_backup(BackupMade(31_744, "ab" * 32, 2), stamp())
+    store.journal.append(BackupMade(31_744, "ab" * 32, 2), stamp())
     assert events(path)[-1]["data"] == {"size_bytes": 31_744, "sha256": "ab" * 32, "events": 2}
 
 
 def test_looking_changes_nothing(store: Store, path: Path) -> None:
     row = arrive(store, Codes(), "SF1")
     before, size = content(path), rows(path, "PRAGMA data_version")
-    store.parcel(row.number)
-    store.parcel_by_waybill("SF1")
-    store.parcel_on("A-1-01")
-    store.parcels({row.state})
-    store.parcel_counts()
-    store.parcel_by_mac(b"x")
-    store.lockout("pin")
-    store.clerks()
-    store.clerk("01")
-    store.open_papers()
-    store.find_intake("0147-A-000001")
-    store.session_intakes()
-    store.day_totals()
+    store.parcels.by_number(row.number)
+    store.parcels.by_waybill("SF1")
+    store.parcels.in_slot("A-1-01")
+    store.parcels.in_states({row.state})
+    store.parcels.counts()
+    store.parcels.by_mac(b"x")
+    store.lockouts.get("pin")
+    store.clerks.everyone()
+    store.clerks.by_number("01")
+    store.papers.open_jobs()
+    store.intakes.find("0147-A-000001")
+    store.days.intakes()
+    store.days.totals()
     assert (content(path), rows(path, "PRAGMA data_version")) == (before, size)

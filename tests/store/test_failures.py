@@ -26,7 +26,7 @@ from kiosk.domain.parcel import CollectedBy, ParcelNumber, Proof
 from kiosk.domain.trade import Mode, Party
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
-from kiosk.store.records import NewCheck
+from kiosk.store.records import Fitting, HandoverProof, NewCheck, NewPhoto
 from tests.store.counter_rig import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
 from tests.store.failing import Plan, failing_connect
 from tests.store.scale_rig import LOCK, scale_of, with_frames
@@ -52,47 +52,51 @@ PARCEL, DAMAGED = ParcelNumber("S0147", "A", 1), ParcelNumber("S0147", "A", 3)
 OPENED = Intake(SECOND, Party("M-00001"), "ALMOND", Mode.PURCHASE, 1, 2400)
 
 USES: dict[str, Use] = {
-    "import": lambda store: store.import_catalog(EMPTY_CATALOG, stamp()),
+    "import": lambda store: store.catalogs.add(EMPTY_CATALOG, stamp()),
     "open": open_intake,
-    "confirm": lambda store: store.confirm_intake(weighed(OPENED, 5_000, 6_000), "tap", JOBS, METROLOGY, stamp()),
-    "abandon": lambda store: store.abandon_intake(SECOND, "opened", AbandonReason.LEFT, stamp()),
-    "abandon left open": lambda store: store.abandon_left_open(stamp()),
-    "void": lambda store: store.void_intake(
+    "confirm": lambda store: store.intakes.confirm(weighed(OPENED, 5_000, 6_000), "tap", JOBS, METROLOGY, stamp()),
+    "abandon": lambda store: store.intakes.abandon(SECOND, "opened", AbandonReason.LEFT, stamp()),
+    "abandon left open": lambda store: store.intakes.abandon_left_open(stamp()),
+    "void": lambda store: store.intakes.void(
         Void(FIRST, VoidReason.WRONG_PARTY, "clerk:07", "witness:02", SECOND), stamp()
     ),
-    "sending": lambda store: store.print_sending(2),
-    "done": lambda store: store.print_done(1),
-    "unknown": lambda store: store.print_unknown(1, "device", stamp()),
-    "recover": lambda store: store.print_recover(stamp()),
-    "reprint": lambda store: store.reprint(1, "clerk:07", stamp()),
-    "photo": lambda store: store.add_photo(FIRST.lot, "ALMOND", "ab" * 32, 1, 1, 1, stamp()),
-    "acknowledge": lambda store: store.acknowledge(3, [2, 3]),
-    "expect": lambda store: store.expect_parcels([ExpectedParcel("YT1", "YTO"), ExpectedParcel("YT2", "YTO")], stamp()),
+    "sending": lambda store: store.papers.sending(2),
+    "done": lambda store: store.papers.done(1),
+    "unknown": lambda store: store.papers.unknown(1, "device", stamp()),
+    "recover": lambda store: store.papers.recover(stamp()),
+    "reprint": lambda store: store.papers.reprint(1, "clerk:07", stamp()),
+    "photo": lambda store: store.photos.add(NewPhoto(FIRST.lot, "ALMOND", "ab" * 32, 1, 1, 1), stamp()),
+    "acknowledge": lambda store: store.outbox.acknowledge(3, [2, 3]),
+    "expect": lambda store: store.deliveries.expect(
+        [ExpectedParcel("YT1", "YTO"), ExpectedParcel("YT2", "YTO")], stamp()
+    ),
     "arrive": lambda store: arrive(store, Codes(itertools.count(500_000)), "YT9"),
-    "accept damaged": lambda store: store.accept_damaged(
-        DAMAGED, "ab" * 32, SLOTS, Codes(itertools.count(500_000)), papers, CLERK, stamp()
+    "accept damaged": lambda store: store.parcels.accept_damaged(
+        DAMAGED, "ab" * 32, Fitting(SLOTS, Codes(itertools.count(500_000)), papers), CLERK, stamp()
     ),
-    "collect": lambda store: store.collect_parcel(
-        PARCEL, Proof.CODE, CollectedBy.SELF, mac_of("100001"), None, CLERK, stamp()
+    "collect": lambda store: store.parcels.collect(
+        PARCEL, HandoverProof(Proof.CODE, CollectedBy.SELF, mac_of("100001"), None, CLERK), stamp()
     ),
-    "withdraw": lambda store: store.withdraw_parcel(PARCEL, CLERK, stamp()),
-    "reissue": lambda store: store.reissue_code(PARCEL, Codes(itertools.count(500_000)), papers, CLERK, stamp()),
-    "close delivery": lambda store: store.close_delivery(CLERK, stamp()),
-    "sweep": lambda store: store.sweep_parcels(days_later(1).moment.timestamp, "1970", days_later(4)),
-    "lockout": lambda store: store.save_lockout("pin", Lockout((), 5, "b", 7), AuthLocked("pin", 10), stamp()),
-    "clerk": lambda store: store.add_clerk("Aygul", Role.CLERK, "hash", stamp()),
-    "close day": lambda store: store.close_day(CLERK, lambda *_: [NewPaper("day_slip", "receipt", b"x")], stamp()),
-    "confirm with frames": lambda store: store.confirm_intake(with_frames(OPENED), "tap", JOBS, METROLOGY, stamp()),
-    "abandon what was held": lambda store: store.abandon_intake(SECOND, "weighed", AbandonReason.IDLE, stamp()),
-    "another scale": lambda store: store.observe_scale(scale_of(10), stamp()),
-    "other containers": lambda store: store.import_catalog(replace(CATALOG, containers=()), stamp()),
-    "clock set": lambda store: store.count_clock(ClockQuality.UNSET, ClockQuality.SYNCED, 90, stamp()),
-    "check weight": lambda store: store.record_check(NewCheck(5_000, 5, LOCK, CLERK), stamp()),
-    "load lies": lambda store: store.note_load(Lies(5, 5_000), stamp()),
-    "load held": lambda store: store.note_load(Held(str(SECOND), 6, 5_000, 5_000), stamp()),
-    "load left": lambda store: store.note_load(Left(9_000, UnbookedWhy.NOT_ASKED), stamp()),
-    "noted load left": lambda store: store.note_load(Left(9_000, UnbookedWhy.FAULT, noted=True), stamp()),
-    "new epoch": lambda store: store.start_new_epoch("behind", stamp()),
+    "withdraw": lambda store: store.parcels.withdraw(PARCEL, CLERK, stamp()),
+    "reissue": lambda store: store.parcels.reissue_code(
+        PARCEL, Codes(itertools.count(500_000)), papers, CLERK, stamp()
+    ),
+    "close delivery": lambda store: store.deliveries.close(CLERK, stamp()),
+    "sweep": lambda store: store.parcels.sweep(days_later(1).moment.timestamp, "1970", days_later(4)),
+    "lockout": lambda store: store.lockouts.save("pin", Lockout((), 5, "b", 7), AuthLocked("pin", 10), stamp()),
+    "clerk": lambda store: store.clerks.add("Aygul", Role.CLERK, "hash", stamp()),
+    "close day": lambda store: store.days.close(CLERK, lambda *_: [NewPaper("day_slip", "receipt", b"x")], stamp()),
+    "confirm with frames": lambda store: store.intakes.confirm(with_frames(OPENED), "tap", JOBS, METROLOGY, stamp()),
+    "abandon what was held": lambda store: store.intakes.abandon(SECOND, "weighed", AbandonReason.IDLE, stamp()),
+    "another scale": lambda store: store.counters.observe_scale(scale_of(10), stamp()),
+    "other containers": lambda store: store.catalogs.add(replace(CATALOG, containers=()), stamp()),
+    "clock set": lambda store: store.counters.count_clock(ClockQuality.UNSET, ClockQuality.SYNCED, 90, stamp()),
+    "check weight": lambda store: store.checks.add(NewCheck(5_000, 5, LOCK, CLERK), stamp()),
+    "load lies": lambda store: store.pan_loads.note(Lies(5, 5_000), stamp()),
+    "load held": lambda store: store.pan_loads.note(Held(str(SECOND), 6, 5_000, 5_000), stamp()),
+    "load left": lambda store: store.pan_loads.note(Left(9_000, UnbookedWhy.NOT_ASKED), stamp()),
+    "noted load left": lambda store: store.pan_loads.note(Left(9_000, UnbookedWhy.FAULT, noted=True), stamp()),
+    "new epoch": lambda store: store.epochs.start("behind", stamp()),
 }
 
 
@@ -101,17 +105,17 @@ def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     """A folder with a station in the middle of its work: one intake done, one open, one paper on its way."""
     folder = tmp_path_factory.mktemp("morning")
     store = open_store(folder / "kiosk.sqlite", template, new_epoch=epochs())
-    store.import_catalog(CATALOG, stamp())
+    store.catalogs.add(CATALOG, stamp())
     bring_in(store)
     open_intake(store)
-    store.print_sending(1)
-    store.expect_parcels([ExpectedParcel("SF1", "SF"), ExpectedParcel("SF3", "SF")], stamp())
+    store.papers.sending(1)
+    store.deliveries.expect([ExpectedParcel("SF1", "SF"), ExpectedParcel("SF3", "SF")], stamp())
     codes = Codes()
     arrive(store, codes, "SF1")
     arrive(store, codes, "SF2", damaged=True)
-    store.observe_scale(scale_of(5), stamp())
-    store.note_load(Held(str(SECOND), 3, 5_000, 5_000), stamp())
-    store.note_load(Lies(4, 8_000), stamp())
+    store.counters.observe_scale(scale_of(5), stamp())
+    store.pan_loads.note(Held(str(SECOND), 3, 5_000, 5_000), stamp())
+    store.pan_loads.note(Lies(4, 8_000), stamp())
     store.close()
     return folder
 
@@ -146,7 +150,7 @@ def test_whichever_operation_fails_all_or_nothing_is_there(
         if found[-1] == before:
             USES[use](store)
             assert content(path) == after, "the same store goes on"
-        store.verify_journal()
+        store.journal.verify()
         store.close()
         open_store(path, template, new_epoch=epochs(50)).close()
         assert content(path) == after, "opening after a crash changes nothing"
@@ -171,20 +175,20 @@ from pathlib import Path
 from kiosk.domain.intake import AbandonReason
 from tests.store.village import JOBS, METROLOGY, CATALOG, open_intake, open_store, stamp, weighed
 store = open_store(Path(sys.argv[1]), Path(sys.argv[2]))
-store.abandon_left_open(stamp())
-store.print_recover(stamp())
-store.import_catalog(CATALOG, stamp())
+store.intakes.abandon_left_open(stamp())
+store.papers.recover(stamp())
+store.catalogs.add(CATALOG, stamp())
 for number in itertools.count():
     intake = open_intake(store)
     if number % 5 == 4:
-        store.abandon_intake(intake.receipt, "opened", AbandonReason.LEFT, stamp())
+        store.intakes.abandon(intake.receipt, "opened", AbandonReason.LEFT, stamp())
         continue
-    row = store.confirm_intake(weighed(intake, 2000, 3000), str(intake.receipt), JOBS, METROLOGY, stamp())
+    row = store.intakes.confirm(weighed(intake, 2000, 3000), str(intake.receipt), JOBS, METROLOGY, stamp())
     print(row.receipt, row.seq, flush=True)
-    job = store.next_print_job("label")
-    store.print_sending(job.id)
-    store.print_done(job.id)
-    store.acknowledge(row.seq - number % 3, [])
+    job = store.papers.next("label")
+    store.papers.sending(job.id)
+    store.papers.done(job.id)
+    store.outbox.acknowledge(row.seq - number % 3, [])
 """
 
 
@@ -193,9 +197,9 @@ def test_killed_at_any_time_everything_promised_is_there(path: Path, template: P
     for round_ in range(10):
         promised += _work_until_killed(path, template, intakes=3 + 4 * round_)
         store = open_store(path, template)
-        store.verify_journal()
+        store.journal.verify()
         for receipt, seq in promised:
-            row = store.confirmed(receipt)
+            row = store.intakes.confirmed(receipt)
             assert row is not None and (row.seq, row.net_g) == (seq, 4_680)
         store.close()
         _assert_nothing_half_done(path)
@@ -243,7 +247,7 @@ def test_many_threads_take_turns(store: Store, path: Path) -> None:
             barrier.wait(10)
             for load in range(8):
                 bring_in(store, 1_000 + load, token=f"{number}-{load}")
-                store.recent_intakes(5)
+                store.intakes.recent(5)
         except BaseException as error:
             failures.append(error)
 
@@ -251,11 +255,11 @@ def test_many_threads_take_turns(store: Store, path: Path) -> None:
         try:
             barrier.wait(10)
             for _ in range(40):
-                waiting = store.pending(100)
+                waiting = store.outbox.pending(100)
                 if not waiting:  # faster than all counters together
                     continue
                 assert [row.seq for row in waiting] == list(range(waiting[0].seq, waiting[0].seq + len(waiting)))
-                store.acknowledge(waiting[0].seq, [])
+                store.outbox.acknowledge(waiting[0].seq, [])
         except BaseException as error:
             failures.append(error)
 
@@ -266,7 +270,7 @@ def test_many_threads_take_turns(store: Store, path: Path) -> None:
     for thread in threads:
         thread.join(60)
     assert failures == []
-    assert store.verify_journal() == 2 + 40
+    assert store.journal.verify() == 2 + 40
     _assert_nothing_half_done(path)
 
 
@@ -277,7 +281,7 @@ def test_one_tap_in_many_threads_is_one_intake(store: Store) -> None:
 
     def tap() -> None:
         barrier.wait(10)
-        results.append(store.confirm_intake(weighed(intake), "tap", JOBS, METROLOGY, stamp()))
+        results.append(store.intakes.confirm(weighed(intake), "tap", JOBS, METROLOGY, stamp()))
 
     threads = [threading.Thread(target=tap) for _ in range(4)]
     for thread in threads:

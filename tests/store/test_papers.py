@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.store import NewPrintJob, Store, StoreError
+from kiosk.store.records import NewPhoto
 from tests.store.village import bring_in, content, events, open_intake, open_store, rows, stamp, weighed
 
 SHOT = "ab" * 32
@@ -12,7 +13,7 @@ SHOT = "ab" * 32
 
 def test_a_paper_is_queued_sending_printed(store: Store) -> None:
     bring_in(store)
-    job = store.next_print_job("label")
+    job = store.papers.next("label")
     assert job is not None
     assert (job.receipt, job.document, job.bag, job.body, job.state, job.attempts, job.copy) == (
         "0147-A-000001",
@@ -23,46 +24,49 @@ def test_a_paper_is_queued_sending_printed(store: Store) -> None:
         0,
         False,
     )
-    store.print_sending(job.id)
-    assert store.print_summary() == {"queued": 1, "sending": 1, "printed": 0, "unknown": 0}
-    assert store.next_print_job("label") is None
-    store.print_done(job.id)
-    assert store.print_summary() == {"queued": 1, "sending": 0, "printed": 1, "unknown": 0}
-    assert [(job.state, job.attempts) for job in store.print_jobs("0147-A-000001")] == [("printed", 1), ("queued", 0)]
+    store.papers.sending(job.id)
+    assert store.papers.summary() == {"queued": 1, "sending": 1, "printed": 0, "unknown": 0}
+    assert store.papers.next("label") is None
+    store.papers.done(job.id)
+    assert store.papers.summary() == {"queued": 1, "sending": 0, "printed": 1, "unknown": 0}
+    assert [(job.state, job.attempts) for job in store.papers.of_receipt("0147-A-000001")] == [
+        ("printed", 1),
+        ("queued", 0),
+    ]
 
 
 def test_the_oldest_paper_of_a_printer_comes_first(store: Store) -> None:
     first, second = bring_in(store), bring_in(store)
     for expected in (first, second):
-        job = store.next_print_job("receipt")
+        job = store.papers.next("receipt")
         assert job is not None and job.receipt == expected.receipt
-        store.print_sending(job.id)
-    assert store.next_print_job("receipt") is None
+        store.papers.sending(job.id)
+    assert store.papers.next("receipt") is None
 
 
 def test_no_step_of_a_paper_is_left_out_or_done_twice(store: Store) -> None:
     bring_in(store)
-    job = store.next_print_job("label")
+    job = store.papers.next("label")
     assert job is not None
     with pytest.raises(StoreError, match="is not sending, so it cannot become printed"):
-        store.print_done(job.id)
-    store.print_sending(job.id)
+        store.papers.done(job.id)
+    store.papers.sending(job.id)
     with pytest.raises(StoreError, match="is not queued, so it cannot become sending"):
-        store.print_sending(job.id)
-    store.print_done(job.id)
+        store.papers.sending(job.id)
+    store.papers.done(job.id)
     with pytest.raises(StoreError, match="cannot become unknown"):
-        store.print_unknown(job.id, "device", stamp())
+        store.papers.unknown(job.id, "device", stamp())
     with pytest.raises(StoreError, match="no print job 77"):
-        store.reprint(77, "clerk:07", stamp())
+        store.papers.reprint(77, "clerk:07", stamp())
 
 
 def test_an_unknown_paper_is_told_and_never_printed_by_itself(store: Store, path: Path) -> None:
     bring_in(store)
-    job = store.next_print_job("label")
+    job = store.papers.next("label")
     assert job is not None
-    store.print_sending(job.id)
-    store.print_unknown(job.id, "device", stamp())
-    assert store.next_print_job("label") is None
+    store.papers.sending(job.id)
+    store.papers.unknown(job.id, "device", stamp())
+    assert store.papers.next("label") is None
     number = "0147-A-000001"
     expected = {"receipt": number, "document": "bag_label", "bag": 1, "why": "device", "about": number}
     assert events(path)[-1]["data"] == expected
@@ -70,22 +74,22 @@ def test_an_unknown_paper_is_told_and_never_printed_by_itself(store: Store, path
 
 def test_what_was_being_sent_when_the_power_went_is_unknown(store: Store, path: Path, template: Path) -> None:
     bring_in(store)
-    job = store.next_print_job("receipt")
+    job = store.papers.next("receipt")
     assert job is not None
-    store.print_sending(job.id)
+    store.papers.sending(job.id)
     store.close()
     again = open_store(path, template)
-    assert [(found.id, found.state) for found in again.print_recover(stamp())] == [(job.id, "unknown")]
-    assert again.print_recover(stamp()) == []
+    assert [(found.id, found.state) for found in again.papers.recover(stamp())] == [(job.id, "unknown")]
+    assert again.papers.recover(stamp()) == []
     again.close()
     assert events(path)[-1]["data"]["why"] == "restart"
 
 
 def test_a_reprint_is_a_copy_of_the_same_bytes(store: Store) -> None:
     bring_in(store)
-    first = store.print_jobs("0147-A-000001")[0]
-    copy_id = store.reprint(first.id, "clerk:07", stamp())
-    copy = store.print_jobs("0147-A-000001")[-1]
+    first = store.papers.of_receipt("0147-A-000001")[0]
+    copy_id = store.papers.reprint(first.id, "clerk:07", stamp())
+    copy = store.papers.of_receipt("0147-A-000001")[-1]
     assert (copy.id, copy.copy, copy.state, copy.body) == (copy_id, True, "queued", first.body)
 
 
@@ -94,20 +98,20 @@ def test_a_paper_nobody_knows_undoes_the_whole_confirmation(store: Store, path: 
     intake = open_intake(store)
     before = content(path)
     with pytest.raises(StoreError, match="breaks a rule"):
-        store.confirm_intake(weighed(intake), "tap", [job], "1", stamp())
+        store.intakes.confirm(weighed(intake), "tap", [job], "1", stamp())
     assert content(path) == before
 
 
 def test_a_photo_opens_a_listing_draft_once(store: Store, path: Path) -> None:
     lot = bring_in(store).lot
-    store.add_photo(lot, "ALMOND", SHOT, 300_000, 1600, 1200, stamp(5))
+    store.photos.add(NewPhoto(lot, "ALMOND", SHOT, 300_000, 1600, 1200), stamp(5))
     before = content(path)
-    store.add_photo(lot, "ALMOND", SHOT, 300_000, 1600, 1200, stamp(9))
+    store.photos.add(NewPhoto(lot, "ALMOND", SHOT, 300_000, 1600, 1200), stamp(9))
     assert content(path) == before
-    store.add_photo(lot, "ALMOND", "cd" * 32, 200_000, 1600, 1200, stamp(2))
+    store.photos.add(NewPhoto(lot, "ALMOND", "cd" * 32, 200_000, 1600, 1200), stamp(2))
     assert [
         (photo.lot, photo.sha256, photo.size_bytes, photo.width, photo.height, photo.taken_at)
-        for photo in store.photos(lot)
+        for photo in store.photos.of_lot(lot)
     ] == [
         (lot, SHOT, 300_000, 1600, 1200, "2026-11-24T03:00:05.000Z"),
         (lot, "cd" * 32, 200_000, 1600, 1200, "2026-11-24T03:00:02.000Z"),
@@ -122,6 +126,6 @@ def test_a_photo_opens_a_listing_draft_once(store: Store, path: Path) -> None:
 @pytest.mark.parametrize("lot", ["", "Y1", "Y1L0147A0000095", "Y1L0147B0000017", "Y1B0147A000001K", "' OR 1=1"])
 def test_a_lot_that_is_not_there_has_no_photos(store: Store, lot: str) -> None:
     bring_in(store)
-    assert store.photos(lot) == []
+    assert store.photos.of_lot(lot) == []
     with pytest.raises(StoreError, match="not of this database"):
-        store.add_photo(lot, "ALMOND", SHOT, 1, 1, 1, stamp())
+        store.photos.add(NewPhoto(lot, "ALMOND", SHOT, 1, 1, 1), stamp())

@@ -16,6 +16,8 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
+from kiosk.store.database.opening import Opening
+from kiosk.store.records import ChosenGoods
 
 STATION = "S0147"
 METROLOGY = "1.0/ab12cd34"
@@ -46,15 +48,15 @@ def epochs(start: int = 1) -> Callable[[], str]:
 def open_store(path: Path, template: Path, **options: Any) -> Store:
     """The store of the village, without a reserve unless asked for."""
     chosen: dict[str, Any] = {"reserve_bytes": 0, "stamps": stamp, "template": template, **options}
-    return Store.open(path, chosen.pop("station", STATION), stamp(), **chosen)
+    return Store.open(path, chosen.pop("station", STATION), stamp(), Opening(**chosen))
 
 
 def open_intake(store: Store, *, mode: Mode = Mode.PURCHASE, party: Party | None = None) -> Intake:
     """Goods are chosen, at the price in force."""
-    version, catalog = store.catalog()
+    version, catalog = store.catalogs.get()
     price = catalog.price("ALMOND", mode)
     assert price is not None
-    return store.open_intake(party or Party("M-00001"), "ALMOND", mode, version, price, stamp())
+    return store.intakes.open(ChosenGoods(party or Party("M-00001"), "ALMOND", mode, version, price), stamp())
 
 
 def weighed(intake: Intake, *gross_g: int) -> ConfirmedIntake:
@@ -67,7 +69,7 @@ def weighed(intake: Intake, *gross_g: int) -> ConfirmedIntake:
 def bring_in(store: Store, *gross_g: int, token: str | None = None, mode: Mode = Mode.PURCHASE) -> ConfirmedRow:
     """A whole intake."""
     intake = open_intake(store, mode=mode)
-    return store.confirm_intake(weighed(intake, *gross_g), token or str(intake.receipt), JOBS, METROLOGY, stamp())
+    return store.intakes.confirm(weighed(intake, *gross_g), token or str(intake.receipt), JOBS, METROLOGY, stamp())
 
 
 def void_of(intake: Intake, reason: VoidReason = VoidReason.WRONG_PARTY) -> Void:

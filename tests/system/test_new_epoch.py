@@ -43,7 +43,7 @@ def station(tmp_path: Path) -> Iterator[Store]:
     template = tmp_path / "empty.sqlite"
     migrate(template)
     with closing(open_store(tmp_path / "station" / "kiosk.sqlite", template)) as store:
-        store.import_catalog(CATALOG, stamp())
+        store.catalogs.add(CATALOG, stamp())
         yield store
 
 
@@ -98,12 +98,12 @@ def test_a_connected_relay_goes_on_in_it(broker: Broker, station: Store, tmp_pat
     with center(broker, ledger), relay(broker, tmp_path):
         for _ in range(20):
             bring_in(station)
-        assert until(lambda: station.counts().pending == 0)
-        station.start_new_epoch("forked", stamp())
+        assert until(lambda: station.outbox.counts().pending == 0)
+        station.epochs.start("forked", stamp())
         for _ in range(5):
             bring_in(station)
         assert until(lambda: held(ledger) == journal(tmp_path))
-        assert until(lambda: station.counts().pending == 0)
+        assert until(lambda: station.outbox.counts().pending == 0)
     assert epochs(tmp_path) == 2
 
 
@@ -111,15 +111,15 @@ def test_a_restored_ledger_gets_back_an_epoch_that_has_ended(broker: Broker, sta
     ledger, backup = tmp_path / "ledger.db", tmp_path / "backup.db"
     with center(broker, ledger), relay(broker, tmp_path):
         bring_in(station)
-        assert until(lambda: station.counts().pending == 0)
+        assert until(lambda: station.outbox.counts().pending == 0)
         with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(backup)) as copy:
             source.backup(copy)
         for _ in range(4):
             bring_in(station)
-        assert until(lambda: station.counts().pending == 0)
-        station.start_new_epoch("forked", stamp())
+        assert until(lambda: station.outbox.counts().pending == 0)
+        station.epochs.start("forked", stamp())
         bring_in(station)
-        assert until(lambda: station.counts().pending == 0)
+        assert until(lambda: station.outbox.counts().pending == 0)
     assert len(held(backup)) < len(held(ledger)) == len(journal(tmp_path))
     with center(broker, backup), relay(broker, tmp_path):
         assert until(lambda: held(backup) == journal(tmp_path))
@@ -135,16 +135,16 @@ def test_a_restored_ledger_gets_back_everything_from_a_station_where_nobody_weig
         with center(broker, ledger):
             for _ in range(8):
                 bring_in(station)
-            assert until(lambda: station.counts().pending == 0)
+            assert until(lambda: station.outbox.counts().pending == 0)
             with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(backup)) as copy:
                 source.backup(copy)
             for _ in range(8):
                 bring_in(station)
-            assert until(lambda: station.counts().pending == 0)
-            station.start_new_epoch("forked", stamp())
+            assert until(lambda: station.outbox.counts().pending == 0)
+            station.epochs.start("forked", stamp())
             for _ in range(3):
                 bring_in(station)
-            assert until(lambda: station.counts().pending == 0)
+            assert until(lambda: station.outbox.counts().pending == 0)
         assert len(held(backup)) < len(held(ledger)) == len(journal(tmp_path))
         Ledger.restored(f"sqlite:///{backup}")
         with center(broker, backup):

@@ -307,7 +307,7 @@ def left_open(path: Path) -> None:
     template = path.with_name("template")
     migrate(template)
     store = open_store(path, template)
-    store.import_catalog(CATALOG, stamp())
+    store.catalogs.add(CATALOG, stamp())
     open_intake(store)
     store.close()
     template.unlink()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.identifiers import internal_code
@@ -66,13 +66,21 @@ class ShopStore(FakeStore):
         self.current = catalog
         self.paper_state = "queued"
 
-    def print_jobs(self, receipt: str) -> list[PrintJob]:
-        return [replace(job, state=self.paper_state) for job in super().print_jobs(receipt)]
+    @property
+    def outbox(self) -> Self:
+        return self
+
+    @property
+    def weighings(self) -> Self:
+        return self
+
+    def of_receipt(self, receipt: str) -> list[PrintJob]:
+        return [replace(job, state=self.paper_state) for job in super().of_receipt(receipt)]
 
     def pending(self, limit: int, after: int = 0) -> list[OutboxRow]:
         return []
 
-    def standing_of(self, receipt: str) -> ScaleStanding | None:
+    def standing(self, receipt: str) -> ScaleStanding | None:
         return next((row.scale for row, *_ in self.booked if str(row.intake.receipt) == receipt), None)
 
     def acknowledge(self) -> None:
@@ -218,7 +226,7 @@ class Shop:
         return self.desk.view()
 
     def delivered(self) -> DeskView:
-        self.store.acknowledge()
+        self.store.outbox.acknowledge()
         self.desk.refresh_result()
         return self.desk.view()
 

@@ -72,7 +72,7 @@ def own(shop: CounterShop) -> Objects:
     shop.leave_load(3_000)
     parcel = shop.bring(1)
     shop.bring(2, damaged=True)
-    return Objects(str(parcel.number), receipt, shop.store.open_papers()[0].id, "a" * 64)
+    return Objects(str(parcel.number), receipt, shop.store.papers.open_jobs()[0].id, "a" * 64)
 
 
 EVERYBODY = frozenset({Need.PUBLIC, Need.OPEN})

@@ -59,9 +59,7 @@ class EarlierEpoch(Protocol):
 
 
 class OutboxPort(Protocol):
-    """The outbox of one station, used from one thread. Any call may raise the store's errors."""
-
-    def identity(self) -> Identity: ...
+    """The events that wait for the sorting center, and what it said to them."""
 
     def pending(self, limit: int, after: int = 0) -> Sequence[OutboxRow]:
         """Events of the current epoch that are not done, seq > ``after``, oldest first."""
@@ -83,11 +81,28 @@ class OutboxPort(Protocol):
         False, and nothing is done, when ``epoch`` is not the current one: checked in the transaction that writes.
         """
 
-    def start_new_epoch(self, why: str, *, ending: str) -> bool:
-        """Begin a new epoch; what is pending is issued again in it. False as above when ``ending`` has ended."""
+
+class EpochsPort(Protocol):
+    """The epochs of one station; the other process may begin one as well."""
+
+    def identity(self) -> Identity: ...
+
+    def start(self, why: str, *, ending: str) -> bool:
+        """Begin a new epoch; what is pending is issued again in it. False, and nothing is
+        written, when ``ending`` is not the current epoch (any more)."""
 
     def behind_spent(self) -> bool:
         """Whether no (further) epoch may be begun because the center has more than this database."""
+
+
+class StorePort(Protocol):
+    """The database of one station, used from one thread. Any call may raise the store's errors."""
+
+    @property
+    def outbox(self) -> OutboxPort: ...
+
+    @property
+    def epochs(self) -> EpochsPort: ...
 
     def changed(self) -> bool:
         """Whether another connection has committed since the last call. Cheap: asked many times a second."""

@@ -10,7 +10,7 @@ from random import Random
 
 from kiosk.messaging.relay.connection import BrokerFault
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import OutboxPort
+from kiosk.messaging.relay.ports import StorePort
 from kiosk.messaging.relay.rare_log import RareLog
 from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
@@ -24,7 +24,7 @@ class Relay:
 
     def __init__(
         self,
-        outbox: OutboxPort,
+        store: StorePort,
         settings: RelaySettings,
         clock: Callable[[], float] = time.monotonic,
         random: Random | None = None,
@@ -35,10 +35,10 @@ class Relay:
 
         Raises ValueError when the database belongs to another station.
         """
-        owner = outbox.identity().station
+        owner = store.epochs.identity().station
         if owner != settings.station:
             raise ValueError(f"the database belongs to station {owner}, the settings name {settings.station}")
-        self._outbox, self._settings, self._clock, self._heard = outbox, settings, clock, heard
+        self._store, self._settings, self._clock, self._heard = store, settings, clock, heard
         self._random = random or Random()  # noqa: S311  jitter, not secrecy
         self._pace = Pace(settings, self._random)
         self._session: Session | None = None
@@ -67,7 +67,7 @@ class Relay:
 
     def _try_once(self, stop: threading.Event) -> None:
         try:
-            session = Session(self._outbox, self._settings, self._pace, self._log, self._clock, self._heard)
+            session = Session(self._store, self._settings, self._pace, self._log, self._clock, self._heard)
             self._session = session
             session.run(stop)
             if session.unfinished:

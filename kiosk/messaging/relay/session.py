@@ -15,7 +15,7 @@ from kiosk.messaging.relay.connection import Arrived, Connection, Happening, Los
 from kiosk.messaging.relay.earlier import Earlier
 from kiosk.messaging.relay.flights import Flights
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import OutboxPort, OutboxRow
+from kiosk.messaging.relay.ports import OutboxRow, StorePort
 from kiosk.messaging.relay.rare_log import RareLog
 from kiosk.messaging.relay.settings import RelaySettings
 
@@ -37,19 +37,19 @@ class Session:
 
     def __init__(
         self,
-        outbox: OutboxPort,
+        store: StorePort,
         settings: RelaySettings,
         pace: Pace,
         log: RareLog,
         clock: Callable[[], float],
         heard: Callable[[str], None],
     ) -> None:
-        self._outbox, self._settings, self._pace, self._log, self._clock = outbox, settings, pace, log, clock
+        self._store, self._settings, self._pace, self._log, self._clock = store, settings, pace, log, clock
         self._told_of = heard
         self._topics = Topics(settings.region, settings.station)
         self._flights = Flights(pace)
         self._earlier = Earlier(pace)
-        self._epoch = outbox.identity().epoch
+        self._epoch = store.epochs.identity().epoch
         self._quarantined: tuple[int, ...] = ()
         self._alarm = ""
         self._more = True
@@ -119,7 +119,7 @@ class Session:
 
     def _pump(self, connection: Connection) -> None:
         now = self._clock()
-        if self._outbox.changed():
+        if self._store.changed():
             self._more = True
             self._follow_epoch(connection)
         if self._flights.stalled(now):
@@ -146,7 +146,7 @@ class Session:
     def _send_next(self, connection: Connection) -> bool:
         """Send one message; False when nothing is left or the line broke."""
         after, last = self._flights.next_range()
-        rows = self._fitting(self._outbox.pending(self._pace.batch_events, after), last)
+        rows = self._fitting(self._store.outbox.pending(self._pace.batch_events, after), last)
         if not rows and last is not None:
             self._flights.skip_range()
             return True
@@ -167,7 +167,7 @@ class Session:
         if wanted is None:
             return
         epoch, after, last = wanted
-        rows = self._fitting(self._outbox.sealed(epoch, self._pace.batch_events, after), last)
+        rows = self._fitting(self._store.outbox.sealed(epoch, self._pace.batch_events, after), last)
         if not rows:
             self._earlier.drop(epoch)
         elif self._publish(connection, rows) is not None:
@@ -191,8 +191,8 @@ class Session:
     def _hello(self, connection: Connection) -> None:
         """Ask what the center has, and again after a while: a ledger that lost events does not ask by itself."""
         self._hello_at = self._clock() + self._pace.hello_s()
-        counts = self._outbox.counts()
-        waiting = self._outbox.pending(1)
+        counts = self._store.outbox.counts()
+        waiting = self._store.outbox.pending(1)
         following = counts.last_seq + 1
         hello = Hello(
             epoch=self._epoch,
@@ -220,7 +220,7 @@ class Session:
     def _status(self, *, online: bool) -> Status:
         return Status(
             online=online,
-            pending=self._outbox.counts().pending + self._earlier.missing,
+            pending=self._store.outbox.counts().pending + self._earlier.missing,
             software=self._settings.software,
             epoch=self._epoch,
             alarm=self._alarm,
@@ -235,17 +235,17 @@ class Session:
             self._acknowledged_earlier(ack)
             return
         self._look_at_generation(ack)
-        counts = self._outbox.counts()
+        counts = self._store.outbox.counts()
         if ack.upto > counts.last_seq:
             self._behind(connection, ack, counts.last_seq)
             return
-        own = self._outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
+        own = self._store.outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
         if own != ack.head:
             self._forked(ack.upto)
             return
         self._set_alarm("")
         if ack.upto != counts.acked_upto or ack.quarantined != self._quarantined:
-            if not self._outbox.acknowledge(ack.upto, ack.quarantined, ack.epoch):
+            if not self._store.outbox.acknowledge(ack.upto, ack.quarantined, ack.epoch):
                 self._follow_epoch(connection)
                 return
             self._quarantined = ack.quarantined
@@ -269,7 +269,7 @@ class Session:
             return
         self._look_at_generation(ack)
         owed = self._earlier.owed_upto(ack.epoch)
-        own = self._outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
+        own = self._store.outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
         if ack.upto < owed and own != ack.head:
             self._log.write(
                 "earlier fork",
@@ -317,7 +317,7 @@ class Session:
 
         Or somebody says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
         """
-        if self._outbox.behind_spent():
+        if self._store.epochs.behind_spent():
             self._log.write(
                 "ahead",
                 f"the sorting center claims event {ack.upto}, this database ends at {last}, and a new epoch was begun "
@@ -327,7 +327,7 @@ class Session:
             )
             self._set_alarm("ahead")
             return
-        if not self._outbox.start_new_epoch("behind", ending=ack.epoch):
+        if not self._store.epochs.start("behind", ending=ack.epoch):
             self._follow_epoch(connection)
             return
         self._log.write(
@@ -360,11 +360,11 @@ class Session:
 
     def _follow_epoch(self, connection: Connection) -> None:
         """Go over to the database's newest epoch when the other process has begun one."""
-        if self._outbox.identity().epoch != self._epoch:
+        if self._store.epochs.identity().epoch != self._epoch:
             self._enter_epoch(connection)
 
     def _enter_epoch(self, connection: Connection) -> None:
-        self._epoch = self._outbox.identity().epoch
+        self._epoch = self._store.epochs.identity().epoch
         self._quarantined = ()
         self._set_alarm("")
         self._start_over()
@@ -373,7 +373,7 @@ class Session:
 
     def _ask_earlier(self, connection: Connection) -> None:
         self._asked_at, self._ask_at = self._clock(), None
-        self._earlier.ask(self._outbox.earlier(), self._clock())
+        self._earlier.ask(self._store.outbox.earlier(), self._clock())
         self._hello_earlier(connection)
 
     def _start_over(self) -> None:

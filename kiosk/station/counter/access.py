@@ -12,31 +12,22 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from kiosk.domain.clerk import Role
 from kiosk.station.counter.errors import refusing
-from kiosk.station.counter.people import PeopleStore, add_person, kept_pin
+from kiosk.station.counter.people import add_person, kept_pin
 from kiosk.station.counter.pin_hash import NO_PIN_KEY, PinKey
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.throttle import LockoutStore, Throttle
+from kiosk.station.counter.throttle import Throttle
 from kiosk.station.counter.view import CounterRefused, Person, Session
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ClerkRow, Stamp
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_PIN = 16
 """Characters; a longer text is no PIN and not worth hashing."""
-
-
-class AccessStore(LockoutStore, PeopleStore, Protocol):
-    """What is needed of the store."""
-
-    def clerks(self, active: bool = True) -> list[ClerkRow]: ...
-    def clerk(self, number: str) -> ClerkRow | None: ...
-    def retire_clerk(self, number: str, stamp: Stamp) -> None: ...
-    def wrap_pins(self, wrap: Callable[[str], str | None]) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ class Access:
 
     def __init__(
         self,
-        store: AccessStore,
+        store: Store,
         settings: CounterSettings,
         stamps: Callable[[], Stamp],
         on_change: Callable[[], None] = lambda: None,
@@ -71,7 +62,7 @@ class Access:
     def people(self) -> tuple[Person, ...]:
         """Everybody who has a PIN that works."""
         with refusing():
-            return tuple(_person(row) for row in self._store.clerks() if row.pin_hash)
+            return tuple(_person(row) for row in self._store.clerks.everyone() if row.pin_hash)
 
     def wait_s(self) -> int:
         """Seconds until a PIN is taken again."""
@@ -135,12 +126,12 @@ class Access:
     def set_pin(self, number: str, pin: str) -> None:
         """Replace a PIN; an open session of that person ends. Raises BadPin, CounterRefused."""
         with refusing():
-            self._store.set_pin(number, kept_pin(self._pins, pin), self._stamps())
+            self._store.clerks.set_pin(number, kept_pin(self._pins, pin), self._stamps())
 
     def retire(self, number: str) -> None:
         """Somebody no longer works here; an open session of that person ends. Raises CounterRefused."""
         with refusing():
-            self._store.retire_clerk(number, self._stamps())
+            self._store.clerks.retire(number, self._stamps())
 
     def wrap_pins(self) -> None:
         """Before the first page: what was kept before there was a key is put under it, all at once.
@@ -148,7 +139,7 @@ class Access:
         A store that cannot write now stops nothing: the PINs are good as they are, and the doctor tells.
         """
         try:
-            wrapped = self._store.wrap_pins(self._pins.wrap)
+            wrapped = self._store.clerks.wrap_pins(self._pins.wrap)
         except StoreError as error:
             logger.error("the PINs cannot be put under the station's key now: %s", error)
             return
@@ -170,7 +161,7 @@ class Access:
         if not number.isascii():
             return None
         with refusing():
-            row = self._store.clerk(number)
+            row = self._store.clerks.by_number(number)
         return row if row is not None and row.active and row.pin_hash else None
 
     def _matching(self, number: str, pin: str) -> ClerkRow | None:
@@ -186,7 +177,7 @@ class Access:
         if found is None or not _same(found.session.token, token):
             return None
         with refusing():
-            current = self._store.clerk(found.row.number)
+            current = self._store.clerks.by_number(found.row.number)
         if current != found.row:
             self._end(found)
             return None

@@ -126,7 +126,7 @@ class CounterBase:
         """
         turn = next(self._count_turns)
         try:
-            summary = self._tools.store.print_summary()
+            summary = self._tools.store.papers.summary()
         except StoreError as error:
             logger.error("the papers cannot be counted now: %s", error)
             return

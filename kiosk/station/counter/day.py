@@ -18,7 +18,7 @@ class CounterDay(CounterBase):
         """What was done since the last close. Counts and sums only: the station holds no cash."""
         self._clerk(session)
         with refusing():
-            return self._tools.store.day_totals()
+            return self._tools.store.days.totals()
 
     def close_day(self, session: Session, seen_seq: int | None = None) -> tuple[DayTotals, str]:
         """Close the day and print its slip; returns the totals and the head of the journal, 64 hex digits.
@@ -34,6 +34,6 @@ class CounterDay(CounterBase):
                     raise CounterRefused("stale_page")
                 return papers.day(totals, head, person.actor, stamp)
 
-            closed = self._tools.store.close_day(person.actor, slip, stamp)
+            closed = self._tools.store.days.close(person.actor, slip, stamp)
             self._booked()
             return closed

@@ -19,7 +19,7 @@ class CounterIntakes(CounterBase):
         """Confirmed since the last close of the day, newest first."""
         self._clerk(session)
         with refusing():
-            return self._tools.store.session_intakes(*self._window(limit, offset))
+            return self._tools.store.days.intakes(*self._window(limit, offset))
 
     def intake(self, session: Session, receipt: str) -> ConfirmedRow:
         """One confirmed intake. Raises CounterRefused: foreign_receipt, unknown_code."""
@@ -30,13 +30,13 @@ class CounterIntakes(CounterBase):
         """Every paper of an intake, oldest first."""
         self._clerk(session)
         with refusing():
-            return self._tools.store.print_jobs(receipt)
+            return self._tools.store.papers.of_receipt(receipt)
 
     def queue(self, session: Session) -> list[PrintJob]:
         """Papers that are queued, being sent, or unknown and wait for a person."""
         self._clerk(session)
         with refusing():
-            return self._tools.store.open_papers()
+            return self._tools.store.papers.open_jobs()
 
     def unfinished(self, session: Session) -> Unfinished | None:
         """The intake that a villager left with bags on it, for as long as it is kept."""
@@ -67,21 +67,21 @@ class CounterIntakes(CounterBase):
                 raise CounterRefused("stale_page")
             second = self._tools.access.second(second_number, second_pin, person)
             number = ReceiptNumber.parse(row.receipt)
-            self._tools.store.void_intake(Void(number, VoidReason(reason), person.actor, second.witness), stamp)
+            self._tools.store.intakes.void(Void(number, VoidReason(reason), person.actor, second.witness), stamp)
             self._booked()
             return self._intake(receipt)
 
     def reprint(self, session: Session, job_id: int) -> int:
         """Queue a paper again, marked COPY. Raises CounterRefused ``reissue`` for a pickup slip."""
         with self._acting(session) as (person, stamp):
-            copy = self._tools.store.reprint(self._paper(job_id), person.actor, stamp)
+            copy = self._tools.store.papers.reprint(self._paper(job_id), person.actor, stamp)
             self._booked()
             return copy
 
     def resolve(self, session: Session, job_id: int, came_out: bool) -> None:
         """A person looked whether a paper of unknown fate came out; if not, a copy is queued."""
         with self._acting(session) as (person, stamp):
-            self._tools.store.resolve_print(self._paper(job_id), came_out, person.actor, stamp)
+            self._tools.store.papers.resolve(self._paper(job_id), came_out, person.actor, stamp)
             self._booked()
 
     def take_photo(self, session: Session, receipt: str) -> None:
@@ -102,7 +102,7 @@ class CounterIntakes(CounterBase):
         if number.station != self._tools.station:
             raise CounterRefused("foreign_receipt")
         with refusing():
-            row = self._tools.store.confirmed(receipt)
+            row = self._tools.store.intakes.confirmed(receipt)
         if row is None:
             raise CounterRefused("unknown_code")
         return row

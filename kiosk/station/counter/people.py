@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Protocol
 
 from kiosk.domain.clerk import MAX_NAME, BadClerk, Role, check_pin
 from kiosk.station.counter.pin_hash import PinKey
 from kiosk.store.records import ClerkRow, Stamp
+from kiosk.store.store import Store
 
 _MOST_DIGITS = 4
 """In a name: "Aygul 2" is one, a telephone number is none."""
 
 
-class PeopleStore(Protocol):
-    """What is needed of the store."""
-
-    def add_clerk(self, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow: ...
-    def set_pin(self, number: str, pin_hash: str, stamp: Stamp) -> None: ...
-
-
-def add_person(store: PeopleStore, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
+def add_person(store: Store, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
     """Take somebody on under the next number. Raises BadClerk for the name, StoreError."""
-    return store.add_clerk(clean_person_name(name), role, pin_hash, stamp)
+    return store.clerks.add(clean_person_name(name), role, pin_hash, stamp)
 
 
 def kept_pin(key: PinKey, pin: str) -> str:

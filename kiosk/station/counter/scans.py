@@ -132,7 +132,7 @@ class CounterScans(ParcelsIn, ParcelsOut, CounterIntakes):
 
     def _intake_of(self, code: str, foreign: str) -> ConfirmedRow:
         with refusing():
-            row = self._tools.store.find_intake(code)
+            row = self._tools.store.intakes.find(code)
         if row is None:
             own = parse_internal_code(code).body.startswith(self._tools.station[1:])
             raise CounterRefused("unknown_code" if own else foreign)
@@ -140,7 +140,7 @@ class CounterScans(ParcelsIn, ParcelsOut, CounterIntakes):
 
     def _member(self, code: str) -> ScanResult:
         with refusing():
-            _, catalog = self._tools.store.catalog()
+            _, catalog = self._tools.store.catalogs.get()
         member = catalog.member_by_card(code)
         if member is None:
             raise CounterRefused("unknown_code")
@@ -154,7 +154,7 @@ class CounterScans(ParcelsIn, ParcelsOut, CounterIntakes):
         if slot not in self._tools.parcels.slots:
             raise CounterRefused("unknown_code")
         with refusing():
-            row = self._tools.store.parcel_on(slot)
+            row = self._tools.store.parcels.in_slot(slot)
         if row is None:
             return ScanResult("shelf", "shelf_empty", values={"shelf": slot})
         return ScanResult("shelf", "shelf", _page(row), parcel=row, values={"shelf": slot})
@@ -233,7 +233,7 @@ class CounterScans(ParcelsIn, ParcelsOut, CounterIntakes):
         if key is None:
             return None
         with refusing():
-            return self._tools.store.parcel_by_waybill(key)
+            return self._tools.store.parcels.by_waybill(key)
 
 
 def _offer(scan: Scan, found: Waybill) -> Offer | None:

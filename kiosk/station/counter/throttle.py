@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout, LockRule
@@ -18,6 +18,7 @@ from kiosk.station.counter.errors import refusing
 from kiosk.station.counter.view import CounterRefused
 from kiosk.store.errors import StoreError
 from kiosk.store.records import Stamp
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -26,20 +27,13 @@ T = TypeVar("T")
 _MINUTE_MS = 60_000
 
 
-class LockoutStore(Protocol):
-    """What is needed of the store."""
-
-    def lockout(self, scope: str) -> Lockout: ...
-    def save_lockout(self, scope: str, lockout: Lockout, locked_event: AuthLocked | None, stamp: Stamp) -> None: ...
-
-
 class Throttle:
     """One guess after the other. ``wrong`` and ``locked`` are the words of the two refusals."""
 
     def __init__(
         self,
         scope: str,
-        store: LockoutStore,
+        store: Store,
         stamps: Callable[[], Stamp],
         *,
         wrong: str,
@@ -75,7 +69,7 @@ class Throttle:
     def _known(self) -> Lockout:
         if self._lockout is None:
             with refusing():
-                self._lockout = self._store.lockout(self._scope)
+                self._lockout = self._store.lockouts.get(self._scope)
         return self._lockout
 
     def _count(self) -> None:
@@ -85,6 +79,6 @@ class Throttle:
         wait_ms = self._lockout.wait(*at)
         locked = AuthLocked(self._scope, -(-wait_ms // _MINUTE_MS)) if self._lockout.locked else None
         try:
-            self._store.save_lockout(self._scope, self._lockout, locked, stamp)
+            self._store.lockouts.save(self._scope, self._lockout, locked, stamp)
         except StoreError as error:
             logger.error("a wrong guess at %s is counted in memory only: %s", self._scope, error)

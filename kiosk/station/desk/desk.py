@@ -31,7 +31,7 @@ from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.unfinished import AGAIN_S, KEPT_S, Kept, Unfinished
 from kiosk.station.desk.view import DeskRefused, DeskView, Phase, PhotoView, PrintView, Step
 from kiosk.station.desk.watched_pan import WatchedPan
-from kiosk.store.records import ConfirmedRow
+from kiosk.store.records import ChosenGoods, ConfirmedRow
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +215,8 @@ class Desk:
                 lines=(),
             )
         with refusing():
-            return self._tools.store.open_intake(draft.party, product, mode, draft.version, price, self._tools.stamps())
+            goods = ChosenGoods(draft.party, product, mode, draft.version, price)
+            return self._tools.store.intakes.open(goods, self._tools.stamps())
 
     def choose_mode(self, mode: str) -> DeskView:
         """Sold now or on consignment, where the price list has both; not once a bag is fixed."""
@@ -306,18 +307,18 @@ class Desk:
                 raise DeskRefused(NotBookable.LOST.value, "the scale was not heard between the tap and the booking")
         try:
             with refusing():
-                return self._tools.store.confirm_intake(confirmed, token, jobs, self._tools.metrology, stamp)
+                return self._tools.store.intakes.confirm(confirmed, token, jobs, self._tools.metrology, stamp)
         except DeskRefused:
             # The answer may have been lost after the commit: then the receipt is there and is the result.
             with refusing():
-                row = self._tools.store.confirmed(str(confirmed.intake.receipt))
+                row = self._tools.store.intakes.confirmed(str(confirmed.intake.receipt))
             if row is None:
                 raise
             return row
 
     def _repeat(self, token: str) -> DeskView:
         with refusing():
-            row = self._tools.store.by_token(token)
+            row = self._tools.store.intakes.by_token(token)
         if row is None:
             raise DeskRefused("stale_page")
         prints = self._prints_or_none(row.receipt)
@@ -355,9 +356,7 @@ class Desk:
             return self.leave()
 
     def leave(self, idle: bool = False) -> DeskView:
-        """Back to the start. A receipt number already taken is abandoned, visibly; bags that are fixed and that nobody
-        touched any more are kept for the clerk.
-        """
+        """Back to the start. A receipt number that was taken is abandoned; bags nobody touched any more are kept."""
         with self._acts:
             with self._lock:
                 lost, draft = self._look(), self._draft
@@ -382,7 +381,7 @@ class Desk:
     def _abandon(self, intake: Intake, why: AbandonReason) -> None:
         stage = "weighed" if intake.lines else "opened"
         with refusing():
-            self._tools.store.abandon_intake(intake.receipt, stage, why, self._tools.stamps())
+            self._tools.store.intakes.abandon(intake.receipt, stage, why, self._tools.stamps())
         self._tools.on_event()
 
     def _keep(self, draft: Draft, intake: Intake) -> None:
@@ -501,7 +500,7 @@ class Desk:
             return
         try:
             with refusing():
-                row, prints = self._tools.store.confirmed(result.receipt), self._prints(result.receipt)
+                row, prints = self._tools.store.intakes.confirmed(result.receipt), self._prints(result.receipt)
         except DeskRefused:
             logger.exception("the result of %s cannot be read now", result.receipt)
             return
@@ -518,11 +517,12 @@ class Desk:
 
     def _catalog(self) -> tuple[int, Catalog]:
         with refusing():
-            return self._tools.store.catalog()
+            return self._tools.store.catalogs.get()
 
     def _prints(self, receipt: str) -> tuple[PrintView, ...]:
         with refusing():
-            return tuple(PrintView(job.document, job.bag, job.state) for job in self._tools.store.print_jobs(receipt))
+            jobs = self._tools.store.papers.of_receipt(receipt)
+            return tuple(PrintView(job.document, job.bag, job.state) for job in jobs)
 
     @contextmanager
     def _now(self) -> Iterator[None]:

@@ -5,34 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
 
 from kiosk.devices.ports import LinkState
 from kiosk.domain.catalog import Catalog
-from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake
+from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.standing import ScaleStanding
-from kiosk.domain.trade import Certificate, Mode, Party
+from kiosk.domain.trade import Certificate
 from kiosk.station.desk.view import DeskView
 from kiosk.station.desk.watched_pan import OnNote
-from kiosk.store.records import ConfirmedRow, NewPrintJob, PrintJob, Stamp
-
-
-class IntakeStore(Protocol):
-    """What the desk needs of the store."""
-
-    def catalog(self, version: int | None = None) -> tuple[int, Catalog]: ...
-    def open_intake(
-        self, party: Party, product: str, mode: Mode, catalog_version: int, price_fen_per_kg: int, stamp: Stamp
-    ) -> Intake: ...
-    def confirm_intake(
-        self, confirmed: ConfirmedIntake, token: str, jobs: Sequence[NewPrintJob], metrology: str, stamp: Stamp
-    ) -> ConfirmedRow: ...
-    def abandon_intake(self, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp) -> None: ...
-    def by_token(self, token: str) -> ConfirmedRow | None: ...
-    def confirmed(self, receipt: str) -> ConfirmedRow | None: ...
-    def print_jobs(self, receipt: str) -> list[PrintJob]: ...
-
+from kiosk.store.records import NewPrintJob, Stamp
+from kiosk.store.store import Store
 
 DocumentMaker = Callable[[ConfirmedIntake, Catalog, Stamp], Sequence[NewPrintJob]]
 
@@ -41,7 +23,7 @@ DocumentMaker = Callable[[ConfirmedIntake, Catalog, Stamp], Sequence[NewPrintJob
 class DeskTools:
     """What the desk is given: where to keep, what time it is, how to make tokens and papers, whom to tell."""
 
-    store: IntakeStore
+    store: Store
     stamps: Callable[[], Stamp]
     new_token: Callable[[], str]
     documents: DocumentMaker

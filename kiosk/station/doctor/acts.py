@@ -51,11 +51,9 @@ def back_up(
     store: Store, settings: BackupSettings, database: Path, station: str, stamp: Stamp, *, same_disk: bool = False
 ) -> BackupMade:
     """Make a backup and tell it in an event. Raises StoreError; a backup whose event failed is told as a problem."""
-    made = make_backup(
-        database, station, settings.folder, stamp, keep=settings.keep, same_disk=same_disk, uuid=settings.uuid
-    )
+    made = make_backup(database, station, settings, stamp, same_disk=same_disk)
     manifest = made.manifest
-    store.tell_backup(BackupMadeEvent(manifest.size_bytes, manifest.sha256, manifest.events), stamp)
+    store.journal.append(BackupMadeEvent(manifest.size_bytes, manifest.sha256, manifest.events), stamp)
     return made
 
 
@@ -90,7 +88,7 @@ class Acts:
             raise ActRefused("no_printer", f"no {printer} printer is set up")
         station = self._doctor.station
         stamp = station.stamp()
-        station.store.queue_paper(self._test_paper(printer, stamp), f"test-{printer}", stamp)
+        station.store.papers.queue(self._test_paper(printer, stamp), f"test-{printer}")
         self._doctor.equipment.on_event()
 
     def shoot(self) -> None:
@@ -186,9 +184,9 @@ class Acts:
         ActRefused (stale_page) for the other, and StoreError.
         """
         station = self._doctor.station
-        if not station.store.start_new_epoch(FORKED, station.stamp(), ending=ending):
+        if not station.store.epochs.start(FORKED, station.stamp(), ending=ending):
             raise ActRefused("stale_page")
-        logger.warning("a technician began a new epoch: %s", station.store.identity())
+        logger.warning("a technician began a new epoch: %s", station.store.epochs.identity())
         self._doctor.equipment.on_event()
 
     def _press(self, key: str) -> CommandOutcome:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.store.errors import StoreError
+from kiosk.store.papers.papers import Papers
 from kiosk.store.records import PrintJob, Stamp
 
 logger = logging.getLogger(__name__)
@@ -32,15 +32,6 @@ PROBLEMS = {
 """Printer flags a person can mend, as the words the screens have sentences for; every other one is printer_off."""
 
 
-class PrintQueue(Protocol):
-    """What the worker needs of the store."""
-
-    def next_print_job(self, printer: str) -> PrintJob | None: ...
-    def print_sending(self, job_id: int) -> None: ...
-    def print_done(self, job_id: int) -> None: ...
-    def print_unknown(self, job_id: int, why: str, stamp: Stamp) -> None: ...
-
-
 class PrintWorker:
     """A thread that prints what is queued for one printer.
 
@@ -53,7 +44,7 @@ class PrintWorker:
     def __init__(
         self,
         name: str,
-        queue: PrintQueue,
+        queue: Papers,
         printer: Printer,
         render: Callable[[PrintJob], RenderedJob],
         stamps: Callable[[], Stamp],
@@ -111,7 +102,7 @@ class PrintWorker:
         """One job. Seconds until the next try, 0 to go on at once, None when nothing is queued."""
         try:
             self._settle()
-            job = self._queue.next_print_job(self._name)
+            job = self._queue.next(self._name)
             if job is None:
                 return None
             return 0 if self._print(job) else self._retry_s
@@ -142,7 +133,7 @@ class PrintWorker:
         else:
             # A printer that cannot answer takes all bytes with its head open too: its jobs stay unknown.
             if self._printer.proves:
-                self._fate = lambda: self._queue.print_done(job.id)
+                self._fate = lambda: self._queue.done(job.id)
             self._tell_problem(None)
         self._settle()
         return True
@@ -159,8 +150,8 @@ class PrintWorker:
         return None
 
     def _sending(self, job: PrintJob) -> None:
-        self._queue.print_sending(job.id)
-        self._fate = lambda: self._queue.print_unknown(job.id, "device", self._stamps())
+        self._queue.sending(job.id)
+        self._fate = lambda: self._queue.unknown(job.id, "device", self._stamps())
         self._tell_job()
 
     def _settle(self) -> None:

@@ -39,46 +39,48 @@ class ParcelDesk(CounterBase):
         """Parcels in any of these states, the one that came first first."""
         self._clerk(session)
         with refusing():
-            return self._tools.store.parcels(states, *self._window(limit, offset))
+            return self._tools.store.parcels.in_states(states, *self._window(limit, offset))
 
     def parcel_counts(self, session: Session) -> Mapping[ParcelState, int]:
         """How many there are in each state."""
         self._clerk(session)
         with refusing():
-            return self._tools.store.parcel_counts()
+            return self._tools.store.parcels.counts()
 
     # --- on the shelf ----------------------------------------------------------------------------------------------
 
     def misrouted(self, session: Session, number: str) -> ParcelRow:
         """It is meant for another place and goes back to the driver."""
-        row = self._step(session, number, self._tools.store.misroute_parcel)
+        row = self._step(session, number, self._tools.store.parcels.misroute)
         self._tools.photos.drop(row.number)
         return row
 
     def lost(self, session: Session, number: str) -> ParcelRow:
         """It is not in its slot."""
-        return self._step(session, number, self._tools.store.lose_parcel)
+        return self._step(session, number, self._tools.store.parcels.lose)
 
     def found(self, session: Session, number: str) -> ParcelRow:
         """A lost one is back: in its old slot if that is free."""
         slots = self._tools.parcels.slots
         return self._step(
-            session, number, lambda parcel, actor, stamp: self._tools.store.find_parcel(parcel, actor, stamp, slots)
+            session, number, lambda parcel, actor, stamp: self._tools.store.parcels.find(parcel, actor, stamp, slots)
         )
 
     def due_back(self, session: Session, number: str) -> ParcelRow:
         """It goes back with the next truck, unless somebody collects it before."""
-        return self._step(session, number, self._tools.store.due_back)
+        return self._step(session, number, self._tools.store.parcels.due_back)
 
     def return_(self, session: Session, number: str) -> ParcelRow:
         """The driver took it back."""
-        return self._step(session, number, self._tools.store.return_parcel)
+        return self._step(session, number, self._tools.store.parcels.give_back)
 
     def reissue(self, session: Session, number: str) -> ParcelRow:
         """A new code on a new slip; the old one is worth nothing from now on. Raises CounterRefused: no_key."""
         with self._acting(session) as (person, stamp):
             issue = Issue(self._tools.papers, stamp)
-            row = self._tools.store.reissue_code(self._number(number), issue.code_mac, issue.slip, person.actor, stamp)
+            row = self._tools.store.parcels.reissue_code(
+                self._number(number), issue.code_mac, issue.slip, person.actor, stamp
+            )
             self._forget_handover(row.number)
             self._fresh = (row.number, issue.code)
             self._booked()
@@ -114,7 +116,7 @@ class ParcelDesk(CounterBase):
 
     def _row(self, number: ParcelNumber) -> ParcelRow:
         with refusing():
-            row = self._tools.store.parcel(number)
+            row = self._tools.store.parcels.by_number(number)
         if row is None:
             raise CounterRefused("unknown_parcel")
         return row

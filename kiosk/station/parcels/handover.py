@@ -17,7 +17,7 @@ from kiosk.station.counter.errors import refusing
 from kiosk.station.counter.people import clean_person_name
 from kiosk.station.counter.view import CounterRefused, Handover, Person, Session
 from kiosk.station.parcels.desk import ParcelDesk
-from kiosk.store.records import ParcelRow, Stamp
+from kiosk.store.records import HandoverProof, ParcelRow, Stamp
 
 
 class ParcelsOut(ParcelDesk):
@@ -87,8 +87,8 @@ class ParcelsOut(ParcelDesk):
 
         def holder() -> ParcelRow | None:
             with refusing():
-                row = self._tools.store.parcel_by_mac(mac)
-                named = self._tools.store.parcel(number) if number is not None else None
+                row = self._tools.store.parcels.by_mac(mac)
+                named = self._tools.store.parcels.by_number(number) if number is not None else None
             if named is not None and named.state in TERMINAL:
                 raise CounterRefused("collected" if named.state is ParcelState.COLLECTED else "parcel_gone")
             return row if row is not None and number in (None, row.number) else None
@@ -121,7 +121,7 @@ class ParcelsOut(ParcelDesk):
         self, number: ParcelNumber, proof: Proof, mac: bytes | None, proxy: str | None, person: Person, stamp: Stamp
     ) -> ParcelRow:
         by = CollectedBy.PROXY if proof is Proof.PROXY else CollectedBy.SELF
-        row = self._tools.store.collect_parcel(number, proof, by, mac, proxy, person.actor, stamp)
+        row = self._tools.store.parcels.collect(number, HandoverProof(proof, by, mac, proxy, person.actor), stamp)
         self._forget_handover(number)
         self._no_undo(number)
         self._booked()

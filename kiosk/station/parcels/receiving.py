@@ -8,7 +8,7 @@ from kiosk.station.counter.errors import refusing
 from kiosk.station.counter.view import IN, NO_MODE, OUT, CounterRefused, Person, ScanResult, Session
 from kiosk.station.papers.parcel import Issue
 from kiosk.station.parcels.desk import ParcelDesk
-from kiosk.store.records import Arrival, ParcelRow, Stamp
+from kiosk.store.records import Arrival, Fitting, ParcelRow, Stamp
 
 _KNOWN = {
     ParcelState.EXPECTED: "expected",
@@ -72,7 +72,7 @@ class ParcelsIn(ParcelDesk):
         issue = Issue(self._tools.papers, stamp)
         slots = self._tools.parcels.slots
         with refusing():
-            row = self._tools.store.arrive_parcel(arrival, slots, issue.code_mac, issue.label_and_slip, stamp)
+            row = self._tools.store.parcels.arrive(arrival, Fitting(slots, issue.code_mac, issue.label_and_slip), stamp)
         if row.repeated:
             return known(row)
         until = self._now_s() + self._tools.counter.undo_s
@@ -121,7 +121,7 @@ class ParcelsIn(ParcelDesk):
         return undo
 
     def _withdraw(self, row: ParcelRow, person: Person, stamp: Stamp) -> ParcelRow:
-        withdrawn = self._tools.store.withdraw_parcel(row.number, person.actor, stamp)
+        withdrawn = self._tools.store.parcels.withdraw(row.number, person.actor, stamp)
         self._tools.photos.drop(row.number)
         self._no_undo()
         self._booked()
@@ -146,8 +146,12 @@ class ParcelsIn(ParcelDesk):
                 raise CounterRefused("damaged_needs_photo")
             issue = Issue(tools.papers, stamp)
             with self._keeping_photo(parcel):
-                row = tools.store.accept_damaged(
-                    parcel, sha256, tools.parcels.slots, issue.code_mac, issue.label_and_slip, person.actor, stamp
+                row = tools.store.parcels.accept_damaged(
+                    parcel,
+                    sha256,
+                    Fitting(tools.parcels.slots, issue.code_mac, issue.label_and_slip),
+                    person.actor,
+                    stamp,
                 )
             self._no_undo(parcel)
             self._fresh = (row.number, issue.code)
@@ -157,13 +161,13 @@ class ParcelsIn(ParcelDesk):
 
     def refuse(self, session: Session, number: str) -> ParcelRow:
         """Do not accept a damaged parcel: the driver keeps it, and its shot is not kept."""
-        row = self._step(session, number, self._tools.store.refuse_parcel)
+        row = self._step(session, number, self._tools.store.parcels.refuse)
         self._tools.photos.drop(row.number)
         return row
 
     def close_delivery(self, session: Session) -> list[ParcelRow]:
         """All of the truck is scanned: what is still expected is missing. Returns those."""
         with self._acting(session) as (person, stamp):
-            rows = self._tools.store.close_delivery(person.actor, stamp)
+            rows = self._tools.store.deliveries.close(person.actor, stamp)
             self._booked()
             return rows

@@ -72,13 +72,13 @@ class Sweeper:
         if stamp.moment.quality is not ClockQuality.SYNCED:
             return False
         now = stamp.moment.utc
-        moved = self._store.sweep_parcels(
+        moved = self._store.parcels.sweep(
             _before(now, timedelta(days=self._settings.overdue_days)),
             _before(now, timedelta(days=self._settings.return_days)),
             stamp,
         )
-        self._store.forget_parcels(_before(now, KEPT_AFTER_CLOSE), stamp)
-        self._photos.forget(self._store.parcel)
+        self._store.parcels.forget(_before(now, KEPT_AFTER_CLOSE), stamp)
+        self._photos.forget(self._store.parcels.by_number)
         if moved:
             self._on_swept()
         return True

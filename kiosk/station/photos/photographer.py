@@ -10,12 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
 from kiosk.files import sync_folder, write_synced
 from kiosk.store.errors import DiskFull, StoreError
-from kiosk.store.records import Stamp
+from kiosk.store.records import NewPhoto, Stamp
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +29,6 @@ class NoRoom(Exception):
     def __init__(self, word: str, text: str) -> None:
         super().__init__(text)
         self.word = word
-
-
-class PhotoStore(Protocol):
-    """What is needed of the store."""
-
-    def add_photo(
-        self, lot: str, product: str, sha256: str, size_bytes: int, width: int, height: int, stamp: Stamp
-    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +96,7 @@ class Photographer:
         self,
         camera: Camera | None,
         folder: PhotoFolder,
-        store: PhotoStore,
+        store: Store,
         stamps: Callable[[], Stamp],
         on_done: Callable[[str, str], None],
         on_failed: Callable[[str, str], None],
@@ -197,7 +189,9 @@ class Photographer:
         new = self._folder.path(shot.sha256) is None
         self._folder.keep(shot)
         try:
-            self._store.add_photo(lot, product, shot.sha256, len(shot.jpeg), shot.width, shot.height, self._stamps())
+            self._store.photos.add(
+                NewPhoto(lot, product, shot.sha256, len(shot.jpeg), shot.width, shot.height), self._stamps()
+            )
         except StoreError:
             # A picture that no row knows would lie on the card for ever.
             if new:

@@ -12,15 +12,16 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.files import sync_folder
 from kiosk.station.photos.photographer import NoRoom, PhotoFolder
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.medium import disk_of
 from kiosk.store.records import PhotoPlace
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +34,6 @@ _PAGE: Final = 200
 
 PHOTO_ROOM: Final = "photo_room"
 CARD_FULL: Final = "disk_full"
-
-
-class PhotoOrder(Protocol):
-    """What is needed of the store."""
-
-    def oldest_photos(self, limit: int, after: PhotoPlace | None = None) -> Sequence[PhotoPlace]: ...
 
 
 def free_bytes(folder: Path) -> int:
@@ -55,7 +50,7 @@ class PhotoRoom:
     def __init__(
         self,
         folder: PhotoFolder,
-        store: PhotoOrder,
+        store: Store,
         budget: int,
         shot: int,
         backup: Path | None,
@@ -134,7 +129,7 @@ class PhotoRoom:
     def _here(self) -> Iterator[tuple[PhotoPlace, Path]]:
         """The photographs that are still on the card, oldest first."""
         leading, after = True, self._gone
-        while rows := self._store.oldest_photos(_PAGE, after):
+        while rows := self._store.photos.oldest(_PAGE, after):
             for row in rows:
                 path = self._own(row.sha256)
                 if path is not None:

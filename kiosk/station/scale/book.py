@@ -12,16 +12,17 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.domain.metrology.check_weight import Checked, check_state
 from kiosk.domain.metrology.pan_journal import Before, PanNote
-from kiosk.domain.metrology.standing import Counters, ScaleStanding, verification_state
+from kiosk.domain.metrology.standing import ScaleStanding, verification_state
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.scale.clock_watch import ClockWatch
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.store.errors import StoreError
 from kiosk.store.records import CheckRow, ScaleContent, Stamp
+from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -30,23 +31,12 @@ LOOK_S: Final = 5.0
 RETRY_S: Final = 15.0
 
 
-class ScaleStore(Protocol):
-    """What is needed of the store."""
-
-    def counters(self) -> Counters: ...
-    def last_check(self) -> CheckRow | None: ...
-    def observe_scale(self, content: ScaleContent, stamp: Stamp) -> int: ...
-    def count_clock(self, before: ClockQuality, after: ClockQuality, step_s: int, stamp: Stamp) -> int: ...
-    def note_load(self, note: PanNote, stamp: Stamp) -> None: ...
-    def pan_before(self) -> Before: ...
-
-
 class ScaleBook:
     """A thread and what it keeps. ``on_event`` hears that something was committed."""
 
     def __init__(
         self,
-        store: ScaleStore,
+        store: Store,
         settings: MetrologySettings,
         content: ScaleContent | None,
         stamps: Callable[[], Stamp],
@@ -72,9 +62,9 @@ class ScaleBook:
         now = self._stamps().moment
         return ScaleStanding(
             trade=self._content.trade if self._content else None,
-            check=check_state(self.settings.required, _checked(self._store.last_check()), now),
+            check=check_state(self.settings.required, _checked(self._store.checks.last()), now),
             verification=verification_state(self.settings.until, now),
-            counters=self._store.counters(),
+            counters=self._store.counters.read(),
             serial_no=self.settings.serial_no,
         )
 
@@ -84,7 +74,7 @@ class ScaleBook:
         A scale that cannot be counted now, because the disk is full, is counted by the thread as soon as it can.
         """
         self._observe()
-        return self._store.pan_before()
+        return self._store.pan_loads.before()
 
     def start(self) -> None:
         """From now on notes are written."""
@@ -113,7 +103,7 @@ class ScaleBook:
         if change is None:
             return
         before, after, step_s = change
-        if self._write(lambda: self._store.count_clock(before, after, step_s, stamp)):
+        if self._write(lambda: self._store.counters.count_clock(before, after, step_s, stamp)):
             self._clock.counted(stamp.moment)
             logger.info("the clock changed from %s to %s by %d s", before, after, step_s)
             self._on_event()
@@ -135,7 +125,7 @@ class ScaleBook:
         content = self._content
         if content is None or self._observed:
             return True
-        self._observed = self._write(lambda: self._store.observe_scale(content, self._stamps()))
+        self._observed = self._write(lambda: self._store.counters.observe_scale(content, self._stamps()))
         return self._observed
 
     def _write_waiting(self) -> bool:
@@ -145,7 +135,7 @@ class ScaleBook:
                 if not self._waiting:
                     return True
                 note = self._waiting[0]
-            if not self._write(lambda: self._store.note_load(note, self._stamps())):  # noqa: B023 - called at once
+            if not self._write(lambda: self._store.pan_loads.note(note, self._stamps())):  # noqa: B023 - called at once
                 return False
             with self._changed:
                 if self._waiting and self._waiting[0] is note:

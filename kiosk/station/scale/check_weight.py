@@ -69,7 +69,7 @@ class CheckWeight:
         expected = self._book.settings.check_weight_g
         pan, lock, why_not = self._desk.check_view()
         with refusing():
-            state, last = self._book.standing().check, self._store.last_check()
+            state, last = self._book.standing().check, self._store.checks.last()
         return CheckView(
             required=self._book.settings.required,
             expected_g=expected,
@@ -100,7 +100,7 @@ class CheckWeight:
 
         def record(lock: Lock) -> CheckRow:
             check = NewCheck(expected, allowed_error_g(self._profile, expected), lock, actor)
-            return self._store.record_check(check, self._stamps())
+            return self._store.checks.add(check, self._stamps())
 
         try:
             with refusing():

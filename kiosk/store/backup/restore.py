@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, lockf
@@ -26,6 +25,7 @@ from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.medium import Manifest, read_manifest
 from kiosk.store.database.look import event_counters
+from kiosk.store.database.opening import Opening, random_epoch
 from kiosk.store.errors import DatabaseDamaged, StoreError
 from kiosk.store.journal.series import Series, SeriesMarker, series_line
 from kiosk.store.records import Stamp
@@ -73,8 +73,13 @@ class Restored:
     problem: str = ""
 
 
-def _random_epoch() -> str:
-    return secrets.token_hex(8)
+@dataclass(frozen=True, slots=True)
+class RestoreOptions:
+    """What a restore cannot find on the card or the medium."""
+
+    newest_letter: str | None = None
+    """The letter on the newest paper receipt, for a card without its ``receipt-series``."""
+    new_epoch: Callable[[], str] = random_epoch
 
 
 def restore(
@@ -82,29 +87,36 @@ def restore(
     database: Path,
     station: str,
     stamp: Stamp,
-    *,
-    newest_letter: str | None = None,
-    new_epoch: Callable[[], str] = _random_epoch,
+    options: RestoreOptions | None = None,
 ) -> Restored:
     """Put ``backup`` in the place of ``database``, in a new epoch. The station and its relay must be stopped.
 
-    ``newest_letter`` is the letter on the newest paper receipt, for a card without its ``receipt-series``. Raises
-    StoreError, and then the present database is untouched and in its place.
+    Raises StoreError, and then the present database is untouched and in its place.
     """
+    options = options or RestoreOptions()
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         # Before the lock: a handle of SQLite's on the same file would take it away when it is closed.
         found = _found(database)
-        counters = _counters_of(database)
+        opening = Opening(
+            stamps=lambda: stamp,
+            new_epoch=options.new_epoch,
+            counter_floor=_counters_of(database),
+            reserve_bytes=0,
+        )
         with _stopped(database):
             if _found(database) != found:
                 raise _in_use(database)
             copy = database.parent / ".restore" / database.name
             manifest, marker = _manifest_of(backup, station, copy.parent), SeriesMarker(database)
             _bring(backup, copy, manifest)
-            known = [*marker.used(station), *_series_beside(backup, manifest, station), *_lettered(newest_letter)]
+            known = [
+                *marker.used(station),
+                *_series_beside(backup, manifest, station),
+                *_lettered(options.newest_letter),
+            ]
             SeriesMarker(copy).add_missing(station, dict.fromkeys(known))
-            life = _enter_new_life(copy, backup, station, stamp, new_epoch, counters)
+            life = _enter_new_life(copy, backup, station, stamp, opening)
             with marker.locked():
                 kept = _swap(copy, database)
     except OSError as error:
@@ -224,21 +236,16 @@ def _found(database: Path) -> list[tuple[int, int, int]]:
     return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in seen]
 
 
-def _enter_new_life(
-    copy: Path, backup: Path, station: str, stamp: Stamp, new_epoch: Callable[[], str], floor: Mapping[str, int]
-) -> NewLife:
+def _enter_new_life(copy: Path, backup: Path, station: str, stamp: Stamp, opening: Opening) -> NewLife:
     old, events = _newest(copy, backup)
     try:
-        opened = Store.open(
-            copy, station, stamp, stamps=lambda: stamp, reserve_bytes=0, new_epoch=new_epoch, counter_floor=floor
-        )
-        with closing(opened) as store:
-            store.verify_journal()
-            if store.identity().epoch == old.epoch:  # else the letters beside it made the opening begin one
-                store.start_new_epoch("restored", stamp)
-            told_again = store.counts().last_seq - 1
+        with closing(Store.open(copy, station, stamp, opening)) as store:
+            store.journal.verify()
+            if store.epochs.identity().epoch == old.epoch:  # else the letters beside it made the opening begin one
+                store.epochs.start("restored", stamp)
+            told_again = store.outbox.counts().last_seq - 1
             papers = _set_aside(store, stamp)
-            now = store.identity()
+            now = store.epochs.identity()
     except DatabaseDamaged as error:
         raise StoreError(f"The backup {backup} is not whole: take an older one. Nothing was changed.") from error
     return NewLife(old, Series(now.series, now.epoch), events, told_again, papers)
@@ -257,9 +264,9 @@ def _newest(copy: Path, backup: Path) -> tuple[Series, int]:
 def _set_aside(store: Store, stamp: Stamp) -> int:
     """What waited to be printed then has mostly been printed since: a person decides, as after a power cut."""
     for printer in _PRINTERS:
-        while (job := store.next_print_job(printer)) is not None:
-            store.print_sending(job.id)
-    return len(store.print_recover(stamp))
+        while (job := store.papers.next(printer)) is not None:
+            store.papers.sending(job.id)
+    return len(store.papers.recover(stamp))
 
 
 def _swap(copy: Path, database: Path) -> Path | None:

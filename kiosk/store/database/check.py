@@ -14,7 +14,7 @@ from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, 
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS, engine_for
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translated
-from kiosk.store.journal import epochs, journal
+from kiosk.store.journal import epoch_rows, journal
 
 LINKS_AT_START: Final = 200
 """Newest events whose hashes are checked at every start; ``verify_journal`` checks all."""
@@ -54,14 +54,6 @@ def _require_header(path: Path) -> None:
             raise damaged(path, "it is not an SQLite file") from error
 
 
-def check_journal(connection: Connection, path: Path, start: int = 0) -> int:
-    """Walk the journal from a position on; returns the number of events. Raises DatabaseDamaged."""
-    try:
-        return journal.check_links(journal.rows_from(connection, start))
-    except (journal.BrokenChain, ValueError, KeyError, TypeError) as error:
-        raise damaged(path, str(error)) from error
-
-
 def _version(raw: sqlite3.Connection, path: Path) -> int:
     application, version = (raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     if application != APPLICATION_ID:
@@ -86,7 +78,7 @@ def _check_content(path: Path) -> None:
         with translated(path), engine.begin() as connection:
             for table in metadata.sorted_tables:
                 _check_rules(connection, path, table)
-            check_journal(connection, path, journal.first_of_last(connection, LINKS_AT_START + 1))
+            journal.check(connection, path, journal.first_of_last(connection, LINKS_AT_START + 1))
             _check_acknowledged(connection, path)
     finally:
         engine.dispose()
@@ -103,7 +95,7 @@ def _check_rules(connection: Connection, path: Path, table: Table) -> None:
 
 
 def _check_acknowledged(connection: Connection, path: Path) -> None:
-    epoch = epochs.newest(connection)
+    epoch = epoch_rows.newest(connection)
     if epoch is None:
         return
     last = journal.last_seq(connection, epoch.number)

@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from kiosk.files import hand_over, sync_folder
 from kiosk.store.database.check import check_file
+from kiosk.store.database.connection import Connect, connect
 from kiosk.store.database.schema import SCHEMA_VERSION
 from kiosk.store.errors import StoreError
+from kiosk.store.records import Stamp
 
 _PACKAGE_ROOT = Path(__file__).parents[3]
 _MIGRATION_SECONDS: Final = 600.0
 
 
-def prepare(path: Path, *, check: bool, template: Path | None) -> None:
-    """Make, check or migrate the file; the caller keeps other processes out. Raises StoreError.
+def random_epoch() -> str:
+    """16 hex digits."""
+    return secrets.token_hex(8)
 
-    ``template`` is an empty migrated database that a new one is copied from, instead of running the migrations.
-    """
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a database is opened, when not as at every start of a station."""
+
+    stamps: Callable[[], Stamp] | None = None
+    """The stamp of calls that are made without one; None: that of the opening."""
+    check: bool = True
+    """Read every page and row of it first."""
+    template: Path | None = None
+    """An empty migrated database that a new one is copied from, instead of running the migrations."""
+    new_epoch: Callable[[], str] = random_epoch
+    counter_floor: Mapping[str, int] = field(default_factory=dict)
+    """Event counters of the database this one takes the place of: a new epoch begins above them."""
+    reserve_bytes: int = 4 * 1024 * 1024
+    """Kept free for finishing open work on a full disk."""
+    connect: Connect = connect
+
+
+def prepare(path: Path, opening: Opening) -> None:
+    """Make, check or migrate the file; the caller keeps other processes out. Raises StoreError."""
     if not path.exists():
-        _create(path, template)
-    elif check_file(path, thorough=check) < SCHEMA_VERSION:
+        _create(path, opening.template)
+    elif check_file(path, thorough=opening.check) < SCHEMA_VERSION:
         _migrate_in_child(path)
 
 

@@ -1,99 +1,171 @@
-"""Epochs: one for each life of a database. The current one is the newest row."""
+"""The epochs of a database that goes on: in a new one, what the center may not have is told again under new numbers."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+import msgspec
+from sqlalchemy import Column, Connection, Table, update
 
-from kiosk.domain.events import CountersData, EpochStarted
-from kiosk.store.database.schema import EPOCH_SHIFT
-from kiosk.store.database.schema import epoch as epoch_table
-from kiosk.store.database.schema import journal as journal_table
-from kiosk.store.database.schema import station as station_table
+from kiosk.domain.events import DayClosed, EpochStarted, IntakeAbandoned, IntakeConfirmed, IntakeVoided
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.messaging.contract.envelope import EVENT_TYPES
+from kiosk.store.database.connection import Database
+from kiosk.store.database.opening import Opening
+from kiosk.store.database.schema import day as day_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import void as void_table
+from kiosk.store.database.tables import Tables, reading
 from kiosk.store.errors import StoreError
-from kiosk.store.journal import journal
-from kiosk.store.journal.series import Series
-from kiosk.store.records import Stamp
-from kiosk.store.scale import metrology_counters
-
-BEHIND: Final = "behind"
-"""Why an epoch was begun: the sorting center has more of this database than the database itself."""
-MOST_BEHIND: Final = 6
-"""Of the 23 receipt letters of a station this many may ever be spent on the word of a broker. A card is brought back
-with an older copy once in years; what is left belongs to people, who begin an epoch at the technician's page."""
+from kiosk.store.journal import epoch_rows, journal
+from kiosk.store.journal.epoch_rows import Begun
+from kiosk.store.journal.series import Series, SeriesMarker, letter_after
+from kiosk.store.receipts import number_of
+from kiosk.store.records import Identity, Stamp
+from kiosk.store.scale import event_counters
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """The row of an epoch; ``acked_upto`` is the last sequence number the sorting center has."""
+class Epochs(Tables):
+    """Which life the database is in, and the next one. The series file tells it outside the database as well."""
 
-    number: int
-    epoch: str
-    series: str
-    acked_upto: int
+    def __init__(
+        self, database: Database, marker: SeriesMarker, station: str, stamps: Callable[[], Stamp], opening: Opening
+    ) -> None:
+        super().__init__(database)
+        self._marker = marker
+        self._stamps = stamps
+        self._station = station
+        self._opening = opening
+
+    def identity(self) -> Identity:
+        """Station, current epoch and receipt series; the other process may have started a new epoch."""
+        epoch = self.database.read(epoch_rows.current)
+        return Identity(self._station, epoch.epoch, epoch.series)
+
+    def start(self, why: str, stamp: Stamp | None = None, *, ending: str | None = None) -> bool:
+        """Go on in a new epoch with the next receipt series; what is not done is told again in it.
+
+        False, and nothing is written, when ``ending`` is given and is not the current epoch (any more). Raises
+        StoreError when an acknowledgement asks for it (``why`` is "behind" and ``ending`` the epoch it named) and
+        ``behind_spent``.
+        When ``receipt-series`` cannot be written after the commit, StoreError says so, the new epoch stands, and the
+        next opening writes the file.
+        """
+        try:
+            with self._marker.locked():
+                return self._enter(why, stamp or self._stamps(), ending)
+        except OSError as error:
+            raise StoreError(f"The file {self._marker.path} cannot be written ({error}): check the disk.") from error
+
+    @reading
+    def behind_spent(self, connection: Connection) -> bool:
+        """Whether ``start("behind")`` would be refused: one was begun for it in this boot, or too many in all."""
+        return epoch_rows.behind_spent(connection, self._stamps().moment.boot_id)
+
+    def settle(self, stamp: Stamp) -> None:
+        """At opening, with the marker locked: see that epoch and receipt series are this database's alone.
+
+        A file just made gets its first epoch; one that is older than the marker is a backup and gets a new epoch. When
+        it has a letter after all of the marker, that was done at the start before and the marker could not be written.
+        Raises StoreError for the database of another station.
+        """
+        used = self._marker.used(self._station)
+        known = self.series()
+        if not known:
+            self._enter("new", stamp)
+        elif used and used[-1] not in known and known[-1].letter <= max(one.letter for one in used):
+            self._enter("restored", stamp)
+        else:
+            self._marker.add_missing(self._station, known)
+
+    @reading
+    def series(self, connection: Connection) -> list[Series]:
+        """Every letter this database has used, oldest first. Raises StoreError for the database of another station."""
+        owner = epoch_rows.station_of(connection)
+        if owner not in (None, self._station):
+            raise StoreError(
+                f"The database {self.database.path} belongs to station {owner}, not to {self._station}: "
+                "check the station id in the configuration, or bring the right database."
+            )
+        return epoch_rows.all_series(connection)
+
+    def _enter(self, why: str, stamp: Stamp, ending: str | None = None) -> bool:
+        """First the database, then the marker."""
+        epoch, used = self._opening.new_epoch(), self._marker.used(self._station)
+
+        def work(connection: Connection) -> list[Series] | None:
+            known = epoch_rows.all_series(connection)
+            if ending is not None and known[-1].epoch != ending:
+                return None
+            told = why == epoch_rows.BEHIND and ending is not None
+            if told and epoch_rows.behind_spent(connection, stamp.moment.boot_id):
+                raise StoreError(
+                    "The sorting center says again that this database is older than what it has: no further epoch is "
+                    "begun for that. Call the administrator of the broker; a technician can begin one (Settle a fork)."
+                )
+            if not known:
+                epoch_rows.claim(connection, self._station)
+            begun = Begun(epoch, letter_after([*used, *known]), why)
+            _begin(connection, begun, stamp, self._opening.counter_floor)
+            return epoch_rows.all_series(connection)
+
+        known = self.database.write(work, finishing=True)
+        if known is not None:
+            self._marker.add_missing(self._station, known)
+        return known is not None
 
 
-def current(connection: Connection) -> Epoch:
-    """The epoch that new events go into."""
-    epoch = newest(connection)
-    if epoch is None:
-        raise StoreError("The database has no epoch: open it again.")
-    return epoch
+def _begin(connection: Connection, begun: Begun, stamp: Stamp, floor: Mapping[str, int]) -> None:
+    """Begin the epoch and seal every event of the old one that is not done again; the old rows are kept.
 
-
-def newest(connection: Connection) -> Epoch | None:
-    """The epoch begun last; None in a file just made."""
-    row = connection.execute(_COLUMNS.order_by(epoch_table.c.number.desc()).limit(1)).one_or_none()
-    return Epoch(*row) if row else None
-
-
-def all_series(connection: Connection) -> list[Series]:
-    """Every letter this database has used, with its epoch, oldest first."""
-    rows = connection.execute(select(epoch_table.c.series, epoch_table.c.epoch).order_by(epoch_table.c.number))
-    return [Series(*row) for row in rows]
-
-
-def behind_spent(connection: Connection, boot_id: str) -> bool:
-    """Whether no epoch may be begun for BEHIND now: one was in this boot, or MOST_BEHIND in all.
-
-    An acknowledgement is no proof, and each such epoch costs a letter. The database is an older copy at most once
-    between two starts of the machine, and its own first events say in which boot each epoch was begun.
+    Every epoch but a new station's first raises the event counters above what is here and above ``floor``.
     """
-    firsts = (
-        select(journal_table.c.body)
-        .join(epoch_table, journal_table.c.position == epoch_table.c.number * EPOCH_SHIFT + 1)
-        .where(epoch_table.c.why == BEHIND)
+    waiting = _waiting(connection)
+    if begun.why != "new":
+        event_counters.raise_all(connection, floor)
+    epoch_rows.begin(connection, begun, stamp)
+    for row in waiting:
+        if row.type != EpochStarted.TYPE:
+            _reissue(connection, row)
+
+
+def _waiting(connection: Connection) -> list[journal.JournalRow]:
+    old = epoch_rows.newest(connection)
+    if old is None:
+        return []
+    return list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
+
+
+def _reissue(connection: Connection, row: journal.JournalRow) -> None:
+    event = json.loads(row.body)
+    data = msgspec.convert(event["data"], EVENT_TYPES[row.type])
+    first_id = event.get("reissued", event["id"])
+    position = journal.append(connection, data, _stamp_of(event), reissued=first_id)
+    if isinstance(data, IntakeConfirmed | IntakeAbandoned):
+        _point(connection, intake_table, intake_table.c.number, data.receipt, position)
+    elif isinstance(data, IntakeVoided):
+        _point(connection, void_table, void_table.c.intake, data.receipt, position)
+    elif isinstance(data, DayClosed):
+        connection.execute(update(day_table).where(day_table.c.position == row.position).values(position=position))
+
+
+def _point(connection: Connection, table: Table, key: Column[int], receipt: str, position: int) -> None:
+    """Let the document name the event that tells it now."""
+    mine = key == number_of(ReceiptNumber.parse(receipt))
+    connection.execute(update(table).where(mine).values(position=position))
+
+
+def _stamp_of(event: dict[str, str]) -> Stamp:
+    """When it happened, not when it is told again. The zone is not in an event and not needed for one."""
+    moment = Moment(
+        utc=datetime.fromisoformat(event["time"]),
+        zone="UTC",
+        offset_minutes=0,
+        quality=ClockQuality(event["clock"]),
+        boot_id=event["bootid"],
+        monotonic_ms=int(event["monotonicms"]),
     )
-    boots = [json.loads(body)["bootid"] for body in connection.execute(firsts).scalars()]
-    return boot_id in boots or len(boots) >= MOST_BEHIND
-
-
-def station_of(connection: Connection) -> str | None:
-    """The station this database belongs to; None in a file just made."""
-    return connection.execute(select(station_table.c.station)).scalar_one_or_none()
-
-
-def claim(connection: Connection, station: str) -> None:
-    """Make a file just made the database of this station."""
-    connection.execute(insert(station_table).values(id=1, station=station))
-
-
-def begin(connection: Connection, epoch: str, series: str, why: str, stamp: Stamp) -> None:
-    """Start an epoch with its first event: seq 1, receipts from 1 in ``series``; it tells the event counters."""
-    connection.execute(
-        insert(epoch_table).values(
-            number=len(all_series(connection)) + 1,
-            epoch=epoch,
-            series=series,
-            why=why,
-            started_at=stamp.moment.timestamp,
-        )
-    )
-    counters = CountersData.of(metrology_counters.read(connection))
-    journal.append(connection, EpochStarted(series=series, why=why, counters=counters), stamp)
-
-
-_COLUMNS = select(epoch_table.c.number, epoch_table.c.epoch, epoch_table.c.series, epoch_table.c.acked_upto)
+    return Stamp(moment, event["software"], event.get("metrology", ""))

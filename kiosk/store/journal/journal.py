@@ -10,16 +10,18 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from kiosk.domain.events import EventData
+from kiosk.domain.events import BackupMade, EventData
 from kiosk.messaging.contract.seal import ZERO_HASH, SealedEvent, seal
 from kiosk.store.database.schema import EPOCH_SHIFT
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import station as station_table
-from kiosk.store.errors import StoreError
+from kiosk.store.database.tables import Tables, reading, writing
+from kiosk.store.errors import StoreError, damaged
 from kiosk.store.records import Stamp
 
 _NEWEST_EPOCH = (
@@ -53,6 +55,28 @@ class JournalRow:
     type: str
     sha256: str
     body: bytes = field(repr=False)
+
+
+class Journal(Tables):
+    """Every event of this database."""
+
+    @writing
+    def append(self, connection: Connection, event: BackupMade, stamp: Stamp) -> None:
+        """Record what no other table keeps."""
+        append(connection, event, stamp)
+
+    @reading
+    def verify(self, connection: Connection) -> int:
+        """Walk all events of all epochs and return how many. Raises DatabaseDamaged at the first broken link."""
+        return check(connection, self.database.path)
+
+
+def check(connection: Connection, path: Path, start: int = 0) -> int:
+    """Walk the journal from a position on; returns the number of events. Raises DatabaseDamaged."""
+    try:
+        return check_links(rows_from(connection, start))
+    except (BrokenChain, ValueError, KeyError, TypeError) as error:
+        raise damaged(path, str(error)) from error
 
 
 def position_of(epoch_number: int, seq: int) -> int:

@@ -6,7 +6,7 @@ from sqlalchemy import Column, Connection, func, select
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.store.database.schema import SERIES_SIZE
-from kiosk.store.journal import epochs
+from kiosk.store.journal import epoch_rows
 
 
 def key_of(series: str, counter: int) -> int:
@@ -21,7 +21,7 @@ def split_key(key: int) -> tuple[str, int]:
 
 def next_in_series(connection: Connection, key: Column[int]) -> tuple[str, int]:
     """The letter in use, and the counter one above the last row of ``key`` in it; may be one too many to be used."""
-    series = epochs.current(connection).series
+    series = epoch_rows.current(connection).series
     start = key_of(series, 0)
     mine = key.between(start + 1, start + SERIES_SIZE - 1)
     last = connection.execute(select(func.max(key)).where(mine)).scalar_one()

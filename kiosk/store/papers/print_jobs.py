@@ -1,7 +1,4 @@
-"""Print jobs: queued, sending, printed; unknown, which only a person may resolve; or cancelled before they were out.
-
-A job is marked as sending before its first byte leaves, so after a crash it is known which paper may be out there.
-"""
+"""The rows of print jobs, written in the transaction of what the papers are about."""
 
 from __future__ import annotations
 
@@ -10,14 +7,12 @@ from typing import Final
 
 from sqlalchemy import Boolean, ColumnElement, Connection, func, insert, select, text, type_coerce, update
 
-from kiosk.domain.events import PrintUnknown
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import print_job as job_table
 from kiosk.store.errors import StoreError, StoreRefusal
-from kiosk.store.intakes_key import has_receipt, number_of
-from kiosk.store.journal import journal
-from kiosk.store.records import NewPaper, NewPrintJob, PrintJob, Stamp
+from kiosk.store.receipts import number_of
+from kiosk.store.records import NewPaper, NewPrintJob, PrintJob
 
 QUEUED: Final = "queued"
 SENDING: Final = "sending"
@@ -25,12 +20,11 @@ PRINTED: Final = "printed"
 UNKNOWN: Final = "unknown"
 CANCELLED: Final = "cancelled"
 PICKUP_SLIP: Final = "pickup_slip"
-RESTART: Final = "restart"
 
-_OPEN = text("print_job.state != 'printed'")
+OPEN = text("print_job.state != 'printed'")
 """The condition of the partial index, word for word: SQLite does not find out by itself that it follows."""
 
-_JOBS = select(
+JOBS = select(
     job_table.c.id,
     func.coalesce(intake_table.c.receipt, ""),
     job_table.c.document,
@@ -55,56 +49,9 @@ def queue(connection: Connection, paper: NewPaper, about: str) -> int:
     return _add(connection, None, about, NewPrintJob(paper.document, paper.printer, 0, paper.body))
 
 
-def next_queued(connection: Connection, printer: str) -> PrintJob | None:
-    """The oldest queued job for a printer."""
-    query = _JOBS.where(_OPEN, job_table.c.state == QUEUED, job_table.c.printer == printer)
-    row = connection.execute(query.order_by(job_table.c.id).limit(1)).one_or_none()
-    return PrintJob(*row) if row else None
-
-
-def open_jobs(connection: Connection, limit: int) -> list[PrintJob]:
-    """Jobs that are not at an end, oldest first."""
-    query = _JOBS.where(_OPEN, job_table.c.state.in_([QUEUED, SENDING, UNKNOWN])).order_by(job_table.c.id).limit(limit)
-    return [PrintJob(*row) for row in connection.execute(query)]
-
-
-def of_receipt(connection: Connection, receipt: str) -> list[PrintJob]:
-    """All papers of an intake, oldest first."""
-    query = _JOBS.where(has_receipt(receipt))
-    return [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
-
-
-def sending(connection: Connection, job_id: int) -> None:
-    """Queued to sending, one more attempt."""
-    move(connection, job_id, QUEUED, SENDING, attempts=job_table.c.attempts + 1)
-
-
-def done(connection: Connection, job_id: int) -> None:
-    """Sending to printed; the body of a pickup slip is erased."""
-    move(connection, job_id, SENDING, PRINTED)
-    _erase_slips(connection, job_table.c.id == job_id)
-
-
-def unknown(connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
-    """Sending to unknown, with its event; ``why`` is ``restart`` or ``device``. A pickup slip's body is erased."""
-    move(connection, job_id, SENDING, UNKNOWN)
-    _erase_slips(connection, job_table.c.id == job_id)
-    job = get(connection, job_id)
-    journal.append(connection, PrintUnknown(job.receipt, job.document, job.bag, why, job.about), stamp)
-
-
-def recover(connection: Connection, stamp: Stamp) -> list[PrintJob]:
-    """Every job that a restart found sending becomes unknown."""
-    left = select(job_table.c.id).where(_OPEN, job_table.c.state == SENDING).order_by(job_table.c.id)
-    ids = list(connection.execute(left).scalars())
-    for job_id in ids:
-        unknown(connection, job_id, RESTART, stamp)
-    return [get(connection, job_id) for job_id in ids]
-
-
-def copy(connection: Connection, job: PrintJob) -> int:
-    """Queue the same body again as a copy; returns the new job."""
-    intake = number_of(ReceiptNumber.parse(job.receipt)) if job.receipt else None
+def copy(connection: Connection, job: PrintJob, receipt: ReceiptNumber | None) -> int:
+    """Queue the same body again as a copy; ``receipt`` is that of its intake. Returns the new job."""
+    intake = number_of(receipt) if receipt is not None else None
     new = NewPrintJob(job.document, job.printer, job.bag, job.body)
     return _add(connection, intake, job.about if intake is None else None, new, copy=True)
 
@@ -127,7 +74,7 @@ def cancel_slips(connection: Connection, about: str) -> None:
 
 def get(connection: Connection, job_id: int) -> PrintJob:
     """The job. Raises StoreRefusal: unknown_paper."""
-    row = connection.execute(_JOBS.where(job_table.c.id == job_id)).one_or_none()
+    row = connection.execute(JOBS.where(job_table.c.id == job_id)).one_or_none()
     if row is None:
         raise StoreRefusal("unknown_paper", f"There is no print job {job_id}.")
     return PrintJob(*row)
@@ -144,7 +91,7 @@ def summary(connection: Connection) -> dict[str, int]:
     """How many jobs are queued, sending, printed and unknown. They are numbered without gaps: printed is the rest."""
     counts = dict.fromkeys((QUEUED, SENDING, PRINTED, UNKNOWN, CANCELLED), 0)
     total = connection.execute(select(func.max(job_table.c.id))).scalar_one() or 0
-    for state, count in connection.execute(select(job_table.c.state, func.count()).where(_OPEN).group_by(text("1"))):
+    for state, count in connection.execute(select(job_table.c.state, func.count()).where(OPEN).group_by(text("1"))):
         counts[state] = count
     counts[PRINTED] = total - sum(counts.values())
     del counts[CANCELLED]
@@ -172,12 +119,12 @@ def _add(connection: Connection, intake: int | None, about: str | None, job: New
 
 
 def _cancel(connection: Connection, which: ColumnElement[bool]) -> None:
-    ids = list(connection.execute(select(job_table.c.id).where(_OPEN, which)).scalars())
+    ids = list(connection.execute(select(job_table.c.id).where(OPEN, which)).scalars())
     for job_id in ids:
         connection.execute(update(job_table).where(job_table.c.id == job_id).values(state=CANCELLED))
-        _erase_slips(connection, job_table.c.id == job_id)
+        erase_slips(connection, job_table.c.id == job_id)
 
 
-def _erase_slips(connection: Connection, which: ColumnElement[bool]) -> None:
+def erase_slips(connection: Connection, which: ColumnElement[bool]) -> None:
     """A slip holds a pickup code: nothing of it is kept once it cannot be printed any more."""
     connection.execute(update(job_table).where(which, job_table.c.document == PICKUP_SLIP).values(body=b""))

@@ -10,42 +10,50 @@ from sqlalchemy import Connection, insert, select, update
 from kiosk.domain.events import ParcelExpected, ParcelMissing
 from kiosk.domain.parcel import TERMINAL, ParcelState, move
 from kiosk.store.database.schema import delivery as delivery_table
+from kiosk.store.database.tables import Tables, writing
 from kiosk.store.journal import journal
-from kiosk.store.parcels import parcels
+from kiosk.store.parcels import rows
 from kiosk.store.records import ExpectedParcel, ParcelRow, Stamp
 
 _EXPECTED_ANEW = TERMINAL - {ParcelState.COLLECTED}
 """A waybill of one of these may be on a list again."""
 
 
-def expect(connection: Connection, rows: Sequence[ExpectedParcel], stamp: Stamp) -> int:
-    """Write the parcels of the list that are not known; opens a delivery when none is open."""
-    new = {row.waybill: row for row in rows if _is_new(connection, row.waybill)}
-    if not new:
-        return 0
-    if not is_open(connection):
-        connection.execute(insert(delivery_table).values(opened_at=stamp.moment.timestamp))
-    for row in new.values():
-        add_expected(connection, row.waybill, row.carrier, row.phone_last4)
-    journal.append(connection, ParcelExpected(len(new)), stamp)
-    return len(new)
+class Deliveries(Tables):
+    """What a truck brings, when somebody said so before."""
 
+    @writing
+    def expect(self, connection: Connection, parcels: Sequence[ExpectedParcel], stamp: Stamp) -> int:
+        """Take over a list; returns how many were new. A waybill that is known changes nothing.
 
-def close(connection: Connection, actor: str, stamp: Stamp) -> list[ParcelRow]:
-    """Everything still expected becomes missing, each with its event."""
-    missing = parcels.in_states(connection, {ParcelState.EXPECTED})
-    for row in missing:
-        parcels.change(
-            connection,
-            row.number,
-            state=move(row.state, ParcelState.MISSING),
-            counts_from=parcels.time_to_count_from(stamp),
+        Opens a delivery when none is open.
+        """
+        new = {parcel.waybill: parcel for parcel in parcels if _is_new(connection, parcel.waybill)}
+        if not new:
+            return 0
+        if not is_open(connection):
+            connection.execute(insert(delivery_table).values(opened_at=stamp.moment.timestamp))
+        for parcel in new.values():
+            add_expected(connection, parcel.waybill, parcel.carrier, parcel.phone_last4)
+        journal.append(connection, ParcelExpected(len(new)), stamp)
+        return len(new)
+
+    @writing
+    def close(self, connection: Connection, actor: str, stamp: Stamp) -> list[ParcelRow]:
+        """All of the truck is scanned: what is still expected is missing. Returns those."""
+        missing = rows.in_states(connection, {ParcelState.EXPECTED})
+        for row in missing:
+            rows.change(
+                connection,
+                row.number,
+                state=move(row.state, ParcelState.MISSING),
+                counts_from=rows.time_to_count_from(stamp),
+            )
+            journal.append(connection, ParcelMissing(str(row.number), actor), stamp)
+        connection.execute(
+            update(delivery_table).where(delivery_table.c.closed_at.is_(None)).values(closed_at=stamp.moment.timestamp)
         )
-        journal.append(connection, ParcelMissing(str(row.number), actor), stamp)
-    connection.execute(
-        update(delivery_table).where(delivery_table.c.closed_at.is_(None)).values(closed_at=stamp.moment.timestamp)
-    )
-    return [replace(row, state=ParcelState.MISSING) for row in missing]
+        return [replace(row, state=ParcelState.MISSING) for row in missing]
 
 
 def is_open(connection: Connection) -> bool:
@@ -56,10 +64,10 @@ def is_open(connection: Connection) -> bool:
 
 def add_expected(connection: Connection, waybill: str, carrier: str, phone_last4: str | None) -> None:
     """One line of the list."""
-    number = parcels.next_number(connection)
-    parcels.add(connection, number, waybill, carrier, ParcelState.EXPECTED, expected=1, phone_last4=phone_last4)
+    number = rows.next_number(connection)
+    rows.add(connection, number, waybill, carrier, ParcelState.EXPECTED, expected=1, phone_last4=phone_last4)
 
 
 def _is_new(connection: Connection, waybill: str) -> bool:
-    known = parcels.by_waybill(connection, waybill)
+    known = rows.by_waybill(connection, waybill)
     return known is None or known.state in _EXPECTED_ANEW

@@ -1,197 +1,381 @@
-"""The rows of parcels: found by number, waybill, slot or state, and forgotten in time."""
+"""What happens to a parcel, from the truck to the hand, the driver or the shelf of the lost."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Final
 
-from sqlalchemy import Connection, Select, func, insert, or_, select, text, update
+from sqlalchemy import Connection, func, or_, select, update
 
-from kiosk.domain.identifiers import BadIdentifier
-from kiosk.domain.moment import ClockQuality
-from kiosk.domain.parcel import TERMINAL, ParcelNumber, ParcelState
-from kiosk.store.database.schema import parcel as parcel_table
-from kiosk.store.database.schema import station as station_table
-from kiosk.store.errors import StoreError
-from kiosk.store.journal import epochs
-from kiosk.store.journal.numbering import key_of, next_in_series, split_key
-from kiosk.store.records import ParcelRow, Stamp
-
-TAKES_A_SLOT = text("parcel.shelf IS NOT NULL AND parcel.state != 'lost'")
-"""The condition of the partial index, word for word: SQLite does not find out by itself that it follows."""
-
-_ROWS = select(
-    select(station_table.c.station).scalar_subquery(),
-    parcel_table.c.number,
-    parcel_table.c.waybill,
-    parcel_table.c.carrier,
-    parcel_table.c.state,
-    parcel_table.c.shelf,
-    parcel_table.c.consent,
-    parcel_table.c.expected,
-    parcel_table.c.surplus,
-    parcel_table.c.damaged,
-    parcel_table.c.phone_last4,
-    parcel_table.c.photo_sha256,
-    parcel_table.c.code_no,
-    parcel_table.c.arrived_at,
-    parcel_table.c.closed_at,
-    parcel_table.c.shelf_since,
+from kiosk.domain.clerk import MAX_NAME, STATION_ACTOR
+from kiosk.domain.events import (
+    ParcelArrived,
+    ParcelCollected,
+    ParcelDamaged,
+    ParcelFound,
+    ParcelLost,
+    ParcelMisrouted,
+    ParcelNotAccepted,
+    ParcelNoticed,
+    ParcelOverdue,
+    ParcelReturnable,
+    ParcelReturned,
+    ParcelShelved,
+    ParcelWithdrawn,
 )
+from kiosk.domain.events.parcel import ParcelStep
+from kiosk.domain.parcel import MAY_ARRIVE, TERMINAL, WAITING, ParcelNumber, ParcelRefused, ParcelState, Proof, move
+from kiosk.store.database.schema import parcel as parcel_table
+from kiosk.store.database.tables import Tables, finishing, reading, writing
+from kiosk.store.errors import StoreError, StoreRefusal
+from kiosk.store.journal import journal
+from kiosk.store.papers import print_jobs
+from kiosk.store.parcels import deliveries, rows
+from kiosk.store.records import Arrival, CodeMaker, Fitting, HandoverProof, PaperMaker, ParcelRow, Stamp
+
+_S = ParcelState
+
+_TRIES: Final = 20
+"""With a thousand parcels waiting, one random code of six digits in a thousand is in use."""
 
 
-def waybill_hash(waybill: str) -> bytes:
-    """SHA-256 of a normalized waybill: the key it is found by, before and after the waybill itself is erased."""
-    return hashlib.sha256(waybill.encode()).digest()
+class Parcels(Tables):
+    """Parcels. Each step writes the row, its event or events, and what happens to its papers.
 
+    What happens at the counter is recorded even when the disk is full, unless it queues new papers.
+    """
 
-def next_number(connection: Connection) -> ParcelNumber:
-    """The parcel number after the last one given in the current series."""
-    series, counter = next_in_series(connection, parcel_table.c.number)
-    try:
-        return ParcelNumber(str(epochs.station_of(connection)), series, counter)
-    except BadIdentifier as error:
-        raise StoreError(f"All parcel numbers of series {series} are used up: start a new epoch.") from error
+    # In
 
+    @writing
+    def arrive(self, connection: Connection, arrival: Arrival, fitting: Fitting, stamp: Stamp) -> ParcelRow:
+        """Book a scanned parcel: number, slot, code, events and papers. A damaged one waits as ARRIVED.
 
-def add(
-    connection: Connection, number: ParcelNumber, waybill: str, carrier: str, state: ParcelState, **values: object
-) -> None:
-    """Write a new row; ``values`` are further columns."""
-    defaults: dict[str, object] = {"expected": 0, "surplus": 0, "damaged": 0, "code_no": 0}
-    connection.execute(
-        insert(parcel_table).values(
-            number=_key(number),
-            waybill_sha256=waybill_hash(waybill),
-            waybill=waybill,
-            carrier=carrier,
-            state=state,
-            **(defaults | values),
+        A waybill that is here, or was collected, gives its row with ``repeated`` and writes nothing, unless a person
+        said that this is ``another`` package of it. ``slots`` are filled in their order. Refused: shelves_full.
+        """
+        known = rows.by_waybill(connection, arrival.waybill)
+        if known is not None and known.state not in MAY_ARRIVE and not arrival.another:
+            return replace(known, repeated=True)
+        row = _book(connection, known, arrival, stamp)
+        arrived = ParcelArrived(
+            parcel=str(row.number),
+            actor=arrival.actor,
+            carrier=arrival.carrier,
+            waybill_sha256_8=rows.waybill_hash(arrival.waybill).hex()[:8],
+            consent=arrival.consent,
+            expected=row.expected,
+            surplus=row.surplus,
+            damaged=row.damaged,
         )
+        journal.append(connection, arrived, stamp)
+        return row if row.damaged else _fit(connection, row, fitting, arrival.actor, stamp)
+
+    @writing
+    def accept_damaged(
+        self,
+        connection: Connection,
+        number: ParcelNumber,
+        photo_sha256: str,
+        fitting: Fitting,
+        actor: str,
+        stamp: Stamp,
+    ) -> ParcelRow:
+        """Accept a damaged parcel with the photo of the damage: then slot, code and papers as for any other.
+
+        Refused: damaged_needs_photo, shelves_full, unknown_parcel, not_waiting.
+        """
+        row = _about_to(connection, number, _S.SHELVED, of=_S.ARRIVED)
+        if not photo_sha256:
+            raise StoreRefusal("damaged_needs_photo", f"Parcel {number} is damaged: take a photo of the damage first.")
+        rows.change(connection, number, photo_sha256=photo_sha256)
+        journal.append(connection, ParcelDamaged(str(number), actor, photo_sha256, "arrival"), stamp)
+        return _fit(connection, row, fitting, actor, stamp)
+
+    @finishing
+    def withdraw(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
+        """Take a scan back: slot, code and queued papers are gone, and the row returned is WITHDRAWN for good.
+
+        When the parcel was on a list, its waybill is EXPECTED again in a new row with a new number: the label that
+        may be out there names a number that stands for nothing.
+        """
+        before = _about_to(connection, number, _S.WITHDRAWN)
+        row = _end(connection, number, _S.WITHDRAWN, ParcelWithdrawn(str(number), actor), stamp)
+        if before.expected:
+            deliveries.add_expected(connection, before.waybill, before.carrier, before.phone_last4)
+        return row
+
+    @finishing
+    def refuse(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
+        """Do not accept a damaged parcel: the driver keeps it."""
+        return _end(connection, number, _S.REFUSED, ParcelNotAccepted(str(number), actor), stamp)
+
+    @finishing
+    def misroute(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
+        """Give back a parcel that is meant for another place."""
+        return _end(connection, number, _S.MISROUTED, ParcelMisrouted(str(number), actor), stamp)
+
+    # On the shelf
+
+    @finishing
+    def lose(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
+        """A parcel is not in its slot: that is free, and the row still tells which it was. The code is kept."""
+        return _step(connection, number, _S.LOST, ParcelLost(str(number), actor), stamp)
+
+    @writing
+    def find(
+        self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp, slots: Sequence[str] = ()
+    ) -> ParcelRow:
+        """A lost parcel is back: in its old slot when that is free, else in the first free one of ``slots``.
+
+        It is NOTICED again, with the code it had. Refused: shelves_full, not_waiting, unknown_parcel.
+        """
+        row = _about_to(connection, number, _S.SHELVED, of=_S.LOST)
+        slot = _free_slot(connection, [*([row.shelf] if row.shelf else []), *slots])
+        journal.append(connection, ParcelFound(str(number), actor), stamp)
+        return _shelve(connection, row, slot, actor, stamp)
+
+    @finishing
+    def due_back(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
+        """A person wants it to go back with the next truck."""
+        return _due_back(connection, number, actor, stamp)
+
+    @finishing
+    def give_back(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
+        """The driver took it back."""
+        return _end(connection, number, _S.RETURNED, ParcelReturned(str(number), actor), stamp)
+
+    @writing
+    def sweep(self, connection: Connection, overdue_before: str, return_before: str, stamp: Stamp) -> list[ParcelRow]:
+        """Move on what waits too long; returns the rows that changed. Times are RFC 3339 as in ``Moment.timestamp``.
+
+        What is older than both goes the whole way at once. A parcel that arrived before a time server had set the
+        clock counts from the first sweep after that. Nothing happens while the clock of ``stamp`` is not synced.
+        """
+        if rows.time_to_count_from(stamp) is None:
+            return []
+        rows.set_missing_times(connection, {_S.NOTICED, _S.OVERDUE}, stamp)
+        late = rows.older(connection, {_S.NOTICED, _S.OVERDUE}, return_before)
+        returnable = [_due_back(connection, row.number, STATION_ACTOR, stamp) for row in late]
+        waiting = rows.older(connection, {_S.NOTICED}, overdue_before)
+        return returnable + [
+            _step(connection, row.number, _S.OVERDUE, ParcelOverdue(str(row.number), STATION_ACTOR), stamp)
+            for row in waiting
+        ]
+
+    # Out
+
+    @finishing
+    def collect(self, connection: Connection, number: ParcelNumber, handover: HandoverProof, stamp: Stamp) -> ParcelRow:
+        """Hand over: the code is used up, the slot is free, and there is no way back.
+
+        Refused: collected, not_waiting, code_used, proxy_needs_name, unknown_parcel.
+        """
+        _about_to(connection, number, _S.COLLECTED)
+        _check_proof(connection, number, handover)
+        collected = ParcelCollected(str(number), handover.actor, handover.proof, handover.by)
+        return _end(connection, number, _S.COLLECTED, collected, stamp, proxy_name=handover.proxy_name)
+
+    @writing
+    def reissue_code(
+        self,
+        connection: Connection,
+        number: ParcelNumber,
+        code_mac: CodeMaker,
+        papers: PaperMaker,
+        actor: str,
+        stamp: Stamp,
+    ) -> ParcelRow:
+        """A new code for a waiting parcel. The old code and slips of it that are not out yet are cancelled."""
+        row = _about_to(connection, number, _S.COLLECTED)  # what may be collected has a code, and may have another
+        print_jobs.cancel_slips(connection, str(number))
+        mac = _fresh(connection, number, code_mac)
+        rows.change(connection, number, code_mac=mac, code_no=row.code_no + 1)
+        journal.append(connection, ParcelNoticed(str(number), actor, row.code_no + 1), stamp)
+        return _with_papers(connection, number, papers)
+
+    @finishing
+    def forget(self, connection: Connection, before: str, stamp: Stamp) -> int:
+        """Erase waybill, phone digits and proxy name of parcels closed before then; returns how many.
+
+        The hash of the waybill stays, so that the same one again is still known. A parcel that was closed
+        before the clock was set counts from the first call after that. Nothing happens while the clock of ``stamp``
+        is not synced.
+        """
+        if rows.time_to_count_from(stamp) is None:
+            return 0
+        done = TERMINAL | {ParcelState.MISSING}
+        rows.set_missing_times(connection, done, stamp)
+        mine = parcel_table.c.state.in_(sorted(done)) & (parcel_table.c.counts_from < before)
+        personal = (parcel_table.c.waybill, parcel_table.c.phone_last4, parcel_table.c.proxy_name)
+        kept = or_(*(column.is_not(None) for column in personal))
+        nothing: dict[str, object] = {column.name: None for column in personal}
+        return connection.execute(update(parcel_table).where(mine & kept).values(**nothing)).rowcount
+
+    # Looking
+
+    @reading
+    def by_number(self, connection: Connection, number: ParcelNumber) -> ParcelRow | None:
+        """The parcel with this number; None for a number of another station."""
+        return rows.by_number(connection, number)
+
+    @reading
+    def by_waybill(self, connection: Connection, waybill: str) -> ParcelRow | None:
+        """The newest parcel with this normalized waybill, also one whose waybill was erased; of several packages one
+        that is still here.
+        """
+        return rows.by_waybill(connection, waybill)
+
+    @reading
+    def by_mac(self, connection: Connection, mac: bytes) -> ParcelRow | None:
+        """The waiting parcel this code belongs to; None for a code that was used, replaced or never issued."""
+        row = rows.by_mac(connection, mac)
+        return row if row is not None and row.state in WAITING else None
+
+    @reading
+    def in_slot(self, connection: Connection, slot: str) -> ParcelRow | None:
+        """What lies in this slot."""
+        return rows.one(connection, rows.ROWS.where(rows.TAKES_A_SLOT, parcel_table.c.shelf == slot))
+
+    @reading
+    def in_states(
+        self, connection: Connection, states: Collection[ParcelState], limit: int = 50, offset: int = 0
+    ) -> list[ParcelRow]:
+        """Parcels in any of these states, the one that came first first."""
+        return rows.in_states(connection, states, limit, offset)
+
+    @reading
+    def counts(self, connection: Connection) -> Mapping[ParcelState, int]:
+        """How many there are in each state, every state named."""
+        found = connection.execute(select(parcel_table.c.state, func.count()).group_by(parcel_table.c.state))
+        return dict.fromkeys(ParcelState, 0) | {ParcelState(state): count for state, count in found}
+
+
+def _about_to(
+    connection: Connection, number: ParcelNumber, to: ParcelState, of: ParcelState | None = None
+) -> ParcelRow:
+    """The row before a step that is allowed. Raises StoreRefusal: unknown_parcel, collected, not_waiting."""
+    row = _row(connection, number)
+    try:
+        move(row.state, to)
+    except ParcelRefused as error:
+        raise StoreRefusal(error.code, f"Parcel {number}: {error}.") from error
+    if of is not None and row.state is not of:
+        raise StoreRefusal("not_waiting", f"Parcel {number} is {row.state.value}, not {of.value}.")
+    return row
+
+
+def _row(connection: Connection, number: ParcelNumber) -> ParcelRow:
+    row = rows.by_number(connection, number)
+    if row is None:
+        raise StoreRefusal("unknown_parcel", f"Parcel {number} is not of this database.")
+    return row
+
+
+def _step(connection: Connection, number: ParcelNumber, to: ParcelState, event: ParcelStep, stamp: Stamp) -> ParcelRow:
+    """A step that changes nothing but the state."""
+    _about_to(connection, number, to)
+    rows.change(connection, number, state=to)
+    journal.append(connection, event, stamp)
+    return _row(connection, number)
+
+
+def _end(
+    connection: Connection,
+    number: ParcelNumber,
+    to: ParcelState,
+    event: ParcelStep,
+    stamp: Stamp,
+    **values: object,
+) -> ParcelRow:
+    """A step that ends the parcel's life here: slot and code are free, papers that are not out come to nothing."""
+    _about_to(connection, number, to)
+    rows.change(
+        connection,
+        number,
+        state=to,
+        shelf=None,
+        code_mac=None,
+        closed_at=stamp.moment.timestamp,
+        counts_from=rows.time_to_count_from(stamp),
+        **values,
     )
+    journal.append(connection, event, stamp)
+    print_jobs.cancel_about(connection, str(number))
+    return _row(connection, number)
 
 
-def change(connection: Connection, number: ParcelNumber, **values: object) -> None:
-    """Set columns of a row."""
-    connection.execute(update(parcel_table).where(parcel_table.c.number == _key(number)).values(**values))
+def _due_back(connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
+    return _step(connection, number, _S.RETURN_DUE, ParcelReturnable(str(number), actor), stamp)
 
 
-def by_number(connection: Connection, number: ParcelNumber) -> ParcelRow | None:
-    """The parcel; None for a number of another station."""
-    row = one(connection, _ROWS.where(parcel_table.c.number == _key(number)))
-    return row if row is not None and row.number == number else None
+def _book(connection: Connection, known: ParcelRow | None, arrival: Arrival, stamp: Stamp) -> ParcelRow:
+    """The row of a parcel that is here: the one that waited for it, or a new one."""
+    values: dict[str, object] = {
+        "consent": arrival.consent,
+        "damaged": int(arrival.damaged),
+        "arrived_at": stamp.moment.timestamp,
+        "counts_from": rows.time_to_count_from(stamp),
+    }
+    if known is not None and known.state in (_S.EXPECTED, _S.MISSING):
+        state = move(known.state, _S.ARRIVED)
+        given = {"waybill": arrival.waybill, "carrier": arrival.carrier}
+        rows.change(connection, known.number, state=state, **given, **values)
+        return _row(connection, known.number)
+    # A list names the waybill of several packages once.
+    listed = arrival.another and known is not None and known.expected
+    number, surplus = rows.next_number(connection), deliveries.is_open(connection) and not listed
+    rows.add(connection, number, arrival.waybill, arrival.carrier, _S.ARRIVED, surplus=int(surplus), **values)
+    return _row(connection, number)
 
 
-def by_waybill(connection: Connection, waybill: str) -> ParcelRow | None:
-    """The newest parcel with this waybill. Packages of one waybill are several: what is still here comes first, then
-    what was collected, because that one says that it may not simply come again.
-    """
-    mine = parcel_table.c.waybill_sha256 == waybill_hash(waybill)
-    gone = parcel_table.c.state.in_(sorted(TERMINAL))
-    order = (gone, parcel_table.c.state != ParcelState.COLLECTED, parcel_table.c.number.desc())
-    return one(connection, _ROWS.where(mine).order_by(*order).limit(1))
+def _fit(connection: Connection, row: ParcelRow, fitting: Fitting, actor: str, stamp: Stamp) -> ParcelRow:
+    """From ARRIVED to NOTICED in one go: nothing is on a shelf without a code."""
+    slot = _free_slot(connection, fitting.slots)
+    mac = _fresh(connection, row.number, fitting.code_mac)
+    coded = replace(row, code_no=row.code_no + 1)
+    _shelve(connection, coded, slot, actor, stamp, code_mac=mac)
+    return _with_papers(connection, row.number, fitting.papers)
 
 
-def in_slot(connection: Connection, slot: str) -> ParcelRow | None:
-    """What lies in a slot."""
-    return one(connection, _ROWS.where(TAKES_A_SLOT, parcel_table.c.shelf == slot))
+def _shelve(connection: Connection, row: ParcelRow, slot: str, actor: str, stamp: Stamp, **values: object) -> ParcelRow:
+    state = move(move(row.state, _S.SHELVED), _S.NOTICED)
+    since = stamp.moment.timestamp
+    rows.change(connection, row.number, state=state, shelf=slot, shelf_since=since, code_no=row.code_no, **values)
+    journal.append(connection, ParcelShelved(str(row.number), actor, slot), stamp)
+    journal.append(connection, ParcelNoticed(str(row.number), actor, row.code_no), stamp)
+    return _row(connection, row.number)
 
 
-def by_mac(connection: Connection, mac: bytes) -> ParcelRow | None:
-    """The waiting or lost parcel with this code. There are few of them, so the codes have no index of their own."""
-    mine = parcel_table.c.state.in_([*_WITH_A_CODE]) & (parcel_table.c.code_mac == mac)
-    return one(connection, _ROWS.where(mine).limit(1))
+def _fresh(connection: Connection, number: ParcelNumber, code_mac: CodeMaker) -> bytes:
+    """The hash of a code that no parcel has; asks for a new one when it is in use. Raises StoreError after 20."""
+    for _ in range(_TRIES):
+        mac = code_mac(number).mac
+        if rows.by_mac(connection, mac) is None:
+            return mac
+    raise StoreError(f"{_TRIES} pickup codes in a row are in use: the source of random numbers does not work.")
 
 
-def mac_of(connection: Connection, number: ParcelNumber) -> bytes | None:
-    """The keyed hash of the code that is valid now."""
-    query = select(parcel_table.c.code_mac).where(parcel_table.c.number == _key(number))
-    mac: bytes | None = connection.execute(query).scalar_one()
-    return mac
+def _free_slot(connection: Connection, slots: Sequence[str]) -> str:
+    slot = rows.first_free(connection, slots)
+    if slot is None:
+        raise StoreRefusal("shelves_full", "Every shelf slot is taken: hand over, return or move parcels first.")
+    return slot
 
 
-def in_states(
-    connection: Connection, states: Collection[ParcelState], limit: int | None = None, offset: int = 0
-) -> list[ParcelRow]:
-    """Parcels in any of these states, by number."""
-    mine = parcel_table.c.state.in_(sorted(states))
-    return _many(connection, _ROWS.where(mine).order_by(parcel_table.c.number).limit(limit).offset(offset))
+def _with_papers(connection: Connection, number: ParcelNumber, papers: PaperMaker) -> ParcelRow:
+    row = _row(connection, number)
+    for paper in papers(row):
+        print_jobs.queue(connection, paper, str(number))
+    return row
 
 
-def counts(connection: Connection) -> Mapping[ParcelState, int]:
-    """How many parcels there are in each state."""
-    found = connection.execute(select(parcel_table.c.state, func.count()).group_by(parcel_table.c.state))
-    return dict.fromkeys(ParcelState, 0) | {ParcelState(state): count for state, count in found}
-
-
-def first_free(connection: Connection, slots: Sequence[str]) -> str | None:
-    """The first of these slots that is empty."""
-    taken = set(connection.execute(select(parcel_table.c.shelf).where(TAKES_A_SLOT)).scalars())
-    return next((slot for slot in slots if slot not in taken), None)
-
-
-def time_to_count_from(stamp: Stamp) -> str | None:
-    """The time from which days are counted; None unless a time server has set the clock, so that a later look sets it.
-
-    A clock that was taken over from the last shutdown is behind by however long the station was off: what came in
-    today would be old as soon as the right time is known.
-    """
-    return stamp.moment.timestamp if stamp.moment.quality is ClockQuality.SYNCED else None
-
-
-def set_missing_times(connection: Connection, states: Collection[ParcelState], stamp: Stamp) -> None:
-    """Let parcels in these states that came to them before the clock was set count from now."""
-    unset = parcel_table.c.state.in_(sorted(states)) & parcel_table.c.counts_from.is_(None)
-    connection.execute(update(parcel_table).where(unset).values(counts_from=stamp.moment.timestamp))
-
-
-def older(connection: Connection, states: Collection[ParcelState], before: str) -> list[ParcelRow]:
-    """Parcels in these states that have been so since before then, by number."""
-    mine = parcel_table.c.state.in_(sorted(states)) & (parcel_table.c.counts_from < before)
-    return _many(connection, _ROWS.where(mine).order_by(parcel_table.c.number))
-
-
-def forget(connection: Connection, before: str, stamp: Stamp) -> int:
-    """Erase what says whose parcel it was; see ``ParcelSide.forget_parcels``."""
-    if time_to_count_from(stamp) is None:
-        return 0
-    done = TERMINAL | {ParcelState.MISSING}
-    set_missing_times(connection, done, stamp)
-    mine = parcel_table.c.state.in_(sorted(done)) & (parcel_table.c.counts_from < before)
-    personal = (parcel_table.c.waybill, parcel_table.c.phone_last4, parcel_table.c.proxy_name)
-    kept = or_(*(column.is_not(None) for column in personal))
-    nothing: dict[str, object] = {column.name: None for column in personal}
-    return connection.execute(update(parcel_table).where(mine & kept).values(**nothing)).rowcount
-
-
-_WITH_A_CODE = (ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE, ParcelState.LOST)
-
-
-def _key(number: ParcelNumber) -> int:
-    return key_of(number.series, number.counter)
-
-
-def one(connection: Connection, query: Select[Any]) -> ParcelRow | None:
-    """The row of a query for one parcel."""
-    return next(iter(_many(connection, query)), None)
-
-
-def _many(connection: Connection, query: Select[Any]) -> list[ParcelRow]:
-    return [_row(*values) for values in connection.execute(query)]
-
-
-def _row(station: str, key: int, waybill: str | None, carrier: str, state: str, *rest: Any) -> ParcelRow:
-    shelf, consent, expected, surplus, damaged, *others = rest
-    return ParcelRow(
-        ParcelNumber(station, *split_key(key)),
-        waybill or "",
-        carrier,
-        ParcelState(state),
-        shelf,
-        consent,
-        bool(expected),
-        bool(surplus),
-        bool(damaged),
-        *others,
-    )
+def _check_proof(connection: Connection, number: ParcelNumber, handover: HandoverProof) -> None:
+    if handover.proof is Proof.CODE:
+        if handover.mac is None or handover.mac != rows.mac_of(connection, number):
+            raise StoreRefusal(
+                "code_used", f"This code does not open parcel {number} any more: ask for the newest slip."
+            )
+    elif not handover.proxy_name or len(handover.proxy_name) > MAX_NAME:
+        raise StoreRefusal("proxy_needs_name", f"A proxy is named, in 1 to {MAX_NAME} characters.")

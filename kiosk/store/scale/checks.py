@@ -7,6 +7,7 @@ from sqlalchemy import Connection, insert, select
 from kiosk.domain.events.scale import ScaleChecked
 from kiosk.domain.metrology.frames import frames_sha256, pack
 from kiosk.store.database.scale_schema import scale_check as check_table
+from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
 from kiosk.store.records import CheckRow, NewCheck, Stamp
 from kiosk.store.scale import pan_loads
@@ -27,46 +28,57 @@ _COLUMNS = (
 )
 
 
-def add(connection: Connection, check: NewCheck, stamp: Stamp) -> CheckRow:
-    """Write a check and its event; its load is accounted for."""
-    lock, moment = check.lock, stamp.moment
-    sha256 = frames_sha256(lock.frames)
-    event = ScaleChecked(
-        expected_g=check.expected_g,
-        read_g=lock.grams,
-        allowed_g=check.allowed_g,
-        passed=abs(lock.grams - check.expected_g) <= check.allowed_g,
-        reading=lock.reading_no,
-        load=lock.load_no,
-        stable_ms=lock.stable_ms,
-        frames_sha256=sha256,
-        actor=check.actor,
-    )
-    position = journal.append(connection, event, stamp)
-    pan_loads.used(connection, {lock.load_no})
-    connection.execute(
-        insert(check_table).values(
-            expected_g=event.expected_g,
-            read_g=event.read_g,
-            allowed_g=event.allowed_g,
-            passed=int(event.passed),
-            actor=event.actor,
-            frames=pack(lock.frames) or None,
+class Checks(Tables):
+    """Checks with the check weight."""
+
+    @finishing
+    def add(self, connection: Connection, check: NewCheck, stamp: Stamp) -> CheckRow:
+        """The check weight was read: the check, its event, and its load is accounted for.
+
+        It is recorded on a full disk as well: a failed one must not be lost.
+        """
+        lock, moment = check.lock, stamp.moment
+        sha256 = frames_sha256(lock.frames)
+        event = ScaleChecked(
+            expected_g=check.expected_g,
+            read_g=lock.grams,
+            allowed_g=check.allowed_g,
+            passed=abs(lock.grams - check.expected_g) <= check.allowed_g,
+            reading=lock.reading_no,
+            load=lock.load_no,
+            stable_ms=lock.stable_ms,
             frames_sha256=sha256,
-            position=position,
-            checked_at=moment.timestamp,
-            local_date=moment.local_date,
-            clock=moment.quality,
-            boot_id=moment.boot_id,
-            monotonic_ms=moment.monotonic_ms,
+            actor=check.actor,
         )
-    )
-    row = last(connection)
-    assert row is not None
-    return row
+        position = journal.append(connection, event, stamp)
+        pan_loads.used(connection, {lock.load_no})
+        connection.execute(
+            insert(check_table).values(
+                expected_g=event.expected_g,
+                read_g=event.read_g,
+                allowed_g=event.allowed_g,
+                passed=int(event.passed),
+                actor=event.actor,
+                frames=pack(lock.frames) or None,
+                frames_sha256=sha256,
+                position=position,
+                checked_at=moment.timestamp,
+                local_date=moment.local_date,
+                clock=moment.quality,
+                boot_id=moment.boot_id,
+                monotonic_ms=moment.monotonic_ms,
+            )
+        )
+        row = _last(connection)
+        assert row is not None
+        return row
+
+    @reading
+    def last(self, connection: Connection) -> CheckRow | None:
+        """The newest check, None before the first."""
+        return _last(connection)
 
 
-def last(connection: Connection) -> CheckRow | None:
-    """The newest check, None when there was none yet."""
+def _last(connection: Connection) -> CheckRow | None:
     row = connection.execute(select(*_COLUMNS).order_by(check_table.c.number.desc()).limit(1)).one_or_none()
     return CheckRow(**{**row._mapping, "passed": bool(row.passed)}) if row else None

@@ -14,8 +14,9 @@ from kiosk.store.database.scale_schema import pan_load as load_table
 from kiosk.store.database.scale_schema import scale_check as check_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
-from kiosk.store.intakes_key import has_receipt, number_of
+from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
+from kiosk.store.receipts import is_intake, number_of, parsed
 from kiosk.store.records import LoadRow, Stamp
 
 LIES, HELD, UNBOOKED = "lies", "held", "unbooked"
@@ -30,17 +31,63 @@ _WHY = {
 }
 
 
-def note(connection: Connection, told: PanNote, stamp: Stamp) -> None:
-    """Write what the journal of the pan tells."""
-    match told:
-        case Lies():
-            _lies(connection, told, stamp)
-        case Held():
-            _hold(connection, told, stamp)
-        case Left():
-            _left(connection, told, stamp)
-        case Used():
-            used(connection, {told.load_no})
+class PanLoads(Tables):
+    """The journal of the pan."""
+
+    @finishing
+    def note(self, connection: Connection, told: PanNote, stamp: Stamp) -> None:
+        """Keep what the journal of the pan tells, with its event when a load has left unbooked."""
+        match told:
+            case Lies():
+                _lies(connection, told, stamp)
+            case Held():
+                _hold(connection, told, stamp)
+            case Left():
+                _left(connection, told, stamp)
+            case Used():
+                used(connection, {told.load_no})
+
+    @reading
+    def before(self, connection: Connection) -> Before:
+        """What the last run knew of the pan. Ask before ``Intakes.abandon_left_open``."""
+        lies = (
+            connection.execute(select(load_table.c.peak_g).where(_OPEN, load_table.c.state == LIES)).scalars().first()
+        )
+        held = (
+            select(load_table.c.peak_g)
+            .where(_OPEN, load_table.c.state == HELD)
+            .order_by(load_table.c.number.desc())
+            .limit(1)
+        )
+        newest = select(intake_table.c.number).where(intake_table.c.state == IntakeState.CONFIRMED)
+        newest = newest.order_by(intake_table.c.number.desc()).limit(1)
+        last = select(line_table.c.gross_g).where(line_table.c.intake == newest.scalar_subquery())
+        bag = last.order_by(line_table.c.bag.desc()).limit(1)
+        checked = select(check_table.c.read_g).order_by(check_table.c.number.desc()).limit(1)
+        known = [grams for query in (held, bag, checked) for grams in connection.execute(query).scalars()]
+        return Before(lies, tuple(known))
+
+    @reading
+    def unbooked(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[LoadRow]:
+        """Loads that left unbooked, newest first."""
+        query = (
+            select(
+                load_table.c.number,
+                load_table.c.peak_g,
+                load_table.c.why,
+                load_table.c.loads,
+                load_table.c.settled_ms,
+                load_table.c.noted_at,
+                load_table.c.clock,
+                intake_table.c.receipt,
+            )
+            .outerjoin(intake_table, intake_table.c.number == load_table.c.intake)
+            .where(load_table.c.state == UNBOOKED)
+            .order_by(load_table.c.position.desc(), load_table.c.number.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        return [LoadRow(*row[:7], receipt=row[7] or "") for row in connection.execute(query)]
 
 
 def used(connection: Connection, loads: Collection[int]) -> None:
@@ -67,46 +114,6 @@ def abandoned(connection: Connection, receipt: ReceiptNumber, why: AbandonReason
     _tell_held(connection, receipt, _WHY[why], stamp)
 
 
-def before(connection: Connection) -> Before:
-    """What the last run knew of the pan. To be asked before open intakes are abandoned."""
-    lies = connection.execute(select(load_table.c.peak_g).where(_OPEN, load_table.c.state == LIES)).scalars().first()
-    held = (
-        select(load_table.c.peak_g)
-        .where(_OPEN, load_table.c.state == HELD)
-        .order_by(load_table.c.number.desc())
-        .limit(1)
-    )
-    newest = select(intake_table.c.number).where(intake_table.c.state == IntakeState.CONFIRMED)
-    newest = newest.order_by(intake_table.c.number.desc()).limit(1)
-    last = select(line_table.c.gross_g).where(line_table.c.intake == newest.scalar_subquery())
-    bag = last.order_by(line_table.c.bag.desc()).limit(1)
-    checked = select(check_table.c.read_g).order_by(check_table.c.number.desc()).limit(1)
-    known = [grams for query in (held, bag, checked) for grams in connection.execute(query).scalars()]
-    return Before(lies, tuple(known))
-
-
-def unbooked(connection: Connection, limit: int, offset: int) -> list[LoadRow]:
-    """The journal of the pan, newest first."""
-    query = (
-        select(
-            load_table.c.number,
-            load_table.c.peak_g,
-            load_table.c.why,
-            load_table.c.loads,
-            load_table.c.settled_ms,
-            load_table.c.noted_at,
-            load_table.c.clock,
-            intake_table.c.receipt,
-        )
-        .outerjoin(intake_table, intake_table.c.number == load_table.c.intake)
-        .where(load_table.c.state == UNBOOKED)
-        .order_by(load_table.c.position.desc(), load_table.c.number.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    return [LoadRow(*row[:7], receipt=row[7] or "") for row in connection.execute(query)]
-
-
 def _lies(connection: Connection, told: Lies, stamp: Stamp) -> None:
     """One load at most lies on the pan."""
     connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES))
@@ -115,15 +122,16 @@ def _lies(connection: Connection, told: Lies, stamp: Stamp) -> None:
 
 def _hold(connection: Connection, told: Held, stamp: Stamp) -> None:
     """The note may come after the end of the intake: then that end decides at once."""
-    intake = select(intake_table.c.number, intake_table.c.state).where(has_receipt(told.receipt))
+    receipt = parsed(told.receipt)
+    intake = select(intake_table.c.number, intake_table.c.state).where(is_intake(receipt))
     row = connection.execute(intake).one_or_none()
     used(connection, {told.load_no})
-    if row is None or (row.state == IntakeState.CONFIRMED and _is_on(connection, row.number, told)):
+    if receipt is None or row is None or (row.state == IntakeState.CONFIRMED and _is_on(connection, row.number, told)):
         return
     held = {"state": HELD, "load": told.load_no, "intake": row.number, "taken_g": told.taken_g}
     connection.execute(insert(load_table).values({**held, **_noted(told.peak_g, stamp)}))
     if row.state != IntakeState.OPENED:
-        _tell_held(connection, ReceiptNumber.parse(told.receipt), UnbookedWhy.ABANDONED, stamp)
+        _tell_held(connection, receipt, UnbookedWhy.ABANDONED, stamp)
 
 
 def _is_on(connection: Connection, number: int, told: Held) -> bool:

@@ -15,7 +15,8 @@ from kiosk.store.database.scale_schema import scale_check as check_table
 from kiosk.store.database.scale_schema import weighing_frames as frames_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import journal as journal_table
-from kiosk.store.intakes_key import has_receipt
+from kiosk.store.database.tables import Tables, reading
+from kiosk.store.receipts import is_intake, parsed
 from kiosk.store.records import FramesCheck
 
 _MOST_NAMED = 20
@@ -33,53 +34,57 @@ def add(connection: Connection, number: int, confirmed: ConfirmedIntake) -> None
         connection.execute(insert(frames_table), values)
 
 
-def standing(connection: Connection, receipt: str) -> ScaleStanding | None:
-    """What the scale was worth for this receipt; None when nobody knew, or there is no such receipt."""
-    row = connection.execute(select(scale_table).join(intake_table).where(has_receipt(receipt))).one_or_none()
-    if row is None:
-        return None
-    return ScaleStanding(
-        trade=None if row.trade is None else bool(row.trade),
-        check=CheckState(row.check_state),
-        verification=Verification(row.verification),
-        counters=Counters(row.scale_profile, row.tare_library, row.clock),
-        serial_no=row.serial_no,
-    )
+class Weighings(Tables):
+    """What was kept of weighings, to be read again."""
 
-
-def frames(connection: Connection, receipt: str, bag: int) -> tuple[bytes, ...]:
-    """The raw frames of a bag, oldest first; empty when none were kept. Raises BadFrames for a row that was changed."""
-    query = (
-        select(frames_table.c.frames)
-        .join(intake_table, intake_table.c.number == frames_table.c.intake)
-        .where(has_receipt(receipt), frames_table.c.bag == bag)
-    )
-    packed = connection.execute(query).scalar_one_or_none()
-    return unpack(packed) if packed is not None else ()
-
-
-def verify(connection: Connection) -> FramesCheck:
-    """Read every kept frame again, against its own hash and the one in the sealed event, both ways."""
-    told = _told(connection)
-    query = (
-        select(intake_table.c.receipt, frames_table.c.bag, frames_table.c.sha256, frames_table.c.frames)
-        .join(intake_table, intake_table.c.number == frames_table.c.intake)
-        .order_by(frames_table.c.intake, frames_table.c.bag)
-    )
-    bags, broken = 0, []
-    for receipt, bag, sha256, packed in connection.execution_options(yield_per=100).execute(query):
-        bags += 1
-        sealed = told.pop((receipt, bag), None)
-        if sealed != sha256 or not _is_whole(packed, sha256):
-            broken.append(f"{receipt}/{bag}")
-    broken += [f"{receipt}/{bag}" for receipt, bag in told]  # the event says they were kept, and they are gone
-    checks = connection.execute(
-        select(check_table.c.number, check_table.c.frames_sha256, check_table.c.frames).where(
-            check_table.c.frames.is_not(None)
+    @reading
+    def standing(self, connection: Connection, receipt: str) -> ScaleStanding | None:
+        """What the scale was worth for this receipt; None when nobody knew, or there is no such receipt."""
+        row = connection.execute(select(scale_table).join(intake_table).where(is_intake(parsed(receipt)))).one_or_none()
+        if row is None:
+            return None
+        return ScaleStanding(
+            trade=None if row.trade is None else bool(row.trade),
+            check=CheckState(row.check_state),
+            verification=Verification(row.verification),
+            counters=Counters(row.scale_profile, row.tare_library, row.clock),
+            serial_no=row.serial_no,
         )
-    )
-    broken += [f"check {number}" for number, sha256, packed in checks if not _is_whole(packed, sha256)]
-    return FramesCheck(bags, tuple(broken[:_MOST_NAMED]))
+
+    @reading
+    def frames(self, connection: Connection, receipt: str, bag: int) -> tuple[bytes, ...]:
+        """The raw frames of a bag, oldest first; empty when none were kept. BadFrames for a row that was changed."""
+        query = (
+            select(frames_table.c.frames)
+            .join(intake_table, intake_table.c.number == frames_table.c.intake)
+            .where(is_intake(parsed(receipt)), frames_table.c.bag == bag)
+        )
+        packed = connection.execute(query).scalar_one_or_none()
+        return unpack(packed) if packed is not None else ()
+
+    @reading
+    def verify(self, connection: Connection) -> FramesCheck:
+        """Read every kept frame again, against its own hash and the one in the sealed event, both ways."""
+        told = _told(connection)
+        query = (
+            select(intake_table.c.receipt, frames_table.c.bag, frames_table.c.sha256, frames_table.c.frames)
+            .join(intake_table, intake_table.c.number == frames_table.c.intake)
+            .order_by(frames_table.c.intake, frames_table.c.bag)
+        )
+        bags, broken = 0, []
+        for receipt, bag, sha256, packed in connection.execution_options(yield_per=100).execute(query):
+            bags += 1
+            sealed = told.pop((receipt, bag), None)
+            if sealed != sha256 or not _is_whole(packed, sha256):
+                broken.append(f"{receipt}/{bag}")
+        broken += [f"{receipt}/{bag}" for receipt, bag in told]  # the event says they were kept, and they are gone
+        checks = connection.execute(
+            select(check_table.c.number, check_table.c.frames_sha256, check_table.c.frames).where(
+                check_table.c.frames.is_not(None)
+            )
+        )
+        broken += [f"check {number}" for number, sha256, packed in checks if not _is_whole(packed, sha256)]
+        return FramesCheck(bags, tuple(broken[:_MOST_NAMED]))
 
 
 def _told(connection: Connection) -> dict[tuple[str, int], str]:

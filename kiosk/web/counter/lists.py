@@ -228,7 +228,7 @@ class CounterLists:
         return station.photo_path(sha256) is not None or station.parcel_photo_path(sha256) is not None
 
     def _catalog(self) -> Catalog:
-        return self._station.store.catalog()[1]
+        return self._station.store.catalogs.get()[1]
 
     # --- papers, events, the day -----------------------------------------------------------------------------------
 
@@ -249,7 +249,7 @@ class CounterLists:
 
     def _oldest_event(self) -> str | None:
         """When the oldest event was written that the sorting center does not have."""
-        waiting = self._station.store.pending(1)
+        waiting = self._station.store.outbox.pending(1)
         return str(msgspec.json.decode(waiting[0].body).get("time", "")) if waiting else None
 
     def day(self, session: Session) -> str:

@@ -42,7 +42,7 @@ class Screens:
             extra["scale_mark"] = public_mark(self._station.standing)
         if view.step is Step.TAKE:
             receipt = view.result.receipt if view.result else ""
-            extra["scale_mark"] = public_mark(lambda: self._station.store.standing_of(receipt))
+            extra["scale_mark"] = public_mark(lambda: self._station.store.weighings.standing(receipt))
             extra["papers"] = papers(view.prints, self._station.board.snapshot().marks)
         return self.page(f"{view.step.value}.html", view, **extra)
 

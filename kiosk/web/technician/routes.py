@@ -154,19 +154,19 @@ class _Face:
     def events_page(self) -> str:
         """What the sorting center keeps apart, and the way out of a fork."""
         store = self.doctor.station.store
-        numbers, identity = store.quarantined(), store.identity()
+        numbers, identity = store.outbox.quarantined(), store.epochs.identity()
         return self.page(
             "events",
             "events",
             numbers=numbers[:MOST_NUMBERS],
             more=max(0, len(numbers) - MOST_NUMBERS),
-            pending=store.counts().pending,
+            pending=store.outbox.counts().pending,
             identity=identity,
         )
 
     def epoch_page(self) -> str:
         """The question before a new epoch."""
-        return self.page("epoch", "events", epoch=self.doctor.station.store.identity().epoch)
+        return self.page("epoch", "events", epoch=self.doctor.station.store.epochs.identity().epoch)
 
     def about_page(self) -> str:
         """Software, scale, counters: what is asked for at a verification."""

@@ -91,7 +91,7 @@ class Bench:
         self.open = ExitStack()
         self.station = self._opened(path, template)
         self.relay = self._opened(path, template)
-        self.station.import_catalog(CATALOG, stamp())
+        self.station.catalogs.add(CATALOG, stamp())
         self.now = 0.0
         self.told: list[str] = []
         self.ledger = Ledger()
@@ -121,7 +121,7 @@ class Bench:
 
     def new_epoch(self) -> None:
         """The technician's act, in the other process."""
-        self.station.start_new_epoch("forked", stamp())
+        self.station.epochs.start("forked", stamp())
 
     def pump(self) -> None:
         self.session._pump(self.connection)
@@ -139,16 +139,16 @@ class Bench:
 
     def epochs(self) -> list[str]:
         """Every epoch of the database, oldest first."""
-        return [series.epoch for series in self.station._database.read(self.station._own_series)]
+        return [series.epoch for series in self.station.epochs.series()]
 
     def whys(self) -> list[str]:
         """Why each of them was begun."""
         query = text("SELECT why FROM epoch ORDER BY number")
-        return list(self.station._database.read(lambda connection: list(connection.execute(query).scalars())))
+        return list(self.station.journal.database.read(lambda connection: list(connection.execute(query).scalars())))
 
     def missing(self) -> set[tuple[str, int]]:
         """What the center should hold and does not: all that is told now, and all it ever acknowledged."""
-        current = self.station.identity().epoch
-        due = {(current, row.seq) for row in self.station.sealed(current, 10_000)}
-        due |= {(one.epoch, seq) for one in self.station.earlier() for seq in range(1, one.acked_upto + 1)}
+        current = self.station.epochs.identity().epoch
+        due = {(current, row.seq) for row in self.station.outbox.sealed(current, 10_000)}
+        due |= {(one.epoch, seq) for one in self.station.outbox.earlier() for seq in range(1, one.acked_upto + 1)}
         return due - set(self.ledger.events)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Self
 
 import msgspec
 import paho.mqtt.client as mqtt
@@ -87,6 +88,14 @@ class MemoryOutbox:
                 f"only {self.done_upto} of {upto} done"
             )
 
+    @property
+    def outbox(self) -> Self:
+        return self
+
+    @property
+    def epochs(self) -> Self:
+        return self
+
     def identity(self) -> Owner:
         return Owner("S0147", self.epoch, "A")
 
@@ -126,7 +135,7 @@ class MemoryOutbox:
             self.lock.notify_all()
             return True
 
-    def start_new_epoch(self, why: str, *, ending: str) -> bool:
+    def start(self, why: str, *, ending: str) -> bool:
         with self.lock:
             assert ending == self.epoch
             self.old_epochs.append(why)

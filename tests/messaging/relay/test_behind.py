@@ -15,7 +15,7 @@ import pytest
 
 from kiosk.messaging.contract.control import Ack
 from kiosk.store import Stamp, StoreError
-from kiosk.store.journal.epochs import MOST_BEHIND
+from kiosk.store.journal.epoch_rows import MOST_BEHIND
 from tests.messaging.relay.line import Bench
 from tests.store.village import open_store, stamp
 
@@ -58,7 +58,7 @@ def test_the_letters_cannot_be_spent_by_lying(bench: Bench) -> None:
         bench.hear(forged(bench))
         bench.pump()
     assert bench.whys() == ["new", "behind"]
-    assert bench.station.identity().series == "B"
+    assert bench.station.epochs.identity().series == "B"
 
 
 def test_a_relay_that_is_made_to_crash_may_not_begin_another(bench: Bench, path: Path, template: Path) -> None:
@@ -79,10 +79,10 @@ def test_it_is_alarmed_and_what_is_true_is_still_believed(bench: Bench, caplog: 
     assert bench.wire.statuses[-1].alarm == "ahead"
     assert bench.told[-1] == "ahead"
     assert "claims event 1000000" in caplog.text
-    assert bench.station.counts().pending > 0
+    assert bench.station.outbox.counts().pending > 0
     bench.flow()
     assert bench.missing() == set()
-    assert bench.station.counts().pending == 0
+    assert bench.station.outbox.counts().pending == 0
     assert (bench.wire.statuses[-1].alarm, bench.told[-1]) == ("", "")
 
 
@@ -91,10 +91,10 @@ def test_a_card_with_an_older_copy_goes_on_as_ever(bench: Bench, path: Path, tem
     bench.ledger.events |= {(bench.epochs()[0], seq): b"%d" % seq for seq in range(11, 15)}
     bench.intakes(2)
     older = bench.ledger.ack(bench.epochs()[0])
-    bench.hear(msgspec.structs.replace(older, upto=bench.station.counts().last_seq + 1))
+    bench.hear(msgspec.structs.replace(older, upto=bench.station.outbox.counts().last_seq + 1))
     bench.flow()
     assert bench.whys() == ["new", "behind"]
-    assert bench.station.counts().pending == 0
+    assert bench.station.outbox.counts().pending == 0
     with closing(open_store(path, template, stamps=lambda: booted(2))) as outbox:
         bench.connect(outbox)
         bench.flow()
@@ -113,10 +113,10 @@ def test_a_broker_that_waits_for_each_start_leaves_most_letters_to_people(
 
 
 def test_the_store_itself_refuses_it(bench: Bench) -> None:
-    assert bench.relay.start_new_epoch("behind", ending=bench.epochs()[-1])
-    assert bench.relay.behind_spent()
+    assert bench.relay.epochs.start("behind", ending=bench.epochs()[-1])
+    assert bench.relay.epochs.behind_spent()
     with pytest.raises(StoreError, match="Settle a fork"):
-        bench.relay.start_new_epoch("behind", ending=bench.epochs()[-1])
+        bench.relay.epochs.start("behind", ending=bench.epochs()[-1])
     assert bench.whys() == ["new", "behind"]
 
 

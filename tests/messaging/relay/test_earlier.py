@@ -58,7 +58,7 @@ def test_every_earlier_epoch_is_named_after_the_current_one(bench: Bench) -> Non
     bench.connect()
     first, second, current = bench.epochs()
     assert [hello.epoch for hello in bench.wire.hellos] == [current, first, second]
-    last = {one.epoch: one.last_seq for one in bench.station.earlier()}[first]
+    last = {one.epoch: one.last_seq for one in bench.station.outbox.earlier()}[first]
     assert bench.wire.hellos[1] == Hello(first, next=last + 1, oldest=last + 1, pending=0, software="kiosk test")
 
 
@@ -85,18 +85,18 @@ def test_one_message_at_a_time_and_behind_what_was_never_done(bench: Bench) -> N
         bench.pump()
     kinds = [topic for topic, _ in bench.wire.sent if topic in (TOPICS.event, TOPICS.batch)]
     assert len(kinds) == 2
-    assert bench.session.missing == sum(one.acked_upto for one in bench.station.earlier())
+    assert bench.session.missing == sum(one.acked_upto for one in bench.station.outbox.earlier())
     assert bench.session.unfinished
 
 
 def test_the_status_counts_what_was_lost(bench: Bench) -> None:
-    owed = sum(one.acked_upto for one in bench.station.earlier())
+    owed = sum(one.acked_upto for one in bench.station.outbox.earlier())
     forget(bench, 0)
     bench.connect()
     for ack in bench.wire.carried(bench.ledger):
         bench.hear(ack)
     bench.pump()
-    assert bench.wire.statuses[-1].pending == owed + bench.station.counts().pending
+    assert bench.wire.statuses[-1].pending == owed + bench.station.outbox.counts().pending
     bench.flow()
     bench.now += 60
     bench.pump()

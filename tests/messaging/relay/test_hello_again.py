@@ -131,4 +131,4 @@ def test_nothing_is_sent_while_the_hello_is_on_its_way(bench: Bench) -> None:
     bench.now += HELLO_EVERY_S
     bench.flow()
     assert [topic for topic, _ in bench.wire.sent if topic in (TOPICS.event, TOPICS.batch)] == []
-    assert bench.station.counts().pending == 0
+    assert bench.station.outbox.counts().pending == 0

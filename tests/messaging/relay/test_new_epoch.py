@@ -97,7 +97,7 @@ def test_a_connected_relay_follows_the_technician(bench: Bench, order: Callable[
     bench.intakes(later)
     bench.flow()
     assert bench.missing() == set()
-    assert bench.station.counts().pending == 0
+    assert bench.station.outbox.counts().pending == 0
     assert bench.wire.hellos[-1].epoch in bench.epochs()
     assert len(bench.epochs()) == begun == (3 if "again" in order.__name__ or "twice" in order.__name__ else 2)
 
@@ -109,20 +109,42 @@ def test_a_late_answer_of_the_old_epoch_changes_nothing(bench: Bench) -> None:
     bench.new_epoch()
     bench.hear(old)
     assert len(bench.epochs()) == 2
-    assert bench.station.counts().acked_upto == 0
+    assert bench.station.outbox.counts().acked_upto == 0
 
 
 class Interrupted:
     """The relay's store; the technician's act comes just before the n-th question to it."""
 
     def __init__(self, store: Store, act: Callable[[], object], at: int) -> None:
-        self._store, self._act, self._left = store, act, at
+        self._store, self._act, self.left = store, act, at
+
+    @property
+    def outbox(self) -> Asked:
+        return Asked(self, self._store.outbox)
+
+    @property
+    def epochs(self) -> Asked:
+        return Asked(self, self._store.epochs)
+
+    def changed(self) -> bool:
+        self.ask()
+        return self._store.changed()
+
+    def ask(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self._act()
+
+
+class Asked:
+    """A group of it."""
+
+    def __init__(self, store: Interrupted, group: object) -> None:
+        self._store, self._group = store, group
 
     def __getattr__(self, name: str) -> object:
-        self._left -= 1
-        if self._left == 0:
-            self._act()
-        return getattr(self._store, name)
+        self._store.ask()
+        return getattr(self._group, name)
 
 
 @pytest.mark.parametrize("at", range(1, 9))
@@ -141,11 +163,11 @@ def test_the_act_may_come_at_any_moment_of_an_answer(bench: Bench, at: int, answ
     elif answer == "more than there is":
         ack = Ack(epoch, ack.upto + 50, (), (), "ab" * 32)
     outbox = Interrupted(bench.relay, bench.new_epoch, at)
-    bench.session._outbox = outbox  # type: ignore[assignment]
+    bench.session._store = outbox  # type: ignore[assignment]
     bench.hear(ack)
-    acted = outbox._left <= 0
-    bench.session._outbox = bench.relay
-    assert not acted or bench.station.counts().acked_upto == 0
+    acted = outbox.left <= 0
+    bench.session._store = bench.relay
+    assert not acted or bench.station.outbox.counts().acked_upto == 0
     assert bench.session._status(online=True).alarm == ""
     whys = bench.whys()
     behind = answer == "more than there is" and whys[1:2] == ["behind"]
@@ -158,11 +180,11 @@ def test_the_store_refuses_what_was_meant_for_an_ended_epoch(bench: Bench) -> No
     bench.intakes(2)
     ended = bench.epochs()[0]
     bench.new_epoch()
-    assert not bench.relay.acknowledge(1, [1], ended)
-    assert not bench.relay.acknowledge(999, [], ended)
-    assert not bench.relay.start_new_epoch("behind", ending=ended)
-    assert (bench.relay.counts().acked_upto, bench.relay.quarantined(), len(bench.epochs())) == (0, [], 2)
+    assert not bench.relay.outbox.acknowledge(1, [1], ended)
+    assert not bench.relay.outbox.acknowledge(999, [], ended)
+    assert not bench.relay.epochs.start("behind", ending=ended)
+    assert (bench.relay.outbox.counts().acked_upto, bench.relay.outbox.quarantined(), len(bench.epochs())) == (0, [], 2)
     current = bench.epochs()[1]
-    assert bench.relay.acknowledge(1, [], current)
-    assert bench.relay.start_new_epoch("behind", ending=current)
-    assert (len(bench.epochs()), bench.station.identity().series) == (3, "C")
+    assert bench.relay.outbox.acknowledge(1, [], current)
+    assert bench.relay.epochs.start("behind", ending=current)
+    assert (len(bench.epochs()), bench.station.epochs.identity().series) == (3, "C")

@@ -96,10 +96,10 @@ class Relaying(RuleBasedStateMachine):
             self.bench.connect()
             self.bench.flow()
             assert self.bench.missing() == set()
-            assert self.bench.station.counts().pending == 0
+            assert self.bench.station.outbox.counts().pending == 0
             assert self.bench.session.settled
             self.nobody_but_the_technician_begins_an_epoch()
-            self.bench.station.verify_journal()
+            self.bench.station.journal.verify()
         finally:
             self.bench.open.close()
             self.folder.cleanup()

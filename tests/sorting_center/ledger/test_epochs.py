@@ -20,7 +20,8 @@ from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS
 from kiosk.sorting_center.web.app import create_app
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import Restored, restore
+from kiosk.store.backup.restore import Restored, RestoreOptions, restore
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp
@@ -37,13 +38,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def send(store: Store, ledger: Ledger, limit: int = 1000) -> int:
     """What relay and ingest do between them: the oldest events go up, the acknowledgement comes down."""
-    rows = store.pending(limit)
+    rows = store.outbox.pending(limit)
     if rows:
         (state,) = ledger.accept([parse_event(row.body) for row in rows], "yarkant", NOW)
         ack = state.ack
-        assert ack.epoch == store.identity().epoch
-        assert ack.head == store.hash_at(ack.upto)
-        store.acknowledge(ack.upto, ack.quarantined)
+        assert ack.epoch == store.epochs.identity().epoch
+        assert ack.head == store.outbox.hash_at(ack.upto)
+        store.outbox.acknowledge(ack.upto, ack.quarantined)
     return len(rows)
 
 
@@ -55,23 +56,23 @@ class Drill:
         medium = folder / "medium"
         medium.mkdir()
         with closing(open_store(self.path, template, new_epoch=epochs())) as store:
-            store.import_catalog(CATALOG, stamp())
+            store.catalogs.add(CATALOG, stamp())
             self.old = [bring_in(store).receipt for _ in range(5)]
             send(store, ledger, 4)
-            self.waiting_then = store.counts().pending
-            self.backup = make_backup(self.path, STATION, medium, stamp(), same_disk=True).path
+            self.waiting_then = store.outbox.counts().pending
+            self.backup = make_backup(self.path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
             self.after = [bring_in(store).receipt for _ in range(10)]
             send(store, ledger)
-            assert store.counts().pending == 0
+            assert store.outbox.counts().pending == 0
 
     def bring_back(self, first_epoch: int = 50) -> Restored:
-        return restore(self.backup, self.path, STATION, stamp(), new_epoch=epochs(first_epoch))
+        return restore(self.backup, self.path, STATION, stamp(), RestoreOptions(new_epoch=epochs(first_epoch)))
 
     def go_on(self, intakes: int) -> list[str]:
         with closing(open_store(self.path, self.template)) as store:
             receipts = [bring_in(store).receipt for _ in range(intakes)]
             send(store, self.ledger)
-            assert store.counts().pending == 0
+            assert store.outbox.counts().pending == 0
             return receipts
 
 

@@ -98,13 +98,13 @@ class CounterRig:
         self.lots: list[tuple[str, str]] = []
         self.events = 0
         self.photos = ParcelPhotos(self.folder / "parcel-photos")
-        if self.take_people and not self.store.clerks():
+        if self.take_people and not self.store.clerks.everyone():
             for name, role, pin in (
                 ("Aygul", Role.CLERK, PIN),
                 ("Memet", Role.CLERK, SECOND_PIN),
                 ("Tech", Role.TECHNICIAN, PIN),
             ):
-                self.store.add_clerk(name, role, HASHES[pin], self.clock.stamp())
+                self.store.clerks.add(name, role, HASHES[pin], self.clock.stamp())
         self.access = Access(
             self.store, CounterSettings(), self.clock.stamp, lambda: self.counter.access_changed(), PINS
         )
@@ -163,7 +163,9 @@ class CounterRig:
     # --- what lies on the table ------------------------------------------------------------------------------------
 
     def queued(self, document: str, about: str = "") -> list[PrintJob]:
-        return [job for job in self.store.open_papers() if job.document == document and job.about.startswith(about)]
+        return [
+            job for job in self.store.papers.open_jobs() if job.document == document and job.about.startswith(about)
+        ]
 
     def code_of(self, row: ParcelRow) -> str:
         """The six digits as the villager reads them on the newest slip."""
@@ -177,7 +179,7 @@ class CounterRig:
     def wrong_code(self) -> str:
         """Six digits that open nothing."""
         return next(
-            code for code in map("{:06d}".format, range(1000)) if not self.store.parcel_by_mac(self.key.mac(code))
+            code for code in map("{:06d}".format, range(1000)) if not self.store.parcels.by_mac(self.key.mac(code))
         )
 
 

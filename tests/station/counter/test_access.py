@@ -61,7 +61,7 @@ class TestUnlocking:
         assert "$argon2id$v=19$m=12288,t=3,p=1$" in stored
 
     def test_a_broken_hash_opens_nothing_and_is_told(self, rig: CounterRig, caplog: pytest.LogCaptureFixture) -> None:
-        rig.store.set_pin("02", "not a hash", rig.clock.stamp())
+        rig.store.clerks.set_pin("02", "not a hash", rig.clock.stamp())
         assert refused(lambda: rig.access.unlock("02", SECOND_PIN)).code == "wrong_pin"
         assert "a technician has to set it anew" in caplog.text
         assert "not a hash" not in caplog.text
@@ -175,14 +175,14 @@ class TestGuessing:
         class Crash(BaseException):
             pass
 
-        save = rig.store.save_lockout
+        save = rig.store.lockouts.save
 
         def saved_and_gone(*arguments: object) -> None:
             save(*arguments)  # type: ignore[arg-type]
             raise Crash
 
         with monkeypatch.context() as patch:
-            patch.setattr(rig.store, "save_lockout", saved_and_gone)
+            patch.setattr(rig.store.lockouts, "save", saved_and_gone)
             for number in range(5):
                 rig.clock.reboot(f"boot-{number}")
                 rig.clock.wait(10)
@@ -197,19 +197,19 @@ class TestGuessing:
         def full(*_: object) -> None:
             raise DiskFull("full")
 
-        monkeypatch.setattr(rig.store, "save_lockout", full)
+        monkeypatch.setattr(rig.store.lockouts, "save", full)
         self._guess(rig, 5)
         assert refused(lambda: rig.access.unlock("01", PIN)).code == "locked"
 
     def test_one_event_tells_of_the_lock(self, rig: CounterRig, monkeypatch: pytest.MonkeyPatch) -> None:
         told: list[AuthLocked | None] = []
-        save = rig.store.save_lockout
+        save = rig.store.lockouts.save
 
         def heard(scope: str, lockout: Lockout, event: AuthLocked | None, stamp: Stamp) -> None:
             told.append(event)
             save(scope, lockout, event, stamp)
 
-        monkeypatch.setattr(rig.store, "save_lockout", heard)
+        monkeypatch.setattr(rig.store.lockouts, "save", heard)
         self._guess(rig, 5)
         assert told == [None] * 4 + [AuthLocked("pin", 10)]
 
@@ -241,7 +241,7 @@ def test_neither_pin_nor_token_nor_hash_is_logged_or_shown(rig: CounterRig, capl
         session = rig.access.unlock("01", PIN)
         wrong = refused(lambda: rig.access.unlock("02", WRONG))
         rig.access.lock(session.token)
-    seen = caplog.text + repr(session) + repr(wrong) + repr(rig.views) + repr(rig.store.clerks()) + str(wrong)
+    seen = caplog.text + repr(session) + repr(wrong) + repr(rig.views) + repr(rig.store.clerks.everyone()) + str(wrong)
     assert not any(secret in seen for secret in (PIN, WRONG, session.token, "argon2"))
 
 

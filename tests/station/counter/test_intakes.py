@@ -22,9 +22,9 @@ class TestVoid:
 
     def test_cancels_papers_that_still_wait(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
-        assert len(rig.store.open_papers()) == 2
+        assert len(rig.store.papers.open_jobs()) == 2
         rig.counter.void(rig.session, row.receipt, "goods_taken_back", "02", SECOND_PIN)
-        assert rig.store.open_papers() == []
+        assert rig.store.papers.open_jobs() == []
         assert rig.counter.view().pending_prints == 0
         (job, *_) = rig.counter.papers(rig.session, row.receipt)
         assert refused(lambda: rig.counter.reprint(rig.session, job.id)).code in ("already_void", "cancelled")
@@ -63,8 +63,8 @@ class TestPapers:
     def test_a_pickup_slip_is_never_printed_again(self, rig: CounterRig) -> None:
         rig.bring()
         (slip,) = rig.queued("pickup_slip")
-        rig.store.print_sending(slip.id)
-        rig.store.print_unknown(slip.id, "device", rig.clock.stamp())
+        rig.store.papers.sending(slip.id)
+        rig.store.papers.unknown(slip.id, "device", rig.clock.stamp())
         assert refused(lambda: rig.counter.reprint(rig.session, slip.id)).code == "reissue"
         assert refused(lambda: rig.counter.resolve(rig.session, slip.id, False)).code == "reissue"
         rig.counter.resolve(rig.session, slip.id, True)
@@ -74,8 +74,8 @@ class TestPapers:
         row = bring_in(rig.store)
         label, receipt = rig.counter.papers(rig.session, row.receipt)
         for job in (label, receipt):
-            rig.store.print_sending(job.id)
-            rig.store.print_unknown(job.id, "device", rig.clock.stamp())
+            rig.store.papers.sending(job.id)
+            rig.store.papers.unknown(job.id, "device", rig.clock.stamp())
         rig.counter.resolve(rig.session, label.id, True)
         rig.counter.resolve(rig.session, receipt.id, False)
         states = [(job.document, job.state, job.copy) for job in rig.counter.papers(rig.session, row.receipt)]

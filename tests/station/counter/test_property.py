@@ -21,6 +21,7 @@ from kiosk.station.counter.view import CounterRefused, ScanResult
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.opening import Opening
 from kiosk.store.records import ParcelRow
 from tests.station.counter.rig import PIN, CounterRig, waybill
 from tests.station.fakes import CATALOG, STAMP
@@ -45,8 +46,8 @@ class CounterMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name)
-        self.store = Store.open(path / "station.db", "S0147", STAMP, template=template(), reserve_bytes=0)
-        self.store.import_catalog(CATALOG, STAMP)
+        self.store = Store.open(path / "station.db", "S0147", STAMP, Opening(template=template(), reserve_bytes=0))
+        self.store.catalogs.add(CATALOG, STAMP)
         self.rig = CounterRig(self.store, path, parcels=SLOTS)
         self._unlock()
         self.codes: dict[ParcelNumber, str] = {}
@@ -209,7 +210,7 @@ class CounterMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_slot_holds_one_parcel(self) -> None:
-        on_shelf = self.store.parcels(ON_SHELF, limit=100)
+        on_shelf = self.store.parcels.in_states(ON_SHELF, limit=100)
         shelves = [row.shelf for row in on_shelf]
         assert None not in shelves
         assert len(shelves) == len(set(shelves))
@@ -217,19 +218,19 @@ class CounterMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_collects_without_a_proof_and_a_clerk(self) -> None:
-        collected = {row.number for row in self.store.parcels([ParcelState.COLLECTED], limit=100)}
+        collected = {row.number for row in self.store.parcels.in_states([ParcelState.COLLECTED], limit=100)}
         assert collected == set(self.collected)
 
     @invariant()
     def a_damaged_one_is_accepted_with_its_picture_only(self) -> None:
         accepted = ON_SHELF | {ParcelState.COLLECTED, ParcelState.RETURNED, ParcelState.LOST}
-        for row in self.store.parcels(accepted, limit=100):
+        for row in self.store.parcels.in_states(accepted, limit=100):
             assert (row.number in self.damaged) == row.damaged
             assert not row.damaged or (row.number in self.pictured and row.photo_sha256 is not None)
 
     @invariant()
     def a_waybill_is_here_once(self) -> None:
-        here = [row.waybill for row in self.store.parcels(set(ParcelState) - TERMINAL, limit=100)]
+        here = [row.waybill for row in self.store.parcels.in_states(set(ParcelState) - TERMINAL, limit=100)]
         assert len(here) == len(set(here))
 
     # --- inside ----------------------------------------------------------------------------------------------------
@@ -240,10 +241,10 @@ class CounterMachine(RuleBasedStateMachine):
         self.rig.counter.set_mode(self.rig.session, "in")
 
     def _row(self, number: int) -> ParcelRow | None:
-        return self.store.parcel_by_waybill(waybill(number))
+        return self.store.parcels.by_waybill(waybill(number))
 
     def _waiting(self) -> list[ParcelRow]:
-        return self.store.parcels(WAITING)
+        return self.store.parcels.in_states(WAITING)
 
     def _picked(self, pick: int) -> ParcelRow:
         rows = self._waiting()
@@ -253,7 +254,7 @@ class CounterMachine(RuleBasedStateMachine):
         return self.rig.counter.pickup_wait_s() > 0
 
     def _undecided(self) -> list[ParcelRow]:
-        return self.store.parcels([ParcelState.ARRIVED])
+        return self.store.parcels.in_states([ParcelState.ARRIVED])
 
     def _try(self, act: object) -> object:
         """What came of an act, the refusal included; none of them may leave another exception."""

@@ -89,7 +89,7 @@ class TestOwnCodes:
             result = rig.scan(text)
             assert (result.kind, result.path) == ("refused", "")
             assert result.word in (word, "text")
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
 
 
 class TestStrangers:
@@ -110,7 +110,7 @@ class TestStrangers:
                 rig.counter.set_mode(rig.session, mode)
                 result = rig.scan(text)
                 assert (result.kind, result.word, result.path, result.shown) == ("refused", word, "", "")
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
         assert text not in caplog.text
         assert text not in repr(rig.views)
         database = b"".join(path.read_bytes() for path in rig.folder.glob("station.db*"))
@@ -141,7 +141,7 @@ class TestStrangers:
         assert (result.kind, result.word, result.path, result.parcel) == ("refused", word, "", None)
         assert len(result.shown) <= 64
         assert result.shown.isprintable()
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
 
 
 class TestWaybillsOutsideTheTruck:
@@ -171,7 +171,7 @@ class TestPackages:
 
     @pytest.mark.parametrize("text", ["JD0012345678901-1-1-", "jd0012345678901-1-1", "JD0012345678901-1-3-"])
     def test_the_waybill_alone_is_kept_and_shown(self, rig: CounterRig, text: str) -> None:
-        rig.store.expect_parcels([ExpectedParcel("JD0012345678901", "JD", "4711")], rig.clock.stamp())
+        rig.store.deliveries.expect([ExpectedParcel("JD0012345678901", "JD", "4711")], rig.clock.stamp())
         rig.counter.set_mode(rig.session, "in")
         result = rig.scan(text)
         assert result.parcel is not None
@@ -186,14 +186,14 @@ class TestPackages:
         second = rig.scan("JD0012345678901-2-2-")
         assert (second.kind, second.word, second.carriers) == ("refused", "another_package", ("JD",))
         assert dict(second.values) == {"package": "2", "total": "2", "candidates": "JD"}
-        assert len(rig.store.parcels(list(ParcelState))) == 1, "nothing is booked by the scan"
+        assert len(rig.store.parcels.in_states(list(ParcelState))) == 1, "nothing is booked by the scan"
         booked = rig.counter.arrive(rig.session, second.shown, "JD")
         assert first.parcel is not None
         assert booked.parcel is not None
         assert (booked.kind, booked.parcel.waybill) == ("parcel_in", first.parcel.waybill)
         assert booked.parcel.shelf != first.parcel.shelf
         assert rig.counter.arrive(rig.session, second.shown, "JD").kind == "parcel_known", "an old page books nothing"
-        assert len(rig.store.parcels(list(ParcelState))) == 2
+        assert len(rig.store.parcels.in_states(list(ParcelState))) == 2
 
     def test_the_only_package_twice_is_the_same_parcel(self, rig: CounterRig) -> None:
         rig.counter.set_mode(rig.session, "in")
@@ -243,7 +243,7 @@ class TestPersonalText:
         rig.counter.set_mode(rig.session, mode)
         result = rig.scan(text)
         assert (result.kind, result.shown, result.path) == ("refused", "", "")
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
 
     @pytest.mark.parametrize(
         ("text", "word", "shown"),
@@ -270,7 +270,7 @@ class TestPersonalText:
         rig.counter.set_mode(rig.session, "in")
         assert rig.scan(text).word == word
         assert rig.counter.arrive(rig.session, text, "SF").word == word
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
 
 
 class TestWho:

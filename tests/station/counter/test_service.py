@@ -45,9 +45,9 @@ class Station:
             parcels=ParcelSettings(shelves=("A-1:9",)),
             environ={},
         )
-        if not store.clerks():
+        if not store.clerks.everyone():
             pins = PickupKey.found(ParcelSettings(), folder, {}).pins()
-            store.add_clerk("Aygul", Role.CLERK, pins.hash(PIN), STAMP)
+            store.clerks.add("Aygul", Role.CLERK, pins.hash(PIN), STAMP)
 
     def begin(self) -> Session:
         self.session = self.service.access.unlock("01", PIN)
@@ -84,7 +84,7 @@ def test_a_scan_prints_label_and_slip_and_the_slip_forgets_its_code(store: Store
         assert seen.view.last.word == "shelved"
         station.label.sheets.wait(lambda sheets: len(sheets) == 1)
         station.receipt.sheets.wait(lambda sheets: len(sheets) == 1)
-    assert store.print_summary()["printed"] == 2
+    assert store.papers.summary()["printed"] == 2
     assert (tmp_path / "pickup-key").stat().st_mode & 0o777 == 0o600
 
 
@@ -110,7 +110,7 @@ def test_a_shot_of_an_intake_is_told_at_the_counter_too(store: Store, tmp_path: 
         station.service.counter.take_photo(station.session, intake.receipt)
         seen = station.wait(lambda seen: seen.view.photo.state == "done")
         assert seen.view.shot_of == intake.lot
-    assert len(store.photos(intake.lot)) == 1
+    assert len(store.photos.of_lot(intake.lot)) == 1
 
 
 def test_without_the_counter_in_sight_scans_are_the_villagers(store: Store, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_the_station_tidies_a_shot_that_nobody_waits_for(store: Store, tmp_path:
     row = counter.scan(left.session, waybill(1)).parcel
     assert row is not None
     left.service._parcel_photos.keep(row.number, shot())
-    store.refuse_parcel(row.number, "clerk:01", STAMP)
+    store.parcels.refuse(row.number, "clerk:01", STAMP)
     left.service.stop()
     with opened(store, tmp_path) as station:
         assert station.service.parcel_photo_path(shot().sha256) is None
@@ -166,7 +166,7 @@ def test_days_pass_by_themselves(store: Store, tmp_path: Path) -> None:
     late.now = walking(NOW + 4 * 86_400)
     late.service.start()
     deadline, seen = monotonic() + WAIT_S, late.service.board.snapshot()
-    while not store.parcels([ParcelState.OVERDUE]):
+    while not store.parcels.in_states([ParcelState.OVERDUE]):
         newer = late.service.board.wait(seen.number, deadline - monotonic())
         assert newer is not None
         seen = newer
@@ -204,7 +204,7 @@ def test_what_a_villager_left_comes_to_the_counter_and_is_given_up_in_time(store
 
         rest(0)
         desk.scan(CARD)
-        desk.choose_product("BADAM", store.catalog()[0])
+        desk.choose_product("BADAM", store.catalogs.get()[0])
         rest(12_480)
         view = desk.view()
         desk.another_bag(view.reading_no, view.token)
@@ -213,7 +213,7 @@ def test_what_a_villager_left_comes_to_the_counter_and_is_given_up_in_time(store
         receipt = station.wait(lambda seen: seen.view.unfinished).view.unfinished
         now[0] += 601.0
         station.wait(lambda seen: not seen.view.unfinished)
-        assert store.confirmed(receipt) is None
-        assert store.abandon_left_open(STAMP) == []
+        assert store.intakes.confirmed(receipt) is None
+        assert store.intakes.abandon_left_open(STAMP) == []
         answer = refused(lambda: station.service.counter.take_up(station.session, receipt))
         assert answer.code == "stale_page"

@@ -26,7 +26,7 @@ class TestOffered:
     def test_one_touch_books_it_as_mode_in_would(self, rig: CounterRig) -> None:
         asked = rig.scan(waybill(1))
         assert (asked.kind, asked.word, asked.shown, asked.path) == ("refused", "unknown_parcel", waybill(1), "")
-        assert rig.store.parcels(EVERY) == [], "the scan alone books nothing"
+        assert rig.store.parcels.in_states(EVERY) == [], "the scan alone books nothing"
         booked = rig.counter.take_in(rig.session, offer_of(asked))
         assert booked.parcel is not None
         assert (booked.kind, booked.parcel.state, booked.parcel.shelf) == ("parcel_in", ParcelState.NOTICED, "A-1-01")
@@ -38,12 +38,12 @@ class TestOffered:
         rig.counter.take_in(rig.session, offer_of(rig.scan(waybill(1))))
         assert rig.scan(waybill(1)).kind == "parcel_known"
         second = rig.scan(waybill(2))
-        assert (second.word, len(rig.store.parcels(EVERY))) == ("unknown_parcel", 1)
+        assert (second.word, len(rig.store.parcels.in_states(EVERY))) == ("unknown_parcel", 1)
         booked = rig.counter.take_in(rig.session, offer_of(second))
         assert booked.parcel is not None
         assert booked.parcel.shelf == "A-1-02"
         rig.counter.undo(rig.session, str(booked.parcel.number))
-        assert [row.state for row in rig.store.parcels(EVERY)] == [ParcelState.NOTICED, ParcelState.WITHDRAWN]
+        assert [row.state for row in rig.store.parcels.in_states(EVERY)] == [ParcelState.NOTICED, ParcelState.WITHDRAWN]
 
     def test_a_number_of_several_carriers_can_be_given_to_another_one(self, rig: CounterRig) -> None:
         booked = rig.counter.take_in(rig.session, offer_of(rig.scan("434567890123456")))
@@ -55,7 +55,7 @@ class TestOffered:
 
     @pytest.mark.parametrize("missing", [False, True])
     def test_one_that_is_on_the_list_is_offered_too_and_is_no_surplus(self, rig: CounterRig, missing: bool) -> None:
-        rig.store.expect_parcels([ExpectedParcel(waybill(1), "SF", "4711")], rig.clock.stamp())
+        rig.store.deliveries.expect([ExpectedParcel(waybill(1), "SF", "4711")], rig.clock.stamp())
         if missing:
             rig.counter.close_delivery(rig.session)
         asked = rig.scan(waybill(1))
@@ -63,7 +63,7 @@ class TestOffered:
         booked = rig.counter.take_in(rig.session, offer_of(asked))
         assert booked.parcel is not None
         assert (booked.kind, booked.parcel.expected, booked.parcel.surplus) == ("parcel_in", True, False)
-        assert len(rig.store.parcels(EVERY)) == 1
+        assert len(rig.store.parcels.in_states(EVERY)) == 1
 
     def test_a_package_of_several_is_kept_by_its_waybill(self, rig: CounterRig) -> None:
         booked = rig.counter.take_in(rig.session, offer_of(rig.scan("JD0012345678901-1-2-")))
@@ -102,7 +102,7 @@ class TestNeverOffered:
             assert result.offer is None, (text, result)
         if mode != "in":
             assert rig.scan(waybill(9)).offer is None, "gone back: its page says when"
-        assert len(rig.store.parcels(EVERY)) == 3
+        assert len(rig.store.parcels.in_states(EVERY)) == 3
 
     @pytest.mark.parametrize("mode", ["in", "out"])
     def test_with_a_direction_nothing_changes(self, rig: CounterRig, mode: str) -> None:
@@ -118,7 +118,7 @@ class TestTiedToItsScan:
         events, view = rig.events, rig.counter.view()
         assert rig.counter.take_in(rig.session, offer) == first
         assert (rig.events, rig.counter.view()) == (events, view)
-        assert len(rig.store.parcels(EVERY)) == 1
+        assert len(rig.store.parcels.in_states(EVERY)) == 1
 
     def test_two_taps_at_once_book_one_parcel(self, rig: CounterRig) -> None:
         offer = offer_of(rig.scan(waybill(1)))
@@ -134,21 +134,21 @@ class TestTiedToItsScan:
         for finger in fingers:
             finger.join()
         assert answers[0] == answers[1]
-        assert len(rig.store.parcels(EVERY)) == 1
+        assert len(rig.store.parcels.in_states(EVERY)) == 1
 
     @pytest.mark.parametrize("between", [waybill(2), "6901234567892", waybill(1)])
     def test_an_older_page_books_nothing(self, rig: CounterRig, between: str) -> None:
         old = offer_of(rig.scan(waybill(1)))
         newer = rig.scan(between)
         assert refused(lambda: rig.counter.take_in(rig.session, old)).code == "stale_page"
-        assert (rig.counter.view().last, rig.store.parcels(EVERY)) == (newer, [])
+        assert (rig.counter.view().last, rig.store.parcels.in_states(EVERY)) == (newer, [])
 
     @pytest.mark.parametrize("offer", ["", "x", "0" * 4000])
     def test_a_made_up_offer_books_nothing(self, rig: CounterRig, offer: str) -> None:
         assert refused(lambda: rig.counter.take_in(rig.session, offer)).code == "stale_page"
         rig.scan(waybill(1))
         assert refused(lambda: rig.counter.take_in(rig.session, offer)).code == "stale_page"
-        assert rig.store.parcels(EVERY) == []
+        assert rig.store.parcels.in_states(EVERY) == []
 
     def test_one_that_was_taken_back_stays_back(self, rig: CounterRig) -> None:
         offer = offer_of(rig.scan(waybill(1)))
@@ -170,7 +170,7 @@ class TestTiedToItsScan:
         assert refused(lambda: rig.counter.take_in(again, offer)).code == "stale_page"
         technician = rig.access.unlock("03", "482913")
         assert refused(lambda: rig.counter.take_in(technician, offer)).code == "forbidden"
-        assert rig.store.parcels(EVERY) == []
+        assert rig.store.parcels.in_states(EVERY) == []
 
     def test_full_shelves_book_nothing_and_the_offer_stands(self, rig: CounterRig) -> None:
         rows = [rig.bring(number) for number in range(10, 15)]
@@ -186,7 +186,7 @@ class TestTiedToItsScan:
     def test_one_that_came_in_meanwhile_is_said_and_not_booked_twice(self, rig: CounterRig) -> None:
         """The list of a delivery and the counter write from two processes."""
         offer = offer_of(rig.scan(waybill(1)))
-        rig.store.expect_parcels([ExpectedParcel(waybill(1), "SF", "4711")], rig.clock.stamp())
+        rig.store.deliveries.expect([ExpectedParcel(waybill(1), "SF", "4711")], rig.clock.stamp())
         booked = rig.counter.take_in(rig.session, offer)
         assert booked.parcel is not None
         assert (booked.kind, booked.parcel.phone_last4) == ("parcel_in", "4711")

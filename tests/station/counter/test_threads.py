@@ -52,7 +52,7 @@ def test_a_parcel_is_handed_out_once_however_many_tap(rig: CounterRig) -> None:
 def test_the_same_scan_twice_at_once_is_one_parcel(rig: CounterRig) -> None:
     rig.counter.set_mode(rig.session, "in")
     assert together(*[lambda: rig.scan(waybill(1))] * 6) == []
-    assert len(rig.store.parcels(list(ParcelState))) == 1
+    assert len(rig.store.parcels.in_states(list(ParcelState))) == 1
 
 
 def test_nobody_waits_for_ever_and_views_only_get_newer(rig: CounterRig) -> None:
@@ -80,5 +80,5 @@ def test_nobody_waits_for_ever_and_views_only_get_newer(rig: CounterRig) -> None
     assert raised == []
     revisions = [view.revision for view in rig.views]
     assert revisions == sorted(revisions)
-    shelves = [row.shelf for row in rig.store.parcels([ParcelState.NOTICED])]
+    shelves = [row.shelf for row in rig.store.parcels.in_states([ParcelState.NOTICED])]
     assert len(shelves) == len(set(shelves))

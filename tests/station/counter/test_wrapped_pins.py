@@ -18,7 +18,9 @@ from kiosk.station.parcels.pickup_key import PickupKey, place_of
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.connection import connect
+from kiosk.store.database.opening import Opening
 from tests.station.counter.rig import refused
 from tests.station.fakes import STAMP
 from tests.store.failing import Plan, failing_connect
@@ -52,7 +54,7 @@ class Card:
         return PickupKey.load(settings or ParcelSettings(), self.data, {})
 
     def open(self, **options: object) -> Store:
-        return Store.open(self.path, "S0147", STAMP, reserve_bytes=0, **options)  # type: ignore[arg-type]
+        return Store.open(self.path, "S0147", STAMP, Opening(reserve_bytes=0, **options))  # type: ignore[arg-type]
 
     def start(self, store: Store, key: PickupKey | None = None) -> Access:
         """As the station starts: before the first page."""
@@ -102,7 +104,7 @@ def test_nothing_of_them_is_left_in_a_page_or_in_a_backup(card: Card, tmp_path: 
     medium.mkdir()
     with closing(card.open()) as store:
         card.start(store)
-        backup = make_backup(card.path, "S0147", medium, STAMP, same_disk=True).path
+        backup = make_backup(card.path, "S0147", BackupSettings(medium), STAMP, same_disk=True).path
         for file in (backup, *medium.iterdir()):
             assert not [kept for kept in plain if file.is_file() and _tail(kept) in file.read_bytes()], file
     assert not [kept for kept in plain if _tail(kept) in card.path.read_bytes()]
@@ -130,7 +132,7 @@ def test_a_failure_at_every_operation_leaves_all_or_none(card: Card, caplog: pyt
                 plan.left = left
                 access = card.start(store, key)
                 plan.left = None
-                kept = {row.number: row.pin_hash for row in store.clerks()}
+                kept = {row.number: row.pin_hash for row in store.clerks.everyone()}
                 plainly = {number: is_plain(kept[number]) for number in PINS}
                 assert len(set(plainly.values())) == 1, f"{left}: {plainly}"
                 if left in (0, 3, 8):
@@ -186,7 +188,7 @@ def test_a_technician_gets_in_again_by_the_command(card: Card) -> None:
         card.start(store)
     (card.data / "pickup-key").unlink()
     with closing(card.open()) as store:
-        store.set_pin("04", card.key().pins().hash("618203"), STAMP)  # what `kiosk clerk pin 04` does
+        store.clerks.set_pin("04", card.key().pins().hash("618203"), STAMP)  # what `kiosk clerk pin 04` does
         access = card.start(store)
         assert unlocks(access, "04", "618203")
         assert refused(lambda: access.unlock("02", PINS["02"])).code == "pin_unreadable"

@@ -36,6 +36,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.tools import DeskTools
 from kiosk.station.desk.view import DeskRefused, Step
 from kiosk.store import Store
+from kiosk.store.database.opening import Opening
 from kiosk.store.records import CheckRow, NewCheck
 from tests.station.fakes import CATALOG, PROFILE, STAMP
 from tests.store.village import rows
@@ -74,11 +75,11 @@ class PanMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self._start()
-        self.store.import_catalog(CATALOG, STAMP)
+        self.store.catalogs.add(CATALOG, STAMP)
         self._read(0, 8)
 
     def _start(self) -> None:
-        self.store = Store.open(self.path, "S0147", STAMP, template=self.template, reserve_bytes=0)
+        self.store = Store.open(self.path, "S0147", STAMP, Opening(template=self.template, reserve_bytes=0))
         self.notes: list[PanNote] = []
         self.desk = Desk(
             PROFILE,
@@ -97,12 +98,12 @@ class PanMachine(RuleBasedStateMachine):
                 clock=lambda: self.now,
             ),
         )
-        self.desk.resume(self.store.pan_before())
-        self.store.abandon_left_open(STAMP)
+        self.desk.resume(self.store.pan_loads.before())
+        self.store.intakes.abandon_left_open(STAMP)
 
     def _write_notes(self) -> None:
         while self.notes:
-            self.store.note_load(self.notes.pop(0), STAMP)
+            self.store.pan_loads.note(self.notes.pop(0), STAMP)
 
     def _read(self, grams: int, count: int, step_s: float = 0.1) -> None:
         for _ in range(count):
@@ -274,7 +275,7 @@ class PanMachine(RuleBasedStateMachine):
         def record(lock: Lock) -> CheckRow:
             if fails:
                 raise DeskRefused("disk_full")
-            return self.store.record_check(NewCheck(5_000, 5, lock, "clerk:07"), STAMP)
+            return self.store.checks.add(NewCheck(5_000, 5, lock, "clerk:07"), STAMP)
 
         with contextlib.suppress(DeskRefused):
             self.desk.check_load(record)
@@ -307,9 +308,9 @@ class PanMachine(RuleBasedStateMachine):
     @precondition(lambda self: next(self.tokens) % 3 == 0)
     @rule()
     def new_epoch(self) -> None:
-        if self.store.identity().series < "D":
+        if self.store.epochs.identity().series < "D":
             self._write_notes()
-            self.store.start_new_epoch("behind", STAMP)
+            self.store.epochs.start("behind", STAMP)
 
     # --- what must hold
 
@@ -334,7 +335,7 @@ class PanMachine(RuleBasedStateMachine):
     @invariant()
     def no_counter_goes_back(self) -> None:
         if hasattr(self, "store"):
-            now = self.store.counters()
+            now = self.store.counters.read()
             values = (now.scale_profile, now.tare_library, now.clock)
             assert all(after >= before for before, after in zip(self.counters, values, strict=True))
             self.counters = values
@@ -353,8 +354,8 @@ class PanMachine(RuleBasedStateMachine):
         for load in self.loads:
             if load.settled and not load.lost_in_the_dark:
                 assert sum(found[grams] for grams in set(load.grams)) == 1, (load, found)
-        self.store.verify_journal()
-        assert self.store.verify_frames().broken == ()
+        self.store.journal.verify()
+        assert self.store.weighings.verify().broken == ()
         self.store.close()
         self.folder.cleanup()
 

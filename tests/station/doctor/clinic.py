@@ -133,10 +133,10 @@ class Clinic:
 
     def cure(self) -> None:
         """Everything a station can wish for."""
-        self.store.import_catalog(CATALOG, self.stamp())
-        self.store.add_clerk("Reyhan", Role.TECHNICIAN, "hash", self.stamp())
-        self.store.add_clerk("Tursun", Role.CLERK, "hash", self.stamp())
-        self.store.acknowledge(self.store.counts().last_seq, ())
+        self.store.catalogs.add(CATALOG, self.stamp())
+        self.store.clerks.add("Reyhan", Role.TECHNICIAN, "hash", self.stamp())
+        self.store.clerks.add("Tursun", Role.CLERK, "hash", self.stamp())
+        self.store.outbox.acknowledge(self.store.outbox.counts().last_seq, ())
         (self.settings.data / "pickup-key").write_text("ab" * 32)
         self.reads()
         self.equipment.scanner.on_state("ok")

@@ -57,14 +57,14 @@ def well(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     clinic.cure()
     back_up(clinic)
     RelayMark(clinic.settings.data).heard()
-    clinic.store.acknowledge(clinic.store.counts().last_seq, ())
+    clinic.store.outbox.acknowledge(clinic.store.outbox.counts().last_seq, ())
     return clinic
 
 
 def back_up(clinic: Clinic) -> None:
     folder = clinic.fitted.backup.folder
     folder.mkdir(exist_ok=True)
-    make_backup(clinic.settings.database, STATION, folder, clinic.stamp(), same_disk=True)
+    make_backup(clinic.settings.database, STATION, BackupSettings(folder), clinic.stamp(), same_disk=True)
 
 
 def test_a_station_in_order_has_nothing_to_do(well: Clinic) -> None:
@@ -362,13 +362,13 @@ def test_fonts_name_the_package(well: Clinic, monkeypatch: pytest.MonkeyPatch) -
 
 def test_people_without_a_pin_do_not_count(clinic: Clinic) -> None:
     store, stamp = clinic.store, clinic.stamp()
-    clerk = store.add_clerk("A", Role.CLERK, "hash", stamp)
+    clerk = store.clerks.add("A", Role.CLERK, "hash", stamp)
     assert clinic.rows()["people"] == ("fail", "people_no_technician")
-    store.add_clerk("B", Role.TECHNICIAN, "", stamp)
+    store.clerks.add("B", Role.TECHNICIAN, "", stamp)
     assert clinic.rows()["people"] == ("fail", "people_no_technician")
-    store.add_clerk("C", Role.TECHNICIAN, "hash", stamp)
+    store.clerks.add("C", Role.TECHNICIAN, "hash", stamp)
     assert clinic.rows()["people"] == ("ok", "fine")
-    store.retire_clerk(clerk.number, stamp)
+    store.clerks.retire(clerk.number, stamp)
     assert clinic.rows()["people"] == ("fail", "people_no_clerk")
 
 
@@ -376,11 +376,11 @@ def test_pins_that_nobody_can_check_or_anybody_can_guess(well: Clinic) -> None:
     own = PickupKey.found(ParcelSettings(), well.settings.data, {}).pins()
     other = PickupKey(bytes(32)).pins()
     assert well.rows()["people"] == ("ok", "fine")
-    well.store.set_pin("01", own.hash("482913"), well.stamp())
+    well.store.clerks.set_pin("01", own.hash("482913"), well.stamp())
     assert well.rows()["people"] == ("ok", "fine")
-    well.store.set_pin("02", "$argon2id$v=19$m=12288,t=3,p=1$c29tZXNhbHQ$" + "A" * 43, well.stamp())
+    well.store.clerks.set_pin("02", "$argon2id$v=19$m=12288,t=3,p=1$c29tZXNhbHQ$" + "A" * 43, well.stamp())
     assert well.rows()["people"] == ("warn", "people_plain")
-    well.store.set_pin("02", other.hash("482913"), well.stamp())
+    well.store.clerks.set_pin("02", other.hash("482913"), well.stamp())
     assert well.rows()["people"] == ("fail", "people_other_key")
     row = next(row for row in well.doctor.findings(fresh=True) if row.device == "people")
     assert row.values == {"n": 1, "command": "kiosk clerk pin"}
@@ -455,7 +455,7 @@ def test_the_time_of_the_last_answer_that_was_believed_stays(tmp_path: Path) -> 
 
 
 def test_events_kept_apart_are_counted(well: Clinic) -> None:
-    well.store.acknowledge(well.store.counts().last_seq, (1, 3))
+    well.store.outbox.acknowledge(well.store.outbox.counts().last_seq, (1, 3))
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "center")
     assert (row.word, row.values) == ("center_apart", {"n": 2})
 

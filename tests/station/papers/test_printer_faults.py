@@ -22,6 +22,7 @@ from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.station.papers.worker import PrintWorker
 from kiosk.store import PrintJob, Store
+from kiosk.store.database.opening import Opening
 from tests.station.fakes import CATALOG, STAMP
 from tests.station.hardware import PAPERS, Heard, bring_in
 
@@ -57,8 +58,8 @@ class Play:
         head = self.row.setup.head
         model = PrinterModel(head.dpi, head.width_dots, ROWS / head.per_mm / PAGE_S)
         self.simulator = PrinterSimulator(language, folder / "tray", model=model)
-        self.store = Store.open(folder / "station.db", "S0147", STAMP, template=template, reserve_bytes=0)
-        self.store.import_catalog(CATALOG, STAMP)
+        self.store = Store.open(folder / "station.db", "S0147", STAMP, Opening(template=template, reserve_bytes=0))
+        self.store.catalogs.add(CATALOG, STAMP)
         self.news = Heard()
         self.begun = threading.Event()
 
@@ -95,7 +96,7 @@ class Play:
 
         return PrintWorker(
             "label",
-            self.store,
+            self.store.papers,
             TcpPrinter(self.simulator.host, self.simulator.port, self.row.id),
             render,
             lambda: STAMP,
@@ -112,7 +113,7 @@ class Play:
         self.news(state)
 
     def _state(self) -> str:
-        rows = [job for intake in self.store.recent_intakes() for job in self.store.print_jobs(intake.receipt)]
+        rows = [job for intake in self.store.intakes.recent() for job in self.store.papers.of_receipt(intake.receipt)]
         return rows[0].state if rows else "none"
 
 

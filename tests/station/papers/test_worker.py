@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -21,6 +21,7 @@ from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.rendering import RenderedJob, render
 from kiosk.station.papers.worker import PrintWorker
 from kiosk.store import DatabaseLocked, DiskFull, PrintJob, Store
+from kiosk.store.database.opening import Opening
 from tests.station.fakes import CATALOG, STAMP
 from tests.station.hardware import PAPERS, WAIT_S, AfterTheMark, FakePrinter, Heard, PowerCut, bring_in, power_cuts
 from tests.station.papers.test_papers import SETTINGS, agreed
@@ -41,7 +42,7 @@ class Line:
             "retry_s": 0.01,
             **options,
         }
-        self.worker = PrintWorker("label", store, printer, stamps=lambda: STAMP, **chosen)
+        self.worker = PrintWorker("label", store.papers, printer, stamps=lambda: STAMP, **chosen)
 
     def __enter__(self) -> Line:
         self.worker.start()
@@ -55,12 +56,12 @@ class Line:
 
 
 def states(store: Store) -> list[str]:
-    rows = [job for intake in reversed(store.recent_intakes()) for job in store.print_jobs(intake.receipt)]
+    rows = [job for intake in reversed(store.intakes.recent()) for job in store.papers.of_receipt(intake.receipt)]
     return [job.state for job in rows if job.printer == "label"]
 
 
 def events(store: Store) -> list[dict[str, Any]]:
-    return [json.loads(row.body) for row in store.pending(100)]
+    return [json.loads(row.body) for row in store.outbox.pending(100)]
 
 
 def uncertain_papers(store: Store) -> list[tuple[str, str]]:
@@ -73,7 +74,9 @@ def test_papers_come_out_in_the_order_they_were_queued(store: Store) -> None:
     with Line(store, FakePrinter()) as line:
         line.ends_with("printed", "printed", "printed")
     assert line.printer.sheets.told == [f"{row.receipt}/1".encode() for row in rows]
-    assert store.print_summary() == {"queued": 3, "sending": 0, "printed": 3, "unknown": 0}, "the receipts are not ours"
+    assert store.papers.summary() == {"queued": 3, "sending": 0, "printed": 3, "unknown": 0}, (
+        "the receipts are not ours"
+    )
 
 
 def test_a_paper_is_marked_as_sending_before_its_first_byte(store: Store) -> None:
@@ -173,19 +176,24 @@ def test_an_adapter_that_breaks_does_not_end_the_worker(store: Store, after_the_
 
 
 class FailingStore:
-    """The real store, except that the n-th call of one method fails before or after it has worked."""
+    """The real store, except that the first ``times`` calls of one method of its papers fail."""
 
     def __init__(self, store: Store, method: str, error: Exception, times: int) -> None:
         self._store, self._method, self._error, self.left = store, method, error, times
+        self.intakes = store.intakes
+
+    @property
+    def papers(self) -> Self:
+        return self
 
     def __getattr__(self, name: str) -> Any:
         if name == self._method and self.left:
             self.left -= 1
             raise self._error
-        return getattr(self._store, name)
+        return getattr(self._store.papers, name)
 
 
-@pytest.mark.parametrize("method", ["next_print_job", "print_sending", "print_done"])
+@pytest.mark.parametrize("method", ["next", "sending", "done"])
 @pytest.mark.parametrize("error", [DiskFull("full"), DatabaseLocked("locked"), ZeroDivisionError()])
 def test_what_the_store_does_not_take_now_is_written_later_and_printed_once(
     store: Store, method: str, error: Exception
@@ -200,7 +208,7 @@ def test_what_the_store_does_not_take_now_is_written_later_and_printed_once(
 
 def test_an_uncertain_paper_stays_uncertain_when_the_store_refuses_at_first(store: Store) -> None:
     row = bring_in(store, LABEL)
-    failing = FailingStore(store, "print_unknown", DiskFull("full"), times=3)
+    failing = FailingStore(store, "unknown", DiskFull("full"), times=3)
     with Line(failing, FakePrinter(AfterTheMark(PrintUncertain("it broke off")))) as line:
         line.ends_with("unknown")
     assert (failing.left, line.printer.sheets.told) == (0, [])
@@ -221,7 +229,7 @@ def test_listeners_that_raise_stop_nothing(store: Store) -> None:
 
 
 def cut_before_the_mark(store: Store) -> tuple[Any, FakePrinter]:
-    return FailingStore(store, "print_sending", PowerCut(), 1), FakePrinter()  # type: ignore[arg-type]
+    return FailingStore(store, "sending", PowerCut(), 1), FakePrinter()  # type: ignore[arg-type]
 
 
 def cut_after_the_mark(store: Store) -> tuple[Any, FakePrinter]:
@@ -229,11 +237,11 @@ def cut_after_the_mark(store: Store) -> tuple[Any, FakePrinter]:
 
 
 def cut_after_the_paper(store: Store) -> tuple[Any, FakePrinter]:
-    return FailingStore(store, "print_done", PowerCut(), 1), FakePrinter()  # type: ignore[arg-type]
+    return FailingStore(store, "done", PowerCut(), 1), FakePrinter()  # type: ignore[arg-type]
 
 
 def cut_while_giving_up(store: Store) -> tuple[Any, FakePrinter]:
-    failing = FailingStore(store, "print_unknown", PowerCut(), 1)  # type: ignore[arg-type]
+    failing = FailingStore(store, "unknown", PowerCut(), 1)  # type: ignore[arg-type]
     return failing, FakePrinter(AfterTheMark(PrintUncertain("it broke off")))
 
 
@@ -263,8 +271,8 @@ def test_a_power_cut_between_any_two_lines_prints_nothing_twice(
     assert len(first.sheets.told) == sheets
     store.close()
 
-    again = Store.open(tmp_path / "station.db", "S0147", STAMP, reserve_bytes=0)
-    recovered = again.print_recover(STAMP)
+    again = Store.open(tmp_path / "station.db", "S0147", STAMP, Opening(reserve_bytes=0))
+    recovered = again.papers.recover(STAMP)
     with Line(again, FakePrinter()) as second:
         if after == "printed":
             second.ends_with("printed")

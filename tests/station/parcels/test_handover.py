@@ -58,7 +58,7 @@ class TestHandover:
         first, second = rig.bring(1), rig.bring(2)
         rig.counter.public_code(rig.code_of(first))
         assert refused(lambda: rig.counter.confirm_handover(rig.session, str(second.number))).code == "stale_page"
-        assert {row.state for row in rig.store.parcels(list(ParcelState))} == {ParcelState.NOTICED}
+        assert {row.state for row in rig.store.parcels.in_states(list(ParcelState))} == {ParcelState.NOTICED}
 
     def test_nobody_waits_for_ever(self, rig: CounterRig) -> None:
         row = rig.bring()
@@ -86,7 +86,7 @@ class TestHandover:
         row = rig.bring()
         rig.counter.public_code(rig.code_of(row))
         with monkeypatch.context() as patch:
-            patch.setattr(rig.store, "collect_parcel", failing)
+            patch.setattr(rig.store.parcels, "collect", failing)
             refusal = refused(lambda: rig.counter.confirm_handover(rig.session, str(row.number)))
         assert refusal.code == "store_failed"
         assert rig.counter.confirm_handover(rig.session, str(row.number)).state is ParcelState.COLLECTED

@@ -41,7 +41,7 @@ def test_two_hundred_scans_without_a_touch_each_get_a_slot_of_their_own(store: S
     assert shelves == list(rig.parcels.slots)
     full = rig.scan(waybill(200))
     assert (full.kind, full.word) == ("refused", "shelves_full")
-    assert store.parcel_by_waybill(waybill(200)) is None
+    assert store.parcels.by_waybill(waybill(200)) is None
 
 
 def test_the_code_stands_nowhere_in_the_database(rig: CounterRig, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_same_waybill_twice_says_when_and_where(rig: CounterRig) -> None:
     assert (again.kind, again.word, again.path) == ("parcel_known", "waiting", "")
     assert again.parcel is not None
     assert (again.parcel.shelf, again.parcel.arrived_at, again.parcel.repeated) == ("A-1-01", row.arrived_at, False)
-    assert len(rig.store.parcels(list(ParcelState))) == 1
+    assert len(rig.store.parcels.in_states(list(ParcelState))) == 1
     assert len(rig.queued("pickup_slip")) == 1
 
 
@@ -74,7 +74,7 @@ def test_a_collected_one_never_comes_again(rig: CounterRig) -> None:
 
 
 def test_a_list_tells_expected_surplus_and_missing(rig: CounterRig) -> None:
-    rig.store.expect_parcels([ExpectedParcel(waybill(n), "SF", f"{n:04d}") for n in (1, 2)], rig.clock.stamp())
+    rig.store.deliveries.expect([ExpectedParcel(waybill(n), "SF", f"{n:04d}") for n in (1, 2)], rig.clock.stamp())
     first, third = rig.bring(1), rig.bring(3)
     assert (first.expected, first.surplus, first.phone_last4) == (True, False, "0001")
     assert (third.expected, third.surplus) == (False, True)
@@ -87,7 +87,7 @@ class TestUndo:
         row = rig.bring()
         code = rig.code_of(row)
         assert rig.counter.undo(rig.session).state is ParcelState.WITHDRAWN
-        assert rig.store.open_papers() == []
+        assert rig.store.papers.open_jobs() == []
         assert rig.counter.view().pending_prints == 0
         assert rig.counter.view().undo_until is None
         assert refused(lambda: rig.counter.collect_by_code(rig.session, code)).code == "wrong_code"
@@ -116,10 +116,10 @@ class TestUndo:
         assert refused(lambda: rig.counter.undo(rig.session)).code == "nothing_to_undo"
 
     def test_an_expected_one_is_expected_again(self, rig: CounterRig) -> None:
-        rig.store.expect_parcels([ExpectedParcel(waybill(1), "SF")], rig.clock.stamp())
+        rig.store.deliveries.expect([ExpectedParcel(waybill(1), "SF")], rig.clock.stamp())
         rig.bring(1)
         rig.counter.undo(rig.session)
-        row = rig.store.parcel_by_waybill(waybill(1))
+        row = rig.store.parcels.by_waybill(waybill(1))
         assert row is not None
         assert row.state is ParcelState.EXPECTED
 
@@ -134,7 +134,7 @@ class TestCarrier:
         assert corrected.parcel is not None
         assert (corrected.parcel.carrier, corrected.parcel.shelf) == ("ZTO", "A-1-01")
         assert rig.counter.view().last == corrected
-        assert [job.document for job in rig.store.open_papers()] == ["parcel_label", "pickup_slip"]
+        assert [job.document for job in rig.store.papers.open_jobs()] == ["parcel_label", "pickup_slip"]
         assert rig.counter.undo(rig.session).number == corrected.parcel.number
 
     def test_the_same_carrier_changes_nothing_and_a_strange_one_is_refused(self, rig: CounterRig) -> None:
@@ -152,10 +152,10 @@ class TestCarrier:
 
         rig.counter.set_mode(rig.session, "in")
         rig.scan("123456789012")
-        monkeypatch.setattr(rig.store, "arrive_parcel", full)
+        monkeypatch.setattr(rig.store.parcels, "arrive", full)
         assert refused(lambda: rig.counter.choose_carrier(rig.session, "ZTO")).code == "disk_full"
         assert rig.counter.view().last is None
-        assert [row.state for row in rig.store.parcels(list(ParcelState))] == [ParcelState.WITHDRAWN]
+        assert [row.state for row in rig.store.parcels.in_states(list(ParcelState))] == [ParcelState.WITHDRAWN]
 
     def test_a_waybill_that_looks_like_a_product_asks_for_the_carrier(self, rig: CounterRig) -> None:
         rig.counter.set_mode(rig.session, "in")
@@ -180,14 +180,14 @@ class TestCarrier:
     ) -> None:
         result = rig.counter.arrive(rig.session, text, carrier)
         assert (result.kind, result.word) == ("refused", word)
-        assert rig.store.parcels(list(ParcelState)) == []
+        assert rig.store.parcels.in_states(list(ParcelState)) == []
 
 
 class TestDamaged:
     def test_waits_without_slot_and_papers_and_asks_for_a_shot(self, rig: CounterRig) -> None:
         row = rig.bring_damaged()
         assert (row.state, row.shelf, row.damaged) == (ParcelState.ARRIVED, None, True)
-        assert rig.store.open_papers() == []
+        assert rig.store.papers.open_jobs() == []
         assert rig.wanted == [row.number]
         view = rig.counter.view()
         assert (view.damaged_next, view.shot_of, view.photo.state) == (False, str(row.number), "taking")
@@ -228,7 +228,7 @@ class TestDamaged:
         row = rig.bring_damaged()
         rig.counter.undo(rig.session)
         sha256 = rig.click(row.number)
-        rig.photos.forget(rig.store.parcel)
+        rig.photos.forget(rig.store.parcels.by_number)
         assert rig.photos.path(sha256) is None
 
     def test_no_shot_of_a_whole_one(self, rig: CounterRig) -> None:
@@ -253,14 +253,14 @@ def test_without_a_key_no_code_is_given_and_all_else_works(store: Store, tmp_pat
     rig.counter.set_mode(rig.session, "in")
     result = rig.scan(waybill(1))
     assert (result.kind, result.word) == ("refused", "no_key")
-    assert store.parcel_by_waybill(waybill(1)) is None
+    assert store.parcels.by_waybill(waybill(1)) is None
     assert rig.bring_damaged().state is ParcelState.ARRIVED
 
 
 def test_a_paper_without_a_printer_is_not_queued(store: Store, tmp_path: Path) -> None:
     rig = CounterRig(store, tmp_path, printers=("label",))
     rig.bring()
-    assert [job.document for job in store.open_papers()] == ["parcel_label"]
+    assert [job.document for job in store.papers.open_jobs()] == ["parcel_label"]
 
 
 def test_a_full_disk_is_said_and_nothing_is_booked(rig: CounterRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +268,7 @@ def test_a_full_disk_is_said_and_nothing_is_booked(rig: CounterRig, monkeypatch:
         raise DiskFull("full")
 
     rig.counter.set_mode(rig.session, "in")
-    monkeypatch.setattr(rig.store, "arrive_parcel", full)
+    monkeypatch.setattr(rig.store.parcels, "arrive", full)
     result = rig.scan(waybill(1))
     assert (result.kind, result.word) == ("refused", "disk_full")
     assert rig.counter.view().undo_until is None

@@ -22,7 +22,7 @@ def sweeper(rig: CounterRig, tick: Callable[[], None] = lambda: None, **periods:
 
 
 def state(rig: CounterRig, number: object) -> ParcelState:
-    row = rig.store.parcel_by_waybill("SF1000000000001")
+    row = rig.store.parcels.by_waybill("SF1000000000001")
     assert row is not None
     assert row.number == number
     return row.state
@@ -53,7 +53,7 @@ def test_a_clock_that_jumps_moves_and_erases_nothing(rig: CounterRig, quality: C
     assert not sweeper(rig).sweep()
     assert rig.counter.parcel(rig.session, str(row.number)).state is ParcelState.NOTICED
     assert rig.photos.path(sha256) is not None
-    assert rig.store.parcel(kept.number).waybill != ""  # type: ignore[union-attr]
+    assert rig.store.parcels.by_number(kept.number).waybill != ""  # type: ignore[union-attr]
 
 
 def test_seven_days_after_the_close_waybill_and_picture_are_gone_and_the_hash_stays(rig: CounterRig) -> None:
@@ -71,7 +71,7 @@ def test_seven_days_after_the_close_waybill_and_picture_are_gone_and_the_hash_st
     rig.clock.wait(0.2 * DAY_S)
     assert sweeper(rig).sweep()
     assert rig.photos.path(sha256) is None
-    forgotten = rig.store.parcel(row.number)
+    forgotten = rig.store.parcels.by_number(row.number)
     assert forgotten is not None
     assert (forgotten.waybill, forgotten.phone_last4, forgotten.photo_sha256) == ("", None, sha256)
 
@@ -91,7 +91,7 @@ class TestThread:
         rig.clock.quality(ClockQuality.SYNCED)
         assert swept.wait(WAIT_S)
         thread.stop()
-        assert rig.store.parcels([ParcelState.OVERDUE])
+        assert rig.store.parcels.in_states([ParcelState.OVERDUE])
 
     @pytest.mark.parametrize("error", [StoreError("the card does not answer"), RuntimeError("anything")])
     def test_outlives_whatever_is_raised(
@@ -99,7 +99,7 @@ class TestThread:
     ) -> None:
         rig.bring()
         rig.clock.wait(4 * DAY_S)
-        sweep, failed, swept = rig.store.sweep_parcels, threading.Event(), threading.Event()
+        sweep, failed, swept = rig.store.parcels.sweep, threading.Event(), threading.Event()
 
         def failing(*arguments: object) -> object:
             if not failed.is_set():
@@ -107,7 +107,7 @@ class TestThread:
                 raise error
             return sweep(*arguments)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(rig.store, "sweep_parcels", failing)
+        monkeypatch.setattr(rig.store.parcels, "sweep", failing)
         thread = Sweeper(
             rig.store, rig.photos, rig.parcels, rig.clock.stamp, lambda: None, swept.set, tick_s=0.01, sweep_s=0.6
         )

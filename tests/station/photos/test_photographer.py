@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def files(folder: PhotoFolder) -> list[str]:
 
 
 def types(store: Store) -> list[str]:
-    return [json.loads(row.body)["type"] for row in store.pending(100)][-2:]
+    return [json.loads(row.body)["type"] for row in store.outbox.pending(100)][-2:]
 
 
 def test_without_room_the_camera_is_not_asked(store: Store, lot: str, folder: PhotoFolder) -> None:
@@ -85,10 +86,10 @@ def test_a_picture_that_is_not_recorded_does_not_stay(store: Store, lot: str, fo
     """Nobody would ever find it again, and each try would leave one more."""
 
     class Full:
-        def add_photo(self, *row: Any) -> None:
+        def add(self, *row: Any) -> None:
             raise DiskFull("the disk is full")
 
-    studio = Studio(FakeCamera(), Full(), folder)
+    studio = Studio(FakeCamera(), SimpleNamespace(photos=Full()), folder)
     with studio:
         studio.ask(lot)
         studio.ask(lot)
@@ -102,11 +103,13 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
     order: list[str] = []
 
     class Watched:
-        def add_photo(self, *row: Any) -> None:
+        def add(self, *row: Any) -> None:
             order.append(f"store after {len(files(folder))} file")
-            store.add_photo(*row)
+            store.photos.add(*row)
 
-    studio = Studio(FakeCamera(), Watched(), folder, on_done=lambda *_: order.append(types(store)[-1]))
+    studio = Studio(
+        FakeCamera(), SimpleNamespace(photos=Watched()), folder, on_done=lambda *_: order.append(types(store)[-1])
+    )
     with studio:
         studio.ask(lot)
         studio.ask(lot)
@@ -119,7 +122,7 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
         "station.listing.drafted.v1",
         "store after 2 file",
     ]
-    first, second = store.photos(lot)
+    first, second = store.photos.of_lot(lot)
     assert types(store) == ["station.photo.taken.v1", "station.listing.drafted.v1"]
     for row in (first, second):
         path = folder.path(row.sha256)
@@ -137,7 +140,7 @@ def test_the_same_shot_twice_is_one_file_and_one_row(store: Store, lot: str, fol
         studio.ask(lot)
         studio.answers(2)
     assert studio.done.told[0] == studio.done.told[1]
-    assert len(store.photos(lot)) == len(files(folder)) == 1
+    assert len(store.photos.of_lot(lot)) == len(files(folder)) == 1
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def test_a_camera_fault_is_a_word_and_the_next_shot_works(
         studio.ask(lot)
         studio.answers(1)
     assert studio.failed.told == [(lot, word)]
-    assert len(store.photos(lot)) == len(files(folder)) == 1
+    assert len(store.photos.of_lot(lot)) == len(files(folder)) == 1
 
 
 def test_without_a_camera_every_shot_says_so(store: Store, lot: str, folder: PhotoFolder) -> None:
@@ -193,7 +196,7 @@ def test_a_disk_that_refuses_the_file_leaves_no_half_picture_and_no_event(
         studio.ask(lot)
         studio.failed.wait(lambda told: told == [(lot, word)])
     assert files(folder) == []
-    assert store.photos(lot) == []
+    assert store.photos.of_lot(lot) == []
 
 
 @pytest.mark.parametrize(
@@ -203,13 +206,13 @@ def test_a_store_that_refuses_the_row_is_a_word(
     store: Store, lot: str, folder: PhotoFolder, error: StoreError, word: str
 ) -> None:
     class Refusing:
-        def add_photo(self, *_: Any) -> None:
+        def add(self, *_: Any) -> None:
             raise error
 
-    with Studio(FakeCamera(), Refusing(), folder) as studio:
+    with Studio(FakeCamera(), SimpleNamespace(photos=Refusing()), folder) as studio:
         studio.ask(lot)
         studio.failed.wait(lambda told: told == [(lot, word)])
-    assert store.photos(lot) == []
+    assert store.photos.of_lot(lot) == []
 
 
 def test_when_too_many_wait_the_answer_is_busy_at_once(store: Store, lot: str, folder: PhotoFolder) -> None:
@@ -260,7 +263,7 @@ def test_listeners_that_raise_do_not_end_the_thread(store: Store, lot: str, fold
         for _ in range(3):
             studio.ask(lot)
         camera.shooting.wait(lambda shots: len(shots) == 3)
-    assert len(store.photos(lot)) == 2
+    assert len(store.photos.of_lot(lot)) == 2
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from kiosk.station.photos.photographer import NoRoom, PhotoFolder
 from kiosk.station.photos.room import KEPT_FREE_BYTES, PhotoRoom
 from kiosk.store import Store
 from kiosk.store.backup import photos as backup_photos
+from kiosk.store.records import NewPhoto
 from tests.station.fakes import STAMP
 from tests.station.hardware import PowerCut, bring_in
 
@@ -48,11 +49,11 @@ class Card:
         return [self.keep(bring_in(self.store).lot) for _ in range(count)]
 
     def keep(self, lot: str) -> str:
-        number = len(self.store.oldest_photos(10_000))
+        number = len(self.store.photos.oldest(10_000))
         jpeg = f"{number:06}".encode().ljust(SIZE, b".")
         shot = Shot(jpeg, hashlib.sha256(jpeg).hexdigest(), 640, 480)
         self.folder.keep(shot)
-        self.store.add_photo(lot, "BADAM", shot.sha256, SIZE, 640, 480, STAMP)
+        self.store.photos.add(NewPhoto(lot, "BADAM", shot.sha256, SIZE, 640, 480), STAMP)
         return shot.sha256
 
     def back_up(self, *sha256: str) -> None:
@@ -74,14 +75,14 @@ def card(tmp_path: Path, store: Store) -> Card:
 
 def test_the_oldest_with_a_copy_make_room(card: Card) -> None:
     hashes = card.shoot(10)
-    rows = card.store.oldest_photos(100)
+    rows = card.store.photos.oldest(100)
     card.back_up(*hashes)
     card.room.for_goods()
     assert card.here(hashes) == [False, *[True] * 9]
     card.shoot(1)
     card.room.for_goods()
     assert card.here(hashes) == [False, False, *[True] * 8]
-    assert card.store.oldest_photos(10) == rows, "rows stay"
+    assert card.store.photos.oldest(10) == rows, "rows stay"
     assert card.room.total() == 9 * SIZE
 
 
@@ -228,7 +229,7 @@ def test_a_power_cut_between_any_two_steps_loses_nothing(
     monkeypatch.undo()
     card.room.for_goods()
     assert card.room.total() == 9 * SIZE
-    assert [row.sha256 for row in card.store.oldest_photos(100)] == hashes
+    assert [row.sha256 for row in card.store.photos.oldest(100)] == hashes
 
 
 def test_a_budget_that_was_lowered_is_reached_shot_by_shot(card: Card) -> None:
@@ -247,6 +248,6 @@ def test_the_order_is_that_of_the_intakes_and_of_their_shots(card: Card) -> None
     lots = [bring_in(card.store).lot for _ in range(5)]
     later = [card.keep(lot) for lot in reversed(lots)]
     second = card.keep(lots[0])
-    places = card.store.oldest_photos(100)
+    places = card.store.photos.oldest(100)
     assert [place.sha256 for place in places] == [later[4], second, *reversed(later[:4])]
-    assert card.store.oldest_photos(2) + card.store.oldest_photos(100, places[1]) == places
+    assert card.store.photos.oldest(2) + card.store.photos.oldest(100, places[1]) == places

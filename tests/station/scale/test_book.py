@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -90,8 +90,8 @@ def house(
     clock = clock or StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
     service = StationService(settings(folder), store, hardware, clock, metrology_settings=metrology)
     service.desk._tools = replace(service.desk._tools, clock=lambda: scales[0].now)
-    if not store.clerks():
-        store.add_clerk(
+    if not store.clerks.everyone():
+        store.clerks.add(
             "Aygul", Role.CLERK, PickupKey.found(ParcelSettings(), settings(folder).data, {}).pins().hash(PIN), STAMP
         )
     service.start()
@@ -117,23 +117,23 @@ def test_a_check_passes_and_marks_nothing(store: Store, tmp_path: Path) -> None:
         assert shop.service.desk.view().step is Step.HOME, "it is no intake"
         assert shop.refused() == "load_already_counted"
         receipt = shop.agreed()
-        standing = store.standing_of(receipt)
+        standing = store.weighings.standing(receipt)
         assert standing is not None
         assert standing.marks == (Mark.VERIFICATION_EXPIRED,) and standing.serial_no == "SN 4711"
-    assert store.unbooked_loads() == [], "the check weight is accounted for"
+    assert store.pan_loads.unbooked() == [], "the check weight is accounted for"
 
 
 def test_a_failed_check_marks_every_later_receipt_until_one_passes(store: Store, tmp_path: Path) -> None:
     with house(store, tmp_path) as shop:
-        late = store.standing_of(shop.agreed())
+        late = store.weighings.standing(shop.agreed())
         shop.scale.rest(0)
         shop.scale.rest(5_010)
         assert not shop.check.take(shop.session).passed
-        failed = [store.standing_of(shop.agreed(grams)) for grams in (9_000, 9_500)]
+        failed = [store.weighings.standing(shop.agreed(grams)) for grams in (9_000, 9_500)]
         shop.scale.rest(0)
         shop.scale.rest(5_000)
         assert shop.check.take(shop.session, 5_000).passed
-        passed = store.standing_of(shop.agreed(8_000))
+        passed = store.weighings.standing(shop.agreed(8_000))
     checks = [standing.check for standing in (late, *failed, passed) if standing]
     assert checks == [CheckState.LATE, CheckState.FAILED, CheckState.FAILED, CheckState.PASSED]
 
@@ -145,7 +145,7 @@ def test_no_other_weight_than_the_one_that_is_set_can_be_named(store: Store, tmp
         shop.scale.rest(5_010)
         for named in (5_010, 4_995, 99, 60_001, 0):
             assert shop.refused(shop.session, named) == "other_weight_set", named
-        assert store.last_check() is None
+        assert store.checks.last() is None
         row = shop.check.take(shop.session)
     assert (row.expected_g, row.passed) == (5_000, False), "the load is still there to be checked as it should be"
 
@@ -170,7 +170,7 @@ def test_a_check_follows_the_rules_of_a_weighing(store: Store, tmp_path: Path) -
         assert shop.refused(shop.session, 5_000) == shop.check.view().why_not == "intake_open"
         desk.leave()
         assert shop.check.take(shop.session, 5_000).passed
-    assert store.last_check() is not None
+    assert store.checks.last() is not None
 
 
 def test_a_check_that_cannot_be_recorded_has_not_happened(
@@ -182,7 +182,7 @@ def test_a_check_that_cannot_be_recorded_has_not_happened(
     with house(store, tmp_path) as shop:
         shop.scale.rest(0)
         shop.scale.rest(5_000)
-        monkeypatch.setattr(type(store), "record_check", full)
+        monkeypatch.setattr(type(store.checks), "add", full)
         assert shop.refused() == "disk_full"
         monkeypatch.undo()
         assert shop.check.take(shop.session).passed, "the same load again"
@@ -211,7 +211,7 @@ def test_the_papers_of_a_scale_that_is_not_for_trade_say_so() -> None:
 
 def test_without_settings_nothing_is_said(store: Store, tmp_path: Path) -> None:
     with house(store, tmp_path, MetrologySettings()) as shop:
-        standing = store.standing_of(shop.agreed())
+        standing = store.weighings.standing(shop.agreed())
     assert standing is not None
     assert (standing.trade, standing.check, standing.verification) == (None, CheckState.NONE, Verification.NONE)
     assert (standing.marks, standing.counters) == ((), Counters())
@@ -227,7 +227,7 @@ def test_the_clock_is_counted_when_it_is_set(store: Store) -> None:
     wall[0] = NOW
     for _ in range(2):
         book.look_at_clock()
-    assert (store.counters().clock, told.told) == (1, ["event"])
+    assert (store.counters.read().clock, told.told) == (1, ["event"])
     assert book.standing().verification is Verification.EXPIRED
 
 
@@ -247,17 +247,17 @@ def test_a_load_nobody_booked_is_in_the_journal(store: Store, tmp_path: Path) ->
         shop.service.desk.choose_product("BADAM", shop.service.desk.view().catalog_version)
         shop.service.desk.leave()
         shop.scale.rest(0)
-    assert [(row.why, row.peak_g) for row in store.unbooked_loads()] == [("abandoned", 7_000), ("not_asked", 9_000)]
+    assert [(row.why, row.peak_g) for row in store.pan_loads.unbooked()] == [("abandoned", 7_000), ("not_asked", 9_000)]
 
 
 def test_a_load_that_lies_there_over_a_restart_is_told_when_it_leaves(store: Store, tmp_path: Path) -> None:
     with house(store, tmp_path) as shop:
         shop.scale.rest(0)
         shop.scale.rest(9_000)
-    assert store.pan_before() == Before(9_000, ())
+    assert store.pan_loads.before() == Before(9_000, ())
     with house(store, tmp_path) as shop:
         shop.scale.rest(0)
-    assert [row.why for row in store.unbooked_loads()] == ["power"]
+    assert [row.why for row in store.pan_loads.unbooked()] == ["power"]
 
 
 def test_a_booked_load_that_lies_there_over_a_restart_is_no_second_one(store: Store, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_booked_load_that_lies_there_over_a_restart_is_no_second_one(store: St
         shop.scale.rest(9_000)
         shop.scale.rest(0)
         shop.agreed(8_000)
-    assert store.unbooked_loads() == []
+    assert store.pan_loads.unbooked() == []
 
 
 # --- the thread -------------------------------------------------------------------------------------------------------
@@ -282,10 +282,22 @@ class Moody:
     kept: list[PanNote] = field(default_factory=list)
     observed: list[ScaleContent] = field(default_factory=list)
 
-    def counters(self) -> Counters:
+    @property
+    def counters(self) -> Self:
+        return self
+
+    @property
+    def checks(self) -> Self:
+        return self
+
+    @property
+    def pan_loads(self) -> Self:
+        return self
+
+    def read(self) -> Counters:
         return Counters()
 
-    def last_check(self) -> CheckRow | None:
+    def last(self) -> CheckRow | None:
         return None
 
     def observe_scale(self, content: ScaleContent, stamp: Stamp) -> int:
@@ -296,12 +308,12 @@ class Moody:
     def count_clock(self, before: ClockQuality, after: ClockQuality, step_s: int, stamp: Stamp) -> int:
         return 0
 
-    def note_load(self, note: PanNote, stamp: Stamp) -> None:
+    def note(self, note: PanNote, stamp: Stamp) -> None:
         self._try()
         self.kept.append(note)
         self.asked("kept")
 
-    def pan_before(self) -> Before:
+    def before(self) -> Before:
         return Before()
 
     def _try(self) -> None:
@@ -356,13 +368,13 @@ def test_a_store_that_raises_anything_does_not_end_the_thread(monkeypatch: pytes
     store = Moody()
     broken = iter([True, False])
 
-    def note_load(note: PanNote, stamp: Stamp) -> None:
+    def note(note: PanNote, stamp: Stamp) -> None:
         if next(broken, False):
             raise RuntimeError("a bug")
         store.kept.append(note)
         store.asked("kept")
 
-    monkeypatch.setattr(store, "note_load", note_load)
+    monkeypatch.setattr(store, "note", note)
     book = ScaleBook(store, CHECKED, None, lambda: STAMP, lambda: None, retry_s=0.01)
     book.start()
     book.note(left(1))

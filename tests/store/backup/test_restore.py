@@ -16,7 +16,8 @@ import pytest
 from kiosk.store import Store
 from kiosk.store.backup import restore as restoring
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import Restored, restore
+from kiosk.store.backup.restore import Restored, RestoreOptions, restore
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.errors import StoreError
 from tests.store.village import (
     CATALOG,
@@ -48,10 +49,10 @@ def backup(store: Store, path: Path, medium: Path) -> Path:
     """Four intakes, two of them acknowledged; then the station has gone on and stopped."""
     for _ in range(2):
         bring_in(store)
-    store.acknowledge(store.counts().last_seq, ())
+    store.outbox.acknowledge(store.outbox.counts().last_seq, ())
     for _ in range(2):
         bring_in(store)
-    made = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+    made = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     for _ in range(3):
         bring_in(store)
     store.close()
@@ -59,7 +60,7 @@ def backup(store: Store, path: Path, medium: Path) -> Path:
 
 
 def bring_back(backup: Path, path: Path, **options: Any) -> Restored:
-    return restore(backup, path, STATION, stamp(100), **{"new_epoch": epochs(50), **options})
+    return restore(backup, path, STATION, stamp(100), RestoreOptions(**{"new_epoch": epochs(50), **options}))
 
 
 def marker(path: Path) -> list[str]:
@@ -73,11 +74,13 @@ def test_a_backup_comes_back_in_a_new_epoch(backup: Path, path: Path, template: 
     assert (back.life.events, back.life.told_again) == (6, 2)
     assert (back.proven, back.problem) == (True, "")
     with closing(open_store(path, template)) as store:
-        assert (store.identity().epoch, store.identity().series) == (back.life.new.epoch, "B")
+        assert (store.epochs.identity().epoch, store.epochs.identity().series) == (back.life.new.epoch, "B")
         waiting = 1 + back.life.told_again + back.life.papers
-        assert store.counts().pending == waiting, "the new epoch, what was not acknowledged then, papers set aside"
+        assert store.outbox.counts().pending == waiting, (
+            "the new epoch, what was not acknowledged then, papers set aside"
+        )
         assert bring_in(store).receipt == "0147-B-000001"
-        assert store.verify_journal() == back.life.events + waiting + 1
+        assert store.journal.verify() == back.life.events + waiting + 1
     assert marker(path) == [f"S0147 A {back.life.old.epoch}", f"S0147 B {back.life.new.epoch}"]
     first = next(event for event in events(path) if event["epoch"] == back.life.new.epoch)
     assert first["data"] == {
@@ -118,7 +121,7 @@ def test_the_first_start_after_it_begins_no_other_epoch(backup: Path, path: Path
     bring_back(backup, path, new_epoch=epochs(70))
     for _ in range(2):
         with closing(open_store(path, template)) as store:
-            assert store.identity().series == "C"
+            assert store.epochs.identity().series == "C"
     assert len(rows(path, "SELECT * FROM epoch")) == 2
 
 
@@ -151,28 +154,28 @@ def test_papers_of_then_are_not_printed_by_themselves(backup: Path, path: Path, 
     back = bring_back(backup, path)
     assert back.life.papers == 4 * JOBS_OF_AN_INTAKE
     with closing(open_store(path, template)) as store:
-        assert store.next_print_job("label") is None
-        assert store.next_print_job("receipt") is None
-        assert store.print_summary()["unknown"] == back.life.papers
+        assert store.papers.next("label") is None
+        assert store.papers.next("receipt") is None
+        assert store.papers.summary()["unknown"] == back.life.papers
 
 
 def test_an_intake_that_was_open_then_is_abandoned_at_the_start(
     store: Store, path: Path, medium: Path, template: Path
 ) -> None:
     open_intake(store)
-    made = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+    made = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     store.close()
     bring_back(made, path)
     with closing(open_store(path, template)) as again:
-        assert [str(receipt) for receipt in again.abandon_left_open(stamp())] == ["0147-A-000001"]
+        assert [str(receipt) for receipt in again.intakes.abandon_left_open(stamp())] == ["0147-A-000001"]
 
 
 def test_a_void_that_waited_is_told_again(store: Store, path: Path, medium: Path) -> None:
     intake = open_intake(store)
-    store.abandon_left_open(stamp())
+    store.intakes.abandon_left_open(stamp())
     bring_in(store)
     assert intake
-    made = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+    made = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     store.close()
     bring_back(made, path)
     kinds = [event["type"] for event in events(path) if event["epoch"] == f"{50:016x}"]
@@ -190,7 +193,7 @@ def test_pictures_come_back(store: Store, path: Path, medium: Path) -> None:
     picture = path.with_name("photos") / sha256[:2] / f"{sha256}.jpg"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(b"one")
-    made = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+    made = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     store.close()
     shutil.rmtree(path.with_name("photos"))
     assert bring_back(made, path).photos == 1
@@ -218,7 +221,7 @@ def test_an_intake_that_is_only_in_the_log_comes_back(store: Store, path: Path, 
     back = bring_back(copy, path)
     assert (back.proven, back.life.events) == (False, 4)
     with closing(open_store(path, template)) as restored:
-        assert restored.confirmed(newest) is not None
+        assert restored.intakes.confirmed(newest) is not None
     assert (copy.read_bytes(), log.read_bytes()) == before
 
 
@@ -356,7 +359,7 @@ def test_a_power_cut_between_the_database_and_its_log(backup: Path, path: Path, 
     assert (kept / log.name).read_bytes() == b"newest commits"
     assert not log.exists()
     with closing(open_store(path, template)) as store:
-        assert store.identity().epoch == back.life.new.epoch
+        assert store.epochs.identity().epoch == back.life.new.epoch
 
 
 def test_a_power_cut_before_the_letters_were_written(backup: Path, path: Path, template: Path) -> None:
@@ -364,7 +367,7 @@ def test_a_power_cut_before_the_letters_were_written(backup: Path, path: Path, t
     back = bring_back(backup, path)
     path.with_name("receipt-series").write_text(lines)
     with closing(open_store(path, template)) as store:
-        assert store.identity().epoch == back.life.new.epoch
+        assert store.epochs.identity().epoch == back.life.new.epoch
     assert [line.split()[1] for line in marker(path)] == ["A", "B"]
 
 
@@ -388,6 +391,6 @@ def test_a_manifest_of_nonsense_is_named(backup: Path, path: Path) -> None:
 def test_the_catalog_is_there_again(backup: Path, path: Path, template: Path) -> None:
     bring_back(backup, path)
     with closing(open_store(path, template)) as store:
-        assert store.catalog() == (1, CATALOG)
+        assert store.catalogs.get() == (1, CATALOG)
         intake = open_intake(store)
         assert void_of(intake).receipt == intake.receipt

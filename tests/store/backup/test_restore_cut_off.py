@@ -13,7 +13,8 @@ import pytest
 
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import Restored, restore
+from kiosk.store.backup.restore import Restored, RestoreOptions, restore
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.errors import StoreError
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, rows, stamp
 
@@ -55,11 +56,11 @@ class Station:
         self.template, self.given = template, dict[str, str]()
         medium.mkdir(parents=True)
         with closing(open_store(self.path, template, new_epoch=epochs())) as store:
-            store.import_catalog(CATALOG, stamp())
+            store.catalogs.add(CATALOG, stamp())
             self.bring(store)
-            self.backup = make_backup(self.path, STATION, medium, stamp(), same_disk=True).path
+            self.backup = make_backup(self.path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
             self.bring(store)
-            store.start_new_epoch("behind", stamp())
+            store.epochs.start("behind", stamp())
             assert rows(self.path, "PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
             self.bring(store)
             halves = [self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal")]
@@ -70,12 +71,12 @@ class Station:
 
     def bring(self, store: Store) -> None:
         """One more intake; its number must be new to the whole station."""
-        receipt, epoch = bring_in(store, token=os.urandom(8).hex()).receipt, store.identity().epoch
+        receipt, epoch = bring_in(store, token=os.urandom(8).hex()).receipt, store.epochs.identity().epoch
         assert receipt not in self.given, "a receipt number was given to two farmers"
         self.given[receipt] = epoch
 
     def restore(self, first_epoch: int) -> Restored:
-        return restore(self.backup, self.path, STATION, stamp(), new_epoch=epochs(first_epoch))
+        return restore(self.backup, self.path, STATION, stamp(), RestoreOptions(new_epoch=epochs(first_epoch)))
 
     def start(self, first_epoch: int) -> bool:
         """Power is back: the station works, or says that only half of its database is there."""
@@ -85,10 +86,10 @@ class Station:
             assert "is missing, but its log" in str(error)
             return False
         with closing(store):
-            intakes = len(store.recent_intakes())
-            restored = store.identity().series > "B"
+            intakes = len(store.intakes.recent())
+            restored = store.epochs.identity().series > "B"
             assert intakes == (1 if restored else 3), "neither an empty database nor one without its newest intakes"
-            assert store.verify_journal() > 0
+            assert store.journal.verify() > 0
             self.bring(store)
         return True
 
@@ -107,7 +108,7 @@ def test_whenever_the_power_goes(tmp_path: Path, template: Path) -> None:
         back = station.restore(90)
         assert back.life.new.letter not in {receipt[5] for receipt in station.given}
         with closing(open_store(station.path, template)) as store:
-            assert store.identity().series == back.life.new.letter
+            assert store.epochs.identity().series == back.life.new.letter
             station.bring(store)
         if finished:
             break

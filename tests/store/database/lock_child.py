@@ -7,16 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.look import all_epochs, event_counters, last_events, look, private_words, row_counts
-from kiosk.store.database.opening import prepare
+from kiosk.store.database.opening import Opening, prepare
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
 
 
 def acts(path: Path, template: Path) -> dict[str, Callable[[], object]]:
     """Everything a process of a station does to a database that it may have open."""
     store = open_store(path, template)
-    store.import_catalog(CATALOG, stamp())
+    store.catalogs.add(CATALOG, stamp())
     medium = path.parent / "medium"
     medium.mkdir(exist_ok=True)
     return {
@@ -25,13 +26,13 @@ def acts(path: Path, template: Path) -> dict[str, Callable[[], object]]:
         "open once more": lambda: open_store(path, template).close(),
         "check": lambda: check_file(path, thorough=False),
         "check thoroughly": lambda: check_file(path, thorough=True),
-        "prepare": lambda: prepare(path, check=True, template=template),
+        "prepare": lambda: prepare(path, Opening(template=template)),
         "look": lambda: (look(path), all_epochs(path), row_counts(path), last_events(path), private_words(path)),
         "counters": lambda: event_counters(path),
-        "walk the journal": store.verify_journal,
+        "walk the journal": store.journal.verify,
         "can it be written": store.check_writable,
-        "back up": lambda: make_backup(path, STATION, medium, stamp(), same_disk=True),
-        "new epoch": lambda: store.start_new_epoch("forked", stamp()),
+        "back up": lambda: make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True),
+        "new epoch": lambda: store.epochs.start("forked", stamp()),
     }
 
 

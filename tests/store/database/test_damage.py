@@ -173,7 +173,7 @@ def test_old_events_are_checked_when_asked(store: Store, path: Path, template: P
     change(path, f"UPDATE journal SET body = CAST(body || ' ' AS BLOB) WHERE position = {2**32 + 3}")
     again = open_store(path, template)
     with pytest.raises(DatabaseDamaged, match="event 0000000000000001-3 of the journal was changed"):
-        again.verify_journal()
+        again.journal.verify()
     again.close()
 
 
@@ -181,7 +181,7 @@ def test_damage_that_happens_while_open_is_named(used: Path, template: Path) -> 
     store = open_store(used, template, check=False)
     _noise(used)
     with pytest.raises(DatabaseDamaged, match=r"kiosk\.sqlite is damaged"):
-        store.verify_journal()
+        store.journal.verify()
     store.close()
 
 
@@ -195,7 +195,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, template: Path) -
 
 
 def test_a_locked_database_says_so(store: Store, path: Path) -> None:
-    store._database.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 20"))
+    store.journal.database.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 20"))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="in use by another program"):

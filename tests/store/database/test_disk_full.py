@@ -66,21 +66,21 @@ def _work_until_full(store: Store) -> int:
 
 def test_on_a_full_disk_work_begun_is_finished_and_none_is_begun(village: Village, template: Path) -> None:
     store = village.open(template)
-    store.import_catalog(CATALOG, stamp())
+    store.catalogs.add(CATALOG, stamp())
     first = open_intake(store)
     confirmed = _work_until_full(store)
     assert confirmed > 10
-    store.abandon_intake(first.receipt, "opened", AbandonReason.IDLE, stamp())
-    store.acknowledge(store.counts().last_seq, [])
-    assert store.counts().pending == 0
+    store.intakes.abandon(first.receipt, "opened", AbandonReason.IDLE, stamp())
+    store.outbox.acknowledge(store.outbox.counts().last_seq, [])
+    assert store.outbox.counts().pending == 0
     before = content(village.path)
     with pytest.raises(DiskFull):
-        store.import_catalog(Catalog(CATALOG.products * 20_000, (), (), ()), stamp())
+        store.catalogs.add(Catalog(CATALOG.products * 20_000, (), (), ()), stamp())
     assert content(village.path) == before
     store.close()
     again = village.open(template)
-    assert len(again.recent_intakes(5_000)) == confirmed
-    assert again.verify_journal() == again.counts().last_seq
+    assert len(again.intakes.recent(5_000)) == confirmed
+    assert again.journal.verify() == again.outbox.counts().last_seq
     again.close()
 
 
@@ -88,14 +88,14 @@ def test_with_room_again_the_same_store_goes_on(village: Village, template: Path
     store = village.open(template)
     reserve = village.path.with_name(".reserve")
     assert reserve.stat().st_size == RESERVE
-    store.import_catalog(CATALOG, stamp())
+    store.catalogs.add(CATALOG, stamp())
     confirmed = _work_until_full(store)
     village.make_room()
     for _ in range(20):
         bring_in(store)
     assert reserve.stat().st_size == RESERVE
-    assert len(store.recent_intakes(5_000)) == confirmed + 20
-    store.verify_journal()
+    assert len(store.intakes.recent(5_000)) == confirmed + 20
+    store.journal.verify()
     store.close()
     assert rows(village.path, "PRAGMA integrity_check") == [("ok",)]
 

@@ -23,15 +23,15 @@ OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*_mo
 def test_what_a_technician_asks(store: Store, path: Path) -> None:
     for _ in range(3):
         bring_in(store)
-    store.acknowledge(2, (1,))
-    store.add_clerk("Reyhan", Role.TECHNICIAN, "hash", stamp(90))
-    store.add_clerk("Tursun", Role.CLERK, "", stamp(90))
+    store.outbox.acknowledge(2, (1,))
+    store.clerks.add("Reyhan", Role.TECHNICIAN, "hash", stamp(90))
+    store.clerks.add("Tursun", Role.CLERK, "", stamp(90))
     seen = look(path)
     assert seen is not None
-    counts, identity = store.counts(), store.identity()
+    counts, identity = store.outbox.counts(), store.epochs.identity()
     assert (seen.schema, seen.station) == (SCHEMA_VERSION, STATION)
     assert (seen.epoch.epoch, seen.epoch.series, seen.epoch.last_seq) == (identity.epoch, "A", counts.last_seq)
-    assert seen.epoch.head == store.hash_at(counts.last_seq)
+    assert seen.epoch.head == store.outbox.hash_at(counts.last_seq)
     assert (seen.pending, seen.epoch.acked_upto, seen.quarantined) == (counts.pending, 2, 1)
     assert seen.waiting_since == "2026-11-24T03:00:00.000Z"
     assert seen.catalog_version == 1
@@ -39,7 +39,7 @@ def test_what_a_technician_asks(store: Store, path: Path) -> None:
 
 
 def test_nothing_waits(store: Store, path: Path) -> None:
-    store.acknowledge(store.counts().last_seq, ())
+    store.outbox.acknowledge(store.outbox.counts().last_seq, ())
     seen = look(path)
     assert seen is not None
     assert (seen.pending, seen.waiting_since) == (0, None)
@@ -47,23 +47,23 @@ def test_nothing_waits(store: Store, path: Path) -> None:
 
 def test_every_life_of_the_database(store: Store, path: Path) -> None:
     bring_in(store)
-    before = store.counts().last_seq
-    store.start_new_epoch("restored", stamp())
+    before = store.outbox.counts().last_seq
+    store.epochs.start("restored", stamp())
     lives = all_epochs(path)
-    assert [(life.series, life.last_seq) for life in lives] == [("A", before), ("B", store.counts().last_seq)]
+    assert [(life.series, life.last_seq) for life in lives] == [("A", before), ("B", store.outbox.counts().last_seq)]
 
 
 def test_counts_and_events_without_what_they_tell(store: Store, path: Path) -> None:
     bring_in(store)
     assert row_counts(path)["intake"] == 1
     newest = last_events(path, 2)[-1]
-    assert (newest.type, newest.seq) == ("station.intake.confirmed.v1", store.counts().last_seq)
+    assert (newest.type, newest.seq) == ("station.intake.confirmed.v1", store.outbox.counts().last_seq)
     assert len(last_events(path, 2)) == 2
 
 
 def test_words_that_must_never_leave(store: Store, path: Path) -> None:
-    store.add_clerk("Reyhan", Role.CLERK, "hash", stamp())
-    store.expect_parcels([ExpectedParcel("SF1385012345678", "SF", "4321")], stamp())
+    store.clerks.add("Reyhan", Role.CLERK, "hash", stamp())
+    store.deliveries.expect([ExpectedParcel("SF1385012345678", "SF", "4321")], stamp())
     assert private_words(path) >= {"Aygul", "Turdi", "Y1P00001", "Reyhan", "SF1385012345678"}
 
 
@@ -124,5 +124,5 @@ def test_what_a_power_cut_left_in_the_log_is_seen(store: Store, path: Path, tmp_
     log = copy.with_name(f"{copy.name}-wal").read_bytes()
     seen = look(copy)
     assert seen is not None
-    assert seen.epoch.last_seq == store.counts().last_seq
+    assert seen.epoch.last_seq == store.outbox.counts().last_seq
     assert copy.with_name(f"{copy.name}-wal").read_bytes() == log

@@ -15,7 +15,9 @@ from kiosk.store import Store, StoreError
 from kiosk.store.database import opening
 from kiosk.store.database.connection import connect, engine_for
 from kiosk.store.database.migrate import main, migrate
+from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
+from kiosk.store.records import NewPhoto
 from tests.store.village import CATALOG, STATION, bring_in, change, content, open_store, rows, stamp
 
 OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*.sqlite"))
@@ -66,17 +68,17 @@ def test_an_old_database_is_brought_up_and_opened_twice(old: Path, path: Path) -
     papers = rows(path, _PAPERS)
     for _ in range(2):
         store = open_store(path, old)
-        assert store.verify_journal() == max(len(journal), 1)
+        assert store.journal.verify() == max(len(journal), 1)
         store.close()
         _test_schema(path)
     assert rows(path, "SELECT receipt, net_g, token FROM intake ORDER BY number") == receipts
     assert rows(path, _PAPERS) == papers
     assert rows(path, "SELECT * FROM journal ORDER BY position")[: len(journal)] == journal
     store = open_store(path, old)
-    store.import_catalog(CATALOG, stamp())
+    store.catalogs.add(CATALOG, stamp())
     row = bring_in(store, 5_000)
     assert row.receipt == f"0147-A-{len(receipts) + 1:06d}"
-    store.add_photo(row.lot, "ALMOND", "ab" * 32, 1, 1, 1, stamp())
+    store.photos.add(NewPhoto(row.lot, "ALMOND", "ab" * 32, 1, 1, 1), stamp())
     store.close()
 
 
@@ -84,16 +86,18 @@ def test_the_papers_of_an_old_database_go_on(path: Path, template: Path) -> None
     path.parent.mkdir()
     shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_2_morning"), path)
     store = open_store(path, template)
-    assert [(job.id, job.about, job.state) for job in store.print_recover(stamp())] == [(5, "0147-A-000003", "unknown")]
-    assert store.print_summary() == {"queued": 4, "sending": 0, "printed": 3, "unknown": 2}
-    receipt = store.print_jobs("0147-A-000001")[2]
+    assert [(job.id, job.about, job.state) for job in store.papers.recover(stamp())] == [
+        (5, "0147-A-000003", "unknown")
+    ]
+    assert store.papers.summary() == {"queued": 4, "sending": 0, "printed": 3, "unknown": 2}
+    receipt = store.papers.of_receipt("0147-A-000001")[2]
     assert (receipt.receipt, receipt.about, receipt.state, receipt.bag) == (*["0147-A-000001"] * 2, "unknown", 0)
     assert b"receipt_code" in receipt.body
-    copy = store.resolve_print(receipt.id, False, "clerk:07", stamp())
-    assert [job.id for job in store.open_papers()] == [5, 6, 7, 8, 9, copy]
-    found = store.find_intake("0147-A-000003")
+    copy = store.papers.resolve(receipt.id, False, "clerk:07", stamp())
+    assert [job.id for job in store.papers.open_jobs()] == [5, 6, 7, 8, 9, copy]
+    found = store.intakes.find("0147-A-000003")
     assert found is not None and found.voided
-    totals = store.day_totals()
+    totals = store.days.totals()
     assert (totals.intakes, totals.voids, totals.abandoned, totals.photos) == (3, 1, 1, 1)
     store.close()
 
@@ -109,8 +113,8 @@ def test_a_migration_that_fails_leaves_the_old_database(path: Path) -> None:
 
 
 def test_a_new_database_is_made_by_a_child_process(path: Path) -> None:
-    store = Store.open(path, STATION, stamp(), reserve_bytes=0)
-    assert store.identity().station == STATION
+    store = Store.open(path, STATION, stamp(), Opening(reserve_bytes=0))
+    assert store.epochs.identity().station == STATION
     store.close()
     _test_schema(path)
 

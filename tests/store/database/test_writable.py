@@ -34,7 +34,9 @@ def test_asking_writes_nothing_and_keeps_nobody_from_writing(store: Store, path:
 
 def test_a_writer_at_work_in_another_process_is_not_waited_for(store: Store, path: Path) -> None:
     """Waiting for it would take two minutes: no busy machine is that slow."""
-    store._database.write(lambda connection: connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE_S * 1000}"))
+    store.journal.database.write(
+        lambda connection: connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE_S * 1000}")
+    )
     with closing(connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         begun = monotonic()
@@ -52,7 +54,7 @@ def test_a_database_that_was_opened_for_reading_only(path: Path, template: Path)
         return sqlite3.connect(f"file:{place}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
 
     with closing(connect(path)), closing(open_store(path, template, connect=reader)) as store:
-        assert store.counts().last_seq == 1, "it can be read"
+        assert store.outbox.counts().last_seq == 1, "it can be read"
         with pytest.raises(StoreError, match="cannot be written"):
             store.check_writable()
 

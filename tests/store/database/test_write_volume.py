@@ -13,6 +13,7 @@ import pytest
 
 from kiosk.domain.trade import Mode
 from kiosk.store import NewPrintJob, Store
+from kiosk.store.records import Fitting
 from tests.store.counter_rig import SLOTS, Codes, arrival, collect, papers
 from tests.store.scale_rig import with_frames
 from tests.store.village import CATALOG, METROLOGY, open_intake, open_store, stamp
@@ -41,26 +42,26 @@ def _whole_intake(store: Store, relay: Store, number: int) -> None:
     intake = open_intake(store, mode=Mode.PURCHASE)
     jobs = [NewPrintJob("bag_label", "label", 1, _PAPER), NewPrintJob("receipt", "receipt", 0, _PAPER)]
     token = f"{number * 0x9E3779B97F4A7C15 % 2**64:032x}"
-    store.confirm_intake(with_frames(intake, 1_000 + number), token, jobs, METROLOGY, stamp(number))
+    store.intakes.confirm(with_frames(intake, 1_000 + number), token, jobs, METROLOGY, stamp(number))
     for printer in ("label", "receipt"):
-        job = store.next_print_job(printer)
+        job = store.papers.next(printer)
         assert job is not None
-        store.print_sending(job.id)
-        store.print_done(job.id)
+        store.papers.sending(job.id)
+        store.papers.done(job.id)
     assert relay.changed()
-    relay.acknowledge(relay.counts().last_seq, [])
+    relay.outbox.acknowledge(relay.outbox.counts().last_seq, [])
 
 
 def _whole_parcel(store: Store, relay: Store, number: int, codes: Codes) -> None:
-    row = store.arrive_parcel(arrival(f"SF{number:012d}"), SLOTS, codes, papers, stamp(number))
+    row = store.parcels.arrive(arrival(f"SF{number:012d}"), Fitting(SLOTS, codes, papers), stamp(number))
     for printer in ("label", "receipt"):
-        job = store.next_print_job(printer)
+        job = store.papers.next(printer)
         assert job is not None
-        store.print_sending(job.id)
-        store.print_done(job.id)
+        store.papers.sending(job.id)
+        store.papers.done(job.id)
     collect(store, row, codes.given[row.number])
     assert relay.changed()
-    relay.acknowledge(relay.counts().last_seq, [])
+    relay.outbox.acknowledge(relay.outbox.counts().last_seq, [])
 
 
 def test_a_parcel_writes_little(on_disk: Path, template: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_parcel_writes_little(on_disk: Path, template: Path) -> None:
 
 def test_an_intake_writes_little(on_disk: Path, template: Path) -> None:
     store, relay = (open_store(on_disk, template) for _ in range(2))
-    store.import_catalog(CATALOG, stamp())
+    store.catalogs.add(CATALOG, stamp())
     before = _written()
     for number in range(INTAKES):
         _whole_intake(store, relay, number)

@@ -31,64 +31,64 @@ from tests.store.village import (
 
 def test_every_event_waits_in_order_until_it_is_acknowledged(store: Store) -> None:
     bring_in(store)
-    assert store.counts() == OutboxCounts(pending=3, last_seq=3, acked_upto=0)
-    assert [row.seq for row in store.pending(10)] == [1, 2, 3]
-    assert [row.seq for row in store.pending(1, after=1)] == [2]
-    store.acknowledge(2, [])
-    assert [row.seq for row in store.pending(10)] == [3]
-    assert store.counts() == OutboxCounts(pending=1, last_seq=3, acked_upto=2)
-    row = store.confirmed("0147-A-000001")
+    assert store.outbox.counts() == OutboxCounts(pending=3, last_seq=3, acked_upto=0)
+    assert [row.seq for row in store.outbox.pending(10)] == [1, 2, 3]
+    assert [row.seq for row in store.outbox.pending(1, after=1)] == [2]
+    store.outbox.acknowledge(2, [])
+    assert [row.seq for row in store.outbox.pending(10)] == [3]
+    assert store.outbox.counts() == OutboxCounts(pending=1, last_seq=3, acked_upto=2)
+    row = store.intakes.confirmed("0147-A-000001")
     assert row is not None and not row.acknowledged
-    store.acknowledge(3, [])
-    row = store.confirmed("0147-A-000001")
+    store.outbox.acknowledge(3, [])
+    row = store.intakes.confirmed("0147-A-000001")
     assert row is not None and row.acknowledged
-    assert store.pending(10) == []
+    assert store.outbox.pending(10) == []
 
 
 def test_what_is_sent_is_what_was_sealed(store: Store) -> None:
     bring_in(store)
-    for row in store.pending(10):
-        assert store.hash_at(row.seq) == hashlib.sha256(row.body).hexdigest()
-    assert store.hash_at(0) is None
-    assert store.hash_at(4) is None
+    for row in store.outbox.pending(10):
+        assert store.outbox.hash_at(row.seq) == hashlib.sha256(row.body).hexdigest()
+    assert store.outbox.hash_at(0) is None
+    assert store.outbox.hash_at(4) is None
 
 
 def test_a_restored_center_takes_acknowledgements_back(store: Store) -> None:
     for _ in range(3):
         bring_in(store)
-    store.acknowledge(5, [4])
-    assert store.quarantined() == [4]
-    store.acknowledge(2, [])
-    assert [row.seq for row in store.pending(10)] == [3, 4, 5]
-    assert store.quarantined() == []
+    store.outbox.acknowledge(5, [4])
+    assert store.outbox.quarantined() == [4]
+    store.outbox.acknowledge(2, [])
+    assert [row.seq for row in store.outbox.pending(10)] == [3, 4, 5]
+    assert store.outbox.quarantined() == []
 
 
 def test_the_same_acknowledgement_again_writes_nothing(store: Store, path: Path) -> None:
     bring_in(store)
-    store.acknowledge(3, [2])
+    store.outbox.acknowledge(3, [2])
     before = path.with_name("kiosk.sqlite-wal").read_bytes()
-    store.acknowledge(3, [2])
+    store.outbox.acknowledge(3, [2])
     assert path.with_name("kiosk.sqlite-wal").read_bytes() == before
 
 
 @pytest.mark.parametrize("upto", [-1, 3, 2**31])
 def test_an_acknowledgement_of_what_was_never_written_is_refused(store: Store, upto: int) -> None:
     with pytest.raises(StoreError, match="the last event of epoch"):
-        store.acknowledge(upto, [])
-    assert store.counts().acked_upto == 0
+        store.outbox.acknowledge(upto, [])
+    assert store.outbox.counts().acked_upto == 0
 
 
 def test_a_new_epoch_tells_again_what_is_not_done(store: Store, path: Path) -> None:
     done = bring_in(store)
-    store.acknowledge(3, [])
+    store.outbox.acknowledge(3, [])
     intake = open_intake(store)
-    store.confirm_intake(weighed(intake), "late", JOBS, METROLOGY, stamp(60))
-    store.void_intake(void_of(intake), stamp(61))
+    store.intakes.confirm(weighed(intake), "late", JOBS, METROLOGY, stamp(60))
+    store.intakes.void(void_of(intake), stamp(61))
     gone = open_intake(store)
-    store.abandon_intake(gone.receipt, "opened", AbandonReason.LEFT, stamp(62))
+    store.intakes.abandon(gone.receipt, "opened", AbandonReason.LEFT, stamp(62))
     old = events(path)[-3:]
-    store.start_new_epoch("behind")
-    identity = store.identity()
+    store.epochs.start("behind")
+    identity = store.epochs.identity()
     assert (identity.epoch, identity.series) == ("0000000000000002", "B")
     new = events(path)[-4:]
     assert [event["seq"] for event in new] == [1, 2, 3, 4]
@@ -101,27 +101,27 @@ def test_a_new_epoch_tells_again_what_is_not_done(store: Store, path: Path) -> N
         assert now["reissued"] == was["id"]
         for same in ("type", "time", "data", "bootid", "monotonicms", "clock", "software"):
             assert now[same] == was[same]
-    assert [row.seq for row in store.pending(10)] == [1, 2, 3, 4]
+    assert [row.seq for row in store.outbox.pending(10)] == [1, 2, 3, 4]
     assert str(open_intake(store).receipt) == "0147-B-000001"
-    assert store.verify_journal() == 3 + 3 + 4
-    late = store.by_token("late")
+    assert store.journal.verify() == 3 + 3 + 4
+    late = store.intakes.by_token("late")
     assert late is not None and (late.epoch, late.seq, late.voided) == ("0000000000000002", 2, True)
-    earlier = store.confirmed(done.receipt)
+    earlier = store.intakes.confirmed(done.receipt)
     assert earlier is not None and earlier.acknowledged and earlier.epoch == "0000000000000001"
     assert rows(path, "SELECT count(*) FROM void JOIN journal USING (position) WHERE journal.epoch = 2") == [(1,)]
 
 
 def test_an_event_told_a_third_time_still_names_its_first_number(store: Store, path: Path) -> None:
     bring_in(store)
-    store.start_new_epoch("behind")
-    store.start_new_epoch("behind")
+    store.epochs.start("behind")
+    store.epochs.start("behind")
     assert [event.get("reissued") for event in events(path)[-3:]] == [None, "0000000000000001-2", "0000000000000001-3"]
 
 
 def test_an_intake_opened_before_a_new_epoch_is_confirmed_in_it(store: Store) -> None:
     intake = open_intake(store)
-    store.start_new_epoch("behind", stamp())
-    row = store.confirm_intake(weighed(intake), "tap", JOBS, METROLOGY, stamp())
+    store.epochs.start("behind", stamp())
+    row = store.intakes.confirm(weighed(intake), "tap", JOBS, METROLOGY, stamp())
     assert (row.receipt, row.epoch) == ("0147-A-000001", "0000000000000002")
 
 
@@ -129,7 +129,7 @@ def test_changed_tells_what_another_process_committed(store: Store, path: Path, 
     relay = open_store(path, template)
     relay.changed()
     assert not relay.changed()
-    relay.acknowledge(1, [])
+    relay.outbox.acknowledge(1, [])
     assert not relay.changed()
     bring_in(store)
     assert relay.changed()
@@ -152,15 +152,15 @@ def test_station_and_relay_share_one_file(store: Store, path: Path, template: Pa
     command = [sys.executable, "-c", _STATION_PROCESS, str(path), str(template)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[3]) as station:
         while station.poll() is None:
-            waiting = store.pending(5)
+            waiting = store.outbox.pending(5)
             if waiting:
-                store.acknowledge(waiting[-1].seq, [])
+                store.outbox.acknowledge(waiting[-1].seq, [])
     assert station.returncode == 0
-    last = store.counts().last_seq
-    store.acknowledge(last, [])
+    last = store.outbox.counts().last_seq
+    store.outbox.acknowledge(last, [])
     assert last == 42
-    assert [row.acknowledged for row in store.recent_intakes()] == [True] * 40
-    assert store.verify_journal() == 42
+    assert [row.acknowledged for row in store.intakes.recent()] == [True] * 40
+    assert store.journal.verify() == 42
 
 
 def test_reading_changes_nothing(store: Store, path: Path, template: Path) -> None:
@@ -168,21 +168,21 @@ def test_reading_changes_nothing(store: Store, path: Path, template: Path) -> No
     store.close()
     before = path.read_bytes()
     again = open_store(path, template)
-    version, catalog = again.catalog()
+    version, catalog = again.catalogs.get()
     assert (version, catalog) == (1, CATALOG)
-    again.recent_intakes()
-    again.confirmed("0147-A-000001")
-    again.by_token("x")
-    again.next_print_job("label")
-    again.print_jobs("0147-A-000001")
-    again.print_summary()
-    again.photos(lot)
-    again.pending(100)
-    again.counts()
-    again.hash_at(2)
-    again.identity()
+    again.intakes.recent()
+    again.intakes.confirmed("0147-A-000001")
+    again.intakes.by_token("x")
+    again.papers.next("label")
+    again.papers.of_receipt("0147-A-000001")
+    again.papers.summary()
+    again.photos.of_lot(lot)
+    again.outbox.pending(100)
+    again.outbox.counts()
+    again.outbox.hash_at(2)
+    again.epochs.identity()
     again.changed()
-    again.verify_journal()
+    again.journal.verify()
     again.close()
     assert path.read_bytes() == before
     assert content(path)
@@ -190,7 +190,7 @@ def test_reading_changes_nothing(store: Store, path: Path, template: Path) -> No
 
 def test_after_closing_nobody_opens_the_file_again(store: Store, path: Path) -> None:
     store.close()
-    for late in (store.counts, store.changed, lambda: store.acknowledge(1, [])):
+    for late in (store.outbox.counts, store.changed, lambda: store.outbox.acknowledge(1, [])):
         with pytest.raises(StoreError, match="is closed"):
             late()
     store.close()
@@ -203,26 +203,26 @@ def test_what_is_asked_often_reads_no_whole_table(store: Store, path: Path) -> N
     asked: list[tuple[str, Any]] = []
     engine = store._database._reader
     event.listen(engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
-    store.next_print_job("label")
-    store.print_summary()
-    store.print_jobs("0147-A-000001")
-    store.recent_intakes()
-    store.confirmed("0147-A-000001")
-    store.by_token("x")
-    store.photos(lot)
-    store.counts()
-    store.pending(10)
-    store.hash_at(1)
-    store.catalog()
-    store.open_papers()
-    store.session_intakes()
-    store.find_intake("0147-A-000001")
-    store.parcel(row.number)
-    store.parcel_by_waybill("SF1")
-    store.parcel_on("A-1-01")
-    store.parcel_by_mac(b"")
-    store.parcels({row.state})
-    store.lockout("pin")
+    store.papers.next("label")
+    store.papers.summary()
+    store.papers.of_receipt("0147-A-000001")
+    store.intakes.recent()
+    store.intakes.confirmed("0147-A-000001")
+    store.intakes.by_token("x")
+    store.photos.of_lot(lot)
+    store.outbox.counts()
+    store.outbox.pending(10)
+    store.outbox.hash_at(1)
+    store.catalogs.get()
+    store.papers.open_jobs()
+    store.days.intakes()
+    store.intakes.find("0147-A-000001")
+    store.parcels.by_number(row.number)
+    store.parcels.by_waybill("SF1")
+    store.parcels.in_slot("A-1-01")
+    store.parcels.by_mac(b"")
+    store.parcels.in_states({row.state})
+    store.lockouts.get("pin")
     questions = [(sql, values) for sql, values in asked if sql.startswith("SELECT")]
     assert len(questions) >= 20
     connection = sqlite3.connect(path)

@@ -63,7 +63,7 @@ class Station(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.store = self._open()
-        self.store.import_catalog(CATALOG, stamp())
+        self.store.catalogs.add(CATALOG, stamp())
         self.events += 1
 
     @rule()
@@ -80,7 +80,7 @@ class Station(RuleBasedStateMachine):
         intake = self.opened.pop(data.draw(st.integers(0, len(self.opened) - 1)))
         agreed = weighed(intake, *grams)
         token = f"token {intake.receipt}"
-        row = self.store.confirm_intake(agreed, token, JOBS, METROLOGY, stamp())
+        row = self.store.intakes.confirm(agreed, token, JOBS, METROLOGY, stamp())
         assert (row.gross_g, row.tare_g, row.net_g) == (sum(grams), 160 * len(grams), sum(grams) - 160 * len(grams))
         assert not row.repeated
         self.confirmed[token] = (intake, row)
@@ -91,7 +91,7 @@ class Station(RuleBasedStateMachine):
     def tap_again(self, data: st.DataObject, grams: list[int]) -> None:
         token = data.draw(st.sampled_from(sorted(self.confirmed)))
         intake, first = self.confirmed[token]
-        row = self.store.confirm_intake(weighed(intake, *grams), token, JOBS, METROLOGY, stamp())
+        row = self.store.intakes.confirm(weighed(intake, *grams), token, JOBS, METROLOGY, stamp())
         assert row.repeated and (row.receipt, row.net_g, row.lot) == (first.receipt, first.net_g, first.lot)
 
     @precondition(lambda self: self.opened)
@@ -99,7 +99,7 @@ class Station(RuleBasedStateMachine):
     def walk_away(self, data: st.DataObject) -> None:
         intake = self.opened.pop(data.draw(st.integers(0, len(self.opened) - 1)))
         for _ in range(2):
-            self.store.abandon_intake(intake.receipt, "opened", AbandonReason.LEFT, stamp())
+            self.store.intakes.abandon(intake.receipt, "opened", AbandonReason.LEFT, stamp())
         self.abandoned.add(str(intake.receipt))
         self.events += 1
 
@@ -110,61 +110,61 @@ class Station(RuleBasedStateMachine):
         document = void_of(intake, VoidReason.GOODS_TAKEN_BACK)
         if str(intake.receipt) in self.voided:
             with pytest.raises(StoreError, match="void already"):
-                self.store.void_intake(document, stamp())
+                self.store.intakes.void(document, stamp())
             return
-        self.store.void_intake(document, stamp())
+        self.store.intakes.void(document, stamp())
         self.voided.add(str(intake.receipt))
         self.events += 1
 
     @rule(data=st.data())
     def acknowledge(self, data: st.DataObject) -> None:
         self.acked = data.draw(st.integers(0, self.events))
-        self.store.acknowledge(self.acked, data.draw(st.lists(st.integers(1, self.events), max_size=3)))
+        self.store.outbox.acknowledge(self.acked, data.draw(st.lists(st.integers(1, self.events), max_size=3)))
 
     @rule(printer=st.sampled_from(["label", "receipt"]), sure=st.booleans())
     def print_one(self, printer: str, sure: bool) -> None:
-        job = self.store.next_print_job(printer)
+        job = self.store.papers.next(printer)
         if job is None:
             return
-        self.store.print_sending(job.id)
+        self.store.papers.sending(job.id)
         if sure:
-            self.store.print_done(job.id)
+            self.store.papers.done(job.id)
         else:
-            self.store.print_unknown(job.id, "device", stamp())
+            self.store.papers.unknown(job.id, "device", stamp())
             self.events += 1
 
     @rule(while_sending=st.booleans())
     def power_cut(self, while_sending: bool) -> None:
-        job = self.store.next_print_job("label") if while_sending else None
+        job = self.store.papers.next("label") if while_sending else None
         if job is not None:
-            self.store.print_sending(job.id)
+            self.store.papers.sending(job.id)
         self.store.close()
         self.store = self._open()
-        left = self.store.abandon_left_open(stamp())
+        left = self.store.intakes.abandon_left_open(stamp())
         assert sorted(left) == sorted(intake.receipt for intake in self.opened)
         self.abandoned |= {str(receipt) for receipt in left}
         self.opened.clear()
-        unknown = self.store.print_recover(stamp())
+        unknown = self.store.papers.recover(stamp())
         assert [one.id for one in unknown] == ([job.id] if job is not None else [])
         self.events += len(left) + len(unknown)
 
     @precondition(lambda self: self.last_receipt[0] < "D")
     @rule()
     def center_has_more(self) -> None:
-        waiting = [row for row in self.store.pending(1_000_000) if b"station.epoch.started.v1" not in row.body]
-        self.store.start_new_epoch("behind")
+        waiting = [row for row in self.store.outbox.pending(1_000_000) if b"station.epoch.started.v1" not in row.body]
+        self.store.epochs.start("behind")
         self.events, self.acked = 1 + len(waiting), 0
         self.last_receipt = (SERIES_LETTERS[SERIES_LETTERS.index(self.last_receipt[0]) + 1], 0)
 
     @invariant()
     def outbox_is_what_is_not_acknowledged(self) -> None:
-        counts = self.store.counts()
+        counts = self.store.outbox.counts()
         assert (counts.last_seq, counts.acked_upto) == (self.events, self.acked)
-        assert [row.seq for row in self.store.pending(10_000)] == list(range(self.acked + 1, self.events + 1))
+        assert [row.seq for row in self.store.outbox.pending(10_000)] == list(range(self.acked + 1, self.events + 1))
 
     @invariant()
     def documents_are_what_was_agreed(self) -> None:
-        found = {row.receipt: row for row in self.store.recent_intakes(10_000)}
+        found = {row.receipt: row for row in self.store.intakes.recent(10_000)}
         assert set(found) == {row.receipt for _, row in self.confirmed.values()}
         for _, row in self.confirmed.values():
             assert (found[row.receipt].net_g, found[row.receipt].amount_fen) == (row.net_g, row.amount_fen)
@@ -189,7 +189,7 @@ class Station(RuleBasedStateMachine):
             assert rows(self.path, f"SELECT coalesce(sum(net_g), 0) FROM {table}") == [(total,)]
 
     def teardown(self) -> None:
-        self.store.verify_journal()
+        self.store.journal.verify()
         assert _projection(events(self.path)) == _documents(self.path)
         self.store.close()
         self._open().close()

@@ -36,12 +36,12 @@ def used(store: Store, path: Path) -> Iterator[Path]:
     """Four receipts: one as it was before there were frames, one with all there is, one void, one abandoned."""
     bring_in(store, 12_450, 8_005)
     intake = open_intake(store)
-    store.confirm_intake(with_frames(intake, 12_450, 9_000), "second", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(with_frames(intake, 12_450, 9_000), "second", JOBS, METROLOGY, stamp())
     voided = open_intake(store)
-    store.confirm_intake(with_frames(voided), "third", JOBS, METROLOGY, stamp())
-    store.void_intake(void_of(voided), stamp())
+    store.intakes.confirm(with_frames(voided), "third", JOBS, METROLOGY, stamp())
+    store.intakes.void(void_of(voided), stamp())
     given_up = open_intake(store)
-    store.abandon_intake(given_up.receipt, "opened", AbandonReason.LEFT, stamp())
+    store.intakes.abandon(given_up.receipt, "opened", AbandonReason.LEFT, stamp())
     bring_in(store, 5_000)
     yield path
 
@@ -158,27 +158,27 @@ def test_an_event_that_was_changed_is_named_and_the_chain_breaks(used: Path, sto
     change(used, (f"UPDATE journal SET body = ?, sha256 = ? {where}", (lighter, hashlib.sha256(lighter).hexdigest())))
     assert "bags" in found(used)[0].what, "and the row does not follow"
     with pytest.raises(DatabaseDamaged, match="does not follow"):
-        store.verify_journal()
+        store.journal.verify()
 
 
 def test_the_day_is_not_closed_over_an_altered_row_and_is_when_it_is_mended(used: Path, store: Store) -> None:
     change(used, ("UPDATE intake SET net_g = net_g + 1000, gross_g = gross_g + 1000 WHERE number = 2", ()))
-    assert [one.receipt for one in store.altered_intakes()] == [MARKED]
+    assert [one.receipt for one in store.intakes.altered()] == [MARKED]
     before = rows(used, "SELECT count(*) FROM journal")
     for act in (
-        lambda: store.close_day("clerk:07", lambda totals, head: [], stamp()),
-        lambda: store.reprint(3, "clerk:07", stamp()),
+        lambda: store.days.close("clerk:07", lambda totals, head: [], stamp()),
+        lambda: store.papers.reprint(3, "clerk:07", stamp()),
     ):
         with pytest.raises(StoreRefusal, match=MARKED) as refused:
             act()
         assert (refused.value.code, refused.value.values) == ("record_altered", {"receipt": MARKED})
-    assert store.reprint(1, "clerk:07", stamp()), "another receipt's paper comes"
+    assert store.papers.reprint(1, "clerk:07", stamp()), "another receipt's paper comes"
     assert rows(used, "SELECT count(*) FROM journal") == [(before[0][0] + 1,)]
     change(used, ("UPDATE intake SET net_g = net_g - 1000, gross_g = gross_g - 1000 WHERE number = 2", ()))
-    totals, _ = store.close_day("clerk:07", lambda totals, head: [], stamp())
+    totals, _ = store.days.close("clerk:07", lambda totals, head: [], stamp())
     assert totals.intakes == 4
     change(used, ("UPDATE intake SET net_g = net_g + 1000, gross_g = gross_g + 1000 WHERE number = 2", ()))
-    store.close_day("clerk:07", lambda totals, head: [], stamp())  # not of this day: the doctor tells it
+    store.days.close("clerk:07", lambda totals, head: [], stamp())  # not of this day: the doctor tells it
 
 
 def test_the_newest_are_looked_at_and_no_more(used: Path) -> None:
@@ -190,8 +190,8 @@ def test_the_newest_are_looked_at_and_no_more(used: Path) -> None:
 
 
 def test_what_was_told_again_in_a_new_epoch_is_compared_with_its_newest_event(used: Path, store: Store) -> None:
-    store.acknowledge(3, [])
-    store.start_new_epoch("behind", stamp(60))
+    store.outbox.acknowledge(3, [])
+    store.epochs.start("behind", stamp(60))
     assert found(used) == []
     bring_in(store, 7_000)
     assert found(used) == []
@@ -214,7 +214,7 @@ def test_the_start_names_what_is_altered_and_takes_intakes_all_the_same(
     change(used, ("UPDATE intake_line SET net_g = net_g + 5, gross_g = gross_g + 5 WHERE intake = 2 AND bag = 1", ()))
     again = open_store(used, template)
     try:
-        assert again.altered_intakes() == [Altered(MARKED, ("bags",))]
+        assert again.intakes.altered() == [Altered(MARKED, ("bags",))]
         assert bring_in(again, 3_000).receipt == "0147-A-000006"
     finally:
         again.close()

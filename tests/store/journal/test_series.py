@@ -17,7 +17,7 @@ def _marker(path: Path) -> Path:
 
 
 def test_the_first_database_of_a_station_begins_with_a(store: Store, path: Path) -> None:
-    assert (store.identity().series, _marker(path).read_text()) == ("A", "S0147 A 0000000000000001\n")
+    assert (store.epochs.identity().series, _marker(path).read_text()) == ("A", "S0147 A 0000000000000001\n")
     first = events(path)[0]
     assert (first["type"], first["seq"], first["prevhash"]) == ("station.epoch.started.v1", 1, "0" * 64)
     zeros = {"scale_profile": 0, "tare_library": 0, "clock": 0}
@@ -28,7 +28,7 @@ def test_opening_again_goes_on_where_it_was(store: Store, path: Path, template: 
     bring_in(store)
     store.close()
     again = open_store(path, template, new_epoch=epochs(9))
-    assert (again.identity().epoch, again.identity().series) == ("0000000000000001", "A")
+    assert (again.epochs.identity().epoch, again.epochs.identity().series) == ("0000000000000001", "A")
     assert str(open_intake(again).receipt) == "0147-A-000002"
     again.close()
 
@@ -38,7 +38,7 @@ def test_a_database_made_anew_never_gives_a_receipt_number_again(store: Store, p
     for letter in "BC":
         path.unlink()
         store = open_store(path, template, new_epoch=epochs(SERIES_LETTERS.index(letter) + 1))
-        assert store.identity().series == letter
+        assert store.epochs.identity().series == letter
         store.close()
     assert [line.split()[1] for line in _marker(path).read_text().splitlines()] == ["A", "B", "C"]
 
@@ -52,17 +52,17 @@ def test_a_backup_that_is_brought_back_starts_a_new_series(store: Store, path: P
     store.close()
     path.write_bytes(backup)
     restored = open_store(path, template, new_epoch=epochs(3))
-    assert (restored.identity().epoch, restored.identity().series) == ("0000000000000003", "C")
+    assert (restored.epochs.identity().epoch, restored.epochs.identity().series) == ("0000000000000003", "C")
     assert [event["data"].get("why") for event in events(path) if "epoch" in event["type"]] == ["new", "restored"]
     assert str(open_intake(restored).receipt) == "0147-C-000001"
     restored.close()
     again = open_store(path, template, new_epoch=epochs(4))
-    assert again.identity().series == "C"
+    assert again.epochs.identity().series == "C"
     again.close()
 
 
 def test_a_lost_marker_is_written_again(store: Store, path: Path, template: Path) -> None:
-    store.start_new_epoch("behind")
+    store.epochs.start("behind")
     store.close()
     _marker(path).unlink()
     open_store(path, template).close()
@@ -82,7 +82,7 @@ def test_a_marker_nobody_understands_stops_the_station(path: Path, template: Pat
 
 def test_stations_in_one_folder_count_for_themselves(store: Store, path: Path, template: Path) -> None:
     other = open_store(path.with_name("other.sqlite"), template, station="S0148", new_epoch=epochs(7))
-    assert other.identity().series == "A"
+    assert other.epochs.identity().series == "A"
     other.close()
     assert _marker(path).read_text().splitlines() == ["S0147 A 0000000000000001", "S0148 A 0000000000000007"]
 
@@ -100,7 +100,7 @@ def test_after_the_last_letter_the_station_says_so_but_goes_on(store: Store, pat
     lines = [f"S0147 {letter} {place:016x}\n" for place, letter in enumerate(SERIES_LETTERS, start=1)]
     _marker(path).write_text("".join([*lines[1:], lines[0]]))
     with pytest.raises(StoreError, match="all 23 receipt series"):
-        store.start_new_epoch("behind")
+        store.epochs.start("behind")
     bring_in(store)
     store.close()
     open_store(path, template).close()
@@ -121,7 +121,7 @@ def test_a_half_made_database_is_made_again(path: Path, template: Path) -> None:
     shutil.copyfile(template, path.with_name(".kiosk.sqlite.new"))
     path.with_name(".kiosk.sqlite.new-wal").write_bytes(b"rest of a power cut")
     store = open_store(path, template)
-    series = store.identity().series
+    series = store.epochs.identity().series
     store.close()
     assert series == "A"
     assert not path.with_name(".kiosk.sqlite.new").exists()
@@ -142,14 +142,14 @@ def test_a_marker_that_cannot_be_written_is_written_at_the_next_start(store: Sto
     in_the_way = path.with_name(".receipt-series.new")
     in_the_way.mkdir()
     with pytest.raises(StoreError, match="receipt-series cannot be written"):
-        store.start_new_epoch("behind")
-    assert store.identity().series == "B"
+        store.epochs.start("behind")
+    assert store.epochs.identity().series == "B"
     store.close()
     with pytest.raises(StoreError, match="cannot be opened"):
         open_store(path, template)
     in_the_way.rmdir()
     again = open_store(path, template)
-    assert again.identity().series == "B"
+    assert again.epochs.identity().series == "B"
     again.close()
     assert _marker(path).read_text() == "S0147 A 0000000000000001\nS0147 B 0000000000000002\n"
 
@@ -174,6 +174,6 @@ def test_a_marker_that_cannot_be_written_costs_one_letter_however_often_the_stat
             with pytest.raises(StoreError, match="No space left"):
                 open_store(path, template, new_epoch=epochs(start))
     again = open_store(path, template, new_epoch=epochs(40))
-    assert again.identity().series == "C"
+    assert again.epochs.identity().series == "C"
     again.close()
     assert [line.split()[1] for line in _marker(path).read_text().splitlines()] == ["A", "B", "C"]

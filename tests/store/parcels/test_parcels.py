@@ -17,6 +17,7 @@ from kiosk.domain.events import EVENT_CLASSES
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.store import Arrival, ExpectedParcel, IssuedCode, ParcelRow, Store, StoreError, StoreRefusal
+from kiosk.store.records import Fitting, HandoverProof
 from tests.store.counter_rig import (
     CLERK,
     PHOTO,
@@ -76,13 +77,18 @@ def test_a_scan_is_a_number_a_slot_a_code_and_two_papers(store: Store, path: Pat
         {"parcel": "P-0147-A-000001", "actor": CLERK, "shelf": "A-1-01"},
         {"parcel": "P-0147-A-000001", "actor": CLERK, "code_no": 1},
     ]
-    jobs = store.open_papers()
+    jobs = store.papers.open_jobs()
     assert [(job.document, job.printer, job.about, job.receipt) for job in jobs] == [
         ("parcel_label", "label", "P-0147-A-000001", ""),
         ("pickup_slip", "receipt", "P-0147-A-000001", ""),
     ]
-    assert store.next_print_job("receipt") == jobs[1]
-    assert store.parcel(row.number) == store.parcel_on("A-1-01") == store.parcel_by_waybill(row.waybill) == row
+    assert store.papers.next("receipt") == jobs[1]
+    assert (
+        store.parcels.by_number(row.number)
+        == store.parcels.in_slot("A-1-01")
+        == store.parcels.by_waybill(row.waybill)
+        == row
+    )
 
 
 def test_the_short_hash_is_of_the_waybill(store: Store, path: Path, codes: Codes) -> None:
@@ -118,51 +124,53 @@ def test_slots_are_filled_in_order_and_freed(store: Store, codes: Codes) -> None
     parcels = [arrive(store, codes, f"SF{number:012d}") for number in range(len(SLOTS))]
     assert [row.shelf for row in parcels] == list(SLOTS)
     refused("shelves_full", lambda: arrive(store, codes, "SF999999999999"))
-    assert store.parcel_by_waybill("SF999999999999") is None
+    assert store.parcels.by_waybill("SF999999999999") is None
     collect(store, parcels[1], codes.given[parcels[1].number])
-    assert store.parcel_on(SLOTS[1]) is None
+    assert store.parcels.in_slot(SLOTS[1]) is None
     assert arrive(store, codes, "SF999999999999").shelf == SLOTS[1]
 
 
 def test_a_code_works_once(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes)
     code = codes.given[row.number]
-    assert store.parcel_by_mac(mac_of(code)) == row
+    assert store.parcels.by_mac(mac_of(code)) == row
     refused("code_used", lambda: collect(store, row, "999999"))
     done = collect(store, row, code)
     assert (done.state, done.shelf, done.closed_at) == ("collected", None, "2026-11-24T03:00:00.000Z")
     assert events(path)[-1]["data"] == {"parcel": str(row.number), "actor": CLERK, "proof": "code", "by": "self"}
-    assert store.parcel_by_mac(mac_of(code)) is None
+    assert store.parcels.by_mac(mac_of(code)) is None
     refused("collected", lambda: collect(store, row, code))
-    assert store.open_papers() == []
+    assert store.papers.open_jobs() == []
     assert rows(path, "SELECT state, length(body) FROM print_job WHERE document = 'pickup_slip'") == [("cancelled", 0)]
 
 
 def test_a_new_code_cancels_the_old_one_and_its_slip(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes)
     old = codes.given[row.number]
-    new = store.reissue_code(row.number, codes, lambda one: [slip(one)], CLERK, stamp())
+    new = store.parcels.reissue_code(row.number, codes, lambda one: [slip(one)], CLERK, stamp())
     assert (new.code_no, new.state, new.shelf) == (2, "noticed", row.shelf)
     assert events(path)[-1]["data"] == {"parcel": str(row.number), "actor": CLERK, "code_no": 2}
-    assert [(job.document, job.body) for job in store.open_papers()] == [
+    assert [(job.document, job.body) for job in store.papers.open_jobs()] == [
         ("parcel_label", b"label A-1-01"),
         ("pickup_slip", b"sealed slip P-0147-A-000001 2"),
     ]
-    assert store.parcel_by_mac(mac_of(old)) is None
+    assert store.parcels.by_mac(mac_of(old)) is None
     refused("code_used", lambda: collect(store, row, old))
     assert collect(store, row, codes.given[row.number]).state == "collected"
-    refused("collected", lambda: store.reissue_code(row.number, codes, papers, CLERK, stamp()))
+    refused("collected", lambda: store.parcels.reissue_code(row.number, codes, papers, CLERK, stamp()))
 
 
 def test_a_code_in_use_is_not_given_again(store: Store, codes: Codes) -> None:
     row = arrive(store, codes)
     taken = codes.given[row.number]
     offered = iter([taken, taken, "700000"])
-    second = store.arrive_parcel(arrival("YT88"), SLOTS, lambda _: IssuedCode(mac_of(next(offered))), papers, stamp())
-    assert store.parcel_by_mac(mac_of("700000")) == second
+    second = store.parcels.arrive(
+        arrival("YT88"), Fitting(SLOTS, lambda _: IssuedCode(mac_of(next(offered))), papers), stamp()
+    )
+    assert store.parcels.by_mac(mac_of("700000")) == second
     with pytest.raises(StoreError, match="random numbers does not work"):
-        store.arrive_parcel(arrival("YT89"), SLOTS, lambda _: IssuedCode(mac_of(taken)), papers, stamp())
-    assert store.parcel_by_waybill("YT89") is None
+        store.parcels.arrive(arrival("YT89"), Fitting(SLOTS, lambda _: IssuedCode(mac_of(taken)), papers), stamp())
+    assert store.parcels.by_waybill("YT89") is None
 
 
 def test_a_proxy_is_named_and_the_name_stays_here(store: Store, path: Path, codes: Codes) -> None:
@@ -170,11 +178,11 @@ def test_a_proxy_is_named_and_the_name_stays_here(store: Store, path: Path, code
     for name in (None, "", "x" * 41):
         refused(
             "proxy_needs_name",
-            lambda name=name: store.collect_parcel(  # type: ignore[misc]
-                row.number, Proof.PROXY, CollectedBy.PROXY, None, name, CLERK, stamp()
+            lambda name=name: store.parcels.collect(  # type: ignore[misc]
+                row.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, name, CLERK), stamp()
             ),
         )
-    store.collect_parcel(row.number, Proof.PROXY, CollectedBy.PROXY, None, "Tursun <b>", CLERK, stamp())
+    store.parcels.collect(row.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, "Tursun <b>", CLERK), stamp())
     assert rows(path, "SELECT proxy_name FROM parcel") == [("Tursun <b>",)]
     assert events(path)[-1]["data"]["by"] == "proxy"
 
@@ -182,32 +190,32 @@ def test_a_proxy_is_named_and_the_name_stays_here(store: Store, path: Path, code
 def test_a_damaged_parcel_waits_for_its_photo(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes, damaged=True)
     assert (row.state, row.shelf, row.code_no, row.damaged) == ("arrived", None, 0, True)
-    assert (store.open_papers(), told(path)) == ([], ["arrived"])
-    accept = store.accept_damaged
-    refused("damaged_needs_photo", lambda: accept(row.number, "", SLOTS, codes, papers, CLERK, stamp()))
+    assert (store.papers.open_jobs(), told(path)) == ([], ["arrived"])
+    accept = store.parcels.accept_damaged
+    refused("damaged_needs_photo", lambda: accept(row.number, "", Fitting(SLOTS, codes, papers), CLERK, stamp()))
     refused("not_waiting", lambda: collect(store, row, "100001"))
-    done = accept(row.number, PHOTO, SLOTS, codes, papers, CLERK, stamp())
+    done = accept(row.number, PHOTO, Fitting(SLOTS, codes, papers), CLERK, stamp())
     assert (done.state, done.shelf, done.photo_sha256) == ("noticed", "A-1-01", PHOTO)
     assert told(path) == ["arrived", "damaged", "shelved", "noticed"]
-    assert len(store.open_papers()) == 2
-    refused("not_waiting", lambda: accept(row.number, PHOTO, SLOTS, codes, papers, CLERK, stamp()))
+    assert len(store.papers.open_jobs()) == 2
+    refused("not_waiting", lambda: accept(row.number, PHOTO, Fitting(SLOTS, codes, papers), CLERK, stamp()))
 
 
 def test_a_damaged_parcel_may_be_refused(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes, damaged=True)
-    assert store.refuse_parcel(row.number, CLERK, stamp()).state == "refused"
+    assert store.parcels.refuse(row.number, CLERK, stamp()).state == "refused"
     assert told(path) == ["arrived", "refused"]
     again = arrive(store, codes)
     assert (again.repeated, again.number.counter) == (False, 2)
-    refused("not_waiting", lambda: store.refuse_parcel(again.number, CLERK, stamp()))
+    refused("not_waiting", lambda: store.parcels.refuse(again.number, CLERK, stamp()))
 
 
 def test_a_delivery_with_a_list(store: Store, path: Path, codes: Codes) -> None:
     listed = [ExpectedParcel(f"SF{number:012d}", "SF", f"{number:04d}") for number in range(3)]
     assert arrive(store, codes, "YT0").surplus is False
-    assert store.expect_parcels([*listed, listed[0], ExpectedParcel("YT0", "YTO")], stamp()) == 3
+    assert store.deliveries.expect([*listed, listed[0], ExpectedParcel("YT0", "YTO")], stamp()) == 3
     before = content(path)
-    assert store.expect_parcels(listed, stamp()) == 0
+    assert store.deliveries.expect(listed, stamp()) == 0
     assert content(path) == before
     expected = [arrive(store, codes, listed[number].waybill) for number in (0, 1)]
     surplus = arrive(store, codes, "YT1")
@@ -216,11 +224,11 @@ def test_a_delivery_with_a_list(store: Store, path: Path, codes: Codes) -> None:
         (True, False, "0001"),
         (False, True, None),
     ]
-    (missing,) = store.close_delivery(CLERK, stamp())
+    (missing,) = store.deliveries.close(CLERK, stamp())
     assert (missing.waybill, missing.state) == (listed[2].waybill, "missing")
-    assert store.parcel(missing.number) == missing
+    assert store.parcels.by_number(missing.number) == missing
     assert events(path)[-1]["data"] == {"parcel": str(missing.number), "actor": CLERK}
-    assert store.close_delivery(CLERK, stamp()) == []
+    assert store.deliveries.close(CLERK, stamp()) == []
     assert Counter(told(path))["missing"] == 1
     collect(store, surplus, codes.given[surplus.number])
     late = arrive(store, codes, listed[2].waybill)
@@ -231,22 +239,22 @@ def test_a_delivery_with_a_list(store: Store, path: Path, codes: Codes) -> None:
 
 def test_a_scan_taken_back(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes)
-    gone = store.withdraw_parcel(row.number, CLERK, stamp())
+    gone = store.parcels.withdraw(row.number, CLERK, stamp())
     assert (gone.state, gone.shelf) == ("withdrawn", None)
-    assert store.open_papers() == []
-    assert store.parcel_by_mac(mac_of(codes.given[row.number])) is None
+    assert store.papers.open_jobs() == []
+    assert store.parcels.by_mac(mac_of(codes.given[row.number])) is None
     assert told(path)[-1] == "withdrawn"
     again = arrive(store, codes)
     assert (again.repeated, again.number.counter, again.shelf) == (False, 2, "A-1-01")
     collect(store, again, codes.given[again.number])
-    refused("collected", lambda: store.withdraw_parcel(again.number, CLERK, stamp()))
+    refused("collected", lambda: store.parcels.withdraw(again.number, CLERK, stamp()))
 
 
 def test_a_scan_of_a_listed_parcel_taken_back(store: Store, codes: Codes) -> None:
-    store.expect_parcels([ExpectedParcel("SF1", "SF", "1234")], stamp())
+    store.deliveries.expect([ExpectedParcel("SF1", "SF", "1234")], stamp())
     row = arrive(store, codes, "SF1")
-    store.withdraw_parcel(row.number, CLERK, stamp())
-    waiting = store.parcel_by_waybill("SF1")
+    store.parcels.withdraw(row.number, CLERK, stamp())
+    waiting = store.parcels.by_waybill("SF1")
     assert waiting is not None
     assert (waiting.state, waiting.number.counter, waiting.phone_last4) == ("expected", 2, "1234")
     assert arrive(store, codes, "SF1").number == waiting.number
@@ -254,15 +262,15 @@ def test_a_scan_of_a_listed_parcel_taken_back(store: Store, codes: Codes) -> Non
 
 def test_lost_and_found(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes)
-    lost = store.lose_parcel(row.number, CLERK, stamp())
+    lost = store.parcels.lose(row.number, CLERK, stamp())
     assert (lost.state, lost.shelf) == ("lost", "A-1-01")
-    assert store.parcel_on("A-1-01") is None
+    assert store.parcels.in_slot("A-1-01") is None
     code = codes.given[row.number]
-    assert store.parcel_by_mac(mac_of(code)) is None
+    assert store.parcels.by_mac(mac_of(code)) is None
     refused("not_waiting", lambda: collect(store, row, code))
     assert arrive(store, codes, "YT1").shelf == "A-1-01"
-    refused("shelves_full", lambda: store.find_parcel(row.number, CLERK, stamp()))
-    found = store.find_parcel(row.number, CLERK, stamp(), SLOTS)
+    refused("shelves_full", lambda: store.parcels.find(row.number, CLERK, stamp()))
+    found = store.parcels.find(row.number, CLERK, stamp(), SLOTS)
     assert (found.state, found.shelf, found.code_no) == ("noticed", "A-1-02", 1)
     assert told(path)[-3:] == ["found", "shelved", "noticed"]
     assert collect(store, found, code).state == "collected"
@@ -270,8 +278,8 @@ def test_lost_and_found(store: Store, path: Path, codes: Codes) -> None:
 
 def test_a_found_parcel_goes_where_it_was(store: Store, codes: Codes) -> None:
     row = arrive(store, codes)
-    store.lose_parcel(row.number, CLERK, stamp())
-    assert store.find_parcel(row.number, CLERK, stamp(), SLOTS[1:]).shelf == "A-1-01"
+    store.parcels.lose(row.number, CLERK, stamp())
+    assert store.parcels.find(row.number, CLERK, stamp(), SLOTS[1:]).shelf == "A-1-01"
 
 
 def test_overdue_then_back_with_the_truck(store: Store, path: Path, codes: Codes) -> None:
@@ -279,16 +287,16 @@ def test_overdue_then_back_with_the_truck(store: Store, path: Path, codes: Codes
 
     def sweep(day: float) -> list[ParcelRow]:
         at = days_later(day)
-        return store.sweep_parcels(days_ago(3, at), days_ago(7, at), at)
+        return store.parcels.sweep(days_ago(3, at), days_ago(7, at), at)
 
     assert sweep(2.9) == []
     assert [one.state for one in sweep(3.1)] == ["overdue"]
     assert sweep(6.9) == []
-    refused("not_waiting", lambda: store.return_parcel(row.number, CLERK, stamp()))
+    refused("not_waiting", lambda: store.parcels.give_back(row.number, CLERK, stamp()))
     assert [one.state for one in sweep(7.1)] == ["return_due"]
     assert sweep(60) == []
-    assert [row.state for row in store.parcels({ParcelState.RETURN_DUE})] == ["return_due"]
-    assert store.return_parcel(row.number, CLERK, stamp()).state == "returned"
+    assert [row.state for row in store.parcels.in_states({ParcelState.RETURN_DUE})] == ["return_due"]
+    assert store.parcels.give_back(row.number, CLERK, stamp()).state == "returned"
     assert told(path)[3:] == ["overdue", "returnable", "returned"]
     assert [one["data"]["actor"] for one in events(path)[-3:]] == ["station", "station", CLERK]
 
@@ -296,76 +304,76 @@ def test_overdue_then_back_with_the_truck(store: Store, path: Path, codes: Codes
 def test_a_station_that_was_off_for_weeks_goes_the_whole_way(store: Store, path: Path, codes: Codes) -> None:
     arrive(store, codes)
     at = days_later(30)
-    assert [one.state for one in store.sweep_parcels(days_ago(3, at), days_ago(7, at), at)] == ["return_due"]
+    assert [one.state for one in store.parcels.sweep(days_ago(3, at), days_ago(7, at), at)] == ["return_due"]
     assert told(path)[3:] == ["returnable"]
 
 
 def test_what_came_under_an_unset_clock_counts_from_the_first_look(store: Store, codes: Codes) -> None:
-    row = store.arrive_parcel(arrival(), SLOTS, codes, papers, days_later(-20_000, ClockQuality.UNSET))
+    row = store.parcels.arrive(arrival(), Fitting(SLOTS, codes, papers), days_later(-20_000, ClockQuality.UNSET))
     unset = days_later(40, ClockQuality.UNSET)
-    assert store.sweep_parcels(days_ago(3, unset), days_ago(7, unset), unset) == []
+    assert store.parcels.sweep(days_ago(3, unset), days_ago(7, unset), unset) == []
     for day, expected in ((0.0, []), (2.9, []), (3.1, ["overdue"])):
         at = days_later(day)
-        assert [one.state for one in store.sweep_parcels(days_ago(3, at), days_ago(7, at), at)] == expected
-    store.due_back(row.number, CLERK, stamp())
-    store.return_parcel(row.number, CLERK, days_later(-20_000, ClockQuality.UNSET))
+        assert [one.state for one in store.parcels.sweep(days_ago(3, at), days_ago(7, at), at)] == expected
+    store.parcels.due_back(row.number, CLERK, stamp())
+    store.parcels.give_back(row.number, CLERK, days_later(-20_000, ClockQuality.UNSET))
     for day, forgotten in ((10.0, 0), (16.9, 0), (17.1, 1), (18.0, 0)):
         at = days_later(day)
-        assert store.forget_parcels(days_ago(7, at), at) == forgotten
-    assert store.forget_parcels(unset.moment.timestamp, unset) == 0
+        assert store.parcels.forget(days_ago(7, at), at) == forgotten
+    assert store.parcels.forget(unset.moment.timestamp, unset) == 0
 
 
 def test_a_clock_that_was_only_restored_counts_no_days(store: Store, path: Path, codes: Codes) -> None:
     """After a long power-off it is days behind; once a time server sets it, nothing of today may be old."""
     behind = days_later(-10, ClockQuality.RESTORED)
-    waits = store.arrive_parcel(arrival("SF777"), SLOTS, codes, papers, behind)
-    gone = store.arrive_parcel(arrival("SF888"), SLOTS, codes, papers, behind)
-    store.collect_parcel(gone.number, Proof.PROXY, CollectedBy.PROXY, None, "Tursun", CLERK, behind)
-    store.expect_parcels([ExpectedParcel("SF999", "SF", "4711")], behind)
-    store.close_delivery(CLERK, behind)
+    waits = store.parcels.arrive(arrival("SF777"), Fitting(SLOTS, codes, papers), behind)
+    gone = store.parcels.arrive(arrival("SF888"), Fitting(SLOTS, codes, papers), behind)
+    store.parcels.collect(gone.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, "Tursun", CLERK), behind)
+    store.deliveries.expect([ExpectedParcel("SF999", "SF", "4711")], behind)
+    store.deliveries.close(CLERK, behind)
     later = days_later(40, ClockQuality.RESTORED)
-    assert store.sweep_parcels(days_ago(3, later), days_ago(7, later), later) == []
-    assert store.forget_parcels(days_ago(7, later), later) == 0
+    assert store.parcels.sweep(days_ago(3, later), days_ago(7, later), later) == []
+    assert store.parcels.forget(days_ago(7, later), later) == 0
     for day, moved, forgotten in ((0.0, [], 0), (2.9, [], 0), (3.1, ["overdue"], 0), (7.1, ["return_due"], 2)):
         at = days_later(day)
-        assert [one.state for one in store.sweep_parcels(days_ago(3, at), days_ago(7, at), at)] == moved
-        assert store.forget_parcels(days_ago(7, at), at) == forgotten
+        assert [one.state for one in store.parcels.sweep(days_ago(3, at), days_ago(7, at), at)] == moved
+        assert store.parcels.forget(days_ago(7, at), at) == forgotten
     assert "Tursun" not in "\n".join(content(path))
-    kept = store.parcel(waits.number)
+    kept = store.parcels.by_number(waits.number)
     assert kept is not None
     assert kept.arrived_at == behind.moment.timestamp, "what the clock said stays on record"
 
 
 def test_another_package_of_a_waybill_is_a_parcel_of_its_own(store: Store, codes: Codes) -> None:
-    store.expect_parcels([ExpectedParcel("JD0012345678901", "JD", "4711")], stamp())
+    store.deliveries.expect([ExpectedParcel("JD0012345678901", "JD", "4711")], stamp())
     first = arrive(store, codes, "JD0012345678901")
     more = replace(arrival("JD0012345678901", carrier="JD"), another=True)
-    second = store.arrive_parcel(more, SLOTS, codes, papers, stamp())
+    second = store.parcels.arrive(more, Fitting(SLOTS, codes, papers), stamp())
     assert (first.expected, second.waybill, second.repeated) == (True, first.waybill, False)
     assert (second.number != first.number, second.surplus) == (True, False), "the list names the waybill once"
     collect(store, second, codes.given[second.number])
-    found = store.parcel_by_waybill("JD0012345678901")
+    found = store.parcels.by_waybill("JD0012345678901")
     assert found is not None
     assert found.number == first.number, "what is still here comes before what is gone"
     collect(store, first, codes.given[first.number])
-    undone = store.arrive_parcel(more, SLOTS, codes, papers, stamp())
-    store.withdraw_parcel(undone.number, CLERK, stamp())
+    undone = store.parcels.arrive(more, Fitting(SLOTS, codes, papers), stamp())
+    store.parcels.withdraw(undone.number, CLERK, stamp())
     again = arrive(store, codes, "JD0012345678901")
     assert (again.repeated, again.state) == (True, ParcelState.COLLECTED)
 
 
 def test_seven_days_later_nobody_knows_whose_it_was(store: Store, path: Path, codes: Codes) -> None:
-    store.expect_parcels([ExpectedParcel("SF777", "SF", "4711"), ExpectedParcel("SF888", "SF", "4712")], stamp())
+    store.deliveries.expect([ExpectedParcel("SF777", "SF", "4711"), ExpectedParcel("SF888", "SF", "4712")], stamp())
     row = arrive(store, codes, "SF777")
-    store.close_delivery(CLERK, stamp())
-    store.collect_parcel(row.number, Proof.PROXY, CollectedBy.PROXY, None, "Tursun", CLERK, stamp())
+    store.deliveries.close(CLERK, stamp())
+    store.parcels.collect(row.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, "Tursun", CLERK), stamp())
     kept = arrive(store, codes, "SF999")
     at = days_later(7.1)
-    assert store.forget_parcels(days_ago(7, at), at) == 2, "the collected one and the missing one"
+    assert store.parcels.forget(days_ago(7, at), at) == 2, "the collected one and the missing one"
     everything = DIGEST.sub("", "\n".join(content(path)))
     for gone in ("SF777", "SF888", "4711", "4712", "Tursun"):
         assert gone not in everything
-    assert store.parcel(kept.number) == kept
+    assert store.parcels.by_number(kept.number) == kept
     again = arrive(store, codes, "SF777")
     assert (again.repeated, again.state, again.waybill) == (True, "collected", "")
     late = arrive(store, codes, "SF888")
@@ -374,56 +382,58 @@ def test_seven_days_later_nobody_knows_whose_it_was(store: Store, path: Path, co
 
 def test_a_parcel_for_another_place_is_given_back(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes)
-    assert store.misroute_parcel(row.number, CLERK, stamp()).state == "misrouted"
-    assert (store.open_papers(), told(path)[-1]) == ([], "misrouted")
+    assert store.parcels.misroute(row.number, CLERK, stamp()).state == "misrouted"
+    assert (store.papers.open_jobs(), told(path)[-1]) == ([], "misrouted")
 
 
 def test_a_parcel_of_nobody(store: Store, codes: Codes) -> None:
     arrive(store, codes)
     for number in (ParcelNumber("S0147", "A", 2), ParcelNumber("S0999", "A", 1), ParcelNumber("S0147", "B", 1)):
-        assert store.parcel(number) is None
-        refused("unknown_parcel", lambda number=number: store.lose_parcel(number, CLERK, stamp()))  # type: ignore[misc]
-    assert store.parcel_on("Z-9-99") is None
-    assert store.parcel_by_waybill("NOBODY") is None
+        assert store.parcels.by_number(number) is None
+        refused("unknown_parcel", lambda number=number: store.parcels.lose(number, CLERK, stamp()))  # type: ignore[misc]
+    assert store.parcels.in_slot("Z-9-99") is None
+    assert store.parcels.by_waybill("NOBODY") is None
 
 
 def test_counts_and_lists(store: Store, codes: Codes) -> None:
     parcels = [arrive(store, codes, f"SF{number}") for number in range(4)]
-    store.due_back(parcels[2].number, CLERK, stamp())
-    counts = store.parcel_counts()
+    store.parcels.due_back(parcels[2].number, CLERK, stamp())
+    counts = store.parcels.counts()
     assert set(counts) == set(ParcelState)
     assert {state: count for state, count in counts.items() if count} == {"noticed": 3, "return_due": 1}
     waiting = {ParcelState.NOTICED, ParcelState.RETURN_DUE}
-    assert [row.number.counter for row in store.parcels(waiting)] == [1, 2, 3, 4]
-    assert [row.number.counter for row in store.parcels(waiting, limit=2, offset=1)] == [2, 3]
-    assert store.parcels(set()) == []
+    assert [row.number.counter for row in store.parcels.in_states(waiting)] == [1, 2, 3, 4]
+    assert [row.number.counter for row in store.parcels.in_states(waiting, limit=2, offset=1)] == [2, 3]
+    assert store.parcels.in_states(set()) == []
 
 
 def test_an_event_says_nothing_about_a_person(store: Store, path: Path, codes: Codes) -> None:
     """Every step there is, and not one byte of waybill, phone, code, hash of the code or name in the journal."""
-    store.expect_parcels([ExpectedParcel("SF4711471147", "SF", "9876"), ExpectedParcel("SF5", "SF", "9877")], stamp())
+    store.deliveries.expect(
+        [ExpectedParcel("SF4711471147", "SF", "9876"), ExpectedParcel("SF5", "SF", "9877")], stamp()
+    )
     first = arrive(store, codes, "SF4711471147")
-    store.reissue_code(first.number, codes, lambda row: [slip(row)], CLERK, stamp())
-    store.lose_parcel(first.number, CLERK, stamp())
-    store.find_parcel(first.number, CLERK, stamp(), SLOTS)
-    store.collect_parcel(first.number, Proof.PROXY, CollectedBy.PROXY, None, "Tursunay", CLERK, stamp())
+    store.parcels.reissue_code(first.number, codes, lambda row: [slip(row)], CLERK, stamp())
+    store.parcels.lose(first.number, CLERK, stamp())
+    store.parcels.find(first.number, CLERK, stamp(), SLOTS)
+    store.parcels.collect(first.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, "Tursunay", CLERK), stamp())
     other = arrive(store, codes, "ZTO7312731273", damaged=True)
-    store.accept_damaged(other.number, PHOTO, SLOTS, codes, papers, CLERK, stamp())
-    job = store.next_print_job("receipt")
+    store.parcels.accept_damaged(other.number, PHOTO, Fitting(SLOTS, codes, papers), CLERK, stamp())
+    job = store.papers.next("receipt")
     assert job is not None
-    store.print_sending(job.id)
-    store.print_unknown(job.id, "device", stamp())
+    store.papers.sending(job.id)
+    store.papers.unknown(job.id, "device", stamp())
     at = days_later(4)
-    store.sweep_parcels(days_ago(3, at), days_ago(7, at), at)
-    store.due_back(other.number, CLERK, stamp())
-    store.return_parcel(other.number, CLERK, stamp())
+    store.parcels.sweep(days_ago(3, at), days_ago(7, at), at)
+    store.parcels.due_back(other.number, CLERK, stamp())
+    store.parcels.give_back(other.number, CLERK, stamp())
     third = arrive(store, codes, "JD7312731274")
-    store.withdraw_parcel(third.number, CLERK, stamp())
+    store.parcels.withdraw(third.number, CLERK, stamp())
     fourth = arrive(store, codes, "JD7312731275")
-    store.misroute_parcel(fourth.number, CLERK, stamp())
+    store.parcels.misroute(fourth.number, CLERK, stamp())
     fifth = arrive(store, codes, "JD7312731276", damaged=True)
-    store.refuse_parcel(fifth.number, CLERK, stamp())
-    store.close_delivery(CLERK, stamp())
+    store.parcels.refuse(fifth.number, CLERK, stamp())
+    store.deliveries.close(CLERK, stamp())
     kinds = {kind.TYPE.split(".")[2] for kind in EVENT_CLASSES if kind.TYPE.startswith("station.parcel.")}
     assert set(told(path)) == kinds
     bodies = [body.decode() for (body,) in rows(path, "SELECT body FROM journal")]
@@ -434,7 +444,7 @@ def test_an_event_says_nothing_about_a_person(store: Store, path: Path, codes: C
         assert mac_of(str(code)).hex() not in "\n".join(bodies)
     for secret in secrets:
         assert secret not in journal
-    assert store.verify_journal() == len(journal.splitlines())
+    assert store.journal.verify() == len(journal.splitlines())
 
 
 @pytest.mark.parametrize("waybill", ["", "sf1", "SF 1", "SF1\n", "快递", "<SCRIPT>", "S" * 65])
@@ -451,8 +461,8 @@ def test_a_name_in_place_of_a_code_is_not_told(
 ) -> None:
     before = content(path)
     with pytest.raises(ValueError, match=r"carrier is a code|actor looks like"):
-        store.arrive_parcel(
-            Arrival("SF1", carrier, Consent.RECIPIENT_ASKED, False, actor), SLOTS, codes, papers, stamp()
+        store.parcels.arrive(
+            Arrival("SF1", carrier, Consent.RECIPIENT_ASKED, False, actor), Fitting(SLOTS, codes, papers), stamp()
         )
     assert content(path) == before
 
@@ -482,34 +492,34 @@ def test_two_threads_hand_over_one_parcel(store: Store, path: Path, codes: Codes
 
 def test_a_new_epoch_tells_parcels_again_and_numbers_go_on(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes)
-    store.close_day(CLERK, lambda totals, head: [], stamp())
+    store.days.close(CLERK, lambda totals, head: [], stamp())
     collect(store, row, codes.given[row.number])
     old = events(path)[1:]
-    store.start_new_epoch("behind")
+    store.epochs.start("behind")
     new = events(path)[-len(old) :]
     assert [(one["type"], one["data"]) for one in new] == [(one["type"], one["data"]) for one in old]
     assert [one["reissued"] for one in new] == [one["id"] for one in old]
     assert str(arrive(store, codes, "YT1").number) == "P-0147-B-000001"
-    totals = store.day_totals()
+    totals = store.days.totals()
     assert (totals.parcels_in, totals.parcels_out) == (1, 1), "since the close, and nothing twice"
-    store.verify_journal()
+    store.journal.verify()
 
 
 def test_a_slip_says_what_it_says_only_until_it_is_out(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes)
-    job = store.next_print_job("receipt")
+    job = store.papers.next("receipt")
     assert job is not None and b"sealed slip" in job.body
-    store.print_sending(job.id)
-    store.print_done(job.id)
-    store.print_done(_send(store, "label"))
+    store.papers.sending(job.id)
+    store.papers.done(job.id)
+    store.papers.done(_send(store, "label"))
     assert rows(path, "SELECT document, body FROM print_job ORDER BY id") == [
         ("parcel_label", b"label A-1-01"),
         ("pickup_slip", b""),
     ]
-    refused("reissue", lambda: store.reprint(job.id, CLERK, stamp()))
-    store.reissue_code(row.number, codes, lambda one: [slip(one)], CLERK, stamp())
+    refused("reissue", lambda: store.papers.reprint(job.id, CLERK, stamp()))
+    store.parcels.reissue_code(row.number, codes, lambda one: [slip(one)], CLERK, stamp())
     second = _send(store, "receipt")
-    store.print_unknown(second, "device", stamp())
+    store.papers.unknown(second, "device", stamp())
     assert rows(path, f"SELECT state, body FROM print_job WHERE id = {second}") == [("unknown", b"")]
     assert json.loads(rows(path, "SELECT body FROM journal ORDER BY position DESC LIMIT 1")[0][0])["data"] == {
         "receipt": "",
@@ -518,13 +528,13 @@ def test_a_slip_says_what_it_says_only_until_it_is_out(store: Store, path: Path,
         "why": "device",
         "about": str(row.number),
     }
-    refused("reissue", lambda: store.resolve_print(second, False, CLERK, stamp()))
-    store.reissue_code(row.number, codes, lambda one: [slip(one)], CLERK, stamp())
-    assert [(job.document, job.state) for job in store.open_papers()] == [("pickup_slip", "queued")]
+    refused("reissue", lambda: store.papers.resolve(second, False, CLERK, stamp()))
+    store.parcels.reissue_code(row.number, codes, lambda one: [slip(one)], CLERK, stamp())
+    assert [(job.document, job.state) for job in store.papers.open_jobs()] == [("pickup_slip", "queued")]
 
 
 def _send(store: Store, printer: str) -> int:
-    job = store.next_print_job(printer)
+    job = store.papers.next(printer)
     assert job is not None
-    store.print_sending(job.id)
+    store.papers.sending(job.id)
     return job.id

@@ -24,18 +24,19 @@ from kiosk.domain.parcel import (
     Proof,
 )
 from kiosk.store import ExpectedParcel, ParcelRow, StoreRefusal
+from kiosk.store.records import Fitting, HandoverProof
 from tests.store.counter_rig import CLERK, PHOTO, SLOTS, Codes, arrive, collect, days_ago, days_later, mac_of, papers
 from tests.store.village import epochs, events, open_store, rows, stamp
 
 _WAYBILLS = st.sampled_from([f"SF{number:010d}" for number in range(9)])
 _S = ParcelState
 _STEPS = {
-    "refuse_parcel": _S.REFUSED,
-    "misroute_parcel": _S.MISROUTED,
-    "lose_parcel": _S.LOST,
+    "refuse": _S.REFUSED,
+    "misroute": _S.MISROUTED,
+    "lose": _S.LOST,
     "due_back": _S.RETURN_DUE,
-    "return_parcel": _S.RETURNED,
-    "withdraw_parcel": _S.WITHDRAWN,
+    "give_back": _S.RETURNED,
+    "withdraw": _S.WITHDRAWN,
 }
 _TOLD_STATE = {
     "arrived": _S.ARRIVED,
@@ -89,9 +90,9 @@ class ParcelCounter(RuleBasedStateMachine):
     def expect(self, waybills: list[str]) -> None:
         known = {waybill: self._newest(waybill) for waybill in waybills}
         new = [one for one, row in known.items() if row is None or row.state in TERMINAL - {_S.COLLECTED}]
-        assert self.store.expect_parcels([ExpectedParcel(one, "SF") for one in waybills], stamp()) == len(new)
+        assert self.store.deliveries.expect([ExpectedParcel(one, "SF") for one in waybills], stamp()) == len(new)
         for waybill in new:
-            row = self.store.parcel_by_waybill(waybill)
+            row = self.store.parcels.by_waybill(waybill)
             assert row is not None and row.state is _S.EXPECTED
             self._keep(row, 0)
         self.events += bool(new)
@@ -120,15 +121,15 @@ class ParcelCounter(RuleBasedStateMachine):
         row = self._some(data)
         if row is None:
             return
-        act = getattr(self.store, step)
+        act = getattr(self.store.parcels, step)
         if _STEPS[step] not in MOVES[row.state]:
             with pytest.raises(StoreRefusal) as caught:
                 act(row.number, CLERK, stamp())
             assert caught.value.code == ("collected" if row.state is _S.COLLECTED else "not_waiting")
             return
         self._keep(act(row.number, CLERK, stamp()), 1)
-        if step == "withdraw_parcel" and row.expected:
-            anew = self.store.parcel_by_waybill(row.waybill)
+        if step == "withdraw" and row.expected:
+            anew = self.store.parcels.by_waybill(row.waybill)
             assert anew is not None and anew.state is _S.EXPECTED and anew.number not in self.known
             self._keep(anew, 0)
 
@@ -137,7 +138,7 @@ class ParcelCounter(RuleBasedStateMachine):
         row = self._some(data)
         if row is None or row.state is not _S.ARRIVED or self._full():
             return
-        done = self.store.accept_damaged(row.number, PHOTO, SLOTS, self.codes, papers, CLERK, stamp())
+        done = self.store.parcels.accept_damaged(row.number, PHOTO, Fitting(SLOTS, self.codes, papers), CLERK, stamp())
         self._keep(done, 3)
 
     @rule(data=st.data())
@@ -145,7 +146,7 @@ class ParcelCounter(RuleBasedStateMachine):
         row = self._some(data)
         if row is None or row.state is not _S.LOST or self._full():
             return
-        self._keep(self.store.find_parcel(row.number, CLERK, stamp(), SLOTS), 3)
+        self._keep(self.store.parcels.find(row.number, CLERK, stamp(), SLOTS), 3)
 
     @rule(data=st.data(), by_name=st.booleans())
     def hand_over(self, data: st.DataObject, by_name: bool) -> None:
@@ -158,7 +159,9 @@ class ParcelCounter(RuleBasedStateMachine):
                 collect(self.store, row, code)
             return
         if by_name:
-            done = self.store.collect_parcel(row.number, Proof.PROXY, CollectedBy.PROXY, None, "Tursun", CLERK, stamp())
+            done = self.store.parcels.collect(
+                row.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, "Tursun", CLERK), stamp()
+            )
         else:
             done = collect(self.store, row, code)
         self._keep(done, 1)
@@ -170,49 +173,49 @@ class ParcelCounter(RuleBasedStateMachine):
         if row is None or row.state not in WAITING:
             return
         self.old_codes.append(self.codes.given[row.number])
-        self._keep(self.store.reissue_code(row.number, self.codes, papers, CLERK, stamp()), 1)
+        self._keep(self.store.parcels.reissue_code(row.number, self.codes, papers, CLERK, stamp()), 1)
 
     @rule()
     def close_delivery(self) -> None:
-        for row in self.store.close_delivery(CLERK, stamp()):
+        for row in self.store.deliveries.close(CLERK, stamp()):
             assert self.known[row.number].state is _S.EXPECTED
             self._keep(row, 1)
-        assert self.store.parcel_counts()[_S.EXPECTED] == 0
+        assert self.store.parcels.counts()[_S.EXPECTED] == 0
 
     @rule(days=st.sampled_from([1, 4, 8]))
     def sweep(self, days: int) -> None:
         at = days_later(days)
-        for row in self.store.sweep_parcels(days_ago(3, at), days_ago(7, at), at):
+        for row in self.store.parcels.sweep(days_ago(3, at), days_ago(7, at), at):
             assert row.state in MOVES[self.known[row.number].state]
             self._keep(row, 1)
 
     @rule()
     def center_has_more(self) -> None:
-        if self.store.identity().series < "D":
-            self.store.start_new_epoch("behind")
+        if self.store.epochs.identity().series < "D":
+            self.store.epochs.start("behind")
 
     @invariant()
     def rows_are_what_the_steps_left(self) -> None:
         for number, row in self.known.items():
-            assert self.store.parcel(number) == row
+            assert self.store.parcels.by_number(number) == row
         counts = Counter(row.state for row in self.known.values())
-        assert {state: count for state, count in self.store.parcel_counts().items() if count} == counts
+        assert {state: count for state, count in self.store.parcels.counts().items() if count} == counts
 
     @invariant()
     def a_slot_holds_one_parcel_and_a_parcel_one_slot(self) -> None:
         on_shelf = {row.shelf: row for row in self.known.values() if row.state in ON_SHELF}
         assert len(on_shelf) == sum(row.state in ON_SHELF for row in self.known.values())
         for slot in SLOTS:
-            assert self.store.parcel_on(slot) == on_shelf.get(slot)
+            assert self.store.parcels.in_slot(slot) == on_shelf.get(slot)
 
     @invariant()
     def a_code_opens_its_parcel_while_it_waits_and_nothing_else(self) -> None:
         for number, code in self.codes.given.items():
             row = self.known.get(number)
             if row is not None and code not in self.old_codes:
-                assert self.store.parcel_by_mac(mac_of(code)) == (row if row.state in WAITING else None)
+                assert self.store.parcels.by_mac(mac_of(code)) == (row if row.state in WAITING else None)
         for code in self.old_codes:
-            assert self.store.parcel_by_mac(mac_of(code)) is None
+            assert self.store.parcels.by_mac(mac_of(code)) is None
 
     @invariant()
     def every_step_is_told_once(self) -> None:
@@ -220,7 +223,7 @@ class ParcelCounter(RuleBasedStateMachine):
         assert len([one for one in told if one["type"] != "station.epoch.started.v1"]) == self.events - 1
 
     def teardown(self) -> None:
-        self.store.verify_journal()
+        self.store.journal.verify()
         told = [one for one in events(self.path) if "reissued" not in one]
         assert _projection(told) == {
             str(row.number): row.state for row in self.known.values() if row.state is not _S.EXPECTED

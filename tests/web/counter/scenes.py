@@ -65,7 +65,7 @@ def _weight_to_type(shop: CounterShop) -> str:
 def _loads(shop: CounterShop) -> str:
     """Every reason there is, the longest figures, and more than one page."""
     for number, why in enumerate(UnbookedWhy):
-        shop.store.note_load(Left(58_995 - number * 1_305, why, 4_000, loads=1 + number % 3), shop.stamp())
+        shop.store.pan_loads.note(Left(58_995 - number * 1_305, why, 4_000, loads=1 + number % 3), shop.stamp())
     for grams in (1_250, 33_480):
         shop.leave_load(grams)
     return "/counter/pan"
@@ -103,7 +103,7 @@ def _known(shop: CounterShop) -> str:
 def _package(shop: CounterShop) -> str:
     """Of a waybill that was collected: nothing waits for it on the shelves of the scenes after this one."""
     shop.scan("JD0012345678901-1-2-")
-    parcel = shop.store.parcel_by_waybill("JD0012345678901")
+    parcel = shop.store.parcels.by_waybill("JD0012345678901")
     assert parcel is not None
     shop.counter.collect_by_code(shop.session, shop.code_of(parcel))
     shop.scan("JD0012345678901-2-2-")
@@ -174,7 +174,7 @@ def _queue(shop: CounterShop) -> str:
     jobs = iter(range(100))
     shop.print_all(
         lambda job: (
-            shop.store.print_done(job) if next(jobs) > 4 else shop.store.print_unknown(job, "timeout", shop.stamp())
+            shop.store.papers.done(job) if next(jobs) > 4 else shop.store.papers.unknown(job, "timeout", shop.stamp())
         )
     )
     shop.bring(710)

@@ -39,6 +39,7 @@ from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scans import ScanRouter
 from kiosk.store import Stamp, Store
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.opening import Opening
 from kiosk.store.records import CheckRow, ExpectedParcel, LoadRow, ParcelRow, ScaleContent
 from tests.station.counter.rig import HASHES, PIN, PINS, SECOND_PIN
 from tests.station.fakes import MOMENT, PROFILE, STAMP
@@ -61,15 +62,15 @@ def template() -> Path:
     migrate(folder / "empty.db")
     with opened(folder / "station.db", folder / "empty.db") as store:
         for name, role, pin in PEOPLE:
-            store.add_clerk(name, role, HASHES[pin], STAMP)
-        store.import_catalog(CATALOG, STAMP)
+            store.clerks.add(name, role, HASHES[pin], STAMP)
+        store.catalogs.add(CATALOG, STAMP)
     return folder / "station.db"
 
 
 @contextmanager
 def opened(path: Path, template: Path | None = None) -> Iterator[Store]:
     """A real store."""
-    store = Store.open(path, "S0147", STAMP, template=template, reserve_bytes=0)
+    store = Store.open(path, "S0147", STAMP, Opening(template=template, reserve_bytes=0))
     try:
         yield store
     finally:
@@ -133,7 +134,7 @@ class CounterShop(Shop):
         path = self._folder / "station.db"
         if self._people:
             shutil.copy(template(), path)
-        return Store.open(path, "S0147", STAMP, reserve_bytes=0)
+        return Store.open(path, "S0147", STAMP, Opening(reserve_bytes=0))
 
     def close(self) -> None:
         self.store.close()
@@ -158,10 +159,10 @@ class CounterShop(Shop):
         return self.book_of_scale.standing()
 
     def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]:
-        return self.store.unbooked_loads(limit, offset)
+        return self.store.pan_loads.unbooked(limit, offset)
 
     def _note(self, note: PanNote) -> None:
-        self.store.note_load(note, self.stamp())
+        self.store.pan_loads.note(note, self.stamp())
 
     def check(self, read_g: int, expected_g: int | None = None) -> CheckRow:
         """The check weight on the pan, read, and off again."""
@@ -225,17 +226,17 @@ class CounterShop(Shop):
 
     def expect(self, *numbers: int) -> None:
         rows = [ExpectedParcel(waybill(number), "SF", f"{4700 + number % 100:04d}") for number in numbers]
-        self.store.expect_parcels(rows, self.stamp())
+        self.store.deliveries.expect(rows, self.stamp())
 
     def row(self, number: ParcelNumber) -> ParcelRow:
         """A parcel as it stands now."""
-        found = self.store.parcel(number)
+        found = self.store.parcels.by_number(number)
         assert found is not None
         return found
 
     def row_of(self, number: int) -> ParcelRow:
         """The parcel with this waybill."""
-        found = self.store.parcel_by_waybill(waybill(number))
+        found = self.store.parcels.by_waybill(waybill(number))
         assert found is not None
         return found
 
@@ -248,16 +249,16 @@ class CounterShop(Shop):
 
     def code_of(self, parcel: ParcelRow) -> str:
         """The six digits as the villager reads them on the newest slip."""
-        jobs = [job for job in self.store.open_papers() if job.document == "pickup_slip"]
+        jobs = [job for job in self.store.papers.open_jobs() if job.document == "pickup_slip"]
         body = next(job.body for job in reversed(jobs) if job.about == str(parcel.number))
         return msgspec.json.decode(body, type=WaitingSlip).slip(KEY).code
 
     def print_all(self, fate: Callable[[int], None] | None = None) -> None:
         """Every paper that waits comes out, or meets its fate."""
-        for job in self.store.open_papers():
+        for job in self.store.papers.open_jobs():
             if job.state == "queued":
-                self.store.print_sending(job.id)
-                (fate or self.store.print_done)(job.id)
+                self.store.papers.sending(job.id)
+                (fate or self.store.papers.done)(job.id)
         self.counter.papers_moved()
 
     def book(self, grams: int = 12_480, product: str = "BADAM", member: str = "00017") -> str:

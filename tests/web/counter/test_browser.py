@@ -200,7 +200,7 @@ def test_a_scan_while_a_pin_is_asked_neither_types_nor_leads_away(
         page.locator(f"[data-key='{digit}']").tap()
     page.locator("[data-go]").tap()
     page.locator(".state-lost").wait_for()
-    confirmed = shop.store.confirmed(receipt)
+    confirmed = shop.store.intakes.confirmed(receipt)
     assert confirmed is not None
     assert confirmed.voided
 

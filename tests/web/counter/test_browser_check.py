@@ -118,7 +118,7 @@ def test_a_check_passes_and_a_check_fails_by_one_touch_each(shop: CounterShop, s
         put(0)
         tap(page, ".feet .foot:last-child")
         expect(page.locator(".check-failed")).to_be_visible()
-    assert [shop.store.last_check().number, shop.standing().check.value] == [2, "failed"]  # type: ignore[union-attr]
+    assert [shop.store.checks.last().number, shop.standing().check.value] == [2, "failed"]  # type: ignore[union-attr]
 
 
 def test_a_reading_of_long_ago_is_sent_by_no_page(shop: CounterShop, server: Server, page: Page) -> None:

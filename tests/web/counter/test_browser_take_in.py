@@ -37,7 +37,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
 
 
 def here(shop: CounterShop) -> int:
-    return shop.store.parcel_counts()[ParcelState.NOTICED]
+    return shop.store.parcels.counts()[ParcelState.NOTICED]
 
 
 def shown(page: Page, shop: CounterShop, number: int) -> None:

@@ -81,7 +81,7 @@ def test_a_check_is_read_recorded_and_shown(shop: CounterShop, client: FlaskClie
     shop.rest(read_g)
     answer = take(client)
     assert answer.status_code == 303
-    row = shop.store.last_check()
+    row = shop.store.checks.last()
     assert row is not None
     assert (row.expected_g, row.read_g, row.passed, row.actor) == (5_000, read_g, passed, "clerk:01")
     assert answer.location == f"/counter/check?done={row.number}"
@@ -100,7 +100,7 @@ def test_a_check_uses_its_load_up(shop: CounterShop, client: FlaskClient) -> Non
     assert again.status_code == 409
     assert EN.text("counter.check.why.load_already_counted") in words(again)
     assert 'href="/counter/check"' in again.text
-    assert shop.store.last_check().number == 1  # type: ignore[union-attr]
+    assert shop.store.checks.last().number == 1  # type: ignore[union-attr]
 
 
 def test_the_result_is_only_that_of_the_newest_check(shop: CounterShop, client: FlaskClient) -> None:
@@ -122,7 +122,7 @@ def test_a_page_that_showed_another_load_is_stale(shop: CounterShop, client: Fla
         assert answer.status_code == 409, reading
         assert EN.text("counter.refused.stale_page") in words(answer)
     assert client.post("/counter/check/take", data={}).status_code == 409
-    assert shop.store.last_check() is None
+    assert shop.store.checks.last() is None
 
 
 def test_a_reading_stays_good_while_its_load_lies_still(shop: CounterShop, client: FlaskClient) -> None:
@@ -143,7 +143,7 @@ def test_a_weight_added_after_the_page_was_drawn_is_not_the_check_weight(
     shop.rest(7_000)
     answer = client.post("/counter/check/take", data={"reading_no": reading})
     assert answer.status_code == 409
-    assert shop.store.last_check() is None
+    assert shop.store.checks.last() is None
 
 
 def test_no_check_while_somebody_agrees(shop: CounterShop, client: FlaskClient) -> None:
@@ -154,7 +154,7 @@ def test_no_check_while_somebody_agrees(shop: CounterShop, client: FlaskClient) 
     answer = take(client)
     assert answer.status_code == 409
     assert EN.text("counter.check.why.intake_open") in words(answer)
-    assert shop.store.last_check() is None
+    assert shop.store.checks.last() is None
 
 
 def test_a_scale_that_is_lost_says_so(shop: CounterShop, client: FlaskClient) -> None:
@@ -175,7 +175,7 @@ def test_what_was_not_recorded_is_not_used_up(
     shop.rest(0)
     shop.rest(5_000)
     with monkeypatch.context() as patched:
-        patched.setattr(shop.store, "record_check", fail)
+        patched.setattr(shop.store.checks, "add", fail)
         answer = take(client)
         assert answer.status_code == 409
         assert EN.text("counter.refused.other") not in words(answer)
@@ -188,8 +188,8 @@ def test_a_database_that_cannot_be_read_leaves_a_page(
     def fail(*_: object) -> None:
         raise StoreError("the disk does not answer")
 
-    for name in ("last_check", "counters", "unbooked_loads"):
-        monkeypatch.setattr(shop.store, name, fail)
+    for group, name in ((shop.store.checks, "last"), (shop.store.counters, "read"), (shop.store.pan_loads, "unbooked")):
+        monkeypatch.setattr(group, name, fail)
     for path in ("/counter/check", "/counter/pan"):
         answer = client.get(path)
         assert answer.status_code == 404
@@ -213,7 +213,7 @@ def test_a_weight_that_is_not_set_is_typed(shop: CounterShop, client: FlaskClien
     assert 'name="expected" value="20000"' in page.text
     reading = re.findall(r'name="reading_no" value="(\d+)"', page.text)[0]
     answer = client.post("/counter/check/take", data={"reading_no": reading, "expected": "20000"})
-    row = shop.store.last_check()
+    row = shop.store.checks.last()
     assert row is not None
     assert (row.expected_g, row.allowed_g, row.passed) == (20_000, 10, True)
     assert 'href="/counter/check?expected=20000"' in client.get(answer.location).text, "again, with the same one"
@@ -229,7 +229,7 @@ def test_nonsense_is_an_empty_pad_and_checks_nothing(shop: CounterShop, client: 
     assert answer.status_code == 409
     assert EN.text("counter.refused.bad_weight") in words(answer)
     assert f"expected={typed or '?'}" not in answer.text, "nothing typed comes back in an address"
-    assert shop.store.last_check() is None
+    assert shop.store.checks.last() is None
 
 
 @pytest.mark.parametrize("typed", ["0", "95", "60005", "999999"])
@@ -262,9 +262,9 @@ def test_a_posted_weight_never_takes_the_place_of_the_one_that_is_set(shop: Coun
     answer = client.post("/counter/check/take", data={"expected": "5010", "reading_no": reading})
     assert answer.status_code == 409
     assert EN.text("counter.refused.other_weight_set") in words(answer)
-    assert shop.store.last_check() is None
+    assert shop.store.checks.last() is None
     assert client.post("/counter/check/take", data={"expected": "5000", "reading_no": reading}).status_code == 303
-    row = shop.store.last_check()
+    row = shop.store.checks.last()
     assert row is not None
     assert (row.expected_g, row.passed) == (5_000, False)
 
@@ -301,7 +301,7 @@ def test_a_technician_checks_too_and_sees_no_page_of_the_clerk(shop: CounterShop
         assert 'href="/counter/day"' not in page.text
     answer = take(technician)
     assert answer.status_code == 303
-    assert shop.store.last_check().actor == "clerk:03"  # type: ignore[union-attr]
+    assert shop.store.checks.last().actor == "clerk:03"  # type: ignore[union-attr]
     refused = take(technician)
     assert refused.status_code == 409
     assert 'class="tabs"' not in refused.text
@@ -314,14 +314,14 @@ def test_a_session_that_ends_in_between_leads_to_the_door(shop: CounterShop, cli
     shop.later(301)
     answer = client.post("/counter/check/take", data={"reading_no": str(shop.desk.view().pan.reading_no)})
     assert answer.status_code == 403
-    assert shop.store.last_check() is None
+    assert shop.store.checks.last() is None
 
 
 # --- the journal of the pan ----------------------------------------------------------------------------------------
 
 
 def note(shop: CounterShop, peak_g: int, why: UnbookedWhy = UnbookedWhy.NOT_ASKED, loads: int = 1) -> None:
-    shop.store.note_load(Left(peak_g, why, 4_000, loads=loads), shop.stamp())
+    shop.store.pan_loads.note(Left(peak_g, why, 4_000, loads=loads), shop.stamp())
 
 
 def test_a_load_that_left_stands_in_the_journal(shop: CounterShop, client: FlaskClient) -> None:
@@ -380,7 +380,7 @@ def test_summed_loads_are_counted_and_a_clock_nobody_believes_is_not_shown(
 ) -> None:
     stamp = shop.stamp()
     restored = replace(stamp, moment=replace(stamp.moment, quality=ClockQuality.RESTORED))
-    shop.store.note_load(Left(12_480, UnbookedWhy.NOT_ASKED, 1_000, loads=27), restored)
+    shop.store.pan_loads.note(Left(12_480, UnbookedWhy.NOT_ASKED, 1_000, loads=27), restored)
     page = words(client.get("/counter/pan"))
     assert "×27" in page
     assert EN.text("counter.pan.no_time") in page

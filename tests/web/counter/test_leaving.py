@@ -63,7 +63,7 @@ def own(shop: CounterShop) -> Objects:
     """A waiting parcel, a booked intake, a paper that waits."""
     shop.unlock()
     receipt = shop.book()
-    return Objects(str(shop.bring(1).number), receipt, shop.store.open_papers()[0].id, "a" * 64)
+    return Objects(str(shop.bring(1).number), receipt, shop.store.papers.open_jobs()[0].id, "a" * 64)
 
 
 class Screen:

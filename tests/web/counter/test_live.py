@@ -93,7 +93,7 @@ def test_scans_belong_to_the_counter_while_it_is_watched(shop: CounterShop, serv
         page.message()
         assert shop.counter_board.watched(0.0)
         shop.router.on_scan(waybill(1))
-        assert shop.store.parcel_by_waybill(waybill(1)) is not None
+        assert shop.store.parcels.by_waybill(waybill(1)) is not None
     server.stop()
     assert shop.counter_board._watching == 0, "told once for every page that is gone"
 

@@ -222,7 +222,7 @@ def test_another_package_of_a_waybill_is_for_a_person_to_decide(shop: CounterSho
     assert text is not None
     for _ in range(2):
         client.post("/counter/arrive", data={"text": text[1], "carrier": "JD"})
-    assert shop.store.parcel_counts()[ParcelState.NOTICED] == 2, "a finger that taps twice books one parcel"
+    assert shop.store.parcels.counts()[ParcelState.NOTICED] == 2, "a finger that taps twice books one parcel"
     assert "··8901" in client.get("/counter").text
 
 
@@ -276,7 +276,7 @@ def test_what_strangers_show_is_named_and_nothing_is_opened(
     assert 'href="http' not in page
     if word in ("phone_number", "id_number", "wifi"):
         assert text not in unescape(page)
-    assert not shop.store.parcels(list(ParcelState))
+    assert not shop.store.parcels.in_states(list(ParcelState))
 
 
 def test_a_scan_too_long_for_any_code_is_refused(client: FlaskClient) -> None:
@@ -518,8 +518,8 @@ def test_a_photo_of_a_lot(shop: CounterShop, client: FlaskClient) -> None:
 
 def test_papers_of_unknown_fate_wait_for_a_person(shop: CounterShop, client: FlaskClient) -> None:
     shop.bring(1)
-    shop.print_all(lambda job: shop.store.print_unknown(job, "timeout", shop.stamp()))
-    label, slip = sorted(shop.store.open_papers(), key=lambda job: job.document)
+    shop.print_all(lambda job: shop.store.papers.unknown(job, "timeout", shop.stamp()))
+    label, slip = sorted(shop.store.papers.open_jobs(), key=lambda job: job.document)
     page = client.get("/counter/queue").text
     assert page.count("paper-unknown") == 2
     assert 'name="came_out" value="0"' in page
@@ -546,7 +546,7 @@ def test_the_day_is_closed_once_and_only_as_it_was_seen(shop: CounterShop, clien
     assert (stale.status_code, says(stale.text, "counter.refused.stale_page")) == (409, True)
     seen = re.findall(r'name="last_seq" value="(\d+)"', client.get("/counter/day?ask=close").text)[0]
     assert client.post("/counter/day/close", data={"last_seq": seen}).location == "/counter/day?ask=closed"
-    assert [job.document for job in shop.store.open_papers()][-1] == "day_slip"
+    assert [job.document for job in shop.store.papers.open_jobs()][-1] == "day_slip"
     assert client.post("/counter/day/close", data={"last_seq": "x"}).status_code == 409
 
 
@@ -561,7 +561,7 @@ def test_the_day_is_not_closed_over_an_altered_record_and_the_page_names_the_rec
     answer = client.post("/counter/day/close", data={"last_seq": seen})
     assert answer.status_code == 409
     assert says(answer.text, "counter.refused.record_altered", receipt=receipt)
-    assert all(job.document != "day_slip" for job in shop.store.open_papers())
+    assert all(job.document != "day_slip" for job in shop.store.papers.open_jobs())
 
 
 # --- whatever comes ------------------------------------------------------------------------------------------------
@@ -583,7 +583,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(
     def full(*given: object) -> None:
         raise DiskFull("full")
 
-    monkeypatch.setattr(shop.store, "arrive_parcel", full)
+    monkeypatch.setattr(shop.store.parcels, "arrive", full)
     client.post("/counter/scan", data={"text": waybill(1)})
     assert says(client.get("/counter").text, "counter.refused.disk_full")
 
@@ -618,7 +618,7 @@ def test_the_language_leads_to_no_strange_address(client: FlaskClient, here: str
 
 def test_hostile_text_stays_text(shop: CounterShop, client: FlaskClient) -> None:
     evil = "<script>alert(1)</script>"
-    shop.store.add_clerk("<img src=x onerror=alert(1)>", shop.session.person.role, "", shop.stamp())
+    shop.store.clerks.add("<img src=x onerror=alert(1)>", shop.session.person.role, "", shop.stamp())
     client.post("/counter/scan", data={"text": evil})
     for path in ("/counter", f"/counter/parcels?state={evil}", f"/counter/intakes?member={evil}"):
         assert evil not in client.get(path).text

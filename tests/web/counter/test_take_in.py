@@ -51,7 +51,7 @@ def test_one_touch_in_every_language(shop: CounterShop, client: FlaskClient) -> 
         assert answer.request.path == "/counter"
         assert "shelf-huge" in answer.text
         assert "take_in" not in answer.text
-    assert shop.store.parcel_counts()[ParcelState.NOTICED] == len(LANGUAGES)
+    assert shop.store.parcels.counts()[ParcelState.NOTICED] == len(LANGUAGES)
 
 
 def test_the_list_s_own_parcels_have_the_button_too(shop: CounterShop, client: FlaskClient) -> None:
@@ -78,11 +78,11 @@ def test_two_taps_a_scan_between_and_an_old_page(shop: CounterShop, client: Flas
     assert stale.status_code == 409
     assert EN.text("counter.refused.stale_page") in stale.text
     assert client.post("/counter/take_in").status_code == 409
-    assert shop.store.parcel_counts()[ParcelState.NOTICED] == 0
+    assert shop.store.parcels.counts()[ParcelState.NOTICED] == 0
     for _ in range(2):
         answer = client.post("/counter/take_in", data={"offer": second})
         assert (answer.status_code, answer.location) == (303, "/counter")
-    assert shop.store.parcel_counts()[ParcelState.NOTICED] == 1
+    assert shop.store.parcels.counts()[ParcelState.NOTICED] == 1
     assert shop.row_of(2).shelf is not None
     assert "counter/undo" in client.get("/counter").text, "the second tap hides nothing of the first"
 
@@ -94,11 +94,11 @@ def test_locked_in_between(shop: CounterShop, client: FlaskClient) -> None:
     client.post("/counter/unlock", data={"number": "01", "pin": PIN})
     assert "take_in" not in client.get("/counter").text
     assert client.post("/counter/take_in", data={"offer": offer}).status_code == 409
-    assert shop.store.parcel_counts()[ParcelState.NOTICED] == 0
+    assert shop.store.parcels.counts()[ParcelState.NOTICED] == 0
 
 
 def test_another_origin_takes_nothing_in(shop: CounterShop, client: FlaskClient) -> None:
     offer = offer_on(scanned(client, waybill(1)))
     for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
         assert client.post("/counter/take_in", data={"offer": offer}, headers=headers).status_code == 403
-    assert shop.store.parcel_counts()[ParcelState.NOTICED] == 0
+    assert shop.store.parcels.counts()[ParcelState.NOTICED] == 0

@@ -190,8 +190,8 @@ def check_what_was_written(bench: Bench) -> None:
     assert config.backup is not None
     assert config.backup.folder == bench.media / BACKUP
     with closing(open_store(config.station)) as store:
-        assert store.catalog()[0] == 1
-        people = {row.role: row for row in store.clerks()}
+        assert store.catalogs.get()[0] == 1
+        people = {row.role: row for row in store.clerks.everyone()}
     pins = PickupKey.found(ParcelSettings(), bench.data, {}).pins()
     assert pins.matches(TECHNICIAN_PIN, people[Role.TECHNICIAN].pin_hash)
     assert pins.matches(CLERK_PIN, people[Role.CLERK].pin_hash)

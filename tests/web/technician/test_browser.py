@@ -68,7 +68,7 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     clinic = Clinic(tmp_path, template)
     clinic.cure()
     clinic.printers["receipt"].says(PrinterFault.PAPER_OUT)
-    clinic.store.acknowledge(clinic.store.counts().last_seq, (2, 3))
+    clinic.store.outbox.acknowledge(clinic.store.outbox.counts().last_seq, (2, 3))
     give_scale(clinic, LONGEST)
     rig = Rig()
     rig.rest(0)

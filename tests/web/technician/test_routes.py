@@ -257,15 +257,15 @@ def test_what_the_doctor_says_of_the_scale_s_worth(language: str) -> None:
 def test_a_test_paper_is_queued_and_the_worker_woken(
     client: FlaskClient, clinic: Clinic, printer: str, document: str
 ) -> None:
-    before = clinic.store.counts().last_seq
+    before = clinic.store.outbox.counts().last_seq
     answer = client.post("/technician/print", data={"printer": printer})
     assert answer.location.startswith("/technician/tests")
-    job = clinic.store.next_print_job(printer)
+    job = clinic.store.papers.next(printer)
     assert job is not None
     assert (job.document, job.about, job.receipt) == (document, f"test-{printer}", "")
     assert json.loads(job.body)["station"] == "S0147"
     assert clinic.woken == 1
-    assert clinic.store.counts().last_seq == before, "a test is no event"
+    assert clinic.store.outbox.counts().last_seq == before, "a test is no event"
 
 
 @pytest.mark.parametrize("printer", ["", "door", "label\n"])
@@ -515,7 +515,7 @@ def test_a_bundle_that_cannot_be_written(client: FlaskClient, clinic: Clinic, mo
 
 
 def test_events_kept_apart_are_listed(client: FlaskClient, clinic: Clinic) -> None:
-    clinic.store.acknowledge(clinic.store.counts().last_seq, (2, 3))
+    clinic.store.outbox.acknowledge(clinic.store.outbox.counts().last_seq, (2, 3))
     page = words(client.get("/technician/events"))
     assert "2 · 3" in page
     assert "Call the sorting center" in page
@@ -523,19 +523,19 @@ def test_events_kept_apart_are_listed(client: FlaskClient, clinic: Clinic) -> No
 
 def test_a_fork_is_settled_by_a_new_epoch_after_a_question(client: FlaskClient, clinic: Clinic) -> None:
     bring_in(clinic.store)
-    pending, old = clinic.store.counts().pending, clinic.store.identity()
+    pending, old = clinic.store.outbox.counts().pending, clinic.store.epochs.identity()
     question = client.get("/technician/epoch")
-    assert clinic.store.identity() == old, "the question changes nothing"
+    assert clinic.store.epochs.identity() == old, "the question changes nothing"
     (epoch,) = re.findall(r'name="epoch" value="([0-9a-f]{16})"', question.text)
     assert client.post("/technician/new_epoch", data={"epoch": epoch}).location == "/technician/events"
-    new = clinic.store.identity()
+    new = clinic.store.epochs.identity()
     assert (new.series, new.epoch != old.epoch) == ("B", True)
-    assert clinic.store.counts().pending == pending + 1
+    assert clinic.store.outbox.counts().pending == pending + 1
     started = next(event for event in events(clinic.settings.database) if event["epoch"] == new.epoch)
     counters = {"scale_profile": 1, "tare_library": 1, "clock": 1}
     assert started["data"] == {"series": "B", "why": "forked", "counters": counters}
     again = client.post("/technician/new_epoch", data={"epoch": epoch})
-    assert (again.status_code, clinic.store.identity()) == (409, new), "the same tap twice is one epoch"
+    assert (again.status_code, clinic.store.epochs.identity()) == (409, new), "the same tap twice is one epoch"
     assert client.post("/technician/new_epoch").status_code == 409
 
 
@@ -543,11 +543,11 @@ def test_two_presses_at_once_cost_one_letter(
     client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both have looked before either has begun."""
-    old = clinic.store.identity()
-    monkeypatch.setattr(clinic.store, "identity", lambda: old)
+    old = clinic.store.epochs.identity()
+    monkeypatch.setattr(clinic.store.epochs, "identity", lambda: old)
     answers = [client.post("/technician/new_epoch", data={"epoch": old.epoch}).status_code for _ in range(2)]
     monkeypatch.undo()
-    assert (answers, clinic.store.identity().series) == ([303, 409], "B")
+    assert (answers, clinic.store.epochs.identity().series) == ([303, 409], "B")
 
 
 def test_a_database_that_cannot_be_written_is_told(
@@ -556,7 +556,7 @@ def test_a_database_that_cannot_be_written_is_told(
     def full(*_: object) -> None:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr(clinic.store, "queue_paper", full)
+    monkeypatch.setattr(clinic.store.papers, "queue", full)
     answer = client.post("/technician/print", data={"printer": "label"})
     assert (answer.status_code, "cannot be used now" in words(answer)) == (409, True)
 

@@ -50,11 +50,11 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
 def planted(clinic: Clinic) -> Path:
     """Names and numbers in the database, the settings and the logs; the path of the settings."""
     members = tuple(Member(f"M-{number:05}", name, None) for number, name in enumerate(NAMES, 1))
-    clinic.store.import_catalog(replace(CATALOG, members=members), clinic.stamp())
-    clinic.store.import_catalog(replace(CATALOG, members=()), clinic.stamp())
-    clinic.store.add_clerk(NAMES[4], Role.CLERK, "hash", clinic.stamp())
+    clinic.store.catalogs.add(replace(CATALOG, members=members), clinic.stamp())
+    clinic.store.catalogs.add(replace(CATALOG, members=()), clinic.stamp())
+    clinic.store.clerks.add(NAMES[4], Role.CLERK, "hash", clinic.stamp())
     for number in WAYBILLS:
-        clinic.store.expect_parcels([ExpectedParcel(number, "SF", "4321")], clinic.stamp())
+        clinic.store.deliveries.expect([ExpectedParcel(number, "SF", "4321")], clinic.stamp())
     bring_in(clinic.store)
     settings = clinic.folder / "station.toml"
     village = " ".join((*NAMES[:3], *PHONES[:2], WAYBILLS[0]))
@@ -123,7 +123,7 @@ def test_what_support_asks_about_is_in_it(clinic: Clinic) -> None:
     assert settings["relay"]["broker_url"] == "mqtt://***@127.0.0.1"
     database = json.loads(part(path, "database.json"))
     assert database["look"]["schema"] >= 2
-    assert database["epochs"][0]["head"] == clinic.store.hash_at(clinic.store.counts().last_seq)
+    assert database["epochs"][0]["head"] == clinic.store.outbox.hash_at(clinic.store.outbox.counts().last_seq)
     assert database["rows"]["intake"] == 1
     last = database["last_events"][-1]
     assert set(last) == {"epoch", "seq", "type", "time", "clock"}

@@ -17,6 +17,7 @@ from kiosk.domain.events.scale import ClockChanged, ScaleChanged, ScaleEvent, Ta
 from kiosk.domain.metrology.standing import Counter, Counters
 from kiosk.domain.moment import ClockQuality
 from kiosk.store.database.scale_schema import metrology_counter as counter_table
+from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import journal
 from kiosk.store.records import ScaleContent, Stamp
 
@@ -24,28 +25,48 @@ EventOf = Callable[[int, str], ScaleEvent]
 """Makes the event of a change from the new value and the hash before ("" when nobody knows it)."""
 
 
+class EventCounters(Tables):
+    """Three counters that stand on receipts."""
+
+    @reading
+    def read(self, connection: Connection) -> Counters:
+        """As they stand; another process may have imported a catalog."""
+        return read(connection)
+
+    @writing
+    def observe_scale(self, connection: Connection, content: ScaleContent, stamp: Stamp) -> int:
+        """At the station's start: the scale as it is set up. Another one than before counts and is told."""
+
+        def event(value: int, before: str) -> ScaleChanged:
+            return ScaleChanged(
+                counter=value,
+                before_sha256=before,
+                sha256=content.sha256,
+                protocol=content.protocol,
+                e_g=content.e_g,
+                max_g=content.max_g,
+                unit=content.unit,
+                trade=content.trade,
+            )
+
+        return _observe(connection, Counter.SCALE_PROFILE, content.sha256, event, stamp)
+
+    @writing
+    def count_clock(
+        self, connection: Connection, before: ClockQuality, after: ClockQuality, step_s: int, stamp: Stamp
+    ) -> int:
+        """The clock was set, or became another quality; ``step_s`` is the jump in seconds. Returns the counter."""
+        row = _row(connection, Counter.CLOCK)
+        value = (row[0] if row else 0) + 1
+        _put(connection, Counter.CLOCK, value, None)
+        journal.append(connection, ClockChanged(value, before, after, step_s), stamp)
+        return value
+
+
 def read(connection: Connection) -> Counters:
     """As they stand; 0 for one that has counted nothing yet."""
     found = {row.name: row.value for row in connection.execute(select(counter_table.c.name, counter_table.c.value))}
     return Counters(**{counter.value: found.get(counter.value, 0) for counter in Counter})
-
-
-def observe_scale(connection: Connection, content: ScaleContent, stamp: Stamp) -> int:
-    """The scale as it is set up now; returns the counter, one higher when that is another content than before."""
-
-    def event(value: int, before: str) -> ScaleChanged:
-        return ScaleChanged(
-            counter=value,
-            before_sha256=before,
-            sha256=content.sha256,
-            protocol=content.protocol,
-            e_g=content.e_g,
-            max_g=content.max_g,
-            unit=content.unit,
-            trade=content.trade,
-        )
-
-    return _observe(connection, Counter.SCALE_PROFILE, content.sha256, event, stamp)
 
 
 def observe_tares(connection: Connection, before: Catalog | None, catalog: Catalog, version: int, stamp: Stamp) -> int:
@@ -58,15 +79,6 @@ def observe_tares(connection: Connection, before: Catalog | None, catalog: Catal
         return TaresChanged(value, old, sha256, version, len(catalog.containers))
 
     return _observe(connection, Counter.TARE_LIBRARY, sha256, event, stamp)
-
-
-def count_clock(connection: Connection, before: ClockQuality, after: ClockQuality, step_s: int, stamp: Stamp) -> int:
-    """The clock was set; returns the counter."""
-    row = _row(connection, Counter.CLOCK)
-    value = (row[0] if row else 0) + 1
-    _put(connection, Counter.CLOCK, value, None)
-    journal.append(connection, ClockChanged(value, before, after, step_s), stamp)
-    return value
 
 
 def raise_all(connection: Connection, floor: Mapping[str, int]) -> Counters:

@@ -1,0 +1,139 @@
+"""Papers on their way out, and what a person decides about them.
+
+Print jobs are queued, sending, printed; unknown, which only a person may resolve; or cancelled before they were out.
+A job is marked as sending before its first byte leaves, so after a crash it is known which paper may be out there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from kiosk.domain.events import PrintReprinted, PrintResolved, PrintUnknown
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.store.database.schema import print_job as job_table
+from kiosk.store.database.tables import Tables, finishing, reading, writing
+from kiosk.store.errors import StoreRefusal
+from kiosk.store.intakes import is_void
+from kiosk.store.journal import journal, sealed_rows
+from kiosk.store.papers import print_jobs
+from kiosk.store.papers.print_jobs import CANCELLED, JOBS, OPEN, PRINTED, QUEUED, SENDING, UNKNOWN
+from kiosk.store.receipts import is_intake, parsed
+from kiosk.store.records import NewPaper, PrintJob, Stamp
+
+_RESTART: Final = "restart"
+
+
+class Papers(Tables):
+    """Print jobs, in the order in which they were queued."""
+
+    @writing
+    def queue(self, connection: Connection, paper: NewPaper, about: str) -> int:
+        """Queue a paper that is no intake's; ``about`` is what it is about, like ``test-label``. Returns the job."""
+        return print_jobs.queue(connection, paper, about)
+
+    @reading
+    def next(self, connection: Connection, printer: str) -> PrintJob | None:
+        """The oldest queued job for ``label`` or ``receipt``."""
+        query = JOBS.where(OPEN, job_table.c.state == QUEUED, job_table.c.printer == printer)
+        row = connection.execute(query.order_by(job_table.c.id).limit(1)).one_or_none()
+        return PrintJob(*row) if row else None
+
+    @finishing
+    def sending(self, connection: Connection, job_id: int) -> None:
+        """Before the first byte leaves: queued becomes sending, one more attempt."""
+        print_jobs.move(connection, job_id, QUEUED, SENDING, attempts=job_table.c.attempts + 1)
+
+    @finishing
+    def done(self, connection: Connection, job_id: int) -> None:
+        """The paper came out: sending becomes printed. The body of a pickup slip is erased."""
+        print_jobs.move(connection, job_id, SENDING, PRINTED)
+        print_jobs.erase_slips(connection, job_table.c.id == job_id)
+
+    @finishing
+    def unknown(self, connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
+        """Nobody knows whether the paper came out: sending becomes unknown. A pickup slip's body is erased.
+
+        ``why`` is ``restart`` or ``device``.
+        """
+        _unknown(connection, job_id, why, stamp)
+
+    @finishing
+    def recover(self, connection: Connection, stamp: Stamp) -> list[PrintJob]:
+        """At the station's start: every job found sending becomes unknown."""
+        left = select(job_table.c.id).where(OPEN, job_table.c.state == SENDING).order_by(job_table.c.id)
+        ids = list(connection.execute(left).scalars())
+        for job_id in ids:
+            _unknown(connection, job_id, _RESTART, stamp)
+        return [print_jobs.get(connection, job_id) for job_id in ids]
+
+    @writing
+    def reprint(self, connection: Connection, job_id: int, actor: str, stamp: Stamp) -> int:
+        """A person asked for the paper again: a new queued job with the same body, marked as a copy.
+
+        Refused: reissue (a pickup slip: its code is gone), cancelled, already_void, unknown_paper, record_altered.
+        """
+        job = print_jobs.get(connection, job_id)
+        _refuse_slip(job)
+        if job.state == CANCELLED:
+            raise StoreRefusal("cancelled", f"Print job {job_id} was cancelled: its paper must not come out.")
+        receipt = _receipt_of(job)
+        if receipt is not None:
+            if is_void(connection, receipt):
+                raise StoreRefusal("already_void", f"Receipt {receipt} is void: it is not printed again.")
+            sealed_rows.refuse_altered_intake(connection, receipt)
+        journal.append(connection, PrintReprinted(job.document, job.bag, job.about, actor), stamp)
+        return print_jobs.copy(connection, job, receipt)
+
+    @writing
+    def resolve(self, connection: Connection, job_id: int, came_out: bool, actor: str, stamp: Stamp) -> int | None:
+        """A person looked at a paper of unknown fate: it is printed, or cancelled and a copy queued in its place.
+
+        Returns the copy; there is none for an intake that was voided meanwhile. Refused: not_unknown, unknown_paper,
+        reissue (a pickup slip that did not come out).
+        """
+        job = print_jobs.get(connection, job_id)
+        if job.state != UNKNOWN:
+            raise StoreRefusal("not_unknown", f"Print job {job_id} is {job.state}: there is nothing to decide.")
+        if not came_out:
+            _refuse_slip(job)
+        print_jobs.move(connection, job_id, UNKNOWN, PRINTED if came_out else CANCELLED)
+        journal.append(connection, PrintResolved(job.document, job.bag, job.about, came_out, actor), stamp)
+        receipt = _receipt_of(job)
+        if came_out or (receipt is not None and is_void(connection, receipt)):
+            return None
+        return print_jobs.copy(connection, job, receipt)
+
+    @reading
+    def open_jobs(self, connection: Connection, limit: int = 200) -> list[PrintJob]:
+        """Papers that are queued, sending or unknown, oldest first."""
+        query = JOBS.where(OPEN, job_table.c.state.in_([QUEUED, SENDING, UNKNOWN])).order_by(job_table.c.id)
+        return [PrintJob(*row) for row in connection.execute(query.limit(limit))]
+
+    @reading
+    def of_receipt(self, connection: Connection, receipt: str) -> list[PrintJob]:
+        """All papers of an intake, oldest first."""
+        query = JOBS.where(is_intake(parsed(receipt)))
+        return [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
+
+    @reading
+    def summary(self, connection: Connection) -> dict[str, int]:
+        """How many jobs are queued, sending, printed and unknown."""
+        return print_jobs.summary(connection)
+
+
+def _unknown(connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
+    print_jobs.move(connection, job_id, SENDING, UNKNOWN)
+    print_jobs.erase_slips(connection, job_table.c.id == job_id)
+    job = print_jobs.get(connection, job_id)
+    journal.append(connection, PrintUnknown(job.receipt, job.document, job.bag, why, job.about), stamp)
+
+
+def _refuse_slip(job: PrintJob) -> None:
+    if job.document == print_jobs.PICKUP_SLIP:
+        raise StoreRefusal("reissue", f"The slip of parcel {job.about} is not printed twice: issue a new code.")
+
+
+def _receipt_of(job: PrintJob) -> ReceiptNumber | None:
+    return ReceiptNumber.parse(job.receipt) if job.receipt else None

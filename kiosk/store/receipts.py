@@ -1,0 +1,45 @@
+"""How an intake is found by its receipt number: by an integer key that is made of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, false
+
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.journal.numbering import key_of
+
+_CODES_OF_AN_INTAKE: Final = "RLB"
+
+
+def number_of(receipt: ReceiptNumber) -> int:
+    """The key of an intake."""
+    return key_of(receipt.series, receipt.counter)
+
+
+def is_intake(receipt: ReceiptNumber | None) -> ColumnElement[bool]:
+    """The condition for the row of this receipt number, found by its key; false for None."""
+    if receipt is None:
+        return false()
+    return and_(intake_table.c.number == number_of(receipt), intake_table.c.receipt == str(receipt))
+
+
+def parsed(text: str) -> ReceiptNumber | None:
+    """The receipt number that a text is, None when it is none."""
+    with suppress(BadIdentifier):
+        return ReceiptNumber.parse(text)
+    return None
+
+
+def receipt_in(text: str) -> ReceiptNumber | None:
+    """The receipt that a number or an internal code names: codes of receipts, lots and bags begin with its body."""
+    receipt = parsed(text)
+    if receipt is not None:
+        return receipt
+    with suppress(ValueError):
+        code = parse_internal_code(text)
+        if code.kind in _CODES_OF_AN_INTAKE:
+            return ReceiptNumber(f"S{code.body[:4]}", code.body[4:5], int(code.body[5:11]))
+    return None

@@ -60,8 +60,7 @@ def _settings(config: StationConfig, to: Path | None) -> BackupSettings:
 
 def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, to: Path | None) -> BackupSettings:
     """The settings with the UUID of the medium that is there, written into the file; ends with 1 or 2 and one line."""
-    from kiosk.station.backup_section import bind
-    from kiosk.station.scale.section import NotWritten
+    from kiosk.station.settings_edit import NotWritten, rewrite
 
     if to is not None or config.backup is None or file is None:
         click.echo("--bind is for the folder in [backup]: write it into the settings, without --to", err=True)
@@ -71,7 +70,7 @@ def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, t
         uuid = uuid_of(settings.folder)
         if not uuid:
             raise BackupRefused(f"The medium at {settings.folder} has no UUID that could be written down.")
-        copy = bind(file, uuid, load)
+        copy = rewrite(file, "backup", {"uuid": uuid}, load)
     except (StoreError, OSError, NotWritten) as error:
         click.echo(f"The medium is not bound: {error}", err=True)
         sys.exit(1)

@@ -5,9 +5,10 @@ The same classes judge an answer on the screen and the file at every start: what
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import tomlkit
 
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
@@ -19,7 +20,7 @@ from kiosk.station.software import relay_identity
 
 Value = str | int | float
 Table = Mapping[str, Value]
-HEAD = "# Made by the first start of the station. docs/technician.md explains every key.\n"
+HEAD = "Made by the first start of the station. docs/technician.md explains every key."
 FORMATS = ("8N1", "7E1", "7O1", "8E1")
 """Data bits, parity, stop bits as indicators offer them (8N1 nearly always, 7E1 on older ones)."""
 USUAL_PANELS: Mapping[tuple[int, int], float] = {
@@ -142,15 +143,14 @@ def tables(draft: Draft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
 
 def toml(draft: Draft, data: Path, port: int) -> str:
     """The settings file."""
-    sections = (
-        f"\n[{name}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in table.items())
-        for name, table in tables(draft, data, port)
-    )
-    return HEAD + "".join(sections)
-
-
-def _toml_value(value: Value) -> str:
-    """A basic string escapes what a JSON string does, and DEL besides (TOML 1.0, String)."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
-    return str(value)
+    document = tomlkit.document()
+    document.add(tomlkit.comment(HEAD))
+    for name, values in tables(draft, data, port):
+        table = tomlkit.table()
+        table.update(values)
+        parent, _, child = name.rpartition(".")
+        if parent:
+            table = tomlkit.table(is_super_table=True).append(child, table)
+            name = parent
+        document.append(name, table)
+    return document.as_string()

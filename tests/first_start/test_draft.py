@@ -58,7 +58,7 @@ def test_what_was_there_stays_when_the_new_one_cannot_be_written(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kiosk.first_start.draft.os.fsync", full)
+    monkeypatch.setattr("kiosk.files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         save_draft(path, Draft(language="en"))
     assert load_draft(path).language == "zh"

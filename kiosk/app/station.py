@@ -94,7 +94,7 @@ def run_station(
         health = make_health(config, service)
         manager = HealthWatch(health, Notifier.from_environ())
         app = create_app(service, config.web, alive=PageAlive.from_environ().ping)
-        server = serve(app, config.web.host, config.web.port, config.web.threads)
+        server = serve(app, config.web.host, config.web.port)
         ends.callback(service.stop)
         service.teach = make_teach(config, settings_file, door)
         ends.callback(service.teach.close)

@@ -39,7 +39,7 @@ from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import Sweeper
-from kiosk.station.photos.photographer import PhotoFolder, Photographer, ShotRequest
+from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, PhotoFolder, Photographer, ShotRequest
 from kiosk.station.photos.room import PhotoRoom
 from kiosk.station.scale.book import ScaleBook
 from kiosk.station.scale.check_weight import CheckWeight
@@ -126,7 +126,7 @@ class StationService:
             self._folder,
             store,
             settings.photo_budget_mb * 1_000_000,
-            settings.max_photo_bytes,
+            MAX_PHOTO_BYTES,
             backup.folder if backup is not None else None,
         )
         self.scale_book = ScaleBook(store, metrology_settings, hardware.content, self.stamp, self.booked)
@@ -141,7 +141,7 @@ class StationService:
             self.stamp,
             self._photo_done,
             self._photo_failed,
-            max_bytes=settings.max_photo_bytes,
+            max_bytes=MAX_PHOTO_BYTES,
             room=self._room.for_goods,
         )
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}

@@ -15,6 +15,7 @@ from kiosk.devices.scanner.delivery import MISSING, OK, SECOND_KEYBOARD, Deliver
 from kiosk.devices.scanner.input import InputSystem, input_system
 from kiosk.devices.scanner.keyboards import second_keyboards
 from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, Typed
+from kiosk.devices.scanner.repeat import REPEAT_S
 from kiosk.devices.scanner.settings import ScannerSettings
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,10 @@ class EvdevScanner:
         *,
         system: InputSystem | None = None,
         clock: Callable[[], float] = time.monotonic,
+        repeat_s: float = REPEAT_S,
     ) -> None:
         self._path = Path(settings.port)
-        self._delivery = Delivery(settings.repeat_s, on_scan, on_state, clock)
+        self._delivery = Delivery(repeat_s, on_scan, on_state, clock)
         self._system = system or input_system(settings.port)
         self._clock = clock
         self._stopping = threading.Event()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+REPEAT_S: Final = 1.0
+"""Longer than a scanner waits before it sends a label again that is still before it; a hand needs more for the next."""
+
 
 class Repeat:
     """A scanner may send what it sees again and again; only the newest code can be a repeat.

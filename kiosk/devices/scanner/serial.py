@@ -12,6 +12,7 @@ import serial
 
 from kiosk.devices.scanner.delivery import MISSING, OK, Delivery, OnScan, OnState, unheard
 from kiosk.devices.scanner.lines import LineDecoder
+from kiosk.devices.scanner.repeat import REPEAT_S
 from kiosk.devices.scanner.settings import ScannerSettings
 
 logger = logging.getLogger(__name__)
@@ -29,9 +30,10 @@ class SerialScanner:
         on_state: OnState = unheard,
         *,
         clock: Callable[[], float] = time.monotonic,
+        repeat_s: float = REPEAT_S,
     ) -> None:
         self._settings = settings
-        self._delivery = Delivery(settings.repeat_s, on_scan, on_state, clock)
+        self._delivery = Delivery(repeat_s, on_scan, on_state, clock)
         self._clock = clock
         self._stopping = threading.Event()
         self._port: serial.Serial | None = None

@@ -6,6 +6,7 @@ from random import Random
 from typing import Final
 
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.tuning import TUNING, Tuning
 
 HELLO_EVERY_S: Final = 600.0
 """A ledger that came back from a backup is told only by the answer to a hello, and a village may weigh nothing for
@@ -36,10 +37,10 @@ class Backoff:
 class Pace:
     """Outlives the connections of one relay."""
 
-    def __init__(self, settings: RelaySettings, random: Random) -> None:
-        self._settings = settings
-        self.window = settings.window
-        self.batch_events = settings.batch_events
+    def __init__(self, settings: RelaySettings, random: Random, tuning: Tuning = TUNING) -> None:
+        self.tuning = tuning
+        self.window = tuning.window
+        self.batch_events = tuning.batch_events
         self.reconnect = Backoff(settings.reconnect_s, settings.reconnect_max_s, random)
         self._resend = Backoff(settings.resend_s, settings.resend_max_s, random)
         self.patience_s = self._resend.next()
@@ -52,8 +53,8 @@ class Pace:
 
     def progress(self) -> None:
         """The center acknowledged something new."""
-        self.window = self._settings.window
-        self.batch_events = min(self._settings.batch_events, self.batch_events * 2)
+        self.window = self.tuning.window
+        self.batch_events = min(self.tuning.batch_events, self.batch_events * 2)
         self.reconnect.reset()
         self._resend.reset()
         self.patience_s = self._resend.next()

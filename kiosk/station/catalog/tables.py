@@ -93,7 +93,7 @@ def read_tables(document: Mapping[str, Any], file: str) -> CatalogTable:
     except msgspec.ValidationError as error:
         raise _explained(str(error), document, file) from error
     except UnicodeEncodeError as error:
-        # JSON alone can say it ("\\ud800"); msgspec does not tell where.
+        # JSON alone can say it ("\ud800"); msgspec does not tell where.
         raise CatalogError(file, "", f"has half a character in {shown(error.object)}: remove it") from error
 
 

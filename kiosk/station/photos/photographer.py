@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
 from kiosk.files import sync_folder, write_synced
@@ -19,6 +19,8 @@ from kiosk.store.records import Stamp
 
 logger = logging.getLogger(__name__)
 
+MAX_PHOTO_BYTES: Final = 8_000_000
+"""Of one shot: more than a camera of a station sends, and little enough for the budget to hold a busy day."""
 _HEX = frozenset("0123456789abcdef")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

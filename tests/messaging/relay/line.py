@@ -22,6 +22,7 @@ from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.rare_log import RareLog
 from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.tuning import Tuning
 from kiosk.store import Store
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
 
@@ -95,7 +96,8 @@ class Bench:
         self.now = 0.0
         self.told: list[str] = []
         self.ledger = Ledger()
-        self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test", **more)
+        self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test")
+        self.tuning = Tuning(**more)
         self.connect()
 
     def _opened(self, path: Path, template: Path) -> Store:
@@ -107,7 +109,7 @@ class Bench:
         """A new connection; what the last one had on its way is gone."""
         self.wire = Wire()
         log = RareLog(logging.getLogger("kiosk.relay.test"), lambda: self.now)
-        pace = Pace(self.settings, Random(1))
+        pace = Pace(self.settings, Random(1), self.tuning)
         self.session = Session(outbox or self.relay, self.settings, pace, log, lambda: self.now, self.told.append)
         self.session._handle(self.connection, Ready())
 

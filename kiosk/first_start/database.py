@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from kiosk.first_start.draft import Draft
+from kiosk.first_start.draft import SettingsDraft
 from kiosk.first_start.goods import catalog_of
 from kiosk.first_start.people import enrol
 from kiosk.first_start.settings import station_settings
@@ -29,7 +29,7 @@ SMALL_BYTES: Final = 32_000_000
 """Up to so much is copied while somebody waits for the last page; a database with a life behind it waits for night."""
 
 
-def fill(draft: Draft, data: Path) -> str:
+def fill(draft: SettingsDraft, data: Path) -> str:
     """Make the database and write into it what was answered; returns why there is no first backup, "" when all is well.
 
     Raises StoreError, also for another station's data, and CatalogError; a backup that fails stops nothing.
@@ -44,7 +44,7 @@ def fill(draft: Draft, data: Path) -> str:
         return _first_backup(store, draft, station, stamp())
 
 
-def _first_backup(store: Store, draft: Draft, station: StationSettings, stamp: Stamp) -> str:
+def _first_backup(store: Store, draft: SettingsDraft, station: StationSettings, stamp: Stamp) -> str:
     """Proves the medium while somebody is there who can exchange it."""
     if not draft.backup:
         return ""

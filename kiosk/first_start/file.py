@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kiosk.files import stage, sync_folder
 from kiosk.first_start.draft import draft_path
-from kiosk.first_start.ports import SetupRefused
+from kiosk.first_start.ports import AnswerRefused
 
 FILE_MODE = 0o640
 """The relay runs as another user of the same group (systemd/)."""
@@ -16,8 +16,8 @@ FILE_MODE = 0o640
 def write_settings(config_file: Path, text: str, check: Callable[[Path], object]) -> None:
     """Put FILE in place and take its draft away. ``check`` reads a file as the station will, or raises ValueError.
 
-    Raises SetupRefused for a file that the station would not take, and OSError; then there is no FILE. An existing FILE
-    is never replaced: FileExistsError.
+    Raises AnswerRefused for a file that the station would not take, and OSError; then there is no FILE. An existing
+    FILE is never replaced: FileExistsError.
     """
     fresh = stage(config_file, text.encode("utf-8"), FILE_MODE)
     try:
@@ -34,4 +34,4 @@ def _checked(fresh: Path, check: Callable[[Path], object]) -> None:
     try:
         check(fresh)
     except ValueError as error:
-        raise SetupRefused("settings", str(error)) from error
+        raise AnswerRefused("settings", str(error)) from error

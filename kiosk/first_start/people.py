@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from kiosk.domain.clerk import Role
-from kiosk.first_start.draft import Draft, PersonDraft
+from kiosk.first_start.draft import PersonDraft, SettingsDraft
 from kiosk.store import Stamp, Store
 
 
-def enrol(store: Store, draft: Draft, stamp: Callable[[], Stamp]) -> None:
+def enrol(store: Store, draft: SettingsDraft, stamp: Callable[[], Stamp]) -> None:
     """Write technician and clerk into the database. Raises StoreError.
 
     Safe to repeat after a power cut: who is there already by name and role only gets the PIN.
@@ -23,7 +23,7 @@ def enrol(store: Store, draft: Draft, stamp: Callable[[], Stamp]) -> None:
             store.set_pin(number, person.pin_hash, stamp())
 
 
-def _people(draft: Draft) -> Iterator[tuple[Role, PersonDraft]]:
+def _people(draft: SettingsDraft) -> Iterator[tuple[Role, PersonDraft]]:
     for role in (Role.TECHNICIAN, Role.CLERK):
         person: PersonDraft | None = getattr(draft, role.value)
         if person is not None and person.pin_hash:

@@ -12,7 +12,7 @@ import tomlkit
 
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.first_start.draft import BrokerDraft, Draft, PrinterDraft, ScaleDraft
+from kiosk.first_start.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
 from kiosk.station.settings import StationSettings
@@ -35,13 +35,13 @@ _MAX_UNASKED_G = 100_000
 _FULL_DECIMALS = 3
 
 
-def station_table(draft: Draft, data: Path) -> Table:
+def station_table(draft: SettingsDraft, data: Path) -> Table:
     """``[station]``."""
     table = {"station": draft.station, "region": draft.region, "data": str(data)}
     return {**table, "village": draft.village} if draft.village else table
 
 
-def web_table(draft: Draft, port: int) -> Table:
+def web_table(draft: SettingsDraft, port: int) -> Table:
     """``[web]``: what the panel is, and where the pages are."""
     return {
         "language": draft.language,
@@ -83,17 +83,17 @@ def relay_table(broker: BrokerDraft, station: str) -> Table:
     return {**table, **{name: getattr(broker, name) for name in files if getattr(broker, name)}}
 
 
-def station_settings(draft: Draft, data: Path) -> StationSettings:
+def station_settings(draft: SettingsDraft, data: Path) -> StationSettings:
     """Raises ValueError."""
     return StationSettings(draft.station, draft.region, data, draft.village)
 
 
-def screen_of(draft: Draft) -> ScreenGeometry:
+def screen_of(draft: SettingsDraft) -> ScreenGeometry:
     """The panel as far as it is known; raises ValueError."""
     return ScreenGeometry(draft.width_px, draft.height_px, diagonal(draft))
 
 
-def diagonal(draft: Draft) -> float:
+def diagonal(draft: SettingsDraft) -> float:
     """The diagonal in inches that was chosen, else the usual one of a panel with so many pixels."""
     return draft.diagonal_in or USUAL_PANELS.get((draft.width_px, draft.height_px), _USUAL_IN)
 
@@ -108,7 +108,7 @@ def printer_settings(printer: PrinterDraft) -> PrinterSettings:
     return PrinterSettings(printer.kind, printer.address, printer.profile)
 
 
-def relay_settings(draft: Draft, data: Path) -> RelaySettings:
+def relay_settings(draft: SettingsDraft, data: Path) -> RelaySettings:
     """Raises ValueError."""
     assert draft.broker is not None
     table = dict(relay_table(draft.broker, draft.station))
@@ -122,7 +122,7 @@ def decimals(e_g: int) -> int:
     return max(0, _FULL_DECIMALS - zeros)
 
 
-def tables(draft: Draft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
+def tables(draft: SettingsDraft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
     """Every section of the file, in its order; what is not fitted has none."""
     yield "station", station_table(draft, data)
     yield "web", web_table(draft, port)
@@ -141,7 +141,7 @@ def tables(draft: Draft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
         yield "relay", relay_table(draft.broker, draft.station)
 
 
-def toml(draft: Draft, data: Path, port: int) -> str:
+def toml(draft: SettingsDraft, data: Path, port: int) -> str:
     """The settings file."""
     document = tomlkit.document()
     document.add(tomlkit.comment(HEAD))

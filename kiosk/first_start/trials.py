@@ -219,7 +219,7 @@ class ScannerTrial:
             self._state = word
 
 
-class Attempt:
+class OnDemandTrial:
     """Something that is tried on demand, one attempt at a time: a test print, a shot, a call to the broker.
 
     ``act`` returns what there is to show of a success, as bytes.

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
-from kiosk.first_start.ports import SetupRefused, Wizard, WizardView
+from kiosk.first_start.ports import AnswerRefused, Wizard, WizardView
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
 from kiosk.web.drawings import drawing
@@ -36,7 +36,7 @@ class Pages:
     def __init__(self, wizard: Wizard, language: str) -> None:
         self._wizard, self._language = wizard, language
 
-    def screen(self, *, typed: str | None = None, refused: SetupRefused | None = None) -> str:
+    def screen(self, *, typed: str | None = None, refused: AnswerRefused | None = None) -> str:
         """The whole page. ``typed`` is what stands on the pad when it is not the present answer."""
         view = self._wizard.view()
         row = SCREENS[view.question]

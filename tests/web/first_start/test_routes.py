@@ -15,10 +15,10 @@ from werkzeug.test import TestResponse
 
 from kiosk.first_start.draft import draft_path
 from kiosk.first_start.questions import DONE, QUESTIONS
-from kiosk.first_start.wizard import SetupPlace, SetupWizard
+from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
 from kiosk.texts import load
 from kiosk.web.factory import create_app
-from kiosk.web.first_start import create_setup_app
+from kiosk.web.first_start import create_first_start_app
 from kiosk.web.first_start.pads import PADS, allowed, pressed
 from kiosk.web.first_start.screens import SCREENS
 from kiosk.web.guard import CSP
@@ -35,11 +35,11 @@ class Wall:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.machine = named_devices(folder)
-        self.wizard = SetupWizard(
-            SetupPlace(folder / "station.toml", folder / "data", 8080), self.machine, load, lambda draft, data: ""
+        self.wizard = FirstStartWizard(
+            FirstStartPlace(folder / "station.toml", folder / "data", 8080), self.machine, load, lambda draft, data: ""
         )
         self.beats = 0
-        self.app: Flask = create_setup_app(self.wizard, WebSettings(), self._beat)
+        self.app: Flask = create_first_start_app(self.wizard, WebSettings(), self._beat)
         self.client: FlaskClient = self.app.test_client()
 
     def _beat(self) -> None:

@@ -52,7 +52,7 @@ _GRAMS_PER_KG = 1000
 _MOST_PIXELS = 16_384
 
 
-def refusing(code: str, check: Callable[[], Any]) -> Any:
+def checked(code: str, check: Callable[[], Any]) -> Any:
     """What ``check`` gives; its ValueError becomes a refusal with this word."""
     try:
         return check()
@@ -91,7 +91,7 @@ def _measured(draft: SettingsDraft, form: Form) -> SettingsDraft:
     if not (0 < width <= _MOST_PIXELS and 0 < height <= _MOST_PIXELS):
         return draft
     measured = replace(draft, width_px=width, height_px=height)
-    refusing("panel", lambda: screen_of(measured))
+    checked("panel", lambda: screen_of(measured))
     return measured
 
 
@@ -99,22 +99,22 @@ def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def _panel(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
-    def sized() -> SettingsDraft:
-        panel = replace(_measured(draft, form), diagonal_in=float(value(form)))
-        screen_of(panel)
-        return panel
+def _screen(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+    def with_diagonal() -> SettingsDraft:
+        sized = replace(_measured(draft, form), diagonal_in=float(value(form)))
+        screen_of(sized)
+        return sized
 
-    made: SettingsDraft = refusing("panel", sized)
+    made: SettingsDraft = checked("panel", with_diagonal)
     return made
 
 
 def _station(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
-    return replace(draft, station=refusing("station", lambda: check_station(f"S{value(form)}")))
+    return replace(draft, station=checked("station", lambda: check_station(f"S{value(form)}")))
 
 
 def _region(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
-    return replace(draft, region=refusing("region", lambda: check_region(value(form))))
+    return replace(draft, region=checked("region", lambda: check_region(value(form))))
 
 
 def _village(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
@@ -150,7 +150,7 @@ def _protocol(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDra
     assert draft.scale is not None
     if value(form).startswith(FOUND):
         return _found(draft, value(form).removeprefix(FOUND))
-    row = refusing("protocol", lambda: registry.get(value(form)))
+    row = checked("protocol", lambda: registry.get(value(form)))
     if draft.scale.protocol == row.id:
         return draft
     line = row.line
@@ -160,7 +160,7 @@ def _protocol(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDra
 def _found(draft: SettingsDraft, text: str) -> SettingsDraft:
     """A format that was heard on the port, with the line it was heard at."""
     name, _, line = text.partition(" ")
-    row = refusing("protocol", lambda: registry.get(name))
+    row = checked("protocol", lambda: registry.get(name))
     return _at_line(_reset_scale(draft, protocol=row.id), line)
 
 
@@ -175,7 +175,7 @@ def _at_line(draft: SettingsDraft, line: str) -> SettingsDraft:
     changed = _reset_scale(draft, baud=_whole(baud), format=layout)
     assert changed.scale is not None
     scale = changed.scale
-    refusing("line", lambda: scale_settings(scale))
+    checked("line", lambda: scale_settings(scale))
     return changed
 
 
@@ -193,7 +193,7 @@ def _e(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     assert draft.scale is not None
     e_g = _whole(value(form))
     scale = replace(draft.scale, e_g=e_g, max_g=0)
-    refusing("e", lambda: scale_settings(scale) if e_g else _no_number())
+    checked("e", lambda: scale_settings(scale) if e_g else _no_number())
     # Max was checked against the e it was typed with, and stays only with that one.
     return draft if e_g == draft.scale.e_g else replace(draft, scale=scale)
 
@@ -204,9 +204,9 @@ def _no_number() -> NoReturn:
 
 def _max(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     assert draft.scale is not None
-    grams = refusing("max", lambda: _grams(value(form)))
+    grams = checked("max", lambda: _grams(value(form)))
     scale = replace(draft.scale, max_g=grams)
-    refusing("max", lambda: scale_settings(scale))
+    checked("max", lambda: scale_settings(scale))
     return replace(draft, scale=scale)
 
 
@@ -232,7 +232,7 @@ def _printer(name: str) -> Take:
         if before is not None and (before.kind, before.address) == (kind, address):
             return draft
         printer = PrinterDraft("tcp" if kind == "tcp" else "file", address, before.profile if before else "")
-        refusing("address", lambda: printer_settings(printer))
+        checked("address", lambda: printer_settings(printer))
         return replace(draft, **{name: printer}, proven=_unproven(draft, name))
 
     return take
@@ -240,7 +240,7 @@ def _printer(name: str) -> Take:
 
 def _profile(name: str) -> Take:
     def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
-        row = refusing("profile", lambda: profile(value(form)))
+        row = checked("profile", lambda: profile(value(form)))
         printer: PrinterDraft = replace(getattr(draft, name), profile=row.id)
         proven = draft.proven if printer == getattr(draft, name) else _unproven(draft, name)
         return replace(draft, **{name: printer}, proven=proven)
@@ -256,7 +256,7 @@ def _scanner(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraf
     if draft.scale is not None and draft.scale.port == port:
         raise AnswerRefused("port_of_scale", port)
     scanner = ScannerDraft("evdev" if kinds[port] == "evdev" else "serial", port)
-    refusing("gone", lambda: ScannerSettings(scanner.port, scanner.kind))
+    checked("gone", lambda: ScannerSettings(scanner.port, scanner.kind))
     return draft if scanner == draft.scanner else replace(draft, scanner=scanner, proven=_unproven(draft, "scanner"))
 
 
@@ -266,7 +266,7 @@ def _camera(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft
     kinds = {path: kind for kind, path in machine.cameras()}
     path = _one_of(form, tuple(kinds))
     camera = CameraDraft("file" if kinds[path] == "file" else "v4l2", path)
-    refusing("gone", lambda: CameraSettings(camera.kind, camera.path))
+    checked("gone", lambda: CameraSettings(camera.kind, camera.path))
     return draft if camera == draft.camera else replace(draft, camera=camera, proven=_unproven(draft, "camera"))
 
 
@@ -285,7 +285,7 @@ def _change_broker(draft: SettingsDraft, code: str, **changes: Any) -> SettingsD
     assert draft.broker is not None
     broker = replace(draft.broker, **changes)
     changed = replace(draft, broker=broker)
-    refusing(code, lambda: relay_settings(changed, Path("/")).endpoint)
+    checked(code, lambda: relay_settings(changed, Path("/")).endpoint)
     return changed if broker == draft.broker else replace(changed, proven=_unproven(draft, "broker"))
 
 
@@ -375,7 +375,7 @@ def _person(role: str) -> Take:
 
 ANSWERS: Mapping[str, Take] = {
     "language": _language,
-    "panel": _panel,
+    "panel": _screen,
     "station": _station,
     "region": _region,
     "village": _village,
@@ -406,4 +406,4 @@ ANSWERS: Mapping[str, Take] = {
     "technician": _person("technician"),
     "clerk": _person("clerk"),
 }
-"""The PINs are not here: they live between two screens, never in the draft. See setup_pins.py."""
+"""The PINs are not here: they live between two screens, never in the draft (``pins.py``)."""

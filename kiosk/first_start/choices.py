@@ -7,7 +7,14 @@ from decimal import Decimal
 
 from kiosk.devices.printer.profiles import profiles
 from kiosk.first_start.answers import FOUND, LATER, NONE, PASSWORDS, authorities, key_pairs
-from kiosk.first_start.draft import PrinterDraft, SettingsDraft
+from kiosk.first_start.draft import (
+    BrokerDraft,
+    CameraDraft,
+    PrinterDraft,
+    ScaleDraft,
+    ScannerDraft,
+    SettingsDraft,
+)
 from kiosk.first_start.goods import SAMPLE
 from kiosk.first_start.ports import Choice, GoodsView, Machine, SummaryRow
 from kiosk.first_start.questions import DEVICES
@@ -17,7 +24,7 @@ from kiosk.protocols.scales.probe.proposals import Proposal
 from kiosk.texts import LANGUAGES
 
 DIAGONALS = ("7", "10.1", "13.3", "15.6", "21.5")
-"""Touch panels sold for kiosks, in inches."""
+"""Touch screens sold for kiosks, in inches."""
 REGIONS = ("yarkant", "kargilik", "poskam", "makit", "yengisar", "kashgar")
 """Counties around the first stations; any other is typed."""
 BAUDS = (1200, 2400, 4800, 9600, 19_200)
@@ -299,8 +306,9 @@ def summary(draft: SettingsDraft) -> tuple[SummaryRow, ...]:
 
 
 def _place(device: str, draft: SettingsDraft) -> str:
-    part = getattr(draft, device)
-    if part is None:
-        return ""
-    where = next(getattr(part, name) for name in ("port", "path", "address") if hasattr(part, name))
-    return _shown(str(where))
+    match getattr(draft, device):
+        case ScaleDraft(port=where) | ScannerDraft(port=where) | CameraDraft(path=where):
+            return _shown(where)
+        case PrinterDraft(address=where) | BrokerDraft(address=where):
+            return _shown(where)
+    return ""

@@ -1,18 +1,20 @@
-"""From the draft to the settings classes of the rooms, and to the text of the settings file.
+"""From the draft to the settings classes of the rooms, and to the settings file.
 
 The same classes judge an answer on the screen and the file at every start: what the wizard takes, the station takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import tomlkit
 
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.first_start.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft
+from kiosk.files import stage, sync_folder
+from kiosk.first_start.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft, draft_path
+from kiosk.first_start.ports import AnswerRefused
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
 from kiosk.station.settings import StationSettings
@@ -21,9 +23,11 @@ from kiosk.station.software import relay_identity
 Value = str | int | float
 Table = Mapping[str, Value]
 HEAD = "Made by the first start of the station. docs/technician.md explains every key."
+FILE_MODE = 0o640
+"""The relay runs as another user of the same group (systemd/)."""
 FORMATS = ("8N1", "7E1", "7O1", "8E1")
 """Data bits, parity, stop bits as indicators offer them (8N1 nearly always, 7E1 on older ones)."""
-USUAL_PANELS: Mapping[tuple[int, int], float] = {
+USUAL_SCREENS: Mapping[tuple[int, int], float] = {
     (800, 480): 7.0,
     (1024, 600): 7.0,
     (1280, 800): 10.1,
@@ -42,7 +46,7 @@ def station_table(draft: SettingsDraft, data: Path) -> Table:
 
 
 def web_table(draft: SettingsDraft, port: int) -> Table:
-    """``[web]``: what the panel is, and where the pages are."""
+    """``[web]``: what the screen is, and where the pages are."""
     return {
         "language": draft.language,
         "width_px": draft.width_px,
@@ -89,13 +93,13 @@ def station_settings(draft: SettingsDraft, data: Path) -> StationSettings:
 
 
 def screen_of(draft: SettingsDraft) -> ScreenGeometry:
-    """The panel as far as it is known; raises ValueError."""
+    """The screen as far as it is known; raises ValueError."""
     return ScreenGeometry(draft.width_px, draft.height_px, diagonal(draft))
 
 
 def diagonal(draft: SettingsDraft) -> float:
-    """The diagonal in inches that was chosen, else the usual one of a panel with so many pixels."""
-    return draft.diagonal_in or USUAL_PANELS.get((draft.width_px, draft.height_px), _USUAL_IN)
+    """The diagonal in inches that was chosen, else the usual one of a screen with so many pixels."""
+    return draft.diagonal_in or USUAL_SCREENS.get((draft.width_px, draft.height_px), _USUAL_IN)
 
 
 def scale_settings(scale: ScaleDraft) -> ScaleSettings:
@@ -154,3 +158,27 @@ def toml(draft: SettingsDraft, data: Path, port: int) -> str:
             name = parent
         document.append(name, table)
     return document.as_string()
+
+
+def write_settings(config_file: Path, text: str, check: Callable[[Path], object]) -> None:
+    """Put FILE in place and take its draft away. ``check`` reads a file as the station will, or raises ValueError.
+
+    Raises AnswerRefused for a file that the station would not take, and OSError; then there is no FILE. An existing
+    FILE is never replaced: FileExistsError.
+    """
+    fresh = stage(config_file, text.encode("utf-8"), FILE_MODE)
+    try:
+        _checked(fresh, check)
+        config_file.hardlink_to(fresh)  # unlike a rename it fails when somebody has put a file there meanwhile
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(config_file.parent)
+    draft_path(config_file).unlink(missing_ok=True)
+    sync_folder(config_file.parent)
+
+
+def _checked(fresh: Path, check: Callable[[Path], object]) -> None:
+    try:
+        check(fresh)
+    except ValueError as error:
+        raise AnswerRefused("settings", str(error)) from error

@@ -15,11 +15,10 @@ from kiosk.first_start.answers import ANSWERS, YES
 from kiosk.first_start.choices import choices, goods, summary, typed
 from kiosk.first_start.database import fill
 from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft, save_draft
-from kiosk.first_start.file import write_settings
 from kiosk.first_start.pins import AGAIN, PinQuestions
 from kiosk.first_start.ports import AnswerRefused, Machine, WizardView
 from kiosk.first_start.question_trials import trial_of
-from kiosk.first_start.settings import screen_of, toml
+from kiosk.first_start.settings import screen_of, toml, write_settings
 from kiosk.first_start.trials import FAILED, SEEN, WAITING, ListenTrial, OnDemandTrial, Trial
 from kiosk.station.catalog.file import CatalogError
 from kiosk.store import StoreError
@@ -99,7 +98,7 @@ class FirstStartWizard:
     # --- what is done -------------------------------------------------------------------------------------------------
 
     def answer(self, question: str, form: Mapping[str, str]) -> None:
-        """See ports. A refused answer changes nothing; an answer that cannot be kept is refused, too."""
+        """A refused answer changes nothing; an answer that cannot be kept is refused, too."""
         with self._lock:
             if question != self._draft.at or question == steps.DONE:
                 return
@@ -117,20 +116,17 @@ class FirstStartWizard:
                 self._move(replace(self._draft, at=earlier))
 
     def speak(self, language: str) -> None:
-        """See ports."""
         if language not in LANGUAGES:
             raise AnswerRefused("language", language)
         with self._lock:
             self._keep(replace(self._draft, language=language))
 
     def go(self, question: str) -> None:
-        """See ports."""
         with self._lock:
             if question == self._draft.at and self._trial is not None:
                 self._trial.go()
 
     def leave(self) -> None:
-        """See ports."""
         if self.written.is_set():
             self.left.set()
 

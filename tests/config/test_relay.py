@@ -55,4 +55,4 @@ def test_the_relay_loads_no_page_device_or_language() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
     assert "kiosk.messaging.relay.relay" in loaded
-    assert not loaded & {"flask", "jinja2", "babel", "PIL", "serial", "cv2", "numpy", "alembic", "waitress"}
+    assert not loaded & {"flask", "jinja2", "babel", "tomlkit", "PIL", "serial", "cv2", "numpy", "alembic", "waitress"}

@@ -139,9 +139,9 @@ def _pieces(wizard: Wizard, pages: Pages, alive: Callable[[], None]) -> Blueprin
         return Response(draw(view.trial.code, view.screen.px_per_mm), mimetype="image/svg+xml")
 
     @routes.get("/setup/panel.css")
-    def panel_css() -> AnyResponse:
-        panel = wizard.view().screen
-        css = f":root{{--mm:{panel.px_per_mm:.2f}px;--room:{panel.roominess:.2f}}}\n"
+    def geometry() -> AnyResponse:
+        shown = wizard.view().screen
+        css = f":root{{--mm:{shown.px_per_mm:.2f}px;--room:{shown.roominess:.2f}}}\n"
         return Response(css, mimetype="text/css")
 
     @routes.get("/setup/rule.css")

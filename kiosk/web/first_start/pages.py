@@ -75,15 +75,15 @@ class Pages:
 
 
 def _size(view: WizardView) -> str:
-    """The diagonal that the card on the panel's page is drawn for; one of the tiles."""
+    """The diagonal that the card on the page of the screen's size is drawn for; one of the tiles."""
     wanted = request.args.get("size", "")
     present = next((tile.value for tile in view.choices if tile.chosen), "")
     return wanted if any(tile.value == wanted for tile in view.choices) else present
 
 
-def rule_css(panel: ScreenGeometry, size: str) -> str:
+def rule_css(screen: ScreenGeometry, size: str) -> str:
     """How long a bank card is on this screen, if its diagonal is ``size`` inches. Raises ValueError."""
-    tried = ScreenGeometry(panel.width_px, panel.height_px, float(size))
+    tried = ScreenGeometry(screen.width_px, screen.height_px, float(size))
     return f".rule{{inline-size:{CARD_MM * tried.px_per_mm:.0f}px}}\n"
 
 

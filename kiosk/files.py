@@ -26,19 +26,23 @@ def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
 
 
 def stage(path: Path, content: bytes, mode: int | None = None) -> Path:
-    """Write the file durably under a hidden name beside ``path``; the caller puts it in place. Raises OSError.
+    """Write the file durably under a hidden name beside ``path``; the caller puts it in place.
 
-    ``mode`` holds whatever the umask takes away; without one the umask decides.
+    ``mode`` holds whatever the umask takes away; without one the umask decides. Raises OSError; then nothing is left.
     """
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
-    with os.fdopen(descriptor, "wb") as file:
-        if mode is not None:
-            os.fchmod(file.fileno(), mode)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
     return fresh
 
 

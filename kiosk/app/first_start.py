@@ -14,11 +14,11 @@ from kiosk.app.machine import ThisMachine
 from kiosk.app.media import ROOTS
 from kiosk.app.systemd import Notifier
 from kiosk.config.station import load
-from kiosk.first_start.wizard import SetupPlace, SetupWizard
+from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
 from kiosk.station.health import fetch
 from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.store.database.lasting import require_lasting
-from kiosk.web.first_start import create_setup_app
+from kiosk.web.first_start import create_first_start_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 
@@ -45,7 +45,7 @@ def data_folder(config_file: Path, environ: Mapping[str, str]) -> Path:
     return SYSTEM_DATA.get(folder, folder / "data")
 
 
-def run_setup(
+def run_first_start(
     config_file: Path,
     stop: threading.Event,
     *,
@@ -65,10 +65,10 @@ def run_setup(
         require_lasting(place)
     machine = machine or ThisMachine(keys=(config_file.absolute().parent, data), media=ROOTS, data=data)
     with ExitStack() as ends:
-        wizard = SetupWizard(SetupPlace(config_file, data, port), machine, load)
+        wizard = FirstStartWizard(FirstStartPlace(config_file, data, port), machine, load)
         ends.callback(wizard.close)
         settings = WebSettings(port=port)
-        server = serve(create_setup_app(wizard, settings, PageHeartbeat.from_environ().beat), settings.host, port)
+        server = serve(create_first_start_app(wizard, settings, PageHeartbeat.from_environ().beat), settings.host, port)
         ends.callback(server.stop)
         server.start()
         logger.info("there is no %s yet: the first start waits on %s", config_file, server.url)
@@ -78,7 +78,7 @@ def run_setup(
     return wizard.written.is_set()
 
 
-def _wait(wizard: SetupWizard, server: Server, stop: threading.Event, arrival: Arrival) -> None:
+def _wait(wizard: FirstStartWizard, server: Server, stop: threading.Event, arrival: Arrival) -> None:
     """Until the file is there or the end; the service manager hears of it while the pages answer."""
     manager = Notifier.from_environ()
     every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S

@@ -143,7 +143,7 @@ def run_station(
         ends.callback(store.close)
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file)
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, PageHeartbeat.from_environ().beat)
-        server = serve(app, config.web.host, config.web.port, config.web.threads)
+        server = serve(app, config.web.host, config.web.port)
         ends.callback(parts.service.stop)
         ends.callback(parts.teach.close)
         ends.callback(server.stop)

@@ -58,8 +58,7 @@ def _settings(config: StationConfig, to: Path | None) -> BackupSettings:
 
 def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, to: Path | None) -> BackupSettings:
     """The settings with the UUID of the medium that is there, written into the file; ends with 1 or 2 and one line."""
-    from kiosk.station.backup_section import bind
-    from kiosk.station.scale.section import NotWritten
+    from kiosk.station.settings_edit import NotWritten, rewrite
 
     if to is not None or config.backup is None or file is None:
         end("--bind is for the folder in [backup]: write it into the settings, without --to", 2)
@@ -68,7 +67,7 @@ def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, t
         uuid = uuid_of(settings.folder)
         if not uuid:
             raise BackupRefused(f"The medium at {settings.folder} has no UUID that could be written down.")
-        copy = bind(file, uuid, load)
+        copy = rewrite(file, "backup", {"uuid": uuid}, load)
     except (StoreError, OSError, NotWritten) as error:
         end(f"The medium is not bound: {error}", 1)
     click.echo(f"Backups go to the medium with the UUID {uuid} alone: {file} says so, {copy} is as it was before.")

@@ -48,9 +48,9 @@ def run(path: Path | None, port: int) -> None:
     """The station: pages, devices, print workers; the first start when its settings file is not there yet."""
     from kiosk.app.station import run_station
     from kiosk.config.station import load
-    from kiosk.first_start.draft import needs_setup
+    from kiosk.first_start.draft import needs_first_start
 
-    if path is not None and needs_setup(path) and not _set_up(path, port):
+    if path is not None and needs_first_start(path) and not _set_up(path, port):
         return
     file = settings_place(path)
     _run(read_config(file, load), lambda config, stop: run_station(config, stop, file))
@@ -58,10 +58,10 @@ def run(path: Path | None, port: int) -> None:
 
 def _set_up(path: Path, port: int) -> bool:
     """The first start; whether it has made the settings file and the station shall go on."""
-    from kiosk.app.first_start import run_setup
+    from kiosk.app.first_start import run_first_start
 
     done: list[bool] = []
-    _run(path, lambda file, stop: done.append(run_setup(file, stop, port=port) and not stop.is_set()))
+    _run(path, lambda file, stop: done.append(run_first_start(file, stop, port=port) and not stop.is_set()))
     return done == [True]
 
 

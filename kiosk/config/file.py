@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -35,6 +38,17 @@ SECTIONS = (
     "relay",
     "backup",
 )
+NO_LONGER_READ: Mapping[str, frozenset[str]] = {
+    "station": frozenset({"max_photo_bytes"}),
+    "web": frozenset({"threads"}),
+    "camera": frozenset({"idle_s"}),
+    "scanner": frozenset({"repeat_s"}),
+    "panel": frozenset({"debounce_s", "hold_s"}),
+    "relay": frozenset(
+        {"window", "batch_events", "batch_bytes", "poll_s", "connect_timeout_s", "keepalive_s", "status_s"}
+    ),
+}
+"""Keys that were settings once and are constants now, beside what they are for. A file that has one still is read."""
 
 
 class SettingsFile:
@@ -92,7 +106,15 @@ class SettingsFile:
             return None
         if not isinstance(table, dict):
             raise self.fail(name, None, "must be a table")
-        return self._make(name, table, kind, extra or {})
+        return self._make(name, self._read_of(name, table), kind, extra or {})
+
+    def _read_of(self, name: str, table: dict[str, Any]) -> dict[str, Any]:
+        """The table without what is no longer read; the log names that, so that nobody believes it has an effect."""
+        former = NO_LONGER_READ.get(name, frozenset())
+        for key in table:
+            if key in former:
+                logger.warning("%s", self.fail(name, key, "is no longer read: it can be taken out"))
+        return {key: value for key, value in table.items() if key not in former}
 
     def _make(self, name: str, table: dict[str, Any], kind: type[T], extra: Mapping[str, Any]) -> T:
         known = {row.name: row for row in fields(kind) if row.name not in extra}  # type: ignore[arg-type]

@@ -19,15 +19,15 @@ from kiosk.domain.identifiers import check_region, check_station
 from kiosk.first_start.draft import (
     BrokerDraft,
     CameraDraft,
-    Draft,
     PersonDraft,
     PrinterDraft,
     Proof,
     ScaleDraft,
     ScannerDraft,
+    SettingsDraft,
 )
 from kiosk.first_start.goods import SAMPLE, read_goods
-from kiosk.first_start.ports import Machine, SetupRefused
+from kiosk.first_start.ports import AnswerRefused, Machine
 from kiosk.first_start.settings import FORMATS, printer_settings, relay_settings, scale_settings, screen_of
 from kiosk.protocols.scales import registry
 from kiosk.station.catalog.file import CatalogError
@@ -43,7 +43,7 @@ FOUND = "found:"
 """Begins the answer that names a format with the line it was heard at: ``found:xk3190_tf0 9600 8N1``."""
 
 Form = Mapping[str, str]
-Take = Callable[[Draft, Form, Machine], Draft]
+Take = Callable[[SettingsDraft, Form, Machine], SettingsDraft]
 
 _ADDRESS = re.compile(r"[a-z0-9.-]+(:[0-9]+)?")
 """What the pad for it can type, in the order that makes a host and a port."""
@@ -52,12 +52,12 @@ _GRAMS_PER_KG = 1000
 _MOST_PIXELS = 16_384
 
 
-def refusing(code: str, check: Callable[[], Any]) -> Any:
+def checked(code: str, check: Callable[[], Any]) -> Any:
     """What ``check`` gives; its ValueError becomes a refusal with this word."""
     try:
         return check()
     except ValueError as error:
-        raise SetupRefused(code, str(error)) from error
+        raise AnswerRefused(code, str(error)) from error
 
 
 def value(form: Form) -> str:
@@ -68,30 +68,30 @@ def value(form: Form) -> str:
 def _one_of(form: Form, allowed: tuple[str, ...], code: str = "gone") -> str:
     """An answer from a list: it may have been unplugged since the list was drawn."""
     if value(form) not in allowed:
-        raise SetupRefused(code, value(form))
+        raise AnswerRefused(code, value(form))
     return value(form)
 
 
-def _unproven(draft: Draft, *devices: str) -> dict[str, Proof]:
+def _unproven(draft: SettingsDraft, *devices: str) -> dict[str, Proof]:
     return {name: word for name, word in draft.proven.items() if name not in devices}
 
 
-def _absent(draft: Draft, device: str) -> Draft:
+def _absent(draft: SettingsDraft, device: str) -> SettingsDraft:
     """The device is not there: an answer, and nothing left to prove."""
     return replace(draft, **{device: None}, proven={**draft.proven, device: "absent"})
 
 
-def _language(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _language(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     return _measured(replace(draft, language=_one_of(form, tuple(LANGUAGES), "language")), form)
 
 
-def _measured(draft: Draft, form: Form) -> Draft:
+def _measured(draft: SettingsDraft, form: Form) -> SettingsDraft:
     """The browser's own word for the size of its screen; without scripts there is none."""
     width, height = (_whole(form.get(name, "")) for name in ("width_px", "height_px"))
     if not (0 < width <= _MOST_PIXELS and 0 < height <= _MOST_PIXELS):
         return draft
     measured = replace(draft, width_px=width, height_px=height)
-    refusing("panel", lambda: screen_of(measured))
+    checked("panel", lambda: screen_of(measured))
     return measured
 
 
@@ -99,25 +99,25 @@ def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def _panel(draft: Draft, form: Form, machine: Machine) -> Draft:
-    def sized() -> Draft:
-        panel = replace(_measured(draft, form), diagonal_in=float(value(form)))
-        screen_of(panel)
-        return panel
+def _screen(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+    def with_diagonal() -> SettingsDraft:
+        sized = replace(_measured(draft, form), diagonal_in=float(value(form)))
+        screen_of(sized)
+        return sized
 
-    made: Draft = refusing("panel", sized)
+    made: SettingsDraft = checked("panel", with_diagonal)
     return made
 
 
-def _station(draft: Draft, form: Form, machine: Machine) -> Draft:
-    return replace(draft, station=refusing("station", lambda: check_station(f"S{value(form)}")))
+def _station(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+    return replace(draft, station=checked("station", lambda: check_station(f"S{value(form)}")))
 
 
-def _region(draft: Draft, form: Form, machine: Machine) -> Draft:
-    return replace(draft, region=refusing("region", lambda: check_region(value(form))))
+def _region(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+    return replace(draft, region=checked("region", lambda: check_region(value(form))))
 
 
-def _village(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _village(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     return replace(draft, village=name_of(plain(value(form), _VILLAGE)))
 
 
@@ -127,7 +127,7 @@ def name_of(text: str) -> str:
     return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
-def _scale(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _scale(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     if value(form) == NONE:
         return _absent(draft, "scale")
     port = _one_of(form, machine.serial_ports())
@@ -139,61 +139,61 @@ def _scale(draft: Draft, form: Form, machine: Machine) -> Draft:
     return replace(draft, scale=scale, proven=_unproven(draft, "scale"))
 
 
-def _reset_scale(draft: Draft, **changes: Any) -> Draft:
+def _reset_scale(draft: SettingsDraft, **changes: Any) -> SettingsDraft:
     assert draft.scale is not None
     scale = replace(draft.scale, **changes)
     proven = draft.proven if scale == draft.scale else _unproven(draft, "scale")
     return replace(draft, scale=scale, proven=proven)
 
 
-def _protocol(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _protocol(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     assert draft.scale is not None
     if value(form).startswith(FOUND):
         return _found(draft, value(form).removeprefix(FOUND))
-    row = refusing("protocol", lambda: registry.get(value(form)))
+    row = checked("protocol", lambda: registry.get(value(form)))
     if draft.scale.protocol == row.id:
         return draft
     line = row.line
     return _reset_scale(draft, protocol=row.id, baud=line.baud, format=f"{line.bytesize}{line.parity}{line.stopbits}")
 
 
-def _found(draft: Draft, text: str) -> Draft:
+def _found(draft: SettingsDraft, text: str) -> SettingsDraft:
     """A format that was heard on the port, with the line it was heard at."""
     name, _, line = text.partition(" ")
-    row = refusing("protocol", lambda: registry.get(name))
+    row = checked("protocol", lambda: registry.get(name))
     return _at_line(_reset_scale(draft, protocol=row.id), line)
 
 
-def _line(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _line(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     return _at_line(draft, value(form))
 
 
-def _at_line(draft: Draft, line: str) -> Draft:
+def _at_line(draft: SettingsDraft, line: str) -> SettingsDraft:
     baud, _, layout = line.partition(" ")
     if layout not in FORMATS:
-        raise SetupRefused("line", line)
+        raise AnswerRefused("line", line)
     changed = _reset_scale(draft, baud=_whole(baud), format=layout)
     assert changed.scale is not None
     scale = changed.scale
-    refusing("line", lambda: scale_settings(scale))
+    checked("line", lambda: scale_settings(scale))
     return changed
 
 
 def _proven(device: str) -> Take:
     """``yes`` is the word of the person in front, ``skip`` goes on without proof."""
 
-    def take(draft: Draft, form: Form, machine: Machine) -> Draft:
+    def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
         word: Proof = "seen" if _one_of(form, (YES, SKIP), "answer") == YES else "unseen"
         return replace(draft, proven={**draft.proven, device: word})
 
     return take
 
 
-def _e(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _e(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     assert draft.scale is not None
     e_g = _whole(value(form))
     scale = replace(draft.scale, e_g=e_g, max_g=0)
-    refusing("e", lambda: scale_settings(scale) if e_g else _no_number())
+    checked("e", lambda: scale_settings(scale) if e_g else _no_number())
     # Max was checked against the e it was typed with, and stays only with that one.
     return draft if e_g == draft.scale.e_g else replace(draft, scale=scale)
 
@@ -202,11 +202,11 @@ def _no_number() -> NoReturn:
     raise ValueError("0 g is no verification interval")
 
 
-def _max(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _max(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     assert draft.scale is not None
-    grams = refusing("max", lambda: _grams(value(form)))
+    grams = checked("max", lambda: _grams(value(form)))
     scale = replace(draft.scale, max_g=grams)
-    refusing("max", lambda: scale_settings(scale))
+    checked("max", lambda: scale_settings(scale))
     return replace(draft, scale=scale)
 
 
@@ -222,7 +222,7 @@ def _grams(kilograms: str) -> int:
 
 
 def _printer(name: str) -> Take:
-    def take(draft: Draft, form: Form, machine: Machine) -> Draft:
+    def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
         if value(form) == NONE:
             return _absent(draft, name)
         kind, _, address = value(form).partition(":")
@@ -232,15 +232,15 @@ def _printer(name: str) -> Take:
         if before is not None and (before.kind, before.address) == (kind, address):
             return draft
         printer = PrinterDraft("tcp" if kind == "tcp" else "file", address, before.profile if before else "")
-        refusing("address", lambda: printer_settings(printer))
+        checked("address", lambda: printer_settings(printer))
         return replace(draft, **{name: printer}, proven=_unproven(draft, name))
 
     return take
 
 
 def _profile(name: str) -> Take:
-    def take(draft: Draft, form: Form, machine: Machine) -> Draft:
-        row = refusing("profile", lambda: profile(value(form)))
+    def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+        row = checked("profile", lambda: profile(value(form)))
         printer: PrinterDraft = replace(getattr(draft, name), profile=row.id)
         proven = draft.proven if printer == getattr(draft, name) else _unproven(draft, name)
         return replace(draft, **{name: printer}, proven=proven)
@@ -248,29 +248,29 @@ def _profile(name: str) -> Take:
     return take
 
 
-def _scanner(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _scanner(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     if value(form) == NONE:
         return _absent(draft, "scanner")
     kinds = {**dict.fromkeys(machine.serial_ports(), "serial"), **dict.fromkeys(machine.keyboards(), "evdev")}
     port = _one_of(form, tuple(kinds))
     if draft.scale is not None and draft.scale.port == port:
-        raise SetupRefused("port_of_scale", port)
+        raise AnswerRefused("port_of_scale", port)
     scanner = ScannerDraft("evdev" if kinds[port] == "evdev" else "serial", port)
-    refusing("gone", lambda: ScannerSettings(scanner.port, scanner.kind))
+    checked("gone", lambda: ScannerSettings(scanner.port, scanner.kind))
     return draft if scanner == draft.scanner else replace(draft, scanner=scanner, proven=_unproven(draft, "scanner"))
 
 
-def _camera(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _camera(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     if value(form) == NONE:
         return _absent(draft, "camera")
     kinds = {path: kind for kind, path in machine.cameras()}
     path = _one_of(form, tuple(kinds))
     camera = CameraDraft("file" if kinds[path] == "file" else "v4l2", path)
-    refusing("gone", lambda: CameraSettings(camera.kind, camera.path))
+    checked("gone", lambda: CameraSettings(camera.kind, camera.path))
     return draft if camera == draft.camera else replace(draft, camera=camera, proven=_unproven(draft, "camera"))
 
 
-def _broker(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _broker(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     scheme = _one_of(form, ("mqtts", "mqtt", LATER), "answer")
     if scheme == LATER:
         return _absent(draft, "broker")
@@ -281,26 +281,26 @@ def _broker(draft: Draft, form: Form, machine: Machine) -> Draft:
     return replace(draft, broker=broker, proven=_unproven(draft, "broker"))
 
 
-def _change_broker(draft: Draft, code: str, **changes: Any) -> Draft:
+def _change_broker(draft: SettingsDraft, code: str, **changes: Any) -> SettingsDraft:
     assert draft.broker is not None
     broker = replace(draft.broker, **changes)
     changed = replace(draft, broker=broker)
-    refusing(code, lambda: relay_settings(changed, Path("/")).endpoint)
+    checked(code, lambda: relay_settings(changed, Path("/")).endpoint)
     return changed if broker == draft.broker else replace(changed, proven=_unproven(draft, "broker"))
 
 
-def _broker_address(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _broker_address(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     if not _ADDRESS.fullmatch(value(form)):
-        raise SetupRefused("broker", value(form))
+        raise AnswerRefused("broker", value(form))
     return _change_broker(draft, "broker", address=value(form))
 
 
-def _broker_ca(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _broker_ca(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     chosen = _one_of(form, (NONE, *authorities(machine)))
     return _change_broker(draft, "broker_files", ca_file="" if chosen == NONE else chosen)
 
 
-def _broker_account(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _broker_account(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     pairs, passwords = key_pairs(machine), machine.key_files(*PASSWORDS)
     chosen = _one_of(form, (NONE, *pairs, *passwords))
     account = "certificate" if chosen in pairs else "password" if chosen in passwords else NONE
@@ -330,7 +330,7 @@ def authorities(machine: Machine) -> tuple[str, ...]:
     return tuple(path for path in machine.key_files(*CERTIFICATES) if path not in pairs)
 
 
-def _goods(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _goods(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     """The file is read now. One that is not there any more, but was chosen before, stays chosen: it was kept."""
     chosen, offered = value(form), (SAMPLE, *machine.catalogs())
     if chosen == LATER:
@@ -340,16 +340,16 @@ def _goods(draft: Draft, form: Form, machine: Machine) -> Draft:
     try:
         goods = read_goods(_one_of(form, offered))
     except CatalogError as error:
-        raise SetupRefused("goods", str(error)) from error
+        raise AnswerRefused("goods", str(error)) from error
     return replace(draft, goods=goods, proven=_unproven(draft, "goods"))
 
 
-def _goods_shown(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _goods_shown(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     _one_of(form, (YES,), "answer")
     return draft
 
 
-def _backup(draft: Draft, form: Form, machine: Machine) -> Draft:
+def _backup(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     if value(form) == NONE:
         return replace(draft, backup="", backup_uuid="", proven={**draft.proven, "backup": "absent"})
     folder = _one_of(form, machine.backup_media())
@@ -357,16 +357,16 @@ def _backup(draft: Draft, form: Form, machine: Machine) -> Draft:
         check_medium(Path(folder), existing(machine.data), same_disk=False)
         uuid = uuid_of(Path(folder))
     except (StoreError, OSError) as error:
-        raise SetupRefused("backup", str(error)) from error
+        raise AnswerRefused("backup", str(error)) from error
     return replace(draft, backup=folder, backup_uuid=uuid, proven=_unproven(draft, "backup"))
 
 
 def _person(role: str) -> Take:
-    def take(draft: Draft, form: Form, machine: Machine) -> Draft:
+    def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
         try:
             name = clean_person_name(name_of(value(form)))
         except BadClerk as error:
-            raise SetupRefused("name", str(error)) from error
+            raise AnswerRefused("name", str(error)) from error
         before: PersonDraft | None = getattr(draft, role)
         return replace(draft, **{role: PersonDraft(name, before.pin_hash if before else "")})
 
@@ -375,7 +375,7 @@ def _person(role: str) -> Take:
 
 ANSWERS: Mapping[str, Take] = {
     "language": _language,
-    "panel": _panel,
+    "panel": _screen,
     "station": _station,
     "region": _region,
     "village": _village,
@@ -406,4 +406,4 @@ ANSWERS: Mapping[str, Take] = {
     "technician": _person("technician"),
     "clerk": _person("clerk"),
 }
-"""The PINs are not here: they live between two screens, never in the draft. See setup_pins.py."""
+"""The PINs are not here: they live between two screens, never in the draft (``pins.py``)."""

@@ -7,7 +7,14 @@ from decimal import Decimal
 
 from kiosk.devices.printer.profiles import profiles
 from kiosk.first_start.answers import FOUND, LATER, NONE, PASSWORDS, authorities, key_pairs
-from kiosk.first_start.draft import Draft, PrinterDraft
+from kiosk.first_start.draft import (
+    BrokerDraft,
+    CameraDraft,
+    PrinterDraft,
+    ScaleDraft,
+    ScannerDraft,
+    SettingsDraft,
+)
 from kiosk.first_start.goods import SAMPLE
 from kiosk.first_start.ports import Choice, GoodsView, Machine, SummaryRow
 from kiosk.first_start.questions import DEVICES
@@ -17,13 +24,13 @@ from kiosk.protocols.scales.probe.proposals import Proposal
 from kiosk.texts import LANGUAGES
 
 DIAGONALS = ("7", "10.1", "13.3", "15.6", "21.5")
-"""Touch panels sold for kiosks, in inches."""
+"""Touch screens sold for kiosks, in inches."""
 REGIONS = ("yarkant", "kargilik", "poskam", "makit", "yengisar", "kashgar")
 """Counties around the first stations; any other is typed."""
 BAUDS = (1200, 2400, 4800, 9600, 19_200)
 """What the manuals of indicators name."""
 
-List = Callable[[Draft, Machine], Iterable[Choice]]
+List = Callable[[SettingsDraft, Machine], Iterable[Choice]]
 
 
 def _name(path: str) -> str:
@@ -54,31 +61,31 @@ def _device(path: str, chosen: bool, picture: str, detail_id: str = "") -> Choic
     )
 
 
-def _languages(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _languages(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     return (Choice(row.code, row.own_name, chosen=row.code == draft.language) for row in LANGUAGES.values())
 
 
-def _diagonals(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _diagonals(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     return (Choice(size, f'{size}"', chosen=float(size) == diagonal(draft)) for size in DIAGONALS)
 
 
-def _regions(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _regions(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     known = REGIONS if draft.region in ("", *REGIONS) else (draft.region, *REGIONS[:-1])
     return (Choice(name, name, chosen=name == draft.region) for name in known)
 
 
-def _scales(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _scales(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     chosen = draft.scale.port if draft.scale else ""
     yield from (_device(path, path == chosen, "scale") for path in machine.serial_ports())
     yield _none("scale", "setup.choice.no_scale", draft, draft.scale is None)
 
 
-def _none(device: str, text_id: str, draft: Draft, absent: bool) -> Choice:
+def _none(device: str, text_id: str, draft: SettingsDraft, absent: bool) -> Choice:
     """The tile that says that a device is not there; it counts as chosen only once the question was left behind."""
     return Choice(NONE, text_id=text_id, picture="absent", chosen=absent and draft.proven.get(device) == "absent")
 
 
-def _protocols(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _protocols(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     chosen = draft.scale.protocol if draft.scale else ""
     for row in registry.PROTOCOLS.values():
         polled = "setup.choice.polled" if row.mode == "poll" else "setup.choice.streams"
@@ -105,7 +112,7 @@ def _with_found(listed: Iterable[Choice], found: Sequence[Proposal]) -> Iterable
     yield from (tile for tile in rest if tile.label not in heard)
 
 
-def _lines(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _lines(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     """Every speed with the format's own layout, and the layouts at the speed that is chosen."""
     assert draft.scale is not None
     baud, layout = draft.scale.baud, draft.scale.format
@@ -116,7 +123,7 @@ def _lines(draft: Draft, machine: Machine) -> Iterable[Choice]:
 
 
 def _printers(name: str, text_id: str) -> List:
-    def choices(draft: Draft, machine: Machine) -> Iterable[Choice]:
+    def choices(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
         printer: PrinterDraft | None = getattr(draft, name)
         at = printer.address if printer else ""
         yield from (_device(path, path == at, name) for path in machine.printers())
@@ -128,7 +135,7 @@ def _printers(name: str, text_id: str) -> List:
 
 
 def _profiles(name: str, languages: tuple[str, ...]) -> List:
-    def choices(draft: Draft, machine: Machine) -> Iterable[Choice]:
+    def choices(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
         printer: PrinterDraft | None = getattr(draft, name)
         for row in profiles().values():
             if row.language in languages:
@@ -139,7 +146,7 @@ def _profiles(name: str, languages: tuple[str, ...]) -> List:
     return choices
 
 
-def _scanners(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _scanners(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     chosen = draft.scanner.port if draft.scanner else ""
     taken = draft.scale.port if draft.scale else ""
     for path in machine.serial_ports():
@@ -150,13 +157,13 @@ def _scanners(draft: Draft, machine: Machine) -> Iterable[Choice]:
     yield _none("scanner", "setup.choice.no_scanner", draft, draft.scanner is None)
 
 
-def _cameras(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _cameras(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     chosen = draft.camera.path if draft.camera else ""
     yield from (_device(path, path == chosen, "camera") for _, path in machine.cameras())
     yield _none("camera", "setup.choice.no_camera", draft, draft.camera is None)
 
 
-def _brokers(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _brokers(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     scheme = draft.broker.scheme if draft.broker else ""
     yield Choice("mqtts", "mqtts", detail_id="setup.choice.mqtts", picture="link", chosen=scheme == "mqtts")
     yield Choice("mqtt", "mqtt", detail_id="setup.choice.mqtt", picture="link", chosen=scheme == "mqtt")
@@ -164,13 +171,13 @@ def _brokers(draft: Draft, machine: Machine) -> Iterable[Choice]:
     yield Choice(LATER, text_id="setup.choice.later", picture="link-off", chosen=later)
 
 
-def _authorities(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _authorities(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     chosen = draft.broker.ca_file if draft.broker else ""
     yield from (_device(path, path == chosen, "link") for path in authorities(machine))
     yield Choice(NONE, text_id="setup.choice.system_ca", picture="link", chosen=_asked(draft) and not chosen)
 
 
-def _accounts(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _accounts(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     broker = draft.broker
     chosen = (broker.cert_file or broker.password_file) if broker else ""
     for path in key_pairs(machine) if broker and broker.scheme == "mqtts" else ():
@@ -180,7 +187,7 @@ def _accounts(draft: Draft, machine: Machine) -> Iterable[Choice]:
     yield Choice(NONE, text_id="setup.choice.no_account", picture="absent", chosen=_asked(draft) and not chosen)
 
 
-def _goods(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _goods(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     chosen, found = draft.goods.source if draft.goods else "", machine.catalogs()
     if draft.goods and chosen not in (SAMPLE, *found):
         yield Choice(chosen, draft.goods.name, detail_id="setup.choice.kept", picture="bring", chosen=True)
@@ -201,7 +208,7 @@ def _goods(draft: Draft, machine: Machine) -> Iterable[Choice]:
     )
 
 
-def _media(draft: Draft, machine: Machine) -> Iterable[Choice]:
+def _media(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     for path in machine.backup_media():
         yield _device(path, path == draft.backup, "shelf")
     yield Choice(
@@ -213,7 +220,7 @@ def _media(draft: Draft, machine: Machine) -> Iterable[Choice]:
     )
 
 
-def _asked(draft: Draft) -> bool:
+def _asked(draft: SettingsDraft) -> bool:
     """Whether the account of the broker has been chosen, so that "none" is an answer and not merely a beginning."""
     return draft.broker is not None and bool(draft.broker.account)
 
@@ -239,14 +246,16 @@ LISTS: Mapping[str, List] = {
 }
 
 
-def choices(question: str, draft: Draft, machine: Machine, found: Sequence[Proposal] = ()) -> tuple[Choice, ...]:
+def choices(
+    question: str, draft: SettingsDraft, machine: Machine, found: Sequence[Proposal] = ()
+) -> tuple[Choice, ...]:
     """The tiles of a question; none for a typed one. ``found`` is what was heard at the port of the scale."""
     listed = LISTS.get(question)
     tiles = tuple(listed(draft, machine)) if listed else ()
     return tuple(_with_found(tiles, found)) if question == "protocol" else tiles
 
 
-def typed(question: str, draft: Draft) -> str:
+def typed(question: str, draft: SettingsDraft) -> str:
     """The present answer of a typed question, as it was typed."""
     match question:
         case "station":
@@ -267,7 +276,7 @@ def typed(question: str, draft: Draft) -> str:
     return ""
 
 
-def goods(draft: Draft, language: str) -> GoodsView | None:
+def goods(draft: SettingsDraft, language: str) -> GoodsView | None:
     """What the chosen catalog holds."""
     kept = draft.goods
     if kept is None:
@@ -280,7 +289,7 @@ def _kilograms(grams: int) -> str:
     return f"{(Decimal(grams) / 1000).normalize():f}"
 
 
-def summary(draft: Draft) -> tuple[SummaryRow, ...]:
+def summary(draft: SettingsDraft) -> tuple[SummaryRow, ...]:
     """What the wizard has set, and what of it has shown itself."""
     station = " ".join(filter(None, (draft.station, draft.region, draft.village)))
     people = ", ".join(person.name for person in (draft.technician, draft.clerk) if person)
@@ -296,9 +305,10 @@ def summary(draft: Draft) -> tuple[SummaryRow, ...]:
     )
 
 
-def _place(device: str, draft: Draft) -> str:
-    part = getattr(draft, device)
-    if part is None:
-        return ""
-    where = next(getattr(part, name) for name in ("port", "path", "address") if hasattr(part, name))
-    return _shown(str(where))
+def _place(device: str, draft: SettingsDraft) -> str:
+    match getattr(draft, device):
+        case ScaleDraft(port=where) | ScannerDraft(port=where) | CameraDraft(path=where):
+            return _shown(where)
+        case PrinterDraft(address=where) | BrokerDraft(address=where):
+            return _shown(where)
+    return ""

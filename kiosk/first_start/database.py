@@ -9,13 +9,14 @@ version, and another backup is another copy.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from kiosk.first_start.draft import Draft
+from kiosk.domain.clerk import Role
+from kiosk.first_start.draft import PersonDraft, SettingsDraft
 from kiosk.first_start.goods import catalog_of
-from kiosk.first_start.people import enrol
 from kiosk.first_start.settings import station_settings
 from kiosk.station.doctor.tools import back_up
 from kiosk.station.open_store import open_store, stamps
@@ -29,7 +30,7 @@ SMALL_BYTES: Final = 32_000_000
 """Up to so much is copied while somebody waits for the last page; a database with a life behind it waits for night."""
 
 
-def fill(draft: Draft, data: Path) -> str:
+def fill(draft: SettingsDraft, data: Path) -> str:
     """Make the database and write into it what was answered; returns why there is no first backup, "" when all is well.
 
     Raises StoreError, also for another station's data, and CatalogError; a backup that fails stops nothing.
@@ -38,13 +39,34 @@ def fill(draft: Draft, data: Path) -> str:
     station = station_settings(draft, data)
     stamp = stamps(station.zone)
     with closing(open_store(station)) as store:
-        enrol(store, draft, stamp)
+        _enrol(store, draft, stamp)
         if catalog is not None:
             store.catalogs.add(catalog, stamp())
         return _first_backup(store, draft, station, stamp())
 
 
-def _first_backup(store: Store, draft: Draft, station: StationSettings, stamp: Stamp) -> str:
+def _enrol(store: Store, draft: SettingsDraft, stamp: Callable[[], Stamp]) -> None:
+    """Write technician and clerk into the database, before any station starts without them. Raises StoreError.
+
+    Safe to repeat after a power cut: who is there already by name and role only gets the PIN.
+    """
+    there = {(row.name, row.role): row.number for row in store.clerks.everyone()}
+    for role, person in _people(draft):
+        number = there.get((person.name, role))
+        if number is None:
+            store.clerks.add(person.name, role, person.pin_hash, stamp())
+        else:
+            store.clerks.set_pin(number, person.pin_hash, stamp())
+
+
+def _people(draft: SettingsDraft) -> Iterator[tuple[Role, PersonDraft]]:
+    for role in (Role.TECHNICIAN, Role.CLERK):
+        person: PersonDraft | None = getattr(draft, role.value)
+        if person is not None and person.pin_hash:
+            yield role, person
+
+
+def _first_backup(store: Store, draft: SettingsDraft, station: StationSettings, stamp: Stamp) -> str:
     """Proves the medium while somebody is there who can exchange it."""
     if not draft.backup:
         return ""

@@ -93,7 +93,7 @@ class PersonDraft(Part, frozen=True):
     pin_hash: str = ""
 
 
-class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """All answers. ``at`` is the question on the screen, ``proven`` what was seen working, by device.
 
     ``backup`` is the folder of the second medium, "" for none, and ``backup_uuid`` that of its file system.
@@ -126,7 +126,7 @@ def draft_path(config_file: Path) -> Path:
     return config_file.with_name(f"{config_file.name}.draft.json")
 
 
-def needs_setup(config_file: Path) -> bool:
+def needs_first_start(config_file: Path) -> bool:
     """Whether there is no settings file yet. One that cannot be seen or is of another kind is not "no file"."""
     try:
         config_file.lstat()
@@ -137,17 +137,17 @@ def needs_setup(config_file: Path) -> bool:
     return False
 
 
-def load_draft(path: Path) -> Draft:
+def load_draft(path: Path) -> SettingsDraft:
     """The draft, or a fresh one when there is none or it is damaged: the questions are asked again then."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Draft)
+        return msgspec.json.decode(path.read_bytes(), type=SettingsDraft)
     except FileNotFoundError:
-        return Draft()
+        return SettingsDraft()
     except (OSError, msgspec.MsgspecError) as error:
         logger.warning("the draft %s cannot be used (%s): the first start begins again", path, error)
-        return Draft()
+        return SettingsDraft()
 
 
-def save_draft(path: Path, draft: Draft) -> None:
+def save_draft(path: Path, draft: SettingsDraft) -> None:
     """Keep the draft durably; raises OSError."""
     write_durably(path, msgspec.json.format(msgspec.json.encode(draft), indent=1), DRAFT_MODE)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiosk.devices.printer.profiles import profile
-from kiosk.first_start.draft import Draft, PrinterDraft
+from kiosk.first_start.draft import PrinterDraft, SettingsDraft
 from kiosk.first_start.settings import station_settings
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.labels.papers.printer_test import render_test_label, render_test_receipt
@@ -19,7 +19,7 @@ from kiosk.station.software import software_id
 LABEL = "label"
 
 
-def test_paper(name: str, draft: Draft, data: Path) -> bytes:
+def test_paper(name: str, draft: SettingsDraft, data: Path) -> bytes:
     """The paper of the printer called ``name``.
 
     Raises FontProblem, LayoutProblem, PageTooWide, ProfileProblem or BadIdentifier.
@@ -29,7 +29,7 @@ def test_paper(name: str, draft: Draft, data: Path) -> bytes:
     return encode(_raster(name, draft, data, setup.head), setup if name == LABEL else replace(setup, gap_mm=0))
 
 
-def _raster(name: str, draft: Draft, data: Path, head: PrintHead) -> Raster:
+def _raster(name: str, draft: SettingsDraft, data: Path, head: PrintHead) -> Raster:
     station = station_settings(draft, data)
     now = StationClock(station.zone).now()
     date, time, zone, software = now.local_date, now.local_time, station.zone, software_id()

@@ -10,8 +10,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from kiosk.domain.clerk import BadPin, check_pin
-from kiosk.first_start.draft import Draft, PersonDraft
-from kiosk.first_start.ports import SetupRefused
+from kiosk.first_start.draft import PersonDraft, SettingsDraft
+from kiosk.first_start.ports import AnswerRefused
 from kiosk.station.clerk.people import kept_pin
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -21,7 +21,7 @@ FIRST: Mapping[str, str] = {"technician_pin": "technician", "clerk_pin": "clerk"
 AGAIN: Mapping[str, str] = {"technician_again": "technician", "clerk_again": "clerk"}
 
 
-class Pins:
+class PinQuestions:
     """Takes the answers of the PIN questions. The key is that of the station which is being set up in ``data``."""
 
     def __init__(self, data: Path) -> None:
@@ -36,16 +36,16 @@ class Pins:
         """Whether a question is one of these."""
         return question in FIRST or question in AGAIN
 
-    def answer(self, draft: Draft, question: str, pin: str) -> Draft:
-        """The draft with the hash once both agree. Raises SetupRefused, which never holds the PIN."""
+    def answer(self, draft: SettingsDraft, question: str, pin: str) -> SettingsDraft:
+        """The draft with the hash once both agree. Raises AnswerRefused, which never holds the PIN."""
         if question in FIRST:
             try:
                 self._typed = check_pin(pin)
             except BadPin as error:
-                raise SetupRefused(f"pin_{error.code}") from None
+                raise AnswerRefused(f"pin_{error.code}") from None
             return draft
         if not self._typed or pin != self._typed:
-            raise SetupRefused("pin_differs")
+            raise AnswerRefused("pin_differs")
         self.forget()
         role = AGAIN[question]
         person: PersonDraft = getattr(draft, role)
@@ -56,4 +56,4 @@ class Pins:
         try:
             return kept_pin(PickupKey.load(ParcelSettings(), self._data, os.environ).pins(), pin)
         except CounterRefused as refusal:
-            raise SetupRefused("not_written", str(refusal)) from refusal
+            raise AnswerRefused("not_written", str(refusal)) from refusal

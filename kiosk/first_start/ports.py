@@ -16,7 +16,7 @@ from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
 
 
-class SetupRefused(Exception):
+class AnswerRefused(Exception):
     """An answer cannot be taken. ``code`` is the last word of a text ``setup.refused.*``; ``detail`` is technical."""
 
     def __init__(self, code: str, detail: str = "") -> None:
@@ -100,12 +100,12 @@ class Wizard(Protocol):
     def view(self) -> WizardView: ...
 
     def answer(self, question: str, form: Mapping[str, str]) -> None:
-        """Take the answer and go on; does nothing for a question that is not the present one. Raises SetupRefused."""
+        """Take the answer and go on; does nothing for a question that is not the present one. Raises AnswerRefused."""
 
     def back(self) -> None: ...
 
     def speak(self, language: str) -> None:
-        """Change the language and stay. Raises SetupRefused."""
+        """Change the language and stay. Raises AnswerRefused."""
 
     def go(self, question: str) -> None:
         """Begin an attempt: print, shoot, reach. Does nothing for another question or while one is under way."""

@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kiosk.first_start.draft import Draft
+from kiosk.first_start.draft import SettingsDraft
 
 
-def _always(draft: Draft) -> bool:
+def _always(draft: SettingsDraft) -> bool:
     return True
 
 
-def _has(part: str) -> Callable[[Draft], bool]:
+def _has(part: str) -> Callable[[SettingsDraft], bool]:
     return lambda draft: getattr(draft, part) is not None
 
 
-def _tls(draft: Draft) -> bool:
+def _tls(draft: SettingsDraft) -> bool:
     return draft.broker is not None and draft.broker.scheme == "mqtts"
 
 
@@ -35,7 +35,7 @@ class Question:
 
     id: str
     step: str
-    when: Callable[[Draft], bool] = _always
+    when: Callable[[SettingsDraft], bool] = _always
     resume: str = ""
     proves: str = ""
 
@@ -96,13 +96,13 @@ def step_number(name: str) -> int:
     return STEPS.index(_BY_ID[name].step) + 1 if name in _BY_ID else len(STEPS)
 
 
-def after(draft: Draft, name: str) -> str:
+def after(draft: SettingsDraft, name: str) -> str:
     """The question that follows; DONE after the last."""
     rest = QUESTIONS[QUESTIONS.index(_BY_ID[name]) + 1 :]
     return next((row.id for row in rest if row.when(draft)), DONE)
 
 
-def before(draft: Draft, name: str) -> str | None:
+def before(draft: SettingsDraft, name: str) -> str | None:
     """The question one would go back to; None at the first one and when all is done."""
     if name not in _BY_ID:
         return None
@@ -110,7 +110,7 @@ def before(draft: Draft, name: str) -> str | None:
     return next((row.id for row in reversed(earlier) if row.when(draft)), None)
 
 
-def resumed(draft: Draft) -> str:
+def resumed(draft: SettingsDraft) -> str:
     """Where to go on after a restart: the question that was on the screen, if the answers still lead there."""
     row = _BY_ID.get(draft.at)
     if row is None or not row.when(draft):

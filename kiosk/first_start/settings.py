@@ -1,17 +1,20 @@
-"""From the draft to the settings classes of the rooms, and to the text of the settings file.
+"""From the draft to the settings classes of the rooms, and to the settings file.
 
 The same classes judge an answer on the screen and the file at every start: what the wizard takes, the station takes.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+import tomlkit
 
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.first_start.draft import BrokerDraft, Draft, PrinterDraft, ScaleDraft
+from kiosk.files import stage, sync_folder
+from kiosk.first_start.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft, draft_path
+from kiosk.first_start.ports import AnswerRefused
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
 from kiosk.station.settings import StationSettings
@@ -19,10 +22,12 @@ from kiosk.station.software import relay_identity
 
 Value = str | int | float
 Table = Mapping[str, Value]
-HEAD = "# Made by the first start of the station. docs/technician.md explains every key.\n"
+HEAD = "Made by the first start of the station. docs/technician.md explains every key."
+FILE_MODE = 0o640
+"""The relay runs as another user of the same group (systemd/)."""
 FORMATS = ("8N1", "7E1", "7O1", "8E1")
 """Data bits, parity, stop bits as indicators offer them (8N1 nearly always, 7E1 on older ones)."""
-USUAL_PANELS: Mapping[tuple[int, int], float] = {
+USUAL_SCREENS: Mapping[tuple[int, int], float] = {
     (800, 480): 7.0,
     (1024, 600): 7.0,
     (1280, 800): 10.1,
@@ -34,14 +39,14 @@ _MAX_UNASKED_G = 100_000
 _FULL_DECIMALS = 3
 
 
-def station_table(draft: Draft, data: Path) -> Table:
+def station_table(draft: SettingsDraft, data: Path) -> Table:
     """``[station]``."""
     table = {"station": draft.station, "region": draft.region, "data": str(data)}
     return {**table, "village": draft.village} if draft.village else table
 
 
-def web_table(draft: Draft, port: int) -> Table:
-    """``[web]``: what the panel is, and where the pages are."""
+def web_table(draft: SettingsDraft, port: int) -> Table:
+    """``[web]``: what the screen is, and where the pages are."""
     return {
         "language": draft.language,
         "width_px": draft.width_px,
@@ -82,19 +87,19 @@ def relay_table(broker: BrokerDraft, station: str) -> Table:
     return {**table, **{name: getattr(broker, name) for name in files if getattr(broker, name)}}
 
 
-def station_settings(draft: Draft, data: Path) -> StationSettings:
+def station_settings(draft: SettingsDraft, data: Path) -> StationSettings:
     """Raises ValueError."""
     return StationSettings(draft.station, draft.region, data, draft.village)
 
 
-def screen_of(draft: Draft) -> ScreenGeometry:
-    """The panel as far as it is known; raises ValueError."""
+def screen_of(draft: SettingsDraft) -> ScreenGeometry:
+    """The screen as far as it is known; raises ValueError."""
     return ScreenGeometry(draft.width_px, draft.height_px, diagonal(draft))
 
 
-def diagonal(draft: Draft) -> float:
-    """The diagonal in inches that was chosen, else the usual one of a panel with so many pixels."""
-    return draft.diagonal_in or USUAL_PANELS.get((draft.width_px, draft.height_px), _USUAL_IN)
+def diagonal(draft: SettingsDraft) -> float:
+    """The diagonal in inches that was chosen, else the usual one of a screen with so many pixels."""
+    return draft.diagonal_in or USUAL_SCREENS.get((draft.width_px, draft.height_px), _USUAL_IN)
 
 
 def scale_settings(scale: ScaleDraft) -> ScaleSettings:
@@ -107,7 +112,7 @@ def printer_settings(printer: PrinterDraft) -> PrinterSettings:
     return PrinterSettings(printer.kind, printer.address, printer.profile)
 
 
-def relay_settings(draft: Draft, data: Path) -> RelaySettings:
+def relay_settings(draft: SettingsDraft, data: Path) -> RelaySettings:
     """Raises ValueError."""
     assert draft.broker is not None
     table = dict(relay_table(draft.broker, draft.station))
@@ -121,7 +126,7 @@ def decimals(e_g: int) -> int:
     return max(0, _FULL_DECIMALS - zeros)
 
 
-def tables(draft: Draft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
+def tables(draft: SettingsDraft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
     """Every section of the file, in its order; what is not fitted has none."""
     yield "station", station_table(draft, data)
     yield "web", web_table(draft, port)
@@ -140,17 +145,40 @@ def tables(draft: Draft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
         yield "relay", relay_table(draft.broker, draft.station)
 
 
-def toml(draft: Draft, data: Path, port: int) -> str:
+def toml(draft: SettingsDraft, data: Path, port: int) -> str:
     """The settings file."""
-    sections = (
-        f"\n[{name}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in table.items())
-        for name, table in tables(draft, data, port)
-    )
-    return HEAD + "".join(sections)
+    document = tomlkit.document()
+    document.add(tomlkit.comment(HEAD))
+    for name, values in tables(draft, data, port):
+        table = tomlkit.table()
+        table.update(values)
+        parent, _, child = name.rpartition(".")
+        if parent:
+            table = tomlkit.table(is_super_table=True).append(child, table)
+            name = parent
+        document.append(name, table)
+    return document.as_string()
 
 
-def _toml_value(value: Value) -> str:
-    """A basic string escapes what a JSON string does, and DEL besides (TOML 1.0, String)."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
-    return str(value)
+def write_settings(config_file: Path, text: str, check: Callable[[Path], object]) -> None:
+    """Put FILE in place and take its draft away. ``check`` reads a file as the station will, or raises ValueError.
+
+    Raises AnswerRefused for a file that the station would not take, and OSError; then there is no FILE. An existing
+    FILE is never replaced: FileExistsError.
+    """
+    fresh = stage(config_file, text.encode("utf-8"), FILE_MODE)
+    try:
+        _checked(fresh, check)
+        config_file.hardlink_to(fresh)  # unlike a rename it fails when somebody has put a file there meanwhile
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(config_file.parent)
+    draft_path(config_file).unlink(missing_ok=True)
+    sync_folder(config_file.parent)
+
+
+def _checked(fresh: Path, check: Callable[[Path], object]) -> None:
+    try:
+        check(fresh)
+    except ValueError as error:
+        raise AnswerRefused("settings", str(error)) from error

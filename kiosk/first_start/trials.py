@@ -92,7 +92,6 @@ class ScaleTrial:
         """Its thread has ended in ``close``."""
 
     def on_reading(self, reading: Reading, at: float) -> None:
-        """See ScaleListener."""
         with self._lock:
             before = self._reading
             self._alike = self._alike + 1 if before is not None and before.weight == reading.weight else 1
@@ -100,12 +99,10 @@ class ScaleTrial:
             self._seen = self._seen or reading.weight is not None
 
     def on_expired(self, at: float) -> None:
-        """See ScaleListener."""
         with self._lock:
             self._reading = None
 
     def on_link(self, state: LinkState, detail: str, at: float) -> None:
-        """See ScaleListener."""
         with self._lock:
             self._link = (state, detail)
 
@@ -219,7 +216,7 @@ class ScannerTrial:
             self._state = word
 
 
-class Attempt:
+class OnDemandTrial:
     """Something that is tried on demand, one attempt at a time: a test print, a shot, a call to the broker.
 
     ``act`` returns what there is to show of a success, as bytes.

@@ -14,13 +14,12 @@ from kiosk.first_start import questions as steps
 from kiosk.first_start.answers import ANSWERS, YES
 from kiosk.first_start.choices import choices, goods, summary, typed
 from kiosk.first_start.database import fill
-from kiosk.first_start.devices import trial_of
-from kiosk.first_start.draft import Draft, draft_path, load_draft, save_draft
-from kiosk.first_start.file import write_settings
-from kiosk.first_start.pins import AGAIN, Pins
-from kiosk.first_start.ports import Machine, SetupRefused, WizardView
-from kiosk.first_start.settings import screen_of, toml
-from kiosk.first_start.trials import FAILED, SEEN, WAITING, Attempt, ListenTrial, Trial
+from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft, save_draft
+from kiosk.first_start.pins import AGAIN, PinQuestions
+from kiosk.first_start.ports import AnswerRefused, Machine, WizardView
+from kiosk.first_start.question_trials import trial_of
+from kiosk.first_start.settings import screen_of, toml, write_settings
+from kiosk.first_start.trials import FAILED, SEEN, WAITING, ListenTrial, OnDemandTrial, Trial
 from kiosk.station.catalog.file import CatalogError
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
@@ -32,7 +31,7 @@ _MOST_ENDING = 8
 
 
 @dataclass(frozen=True, slots=True)
-class SetupPlace:
+class FirstStartPlace:
     """Where the station will live: its settings file, its data folder, the port of its pages."""
 
     config_file: Path
@@ -42,7 +41,7 @@ class SetupPlace:
     """What the first page is written in until somebody has chosen."""
 
 
-class SetupWizard:
+class FirstStartWizard:
     """Implements ``kiosk.first_start.ports.Wizard``. Goes on where a power cut has left it.
 
     ``written`` is set once the settings file is there, ``left`` when its last page is on the screen.
@@ -50,16 +49,16 @@ class SetupWizard:
 
     def __init__(
         self,
-        place: SetupPlace,
+        place: FirstStartPlace,
         machine: Machine,
         check: Callable[[Path], object],
-        fill: Callable[[Draft, Path], str] = fill,
+        fill: Callable[[SettingsDraft, Path], str] = fill,
     ) -> None:
         """``check`` reads a settings file as the station will, or raises ValueError."""
         self._place, self._machine, self._check, self._fill = place, machine, check, fill
         self._draft_file = draft_path(place.config_file)
         self._lock = threading.Lock()
-        self._pins = Pins(place.data)
+        self._pins = PinQuestions(place.data)
         self._draft = _resumed(load_draft(self._draft_file))
         self._trial: Trial | None = None
         self._ending: list[Trial] = []
@@ -94,12 +93,12 @@ class SetupWizard:
         """The newest picture of the camera, as JPEG."""
         with self._lock:
             trial, at = self._trial, self._draft.at
-        return trial.result if at == "camera_test" and isinstance(trial, Attempt) else None
+        return trial.result if at == "camera_test" and isinstance(trial, OnDemandTrial) else None
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
     def answer(self, question: str, form: Mapping[str, str]) -> None:
-        """See ports. A refused answer changes nothing; an answer that cannot be kept is refused, too."""
+        """A refused answer changes nothing; an answer that cannot be kept is refused, too."""
         with self._lock:
             if question != self._draft.at or question == steps.DONE:
                 return
@@ -117,20 +116,17 @@ class SetupWizard:
                 self._move(replace(self._draft, at=earlier))
 
     def speak(self, language: str) -> None:
-        """See ports."""
         if language not in LANGUAGES:
-            raise SetupRefused("language", language)
+            raise AnswerRefused("language", language)
         with self._lock:
             self._keep(replace(self._draft, language=language))
 
     def go(self, question: str) -> None:
-        """See ports."""
         with self._lock:
             if question == self._draft.at and self._trial is not None:
                 self._trial.go()
 
     def leave(self) -> None:
-        """See ports."""
         if self.written.is_set():
             self.left.set()
 
@@ -161,12 +157,12 @@ class SetupWizard:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _taken(self, question: str, form: Mapping[str, str]) -> Draft:
+    def _taken(self, question: str, form: Mapping[str, str]) -> SettingsDraft:
         if self._pins.takes(question):
             return self._pins.answer(self._draft, question, form.get("value", ""))
         proves = steps.question(question).proves
         if proves and form.get("value") == YES and not self._has_shown(proves):
-            raise SetupRefused("not_seen")
+            raise AnswerRefused("not_seen")
         return ANSWERS[question](self._draft, form, self._machine)
 
     def _has_shown(self, device: str) -> bool:
@@ -174,17 +170,17 @@ class SetupWizard:
         state = self._trial.look().state if self._trial else WAITING
         return state == SEEN or (state == FAILED and device in ("label", "receipt"))
 
-    def _move(self, draft: Draft) -> None:
+    def _move(self, draft: SettingsDraft) -> None:
         """Keep the answer first: a screen that is shown has been kept."""
         self._keep(draft)
         self._exit()
         self._enter()
 
-    def _keep(self, draft: Draft) -> None:
+    def _keep(self, draft: SettingsDraft) -> None:
         try:
             save_draft(self._draft_file, draft)
         except OSError as error:
-            raise SetupRefused("not_kept", str(error)) from error
+            raise AnswerRefused("not_kept", str(error)) from error
         if draft.at not in AGAIN:
             self._pins.forget()
         self._draft = draft
@@ -210,19 +206,19 @@ class SetupWizard:
             write_settings(place.config_file, toml(self._draft, place.data, place.port), self._check)
         except CatalogError as error:  # a hand was at the draft: what it holds was checked when it was chosen
             self._move(replace(self._draft, at="goods"))
-            raise SetupRefused("goods", str(error)) from error
+            raise AnswerRefused("goods", str(error)) from error
         except (StoreError, OSError, ValueError) as error:
-            raise SetupRefused("not_written", str(error)) from error
+            raise AnswerRefused("not_written", str(error)) from error
         self._exit()
         self._draft, self._no_backup = replace(self._draft, at=steps.DONE), no_backup
         self.written.set()
 
 
-def _resumed(draft: Draft) -> Draft:
+def _resumed(draft: SettingsDraft) -> SettingsDraft:
     """Where to go on; a draft that cannot even be drawn (only a hand can have written it) begins again."""
     try:
         screen_of(draft)
     except ValueError as error:
         logger.warning("the draft cannot be used (%s): the first start begins again", error)
-        return Draft()
+        return SettingsDraft()
     return replace(draft, at=steps.resumed(draft))

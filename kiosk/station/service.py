@@ -40,7 +40,7 @@ from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.photos.photographer import Photographer, ShotRequest
+from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, Photographer, ShotRequest
 from kiosk.station.photos.space import PhotoLimits, PhotoSpace
 from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
@@ -130,7 +130,7 @@ class StationService:
         """For clerks alone: the label of a damaged parcel may hold a name."""
         self._lot_photos = LotPhotos(self.photo_folder, store, self.stamp)
         self._space = self._photo_space(settings.backup)
-        self._photographer = Photographer(hardware.camera, self.settings.max_photo_bytes)
+        self._photographer = Photographer(hardware.camera, MAX_PHOTO_BYTES)
         audited = AuditedScale(settings.metrology, hardware.content)
         self.scale_audit = ScaleAudit(store, audited, self.stamp, self.committed)
         self.desk = Desk(hardware.profile, self._desk_tools())
@@ -226,7 +226,7 @@ class StationService:
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
 
     def _photo_space(self, backup: BackupSettings | None) -> PhotoSpace:
-        limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, self.settings.max_photo_bytes)
+        limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, MAX_PHOTO_BYTES)
         return PhotoSpace(self.photo_folder, self.store, limits, backup.folder if backup is not None else None)
 
     def _desk_tools(self) -> DeskTools:

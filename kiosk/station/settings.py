@@ -9,9 +9,6 @@ from typing import Final
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
 
-MIN_PHOTO_BYTES: Final = 100_000
-MAX_PHOTO_BYTES: Final = 50_000_000
-"""Below the one no picture of goods is any use; the other is more than any camera of a station sends."""
 MIN_PHOTO_BUDGET_MB: Final = 100
 MAX_PHOTO_BUDGET_MB: Final = 1_000_000
 """A few days of pictures; the other is beyond any card."""
@@ -28,7 +25,6 @@ class StationSettings:
     zone: str = "Asia/Shanghai"
     certificate_reason: NoCertificateReason = NoCertificateReason.NOT_PRESENTED
     """Printed and told when a batch came without a certificate."""
-    max_photo_bytes: int = 8_000_000
     county: str = ""
     """The county's name on papers; the region's id stands for it when it is empty."""
     photo_budget_mb: int = 4_000
@@ -37,8 +33,6 @@ class StationSettings:
     def __post_init__(self) -> None:
         check_station(self.station)
         check_region(self.region)
-        if not MIN_PHOTO_BYTES <= self.max_photo_bytes <= MAX_PHOTO_BYTES:
-            raise ValueError(f"max_photo_bytes {self.max_photo_bytes} must be {MIN_PHOTO_BYTES} to {MAX_PHOTO_BYTES}")
         if not MIN_PHOTO_BUDGET_MB <= self.photo_budget_mb <= MAX_PHOTO_BUDGET_MB:
             raise ValueError(
                 f"photo_budget_mb {self.photo_budget_mb} must be {MIN_PHOTO_BUDGET_MB} to {MAX_PHOTO_BUDGET_MB}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from flask import Flask
 from jinja2 import StrictUndefined
@@ -31,6 +32,12 @@ from kiosk.web.technician import teach as teach_pages
 from kiosk.web.technician import technical
 
 MAX_BODY_BYTES = 64 * 1024
+THREADS: Final = 16
+"""Of the server: an eighth of what the unit grants the process, which devices, workers and the camera's child share."""
+_SPARE_THREADS: Final = 6
+"""Threads no stream may take: pages, forms and pictures need them (four streams on four threads hang a station)."""
+PUBLIC_STREAMS: Final = THREADS - _SPARE_THREADS
+"""Live streams of the public face at a time."""
 STREAMS = "kiosk.streams"
 """Where the streams are kept in ``app.extensions``, for the server that has to end them."""
 
@@ -83,7 +90,7 @@ def create_app(
     app.jinja_env.filters.update(_FILTERS)
     screens, frame = Screens(service, settings), CounterFrame(service, settings)
     streams = AllStreams(
-        Streams(live.public_source(service.board), settings.stream_cap),
+        Streams(live.public_source(service.board), PUBLIC_STREAMS),
         Streams(counter_live.counter_source(service.counter_board), counter_live.MOST_STREAMS),
         Streams(check_live.pan_source(service), check_live.MOST_STREAMS),
     )

@@ -12,7 +12,7 @@ from flask import Flask
 from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
-from kiosk.web.factory import MAX_BODY_BYTES, STREAMS
+from kiosk.web.factory import MAX_BODY_BYTES, STREAMS, THREADS
 from kiosk.web.ports import Endable
 
 logger = logging.getLogger(__name__)
@@ -80,6 +80,6 @@ class Server:
                 logger.exception("the web server stumbled and goes on")
 
 
-def serve(app: Flask, host: str, port: int, threads: int = 16) -> Server:
+def serve(app: Flask, host: str, port: int, threads: int = THREADS) -> Server:
     """Bind now, so that a port in use is an error here and not in a thread; raises OSError."""
     return Server(app, host, port, threads)

@@ -19,7 +19,7 @@ import pytest
 from kiosk.app import arrival as setup_arrival
 from kiosk.app import first_start as setup_runtime
 from kiosk.app.arrival import Arrival
-from kiosk.app.first_start import data_folder, run_setup
+from kiosk.app.first_start import data_folder, run_first_start
 from kiosk.config.station import load
 from kiosk.first_start.draft import draft_path, load_draft
 from tests.messaging.ports import claimed_port
@@ -29,10 +29,10 @@ CHILD = """
 import sys, threading
 from pathlib import Path
 from kiosk.app.machine import ThisMachine
-from kiosk.app.first_start import run_setup
+from kiosk.app.first_start import run_first_start
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 machine = ThisMachine(dev=folder / "dev", keys=(folder / "keys",))
-run_setup(folder / "station.toml", threading.Event(), port=port, data=folder / "data", machine=machine)
+run_first_start(folder / "station.toml", threading.Event(), port=port, data=folder / "data", machine=machine)
 """
 
 
@@ -78,7 +78,7 @@ def test_where_the_data_will_be(config: Path, environ: Mapping[str, str], folder
 def test_a_port_in_use_is_an_error_at_once(tmp_path: Path) -> None:
     machine = named_devices(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="Address already in use"):
-        run_setup(tmp_path / "s.toml", threading.Event(), port=taken.getsockname()[1], machine=machine)
+        run_first_start(tmp_path / "s.toml", threading.Event(), port=taken.getsockname()[1], machine=machine)
 
 
 class Process:
@@ -137,7 +137,7 @@ def test_systemd_hears_of_a_wizard_that_answers(tmp_path: Path, port: int, monke
         wrote: list[bool] = []
 
         def run() -> None:
-            wrote.append(run_setup(tmp_path / "station.toml", stop, port=port, machine=machine))
+            wrote.append(run_first_start(tmp_path / "station.toml", stop, port=port, machine=machine))
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -173,7 +173,7 @@ def test_a_settings_file_that_comes_by_another_way_ends_the_wizard_in_good_order
             time.sleep(0.02)
 
     def run() -> None:
-        wrote.append(run_setup(config, stop, port=port, data=tmp_path / "data", machine=named_devices(tmp_path)))
+        wrote.append(run_first_start(config, stop, port=port, data=tmp_path / "data", machine=named_devices(tmp_path)))
         ended.set()
 
     monkeypatch.setattr(setup_runtime, "Arrival", Watched)

@@ -174,11 +174,17 @@ def test_what_cannot_be_bound_says_so_and_changes_nothing(config: Path, plugged:
     done = kiosk("backup", "--config", config, "--bind")
     assert (done.exit_code, "has no UUID" in done.stderr) == (1, True)
     assert kiosk("backup", "--config", config, "--bind", "--to", config.parent / "medium").exit_code == 2
-    plugged["uuid"] = UUID
-    config.write_text(f'backup = {{ folder = "{config.parent / "medium"}" }}\n' + before.partition("[backup]")[0])
-    done = kiosk("backup", "--config", config, "--bind")
-    assert (done.exit_code, f'uuid = "{UUID}"' in done.stderr) == (1, True)
-    assert "uuid" not in config.read_text()
+    assert config.read_text() == before
+
+
+def test_a_medium_is_bound_however_a_person_wrote_the_section(config: Path, plugged: dict[str, str]) -> None:
+    written = f'backup = {{ folder = "{config.parent / "medium"}" }}  # the stick'
+    config.write_text(f"{written}\n{config.read_text().partition('[backup]')[0]}")
+    assert kiosk("backup", "--config", config, "--bind").exit_code == 0
+    settings = load(config).backup
+    assert settings is not None
+    assert settings.uuid == UUID
+    assert "}  # the stick\n" in config.read_text()
 
 
 def test_another_folder_by_hand_is_another_matter(config: Path, plugged: dict[str, str], tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_station_and_region_come_from_the_station(tmp_path: Path) -> None:
         ("", r"\[relay\]: is missing"),
         ('[relay]\nbroker_url = "http://x"\n', "mqtt://"),
         ('[relay]\nbroker_url = "mqtt://x"\nstation = "S0001"\n', "station: is not a setting"),
-        ('[relay]\nbroker_url = "mqtt://x"\nwindow = 99\n', "window"),
+        ('[relay]\nbroker_url = "mqtt://x"\nresend_s = 0\n', "resend_s"),
         ("[unknown]\n", "is not a section"),
     ],
 )
@@ -39,6 +39,15 @@ def test_what_is_wrong_is_refused(tmp_path: Path, relay: str, message: str) -> N
         load(path)
 
 
+def test_an_older_file_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(STATION + '[relay]\nbroker_url = "mqtt://x"\nwindow = 99\n', encoding="utf-8")
+    assert load(path).relay.broker_url == "mqtt://x"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}:7: [relay] window: is no longer read: it can be taken out"
+    ]
+
+
 def test_the_relay_loads_no_page_device_or_language() -> None:
     """Its memory is a promise: what is not imported costs nothing."""
     code = "import sys, kiosk.cli.run, kiosk.config.relay, kiosk.app.relay; print(*sys.modules)"
@@ -46,4 +55,4 @@ def test_the_relay_loads_no_page_device_or_language() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
     assert "kiosk.messaging.relay.relay" in loaded
-    assert not loaded & {"flask", "jinja2", "babel", "PIL", "serial", "cv2", "numpy", "alembic", "waitress"}
+    assert not loaded & {"flask", "jinja2", "babel", "tomlkit", "PIL", "serial", "cv2", "numpy", "alembic", "waitress"}

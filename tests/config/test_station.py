@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config.file import BadConfig
+from kiosk.config.file import NO_LONGER_READ, BadConfig
 from kiosk.config.station import load
 from kiosk.domain.trade import NoCertificateReason
 from kiosk.protocols.scales.protocol import LineSettings
@@ -22,14 +22,14 @@ data = "/var/lib/kiosk"
 village = "ئېنئېرىق كەنتى"
 zone = "Asia/Urumqi"
 certificate_reason = "small_grower"
-max_photo_bytes = 5000000
+photo_budget_mb = 5000
 
 [web]
 width_px = 1280
 height_px = 800
 diagonal_in = 10.1
 language = "zh"
-threads = 12
+volume = 40
 weight_decimals = 2
 host = "::1"
 port = 8081
@@ -63,7 +63,6 @@ kind = "v4l2"
 path = "/dev/v4l/by-id/cam"
 width = 1280
 height = 720
-idle_s = 30
 
 [scanner]
 port = "/dev/serial/by-id/usb-scanner"
@@ -74,7 +73,7 @@ broker_url = "mqtts://center.example:8883"
 username = "S0147"
 password_file = "/etc/kiosk/password"
 ca_file = "/etc/kiosk/ca.pem"
-window = 2
+reconnect_s = 2
 resend_s = 4
 """
 SMALLEST = '[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "data"\n'
@@ -115,6 +114,43 @@ def test_every_section_and_every_kind_of_value(path: Path) -> None:
     assert config.relay.password_file == Path("/etc/kiosk/password")
     assert (config.relay.station, config.relay.region) == ("S0147", "yarkant")
     assert config.relay.software == software_id()
+
+
+def with_former_keys() -> str:
+    """The whole file, with every key that older ones may have, and values that were never allowed."""
+    text = EVERYTHING + "\n[panel]\nready = 17\n"
+    for section, keys in NO_LONGER_READ.items():
+        text = text.replace(f"[{section}]\n", f"[{section}]\n" + "".join(f'{key} = "-1"\n' for key in sorted(keys)))
+    return text
+
+
+def test_an_older_file_is_taken_and_the_log_names_what_is_no_longer_read(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.write_text(with_former_keys(), encoding="utf-8")
+    config = load(path)
+    told = [record.getMessage() for record in caplog.records]
+    rows = path.read_text(encoding="utf-8").splitlines()
+    wanted = [(section, key) for section, keys in NO_LONGER_READ.items() for key in keys]
+    assert len(told) == len(wanted)
+    for section, key in wanted:
+        line = next(number for number, row in enumerate(rows, 1) if number > rows.index(f"[{section}]") and key in row)
+        assert f"{path}:{line}: [{section}] {key}: is no longer read: it can be taken out" in told
+    path.write_text(EVERYTHING + "\n[panel]\nready = 17\n", encoding="utf-8")
+    caplog.clear()
+    assert load(path) == config
+    assert caplog.records == []
+
+
+def test_what_is_no_longer_read_is_written_down() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "technician.md").read_text(encoding="utf-8")
+    listed = manual.partition("### No longer read\n")[2].partition("\n## ")[0]
+    found = {
+        re.findall(r"`\[(\w+)\]`", row)[0]: set(re.findall(r"`(\w+)`", row))
+        for row in listed.splitlines()
+        if row.startswith("- ")
+    }
+    assert found == NO_LONGER_READ
 
 
 def test_what_is_not_set_up_is_not_there(path: Path) -> None:
@@ -164,26 +200,25 @@ def line_of(text: str) -> int:
             "'not_presented', 'not_listed', 'small_grower'",
         ),
         (
-            "max_photo_bytes = 5000000",
-            'max_photo_bytes = "5 MB"',
-            "[station] max_photo_bytes",
+            "photo_budget_mb = 5000",
+            'photo_budget_mb = "5 GB"',
+            "[station] photo_budget_mb",
             "Expected `int`, got `str`",
         ),
         (
-            "max_photo_bytes = 5000000",
-            "max_photo_bytes = true",
-            "[station] max_photo_bytes",
+            "photo_budget_mb = 5000",
+            "photo_budget_mb = true",
+            "[station] photo_budget_mb",
             "Expected `int`, got `bool`",
         ),
         (
-            "max_photo_bytes = 5000000",
-            "max_foto_bytes = 5000000",
-            "[station] max_foto_bytes",
+            "photo_budget_mb = 5000",
+            "foto_budget_mb = 5000",
+            "[station] foto_budget_mb",
             "allowed are station, region, data",
         ),
-        ("max_photo_bytes = 5000000", "max_photo_bytes = -1", "[station] max_photo_bytes", "100000 to 50000000"),
-        ("threads = 12", "threads = 100000", "[web] threads", "7 to 64"),
-        ("threads = 12", "threads = 6", "[web] threads", "7 to 64"),
+        ("photo_budget_mb = 5000", "photo_budget_mb = -1", "[station] photo_budget_mb", "100 to 1000000"),
+        ("volume = 40", "volume = 400", "[web] volume", "to 100 percent"),
         *(
             ('port = "/dev/serial/by-id/usb-scale"', f'port = "{port}"', "[scale] port", "/dev/serial/by-id")
             for port in ("/dev/ttyUSB0", "/dev/ttyACM12")
@@ -226,8 +261,7 @@ def line_of(text: str) -> int:
             "[relay] broker_url",
             "mqtt://host:1883",
         ),
-        ("window = 2", "window = 99", "[relay] window", "1 to 16"),
-        ("window = 2", 'software = "other"', "[relay] software", "is not a setting"),
+        ("reconnect_s = 2", 'software = "other"', "[relay] software", "is not a setting"),
         ("resend_s = 4", "resend_s = inf", "[relay] resend_s", "finite"),
     ],
 )

@@ -10,12 +10,20 @@ import pytest
 
 from kiosk.files import write_durably
 from kiosk.first_start import questions as steps
-from kiosk.first_start.draft import Draft, PersonDraft, ScaleDraft, draft_path, load_draft, needs_setup, save_draft
+from kiosk.first_start.draft import (
+    PersonDraft,
+    ScaleDraft,
+    SettingsDraft,
+    draft_path,
+    load_draft,
+    needs_first_start,
+    save_draft,
+)
 
 
 def test_a_draft_comes_back_as_it_was(tmp_path: Path) -> None:
     path = draft_path(tmp_path / "station.toml")
-    draft = Draft(
+    draft = SettingsDraft(
         at="reads",
         language="ug",
         village="تاغارچى",
@@ -32,10 +40,10 @@ def test_only_its_owner_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     path = tmp_path / "d"
     before = os.umask(0o000)
     try:
-        save_draft(path, Draft())
+        save_draft(path, SettingsDraft())
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         os.umask(0o777)
-        save_draft(path, Draft())
+        save_draft(path, SettingsDraft())
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     finally:
         os.umask(before)
@@ -44,7 +52,7 @@ def test_only_its_owner_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
 def test_a_leftover_of_a_power_cut_is_no_obstacle(tmp_path: Path) -> None:
     path = tmp_path / "d"
     (tmp_path / ".d.new").write_bytes(b'{"at":"bro')
-    save_draft(path, Draft(language="zh"))
+    save_draft(path, SettingsDraft(language="zh"))
     assert load_draft(path).language == "zh"
     assert [file.name for file in tmp_path.iterdir()] == ["d"]
 
@@ -53,14 +61,14 @@ def test_what_was_there_stays_when_the_new_one_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "d"
-    save_draft(path, Draft(language="zh"))
+    save_draft(path, SettingsDraft(language="zh"))
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kiosk.first_start.draft.os.fsync", full)
+    monkeypatch.setattr("kiosk.files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        save_draft(path, Draft(language="en"))
+        save_draft(path, SettingsDraft(language="en"))
     assert load_draft(path).language == "zh"
 
 
@@ -68,17 +76,17 @@ def test_what_was_there_stays_when_the_new_one_cannot_be_written(
 def test_a_damaged_draft_begins_again(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "d"
     path.write_bytes(content)
-    assert load_draft(path) == Draft()
+    assert load_draft(path) == SettingsDraft()
 
 
 def test_needs_setup_only_when_there_is_nothing_at_all(tmp_path: Path) -> None:
-    assert needs_setup(tmp_path / "station.toml")
-    assert needs_setup(tmp_path / "no" / "folder" / "station.toml")
+    assert needs_first_start(tmp_path / "station.toml")
+    assert needs_first_start(tmp_path / "no" / "folder" / "station.toml")
     (tmp_path / "there.toml").write_text("", encoding="ascii")
     (tmp_path / "dangling.toml").symlink_to(tmp_path / "gone.toml")
     (tmp_path / "file").write_text("", encoding="ascii")
     for name in ("there.toml", "dangling.toml", "file/station.toml", "."):
-        assert not needs_setup(tmp_path / name)
+        assert not needs_first_start(tmp_path / name)
 
 
 def test_write_durably_replaces_the_whole_file(tmp_path: Path) -> None:
@@ -91,7 +99,7 @@ def test_write_durably_replaces_the_whole_file(tmp_path: Path) -> None:
 
 class TestSteps:
     def test_every_question_leads_to_the_next_and_back(self) -> None:
-        draft = Draft(scale=ScaleDraft("p"))
+        draft = SettingsDraft(scale=ScaleDraft("p"))
         at, seen = "language", ["language"]
         while (following := steps.after(draft, at)) != steps.DONE:
             assert steps.before(draft, following) == at
@@ -112,15 +120,15 @@ class TestSteps:
     @pytest.mark.parametrize(
         ("draft", "at"),
         [
-            (Draft(), "language"),
-            (Draft(at="village"), "village"),
-            (Draft(at="no_such_question"), "language"),
-            (Draft(at="reads"), "language"),
-            (Draft(at="reads", scale=ScaleDraft("p")), "reads"),
-            (Draft(at="technician_again"), "technician_pin"),
-            (Draft(at="clerk_again"), "clerk_pin"),
-            (Draft(at="done"), "language"),
+            (SettingsDraft(), "language"),
+            (SettingsDraft(at="village"), "village"),
+            (SettingsDraft(at="no_such_question"), "language"),
+            (SettingsDraft(at="reads"), "language"),
+            (SettingsDraft(at="reads", scale=ScaleDraft("p")), "reads"),
+            (SettingsDraft(at="technician_again"), "technician_pin"),
+            (SettingsDraft(at="clerk_again"), "clerk_pin"),
+            (SettingsDraft(at="done"), "language"),
         ],
     )
-    def test_where_a_restart_goes_on(self, draft: Draft, at: str) -> None:
+    def test_where_a_restart_goes_on(self, draft: SettingsDraft, at: str) -> None:
         assert steps.resumed(draft) == at

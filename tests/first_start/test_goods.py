@@ -17,7 +17,7 @@ from kiosk.domain.catalog import Catalog
 from kiosk.first_start.database import fill
 from kiosk.first_start.draft import draft_path
 from kiosk.first_start.goods import SAMPLE, read_goods
-from kiosk.first_start.ports import SetupRefused
+from kiosk.first_start.ports import AnswerRefused
 from kiosk.station.catalog.document import MAX_BYTES
 from kiosk.station.catalog.file import CatalogError
 from kiosk.station.open_store import open_store
@@ -124,7 +124,7 @@ class TestWhatIsRefused:
         stick.write_bytes(content)
         start.walk("goods")
         before = start.draft
-        with pytest.raises(SetupRefused) as refusal:
+        with pytest.raises(AnswerRefused) as refusal:
             start.wizard.answer("goods", {"value": str(stick)})
         assert refusal.value.code == "goods"
         assert refusal.value.detail.startswith("autumn.toml")
@@ -135,7 +135,7 @@ class TestWhatIsRefused:
         with stick.open("wb") as file:
             file.truncate(50 * MAX_BYTES)
         start.walk("goods")
-        with pytest.raises(SetupRefused, match=rf"at most {MAX_BYTES} are allowed"):
+        with pytest.raises(AnswerRefused, match=rf"at most {MAX_BYTES} are allowed"):
             start.wizard.answer("goods", {"value": str(stick)})
 
     def test_what_became_a_pipe_or_a_link_since_it_was_listed_is_no_file(self, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ class TestWhatIsKept:
         begin = text.index('"content": "') + len('"content": "')
         path.write_text(text[:begin] + "AAAA" + text[begin + 4 :], encoding="utf-8")
         real.again()
-        with pytest.raises(SetupRefused, match=r"yarkant\.toml") as refusal:
+        with pytest.raises(AnswerRefused, match=r"yarkant\.toml") as refusal:
             real.wizard.answer("check", {})
         assert refusal.value.code == "goods"
         assert real.at == "goods"

@@ -16,19 +16,19 @@ from msgspec.structs import replace
 from kiosk.devices.ports import CameraFault, Scanner
 from kiosk.devices.scale.probe import TIMING, ScaleProbe
 from kiosk.first_start.choices import _with_found
-from kiosk.first_start.ports import Choice, SetupRefused, TrialView
+from kiosk.first_start.ports import AnswerRefused, Choice, TrialView
 from kiosk.first_start.trials import (
     FAILED,
     SEEN,
     WAITING,
     WORKING,
-    Attempt,
     ListenTrial,
+    OnDemandTrial,
     ScaleTrial,
     ScannerTrial,
     printable,
 )
-from kiosk.first_start.wizard import SetupWizard
+from kiosk.first_start.wizard import FirstStartWizard
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, distinct, propose
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
@@ -45,15 +45,15 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device that is there is waited for, however long the machine stands still."""
-    monkeypatch.setattr("kiosk.first_start.devices.SHOT_S", 25.0)
+    monkeypatch.setattr("kiosk.first_start.question_trials.SHOT_S", 25.0)
     monkeypatch.setattr("kiosk.devices.printer.stream.ANSWER_S", 15.0)
 
 
 @pytest.fixture
-def at(bench: Bench) -> Iterator[Callable[[str], SetupWizard]]:
-    open_ones: list[SetupWizard] = []
+def at(bench: Bench) -> Iterator[Callable[[str], FirstStartWizard]]:
+    open_ones: list[FirstStartWizard] = []
 
-    def begin(question: str) -> SetupWizard:
+    def begin(question: str) -> FirstStartWizard:
         open_ones.append(bench.begin(draft_at(bench, question)))
         return open_ones[-1]
 
@@ -66,7 +66,7 @@ def at(bench: Bench) -> Iterator[Callable[[str], SetupWizard]]:
     bench.camera.command("scene badam")
 
 
-def until(wizard: SetupWizard, right: Callable[[TrialView], bool], timeout_s: float = 30.0) -> TrialView:
+def until(wizard: FirstStartWizard, right: Callable[[TrialView], bool], timeout_s: float = 30.0) -> TrialView:
     """The first look that is right."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -82,7 +82,7 @@ def ended(trial: TrialView) -> bool:
     return trial.state in (SEEN, FAILED)
 
 
-Begin = Callable[[str], SetupWizard]
+Begin = Callable[[str], FirstStartWizard]
 
 
 class TestScale:
@@ -133,7 +133,7 @@ class TestListening:
     ) -> None:
         """It listens until it has heard enough, and hears nothing before it was looked at."""
         patient = partial(ScaleProbe, timing=dataclasses.replace(TIMING, first_s=60.0))
-        monkeypatch.setattr("kiosk.first_start.devices.ScaleProbe", patient)
+        monkeypatch.setattr("kiosk.app.machine.ScaleProbe", patient)
         bench.scale.command("silent")
         wizard = at("protocol")
         first = wizard.view()
@@ -177,7 +177,7 @@ class TestListening:
     def test_a_found_format_that_nobody_found(self, bench: Bench, at: Begin, value: str) -> None:
         wizard = at("protocol")
         before = wizard.view().choices
-        with pytest.raises(SetupRefused):
+        with pytest.raises(AnswerRefused):
             wizard.answer("protocol", {"value": value})
         assert wizard.view().question == "protocol"
         assert [tile.chosen for tile in wizard.view().choices][: len(before)].count(True) <= 1
@@ -360,7 +360,7 @@ class TestAttempt:
             assert gate.wait(30)
             return b"x"
 
-        attempt = Attempt("thing", act)
+        attempt = OnDemandTrial("thing", act)
         attempt.go()
         attempt.go()
         assert attempt.look().state == WORKING
@@ -376,7 +376,7 @@ class TestAttempt:
         def act() -> bytes:
             raise error
 
-        attempt = Attempt("thing", act)
+        attempt = OnDemandTrial("thing", act)
         attempt.go()
         attempt.join()
         assert attempt.look() == TrialView(FAILED, "no way")

@@ -12,8 +12,8 @@ import pytest
 from kiosk.config.station import load
 from kiosk.domain.clerk import Role
 from kiosk.first_start.database import fill
-from kiosk.first_start.draft import Draft, draft_path
-from kiosk.first_start.ports import SetupRefused
+from kiosk.first_start.draft import SettingsDraft, draft_path
+from kiosk.first_start.ports import AnswerRefused
 from kiosk.first_start.questions import DONE, QUESTIONS
 from kiosk.station.open_store import open_store
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -116,7 +116,7 @@ class TestTheWay:
     def test_the_language_changes_and_the_question_stays(self, start: Start) -> None:
         start.walk("region").speak("ug")
         assert (start.wizard.view().language, start.at) == ("ug", "region")
-        with pytest.raises(SetupRefused):
+        with pytest.raises(AnswerRefused):
             start.wizard.speak("fr")
 
     def test_the_panel_is_proposed_from_what_the_browser_says(self, start: Start) -> None:
@@ -240,7 +240,7 @@ class TestRefusals:
     def test_an_answer_that_cannot_be_kept_is_refused(self, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
         start.walk("region")
 
-        def full(path: Path, draft: Draft) -> None:
+        def full(path: Path, draft: SettingsDraft) -> None:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr("kiosk.first_start.wizard.save_draft", full)
@@ -351,12 +351,12 @@ class TestPeople:
     def test_the_data_of_another_station_is_told(self, real: Start) -> None:
         real.walk()
 
-        def other(draft: Draft, data: Path) -> str:
+        def other(draft: SettingsDraft, data: Path) -> str:
             raise StoreError("The database belongs to S0999: give it another folder.")
 
         real.fill = other
         real.restart()
-        with pytest.raises(SetupRefused, match="belongs to S0999"):
+        with pytest.raises(AnswerRefused, match="belongs to S0999"):
             real.wizard.answer("check", {})
         assert not real.place.config_file.exists()
 

@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 from playwright.sync_api import Browser
 
-from kiosk.app.first_start import run_setup
+from kiosk.app.first_start import run_first_start
 from tests.messaging.ports import claimed_port
 from tests.system.breakout import closed_url
 
@@ -211,7 +211,7 @@ def test_the_page_goes_to_the_first_start_of_a_new_box(browser: Browser, tmp_pat
     stop = threading.Event()
 
     def first_start() -> None:
-        run_setup(tmp_path / "station.toml", stop, port=station_port, data=tmp_path / "data")
+        run_first_start(tmp_path / "station.toml", stop, port=station_port, data=tmp_path / "data")
 
     with (
         claimed_port() as station_port,

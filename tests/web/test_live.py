@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from kiosk.domain.metrology.pan import PanView
 from kiosk.station.live import Snapshot
-from kiosk.web.factory import create_app
+from kiosk.web.factory import PUBLIC_STREAMS, create_app
 from kiosk.web.live import BEAT, BEAT_S, GAP_S, RETRY, Stream, Streams, public_source
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
@@ -177,9 +177,8 @@ def test_after_the_stop_every_stream_ends(shop: Shop) -> None:
 
 
 @contextmanager
-def served(shop: Shop, threads: int = 16) -> Iterator[Server]:
-    settings_ = WebSettings(threads=threads)
-    server = serve(create_app(shop, settings_), "127.0.0.1", 0, threads=threads)
+def served(shop: Shop) -> Iterator[Server]:
+    server = serve(create_app(shop, WebSettings()), "127.0.0.1", 0)
     server.start()
     try:
         yield server
@@ -268,9 +267,9 @@ def test_a_change_is_with_the_client_at_once(shop: Shop) -> None:
 
 
 def test_a_page_is_served_while_all_streams_are_open_and_the_oldest_gives_way(shop: Shop) -> None:
-    with served(shop, threads=8) as server:
-        pages = [Listener(server) for _ in range(4)]
-        assert [page.message()["step"] for page in pages] == ["home"] * 4
+    with served(shop) as server:
+        pages = [Listener(server) for _ in range(PUBLIC_STREAMS + 1)]
+        assert [page.message()["step"] for page in pages] == ["home"] * len(pages)
         with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as other:
             other.request("GET", "/health")
             assert other.getresponse().status == 200

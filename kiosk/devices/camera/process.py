@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Final
 
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import Answer, ShotTaken, WireError
@@ -28,15 +29,20 @@ def child_command(settings: CameraSettings) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "kiosk.devices.camera.child", json.dumps(asdict(settings)))
 
 
+IDLE_S: Final = 60.0
+"""Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free."""
+
+
 class ChildCamera:
     """Implements ``kiosk.devices.ports.Camera``; safe to use from several threads, one shot at a time.
 
     The deadline covers everything, the start of the child included: measured 0.15 s on a PC, allow a small board
-    several seconds. ``command`` replaces the child's command line.
+    several seconds. ``command`` replaces the child's command line. After ``idle_s`` seconds without a shot the child
+    ends.
     """
 
-    def __init__(self, settings: CameraSettings, command: Sequence[str] | None = None) -> None:
-        self._settings = settings
+    def __init__(self, settings: CameraSettings, command: Sequence[str] | None = None, idle_s: float = IDLE_S) -> None:
+        self._settings, self._idle_s = settings, idle_s
         self._command = tuple(command or child_command(settings))
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -110,7 +116,7 @@ class ChildCamera:
                 self._drop(gently=False)
                 raise CameraFault("missing", "The camera is switched off: the station is stopping.")
         if self._timer is None:
-            self._arm(self._settings.idle_s)
+            self._arm(self._idle_s)
         return self._worker
 
     def _start(self) -> CameraWorker:
@@ -167,7 +173,7 @@ class ChildCamera:
     def _end_when_idle(self) -> None:
         # One timer for as long as a child runs: each firing either ends the child or waits for what is left.
         with self._lock:
-            left = self._idle_since + self._settings.idle_s - time.monotonic()
+            left = self._idle_since + self._idle_s - time.monotonic()
             self._timer = None
             if self._closed.is_set():
                 return
@@ -176,4 +182,4 @@ class ChildCamera:
             else:
                 self._drop(gently=True)
                 if self._unreaped:
-                    self._arm(self._settings.idle_s)
+                    self._arm(self._idle_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,15 +15,13 @@ class CameraSettings:
     """``path`` is a device like /dev/v4l/by-id/... for v4l2, an image file or a directory of images for file.
 
     ``width`` and ``height`` in pixels are asked of a v4l2 camera and must be what it gives; an image file keeps its
-    own size. After ``idle_s`` seconds without a shot the child process ends and the device is free.
-    Raises ValueError with the field and what is allowed.
+    own size. Raises ValueError with the field and what is allowed.
     """
 
     kind: CameraKind
     path: str
     width: int = 1920
     height: int = 1080
-    idle_s: float = 60.0
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(CameraKind):
@@ -34,5 +31,3 @@ class CameraSettings:
         for name, side in (("width", self.width), ("height", self.height)):
             if not MIN_SIDE <= side <= MAX_SIDE:
                 raise ValueError(f"camera {name} {side} must be {MIN_SIDE} to {MAX_SIDE} pixels")
-        if not (math.isfinite(self.idle_s) and 0 < self.idle_s <= 86_400):
-            raise ValueError(f"camera idle_s {self.idle_s} must be more than 0 and at most 86400 seconds")

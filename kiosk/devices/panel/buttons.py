@@ -6,8 +6,24 @@ time, and then from the moment it began, so that a press is as long as the finge
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 PRESS = "press"
 HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonTiming:
+    """Seconds: how long a level must stand to count, and a push to be a hold."""
+
+    debounce_s: float = 0.03
+    """Above the bounce of the arcade buttons that panels are made with, below the shortest push of a finger."""
+    hold_s: float = 2.0
+    """Nobody leans on a button for so long by chance, and nobody lets go before."""
+
+
+TIMING: Final = ButtonTiming()
 
 
 class Button:
@@ -16,9 +32,8 @@ class Button:
     A button that is down from the start (stuck, or something leans on it) says nothing until it was up.
     """
 
-    def __init__(self, debounce_s: float, hold_s: float, down: bool, at: float) -> None:
-        self._debounce_s = debounce_s
-        self._hold_s = hold_s
+    def __init__(self, timing: ButtonTiming, down: bool, at: float) -> None:
+        self._timing = timing
         self._level = self._settled = down
         self._level_since = self._settled_since = at
         self._spent = down
@@ -42,7 +57,7 @@ class Button:
         return (HOLD,)
 
     def _settle(self) -> tuple[str, ...]:
-        held = self._level_since >= self._settled_since + self._hold_s
+        held = self._level_since >= self._settled_since + self._timing.hold_s
         self._settled, self._settled_since = self._level, self._level_since
         if self._settled:
             self._spent = False
@@ -55,7 +70,7 @@ class Button:
     def due(self) -> float | None:
         """The second at which ``advance`` may have something to say though nothing moves; None when never."""
         if self._level != self._settled:
-            return self._level_since + self._debounce_s
+            return self._level_since + self._timing.debounce_s
         if self._settled and not self._spent:
-            return self._settled_since + self._hold_s
+            return self._settled_since + self._timing.hold_s
         return None

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from kiosk.devices.panel.board import Board, pin_factory
-from kiosk.devices.panel.buttons import Button
+from kiosk.devices.panel.buttons import TIMING, Button, ButtonTiming
 from kiosk.devices.panel.patterns import PATTERNS, Blinker, Buzzer
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import OnButton, PinFactory
@@ -31,8 +31,9 @@ class GpioPanel:
         on_button: OnButton,
         pins: PinFactory | None = None,
         clock: Callable[[], float] = time.monotonic,
+        timing: ButtonTiming = TIMING,
     ) -> None:
-        self._settings = settings
+        self._settings, self._timing = settings, timing
         self._on_button = on_button
         self._pins = pins
         self._clock = clock
@@ -64,7 +65,7 @@ class GpioPanel:
         now = self._clock()
         for name in self._board.buttons:
             down = self._board.down(name)
-            self._buttons[name] = Button(self._settings.debounce_s, self._settings.hold_s, down, now)
+            self._buttons[name] = Button(self._timing, down, now)
         logger.info("the panel is fitted")
         self._thread.start()
 

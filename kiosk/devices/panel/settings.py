@@ -23,8 +23,6 @@ class PanelSettings:
     ok: int | None = None
     help: int | None = None
     factory: str = "auto"
-    debounce_s: float = 0.03
-    hold_s: float = 2.0
 
     def __post_init__(self) -> None:
         pins = [getattr(self, row.name) for row in fields(self) if row.name in _PINS]
@@ -33,5 +31,3 @@ class PanelSettings:
             raise ValueError(f"the pins {', '.join(_PINS)} must be different numbers from 0 to {_LAST_PIN}")
         if self.factory not in ("auto", "lgpio", "rpigpio", "native", "simulated"):
             raise ValueError(f"factory {self.factory!r} must be auto, lgpio, rpigpio, native or simulated")
-        if not 0.005 <= self.debounce_s <= 0.5 or not 0.5 <= self.hold_s <= 10:
-            raise ValueError("debounce_s must be 0.005 to 0.5 and hold_s 0.5 to 10")

@@ -16,7 +16,7 @@ from kiosk.devices.scanner.input import input_system
 from kiosk.devices.scanner.keyboards import second_keyboards
 from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, Typed
 from kiosk.devices.scanner.ports import InputSystem
-from kiosk.devices.scanner.report import MISSING, OK, SECOND_KEYBOARD, ScanReporter, ignore_state
+from kiosk.devices.scanner.report import MISSING, OK, REPEAT_S, SECOND_KEYBOARD, ScanReporter, ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
 
 logger = logging.getLogger(__name__)
@@ -41,9 +41,10 @@ class EvdevScanner:
         *,
         system: InputSystem | None = None,
         clock: Callable[[], float] = time.monotonic,
+        repeat_s: float = REPEAT_S,
     ) -> None:
         self._path = Path(settings.port)
-        self._report = ScanReporter(settings.repeat_s, on_scan, on_state, clock)
+        self._report = ScanReporter(repeat_s, on_scan, on_state, clock)
         self._system = system or input_system(settings.port)
         self._clock = clock
         self._stopping = threading.Event()

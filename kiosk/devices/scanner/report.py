@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Final
 
 from kiosk.devices.ports import OnScan, OnState
 
@@ -27,6 +28,10 @@ def printable(line: bytes) -> str | None:
     if any(not 0x20 <= byte < 0x7F and byte != 0x1D for byte in line):
         return None
     return line.decode("ascii")
+
+
+REPEAT_S: Final = 1.0
+"""Longer than a scanner waits before it sends a label again that is still before it; a hand needs more for the next."""
 
 
 class RereadFilter:

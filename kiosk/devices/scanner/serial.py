@@ -12,7 +12,7 @@ import serial
 
 from kiosk.devices.ports import OnScan, OnState
 from kiosk.devices.scanner.lines import LineDecoder
-from kiosk.devices.scanner.report import MISSING, OK, ScanReporter, ignore_state
+from kiosk.devices.scanner.report import MISSING, OK, REPEAT_S, ScanReporter, ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
 
 logger = logging.getLogger(__name__)
@@ -30,9 +30,10 @@ class SerialScanner:
         on_state: OnState = ignore_state,
         *,
         clock: Callable[[], float] = time.monotonic,
+        repeat_s: float = REPEAT_S,
     ) -> None:
         self._settings = settings
-        self._report = ScanReporter(settings.repeat_s, on_scan, on_state, clock)
+        self._report = ScanReporter(repeat_s, on_scan, on_state, clock)
         self._clock = clock
         self._stopping = threading.Event()
         self._port: serial.Serial | None = None

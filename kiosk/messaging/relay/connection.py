@@ -24,6 +24,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from kiosk.messaging.contract.control import MAX_CONTROL_BYTES
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tls import tls_context
+from kiosk.messaging.relay.tuning import TUNING, Tuning
 
 NO_SUBSCRIBERS: Final = 0x10
 SESSION_TAKEN_OVER: Final = 0x8E
@@ -76,8 +77,10 @@ class Will:
 class Connection:
     """Use as a context manager: leaving it without ``disconnect`` drops the line and lets the will speak."""
 
-    def __init__(self, settings: RelaySettings, subscriptions: tuple[str, ...], will: Will) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: RelaySettings, subscriptions: tuple[str, ...], will: Will, tuning: Tuning = TUNING
+    ) -> None:
+        self._settings, self._tuning = settings, tuning
         self._subscriptions = subscriptions
         self._happenings: list[Happening] = []
         self._client = self._new_client(will)
@@ -100,18 +103,18 @@ class Connection:
         properties.MaximumPacketSize = _MAX_INBOUND_PACKET
         try:
             self._client.connect(
-                endpoint.host, endpoint.port, self._settings.keepalive_s, clean_start=True, properties=properties
+                endpoint.host, endpoint.port, self._tuning.keepalive_s, clean_start=True, properties=properties
             )
         except (OSError, ValueError) as error:
             raise BrokerFault(_unreachable(self._settings, error)) from error
-        self._answer_by = time.monotonic() + self._settings.connect_timeout_s
+        self._answer_by = time.monotonic() + self._tuning.connect_timeout_s
 
     def poll(self, timeout_s: float) -> list[Happening]:
         """Move bytes for at most ``timeout_s`` seconds and tell what happened. Nothing comes after Lost."""
         if not self._over:
             self._move_bytes(timeout_s)
         if self._answer_by is not None and time.monotonic() > self._answer_by:
-            self._lose(f"no answer to CONNECT within {self._settings.connect_timeout_s:g} s")
+            self._lose(f"no answer to CONNECT within {self._tuning.connect_timeout_s:g} s")
         happenings, self._happenings = self._happenings, []
         return happenings
 
@@ -151,7 +154,7 @@ class Connection:
             protocol=mqtt.MQTTv5,
             reconnect_on_failure=False,
         )
-        client.connect_timeout = settings.connect_timeout_s
+        client.connect_timeout = self._tuning.connect_timeout_s
         client.will_set(will.topic, will.payload, qos=1, retain=True)
         if settings.username is not None:
             client.username_pw_set(settings.username, _password(settings))

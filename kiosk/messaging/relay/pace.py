@@ -8,6 +8,7 @@ from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.tuning import TUNING, Tuning
 
 HELLO_EVERY_S: Final = 600.0
 """A ledger that came back from a backup is told only by the answer to a hello, and a village may weigh nothing for
@@ -21,10 +22,10 @@ _LEAST_SHARE: Final = 0.3
 class Pace:
     """Outlives the connections of one relay."""
 
-    def __init__(self, settings: RelaySettings, random: Random) -> None:
-        self.settings = settings
-        self.window = settings.window
-        self.batch_events = settings.batch_events
+    def __init__(self, settings: RelaySettings, random: Random, tuning: Tuning = TUNING) -> None:
+        self.settings, self.tuning = settings, tuning
+        self.window = tuning.window
+        self.batch_events = tuning.batch_events
         share = partial(random.uniform, _LEAST_SHARE, 1.0)
         self.reconnect = Backoff(settings.reconnect_s, settings.reconnect_max_s, share)
         self._resend = Backoff(settings.resend_s, settings.resend_max_s, share)
@@ -38,8 +39,8 @@ class Pace:
 
     def progress(self) -> None:
         """The center acknowledged something new."""
-        self.window = self.settings.window
-        self.batch_events = min(self.settings.batch_events, self.batch_events * 2)
+        self.window = self.tuning.window
+        self.batch_events = min(self.tuning.batch_events, self.batch_events * 2)
         self.reconnect.reset()
         self._resend.reset()
         self.patience_s = self._resend.next()

@@ -14,6 +14,7 @@ from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import StorePort
 from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.tuning import TUNING, Tuning
 
 _SETTLED_S = 30.0
 """A connection that held this long was a good one: the next attempt need not wait as if it had failed."""
@@ -31,6 +32,7 @@ class Relay:
         clock: Callable[[], float] = time.monotonic,
         random: Random | None = None,
         heard: Callable[[str], None] = lambda alarm: None,
+        tuning: Tuning = TUNING,
     ) -> None:
         """``clock`` is monotonic seconds; ``heard`` is called after each acknowledgement: with "" when it was believed,
         with ``fork`` or ``ahead`` when it was refused.
@@ -42,7 +44,7 @@ class Relay:
             raise ValueError(f"the database belongs to station {owner}, the settings name {settings.station}")
         self._store, self._settings, self._clock, self._heard = store, settings, clock, heard
         self._random = random or Random()  # noqa: S311  jitter, not secrecy
-        self._pace = Pace(settings, self._random)
+        self._pace = Pace(settings, self._random, tuning)
         self._session: Session | None = None
         self._log = RateLimitedLog(logging.getLogger(f"kiosk.relay.{owner}"), clock, LOG_PERIOD_S)
 

@@ -79,10 +79,10 @@ class Session:
     def run(self, stop: threading.Event) -> None:
         """Connect and relay until the connection is lost or ``stop`` is set; raises BrokerFault and store errors."""
         will = Will(self._topics.status, encode(self._status(online=False)))
-        with Connection(self._settings, (self._topics.ack, self._topics.resend), will) as connection:
+        with Connection(self._settings, (self._topics.ack, self._topics.resend), will, self._pace.tuning) as connection:
             connection.open()
             while not self._lost and not stop.is_set():
-                for happening in connection.poll(self._settings.poll_s):
+                for happening in connection.poll(self._pace.tuning.poll_s):
                     self._handle(connection, happening)
                 if self._ready and not self._lost:
                     self._pump(connection)
@@ -176,7 +176,7 @@ class Session:
         size = 0
         for count, row in enumerate(rows):
             size += len(row.body) + 1
-            too_much = count > 0 and size > self._settings.batch_bytes
+            too_much = count > 0 and size > self._pace.tuning.batch_bytes
             if too_much or (last is not None and row.seq > last) or row.seq != rows[0].seq + count:
                 return rows[:count]
         return rows
@@ -209,7 +209,7 @@ class Session:
 
     def _tell(self, connection: Connection) -> None:
         """Publish the retained status when it differs from what was told last."""
-        self._tell_at = self._clock() + self._settings.status_s
+        self._tell_at = self._clock() + self._pace.tuning.status_s
         status = self._status(online=True)
         if status != self._told:
             self._told = status

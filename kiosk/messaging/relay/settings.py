@@ -1,4 +1,4 @@
-"""Settings of the relay: which broker, which station, how much at once, how long to wait."""
+"""Settings of the relay: which broker, which station, how long to wait before it tries again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from kiosk.domain.identifiers import check_region, check_station
-from kiosk.messaging.contract.receive import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
@@ -40,7 +39,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
-    """Times are seconds, sizes bytes before compression. Raises ValueError for what cannot work."""
+    """Times are seconds. Raises ValueError for what cannot work.
+
+    The waits stay a county's: a broker for three stations may be asked sooner than one for two hundred.
+    """
 
     broker_url: str
     region: str
@@ -52,27 +54,14 @@ class RelaySettings:
     """Who signed the broker's certificate; None: the authorities of the operating system."""
     cert_file: Path | None = None
     key_file: Path | None = None
-    window: int = 4
-    """Messages on their way that the center has not acknowledged."""
-    batch_events: int = MAX_BATCH_EVENTS
-    batch_bytes: int = 128 * 1024
-    """A full window must pass a 32 kbit/s line well within the keepalive, or pings starve behind it."""
-    poll_s: float = 0.08
     resend_s: float = 2.0
     resend_max_s: float = 60.0
     reconnect_s: float = 2.0
     reconnect_max_s: float = 60.0
-    connect_timeout_s: float = 20.0
-    keepalive_s: int = 60
-    status_s: float = 60.0
 
     def __post_init__(self) -> None:
         check_region(self.region)
         check_station(self.station)
-        if not 1 <= self.window <= 16:
-            raise ValueError("window must be 1 to 16")
-        if not 1 <= self.batch_events <= MAX_BATCH_EVENTS or not 1 <= self.batch_bytes < MAX_BATCH_BYTES:
-            raise ValueError(f"a batch holds 1 to {MAX_BATCH_EVENTS} events and less than {MAX_BATCH_BYTES} bytes")
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("cert_file and key_file belong together")
         if self.password_file is not None and self.username is None:

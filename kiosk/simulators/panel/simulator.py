@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kiosk.devices.panel.buttons import TIMING, ButtonTiming
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 
@@ -37,11 +38,11 @@ def reachable(path: Path) -> Iterator[str]:
 
 
 class PanelSimulator:
-    """Speaks with the pins of a running station; ``settings`` are those the station has. Safe from any thread."""
+    """Speaks with the pins of a running station, whose ``settings`` and ``timing`` these are. Safe from any thread."""
 
-    def __init__(self, path: Path, settings: PanelSettings = BENCH_PANEL) -> None:
+    def __init__(self, path: Path, settings: PanelSettings = BENCH_PANEL, timing: ButtonTiming = TIMING) -> None:
         self._path = path
-        self._settings = settings
+        self._settings, self._timing = settings, timing
 
     def command(self, text: str) -> None:
         """``press ok|help`` or ``hold ok|help``; returns when the button is up again.
@@ -53,7 +54,7 @@ class PanelSimulator:
         if pin is None:
             raise BadFaultWord(f"panel {word} needs ok or help, not {button!r}")
         self._ask("low", pin)
-        time.sleep(_PRESS_S if word == "press" else self._settings.hold_s + _PRESS_S)
+        time.sleep(_PRESS_S if word == "press" else self._timing.hold_s + _PRESS_S)
         self._ask("high", pin)
 
     def lamps(self) -> Mapping[str, str] | None:

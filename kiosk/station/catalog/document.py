@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 MAX_BYTES = 4_000_000
+_SHOWN = 60
+"""Characters of a value that an error repeats."""
 
 
 class CatalogError(ValueError):
@@ -58,3 +60,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed")
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: escaped, cut short, on one line."""
+    try:
+        text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    except (ValueError, RecursionError):  # an integer too long to print, a list nested too deep
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -7,22 +7,24 @@ a key whose list position counts from 1) and what is allowed.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec import UnsetType
 
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.identifiers import BadIdentifier, parse_internal_code
-from kiosk.domain.money import MAX_FEN_PER_KG
-from kiosk.domain.trade import Mode
-from kiosk.station.catalog.document import CatalogError, load_document
-from kiosk.station.catalog.row import Row, shown
-from kiosk.station.catalog.words import chinese_name, english_name, person_name, uyghur_name
+from kiosk.station.catalog.document import CatalogError, load_document, shown
+from kiosk.station.catalog.tables import (
+    ContainerTable,
+    MemberTable,
+    NamesTable,
+    PriceTable,
+    ProductTable,
+    read_tables,
+)
+from kiosk.station.catalog.words import BadWord, chinese_name, english_name, person_name, uyghur_name
 
-MAX_TARE_G = 20_000
-"""The heaviest container a clerk lifts onto a pan; more is a typing mistake."""
-MAX_PRODUCTS, MAX_CONTAINERS, MAX_MEMBERS = 500, 100, 20_000
-
-_CODE, _CODE_WORDS = r"[A-Z0-9-]{1,16}", "1 to 16 of A-Z, 0-9 and -"
-_PICTURE, _PICTURE_WORDS = r"[a-z0-9-]{1,24}", "1 to 24 of a-z, 0-9 and -"
-_LANGUAGES = ("ug", "zh", "en")
 _MEMBER_NUMBER = re.compile(r"M-[0-9]{5}", re.ASCII)
 _LONGEST_MEMBER_DIGITS = 5
 
@@ -32,99 +34,115 @@ def parse_catalog(data: bytes, file: str) -> Catalog:
 
     Rows keep the file's order, names are in Unicode NFC. Raises CatalogError.
     """
-    top = Row(file, "", load_document(data, file), ("products", "prices", "containers", "members"))
-    products = _products(top)
+    tables = read_tables(load_document(data, file), file)
+    products = _products(tables.products, file)
     return Catalog(
         products=products,
-        prices=_prices(top, {product.code for product in products}),
-        containers=_containers(top),
-        members=_members(top),
+        prices=_prices(tables.prices, {product.code for product in products}, file),
+        containers=_containers(tables.containers, file),
+        members=_members(tables.members, file),
     )
 
 
-def _products(top: Row) -> tuple[Product, ...]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One table in the file, for errors: ``products[3]``."""
+
+    file: str
+    path: str
+
+    def error(self, key: str, problem: str) -> CatalogError:
+        return CatalogError(self.file, f"{self.path}.{key}", problem)
+
+    def word(self, key: str, text: str, check: Callable[[str], str], *, private: bool = False) -> str:
+        """The text as ``check`` cleans it; private text is not repeated in the error."""
+        try:
+            return check(text)
+        except BadWord as error:
+            raise self.error(key, str(error) if private else f"{shown(text)} {error}") from error
+
+    def names(self, names: NamesTable) -> Names:
+        return Names(
+            ug=self.word("names.ug", names.ug, uyghur_name),
+            zh=self.word("names.zh", names.zh, chinese_name),
+            en=self.word("names.en", names.en, english_name),
+        )
+
+    def once(self, seen: set[object], key: object, name: str) -> None:
+        if key in seen:
+            raise self.error(name, "stands twice: each may be listed once")
+        seen.add(key)
+
+
+def _products(rows: tuple[ProductTable, ...], file: str) -> tuple[Product, ...]:
     seen: set[object] = set()
     products = []
-    for row in top.rows("products", ("code", "names", "picture"), MAX_PRODUCTS):
-        code = row.code("code", _CODE, _CODE_WORDS)
-        _refuse_second(seen, code, row, "code")
-        products.append(Product(code, _names(row), row.code("picture", _PICTURE, _PICTURE_WORDS)))
+    for number, row in enumerate(rows, 1):
+        place = _Place(file, f"products[{number}]")
+        place.once(seen, row.code, "code")
+        products.append(Product(row.code, place.names(row.names), row.picture))
     if not products:
-        raise top.error("products", "is empty: at least one product is needed")
+        raise CatalogError(file, "products", "is empty: at least one product is needed")
     return tuple(products)
 
 
-def _prices(top: Row, products: set[str]) -> tuple[Price, ...]:
+def _prices(rows: tuple[PriceTable, ...], products: set[str], file: str) -> tuple[Price, ...]:
     seen: set[object] = set()
     prices = []
-    for row in top.rows("prices", ("product", "mode", "fen_per_kg"), MAX_PRODUCTS * len(Mode)):
-        product = row.text("product")
-        if product not in products:
-            raise row.error("product", f"is {shown(product)}: no product of this file has that code")
-        mode = Mode(row.code("mode", "|".join(Mode), " or ".join(Mode)))
-        _refuse_second(seen, (product, mode), row, "product")
-        prices.append(Price(product, mode, row.whole("fen_per_kg", 1, MAX_FEN_PER_KG, "fen per kilogram")))
+    for number, row in enumerate(rows, 1):
+        place = _Place(file, f"prices[{number}]")
+        if row.product not in products:
+            raise place.error("product", f"is {shown(row.product)}: no product of this file has that code")
+        place.once(seen, (row.product, row.mode), "product")
+        prices.append(Price(row.product, row.mode, row.fen_per_kg))
     return tuple(prices)
 
 
-def _containers(top: Row) -> tuple[Container, ...]:
+def _containers(rows: tuple[ContainerTable, ...], file: str) -> tuple[Container, ...]:
     seen: set[object] = set()
     containers = []
-    for row in top.rows("containers", ("code", "names", "tare_g", "picture", "weighed"), MAX_CONTAINERS):
-        code = row.code("code", _CODE, _CODE_WORDS)
-        _refuse_second(seen, code, row, "code")
-        names, picture, weighed = _names(row), row.code("picture", _PICTURE, _PICTURE_WORDS), row.flag("weighed")
-        tare_g = row.whole("tare_g", 0, MAX_TARE_G, "grams")
-        if weighed and tare_g:
-            raise row.error("tare_g", f"is {tare_g}: it must be 0 when weighed = true, the pan finds the tare")
-        containers.append(Container(code, names, tare_g, picture, weighed))
+    for number, row in enumerate(rows, 1):
+        place = _Place(file, f"containers[{number}]")
+        place.once(seen, row.code, "code")
+        if row.weighed and row.tare_g:
+            raise place.error("tare_g", f"is {row.tare_g}: it must be 0 when weighed = true, the pan finds the tare")
+        containers.append(Container(row.code, place.names(row.names), row.tare_g, row.picture, row.weighed))
     return tuple(containers)
 
 
-def _members(top: Row) -> tuple[Member, ...]:
+def _members(rows: tuple[MemberTable, ...], file: str) -> tuple[Member, ...]:
     numbers: set[object] = set()
     cards: set[object] = set()
     members = []
-    for row in top.rows("members", ("number", "short_name", "card"), MAX_MEMBERS):
-        number = _member_number(row)
-        _refuse_second(numbers, number, row, "number")
-        card = _card(row) if row.has("card") else None
+    for number, row in enumerate(rows, 1):
+        place = _Place(file, f"members[{number}]")
+        _check_number(row.number, place)
+        place.once(numbers, row.number, "number")
+        card = None if isinstance(row.card, UnsetType) else row.card
         if card is not None:
-            _refuse_second(cards, card, row, "card")
-        members.append(Member(number, row.word("short_name", person_name, private=True), card))
+            _check_card(card, place)
+            place.once(cards, card, "card")
+        members.append(Member(row.number, place.word("short_name", row.short_name, person_name, private=True), card))
     return tuple(members)
 
 
-def _member_number(row: Row) -> str:
-    number = row.text("number")
+def _check_number(number: str, place: _Place) -> None:
     if _MEMBER_NUMBER.fullmatch(number):
-        return number
+        return
     if sum(character.isdecimal() for character in number) > _LONGEST_MEMBER_DIGITS:
         # The number itself is not repeated: errors are logged and photographed.
-        raise row.error("number", "looks like a phone or ID number, never stored here: use M- and five digits")
-    raise row.error("number", f"is {shown(number)}: it must be M- and five digits, like M-04412")
+        raise place.error("number", "looks like a phone or ID number, never stored here: use M- and five digits")
+    raise place.error("number", f"is {shown(number)}: it must be M- and five digits, like M-04412")
 
 
-def _card(row: Row) -> str:
-    card = row.text("card")
+def _check_card(card: str, place: _Place) -> None:
+    refused = place.error("card", f"is {shown(card)}: it must be Y1P, five digits and the check character")
     try:
         code = parse_internal_code(card)
     except BadIdentifier as error:
-        raise row.error("card", f"is {shown(card)}: it must be Y1P, five digits and the check character") from error
+        raise refused from error
     if code.kind != "P" or not re.fullmatch(r"[0-9]{5}", code.body, re.ASCII):
-        raise row.error("card", f"is {shown(card)}: it must be Y1P, five digits and the check character")
-    return card
-
-
-def _names(row: Row) -> Names:
-    names = row.table("names", _LANGUAGES)
-    return Names(ug=names.word("ug", uyghur_name), zh=names.word("zh", chinese_name), en=names.word("en", english_name))
-
-
-def _refuse_second(seen: set[object], key: object, row: Row, name: str) -> None:
-    if key in seen:
-        raise row.error(name, "stands twice: each may be listed once")
-    seen.add(key)
+        raise refused
 
 
 __all__ = ["CatalogError", "parse_catalog"]

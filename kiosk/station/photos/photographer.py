@@ -9,12 +9,15 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
 from kiosk.store.errors import DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
 
+MAX_PHOTO_BYTES: Final = 8_000_000
+"""Of one shot: more than a camera of a station sends, and little enough for the budget to hold a busy day."""
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 

@@ -23,8 +23,17 @@ from typing import Any, Final
 
 from kiosk.devices.ports import LineCapture, OnProgress, Pausable, PortProbe, ProbeCancelled, ProbeFailed, Progress
 from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, shown
-from kiosk.protocols.scales.probe.weights import LEAST_KNOWN_G, LEAST_READINGS, MOST_KNOWN_G, Outcome, heard_by, weigh
-from kiosk.station.scale.section import NotWritten, lines, rewrite, settings_of, writable
+from kiosk.protocols.scales.probe.weights import (
+    LEAST_KNOWN_G,
+    LEAST_READINGS,
+    MOST_KNOWN_G,
+    Outcome,
+    Profile,
+    heard_by,
+    weigh,
+)
+from kiosk.protocols.scales.protocol import Mode
+from kiosk.station.settings_edit import NotWritten, lines, rewrite, writable
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +170,7 @@ class Teach:
             if table is None or not self._view.can_write or file is None:
                 raise TeachRefused("not_offered")
             try:
-                copy = rewrite(file, table, self._tools.check)
+                copy = rewrite(file, "scale", table, self._tools.check)
             except NotWritten as error:
                 logger.warning("the taught scale is not written to %s: %s", file, error)
                 raise TeachRefused("not_written", str(error)) from error
@@ -275,6 +284,22 @@ class Teach:
     def _table(self) -> dict[str, Any] | None:
         outcome = self._view.outcome
         return settings_of(outcome.offer, self._view.port) if outcome is not None and outcome.offer else None
+
+
+def settings_of(profile: Profile, port: str) -> dict[str, Any]:
+    """The keys of ``[scale]`` that a taught format needs. A key that is None must not be in the file."""
+    line = profile.candidate.line
+    return {
+        "port": port,
+        "protocol": profile.candidate.protocol,
+        **({"unit": profile.unit} if profile.unit else {}),
+        "baud": line.baud,
+        "bytesize": line.bytesize,
+        "parity": line.parity,
+        "stopbits": line.stopbits,
+        "params": dict(profile.candidate.params) or None,
+        **({} if profile.candidate.row.mode is Mode.POLL else {"poll_s": None}),
+    }
 
 
 def _row(proposal: Proposal, latest: Sequence[Recording]) -> Row:

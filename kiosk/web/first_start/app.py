@@ -10,7 +10,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.first_start.ports import SetupRefused, Wizard
+from kiosk.first_start.ports import AnswerRefused, Wizard
 from kiosk.texts import html
 from kiosk.web import guard
 from kiosk.web.factory import MAX_BODY_BYTES, STREAMS
@@ -37,7 +37,7 @@ def _nobody() -> None:
     """Nobody wants to know whether the page lives."""
 
 
-def create_setup_app(wizard: Wizard, settings: WebSettings, alive: Callable[[], None] = _nobody) -> Flask:
+def create_first_start_app(wizard: Wizard, settings: WebSettings, alive: Callable[[], None] = _nobody) -> Flask:
     """All pages of the first start. ``alive`` is called for every sign of life of the page."""
     app = Flask("kiosk.web")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
@@ -77,7 +77,7 @@ def _questions(wizard: Wizard, pages: Pages) -> Blueprint:
         form = {**request.form.to_dict(), "value": row.sends + sent if "ask" in request.form else sent}
         try:
             wizard.answer(question, form)
-        except SetupRefused as refusal:
+        except AnswerRefused as refusal:
             return pages.screen(typed=after_refusal(row, sent), refused=refusal), 409
         return redirect(HOME, 303)
 
@@ -139,9 +139,9 @@ def _pieces(wizard: Wizard, pages: Pages, alive: Callable[[], None]) -> Blueprin
         return Response(draw(view.trial.code, view.screen.px_per_mm), mimetype="image/svg+xml")
 
     @routes.get("/setup/panel.css")
-    def panel_css() -> AnyResponse:
-        panel = wizard.view().screen
-        css = f":root{{--mm:{panel.px_per_mm:.2f}px;--room:{panel.roominess:.2f}}}\n"
+    def geometry() -> AnyResponse:
+        shown = wizard.view().screen
+        css = f":root{{--mm:{shown.px_per_mm:.2f}px;--room:{shown.roominess:.2f}}}\n"
         return Response(css, mimetype="text/css")
 
     @routes.get("/setup/rule.css")
@@ -157,7 +157,7 @@ def _pieces(wizard: Wizard, pages: Pages, alive: Callable[[], None]) -> Blueprin
 def _install_errors(app: Flask, pages: Pages) -> None:
     """A refusal outside a question is shown over the present screen; nothing leaves the program as a traceback."""
 
-    def refused(error: SetupRefused) -> tuple[str, int]:
+    def refused(error: AnswerRefused) -> tuple[str, int]:
         return pages.screen(refused=error), 409
 
     def http(error: HTTPException) -> tuple[str, int]:
@@ -167,6 +167,6 @@ def _install_errors(app: Flask, pages: Pages) -> None:
         logger.error("%s %s failed", request.method, request.path, exc_info=error)
         return pages.fault("problem.error"), 500
 
-    app.register_error_handler(SetupRefused, refused)
+    app.register_error_handler(AnswerRefused, refused)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, unexpected)

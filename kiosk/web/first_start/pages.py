@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
-from kiosk.first_start.ports import SetupRefused, Wizard, WizardView
+from kiosk.first_start.ports import AnswerRefused, Wizard, WizardView
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
 from kiosk.web.drawings import drawing
@@ -36,7 +36,7 @@ class Pages:
     def __init__(self, wizard: Wizard, language: str) -> None:
         self._wizard, self._language = wizard, language
 
-    def screen(self, *, typed: str | None = None, refused: SetupRefused | None = None) -> str:
+    def screen(self, *, typed: str | None = None, refused: AnswerRefused | None = None) -> str:
         """The whole page. ``typed`` is what stands on the pad when it is not the present answer."""
         view = self._wizard.view()
         row = SCREENS[view.question]
@@ -75,15 +75,15 @@ class Pages:
 
 
 def _size(view: WizardView) -> str:
-    """The diagonal that the card on the panel's page is drawn for; one of the tiles."""
+    """The diagonal that the card on the page of the screen's size is drawn for; one of the tiles."""
     wanted = request.args.get("size", "")
     present = next((tile.value for tile in view.choices if tile.chosen), "")
     return wanted if any(tile.value == wanted for tile in view.choices) else present
 
 
-def rule_css(panel: ScreenGeometry, size: str) -> str:
+def rule_css(screen: ScreenGeometry, size: str) -> str:
     """How long a bank card is on this screen, if its diagonal is ``size`` inches. Raises ValueError."""
-    tried = ScreenGeometry(panel.width_px, panel.height_px, float(size))
+    tried = ScreenGeometry(screen.width_px, screen.height_px, float(size))
     return f".rule{{inline-size:{CARD_MM * tried.px_per_mm:.0f}px}}\n"
 
 

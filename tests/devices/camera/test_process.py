@@ -70,7 +70,7 @@ def make() -> Iterator[Make]:
         script: str | None = None, kind: CameraKind = "file", path: str = "/x", idle_s: float = 60
     ) -> ChildCamera:
         command = None if script is None else [sys.executable, "-c", SPEAK + textwrap.dedent(script)]
-        cameras.append(ChildCamera(CameraSettings(kind, path, idle_s=idle_s), command))
+        cameras.append(ChildCamera(CameraSettings(kind, path), command, idle_s))
         return cameras[-1]
 
     yield make_camera

@@ -11,7 +11,7 @@ from kiosk.devices.camera.settings import CameraSettings
 
 def test_defaults() -> None:
     settings = CameraSettings("v4l2", "/dev/v4l/by-id/usb-cam")
-    assert (settings.width, settings.height, settings.idle_s) == (1920, 1080, 60.0)
+    assert (settings.width, settings.height) == (1920, 1080)
     assert CameraSettings("none", "").path == ""
 
 
@@ -23,9 +23,6 @@ def test_defaults() -> None:
         ({"path": "a\0b"}, "path"),
         ({"width": 0}, "width 0 must be 160 to 8192"),
         ({"height": 10_000}, "height 10000"),
-        ({"idle_s": 0}, "idle_s"),
-        ({"idle_s": float("nan")}, "idle_s"),
-        ({"idle_s": float("inf")}, "idle_s"),
     ],
 )
 def test_a_wrong_value_is_named(wrong: dict[str, Any], named: str) -> None:

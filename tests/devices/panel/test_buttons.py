@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.devices.panel.buttons import Button
+from kiosk.devices.panel.buttons import Button, ButtonTiming
 
 DEBOUNCE_S, HOLD_S = 0.03, 2.0
+TIMING = ButtonTiming(DEBOUNCE_S, HOLD_S)
 DOWN, UP = True, False
 
 
 def story(*moves: tuple[float, bool], until: float = 100.0, down: bool = False) -> list[tuple[float, str]]:
     """Words with the moment they were said: the clock runs from due moment to due moment, as in the panel's thread."""
-    button = Button(DEBOUNCE_S, HOLD_S, down, 0.0)
+    button = Button(TIMING, down, 0.0)
     said: list[tuple[float, str]] = []
     for at, level in [*moves, (until, moves[-1][1] if moves else down)]:
         due = button.due()
@@ -58,14 +59,14 @@ def test_a_button_that_is_stuck_from_the_start_says_nothing_until_it_was_up() ->
 
 
 def test_edges_that_come_late_and_all_at_once_mean_the_same() -> None:
-    button = Button(DEBOUNCE_S, HOLD_S, UP, 0.0)
+    button = Button(TIMING, UP, 0.0)
     edges = [(1.0, DOWN), (1.1, UP), (2.0, DOWN), (5.0, UP), (6.0, DOWN), (6.1, UP)]
     words = [word for at, level in edges for word in button.level(level, at)]
     assert [*words, *button.advance(60.0)] == ["press", "hold", "press"]
 
 
 def test_nothing_is_due_while_nothing_happens() -> None:
-    button = Button(DEBOUNCE_S, HOLD_S, UP, 0.0)
+    button = Button(TIMING, UP, 0.0)
     assert button.due() is None
     button.level(DOWN, 1.0)
     assert button.due() == pytest.approx(1.03)

@@ -6,6 +6,7 @@ import builtins
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ from gpiozero import DigitalOutputDevice
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from kiosk.app.adapters import make_panel
+from kiosk.devices.panel.buttons import ButtonTiming
 from kiosk.devices.panel.gpio import GpioPanel
 from kiosk.devices.panel.none import NoPanel
 from kiosk.devices.panel.patterns import PATTERNS
@@ -24,9 +26,8 @@ from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import Panel
 from tests.station.hardware import Heard
 
-SETTINGS = PanelSettings(
-    ready=17, busy=27, fault=22, buzzer=23, ok=5, help=6, factory="simulated", debounce_s=0.005, hold_s=0.5
-)
+SETTINGS = PanelSettings(ready=17, busy=27, fault=22, buzzer=23, ok=5, help=6, factory="simulated")
+QUICK = ButtonTiming(debounce_s=0.005, hold_s=0.5)
 PATIENCE_S = 30.0
 LAMPS = {"ready": 17, "busy": 27, "fault": 22, "buzzer": 23}
 
@@ -55,11 +56,10 @@ def running(
     factory: Callable[[], Any],
     on_button: Callable[[str, str], None],
     settings: PanelSettings = SETTINGS,
-    clock: Callable[[], float] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    timing: ButtonTiming = QUICK,
 ) -> Iterator[Panel]:
-    panel = (
-        make_panel(settings, on_button, factory) if clock is None else GpioPanel(settings, on_button, factory, clock)
-    )
+    panel = GpioPanel(settings, on_button, factory, clock, timing)
     panel.start()
     try:
         yield panel
@@ -129,8 +129,8 @@ def test_a_press_and_a_hold_of_each_button(factory: MockFactory) -> None:
 
 
 def test_a_press_with_bounce(factory: MockFactory) -> None:
-    heard, settings, now = Heard(), replace(SETTINGS, debounce_s=0.2, hold_s=10), [0.0]
-    with running(lambda: factory, heard, settings, lambda: now[0]):
+    heard, now = Heard(), [0.0]
+    with running(lambda: factory, heard, SETTINGS, lambda: now[0], ButtonTiming(debounce_s=0.2, hold_s=10)):
         pin = factory.pin(5)
         for _ in range(2):
             count = len(heard.told)
@@ -173,7 +173,7 @@ def test_a_button_that_is_down_at_the_start_says_nothing(factory: MockFactory) -
 
 def test_parts_that_are_not_fitted_are_left_alone(factory: MockFactory) -> None:
     heard = Heard()
-    settings = PanelSettings(fault=22, help=6, factory="simulated", hold_s=0.5)
+    settings = PanelSettings(fault=22, help=6, factory="simulated")
     with running(lambda: factory, heard, settings) as panel:
         panel.show(True, True, True)
         panel.buzz("ok")

@@ -46,9 +46,10 @@ def simulator(tmp_path: Path) -> Iterator[TypingScannerSimulator]:
 def listening(
     path: Path, heard: Heard, states: Heard | None = None, system: InputSystem | None = None, repeat_s: float = 0.2
 ) -> Iterator[EvdevScanner]:
-    settings = ScannerSettings(str(path), "evdev", repeat_s=repeat_s)
+    settings = ScannerSettings(str(path), "evdev")
     # On a clock that stands still: a rest of this machine between two keys is no hand on a keyboard.
-    scanner = EvdevScanner(settings, heard, states or Heard(), system=system, clock=lambda: 0.0)
+    told = states or Heard()
+    scanner = EvdevScanner(settings, heard, told, system=system, clock=lambda: 0.0, repeat_s=repeat_s)
     scanner.start()
     try:
         yield scanner
@@ -121,8 +122,8 @@ def test_a_label_that_presses_keys_is_refused_and_the_next_one_works(
 
 def test_the_same_code_again_is_one_scan_and_later_two(simulator: TypingScannerSimulator, tmp_path: Path) -> None:
     heard, states, now = Heard(), Heard(), [100.0]
-    settings = ScannerSettings(str(tmp_path / "scanner"), "evdev", repeat_s=1)
-    scanner = EvdevScanner(settings, heard, states, clock=lambda: now[0])
+    settings = ScannerSettings(str(tmp_path / "scanner"), "evdev")
+    scanner = EvdevScanner(settings, heard, states, clock=lambda: now[0], repeat_s=1)
     scanner.start()
     connected(states)
     simulator.command("burst A A")

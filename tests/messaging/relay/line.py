@@ -23,6 +23,7 @@ from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import LOG_PERIOD_S
 from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.tuning import Tuning
 from kiosk.store import Store
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
 
@@ -96,7 +97,8 @@ class Bench:
         self.now = 0.0
         self.told: list[str] = []
         self.ledger = Ledger()
-        self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test", **more)
+        self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test")
+        self.tuning = Tuning(**more)
         self.connect()
 
     def _opened(self, path: Path, template: Path) -> Store:
@@ -108,7 +110,7 @@ class Bench:
         """A new connection; what the last one had on its way is gone."""
         self.wire = Wire()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.test"), lambda: self.now, LOG_PERIOD_S)
-        pace = Pace(self.settings, Random(1))
+        pace = Pace(self.settings, Random(1), self.tuning)
         self.session = Session(outbox or self.relay, pace, log, lambda: self.now, self.told.append)
         self.session._handle(self.connection, Ready())
 

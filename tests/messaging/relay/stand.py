@@ -21,6 +21,7 @@ from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.tuning import Tuning
 
 TOPICS = Topics("hotan", "S0147")
 SOON_S = 60.0
@@ -240,24 +241,13 @@ class Running:
     """A relay in a thread, with short timers."""
 
     def __init__(self, outbox: MemoryOutbox, port: int, **more: object) -> None:
-        quick: dict[str, object] = {
-            "poll_s": 0.02,
-            "resend_s": 0.3,
-            "resend_max_s": 1.0,
-            "reconnect_s": 0.05,
-            "reconnect_max_s": 0.2,
-            "connect_timeout_s": 20.0,
-            "status_s": 0.1,
-        }
-        settings = RelaySettings(
-            f"mqtt://127.0.0.1:{port}",
-            "hotan",
-            "S0147",
-            "kiosk test",
-            **(quick | more),  # type: ignore[arg-type]
-        )
+        waits: dict[str, object] = {"resend_s": 0.3, "resend_max_s": 1.0, "reconnect_s": 0.05, "reconnect_max_s": 0.2}
+        waits |= {name: more.pop(name) for name in waits if name in more}
+        tuning = {"poll_s": 0.02, "status_s": 0.1} | more
+        url = f"mqtt://127.0.0.1:{port}"
+        settings = RelaySettings(url, "hotan", "S0147", "kiosk test", **waits)  # type: ignore[arg-type]
         self.stop_event = threading.Event()
-        self.relay = Relay(outbox, settings, random=Random(1))
+        self.relay = Relay(outbox, settings, random=Random(1), tuning=Tuning(**tuning))  # type: ignore[arg-type]
         self.thread = threading.Thread(target=self.relay.run, args=(self.stop_event,), name="relay")
         self.thread.start()
 

@@ -116,7 +116,6 @@ class County:
             "hotan",
             station,
             "kiosk test",
-            connect_timeout_s=20.0,
             **(files | more),  # type: ignore[arg-type]
         )
 

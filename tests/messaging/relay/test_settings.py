@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.messaging.contract.receive import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from kiosk.messaging.relay.settings import Endpoint, RelaySettings
+from kiosk.messaging.relay.tuning import TUNING
 
 FILE = Path("x")
 
@@ -42,14 +44,16 @@ def test_urls(url: str, endpoint: Endpoint) -> None:
         ("mqtt://broker", {"cert_file": FILE, "key_file": FILE}, "write mqtts"),
         ("mqtts://broker", {"cert_file": FILE}, "belong together"),
         ("mqtt://broker", {"password_file": FILE}, "needs a username"),
-        ("mqtt://broker", {"window": 0}, "window"),
-        ("mqtt://broker", {"batch_events": 101}, "a batch holds"),
-        ("mqtt://broker", {"batch_bytes": 2**20}, "a batch holds"),
     ],
 )
 def test_what_cannot_work_is_refused(url: str, more: dict[str, object], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         settings(url, **more)
+
+
+def test_a_full_batch_is_one_the_center_takes() -> None:
+    assert 1 <= TUNING.batch_events <= MAX_BATCH_EVENTS
+    assert 1 <= TUNING.batch_bytes < MAX_BATCH_BYTES
 
 
 def test_a_refused_url_does_not_repeat_the_password() -> None:

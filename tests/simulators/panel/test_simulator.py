@@ -8,14 +8,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from kiosk.app.adapters import make_panel
-from kiosk.devices.panel.settings import PanelSettings
+from kiosk.devices.panel.buttons import ButtonTiming
+from kiosk.devices.panel.gpio import GpioPanel
 from kiosk.devices.ports import Panel
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.panel import pins as panel_pins
@@ -24,8 +23,8 @@ from kiosk.simulators.panel.pins import SimulatedPins
 from kiosk.simulators.panel.simulator import BENCH_PANEL, SOCKET_NAME, PanelSimulator, reachable
 from tests.station.hardware import Heard
 
-SETTINGS = replace(BENCH_PANEL, hold_s=0.5)
-PRESSING = replace(BENCH_PANEL, hold_s=10)
+QUICK = ButtonTiming(hold_s=0.5)
+PRESSING = ButtonTiming(hold_s=10)
 """Between a button down and up again a loaded machine may rest for seconds: that is still a press."""
 PATIENCE_S = 30.0
 
@@ -38,8 +37,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def station(path: Path, heard: Heard, settings: PanelSettings = SETTINGS) -> Iterator[Panel]:
-    panel = make_panel(settings, heard, lambda: SimulatedPins(path))
+def station(path: Path, heard: Heard, timing: ButtonTiming = QUICK) -> Iterator[Panel]:
+    panel = GpioPanel(BENCH_PANEL, heard, lambda: SimulatedPins(path), timing=timing)
     panel.start()
     assert panel.fitted
     try:
@@ -65,14 +64,14 @@ def lamps_until(simulator: PanelSimulator, **wanted: str) -> None:
     [("press ok", ("ok", "press")), ("press help", ("help", "press")), ("hold help", ("help", "hold"))],
 )
 def test_buttons(tmp_path: Path, text: str, word: tuple[str, str]) -> None:
-    heard, settings = Heard(), PRESSING if word[1] == "press" else SETTINGS
-    with station(tmp_path / SOCKET_NAME, heard, settings):
-        PanelSimulator(tmp_path / SOCKET_NAME, settings).command(text)
+    heard, timing = Heard(), PRESSING if word[1] == "press" else QUICK
+    with station(tmp_path / SOCKET_NAME, heard, timing):
+        PanelSimulator(tmp_path / SOCKET_NAME, timing=timing).command(text)
         heard.wait(lambda told: told == [word])
 
 
 def test_lamps(tmp_path: Path) -> None:
-    simulator = PanelSimulator(tmp_path / SOCKET_NAME, SETTINGS)
+    simulator = PanelSimulator(tmp_path / SOCKET_NAME, timing=QUICK)
     assert simulator.lamps() is None
     with station(tmp_path / SOCKET_NAME, Heard()) as panel:
         lamps_until(simulator, ready="off", busy="off", fault="off", buzzer="off")
@@ -103,7 +102,7 @@ def test_a_long_path_and_a_socket_a_killed_station_left(tmp_path: Path) -> None:
     with reachable(folder / SOCKET_NAME) as address:
         left.bind(address)
     left.close()
-    simulator = PanelSimulator(folder / SOCKET_NAME, SETTINGS)
+    simulator = PanelSimulator(folder / SOCKET_NAME, timing=QUICK)
     assert simulator.lamps() is None
     with station(folder / SOCKET_NAME, Heard()):
         assert simulator.lamps() is not None
@@ -136,7 +135,7 @@ def test_nonsense_is_answered_and_the_next_one_is_served(tmp_path: Path, request
             line.shutdown(socket.SHUT_WR)
             with line.makefile("rb") as answer:
                 assert "error" in json.loads(answer.readline())
-        assert PanelSimulator(tmp_path / SOCKET_NAME, SETTINGS).lamps() is not None
+        assert PanelSimulator(tmp_path / SOCKET_NAME, timing=QUICK).lamps() is not None
 
 
 def test_what_is_no_answer_is_said(tmp_path: Path) -> None:
@@ -153,7 +152,7 @@ def test_what_is_no_answer_is_said(tmp_path: Path) -> None:
         thread = threading.Thread(target=hang_up)
         thread.start()
         with pytest.raises(OSError, match="broke off"):
-            PanelSimulator(path, SETTINGS).command("press ok")
+            PanelSimulator(path, timing=QUICK).command("press ok")
         thread.join()
 
 

@@ -208,6 +208,13 @@ def test_what_is_refused_names_the_place_and_what_is_allowed(path: str, value: o
     assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize("path", ["prices.0.mode", "prices.0.jin\ud800", "members"])
+def test_half_a_character_is_refused_and_named(path: str) -> None:
+    data = json.dumps(changed(path, "\ud800")).encode()
+    with pytest.raises(CatalogError, match=r"has half a character in '(jin)?\\ud800': remove it"):
+        parse_catalog(data, "c.json")
+
+
 def test_a_missing_key_is_named() -> None:
     table = document()
     del table["members"][1]["short_name"]

@@ -13,16 +13,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
-from kiosk.app.first_start import run_setup
+from kiosk.app.first_start import run_first_start
 from kiosk.app.machine import ThisMachine
 from kiosk.config.station import load
-from kiosk.first_start.draft import Draft, draft_path, save_draft
-from kiosk.first_start.wizard import SetupPlace, SetupWizard
+from kiosk.first_start.draft import SettingsDraft, draft_path, save_draft
+from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
-from kiosk.web.first_start import create_setup_app
+from kiosk.web.first_start import create_first_start_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from tests.messaging.ports import claimed_port
@@ -111,17 +111,17 @@ class Bench:
         self.scale.command("take")
         self.broker.listen()
 
-    def begin(self, draft: Draft | None = None, port: int = 8080) -> SetupWizard:
+    def begin(self, draft: SettingsDraft | None = None, port: int = 8080) -> FirstStartWizard:
         """A wizard, on a draft that was left by an earlier one."""
         if draft is not None:
             save_draft(draft_path(self.config), draft)
-        return SetupWizard(SetupPlace(self.config, self.data, port), self.machine, load)
+        return FirstStartWizard(FirstStartPlace(self.config, self.data, port), self.machine, load)
 
 
 @contextmanager
-def served(wizard: SetupWizard) -> Iterator[Server]:
+def served(wizard: FirstStartWizard) -> Iterator[Server]:
     """The wizard's pages."""
-    server = serve(create_setup_app(wizard, WebSettings()), "127.0.0.1", 0)
+    server = serve(create_first_start_app(wizard, WebSettings()), "127.0.0.1", 0)
     server.start()
     try:
         yield server
@@ -142,7 +142,7 @@ class FirstStart:
         self._thread = threading.Thread(target=self._run, name="first-start")
 
     def _run(self) -> None:
-        self.wrote = run_setup(
+        self.wrote = run_first_start(
             self._bench.config, self.stop, port=self.port, data=self._bench.data, machine=self._bench.machine
         )
         if self.wrote:

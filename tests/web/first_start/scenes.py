@@ -13,11 +13,11 @@ from playwright.sync_api import Page
 from kiosk.first_start.draft import (
     BrokerDraft,
     CameraDraft,
-    Draft,
     PersonDraft,
     PrinterDraft,
     ScaleDraft,
     ScannerDraft,
+    SettingsDraft,
 )
 from kiosk.first_start.goods import read_goods
 from kiosk.first_start.questions import QUESTIONS
@@ -38,9 +38,9 @@ class SetupScene:
     act: Act
 
 
-def full_draft(bench: Bench, language: Language = "en") -> Draft:
+def full_draft(bench: Bench, language: Language = "en") -> SettingsDraft:
     """Everything answered, nothing proven but what a walk would have proven."""
-    return Draft(
+    return SettingsDraft(
         at="check",
         language=language,
         station="S0147",
@@ -67,7 +67,7 @@ def full_draft(bench: Bench, language: Language = "en") -> Draft:
     )
 
 
-def draft_at(bench: Bench, question: str, language: Language = "en", panel: WebSettings = PANEL) -> Draft:
+def draft_at(bench: Bench, question: str, language: Language = "en", panel: WebSettings = PANEL) -> SettingsDraft:
     """The draft of somebody who has come as far as this question."""
     full = replace(
         full_draft(bench, language),

@@ -8,13 +8,13 @@ import pytest
 
 from kiosk.app.machine import ThisMachine
 from kiosk.config.station import load
-from kiosk.first_start.draft import Draft, draft_path, load_draft
-from kiosk.first_start.ports import SetupRefused
-from kiosk.first_start.wizard import SetupPlace, SetupWizard
+from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft
+from kiosk.first_start.ports import AnswerRefused
+from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
 from tests.web.first_start.answers import answers, named_devices
 
 
-def nothing(draft: Draft, data: Path) -> str:
+def nothing(draft: SettingsDraft, data: Path) -> str:
     """Stands for the database where it does not matter."""
     return ""
 
@@ -24,20 +24,20 @@ class Start:
 
     def __init__(self, folder: Path) -> None:
         self.machine: ThisMachine = named_devices(folder)
-        self.place = SetupPlace(folder / "station.toml", folder / "data", 8080)
+        self.place = FirstStartPlace(folder / "station.toml", folder / "data", 8080)
         self.fill = nothing
         self.wizard = self.again()
 
-    def again(self) -> SetupWizard:
-        self.wizard = SetupWizard(self.place, self.machine, load, self.fill)
+    def again(self) -> FirstStartWizard:
+        self.wizard = FirstStartWizard(self.place, self.machine, load, self.fill)
         return self.wizard
 
-    def restart(self) -> SetupWizard:
+    def restart(self) -> FirstStartWizard:
         """Closing writes nothing: what a new one knows is what a power cut would have left."""
         self.wizard.close()
         return self.again()
 
-    def walk(self, until: str = "check", **instead: str) -> SetupWizard:
+    def walk(self, until: str = "check", **instead: str) -> FirstStartWizard:
         """Answer every question before ``until``; a question in ``instead`` gets that answer."""
         for question, form in answers(self.machine):
             if self.at == until:
@@ -52,12 +52,12 @@ class Start:
         return self.wizard.view().question
 
     @property
-    def draft(self) -> Draft:
+    def draft(self) -> SettingsDraft:
         return load_draft(draft_path(self.place.config_file))
 
     def refused(self, question: str, value: str, **form: str) -> str:
         before = self.wizard.view()
-        with pytest.raises(SetupRefused) as refusal:
+        with pytest.raises(AnswerRefused) as refusal:
             self.wizard.answer(question, {"value": value, **form})
         assert self.wizard.view().question == before.question
         return refusal.value.code

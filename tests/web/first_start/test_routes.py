@@ -13,12 +13,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from kiosk.config.station import load as load_settings
 from kiosk.first_start.draft import draft_path
 from kiosk.first_start.questions import DONE, QUESTIONS
-from kiosk.first_start.wizard import SetupPlace, SetupWizard
+from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
 from kiosk.texts import load
 from kiosk.web.factory import create_app
-from kiosk.web.first_start import create_setup_app
+from kiosk.web.first_start import create_first_start_app
 from kiosk.web.first_start.pads import PADS, allowed, pressed
 from kiosk.web.first_start.screens import SCREENS
 from kiosk.web.guard import CSP
@@ -35,11 +36,12 @@ class Wall:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.machine = named_devices(folder)
-        self.wizard = SetupWizard(
-            SetupPlace(folder / "station.toml", folder / "data", 8080), self.machine, load, lambda draft, data: ""
-        )
+        self.no_backup = ""
+        """What the database of the station says of its first backup."""
+        place = FirstStartPlace(folder / "station.toml", folder / "data", 8080)
+        self.wizard = FirstStartWizard(place, self.machine, load_settings, lambda draft, data: self.no_backup)
         self.beats = 0
-        self.app: Flask = create_setup_app(self.wizard, WebSettings(), self._beat)
+        self.app: Flask = create_first_start_app(self.wizard, WebSettings(), self._beat)
         self.client: FlaskClient = self.app.test_client()
 
     def _beat(self) -> None:
@@ -301,8 +303,8 @@ def test_a_stick_may_name_its_files_as_it_likes(wall: Wall, name: str) -> None:
     assert wall.at == "goods"
 
 
-def test_the_last_page_says_why_there_is_no_backup(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wall.wizard, "_fill", lambda draft, data: "the medium is <full>")
+def test_the_last_page_says_why_there_is_no_backup(wall: Wall) -> None:
+    wall.no_backup = "the medium is <full>"
     wall.walk("check")
     wall.post("/setup/check", value="go")
     page = wall.get()

@@ -449,7 +449,7 @@ def test_the_panel_s_own_millimeters(tmp_path: Path) -> None:
         assert expected in answer.text
 
 
-@pytest.mark.parametrize("bad", [{"width_px": 10}, {"diagonal_in": 0.0}, {"threads": 6}, {"weight_decimals": 4}])
+@pytest.mark.parametrize("bad", [{"width_px": 10}, {"diagonal_in": 0.0}, {"weight_decimals": 4}])
 def test_impossible_settings_are_named(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         WebSettings(**bad)  # type: ignore[arg-type]

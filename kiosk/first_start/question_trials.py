@@ -9,50 +9,50 @@ from pathlib import Path
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.identifiers import BODY_ALPHABET
-from kiosk.first_start.draft import Draft
+from kiosk.first_start.draft import SettingsDraft
 from kiosk.first_start.papers import test_paper
 from kiosk.first_start.ports import Machine
 from kiosk.first_start.settings import printer_settings, relay_settings, scale_settings
-from kiosk.first_start.trials import Attempt, ListenTrial, ScaleTrial, ScannerTrial, Trial
+from kiosk.first_start.trials import ListenTrial, OnDemandTrial, ScaleTrial, ScannerTrial, Trial
 
 PRINT_S = 20.0
 SHOT_S = 10.0
 _CODE_LENGTH = 4
 
-Make = Callable[[Draft, Machine, Path], Trial]
+Make = Callable[[SettingsDraft, Machine, Path], Trial]
 
 
-def trial_of(draft: Draft, machine: Machine, data: Path) -> Trial | None:
+def trial_of(draft: SettingsDraft, machine: Machine, data: Path) -> Trial | None:
     """The device of the present question, if it has one. Raises OSError or ValueError when it cannot be tried."""
     make = _TRIALS.get(draft.at)
     return make(draft, machine, data) if make else None
 
 
-def _scale(draft: Draft, machine: Machine, data: Path) -> Trial:
+def _scale(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
     assert draft.scale is not None
     settings = scale_settings(draft.scale)
     return ScaleTrial(lambda listener: machine.scale(settings, listener))
 
 
-def _listen(draft: Draft, machine: Machine, data: Path) -> Trial:
+def _listen(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
     assert draft.scale is not None
     port = draft.scale.port
     return ListenTrial(lambda told: machine.probe(port, told))
 
 
 def _printer(name: str) -> Make:
-    def make(draft: Draft, machine: Machine, data: Path) -> Trial:
+    def make(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
         def act() -> bytes:
             paper = test_paper(name, draft, data)
             machine.printer(printer_settings(getattr(draft, name))).print(paper, PRINT_S, lambda: None)
             return b""
 
-        return Attempt(f"{name} printer", act)
+        return OnDemandTrial(f"{name} printer", act)
 
     return make
 
 
-def _scanner(draft: Draft, machine: Machine, data: Path) -> Trial:
+def _scanner(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
     """A code nobody has lying about: what is read is what is on the screen."""
     assert draft.scanner is not None
     settings = ScannerSettings(draft.scanner.port, draft.scanner.kind)
@@ -60,15 +60,15 @@ def _scanner(draft: Draft, machine: Machine, data: Path) -> Trial:
     return ScannerTrial(code, lambda on_scan, on_state: machine.scanner(settings, on_scan, on_state))
 
 
-def _camera(draft: Draft, machine: Machine, data: Path) -> Trial:
+def _camera(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
     assert draft.camera is not None
     camera = machine.camera(CameraSettings(draft.camera.kind, draft.camera.path))
-    return Attempt("camera", lambda: camera.shoot(SHOT_S).jpeg, camera.close)
+    return OnDemandTrial("camera", lambda: camera.shoot(SHOT_S).jpeg, camera.close)
 
 
-def _broker(draft: Draft, machine: Machine, data: Path) -> Trial:
+def _broker(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
     settings = relay_settings(draft, data)
-    return Attempt("broker", lambda: machine.reach(settings).encode())
+    return OnDemandTrial("broker", lambda: machine.reach(settings).encode())
 
 
 _TRIALS: Mapping[str, Make] = {

@@ -1,0 +1,164 @@
+"""The tables of a catalog file as msgspec types, and a sentence for each way in which a file does not fit them.
+
+A type says in its ``description`` what is allowed there, in the words of the error; types without one have those of
+``_allowed``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import inspect as types
+
+from kiosk.domain.money import MAX_FEN_PER_KG
+from kiosk.domain.trade import Mode
+from kiosk.station.catalog.document import CatalogError, shown
+
+MAX_TARE_G: Final = 20_000
+"""The heaviest container a clerk lifts onto a pan; more is a typing mistake."""
+MAX_PRODUCTS, MAX_CONTAINERS, MAX_MEMBERS = 500, 100, 20_000
+
+Code = Annotated[str, Meta(pattern=r"\A[A-Z0-9-]{1,16}\Z", description="1 to 16 of A-Z, 0-9 and -")]
+Picture = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,24}\Z", description="1 to 24 of a-z, 0-9 and -")]
+FenPerKg = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=MAX_FEN_PER_KG,
+        description=f"a whole number of fen per kilogram from 1 to {MAX_FEN_PER_KG}",
+    ),
+]
+TareG = Annotated[int, Meta(ge=0, le=MAX_TARE_G, description=f"a whole number of grams from 0 to {MAX_TARE_G}")]
+
+
+class NamesTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """One name, in each language."""
+
+    ug: str
+    zh: str
+    en: str
+
+
+class ProductTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of ``products``."""
+
+    code: Code
+    names: NamesTable
+    picture: Picture
+
+
+class PriceTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of ``prices``; ``product`` is the code of a product of the same file."""
+
+    product: str
+    mode: Mode
+    fen_per_kg: FenPerKg
+
+
+class ContainerTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of ``containers``; the pan finds the tare of one that is ``weighed``."""
+
+    code: Code
+    names: NamesTable
+    tare_g: TareG
+    picture: Picture
+    weighed: bool = False
+
+
+class MemberTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of ``members``."""
+
+    number: str
+    short_name: str
+    card: str | UnsetType = UNSET
+
+
+class CatalogTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file. Every list must be there, if only empty: a forgotten one is not meant."""
+
+    products: Annotated[tuple[ProductTable, ...], Meta(max_length=MAX_PRODUCTS)]
+    prices: Annotated[tuple[PriceTable, ...], Meta(max_length=MAX_PRODUCTS * len(Mode))]
+    containers: Annotated[tuple[ContainerTable, ...], Meta(max_length=MAX_CONTAINERS)]
+    members: Annotated[tuple[MemberTable, ...], Meta(max_length=MAX_MEMBERS)]
+
+
+def read_tables(document: Mapping[str, Any], file: str) -> CatalogTable:
+    """The document as its types. Raises CatalogError for the first thing that does not fit."""
+    try:
+        return msgspec.convert(document, CatalogTable, strict=True)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), document, file) from error
+    except UnicodeEncodeError as error:
+        # JSON alone can say it ("\ud800"); msgspec does not tell where.
+        raise CatalogError(file, "", f"has half a character in {shown(error.object)}: remove it") from error
+
+
+_MESSAGE: Final = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
+"""What is wrong, and the way to it from the top (``.prices[0].mode``); the top itself has none."""
+_MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+
+
+def _explained(message: str, document: Mapping[str, Any], file: str) -> CatalogError:
+    found = _MESSAGE.fullmatch(message)
+    problem, way = (found[1], found[2] or "") if found else (message, "")
+    value: Any = document
+    kind: types.Type = types.type_info(CatalogTable)
+    place, in_list = "", False
+    for key, number in re.findall(r"\.(\w+)|\[(\d+)\]", way):
+        in_list = bool(number)
+        value = value[int(number)] if in_list else value[key]
+        kind = _inside(kind, key)
+        place += f"[{int(number) + 1}]" if in_list else f".{key}"
+    place = place.removeprefix(".")
+    if missing := _MISSING.fullmatch(problem):
+        return CatalogError(file, _below(place, missing[1]), "is missing")
+    if unknown := _UNKNOWN.fullmatch(problem):
+        return CatalogError(file, _below(place, shown(unknown[1])), f"is not a known key; {_hint(unknown[1], kind)}")
+    if in_list or isinstance(_plain(kind), types.VarTupleType):
+        return CatalogError(file, place, f"must be {_allowed(kind)}")
+    wanted = "text in quotation marks" if problem.startswith("Expected `str`, got") else _allowed(kind)
+    return CatalogError(file, place, f"is {shown(value)}: it must be {wanted}")
+
+
+def _hint(key: str, kind: types.Type) -> str:
+    return "only kilograms are used" if "jin" in key.lower() else f"allowed here: {', '.join(_fields(kind))}"
+
+
+def _below(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def _plain(kind: types.Type) -> types.Type:
+    return kind.type if isinstance(kind, types.Metadata) else kind
+
+
+def _fields(kind: types.Type) -> Iterable[str]:
+    plain = _plain(kind)
+    return [row.name for row in plain.fields] if isinstance(plain, types.StructType) else []
+
+
+def _inside(kind: types.Type, key: str) -> types.Type:
+    """The type of a field, or of the items of a list."""
+    plain = _plain(kind)
+    if isinstance(plain, types.StructType):
+        return next(row.type for row in plain.fields if row.name == key)
+    assert isinstance(plain, types.VarTupleType)
+    return plain.item_type
+
+
+def _allowed(kind: types.Type) -> str:
+    if isinstance(kind, types.Metadata):
+        return str((kind.extra_json_schema or {})["description"])
+    if isinstance(kind, types.StructType):
+        return f"a table with {', '.join(_fields(kind))}"
+    if isinstance(kind, types.VarTupleType):
+        return f"a list of at most {kind.max_length} tables"
+    if isinstance(kind, types.EnumType):
+        return " or ".join(row.value for row in kind.cls)
+    assert isinstance(kind, types.BoolType)
+    return "true or false"

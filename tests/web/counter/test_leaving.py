@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from kiosk.station.doctor.doctor import Doctor
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import load
 from kiosk.web.factory import NEEDS, create_app
@@ -49,12 +50,10 @@ def app(shop: CounterShop) -> Flask:
 
 
 @pytest.fixture
-def care(shop: CounterShop, tmp_path: Path) -> Iterator[None]:
-    """A doctor is on duty: the technician's pages are there."""
+def doctor(tmp_path: Path) -> Iterator[Doctor]:
     migrate(tmp_path / "empty.db")
     clinic = Clinic(tmp_path / "care", tmp_path / "empty.db")
-    setattr(shop, "doctor", clinic.doctor)  # noqa: B010 - as the composition root gives it to the station
-    yield
+    yield clinic.doctor
     clinic.store.close()
 
 
@@ -154,11 +153,11 @@ WAYS = (
 
 
 @pytest.mark.parametrize("number", [CLERK, TECHNICIAN])
-@pytest.mark.usefixtures("care")
 def test_every_link_and_form_of_a_page_behind_the_lock(
-    app: Flask, shop: CounterShop, own: Objects, number: str
+    shop: CounterShop, doctor: Doctor, own: Objects, number: str
 ) -> None:
-    """A target that is public locks; one that is not leads to no public page."""
+    """A target that is public locks; one that is not leads to no public page. A doctor is on duty."""
+    app = create_app(shop, WebSettings(language="en"), doctor)
     screen, followed = Screen(app, shop, number), set[str]()
     shop.leave_bags(5_000)
     for rule, method in routes(app):

@@ -141,7 +141,7 @@ def test_bytes_for_people(data: bytes, shown: str) -> None:
 
 
 def test_each_step_that_is_drawn_has_a_template() -> None:
-    folder = Path(teach.__file__).parent / "templates" / "technician"
+    folder = Path(teach.__file__).parent.parent / "templates" / "technician"
     steps = ("ports", "listening", "heard", "emptied", "known", "loaded", "offer", "unclear", "nothing", "failed")
     for step in steps:
         assert (folder / f"teach_{teach._BODIES.get(step, step)}.html").is_file(), step

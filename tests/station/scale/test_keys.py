@@ -148,7 +148,7 @@ def test_nobody_s_weighing_is_changed_under_them(rig: Rig) -> None:
     keys = keys_of(rig, scale)
     rig.rest(0)
     rig.rest(MOST_G)
-    version, _ = rig.store.catalog()
+    version, _ = rig.store.catalogs.get()
     rig.desk.choices.choose_party("non_member")
     view = rig.desk.choices.choose_product("BADAM", version)
     assert view.step is Step.AGREE

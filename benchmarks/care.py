@@ -16,6 +16,7 @@ from kiosk.station.clock import StationClock
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.opening import Opening
 from kiosk.store.journal import journal
 
@@ -37,7 +38,7 @@ def run(folder: Path) -> list[Row]:
         base = _bare_copy(database, folder / "copy.db")
         with _Writer(store, stamp()) as writer:
             start = time.monotonic()
-            made = make_backup(database, STATION, medium, stamp(), same_disk=True)
+            made = make_backup(database, STATION, BackupSettings(medium), stamp(), same_disk=True)
             took = time.monotonic() - start
         if made.manifest.events < EVENTS or made.problem:
             raise RuntimeError(f"{made}")

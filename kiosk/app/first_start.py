@@ -14,7 +14,6 @@ from kiosk.app.machine import ThisMachine
 from kiosk.app.media import ROOTS
 from kiosk.app.systemd import Notifier
 from kiosk.config.station import load
-from kiosk.first_start.draft import needs_setup
 from kiosk.first_start.wizard import SetupPlace, SetupWizard
 from kiosk.station.health import fetch
 from kiosk.station.page_heartbeat import PageHeartbeat
@@ -22,8 +21,6 @@ from kiosk.store.database.lasting import require_lasting
 from kiosk.web.first_start import create_setup_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
-
-__all__ = ["needs_setup", "run_setup"]
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from kiosk.station.open_store import stamps
 from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import BackupMade
 from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
-from kiosk.store.backup.restore import Restored
+from kiosk.store.backup.restore import Restored, RestoreOptions
 from kiosk.store.backup.restore import restore as bring_back
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.lasting import require_lasting
@@ -109,7 +109,7 @@ def restore(file: Path, path: Path | None, letter: str | None) -> None:
     has_letters = own.database.with_name("receipt-series").exists()
     try:
         require_lasting(own.data)
-        back = bring_back(file, own.database, own.station, stamps(own.zone)(), newest_letter=letter)
+        back = bring_back(file, own.database, own.station, stamps(own.zone)(), RestoreOptions(letter))
     except StoreError as error:
         click.echo(str(error), err=True)
         sys.exit(1)

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
 
 from kiosk.devices.ports import Camera, LinkState, Printer, Scale, ScaleListener
@@ -47,11 +46,11 @@ from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
-from kiosk.station.signals import Signal, StationSignals
+from kiosk.station.signals import StationSignals
 from kiosk.station.software import metrology, software_id
 from kiosk.store import NewPrintJob, Stamp, Store, StoreError
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.records import LoadRow, ScaleContent
+from kiosk.store.records import ScaleContent
 
 logger = logging.getLogger(__name__)
 
@@ -122,19 +121,22 @@ class StationService:
         self.software, self.metrology = software_id(), metrology()
         self._hardware = hardware
         self._signals = StationSignals()
+        self.committed = self._signals.committed
+        """To be sent by whoever commits something outside of the service."""
         self._key = PickupKey.load(settings.parcels, self.settings.data, environ)
-        self._folder = PhotoFolder(self.settings.data / "photos")
-        self._parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
-        self._lot_photos = LotPhotos(self._folder, store, self.stamp)
+        self.photo_folder = PhotoFolder(self.settings.data / "photos")
+        self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
+        """For clerks alone: the label of a damaged parcel may hold a name."""
+        self._lot_photos = LotPhotos(self.photo_folder, store, self.stamp)
         self._space = self._photo_space(settings.backup)
         self._photographer = Photographer(hardware.camera, self.settings.max_photo_bytes)
         audited = AuditedScale(settings.metrology, hardware.content)
         self.scale_audit = ScaleAudit(store, audited, self.stamp, self.committed)
         self.desk = Desk(hardware.profile, self._desk_tools())
-        self._scale = hardware.scale(self.desk.readings) if hardware.scale else None
+        self.scale = hardware.scale(self.desk.readings) if hardware.scale else None
         self.board = LiveBoard(self.desk.view())
         self._marks = _PrinterMarks(self.board)
-        self._watch = OutboxPoller(store, self.board.count_pending, self.desk.booked.refresh)
+        self._outbox = OutboxPoller(store, self.board.count_pending, self.desk.booked.refresh)
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}
         self.access = Access(store, settings.counter, self.stamp, self._signals.access_changed, self._key.pins())
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
@@ -142,7 +144,7 @@ class StationService:
         self.counter_board = CounterBoard(self.counter.view())
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
-        self._sweeper = Sweeper(store, self._parcel_photos, settings.parcels, self.stamp, self._tick, self.committed)
+        self._sweeper = Sweeper(store, self.parcel_photos, settings.parcels, self.stamp, self._tick, self.committed)
         self._connect()
 
     def _connect(self) -> None:
@@ -150,24 +152,19 @@ class StationService:
         signals, desk, counter = self._signals, self.desk, self.counter
         for worker in self._printers.values():
             signals.committed.connect(worker.wake)
-        signals.committed.connect(self._watch.wake)
+        signals.committed.connect(self._outbox.wake)
         signals.paper_moved.connect(desk.booked.refresh)
         signals.paper_moved.connect(counter.papers_moved)
-        signals.paper_moved.connect(self._watch.wake)
+        signals.paper_moved.connect(self._outbox.wake)
         signals.photo_done.connect(desk.booked.photo_done)
         signals.photo_done.connect(counter.photo_done)
-        signals.photo_done.connect(lambda subject, sha256: self._watch.wake())
+        signals.photo_done.connect(lambda subject, sha256: self._outbox.wake())
         signals.photo_failed.connect(desk.booked.photo_failed)
         signals.photo_failed.connect(counter.photo_failed)
         signals.access_changed.connect(counter.access_changed)
         signals.counter_view.connect(self.counter_board.show)
         signals.desk_view.connect(self.board.show)
         signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
-
-    @property
-    def committed(self) -> Signal[[]]:
-        """To be sent by whoever commits something outside of the service."""
-        return self._signals.committed
 
     def stamp(self) -> Stamp:
         """The time and the software, for everything that is written."""
@@ -177,7 +174,7 @@ class StationService:
         """Settle what the last stop left undone, then start every worker."""
         stamp = self.stamp()
         self.access.wrap_pins()
-        self._folder.tidy()
+        self.photo_folder.tidy()
         self._tidy_parcel_photos()
         self.desk.readings.resume(self.scale_audit.begin())
         for receipt in self.store.intakes.abandon_left_open(stamp):
@@ -188,12 +185,12 @@ class StationService:
         for worker in self._printers.values():
             worker.start()
         self._photographer.start()
-        self._watch.start()
+        self._outbox.start()
         self._sweeper.start()
         self.scale_audit.start()
         self.counter.papers_moved()
-        if self._scale is not None:
-            self._scale.start()
+        if self.scale is not None:
+            self.scale.start()
 
     def stop(self) -> None:
         """Stop the scale first, so that nothing new begins, then let the workers finish; one failing stops no other."""
@@ -205,20 +202,12 @@ class StationService:
             ends.callback(self._photographer.stop)
             for worker in self._printers.values():
                 ends.callback(worker.stop)
-            ends.callback(self._watch.stop)
+            ends.callback(self._outbox.stop)
             ends.callback(self._sweeper.stop)
             ends.callback(self.scale_audit.stop)
             ends.callback(self.desk.readings.close)
-            if self._scale is not None:
-                ends.callback(self._scale.stop)
-
-    def photo_path(self, sha256: str) -> Path | None:
-        """The file of a kept picture."""
-        return self._folder.path(sha256)
-
-    def parcel_photo_path(self, sha256: str) -> Path | None:
-        """The file of a damaged parcel's picture: for clerks alone, its label may hold a name."""
-        return self._parcel_photos.path(sha256)
+            if self.scale is not None:
+                ends.callback(self.scale.stop)
 
     def standing(self) -> ScaleStanding:
         """The legal standing of the scale: for trade, verified, checked, its event counters. Raises StoreError."""
@@ -231,21 +220,12 @@ class StationService:
         except StoreError as error:
             logger.error("the worth of the scale cannot be read now: %s", error)
             return []
-        plate = self._hardware.profile if self._scale is not None else None
+        plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
-
-    def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]:
-        """The journal of the pan, newest first. Raises StoreError."""
-        return self.store.pan_loads.unbooked(limit, offset)
-
-    @property
-    def scale(self) -> Scale | None:
-        """The scale's supervisor; None when no scale is set up."""
-        return self._scale
 
     def _photo_space(self, backup: BackupSettings | None) -> PhotoSpace:
         limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, self.settings.max_photo_bytes)
-        return PhotoSpace(self._folder, self.store, limits, backup.folder if backup is not None else None)
+        return PhotoSpace(self.photo_folder, self.store, limits, backup.folder if backup is not None else None)
 
     def _desk_tools(self) -> DeskTools:
         return DeskTools(
@@ -270,7 +250,7 @@ class StationService:
             store=self.store,
             access=self.access,
             papers=CounterPapers(self.settings, parcels, self._key, self._hardware.printers),
-            photos=self._parcel_photos,
+            photos=self.parcel_photos,
             counter=counter,
             parcels=parcels,
             stamps=self.stamp,
@@ -302,7 +282,7 @@ class StationService:
 
     def _tidy_parcel_photos(self) -> None:
         try:
-            self._parcel_photos.tidy(self.store.parcels.by_number)
+            self.parcel_photos.tidy(self.store.parcels.by_number)
         except OSError as error:
             # A picture more or less keeps no station from weighing; the next start tries again.
             logger.error("the pictures of parcels cannot be tidied: %s", error)
@@ -323,7 +303,7 @@ class StationService:
             ShotRequest(
                 str(number),
                 self._space.for_parcel,
-                lambda shot: self._parcel_photos.keep(number, shot),
+                lambda shot: self.parcel_photos.keep(number, shot),
                 self._signals.photo_done,
                 self._signals.photo_failed,
             )

@@ -13,7 +13,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.live import LiveBoard
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.settings import StationSettings
-from kiosk.store.records import LoadRow, Stamp
+from kiosk.store.records import Stamp
 from kiosk.store.store import Store
 
 S_co = TypeVar("S_co", covariant=True)
@@ -31,6 +31,13 @@ class Endable(Protocol):
     """Streams that the server would otherwise wait for."""
 
     def stop(self) -> None: ...
+
+
+class Pictures(Protocol):
+    """A folder of pictures."""
+
+    def path(self, sha256: str) -> Path | None:
+        """The file of a kept picture."""
 
 
 class Station(Protocol):
@@ -57,7 +64,9 @@ class Station(Protocol):
     @property
     def check_weight(self) -> CheckWeight: ...
     def standing(self) -> ScaleStanding: ...
-    def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]: ...
     def stamp(self) -> Stamp: ...
-    def photo_path(self, sha256: str) -> Path | None: ...
-    def parcel_photo_path(self, sha256: str) -> Path | None: ...
+    @property
+    def photo_folder(self) -> Pictures: ...
+    @property
+    def parcel_photos(self) -> Pictures:
+        """For clerks alone: the label of a damaged parcel may hold a name."""

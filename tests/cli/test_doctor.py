@@ -28,6 +28,7 @@ from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.open_store import stamps
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
 from tests.messaging.ports import claimed_port
@@ -66,7 +67,7 @@ class Village:
             store.clerks.add("Tursun", Role.CLERK, "hash", now)
             store.outbox.acknowledge(store.outbox.counts().last_seq, ())
         (folder / "data" / "pickup-key").write_text("ab" * 32)
-        make_backup(self.database, "S0147", folder / "medium", now, same_disk=True)
+        make_backup(self.database, "S0147", BackupSettings(folder / "medium"), now, same_disk=True)
         self.write()
 
     def write(self, more: str = "") -> None:

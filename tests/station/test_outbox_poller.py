@@ -1,4 +1,4 @@
-"""The watch over the outbox: what another process has done is seen, own writes are seen, trouble passes."""
+"""The poller of the outbox: what another process has done is seen, own writes are seen, trouble passes."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from tests.station.hardware import WAIT_S, Heard, bring_in
 
 
 @contextmanager
-def watching(
+def polling(
     store: object, on_pending: Callable[[int], None], on_change: Callable[[], None], period_s: float = 0.01
 ) -> Iterator[OutboxPoller]:
-    watch = OutboxPoller(store, on_pending, on_change, period_s)  # type: ignore[arg-type]
-    watch.start()
-    yield watch
-    watch.stop()
+    poller = OutboxPoller(store, on_pending, on_change, period_s)  # type: ignore[arg-type]
+    poller.start()
+    yield poller
+    poller.stop()
 
 
 def test_an_acknowledgement_in_another_process_is_seen(store: Store, tmp_path: Path) -> None:
     bring_in(store)
     pending, changes = Heard(), Heard()
     relay = Store.open(tmp_path / "station.db", "S0147", STAMP, Opening(reserve_bytes=0))
-    with watching(store, pending, changes):
+    with polling(store, pending, changes):
         pending.wait(lambda told: told == [store.outbox.counts().last_seq])
         relay.outbox.acknowledge(2, [])
         pending.wait(lambda told: told[-1] == store.outbox.counts().last_seq - 2)
@@ -43,10 +43,10 @@ def test_an_acknowledgement_in_another_process_is_seen(store: Store, tmp_path: P
 
 def test_a_write_of_this_process_is_seen_after_wake(store: Store) -> None:
     pending = Heard()
-    with watching(store, pending, lambda: None) as watch:
+    with polling(store, pending, lambda: None) as poller:
         pending.wait(lambda told: len(told) == 1)
         bring_in(store)
-        watch.wake()
+        poller.wake()
         pending.wait(lambda told: told[-1] == store.outbox.counts().pending)
 
 
@@ -75,7 +75,7 @@ class Quiet:
 
 def test_nothing_is_read_while_nothing_changes() -> None:
     quiet, pending = Quiet(), Heard()
-    with watching(quiet, pending, lambda: None, 0.001):
+    with polling(quiet, pending, lambda: None, 0.001):
         quiet.looked.wait(lambda told: len(told) > 20)
     assert quiet.reads == 1
     assert pending.told == [7]
@@ -86,27 +86,27 @@ def test_what_could_not_be_read_is_read_again_and_complained_of_once(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     quiet, pending = Quiet(*[error] * 5), Heard()
-    with caplog.at_level(logging.ERROR), watching(quiet, pending, lambda: None, 0.001):
+    with caplog.at_level(logging.ERROR), polling(quiet, pending, lambda: None, 0.001):
         pending.wait(lambda told: told == [7])
     assert [record.name for record in caplog.records] == ["kiosk.station.outbox_poller"]
     assert (caplog.records[0].exc_info is None) == isinstance(error, DatabaseLocked)
 
 
-def test_a_listener_that_raises_does_not_end_the_watch() -> None:
+def test_a_listener_that_raises_does_not_end_the_polling() -> None:
     quiet, pending = Quiet(), Heard()
 
     def broken() -> None:
         if len(pending.told) < 3:
             raise RuntimeError("the screen is gone")
 
-    with watching(quiet, pending, broken, 0.001):
+    with polling(quiet, pending, broken, 0.001):
         pending.wait(lambda told: len(told) == 3)
 
 
 def test_stop_does_not_wait_for_the_next_look_and_is_harmless_before_start() -> None:
     OutboxPoller(Quiet(), print, print).stop()
     quiet = Quiet()
-    with watching(quiet, lambda _: None, lambda: None, 3600) as watch:
+    with polling(quiet, lambda _: None, lambda: None, 3600) as poller:
         quiet.looked.wait(lambda told: len(told) == 1)
-        watch.stop(WAIT_S)
-        assert not watch._thread.is_alive()
+        poller.stop(WAIT_S)
+        assert not poller._thread.is_alive()

@@ -65,11 +65,11 @@ def board() -> LiveBoard:
 @pytest.fixture
 def panel(board: LiveBoard) -> Iterator[FakePanel]:
     panel = FakePanel()
-    watch = PanelControl(board, panel)
-    watch.start()
+    control = PanelControl(board, panel)
+    control.start()
     panel.wait(READY)
     yield panel
-    watch.stop()
+    control.stop()
 
 
 @pytest.mark.parametrize(
@@ -129,25 +129,25 @@ def test_a_failing_pin_ends_nothing(board: LiveBoard, panel: FakePanel) -> None:
 @pytest.mark.parametrize("failing", [False, True], ids=["", "a pin fails once"])
 def test_the_station_s_own_state_comes_back_after_a_lamp_test(board: LiveBoard, failing: bool) -> None:
     panel = FakePanel()
-    watch = PanelControl(board, panel)
-    watch.start()
+    control = PanelControl(board, panel)
+    control.start()
     panel.wait(READY)
     board.mark(scale="scale_missing")
     panel.wait(FAULT, "error")  # the sound is the last of a change: nothing moves now
     panel.show(False, True, False)
     panel.fail = failing
-    watch.again()
+    control.again()
     panel.wait(FAULT)
-    watch.stop()
+    control.stop()
 
 
 def test_buttons(board: LiveBoard) -> None:
     panel = FakePanel()
-    watch = PanelControl(board, panel)
+    control = PanelControl(board, panel)
     for button, how in (("ok", "press"), ("help", "press"), ("ok", "hold")):
-        watch.on_button(button, how)
+        control.on_button(button, how)
         assert board.snapshot().press.button == button
     assert board.snapshot().press.count == 3
-    watch.on_button("help", "hold")
+    control.on_button("help", "hold")
     assert board.snapshot().press.count == 3
     assert panel.sounds == ["attention"]

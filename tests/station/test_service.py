@@ -161,7 +161,7 @@ def test_from_the_first_reading_to_the_papers_the_shot_and_the_count(store: Stor
         shop.service.desk.booked.take_photo()
         photo = shop.wait(lambda seen: seen.view.photo.state == "done").view.photo
         assert photo.sha256 is not None
-        path = shop.service.photo_path(photo.sha256)
+        path = shop.service.photo_folder.path(photo.sha256)
         assert path is not None
         assert path.read_bytes() == FakeCamera().pictures[0]
         last = store.outbox.counts().last_seq

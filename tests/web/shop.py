@@ -23,7 +23,7 @@ from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView
 from kiosk.station.live import LiveBoard
 from kiosk.station.settings import StationSettings
-from kiosk.store.records import LoadRow, NewPrintJob, OutboxRow, ParcelRow, PrintJob, Stamp
+from kiosk.store.records import NewPrintJob, OutboxRow, ParcelRow, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
 HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
@@ -126,6 +126,17 @@ def _papers(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> list[
     return [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
 
 
+class Pictures:
+    """A flat folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, sha256: str) -> Path | None:
+        path = self._folder / f"{sha256}.jpg"
+        return path if sha256.isalnum() and path.is_file() else None
+
+
 class Shop:
     """Satisfies ``kiosk.web.ports.Station``; ``read`` and ``rest`` speak for the scale. Nobody is at the counter.
 
@@ -144,6 +155,7 @@ class Shop:
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
         self.store = self._store(catalog)
         self.photos: list[tuple[str, str]] = []
+        self.photo_folder, self.parcel_photos = Pictures(data), Pictures(data / "parcel-photos")
         self.now = 100.0
         numbers = itertools.count(1)
         self.desk = Desk(
@@ -178,18 +190,8 @@ class Shop:
     def standing(self) -> ScaleStanding:
         return self.worth
 
-    def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]:
-        return []
-
     def _note(self, note: PanNote) -> None:
         """Here nobody keeps the journal of the pan."""
-
-    def parcel_photo_path(self, sha256: str) -> Path | None:
-        return None
-
-    def photo_path(self, sha256: str) -> Path | None:
-        path = self.settings.data / f"{sha256}.jpg"
-        return path if sha256.isalnum() and path.is_file() else None
 
     def read(self, grams: int | None, count: int = 1, *, stable: bool | None = None, over: bool = False) -> DeskView:
         """Frames a tenth of a second apart; no weight with ``over`` is an overload."""

@@ -52,15 +52,7 @@ def back_up(
     store: Store, settings: BackupSettings, station: StationSettings, stamp: Stamp, *, same_disk: bool = False
 ) -> BackupMade:
     """Make a backup and tell it in an event. Raises StoreError; a backup whose event failed is told as a problem."""
-    made = make_backup(
-        station.database,
-        station.station,
-        settings.folder,
-        stamp,
-        keep=settings.keep,
-        same_disk=same_disk,
-        uuid=settings.uuid,
-    )
+    made = make_backup(station.database, station.station, settings, stamp, same_disk=same_disk)
     manifest = made.manifest
     store.journal.append(BackupMadeEvent(manifest.size_bytes, manifest.sha256, manifest.events), stamp)
     return made

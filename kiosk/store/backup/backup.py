@@ -25,6 +25,7 @@ import msgspec
 from kiosk.files import hand_over, sync_folder, write_durably
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.medium import BackupRefused, Manifest, check_medium, only_one, prune
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS
 from kiosk.store.errors import StoreError
@@ -65,30 +66,23 @@ class _Content:
 
 
 def make_backup(
-    database: Path,
-    station: str,
-    folder: Path,
-    stamp: Stamp,
-    *,
-    keep: int = 14,
-    photos: Path | None = None,
-    same_disk: bool = False,
-    uuid: str = "",
+    database: Path, station: str, settings: BackupSettings, stamp: Stamp, *, same_disk: bool = False
 ) -> BackupMade:
-    """Copy the database, check the copy, name it, then bring the pictures; the newest ``keep`` backups stay.
-    ``uuid`` is that of the only medium this may go to, "" for any.
+    """Copy the database, check the copy, name it, then bring the pictures that lie beside the database.
 
     Raises BackupRefused, and then nothing was made and nothing deleted. The station goes on meanwhile.
     """
+    folder = settings.folder
     try:
-        check_medium(folder, database, same_disk=same_disk, uuid=uuid)
+        check_medium(folder, database, same_disk=same_disk, uuid=settings.uuid)
         with only_one(folder):
-            return _make(database, station, folder, stamp, keep, photos or database.with_name("photos"))
+            return _make(database, station, settings, stamp)
     except (OSError, sqlite3.Error) as error:
         raise _refused(error, folder, database) from error
 
 
-def _make(database: Path, station: str, folder: Path, stamp: Stamp, keep: int, photos: Path) -> BackupMade:
+def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp) -> BackupMade:
+    folder, photos = settings.folder, database.with_name("photos")
     copy = folder / f".{station}.part"
     _clear(copy)
     _require_room(database, folder)
@@ -100,7 +94,7 @@ def _make(database: Path, station: str, folder: Path, stamp: Stamp, keep: int, p
     except BaseException:
         _clear(copy)
         raise
-    photos_copied, dropped, problem = _beside(path, manifest, SeriesMarker(database), photos, keep)
+    photos_copied, dropped, problem = _beside(path, manifest, SeriesMarker(database), photos, settings.keep)
     return BackupMade(path, manifest, photos_copied, dropped, problem)
 
 

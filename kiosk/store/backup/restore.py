@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, lockf
@@ -26,7 +25,7 @@ from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.medium import Manifest, read_manifest
 from kiosk.store.database.look import event_counters
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import Opening, random_epoch
 from kiosk.store.errors import DatabaseDamaged, StoreError
 from kiosk.store.journal.series import Series, SeriesMarker, series_line
 from kiosk.store.records import Stamp
@@ -74,8 +73,13 @@ class Restored:
     problem: str = ""
 
 
-def _random_epoch() -> str:
-    return secrets.token_hex(8)
+@dataclass(frozen=True, slots=True)
+class RestoreOptions:
+    """What a restore cannot find on the card or the medium."""
+
+    newest_letter: str | None = None
+    """The letter on the newest paper receipt, for a card without its ``receipt-series``."""
+    new_epoch: Callable[[], str] = random_epoch
 
 
 def restore(
@@ -83,29 +87,36 @@ def restore(
     database: Path,
     station: str,
     stamp: Stamp,
-    *,
-    newest_letter: str | None = None,
-    new_epoch: Callable[[], str] = _random_epoch,
+    options: RestoreOptions | None = None,
 ) -> Restored:
     """Put ``backup`` in the place of ``database``, in a new epoch. The station and its relay must be stopped.
 
-    ``newest_letter`` is the letter on the newest paper receipt, for a card without its ``receipt-series``. Raises
-    StoreError, and then the present database is untouched and in its place.
+    Raises StoreError, and then the present database is untouched and in its place.
     """
+    options = options or RestoreOptions()
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         # Before the lock: a handle of SQLite's on the same file would take it away when it is closed.
         found = _found(database)
-        counters = _counters_of(database)
+        opening = Opening(
+            stamps=lambda: stamp,
+            new_epoch=options.new_epoch,
+            counter_floor=_counters_of(database),
+            reserve_bytes=0,
+        )
         with _stopped(database):
             if _found(database) != found:
                 raise _in_use(database)
             copy = database.parent / ".restore" / database.name
             manifest, marker = _manifest_of(backup, station, copy.parent), SeriesMarker(database)
             _bring(backup, copy, manifest)
-            known = [*marker.used(station), *_series_beside(backup, manifest, station), *_lettered(newest_letter)]
+            known = [
+                *marker.used(station),
+                *_series_beside(backup, manifest, station),
+                *_lettered(options.newest_letter),
+            ]
             SeriesMarker(copy).add_missing(station, dict.fromkeys(known))
-            life = _enter_new_life(copy, backup, station, stamp, new_epoch, counters)
+            life = _enter_new_life(copy, backup, station, stamp, opening)
             with marker.locked():
                 kept = _swap(copy, database)
     except OSError as error:
@@ -225,18 +236,10 @@ def _found(database: Path) -> list[tuple[int, int, int]]:
     return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in seen]
 
 
-def _enter_new_life(
-    copy: Path, backup: Path, station: str, stamp: Stamp, new_epoch: Callable[[], str], floor: Mapping[str, int]
-) -> NewLife:
+def _enter_new_life(copy: Path, backup: Path, station: str, stamp: Stamp, opening: Opening) -> NewLife:
     old, events = _newest(copy, backup)
     try:
-        opened = Store.open(
-            copy,
-            station,
-            stamp,
-            Opening(stamps=lambda: stamp, reserve_bytes=0, new_epoch=new_epoch, counter_floor=floor),
-        )
-        with closing(opened) as store:
+        with closing(Store.open(copy, station, stamp, opening)) as store:
             store.journal.verify()
             if store.epochs.identity().epoch == old.epoch:  # else the letters beside it made the opening begin one
                 store.epochs.start("restored", stamp)

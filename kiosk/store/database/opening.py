@@ -23,7 +23,8 @@ _PACKAGE_ROOT = Path(__file__).parents[3]
 _MIGRATION_SECONDS: Final = 600.0
 
 
-def _random_epoch() -> str:
+def random_epoch() -> str:
+    """16 hex digits."""
     return secrets.token_hex(8)
 
 
@@ -37,7 +38,7 @@ class Opening:
     """Read every page and row of it first."""
     template: Path | None = None
     """An empty migrated database that a new one is copied from, instead of running the migrations."""
-    new_epoch: Callable[[], str] = _random_epoch
+    new_epoch: Callable[[], str] = random_epoch
     counter_floor: Mapping[str, int] = field(default_factory=dict)
     """Event counters of the database this one takes the place of: a new epoch begins above them."""
     reserve_bytes: int = 4 * 1024 * 1024

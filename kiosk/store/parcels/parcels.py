@@ -133,7 +133,7 @@ class Parcels(Tables):
         row = _about_to(connection, number, _S.SHELVED, of=_S.LOST)
         slot = _free_slot(connection, [*([row.shelf] if row.shelf else []), *slots])
         journal.append(connection, ParcelFound(str(number), actor), stamp)
-        return _shelve(connection, row, slot, row.code_no, actor, stamp)
+        return _shelve(connection, row, slot, actor, stamp)
 
     @finishing
     def due_back(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
@@ -324,18 +324,17 @@ def _fit(connection: Connection, row: ParcelRow, fitting: Fitting, actor: str, s
     """From ARRIVED to NOTICED in one go: nothing is on a shelf without a code."""
     slot = _free_slot(connection, fitting.slots)
     mac = _fresh(connection, row.number, fitting.code_mac)
-    _shelve(connection, row, slot, row.code_no + 1, actor, stamp, code_mac=mac)
+    coded = replace(row, code_no=row.code_no + 1)
+    _shelve(connection, coded, slot, actor, stamp, code_mac=mac)
     return _with_papers(connection, row.number, fitting.papers)
 
 
-def _shelve(
-    connection: Connection, row: ParcelRow, slot: str, code_no: int, actor: str, stamp: Stamp, **values: object
-) -> ParcelRow:
+def _shelve(connection: Connection, row: ParcelRow, slot: str, actor: str, stamp: Stamp, **values: object) -> ParcelRow:
     state = move(move(row.state, _S.SHELVED), _S.NOTICED)
     since = stamp.moment.timestamp
-    rows.change(connection, row.number, state=state, shelf=slot, shelf_since=since, code_no=code_no, **values)
+    rows.change(connection, row.number, state=state, shelf=slot, shelf_since=since, code_no=row.code_no, **values)
     journal.append(connection, ParcelShelved(str(row.number), actor, slot), stamp)
-    journal.append(connection, ParcelNoticed(str(row.number), actor, code_no), stamp)
+    journal.append(connection, ParcelNoticed(str(row.number), actor, row.code_no), stamp)
     return _row(connection, row.number)
 
 

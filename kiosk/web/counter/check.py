@@ -112,7 +112,7 @@ class CheckPages:
         """The journal of the pan, newest first."""
         number = number_of(request.args.get("page"))
         with refusing():
-            rows = self._station.unbooked_loads(ROWS + 1, (number - 1) * ROWS)
+            rows = self._station.store.pan_loads.unbooked(ROWS + 1, (number - 1) * ROWS)
         loads = [Load(row, f"counter.pan.why.{row.why if row.why in _WORDS else 'other'}") for row in rows[:ROWS]]
         return self._frame.page(
             "pan",

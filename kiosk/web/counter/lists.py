@@ -225,7 +225,7 @@ class CounterLists:
     def _kept(self, sha256: str) -> bool:
         """Whether the picture is still on this card: old ones leave it when they have a copy."""
         station = self._station
-        return station.photo_path(sha256) is not None or station.parcel_photo_path(sha256) is not None
+        return station.photo_folder.path(sha256) is not None or station.parcel_photos.path(sha256) is not None
 
     def _catalog(self) -> Catalog:
         return self._station.store.catalogs.get()[1]

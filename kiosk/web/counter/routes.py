@@ -146,7 +146,7 @@ def _pictures(counter: Blueprint, station: Station) -> None:
     def parcel_photo(about: str) -> AnyResponse:
         row, view = station.counter.parcel(roles.session(), about), station.counter.view()
         new = view.photo.sha256 if view.shot_of == str(row.number) else None
-        path = station.parcel_photo_path(new or row.photo_sha256 or "")
+        path = station.parcel_photos.path(new or row.photo_sha256 or "")
         if path is None:
             abort(404)
         return send_file(path, mimetype="image/jpeg", max_age=0, conditional=False, etag=False)
@@ -155,7 +155,7 @@ def _pictures(counter: Blueprint, station: Station) -> None:
     def intake_photo(about: str) -> AnyResponse:
         row = station.counter.intake(roles.session(), about)
         view = station.counter.view()
-        path = station.photo_path(view.photo.sha256 or "") if view.shot_of == row.lot else None
+        path = station.photo_folder.path(view.photo.sha256 or "") if view.shot_of == row.lot else None
         if path is None:
             abort(404)
         return send_file(path, mimetype="image/jpeg", max_age=0, conditional=False, etag=False)

@@ -59,7 +59,7 @@ def blueprint(
     def photo(sha256: str) -> AnyResponse:
         view = station.desk.view()
         current = view.photo.sha256 if view.step is Step.TAKE else None
-        path = station.photo_path(sha256) if sha256 == current else None
+        path = station.photo_folder.path(sha256) if sha256 == current else None
         if path is None:
             abort(404)
         return send_file(path, mimetype="image/jpeg", max_age=0, conditional=False, etag=False)

@@ -20,7 +20,8 @@ from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS
 from kiosk.sorting_center.web.app import create_app
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import Restored, restore
+from kiosk.store.backup.restore import Restored, RestoreOptions, restore
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp
@@ -59,13 +60,13 @@ class Drill:
             self.old = [bring_in(store).receipt for _ in range(5)]
             send(store, ledger, 4)
             self.waiting_then = store.outbox.counts().pending
-            self.backup = make_backup(self.path, STATION, medium, stamp(), same_disk=True).path
+            self.backup = make_backup(self.path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
             self.after = [bring_in(store).receipt for _ in range(10)]
             send(store, ledger)
             assert store.outbox.counts().pending == 0
 
     def bring_back(self, first_epoch: int = 50) -> Restored:
-        return restore(self.backup, self.path, STATION, stamp(), new_epoch=epochs(first_epoch))
+        return restore(self.backup, self.path, STATION, stamp(), RestoreOptions(new_epoch=epochs(first_epoch)))
 
     def go_on(self, intakes: int) -> list[str]:
         with closing(open_store(self.path, self.template)) as store:

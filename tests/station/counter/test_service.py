@@ -99,10 +99,10 @@ def test_a_damaged_one_is_shot_by_itself_and_kept_apart(store: Store, tmp_path: 
         accepted = counter.accept_damaged(station.session, str(row.number))
         assert photo.sha256 is not None
         assert accepted.photo_sha256 == photo.sha256
-        path = station.service.parcel_photo_path(photo.sha256)
+        path = station.service.parcel_photos.path(photo.sha256)
         assert path is not None
         assert path.read_bytes() == FakeCamera().pictures[0]
-        assert station.service.photo_path(photo.sha256) is None, "nothing public leads to it"
+        assert station.service.photo_folder.path(photo.sha256) is None, "nothing public leads to it"
 
 
 def test_a_shot_of_an_intake_is_told_at_the_counter_too(store: Store, tmp_path: Path) -> None:
@@ -151,11 +151,11 @@ def test_the_station_tidies_a_shot_that_nobody_waits_for(store: Store, tmp_path:
     counter.damaged_next(left.session, True)
     row = counter.scan(left.session, waybill(1)).parcel
     assert row is not None
-    left.service._parcel_photos.keep(row.number, shot())
+    left.service.parcel_photos.keep(row.number, shot())
     store.parcels.refuse(row.number, "clerk:01", STAMP)
     left.service.stop()
     with opened(store, tmp_path) as station:
-        assert station.service.parcel_photo_path(shot().sha256) is None
+        assert station.service.parcel_photos.path(shot().sha256) is None
 
 
 def test_days_pass_by_themselves(store: Store, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from kiosk.station.parcels.pickup_key import PickupKey, place_of
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.connection import connect
 from kiosk.store.database.opening import Opening
 from tests.station.counter.rig import refused
@@ -103,7 +104,7 @@ def test_nothing_of_them_is_left_in_a_page_or_in_a_backup(card: Card, tmp_path: 
     medium.mkdir()
     with closing(card.open()) as store:
         card.start(store)
-        backup = make_backup(card.path, "S0147", medium, STAMP, same_disk=True).path
+        backup = make_backup(card.path, "S0147", BackupSettings(medium), STAMP, same_disk=True).path
         for file in (backup, *medium.iterdir()):
             assert not [kept for kept in plain if file.is_file() and _tail(kept) in file.read_bytes()], file
     assert not [kept for kept in plain if _tail(kept) in card.path.read_bytes()]

@@ -148,7 +148,7 @@ def test_a_stale_page_books_nothing() -> None:
 
 
 @pytest.mark.parametrize("end", ["moving", "expired", "unplugged", "pounds", "taken off"])
-def test_nothing_is_booked_once_the_lock_is_gone(end: str) -> None:
+def test_nothing_is_booked_once_the_hold_is_gone(end: str) -> None:
     rig = Rig()
     shown = at_agree(rig)
     if end == "moving":
@@ -468,7 +468,7 @@ def counted_and_taken_off(rig: Rig) -> DeskView:
 
 
 def check(rig: Rig, _: DeskView) -> None:
-    rig.desk.loads.check(lambda lock: lock)
+    rig.desk.loads.check(lambda load: load)
 
 
 def bag(rig: Rig, shown: DeskView) -> None:
@@ -535,7 +535,7 @@ def test_a_page_that_is_drawn_after_a_stop_shows_dashes_and_no_weight_to_agree_o
     rig.desk.agreement.agree(again.reading_no, again.token)
 
 
-def test_goods_chosen_after_a_stop_lock_no_weight_from_before() -> None:
+def test_goods_chosen_after_a_stop_hold_no_weight_from_before() -> None:
     rig = Rig()
     rig.rest(0)
     rig.desk.choices.begin()

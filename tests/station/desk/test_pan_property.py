@@ -278,10 +278,10 @@ class PanMachine(RuleBasedStateMachine):
 
     @rule(fails=st.booleans())
     def check(self, fails: bool) -> None:
-        def record(lock: Lock) -> CheckRow:
+        def record(load: Lock) -> CheckRow:
             if fails:
                 raise DeskRefused("disk_full")
-            return self.store.checks.add(NewCheck(5_000, 5, lock, "clerk:07"), STAMP)
+            return self.store.checks.add(NewCheck(5_000, 5, load, "clerk:07"), STAMP)
 
         with contextlib.suppress(DeskRefused):
             self.desk.loads.check(record)

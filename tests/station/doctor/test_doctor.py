@@ -65,7 +65,7 @@ def well(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
 def back_up(clinic: Clinic) -> None:
     folder = clinic.config.backup.folder
     folder.mkdir(exist_ok=True)
-    make_backup(clinic.settings.database, STATION, folder, clinic.stamp(), same_disk=True)
+    make_backup(clinic.settings.database, STATION, BackupSettings(folder), clinic.stamp(), same_disk=True)
 
 
 def test_a_station_in_order_has_nothing_to_do(well: Clinic) -> None:

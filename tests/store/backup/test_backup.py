@@ -24,6 +24,7 @@ from kiosk.store.backup import medium as backup_medium
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.backup import BackupMade, make_backup
 from kiosk.store.backup.medium import BackupRefused, disk_of, finished, read_manifest, uuid_of
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.errors import StoreError
 from tests.store.village import STATION, bring_in, rows, stamp
@@ -38,7 +39,8 @@ def medium(tmp_path: Path) -> Path:
 
 def make(path: Path, medium: Path, **options: Any) -> BackupMade:
     """Test folders share a disk with everything else."""
-    return make_backup(path, STATION, medium, stamp(), **{"same_disk": True, **options})
+    same_disk = options.pop("same_disk", True)
+    return make_backup(path, STATION, BackupSettings(medium, **options), stamp(), same_disk=same_disk)
 
 
 def left(medium: Path) -> set[str]:
@@ -368,7 +370,7 @@ def test_two_backups_at_once(store: Store, path: Path, medium: Path) -> None:
 
 def test_the_database_of_another_station(store: Store, path: Path, medium: Path) -> None:
     with pytest.raises(BackupRefused, match="belongs to station S0147, not to S0148"):
-        make_backup(path, "S0148", medium, stamp(), same_disk=True)
+        make_backup(path, "S0148", BackupSettings(medium), stamp(), same_disk=True)
     assert left(medium) == set()
 
 
@@ -444,19 +446,23 @@ def test_a_stick_with_just_the_right_label_gets_nothing(
     sticks.plug(medium, STRANGE, by=by)
     assert uuid_of(medium) == STRANGE
     with pytest.raises(BackupRefused) as refusal:
-        backup.make_backup(path, STATION, medium, stamp(), same_disk=True, uuid=OWN)
+        backup.make_backup(path, STATION, BackupSettings(medium, uuid=OWN), stamp(), same_disk=True)
     for word in (str(medium), STRANGE, OWN, "Nothing was written", "kiosk backup --bind"):
         assert word in str(refusal.value)
     assert list(medium.iterdir()) == []
     sticks.plug(medium, OWN, by=by)
-    assert backup.make_backup(path, STATION, medium, stamp(), same_disk=True, uuid=OWN.upper()).path.exists()
+    assert backup.make_backup(
+        path, STATION, BackupSettings(medium, uuid=OWN.upper()), stamp(), same_disk=True
+    ).path.exists()
 
 
 def test_a_medium_nobody_can_name_is_not_the_bound_one(store: Store, path: Path, medium: Path, sticks: Sticks) -> None:
     assert uuid_of(medium) == ""
     with pytest.raises(BackupRefused, match="its UUID is not known"):
-        backup.make_backup(path, STATION, medium, stamp(), same_disk=True, uuid=OWN)
-    assert backup.make_backup(path, STATION, medium, stamp(), same_disk=True).path.exists(), "none is bound: as before"
+        backup.make_backup(path, STATION, BackupSettings(medium, uuid=OWN), stamp(), same_disk=True)
+    assert backup.make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path.exists(), (
+        "none is bound: as before"
+    )
 
 
 @pytest.mark.parametrize("uuid", ["../../etc", "x; rm", "a\x1b[1m", "f" * 65, "", "\u0663\u0663"])
@@ -468,4 +474,4 @@ def test_a_name_that_is_no_uuid_is_none(medium: Path, sticks: Sticks, uuid: str)
 def test_a_stick_pulled_meanwhile_is_told(path: Path, medium: Path, store: Store, sticks: Sticks) -> None:
     medium.rmdir()
     with pytest.raises(BackupRefused, match="is missing"):
-        backup.make_backup(path, STATION, medium, stamp(), same_disk=True, uuid=OWN)
+        backup.make_backup(path, STATION, BackupSettings(medium, uuid=OWN), stamp(), same_disk=True)

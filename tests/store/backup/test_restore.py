@@ -16,7 +16,8 @@ import pytest
 from kiosk.store import Store
 from kiosk.store.backup import restore as restoring
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import Restored, restore
+from kiosk.store.backup.restore import Restored, RestoreOptions, restore
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.errors import StoreError
 from tests.store.village import (
     CATALOG,
@@ -51,7 +52,7 @@ def backup(store: Store, path: Path, medium: Path) -> Path:
     store.outbox.acknowledge(store.outbox.counts().last_seq, ())
     for _ in range(2):
         bring_in(store)
-    made = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+    made = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     for _ in range(3):
         bring_in(store)
     store.close()
@@ -59,7 +60,7 @@ def backup(store: Store, path: Path, medium: Path) -> Path:
 
 
 def bring_back(backup: Path, path: Path, **options: Any) -> Restored:
-    return restore(backup, path, STATION, stamp(100), **{"new_epoch": epochs(50), **options})
+    return restore(backup, path, STATION, stamp(100), RestoreOptions(**{"new_epoch": epochs(50), **options}))
 
 
 def marker(path: Path) -> list[str]:
@@ -162,7 +163,7 @@ def test_an_intake_that_was_open_then_is_abandoned_at_the_start(
     store: Store, path: Path, medium: Path, template: Path
 ) -> None:
     open_intake(store)
-    made = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+    made = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     store.close()
     bring_back(made, path)
     with closing(open_store(path, template)) as again:
@@ -174,7 +175,7 @@ def test_a_void_that_waited_is_told_again(store: Store, path: Path, medium: Path
     store.intakes.abandon_left_open(stamp())
     bring_in(store)
     assert intake
-    made = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+    made = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     store.close()
     bring_back(made, path)
     kinds = [event["type"] for event in events(path) if event["epoch"] == f"{50:016x}"]
@@ -192,7 +193,7 @@ def test_pictures_come_back(store: Store, path: Path, medium: Path) -> None:
     picture = path.with_name("photos") / sha256[:2] / f"{sha256}.jpg"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(b"one")
-    made = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+    made = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     store.close()
     shutil.rmtree(path.with_name("photos"))
     assert bring_back(made, path).photos == 1

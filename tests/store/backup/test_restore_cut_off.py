@@ -13,7 +13,8 @@ import pytest
 
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import Restored, restore
+from kiosk.store.backup.restore import Restored, RestoreOptions, restore
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.errors import StoreError
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, rows, stamp
 
@@ -57,7 +58,7 @@ class Station:
         with closing(open_store(self.path, template, new_epoch=epochs())) as store:
             store.catalogs.add(CATALOG, stamp())
             self.bring(store)
-            self.backup = make_backup(self.path, STATION, medium, stamp(), same_disk=True).path
+            self.backup = make_backup(self.path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
             self.bring(store)
             store.epochs.start("behind", stamp())
             assert rows(self.path, "PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
@@ -75,7 +76,7 @@ class Station:
         self.given[receipt] = epoch
 
     def restore(self, first_epoch: int) -> Restored:
-        return restore(self.backup, self.path, STATION, stamp(), new_epoch=epochs(first_epoch))
+        return restore(self.backup, self.path, STATION, stamp(), RestoreOptions(new_epoch=epochs(first_epoch)))
 
     def start(self, first_epoch: int) -> bool:
         """Power is back: the station works, or says that only half of its database is there."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.look import all_epochs, event_counters, last_events, look, private_words, row_counts
 from kiosk.store.database.opening import Opening, prepare
@@ -30,7 +31,7 @@ def acts(path: Path, template: Path) -> dict[str, Callable[[], object]]:
         "counters": lambda: event_counters(path),
         "walk the journal": store.journal.verify,
         "can it be written": store.check_writable,
-        "back up": lambda: make_backup(path, STATION, medium, stamp(), same_disk=True),
+        "back up": lambda: make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True),
         "new epoch": lambda: store.epochs.start("forked", stamp()),
     }
 

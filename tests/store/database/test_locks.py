@@ -21,7 +21,8 @@ import pytest
 
 from kiosk.store import DatabaseDamaged, StoreError
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import restore
+from kiosk.store.backup.restore import RestoreOptions, restore
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.look import event_counters
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
@@ -106,7 +107,7 @@ def test_a_restore_keeps_the_station_out_until_the_end(path: Path, template: Pat
     medium.mkdir()
     with holder(path, template) as process:
         process.do("weigh")
-        backup = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+        backup = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
         process.kill()  # the log stays: the counters are read together with it
     held: list[bool] = []
 
@@ -116,7 +117,7 @@ def test_a_restore_keeps_the_station_out_until_the_end(path: Path, template: Pat
         held.append(done.stdout == "True\n")
         return "ab" * 8
 
-    restore(backup, path, STATION, stamp(), new_epoch=new_epoch)
+    restore(backup, path, STATION, stamp(), RestoreOptions(new_epoch=new_epoch))
     assert held == [True]
 
 
@@ -128,7 +129,7 @@ def test_a_restore_takes_no_counters_that_were_raised_meanwhile(
     medium.mkdir()
     with closing(open_store(path, template)) as store:
         store.catalogs.add(CATALOG, stamp())
-        backup = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+        backup = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
 
     def counters(database: Path) -> dict[str, int]:
         found = event_counters(database)

@@ -11,7 +11,8 @@ import pytest
 from kiosk.files import hand_over
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import restore
+from kiosk.store.backup.restore import RestoreOptions, restore
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.opening import Opening
 from kiosk.store.database.owner import Hindrance, hindrance
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp
@@ -63,10 +64,10 @@ def test_a_restore(folder: Path, path: Path, template: Path, tmp_path: Path) -> 
     (tmp_path / "medium").mkdir()
     with closing(open_store(path, template, new_epoch=epochs())) as store:
         bring_in_one(store)
-        made = make_backup(path, STATION, tmp_path / "medium", stamp(), same_disk=True).path
+        made = make_backup(path, STATION, BackupSettings(tmp_path / "medium"), stamp(), same_disk=True).path
     path.with_name(f"{path.name}-wal").write_bytes(b"what a power cut left")
     hand_over(path.with_name(f"{path.name}-wal"))
-    back = restore(made, path, STATION, stamp(100), new_epoch=epochs(50))
+    back = restore(made, path, STATION, stamp(100), RestoreOptions(new_epoch=epochs(50)))
     assert back.kept is not None
     check_owner(folder)
     with closing(open_store(path, template)):

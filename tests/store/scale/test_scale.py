@@ -18,7 +18,8 @@ from kiosk.domain.metrology.standing import Counters
 from kiosk.domain.moment import ClockQuality
 from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import restore
+from kiosk.store.backup.restore import RestoreOptions, restore
+from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.opening import Opening
 from kiosk.store.records import NewCheck
 from kiosk.store.software import metrology
@@ -113,7 +114,7 @@ def test_a_restore_lowers_no_counter(store: Store, path: Path, tmp_path: Path, t
     store.counters.count_clock(ClockQuality.UNSET, ClockQuality.SYNCED, 90, stamp())
     medium = tmp_path / "medium"
     medium.mkdir()
-    backup = make_backup(path, STATION, medium, stamp(), same_disk=True).path
+    backup = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     for _ in range(6):
         store.counters.count_clock(ClockQuality.SYNCED, ClockQuality.SYNCED, 90, stamp())
     for e_g in (5, 10, 5):
@@ -125,7 +126,7 @@ def test_a_restore_lowers_no_counter(store: Store, path: Path, tmp_path: Path, t
         path.unlink()
     elif present == "damaged":
         path.write_bytes(b"not a database at all" * 100)
-    restore(backup, path, STATION, stamp(), new_epoch=epochs(50))
+    restore(backup, path, STATION, stamp(), RestoreOptions(new_epoch=epochs(50)))
     with closing(open_store(path, template)) as again:
         assert again.counters.read() == (Counters(3, 1, 8) if present == "there" else Counters(1, 1, 2))
     assert told(path, "epoch.started")[-1]["counters"]["clock"] == (8 if present == "there" else 2)

@@ -40,7 +40,7 @@ from kiosk.station.scans import ScanRouter
 from kiosk.store import Stamp, Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
-from kiosk.store.records import CheckRow, ExpectedParcel, LoadRow, ParcelRow, ScaleContent
+from kiosk.store.records import CheckRow, ExpectedParcel, ParcelRow, ScaleContent
 from tests.station.counter.rig import HASHES, PIN, PINS, SECOND_PIN
 from tests.station.fakes import MOMENT, PROFILE, STAMP
 from tests.web.shop import CATALOG, Shop
@@ -105,7 +105,7 @@ class CounterShop(Shop):
         self._people = people
         self._folder = data
         super().__init__(data)
-        self.photos_of_parcels = ParcelPhotos(data / "parcel-photos")
+        self.parcel_photos = ParcelPhotos(data / "parcel-photos")
         self.wanted: list[ParcelNumber] = []
         self.access = Access(self.store, SETTINGS, self.stamp, lambda: self.counter.access_changed(), PINS)
         self.set_checks(checks)
@@ -116,7 +116,7 @@ class CounterShop(Shop):
                 store=self.store,
                 access=self.access,
                 papers=CounterPapers(self.settings, parcels, KEY, ("label", "receipt")),
-                photos=self.photos_of_parcels,
+                photos=self.parcel_photos,
                 counter=SETTINGS,
                 parcels=parcels,
                 stamps=self.stamp,
@@ -156,9 +156,6 @@ class CounterShop(Shop):
     def standing(self) -> ScaleStanding:
         return self.scale_audit.standing()
 
-    def unbooked_loads(self, limit: int = 50, offset: int = 0) -> list[LoadRow]:
-        return self.store.pan_loads.unbooked(limit, offset)
-
     def _note(self, note: PanNote) -> None:
         self.store.pan_loads.note(note, self.stamp())
 
@@ -190,9 +187,6 @@ class CounterShop(Shop):
         self.rest(0)
         self.desk.leaving.leave()
 
-    def parcel_photo_path(self, sha256: str) -> Path | None:
-        return self.photos_of_parcels.path(sha256)
-
     # --- what a clerk does -----------------------------------------------------------------------------------------
 
     def unlock(self, number: str = "01", pin: str = PIN) -> Session:
@@ -218,7 +212,7 @@ class CounterShop(Shop):
     def click(self, number: ParcelNumber) -> str:
         """The camera answers."""
         taken = _dented()
-        self.photos_of_parcels.keep(number, taken)
+        self.parcel_photos.keep(number, taken)
         self.counter.photo_done(str(number), taken.sha256)
         return taken.sha256
 

@@ -63,7 +63,7 @@ def _live_long(store: Store, stamp: Stamp) -> None:
         for _ in range(EVENTS):
             journal.append(connection, told, stamp)  # type: ignore[arg-type]
 
-    store._database.write(work)
+    store.journal.database.write(work)
 
 
 def _bare_copy(database: Path, copy: Path) -> float:

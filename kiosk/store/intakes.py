@@ -24,7 +24,7 @@ from kiosk.store.journal import epoch_rows, journal, sealed_rows
 from kiosk.store.journal.numbering import next_in_series
 from kiosk.store.journal.sealed_rows import Altered
 from kiosk.store.papers import print_jobs
-from kiosk.store.receipts import has_receipt, number_of, receipt_in
+from kiosk.store.receipts import is_intake, number_of, parsed, receipt_in
 from kiosk.store.records import ChosenGoods, ConfirmedRow, NewPrintJob, Stamp
 from kiosk.store.scale import pan_loads, weighings
 
@@ -141,13 +141,13 @@ class Intakes(Tables):
     @reading
     def confirmed(self, connection: Connection, receipt: str) -> ConfirmedRow | None:
         """The confirmed intake with this receipt number."""
-        return _one(connection, _SUMMARY.where(has_receipt(receipt)))
+        return _one(connection, _SUMMARY.where(is_intake(parsed(receipt))))
 
     @reading
     def find(self, connection: Connection, text: str) -> ConfirmedRow | None:
         """The confirmed intake of a receipt number, or of a receipt, lot or bag code; None for anything else."""
         receipt = receipt_in(text.strip().upper())
-        return _one(connection, _SUMMARY.where(has_receipt(str(receipt)))) if receipt is not None else None
+        return _one(connection, _SUMMARY.where(is_intake(receipt))) if receipt is not None else None
 
     @reading
     def by_token(self, connection: Connection, token: str) -> ConfirmedRow | None:
@@ -269,7 +269,7 @@ def _bag(number: int, line: IntakeLine) -> dict[str, object]:
 
 def _state(connection: Connection, receipt: ReceiptNumber) -> str | None:
     """The state of an intake of this database, None when it has no such receipt."""
-    return connection.execute(select(intake_table.c.state).where(has_receipt(str(receipt)))).scalar_one_or_none()
+    return connection.execute(select(intake_table.c.state).where(is_intake(receipt))).scalar_one_or_none()
 
 
 def _require(connection: Connection, receipt: ReceiptNumber, state: IntakeState) -> int:

@@ -19,19 +19,25 @@ def number_of(receipt: ReceiptNumber) -> int:
     return key_of(receipt.series, receipt.counter)
 
 
-def has_receipt(receipt: str) -> ColumnElement[bool]:
-    """The condition for the row of one receipt number, found by its key; false for a text that is none."""
-    try:
-        number = number_of(ReceiptNumber.parse(receipt))
-    except BadIdentifier:
+def is_intake(receipt: ReceiptNumber | None) -> ColumnElement[bool]:
+    """The condition for the row of this receipt number, found by its key; false for None."""
+    if receipt is None:
         return false()
-    return and_(intake_table.c.number == number, intake_table.c.receipt == receipt)
+    return and_(intake_table.c.number == number_of(receipt), intake_table.c.receipt == str(receipt))
+
+
+def parsed(text: str) -> ReceiptNumber | None:
+    """The receipt number that a text is, None when it is none."""
+    with suppress(BadIdentifier):
+        return ReceiptNumber.parse(text)
+    return None
 
 
 def receipt_in(text: str) -> ReceiptNumber | None:
     """The receipt that a number or an internal code names: codes of receipts, lots and bags begin with its body."""
-    with suppress(BadIdentifier):
-        return ReceiptNumber.parse(text)
+    receipt = parsed(text)
+    if receipt is not None:
+        return receipt
     with suppress(ValueError):
         code = parse_internal_code(text)
         if code.kind in _CODES_OF_AN_INTAKE:

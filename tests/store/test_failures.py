@@ -175,20 +175,20 @@ from pathlib import Path
 from kiosk.domain.intake import AbandonReason
 from tests.store.village import JOBS, METROLOGY, CATALOG, open_intake, open_store, stamp, weighed
 store = open_store(Path(sys.argv[1]), Path(sys.argv[2]))
-store.abandon_left_open(stamp())
-store.print_recover(stamp())
-store.import_catalog(CATALOG, stamp())
+store.intakes.abandon_left_open(stamp())
+store.papers.recover(stamp())
+store.catalogs.add(CATALOG, stamp())
 for number in itertools.count():
     intake = open_intake(store)
     if number % 5 == 4:
-        store.abandon_intake(intake.receipt, "opened", AbandonReason.LEFT, stamp())
+        store.intakes.abandon(intake.receipt, "opened", AbandonReason.LEFT, stamp())
         continue
-    row = store.confirm_intake(weighed(intake, 2000, 3000), str(intake.receipt), JOBS, METROLOGY, stamp())
+    row = store.intakes.confirm(weighed(intake, 2000, 3000), str(intake.receipt), JOBS, METROLOGY, stamp())
     print(row.receipt, row.seq, flush=True)
-    job = store.next_print_job("label")
-    store.print_sending(job.id)
-    store.print_done(job.id)
-    store.acknowledge(row.seq - number % 3, [])
+    job = store.papers.next("label")
+    store.papers.sending(job.id)
+    store.papers.done(job.id)
+    store.outbox.acknowledge(row.seq - number % 3, [])
 """
 
 

@@ -183,7 +183,7 @@ def test_the_database_itself_refuses_wrong_sums(store: Store) -> None:
     bring_in(store)
     for wrong in ("net_g = net_g + 1", "tare_g = -1", "gross_g = 'many'", "state = 'lost'", "token = NULL"):
         with pytest.raises(StoreError, match="breaks a rule"):
-            store._database.write(partial(_update_intake, wrong))
+            store.intakes.database.write(partial(_update_intake, wrong))
 
 
 def test_a_catalog_is_a_version_and_the_same_content_is_none(store: Store, path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kiosk.station.doctor.finding import Finding, Verdict
 from kiosk.station.settings import StationSettings
 from kiosk.store.errors import StoreError
-from kiosk.store.journal.sealed_look import all_altered, newest_altered
+from kiosk.store.journal.sealed_rows import all_altered, newest_altered
 
 
 def records(station: StationSettings, *, thorough: bool = False) -> Finding:

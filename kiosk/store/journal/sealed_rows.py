@@ -20,6 +20,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -27,7 +28,9 @@ from sqlalchemy import Connection
 from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import IntakeState
+from kiosk.store.database.look import reading
 from kiosk.store.errors import ALTERED, StoreRefusal
+from kiosk.store.journal import journal
 from kiosk.store.receipts import number_of
 
 NEWEST: Final = 200
@@ -74,6 +77,10 @@ UNION ALL
 SELECT i.receipt FROM void v JOIN intake i ON i.number = v.intake LEFT JOIN journal j ON j.position = v.position
 WHERE v.intake >= ? AND (j.type IS NOT ? OR {_RECEIPT_TOLD} IS NOT i.receipt)
 """  # noqa: S608 - as above
+_CHAIN = (
+    "SELECT j.position, e.number, e.epoch, j.seq, j.type, j.sha256, j.body "
+    "FROM journal j JOIN epoch e ON e.number = j.epoch ORDER BY j.position"
+)
 _FIRST_OF_NEWEST = (
     "SELECT number, position FROM intake WHERE position IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?"
 )
@@ -111,6 +118,19 @@ def altered_newest(bare: sqlite3.Connection, count: int = NEWEST) -> list[Altere
     return list(islice(altered(bare, max(0, position - 1), number), MOST_NAMED))
 
 
+def newest_altered(path: Path) -> list[Altered]:
+    """Of the newest intakes those whose rows are not what was sealed. Raises StoreError."""
+    with reading(path) as connection:
+        return altered_newest(connection)
+
+
+def all_altered(path: Path) -> tuple[list[Altered], str]:
+    """Of all intakes; when there is none, the first broken link of the journal as well, or "". Raises StoreError."""
+    with reading(path) as connection:
+        found = list(islice(altered(connection), MOST_NAMED))
+        return found, "" if found else _broken_link(connection)
+
+
 def bare_of(connection: Connection) -> sqlite3.Connection:
     """The connection under SQLAlchemy's, in the same transaction."""
     bare = connection.connection.driver_connection
@@ -137,6 +157,14 @@ def refuse_altered_intake(connection: Connection, receipt: ReceiptNumber) -> Non
     found = next(filter(None, (_compared(cursor, event) for event in told)), None)
     if found is not None or not told:
         _refuse(found or Altered(str(receipt), ("row",)))
+
+
+def _broken_link(connection: sqlite3.Connection) -> str:
+    try:
+        journal.check_links(journal.JournalRow(*row) for row in connection.execute(_CHAIN))
+    except (ValueError, KeyError, TypeError) as error:
+        return str(error)
+    return ""
 
 
 def _refuse(found: Altered) -> None:

@@ -19,7 +19,7 @@ from kiosk.store.intakes import is_void
 from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.papers import print_jobs
 from kiosk.store.papers.print_jobs import CANCELLED, JOBS, OPEN, PRINTED, QUEUED, SENDING, UNKNOWN
-from kiosk.store.receipts import has_receipt
+from kiosk.store.receipts import is_intake, parsed
 from kiosk.store.records import NewPaper, PrintJob, Stamp
 
 _RESTART: Final = "restart"
@@ -78,12 +78,13 @@ class Papers(Tables):
         _refuse_slip(job)
         if job.state == CANCELLED:
             raise StoreRefusal("cancelled", f"Print job {job_id} was cancelled: its paper must not come out.")
-        if _is_void(connection, job):
-            raise StoreRefusal("already_void", f"Receipt {job.receipt} is void: it is not printed again.")
-        if job.receipt:
-            sealed_rows.refuse_altered_intake(connection, ReceiptNumber.parse(job.receipt))
+        receipt = _receipt_of(job)
+        if receipt is not None:
+            if is_void(connection, receipt):
+                raise StoreRefusal("already_void", f"Receipt {receipt} is void: it is not printed again.")
+            sealed_rows.refuse_altered_intake(connection, receipt)
         journal.append(connection, PrintReprinted(job.document, job.bag, job.about, actor), stamp)
-        return print_jobs.copy(connection, job)
+        return print_jobs.copy(connection, job, receipt)
 
     @writing
     def resolve(self, connection: Connection, job_id: int, came_out: bool, actor: str, stamp: Stamp) -> int | None:
@@ -99,7 +100,10 @@ class Papers(Tables):
             _refuse_slip(job)
         print_jobs.move(connection, job_id, UNKNOWN, PRINTED if came_out else CANCELLED)
         journal.append(connection, PrintResolved(job.document, job.bag, job.about, came_out, actor), stamp)
-        return None if came_out or _is_void(connection, job) else print_jobs.copy(connection, job)
+        receipt = _receipt_of(job)
+        if came_out or (receipt is not None and is_void(connection, receipt)):
+            return None
+        return print_jobs.copy(connection, job, receipt)
 
     @reading
     def open_jobs(self, connection: Connection, limit: int = 200) -> list[PrintJob]:
@@ -110,7 +114,7 @@ class Papers(Tables):
     @reading
     def of_receipt(self, connection: Connection, receipt: str) -> list[PrintJob]:
         """All papers of an intake, oldest first."""
-        query = JOBS.where(has_receipt(receipt))
+        query = JOBS.where(is_intake(parsed(receipt)))
         return [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
 
     @reading
@@ -131,5 +135,5 @@ def _refuse_slip(job: PrintJob) -> None:
         raise StoreRefusal("reissue", f"The slip of parcel {job.about} is not printed twice: issue a new code.")
 
 
-def _is_void(connection: Connection, job: PrintJob) -> bool:
-    return bool(job.receipt) and is_void(connection, ReceiptNumber.parse(job.receipt))
+def _receipt_of(job: PrintJob) -> ReceiptNumber | None:
+    return ReceiptNumber.parse(job.receipt) if job.receipt else None

@@ -49,9 +49,9 @@ def queue(connection: Connection, paper: NewPaper, about: str) -> int:
     return _add(connection, None, about, NewPrintJob(paper.document, paper.printer, 0, paper.body))
 
 
-def copy(connection: Connection, job: PrintJob) -> int:
-    """Queue the same body again as a copy; returns the new job."""
-    intake = number_of(ReceiptNumber.parse(job.receipt)) if job.receipt else None
+def copy(connection: Connection, job: PrintJob, receipt: ReceiptNumber | None) -> int:
+    """Queue the same body again as a copy; ``receipt`` is that of its intake. Returns the new job."""
+    intake = number_of(receipt) if receipt is not None else None
     new = NewPrintJob(job.document, job.printer, job.bag, job.body)
     return _add(connection, intake, job.about if intake is None else None, new, copy=True)
 

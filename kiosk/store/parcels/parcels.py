@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, or_, select, update
 
 from kiosk.domain.clerk import MAX_NAME, STATION_ACTOR
 from kiosk.domain.events import (
@@ -25,7 +25,8 @@ from kiosk.domain.events import (
     ParcelWithdrawn,
 )
 from kiosk.domain.events.parcel import ParcelStep
-from kiosk.domain.parcel import MAY_ARRIVE, WAITING, ParcelNumber, ParcelRefused, ParcelState, Proof, move
+from kiosk.domain.parcel import MAY_ARRIVE, TERMINAL, WAITING, ParcelNumber, ParcelRefused, ParcelState, Proof, move
+from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal import journal
@@ -202,7 +203,15 @@ class Parcels(Tables):
         before the clock was set counts from the first call after that. Nothing happens while the clock of ``stamp``
         is not synced.
         """
-        return rows.forget(connection, before, stamp)
+        if rows.time_to_count_from(stamp) is None:
+            return 0
+        done = TERMINAL | {ParcelState.MISSING}
+        rows.set_missing_times(connection, done, stamp)
+        mine = parcel_table.c.state.in_(sorted(done)) & (parcel_table.c.counts_from < before)
+        personal = (parcel_table.c.waybill, parcel_table.c.phone_last4, parcel_table.c.proxy_name)
+        kept = or_(*(column.is_not(None) for column in personal))
+        nothing: dict[str, object] = {column.name: None for column in personal}
+        return connection.execute(update(parcel_table).where(mine & kept).values(**nothing)).rowcount
 
     # Looking
 
@@ -227,7 +236,7 @@ class Parcels(Tables):
     @reading
     def in_slot(self, connection: Connection, slot: str) -> ParcelRow | None:
         """What lies in this slot."""
-        return rows.in_slot(connection, slot)
+        return rows.one(connection, rows.ROWS.where(rows.TAKES_A_SLOT, parcel_table.c.shelf == slot))
 
     @reading
     def in_states(
@@ -239,7 +248,8 @@ class Parcels(Tables):
     @reading
     def counts(self, connection: Connection) -> Mapping[ParcelState, int]:
         """How many there are in each state, every state named."""
-        return rows.counts(connection)
+        found = connection.execute(select(parcel_table.c.state, func.count()).group_by(parcel_table.c.state))
+        return dict.fromkeys(ParcelState, 0) | {ParcelState(state): count for state, count in found}
 
 
 def _about_to(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Select, insert, select, text, update
 
 from kiosk.domain.identifiers import BadIdentifier
 from kiosk.domain.moment import ClockQuality
@@ -21,7 +21,7 @@ from kiosk.store.records import ParcelRow, Stamp
 TAKES_A_SLOT = text("parcel.shelf IS NOT NULL AND parcel.state != 'lost'")
 """The condition of the partial index, word for word: SQLite does not find out by itself that it follows."""
 
-_ROWS = select(
+ROWS = select(
     select(station_table.c.station).scalar_subquery(),
     parcel_table.c.number,
     parcel_table.c.waybill,
@@ -79,7 +79,7 @@ def change(connection: Connection, number: ParcelNumber, **values: object) -> No
 
 def by_number(connection: Connection, number: ParcelNumber) -> ParcelRow | None:
     """The parcel; None for a number of another station."""
-    row = one(connection, _ROWS.where(parcel_table.c.number == _key(number)))
+    row = one(connection, ROWS.where(parcel_table.c.number == _key(number)))
     return row if row is not None and row.number == number else None
 
 
@@ -90,18 +90,13 @@ def by_waybill(connection: Connection, waybill: str) -> ParcelRow | None:
     mine = parcel_table.c.waybill_sha256 == waybill_hash(waybill)
     gone = parcel_table.c.state.in_(sorted(TERMINAL))
     order = (gone, parcel_table.c.state != ParcelState.COLLECTED, parcel_table.c.number.desc())
-    return one(connection, _ROWS.where(mine).order_by(*order).limit(1))
-
-
-def in_slot(connection: Connection, slot: str) -> ParcelRow | None:
-    """What lies in a slot."""
-    return one(connection, _ROWS.where(TAKES_A_SLOT, parcel_table.c.shelf == slot))
+    return one(connection, ROWS.where(mine).order_by(*order).limit(1))
 
 
 def by_mac(connection: Connection, mac: bytes) -> ParcelRow | None:
     """The waiting or lost parcel with this code. There are few of them, so the codes have no index of their own."""
     mine = parcel_table.c.state.in_([*_WITH_A_CODE]) & (parcel_table.c.code_mac == mac)
-    return one(connection, _ROWS.where(mine).limit(1))
+    return one(connection, ROWS.where(mine).limit(1))
 
 
 def mac_of(connection: Connection, number: ParcelNumber) -> bytes | None:
@@ -116,13 +111,7 @@ def in_states(
 ) -> list[ParcelRow]:
     """Parcels in any of these states, by number."""
     mine = parcel_table.c.state.in_(sorted(states))
-    return _many(connection, _ROWS.where(mine).order_by(parcel_table.c.number).limit(limit).offset(offset))
-
-
-def counts(connection: Connection) -> Mapping[ParcelState, int]:
-    """How many parcels there are in each state."""
-    found = connection.execute(select(parcel_table.c.state, func.count()).group_by(parcel_table.c.state))
-    return dict.fromkeys(ParcelState, 0) | {ParcelState(state): count for state, count in found}
+    return _many(connection, ROWS.where(mine).order_by(parcel_table.c.number).limit(limit).offset(offset))
 
 
 def first_free(connection: Connection, slots: Sequence[str]) -> str | None:
@@ -149,20 +138,7 @@ def set_missing_times(connection: Connection, states: Collection[ParcelState], s
 def older(connection: Connection, states: Collection[ParcelState], before: str) -> list[ParcelRow]:
     """Parcels in these states that have been so since before then, by number."""
     mine = parcel_table.c.state.in_(sorted(states)) & (parcel_table.c.counts_from < before)
-    return _many(connection, _ROWS.where(mine).order_by(parcel_table.c.number))
-
-
-def forget(connection: Connection, before: str, stamp: Stamp) -> int:
-    """Erase what says whose parcel it was."""
-    if time_to_count_from(stamp) is None:
-        return 0
-    done = TERMINAL | {ParcelState.MISSING}
-    set_missing_times(connection, done, stamp)
-    mine = parcel_table.c.state.in_(sorted(done)) & (parcel_table.c.counts_from < before)
-    personal = (parcel_table.c.waybill, parcel_table.c.phone_last4, parcel_table.c.proxy_name)
-    kept = or_(*(column.is_not(None) for column in personal))
-    nothing: dict[str, object] = {column.name: None for column in personal}
-    return connection.execute(update(parcel_table).where(mine & kept).values(**nothing)).rowcount
+    return _many(connection, ROWS.where(mine).order_by(parcel_table.c.number))
 
 
 _WITH_A_CODE = (ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE, ParcelState.LOST)

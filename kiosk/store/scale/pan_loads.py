@@ -16,7 +16,7 @@ from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
-from kiosk.store.receipts import has_receipt, number_of
+from kiosk.store.receipts import is_intake, number_of, parsed
 from kiosk.store.records import LoadRow, Stamp
 
 LIES, HELD, UNBOOKED = "lies", "held", "unbooked"
@@ -122,15 +122,16 @@ def _lies(connection: Connection, told: Lies, stamp: Stamp) -> None:
 
 def _hold(connection: Connection, told: Held, stamp: Stamp) -> None:
     """The note may come after the end of the intake: then that end decides at once."""
-    intake = select(intake_table.c.number, intake_table.c.state).where(has_receipt(told.receipt))
+    receipt = parsed(told.receipt)
+    intake = select(intake_table.c.number, intake_table.c.state).where(is_intake(receipt))
     row = connection.execute(intake).one_or_none()
     used(connection, {told.load_no})
-    if row is None or (row.state == IntakeState.CONFIRMED and _is_on(connection, row.number, told)):
+    if receipt is None or row is None or (row.state == IntakeState.CONFIRMED and _is_on(connection, row.number, told)):
         return
     held = {"state": HELD, "load": told.load_no, "intake": row.number, "taken_g": told.taken_g}
     connection.execute(insert(load_table).values({**held, **_noted(told.peak_g, stamp)}))
     if row.state != IntakeState.OPENED:
-        _tell_held(connection, ReceiptNumber.parse(told.receipt), UnbookedWhy.ABANDONED, stamp)
+        _tell_held(connection, receipt, UnbookedWhy.ABANDONED, stamp)
 
 
 def _is_on(connection: Connection, number: int, told: Held) -> bool:

@@ -16,7 +16,7 @@ from kiosk.store.database.scale_schema import weighing_frames as frames_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.tables import Tables, reading
-from kiosk.store.receipts import has_receipt
+from kiosk.store.receipts import is_intake, parsed
 from kiosk.store.records import FramesCheck
 
 _MOST_NAMED = 20
@@ -40,7 +40,7 @@ class Weighings(Tables):
     @reading
     def standing(self, connection: Connection, receipt: str) -> ScaleStanding | None:
         """What the scale was worth for this receipt; None when nobody knew, or there is no such receipt."""
-        row = connection.execute(select(scale_table).join(intake_table).where(has_receipt(receipt))).one_or_none()
+        row = connection.execute(select(scale_table).join(intake_table).where(is_intake(parsed(receipt)))).one_or_none()
         if row is None:
             return None
         return ScaleStanding(
@@ -57,7 +57,7 @@ class Weighings(Tables):
         query = (
             select(frames_table.c.frames)
             .join(intake_table, intake_table.c.number == frames_table.c.intake)
-            .where(has_receipt(receipt), frames_table.c.bag == bag)
+            .where(is_intake(parsed(receipt)), frames_table.c.bag == bag)
         )
         packed = connection.execute(query).scalar_one_or_none()
         return unpack(packed) if packed is not None else ()

@@ -145,7 +145,7 @@ class Bench:
     def whys(self) -> list[str]:
         """Why each of them was begun."""
         query = text("SELECT why FROM epoch ORDER BY number")
-        return list(self.station._database.read(lambda connection: list(connection.execute(query).scalars())))
+        return list(self.station.journal.database.read(lambda connection: list(connection.execute(query).scalars())))
 
     def missing(self) -> set[tuple[str, int]]:
         """What the center should hold and does not: all that is told now, and all it ever acknowledged."""

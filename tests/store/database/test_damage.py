@@ -195,7 +195,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, template: Path) -
 
 
 def test_a_locked_database_says_so(store: Store, path: Path) -> None:
-    store._database.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 20"))
+    store.journal.database.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 20"))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="in use by another program"):

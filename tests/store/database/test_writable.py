@@ -34,7 +34,9 @@ def test_asking_writes_nothing_and_keeps_nobody_from_writing(store: Store, path:
 
 def test_a_writer_at_work_in_another_process_is_not_waited_for(store: Store, path: Path) -> None:
     """Waiting for it would take two minutes: no busy machine is that slow."""
-    store._database.write(lambda connection: connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE_S * 1000}"))
+    store.journal.database.write(
+        lambda connection: connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE_S * 1000}")
+    )
     with closing(connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         begun = monotonic()

@@ -31,12 +31,12 @@ from tests.store.village import epochs, events, open_store, rows, stamp
 _WAYBILLS = st.sampled_from([f"SF{number:010d}" for number in range(9)])
 _S = ParcelState
 _STEPS = {
-    "refuse_parcel": _S.REFUSED,
-    "misroute_parcel": _S.MISROUTED,
-    "lose_parcel": _S.LOST,
+    "refuse": _S.REFUSED,
+    "misroute": _S.MISROUTED,
+    "lose": _S.LOST,
     "due_back": _S.RETURN_DUE,
-    "return_parcel": _S.RETURNED,
-    "withdraw_parcel": _S.WITHDRAWN,
+    "give_back": _S.RETURNED,
+    "withdraw": _S.WITHDRAWN,
 }
 _TOLD_STATE = {
     "arrived": _S.ARRIVED,
@@ -121,14 +121,14 @@ class ParcelCounter(RuleBasedStateMachine):
         row = self._some(data)
         if row is None:
             return
-        act = getattr(self.store, step)
+        act = getattr(self.store.parcels, step)
         if _STEPS[step] not in MOVES[row.state]:
             with pytest.raises(StoreRefusal) as caught:
                 act(row.number, CLERK, stamp())
             assert caught.value.code == ("collected" if row.state is _S.COLLECTED else "not_waiting")
             return
         self._keep(act(row.number, CLERK, stamp()), 1)
-        if step == "withdraw_parcel" and row.expected:
+        if step == "withdraw" and row.expected:
             anew = self.store.parcels.by_waybill(row.waybill)
             assert anew is not None and anew.state is _S.EXPECTED and anew.number not in self.known
             self._keep(anew, 0)

@@ -144,7 +144,7 @@ class TestTheFirstBackup:
             raise BackupRefused("The backup medium is full")
 
         start.walk(backup=str(stick))
-        monkeypatch.setattr("kiosk.station.doctor.acts.make_backup", full)
+        monkeypatch.setattr("kiosk.station.doctor.tools.make_backup", full)
         start.wizard.answer("check", {})
         assert start.wizard.view().no_backup == "The backup medium is full"
         assert start.place.config_file.exists()

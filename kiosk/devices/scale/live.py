@@ -318,8 +318,10 @@ class LiveScale:
             wait_s = min(max(0.0, min(ends) - began), _TURN_S)
             ready = {fd for fd, _ in poll.poll(wait_s * 1000)}
             now = self._clock()
-            serve = number in ready or (look_at is not None and now >= look_at)
-            self._loop.turn(now, _empty_at(began, now, wait_s, ready, serve=serve, polled=number >= 0))
+            if serve := number in ready or (look_at is not None and now >= look_at):
+                self._loop.turn(now, now)  # it is read until it is empty, after this moment
+            else:
+                self._loop.turn(now, _seen_empty_at(began, wait_s, woken=bool(ready)) if number >= 0 else None)
             if self._loop.late and self._connected:
                 return False
             self._tell_due(now)
@@ -366,14 +368,9 @@ class LiveScale:
         self._report.link(LinkState.MISSING, detail, self._clock())
 
 
-def _empty_at(began: float, now: float, wait_s: float, ready: set[int], *, serve: bool, polled: bool) -> float | None:
-    """When a look at the port shows that it held nothing, for ``LoopTimes``.
+def _seen_empty_at(began: float, wait_s: float, *, woken: bool) -> float:
+    """When the kernel looked at a port for the last time that did not become readable.
 
-    A port that is served is read until it is empty, after ``now``. The kernel looks at a polled one for the last time
-    when the wait is over, never before (poll(2): rounded up), or when it is woken for something else.
+    When the wait is over, never before (poll(2): rounded up), or when it is woken for something else.
     """
-    if serve:
-        return now
-    if not polled:
-        return None
-    return began if ready else began + wait_s
+    return began if woken else began + wait_s

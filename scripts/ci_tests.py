@@ -140,7 +140,7 @@ def _line(done: subprocess.CompletedProcess[str]) -> str | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when the tests count as green."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--first", default="make test", help="the command that runs all tests")
+    parser.add_argument("--first", default="make tests", help="the command that runs all tests")
     parser.add_argument("--again", default=".venv/bin/pytest -v", help="the command that runs the tests named after it")
     options = parser.parse_args(arguments)
     first = run(shlex.split(options.first))

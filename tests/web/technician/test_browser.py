@@ -134,7 +134,7 @@ def test_fingers_and_eyes(browser: Browser, clinic: Clinic) -> None:
     faults: list[str] = []
     with ExitStack() as ends:
         urls = {panel: ends.enter_context(served(clinic, panel)) for panel in PANELS}
-        for path, seen_on in looks(PAGES, PANELS, LANGUAGES):
+        for path, seen_on in looks(PAGES, PANELS, list(LANGUAGES)):
             for number, (panel, language) in enumerate(seen_on):
                 with opened(browser, urls[panel], panel, language) as (page, troubles):
                     page.goto(f"{urls[panel]}{path}")

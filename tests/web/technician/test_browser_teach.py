@@ -29,7 +29,8 @@ PANEL = WebSettings(800, 480, 7.0)
 
 def looked_at(walk: int) -> Sequence[str]:
     """Each walk in another language: together they are seen in all. `make torture` walks each in every one."""
-    return LANGUAGES if TORTURE else [LANGUAGES[walk % len(LANGUAGES)]]
+    languages = list(LANGUAGES)
+    return languages if TORTURE else [languages[walk % len(languages)]]
 
 
 SMALLEST_MM = 12.0

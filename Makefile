@@ -1,13 +1,19 @@
-# Two commands: `make demo` runs the whole job with simulated hardware, `make test` runs all tests.
+# `make demo` runs the whole job with simulated hardware, `make test` checks and tests everything, `make quick` a little
+# of everything.
 # Both install what they need from Debian, PyPI and npm; see scripts/setup.
 
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup demo test check fuzz mutate bench pictures docs clean
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+.PHONY: help setup demo test tests quick torture check fuzz mutate bench pictures docs clean
 
 # How long `make fuzz` works on each engine, in minutes.
 MINUTES ?= 5
+
+# Files in which `make torture` goes deeper than `make test`: those that ask tests/depth.py.
+TORTURED = $(shell grep -lE 'from tests.depth import .*(TORTURE|many|looks)' -r tests --include='test_*.py' | sort)
 
 # How many processes test at once: many tests wait for a device or a browser, so one more than there are cores.
 WORKERS ?= $(shell n=$$(( $$(nproc) + 1 )); echo $$(( n > 5 ? 5 : n )))
@@ -21,11 +27,22 @@ setup:           ## Install what running needs (fast when done)
 demo: setup      ## The whole job with simulated hardware
 	@$(BIN)/kiosk demo
 
-test:            ## Install what testing needs and run all tests
-	@scripts/setup test
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+test: check      ## Check, install what testing needs and run all tests
+	@$(MAKE) --no-print-directory tests
 
-check:           ## Format, lint, types, import rules, sizes, rooms
+tests:           ## All tests without the checks
+	@scripts/setup test
+	@$(PYTEST)
+
+quick:           ## One case of everything, for the hand at work
+	@scripts/setup test
+	@KIOSK_TESTS=quick $(PYTEST)
+
+torture:         ## Every screen in every language on every panel, long days, a hundred stalls: an hour
+	@scripts/setup test
+	@KIOSK_TESTS=torture $(PYTEST) $(TORTURED)
+
+check:           ## Format, lint, types, import rules, sizes, rooms, sources of the pages
 	@scripts/setup dev
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
@@ -33,6 +50,7 @@ check:           ## Format, lint, types, import rules, sizes, rooms
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/sizes.py
 	@$(BIN)/python scripts/rooms.py
+	@$(BIN)/python scripts/web_sources.py
 
 fuzz:            ## Damage, endless streams and fuzzing of the scale formats and stations' messages for long: MINUTES=5 for each engine
 	@scripts/setup dev

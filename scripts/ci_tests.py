@@ -7,7 +7,8 @@ change itself wrote or altered, a run that broke off or could not even collect, 
 
 *The change* is what lies between ``CI_BASE`` and HEAD. Without ``CI_BASE`` it begins after the newest commit that is
 four hours older than HEAD; work is landed more often than that. A test is touched when its own text differs, or
-anything in its file that is not another test. Where git does not know, everything counts as touched.
+anything in its file that is not another test. A file that moved is the same file, and import lines are left out: a move
+rewrites them. Where git does not know, everything counts as touched.
 """
 
 from __future__ import annotations
@@ -92,18 +93,33 @@ def touched(node: str, since: str | None) -> bool:
     path, _, inside = node.partition("::")
     if since is None or not Path(path).is_file():
         return True
-    before = _git("show", f"{since}:{path}")
+    before = _git("show", f"{since}:{place_before(path, since)}")
     if before is None:
         return True
     name = inside.split("[", 1)[0].split("::", 1)[0]
     return essence(before, name) != essence(Path(path).read_text(encoding="utf-8"), name)
 
 
+def place_before(path: str, since: str) -> str:
+    """Where the file lay before the change, as git finds by its text; ``path`` when it did not move."""
+    moved = _git("diff", "-M", "-l0", "--diff-filter=R", "--name-status", "-z", since, "HEAD") or ""
+    words = moved.split("\0")
+    return next((old for old, new in zip(words[1::3], words[2::3], strict=False) if new == path), path)
+
+
 def essence(source: str, test: str) -> str:
-    """A file of tests without its other tests: what decides about this one."""
+    """A file of tests without its other tests and without its imports: what decides about this one."""
     tree = ast.parse(source)
     tree.body = [node for node in tree.body if not _other_test(node, test)]
-    return ast.dump(tree)
+    return ast.dump(_WithoutImports().visit(tree))
+
+
+class _WithoutImports(ast.NodeTransformer):
+    def visit_Import(self, node: ast.Import) -> None:
+        return None
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        return None
 
 
 def _other_test(node: ast.stmt, test: str) -> bool:
@@ -124,7 +140,7 @@ def _line(done: subprocess.CompletedProcess[str]) -> str | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when the tests count as green."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--first", default="make test", help="the command that runs all tests")
+    parser.add_argument("--first", default="make tests", help="the command that runs all tests")
     parser.add_argument("--again", default=".venv/bin/pytest -v", help="the command that runs the tests named after it")
     options = parser.parse_args(arguments)
     first = run(shlex.split(options.first))

@@ -15,22 +15,31 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from kiosk.station.clock import SYNCED_MARK
+from tests import depth, quick, templates
 from tests.house import failures_record
 
 _OWN = ("asyncio_",)
 
 LONG_ONES_FIRST = (
-    "tests/web/test_browser_layout.py",
-    "tests/system/test_survival.py",
-    "tests/devices/scale/test_probe.py",
+    "tests/systemd/test_boot.py",
     "tests/web/first_start/test_layout.py",
     "tests/system/test_bad_input.py",
-    "tests/web/technician/test_browser_teach.py",
+    "tests/web/test_browser_layout.py",
+    "tests/system/test_breakout.py",
     "tests/web/counter/test_browser_layout.py",
+    "tests/system/test_counter_flow.py",
+    "tests/web/first_start/test_walk.py",
+    "tests/protocols/scales/test_damage.py",
+    "tests/system/test_survival.py",
+    "tests/web/technician/test_browser_teach.py",
+    "tests/devices/scale/test_probe.py",
     "tests/store/test_failures.py",
-    "tests/web/setup",
     "tests/system",
     "tests/web/test_browser",
+    "tests/web/counter/test_browser",
+    "tests/web/technician/test_browser",
+    "tests/station/counter",
+    "tests/station/desk",
     "tests/systemd",
     "tests/lock",
     "tests/store",
@@ -42,14 +51,25 @@ paint and those that wait for a device by turns: side by side they leave each ot
 """
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def turn(item: pytest.Item) -> int:
-        return next(
-            (turn for turn, start in enumerate(LONG_ONES_FIRST) if item.nodeid.startswith(start)), len(LONG_ONES_FIRST)
-        )
+def _turn(item: pytest.Item) -> int:
+    return next(
+        (turn for turn, start in enumerate(LONG_ONES_FIRST) if item.nodeid.startswith(start)), len(LONG_ONES_FIRST)
+    )
 
-    items.sort(key=turn)
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if depth.QUICK:
+        chosen = quick.one_of_each(items)
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+    items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: the garbage collector does not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 _SEARCHING = "KIOSK_LONG_TESTS" in os.environ
@@ -73,6 +93,7 @@ _made_mark = pytest.StashKey[bool]()
 def pytest_configure(config: pytest.Config) -> None:
     """Who runs the tests may ask which failed."""
     failures_record.register(config)
+    templates.translate_once()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -126,8 +147,9 @@ def nothing_left_behind() -> Iterator[None]:
             return
         if time.monotonic() > deadline:
             break
-        gc.collect()
         for thread in left:
             thread.join(0.05)
-        time.sleep(0.01)
+        if not left:
+            gc.collect()  # a file may be held by a circle that nobody holds
+            time.sleep(0.01)
     pytest.fail(f"left behind: threads {sorted(t.name for t in left)}, files {sorted(opened.elements())}")

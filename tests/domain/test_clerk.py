@@ -5,16 +5,17 @@ import pytest
 from kiosk.domain.clerk import BadClerk, BadPin, Clerk, Role, check_actor, check_pin, clerk_number
 from kiosk.domain.events.parcel import ParcelArrived, ParcelDamaged, ParcelShelved
 from kiosk.domain.parcel import Consent
+from tests.each import each
 
 
-@pytest.mark.parametrize("pin", ["000000", "777777", "123456", "654321", "012345", "987654", "890123"])
+@each("pin", ["000000", "777777", "123456", "654321", "012345", "987654", "890123"])
 def test_a_pin_that_is_guessed_first(pin: str) -> None:
     with pytest.raises(BadPin) as caught:
         check_pin(pin)
     assert caught.value.code == "too_easy"
 
 
-@pytest.mark.parametrize("pin", ["", "12345", "1234567", "12a456", "１３５７９２", "135792\n"])
+@each("pin", ["", "12345", "1234567", "12a456", "１３５７９２", "135792\n"])
 def test_a_pin_that_is_none(pin: str) -> None:
     with pytest.raises(BadPin) as caught:
         check_pin(pin)
@@ -22,7 +23,7 @@ def test_a_pin_that_is_none(pin: str) -> None:
     assert not pin or pin not in str(caught.value)
 
 
-@pytest.mark.parametrize("pin", ["135792", "112233", "123465", "000001"])
+@each("pin", ["135792", "112233", "123465", "000001"])
 def test_a_pin(pin: str) -> None:
     assert check_pin(pin) == pin
 

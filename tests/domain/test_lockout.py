@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.lockout import Lockout, LockRule
+from tests.each import each
 
 RULE = LockRule(tries=5, window_ms=600_000, lock_ms=600_000, delay_ms=(0, 1_000, 2_000, 5_000))
 BOOT, NEXT_BOOT = "b007-1", "b007-2"
@@ -58,9 +59,7 @@ def test_a_rule_made_milder_is_obeyed_at_once() -> None:
     assert fail(5).wait(mild, BOOT, 40_000) == 60_000
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"tries": 0}, {"window_ms": 0}, {"lock_ms": 0}, {"delay_ms": ()}, {"delay_ms": (-1,)}]
-)
+@each("wrong", [{"tries": 0}, {"window_ms": 0}, {"lock_ms": 0}, {"delay_ms": ()}, {"delay_ms": (-1,)}])
 def test_a_rule_that_locks_nothing_is_none(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="lock rule"):
         LockRule(**wrong)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from kiosk.domain.parcel import (
 )
 from kiosk.domain.pickup import BadPickupCode, check_pickup_code
 from kiosk.domain.shelf import check_slot, read_shelf, slot_code
+from tests.each import each
 
 _S = ParcelState
 NUMBERS = st.builds(
@@ -30,8 +31,8 @@ NUMBERS = st.builds(
 CODES = st.integers(0, 999_999).map(lambda number: f"{number:06d}")
 
 
-@pytest.mark.parametrize("state", ParcelState)
-@pytest.mark.parametrize("to", ParcelState)
+@each("state", ParcelState)
+@each("to", ParcelState)
 def test_only_what_is_in_the_table_is_allowed(state: ParcelState, to: ParcelState) -> None:
     if to in MOVES[state]:
         assert move(state, to) is to
@@ -65,9 +66,7 @@ def test_a_number_is_read_back(number: ParcelNumber) -> None:
     assert ParcelNumber.parse(str(number)) == number
 
 
-@pytest.mark.parametrize(
-    "text", ["", "0147-A-000012", "P-0147-A-12", "P-0147-I-000012", "P-0147-A-000000", "P-٠147-A-000012"]
-)
+@each("text", ["", "0147-A-000012", "P-0147-A-12", "P-0147-I-000012", "P-0147-A-000000", "P-٠147-A-000012"])
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(BadIdentifier):
         ParcelNumber.parse(text)
@@ -82,7 +81,7 @@ def test_a_slip_as_it_is_printed() -> None:
     assert ParcelNumber("S0147", "A", 12).slip_code("004711")[:-1] == "Y1K0147A000012004711"
 
 
-@pytest.mark.parametrize("code", ["", "12345", "1234567", "12345a", "１２３４５６", "12345\n", " 12345"])
+@each("code", ["", "12345", "1234567", "12345a", "１２３４５６", "12345\n", " 12345"])
 def test_what_is_no_pickup_code_is_not_repeated(code: str) -> None:
     with pytest.raises(BadPickupCode) as caught:
         check_pickup_code(code)
@@ -91,7 +90,7 @@ def test_what_is_no_pickup_code_is_not_repeated(code: str) -> None:
         ParcelNumber("S0147", "A", 12).slip_code(code)
 
 
-@pytest.mark.parametrize("body", ["0147A000012", "0147A00001212345", "A147A000012123456", "0147A000000123456"])
+@each("body", ["0147A000012", "0147A00001212345", "A147A000012123456", "0147A000000123456"])
 def test_a_code_that_is_no_slip(body: str) -> None:
     with pytest.raises(BadIdentifier):
         read_slip(parse_internal_code(internal_code("K", body)))
@@ -109,13 +108,13 @@ def test_a_shelf_label_as_it_is_printed() -> None:
     assert slot_code("A-3-17")[:-1] == "Y1HA317"
 
 
-@pytest.mark.parametrize("text", ["", "A-3-7", "A-0-17", "A-3-00", "I-3-17", "A317", "a-3-17", "A-3-17 "])
+@each("text", ["", "A-3-7", "A-0-17", "A-3-00", "I-3-17", "A317", "a-3-17", "A-3-17 "])
 def test_what_is_no_slot(text: str) -> None:
     with pytest.raises(BadIdentifier):
         check_slot(text)
 
 
-@pytest.mark.parametrize(("kind", "body"), [("H", "A300"), ("H", "A31"), ("H", "3A17"), ("K", "A317")])
+@each(("kind", "body"), [("H", "A300"), ("H", "A31"), ("H", "3A17"), ("K", "A317")])
 def test_a_code_that_is_no_shelf(kind: str, body: str) -> None:
     with pytest.raises(BadIdentifier):
         read_shelf(parse_internal_code(internal_code(kind, body)))

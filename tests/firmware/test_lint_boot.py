@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.lint_boot import FOLDER, RULES, WORDS, lint
+from tests.each import each
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(FOLDER.glob("*.txt"))
@@ -16,7 +17,7 @@ CONFIG = {path.name: path.read_text(encoding="ascii") for path in SHIPPED if pat
 CMDLINE = (FOLDER / "cmdline.txt").read_text(encoding="ascii")
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+@each("path", SHIPPED, ids=lambda path: path.name)
 def test_the_shipped_files_have_no_fault(path: Path) -> None:
     assert [str(finding) for finding in lint(path)] == []
 

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import pytest
+from tests.each import each
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "firmware_config/udev").glob("*.rules"))
@@ -68,21 +68,21 @@ BY_PORT = [
 ]
 
 
-@pytest.mark.parametrize(("device", "name"), BY_KIND)
+@each(("device", "name"), BY_KIND)
 def test_a_device_is_named_by_what_it_is(device: Plugged, name: str) -> None:
     report = seen(device)
     assert names(report) == {f"/dev/kiosk/{name}"}
     assert "priority=0" in report
 
 
-@pytest.mark.parametrize(("device", "name"), BY_PORT)
+@each(("device", "name"), BY_PORT)
 def test_the_socket_names_it_more_strongly(device: Plugged, name: str) -> None:
     report = seen(device)
     assert f"/dev/kiosk/{name}" in names(report)
     assert "priority=50" in report
 
 
-@pytest.mark.parametrize(
+@each(
     "device",
     [
         Plugged("tty", NOBODY),
@@ -109,7 +109,7 @@ def test_a_serial_number_is_stronger_than_a_socket() -> None:
     assert "priority=100" in report
 
 
-@pytest.mark.parametrize("vendor", [HONEYWELL, NOBODY])
+@each("vendor", [HONEYWELL, NOBODY])
 def test_no_keyboard_reaches_the_compositor(vendor: str) -> None:
     report = seen(Plugged("keyboard", vendor))
     assert "ID_INPUT_KEYBOARD=1" in report
@@ -122,6 +122,6 @@ def test_a_touch_panel_does() -> None:
     assert "LIBINPUT_IGNORE_DEVICE" not in report
 
 
-@pytest.mark.parametrize(("vendor", "group"), [(HONEYWELL, "kiosk"), (NOBODY, "input")])
+@each(("vendor", "group"), [(HONEYWELL, "kiosk"), (NOBODY, "input")])
 def test_only_a_scanner_may_be_read_by_the_station(vendor: str, group: str) -> None:
     assert f"Device node group:\n  {group} " in seen(Plugged("keyboard", vendor))

@@ -134,6 +134,47 @@ def test_a_failure_the_change_touched_is_red(project: Project, altered: Callable
     assert (lines[-1] == "RED: the change itself touched test_chance.py::test_by_chance_1.") == red
 
 
+@pytest.mark.parametrize(
+    ("altered", "red"),
+    [
+        (lambda text: text, False),
+        (lambda text: text.replace("from pathlib import Path", "import os.path\nfrom pathlib import Path"), False),
+        (lambda text: text.replace("assert seen", "assert seen, 'not yet'"), True),
+        (lambda text: text.replace("mark.touch()", "mark.touch(0o600)"), True),
+        (lambda text: text + "\nLIMIT = 3\n", True),
+    ],
+    ids=["as it was", "other imports", "its own text", "another call", "what stands beside it"],
+)
+def test_a_file_that_moved_is_the_same_file(project: Project, altered: Callable[[str], str], red: bool) -> None:
+    project.write("test_chance.py", FLAKY.format(n=1))
+    project.commit(OLD)
+    (project.folder / "room").mkdir()
+    (project.folder / "test_chance.py").unlink()
+    project.write("room/test_chance.py", altered(FLAKY.format(n=1)))
+    project.commit(NEW)
+    code, lines = project.judge()
+    assert code == int(red)
+    assert ("FLAKY room/test_chance.py::test_by_chance_1" in lines) != red
+
+
+def test_a_file_beside_one_that_moved_is_touched(project: Project) -> None:
+    """A copy is no move: its tests are new."""
+    project.write("test_chance.py", FLAKY.format(n=1))
+    project.commit(OLD)
+    project.write("test_copy.py", FLAKY.format(n=2))
+    project.commit(NEW)
+    code, lines = project.judge()
+    assert (code, lines[-1]) == (1, "RED: the change itself touched test_copy.py::test_by_chance_2.")
+
+
+def test_other_imports_alone_touch_nothing(project: Project) -> None:
+    project.write("test_chance.py", FLAKY.format(n=1))
+    project.commit(OLD)
+    project.write("test_chance.py", FLAKY.format(n=1).replace("from pathlib import Path", "from pathlib import *"))
+    project.commit(NEW)
+    assert project.judge()[0] == 0
+
+
 def test_a_new_file_is_touched(project: Project) -> None:
     project.commit(OLD)
     project.write("test_chance.py", FLAKY.format(n=1))
@@ -188,5 +229,9 @@ def test_a_failing_tear_down_is_a_failure(project: Project) -> None:
 def test_what_decides_about_a_test() -> None:
     source = "import a\n\ndef helper(): ...\n\ndef test_one(): ...\n\nclass TestTwo: ...\n"
     assert essence(source, "test_one") == essence(source.replace("class TestTwo: ...\n", ""), "test_one")
-    assert essence(source, "test_one") != essence(source.replace("import a", "import b"), "test_one")
+    assert essence(source, "test_one") == essence(source.replace("import a", "from b import a"), "test_one")
+    assert essence(source, "test_one") != essence(source.replace("helper()", "helper(more)"), "test_one")
+    inside = "def test_one():\n    import {}\n    a.do()\n"
+    assert essence(inside.format("a"), "test_one") == essence(inside.format("b as a"), "test_one")
+    assert essence(inside.format("a"), "test_one") != essence(inside.format("a").replace("do", "undo"), "test_one")
     assert essence(source, "TestTwo") != essence(source, "test_one")

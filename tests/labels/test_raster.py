@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kiosk.labels.raster import Raster
+from tests.each import each
 
 
 def test_one_is_black_most_significant_bit_leftmost() -> None:
@@ -24,7 +25,7 @@ def test_a_picture_survives_the_way_there_and_back(width: int, height: int, data
     assert Raster.from_image(raster.to_image()) == raster
 
 
-@pytest.mark.parametrize("width", range(1, 17))
+@each("width", range(1, 17))
 def test_padding_is_white(width: int) -> None:
     raster = Raster.from_image(Image.new("L", (width, 1), 0))
     assert int.from_bytes(raster.rows, "big").bit_count() == width
@@ -35,7 +36,7 @@ def test_gray_is_cut_at_half_and_never_dithered() -> None:
     assert Raster.from_image(Image.new("L", (8, 4), 128)).rows == b"\x00" * 4
 
 
-@pytest.mark.parametrize(("width", "height", "rows"), [(0, 1, b""), (1, 0, b""), (9, 1, b"\x00"), (8, 1, b"\x00\x00")])
+@each(("width", "height", "rows"), [(0, 1, b""), (1, 0, b""), (9, 1, b"\x00"), (8, 1, b"\x00\x00")])
 def test_a_size_that_does_not_match_its_bytes_is_refused(width: int, height: int, rows: bytes) -> None:
     with pytest.raises(ValueError, match="dot"):
         Raster(width, height, rows)

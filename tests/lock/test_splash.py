@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from kiosk.app.first_start import run_first_start
+from tests.each import each
 from tests.messaging.ports import claimed_port
 from tests.system.breakout import closed_url
 
@@ -134,7 +135,7 @@ def test_a_station_in_trouble_does_not_count_as_there(down: int) -> None:
     assert json.loads(get(down, "/state").body) == {"station": None}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
+@each(
     ("health", "setup", "there"),
     [
         (404, 200, True),  # the first start, which keeps its health page back until the station answers there

@@ -41,7 +41,10 @@ ROOMS = {"engines": "kiosk.protocols.scales.", "metrology": "kiosk.domain.metrol
 """Each has to reach ``ENOUGH`` by itself: a room that is well tested does not stand in for one that is not."""
 ENOUGH = 0.9
 KILLED = frozenset({"killed", "timeout", "caught by type check"})
-NEEDED = ("kiosk", "tests/protocols/scales", "tests/domain", "tests/golden/scales", "tests/conftest.py")
+NEEDED = (
+    *("kiosk", "tests/protocols/scales", "tests/domain", "tests/golden/scales", "tests/conftest.py"),
+    *("tests/depth.py", "tests/each.py", "tests/quick.py", "tests/templates.py", "tests/house/failures_record.py"),
+)
 
 
 def chosen() -> list[str]:

@@ -16,6 +16,7 @@ from PIL import Image
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture, encode_jpeg, metadata_markers, reencode
 from kiosk.photo.picture_header import PictureRefused, jpeg_segments, read_header
+from tests.each import each
 
 ORIENTATION, MAKE, GPS = 0x0112, 0x010F, 0x8825
 
@@ -59,7 +60,7 @@ def png_header(width: int, height: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize("progressive", [False, True])
+@each("progressive", [False, True])
 def test_everything_but_pixels_is_gone(progressive: bool) -> None:
     source = phone_jpeg(progressive=progressive)
     assert {0xE1, 0xE2, 0xFE} <= set(metadata_markers(source)), "the test's own picture must carry metadata"
@@ -132,7 +133,7 @@ def test_a_second_frame_header_cannot_hide_the_size() -> None:
         decode_picture(jpeg[:2] + header + jpeg[2:])
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"",
@@ -149,7 +150,7 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
         decode_picture(data)
 
 
-@pytest.mark.parametrize("source", [phone_jpeg(), encode_jpeg(gradient(16, 16))])
+@each("source", [phone_jpeg(), encode_jpeg(gradient(16, 16))])
 def test_a_jpeg_cut_anywhere_is_refused(source: bytes) -> None:
     for length in range(0, len(source) - 1, 7):
         with pytest.raises(PictureRefused):

@@ -16,6 +16,7 @@ from kiosk.photo.frame_check import (
     is_settled,
     mean_luminance,
 )
+from tests.each import each
 
 RNG = np.random.default_rng(7)
 
@@ -34,7 +35,7 @@ def test_a_scene_is_a_picture() -> None:
     assert check_first_frame(scene(), 160, 120) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("frame", "defect"),
     [
         (noisy(1), FrameDefect.BLACK),
@@ -53,7 +54,7 @@ def test_a_dim_scene_is_not_black() -> None:
     assert find_content_defect((scene() // 6).astype(np.uint8)) is None
 
 
-@pytest.mark.parametrize("shape", [(160, 120, 3), (120, 160), (120, 160, 4), (60, 160, 3)])
+@each("shape", [(160, 120, 3), (120, 160), (120, 160, 4), (60, 160, 3)])
 def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     assert not has_shape(np.zeros(shape, np.uint8), 160, 120)
     assert check_first_frame(np.zeros(shape, np.uint8), 160, 120) is FrameDefect.SHAPE
@@ -64,7 +65,7 @@ def test_another_depth_is_refused() -> None:
     assert check_first_frame(deep, 160, 120) is FrameDefect.SHAPE
 
 
-@pytest.mark.parametrize(("color", "luma"), [((255, 0, 0), 29.07), ((0, 255, 0), 149.685), ((0, 0, 255), 76.245)])
+@each(("color", "luma"), [((255, 0, 0), 29.07), ((0, 255, 0), 149.685), ((0, 0, 255), 76.245)])
 def test_luminance_weighs_colors_as_the_eye_does(color: tuple[int, int, int], luma: float) -> None:
     assert mean_luminance(np.full((4, 4, 3), color, np.uint8)) == pytest.approx(luma)
 

@@ -8,6 +8,7 @@ import pytest
 
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.frame_check import sharpest, tenengrad
+from tests.each import each
 
 
 def checkers() -> BgrImage:
@@ -25,7 +26,7 @@ def test_more_blur_is_less_sharp() -> None:
     assert len(set(scores)) == len(scores)
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
+@each("place", [0, 1, 2])
 def test_the_sharpest_wins_wherever_it_stands(place: int) -> None:
     burst = [blurred(2.0), blurred(1.6), blurred(3.0)]
     burst[place] = blurred(0.5)

@@ -12,6 +12,7 @@ import pytest
 
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.link import Link, LinkState, _Budget, parse_link_word
+from tests.each import each
 
 PATIENCE_S = 30.0
 
@@ -187,7 +188,7 @@ def test_closing_breaks_what_is_open_and_may_be_repeated(echo: Echo) -> None:
             assert line.recv(10) == b""
 
 
-@pytest.mark.parametrize(
+@each(
     ("word", "state"),
     [
         ("down", LinkState(up=False)),
@@ -201,7 +202,7 @@ def test_words(word: str, state: LinkState) -> None:
     assert parse_link_word(word) == state
 
 
-@pytest.mark.parametrize("word", ["", "sideways", "slow", "slow fast", "slow 0kbit", "lossy 20", "lossy 120%", "up 3"])
+@each("word", ["", "sideways", "slow", "slow fast", "slow 0kbit", "lossy 20", "lossy 120%", "up 3"])
 def test_wrong_words(word: str) -> None:
     with pytest.raises(BadFaultWord, match="link"):
         parse_link_word(word)

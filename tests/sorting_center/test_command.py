@@ -19,6 +19,7 @@ from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import Ledger
+from tests.each import each
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, Stopwatch, until
 from tests.sorting_center.stations import NOW, Station
@@ -60,7 +61,7 @@ def upto(peer: Peer) -> int:
     return 0 if payload is None else decode(Ack, payload).upto
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "says"),
     [
         (["ledger", "count", "--ledger", "postgresql://db/x"], "PostgreSQL"),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,13 +22,24 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    """The folder of a station that has its database, with a catalog: begun once, copied by every test."""
+    folder = tmp_path_factory.mktemp("begun")
+    with closing(
+        Store.open(folder / "station.db", "S0147", STAMP, Opening(template=template, reserve_bytes=0))
+    ) as store:
+        store.catalogs.add(CATALOG, STAMP)
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path, template: Path) -> Iterator[Store]:
+def store(tmp_path: Path, begun: Path) -> Iterator[Store]:
     """The real store of a station, with a catalog."""
-    store = Store.open(tmp_path / "station.db", "S0147", STAMP, Opening(template=template, reserve_bytes=0))
-    store.catalogs.add(CATALOG, STAMP)
-    yield store
-    store.close()
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    opening = Opening(check=False, reserve_bytes=0)
+    with closing(Store.open(tmp_path / "station.db", "S0147", STAMP, opening)) as store:
+        yield store
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""A day at the counter with the real programs: parcels in and out, a void, a restore; the ledger says the same."""
+"""A day at the counter with the real programs: parcels in and out by every way; the ledger says the same.
+
+`make torture` has forty parcels on the truck instead of sixteen.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +27,16 @@ from kiosk.protocols.barcodes import reader
 from kiosk.simulators.village import Village
 from kiosk.simulators.visitor import Visitor
 from kiosk.texts import load
+from tests.depth import many
 
 WAIT_MS = 30_000
 ENGLISH = load("en")
 PIN, SECOND_PIN = "480317", "926154"
-EXPECTED = [f"YT{7_300_000_000_000 + number}" for number in range(40)]
+EXPECTED = [f"YT{7_300_000_000_000 + number}" for number in range(many(16, torture=40))]
 MISSING, SURPLUS = EXPECTED[-1], "YT9900000000001"
 DAMAGED, TWICE = EXPECTED[4], EXPECTED[6]
-BY_CODE = 20
+BY_SLIP, BY_VILLAGER = many(6, torture=15), many(2, torture=5)
+BY_CODE = BY_SLIP + BY_VILLAGER
 
 
 def kiosk(village: Village, *words: str, said: str = "") -> str:
@@ -145,12 +150,12 @@ def in_ledger(village: Village) -> list[tuple[str, dict[str, object]]]:
 
 
 def everything_in(clerk: Clerk, village: Village) -> None:
-    """Forty on the list: one does not come, one comes that is not on it, one is damaged, one is scanned twice."""
+    """Of those on the list one does not come, one comes that is not on it, one is damaged, one is scanned twice."""
     clerk.mode("in")
     shelves = []
     for waybill in [row for row in EXPECTED if row not in (MISSING, DAMAGED)] + [SURPLUS]:
         shelves.append(clerk.scan_in(waybill))
-    assert len(set(shelves)) == len(shelves) == 39
+    assert len(set(shelves)) == len(shelves) == len(EXPECTED) - 1
     expect(clerk.page.locator(".result .state-overdue")).to_be_visible(timeout=WAIT_MS)
 
     clerk.tap("form[action='/counter/damaged'] button")
@@ -279,11 +284,11 @@ def test_a_day_of_parcels(village: Village, clerk: Clerk, browser: Browser, tmp_
     kiosk(village, "parcels", "expect", str(listed))
 
     everything_in(clerk, village)
-    assert village.receipt_printer.wait_for(40, 60)
-    assert village.label_printer.wait_for(40, 60)
+    assert village.receipt_printer.wait_for(len(EXPECTED), 60)
+    assert village.label_printer.wait_for(len(EXPECTED), 60)
     codes = slips(village)
     rows = parcels(village)
-    assert len(codes) == 40
+    assert len(codes) == len(EXPECTED)
 
     here = [row for row in EXPECTED if row != MISSING]
     out, proxy, returned = here[:BY_CODE], here[BY_CODE], here[BY_CODE + 1 : BY_CODE + 3]
@@ -291,9 +296,9 @@ def test_a_day_of_parcels(village: Village, clerk: Clerk, browser: Browser, tmp_
     context.add_cookies([{"name": "lang", "value": "en", "url": village.station_url}])
     villager = context.new_page()
     clerk.mode("out")
-    for waybill in out[:15]:
+    for waybill in out[:BY_SLIP]:
         out_by_slip(clerk, village, codes[number_of(rows[waybill])])
-    for waybill in out[15:]:
+    for waybill in out[BY_SLIP:]:
         out_by_villager(clerk, village, villager, codes[number_of(rows[waybill])])
     out_by_proxy(clerk, village, number_of(rows[proxy]))
     give_back_what_is_due(clerk, village, returned)
@@ -305,13 +310,18 @@ def test_a_day_of_parcels(village: Village, clerk: Clerk, browser: Browser, tmp_
         visitor.wait_live("every acknowledgement", {"pending": 0}, 60)
     told = in_ledger(village)
     tally = Tally(kind for kind, _ in told)
-    assert tally["arrived"] == tally["shelved"] == tally["noticed"] == 40
+    assert tally["arrived"] == tally["shelved"] == tally["noticed"] == len(EXPECTED)
     assert (tally["damaged"], tally["missing"]) == (1, 1)
     assert (tally["collected"], tally["returned"], tally["overdue"], tally["returnable"]) == (BY_CODE + 1, 2, 2, 2)
     assert Tally(data["proof"] for kind, data in told if kind == "collected") == {"code": BY_CODE, "proxy": 1}
     assert sum(bool(data["surplus"]) for kind, data in told if kind == "arrived") == 1
     at_station = Tally(row["state"] for row in parcels(village).values())
-    assert at_station == {"collected": 21, "returned": 2, "missing": 1, "noticed": 17}
+    assert at_station == {
+        "collected": BY_CODE + 1,
+        "returned": 2,
+        "missing": 1,
+        "noticed": len(EXPECTED) - BY_CODE - 3,
+    }
     for secret in [*EXPECTED, "ALIM", "Patigul"]:
         assert all(secret not in json.dumps(data) for _, data in told)
     assert not any(set(digits.values()) & {str(value) for value in data.values()} for _, data in told)

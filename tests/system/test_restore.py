@@ -12,8 +12,13 @@ from urllib.request import urlopen
 
 from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Visitor
+from tests.depth import many
 from tests.system.taps import agree
 from tests.system.test_survival import bring, clear, confirmed_at_station, counts, in_ledger
+
+FIRST, UNSENT, LOST, ANEW = many(3, torture=5), 2, many(4, torture=10), many(2, torture=3)
+"""Intakes before the link goes down, in the backup and not sent, after the backup, and in the new epoch."""
+BEFORE = FIRST + UNSENT + LOST
 
 
 def kiosk(village: Village, *words: str) -> str:
@@ -44,17 +49,17 @@ def test_a_backup_comes_back(tmp_path: Path) -> None:
         Village(tmp_path / "village", VillagePlan(hz=40, settle_s=0.05)) as village,
         closing(Visitor(village.station_url)) as visitor,
     ):
-        intakes(village, visitor, 5)
-        visitor.wait_live("the first five acknowledged", {"pending": 0}, 60)
+        intakes(village, visitor, FIRST)
+        visitor.wait_live("the first acknowledged", {"pending": 0}, 60)
         village.link.command("down")
-        intakes(village, visitor, 2, acknowledged=False)
+        intakes(village, visitor, UNSENT, acknowledged=False)
         kiosk(village, "backup", "--to", str(medium), "--same-disk")
         (backup,) = medium.glob("*.db")
         village.link.command("up")
-        intakes(village, visitor, 10)
-        visitor.wait_live("ten more acknowledged", {"pending": 0}, 60)
+        intakes(village, visitor, LOST)
+        visitor.wait_live("more acknowledged", {"pending": 0}, 60)
         before = in_ledger(village)
-        assert len(before) == 17
+        assert len(before) == BEFORE
 
         village.station.stop()
         village.relay.stop()
@@ -63,20 +68,20 @@ def test_a_backup_comes_back(tmp_path: Path) -> None:
         visitor.close()
         village.station.start()
         village.relay.start()
-        intakes(village, visitor, 3)
+        intakes(village, visitor, ANEW)
         visitor.wait_live("the new epoch acknowledged", {"pending": 0}, 60)
 
         at_station = confirmed_at_station(village)
         after = counts(village)
         assert (after["stations"], after["gaps"], after["quarantined"], after["forks"]) == (1, 0, 0, 0)
         receipts = {receipt for receipt, _, _ in in_ledger(village)}
-        assert receipts == {f"0147-A-{number:06d}" for number in range(1, 18)} | {
-            f"0147-B-{number:06d}" for number in range(1, 4)
+        assert receipts == {f"0147-A-{number:06d}" for number in range(1, BEFORE + 1)} | {
+            f"0147-B-{number:06d}" for number in range(1, ANEW + 1)
         }
         assert {receipt for receipt in at_station if receipt.startswith("0147-B")} == {
-            f"0147-B-{number:06d}" for number in range(1, 4)
+            f"0147-B-{number:06d}" for number in range(1, ANEW + 1)
         }
         seen = summary(village)
         (station,) = seen["by_station"]
         assert len(station["epochs"]) == 2
-        assert seen["totals"]["intakes"] == 20
+        assert seen["totals"]["intakes"] == BEFORE + ANEW

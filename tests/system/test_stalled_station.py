@@ -1,8 +1,8 @@
 """A station that stands still for seconds while somebody empties the pan: nothing is booked that has left it.
 
 The real programs; the process is stopped and let go on by the kernel's own signals. Whether the page's thread or the
-scale's goes on first is up to the kernel, so the tap is sent at several moments. ``KIOSK_STALL_ROUNDS`` tries more:
-a hundred take some seven minutes.
+scale's goes on first is up to the kernel, so the tap is sent at several moments. ``KIOSK_STALL_ROUNDS`` tries more;
+`make torture` a hundred, which take some seven minutes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 
 from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, Page, Visitor
+from tests.depth import many
 
-ROUNDS = int(os.environ.get("KIOSK_STALL_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("KIOSK_STALL_ROUNDS", many(6, torture=100)))
 STALLS_S = (1.2, 3.0, 2.0)
 ACTS = ("/agree", "/agree", "/agree", "/bag", "/agree", "/container/take")
 MOMENTS = ("while it stands still", "as it goes on", "a moment before")

@@ -1,4 +1,7 @@
-"""Three weeks offline in a minute: the broker is gone, the station dies twice, the center once, nothing is lost."""
+"""Weeks offline in a minute: the broker is gone, the station dies twice, the center once, nothing is lost.
+
+`make torture` takes in fifty instead of fifteen.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ from pathlib import Path
 
 from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, StepFailed, Visitor
+from tests.depth import many
 from tests.system.taps import agree
 
-INTAKES = 50
-KILL_STATION_AT = (17, 34)
-KILL_CENTER_AFTER = 20
-"""Events in the ledger of the returning center when it is killed."""
+INTAKES = many(15, torture=50)
+KILL_STATION_AT = (INTAKES // 3, 2 * INTAKES // 3)
+KILL_CENTER_BELOW = 4 * INTAKES // 5
+"""Events the station still waits for when the returning center is killed."""
 
 
 def bring(village: Village, visitor: Visitor, grams: int) -> Form:
@@ -111,7 +115,9 @@ def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
         assert in_ledger(village) == []
 
         village.broker.restart()
-        visitor.wait_live("the first acknowledgements", {"pending": lambda n: n is not None and n < 40}, 60)
+        visitor.wait_live(
+            "the first acknowledgements", {"pending": lambda n: n is not None and n < KILL_CENTER_BELOW}, 60
+        )
         village.center.kill()
         village.center.start()
         visitor.wait_live("every acknowledgement", {"pending": 0}, 90)

@@ -14,6 +14,7 @@ from kiosk.domain.trade import Mode
 from kiosk.texts import LANGUAGES, MissingText, Texts, load, needs_review
 from kiosk.texts.catalog import FROM_TERMS, DamagedCatalog, catalog, parse_catalog
 from kiosk.texts.languages import plural_index
+from tests.each import each
 
 INTAKE_REFUSALS = {"tare_too_heavy", "too_many_bags", "load_already_counted", "nothing_weighed"}
 
@@ -31,7 +32,7 @@ def sources(lang: str) -> list[str]:
     return [part.read_text(encoding="utf-8") for part in sorted(folder.iterdir(), key=lambda part: part.name)]
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@each("lang", LANGUAGES)
 def test_every_word_of_the_domain_has_a_sentence(lang: str) -> None:
     texts = load(lang, strict=True)
     wanted = [f"weight.{state}" for state in PanState]
@@ -40,7 +41,7 @@ def test_every_word_of_the_domain_has_a_sentence(lang: str) -> None:
     assert [text_id for text_id in wanted if text_id not in texts] == []
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@each("lang", LANGUAGES)
 def test_what_can_be_confused_is_said_differently(lang: str) -> None:
     texts = load(lang, strict=True)
     for group in ("weight.", "reason.", "mode.", "party."):
@@ -48,7 +49,7 @@ def test_what_can_be_confused_is_said_differently(lang: str) -> None:
         assert len(set(said)) == len(said)
 
 
-@pytest.mark.parametrize(
+@each(
     ("lang", "n", "said"),
     [
         ("en", 1, "1 bag"),
@@ -64,7 +65,7 @@ def test_counting(lang: str, n: int, said: str) -> None:
     assert load(lang, strict=True).text("count.bags", n=n) == said
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@each("lang", LANGUAGES)
 def test_the_plural_rule_in_each_file_is_the_one_of_the_program(lang: str) -> None:
     rule = {1: "nplurals=1; plural=0;", 2: "nplurals=2; plural=(n != 1);"}[LANGUAGES[lang].plural_forms]
     for source in sources(lang):
@@ -127,7 +128,7 @@ def test_an_entry_without_text_is_a_missing_one() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each(
     "source",
     [
         b"garbage\n",
@@ -161,7 +162,7 @@ def test_an_id_in_two_files_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
         catalog.__wrapped__("ug")
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@each("lang", LANGUAGES)
 def test_no_id_is_in_a_file_twice_and_none_is_left_empty_or_fuzzy(lang: str) -> None:
     source = "".join(sources(lang))
     ids = re.findall(r'^msgid "(.+)"$', source, re.MULTILINE)

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.texts import LANGUAGES, formats
+from tests.each import each
 
 GRAMS = st.integers(-10_000_000, 10_000_000)
 
 
-@pytest.mark.parametrize(
+@each(
     ("grams", "decimals", "shown"),
     [
         (12450, 3, "12.450"),
@@ -39,15 +40,13 @@ def test_no_gram_is_lost(grams: int, decimals: int) -> None:
     assert Decimal(formats.kilograms(grams, decimals).replace(",", "")) * 1000 == grams
 
 
-@pytest.mark.parametrize("decimals", [-1, 4])
+@each("decimals", [-1, 4])
 def test_kilograms_have_up_to_three_decimals(decimals: int) -> None:
     with pytest.raises(ValueError, match="0 to 3 decimals"):
         formats.kilograms(1, decimals)
 
 
-@pytest.mark.parametrize(
-    ("fen", "shown"), [(120382, "¥1,203.82"), (0, "¥0.00"), (7, "¥0.07"), (-150, "-¥1.50"), (-5, "-¥0.05")]
-)
+@each(("fen", "shown"), [(120382, "¥1,203.82"), (0, "¥0.00"), (7, "¥0.07"), (-150, "-¥1.50"), (-5, "-¥0.05")])
 def test_money(fen: int, shown: str) -> None:
     assert formats.money(fen) == shown
     assert formats.price_per_kg(fen) == f"{shown}/kg"
@@ -78,7 +77,7 @@ def test_a_date_that_is_not_set_says_so() -> None:
     assert formats.time_text("14:05") == "14:05"
 
 
-@pytest.mark.parametrize("day", ["", "25.11.2026", "2026-13-01", "<b>"])
+@each("day", ["", "25.11.2026", "2026-13-01", "<b>"])
 def test_a_date_that_is_none_is_refused(day: str) -> None:
     with pytest.raises(ValueError, match=r"isoformat|month"):
         formats.date_text(day, "en")

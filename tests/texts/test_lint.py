@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from kiosk.texts.catalog import Entry
 from kiosk.texts.lint import faults, lint
+from tests.each import each
 
 EN = Entry(("Bag {n}",), False, (), ())
 ZH = Entry(("第 {n} 袋",), False, (), ("Bag {n}",))
@@ -28,7 +27,7 @@ def test_three_good_entries_have_none() -> None:
     assert check() == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("form", "fault"),
     [
         ("{n}-خالته", "U+0647 is not a Uyghur letter"),
@@ -49,7 +48,7 @@ def test_uyghur_faults(form: str, fault: str) -> None:
     assert any(line.startswith("ug: agree.bag: " + fault) for line in check(ug=other(UG, form)))
 
 
-@pytest.mark.parametrize("form", ["{n} 斤", "{n} 公斤", "{n} Jin"])
+@each("form", ["{n} 斤", "{n} 公斤", "{n} Jin"])
 def test_no_jin_in_chinese_either(form: str) -> None:
     assert check(zh=other(ZH, form)) == ["zh: agree.bag: the jin is no unit of trade: kilograms and grams only"]
 

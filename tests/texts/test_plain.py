@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from kiosk.texts import MissingText, isolate, load, plain
 from kiosk.texts import html as bdi
+from tests.each import each
 
 ANY_TEXT = st.text(st.characters(), max_size=80)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "shown"),
     [
         ("  Ali \t\n Tursun ", "Ali Tursun"),
@@ -52,7 +53,7 @@ def test_plain_is_one_short_visible_line_and_stays_so(text: str, limit: int) -> 
     )
 
 
-@pytest.mark.parametrize(("direction", "opens"), [("ltr", "\u2066"), ("rtl", "\u2067"), ("auto", "\u2068")])
+@each(("direction", "opens"), [("ltr", "\u2066"), ("rtl", "\u2067"), ("auto", "\u2068")])
 def test_isolate(direction: str, opens: str) -> None:
     assert isolate("-3.5 kg", direction) == f"{opens}-3.5 kg\u2069"
 

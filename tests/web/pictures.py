@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,35 +165,51 @@ def _photo(shop: Shop) -> str:
 @contextmanager
 def open_shop(settings: WebSettings, data: Path) -> Iterator[tuple[Shop, Server]]:
     """A served station."""
-    shop = Shop(data)
-    server = serve(browsing.patient(create_app(shop, settings)), "127.0.0.1", 0)
-    server.start()
-    try:
+    with open_screens([settings], data) as (shop, (server,)):
         yield shop, server
-    finally:
-        server.stop()
 
 
 @contextmanager
-def open_counter(settings: WebSettings, data: Path) -> Iterator[tuple[CounterShop, Server]]:
-    """A served station with a real counter."""
+def open_screens(panels: Sequence[WebSettings], data: Path) -> Iterator[tuple[Shop, list[Server]]]:
+    """A station with several screens, each served for its own panel."""
+    shop = Shop(data)
+    with ExitStack() as ends:
+        yield shop, [ends.enter_context(_served(shop, settings)) for settings in panels]
+
+
+@contextmanager
+def open_counter(panels: Sequence[WebSettings], data: Path) -> Iterator[tuple[CounterShop, list[Server]]]:
+    """A station with a real counter, with several screens."""
     shop = CounterShop(data)
+    with ExitStack() as ends:
+        ends.callback(shop.close)
+        yield shop, [ends.enter_context(_served(shop, settings)) for settings in panels]
+
+
+@contextmanager
+def _served(shop: Shop, settings: WebSettings) -> Iterator[Server]:
     server = serve(browsing.patient(create_app(shop, settings)), "127.0.0.1", 0)
     server.start()
     try:
-        yield shop, server
+        yield server
     finally:
         server.stop()
-        shop.close()
 
 
 @contextmanager
 def open_page(browser: Browser, server: Server, settings: WebSettings, language: str) -> Iterator[Page]:
     """A touch screen of the panel's size in one language."""
+    with open_screen(browser, server.url, settings, language) as page:
+        yield page
+
+
+@contextmanager
+def open_screen(browser: Browser, url: str, settings: WebSettings, language: str) -> Iterator[Page]:
+    """The same for every server of this machine: a cookie knows no port."""
     context = browser.new_context(
         viewport={"width": settings.width_px, "height": settings.height_px}, has_touch=True, reduced_motion="reduce"
     )
-    context.add_cookies([{"name": "lang", "value": language, "url": server.url}])
+    context.add_cookies([{"name": "lang", "value": language, "url": url}])
     try:
         yield context.new_page()
     finally:
@@ -263,7 +279,7 @@ def _draw(browser: Browser, panel: str, scene: Scene, languages: list[str], fold
 def _draw_counter(browser: Browser, panel: str, only: str, languages: list[str], folder: Path) -> None:
     """The scenes of the counter follow from one another: one station for all of them."""
     settings = PANELS[panel]
-    with tempfile.TemporaryDirectory() as data, open_counter(settings, Path(data)) as (shop, server):
+    with tempfile.TemporaryDirectory() as data, open_counter([settings], Path(data)) as (shop, (server,)):
         pages = counter_scenes.open_pages(browser, server, settings, languages)
         for scene in counter_scenes.SCENES:
             path = scene.step(shop)

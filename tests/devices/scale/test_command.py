@@ -23,6 +23,7 @@ from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener, serial_scale
+from tests.each import each
 
 _DONE = CommandResult(CommandOutcome.DONE)
 _TIMING = Timing(stale_s=0.9, retry_first_s=0.02, retry_max_s=0.1)
@@ -33,7 +34,7 @@ def _reading(weight: str | None, net: bool | None = None, unit: str | None = "kg
     return Reading(value, unit, True, net, False, False, raw=b"")
 
 
-@pytest.mark.parametrize(
+@each(
     ("command", "before", "after", "acknowledged", "seen"),
     [
         ("zero", _reading("0.120"), _reading("0.000"), False, True),

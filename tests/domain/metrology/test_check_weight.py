@@ -25,15 +25,14 @@ from kiosk.domain.metrology.standing import (
     verification_state,
 )
 from kiosk.domain.moment import ClockQuality, Moment
+from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 NOW = Moment(datetime(2026, 11, 25, 6, 5, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot", 5_000_000)
 TODAY = Checked(True, "2026-11-25", True, "boot", 4_000_000)
 
 
-@pytest.mark.parametrize(
-    ("load_g", "allowed"), [(100, 5), (2_500, 5), (2_505, 5), (10_000, 5), (10_005, 10), (30_000, 10)]
-)
+@each(("load_g", "allowed"), [(100, 5), (2_500, 5), (2_505, 5), (10_000, 5), (10_005, 10), (30_000, 10)])
 def test_initial_verification_in_whole_steps_and_never_more_than_in_service(load_g: int, allowed: int) -> None:
     assert allowed_error_g(PROFILE, load_g) == allowed
     in_service = 5 * (1 if load_g <= 500 * 5 else 2 if load_g <= 2000 * 5 else 3)
@@ -46,12 +45,12 @@ def test_beyond_the_table_the_last_error_of_it_is_allowed() -> None:
     assert allowed_error_g(ScaleProfile(e_g=5, max_g=60_000), 60_000) == 10
 
 
-@pytest.mark.parametrize("expected_g", [100, 30_000])
+@each("expected_g", [100, 30_000])
 def test_min_and_max_themselves_may_be_checked(expected_g: int) -> None:
     assert check_expected(PROFILE, expected_g) == expected_g
 
 
-@pytest.mark.parametrize("expected_g", [-5, 0, 99, 30_001])
+@each("expected_g", [-5, 0, 99, 30_001])
 def test_a_weight_the_scale_may_not_weigh_checks_nothing(expected_g: int) -> None:
     with pytest.raises(BadCheckWeight, match="100 to 30000 g"):
         check_expected(PROFILE, expected_g)
@@ -66,7 +65,7 @@ TOMORROW = at(utc=NOW.utc + timedelta(days=1), boot_id="next", monotonic_ms=10)
 UNSET = at(quality=ClockQuality.UNSET)
 
 
-@pytest.mark.parametrize(
+@each(
     ("required", "last", "now", "want"),
     [
         (False, None, NOW, CheckState.NONE),
@@ -94,7 +93,7 @@ def test_the_business_day_ends_at_midnight_of_the_zone() -> None:
     assert check_state(True, TODAY, at(utc=datetime(2026, 11, 25, 16, 0, tzinfo=UTC))) is CheckState.LATE
 
 
-@pytest.mark.parametrize(
+@each(
     ("until", "quality", "want"),
     [
         (None, ClockQuality.SYNCED, Verification.NONE),

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable, indicate
+from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 FRAME: dict[str, Any] = {"weight": Decimal("12.450"), "unit": "kg", "net": None, "overload": None, "underload": None}
 
 
-@pytest.mark.parametrize("stable", [True, False, None])
-@pytest.mark.parametrize(
+@each("stable", [True, False, None])
+@each(
     ("changed", "why"),
     [
         ({}, None),
@@ -48,7 +49,7 @@ def test_a_refused_plate_says_what_is_allowed() -> None:
         ScaleProfile(5, 30_000, unit="lb")
 
 
-@pytest.mark.parametrize(
+@each(
     ("e_g", "max_g", "want"),
     [
         (2, 200, True),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable, indicate
 from kiosk.domain.metrology.pan import NotBookable, Pan, PanState, PanView
 from kiosk.domain.metrology.software import metrology_id
+from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=60_000)
 
@@ -160,7 +161,7 @@ def test_limits() -> None:
     assert feeder.feed(60_005, 8).why_not is NotBookable.ABOVE_MAX
 
 
-@pytest.mark.parametrize(
+@each(
     ("weight", "unit", "flags", "want"),
     [
         ("12.450", "kg", {}, 12_450),
@@ -197,7 +198,7 @@ def test_a_suspect_value_is_no_weight() -> None:
     assert got.unusable is Unusable.NO_WEIGHT
 
 
-@pytest.mark.parametrize(
+@each(
     ("e_g", "max_g", "want"),
     [(1, 6_000, True), (2, 200, True), (5, 30_000, True), (5, 50_000, True), (5, 2_000, False), (5, 60_000, False)],
 )
@@ -205,7 +206,7 @@ def test_the_number_of_intervals_of_class_iii(e_g: int, max_g: int, want: bool) 
     assert ScaleProfile(e_g, max_g).is_class_iii is want
 
 
-@pytest.mark.parametrize("gap_s", [1.05, 60.0, -5.0])
+@each("gap_s", [1.05, 60.0, -5.0])
 def test_readings_with_a_pause_between_are_no_rest_and_hold_no_lock(gap_s: float) -> None:
     feeder = Feeder()
     feeder.feed(0, 8)
@@ -279,12 +280,12 @@ def test_one_changed_byte_changes_the_digits() -> None:
     assert metrology_id({"c.py": b"x = 1\n", "b.py": b"y = 2\n"}) != first
 
 
-@pytest.mark.parametrize("e_g", [1, 2, 5, 10, 20, 50, 100])
+@each("e_g", [1, 2, 5, 10, 20, 50, 100])
 def test_an_interval_of_the_standard_is_taken(e_g: int) -> None:
     assert ScaleProfile(e_g, 3000 * e_g).min_g == 20 * e_g
 
 
-@pytest.mark.parametrize(("e_g", "max_g"), [(0, 1000), (3, 6000), (15, 60_000), (-5, 6000), (5, 495)])
+@each(("e_g", "max_g"), [(0, 1000), (3, 6000), (15, 60_000), (-5, 6000), (5, 495)])
 def test_any_other_interval_or_too_small_a_scale_is_refused(e_g: int, max_g: int) -> None:
     with pytest.raises(ValueError, match="e_g must be"):
         ScaleProfile(e_g, max_g)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.pan_journal import (
     BURST,
@@ -17,6 +15,7 @@ from kiosk.domain.metrology.pan_journal import (
     UnbookedWhy,
     Used,
 )
+from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 
@@ -172,7 +171,7 @@ def test_a_load_that_lies_for_half_a_minute_is_noted_once() -> None:
     assert day.zero() == [Left(5_000, UnbookedWhy.NOT_ASKED, 32_000, noted=True)]
 
 
-@pytest.mark.parametrize("leaves_first", [False, True])
+@each("leaves_first", [False, True])
 def test_a_noted_load_that_is_booked_after_all_closes_its_note(leaves_first: bool) -> None:
     for used, want in ((True, [Used(1)]), (False, [])):
         day = Day(step=40.0)
@@ -200,7 +199,7 @@ def test_what_the_power_cut_left_behind() -> None:
     assert why(strange.zero()) is UnbookedWhy.RESTART
 
 
-@pytest.mark.parametrize("grams", [4_995, 5_000, 5_005])
+@each("grams", [4_995, 5_000, 5_005])
 def test_the_load_booked_before_the_power_cut_is_known_again(grams: int) -> None:
     day = Day(Before(known_g=(5_000,)), zero=False)
     day.rest(grams)
@@ -244,7 +243,7 @@ def test_the_burst_is_told_at_once_and_then_one_row_each_five_minutes() -> None:
     assert day.rest(50) == [Left(6_000, UnbookedWhy.NOT_ASKED, 299_000)], "a pan that is not empty tells it as well"
 
 
-@pytest.mark.parametrize(
+@each(
     ("first", "second", "peak", "reason"),
     [
         (9_000, 5_000, 9_000, UnbookedWhy.NOT_AGREED),

@@ -5,10 +5,9 @@ Times are eighths of a second, exact in binary, so that a bound is met and not n
 
 from __future__ import annotations
 
-import pytest
-
 from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable
 from kiosk.domain.metrology.pan import STALE_S, Lock, NotBookable, Pan, PanState, PanView
+from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 
@@ -171,7 +170,7 @@ def test_a_counted_load_is_over_and_one_that_followed_it_is_not() -> None:
     assert given.feed(*[2_500] * 8).why_not is NotBookable.LOAD_ALREADY_COUNTED
 
 
-@pytest.mark.parametrize(
+@each(
     ("grams", "state"),
     [(-10, PanState.NEGATIVE), (-5, PanState.EMPTY), (0, PanState.EMPTY), (5, PanState.EMPTY), (10, PanState.STABLE)],
 )
@@ -182,7 +181,7 @@ def test_a_step_around_zero_is_an_empty_pan(grams: int, state: PanState) -> None
     assert given.pan.rests_at_zero is (state is PanState.EMPTY)
 
 
-@pytest.mark.parametrize(
+@each(
     ("why", "state", "why_not"),
     [
         (Unusable.OVERLOAD, PanState.OVERLOAD, NotBookable.ABOVE_MAX),

@@ -16,6 +16,7 @@ from kiosk.labels.typesetting import typeset
 from kiosk.labels.typesetting.ruler import HEIGHT_MM, ruler
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import Symbol, read
+from tests.each import each
 from tests.labels.heads import LABEL, STRIP
 
 MakeLabel = Callable[..., documents.TestLabel]
@@ -62,7 +63,7 @@ def columns(ink: Image.Image, top: int, bottom: int) -> list[int]:
     return [sum(bool(ink.getpixel((x, y))) for y in range(top, bottom)) for x in range(ink.width)]
 
 
-@pytest.mark.parametrize(("width", "per_mm"), [(480, 8), (384, 8), (720, 12), (576, 12)])
+@each(("width", "per_mm"), [(480, 8), (384, 8), (720, 12), (576, 12)])
 def test_every_dot_of_the_head_burns_alone_and_equally_often(width: int, per_mm: int) -> None:
     ink = ruler(width, per_mm)
     assert ink.size == (width, HEIGHT_MM * per_mm)
@@ -73,7 +74,7 @@ def test_every_dot_of_the_head_burns_alone_and_equally_often(width: int, per_mm:
         assert all(right - left == 8 for left, right in pairwise(row))
 
 
-@pytest.mark.parametrize(("width", "per_mm"), [(480, 8), (576, 12)])
+@each(("width", "per_mm"), [(480, 8), (576, 12)])
 def test_a_tick_of_one_dot_stands_at_every_millimeter(width: int, per_mm: int) -> None:
     foot = 6 * per_mm - 1
     ink = ruler(width, per_mm)

@@ -12,6 +12,7 @@ from kiosk.labels.typesetting import bidi
 from kiosk.labels.typesetting.bidi import levels, visual_order
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.labels.typesetting.shaping import FSI, LRI, PDI, itemize
+from tests.each import each
 
 MARKS = LRI + FSI + PDI
 PIECES = (
@@ -52,7 +53,7 @@ def drawn(text: str, rtl: bool) -> str:
     return "".join(run.text[::-1] if run.rtl else run.text for run in itemize(text, rtl))
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "rtl", "shown"),
     [
         ("1-دەرىجە", True, "ەجىرەد-1"),

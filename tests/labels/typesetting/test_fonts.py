@@ -7,12 +7,13 @@ from PIL import features
 
 from kiosk.labels.typesetting import fonts
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, Script, find, load
+from tests.each import each
 
 ALPHABET = "ئابپتجچخدرزژسشغفقكگڭلمنھوۇۆۈۋېىي"
 
 
-@pytest.mark.parametrize("script", list(Script))
-@pytest.mark.parametrize("bold", [False, True])
+@each("script", list(Script))
+@each("bold", [False, True])
 def test_every_font_is_installed_here_and_opens(script: Script, bold: bool) -> None:
     path, _ = find(script, bold)
     assert path.is_file()
@@ -23,7 +24,7 @@ def test_the_chinese_face_is_the_simplified_one() -> None:
     assert load(Script.HAN, False, 20).getname()[0] == "Noto Sans CJK SC"
 
 
-@pytest.mark.parametrize("bold", [False, True])
+@each("bold", [False, True])
 def test_every_uyghur_letter_has_its_own_shape(bold: bool) -> None:
     font = load(Script.ARABIC, bold, 24)
     missing = bytes(font.getmask("\U000f0000", mode="1"))

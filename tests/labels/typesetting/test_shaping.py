@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import unicodedata
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kiosk.labels.typesetting.fonts import Script
 from kiosk.labels.typesetting.shaping import LRI, PDI, Run, clean, isolate, isolate_name, itemize
+from tests.each import each
 
 
 def shown(text: str, rtl: bool) -> list[str]:
     return [run.text.strip() for run in itemize(text, rtl) if run.text.strip()]
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         (f"بادام {isolate('2.35 kg')}", ["2.35 kg", "بادام"]),
@@ -34,7 +34,7 @@ def test_what_is_marked_stays_in_order_in_a_uyghur_line(text: str, expected: lis
     assert shown(text, rtl=True) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ("袋 bag خالتا", ["袋", "bag", "خالتا"]),
@@ -86,7 +86,7 @@ def test_cleaned_data_holds_no_control_and_no_bidi_character(text: str) -> None:
     assert clean(data) == data
 
 
-@pytest.mark.parametrize(
+@each(
     ("hostile", "harmless"),
     [
         ("<script>", "<script>"),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
@@ -9,6 +8,7 @@ from kiosk.labels.typesetting import fonts
 from kiosk.labels.typesetting.fonts import Script
 from kiosk.labels.typesetting.shaping import ELLIPSIS, clean, isolate
 from kiosk.labels.typesetting.typeset import Align, Block, Style, draw, fit, styles, width
+from tests.each import each
 
 STYLE = Style(24)
 ZWNJ = "\u200c"
@@ -40,7 +40,7 @@ def test_a_joined_word_is_exactly_what_the_shaping_library_draws_alone() -> None
     assert ink(one_line("قارىئۆرۈك", rtl=True)).tobytes() == ink(alone).tobytes()
 
 
-@pytest.mark.parametrize("figure", ["2026-11-25", "12.480 kg", "¥1,203.82", "0147-A-000381", "-3.5"])
+@each("figure", ["2026-11-25", "12.480 kg", "¥1,203.82", "0147-A-000381", "-3.5"])
 def test_a_figure_in_a_uyghur_line_looks_as_it_does_alone(figure: str) -> None:
     line = one_line(f"چېسلا {isolate(figure)}", rtl=True)
     alone = one_line(figure, rtl=False)
@@ -59,8 +59,8 @@ def test_draws_black_and_white_only() -> None:
     assert one_line("بادام 核桃 Walnut", rtl=False).mode == "1"
 
 
-@pytest.mark.parametrize("bold", [False, True])
-@pytest.mark.parametrize("size", [16, 18, 20, 24, 32, 42])
+@each("bold", [False, True])
+@each("size", [16, 18, 20, 24, 32, 42])
 def test_the_line_height_holds_every_letter(size: int, bold: bool) -> None:
     style = Style(size, bold)
     for text, rtl in (("ئۆۈېۇۋچپڭغقيىج", True), ("ÄÅgjpqy¥(|)", False), ("龘国，。", False)):
@@ -71,7 +71,7 @@ def test_the_line_height_holds_every_letter(size: int, bold: bool) -> None:
         assert ink(inside).size == ink(roomy).size
 
 
-@pytest.mark.parametrize("size", [16, 20, 24, 36, 45])
+@each("size", [16, 20, 24, 36, 45])
 def test_the_tight_line_holds_figures_and_latin_letters(size: int) -> None:
     style = Style(size, bold=True, tight=True)
     text = "0123456789 kg ¥×/-=Qgjpqy"
@@ -89,7 +89,7 @@ def test_text_shrinks_before_it_is_cut() -> None:
     assert 20 <= block.style.size <= 22
 
 
-@pytest.mark.parametrize(("part", "lines"), [(0.8, 1), (0.7, 2)])
+@each(("part", "lines"), [(0.8, 1), (0.7, 2)])
 def test_a_little_smaller_before_broken_and_broken_before_much_smaller(part: float, lines: int) -> None:
     text = "Badam almonds"
     room = round(width(text, Style(30), rtl=False) * part)

@@ -32,6 +32,7 @@ from kiosk.messaging.contract.receive import (
 )
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 from kiosk.messaging.contract.strict_json import canonical, canonical_again
+from tests.each import each
 
 EPOCH = "00c0ffee00c0ffee"
 MOMENT = Moment(
@@ -80,7 +81,7 @@ def test_what_an_older_station_told_of_a_paper_is_still_whole() -> None:
     assert parse_event(json.dumps(told).encode()).problem is None
 
 
-@pytest.mark.parametrize("wrong", [{"actor": "Aygul"}, {"parcel": "SF1385000000001"}, {"shelf": "with Aygul"}])
+@each("wrong", [{"actor": "Aygul"}, {"parcel": "SF1385000000001"}, {"shelf": "with Aygul"}])
 def test_a_parcel_event_that_says_too_much_is_quarantined(wrong: dict[str, str]) -> None:
     told = json.loads(sealed(ParcelShelved("P-0147-A-000012", "clerk:07", "A-3-17")).body)
     assert parse_event(json.dumps(told).encode()).problem is None
@@ -128,7 +129,7 @@ def test_a_reissued_event_says_which_it_was() -> None:
     assert parse_event(sealed(reissued=f"{'ab' * 8}-17").body).problem is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value"),
     [("station", "s0147"), ("epoch", "XYZ"), ("seq", 0), ("seq", 2**31), ("prevhash", "0"), ("software", "kiosk\n")],
 )
@@ -211,7 +212,7 @@ def test_noise_is_refused_and_nothing_else_happens(noise: bytes) -> None:
 BODY = sealed().body
 
 
-@pytest.mark.parametrize(
+@each(
     ("payload", "code"),
     [
         (BODY.replace(b'"seq":1,', b'"seq":1,"seq":1,'), "duplicate_key"),
@@ -260,7 +261,7 @@ def test_depth_eight_is_taken_and_brackets_inside_text_do_not_count() -> None:
     assert parse_event(quoted).problem is None
 
 
-@pytest.mark.parametrize(
+@each(
     "attributes",
     [
         {"station": None},
@@ -291,7 +292,7 @@ def test_a_station_cannot_speak_for_another() -> None:
     assert refused.value.code == "wrong_station"
 
 
-@pytest.mark.parametrize(
+@each(
     "attributes",
     [
         {"time": None},
@@ -406,13 +407,13 @@ def bomb(megabytes: int) -> bytes:
     return b"".join(map(packer.compress, pieces)) + packer.flush()
 
 
-@pytest.mark.parametrize("bodies", [[], [BODY] * 101, [b'"' + b"x" * 60_000 + b'"'] * 20])
+@each("bodies", [[], [BODY] * 101, [b'"' + b"x" * 60_000 + b'"'] * 20])
 def test_a_batch_that_would_be_refused_is_not_built(bodies: list[bytes]) -> None:
     with pytest.raises(ValueError, match="a batch holds"):
         build_batch(bodies)
 
 
-@pytest.mark.parametrize(
+@each(
     ("payload", "code"),
     [
         (bomb(500), "too_large"),

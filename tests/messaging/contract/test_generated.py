@@ -62,6 +62,7 @@ from kiosk.messaging.contract.generate import generated, main
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.schemas import all_schemas
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
+from tests.each import each
 
 FEED = Path(__file__).parents[3] / "docs" / "feed"
 EPOCH = "00c0ffee00c0ffee"
@@ -151,14 +152,14 @@ def test_there_is_an_example_of_every_event_type() -> None:
     assert {data.TYPE for data in EXAMPLES} == {name for name in all_schemas() if "." in name}
 
 
-@pytest.mark.parametrize("data", EXAMPLES, ids=lambda data: data.TYPE)
+@each("data", EXAMPLES, ids=lambda data: data.TYPE)
 def test_real_events_obey_their_schema(data: EventData) -> None:
     check = validator(data.TYPE)
     check.validate(event(data))
     check.validate(event(data) | {"feedseq": 12, "signature": "ed25519:abc"})
 
 
-@pytest.mark.parametrize("data", EXAMPLES, ids=lambda data: data.TYPE)
+@each("data", EXAMPLES, ids=lambda data: data.TYPE)
 def test_the_schema_refuses_what_the_code_refuses(data: EventData) -> None:
     check = validator(data.TYPE)
     good = event(data)
@@ -178,7 +179,7 @@ def test_the_schema_refuses_what_the_code_refuses(data: EventData) -> None:
             check.validate({key: value for key, value in good.items() if key != name})
 
 
-@pytest.mark.parametrize(
+@each(
     "message",
     [
         Ack(epoch=EPOCH, upto=7, gaps=((9, 9),), quarantined=(3,), head="ab" * 32),

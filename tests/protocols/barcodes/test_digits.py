@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.protocols.barcodes.digits import BadDigits, gs1_check_digit, gs1_checks, is_digits, s10_check_digit
+from tests.each import each
 
 DIGITS = st.text("0123456789", min_size=1, max_size=17)
 
 
-@pytest.mark.parametrize(
+@each(
     "number",
     ["6901234567892", "4006381333931", "96385074", "036000291452", "00012345678905", "106141412345678908"],
 )
@@ -20,7 +21,7 @@ def test_numbers_of_goods_and_pallets(number: str) -> None:
     assert gs1_checks(number)
 
 
-@pytest.mark.parametrize(("serial", "digit"), [("47312482", "9"), ("12345678", "5"), ("00000000", "5")])
+@each(("serial", "digit"), [("47312482", "9"), ("12345678", "5"), ("00000000", "5")])
 def test_postal_items(serial: str, digit: str) -> None:
     """RA473124829GB is the example of S10; a sum of 0 gives 11, which becomes 5."""
     assert s10_check_digit(serial) == digit
@@ -41,7 +42,7 @@ def test_one_wrong_digit_is_always_seen(body: str, place: int, step: int) -> Non
     assert not gs1_checks(wrong)
 
 
-@pytest.mark.parametrize("text", ["", "12a", "٣٣٣", "１２３", "²³", " 12", "12\n"])
+@each("text", ["", "12a", "٣٣٣", "１２３", "²³", " 12", "12\n"])
 def test_only_ascii_digits_are_digits(text: str) -> None:
     assert not is_digits(text)
     assert not gs1_checks(text)
@@ -49,7 +50,7 @@ def test_only_ascii_digits_are_digits(text: str) -> None:
         gs1_check_digit(text)
 
 
-@pytest.mark.parametrize("serial", ["1234567", "123456789", "1234567٣", ""])
+@each("serial", ["1234567", "123456789", "1234567٣", ""])
 def test_a_postal_serial_has_eight_digits(serial: str) -> None:
     with pytest.raises(BadDigits, match="eight digits"):
         s10_check_digit(serial)

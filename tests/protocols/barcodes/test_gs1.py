@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kiosk.protocols.barcodes.digits import gs1_check_digit
 from kiosk.protocols.barcodes.gs1 import GS, BadElementString, check_value, parse_element_string
 from kiosk.protocols.barcodes.gs1_table import CHARSETS, FORMATS, PREDEFINED_LENGTH, Part
+from tests.each import each
 
 GTIN = "0106901234567892"
 
@@ -45,7 +46,7 @@ def test_predefined_lengths_fit_the_rows() -> None:
         assert part.least == part.most == PREDEFINED_LENGTH[identifier[:2]] - len(identifier)
 
 
-@pytest.mark.parametrize("identifier", sorted(FORMATS))
+@each("identifier", sorted(FORMATS))
 def test_every_row_takes_its_longest_value_and_not_one_more_character(identifier: str) -> None:
     value = "".join(example(part) for part in FORMATS[identifier])
     check_value(identifier, value)
@@ -56,7 +57,7 @@ def test_every_row_takes_its_longest_value_and_not_one_more_character(identifier
         check_value(identifier, "")
 
 
-@pytest.mark.parametrize("identifier", sorted(FORMATS))
+@each("identifier", sorted(FORMATS))
 def test_every_row_refuses_what_is_in_no_charset(identifier: str) -> None:
     value = "".join(example(part) for part in FORMATS[identifier])
     for alien in " ", "٣", "３", "é", "\x00", "^", "`", "~":
@@ -92,7 +93,7 @@ def test_a_fixed_length_that_is_not_predefined_needs_its_separator() -> None:
     assert wrong("42215610A") == "length"
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "code"),
     [
         ("", "empty"),

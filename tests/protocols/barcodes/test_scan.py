@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 import zxingcpp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import CODE_TYPES, internal_code
 from kiosk.protocols.barcodes.scan import MAX_LENGTH, MAX_NAMED_LENGTH, parse_scan
+from tests.each import each
 
 KINDS = {*CODE_TYPES.values(), "waybill", "gs1", "product", "command", "text", "rejected"}
 LABEL = "010690123456789231030024801012AB"
@@ -23,23 +23,23 @@ def judged(raw: bytes | str) -> tuple[str, str | None]:
 # --- codes of these stations ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("letter", "kind"), CODE_TYPES.items())
-@pytest.mark.parametrize("aim", ["", "]C0", "]Q1"])
-@pytest.mark.parametrize("end", ["", "\r", "\n", "\r\n"])
+@each(("letter", "kind"), CODE_TYPES.items())
+@each("aim", ["", "]C0", "]Q1"])
+@each("end", ["", "\r", "\n", "\r\n"])
 def test_each_type_letter_of_any_station(letter: str, kind: str, aim: str, end: str) -> None:
     code = internal_code(letter, "0999Z0003810")
     scan = parse_scan(f"{aim}{code}{end}".encode())
     assert (scan.kind, scan.valid, scan.data, scan.aim) == (kind, True, code, aim or None)
 
 
-@pytest.mark.parametrize("letter", CODE_TYPES)
+@each("letter", CODE_TYPES)
 def test_a_wrong_check_character_keeps_its_kind(letter: str) -> None:
     code = internal_code(letter, "0147A000381")
     wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
     assert judged(wrong) == (CODE_TYPES[letter], "check_character")
 
 
-@pytest.mark.parametrize("text", ["Y1", "Y1B", "Y1BA", "Y1X0147A3", "Y1BO147A3", "Y1B 147A3", "Y1B0147a3", "Y1-B-1"])
+@each("text", ["Y1", "Y1B", "Y1BA", "Y1X0147A3", "Y1BO147A3", "Y1B 147A3", "Y1B0147a3", "Y1-B-1"])
 def test_what_begins_like_our_codes_and_is_none(text: str) -> None:
     assert judged(text) == ("rejected", "unknown_code")
 
@@ -47,7 +47,7 @@ def test_what_begins_like_our_codes_and_is_none(text: str) -> None:
 # --- symbologies ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("aim", "symbology"),
     [
         ("]C0", "CODE128"),
@@ -71,7 +71,7 @@ def test_the_identifier_names_the_symbology(aim: str, symbology: str | None) -> 
         assert (scan.kind, scan.ais[1]) == ("gs1", ("3103", "002480"))
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "symbology"),
     [("6901234567892", "EAN13"), ("036000291452", "UPCA"), ("0036000291452", "UPCA")],
 )
@@ -80,7 +80,7 @@ def test_a_upc_comes_as_an_ean(data: str, symbology: str) -> None:
     assert (scan.symbology, scan.kind, scan.valid) == (symbology, "product", True)
 
 
-@pytest.mark.parametrize(
+@each(
     ("raw", "expected"),
     [
         ("6901234567892", ("product", None)),
@@ -100,7 +100,7 @@ def test_products(raw: str, expected: tuple[str, str | None]) -> None:
 GS1_TEXT = "(01)06901234567892(3103)002480(10)12AB(21)X"
 
 
-@pytest.mark.parametrize(
+@each(
     ("format_name", "text", "gs1", "symbology", "kind"),
     [
         ("Code128", "Y1P04412J", False, "CODE128", "member"),
@@ -131,7 +131,7 @@ def test_what_an_independent_reader_makes_of_a_printed_symbol(
 # --- GS1 --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("raw", "expected"),
     [
         (f"]C1{LABEL}\x1d21X", ("gs1", None)),
@@ -162,7 +162,7 @@ def test_elements_are_there_only_when_all_are_right() -> None:
 # --- strangers --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("raw", "expected"),
     [
         ("13812345678", ("rejected", "phone")),
@@ -202,7 +202,7 @@ def test_what_people_scan(raw: str, expected: tuple[str, str | None]) -> None:
 # --- what could press a key, or hide ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("byte", [*range(0x1D), 0x1E, 0x1F, 0x7F])
+@each("byte", [*range(0x1D), 0x1E, 0x1F, 0x7F])
 def test_every_control_character_refuses_the_scan(byte: int) -> None:
     inside = b"Y1P0" + bytes([byte]) + b"4412J"
     assert judged(inside) == ("rejected", "control")
@@ -216,7 +216,7 @@ def test_only_the_scanners_own_line_end_is_taken_off() -> None:
     assert judged(b"Y1P04412J\rY1P04412J\r") == ("rejected", "control")
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     ["Y1P0٤٤١٢J", "Y1P0４４12J", "Y1P04412J\u202e", "\u202eJ21440P1Y", "ئايگۈل", "\ufeffY1P04412J", "Y1P\u200b04412J"],
 )
@@ -224,12 +224,12 @@ def test_look_alikes_and_marks_are_refused(text: str) -> None:
     assert judged(text) == ("rejected", "not_ascii")
 
 
-@pytest.mark.parametrize("raw", [b"\xff\xfe\x00", b"\xffY1P04412J", b"Y1P\xc3"])
+@each("raw", [b"\xff\xfe\x00", b"\xffY1P04412J", b"Y1P\xc3"])
 def test_bytes_that_are_no_text_are_refused(raw: bytes) -> None:
     assert judged(raw)[0] == "rejected"
 
 
-@pytest.mark.parametrize("raw", [b"", b"\r\n", b"   ", b"]C0", b"]Q1  "])
+@each("raw", [b"", b"\r\n", b"   ", b"]C0", b"]Q1  "])
 def test_nothing_is_named(raw: bytes) -> None:
     assert judged(raw) == ("rejected", "empty")
 

@@ -13,6 +13,7 @@ from PIL import Image
 from kiosk.protocols.barcodes.linear import NotEncodable, code128_modules
 from kiosk.protocols.barcodes.matrix import qr_modules
 from kiosk.protocols.barcodes.reader import Symbol, read
+from tests.each import each
 
 MODULES_PER_SYMBOL = 11
 STOP_MODULES = 13
@@ -56,7 +57,7 @@ def test_a_lot_code_fits_a_60_mm_label_at_two_dots_a_module() -> None:
     assert (len(modules) + 20) * 2 <= 480
 
 
-@pytest.mark.parametrize("text", ["", "بادام", "Y1L\n", "\x1b@", "é", "١٢٣٤"])
+@each("text", ["", "بادام", "Y1L\n", "\x1b@", "é", "١٢٣٤"])
 def test_what_code_128_cannot_carry_is_refused(text: str) -> None:
     with pytest.raises(NotEncodable):
         code128_modules(text)
@@ -80,7 +81,7 @@ def test_an_empty_qr_code_is_refused() -> None:
         qr_modules("")
 
 
-@pytest.mark.parametrize("mode", ["1", "L"])
+@each("mode", ["1", "L"])
 def test_a_picture_without_symbols_reads_as_nothing(mode: str) -> None:
     assert read(Image.new(mode, (100, 60), 1 if mode == "1" else 255)) == []
 

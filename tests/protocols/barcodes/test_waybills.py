@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.protocols.barcodes.postal import S10, parse_s10
 from kiosk.protocols.barcodes.strangers import STRANGERS, stranger
 from kiosk.protocols.barcodes.waybills import CARRIERS, SHAPES, identify
+from tests.each import each
 
 WHY_NOT = {
     *("product_code", "phone_number", "id_number", "url", "wifi", "pickup_code", "internal_code"),
@@ -62,7 +62,7 @@ EXAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("number", "candidates"), EXAMPLES)
+@each(("number", "candidates"), EXAMPLES)
 def test_every_shape_in_order_of_likelihood(number: str, candidates: list[str]) -> None:
     found = identify(number)
     assert (list(found.candidates), found.why_not, found.accept) == (candidates, None, True)
@@ -75,7 +75,7 @@ def test_every_row_has_an_example_and_a_carrier_of_the_contract() -> None:
     assert {row.carrier for row in SHAPES} == set(CARRIERS)
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "sf1385123456789",
@@ -92,7 +92,7 @@ def test_a_number_is_found_as_it_is_typed_and_printed(text: str) -> None:
     assert (found.normalized, found.candidates, found.accept) == ("SF1385123456789", ("SF",), True)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "why_not"),
     [
         ("", "empty"),
@@ -165,7 +165,7 @@ def test_every_stranger_is_named_by_its_own_row() -> None:
     assert stranger("SF1385123456789") is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("number", "valid", "service", "name"),
     [
         ("RA473124829GB", True, "RA", "registered"),
@@ -188,7 +188,7 @@ def test_postal_items(number: str, valid: bool, service: str, name: str) -> None
     assert identify(spaced).accept is valid
 
 
-@pytest.mark.parametrize("text", ["", "EE12345678CN", "ee123456785cn", "EE1234567850CN", "EE12345678٣CN"])
+@each("text", ["", "EE12345678CN", "ee123456785cn", "EE1234567850CN", "EE12345678٣CN"])
 def test_another_form_is_no_postal_item(text: str) -> None:
     assert parse_s10(text) is None
 

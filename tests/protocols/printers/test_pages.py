@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from kiosk.protocols.printers import escpos, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
 from kiosk.protocols.printers.pages import PageTooWide, encode
+from tests.each import each
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def test_what_is_wider_than_the_head_is_refused_in_every_language() -> None:
             encode(Dots(384, 1, bytes(48)), replace(setup, offset_mm=(0.125, 0)))
 
 
-@pytest.mark.parametrize(("dpi", "width"), [(200, 384), (0, 384), (203, 0), (300, -8)])
+@each(("dpi", "width"), [(200, 384), (0, 384), (203, 0), (300, -8)])
 def test_a_head_nothing_is_drawn_for_is_refused(dpi: int, width: int) -> None:
     with pytest.raises(ValueError, match=r"203 or 300|8 dots or more"):
         PrintHead(dpi, width)

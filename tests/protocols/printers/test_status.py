@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.protocols.printers import escpos, zpl
 from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.protocols.printers.status import UNKNOWN, StatusReport, parse
+from tests.each import each
 
 FINE = b"\x12"
 
@@ -18,7 +18,7 @@ def zebra(first: str = "030,0,0,1245,000,0,0,0,000,0,0,0", second: str = "000,0,
     return "".join(f"\x02{line}\x03\r\n" for line in (first, second, "1234,0")).encode("ascii")
 
 
-@pytest.mark.parametrize(
+@each(
     ("byte", "flag"),
     [
         (0x01, "head_open"),
@@ -40,7 +40,7 @@ def test_tspl_zero_is_ready() -> None:
     assert parse("tspl", b"\x00") == StatusReport(ready=True, fault=False, flags=())
 
 
-@pytest.mark.parametrize(
+@each(
     ("replies", "flags"),
     [
         ((0x12, 0x12, 0x12, 0x12), ()),
@@ -62,12 +62,12 @@ def test_escpos_one_answer_is_that_of_dle_eot_1() -> None:
     assert parse("escpos", b"\x1a").flags == ("offline",)
 
 
-@pytest.mark.parametrize("reply", [b"\x12\x12", b"\x12\x12\x12", b"\x12" * 5, b"\x00", b"\x12\x12\x00\x12", b"\xff"])
+@each("reply", [b"\x12\x12", b"\x12\x12\x12", b"\x12" * 5, b"\x00", b"\x12\x12\x00\x12", b"\xff"])
 def test_half_or_strange_escpos_answers_are_unknown(reply: bytes) -> None:
     assert parse("escpos", reply) == UNKNOWN
 
 
-@pytest.mark.parametrize(
+@each(
     ("reply", "flags"),
     [(b"\x00", ()), (b"\x03", ("paper_near_end",)), (b"\x0f", ("paper_near_end", "paper_out")), (b"\x12", None)],
 )
@@ -81,7 +81,7 @@ def test_zpl_ready_and_work_is_no_fault() -> None:
     assert parse("zpl", busy).fault is False
 
 
-@pytest.mark.parametrize(
+@each(
     ("reply", "waiting"),
     [
         (zebra(), 0),
@@ -95,7 +95,7 @@ def test_a_zpl_printer_tells_how_much_it_still_has_to_print(reply: bytes, waitin
     assert zpl.work_waiting(reply) == waiting
 
 
-@pytest.mark.parametrize(
+@each(
     ("reply", "count"),
     [
         (b'"123"\r\n', 123),
@@ -112,7 +112,7 @@ def test_a_counter_of_labels_is_a_number_in_quotes(reply: bytes, count: int | No
     assert zpl.parse_count(reply) == count
 
 
-@pytest.mark.parametrize(
+@each(
     ("reply", "flags"),
     [
         (zebra("030,1,0,1245,000,0,0,0,000,0,0,0"), ("paper_out",)),
@@ -135,7 +135,7 @@ def test_a_zpl_answer_cut_anywhere_is_unknown() -> None:
         assert parse("zpl", whole[:length]) == UNKNOWN
 
 
-@pytest.mark.parametrize("language", sorted(LANGUAGES))
+@each("language", sorted(LANGUAGES))
 def test_no_reply_is_unknown(language: str) -> None:
     assert parse(language, b"") == UNKNOWN
     assert UNKNOWN.ready is None

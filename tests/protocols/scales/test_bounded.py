@@ -8,11 +8,10 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 
-import pytest
-
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.ports import Decoder
 from kiosk.protocols.scales.reading import Reading
+from tests.each import each
 from tests.protocols.scales.golden import decode
 from tests.protocols.scales.judge import good_frames
 from tests.protocols.scales.streams import LONG
@@ -62,13 +61,13 @@ def kept(decoder: object) -> int:
     return total
 
 
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("protocol", _PROTOCOLS)
 def test_what_a_decoder_keeps_is_seen(protocol: str) -> None:
     """So that the bound below is not one on nothing."""
     assert kept(registry.decoder(protocol, {})) > 0
 
 
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("protocol", _PROTOCOLS)
 def test_what_a_decoder_keeps_is_small_whatever_came(protocol: str) -> None:
     for name, block in endless(protocol, 40_000):
         decoder = registry.decoder(protocol, {})
@@ -77,7 +76,7 @@ def test_what_a_decoder_keeps_is_small_whatever_came(protocol: str) -> None:
             assert kept(decoder) <= MOST_KEPT, name
 
 
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("protocol", _PROTOCOLS)
 def test_a_call_with_much_does_not_double_it(protocol: str) -> None:
     """What it found may be kept, nothing else; to some formats any bytes are frames."""
     size = 10_000_000 if os.environ.get(LONG) else 1_000_000
@@ -103,7 +102,7 @@ def taken_for(decoder: Decoder, block: bytes, megabytes: float, piece: int) -> f
     return (time.process_time() - begun) / (fed / 1_000_000)
 
 
-@pytest.mark.parametrize("protocol", _long_ones())
+@each("protocol", _long_ones())
 def test_ten_megabytes_without_an_end_stay_flat_and_no_byte_costs_more_than_the_first(protocol: str) -> None:
     """Frames broken off again and again are two megabytes unless asked for more: they are the slow ones.
 
@@ -117,7 +116,7 @@ def test_ten_megabytes_without_an_end_stay_flat_and_no_byte_costs_more_than_the_
         assert kept(decoder) <= MOST_KEPT, name
 
 
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("protocol", _PROTOCOLS)
 def test_memory_is_flat_over_many_calls(protocol: str) -> None:
     for name, block in endless(protocol, 4_096):
         decoder = registry.decoder(protocol, {})

@@ -12,6 +12,7 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
+from tests.each import each
 from tests.protocols.scales.damage import KINDS, NOISE, Kind, resampled, with_parity, wrong_checks
 from tests.protocols.scales.format_rows import FILE, Judged, formats, reasons
 from tests.protocols.scales.golden import decode
@@ -42,22 +43,22 @@ def test_every_reason_is_used() -> None:
     assert used == set(reasons())
 
 
-@pytest.mark.parametrize(("protocol", "judged"), list(_judged()))
+@each(("protocol", "judged"), list(_judged()))
 def test_there_are_frames_to_damage(protocol: str, judged: Judged) -> None:
     good = good_frames(protocol, judged.params)
     parse = own_parser(protocol, judged.params)
     assert len({told for frame in good for told in weights(parse(frame))}) >= 2
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.id)
-@pytest.mark.parametrize(("protocol", "judged"), list(_judged()))
+@each("kind", KINDS, ids=lambda kind: kind.id)
+@each(("protocol", "judged"), list(_judged()))
 def test_damage_gives_no_weight_that_was_not_sent(protocol: str, judged: Judged, kind: Kind) -> None:
     found = wrong(kind, protocol, judged)
     assert unexplained(kind, judged, found) == []
     assert idle(kind, judged, found) == [], "named in formats.toml, and noticed all the same"
 
 
-@pytest.mark.parametrize("protocol", [name for name, row in sorted(formats().items()) if row.check_at])
+@each("protocol", [name for name, row in sorted(formats().items()) if row.check_at])
 def test_a_wrong_check_gives_no_reading_at_all(protocol: str) -> None:
     first, end = formats()[protocol].check_at or (0, 0)
     for frame in good_frames(protocol, {}):
@@ -66,12 +67,12 @@ def test_a_wrong_check_gives_no_reading_at_all(protocol: str) -> None:
             assert not any(isinstance(item, Reading) for item in decoded), damaged.hex(" ")
 
 
-@pytest.mark.parametrize("protocol", [name for name, row in sorted(formats().items()) if row.check_at])
+@each("protocol", [name for name, row in sorted(formats().items()) if row.check_at])
 def test_a_format_with_a_check_has_no_excuse_for_a_single_damaged_byte(protocol: str) -> None:
     assert not {"lost", "doubled", "bit"} & set(formats()[protocol].judged[0].blind)
 
 
-@pytest.mark.parametrize("protocol", [name for name, row in sorted(formats().items()) if not row.alone])
+@each("protocol", [name for name, row in sorted(formats().items()) if not row.alone])
 def test_the_first_or_at_least_the_second_frame_behind_damage_is_read(protocol: str) -> None:
     late, found_late = formats()[protocol].late, False
     good, parse = good_frames(protocol, {}), own_parser(protocol, {})
@@ -84,7 +85,7 @@ def test_the_first_or_at_least_the_second_frame_behind_damage_is_read(protocol: 
     assert found_late == bool(late), late or "the first frame behind damage is lost"
 
 
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("protocol", _PROTOCOLS)
 def test_a_line_that_goes_dead_is_neither_a_reading_nor_an_error(protocol: str) -> None:
     parse = own_parser(protocol, {})
     for frame in good_frames(protocol, {}):
@@ -93,8 +94,8 @@ def test_a_line_that_goes_dead_is_neither_a_reading_nor_an_error(protocol: str) 
             assert parse(frame[:cut]) in ({"readings": [], "records": [], "rejected": []}, whole)
 
 
-@pytest.mark.parametrize("odd", [False, True], ids=["even", "odd"])
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("odd", [False, True], ids=["even", "odd"])
+@each("protocol", _PROTOCOLS)
 def test_the_parity_bit_is_cleared_where_the_setting_says_so(protocol: str, odd: bool) -> None:
     for frame in good_frames(protocol, {}):
         if frame.isascii():
@@ -109,7 +110,7 @@ def test_a_receiver_at_the_right_speed_gets_what_was_sent() -> None:
     assert resampled(bytes(range(256)), 1) == bytes(range(256))
 
 
-@pytest.mark.parametrize(("ratio", "seen"), [(2, b"\x06\x98"), (0.5, b"\xfc")])
+@each(("ratio", "seen"), [(2, b"\x06\x98"), (0.5, b"\xfc")])
 def test_a_receiver_at_another_speed_gets_what_a_uart_makes_of_the_line(ratio: float, seen: bytes) -> None:
     """The letter A on the line is 0 1 0 0 0 0 0 1 0 1.
 

@@ -16,6 +16,7 @@ from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, alw
 from kiosk.protocols.scales.ports import Decoder
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import ANY_CASE, UNITS, WIDTH, TextFormat, of_width
+from tests.each import each
 
 Make = Callable[[], Decoder]
 
@@ -47,7 +48,7 @@ def _fixed(length: int = 8, shortest: int = 0) -> Make:
     return lambda: FixedEngine(FixedProfile(0x02, 0x03, length, _taken, shortest))
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "told"),
     [
         (b"\x02123456\x03", [("record", b"\x02123456\x03")]),
@@ -93,7 +94,7 @@ def _lines(ends: bytes = b"\r\n") -> Make:
     return lambda: LineEngine(LineProfile(8, re.compile(b"W"), _weight_line, ends))
 
 
-@pytest.mark.parametrize(
+@each(
     ("ends", "data", "told"),
     [
         (b"\r\n", b"W12\rW34\nW56\r\n\r\nW78", [("record", b"W12"), ("record", b"W34"), ("record", b"W56")]),
@@ -107,7 +108,7 @@ def test_lines_end_with_any_run_of_their_ends(ends: bytes, data: bytes, told: li
     assert _however_cut(_lines(ends), data) == told
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "told"),
     [
         (b"W1W34\n", [("framing", b"W1"), ("record", b"W34")]),
@@ -147,7 +148,7 @@ _GOOD = b"\x81\x03\x01\x81\x05\x87"
 """Both start bytes stand inside it."""
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "told"),
     [
         (_GOOD, [("record", _GOOD)]),
@@ -203,7 +204,7 @@ _ENDLESS = [
 ]
 
 
-@pytest.mark.parametrize(("make", "pattern"), _ENDLESS)
+@each(("make", "pattern"), _ENDLESS)
 def test_what_never_becomes_a_frame_is_not_kept(make: Make, pattern: bytes) -> None:
     decoder, block = make(), pattern * (32_768 // len(pattern))
     decoder.feed(block)
@@ -244,7 +245,7 @@ def _read(weight: str | None, **told: object) -> dict[str, object]:
     return none | {"weight": weight, "overload": False, "underload": False} | told
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "told"),
     [
         (b"S N  7.380kg", _read("7.380", unit="kg", stable=True, net=True)),
@@ -263,7 +264,7 @@ def test_a_text_format_reads_its_fields(line: bytes, told: dict[str, object]) ->
     assert {name: getattr(decoded, name) for name in told if name != "weight"} | {"weight": weight} == told
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "reason"),
     [
         (b"ES", "syntax"),
@@ -312,7 +313,7 @@ def test_a_format_may_read_numbers_its_own_way() -> None:
     assert mirrored.parse(b"021") == Reading(Decimal(120), None, None, None, None, None, b"021")
 
 
-@pytest.mark.parametrize(("width", "read"), [("any", [1, 7, 8, 9, 12]), ("7", [7]), ("8", [8]), ("9", [9])])
+@each(("width", "read"), [("any", [1, 7, 8, 9, 12]), ("7", [7]), ("8", [8]), ("9", [9])])
 def test_a_format_may_be_held_to_the_width_of_its_number(width: str, read: list[int]) -> None:
     row = of_width(TextFormat(re.compile(rb"(?P<number>[ 0-9]+)")), {WIDTH.name: width})
     found = [n for n in range(1, 20) if isinstance(row.parse(b"5".rjust(n)), Reading)]

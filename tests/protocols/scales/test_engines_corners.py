@@ -14,6 +14,7 @@ from kiosk.protocols.scales.numbers import from_digits, from_text, signed, to_di
 from kiosk.protocols.scales.params import BadParameter, Parameter, validated
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import TextFormat, of_width
+from tests.each import each
 
 
 def _taken(frame: bytes) -> Decoded:
@@ -112,7 +113,7 @@ def test_ten_characters_are_no_plain_weight() -> None:
     assert engine.settle() == [], "neither length is whole"
 
 
-@pytest.mark.parametrize("text", [b"=0007.385", b"=0007.385kg 0012.34 0091.12"])
+@each("text", [b"=0007.385", b"=0007.385kg 0012.34 0091.12"])
 def test_a_text_of_full_length_is_settled_once_and_nothing_of_it_is_left(text: bytes) -> None:
     engine = _equals()
     assert engine.feed(text) == []
@@ -121,7 +122,7 @@ def test_a_text_of_full_length_is_settled_once_and_nothing_of_it_is_left(text: b
     assert engine.feed(b"0=") == []
 
 
-@pytest.mark.parametrize("text", [b"", b"=", b"=0007.38", b"=0007.385kg 0012.34 0091.1"])
+@each("text", [b"", b"=", b"=0007.38", b"=0007.385kg 0012.34 0091.1"])
 def test_a_text_of_another_length_is_not_settled(text: bytes) -> None:
     engine = _equals()
     assert engine.feed(text) + engine.settle() == []
@@ -162,7 +163,7 @@ def test_a_pattern_without_a_number_gives_no_weight() -> None:
     assert TextFormat(re.compile(b"x")).parse(b"x") == Rejected(RejectReason.NO_WEIGHT, b"x")
 
 
-@pytest.mark.parametrize("number", [b"\t", b"X", b"\n"])
+@each("number", [b"\t", b"X", b"\n"])
 def test_only_blanks_are_no_number(number: bytes) -> None:
     assert _row().parse(number + b"kg") == Rejected(RejectReason.FRAMING, number + b"kg")
     assert _row().parse(b"   kg") == Rejected(RejectReason.NO_WEIGHT, b"   kg")
@@ -196,7 +197,7 @@ def test_numbers_to_the_last_digit() -> None:
     assert from_text(b"- 1") == -1
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "parts"),
     [
         ("-0.385", (True, "385", 3)),

@@ -11,6 +11,7 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import settled
 from kiosk.protocols.scales.protocol import Mode
+from tests.each import each
 from tests.protocols.scales.format_rows import formats
 from tests.protocols.scales.golden import (
     Golden,
@@ -44,7 +45,7 @@ def test_every_protocol_has_golden_frames() -> None:
     assert files() == set(registry.PROTOCOLS)
 
 
-@pytest.mark.parametrize("frame", _FRAMES)
+@each("frame", _FRAMES)
 def test_golden_frame(frame: Golden) -> None:
     whole = decode(frame.protocol, frame.params, frame.data)
     told = plain(whole)
@@ -61,7 +62,7 @@ def test_golden_frame(frame: Golden) -> None:
 _ON_A_LINE = [pytest.param(frame, id=f"{frame.protocol}: {frame.name}") for frame in all_frames() if not _alone(frame)]
 
 
-@pytest.mark.parametrize("frame", _ON_A_LINE)
+@each("frame", _ON_A_LINE)
 def test_the_next_good_frame_is_read_after_any_golden_frame(frame: Golden) -> None:
     good = _good_after(frame)
     decoder = registry.decoder(frame.protocol, good.params)
@@ -77,7 +78,7 @@ def _good_after(frame: Golden) -> Golden:
     return next((other for other in good if other.params == frame.params), good[0])
 
 
-@pytest.mark.parametrize("command", _COMMANDS)
+@each("command", _COMMANDS)
 def test_golden_command(command: GoldenCommand) -> None:
     sent = registry.encode(command.protocol, command.name, command.params)
     assert sent.hex(" ") == command.data.hex(" ")
@@ -131,13 +132,13 @@ def _needed(protocol: str) -> dict[str, Seen]:
     return needed
 
 
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("protocol", _PROTOCOLS)
 def test_there_is_a_golden_frame_for_everything_the_format_says(protocol: str) -> None:
     missing = {name for name, seen in _needed(protocol).items() if not any(seen(frame) for frame in frames(protocol))}
     assert missing == set(formats()[protocol].lacks)
 
 
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("protocol", _PROTOCOLS)
 def test_no_golden_frame_says_what_the_format_does_not_report(protocol: str) -> None:
     reports = {*registry.get(protocol).reports, "weight", "counts", "suspect"}
     default_unit = registry.get(protocol).default_unit
@@ -161,7 +162,7 @@ _PARAMETERS = [
 ]
 
 
-@pytest.mark.parametrize(("protocol", "parameter"), _PARAMETERS)
+@each(("protocol", "parameter"), _PARAMETERS)
 def test_there_is_a_golden_frame_or_command_for_every_parameter_value(protocol: str, parameter: Parameter) -> None:
     seen = _values(protocol, parameter.name)
     if parameter.choices:
@@ -170,7 +171,7 @@ def test_there_is_a_golden_frame_or_command_for_every_parameter_value(protocol: 
         assert len(seen) >= 2, "a free value besides the default"
 
 
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("protocol", _PROTOCOLS)
 def test_every_command_has_a_golden_command(protocol: str) -> None:
     row = registry.get(protocol)
     assert {command.name for command in commands(protocol)} == set(row.commands)

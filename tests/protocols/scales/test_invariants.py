@@ -14,6 +14,7 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import to_text
 from kiosk.protocols.scales.protocol import Mode, Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
+from tests.each import each
 from tests.protocols.scales.golden import decode, frames, plain
 from tests.protocols.scales.judge import SHOWN as DISPLAYS
 from tests.protocols.scales.judge import weights
@@ -108,7 +109,7 @@ def _fixed_unit(protocol: str) -> str | None:
     return registry.get(protocol).default_unit
 
 
-@_each
+@each("protocol", _PROTOCOLS)
 def test_the_simulated_indicator_can_show_a_weight(protocol: str) -> None:
     """So that the test above is not silent about a builder that refuses everything."""
     carried = [shown for shown in DISPLAYS if frame_of(protocol, shown)]
@@ -116,7 +117,7 @@ def test_the_simulated_indicator_can_show_a_weight(protocol: str) -> None:
     assert any(weights(plain(decode(protocol, {}, frame_of(protocol, shown)))) for shown in carried)
 
 
-@pytest.mark.parametrize("protocol", [name for name in _PROTOCOLS if registry.get(name).mode is Mode.POLL])
+@each("protocol", [name for name in _PROTOCOLS if registry.get(name).mode is Mode.POLL])
 def test_every_step_of_a_question_is_answered_as_the_row_says(protocol: str) -> None:
     row, params = registry.get(protocol), registry.defaults(protocol)
     assert row.poll is not None
@@ -129,7 +130,7 @@ def test_every_step_of_a_question_is_answered_as_the_row_says(protocol: str) -> 
         assert isinstance(decoded[-1], kinds)
 
 
-@pytest.mark.parametrize("protocol", _PROTOCOLS)
+@each("protocol", _PROTOCOLS)
 def test_the_answer_to_any_command_can_be_read(protocol: str) -> None:
     row, params = registry.get(protocol), registry.defaults(protocol)
     for name in row.commands if row.respond is not None else ():

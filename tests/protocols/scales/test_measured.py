@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
 from kiosk.protocols.scales.reading import Decoded, Record, Rejected, RejectReason
+from tests.each import each
 
 _FRAME = re.compile(rb"#[0-9]([a-z]*)!")
 
@@ -41,7 +40,7 @@ def _damaged(raw: bytes) -> Rejected:
     return Rejected(RejectReason.FRAMING, raw)
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "decoded"),
     [
         (b"#3abc!#0!", [_text("abc"), _text("")]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk.protocols.scales import registry
+from tests.each import each
 from tests.protocols.scales import page
 
 
@@ -13,7 +14,7 @@ def test_the_page_is_what_the_registry_says() -> None:
     assert between == page.generated(), "run: python -m tests.protocols.scales.page"
 
 
-@pytest.mark.parametrize("protocol", sorted(registry.PROTOCOLS))
+@each("protocol", sorted(registry.PROTOCOLS))
 def test_a_section_has_the_picture_and_every_parameter_and_command(protocol: str) -> None:
     row = registry.get(protocol)
     text = "\n".join(page.section(row))

@@ -9,6 +9,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.protocol import Carrier, LineSettings, Mode, ScaleProtocol, Shown
+from tests.each import each
 
 _REPORTS = {"weight", "unit", "stable", "net", "overload", "underload", "tare"}
 
@@ -20,7 +21,7 @@ _COMMANDS = {
 """Names of the command-line contract, section 3."""
 
 
-@pytest.mark.parametrize("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
+@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
 def test_a_row_is_complete(row: ScaleProtocol) -> None:
     assert registry.get(row.id) is row
     assert "weight" in row.reports
@@ -37,7 +38,7 @@ def test_a_row_is_complete(row: ScaleProtocol) -> None:
             registry.decoder(row.id, {parameter.name: choice})
 
 
-@pytest.mark.parametrize("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
+@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
 def test_a_row_tells_a_technician_what_to_do(row: ScaleProtocol) -> None:
     about = row.about
     assert about.devices
@@ -48,7 +49,7 @@ def test_a_row_tells_a_technician_what_to_do(row: ScaleProtocol) -> None:
     assert row.line.parity in ("N", "E", "O")
 
 
-@pytest.mark.parametrize("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
+@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
 def test_a_format_that_is_asked_says_how(row: ScaleProtocol) -> None:
     assert (row.poll is not None) == (row.mode is Mode.POLL)
     if row.poll is not None:
@@ -60,12 +61,12 @@ def test_a_format_that_is_asked_says_how(row: ScaleProtocol) -> None:
         assert row.poll.interval_s > 0
 
 
-@pytest.mark.parametrize("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
+@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
 def test_formats_that_are_too_weak_are_not_for_trade(row: ScaleProtocol) -> None:
     assert row.trade == (row.carrier is Carrier.SERIAL and row.id != "massak_j")
 
 
-@pytest.mark.parametrize("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
+@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
 def test_only_a_format_without_a_unit_has_a_default_one(row: ScaleProtocol) -> None:
     assert row.default_unit is None or "unit" not in row.reports
 
@@ -85,7 +86,7 @@ def test_an_unknown_protocol_is_named() -> None:
         registry.get("xk")
 
 
-@pytest.mark.parametrize(
+@each(
     ("params", "text"),
     [
         ({"checksum": "maybe"}, "'checksum' is 'maybe' but must be one of: on, off"),
@@ -100,7 +101,7 @@ def test_a_bad_parameter_is_named_with_what_is_allowed(params: dict[str, str], t
     assert text in str(caught.value)
 
 
-@pytest.mark.parametrize("protocol", ["xk3190_tf0", "st_gs_stx18"])
+@each("protocol", ["xk3190_tf0", "st_gs_stx18"])
 def test_a_stream_takes_no_commands(protocol: str) -> None:
     with pytest.raises(registry.NoSuchCommand, match=f"{protocol} has no command 'zero'"):
         registry.encode(protocol, "zero", {})
@@ -111,7 +112,7 @@ def test_encoding_checks_the_parameters_first() -> None:
         registry.encode("xk3190_tf0", "zero", {"checksum": "x"})
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [
         (b"- 7.385", "-7.385"),
@@ -125,9 +126,7 @@ def test_numbers_keep_what_was_sent(field: bytes, value: str) -> None:
     assert str(from_text(field)) == value
 
 
-@pytest.mark.parametrize(
-    "field", [b"7 .385", b"7. 385", b"7.", b".5", b"", b"-", b"1.2.3", b"1e3", b"\xd9\xa3", b"1,5"]
-)
+@each("field", [b"7 .385", b"7. 385", b"7.", b".5", b"", b"-", b"1.2.3", b"1e3", b"\xd9\xa3", b"1,5"])
 def test_what_is_not_a_number_is_not_repaired(field: bytes) -> None:
     assert from_text(field) is None
 
@@ -137,7 +136,7 @@ def test_more_decimals_than_the_frame_carries_are_refused_by_the_builder() -> No
         registry.get("xk3190_tf0").encode_frame(Shown(Decimal("1.00000")), {})
 
 
-@pytest.mark.parametrize("protocol", ["xk3190_tf0", "st_gs_csv"])
+@each("protocol", ["xk3190_tf0", "st_gs_csv"])
 def test_a_number_too_long_for_the_display_is_never_shown_shortened(protocol: str) -> None:
     sent = registry.get(protocol).encode_frame(Shown(Decimal("12345.678")), {})
     assert sent in (b"", b"OL,GS,          \r\n")

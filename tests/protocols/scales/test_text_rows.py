@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading
+from tests.each import each
 
 _FAMILY = ("st_gs_csv", "t_scale_nhb", "t_scale_qhw", "st_gs_stx18")
 _ROWS = (*_FAMILY, "xk3190_a12e", "xk3190_ww", "weightech_wt1000")
@@ -39,21 +40,21 @@ def test_what_is_shown_is_what_is_read(protocol: str, digits: int, decimals: int
         assert getattr(reading, flag) == getattr(shown, flag), flag
 
 
-@pytest.mark.parametrize("protocol", _ROWS)
+@each("protocol", _ROWS)
 def test_a_flag_the_format_does_not_report_is_not_told(protocol: str) -> None:
     reading = _shown_again(protocol, Shown(Decimal("7.385")))
     for flag in set(_FLAGS) - set(registry.get(protocol).reports):
         assert getattr(reading, flag) is None, flag
 
 
-@pytest.mark.parametrize("protocol", [row for row in _ROWS if row != "xk3190_ww"])
+@each("protocol", [row for row in _ROWS if row != "xk3190_ww"])
 def test_overload_and_a_number_too_long_are_shown_as_overload(protocol: str) -> None:
     for shown in (Shown(Decimal("7.385"), overload=True), Shown(Decimal("123456.789")), Shown(Decimal("-123456.789"))):
         reading = _shown_again(protocol, shown)
         assert (reading.weight, reading.overload) == (None, True)
 
 
-@pytest.mark.parametrize("protocol", [*_FAMILY, "xk3190_a12e"])
+@each("protocol", [*_FAMILY, "xk3190_a12e"])
 def test_underload_is_shown_as_underload(protocol: str) -> None:
     reading = _shown_again(protocol, Shown(Decimal("-7.385"), underload=True))
     assert (reading.weight, reading.overload, reading.underload) == (None, False, True)
@@ -65,19 +66,19 @@ def test_a_format_without_a_word_for_it_is_silent() -> None:
     assert _sent("weightech_wt1000", Shown(Decimal("-7.385"), underload=True)) == b""
 
 
-@pytest.mark.parametrize("protocol", [*_FAMILY, "xk3190_a12e", "xk3190_ww"])
+@each("protocol", [*_FAMILY, "xk3190_a12e", "xk3190_ww"])
 def test_a_unit_the_format_has_no_word_for_is_refused_by_the_builder(protocol: str) -> None:
     with pytest.raises(ValueError, match="ozt"):
         _sent(protocol, Shown(Decimal("7.385"), unit="ozt"))
 
 
-@pytest.mark.parametrize("protocol", _FAMILY)
-@pytest.mark.parametrize("unit", ["kg", "g", "lb", "oz", "t", "pcs"])
+@each("protocol", _FAMILY)
+@each("unit", ["kg", "g", "lb", "oz", "t", "pcs"])
 def test_every_unit_of_the_family_comes_back(protocol: str, unit: str) -> None:
     assert _shown_again(protocol, Shown(Decimal(12), unit=unit)).unit == unit
 
 
-@pytest.mark.parametrize(
+@each(
     ("protocol", "frame"),
     [
         ("st_gs_csv", b"ST,GS,-  7.385kg\r\n"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -15,6 +14,7 @@ from kiosk.protocols.printers import tspl
 from kiosk.simulators.printer.events import Event, JobBegun, Page, StatusAsked
 from kiosk.simulators.printer.model import LABEL_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
+from tests.each import each
 
 TSPL = profile("tspl").setup
 
@@ -84,7 +84,7 @@ def test_status_queries_are_answered_between_and_inside_lines_but_not_inside_a_p
     assert [type(event) for event in feed(stream).events] == [JobBegun, Page]
 
 
-@pytest.mark.parametrize(("mode", "black"), [(0, [7]), (1, [0, 7]), (2, [0, 7])])
+@each(("mode", "black"), [(0, [7]), (1, [0, 7]), (2, [0, 7])])
 def test_bitmap_modes(mode: int, black: list[int]) -> None:
     stream = b"SIZE 1 mm,1 mm\r\nCLS\r\nBITMAP 0,0,1,1,0,\x7f\r\nBITMAP 0,0,1,1,%d,\xfe\r\nPRINT 1\r\n" % mode
     (page,) = (event.image for event in feed(stream).events if isinstance(event, Page))

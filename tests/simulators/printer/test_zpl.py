@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -11,6 +10,7 @@ from kiosk.protocols.printers import zpl
 from kiosk.simulators.printer.events import CountAsked, Event, JobBegun, Page, StatusAsked
 from kiosk.simulators.printer.model import LABEL_PRINTER, PrinterModel
 from kiosk.simulators.printer.zpl import ZplInterpreter
+from tests.each import each
 
 ZPL = profile("zpl").setup
 SMALL = Raster(12, 3, bytes.fromhex("8010ffe00550"))
@@ -59,7 +59,7 @@ def test_what_lies_beyond_the_head_is_not_printed() -> None:
     assert page.tobytes() == SMALL.to_image().crop((0, 0, 8, 3)).tobytes()
 
 
-@pytest.mark.parametrize("damage", [(b":Z64:e", b":Z64:f"), (b"^GFA,6,", b"^GFA,7,"), (b",2,:Z64", b",0,:Z64")])
+@each("damage", [(b":Z64:e", b":Z64:f"), (b"^GFA,6,", b"^GFA,7,"), (b",2,:Z64", b",0,:Z64")])
 def test_a_damaged_picture_is_an_empty_label(damage: tuple[bytes, bytes]) -> None:
     assert damage[0] in STREAM
     interpreter = ZplInterpreter(LABEL_PRINTER)

@@ -9,6 +9,7 @@ import pytest
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scale.line import at_an_eighth_of_the_speed, garbled
 from kiosk.simulators.scale.pan import Pan, grams
+from tests.each import each
 
 
 def _settling(pan: Pan) -> list[tuple[Decimal, bool]]:
@@ -42,12 +43,12 @@ def test_the_display_rounds_to_the_step_and_to_its_decimals() -> None:
         assert str(pan.shown(2.0).weight + 0) == shown
 
 
-@pytest.mark.parametrize(("text", "mass_g"), [("2.480kg", 2480), ("640g", 640), ("-0.05 kg", -50), (" 0kg ", 0)])
+@each(("text", "mass_g"), [("2.480kg", 2480), ("640g", 640), ("-0.05 kg", -50), (" 0kg ", 0)])
 def test_masses_of_fault_words(text: str, mass_g: int) -> None:
     assert grams(text) == mass_g
 
 
-@pytest.mark.parametrize("text", ["", "kg", "1", "1lb", "0.5g", "1.2345kg", "1e3kg", "9999999kg", "--1kg", "1kg;2kg"])
+@each("text", ["", "kg", "1", "1lb", "0.5g", "1.2345kg", "1e3kg", "9999999kg", "--1kg", "1kg;2kg"])
 def test_what_is_not_a_mass_is_named(text: str) -> None:
     with pytest.raises(BadFaultWord, match="not a mass in whole grams"):
         grams(text)

@@ -23,6 +23,7 @@ from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.scale import simulator as scale_module
 from kiosk.simulators.scale.line import at_an_eighth_of_the_speed
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
+from tests.each import each
 
 _PATIENCE_MS = 30_000
 
@@ -206,7 +207,7 @@ def test_frozen_it_repeats_its_last_frame_until_it_is_replugged(scale: ScaleSimu
     assert b"9.000" in scale.write_now()
 
 
-@pytest.mark.parametrize("protocol", ["st_gs_csv", "xk3190_tf0"])
+@each("protocol", ["st_gs_csv", "xk3190_tf0"])
 def test_damage_gives_rejections_and_never_another_weight(protocol: str) -> None:
     with ScaleSimulator(protocol, hz=0) as simulator, _read(simulator, protocol) as reader:
         for word, damaged in (("garble 3", 3), ("cut", 1)):
@@ -228,7 +229,7 @@ _STREAMS = sorted(
 """A polled indicator that is set to another speed does not understand the question and says nothing at all."""
 
 
-@pytest.mark.parametrize("protocol", _STREAMS)
+@each("protocol", _STREAMS)
 def test_another_speed_is_noise(protocol: str) -> None:
     with ScaleSimulator(protocol, hz=0) as simulator:
         frames = [simulator.write_now(load_g) for load_g in range(0, 9_000, 100)]
@@ -315,7 +316,7 @@ def test_a_link_that_leads_elsewhere_by_now_is_not_removed(tmp_path: Path) -> No
     assert not link.is_symlink()
 
 
-@pytest.mark.parametrize(
+@each(
     "wrong",
     [
         {"hz": -1.0},

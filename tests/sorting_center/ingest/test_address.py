@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError
+from tests.each import each
 
 
 def test_ports_and_names() -> None:
@@ -19,7 +20,7 @@ def test_the_password_is_never_shown() -> None:
     assert "p@ss" not in f"{address} {address!r}"
 
 
-@pytest.mark.parametrize(
+@each(
     "url", ["amqp://h:5672", "amqps://h", "http://h", "127.0.0.1:1883", "mqtt://", "mqtt://h:99999", "mqtt://h/x", ""]
 )
 def test_anything_else_is_refused(url: str) -> None:

@@ -19,6 +19,7 @@ from kiosk.sorting_center.ledger import (
     LedgerNewer,
     LedgerUnwritable,
 )
+from tests.each import each
 from tests.sorting_center.stations import NOW, Station
 
 
@@ -75,9 +76,7 @@ def test_another_database_is_refused_and_not_changed(ledger_url: str, path: Path
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://db/center", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "ledger.db", ""]
-)
+@each("url", ["postgresql://db/center", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "ledger.db", ""])
 def test_only_files_are_ledgers(url: str) -> None:
     with pytest.raises(LedgerAddressError):
         Ledger.open(url)

@@ -17,6 +17,7 @@ from kiosk.domain.identifiers import internal_code
 from kiosk.domain.trade import Mode
 from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.catalog.words import UYGHUR_LETTERS
+from tests.each import each
 
 SAMPLE = Path(kiosk.catalogs.__path__[0]) / "yarkant.toml"
 DOCS = Path(__file__).parents[3] / "docs" / "catalog.md"
@@ -146,7 +147,7 @@ def test_the_example_and_the_limits_of_the_manual_are_true() -> None:
     assert str(bad).replace("c.json", "yarkant.toml") in manual
 
 
-@pytest.mark.parametrize("missing", ["products", "prices", "containers", "members"])
+@each("missing", ["products", "prices", "containers", "members"])
 def test_a_forgotten_list_is_refused_but_an_empty_one_is_meant(missing: str) -> None:
     table = document()
     del table[missing]
@@ -157,7 +158,7 @@ def test_a_forgotten_list_is_refused_but_an_empty_one_is_meant(missing: str) -> 
         assert getattr(parse_catalog(as_json(changed(missing, [])), "c.json"), missing) == ()
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "value", "place", "words"),
     [
         ("prices.0.fen_per_kg", 24.0, "prices[1].fen_per_kg", "whole number of fen"),
@@ -221,10 +222,8 @@ def test_a_missing_key_is_named() -> None:
     assert str(refusal(table)) == "c.json: members[2].short_name: is missing"
 
 
-@pytest.mark.parametrize(
-    "number", ["13812345678", "M-13812345678", "653125199001011234", "65312519900101123X", "٠٩٠٣١٢٣٤٥٦٧"]
-)
-@pytest.mark.parametrize("key", ["number", "short_name"])
+@each("number", ["13812345678", "M-13812345678", "653125199001011234", "65312519900101123X", "٠٩٠٣١٢٣٤٥٦٧"])
+@each("key", ["number", "short_name"])
 def test_phone_and_id_numbers_are_refused_and_not_repeated(number: str, key: str) -> None:
     error = refusal(changed(f"members.0.{key}", number))
     assert "phone" in str(error) and "ID number" in str(error)
@@ -238,22 +237,20 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("path", ["products.0.names.en", "containers.0.names.en", "members.0.short_name"])
+@each("name", HOSTILE)
+@each("path", ["products.0.names.en", "containers.0.names.en", "members.0.short_name"])
 def test_names_that_do_not_show_what_they_are_are_refused(path: str, name: str) -> None:
     table = json.dumps(changed(path, name)).encode()
     with pytest.raises(CatalogError):
         parse_catalog(table, "c.json")
 
 
-@pytest.mark.parametrize(
-    "name", ["<script>alert(1)</script>", "^XZ", "A \"B\" 'C'", "{% A %}", "A; DROP TABLE", "=A1+1", "Crème"]
-)
+@each("name", ["<script>alert(1)</script>", "^XZ", "A \"B\" 'C'", "{% A %}", "A; DROP TABLE", "=A1+1", "Crème"])
 def test_names_that_only_look_dangerous_are_text(name: str) -> None:
     assert parse_catalog(as_json(changed("products.0.names.en", name)), "c.json").products[0].names.en == name
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "words"),
     [
         ("ھهسەل", "type ھ U+06BE or ە U+06D5"),
@@ -284,7 +281,7 @@ def test_decomposed_letters_are_composed() -> None:
     assert parse_catalog(as_json(table), "c.json").products[0].names.ug == "\u0626انار"
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "name"),
     [
         ("products.0.names.zh", "Almond"),
@@ -307,7 +304,7 @@ def test_the_kilogram_and_a_person_called_jin_are_allowed() -> None:
     assert parse_catalog(as_json(table), "c.json").members[1].short_name == "Jin Hua"
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "name", "words"),
     [
         (b"products = [", "c.toml", "end of document"),

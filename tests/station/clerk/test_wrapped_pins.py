@@ -119,14 +119,14 @@ def _tail(kept: bytes) -> bytes:
 def test_a_failure_at_every_operation_leaves_all_or_none(card: Card, caplog: pytest.LogCaptureFixture) -> None:
     """Killed between any two of them; the PINs are good in either state, and the next start does it."""
     card.open().close()
+    newly_open = card.path.read_bytes()
     key, before = card.key(), card.kept()
     caplog.set_level(logging.CRITICAL, "kiosk")
     for after in (False, True):
         for left in range(60):
             for suffix in ("", "-wal", "-shm"):
                 card.path.with_name(card.path.name + suffix).unlink(missing_ok=True)
-            shutil.copyfile(OLD, card.path)
-            card.open().close()
+            card.path.write_bytes(newly_open)
             plan = Plan(after=after)
             with closing(card.open(connect=failing_connect(plan), check=False)) as store:
                 plan.left = left

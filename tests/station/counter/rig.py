@@ -8,14 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import msgspec
+from argon2 import PasswordHasher
 
 from kiosk.devices.ports import Shot
 from kiosk.domain.clerk import Role
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.parcel import ParcelNumber
+from kiosk.station.clerk import pin_hash
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import Counter, CounterTools
@@ -38,8 +41,11 @@ SETTINGS = StationSettings("S0147", "yarkant", Path("unused"), village="Test vil
 PARCELS = ParcelSettings(shelves=("A-1:3", "B-2:2"))
 KEY = PickupKey(bytes(range(32)), "a test")
 PINS = KEY.pins()
-HASHES = {pin: PINS.hash(pin) for pin in (PIN, SECOND_PIN)}
-"""Argon2 once for all tests: it is slow on purpose."""
+with mock.patch.object(pin_hash, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)):
+    HASHES = {pin: PINS.hash(pin) for pin in (PIN, SECOND_PIN)}
+"""Argon2 is slow on purpose, at every check as the hash itself says: these cost next to nothing. What a station keeps
+is judged in test_access.py and test_pin_hash.py.
+"""
 
 
 def waybill(number: int, carrier: str = "SF") -> str:

@@ -24,6 +24,7 @@ from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
 from kiosk.store.records import ParcelRow
+from tests.depth import many
 from tests.station.counter.rig import PIN, CounterRig, waybill
 from tests.station.fakes import CATALOG, STAMP
 
@@ -290,4 +291,4 @@ class CounterMachine(RuleBasedStateMachine):
 
 
 TestCounter = CounterMachine.TestCase
-TestCounter.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestCounter.settings = settings(max_examples=many(30, torture=200), stateful_step_count=40, deadline=None)

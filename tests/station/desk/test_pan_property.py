@@ -38,6 +38,7 @@ from kiosk.station.desk.view import DeskRefused, Step
 from kiosk.store import Store
 from kiosk.store.database.opening import Opening
 from kiosk.store.records import CheckRow, NewCheck
+from tests.depth import many
 from tests.station.fakes import CATALOG, PROFILE, STAMP
 from tests.store.village import rows
 
@@ -372,6 +373,9 @@ def test_every_load_is_accounted_for_exactly_once(template: Path, monkeypatch: p
     run_state_machine_as_test(
         PanMachine,
         settings=settings(
-            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=many(30, torture=200),
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

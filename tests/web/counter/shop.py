@@ -133,10 +133,11 @@ class CounterShop(Shop):
         self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
 
     def _store(self, catalog: Catalog) -> Store:
-        path = self._folder / "station.db"
         if self._people:
-            shutil.copy(template(), path)
-        return Store.open(path, "S0147", STAMP, Opening(reserve_bytes=0))
+            for name in ("station.db", "receipt-series"):
+                shutil.copy(template().with_name(name), self._folder / name)
+        # Nobody else has had this database in hands: looking through it is most of what opening costs.
+        return Store.open(self._folder / "station.db", "S0147", STAMP, Opening(reserve_bytes=0, check=False))
 
     def close(self) -> None:
         self.store.close()

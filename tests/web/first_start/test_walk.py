@@ -197,37 +197,6 @@ def check_what_was_written(bench: Bench) -> None:
     assert pins.matches(CLERK_PIN, people[Role.CLERK].pin_hash)
 
 
-def test_from_an_empty_folder_to_a_station(browser: Browser, bench: Bench) -> None:
-    def station(stop: threading.Event) -> None:
-        run_station(load(bench.config), stop)
-
-    with FirstStart(bench, station) as start, open_page(browser) as page:
-        said: list[str] = []
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(f"http://127.0.0.1:{start.port}/")
-        finger = Finger(page)
-        walk_to_scale(finger, bench)
-        assert not bench.config.exists()
-        walk_scale(finger, bench)
-        walk_devices(finger, bench)
-        walk_broker(finger, bench)
-        walk_goods_and_backup(finger)
-        walk_people(finger)
-        finger.at("check")
-        assert page.locator(".is-seen").count() == 6
-        assert page.locator(".is-unseen, .is-absent").count() == 0
-        finger.next("check")
-        page.wait_for_url(re.compile("/(counter|technician)"), timeout=60_000)
-        unlock(finger)
-        with urllib.request.urlopen(f"http://127.0.0.1:{start.port}/health", timeout=30) as answer:
-            assert answer.status == 200
-        assert start.wrote is True
-        assert said == []
-    assert bench.labels.wait_for(1, 30)
-    assert bench.receipts.wait_for(1, 30)
-    check_what_was_written(bench)
-
-
 def test_a_power_cut_in_the_middle_and_a_way_back(browser: Browser, bench: Bench) -> None:
     with FirstStart(bench) as start, open_page(browser) as page:
         page.goto(f"http://127.0.0.1:{start.port}/")
@@ -325,17 +294,26 @@ def test_from_an_empty_folder_to_a_doctor_that_is_all_green(
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     names = {load_texts("en").text(f"doctor.device.{device}"): device for device in DOCTOR}
     with County(bench) as county, FirstStart(bench, county.station) as start, open_page(browser) as page:
+        said: list[str] = []
+        page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(f"http://127.0.0.1:{start.port}/")
         finger = Finger(page)
         walk_to_scale(finger, bench)
+        assert not bench.config.exists()
         walk_scale(finger, bench)
         walk_devices(finger, bench)
         walk_broker(finger, bench)
         walk_goods_and_backup(finger)
         walk_people(finger)
+        finger.at("check")
+        assert page.locator(".is-seen").count() == 6
+        assert page.locator(".is-unseen, .is-absent").count() == 0
         finger.next("check")
         page.wait_for_url(re.compile("/(counter|technician)"), timeout=60_000)
         unlock(finger)
+        with urllib.request.urlopen(f"http://127.0.0.1:{start.port}/health", timeout=30) as answer:
+            assert answer.status == 200
+        assert start.wrote is True
         page.wait_for_timeout(SAME_TAP_MS)
         finger.tap("[href='/technician']")
         page.wait_for_url("**/technician")
@@ -348,6 +326,9 @@ def test_from_an_empty_folder_to_a_doctor_that_is_all_green(
             page.wait_for_timeout(500)  # the relay speaks with the sorting center meanwhile
         assert {names[name]: verdict for name, verdict in rows.items()} == dict.fromkeys(DOCTOR, "ok")
         expect(page.locator(".tally")).to_contain_text(load_texts("en").text("technician.doctor.well"))
+        assert said == []
+    assert bench.labels.wait_for(1, 30)
+    assert bench.receipts.wait_for(1, 30)
     check_what_was_written(bench)
     made = [path.name for path in (bench.media / BACKUP).glob("S0147-A-*.json")]
     assert len(made) == 1

@@ -9,6 +9,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
+from tests.each import each
 from tests.protocols.scales.golden import decode
 
 _ACK = Record("acknowledgement", "ACK", b"\x06")
@@ -28,10 +29,10 @@ def test_an_acknowledgement_inside_a_line_breaks_it() -> None:
         assert Rejected(RejectReason.FRAMING, _LINE[:at]) in told or at == 1
 
 
-@pytest.mark.parametrize("limits", [b"", b"LO,", b"OK,", b"HI,"])
-@pytest.mark.parametrize("second", [b"", b"GS,", b"NT,"])
-@pytest.mark.parametrize("rest", [b"9999999E+19", b"99999999 kg", b"    .    kg", b"           ", b"0007.385 kg", b""])
-@pytest.mark.parametrize("sign", [b"+", b"-", b""])
+@each("limits", [b"", b"LO,", b"OK,", b"HI,"])
+@each("second", [b"", b"GS,", b"NT,"])
+@each("rest", [b"9999999E+19", b"99999999 kg", b"    .    kg", b"           ", b"0007.385 kg", b""])
+@each("sign", [b"+", b"-", b""])
 def test_out_of_range_never_gives_a_weight(limits: bytes, second: bytes, sign: bytes, rest: bytes) -> None:
     for head in (limits + b"OL,", b"OL," + limits, b"OL,--,"):
         (told,) = decode("and_standard", {}, head + second + sign + rest + b"\r\n")
@@ -40,7 +41,7 @@ def test_out_of_range_never_gives_a_weight(limits: bytes, second: bytes, sign: b
         assert told.net is {b"": None, b"GS,": False, b"NT,": True}[second]
 
 
-@pytest.mark.parametrize(
+@each(
     ("shown", "line"),
     [
         (Shown(Decimal("7.385")), b"ST,GS,+0007.385 kg\r\n"),
@@ -56,7 +57,7 @@ def test_the_simulated_indicator(shown: Shown, line: bytes) -> None:
     assert registry.get("and_standard").encode_frame(shown, _PARAMS) == line
 
 
-@pytest.mark.parametrize(
+@each(
     ("shown", "line"),
     [
         (Shown(Decimal("7.385")), b"ST,OK,GS,+0007.385 kg\r\n"),
@@ -70,7 +71,7 @@ def test_the_simulated_indicator_with_its_comparator(shown: Shown, line: bytes) 
     assert decode("and_standard", {}, line) == decode("and_standard", {"comparator": "on"}, line)
 
 
-@pytest.mark.parametrize("limits", [b"LO,", b"OK,", b"HI,", b"--,"])
+@each("limits", [b"LO,", b"OK,", b"HI,", b"--,"])
 def test_a_comparator_behind_the_header_says_nothing_of_the_weight(limits: bytes) -> None:
     for head, stable in ((b"ST,", True), (b"US,", False)):
         for rest in (b"+0007.385 kg", b"-0007.385 kg", b"NT,+0007.385 kg", b"GS,-0012.34kg"):

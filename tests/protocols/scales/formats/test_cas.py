@@ -9,6 +9,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
+from tests.each import each
 from tests.protocols.scales.golden import decode
 
 _FRAME = bytes.fromhex("01 02 53 20 30 37 2E 33 38 35 6B 67 68 03 04")
@@ -21,7 +22,7 @@ def _respond(protocol: str, command: str, shown: Shown, **params: str) -> bytes:
     return row.respond(command, shown, registry.defaults(protocol) | params)
 
 
-@pytest.mark.parametrize("protocol", _DIALOGUES)
+@each("protocol", _DIALOGUES)
 def test_a_weight_is_asked_for_in_two_steps(protocol: str) -> None:
     row, shown = registry.get(protocol), Shown(Decimal("7.385"))
     assert row.poll is not None
@@ -33,8 +34,8 @@ def test_a_weight_is_asked_for_in_two_steps(protocol: str) -> None:
     assert (reading.weight, reading.unit, reading.stable, reading.overload) == (Decimal("7.385"), "kg", True, False)
 
 
-@pytest.mark.parametrize("protocol", _DIALOGUES)
-@pytest.mark.parametrize("answer", [b"\x06", b"\x15"], ids=["ACK", "NAK"])
+@each("protocol", _DIALOGUES)
+@each("answer", [b"\x06", b"\x15"], ids=["ACK", "NAK"])
 def test_an_answer_behind_a_frame_that_broke_off_is_not_swallowed(protocol: str, answer: bytes) -> None:
     """The scale went silent inside its frame; the host asks again and must see what it says now."""
     for cut in range(1, len(_FRAME)):
@@ -46,7 +47,7 @@ def test_an_answer_behind_a_frame_that_broke_off_is_not_swallowed(protocol: str,
         assert last.raw == answer, cut
 
 
-@pytest.mark.parametrize("protocol", _DIALOGUES)
+@each("protocol", _DIALOGUES)
 def test_an_answer_in_the_place_of_the_check_costs_one_question(protocol: str) -> None:
     decoder = registry.decoder(protocol, {})
     assert decoder.feed(_FRAME[:12] + b"\x06") == []
@@ -65,7 +66,7 @@ def test_every_value_of_the_check_but_one_is_refused_whole_and_once() -> None:
         assert len(told) == 2
 
 
-@pytest.mark.parametrize(
+@each(
     ("shown", "body"),
     [
         (Shown(Decimal("7.385")), b"S 07.385kg"),
@@ -99,7 +100,7 @@ def test_the_queries_of_cas_m_pro() -> None:
 # --- 22 bytes ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "told"),
     [
         (b"ST,NT,+0012.34kg\r\n", ("12.34", "kg", True, True, False, False)),
@@ -134,7 +135,7 @@ def test_every_device_number_is_read_and_addressed() -> None:
         assert (type(echo), echo.raw) == (Record, bytes((0x30 + number,)) + b"MZ")
 
 
-@pytest.mark.parametrize(
+@each(
     ("shown", "line"),
     [
         (Shown(Decimal("7.385")), b"ST,GS,0\xc4,   7.385 kg\r\n"),

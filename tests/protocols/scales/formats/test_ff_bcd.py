@@ -8,6 +8,7 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
+from tests.each import each
 from tests.protocols.scales.golden import decode, plain
 
 
@@ -22,7 +23,7 @@ def test_beyond_six_digits_it_shows_overflow_and_nothing_below_its_range() -> No
     assert _sent(Shown(Decimal(-1), underload=True)) == b""
 
 
-@pytest.mark.parametrize(("variant", "decimals"), [("d6_stable", 4), ("d4_stable", 5)])
+@each(("variant", "decimals"), [("d6_stable", 4), ("d4_stable", 5)])
 def test_more_decimals_than_the_layout_tells_are_refused(variant: str, decimals: int) -> None:
     assert len(_sent(Shown(Decimal(1).scaleb(-decimals)), variant=variant)) == 5
     with pytest.raises(ValueError, match=f"ff_bcd {variant} does not carry {decimals + 1} decimals"):

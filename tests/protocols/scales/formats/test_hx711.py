@@ -10,6 +10,7 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats import hx711
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading
+from tests.each import each
 
 _CALIBRATION = {"counts_per_kg": "21487.5", "zero_counts": "-12034"}
 
@@ -21,37 +22,37 @@ def _read(counts: int, **params: str) -> Reading:
     return reading
 
 
-@pytest.mark.parametrize("counts", [-1, *(2**n - 1 for n in range(1, 24))])
+@each("counts", [-1, *(2**n - 1 for n in range(1, 24))])
 def test_values_of_a_disturbed_reading_are_suspect_and_no_weight(counts: int) -> None:
     reading = _read(counts, **_CALIBRATION)
     assert (reading.suspect, reading.weight, reading.unit) == (True, None, None)
 
 
-@pytest.mark.parametrize("counts", [0, -2, 2, 4, 158060, -158060, *(2**n for n in range(1, 23))])
+@each("counts", [0, -2, 2, 4, 158060, -158060, *(2**n for n in range(1, 23))])
 def test_other_values_are_not(counts: int) -> None:
     reading = _read(counts, **_CALIBRATION)
     assert (reading.suspect, reading.overload, reading.unit) == (False, False, "kg")
     assert reading.weight is not None
 
 
-@pytest.mark.parametrize("counts", [0x7FFFFF, -0x800000])
+@each("counts", [0x7FFFFF, -0x800000])
 def test_the_ends_of_the_range_are_an_overload(counts: int) -> None:
     reading = _read(counts, **_CALIBRATION)
     assert (reading.overload, reading.weight) == (True, None)
 
 
-@pytest.mark.parametrize("params", [{}, {"counts_per_kg": "21487.5"}, {"zero_counts": "-12034"}])
+@each("params", [{}, {"counts_per_kg": "21487.5"}, {"zero_counts": "-12034"}])
 def test_without_a_whole_calibration_there_is_no_weight(params: dict[str, str]) -> None:
     assert _read(158060, **params).weight is None
 
 
-@pytest.mark.parametrize("value", ["0", "-0.0", "kg", "1e9", "1.", "999999999", "+5"])
+@each("value", ["0", "-0.0", "kg", "1e9", "1.", "999999999", "+5"])
 def test_a_calibration_that_makes_no_sense_is_refused(value: str) -> None:
     with pytest.raises(registry.BadParameter):
         registry.decoder("hx711", {"counts_per_kg": value})
 
 
-@pytest.mark.parametrize("weight", ["0.000", "7.385", "-0.250", "0.001"])
+@each("weight", ["0.000", "7.385", "-0.250", "0.001"])
 def test_a_simulated_platform_shows_what_lies_on_it(weight: str) -> None:
     params = registry.defaults("hx711") | _CALIBRATION
     (reading,) = registry.decoder("hx711", _CALIBRATION).feed(hx711.encode_frame(Shown(Decimal(weight)), params))

@@ -9,6 +9,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading, Record
+from tests.each import each
 
 
 def _sent(command: str, shown: Shown, **given: str) -> bytes:
@@ -17,7 +18,7 @@ def _sent(command: str, shown: Shown, **given: str) -> bytes:
     return row.respond(command, shown, registry.defaults("magellan_s") | given)
 
 
-@pytest.mark.parametrize(
+@each(
     ("shown", "when_still", "at_once"),
     [
         (Shown(Decimal("7.385")), b"S1107385\r", b"S14407385\r"),

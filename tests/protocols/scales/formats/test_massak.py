@@ -12,6 +12,7 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats import massak
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading, Record
+from tests.each import each
 
 
 def _remainder(body: bytes) -> int:
@@ -22,7 +23,7 @@ def _remainder(body: bytes) -> int:
     return left
 
 
-@pytest.mark.parametrize("byte", range(256))
+@each("byte", range(256))
 def test_the_check_of_one_byte_is_that_byte(byte: int) -> None:
     assert massak.check(bytes((byte,))) == byte
 
@@ -32,7 +33,7 @@ def test_the_check_is_the_remainder_of_the_body(body: bytes) -> None:
     assert massak.check(body) == _remainder(body)
 
 
-@pytest.mark.parametrize(("decimals", "text"), [(0, "7"), (1, "7.4"), (2, "7.39"), (3, "7.385"), (4, "7.3852")])
+@each(("decimals", "text"), [(0, "7"), (1, "7.4"), (2, "7.39"), (3, "7.385"), (4, "7.3852")])
 def test_every_value_of_a_count_keeps_its_decimals(decimals: int, text: str) -> None:
     shown = Shown(Decimal(text), net=True)
     (reading,) = registry.decoder("massak_100", {}).feed(massak.encode_frame(shown, {}))
@@ -48,7 +49,7 @@ def test_the_tare_comes_with_the_weight() -> None:
     assert (reading.weight, reading.tare) == (Decimal("-0.250"), Decimal("0.640"))
 
 
-@pytest.mark.parametrize("shown", [Shown(Decimal("7.385"), unit="lb"), Shown(Decimal("7.38512"))])
+@each("shown", [Shown(Decimal("7.385"), unit="lb"), Shown(Decimal("7.38512"))])
 def test_what_the_frame_cannot_carry_is_refused_by_the_builder(shown: Shown) -> None:
     with pytest.raises(ValueError, match="kg with 0 to 4 decimals"):
         massak.encode_frame(shown, {})
@@ -67,7 +68,7 @@ def test_a_length_that_no_frame_has_does_not_hold_up_the_next_one() -> None:
     assert [item.weight for item in decoded if isinstance(item, Reading)] == [Decimal("7.385")]
 
 
-@pytest.mark.parametrize("grams", [0, 7385, -250, 32767, -32768])
+@each("grams", [0, 7385, -250, 32767, -32768])
 def test_grams_of_the_answer_to_j(grams: int) -> None:
     shown = Shown(Decimal(grams), unit="g", stable=False)
     (reading,) = registry.decoder("massak_j", {}).feed(massak.encode_j(shown, {}))

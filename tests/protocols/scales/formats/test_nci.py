@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from tests.each import each
 
 _STILL = Shown(Decimal("7.385"))
 
@@ -24,7 +23,7 @@ def _nci(*status: int) -> Decoded:
     return item
 
 
-@pytest.mark.parametrize("first", range(0x30, 0x40))
+@each("first", range(0x30, 0x40))
 def test_each_bit_of_the_first_status_byte(first: int) -> None:
     item = _nci(first, 0x30)
     if first & 0x0C:
@@ -35,7 +34,7 @@ def test_each_bit_of_the_first_status_byte(first: int) -> None:
         assert (item.stable, str(item.weight)) == (not first & 1, "7.385")
 
 
-@pytest.mark.parametrize("second", range(0x30, 0x40))
+@each("second", range(0x30, 0x40))
 def test_each_bit_of_the_second_status_byte(second: int) -> None:
     item = _nci(0x30, second)
     if second & 0x04:
@@ -52,7 +51,7 @@ def test_each_bit_of_the_second_status_byte(second: int) -> None:
         assert (item.weight is None) is bool(second & 3)
 
 
-@pytest.mark.parametrize("third", range(0x30, 0x40))
+@each("third", range(0x30, 0x40))
 def test_each_bit_of_the_third_status_byte(third: int) -> None:
     item = _nci(0x30, 0x70, third)
     if third & 0x08:
@@ -63,7 +62,7 @@ def test_each_bit_of_the_third_status_byte(third: int) -> None:
         assert item.net is bool(third & 4)
 
 
-@pytest.mark.parametrize("status", [(0x10, 0x30), (0x70, 0x30), (0x30, 0x50), (0x30, 0x70, 0x70)])
+@each("status", [(0x10, 0x30), (0x70, 0x30), (0x30, 0x50), (0x30, 0x70, 0x70)])
 def test_a_byte_without_the_bits_that_are_always_set_is_no_status(status: tuple[int, ...]) -> None:
     item = _nci(*status)
     assert isinstance(item, Rejected)
@@ -94,12 +93,12 @@ def test_a_number_too_long_for_an_sma_scale_is_over_capacity() -> None:
     assert (reading.weight, reading.overload) == (None, True)
 
 
-@pytest.mark.parametrize("command", ["zero", "tare"])
+@each("command", ["zero", "tare"])
 def test_a_pennsylvania_scale_does_not_answer_to_its_keys(command: str) -> None:
     assert _answers("penn_7600", command, _STILL) == []
 
 
-@pytest.mark.parametrize("lost", range(4))
+@each("lost", range(4))
 def test_the_label_is_found_behind_what_is_left_of_the_echo(lost: int) -> None:
     (reading,) = registry.decoder("penn_7600", {}).feed(b"SGW"[lost:] + b"Gross   7.385 kg\r\n")
     assert isinstance(reading, Reading)

@@ -11,6 +11,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from tests.each import each
 
 _REFUSED = {5: RejectReason.ZERO_ERROR, 7: RejectReason.TIMEOUT_UNSTABLE, 9: RejectReason.NEEDS_CALIBRATION}
 
@@ -21,7 +22,7 @@ def _state(state: int, tare: int = 0) -> Decoded:
     return item
 
 
-@pytest.mark.parametrize("bit", range(16))
+@each("bit", range(16))
 def test_each_bit_of_the_state(bit: int) -> None:
     item = _state(1 << bit)
     if bit in _REFUSED:
@@ -41,7 +42,7 @@ def test_the_tare_comes_with_the_weight() -> None:
     assert (item.weight, item.net, item.tare) == (Decimal(7385), True, Decimal(640))
 
 
-@pytest.mark.parametrize("command", ["request_weight", "zero", "tare"])
+@each("command", ["request_weight", "zero", "tare"])
 def test_every_command_is_acknowledged_and_answered(command: str) -> None:
     row = registry.get("pos2_m")
     assert row.respond is not None
@@ -51,7 +52,7 @@ def test_every_command_is_acknowledged_and_answered(command: str) -> None:
     assert isinstance(answer, Reading if command == "request_weight" else Record)
 
 
-@pytest.mark.parametrize("password", ["", "030", "00300", "00 0", "пар1"])
+@each("password", ["", "030", "00300", "00 0", "пар1"])
 def test_a_password_has_four_plain_characters(password: str) -> None:
     with pytest.raises(registry.BadParameter):
         registry.encode("pos2_m", "request_weight", {"password": password})

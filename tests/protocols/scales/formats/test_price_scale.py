@@ -9,6 +9,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from tests.each import each
 
 _STILL = Shown(Decimal("7.385"))
 
@@ -31,7 +32,7 @@ def test_dialog06_takes_a_price_and_gives_a_weighing() -> None:
     assert weighing.raw.endswith(b"\x1b000475\x1b003508\x03")
 
 
-@pytest.mark.parametrize(
+@each(
     ("shown", "flags"),
     [
         (Shown(Decimal("7.382"), stable=False), (False, False, False)),
@@ -61,28 +62,28 @@ def test_tisa_works_out_the_amount_of_the_price_it_is_told() -> None:
     assert (str(reading.weight), reading.unit) == ("7.385", None)
 
 
-@pytest.mark.parametrize("weight", ["0.000", "0.019"])
+@each("weight", ["0.000", "0.019"])
 def test_tisa_gives_no_weight_below_20_divisions(weight: str) -> None:
     (refused,) = _answers("dibal_tisa", "request_weight", Shown(Decimal(weight)))
     assert isinstance(refused, Rejected)
     assert refused.reason is RejectReason.BELOW_MIN
 
 
-@pytest.mark.parametrize("value", ["", "-1", "4.75", "1234567", "x"])
-@pytest.mark.parametrize("protocol", ["dialog06", "dibal_tisa"])
+@each("value", ["", "-1", "4.75", "1234567", "x"])
+@each("protocol", ["dialog06", "dibal_tisa"])
 def test_a_price_is_whole_digits(protocol: str, value: str) -> None:
     with pytest.raises(registry.BadParameter):
         registry.encode(protocol, "request_weight", {"price": value})
 
 
-@pytest.mark.parametrize(("protocol", "most"), [("toledo_prix", 99_999), ("micheletti_p15", 999_999)])
+@each(("protocol", "most"), [("toledo_prix", 99_999), ("micheletti_p15", 999_999)])
 def test_a_number_with_too_many_digits_is_never_sent_shortened(protocol: str, most: int) -> None:
     row, params = registry.get(protocol), registry.defaults(protocol)
     assert row.encode_frame(Shown(Decimal(most), unit="g"), params)
     assert row.encode_frame(Shown(Decimal(most + 1), unit="g"), params) == b""
 
 
-@pytest.mark.parametrize("protocol", ["dialog06", "dibal_tisa", "toledo_prix", "micheletti_p15"])
+@each("protocol", ["dialog06", "dibal_tisa", "toledo_prix", "micheletti_p15"])
 def test_another_unit_is_refused_by_the_builder(protocol: str) -> None:
     with pytest.raises(ValueError, match="carries"):
         registry.get(protocol).encode_frame(Shown(Decimal("1.0"), unit="oz"), registry.defaults(protocol))
@@ -101,7 +102,7 @@ def _grams(frame: bytes) -> set[int]:
     return {int(item.weight) for item in found if isinstance(item, Reading) and item.weight is not None}
 
 
-@pytest.mark.parametrize("frame", [b"\x02  7385    475   3508\x03", b"\x02123456   1299 160369\x03"])
+@each("frame", [b"\x02  7385    475   3508\x03", b"\x02123456   1299 160369\x03"])
 def test_p15_fields_that_moved_are_no_weight(frame: bytes) -> None:
     (right,) = _grams(frame)
     for at in range(len(frame)):

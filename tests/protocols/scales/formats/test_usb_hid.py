@@ -11,6 +11,7 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats.usb_hid import encode_frame
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
+from tests.each import each
 
 _ZERO, _MOTION, _STABLE = 2, 3, 4
 _EXPONENTS = (0xFD, 0xFE, 0xFF, 0x00)
@@ -20,7 +21,7 @@ def _decode(*report: int) -> list[Decoded]:
     return registry.decoder("usb_hid_scale", {}).feed(bytes(report))
 
 
-@pytest.mark.parametrize(("status", "unit", "exponent"), [*product((_MOTION, _STABLE), (2, 3, 11, 12), _EXPONENTS)])
+@each(("status", "unit", "exponent"), [*product((_MOTION, _STABLE), (2, 3, 11, 12), _EXPONENTS)])
 def test_a_report_with_its_id_carries_a_weight(status: int, unit: int, exponent: int) -> None:
     (reading,) = _decode(3, status, unit, exponent, 0xD9, 0x1C)
     assert isinstance(reading, Reading)
@@ -28,7 +29,7 @@ def test_a_report_with_its_id_carries_a_weight(status: int, unit: int, exponent:
     assert reading.stable is (status == _STABLE)
 
 
-@pytest.mark.parametrize(("unit", "exponent"), [*product((2, 3, 11, 12), _EXPONENTS)])
+@each(("unit", "exponent"), [*product((2, 3, 11, 12), _EXPONENTS)])
 def test_a_report_without_its_id_says_the_same_unless_it_is_in_motion(unit: int, exponent: int) -> None:
     (reading,) = _decode(_STABLE, unit, exponent, 0xD9, 0x1C)
     assert isinstance(reading, Reading)
@@ -40,14 +41,14 @@ def test_a_report_without_its_id_says_the_same_unless_it_is_in_motion(unit: int,
     assert (moving.weight, moving.stable) == (None, False)
 
 
-@pytest.mark.parametrize("unit", [0, 13, 0x7F, 0x80, 0xFD, 0xFF])
+@each("unit", [0, 13, 0x7F, 0x80, 0xFD, 0xFF])
 def test_an_unknown_unit_is_never_a_weight(unit: int) -> None:
     for status in range(256):
         decoded = _decode(3, status, unit, 0xFD, 0xD9, 0x1C)
         assert not any(isinstance(item, Reading) and item.weight is not None for item in decoded), status
 
 
-@pytest.mark.parametrize("status", [0, *range(9, 256)])
+@each("status", [0, *range(9, 256)])
 def test_an_unknown_status_is_never_a_weight(status: int) -> None:
     decoded = _decode(3, status, 3, 0xFD, 0xD9, 0x1C)
     assert [item.reason for item in decoded if isinstance(item, Rejected)] == [RejectReason.FRAMING]

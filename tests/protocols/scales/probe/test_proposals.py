@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +26,7 @@ from kiosk.protocols.scales.probe.proposals import (
 from kiosk.protocols.scales.protocol import Carrier, LineSettings, ScaleProtocol
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.uart import as_received
+from tests.each import each
 from tests.protocols.scales.probe_frames import POLLED, ROWS, frames, recording
 
 LINE = LineSettings()
@@ -45,7 +45,7 @@ def look_alikes(protocol: str) -> set[str]:
 # --- scales -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@each("row", ROWS, ids=lambda row: row.id)
 def test_each_format_is_proposed_first_or_with_its_look_alikes(row: ScaleProtocol) -> None:
     found = propose([recording(row)])
     assert row.id in protocols(found)
@@ -69,7 +69,7 @@ def test_every_group_of_look_alikes_is_needed() -> None:
 LOADS = (0, 500, 2480, 5000, 7385)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@each("row", ROWS, ids=lambda row: row.id)
 def test_a_check_is_strong_evidence_and_bare_digits_are_weak(row: ScaleProtocol) -> None:
     found = propose([recording(row)])
     has = row.id in ALWAYS_CHECKED or any(parameter.name == "checksum" for parameter in row.parameters)
@@ -81,8 +81,8 @@ def test_a_check_is_strong_evidence_and_bare_digits_are_weak(row: ScaleProtocol)
     assert own.reads in own.evidence
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-@pytest.mark.parametrize("baud", BAUDS)
+@each("row", ROWS, ids=lambda row: row.id)
+@each("baud", BAUDS)
 def test_at_no_wrong_line_another_format_is_claimed(row: ScaleProtocol, baud: int) -> None:
     for bits, parity in ((8, "N"), (7, "E"), (7, "O"), (8, "E")):
         heard = LineSettings(baud, bits, parity)
@@ -106,7 +106,7 @@ def test_a_seven_bit_line_heard_as_eight() -> None:
     assert certain([better])
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "expected"),
     [
         (b"ST,GS,+  7.385kg\r\n", ()),
@@ -168,7 +168,7 @@ def test_pounds_of_a_liden() -> None:
     assert [(one.candidate.params, one.reads) for one in found] == [((("units", "liden"),), "33.069 lb")]
 
 
-@pytest.mark.parametrize(
+@each(
     ("protocol", "frame", "asked", "reads"),
     [
         ("ohaus_print", b"   7.385 kg    G\r\n", (), "7.385 kg"),
@@ -306,13 +306,13 @@ NOISE = {
 }
 
 
-@pytest.mark.parametrize("name", NOISE)
-@pytest.mark.parametrize("line", [LINE, EVEN], ids=str)
+@each("name", NOISE)
+@each("line", [LINE, EVEN], ids=str)
 def test_what_is_no_scale_is_never_claimed(name: str, line: LineSettings) -> None:
     assert propose([Recording(line, (NOISE[name],))]) == ()
 
 
-@pytest.mark.parametrize("name", NOISE)
+@each("name", NOISE)
 def test_what_answers_every_question_with_noise_is_never_claimed(name: str) -> None:
     data = NOISE[name]
     for row, asked in questions():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, propose
 from kiosk.protocols.scales.probe.weights import Outcome, Why, heard_by, weigh
 from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Shown
+from tests.each import each
 from tests.protocols.scales.probe_frames import LOADS, ROWS, recording
 
 LINE = LineSettings()
@@ -34,7 +34,7 @@ def _told(row: ScaleProtocol, grams: int) -> int:
     return grams * 1000 if row.id == "eq_forward_integer" else grams
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.id != NO_ZERO], ids=lambda row: row.id)
+@each("row", [row for row in ROWS if row.id != NO_ZERO], ids=lambda row: row.id)
 def test_each_format_is_offered_or_one_that_says_the_same(row: ScaleProtocol) -> None:
     outcome = taught(row, 2480)
     assert outcome.offer is not None, outcome
@@ -49,9 +49,7 @@ def test_a_scale_that_tells_no_zero_is_not_offered() -> None:
     assert [(one.proposal.candidate.protocol, one.why) for one in outcome.fallen] == [(NO_ZERO, Why.SILENT)]
 
 
-@pytest.mark.parametrize(
-    ("frame", "protocol"), [("=000.0000", "xk3190_eq_reversed"), ("=0000.000", "xk3190_eq_forward")]
-)
+@each(("frame", "protocol"), [("=000.0000", "xk3190_eq_reversed"), ("=0000.000", "xk3190_eq_forward")])
 def test_the_two_directions_of_the_equals_sign(frame: str, protocol: str) -> None:
     """Two kilograms: =000.2000 backwards and =0002.000 forwards, and both ways each is a number."""
     reverse = protocol.endswith("reversed")
@@ -66,8 +64,8 @@ def test_the_two_directions_of_the_equals_sign(frame: str, protocol: str) -> Non
     assert other.read == "0.2000"
 
 
-@pytest.mark.parametrize("zeros", ["omitted", "sent"])
-@pytest.mark.parametrize("begin", [0, 20_000])
+@each("zeros", ["omitted", "sent"])
+@each("begin", [0, 20_000])
 def test_the_zeros_of_a_toledo_in_steps_of_ten(zeros: str, begin: int) -> None:
     """Whatever lay there when the session began: a known weight leaves one, and it is said in the settings."""
 
@@ -136,7 +134,7 @@ FOUND = propose([csv("ST,GS,+  2.480kg", 9)])
 ZERO, FULL = csv("ST,GS,+  0.000kg"), csv("ST,GS,+  2.480kg")
 
 
-@pytest.mark.parametrize(
+@each(
     ("empty", "loaded", "known_g", "why"),
     [
         (csv("ST,GS,+  0.000kg", 2), FULL, 2480, Why.SILENT),

@@ -23,6 +23,7 @@ from kiosk.station.doctor.bundle.bundle import KEEP, Subject, write_bundle
 from kiosk.station.doctor.bundle.names import Names
 from kiosk.station.doctor.bundle.scrub import Scrubber
 from kiosk.store.records import ExpectedParcel
+from tests.each import each
 from tests.station.doctor.clinic import Clinic
 from tests.store.village import CATALOG, bring_in
 
@@ -234,7 +235,7 @@ def test_kept_failures_are_in_it_without_names(clinic: Clinic) -> None:
 SCRUB = Scrubber([*NAMES, *WAYBILLS])
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "kept"),
     [
         ("receipt 0147-A-000381", "receipt 0147-A-000381"),
@@ -292,7 +293,7 @@ def test_every_mobile_number(number: str, before: str) -> None:
 SPELT = Scrubber(["Patigul Tursun", "José", "Ma Li", "王芳", "阿依古丽 吐尔逊", "a b c d"])
 
 
-@pytest.mark.parametrize(
+@each(
     "number",
     [
         "(0998)6523412",
@@ -324,15 +325,13 @@ SPELT = Scrubber(["Patigul Tursun", "José", "Ma Li", "王芳", "阿依古丽 �
         "m00001",
     ],
 )
-@pytest.mark.parametrize(
-    "around", ["{}", "call {} now", "a={};", "号{}的", '{{"x": "{}"}}', "2026-11-25 03:21:14,123 {}"]
-)
+@each("around", ["{}", "call {} now", "a={};", "号{}的", '{{"x": "{}"}}', "2026-11-25 03:21:14,123 {}"])
 def test_a_number_in_any_spelling_is_taken_out(number: str, around: str) -> None:
     left = SPELT.free(around.format(number)).replace("2026-11-25 03:21:14,123", "")
     assert not any(map(str.isdigit, left)), left
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [
         "Patigul  Tursun",
@@ -364,7 +363,7 @@ def test_a_number_in_any_spelling_is_taken_out(number: str, around: str) -> None
         "d a b c",
     ],
 )
-@pytest.mark.parametrize("around", ["{}", "of {} here", "'{}'", "客户{}的", "/home/{}/x"])
+@each("around", ["{}", "of {} here", "'{}'", "客户{}的", "/home/{}/x"])
 def test_a_name_in_any_spelling_is_taken_out(name: str, around: str) -> None:
     for work in (SPELT.free, SPELT.structured):
         left = work(around.format(name)).replace("\u2068", "").replace("\u2069", "")
@@ -411,7 +410,7 @@ def test_a_name_is_a_whole_word_in_every_script() -> None:
             assert work(text) == left, text
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "2026-11-25 03:21:14,123 WARNING kiosk.x: 12",
@@ -457,9 +456,7 @@ def test_the_work_grows_with_the_text_and_not_with_the_names() -> None:
     assert Counted.cuts < 40 * len(plain)
 
 
-@pytest.mark.parametrize(
-    "piece", ["1 ", "1", "1.", "((", "0998 ", "12 34 5x ", "pin ", "M-", "2026-", "\\x", "%", "&", "1-"]
-)
+@each("piece", ["1 ", "1", "1.", "((", "0998 ", "12 34 5x ", "pin ", "M-", "2026-", "\\x", "%", "&", "1-"])
 def test_no_text_however_odd_holds_the_scrubber_up(piece: str) -> None:
     """A rule that tries again from every place would take hours for this."""
     text = piece * (200_000 // len(piece))

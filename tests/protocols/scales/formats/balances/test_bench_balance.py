@@ -8,6 +8,7 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
+from tests.each import each
 
 _LENGTHS = {
     "gg_14": 14,
@@ -23,20 +24,20 @@ def _sent(protocol: str, shown: Shown, **params: str) -> bytes:
     return registry.get(protocol).encode_frame(shown, registry.defaults(protocol) | params)
 
 
-@pytest.mark.parametrize(("protocol", "length"), _LENGTHS.items())
+@each(("protocol", "length"), _LENGTHS.items())
 def test_every_line_has_its_length(protocol: str, length: int) -> None:
     for shown in (Shown(Decimal("7.385")), Shown(Decimal("-0.5"), unit="g", stable=False), Shown(Decimal(0), "ozt")):
         assert len(_sent(protocol, shown)) == length
 
 
-@pytest.mark.parametrize("protocol", sorted(_LENGTHS))
-@pytest.mark.parametrize("shown", [Shown(Decimal("12345678901.234")), Shown(Decimal(1), unit="jin of rice")])
+@each("protocol", sorted(_LENGTHS))
+@each("shown", [Shown(Decimal("12345678901.234")), Shown(Decimal(1), unit="jin of rice")])
 def test_what_a_line_cannot_carry_is_refused(protocol: str, shown: Shown) -> None:
     with pytest.raises(ValueError, match=f"{protocol} cannot carry"):
         _sent(protocol, shown)
 
 
-@pytest.mark.parametrize("protocol", sorted(set(_LENGTHS) - {"ussolid"}))
+@each("protocol", sorted(set(_LENGTHS) - {"ussolid"}))
 def test_a_balance_without_a_word_for_it_is_silent_out_of_range(protocol: str) -> None:
     assert _sent(protocol, Shown(Decimal(1), overload=True)) == b""
     assert _sent(protocol, Shown(Decimal(-1), underload=True)) == b""

@@ -10,22 +10,23 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
+from tests.each import each
 from tests.protocols.scales.golden import decode
 
 
-@pytest.mark.parametrize(("line", "over"), [(b"Err8.3\r\n", True), (b"Err8.4\r\n", False), (b"Err 8.3\r\n", True)])
+@each(("line", "over"), [(b"Err8.3\r\n", True), (b"Err8.4\r\n", False), (b"Err 8.3\r\n", True)])
 def test_the_error_that_says_over_or_under(line: bytes, over: bool) -> None:
     (told,) = decode("ohaus_print", {}, line)
     assert isinstance(told, Reading)
     assert (told.weight, told.overload, told.underload) == (None, over, not over)
 
 
-@pytest.mark.parametrize("line", [b"Err8.5", b"Err8.33", b"[Err 0]"])
+@each("line", [b"Err8.5", b"Err8.33", b"[Err 0]"])
 def test_any_other_error_is_one(line: bytes) -> None:
     assert decode("ohaus_print", {}, line + b"\r\n") == [Rejected(RejectReason.DEVICE_ERROR, line)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("layout", "shown", "line"),
     [
         ("any", Shown(Decimal("7.385")), b"    7.385 kg    G  \r\n"),
@@ -63,7 +64,7 @@ def _weights(line: bytes) -> set[str]:
     return {str(item.weight) for item in told if isinstance(item, Reading)}
 
 
-@pytest.mark.parametrize("line", _LINES)
+@each("line", _LINES)
 def test_a_gross_number_whose_head_was_cut_off_is_no_weight(line: bytes) -> None:
     """Whatever stands in the place of the head, unless it is as long: then bytes were changed, and nothing was cut."""
     (right,) = _weights(line)
@@ -73,7 +74,7 @@ def test_a_gross_number_whose_head_was_cut_off_is_no_weight(line: bytes) -> None
                 assert _weights(head + line[cut:]) <= {right}, head + line[cut:]
 
 
-@pytest.mark.parametrize("line", _LINES)
+@each("line", _LINES)
 def test_one_byte_more_or_less_in_a_gross_line_is_no_other_weight(line: bytes) -> None:
     (right,) = _weights(line)
     for at in range(len(line)):
@@ -82,7 +83,7 @@ def test_one_byte_more_or_less_in_a_gross_line_is_no_other_weight(line: bytes) -
             assert _weights(line[:at] + bytes((byte,)) + line[at:]) <= {right}, (at, byte)
 
 
-@pytest.mark.parametrize("lines", [_LINES[:3], _LINES[3:5], _LINES[5:]])
+@each("lines", [_LINES[:3], _LINES[3:5], _LINES[5:]])
 def test_gross_lines_of_one_indicator_run_into_each_other_are_no_third_weight(lines: tuple[bytes, ...]) -> None:
     """Unless exactly a line's length is lost: then digits have changed, and nothing else."""
     for line, other in product(lines, lines):
@@ -104,7 +105,7 @@ def test_out_of_range_nothing_is_printed() -> None:
         assert registry.get("ohaus_print").encode_frame(shown, registry.defaults("ohaus_print")) == b""
 
 
-@pytest.mark.parametrize(
+@each(
     ("layout", "weight", "unit"),
     [
         ("any", "123456.78", "kg"),

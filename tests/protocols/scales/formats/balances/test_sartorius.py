@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats.balances.sartorius import encode_frame
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading
+from tests.each import each
 
 _TARE = b"T     +    0.640 kg \r\n"
 
@@ -20,7 +19,7 @@ def test_the_rest_of_a_tare_line_is_no_weight_where_the_length_is_set() -> None:
         assert not any(isinstance(item, Reading) for item in decoded), cut
 
 
-@pytest.mark.parametrize("shown", [Shown(Decimal("7.385")), Shown(Decimal("-0.250"), net=True, stable=False)])
+@each("shown", [Shown(Decimal("7.385")), Shown(Decimal("-0.250"), net=True, stable=False)])
 def test_a_line_has_22_characters(shown: Shown) -> None:
     line = encode_frame(shown, {})
     assert len(line) == 22
@@ -29,7 +28,7 @@ def test_a_line_has_22_characters(shown: Shown) -> None:
     assert (reading.unit, reading.stable, reading.net) == ("kg" if shown.stable else None, shown.stable, shown.net)
 
 
-@pytest.mark.parametrize("shown", [Shown(Decimal("1234.56789")), Shown(Decimal("7.385"), overload=True)])
+@each("shown", [Shown(Decimal("1234.56789")), Shown(Decimal("7.385"), overload=True)])
 def test_a_number_too_long_is_over(shown: Shown) -> None:
     (reading,) = registry.decoder("sartorius_sbi", {}).feed(encode_frame(shown, {}))
     assert isinstance(reading, Reading)

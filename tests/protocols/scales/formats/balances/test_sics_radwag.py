@@ -9,6 +9,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading
+from tests.each import each
 from tests.protocols.scales.golden import decode, plain
 
 _STILL, _MOVING = Shown(Decimal("7.385")), Shown(Decimal("7.385"), stable=False)
@@ -22,7 +23,7 @@ def _respond(protocol: str, command: str, shown: Shown) -> bytes:
     return row.respond(command, shown, registry.defaults(protocol))
 
 
-@pytest.mark.parametrize(
+@each(
     ("command", "shown", "answer"),
     [
         ("request_weight", _STILL, b"S S      7.385 kg"),
@@ -50,7 +51,7 @@ def test_what_a_balance_with_mt_sics_answers(command: str, shown: Shown, answer:
     assert _respond("mt_sics", command, shown) == answer + b"\r\n"
 
 
-@pytest.mark.parametrize(
+@each(
     ("command", "shown", "answer"),
     [
         ("request_weight", _STILL, b"SI        7.385 kg \r\n"),
@@ -72,9 +73,9 @@ def test_what_a_radwag_answers(command: str, shown: Shown, answer: bytes) -> Non
     assert _respond("radwag", command, shown) == answer
 
 
-@pytest.mark.parametrize("protocol", ["mt_sics", "radwag"])
-@pytest.mark.parametrize("command", ["zero", "tare", "clear_tare", "read_tare"])
-@pytest.mark.parametrize("shown", [_STILL, _MOVING, _NET, _OVER, _UNDER])
+@each("protocol", ["mt_sics", "radwag"])
+@each("command", ["zero", "tare", "clear_tare", "read_tare"])
+@each("shown", [_STILL, _MOVING, _NET, _OVER, _UNDER])
 def test_no_answer_to_zero_or_tare_is_ever_a_weight(protocol: str, command: str, shown: Shown) -> None:
     if command in registry.get(protocol).commands:
         told = decode(protocol, {}, _respond(protocol, command, shown))
@@ -87,8 +88,8 @@ def test_a_data_line_of_radwag_has_21_bytes() -> None:
         assert len(_respond("radwag", "request_weight", shown)) == 21
 
 
-@pytest.mark.parametrize("protocol", ["mt_sics", "radwag"])
-@pytest.mark.parametrize(("weight", "unit"), [("1234567.8901", "kg"), ("1", "st")])
+@each("protocol", ["mt_sics", "radwag"])
+@each(("weight", "unit"), [("1234567.8901", "kg"), ("1", "st")])
 def test_what_does_not_fit_cannot_be_sent(protocol: str, weight: str, unit: str) -> None:
     with pytest.raises(ValueError, match=protocol):
         registry.get(protocol).encode_frame(Shown(Decimal(weight), unit=unit), registry.defaults(protocol))

@@ -10,10 +10,11 @@ from kiosk.domain.metrology.indication import ScaleProfile, Unusable, indicate
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
+from tests.each import each
 from tests.protocols.scales.damage import with_parity
 from tests.protocols.scales.golden import decode
 
-_MODELS = pytest.mark.parametrize("protocol", ["mt_8217", "mt_8213"])
+_MODELS = each("protocol", ["mt_8217", "mt_8213"])
 
 
 @_MODELS
@@ -33,7 +34,7 @@ def test_every_status_byte(protocol: str) -> None:
 
 
 @_MODELS
-@pytest.mark.parametrize("odd", [False, True])
+@each("odd", [False, True])
 def test_bit_7_is_cleared_and_what_came_is_kept(protocol: str, odd: bool) -> None:
     frame = with_parity(b"\x0207.385N\r", odd)
     (told,) = decode(protocol, {}, frame)
@@ -80,7 +81,7 @@ def test_no_frame_of_pounds_is_ever_a_weight_in_kilograms(protocol: str) -> None
         assert told.unit == "lb"
 
 
-@pytest.mark.parametrize(
+@each(
     ("shown", "frame"),
     [
         (Shown(Decimal("7.385")), b"\x0207.385\r"),
@@ -105,9 +106,7 @@ def test_pounds_have_a_zero_in_front_on_the_8213_alone() -> None:
 
 
 @_MODELS
-@pytest.mark.parametrize(
-    ("weight", "unit"), [("7.5", "kg"), ("12", "kg"), ("1.23456", "kg"), ("7.385", "lb"), ("7", "g")]
-)
+@each(("weight", "unit"), [("7.5", "kg"), ("12", "kg"), ("1.23456", "kg"), ("7.385", "lb"), ("7", "g")])
 def test_a_number_of_another_shape_or_unit_cannot_be_sent(protocol: str, weight: str, unit: str) -> None:
     with pytest.raises(ValueError, match=protocol):
         registry.get(protocol).encode_frame(Shown(Decimal(weight), unit), registry.defaults(protocol))

@@ -9,6 +9,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading
+from tests.each import each
 from tests.protocols.scales.golden import decode
 
 
@@ -21,13 +22,13 @@ def test_the_length_of_a_line_is_a_setting() -> None:
     assert len(_sent("mt_print", Shown(Decimal("7.385")), length="27")) == 27
 
 
-@pytest.mark.parametrize("shown", [Shown(Decimal("12345678901.234")), Shown(Decimal(1), unit="jin of rice")])
+@each("shown", [Shown(Decimal("12345678901.234")), Shown(Decimal(1), unit="jin of rice")])
 def test_what_a_line_cannot_carry_is_refused(shown: Shown) -> None:
     with pytest.raises(ValueError, match="mt_print cannot carry"):
         _sent("mt_print", shown)
 
 
-@pytest.mark.parametrize("protocol", ["mt_print", "mt_jik6cab"])
+@each("protocol", ["mt_print", "mt_jik6cab"])
 def test_the_key_prints_nothing_out_of_range(protocol: str) -> None:
     assert _sent(protocol, Shown(Decimal(1), overload=True)) == b""
     assert _sent(protocol, Shown(Decimal(-1), underload=True)) == b""

@@ -10,6 +10,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Decoded, Reading
+from tests.each import each
 from tests.protocols.scales.golden import decode
 
 _OFF = {"checksum": "off"}
@@ -120,7 +121,7 @@ def test_overload_counts_more_than_underload() -> None:
     assert (item.weight, item.overload, item.underload) == (None, True, False)
 
 
-@pytest.mark.parametrize("shown", [Shown(Decimal("0.000001")), Shown(Decimal(1), unit="pcs")])
+@each("shown", [Shown(Decimal("0.000001")), Shown(Decimal(1), unit="pcs")])
 def test_what_the_frame_cannot_carry_is_refused(shown: Shown) -> None:
     with pytest.raises(ValueError, match="mt_continuous cannot carry"):
         registry.get("mt_continuous").encode_frame(shown, registry.defaults("mt_continuous"))

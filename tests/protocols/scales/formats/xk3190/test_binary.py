@@ -11,6 +11,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
+from tests.each import each
 
 _ROW = registry.get("xk3190_tf1")
 _ADDRESSES = [str(n) for n in range(1, 27)]
@@ -33,7 +34,7 @@ def _decode(data: bytes, address: str = "1") -> list[Decoded]:
     return registry.decoder("xk3190_tf1", {"address": address}).feed(data)
 
 
-@pytest.mark.parametrize("address", _ADDRESSES)
+@each("address", _ADDRESSES)
 def test_question_and_answer_bear_the_address_as_a_letter(address: str) -> None:
     asked = registry.encode("xk3190_tf1", "request_weight", {"address": address})
     letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[int(address) - 1].encode()
@@ -44,7 +45,7 @@ def test_question_and_answer_bear_the_address_as_a_letter(address: str) -> None:
     assert (str(reading.weight), reading.net) == ("12.450", False)
 
 
-@pytest.mark.parametrize("address", ["0", "27", "01", "A", "", "1 ", "٣"])
+@each("address", ["0", "27", "01", "A", "", "1 ", "٣"])
 def test_there_are_26_addresses(address: str) -> None:
     with pytest.raises(registry.BadParameter, match="address"):
         registry.decoder("xk3190_tf1", {"address": address})
@@ -57,7 +58,7 @@ def test_only_the_asked_indicator_is_heard() -> None:
         assert len(heard) == (address == "3")
 
 
-@pytest.mark.parametrize("letter", "EFGHIJKLMNOPQRSTUVWXYZ")
+@each("letter", "EFGHIJKLMNOPQRSTUVWXYZ")
 def test_a_number_under_another_letter_is_no_weight(letter: str) -> None:
     body = f"A{letter}+0000123".encode()
     check = 0
@@ -77,7 +78,7 @@ def test_net_is_told_by_the_letter_alone() -> None:
     assert (str(by_question.weight), by_question.net) == ("6.745", True)
 
 
-@pytest.mark.parametrize("name", ["request_weight", "read_gross"])
+@each("name", ["request_weight", "read_gross"])
 def test_a_net_weight_is_never_named_gross(name: str) -> None:
     assert _answer(name, Shown(Decimal("6.745"), net=True)) == b""
     (reading,) = _decode(_answer(name, Shown(Decimal("6.745"), net=True, tare=Decimal("0.640"))))
@@ -112,8 +113,8 @@ def test_tare_and_handshake_are_records() -> None:
     assert (tare.kind, tare.value) == ("tare", "0.640") if isinstance(tare, Record) else False
 
 
-@pytest.mark.parametrize("name", ["request_weight", "read_gross", "read_net"])
-@pytest.mark.parametrize(
+@each("name", ["request_weight", "read_gross", "read_net"])
+@each(
     "shown",
     [
         Shown(Decimal("7.385"), overload=True),

@@ -1,0 +1,81 @@
+"""The check of the rooms finds each kind of breach in a made-up house, and nothing in the real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.rooms import MODULES_STOP, ROOT, problems
+
+
+def house(root: Path, **files: str) -> Path:
+    """A house of two rooms, and modules by their path with double underscores for slashes."""
+    made = {"__init__": "", "files": "", "domain/__init__": "", "domain/mass": "", "web/__init__": "", "web/pages": ""}
+    for name, text in {**made, **{name.replace("__", "/"): text for name, text in files.items()}}.items():
+        path = root / "kiosk" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def test_the_real_house_has_none() -> None:
+    assert problems(ROOT) == []
+
+
+def test_a_house_as_it_should_be_has_none(tmp_path: Path) -> None:
+    assert problems(house(tmp_path, web__live="from kiosk.domain import mass\n")) == []
+
+
+def test_too_many_modules_in_a_folder(tmp_path: Path) -> None:
+    many = {f"store__{letter}{number}": "" for number, letter in enumerate("abcdefghijklmnopq")}
+    assert len(many) == MODULES_STOP + 1
+    assert problems(house(tmp_path, **many)) == [f"kiosk/store: {MODULES_STOP + 1} modules, the stop is {MODULES_STOP}"]
+
+
+def test_as_many_as_may_be_are_no_breach(tmp_path: Path) -> None:
+    many = {f"store__{letter}{number}": "" for number, letter in enumerate("abcdefghijklmnop")}
+    assert problems(house(tmp_path, **many, store____init__="")) == []
+
+
+def test_a_prefix_of_three_is_a_folder(tmp_path: Path) -> None:
+    two = {"store__print": "", "store__print_queue": ""}
+    assert problems(house(tmp_path, **two)) == []
+    assert problems(house(tmp_path, store__print_jobs="")) == [
+        "kiosk/store: 3 modules begin with 'print': that is a folder"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "way"),
+    [
+        (
+            {"web__a": "import kiosk.web.b\n", "web__b": "from kiosk.web import a\n"},
+            "kiosk.web.a -> kiosk.web.b -> kiosk.web.a",
+        ),
+        (
+            {
+                "web__a": "from kiosk.web.b import x\n",
+                "web__b": "from kiosk.domain.c import y\n",
+                "domain__c": "def y():\n    from kiosk.web.a import z\n",
+            },
+            "kiosk.domain.c -> kiosk.web.a -> kiosk.web.b -> kiosk.domain.c",
+        ),
+    ],
+    ids=["of two", "of three, one inside a function"],
+)
+def test_a_circle(tmp_path: Path, files: dict[str, str], way: str) -> None:
+    assert problems(house(tmp_path, **files)) == [f"a circle of imports: {way}"]
+
+
+def test_a_way_into_a_circle_is_not_part_of_it(tmp_path: Path) -> None:
+    round_trip = {
+        "web__x": "import kiosk.web.y\n",
+        "web__y": "import kiosk.web.x\n",
+        "domain__a": "import kiosk.web.x\n",
+    }
+    assert problems(house(tmp_path, **round_trip)) == ["a circle of imports: kiosk.web.x -> kiosk.web.y -> kiosk.web.x"]
+
+
+def test_a_module_at_the_top(tmp_path: Path) -> None:
+    assert problems(house(tmp_path, helpers="")) == ["kiosk/helpers.py: the top holds folders, and nothing else"]

@@ -13,7 +13,7 @@ from tests.station.hardware import bring_in
 class TestVoid:
     def test_needs_two_different_people(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
-        void = rig.counter.void
+        void = rig.counter.voids.void
         assert refused(lambda: void(rig.session, row.receipt, "wrong_party", "01", PIN)).code == "same_person"
         assert refused(lambda: void(rig.session, row.receipt, "wrong_party", "03", PIN)).code == "forbidden"
         assert refused(lambda: void(rig.session, row.receipt, "wrong_party", "02", PIN)).code == "wrong_pin"

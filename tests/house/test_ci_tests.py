@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.ci_tests import essence
+from scripts.ci_tests import base, essence, touched
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFTEST = """
@@ -114,65 +114,65 @@ def test_a_second_failure_is_red_beside_one_by_chance(project: Project) -> None:
     assert "FLAKY test_chance.py::test_by_chance_1" in lines
 
 
-@pytest.mark.parametrize(
-    ("altered", "red"),
-    [
-        (lambda text: text.replace("assert seen", "assert seen, 'not yet'"), True),
-        (lambda text: text + "\nLIMIT = 3\n", True),
-        (lambda text: text + GOOD, False),
-        (lambda text: text + "\n# a remark\n", False),
-    ],
-    ids=["its own text", "what stands beside it", "another test", "a remark"],
+ALTERED: tuple[tuple[str, Callable[[str], str], bool], ...] = (
+    ("as it was", lambda text: text, False),
+    ("its own text", lambda text: text.replace("assert seen", "assert seen, 'not yet'"), True),
+    ("another call", lambda text: text.replace("mark.touch()", "mark.touch(0o600)"), True),
+    ("what stands beside it", lambda text: text + "\nLIMIT = 3\n", True),
+    ("another test", lambda text: text + GOOD, False),
+    ("a remark", lambda text: text + "\n# a remark\n", False),
+    ("other imports", lambda text: text.replace("import Path", "import Path, PurePath"), False),
+    ("imports inside", lambda text: text.replace("    seen =", "    import os\n    seen ="), False),
 )
-def test_a_failure_the_change_touched_is_red(project: Project, altered: Callable[[str], str], red: bool) -> None:
-    project.write("test_chance.py", FLAKY.format(n=1))
-    project.commit(OLD)
-    project.write("test_chance.py", altered(FLAKY.format(n=1)))
-    project.commit(NEW)
-    code, lines = project.judge()
-    assert code == int(red)
-    assert (lines[-1] == "RED: the change itself touched test_chance.py::test_by_chance_1.") == red
+"""What may become of a test that fails by chance, and whether that touches it."""
+CHANCE = "test_by_chance_1"
 
 
-@pytest.mark.parametrize(
-    ("altered", "red"),
-    [
-        (lambda text: text, False),
-        (lambda text: text.replace("from pathlib import Path", "import os.path\nfrom pathlib import Path"), False),
-        (lambda text: text.replace("assert seen", "assert seen, 'not yet'"), True),
-        (lambda text: text.replace("mark.touch()", "mark.touch(0o600)"), True),
-        (lambda text: text + "\nLIMIT = 3\n", True),
-    ],
-    ids=["as it was", "other imports", "its own text", "another call", "what stands beside it"],
-)
-def test_a_file_that_moved_is_the_same_file(project: Project, altered: Callable[[str], str], red: bool) -> None:
+@pytest.mark.parametrize("place", ["test_chance.py", "room/test_chance.py"], ids=["in its place", "moved"])
+@pytest.mark.parametrize(("altered", "red"), [row[1:] for row in ALTERED], ids=[row[0] for row in ALTERED])
+def test_what_touches_a_test(
+    project: Project, monkeypatch: pytest.MonkeyPatch, altered: Callable[[str], str], red: bool, place: str
+) -> None:
     project.write("test_chance.py", FLAKY.format(n=1))
     project.commit(OLD)
-    (project.folder / "room").mkdir()
     (project.folder / "test_chance.py").unlink()
-    project.write("room/test_chance.py", altered(FLAKY.format(n=1)))
+    (project.folder / "room").mkdir()
+    project.write(place, altered(FLAKY.format(n=1)))
     project.commit(NEW)
-    code, lines = project.judge()
-    assert code == int(red)
-    assert ("FLAKY room/test_chance.py::test_by_chance_1" in lines) != red
+    monkeypatch.chdir(project.folder)
+    monkeypatch.delenv("CI_BASE", raising=False)
+    assert touched(f"{place}::{CHANCE}", base()) is red
 
 
-def test_a_file_beside_one_that_moved_is_touched(project: Project) -> None:
-    """A copy is no move: its tests are new."""
+def test_a_failure_the_change_touched_is_red(project: Project) -> None:
     project.write("test_chance.py", FLAKY.format(n=1))
     project.commit(OLD)
-    project.write("test_copy.py", FLAKY.format(n=2))
+    project.write("test_chance.py", FLAKY.format(n=1) + "\nLIMIT = 3\n")
     project.commit(NEW)
     code, lines = project.judge()
-    assert (code, lines[-1]) == (1, "RED: the change itself touched test_copy.py::test_by_chance_2.")
+    assert (code, lines[-1]) == (1, f"RED: the change itself touched test_chance.py::{CHANCE}.")
 
 
-def test_other_imports_alone_touch_nothing(project: Project) -> None:
+def test_a_failure_in_a_file_that_moved_is_tried_again(project: Project) -> None:
     project.write("test_chance.py", FLAKY.format(n=1))
     project.commit(OLD)
-    project.write("test_chance.py", FLAKY.format(n=1).replace("from pathlib import Path", "from pathlib import *"))
+    (project.folder / "test_chance.py").rename(project.folder / "test_moved.py")
     project.commit(NEW)
-    assert project.judge()[0] == 0
+    code, lines = project.judge()
+    assert (code, lines[-1]) == (0, "2 passed, 0 failed")
+    assert f"FLAKY test_moved.py::{CHANCE}" in lines
+
+
+def test_a_copy_is_no_move(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file it was copied from is still there: the tests of the copy are new."""
+    project.write("test_chance.py", FLAKY.format(n=1))
+    project.commit(OLD)
+    project.write("test_copy.py", FLAKY.format(n=1))
+    project.commit(NEW)
+    monkeypatch.chdir(project.folder)
+    monkeypatch.delenv("CI_BASE", raising=False)
+    assert touched(f"test_copy.py::{CHANCE}", base())
+    assert not touched(f"test_chance.py::{CHANCE}", base())
 
 
 def test_a_new_file_is_touched(project: Project) -> None:

@@ -17,7 +17,7 @@ from kiosk.store.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged,
 from kiosk.store.journal import epoch_rows, journal
 
 LINKS_AT_START: Final = 200
-"""Newest events whose hashes are checked at every start; ``verify_journal`` checks all."""
+"""Newest events whose hashes are checked at every start; ``Journal.verify`` checks all."""
 
 
 def check_file(path: Path, *, thorough: bool) -> int:

@@ -21,7 +21,7 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.report import ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Carrier, LineSettings
+from kiosk.protocols.scales.protocol import LineSettings, Transport
 
 PinsOf = Callable[[str], Pins]
 """Makes the pins of ``gpio:PATH``, simulated outside this process: in the demo and in trials only."""
@@ -88,24 +88,24 @@ def open_scale(
 
 
 def _opener(indicator: Indicator, line: LineSettings, simulated: PinsOf | None) -> Callable[[], LinePort]:
-    carrier = registry.get(indicator.protocol).carrier
-    if carrier is Carrier.HID:
+    transport = registry.get(indicator.protocol).transport
+    if transport is Transport.HID:
         return _hid(indicator.where)
-    if carrier is Carrier.GPIO:
+    if transport is Transport.GPIO:
         return _gpio(indicator.where, simulated)
-    address = parse_address(indicator.where, Carrier.SERIAL)
+    address = parse_address(indicator.where, Transport.SERIAL)
     return lambda: open_line(address, line)
 
 
 def _hid(port: str) -> Callable[[], LinePort]:
     from kiosk.devices.scale.line.hid import HidPort
 
-    path = parse_address(port, Carrier.HID).path
+    path = parse_address(port, Transport.HID).path
     return lambda: HidPort(path)
 
 
 def _gpio(port: str, simulated: PinsOf | None) -> Callable[[], LinePort]:
-    address = parse_address(port, Carrier.GPIO)
+    address = parse_address(port, Transport.GPIO)
     if address.way is Way.SIMULATED_PINS:
         if simulated is None:
             raise ValueError(f"port {port!r}: simulated pins are there in the demo and in trials only")

@@ -11,7 +11,7 @@ from kiosk.devices.ports import Pausable
 from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.probe import ScaleProbe
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Carrier
+from kiosk.protocols.scales.protocol import Transport
 from kiosk.station.scale.teach import Teach, TeachTools
 
 
@@ -23,7 +23,7 @@ def make_teach(
 ) -> Teach:
     """The use case of this station; nothing is opened before a technician names a port."""
     scale = config.scale
-    own = scale.port if scale is not None and registry.get(scale.protocol).carrier is Carrier.SERIAL else ""
+    own = scale.port if scale is not None and registry.get(scale.protocol).transport is Transport.SERIAL else ""
 
     def ports() -> tuple[str, ...]:
         """The port that is set first: it may be a device server, which is not found by looking."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import closing
 from pathlib import Path
 
 import click
 
 from kiosk.cli.one_line import end
 from kiosk.cli.settings import config_option, read_config
+from kiosk.cli.station import opened_store, read_input
 from kiosk.config.station import load
 from kiosk.station.catalog.file import CatalogError, parse_catalog
-from kiosk.station.open_store import open_store, stamps
-from kiosk.store import StoreError
+from kiosk.station.open_store import stamps
 
 
 @click.group()
@@ -29,14 +27,11 @@ def import_(file: Path | None, path: Path | None) -> None:
     """Bring a new version from one TOML or JSON FILE (standard input when it is - or absent)."""
     config = read_config(path, load)
     try:
-        content = parse_catalog(*_read(file))
+        content = parse_catalog(*read_input(file))
     except (CatalogError, OSError) as error:
         end(str(error), 2)
-    try:
-        with closing(open_store(config.station)) as store:
-            version = store.catalogs.add(content, stamps(config.station.zone)())
-    except StoreError as error:
-        end(str(error), 3)
+    with opened_store(config) as store:
+        version = store.catalogs.add(content, stamps(config.station.zone)())
     click.echo(
         json.dumps(
             {
@@ -48,9 +43,3 @@ def import_(file: Path | None, path: Path | None) -> None:
             }
         )
     )
-
-
-def _read(file: Path | None) -> tuple[bytes, str]:
-    if file is None or str(file) == "-":
-        return sys.stdin.buffer.read(), "standard input"
-    return file.read_bytes(), str(file)

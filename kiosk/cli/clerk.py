@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,11 +13,12 @@ import click
 
 from kiosk.cli.one_line import end
 from kiosk.cli.settings import config_option, read_config
+from kiosk.cli.station import opened_store
 from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
 from kiosk.station.clerk.people import add_person, clean_person_name, kept_pin
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.open_store import open_store, stamps
+from kiosk.station.open_store import stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.records import ClerkRow
@@ -118,8 +118,5 @@ def _checked(check: Callable[[], T]) -> T:
 
 def _with_store(path: Path | None, work: Callable[[Store, Stamp], T]) -> T:
     config = read_config(path, load)
-    try:
-        with closing(open_store(config.station)) as store:
-            return work(store, stamps(config.station.zone)())
-    except StoreError as error:
-        end(str(error), 3)
+    with opened_store(config) as store:
+        return work(store, stamps(config.station.zone)())

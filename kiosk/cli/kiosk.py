@@ -20,7 +20,7 @@ NOUNS = {
     "waybill": ("kiosk.cli.scan:waybill", "Waybill numbers: whose parcel it may be."),
     "clerk": ("kiosk.cli.clerk:clerk", "The people at the counter and their PINs."),
     "parcels": ("kiosk.cli.parcels:parcels", "Parcels: the list of those that are on their way."),
-    "doctor": ("kiosk.cli.doctor:doctor", "Every device and service: found, answering, what to do."),
+    "doctor": ("kiosk.cli.doctor.command:doctor", "Every device and service: found, answering, what to do."),
     "backup": ("kiosk.cli.backup:backup", "A copy of the database on a second medium, while the station works."),
     "restore": ("kiosk.cli.backup:restore", "Bring a backup back; the station goes on in a new epoch."),
     "bundle": ("kiosk.cli.bundle:bundle", "What support needs to see, without names, codes and telephone numbers."),

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import closing
 from pathlib import Path
 
 import click
 
 from kiosk.cli.one_line import end
 from kiosk.cli.settings import config_option, read_config
+from kiosk.cli.station import opened_store, read_input
 from kiosk.config.station import load
 from kiosk.domain.parcel import TERMINAL, ParcelState
-from kiosk.station.open_store import open_store, stamps
+from kiosk.station.open_store import stamps
 from kiosk.station.parcels.expected_file import ExpectedError, parse_expected
-from kiosk.store import StoreError
 from kiosk.store.records import ParcelRow
 
 PAGE = 500
@@ -37,19 +35,11 @@ def expect(file: Path | None, path: Path | None) -> None:
     """
     config = read_config(path, load)
     try:
-        data, name = (
-            (sys.stdin.buffer.read(), "standard input")
-            if file is None or str(file) == "-"
-            else (file.read_bytes(), str(file))
-        )
-        rows = parse_expected(data, name)
+        rows = parse_expected(*read_input(file))
     except (ExpectedError, OSError) as error:
         end(str(error), 2)
-    try:
-        with closing(open_store(config.station)) as store:
-            new = store.deliveries.expect(rows, stamps(config.station.zone)())
-    except StoreError as error:
-        end(str(error), 3)
+    with opened_store(config) as store:
+        new = store.deliveries.expect(rows, stamps(config.station.zone)())
     click.echo(json.dumps({"listed": len(rows), "new": new}))
 
 
@@ -63,15 +53,12 @@ def list_(states: tuple[str, ...], path: Path | None) -> None:
     """
     config = read_config(path, load)
     wanted = frozenset(map(ParcelState, states)) or _OPEN
-    try:
-        with closing(open_store(config.station)) as store:
-            offset = 0
-            while rows := store.parcels.in_states(wanted, limit=PAGE, offset=offset):
-                for row in rows:
-                    click.echo(json.dumps(_row_json(row)))
-                offset += len(rows)
-    except StoreError as error:
-        end(str(error), 3)
+    with opened_store(config) as store:
+        offset = 0
+        while rows := store.parcels.in_states(wanted, limit=PAGE, offset=offset):
+            for row in rows:
+                click.echo(json.dumps(_row_json(row)))
+            offset += len(rows)
 
 
 def _row_json(row: ParcelRow) -> dict[str, object]:

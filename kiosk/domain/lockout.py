@@ -9,19 +9,19 @@ _MINUTE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class LockRule:
-    """``tries`` wrong ones within ``window_ms`` lock for ``lock_ms``; before that each costs its place in ``delay_ms``.
+class LockoutRule:
+    """``tries`` wrong ones within ``window_ms`` cost ``lockout_ms``; before that each costs its place in ``delay_ms``.
 
     A wrong try beyond the end of ``delay_ms`` costs its last value. All in milliseconds.
     """
 
     tries: int = 5
     window_ms: int = 10 * _MINUTE_MS
-    lock_ms: int = 10 * _MINUTE_MS
+    lockout_ms: int = 10 * _MINUTE_MS
     delay_ms: tuple[int, ...] = (0, 1_000, 2_000, 5_000)
 
     def __post_init__(self) -> None:
-        if self.tries < 1 or self.window_ms < 1 or self.lock_ms < 1 or not self.delay_ms or min(self.delay_ms) < 0:
+        if self.tries < 1 or self.window_ms < 1 or self.lockout_ms < 1 or not self.delay_ms or min(self.delay_ms) < 0:
             raise ValueError("a lock rule has at least one try, one delay, and times above zero")
 
     def delay(self, failures: int) -> int:
@@ -52,20 +52,20 @@ class Lockout:
         """Whether the last wrong try was one too many, rather than one that only costs a delay."""
         return self.wait_ms > 0 and not self.failures_ms
 
-    def wait(self, rule: LockRule, boot_id: str, monotonic_ms: int) -> int:
+    def wait(self, rule: LockoutRule, boot_id: str, monotonic_ms: int) -> int:
         """Milliseconds to wait now; 0 means that the next try is looked at. Never longer than the rule's lock."""
         left = max(0, self.wait_ms - self._elapsed(boot_id, monotonic_ms))
-        return min(left, max(rule.lock_ms, *rule.delay_ms))
+        return min(left, max(rule.lockout_ms, *rule.delay_ms))
 
-    def failed(self, rule: LockRule, boot_id: str, monotonic_ms: int) -> Lockout:
+    def failed(self, rule: LockoutRule, boot_id: str, monotonic_ms: int) -> Lockout:
         """After a wrong try."""
         elapsed = self._elapsed(boot_id, monotonic_ms)
         recent = (*(age + elapsed for age in self.failures_ms if age + elapsed < rule.window_ms), 0)
         if len(recent) >= rule.tries:
-            return Lockout((), rule.lock_ms, boot_id, monotonic_ms)
+            return Lockout((), rule.lockout_ms, boot_id, monotonic_ms)
         return Lockout(recent, rule.delay(len(recent)), boot_id, monotonic_ms)
 
-    def succeeded(self, rule: LockRule, boot_id: str, monotonic_ms: int) -> Lockout:
+    def succeeded(self, rule: LockoutRule, boot_id: str, monotonic_ms: int) -> Lockout:
         """After a right one: the slate is clean."""
         return Lockout((), 0, boot_id, monotonic_ms)
 

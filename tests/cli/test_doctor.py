@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli import doctor_probe
-from kiosk.cli.doctor import ago
+from kiosk.cli.doctor import stopped
+from kiosk.cli.doctor.command import ago
 from kiosk.cli.kiosk import main
 from kiosk.devices.printer import stream as printer_stream
 from kiosk.domain.clerk import Role
@@ -97,8 +97,8 @@ def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(doctor_place, "in_memory", lambda _: "")
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     for module, name in (
-        (doctor_probe, "_SCALE_S"),
-        (doctor_probe, "_SCANNER_S"),
+        (stopped, "_SCALE_S"),
+        (stopped, "_SCANNER_S"),
         (doctor_devices, "STATUS_S"),
         (printer_stream, "ANSWER_S"),
     ):
@@ -131,7 +131,7 @@ def test_the_table_is_for_people(village: Village) -> None:
 
 
 def test_what_is_broken_is_named_with_place_and_act(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_probe, "_SCALE_S", 6.0)
+    monkeypatch.setattr(stopped, "_SCALE_S", 6.0)
     village.label.command("paper-out")
     village.receipt.command("off")
     village.scale.command("silent")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli import doctor_probe
+from kiosk.cli.doctor import stopped
 from kiosk.cli.kiosk import main
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.bundle import bundle
@@ -47,8 +47,8 @@ def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village
     """A stopped station in a folder that anybody may enter, with a log and two marks."""
     for module in (doctor_place, bundle):
         monkeypatch.setattr(module, "_SYSTEMD", Path("/nowhere"))
-    monkeypatch.setattr(doctor_probe, "_SCALE_S", 0.05)
-    monkeypatch.setattr(doctor_probe, "_SCANNER_S", 0.05)
+    monkeypatch.setattr(stopped, "_SCALE_S", 0.05)
+    monkeypatch.setattr(stopped, "_SCANNER_S", 0.05)
     template = tmp_path / "template"
     migrate(template)
     folder = Path(tempfile.mkdtemp())

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.lockout import Lockout, LockRule
+from kiosk.domain.lockout import Lockout, LockoutRule
 from tests.each import each
 
-RULE = LockRule(tries=5, window_ms=600_000, lock_ms=600_000, delay_ms=(0, 1_000, 2_000, 5_000))
+RULE = LockoutRule(tries=5, window_ms=600_000, lockout_ms=600_000, delay_ms=(0, 1_000, 2_000, 5_000))
 BOOT, NEXT_BOOT = "b007-1", "b007-2"
 
 
@@ -55,14 +55,14 @@ def test_a_monotonic_clock_that_seems_to_go_back_is_no_time() -> None:
 
 
 def test_a_rule_made_milder_is_obeyed_at_once() -> None:
-    mild = LockRule(lock_ms=60_000)
+    mild = LockoutRule(lockout_ms=60_000)
     assert fail(5).wait(mild, BOOT, 40_000) == 60_000
 
 
-@each("wrong", [{"tries": 0}, {"window_ms": 0}, {"lock_ms": 0}, {"delay_ms": ()}, {"delay_ms": (-1,)}])
+@each("wrong", [{"tries": 0}, {"window_ms": 0}, {"lockout_ms": 0}, {"delay_ms": ()}, {"delay_ms": (-1,)}])
 def test_a_rule_that_locks_nothing_is_none(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="lock rule"):
-        LockRule(**wrong)  # type: ignore[arg-type]
+        LockoutRule(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="not negative"):
         Lockout((), -1)
 

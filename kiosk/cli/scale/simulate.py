@@ -13,7 +13,7 @@ import click
 from kiosk.cli.scale.answers import ended_by_signal, say
 from kiosk.cli.scale.options import params_option, protocol_option
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Carrier
+from kiosk.protocols.scales.protocol import Transport
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.ports import SimulatedLine
@@ -64,7 +64,7 @@ def _net_line(protocol: str, link: Path | None, rfc2217: bool, tcp: bool) -> Sim
     if not (rfc2217 or tcp):
         return None
     row = registry.get(protocol)
-    if (rfc2217 and tcp) or link is not None or row.carrier is not Carrier.SERIAL:
+    if (rfc2217 and tcp) or link is not None or row.transport is not Transport.SERIAL:
         raise click.UsageError("--rfc2217 and --tcp are for serial formats, and go neither together nor with --link")
     return NetLine(row.line, rfc2217)
 

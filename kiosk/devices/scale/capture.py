@@ -17,7 +17,7 @@ from kiosk.devices.scale.line.serial_port import cannot_open
 from kiosk.devices.scale.probe import TIMING, Line, ProbeTiming, Stop, opened
 from kiosk.devices.scale.watch import WakePipe
 from kiosk.protocols.scales.probe.proposals import Candidate, Recording
-from kiosk.protocols.scales.protocol import Carrier
+from kiosk.protocols.scales.protocol import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class SerialCapture:
         timing: ProbeTiming = TIMING,
     ) -> None:
         self._port, self._clock, self._timing = port, clock, timing
-        self._address = parse_address(port, Carrier.SERIAL)
+        self._address = parse_address(port, Transport.SERIAL)
         self._line = candidates[0].line
         own = [one for one in candidates if one.line == self._line]
         self._questions = {one.asked: one.row for one in own}

@@ -12,7 +12,7 @@ from kiosk.devices.scale.line.ports import LinePort
 from kiosk.devices.scale.poll import Poller
 from kiosk.devices.scale.refusal import LastWeighing
 from kiosk.protocols.scales.ports import Settling, settled
-from kiosk.protocols.scales.protocol import Carrier
+from kiosk.protocols.scales.protocol import Transport
 from kiosk.protocols.scales.reading import Decoded, Reading
 
 _QUIET_S = 0.06
@@ -27,7 +27,7 @@ class Exchange:
     def __init__(self, indicator: Indicator, port: LinePort, clock: Callable[[], float]) -> None:
         self._indicator, self._port, self._clock = indicator, port, clock
         self._decoder = indicator.decoder()
-        self._packets = indicator.row.carrier is not Carrier.SERIAL
+        self._packets = indicator.row.transport is not Transport.SERIAL
         """Each packet stands for itself: half of one is never completed by the next."""
         self.settle_at: float | None = None
         """When a frame that only the next byte could end is whole all the same."""

@@ -26,7 +26,7 @@ from kiosk.devices.scale.line.serial_port import cannot_open
 from kiosk.devices.scale.watch import WakePipe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, certain, layouts, propose, questions
-from kiosk.protocols.scales.protocol import Carrier, LineSettings, ScaleProtocol
+from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.protocols.scales.reading import Record
 
 BAUDS = (9600, 4800, 2400, 1200, 19_200, 38_400, 57_600, 600)
@@ -181,7 +181,7 @@ class ScaleProbe:
     ) -> None:
         self._port, self._ask, self._on_progress = port, ask, on_progress
         self._clock, self._timing = clock, timing
-        self._address = parse_address(port, Carrier.SERIAL)
+        self._address = parse_address(port, Transport.SERIAL)
         self._stopping = Event()
         self._lock = Lock()
         self._wake: WakePipe | None = None

@@ -9,7 +9,7 @@ from typing import Literal
 from kiosk.devices.scale.line.address import parse_address
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings, Mode
+from kiosk.protocols.scales.protocol import LineSettings, TransmissionMode
 
 _BY_CHANCE = re.compile(r"/dev/tty(USB|ACM)[0-9]+")
 
@@ -56,10 +56,10 @@ class ScaleSettings:
             registry.decoder(self.protocol, self.params)
         except registry.BadParameter as error:
             raise ValueError(f"params: {error}") from error
-        parse_address(self.port, row.carrier)
+        parse_address(self.port, row.transport)
         if not 300 <= self.baud <= 230_400:
             raise ValueError(f"baud {self.baud} must be 300 to 230400")
-        if self.poll_s is not None and row.mode is not Mode.POLL:
+        if self.poll_s is not None and row.mode is not TransmissionMode.POLL:
             raise ValueError(f"poll_s is for formats that are asked; {self.protocol} speaks by itself")
         if self.poll_s is not None and not 0.05 <= self.poll_s <= 0.5:
             raise ValueError(f"poll_s {self.poll_s:g} must be 0.05 to 0.5: a reading expires within a second")

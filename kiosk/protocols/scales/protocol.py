@@ -15,7 +15,7 @@ Params = Mapping[str, str]
 """Validated parameters of one decoder: every name the protocol has, defaults filled in."""
 
 
-class Mode(StrEnum):
+class TransmissionMode(StrEnum):
     """Who speaks first."""
 
     STREAM = "stream"
@@ -51,7 +51,7 @@ class Shown:
     tare: Decimal | None = None
 
 
-class Carrier(StrEnum):
+class Transport(StrEnum):
     """What brings the bytes."""
 
     SERIAL = "serial"
@@ -109,11 +109,11 @@ class ScaleProtocol:
     ``encode_frame`` builds what the indicator sends of its own accord, or as the answer to the last step of ``poll``
     (b"" when it would keep silent). ``respond`` is what it answers to the command of this name, b"" for nothing;
     None when it answers every reading command with ``encode_frame`` and the others not at all. Both are for
-    simulators. ``poll`` is there exactly for Mode.POLL.
+    simulators. ``poll`` is there exactly for TransmissionMode.POLL.
     """
 
     id: str
-    mode: Mode
+    mode: TransmissionMode
     reports: tuple[str, ...]
     trade: bool
     make_decoder: Callable[[Params], Decoder]
@@ -125,7 +125,7 @@ class ScaleProtocol:
     default_unit: str | None = None
     poll: Poll | None = None
     respond: Callable[[str, Shown, Params], bytes] | None = None
-    carrier: Carrier = Carrier.SERIAL
+    transport: Transport = Transport.SERIAL
     undecided: Callable[[bytes, Params], tuple[str, ...]] | None = None
     """For formats with parameters that have no default: names of those that an indicator needs set to be read, by the
     bytes of its newest reading.

@@ -16,7 +16,7 @@ from typing import Self
 from kiosk.devices.scale.watch import WakePipe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.params import validated
-from kiosk.protocols.scales.protocol import Carrier, Mode
+from kiosk.protocols.scales.protocol import TransmissionMode, Transport
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 from kiosk.simulators.scale.answers import ACCEPT, REFUSE, Commands
 from kiosk.simulators.scale.line import PtyLine
@@ -63,11 +63,11 @@ class ScaleSimulator:
         settings = settings or IndicatorSettings()
         self._row = registry.get(protocol)
         self._params = validated(protocol, registry.parameters(protocol), settings.params)
-        self._period_s = 1 / hz if hz and self._row.mode is Mode.STREAM else None
+        self._period_s = 1 / hz if hz and self._row.mode is TransmissionMode.STREAM else None
         self._pan = self._make_pan(settings, settle_s)
         self.usual_unit = self._pan.unit
         self._commands = Commands(self._row, self._params)
-        self._line = _LINES[self._row.carrier](line) if line is None or isinstance(line, Path) else line
+        self._line = _LINES[self._row.transport](line) if line is None or isinstance(line, Path) else line
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._bell: WakePipe | None = None
@@ -305,10 +305,10 @@ class ScaleSimulator:
             self._line.plug()
 
 
-_LINES: dict[Carrier, Callable[[Path | None], SimulatedLine]] = {
-    Carrier.SERIAL: PtyLine,
-    Carrier.HID: ReportLine,
-    Carrier.GPIO: ConversionLine,
+_LINES: dict[Transport, Callable[[Path | None], SimulatedLine]] = {
+    Transport.SERIAL: PtyLine,
+    Transport.HID: ReportLine,
+    Transport.GPIO: ConversionLine,
 }
 
 _WORDS: dict[str, Callable[[ScaleSimulator, str], None]] = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from kiosk.domain.events import AuthLocked
-from kiosk.domain.lockout import Lockout, LockRule
+from kiosk.domain.lockout import Lockout, LockoutRule
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.store.errors import StoreError
 from kiosk.store.lockouts import Lockouts
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _MINUTE_MS = 60_000
-_RULE: Final = LockRule()
+_RULE: Final = LockoutRule()
 
 
 @dataclass(frozen=True, slots=True)

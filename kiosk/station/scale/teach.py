@@ -32,7 +32,7 @@ from kiosk.protocols.scales.probe.weights import (
     heard_by,
     weigh,
 )
-from kiosk.protocols.scales.protocol import Mode
+from kiosk.protocols.scales.protocol import TransmissionMode
 from kiosk.station.settings_edit import NotWritten, lines, rewrite, writable
 
 logger = logging.getLogger(__name__)
@@ -298,7 +298,7 @@ def settings_of(profile: Profile, port: str) -> dict[str, Any]:
         "parity": line.parity,
         "stopbits": line.stopbits,
         "params": dict(profile.candidate.params) or None,
-        **({} if profile.candidate.row.mode is Mode.POLL else {"poll_s": None}),
+        **({} if profile.candidate.row.mode is TransmissionMode.POLL else {"poll_s": None}),
     }
 
 

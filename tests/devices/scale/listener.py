@@ -12,7 +12,7 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import parse_address
 from kiosk.devices.scale.line.open import open_line
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
-from kiosk.protocols.scales.protocol import Carrier, LineSettings
+from kiosk.protocols.scales.protocol import LineSettings, Transport
 from kiosk.protocols.scales.reading import Reading
 
 PATIENCE_S = 30.0
@@ -85,5 +85,5 @@ def serial_scale(
     poll_s: float | None = None,
 ) -> LiveScale:
     """As the factory makes it, with a clock of the test."""
-    indicator, address = Indicator(port, protocol, params, poll_s), parse_address(port, Carrier.SERIAL)
+    indicator, address = Indicator(port, protocol, params, poll_s), parse_address(port, Transport.SERIAL)
     return LiveScale(indicator, lambda: open_line(address, line), listener, clock, timing)

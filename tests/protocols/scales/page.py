@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Carrier, Mode, ScaleProtocol
+from kiosk.protocols.scales.protocol import ScaleProtocol, TransmissionMode, Transport
 from tests.protocols.scales.damage import KINDS
 from tests.protocols.scales.format_rows import Format, Judged, formats
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "scales.md"
 BEGIN = "<!-- made by tests/protocols/scales/page.py: change the rows in kiosk/protocols/scales, not this -->"
 END = "<!-- end of what is made -->"
-SPEAKS = {Mode.STREAM: "by itself", Mode.POLL: "when asked"}
+SPEAKS = {TransmissionMode.STREAM: "by itself", TransmissionMode.POLL: "when asked"}
 USUAL_WIRING = "RS-232: 2, 3 and 5 of a DB9, or the indicator's own USB port."
 
 
@@ -41,7 +41,9 @@ def table() -> Iterator[str]:
 
 def line_of(row: ScaleProtocol) -> str:
     """The usual settings of the line, or what else brings the bytes."""
-    return {Carrier.SERIAL: str(row.line), Carrier.HID: "USB (HID)", Carrier.GPIO: "pins of the board"}[row.carrier]
+    return {Transport.SERIAL: str(row.line), Transport.HID: "USB (HID)", Transport.GPIO: "pins of the board"}[
+        row.transport
+    ]
 
 
 def section(row: ScaleProtocol) -> Iterator[str]:
@@ -57,7 +59,7 @@ def section(row: ScaleProtocol) -> Iterator[str]:
     yield ""
     if about.menu:
         yield f"- At the indicator: {about.menu}"
-    if about.wiring or row.carrier is Carrier.SERIAL:
+    if about.wiring or row.transport is Transport.SERIAL:
         yield f"- Wiring: {about.wiring or USUAL_WIRING}"
     yield f"- Line: {line_of(row)}. Reports: {', '.join(row.reports)}.{_unit(row)}"
     yield from _parameters(row)

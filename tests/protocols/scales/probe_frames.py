@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import QUESTIONS, UNPROVABLE, Candidate, Recording
-from kiosk.protocols.scales.protocol import Carrier, LineSettings, Mode, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Shown, TransmissionMode, Transport
 
 LOADS = ((0, True), (1234, False), (2480, True), (2480, True), (7385, True), (7385, True), (7385, True))
 """Grams, and whether the pan is at rest."""
-ROWS = [row for row in registry.PROTOCOLS.values() if row.carrier is Carrier.SERIAL and row.id not in UNPROVABLE]
-POLLED = [row for row in ROWS if row.mode is Mode.POLL]
+ROWS = [row for row in registry.PROTOCOLS.values() if row.transport is Transport.SERIAL and row.id not in UNPROVABLE]
+POLLED = [row for row in ROWS if row.mode is TransmissionMode.POLL]
 
 
 def frames(

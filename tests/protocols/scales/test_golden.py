@@ -10,7 +10,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import settled
-from kiosk.protocols.scales.protocol import Mode
+from kiosk.protocols.scales.protocol import TransmissionMode
 from tests.each import each
 from tests.protocols.scales.format_rows import formats
 from tests.protocols.scales.golden import (
@@ -175,4 +175,4 @@ def test_there_is_a_golden_frame_or_command_for_every_parameter_value(protocol: 
 def test_every_command_has_a_golden_command(protocol: str) -> None:
     row = registry.get(protocol)
     assert {command.name for command in commands(protocol)} == set(row.commands)
-    assert row.mode is not Mode.POLL or commands(protocol)
+    assert row.mode is not TransmissionMode.POLL or commands(protocol)

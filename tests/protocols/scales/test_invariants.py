@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.protocol import Mode, Shown
+from kiosk.protocols.scales.protocol import Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
 from tests.each import each
 from tests.protocols.scales.golden import decode, frames, plain
@@ -117,7 +117,7 @@ def test_the_simulated_indicator_can_show_a_weight(protocol: str) -> None:
     assert any(weights(plain(decode(protocol, {}, frame_of(protocol, shown)))) for shown in carried)
 
 
-@each("protocol", [name for name in _PROTOCOLS if registry.get(name).mode is Mode.POLL])
+@each("protocol", [name for name in _PROTOCOLS if registry.get(name).mode is TransmissionMode.POLL])
 def test_every_step_of_a_question_is_answered_as_the_row_says(protocol: str) -> None:
     row, params = registry.get(protocol), registry.defaults(protocol)
     assert row.poll is not None

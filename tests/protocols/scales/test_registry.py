@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import from_text
-from kiosk.protocols.scales.protocol import Carrier, LineSettings, Mode, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Shown, TransmissionMode, Transport
 from tests.each import each
 
 _REPORTS = {"weight", "unit", "stable", "net", "overload", "underload", "tare"}
@@ -51,7 +51,7 @@ def test_a_row_tells_a_technician_what_to_do(row: ScaleProtocol) -> None:
 
 @each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
 def test_a_format_that_is_asked_says_how(row: ScaleProtocol) -> None:
-    assert (row.poll is not None) == (row.mode is Mode.POLL)
+    assert (row.poll is not None) == (row.mode is TransmissionMode.POLL)
     if row.poll is not None:
         assert row.poll.steps
         assert {*row.poll.steps, row.poll.why} - {""} <= set(row.commands)
@@ -63,7 +63,7 @@ def test_a_format_that_is_asked_says_how(row: ScaleProtocol) -> None:
 
 @each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
 def test_formats_that_are_too_weak_are_not_for_trade(row: ScaleProtocol) -> None:
-    assert row.trade == (row.carrier is Carrier.SERIAL and row.id != "massak_j")
+    assert row.trade == (row.transport is Transport.SERIAL and row.id != "massak_j")
 
 
 @each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
@@ -73,7 +73,7 @@ def test_only_a_format_without_a_unit_has_a_default_one(row: ScaleProtocol) -> N
 
 def test_rows_of_the_contract() -> None:
     row = registry.get("xk3190_tf0")
-    assert (row.mode, row.reports, row.trade) == (Mode.STREAM, ("weight",), True)
+    assert (row.mode, row.reports, row.trade) == (TransmissionMode.STREAM, ("weight",), True)
     assert str(row.line) == "9600 8N1"
     assert row.line == LineSettings(9600, 8, "N", 1)
     assert row.default_unit is None

@@ -14,7 +14,7 @@ import pytest
 import serial
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings, Mode
+from kiosk.protocols.scales.protocol import LineSettings, TransmissionMode
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scale.answers import Commands
@@ -133,7 +133,7 @@ def _hears_and_says_nothing(simulator: ScaleSimulator, port: int) -> bool:
 
 def test_a_polled_scale_speaks_only_when_asked(polled: tuple[ScaleSimulator, int]) -> None:
     simulator, port = polled
-    assert registry.get("xk3190_tf1").mode is Mode.POLL
+    assert registry.get("xk3190_tf1").mode is TransmissionMode.POLL
     assert select.select([port], [], [], 0.2)[0] == []
     simulator.command("put 2.480kg")
     (reading,) = registry.decoder("xk3190_tf1", {}).feed(_asked(port))

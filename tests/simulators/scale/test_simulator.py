@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Carrier, Mode
+from kiosk.protocols.scales.protocol import TransmissionMode, Transport
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected
 from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.scale import simulator as scale_module
@@ -224,7 +224,9 @@ def test_damage_gives_rejections_and_never_another_weight(protocol: str) -> None
 
 
 _STREAMS = sorted(
-    row.id for row in registry.PROTOCOLS.values() if row.carrier is Carrier.SERIAL and row.mode is Mode.STREAM
+    row.id
+    for row in registry.PROTOCOLS.values()
+    if row.transport is Transport.SERIAL and row.mode is TransmissionMode.STREAM
 )
 """A polled indicator that is set to another speed does not understand the question and says nothing at all."""
 

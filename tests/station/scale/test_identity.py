@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Carrier
+from kiosk.protocols.scales.protocol import Transport
 from kiosk.station.scale.identity import scale_content
 
 SETTINGS = ScaleSettings("/dev/x", "xk3190_tf0", 5, 30_000)
@@ -43,10 +43,10 @@ def test_what_is_told_of_it() -> None:
 
 
 def test_what_is_not_for_trade_says_so() -> None:
-    ports = {Carrier.SERIAL: "/dev/x", Carrier.HID: "/dev/hidraw0", Carrier.GPIO: "gpio:5,6"}
+    ports = {Transport.SERIAL: "/dev/x", Transport.HID: "/dev/hidraw0", Transport.GPIO: "gpio:5,6"}
     weak = [row for row in registry.PROTOCOLS.values() if not row.trade]
     for row in weak:
-        assert scale_content(replace(SETTINGS, protocol=row.id, port=ports[row.carrier])).trade is False
+        assert scale_content(replace(SETTINGS, protocol=row.id, port=ports[row.transport])).trade is False
 
 
 def test_a_password_is_no_part_of_it() -> None:

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kiosk.protocols.scales.protocol import Carrier
+from kiosk.protocols.scales.protocol import Transport
 
 
 class Way(StrEnum):
@@ -29,14 +29,14 @@ class Way(StrEnum):
 
 
 _CARRIED_BY = {
-    Carrier.SERIAL: (Way.FILE, Way.TCP, Way.RFC2217),
-    Carrier.HID: (Way.FILE,),
-    Carrier.GPIO: (Way.GPIO, Way.SIMULATED_PINS),
+    Transport.SERIAL: (Way.FILE, Way.TCP, Way.RFC2217),
+    Transport.HID: (Way.FILE,),
+    Transport.GPIO: (Way.GPIO, Way.SIMULATED_PINS),
 }
 _EXAMPLES = {
-    Carrier.SERIAL: "a device like /dev/serial/by-id/..., tcp://ADDRESS:PORT or rfc2217://ADDRESS:PORT",
-    Carrier.HID: "a device like /dev/hidraw0 or a link to one",
-    Carrier.GPIO: "two pins like gpio:5,6 (DOUT, SCK, and the gain 128, 64 or 32 when it is not 128)",
+    Transport.SERIAL: "a device like /dev/serial/by-id/..., tcp://ADDRESS:PORT or rfc2217://ADDRESS:PORT",
+    Transport.HID: "a device like /dev/hidraw0 or a link to one",
+    Transport.GPIO: "two pins like gpio:5,6 (DOUT, SCK, and the gain 128, 64 or 32 when it is not 128)",
 }
 _URL = re.compile(r"(?P<way>[a-z0-9]+)://(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:/\[\]]+):(?P<port>[0-9]{1,5})/?")
 _PINS = re.compile(r"gpio:([0-9]{1,2}),([0-9]{1,2})(?:,(128|64|32))?")
@@ -58,17 +58,17 @@ class Address:
     gain: int = 128
 
 
-def parse_address(text: str, carrier: Carrier) -> Address:
-    """The address of a scale whose format needs this carrier; raises ValueError with what is allowed.
+def parse_address(text: str, transport: Transport) -> Address:
+    """The address of a scale whose format needs this transport; raises ValueError with what is allowed.
 
     A device server is named by its IP address: asking a name server may take half a minute, and the thread that
     watches a scale never waits. ``localhost`` is 127.0.0.1.
     """
     if not text or "\0" in text:
-        raise ValueError(f"port must name {_EXAMPLES[carrier]}")
+        raise ValueError(f"port must name {_EXAMPLES[transport]}")
     address = _taken_apart(text)
-    if address.way not in _CARRIED_BY[carrier]:
-        raise ValueError(f"port {text!r} does not fit this format: it must name {_EXAMPLES[carrier]}")
+    if address.way not in _CARRIED_BY[transport]:
+        raise ValueError(f"port {text!r} does not fit this format: it must name {_EXAMPLES[transport]}")
     return address
 
 

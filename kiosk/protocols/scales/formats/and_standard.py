@@ -28,7 +28,7 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile, slices
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, LineSettings, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
 from kiosk.protocols.scales.text_format import UNITS, TextFormat
@@ -213,7 +213,7 @@ H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n  u u u  CR LF
 PROTOCOLS = (
     ScaleProtocol(
         id="and_standard",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
         trade=True,
         make_decoder=_decoder,

@@ -42,7 +42,7 @@ from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
 from kiosk.protocols.scales.numbers import from_text, signed
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
 from kiosk.protocols.scales.text_format import UNITS, TextFormat
@@ -297,7 +297,7 @@ _WORDS_M = {**_WORDS6, "zero": b"<ZK>\t", "tare": b"<TK>\t", "handshake": b"Gmod
 PROTOCOLS = (
     ScaleProtocol(
         id="cas_type6",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=_REPORTS6,
         trade=True,
         make_decoder=_decoder6,
@@ -309,7 +309,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="cas_22",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable", "net", "overload"),
         trade=True,
         make_decoder=_decoder22,
@@ -321,7 +321,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="cas_m_pro",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=_REPORTS6,
         trade=True,
         make_decoder=_decoder_m,

@@ -29,7 +29,7 @@ from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
 from kiosk.protocols.scales.numbers import from_digits, to_digits, to_text
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _START = 0xFF
@@ -133,7 +133,7 @@ FF  s  n n  n n  n n
 PROTOCOLS: tuple[ScaleProtocol, ...] = (
     ScaleProtocol(
         id="ff_bcd",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "stable", "overload"),
         trade=True,
         make_decoder=_decoder,

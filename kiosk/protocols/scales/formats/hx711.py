@@ -18,7 +18,7 @@ from functools import partial
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Carrier, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode, Transport
 from kiosk.protocols.scales.reading import Reading
 
 COUNTS_PER_KG = Parameter(
@@ -97,14 +97,14 @@ _ABOUT = About(
 PROTOCOLS = (
     ScaleProtocol(
         id="hx711",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "overload"),
         trade=False,
         make_decoder=_decoder,
         encode_frame=encode_frame,
         parameters=(COUNTS_PER_KG, ZERO_COUNTS),
         default_unit="kg",
-        carrier=Carrier.GPIO,
+        transport=Transport.GPIO,
         about=_ABOUT,
     ),
 )

@@ -23,7 +23,7 @@ from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_digits
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 METRIC = Parameter("metric", "true", ("true", "false"), "five digits are kg with 3 decimals; false: four, lb with 2")
@@ -113,7 +113,7 @@ host  S14 CR    scale  S14 c [d d d d d] CR
 PROTOCOLS = (
     ScaleProtocol(
         id="magellan_s",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "stable", "overload", "underload", "unit"),
         trade=True,
         make_decoder=_decoder,

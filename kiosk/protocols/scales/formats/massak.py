@@ -30,7 +30,7 @@ from decimal import Decimal
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
 
@@ -212,7 +212,7 @@ status  ?  g g  ?
 PROTOCOLS = (
     ScaleProtocol(
         id="massak_100",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
         trade=True,
         make_decoder=_decoder,
@@ -225,7 +225,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="massak_j",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "stable"),
         trade=False,  # five bytes without a mark or a check, known from one device
         make_decoder=_decoder_j,

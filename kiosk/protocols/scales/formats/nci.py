@@ -29,7 +29,7 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_text, to_text
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
@@ -381,7 +381,7 @@ _UPS_COMMANDS = plain({"request_weight": b"\r"})
 PROTOCOLS = (
     ScaleProtocol(
         id="nci_ecr",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=_ALL_FLAGS,
         trade=True,
         make_decoder=_nci_decoder,
@@ -394,7 +394,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="sma",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=(*_ALL_FLAGS, "tare"),
         trade=True,
         make_decoder=_sma_decoder,
@@ -406,7 +406,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="ups_worldship",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "overload"),
         trade=True,
         make_decoder=_ups_decoder,
@@ -418,7 +418,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="penn_7600",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "net", "overload", "underload"),
         trade=True,
         make_decoder=_penn_decoder,

@@ -26,7 +26,7 @@ from operator import xor
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
 
@@ -147,7 +147,7 @@ _ABOUT = About(
 PROTOCOLS = (
     ScaleProtocol(
         id="pos2_m",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "stable", "net", "overload", "underload", "tare"),
         trade=True,
         make_decoder=_decoder,

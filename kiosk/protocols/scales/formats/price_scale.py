@@ -37,7 +37,7 @@ from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
 from kiosk.protocols.scales.numbers import from_digits
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
 
@@ -339,7 +339,7 @@ _NEVER_EMPTY = (
 PROTOCOLS = (
     ScaleProtocol(
         id="dialog06",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "overload", "underload"),
         trade=True,
         no_booking=_NEVER_EMPTY,
@@ -354,7 +354,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="dibal_tisa",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "stable", "underload"),
         trade=True,
         no_booking=_NEVER_EMPTY,
@@ -369,7 +369,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="toledo_prix",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight",),
         trade=True,
         make_decoder=_prix_decoder,
@@ -381,7 +381,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="micheletti_p15",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight",),
         trade=True,
         make_decoder=_p15_decoder,

@@ -36,7 +36,7 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.text_format import WIDTH, TextFormat, of_width
 
 _HEAD = re.compile(rb"(?:ST|US|QT|OL|UL|TR),(?:(?:TR|PT),)?")
@@ -191,7 +191,7 @@ def _respond(name: str, shown: Shown, params: Params) -> bytes:
 _KELI = "{status},{kind},{number}{unit}\r\n"
 _T_SCALE = plain(_COMMANDS_OF["tbw"])
 
-_row = partial(ScaleProtocol, mode=Mode.STREAM, reports=_REPORTS, trade=True)
+_row = partial(ScaleProtocol, mode=TransmissionMode.STREAM, reports=_REPORTS, trade=True)
 
 PROTOCOLS = (
     _row(

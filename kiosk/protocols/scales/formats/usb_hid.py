@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Carrier, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode, Transport
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
 _REPORT = 3
@@ -127,12 +127,12 @@ _ABOUT = About(
 PROTOCOLS = (
     ScaleProtocol(
         id="usb_hid_scale",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable", "overload", "underload"),
         trade=False,
         make_decoder=_decoder,
         encode_frame=encode_frame,
-        carrier=Carrier.HID,
+        transport=Transport.HID,
         about=_ABOUT,
     ),
 )

@@ -22,7 +22,7 @@ from decimal import Decimal
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import TextFormat
 
@@ -95,7 +95,7 @@ f , g g g g g g g , t t t t t t t , n n n n n n n  CR LF
 PROTOCOLS = (
     ScaleProtocol(
         id="weightech_wt1000",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "stable", "net", "overload", "tare"),
         trade=True,
         make_decoder=_decoder,

@@ -13,7 +13,7 @@ from itertools import pairwise, product
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import to_text
 from kiosk.protocols.scales.params import CHECKSUM, STRIP_PARITY
-from kiosk.protocols.scales.protocol import Carrier, LineSettings, Mode, ScaleProtocol
+from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, TransmissionMode, Transport
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 QUESTIONS = frozenset({"request_weight", "enquiry", "read"})
@@ -234,7 +234,7 @@ def distinct(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
 def questions() -> tuple[tuple[ScaleProtocol, tuple[bytes, ...]], ...]:
     """Every provable serial format that is asked, with its question step by step; two formats may ask the same."""
     rows = [row for row in registry.PROTOCOLS.values() if row.poll and set(row.poll.steps) <= QUESTIONS]
-    asked = (row for row in rows if row.carrier is Carrier.SERIAL and row.id not in UNPROVABLE)
+    asked = (row for row in rows if row.transport is Transport.SERIAL and row.id not in UNPROVABLE)
     return tuple((row, Candidate(row.id, (), row.line).asked) for row in asked)
 
 
@@ -255,8 +255,8 @@ def _of(recording: Recording) -> Iterator[Proposal]:
     if not recording.size:
         return
     for row in registry.PROTOCOLS.values():
-        provable = row.carrier is Carrier.SERIAL and row.id not in UNPROVABLE
-        if provable and (row.mode is Mode.POLL) == bool(recording.asked):
+        provable = row.transport is Transport.SERIAL and row.id not in UNPROVABLE
+        if provable and (row.mode is TransmissionMode.POLL) == bool(recording.asked):
             yield from _variants(row, recording)
 
 

@@ -10,52 +10,52 @@ from kiosk.app.adapters import make_scale
 from kiosk.devices.scale.line.address import Address, Way, parse_address
 from kiosk.devices.scale.live import LiveScale
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.protocols.scales.protocol import Carrier
+from kiosk.protocols.scales.protocol import Transport
 from tests.devices.scale.listener import Listener
 
 
 @pytest.mark.parametrize(
-    ("text", "carrier", "address"),
+    ("text", "transport", "address"),
     [
-        ("/dev/serial/by-id/usb-x", Carrier.SERIAL, Address("", Way.FILE, path="/dev/serial/by-id/usb-x")),
-        ("tcp://192.168.1.60:4001", Carrier.SERIAL, Address("", Way.TCP, host="192.168.1.60", port=4001)),
-        ("rfc2217://localhost:7", Carrier.SERIAL, Address("", Way.RFC2217, host="127.0.0.1", port=7)),
-        ("tcp://[fe80::1]:23/", Carrier.SERIAL, Address("", Way.TCP, host="fe80::1", port=23)),
-        ("/dev/hidraw3", Carrier.HID, Address("", Way.FILE, path="/dev/hidraw3")),
-        ("gpio:5,6", Carrier.GPIO, Address("", Way.GPIO, data_pin=5, clock_pin=6)),
-        ("gpio:5,6,64", Carrier.GPIO, Address("", Way.GPIO, data_pin=5, clock_pin=6, gain=64)),
-        ("gpio:/run/scale", Carrier.GPIO, Address("", Way.SIMULATED_PINS, path="/run/scale")),
+        ("/dev/serial/by-id/usb-x", Transport.SERIAL, Address("", Way.FILE, path="/dev/serial/by-id/usb-x")),
+        ("tcp://192.168.1.60:4001", Transport.SERIAL, Address("", Way.TCP, host="192.168.1.60", port=4001)),
+        ("rfc2217://localhost:7", Transport.SERIAL, Address("", Way.RFC2217, host="127.0.0.1", port=7)),
+        ("tcp://[fe80::1]:23/", Transport.SERIAL, Address("", Way.TCP, host="fe80::1", port=23)),
+        ("/dev/hidraw3", Transport.HID, Address("", Way.FILE, path="/dev/hidraw3")),
+        ("gpio:5,6", Transport.GPIO, Address("", Way.GPIO, data_pin=5, clock_pin=6)),
+        ("gpio:5,6,64", Transport.GPIO, Address("", Way.GPIO, data_pin=5, clock_pin=6, gain=64)),
+        ("gpio:/run/scale", Transport.GPIO, Address("", Way.SIMULATED_PINS, path="/run/scale")),
     ],
 )
-def test_addresses(text: str, carrier: Carrier, address: Address) -> None:
-    parsed = parse_address(text, carrier)
+def test_addresses(text: str, transport: Transport, address: Address) -> None:
+    parsed = parse_address(text, transport)
     assert parsed.text == text
     for name in ("way", "path", "host", "port", "data_pin", "clock_pin", "gain"):
         assert getattr(parsed, name) == getattr(address, name)
 
 
 @pytest.mark.parametrize(
-    ("text", "carrier", "words"),
+    ("text", "transport", "words"),
     [
-        ("", Carrier.SERIAL, "/dev/serial/by-id"),
-        ("/dev/a\0b", Carrier.SERIAL, "/dev/serial/by-id"),
-        ("tcp://scale.example:4001", Carrier.SERIAL, "by its IP address, not by a name"),
-        ("tcp://10.0.0.1", Carrier.SERIAL, "tcp://ADDRESS:PORT"),
-        ("tcp://10.0.0.1:0", Carrier.SERIAL, "tcp://ADDRESS:PORT"),
-        ("tcp://10.0.0.1:70000", Carrier.SERIAL, "tcp://ADDRESS:PORT"),
-        ("socket://10.0.0.1:7", Carrier.SERIAL, "tcp://ADDRESS:PORT"),
-        ("gpio:5,6", Carrier.SERIAL, "does not fit this format"),
-        ("tcp://10.0.0.1:4001", Carrier.HID, "/dev/hidraw0"),
-        ("/dev/ttyS0", Carrier.GPIO, "gpio:5,6"),
-        ("gpio:5,5", Carrier.GPIO, "two BCM numbers from 0 to 27"),
-        ("gpio:5,28", Carrier.GPIO, "two BCM numbers from 0 to 27"),
-        ("gpio:5,6,100", Carrier.GPIO, "gpio:DOUT,SCK"),
-        ("gpio:5", Carrier.GPIO, "gpio:DOUT,SCK"),
+        ("", Transport.SERIAL, "/dev/serial/by-id"),
+        ("/dev/a\0b", Transport.SERIAL, "/dev/serial/by-id"),
+        ("tcp://scale.example:4001", Transport.SERIAL, "by its IP address, not by a name"),
+        ("tcp://10.0.0.1", Transport.SERIAL, "tcp://ADDRESS:PORT"),
+        ("tcp://10.0.0.1:0", Transport.SERIAL, "tcp://ADDRESS:PORT"),
+        ("tcp://10.0.0.1:70000", Transport.SERIAL, "tcp://ADDRESS:PORT"),
+        ("socket://10.0.0.1:7", Transport.SERIAL, "tcp://ADDRESS:PORT"),
+        ("gpio:5,6", Transport.SERIAL, "does not fit this format"),
+        ("tcp://10.0.0.1:4001", Transport.HID, "/dev/hidraw0"),
+        ("/dev/ttyS0", Transport.GPIO, "gpio:5,6"),
+        ("gpio:5,5", Transport.GPIO, "two BCM numbers from 0 to 27"),
+        ("gpio:5,28", Transport.GPIO, "two BCM numbers from 0 to 27"),
+        ("gpio:5,6,100", Transport.GPIO, "gpio:DOUT,SCK"),
+        ("gpio:5", Transport.GPIO, "gpio:DOUT,SCK"),
     ],
 )
-def test_what_does_not_fit_is_named(text: str, carrier: Carrier, words: str) -> None:
+def test_what_does_not_fit_is_named(text: str, transport: Transport, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        parse_address(text, carrier)
+        parse_address(text, transport)
 
 
 def _settings(**given: Any) -> ScaleSettings:

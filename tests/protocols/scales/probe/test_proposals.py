@@ -23,7 +23,7 @@ from kiosk.protocols.scales.probe.proposals import (
     propose,
     questions,
 )
-from kiosk.protocols.scales.protocol import Carrier, LineSettings, ScaleProtocol
+from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.uart import as_received
 from tests.each import each
@@ -241,7 +241,7 @@ def test_no_question_is_a_command_that_changes_anything() -> None:
     forbidden = {
         registry.encode(row.id, name, {})
         for row in registry.PROTOCOLS.values()
-        if row.carrier is Carrier.SERIAL
+        if row.transport is Transport.SERIAL
         for name in {"zero", "tare", "clear_tare", "print", "stream_on", "stream_off"} & row.commands.keys()
         if not _is_its_question(row, name)
     }

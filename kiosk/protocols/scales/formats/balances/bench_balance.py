@@ -22,7 +22,7 @@ from types import MappingProxyType
 
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, LineSettings, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
@@ -197,7 +197,7 @@ _PUBLIC = "public source (a controller for many balances)"
 PROTOCOLS: tuple[ScaleProtocol, ...] = (
     ScaleProtocol(
         id="gg_14",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
         trade=True,
         make_decoder=_always(_lines(_GG.parse, 12)),
@@ -220,7 +220,7 @@ s  n n n n n n n n  u u u  CR LF
     ),
     ScaleProtocol(
         id="kern_18",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable"),
         trade=True,
         make_decoder=lambda given: LineEngine(_KERN[given[UNIT_MEANS.name]]),
@@ -238,7 +238,7 @@ n n n n n n n n n n n n  _  u u u  CR LF
     ),
     ScaleProtocol(
         id="steinberg_sbs",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable"),
         trade=True,
         make_decoder=_always(_lines(_STEINBERG.parse, 15, head=b"(?=S[ D])")),
@@ -256,7 +256,7 @@ S _ | S D  n n n n n n n n n  _  U U U  CR LF
     ),
     ScaleProtocol(
         id="ussolid",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "overload", "underload"),
         trade=True,
         make_decoder=_always(_lines(_parse_ussolid, 13)),
@@ -274,7 +274,7 @@ s  n n n n n n n n n  u u u  CR LF
     ),
     ScaleProtocol(
         id="creedmoor",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
         trade=True,
         make_decoder=_always(_lines(_CREEDMOOR.parse, 12, head=b"(?=[-+ ][.0-9]{7} )")),
@@ -292,7 +292,7 @@ s  0 0 0 0 0 0 0  _  u u u  CR LF
     ),
     ScaleProtocol(
         id="adam_highland",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
         trade=True,
         make_decoder=_always(_lines(_ADAM.parse, 16)),

@@ -31,7 +31,7 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
@@ -203,7 +203,7 @@ n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF      Scout, Navigator""",
 PROTOCOLS = (
     ScaleProtocol(
         id="ohaus_print",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable", "net", "tare"),
         trade=True,
         make_decoder=_decoder,

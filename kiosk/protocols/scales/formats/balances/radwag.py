@@ -21,7 +21,7 @@ import re
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
 from kiosk.protocols.scales.text_format import UNITS, TextFormat
@@ -141,7 +141,7 @@ C C C  m _ s  n n n n n n n n n  _ u u u  CR LF
 PROTOCOLS = (
     ScaleProtocol(
         id="radwag",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "overload", "underload", "tare"),
         trade=True,
         make_decoder=_decoder,

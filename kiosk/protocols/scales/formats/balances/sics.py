@@ -22,7 +22,7 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
@@ -145,7 +145,7 @@ S _ S _ n n n n n n n n n n _ u...  CR LF
 PROTOCOLS = (
     ScaleProtocol(
         id="mt_sics",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "overload", "underload", "tare"),
         trade=True,
         make_decoder=_decoder,

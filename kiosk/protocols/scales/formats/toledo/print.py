@@ -38,7 +38,7 @@ from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
@@ -224,7 +224,7 @@ _PRESSED = (
 PROTOCOLS: tuple[ScaleProtocol, ...] = (
     ScaleProtocol(
         id="mt_print",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "net", "tare"),
         trade=True,
         no_booking=_PRESSED,
@@ -235,7 +235,7 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
     ),
     ScaleProtocol(
         id="mt_jik6cab",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "net", "tare"),
         trade=True,
         no_booking=_PRESSED,

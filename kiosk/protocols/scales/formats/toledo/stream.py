@@ -34,7 +34,7 @@ from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, alw
 from kiosk.protocols.scales.numbers import from_digits, to_digits
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, LineSettings, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
 _HEAD = re.compile(rb"\x02(?!\x02)")
@@ -200,7 +200,7 @@ _ABOUT = About(
 PROTOCOLS: tuple[ScaleProtocol, ...] = (
     ScaleProtocol(
         id="mt_continuous",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
         trade=True,
         make_decoder=_decoder,

@@ -33,7 +33,7 @@ from kiosk.protocols.scales.engines import FixedEngine, FixedProfile
 from kiosk.protocols.scales.numbers import from_digits, to_text
 from kiosk.protocols.scales.params import CHECKSUM, Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, Poll, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _STX, _ETX = 0x02, 0x03
@@ -195,7 +195,7 @@ answer   02  a  k  s  d d d d d d  p  c c  03
 PROTOCOLS = (
     ScaleProtocol(
         id="xk3190_tf0",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight",),
         trade=True,
         make_decoder=_decoder_tf0,
@@ -205,7 +205,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="xk3190_tf1",
-        mode=Mode.POLL,
+        mode=TransmissionMode.POLL,
         reports=("weight", "net", "tare"),
         trade=True,
         make_decoder=_decoder_tf1,

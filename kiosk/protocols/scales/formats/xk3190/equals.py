@@ -30,7 +30,7 @@ from kiosk.protocols.scales.engines import slices
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import TextFormat
 
@@ -165,7 +165,7 @@ def _row(
 ) -> ScaleProtocol:
     return ScaleProtocol(
         id=protocol,
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
         trade=True,
         make_decoder=make_decoder,

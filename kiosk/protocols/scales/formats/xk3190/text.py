@@ -33,7 +33,7 @@ from kiosk.protocols.scales.formats.xk3190.binary import check_characters
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.params import CHECKSUM
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Mode, Params, ScaleProtocol, Shown
+from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import WIDTH, TextFormat, of_width
 
@@ -159,7 +159,7 @@ w  t  n n n n n n n  u u  CR LF
 PROTOCOLS = (
     ScaleProtocol(
         id="xk3190_a12e",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "net", "overload", "underload"),
         trade=True,
         make_decoder=_decoder_a12e,
@@ -169,7 +169,7 @@ PROTOCOLS = (
     ),
     ScaleProtocol(
         id="xk3190_ww",
-        mode=Mode.STREAM,
+        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "net", "tare"),
         trade=True,
         make_decoder=_decoder_ww,

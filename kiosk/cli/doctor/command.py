@@ -53,7 +53,7 @@ def _examined(path: Path) -> tuple[bool, tuple[Finding, ...]]:
         config = load_config(path)
     except BadConfig as error:
         return False, (_wrong_settings(path, str(error)),)
-    from kiosk.cli.doctor_probe import outside
+    from kiosk.cli.doctor.outside import outside
 
     return outside(config)
 

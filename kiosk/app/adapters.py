@@ -18,7 +18,7 @@ from kiosk.devices.scale.line.open import open_line
 from kiosk.devices.scale.line.ports import LinePort, Pins
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.devices.scanner.report import ignore_state
+from kiosk.devices.scanner.report import ScanReporter, ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings, Transport
@@ -53,10 +53,10 @@ def make_scanner(settings: ScannerSettings, on_scan: OnScan, on_state: OnState =
     if settings.kind == "evdev":
         from kiosk.devices.scanner.evdev import EvdevScanner
 
-        return EvdevScanner(settings, on_scan, on_state)
+        return EvdevScanner(settings, ScanReporter(on_scan, on_state))
     from kiosk.devices.scanner.serial import SerialScanner
 
-    return SerialScanner(settings, on_scan, on_state)
+    return SerialScanner(settings, ScanReporter(on_scan, on_state))
 
 
 def make_panel(settings: PanelSettings | None, on_button: OnButton, pins: PinFactory | None = None) -> Panel:

@@ -6,6 +6,7 @@ import threading
 
 from kiosk.app.systemd import LoopStop, Notifier
 from kiosk.config.relay import RelayConfig
+from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.open_store import open_store
@@ -17,7 +18,8 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
     try:
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
-        Relay(store, config.relay, heard=RelayHeartbeat(config.station.data).heard).run(LoopStop(stop, manager))
+        heard = RelayHeartbeat(config.station.data).heard
+        Relay(store, Pace(config.relay), heard=heard).run(LoopStop(stop, manager))
         manager.stopping()
     finally:
         store.close()

@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.clock import StationClock
@@ -226,7 +227,7 @@ class Fleet:
             if store.outbox.counts().pending == 0 and relay.settled:
                 stop.set()
 
-        relay = Relay(store, self._plan.relay_settings(station), heard=heard)
+        relay = Relay(store, Pace(self._plan.relay_settings(station)), heard=heard)
         relay.run(stop)
         return relay.missing
 

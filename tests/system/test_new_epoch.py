@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from kiosk.messaging.relay.pace import HELLO_EVERY_S
+from kiosk.messaging.relay.pace import HELLO_EVERY_S, Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.broker import Broker
@@ -69,7 +69,7 @@ def relay(broker: Broker, folder: Path, clock: Callable[[], float] = time.monoto
     stop = threading.Event()
     with closing(open_store(folder / "station" / "kiosk.sqlite", folder / "empty.sqlite")) as outbox:
         settings = RelaySettings(broker.url, "hotan", STATION, "kiosk test", reconnect_s=0.1, resend_max_s=5.0)
-        thread = threading.Thread(target=Relay(outbox, settings, clock, Random(1)).run, args=(stop,))
+        thread = threading.Thread(target=Relay(outbox, Pace(settings, Random(1)), clock).run, args=(stop,))
         thread.start()
         try:
             yield

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kiosk.devices.ports import OnScan, OnState
 from kiosk.devices.scanner.input import input_system
 from kiosk.devices.scanner.keyboards import second_keyboards
 from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, Typed
 from kiosk.devices.scanner.ports import InputSystem
-from kiosk.devices.scanner.report import MISSING, OK, REPEAT_S, SECOND_KEYBOARD, ScanReporter, ignore_state
+from kiosk.devices.scanner.report import MISSING, OK, SECOND_KEYBOARD, ScanReporter
 from kiosk.devices.scanner.settings import ScannerSettings
 
 logger = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ _READ_BYTES = NATIVE.size * 64
 
 
 class EvdevScanner:
-    """Hands each ended scan to ``on_scan``; opens the device again for ever. Both listeners run in its thread.
+    """Reports each ended scan; opens the device again for ever. The listeners run in its thread.
 
     While another keyboard is plugged in, every scan is refused and the state says so.
     """
@@ -36,15 +35,13 @@ class EvdevScanner:
     def __init__(
         self,
         settings: ScannerSettings,
-        on_scan: OnScan,
-        on_state: OnState = ignore_state,
+        report: ScanReporter,
         *,
         system: InputSystem | None = None,
         clock: Callable[[], float] = time.monotonic,
-        repeat_s: float = REPEAT_S,
     ) -> None:
         self._path = Path(settings.port)
-        self._report = ScanReporter(repeat_s, on_scan, on_state, clock)
+        self._report = report
         self._system = system or input_system(settings.port)
         self._clock = clock
         self._stopping = threading.Event()

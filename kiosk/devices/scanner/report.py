@@ -57,7 +57,11 @@ class ScanReporter:
     """Belongs to one adapter and is used in its thread alone. What a listener raises is logged and ends nothing."""
 
     def __init__(
-        self, repeat_s: float, on_scan: OnScan, on_state: OnState, clock: Callable[[], float] = time.monotonic
+        self,
+        on_scan: OnScan,
+        on_state: OnState = ignore_state,
+        clock: Callable[[], float] = time.monotonic,
+        repeat_s: float = REPEAT_S,
     ) -> None:
         self._rereads = RereadFilter(repeat_s)
         self._on_scan = on_scan

@@ -10,9 +10,8 @@ from contextlib import suppress
 
 import serial
 
-from kiosk.devices.ports import OnScan, OnState
 from kiosk.devices.scanner.lines import LineDecoder
-from kiosk.devices.scanner.report import MISSING, OK, REPEAT_S, ScanReporter, ignore_state
+from kiosk.devices.scanner.report import MISSING, OK, ScanReporter
 from kiosk.devices.scanner.settings import ScannerSettings
 
 logger = logging.getLogger(__name__)
@@ -21,19 +20,17 @@ RETRY_S = 0.5
 
 
 class SerialScanner:
-    """Reads lines ended by CR, LF or Tab and hands each to ``on_scan``; opens the port again for ever."""
+    """Reads lines ended by CR, LF or Tab and reports each; opens the port again for ever."""
 
     def __init__(
         self,
         settings: ScannerSettings,
-        on_scan: OnScan,
-        on_state: OnState = ignore_state,
+        report: ScanReporter,
         *,
         clock: Callable[[], float] = time.monotonic,
-        repeat_s: float = REPEAT_S,
     ) -> None:
         self._settings = settings
-        self._report = ScanReporter(repeat_s, on_scan, on_state, clock)
+        self._report = report
         self._clock = clock
         self._stopping = threading.Event()
         self._port: serial.Serial | None = None

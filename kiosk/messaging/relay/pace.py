@@ -22,8 +22,9 @@ _LEAST_SHARE: Final = 0.3
 class Pace:
     """Outlives the connections of one relay."""
 
-    def __init__(self, settings: RelaySettings, random: Random, tuning: Tuning = TUNING) -> None:
+    def __init__(self, settings: RelaySettings, random: Random | None = None, tuning: Tuning = TUNING) -> None:
         self.settings, self.tuning = settings, tuning
+        random = random or Random()  # noqa: S311  jitter, not secrecy
         self.window = tuning.window
         self.batch_events = tuning.batch_events
         share = partial(random.uniform, _LEAST_SHARE, 1.0)
@@ -32,6 +33,12 @@ class Pace:
         self.patience_s = self._resend.next()
         """How long the center may take to answer before everything is sent again."""
         self._random = random
+
+    def first_s(self) -> float:
+        """Seconds until the first connection: a power cut ends for a whole district at once, and stations that come up
+        together are spread over the first wait.
+        """
+        return self._random.uniform(0.0, self.settings.reconnect_s)
 
     def hello_s(self) -> float:
         """Seconds until the next hello of a connection on which all is well."""

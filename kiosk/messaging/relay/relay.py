@@ -6,15 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from random import Random
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.relay.connection import BrokerFault
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import StorePort
 from kiosk.messaging.relay.session import Session
-from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.messaging.relay.tuning import TUNING, Tuning
 
 _SETTLED_S = 30.0
 """A connection that held this long was a good one: the next attempt need not wait as if it had failed."""
@@ -28,11 +25,9 @@ class Relay:
     def __init__(
         self,
         store: StorePort,
-        settings: RelaySettings,
+        pace: Pace,
         clock: Callable[[], float] = time.monotonic,
-        random: Random | None = None,
         heard: Callable[[str], None] = lambda alarm: None,
-        tuning: Tuning = TUNING,
     ) -> None:
         """``clock`` is monotonic seconds; ``heard`` is called after each acknowledgement: with "" when it was believed,
         with ``fork`` or ``ahead`` when it was refused.
@@ -40,11 +35,9 @@ class Relay:
         Raises ValueError when the database belongs to another station.
         """
         owner = store.epochs.identity().station
-        if owner != settings.station:
-            raise ValueError(f"the database belongs to station {owner}, the settings name {settings.station}")
-        self._store, self._settings, self._clock, self._heard = store, settings, clock, heard
-        self._random = random or Random()  # noqa: S311  jitter, not secrecy
-        self._pace = Pace(settings, self._random, tuning)
+        if owner != pace.settings.station:
+            raise ValueError(f"the database belongs to station {owner}, the settings name {pace.settings.station}")
+        self._store, self._pace, self._clock, self._heard = store, pace, clock, heard
         self._session: Session | None = None
         self._log = RateLimitedLog(logging.getLogger(f"kiosk.relay.{owner}"), clock, LOG_PERIOD_S)
 
@@ -60,8 +53,7 @@ class Relay:
 
     def run(self, stop: threading.Event) -> None:
         """Relay until ``stop`` is set, in the calling thread."""
-        # A power cut ends for the whole district at once: stations come up spread over the first wait.
-        stop.wait(self._random.uniform(0.0, self._settings.reconnect_s))
+        stop.wait(self._pace.first_s())
         while not stop.is_set():
             started = self._clock()
             self._try_once(stop)

@@ -22,6 +22,7 @@ from kiosk.devices.scanner.input import EVIOCGRAB, LinuxInput, PipeInput, input_
 from kiosk.devices.scanner.keyboards import InputDevice
 from kiosk.devices.scanner.keys import NATIVE
 from kiosk.devices.scanner.ports import InputSystem
+from kiosk.devices.scanner.report import ScanReporter
 from kiosk.devices.scanner.serial import SerialScanner
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.simulators.scanner.typing import TypingScannerSimulator, typed
@@ -49,7 +50,7 @@ def listening(
     settings = ScannerSettings(str(path), "evdev")
     # On a clock that stands still: a rest of this machine between two keys is no hand on a keyboard.
     told = states or Heard()
-    scanner = EvdevScanner(settings, heard, told, system=system, clock=lambda: 0.0, repeat_s=repeat_s)
+    scanner = EvdevScanner(settings, ScanReporter(heard, told, lambda: 0.0, repeat_s), system=system, clock=lambda: 0.0)
     scanner.start()
     try:
         yield scanner
@@ -123,7 +124,7 @@ def test_a_label_that_presses_keys_is_refused_and_the_next_one_works(
 def test_the_same_code_again_is_one_scan_and_later_two(simulator: TypingScannerSimulator, tmp_path: Path) -> None:
     heard, states, now = Heard(), Heard(), [100.0]
     settings = ScannerSettings(str(tmp_path / "scanner"), "evdev")
-    scanner = EvdevScanner(settings, heard, states, clock=lambda: now[0], repeat_s=1)
+    scanner = EvdevScanner(settings, ScanReporter(heard, states, lambda: now[0]), clock=lambda: now[0])
     scanner.start()
     connected(states)
     simulator.command("burst A A")
@@ -305,7 +306,7 @@ def test_a_scanner_that_is_not_there_is_complained_of_once_and_found_when_it_com
             super()._miss(error)
             tries.release()
 
-    scanner = Counted(ScannerSettings(str(tmp_path / "scanner"), "evdev"), heard, states)
+    scanner = Counted(ScannerSettings(str(tmp_path / "scanner"), "evdev"), ScanReporter(heard, states))
     with caplog.at_level(logging.WARNING):
         scanner.start()
         for _ in range(5):
@@ -330,7 +331,7 @@ def test_listeners_that_raise_lose_no_later_scan(simulator: TypingScannerSimulat
         states(word)
         raise RuntimeError("nobody listens")
 
-    scanner = EvdevScanner(ScannerSettings(str(tmp_path / "scanner"), "evdev"), on_scan, on_state)
+    scanner = EvdevScanner(ScannerSettings(str(tmp_path / "scanner"), "evdev"), ScanReporter(on_scan, on_state))
     scanner.start()
     connected(states)
     simulator.command("burst A B")
@@ -343,13 +344,13 @@ def test_stop_is_quick_at_any_moment_and_gives_the_device_back(
 ) -> None:
     for path in (tmp_path / "scanner", tmp_path / "none"):
         for _ in range(10):
-            scanner = EvdevScanner(ScannerSettings(str(path), "evdev"), Heard())
+            scanner = EvdevScanner(ScannerSettings(str(path), "evdev"), ScanReporter(Heard()))
             scanner.start()
             began = monotonic()
             scanner.stop(PATIENCE_S)
             scanner.stop(PATIENCE_S)
             assert monotonic() - began < PATIENCE_S
-    EvdevScanner(ScannerSettings("x", "evdev"), Heard()).stop()
+    EvdevScanner(ScannerSettings("x", "evdev"), ScanReporter(Heard())).stop()
 
 
 def test_the_settings_choose_the_adapter(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_nothing_but_printable_ascii_and_gs_ever_passes(line: bytes) -> None:
 
 def test_a_state_is_told_when_it_changes() -> None:
     states = Heard()
-    delivery = ScanReporter(1.0, Heard(), states)
+    delivery = ScanReporter(Heard(), states)
     for word in (OK, OK, MISSING, MISSING, OK):
         delivery.state(word)
     assert states.told == [OK, MISSING, OK]
@@ -32,7 +32,7 @@ def test_a_state_is_told_when_it_changes() -> None:
 
 def test_nothing_of_a_refused_scan_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     heard = Heard()
-    delivery = ScanReporter(1.0, heard, Heard(), lambda: 0.0)
+    delivery = ScanReporter(heard, Heard(), lambda: 0.0)
     with caplog.at_level(logging.INFO):
         for line in (b"", b"13812345678\x1b", b"1" * (MAX_SCAN + 1)):
             delivery.scan(line)

@@ -12,7 +12,7 @@ from time import monotonic
 import pytest
 
 from kiosk.devices.scanner import serial as scanner_serial
-from kiosk.devices.scanner.report import MAX_SCAN
+from kiosk.devices.scanner.report import MAX_SCAN, ScanReporter
 from kiosk.devices.scanner.serial import SerialScanner
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.simulators.scanner.simulator import ScannerSimulator
@@ -35,7 +35,9 @@ def simulator(tmp_path: Path) -> Iterator[ScannerSimulator]:
 @contextmanager
 def listening(path: Path, heard: Heard, states: Heard | None = None) -> Iterator[SerialScanner]:
     # On a clock that stands still: a rest of this machine between two characters is no silence of the scanner.
-    scanner = SerialScanner(ScannerSettings(str(path)), heard, states or Heard(), clock=lambda: 0.0)
+    scanner = SerialScanner(
+        ScannerSettings(str(path)), ScanReporter(heard, states or Heard(), lambda: 0.0), clock=lambda: 0.0
+    )
     scanner.start()
     yield scanner
     scanner.stop(PATIENCE_S)
@@ -172,7 +174,7 @@ def test_half_a_code_is_never_a_code(
     heard, states = Heard(), Heard()
     port = ScriptedPort(*pieces)
     monkeypatch.setattr(scanner_serial.serial, "Serial", port)
-    scanner = SerialScanner(ScannerSettings("x"), heard, states, clock=port.clock)
+    scanner = SerialScanner(ScannerSettings("x"), ScanReporter(heard, states, port.clock), clock=port.clock)
     with caplog.at_level(logging.WARNING):
         scanner.start()
         states.wait(lambda told: "scanner_missing" in told)
@@ -193,7 +195,7 @@ def test_a_listener_that_takes_its_time_is_no_silence(monkeypatch: pytest.Monkey
 
     states = Heard()
     monkeypatch.setattr(scanner_serial.serial, "Serial", port)
-    scanner = SerialScanner(ScannerSettings("x"), slow, states, clock=port.clock)
+    scanner = SerialScanner(ScannerSettings("x"), ScanReporter(slow, states, port.clock), clock=port.clock)
     scanner.start()
     states.wait(lambda told: "scanner_missing" in told)
     scanner.stop(PATIENCE_S)
@@ -238,7 +240,7 @@ def test_a_scanner_that_is_not_there_is_complained_of_once_and_found_when_it_com
             super()._miss(error)
             tries.release()
 
-    scanner = Counted(ScannerSettings(str(tmp_path / "scanner")), heard)
+    scanner = Counted(ScannerSettings(str(tmp_path / "scanner")), ScanReporter(heard))
     with caplog.at_level(logging.WARNING):
         scanner.start()
         for _ in range(5):
@@ -268,7 +270,7 @@ def test_a_listener_that_raises_loses_no_later_scan(simulator: ScannerSimulator,
         if text == "BAD":
             raise RuntimeError("the desk is gone")
 
-    scanner = SerialScanner(ScannerSettings(str(tmp_path / "scanner")), listener)
+    scanner = SerialScanner(ScannerSettings(str(tmp_path / "scanner")), ScanReporter(listener))
     scanner.start()
     hears(simulator, heard, "START")
     simulator.command("burst BAD GOOD")
@@ -279,13 +281,13 @@ def test_a_listener_that_raises_loses_no_later_scan(simulator: ScannerSimulator,
 def test_stop_is_quick_at_any_moment(simulator: ScannerSimulator, tmp_path: Path) -> None:
     for path in (tmp_path / "scanner", tmp_path / "none"):
         for _ in range(10):
-            scanner = SerialScanner(ScannerSettings(str(path)), lambda text: None)
+            scanner = SerialScanner(ScannerSettings(str(path)), ScanReporter(lambda text: None))
             scanner.start()
             began = monotonic()
             scanner.stop(PATIENCE_S)
             scanner.stop(PATIENCE_S)
             assert monotonic() - began < PATIENCE_S, "a read waits longer than that"
-    SerialScanner(ScannerSettings("x"), lambda text: None).stop()
+    SerialScanner(ScannerSettings("x"), ScanReporter(lambda text: None)).stop()
 
 
 @pytest.mark.parametrize(

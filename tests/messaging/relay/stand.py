@@ -19,6 +19,7 @@ from kiosk.messaging.contract.control import Ack, Hello, Resend, Status, decode,
 from kiosk.messaging.contract.receive import parse_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
+from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tuning import Tuning
@@ -247,7 +248,7 @@ class Running:
         url = f"mqtt://127.0.0.1:{port}"
         settings = RelaySettings(url, "hotan", "S0147", "kiosk test", **waits)  # type: ignore[arg-type]
         self.stop_event = threading.Event()
-        self.relay = Relay(outbox, settings, random=Random(1), tuning=Tuning(**tuning))  # type: ignore[arg-type]
+        self.relay = Relay(outbox, Pace(settings, Random(1), Tuning(**tuning)))  # type: ignore[arg-type]
         self.thread = threading.Thread(target=self.relay.run, args=(self.stop_event,), name="relay")
         self.thread.start()
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from kiosk.messaging.contract.control import Hello, Resend, encode
+from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.broker import Broker
@@ -342,4 +343,4 @@ def test_a_limit_on_the_way_makes_smaller_batches(
 def test_a_database_of_another_station_is_refused(outbox: MemoryOutbox) -> None:
     settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", "S0148", "kiosk test")
     with pytest.raises(ValueError, match="belongs to station S0147, the settings name S0148"):
-        Relay(outbox, settings)
+        Relay(outbox, Pace(settings))

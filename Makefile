@@ -38,7 +38,7 @@ quick:           ## One case of everything, for the hand at work
 	@scripts/setup test
 	@KIOSK_TESTS=quick $(PYTEST)
 
-torture:         ## Every screen in every language on every panel, long days, a hundred stalls: an hour
+torture:         ## Every screen in every language on every panel, long days, a hundred stalls
 	@scripts/setup test
 	@KIOSK_TESTS=torture $(PYTEST) $(TORTURED)
 

@@ -119,7 +119,7 @@ def test_a_plain_question_loads_nothing_heavy(arguments: list[str]) -> None:
     ("noun", "section", "message"),
     [
         ("run", "[scale]\nport = 3\n", ":7: [scale]: protocol is missing\n"),
-        ("relay", "[relay]\nwindow = 2\n", ":7: [relay]: broker_url is missing\n"),
+        ("relay", "[relay]\nresend_s = 2.0\n", ":7: [relay]: broker_url is missing\n"),
         ("relay", "", ":1: [relay]: is missing\n"),
     ],
 )

@@ -17,8 +17,10 @@ Panel = TypeVar("Panel")
 Language = TypeVar("Language")
 
 
-def many(promised: int, torture: int) -> int:
-    """How often something is done that is done again and again."""
+def many(promised: int, torture: int, quick: int | None = None) -> int:
+    """How often something is done that is done again and again; ``quick`` where even once takes its time."""
+    if QUICK and quick is not None:
+        return quick
     return torture if TORTURE else promised
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from kiosk.messaging.contract.control import Ack
+from tests.depth import many
 from tests.messaging.relay.line import Bench
 
 
@@ -110,6 +111,9 @@ def test_nothing_is_missing_in_any_order(template: Path) -> None:
     run_state_machine_as_test(
         Relaying,
         settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=many(25, torture=200, quick=3),
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

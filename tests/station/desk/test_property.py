@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kiosk.domain.metrology.pan import STALE_S, PanState
 from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
 from kiosk.store.errors import DiskFull
+from tests.depth import many
 from tests.station.fakes import CARD, PROFILE, Rig
 
 
@@ -214,4 +215,4 @@ class DeskMachine(RuleBasedStateMachine):
 
 
 TestDesk = DeskMachine.TestCase
-TestDesk.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestDesk.settings = settings(max_examples=many(150, torture=600, quick=10), stateful_step_count=60, deadline=None)

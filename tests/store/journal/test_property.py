@@ -22,6 +22,7 @@ from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.domain.intake import AbandonReason, Intake
 from kiosk.domain.void import VoidReason
 from kiosk.store import ConfirmedRow, Store, StoreError
+from tests.depth import many
 from tests.store.village import (
     CATALOG,
     JOBS,
@@ -232,6 +233,9 @@ def test_a_station_in_any_order(template: Path) -> None:
     run_state_machine_as_test(
         Station,
         settings=settings(
-            max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=many(20, torture=200, quick=2),
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

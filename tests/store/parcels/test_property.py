@@ -25,6 +25,7 @@ from kiosk.domain.parcel import (
 )
 from kiosk.store import ExpectedParcel, ParcelRow, StoreRefusal
 from kiosk.store.records import Fitting, HandoverProof
+from tests.depth import many
 from tests.store.counter_rig import CLERK, PHOTO, SLOTS, Codes, arrive, collect, days_ago, days_later, mac_of, papers
 from tests.store.village import epochs, events, open_store, rows, stamp
 
@@ -255,6 +256,9 @@ def test_parcels_in_any_order(template: Path) -> None:
     run_state_machine_as_test(
         ParcelCounter,
         settings=settings(
-            max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=many(20, torture=200, quick=2),
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

@@ -6,6 +6,7 @@ import json
 import zlib
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ from kiosk.messaging.contract.receive import (
     parse_event,
 )
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
-from kiosk.messaging.contract.strict_json import canonical, canonical_again
+from kiosk.messaging.contract.strict_json import canonical, canonical_again, read, read_canonical
 from tests.each import each
 
 EPOCH = "00c0ffee00c0ffee"
@@ -375,6 +376,97 @@ def test_the_fast_writer_escapes_and_sorts_like_the_slow_one() -> None:
         assert canonical_again(value) == canonical(value)
 
 
+ascii_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text(st.characters(max_codepoint=0x7F), max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(max_codepoint=0x7F), max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+ascii_objects = st.dictionaries(st.text(st.characters(max_codepoint=0x7F), max_size=4), ascii_values, max_size=4)
+
+
+def depth_of(value: object) -> int:
+    if isinstance(value, dict | list):
+        return 1 + max((depth_of(inner) for inner in (value.values() if isinstance(value, dict) else value)), default=0)
+    return 0
+
+
+@given(ascii_objects)
+@settings(max_examples=300, deadline=None)
+def test_canonical_bytes_are_read_at_once_as_what_they_are(value: dict[str, object]) -> None:
+    found = read_canonical(canonical(value), max_bytes=10_000)
+    assert found == (value if depth_of(value) <= 8 else None)
+
+
+def test_every_ascii_character_is_written_as_the_standard_writes_it() -> None:
+    every = {chr(code): chr(code) for code in range(0x80)}
+    assert read_canonical(canonical(every), max_bytes=10_000) == every
+    assert msgspec.json.encode(every, order="sorted") == canonical(every)
+
+
+@given(ascii_objects | json_values, st.data())
+@settings(max_examples=600, deadline=None)
+def test_whatever_is_read_at_once_the_strict_reader_reads_the_same(value: object, draw: st.DataObject) -> None:
+    """Bytes changed, lost or added, numbers of every kind put in, keys doubled: read at once only where nothing is."""
+    payload = canonical(value)
+    place = draw.draw(st.integers(0, len(payload)))
+    strange = st.sampled_from(
+        [b"1.5", b"-0", b"1e3", b"9007199254740992", b'"a":1,"a":1,', b" ", b"\\u0061", b"\\/", b"[", b"}"]
+    )
+    payload = (
+        payload[:place] + draw.draw(strange | st.binary(max_size=2)) + payload[place + draw.draw(st.integers(0, 3)) :]
+    )
+    found = read_canonical(payload, max_bytes=10_000)
+    if found is not None:
+        assert read(payload, max_bytes=10_000) == found
+        assert canonical(found) == payload
+
+
+@each(
+    "payload",
+    [
+        b'{"a":1.0}',
+        b'{"a":[1e2]}',
+        b'{"a":-0}',
+        b'{"a":9007199254740992}',
+        b'{"a":-9007199254740992}',
+        b'{"a":18446744073709551616}',
+        b'{"a":1,"a":1}',
+        b'{"b":1,"a":1}',
+        b'{"a": 1}',
+        b'{"\\u0061":1}',
+        b'{"a":"\\/"}',
+        b'{"a":"\\u001F"}',
+        b'{"a":NaN}',
+        b'{"a":"' + "\u00e9".encode() + b'"}',
+        b'{"a":' * 8 + b"{}" + b"}" * 8,
+        b"[" * 5_000,
+        b"[]",
+        b"1",
+        b"",
+    ],
+)
+def test_what_is_not_plainly_canonical_is_left_to_the_strict_reader(payload: bytes) -> None:
+    assert read_canonical(payload, max_bytes=100_000) is None
+
+
+def test_a_text_longer_than_it_may_be_is_not_read_at_once() -> None:
+    assert read_canonical(b'{"a":1}', max_bytes=7) == {"a": 1}
+    assert read_canonical(b'{"a":1}', max_bytes=6) is None
+
+
+def test_the_typed_data_stand_beside_the_plain_ones() -> None:
+    assert parse_event(BODY).typed == ABANDONED
+    assert parse_event(changed(data={"receipt": "nobody's"})).typed is None
+    assert parse_event(changed(type="station.pallet.wrapped.v1")).typed is None
+    assert parse_event(sealed(reissued=f"{'ab' * 8}-17").body).reissued == f"{'ab' * 8}-17"
+
+
 def test_spaces_and_key_order_do_not_change_the_hash() -> None:
     loose = json.dumps(dict(reversed(json.loads(BODY).items())), indent=3).encode()
     assert parse_event(loose).sha256 == sealed().sha256
@@ -419,6 +511,7 @@ def test_a_batch_that_would_be_refused_is_not_built(bodies: list[bytes]) -> None
         (bomb(500), "too_large"),
         (zlib.compress(b" " * (MAX_BATCH_BYTES + 1)), "too_large"),
         (zlib.compress(b"[" * MAX_BATCH_BYTES), "too_deep"),
+        (zlib.compress(b'[{"a":' * (MAX_BATCH_BYTES // 7)), "too_deep"),
         (zlib.compress(b'["' + b'\\"' * 500_000), "not_batch"),
         (zlib.compress(b"[1]")[:-1], "not_zlib"),
         (zlib.compress(b"[1]") + b"x", "not_zlib"),

@@ -51,7 +51,7 @@ def make_hardware(config: StationConfig) -> Hardware:
         profile=config.scale.profile if config.scale else NO_SCALE,
         scale=partial(make_scale, config.scale) if config.scale else None,
         printers={name: make_printer(settings) for name, settings in config.printers.items()},
-        camera=make_camera(config.camera) if config.camera else None,
+        camera=make_camera(config.camera) if config.camera and config.camera.kind != "none" else None,
         content=scale_content(config.scale) if config.scale else None,
     )
 

@@ -261,7 +261,7 @@ class CounterMachine(RuleBasedStateMachine):
         return rows[pick % len(rows)]
 
     def _locked(self) -> bool:
-        return self.rig.counter.parcels.proofs.wait_s() > 0
+        return self.rig.counter.parcels.proofs.throttle.wait_s() > 0
 
     def _undecided(self) -> list[ParcelRow]:
         return self.store.parcels.in_states([ParcelState.ARRIVED])

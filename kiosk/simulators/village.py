@@ -7,7 +7,7 @@ sorting center are the same processes that run in the field.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -135,12 +135,8 @@ class Village:
             # Held from the start: much is started, and takes ports, before these two listen.
             self.station_url = f"http://127.0.0.1:{plan.ports.station or _held(ends)}"
             self.center_url = f"http://127.0.0.1:{plan.ports.center or _held(ends)}"
-            interval = IndicatorSettings(step_g=5)
-            self.scale = ScaleSimulator(plan.protocol, devices / "scale", plan.hz, plan.settle_s, interval)
-            ends.enter_context(self.scale)
-            kinds = {"evdev": TypingScannerSimulator, "serial": ScannerSimulator}
-            self.scanner: TypingScannerSimulator | ScannerSimulator = kinds[plan.scanner](devices / "scanner")
-            ends.callback(self.scanner.close)
+            self.scale = ends.enter_context(_scale(plan, devices / "scale"))
+            self.scanner = ends.enter_context(closing(_SCANNERS[plan.scanner](devices / "scanner")))
             self.label_printer = ends.enter_context(PrinterSimulator("tspl", folder / "labels"))
             self.receipt_printer = ends.enter_context(PrinterSimulator("escpos", folder / "receipts"))
             self.panel = PanelSimulator(folder / "station" / SOCKET_NAME)
@@ -244,6 +240,16 @@ class Village:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+_SCANNERS: Mapping[str, Callable[[Path], TypingScannerSimulator | ScannerSimulator]] = {
+    "evdev": TypingScannerSimulator,
+    "serial": ScannerSimulator,
+}
+
+
+def _scale(plan: VillagePlan, path: Path) -> ScaleSimulator:
+    return ScaleSimulator(plan.protocol, path, plan.hz, plan.settle_s, IndicatorSettings(step_g=5))
 
 
 def _held(ends: ExitStack) -> int:

@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flask import Flask, Response, request
+from flask import Response, request
 from PIL import Image, ImageChops, ImageGrab
 
 from kiosk.web.factory import create_app
@@ -152,7 +152,7 @@ def station(folder: Path, guard: bool) -> Iterator[Site]:
     """The real home page of a station; without ``guard`` its page handler is left out."""
     shop = Shop(folder)
     shop.rest(0)
-    app: Flask = create_app(shop, WebSettings(language="en"))
+    app = create_app(shop, WebSettings(language="en"))
     site = Site(0)
 
     @app.before_request

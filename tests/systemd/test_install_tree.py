@@ -29,6 +29,8 @@ def test_each_kind_of_file_is_where_debian_looks_for_it(tree: Path) -> None:
         "etc/chromium/policies/managed/station-kiosk.json",
         "usr/share/station-kiosk/boot/config-pi4.txt",
         "usr/share/doc/station-kiosk/box.md",
+        "usr/share/doc/station-kiosk/zh/counter.md",
+        "usr/share/doc/station-kiosk/ug/screens-for-clerks.md",
     ):
         assert (tree / name).is_file(), name
     for folder in ("data", "etc/kiosk", "var/lib/kiosk", "var/lib/kiosk-keys", "mnt/kiosk-backup"):

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response
+from flask import Response
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from kiosk.web.factory import STREAMS
-from kiosk.web.first_start.app import NoStreams
+from kiosk.web.factory import ServedApp
 from kiosk.web.server import serve
 from kiosk.web.settings import WebSettings
 
@@ -55,7 +54,7 @@ def painted(page: Page) -> None:
 SILENCE, PATIENCE = "const SILENCE_MS = 1500;", "const SILENCE_MS = 60_000;"
 
 
-def patient(app: Flask) -> Flask:
+def patient(app: ServedApp) -> ServedApp:
     """The same pages, except that a stream may be silent for a minute before they believe nothing any more.
 
     A machine that has much to do lets a heartbeat come late, and the page says so at once. What happens then has tests
@@ -81,9 +80,8 @@ def stand_still(page: Page) -> None:
 
 
 @contextmanager
-def served(app: Flask) -> Iterator[str]:
+def served(app: ServedApp) -> Iterator[str]:
     """The address of some pages behind the station's own server: leaving one while it loads leaves no file open."""
-    app.extensions.setdefault(STREAMS, NoStreams())
     server = serve(app, "127.0.0.1", 0)
     server.start()
     try:

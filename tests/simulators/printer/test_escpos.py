@@ -32,7 +32,7 @@ def pages(events: list[Event]) -> list[bytes]:
 def test_every_dot_arrives_on_58_mm_paper(width: int, height: int, seed: int) -> None:
     stride = (width + 7) // 8
     noise = bytes((seed + 7 * index) & 0xFF for index in range(stride * height))
-    raster = Raster.from_image(Image.frombytes("1", (width, height), noise))
+    raster = Raster.from_ink(Image.frombytes("1", (width, height), noise))
     found = [event.image for event in feed(escpos.page(raster, ESCPOS)) if isinstance(event, Page)]
     paper = Image.new("1", (464, height + FEED_DOTS), 1)
     paper.paste(raster.to_image(), (40, 0))

@@ -41,7 +41,7 @@ def rasters(draw: st.DrawFn) -> Raster:
     width, height = draw(st.integers(1, 100)), draw(st.integers(1, 60))
     black = draw(st.binary(min_size=width * height, max_size=width * height))
     image = Image.frombytes("L", (width, height), bytes(255 * (value > 127) for value in black))
-    return Raster.from_image(image)
+    return Raster.from_ink(image.convert("1"))
 
 
 @settings(max_examples=60, deadline=None)

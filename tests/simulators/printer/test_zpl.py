@@ -31,7 +31,7 @@ def pages(events: list[Event]) -> list[bytes]:
 @given(st.integers(1, 100), st.integers(1, 60), st.integers(0, 255))
 def test_every_dot_arrives(width: int, height: int, seed: int) -> None:
     noise = bytes((seed + 7 * index) & 0xFF for index in range((width + 7) // 8 * height))
-    raster = Raster.from_image(Image.frombytes("1", (width, height), noise))
+    raster = Raster.from_ink(Image.frombytes("1", (width, height), noise))
     (page,) = [event.image for event in feed(zpl.page(raster, ZPL)) if isinstance(event, Page)]
     assert (page.size, page.tobytes()) == (raster.to_image().size, raster.to_image().tobytes())
 

@@ -15,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from kiosk.domain.parcel import (
     MAY_ARRIVE,
     MOVES,
-    ON_SHELF,
     TERMINAL,
     WAITING,
     CollectedBy,
@@ -28,6 +27,9 @@ from kiosk.store.records import Fitting, HandoverProof
 from tests.depth import many
 from tests.store.counter_rig import CLERK, PHOTO, SLOTS, Codes, arrive, collect, days_ago, days_later, mac_of, papers
 from tests.store.village import epochs, events, open_store, rows, stamp
+
+ON_SHELF = WAITING | {ParcelState.SHELVED}
+"""Takes up a slot."""
 
 _WAYBILLS = st.sampled_from([f"SF{number:010d}" for number in range(9)])
 _S = ParcelState

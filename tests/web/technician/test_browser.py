@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from flask import Flask
 from jinja2 import StrictUndefined
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -23,7 +22,8 @@ from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES
 from kiosk.web import guard, roles
-from kiosk.web.factory import _FILTERS
+from kiosk.web.factory import _FILTERS, ServedApp
+from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import technical
@@ -81,7 +81,7 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 @contextmanager
 def served(clinic: Clinic, settings: WebSettings) -> Iterator[str]:
-    app = Flask("kiosk.web")
+    app = ServedApp("kiosk.web", NoStreams())
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.filters.update(_FILTERS)
     guard.install(app)

@@ -22,14 +22,15 @@ from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.link import Link
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
-from kiosk.simulators.processes import Child, HeldPort, answers
+from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
+from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.clock import StationClock
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
-from kiosk.store import Stamp, Store
+from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.opening import Opening
 from kiosk.store.records import ConfirmedRow
 
@@ -200,9 +201,13 @@ class Village:
 
     @contextmanager
     def _opened_store(self) -> Iterator[Store]:
-        stamp = Stamp(StationClock(ZONE).now(), software_id())
+        stamp = self._stamp()
         with closing(Store.open(self.database, self._plan.station, stamp, Opening(check=False))) as store:
             yield store
+
+    @staticmethod
+    def _stamp() -> Stamp:
+        return Stamp(StationClock(ZONE).now(), software_id())
 
     def _printers(self, text: str) -> None:
         self.label_printer.command(text)
@@ -267,7 +272,7 @@ class Village:
         logs = self.folder / "logs"
         logs.mkdir(exist_ok=True)
         config = str(self.config)
-        self._import_catalog(config, logs)
+        self._import_catalog()
         center_port = self.center_url.rsplit(":", 1)[1]
         self.center = Child(
             "sorting center",
@@ -295,17 +300,18 @@ class Village:
             child.start()
             self._ends.callback(child.stop)
 
-    def _import_catalog(self, config: str, logs: Path) -> None:
+    def _import_catalog(self) -> None:
+        """As `kiosk catalog import` does, without a program of its own. Raises DidNotStart."""
         if self._catalog is None:
             sample = files("kiosk.catalogs").joinpath("yarkant.toml")
             with as_file(sample) as path:
                 self._catalog = Path(shutil.copy(path, self.folder / "catalog.toml"))
-        done = Child(
-            "catalog import",
-            ["kiosk.cli.kiosk", "catalog", "import", str(self._catalog), "--config", config],
-            logs / "catalog.log",
-        )
-        done.run(timeout_s=30)
+        try:
+            content = parse_catalog(self._catalog.read_bytes(), str(self._catalog))
+            with self._opened_store() as store:
+                store.catalogs.add(content, self._stamp())
+        except (CatalogError, StoreError, OSError) as error:
+            raise DidNotStart(f"the catalog cannot be brought in: {error}") from error
 
     def __enter__(self) -> Village:
         self.start()

@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from kiosk.cli.kiosk import main
 from kiosk.domain.identifiers import parse_internal_code
+from kiosk.domain.lockout import LockoutRule
 from kiosk.domain.parcel import ParcelNumber, read_slip
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.village import Village
@@ -260,7 +261,9 @@ def give_back_what_is_due(clerk: Clerk, village: Village, waybills: list[str]) -
 def guess_five_times(villager: Page, village: Village, right: str, given: set[str]) -> None:
     """Five wrong codes close the pad, also to the right one. A code given for another parcel is no wrong one."""
     others = (f"{(int(right) + step) % 1_000_000:06d}" for step in itertools.count(1))
-    for code in itertools.islice((other for other in others if other not in given), 5):
+    for failures, code in enumerate(itertools.islice((other for other in others if other not in given), 5)):
+        if failures:
+            villager.wait_for_timeout(LockoutRule().delay(failures))
         guess(villager, village, code)
     say_code(villager, village, right)
     expect(villager.locator("[role=status]")).to_contain_text(re.compile(r"\d+ min"), timeout=WAIT_MS)

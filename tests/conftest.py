@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -20,7 +21,13 @@ from tests.house import failures_record
 
 _OWN = ("asyncio_",)
 
+# Here hundreds of programs are started: without what Python keeps of a compiled module, each compiles all it loads,
+# which is a third of its start. An environment that forbids keeping it, as that of many containers, is not asked.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 LONG_ONES_FIRST = (
+    "tests/systemd/test_new_box.py",
     "tests/systemd/test_boot.py",
     "tests/web/first_start/test_layout.py",
     "tests/system/test_bad_input.py",

@@ -22,14 +22,15 @@ from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.link import Link
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
-from kiosk.simulators.processes import Child, HeldPort, answers
+from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
+from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.clock import StationClock
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
-from kiosk.store import Stamp, Store
+from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.opening import Opening
 from kiosk.store.records import ConfirmedRow
 
@@ -146,7 +147,7 @@ class Village:
             self._write_settings()
             self.counter_stock = _stocked(folder, plan) if plan.stocked else None
             self.catalog = plan.catalog or _sample_catalog(folder)
-            _import_catalog(self.catalog, self.config, logs)
+            self._import_catalog()
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)
@@ -195,9 +196,13 @@ class Village:
 
     @contextmanager
     def _opened_store(self) -> Iterator[Store]:
-        stamp = Stamp(StationClock(ZONE).now(), software_id())
+        stamp = self._stamp()
         with closing(Store.open(self.database, self._plan.station, stamp, Opening(check=False))) as store:
             yield store
+
+    @staticmethod
+    def _stamp() -> Stamp:
+        return Stamp(StationClock(ZONE).now(), software_id())
 
     def _printers(self, text: str) -> None:
         self.label_printer.command(text)
@@ -233,6 +238,15 @@ class Village:
             encoding="utf-8",
         )
 
+    def _import_catalog(self) -> None:
+        """As `kiosk catalog import` does, without a program of its own. Raises DidNotStart."""
+        try:
+            content = parse_catalog(self.catalog.read_bytes(), str(self.catalog))
+            with self._opened_store() as store:
+                store.catalogs.add(content, self._stamp())
+        except (CatalogError, StoreError, OSError) as error:
+            raise DidNotStart(f"the catalog cannot be brought in: {error}") from error
+
     def __enter__(self) -> Village:
         return self
 
@@ -266,15 +280,6 @@ def _stocked(folder: Path, plan: VillagePlan) -> CounterStock:
 def _sample_catalog(folder: Path) -> Path:
     with as_file(files("kiosk.catalogs").joinpath("yarkant.toml")) as path:
         return Path(shutil.copy(path, folder / "catalog.toml"))
-
-
-def _import_catalog(catalog: Path, config: Path, logs: Path) -> None:
-    done = Child(
-        "catalog import",
-        ["kiosk.cli.kiosk", "catalog", "import", str(catalog), "--config", str(config)],
-        logs / "catalog.log",
-    )
-    done.run(timeout_s=30)
 
 
 def _sorting_center(broker_url: str, ledger_url: str, url: str, logs: Path) -> Child:

@@ -37,6 +37,8 @@ _NOWHERE = (560, 40)
 
 _START_S, _LOOK_S, _SETTLE_S, _END_S = 90.0, 0.6, 0.7, 5.0
 _LONG_LOOK = (15.0, 3.0)
+_BETWEEN_LOOKS_S = 0.3
+"""What a chord opens stays; a look costs a picture and a question about every window."""
 _SAME_PART = 0.004
 """Pixels that may differ between two looks at the same page: a caret, a mark that changes its shape."""
 
@@ -364,7 +366,7 @@ def watch(kiosk: Kiosk, before: Look, seconds: float = _LOOK_S, settle_s: float 
         if judge(before, kiosk.look()):
             time.sleep(settle_s)
             return judge(before, kiosk.look())
-        time.sleep(0.1)
+        time.sleep(_BETWEEN_LOOKS_S)
     return ""
 
 

@@ -181,7 +181,7 @@ def open_counter(panels: Sequence[WebSettings], data: Path) -> Iterator[tuple[Co
 
 @contextmanager
 def _served(shop: Shop, settings: WebSettings) -> Iterator[Server]:
-    server = serve(browsing.patient(create_app(shop, settings)), "127.0.0.1", 0)
+    server = serve(browsing.kept(browsing.patient(create_app(shop, settings))), "127.0.0.1", 0)
     server.start()
     try:
         yield server

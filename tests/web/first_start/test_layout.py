@@ -1,4 +1,4 @@
-"""Every screen of the first start in every language, measured by a browser: targets, gaps, contrast, overflow, axe."""
+"""Every screen of the first start, measured by a browser: targets, gaps, contrast, overflow, axe."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def page_faults(page: Page, settings: WebSettings, *, axe: bool) -> Iterator[str
 
 
 def test_fingers_and_eyes(browser: Browser, clinic: Clinic) -> None:
-    """Every page on both panels and in every language; `make torture` in every language on either."""
+    """Every page on both panels, each in another language; `make torture` in every language on either."""
     faults: list[str] = []
     with ExitStack() as ends:
         urls = {panel: ends.enter_context(served(clinic, panel)) for panel in PANELS}

@@ -401,10 +401,14 @@ def test_one_bad_event_in_a_batch_costs_itself() -> None:
 
 
 def bomb(megabytes: int) -> bytes:
-    """Built piece by piece: every worker process makes it, all at the same moment."""
+    """One packed megabyte of blanks again and again: a full flush ends it at a byte, without a look back."""
     packer = zlib.compressobj(9)
-    pieces = [b"[", *[b" " * 1_000_000] * megabytes, b"1]"]
-    return b"".join(map(packer.compress, pieces)) + packer.flush()
+    start = packer.compress(b"[") + packer.flush(zlib.Z_FULL_FLUSH)
+    return start + (packer.compress(b" " * 1_000_000) + packer.flush(zlib.Z_FULL_FLUSH)) * megabytes
+
+
+def test_a_bomb_is_what_it_seems() -> None:
+    assert zlib.decompressobj().decompress(bomb(3)) == b"[" + b" " * 3_000_000
 
 
 @each("bodies", [[], [BODY] * 101, [b'"' + b"x" * 60_000 + b'"'] * 20])

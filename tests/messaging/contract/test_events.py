@@ -32,6 +32,7 @@ from kiosk.messaging.contract.receive import (
 )
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 from kiosk.messaging.contract.strict_json import canonical, canonical_again
+from tests.depth import many
 from tests.each import each
 
 EPOCH = "00c0ffee00c0ffee"
@@ -177,7 +178,7 @@ events: st.SearchStrategy[EventData] = st.one_of(
 
 
 @given(events, st.integers(1, 2**31 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(60, torture=450), deadline=None)
 def test_whatever_is_sealed_is_received_unchanged(data: EventData, seq: int) -> None:
     one = sealed(data, seq)
     event = parse_event(one.body)
@@ -186,7 +187,7 @@ def test_whatever_is_sealed_is_received_unchanged(data: EventData, seq: int) -> 
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100, torture=900), deadline=None)
 def test_damaged_bytes_never_pass_as_the_same_event(data: st.DataObject) -> None:
     """One byte changed, lost or added: refused, or another hash. The hash alone decides what is "the same"."""
     body = sealed().body
@@ -201,7 +202,7 @@ def test_damaged_bytes_never_pass_as_the_same_event(data: st.DataObject) -> None
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(80, torture=600), deadline=None)
 def test_noise_is_refused_and_nothing_else_happens(noise: bytes) -> None:
     with pytest.raises(BadEvent):
         parse_event(noise)
@@ -364,7 +365,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(120, torture=1200), deadline=None)
 def test_the_fast_writer_writes_what_the_slow_one_does(value: object) -> None:
     assert canonical_again(value) == canonical(value)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,27 +26,15 @@ from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store
-from kiosk.store.database.migrate import migrate
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 CLOCK = StationClock("Asia/Shanghai", boot_id="this-boot", wall=lambda: NOW.timestamp(), synced=lambda: False)
 STAMP = Stamp(CLOCK.now(), "station-kiosk/test")
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database: made once, not by a program of its own for every test."""
-    path = tmp_path_factory.mktemp("empty") / "kiosk.sqlite"
-    migrate(path)
-    return path
-
-
 @pytest.fixture
-def settings(tmp_path: Path, empty: Path) -> StationSettings:
-    settings = StationSettings("S0147", "yarkant", tmp_path / "station", "Demo village")
-    settings.database.parent.mkdir()
-    shutil.copyfile(empty, settings.database)
-    return settings
+def settings(tmp_path: Path) -> StationSettings:
+    return StationSettings("S0147", "yarkant", tmp_path / "station", "Demo village")
 
 
 @contextmanager

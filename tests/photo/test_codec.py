@@ -16,6 +16,7 @@ from PIL import Image
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture, encode_jpeg, metadata_markers
 from kiosk.photo.picture_header import PictureRefused, jpeg_segments, read_header
+from tests.depth import many
 from tests.each import each
 
 ORIENTATION, MAKE, GPS = 0x0112, 0x010F, 0x8825
@@ -162,7 +163,7 @@ def test_damaged_data_behind_a_good_header_is_refused_or_decoded_to_the_stated_s
         decode_picture(png_header(64, 64))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(50, torture=450), deadline=None)
 @given(st.data())
 def test_flipped_bytes_never_crash_the_decoder(data: st.DataObject) -> None:
     jpeg = bytearray(phone_jpeg())

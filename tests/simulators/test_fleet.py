@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -108,8 +109,17 @@ def center(broker: Broker) -> Iterator[LedgerCenter]:
     one.close()
 
 
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Path]:
+    """The fleet's own template, made once for all calls; those of the command make theirs."""
+    with fleet_module._template() as path:
+        yield path
+
+
 @pytest.fixture
-def call(broker: Broker, tmp_path: Path) -> Callable[..., FleetResult]:
+def call(broker: Broker, tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FleetResult]:
+    monkeypatch.setattr(fleet_module, "_template", lambda: nullcontext(empty))
+
     def run(stations: int, intakes: int, timeout_s: float = 300.0) -> FleetResult:
         return Fleet(FleetPlan(stations, intakes, broker.url, tmp_path / "stations", 7, timeout_s)).run()
 

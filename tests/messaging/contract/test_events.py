@@ -33,6 +33,7 @@ from kiosk.messaging.contract.receive import (
 )
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 from kiosk.messaging.contract.strict_json import canonical, canonical_again, read, read_canonical
+from tests.depth import many
 from tests.each import each
 
 EPOCH = "00c0ffee00c0ffee"
@@ -178,7 +179,7 @@ events: st.SearchStrategy[EventData] = st.one_of(
 
 
 @given(events, st.integers(1, 2**31 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(60, torture=450), deadline=None)
 def test_whatever_is_sealed_is_received_unchanged(data: EventData, seq: int) -> None:
     one = sealed(data, seq)
     event = parse_event(one.body)
@@ -187,7 +188,7 @@ def test_whatever_is_sealed_is_received_unchanged(data: EventData, seq: int) -> 
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100, torture=900), deadline=None)
 def test_damaged_bytes_never_pass_as_the_same_event(data: st.DataObject) -> None:
     """One byte changed, lost or added: refused, or another hash. The hash alone decides what is "the same"."""
     body = sealed().body
@@ -202,7 +203,7 @@ def test_damaged_bytes_never_pass_as_the_same_event(data: st.DataObject) -> None
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(80, torture=600), deadline=None)
 def test_noise_is_refused_and_nothing_else_happens(noise: bytes) -> None:
     with pytest.raises(BadEvent):
         parse_event(noise)
@@ -365,7 +366,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(120, torture=1200), deadline=None)
 def test_the_fast_writer_writes_what_the_slow_one_does(value: object) -> None:
     assert canonical_again(value) == canonical(value)
 
@@ -493,10 +494,14 @@ def test_one_bad_event_in_a_batch_costs_itself() -> None:
 
 
 def bomb(megabytes: int) -> bytes:
-    """Built piece by piece: every worker process makes it, all at the same moment."""
+    """One packed megabyte of blanks again and again: a full flush ends it at a byte, without a look back."""
     packer = zlib.compressobj(9)
-    pieces = [b"[", *[b" " * 1_000_000] * megabytes, b"1]"]
-    return b"".join(map(packer.compress, pieces)) + packer.flush()
+    start = packer.compress(b"[") + packer.flush(zlib.Z_FULL_FLUSH)
+    return start + (packer.compress(b" " * 1_000_000) + packer.flush(zlib.Z_FULL_FLUSH)) * megabytes
+
+
+def test_a_bomb_is_what_it_seems() -> None:
+    assert zlib.decompressobj().decompress(bomb(3)) == b"[" + b" " * 3_000_000
 
 
 @each("bodies", [[], [BODY] * 101, [b'"' + b"x" * 60_000 + b'"'] * 20])

@@ -293,4 +293,4 @@ class CounterMachine(RuleBasedStateMachine):
 
 
 TestCounter = CounterMachine.TestCase
-TestCounter.settings = settings(max_examples=many(30, torture=200, quick=3), stateful_step_count=40, deadline=None)
+TestCounter.settings = settings(max_examples=many(12, torture=200, quick=3), stateful_step_count=40, deadline=None)

@@ -131,7 +131,7 @@ class Fleet:
         self._over = False
         self._sending: list[threading.Event] = []
         clock, software = StationClock(_ZONE), software_id()
-        self._stamp: Callable[[], Stamp] = lambda: Stamp(clock.now(), software)
+        self._stamp: Callable[[], Stamp] = lambda: Stamp(clock.now(), software, REGION)
 
     def end(self) -> None:
         """Time is up: nothing new is written, whoever sends stops. May be called from anywhere, a signal included."""

@@ -200,7 +200,7 @@ class Village:
 
     @contextmanager
     def _opened_store(self) -> Iterator[Store]:
-        stamp = Stamp(StationClock(ZONE).now(), software_id())
+        stamp = Stamp(StationClock(ZONE).now(), software_id(), REGION)
         with closing(Store.open(self.database, self._plan.station, stamp, Opening(check=False))) as store:
             yield store
 

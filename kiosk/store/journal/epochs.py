@@ -129,7 +129,7 @@ def _begin(connection: Connection, begun: Begun, stamp: Stamp, floor: Mapping[st
     epoch_rows.begin(connection, begun, stamp)
     for row in waiting:
         if row.type != EpochStarted.TYPE:
-            _reissue(connection, row)
+            _reissue(connection, row, stamp.region)
 
 
 def _waiting(connection: Connection) -> list[journal.JournalRow]:
@@ -139,11 +139,11 @@ def _waiting(connection: Connection) -> list[journal.JournalRow]:
     return list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
 
 
-def _reissue(connection: Connection, row: journal.JournalRow) -> None:
+def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> None:
     event = json.loads(row.body)
     data = msgspec.convert(event["data"], EVENT_TYPES[row.type])
     first_id = event.get("reissued", event["id"])
-    position = journal.append(connection, data, _stamp_of(event), reissued=first_id)
+    position = journal.append(connection, data, _stamp_of(event, region), reissued=first_id)
     if isinstance(data, IntakeConfirmed | IntakeAbandoned):
         _point(connection, intake_table, intake_table.c.number, data.receipt, position)
     elif isinstance(data, IntakeVoided):
@@ -158,8 +158,11 @@ def _point(connection: Connection, table: Table, key: Column[int], receipt: str,
     connection.execute(update(table).where(mine).values(position=position))
 
 
-def _stamp_of(event: dict[str, str]) -> Stamp:
-    """When it happened, not when it is told again. The zone is not in an event and not needed for one."""
+def _stamp_of(event: dict[str, str], region: str) -> Stamp:
+    """When it happened, not when it is told again; ``region`` is where the station stands now, and sends from.
+
+    The zone is not in an event and not needed for one.
+    """
     moment = Moment(
         utc=datetime.fromisoformat(event["time"]),
         zone="UTC",
@@ -168,4 +171,4 @@ def _stamp_of(event: dict[str, str]) -> Stamp:
         boot_id=event["bootid"],
         monotonic_ms=int(event["monotonicms"]),
     )
-    return Stamp(moment, event["software"], event.get("metrology", ""))
+    return Stamp(moment, event["software"], region, event.get("metrology", ""))

@@ -96,7 +96,7 @@ def append(connection: Connection, data: EventData, stamp: Stamp, *, reissued: s
     try:
         sealed = seal(
             data,
-            EventSource(station, stamp.software, metrology=stamp.metrology),
+            EventSource(station, stamp.software, stamp.metrology, stamp.region),
             JournalPosition(epoch, seq + 1, prevhash, reissued=reissued),
             stamp.moment,
         )

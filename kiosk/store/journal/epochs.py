@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 import msgspec
 from sqlalchemy import Column, Connection, Table, update
 
 from kiosk.domain.events import DayClosed, EpochStarted, IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.envelope import EVENT_TYPES
 from kiosk.store.database.connection import Database
 from kiosk.store.database.opening import Opening
@@ -159,16 +157,5 @@ def _point(connection: Connection, table: Table, key: Column[int], receipt: str,
 
 
 def _stamp_of(event: dict[str, str], region: str) -> Stamp:
-    """When it happened, not when it is told again; ``region`` is where the station stands now, and sends from.
-
-    The zone is not in an event and not needed for one.
-    """
-    moment = Moment(
-        utc=datetime.fromisoformat(event["time"]),
-        zone="UTC",
-        offset_minutes=0,
-        quality=ClockQuality(event["clock"]),
-        boot_id=event["bootid"],
-        monotonic_ms=int(event["monotonicms"]),
-    )
-    return Stamp(moment, event["software"], region, event.get("metrology", ""))
+    """When it happened, not when it is told again; ``region`` is where the station stands now, and sends from."""
+    return Stamp(journal.moment_of(event), event["software"], region, event.get("metrology", ""))

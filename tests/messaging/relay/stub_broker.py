@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -41,7 +42,8 @@ class _Listener:
                 return
             with line:
                 line.settimeout(0.1)
-                self.serve(line)
+                with suppress(ConnectionError):
+                    self.serve(line)
 
     def serve(self, line: socket.socket) -> None:
         raise NotImplementedError
@@ -53,7 +55,10 @@ class _Listener:
             return None
         length = shift = 0
         while True:
-            digit = self._read(line, 1)[0]
+            more = self._read(line, 1)
+            if not more:
+                return None
+            digit = more[0]
             length |= (digit & 127) << shift
             shift += 7
             if digit < 128:

@@ -10,6 +10,7 @@ nothing more is read, so TCP itself makes the sender wait, as on a real line.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import selectors
 import socket
@@ -109,9 +110,8 @@ class _End:
         if not loss:
             self.lives = None
         elif self.lives is None:
-            self.lives = 0
-            while self.random.random() >= loss:
-                self.lives += _LOSS_UNIT
+            whole = 0 if loss >= 1 else int(math.log(1 - self.random.random()) / math.log1p(-loss))
+            self.lives = whole * _LOSS_UNIT
         return self.lives
 
 
@@ -132,8 +132,8 @@ class Link:
         self._random = random or Random()  # noqa: S311  a simulator
         self._clock = clock
         self._state = LinkState()
-        self._taken = self._state
-        """The state that the thread goes by."""
+        self._asked = self._taken = 0
+        """How often a state was set, and how many of those the thread has taken over."""
         self._cut_left: int | None = None
         self._budget = _Budget(clock)
         self._ends: dict[socket.socket, _End] = {}
@@ -147,6 +147,7 @@ class Link:
         self._closing = False
         self._changed = threading.Condition()
         self.cuts = 0
+        """How often every connection was broken at a byte that was asked for."""
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=f"link-{self.port}", daemon=True)
         self._thread.start()
@@ -167,8 +168,10 @@ class Link:
         """From the return on the line is like this; what is on its way stays as it was."""
         with self._changed:
             self._state = state
+            self._asked += 1
             self._wake()
-            self._changed.wait_for(lambda: self._taken is state or not self._thread.is_alive(), _TAKE_S)
+            asked = self._asked
+            self._changed.wait_for(lambda: self._taken >= asked or not self._thread.is_alive(), _TAKE_S)
 
     def wait_cut(self, count: int, timeout_s: float) -> bool:
         """Until the line has been cut so often since it began; false when the time is up."""
@@ -203,17 +206,18 @@ class Link:
     def _next_state(self) -> LinkState:
         """What is asked for now; all connections are broken first when the bytes before a cut have passed."""
         with self._changed:
-            if self._state is not self._taken:
-                self._taken, self._cut_left = self._state, self._state.cut_at
+            state = self._state
+            if self._asked != self._taken:
+                self._taken, self._cut_left = self._asked, state.cut_at
                 self._changed.notify_all()
             if self._cut_left != 0:
-                return self._taken
+                return state
             self._cut_left = None
         self._break_off(list(self._ends.values()))
         with self._changed:
             self.cuts += 1
             self._changed.notify_all()
-        return self._taken
+        return state
 
     def _wait_s(self, state: LinkState) -> float | None:
         """Until something is due without any socket calling; None: only sockets matter."""

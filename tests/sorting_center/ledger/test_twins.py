@@ -5,9 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.messaging.contract.control import Hello
+from kiosk.messaging.contract.control import Hello, encode
+from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.ingest.reading import Inbound, merged, read_message
+from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.twins import Boots, twin
 from tests.each import each
+from tests.sorting_center.stations import NOW
 
 EPOCH = "00c0ffee00c0ffee"
 Heard = list[tuple[str, int]]
@@ -72,3 +76,28 @@ def test_two_machines_are_found_at_the_first_return(turns: list[str]) -> None:
     heard = [(boot, at) for at, boot in enumerate(turns, 1)]
     returns = [at for at in range(2, len(turns)) if turns[at] != turns[at - 1] and turns[at] in turns[: at - 1]]
     assert [at for at, _ in alarms(heard)][:1] == returns[:1]
+
+
+def raised(ledger: Ledger) -> list[tuple[str, str, str, str]]:
+    return [(row.kind, row.station, row.epoch, row.detail) for row in ledger.overview(NOW).alarms]
+
+
+def test_two_machines_that_take_turns_are_one_alarm_of_the_ledger(ledger: Ledger) -> None:
+    """In one delivery or in several, and again after a start of the center: what was heard is in the ledger."""
+    topic = Topics("shache", "S0147").hello
+
+    def hear(*hellos: tuple[str, int]) -> None:
+        ledger.commit(merged(read_message(Inbound(topic, encode(hello(*one)))) for one in hellos), NOW)
+
+    hear(("aaaa", 1))
+    hear(("aaaa", 5), ("bbbb", 2))
+    hear(("aaaa", 5), ("bbbb", 2))
+    assert raised(ledger) == []
+    hear(("aaaa", 6))
+    detail = "two machines send by turns under this number: boot aaaa and boot bbbb"
+    assert raised(ledger) == [("twin", "S0147", EPOCH, detail)]
+    hear(("bbbb", 3), ("aaaa", 7))
+    assert len(raised(ledger)) == 1, "each thing once"
+    other = Topics("shache", "S0148").hello
+    ledger.commit(read_message(Inbound(other, encode(hello("aaaa", 9)))).delivery, NOW)
+    assert len(raised(ledger)) == 1, "of each station for itself"

@@ -21,7 +21,7 @@ from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Produ
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.relay import Relay, Unwatched
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.clock import StationClock
 from kiosk.station.software import metrology, software_id
@@ -131,7 +131,7 @@ class Fleet:
         self._over = False
         self._sending: list[threading.Event] = []
         clock, software = StationClock(_ZONE), software_id()
-        self._stamp: Callable[[], Stamp] = lambda: Stamp(clock.now(), software)
+        self._stamp: Callable[[], Stamp] = lambda: Stamp(clock.now(), software, REGION)
 
     def end(self) -> None:
         """Time is up: nothing new is written, whoever sends stops. May be called from anywhere, a signal included."""
@@ -220,14 +220,15 @@ class Fleet:
     def _relay(self, store: Store, station: str, stop: threading.Event, silence: threading.Timer) -> int:
         """How many events of earlier epochs the center has lost and not got again in time."""
 
-        def heard(alarm: str) -> None:
-            if alarm:
-                return
-            silence.cancel()
-            if store.outbox.counts().pending == 0 and relay.settled:
-                stop.set()
+        class Watcher(Unwatched):
+            def heard(self, alarm: str) -> None:
+                if alarm:
+                    return
+                silence.cancel()
+                if store.outbox.counts().pending == 0 and relay.settled:
+                    stop.set()
 
-        relay = Relay(store, Pace(self._plan.relay_settings(station)), heard=heard)
+        relay = Relay(store, Pace(self._plan.relay_settings(station)), watcher=Watcher())
         relay.run(stop)
         return relay.missing
 

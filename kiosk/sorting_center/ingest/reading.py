@@ -117,7 +117,7 @@ def _hello(message: Inbound, topic: UpTopic) -> Reading:
         hello = decode(Hello, message.payload)
     except BadControl:
         return _refused(message, "hello")
-    seen = Sighting(topic.region, topic.station)
+    seen = Sighting(topic.region, topic.station, hello=hello)
     return Reading(message, Delivery(sightings=[seen]), (Question(topic.region, topic.station, hello.epoch),))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
+from kiosk.messaging.contract.control import Hello
 from kiosk.sorting_center.ledger.alarms import Attention
-from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, Refusal, Sighting
-from kiosk.sorting_center.ledger.schema import refused, station_status
+from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, TWIN, Refusal, Sighting
+from kiosk.sorting_center.ledger.schema import meta, refused, station_status
+from kiosk.sorting_center.ledger.twins import Boots, twin
 
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024
@@ -19,9 +21,12 @@ MAX_WHOLE: Final = 32
 
 
 def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
-    """Bring ``station_status`` up to date, one write per station; a number heard in a second region is an alarm."""
+    """Bring ``station_status`` up to date, one write per station; a number heard in a second region is an alarm, and
+    one that two machines use by turns is one, too."""
     changes: dict[tuple[str, str], dict[str, object]] = {}
     for sighting in sightings:
+        if sighting.hello is not None:
+            _look_for_twins(connection, sighting, sighting.hello, received_at)
         changes.setdefault((sighting.region, sighting.station), {}).update(_change(sighting, received_at))
     for (region, station), values in changes.items():
         mine = (station_status.c.station == station) & (station_status.c.region == region)
@@ -38,6 +43,26 @@ def _first_heard(connection: Connection, region: str, station: str, received_at:
     if known is not None:
         detail = f"is heard in the region {region} as well as in {known}"
         Attention(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
+
+
+def _look_for_twins(connection: Connection, sighting: Sighting, hello: Hello, received_at: str) -> None:
+    """The boots of a station number are kept in ``meta``, so that every process that takes in sees the same."""
+    name = f"boots {sighting.region} {sighting.station}"
+    kept = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+    boots = Boots() if kept is None else Boots.parse(kept)
+    if not boots.is_news(hello):
+        return
+    detail = twin(boots, hello)
+    if detail is not None:
+        of = (sighting.station, hello.epoch, 0)
+        Attention(connection, sighting.region, received_at).raise_alarm(TWIN, of, detail)
+    connection.execute(_KEEP_BOOTS, {"name": name, "value": boots.with_hello(hello).text})
+
+
+_KEEP_BOOTS: Final = text(
+    "INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+"""The same words on SQLite and PostgreSQL."""
 
 
 def _change(sighting: Sighting, received_at: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Final, Self
 
@@ -14,7 +14,8 @@ from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import sightings, streams
-from kiosk.sorting_center.ledger.accept import Acceptance, FeedNumbers
+from kiosk.sorting_center.ledger.accept import Acceptance
+from kiosk.sorting_center.ledger.chains import Chain
 from kiosk.sorting_center.ledger.engine import OpenedLedger, begin_generation, open_for_reading, open_for_writing
 from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerError, LedgerUnwritable
 from kiosk.sorting_center.ledger.records import (
@@ -83,20 +84,17 @@ class Ledger:
     def commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
         """Take a whole delivery in, in one transaction; as `accept`."""
         with self._writing() as connection:
-            feed = FeedNumbers(connection)
             groups = streams.grouped(delivery.events)
-            refusals = list(delivery.refusals)
-            taken = []
-            for key, items in groups.items():
-                station, _, region = key
-                if Acceptance(connection, region, received_at, feed).accept(items):
-                    taken.append(key)
-                else:
-                    topic = Topics(region, station).event
-                    refusals += [Refusal(topic, TOO_MANY_EPOCHS, item.body) for item in items]
+            taken = Acceptance(connection, received_at).accept(groups) if groups else []
+            refusals = [*delivery.refusals, *_beyond(groups, {chain.key for chain in taken})]
             sightings.record(connection, _sighted(delivery), received_at)
             sightings.refuse(connection, refusals, received_at)
-            return [self._state(connection, station, epoch, region) for station, epoch, region in taken]
+            return [self._reached(connection, chain) for chain in taken]
+
+    def _reached(self, connection: Connection, chain: Chain) -> StreamState:
+        gaps = streams.gaps(connection, chain, MAX_GAPS)
+        quarantined = streams.quarantined(connection, chain, MAX_QUARANTINED) if chain.has_quarantined else ()
+        return StreamState(*chain.key, chain.upto, chain.head, chain.max_seen, gaps, quarantined, self.generation)
 
     def stream(self, station: str, epoch: str, region: str) -> StreamState:
         """What a station that says hello is told; upto 0 for a stream nothing is known of."""
@@ -151,7 +149,7 @@ class Ledger:
     def feed_end(self) -> int:
         """The highest feedseq given out; 0 when none was."""
         with self.reading() as connection:
-            return int(connection.execute(select(func.max(event.c.feedseq))).scalar() or 0)
+            return streams.last_feedseq(connection)
 
     def feed_position(self, name: str) -> int:
         """Where the publisher ``name`` goes on; 0 at first."""
@@ -234,3 +232,14 @@ class Ledger:
 def _sighted(delivery: Delivery) -> Iterable[Sighting]:
     yield from {(region, item.station): Sighting(region, item.station) for region, item in delivery.events}.values()
     yield from delivery.sightings
+
+
+def _beyond(
+    groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]], taken: Set[streams.StreamKey]
+) -> Iterable[Refusal]:
+    """What belongs to a stream that is one epoch too many."""
+    for key, events in groups.items():
+        if key not in taken:
+            station, _, region = key
+            topic = Topics(region, station).event
+            yield from (Refusal(topic, TOO_MANY_EPOCHS, item.body) for item in events)

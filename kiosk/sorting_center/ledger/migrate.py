@@ -32,7 +32,6 @@ from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.ledger import projection, schema
 from kiosk.sorting_center.ledger.accept import MAX_AHEAD
-from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.records import FAR_AHEAD, RECEIPT_TWICE
 from kiosk.sorting_center.ledger.schema import SCHEMA_VERSION, meta
 
@@ -166,13 +165,9 @@ def _project_again(connection: Connection, station: str) -> None:
     connection.execute(delete(alarm).where(alarm.c.station == station, alarm.c.kind == RECEIPT_TWICE))
     released = (event.c.station == station) & event.c.problem.is_(None) & event.c.feedseq.is_not(None)
     rows = connection.execute(
-        select(event.c.region, event.c.body, event.c.feedseq, event.c.received_at)
-        .where(released, event.c.type.in_((IntakeConfirmed.TYPE, IntakeVoided.TYPE)))
-        .order_by(event.c.feedseq)
+        select(event).where(released, event.c.type.in_(projection.TYPES)).order_by(event.c.feedseq)
     ).all()
-    for row in rows:
-        told = projection.ReleasedEvent(parse_event(bytes(row.body)), row.feedseq, row.region, row.received_at)
-        projection.project(connection, Attention(connection, row.region, row.received_at), [told])
+    projection.project(connection, [projection.ReleasedEvent.stored(row) for row in rows])
 
 
 def _disbelieved(connection: Connection) -> Iterator[tuple[str, str, str, int]]:

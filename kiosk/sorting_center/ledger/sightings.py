@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from kiosk.sorting_center.ledger.alarms import Attention
+from kiosk.sorting_center.ledger.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, Refusal, Sighting
+from kiosk.sorting_center.ledger.rows import upsert_rows
 from kiosk.sorting_center.ledger.schema import refused, station_status
 
 MAX_REFUSED: Final = 1000
@@ -19,25 +22,42 @@ MAX_WHOLE: Final = 32
 
 
 def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
-    """Bring ``station_status`` up to date, one write per station; a number heard in a second region is an alarm."""
+    """Bring ``station_status`` up to date in one statement; a number heard in a second region is an alarm."""
     changes: dict[tuple[str, str], dict[str, object]] = {}
     for sighting in sightings:
-        changes.setdefault((sighting.region, sighting.station), {}).update(_change(sighting, received_at))
-    for (region, station), values in changes.items():
-        mine = (station_status.c.station == station) & (station_status.c.region == region)
-        # An update without values is one of every column: the region is there to be set to itself.
-        found = connection.execute(update(station_status).where(mine).values(region=region, **values))
-        if found.rowcount == 0:
-            _first_heard(connection, region, station, received_at)
-            connection.execute(insert(station_status), {"station": station, "region": region, **values})
+        changes.setdefault((sighting.station, sighting.region), {}).update(_change(sighting, received_at))
+    if not changes:
+        return
+    known = _regions(connection, {station for station, _ in changes})
+    for station, region in changes:
+        heard_in = known.setdefault(station, [])
+        if region not in heard_in:
+            if heard_in:
+                detail = f"is heard in the region {region} as well as in {heard_in[0]}"
+                Attention(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
+            heard_in.append(region)
+    rows = [(*key, *(values.get(name) for name in _TOLD)) for key, values in sorted(changes.items())]
+    upsert_rows(connection, station_status, rows, unless_null=True)
 
 
-def _first_heard(connection: Connection, region: str, station: str, received_at: str) -> None:
-    other = select(station_status.c.region).where(station_status.c.station == station).limit(1)
-    known = connection.execute(other).scalar()
-    if known is not None:
-        detail = f"is heard in the region {region} as well as in {known}"
-        Attention(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
+_TOLD: Final = station_status.columns.keys()[2:]
+"""Behind the key; what a sighting does not tell stays as it was."""
+
+
+def _regions(connection: Connection, stations: Iterable[str]) -> dict[str, list[str]]:
+    """Where each station was heard before."""
+    rows = connection.execute(_heard(connection.dialect.name), as_parameter((station,) for station in stations))
+    found: dict[str, list[str]] = {}
+    for station, region in rows:
+        found.setdefault(station, []).append(region)
+    return found
+
+
+@cache
+def _heard(dialect: str) -> Select[Any]:
+    keys = Keys(dialect)
+    heard = select(station_status.c.station, station_status.c.region).select_from(keys.table)
+    return heard.join(station_status, station_status.c.station == keys.text(0))
 
 
 def _change(sighting: Sighting, received_at: str) -> dict[str, object]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.sorting_center.ledger.records import Counted
@@ -38,8 +38,28 @@ def grouped(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list
     return groups
 
 
-def gaps(connection: Connection, row: Row[Any], limit: int) -> tuple[tuple[int, int], ...]:
-    """The first ``limit`` missing ranges of a row of ``stream``."""
+def last_feedseq(connection: Connection) -> int:
+    """The highest place of the feed that was given out; 0 when none was."""
+    return int(connection.execute(select(func.max(event.c.feedseq))).scalar() or 0)
+
+
+class Reach(Protocol):
+    """How far a stream is: a row of ``stream``, or what a commit makes of one."""
+
+    @property
+    def station(self) -> str: ...
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def upto(self) -> int: ...
+    @property
+    def max_seen(self) -> int: ...
+
+
+def gaps(connection: Connection, row: Reach, limit: int) -> tuple[tuple[int, int], ...]:
+    """The first ``limit`` missing ranges."""
     if row.max_seen == row.upto:
         return ()
     return tuple(islice(missing_ranges(row.upto, _held(connection, row), row.max_seen), limit))
@@ -71,7 +91,7 @@ def ended(connection: Connection) -> set[tuple[str, str, str]]:
     return {(row.region, row.station, row.epoch) for row in rows}
 
 
-def quarantined(connection: Connection, row: Row[Any], limit: int) -> tuple[int, ...]:
+def quarantined(connection: Connection, row: Reach, limit: int) -> tuple[int, ...]:
     """The highest ``limit`` numbers up to ``upto`` that are kept apart, ascending."""
     found = connection.execute(
         select(quarantine.c.seq)
@@ -88,7 +108,7 @@ def quarantined(connection: Connection, row: Row[Any], limit: int) -> tuple[int,
     return tuple(sorted(found.scalars()))
 
 
-def _held(connection: Connection, row: Row[Any]) -> Iterator[int]:
+def _held(connection: Connection, row: Reach) -> Iterator[int]:
     return iter(
         connection.execute(
             select(event.c.seq)

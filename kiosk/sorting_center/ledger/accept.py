@@ -12,12 +12,12 @@ event kept apart) has statements of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, insert, select, update
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
@@ -25,11 +25,11 @@ from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import projection, streams
 from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.chains import Chain
-from kiosk.sorting_center.ledger.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
-from kiosk.sorting_center.ledger.rows import insert_rows, upsert_rows
 from kiosk.sorting_center.ledger.schema import event as event_table
-from kiosk.sorting_center.ledger.schema import quarantine, stream
+from kiosk.sorting_center.ledger.schema import quarantine, stream, unnumbered
 
 MAX_AHEAD: Final = 50_000
 """How far above ``upto`` an event may be held. A station keeps what was acknowledged for 30 days, some 21,000 events of
@@ -59,6 +59,9 @@ class Acceptance:
     def __init__(self, connection: Connection, received_at: str) -> None:
         self._connection = connection
         self._received_at = received_at
+        self._dialect = connection.dialect.name
+        self._one_writer = self._dialect == "sqlite"
+        """What is released then gets its place in the feed here; else a `numberer` gives it."""
         self._set_apart: set[tuple[str, str]] = set()
         """Region and station of what was put into quarantine."""
 
@@ -68,38 +71,67 @@ class Acceptance:
         known = self._stored_hashes(chains)
         for chain in chains:
             self._sort_out(chain, known.get(chain.key, {}))
-        feed = FeedNumbers(self._connection)
+        feed = FeedNumbers(self._connection) if self._one_writer else None
         for chain in chains:
             self._walk(chain, feed)
         self._store(chains)
-        self._project(chains)
+        if self._one_writer:
+            self._project(chains)
+        else:
+            self._leave_to_number(chains)
         self._close(chains)
         for region, station in self._set_apart:
             self._attention(region).bound(station)
         return chains
 
     def _open(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
-        dialect, stations = self._connection.dialect.name, as_parameter((name,) for name in {key[0] for key in groups})
-        rows = self._connection.execute(_streams_of(dialect), stations)
-        known = {(row.station, row.epoch, row.region): row for row in rows}
-        epochs = Counter((station, region) for station, _, region in known)
+        stations = as_parameter((name,) for name in sorted({key[0] for key in groups}))
+        known = {_key(row): row for row in self._connection.execute(_streams_of(self._dialect), stations)}
+        within = self._within_epochs(groups, known)
+        if not self._one_writer:
+            known = self._locked(within, known)
+        with_quarantine = {tuple(row) for row in self._connection.execute(_quarantined_of(self._dialect), stations)}
         chains = []
-        for key, events in groups.items():
-            station, _, region = key
-            row = known.get(key)
-            if row is not None:
-                chains.append(Chain(*key, row.upto, row.head, row.max_seen, row.gap_since, events, row.max_seen))
-            elif epochs[station, region] < MAX_EPOCHS:
-                epochs[station, region] += 1
-                chains.append(Chain(*key, 0, ZERO_HASH, 0, None, events))
+        for key in within:
+            row, events = known.get(key), groups[key]
+            if row is None:
+                chain = Chain(*key, 0, ZERO_HASH, 0, None, events)
             else:
-                detail = f"tells of more than {MAX_EPOCHS} epochs; nothing of a further one is taken in or acknowledged"
-                self._attention(region).raise_alarm(TOO_MANY_EPOCHS, (station, "", 0), detail)
-        with_quarantine = {tuple(row) for row in self._connection.execute(_quarantined_of(dialect), stations)}
-        for chain in chains:
-            chain.has_quarantined = chain.key in with_quarantine
+                chain = Chain(*key, row.upto, row.head, row.max_seen, row.gap_since, events, row.max_seen)
+            chain.has_quarantined = key in with_quarantine
             self._look_at(chain)
+            chains.append(chain)
         return chains
+
+    def _within_epochs(
+        self, wanted: Iterable[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
+    ) -> list[streams.StreamKey]:
+        epochs = Counter((station, region) for station, _, region in known)
+        within = []
+        for key in wanted:
+            station, _, region = key
+            if key not in known:
+                if epochs[station, region] >= MAX_EPOCHS:
+                    told = (
+                        f"tells of more than {MAX_EPOCHS} epochs; nothing of a further one is taken in or acknowledged"
+                    )
+                    self._attention(region).raise_alarm(TOO_MANY_EPOCHS, (station, "", 0), told)
+                    continue
+                epochs[station, region] += 1
+            within.append(key)
+        return within
+
+    def _locked(
+        self, keys: Sequence[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
+    ) -> dict[streams.StreamKey, Row[Any]]:
+        """No other process has any of these streams in hand until this transaction ends.
+
+        Everyone takes them in the same order, so that nobody waits for one who waits for him.
+        """
+        at, ordered = self._received_at, sorted(keys)
+        new = [(*key, 0, ZERO_HASH, 0, None, at, at) for key in ordered if key not in known]
+        insert_missing(self._connection, stream, new)
+        return {_key(row): row for row in self._connection.execute(_lock_streams(self._dialect), as_parameter(ordered))}
 
     def _look_at(self, chain: Chain) -> None:
         """One event with an absurd number would leave a gap that no station can ever fill: it is kept apart."""
@@ -124,7 +156,7 @@ class Acceptance:
         hashes: dict[streams.StreamKey, dict[int, str]] = {}
         if not wanted:
             return hashes
-        rows = self._connection.execute(_hashes_of(self._connection.dialect.name), as_parameter(dict.fromkeys(wanted)))
+        rows = self._connection.execute(_hashes_of(self._dialect), as_parameter(dict.fromkeys(wanted)))
         for station, epoch, region, seq, sha256 in rows:
             hashes.setdefault((station, epoch, region), {})[seq] = sha256
         return hashes
@@ -138,7 +170,7 @@ class Acceptance:
             elif have != item.sha256:
                 self._contradicts(chain, item, FORK, "came twice with different content")
 
-    def _walk(self, chain: Chain, feed: FeedNumbers) -> None:
+    def _walk(self, chain: Chain, feed: FeedNumbers | None) -> None:
         """Upward from ``upto`` as far as the chain holds; the event that breaks it is evicted."""
         held = self._held(chain)
         while True:
@@ -150,7 +182,8 @@ class Acceptance:
             if not chain.is_followed_by(item):
                 self._evict(chain, item, was_held)
                 return
-            chain.release(item, None if item.problem else feed.next(), was_held=was_held)
+            feedseq = feed.next() if feed is not None and item.problem is None else None
+            chain.release(item, feedseq, was_held=was_held)
 
     def _held(self, chain: Chain) -> Iterator[ReceivedEvent]:
         """Stored events above ``upto``, ascending, read in small steps and only as far as asked for."""
@@ -249,6 +282,21 @@ class Acceptance:
         ]
         projection.project(self._connection, told)
 
+    def _leave_to_number(self, chains: Sequence[Chain]) -> None:
+        ranges = [
+            {
+                "station": chain.station,
+                "epoch": chain.epoch,
+                "region": chain.region,
+                "first": chain.released[0].event.seq,
+                "last": chain.upto,
+            }
+            for chain in chains
+            if chain.released
+        ]
+        if ranges:
+            self._connection.execute(insert(unnumbered), ranges)
+
     def _close(self, chains: Sequence[Chain]) -> None:
         """When a stream was first heard stays as it is in a row that is there."""
         at = self._received_at
@@ -266,6 +314,18 @@ class Acceptance:
 def _streams_of(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
     return select(stream).select_from(keys.table).join(stream, stream.c.station == keys.text(0))
+
+
+@cache
+def _lock_streams(dialect: str) -> Select[Any]:
+    keys, c = Keys(dialect), stream.c
+    same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
+    wanted = select(stream).select_from(keys.table).join(stream, same)
+    return wanted.order_by(c.station, c.epoch, c.region).with_for_update(of=stream)
+
+
+def _key(row: Row[Any]) -> streams.StreamKey:
+    return (row.station, row.epoch, row.region)
 
 
 @cache

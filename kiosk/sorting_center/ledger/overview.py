@@ -6,13 +6,14 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, inspect, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, inspect, literal_column, select
 
 from kiosk.sorting_center.ledger import epochs
 from kiosk.sorting_center.ledger.records import FORK
 from kiosk.sorting_center.ledger.schema import alarm, event, intake, intake_void, quarantine, refused, station_status
 from kiosk.sorting_center.ledger.schema import stream as stream_table
 from kiosk.sorting_center.ledger.streams import ended, open_gaps
+from kiosk.sorting_center.ledger.times import BEFORE_ALL
 
 MAX_INTAKES: Final = 500
 _SHOWN_GAPS: Final = 20
@@ -131,7 +132,7 @@ def overview(connection: Connection, today_since: str, newest: int) -> Overview:
     )
     return Overview(
         counts=_counts(connection, len(missing)),
-        totals=_totals(connection, ""),
+        totals=_totals(connection, BEFORE_ALL),
         today=_totals(connection, today_since),
         stations=_stations(connection),
         intakes=_intake_rows(connection, _intakes().order_by(intake.c.feedseq.desc()).limit(newest)),
@@ -216,11 +217,11 @@ def _totals(connection: Connection, since: str) -> Totals:
 
 
 def _halves(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    return column.bitwise_rshift(_HALF_BITS), column.bitwise_and((1 << _HALF_BITS) - 1)
+    return column.bitwise_rshift(literal_column(str(_HALF_BITS))), column.bitwise_and((1 << _HALF_BITS) - 1)
 
 
 def _whole(upper: int, lower: int) -> int:
-    return (upper << _HALF_BITS) + lower
+    return (int(upper) << _HALF_BITS) + int(lower)
 
 
 def _is_void_of_intake() -> ColumnElement[bool]:

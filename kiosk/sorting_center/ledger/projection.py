@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import msgspec
 from msgspec.structs import astuple
-from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy import Connection, Row, Select, and_, select
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.sorting_center.ledger.alarms import Attention
-from kiosk.sorting_center.ledger.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
-from kiosk.sorting_center.ledger.rows import insert_missing, insert_rows
 from kiosk.sorting_center.ledger.schema import intake, intake_void
 
 TYPES: Final = frozenset({IntakeConfirmed.TYPE, IntakeVoided.TYPE})
@@ -87,11 +87,11 @@ class ReleasedEvent(msgspec.Struct, frozen=True):
         return cls(region, item.station, item.epoch, item.seq, item.type, item.data, reissued, feedseq, received_at)
 
     @classmethod
-    def stored(cls, row: Any) -> ReleasedEvent:
+    def stored(cls, row: Row[Any], feedseq: int) -> ReleasedEvent:
         """From a row of ``event`` that was believed when it came."""
         told = _told(bytes(row.body))
         key = (row.region, row.station, row.epoch, row.seq)
-        return cls(*key, row.type, told.data, told.reissued, row.feedseq, row.received_at)
+        return cls(*key, row.type, told.data, told.reissued, feedseq, row.received_at)
 
 
 def _told(body: bytes) -> _Told:

@@ -9,9 +9,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from kiosk.sorting_center.ledger.alarms import Attention
-from kiosk.sorting_center.ledger.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, Refusal, Sighting
-from kiosk.sorting_center.ledger.rows import upsert_rows
 from kiosk.sorting_center.ledger.schema import refused, station_status
 
 MAX_REFUSED: Final = 1000

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.sorting_center.ledger.records import Counted
-from kiosk.sorting_center.ledger.schema import event, intake, intake_void, quarantine, stream
+from kiosk.sorting_center.ledger.schema import ARCHIVED, event, feed_position, intake, intake_void, quarantine, stream
 
 StreamKey = tuple[str, str, str]
 """Station, epoch, region."""
@@ -40,7 +40,9 @@ def grouped(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list
 
 def last_feedseq(connection: Connection) -> int:
     """The highest place of the feed that was given out; 0 when none was."""
-    return int(connection.execute(select(func.max(event.c.feedseq))).scalar() or 0)
+    left = select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED).scalar_subquery()
+    here, gone = connection.execute(select(select(func.max(event.c.feedseq)).scalar_subquery(), left)).one()
+    return max(here or 0, gone or 0)
 
 
 class Reach(Protocol):

@@ -7,16 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import DBAPIError
 
 Rows = Sequence[tuple[Any, ...]]
 
 
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
     """Raises what the database says of a row that is there already."""
-    _execute(connection, _insert(table, connection.dialect.paramstyle), rows)
+    if connection.dialect.name == "postgresql" and rows:
+        _copy(connection, table, rows)
+    else:
+        _execute(connection, _insert(table, connection.dialect.paramstyle), rows)
+
+
+def _copy(connection: Connection, table: Table, rows: Rows) -> None:
+    """COPY is by far the fastest way in; its errors are SQLAlchemy's, as those of every other statement."""
+    statement = f'COPY "{table.name}" ({", ".join(_names(table))}) FROM STDIN'
+    raw = cast(psycopg.Connection, connection.connection.driver_connection)
+    try:
+        with raw.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
 
 
 def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
@@ -37,9 +54,13 @@ def _execute(connection: Connection, statement: str, rows: Rows) -> None:
         connection.exec_driver_sql(statement, list(rows))
 
 
+def _names(table: Table) -> list[str]:
+    return [f'"{column.name}"' for column in table.columns]
+
+
 @cache
 def _insert(table: Table, paramstyle: str) -> str:
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    names = ", ".join(_names(table))
     values = ", ".join(["?" if paramstyle == "qmark" else "%s"] * len(table.columns))
     return f'INSERT INTO "{table.name}" ({names}) VALUES ({values})'  # noqa: S608 - names of our tables
 

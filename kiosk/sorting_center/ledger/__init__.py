@@ -9,6 +9,7 @@ from kiosk.sorting_center.ledger.errors import LedgerMissing as LedgerMissing
 from kiosk.sorting_center.ledger.errors import LedgerNewer as LedgerNewer
 from kiosk.sorting_center.ledger.errors import LedgerUnwritable as LedgerUnwritable
 from kiosk.sorting_center.ledger.ledger import Ledger as Ledger
+from kiosk.sorting_center.ledger.records import Counted as Counted
 from kiosk.sorting_center.ledger.records import Delivery as Delivery
 from kiosk.sorting_center.ledger.records import FeedEntry as FeedEntry
 from kiosk.sorting_center.ledger.records import Refusal as Refusal

@@ -174,23 +174,24 @@ class Acceptance:
         """Upward from ``upto`` as far as the chain holds; the event that breaks it is evicted."""
         held = self._held(chain)
         while True:
-            seq = chain.upto + 1
-            was_held = seq not in chain.fresh
-            item = next(held, None) if was_held else chain.fresh[seq]
+            seq, held_since = chain.upto + 1, None
+            item = chain.fresh.get(seq)
+            if item is None:
+                item, held_since = next(held, (None, None))
             if item is None or item.seq != seq:
                 return
             if not chain.is_followed_by(item):
-                self._evict(chain, item, was_held)
+                self._evict(chain, item, held_since is not None)
                 return
             feedseq = feed.next() if feed is not None and item.problem is None else None
-            chain.release(item, feedseq, was_held=was_held)
+            chain.release(item, feedseq, held_since)
 
-    def _held(self, chain: Chain) -> Iterator[ReceivedEvent]:
-        """Stored events above ``upto``, ascending, read in small steps and only as far as asked for."""
+    def _held(self, chain: Chain) -> Iterator[tuple[ReceivedEvent, str]]:
+        """Stored events above ``upto`` and when they came, ascending, read in small steps as far as asked for."""
         after = chain.upto
         while after < chain.highest_stored:
             rows = self._connection.execute(
-                select(event_table.c.body, event_table.c.problem)
+                select(event_table.c.body, event_table.c.problem, event_table.c.received_at)
                 .where(_of(chain), event_table.c.seq > after)
                 .order_by(event_table.c.seq)
                 .limit(_HELD_CHUNK)
@@ -200,7 +201,7 @@ class Acceptance:
             for row in rows:
                 item = replace(parse_event(bytes(row.body)), problem=row.problem)
                 after = item.seq
-                yield item
+                yield item, row.received_at
 
     def _evict(self, chain: Chain, item: ReceivedEvent, was_held: bool) -> None:
         self._contradicts(chain, item, BROKEN_CHAIN, "does not follow the event before it")
@@ -224,7 +225,7 @@ class Acceptance:
             filled = [
                 {"key": item.event.seq, "place": item.feedseq}
                 for item in chain.released
-                if item.was_held and item.feedseq
+                if item.held_since and item.feedseq
             ]
             if filled:
                 self._connection.execute(
@@ -275,7 +276,7 @@ class Acceptance:
 
     def _project(self, chains: Sequence[Chain]) -> None:
         told = [
-            projection.ReleasedEvent.of(item.event, chain.region, item.feedseq, self._received_at)
+            projection.ReleasedEvent.of(item.event, chain.region, item.feedseq, item.held_since or self._received_at)
             for chain in chains
             for item in chain.released
             if item.feedseq and item.event.type in projection.TYPES

@@ -16,7 +16,8 @@ class Released(msgspec.Struct, frozen=True):
 
     event: ReceivedEvent
     feedseq: int | None
-    was_held: bool
+    held_since: str | None
+    """When it came, of an event that was held above a gap before this delivery."""
 
 
 @dataclass(slots=True)
@@ -43,10 +44,10 @@ class Chain:
     def key(self) -> StreamKey:
         return (self.station, self.epoch, self.region)
 
-    def release(self, item: ReceivedEvent, feedseq: int | None, *, was_held: bool) -> None:
+    def release(self, item: ReceivedEvent, feedseq: int | None, held_since: str | None) -> None:
         """Its place is sure: the chain goes on from it."""
         self.upto, self.head = item.seq, item.sha256
-        self.released.append(Released(item, feedseq, was_held))
+        self.released.append(Released(item, feedseq, held_since))
 
     def is_followed_by(self, item: ReceivedEvent) -> bool:
         """An event whose envelope was too bad to name its ``prevhash`` is linked by its successor alone."""

@@ -24,6 +24,7 @@ from kiosk.sorting_center.ledger.database.opening import (
     open_for_writing,
 )
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.reading import stored_events
 from kiosk.sorting_center.ledger.records import (
     TOO_MANY_EPOCHS,
     Delivery,
@@ -187,24 +188,9 @@ class Ledger:
             upsert_rows(connection, feed_position, [(name, feedseq)])
 
     def events(self) -> Iterator[StoredEvent]:
-        """Every stored event by (station, epoch, seq), read from one unchanging picture of the ledger."""
+        """Every stored event by (station, epoch, seq), read from one unchanging picture of the ledger, in pages."""
         with self.reading() as connection:
-            rows = connection.execution_options(yield_per=500).execute(
-                select(event).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
-            )
-            receipts = streams.Receipts(connection)
-            for row in rows:
-                yield StoredEvent(
-                    row.station,
-                    row.epoch,
-                    row.seq,
-                    row.type,
-                    row.problem,
-                    bytes(row.body),
-                    row.received_at,
-                    row.region,
-                    receipts.of(row.station).get(row.region, {}),
-                )
+            yield from stored_events(connection)
 
     def counts(self) -> overviews.Counts:
         """How much is in the ledger, and how much of it needs a person."""

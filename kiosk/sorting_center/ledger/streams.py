@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.records import Counted
 from kiosk.sorting_center.ledger.schema import ARCHIVED, event, feed_position, intake, intake_void, quarantine, stream
 
@@ -125,29 +127,31 @@ def _held(connection: Connection, row: Reach) -> Iterator[int]:
     )
 
 
-class Receipts:
-    """Which event stands for each receipt of a station, asked for station by station in the order of an export."""
+def standing(connection: Connection, receipts: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Counted]]:
+    """Which event stands for each of these (station, receipt), by region."""
+    wanted = as_parameter(dict.fromkeys(receipts))
+    found: dict[tuple[str, str], dict[str, Counted]] = {}
+    for row in connection.execute(_standing(connection.dialect.name), wanted):
+        of_receipt = found.setdefault((row.station, row.receipt), {})
+        first_region = next(iter(of_receipt), row.region)
+        of_receipt[row.region] = Counted(row.epoch, row.seq, row.void is not None, first_region)
+    return found
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._station = ""
-        self._found: dict[str, dict[str, Counted]] = {}
 
-    def of(self, station: str) -> Mapping[str, Mapping[str, Counted]]:
-        """By region and receipt."""
-        if station != self._station:
-            self._station, self._found = station, {}
-            is_void = (
-                (intake_void.c.station == intake.c.station)
-                & (intake_void.c.receipt == intake.c.receipt)
-                & (intake_void.c.region == intake.c.region)
-            )
-            rows = self._connection.execute(
-                select(intake.c.region, intake.c.receipt, intake.c.epoch, intake.c.seq, intake_void.c.seq.label("void"))
-                .select_from(intake.outerjoin(intake_void, is_void))
-                .where(intake.c.station == station)
-            )
-            for row in rows:
-                counted = Counted(row.epoch, row.seq, row.void is not None)
-                self._found.setdefault(row.region, {})[row.receipt] = counted
-        return self._found
+@cache
+def _standing(dialect: str) -> Select[Any]:
+    keys = Keys(dialect)
+    is_void = (
+        (intake_void.c.station == intake.c.station)
+        & (intake_void.c.receipt == intake.c.receipt)
+        & (intake_void.c.region == intake.c.region)
+    )
+    same = (intake.c.station == keys.text(0)) & (intake.c.receipt == keys.text(1))
+    columns = (intake.c.station, intake.c.receipt, intake.c.region, intake.c.epoch, intake.c.seq)
+    return (
+        select(*columns, intake_void.c.seq.label("void"))
+        .select_from(keys.table)
+        .join(intake, same)
+        .outerjoin(intake_void, is_void)
+        .order_by(intake.c.epoch, intake.c.seq, intake.c.region)
+    )

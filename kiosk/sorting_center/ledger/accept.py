@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, insert, select, update
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
@@ -28,8 +28,8 @@ from kiosk.sorting_center.ledger.chains import Chain
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
+from kiosk.sorting_center.ledger.schema import archived, quarantine, stream, unnumbered
 from kiosk.sorting_center.ledger.schema import event as event_table
-from kiosk.sorting_center.ledger.schema import quarantine, stream, unnumbered
 
 MAX_AHEAD: Final = 50_000
 """How far above ``upto`` an event may be held. A station keeps what was acknowledged for 30 days, some 21,000 events of
@@ -156,10 +156,24 @@ class Acceptance:
         hashes: dict[streams.StreamKey, dict[int, str]] = {}
         if not wanted:
             return hashes
-        rows = self._connection.execute(_hashes_of(self._dialect), as_parameter(dict.fromkeys(wanted)))
+        rows = self._connection.execute(_hashes_of(self._dialect, event_table), as_parameter(dict.fromkeys(wanted)))
         for station, epoch, region, seq, sha256 in rows:
             hashes.setdefault((station, epoch, region), {})[seq] = sha256
+        self._add_archived(chains, hashes)
         return hashes
+
+    def _add_archived(self, chains: Sequence[Chain], hashes: dict[streams.StreamKey, dict[int, str]]) -> None:
+        """What stands below ``upto`` and is not here any more."""
+        wanted = [
+            (*chain.key, item.seq)
+            for chain in chains
+            for item in chain.events
+            if item.seq <= chain.upto and item.seq not in hashes.get(chain.key, ())
+        ]
+        if wanted:
+            rows = self._connection.execute(_hashes_of(self._dialect, archived), as_parameter(dict.fromkeys(wanted)))
+            for station, epoch, region, seq, sha256 in rows:
+                hashes.setdefault((station, epoch, region), {})[seq] = sha256
 
     def _sort_out(self, chain: Chain, known: dict[int, str]) -> None:
         """The same again is absorbed; the same key with another hash is a fork."""
@@ -337,11 +351,11 @@ def _quarantined_of(dialect: str) -> Select[Any]:
 
 
 @cache
-def _hashes_of(dialect: str) -> Select[Any]:
-    keys, c = Keys(dialect), event_table.c
+def _hashes_of(dialect: str, table: Table) -> Select[Any]:
+    keys, c = Keys(dialect), table.c
     same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
     stored = select(c.station, c.epoch, c.region, c.seq, c.sha256)
-    return stored.select_from(keys.table).join(event_table, same & (c.seq == keys.number(3)))
+    return stored.select_from(keys.table).join(table, same & (c.seq == keys.number(3)))
 
 
 def _of(chain: Chain) -> ColumnElement[bool]:

@@ -34,7 +34,6 @@ from kiosk.sorting_center.ledger.schema import event, unnumbered
 from kiosk.sorting_center.ledger.times import Instant
 
 NUMBERER_LOCK: Final = 0x53_4B_01
-_DIALECT: Final = "postgresql"
 
 
 class Numberer:
@@ -65,7 +64,7 @@ class Numberer:
                 if not self._has_role:
                     return 0
                 with connection.begin():
-                    return _number(connection, limit)
+                    return number_released(connection, limit)
             except DBAPIError:
                 self._hang_up()
                 raise
@@ -87,7 +86,8 @@ class Numberer:
             connection.close()
 
 
-def _number(connection: Connection, limit: int) -> int:
+def number_released(connection: Connection, limit: int) -> int:
+    """In the transaction of a caller who sees to it that nobody else does: as `Numberer.number`."""
     ranges = connection.execute(select(unnumbered).order_by(unnumbered.c.id).limit(limit)).all()
     wanted = []
     rest = limit
@@ -100,7 +100,7 @@ def _number(connection: Connection, limit: int) -> int:
         _take_off(connection, row, last)
     if not wanted:
         return 0
-    rows = connection.execute(_released(), as_parameter(wanted)).all()
+    rows = connection.execute(_released(connection.dialect.name), as_parameter(wanted)).all()
     _give_places(connection, rows, streams.last_feedseq(connection))
     return sum(last - first + 1 for *_, first, last in wanted)
 
@@ -121,14 +121,14 @@ def _give_places(connection: Connection, rows: Sequence[Row[Any]], after: int) -
         if row.type in projection.TYPES:
             told.append(projection.ReleasedEvent.stored(row, feedseq))
     if places:
-        connection.execute(_placed(), as_parameter(places))
+        connection.execute(_placed(connection.dialect.name), as_parameter(places))
     projection.project(connection, told)
 
 
 @cache
-def _released() -> Select[Any]:
+def _released(dialect: str) -> Select[Any]:
     """Events of these ranges, in the order of the feed; the body only where it is looked into."""
-    keys, c = Keys(_DIALECT), event.c
+    keys, c = Keys(dialect), event.c
     of_stream = (c.station == keys.text(1)) & (c.epoch == keys.text(2)) & (c.region == keys.text(3))
     in_range = of_stream & (c.seq >= keys.number(4)) & (c.seq <= keys.number(5))
     body = case((c.type.in_(projection.TYPES), c.body), else_=cast(null(), LargeBinary)).label("body")
@@ -142,8 +142,8 @@ def _released() -> Select[Any]:
 
 
 @cache
-def _placed() -> Update:
-    keys, c = Keys(_DIALECT), event.c
+def _placed(dialect: str) -> Update:
+    keys, c = Keys(dialect), event.c
     same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
     # The time tells the partition, so that the others are not looked through.
     at = c.received_at == cast(keys.text(4), Instant)

@@ -10,7 +10,16 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, i
 
 from kiosk.sorting_center.ledger import epochs
 from kiosk.sorting_center.ledger.records import FORK
-from kiosk.sorting_center.ledger.schema import alarm, event, intake, intake_void, quarantine, refused, station_status
+from kiosk.sorting_center.ledger.schema import (
+    alarm,
+    archived,
+    event,
+    intake,
+    intake_void,
+    quarantine,
+    refused,
+    station_status,
+)
 from kiosk.sorting_center.ledger.schema import stream as stream_table
 from kiosk.sorting_center.ledger.streams import ended, open_gaps
 from kiosk.sorting_center.ledger.times import BEFORE_ALL
@@ -21,7 +30,9 @@ _SHOWN_GAPS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """``gaps`` are missing ranges; ``quarantined`` events include ``forks``; ``alarms`` those the stations report."""
+    """``events`` include those in archives; ``gaps`` are missing ranges; ``quarantined`` events include ``forks``;
+    ``alarms`` those the stations report.
+    """
 
     events: int
     stations: int
@@ -167,7 +178,7 @@ def intakes_after(connection: Connection, feedseq: int, limit: int) -> tuple[Int
 
 def _counts(connection: Connection, gaps: int) -> Counts:
     return Counts(
-        events=_number(connection, select(func.count()).select_from(event)),
+        events=_number(connection, select(func.count()).select_from(event)) + _archived(connection),
         stations=_number(connection, select(func.count()).select_from(_heard())),
         gaps=gaps,
         quarantined=_number(connection, select(func.count()).select_from(quarantine)),
@@ -175,6 +186,12 @@ def _counts(connection: Connection, gaps: int) -> Counts:
         refused=_number(connection, select(func.coalesce(func.max(refused.c.id), 0))),
         alarms=_number(connection, select(func.count()).select_from(alarm)) + _reported(connection),
     )
+
+
+def _archived(connection: Connection) -> int:
+    # A ledger that is only looked at may still have the schema of the version that wrote it.
+    there = inspect(connection).has_table(archived.name)
+    return _number(connection, select(func.count()).select_from(archived)) if there else 0
 
 
 def _heard() -> Subquery:

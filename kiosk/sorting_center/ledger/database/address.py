@@ -39,5 +39,10 @@ class LedgerAddress:
         return str(self.path) if self.path is not None else _shown(self.url)
 
 
+def shown(text: str) -> str:
+    """An address that opened a ledger, without the password; raises LedgerAddressError for one that cannot."""
+    return _shown(LedgerAddress.parse(text).url)
+
+
 def _shown(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=True)
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)

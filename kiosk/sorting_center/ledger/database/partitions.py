@@ -34,7 +34,7 @@ class Partitions:
             return
         with self._lock:
             try:
-                for wanted in (month, _next(month)):
+                for wanted in (month, next_month(month)):
                     with self._engine.begin() as connection:
                         make_partition(connection, wanted)
             except DBAPIError as error:
@@ -56,7 +56,7 @@ def make_partition(connection: Connection, month: str) -> None:
         or connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar()
     ):
         return
-    begin, end = f"{month}-01T00:00:00Z", f"{_next(month)}-01T00:00:00Z"
+    begin, end = f"{month}-01T00:00:00Z", f"{next_month(month)}-01T00:00:00Z"
     stray = text("SELECT 1 FROM event_default WHERE received_at >= :begin AND received_at < :end LIMIT 1")
     if connection.execute(stray, {"begin": begin, "end": end}).first() is not None:
         return
@@ -71,6 +71,7 @@ def partition_of(month: str) -> str:
     return f"event_{int(year):04}_{int(number):02}"
 
 
-def _next(month: str) -> str:
+def next_month(month: str) -> str:
+    """YYYY-MM of both."""
     year, number = int(month[:4]), int(month[5:7])
     return f"{year + number // 12:04}-{number % 12 + 1:02}"

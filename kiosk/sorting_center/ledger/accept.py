@@ -41,6 +41,9 @@ MAX_EPOCHS: Final = len(SERIES_LETTERS)
 
 _HELD_CHUNK: Final = 200
 
+_ZERO: Final = rb"\u0000"
+"""U+0000 as canonical JSON writes it."""
+
 
 class FeedNumbers:
     """The places of the feed, given out without a hole for as long as the transaction lasts."""
@@ -138,6 +141,8 @@ class Acceptance:
         if any(item.region not in ("", chain.region) for item in chain.events):
             detail = "sends events that name another region than their topic; the topic's is the one they count in"
             self._attention(chain.region).raise_alarm(SECOND_REGION, (chain.station, "", 0), detail)
+        if any(_ZERO in item.body for item in chain.events):
+            chain.events = [_storable(item) for item in chain.events]
         seqs = [item.seq for item in chain.events]
         limit = chain.upto + len(seqs) + MAX_AHEAD
         if max(seqs) > limit:
@@ -356,6 +361,14 @@ def _hashes_of(dialect: str, table: Table) -> Select[Any]:
     same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
     stored = select(c.station, c.epoch, c.region, c.seq, c.sha256)
     return stored.select_from(keys.table).join(table, same & (c.seq == keys.number(3)))
+
+
+def _storable(item: ReceivedEvent) -> ReceivedEvent:
+    """No text with U+0000 gets into a column: PostgreSQL keeps none. The body has it still, and its hash."""
+    texts = (item.type, *(value for value in item.data.values() if isinstance(value, str)))
+    if not any("\0" in text for text in texts):
+        return item
+    return replace(item, type=item.type.replace("\0", "\N{REPLACEMENT CHARACTER}"), problem=item.problem or "bad_data")
 
 
 def _of(chain: Chain) -> ColumnElement[bool]:

@@ -17,6 +17,8 @@ from kiosk.sorting_center.ledger.schema import refused, station_status
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024
 """Of each; together at most 16 MiB of other people's garbage."""
+_MAX_TOPIC: Final = 200
+"""Characters. A topic is text of strangers: PostgreSQL keeps no U+0000 in a text."""
 MAX_WHOLE: Final = 32
 """Messages that were set aside are kept whole, the newest of them; a batch may have a MiB."""
 
@@ -85,7 +87,7 @@ def refuse(connection: Connection, refusals: Sequence[Refusal], received_at: str
         insert(refused),
         [
             {
-                "topic": item.topic[:200],
+                "topic": item.topic[:_MAX_TOPIC].replace("\0", "\N{REPLACEMENT CHARACTER}"),
                 "code": item.code,
                 "payload": item.payload if item.code == SET_ASIDE else item.payload[:MAX_REFUSED_BYTES],
                 "size_bytes": len(item.payload),

@@ -19,9 +19,11 @@ from kiosk.sorting_center.ledger.chains import Chain
 from kiosk.sorting_center.ledger.database.faults import damaged, unusable
 from kiosk.sorting_center.ledger.database.opening import (
     OpenedLedger,
+    Tell,
     begin_generation,
     open_for_reading,
     open_for_writing,
+    tell_log,
 )
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.reading import stored_events
@@ -49,12 +51,13 @@ class Ledger:
         self._opened = opened
 
     @classmethod
-    def open(cls, url: str) -> Ledger:
+    def open(cls, url: str, tell: Tell = tell_log) -> Ledger:
         """Open or create ``sqlite:///path``, or a ledger in the PostgreSQL database ``postgresql://user@host:port/name``.
 
-        Raises a LedgerError that says what to do.
+        Raises a LedgerError that says what to do. A large file is checked beside the work: damage is given to
+        ``tell``, and from then on nothing is taken in.
         """
-        return cls(open_for_writing(url))
+        return cls(open_for_writing(url, tell))
 
     @classmethod
     def open_readonly(cls, url: str) -> Ledger:

@@ -26,8 +26,8 @@ class Instant(TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(TIMESTAMP(timezone=True, precision=3))
-        return dialect.type_descriptor(Text())
+            return TIMESTAMP(timezone=True, precision=3)
+        return Text()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return "-infinity" if value == BEFORE_ALL and dialect.name == "postgresql" else value

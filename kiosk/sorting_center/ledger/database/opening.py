@@ -70,11 +70,12 @@ class OpenedLedger:
         self.parts.close()
 
 
-def _tell_log(found: str) -> None:
+def tell_log(found: str) -> None:
+    """What is done with a finding where nobody else asks for it."""
     log.error("The check of the ledger's file has found damage: %s. Nothing is taken in any more.", found)
 
 
-def open_for_writing(url: str, tell: Tell = _tell_log) -> OpenedLedger:
+def open_for_writing(url: str, tell: Tell = tell_log) -> OpenedLedger:
     """Open or create; raises a LedgerError. A damaged file is never repaired or replaced by itself."""
     address = LedgerAddress.parse(url)
     with _opening(address), ExitStack() as parts:

@@ -2,64 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
-from functools import wraps
 from pathlib import Path
-from typing import Final, ParamSpec
+from typing import Final
 
 import click
 from click.core import ParameterSource
 
 from kiosk.app.systemd import Notifier
-from kiosk.cli.one_line import OneLineGroup, end
-from kiosk.sorting_center import export
-from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError
-from kiosk.sorting_center.ledger import (
-    Ledger,
-    LedgerAddressError,
-    LedgerError,
-    LedgerForeign,
-    LedgerMissing,
-    StoredEvent,
-)
-from kiosk.sorting_center.service import SortingCenter, utc_now
+from kiosk.cli.center.errors import PROGRAM, clear_errors
+from kiosk.cli.center.ledger import ledger
+from kiosk.cli.one_line import OneLineGroup
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ledger import Ledger, shown
+from kiosk.sorting_center.service import SortingCenter
 
-PROGRAM: Final = "sorting-center"
 _WAIT_FOR_BROKER_S: Final = 5.0
 _SHOWN: Final = (
     f"{PROGRAM}: the broker's password is on the command line, where every user of this machine sees it: give "
     "--broker-password-file, or the address in the environment variable BROKER"
 )
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-Writer = Callable[[Iterable[StoredEvent]], Iterable[str]]
-_FORMATS: dict[str, Writer] = {
-    "jsonl": export.jsonl,
-    "csv": export.table,
-    "epcis": lambda events: export.epcis(events, utc_now()),
-}
-
-P = ParamSpec("P")
-
-
-def _clear_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """One line on standard error: exit 2 when the call was wrong, 1 when the machine or the file is."""
-
-    @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except (BrokerAddressError, LedgerAddressError, LedgerMissing, LedgerForeign) as error:
-            end(f"{PROGRAM}: {error}", 2)
-        except (LedgerError, OSError) as error:
-            end(f"{PROGRAM}: {error}", 1)
-
-    return wrapped
 
 
 class _Program(OneLineGroup):
@@ -95,7 +61,13 @@ def main() -> None:
     show_envvar=True,
     help="Holds the password of the broker's user, and nothing else: every user sees the options of a program.",
 )
-@click.option("--ledger", "ledger_url", required=True, metavar="URL", help="sqlite:///path; made when it is not there")
+@click.option(
+    "--ledger",
+    "ledger_url",
+    required=True,
+    metavar="URL",
+    help="sqlite:///path, made when it is not there; or an empty database postgresql://user@host:port/name",
+)
 @click.option("--http", metavar="HOST:PORT", help="Serve the dashboard there; port 0 takes a free one.")
 @click.option(
     "--http-name",
@@ -108,7 +80,7 @@ def main() -> None:
 @click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
 @click.option("--tls-key", type=_FILE, help="Its key.")
 @click.pass_context
-@_clear_errors
+@clear_errors
 def run(  # one parameter for each option
     context: click.Context,
     broker: str,
@@ -135,7 +107,9 @@ def run(  # one parameter for each option
             return
         pages = center.http_address or "none"
         waiting = "" if connected else " (not connected yet)"
-        click.echo(f"sorting center ready: ledger {ledger_url}, broker {address}{waiting}, http {pages}", err=True)
+        click.echo(
+            f"sorting center ready: ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}", err=True
+        )
         manager = Notifier.from_environ()
         manager.ready(f"broker {address}, pages {pages}")
         ending.wait()
@@ -169,38 +143,7 @@ def _on_signal() -> threading.Event:
     return ending
 
 
-@main.group()
-def ledger() -> None:
-    """Look into a ledger; also while a sorting center writes it."""
-
-
-@ledger.command()
-@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path")
-@_clear_errors
-def count(url: str) -> None:
-    """How much is in it, as one JSON object."""
-    with Ledger.open_readonly(url) as opened:
-        click.echo(json.dumps(asdict(opened.counts())))
-
-
-@ledger.command("export")
-@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path")
-@click.option("--format", "form", required=True, type=click.Choice(list(_FORMATS)), help="What to write.")
-@_clear_errors
-def export_ledger(url: str, form: str) -> None:
-    """Every event, to standard output in UTF-8."""
-    with Ledger.open_readonly(url) as opened:
-        for piece in _FORMATS[form](opened.events()):
-            sys.stdout.buffer.write(piece.encode("utf-8"))
-        sys.stdout.buffer.flush()
-
-
-@ledger.command()
-@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path")
-@_clear_errors
-def restored(url: str) -> None:
-    """Once, before the start, after a backup was put in the ledger's place: readers of the feed then start over."""
-    click.echo(f"the feed of {url} has begun generation {Ledger.restored(url)}")
+main.add_command(ledger)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.sorting_center.ledger import Ledger
+from tests.servers.postgres import PostgresServer, running_postgres
 from tests.sorting_center.brokers import Broker
 from tests.sorting_center.stations import Station
 
@@ -31,3 +32,15 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     with Broker(tmp_path) as running:
         running.start()
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    with postgres.fresh() as database:
+        yield postgres.url(database)

@@ -14,11 +14,10 @@ from typing import Final
 import msgspec
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
-from kiosk.sorting_center.ledger import StoredEvent
+from kiosk.sorting_center.ledger import Counted, StoredEvent
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 _URN: Final = "urn:station-kiosk"
-_TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE)
 _ERROR_REASONS: Final[Mapping[str, str]] = {"goods_taken_back": "did_not_occur"}
 """Of the two error reasons of the Core Business Vocabulary 2.0; every other void is ``incorrect_data``."""
 
@@ -44,32 +43,44 @@ _Key = tuple[str, str, str]
 
 
 def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
-    wanted = [event for event in events if event.type in _TYPES and event.problem is None]
-    first_region: dict[tuple[str, str], str] = {}
-    confirmed: dict[_Key, dict[str, object]] = {}
-    for event in wanted:
-        if event.type == IntakeConfirmed.TYPE:
+    """Each intake that counts or is void, then the corrections. Only what is void is kept in memory until then."""
+    voided: dict[_Key, bytes] = {}
+    corrections: list[tuple[_Key, dict[str, object]]] = []
+    for event in events:
+        standing = event.standing
+        if standing is None:
+            continue
+        if event.type == IntakeConfirmed.TYPE and (standing.epoch, standing.seq) == (event.epoch, event.seq):
             body = json.loads(event.body)
             data = msgspec.convert(body["data"], IntakeConfirmed)
-            first = first_region.setdefault((event.station, data.receipt), event.region)
-            # An id is the receipt's alone, as it always was, unless two counties have a station of this number.
-            county = "" if event.region == first else f"{_urn_part(event.region)}:"
-            confirmed[event.station, data.receipt, event.region] = _confirmed(event, body, data, county)
-    yield from confirmed.values()
-    for event in wanted:
-        if event.type == IntakeVoided.TYPE:
-            void = msgspec.convert(json.loads(event.body)["data"], IntakeVoided)
-            original = confirmed.get((event.station, void.receipt, event.region))
-            if original is not None:
-                yield {**original, "errorDeclaration": _error(event, void, confirmed)}
+            found = _confirmed(event, body, data, _intake_id(data.receipt, event.region, standing))
+            if standing.voided:
+                voided[event.station, data.receipt, event.region] = msgspec.json.encode(found)
+            yield found
+        elif event.type == IntakeVoided.TYPE:
+            body = json.loads(event.body)
+            void = msgspec.convert(body["data"], IntakeVoided)
+            corrections.append(((event.station, void.receipt, event.region), _error(event, void, body)))
+    for key, error in corrections:
+        original = voided.get(key)
+        if original is not None:
+            yield {**msgspec.json.decode(original), "errorDeclaration": error}
 
 
-def _confirmed(event: StoredEvent, body: Mapping[str, object], data: IntakeConfirmed, county: str) -> dict[str, object]:
+def _intake_id(receipt: str, region: str, standing: Counted) -> str:
+    """The receipt's alone, as it always was, unless two counties have a station of this number."""
+    county = "" if region == standing.first_region else f"{_urn_part(region)}:"
+    return f"{_URN}:intake:{county}{_urn_part(receipt)}"
+
+
+def _confirmed(
+    event: StoredEvent, body: Mapping[str, object], data: IntakeConfirmed, intake_id: str
+) -> dict[str, object]:
     """The ObjectEvent of an intake: one re-issued in a later epoch is still one intake."""
     place = {"id": f"{_URN}:station:{event.station}"}
     return {
         "type": "ObjectEvent",
-        "eventID": f"{_URN}:intake:{county}{_urn_part(data.receipt)}",
+        "eventID": intake_id,
         "eventTime": body["time"],
         "eventTimeZoneOffset": "+00:00",
         "recordTime": event.received_at,
@@ -88,14 +99,13 @@ def _confirmed(event: StoredEvent, body: Mapping[str, object], data: IntakeConfi
     }
 
 
-def _error(event: StoredEvent, void: IntakeVoided, confirmed: Mapping[_Key, Mapping[str, object]]) -> dict[str, object]:
+def _error(event: StoredEvent, void: IntakeVoided, body: Mapping[str, object]) -> dict[str, object]:
     declared: dict[str, object] = {
-        "declarationTime": json.loads(event.body)["time"],
+        "declarationTime": body["time"],
         "reason": _ERROR_REASONS.get(void.reason, "incorrect_data"),
     }
-    corrective = confirmed.get((event.station, void.replacement, event.region)) if void.replacement else None
-    if corrective is not None:
-        declared["correctiveEventIDs"] = [corrective["eventID"]]
+    if void.replacement is not None and event.replacement is not None:
+        declared["correctiveEventIDs"] = [_intake_id(void.replacement, event.region, event.replacement)]
     return declared
 
 

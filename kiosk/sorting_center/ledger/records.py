@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -105,11 +105,17 @@ class Counted:
     epoch: str
     seq: int
     voided: bool
+    first_region: str
+    """Of those in which this receipt of this station's number counts, the one whose event stands first."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One row of the ledger, for export. ``receipts`` are those that count, of its station as a whole."""
+    """One row of the ledger, for export.
+
+    ``standing`` is what stands for the receipt a believed intake or void is about, None where nothing does;
+    ``replacement`` the same of the receipt a void names as the one to take its place.
+    """
 
     station: str
     epoch: str
@@ -119,4 +125,5 @@ class StoredEvent:
     body: bytes = field(repr=False)
     received_at: str
     region: str = ""
-    receipts: Mapping[str, Counted] = field(default_factory=dict, repr=False)
+    standing: Counted | None = None
+    replacement: Counted | None = None

@@ -309,15 +309,15 @@ def test_a_restart_goes_on_where_it_was(ledger_url: str, station: Station) -> No
         assert feedseqs(ledger) == [1, 2, 3, 4]
 
 
-def test_an_older_backup_takes_the_same_events_again(ledger_url: str, tmp_path: Path, station: Station) -> None:
+def test_an_older_backup_takes_the_same_events_again(file_url: str, tmp_path: Path, station: Station) -> None:
     events = station.run(4)
-    with Ledger.open(ledger_url) as ledger:
+    with Ledger.open(file_url) as ledger:
         ledger.accept(events[:2], REGION, NOW)
     backup = (tmp_path / "ledger.db").read_bytes()
-    with Ledger.open(ledger_url) as ledger:
+    with Ledger.open(file_url) as ledger:
         ledger.accept(events[2:], REGION, NOW)
     (tmp_path / "ledger.db").write_bytes(backup)
-    with Ledger.open(ledger_url) as ledger:
+    with Ledger.open(file_url) as ledger:
         assert ledger.stream(station.station, station.epoch, REGION).upto == 2
         (state,) = ledger.accept(events, REGION, NOW)
         assert (state.upto, state.head) == (4, station.head)

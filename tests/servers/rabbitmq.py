@@ -22,12 +22,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from kiosk.sorting_center.ingest.amqp import queues
 from tests.messaging.ports import claimed_port, wait_for_listener
 
 USER: Final = "center"
 PASSWORD: Final = "loopback"
-VHOSTS: Final = 16
+VHOSTS: Final = 24
 """Made with the node: none of its own commands is needed afterwards, each of which would start another Erlang."""
+
+SETTLED: Final = "settled"
+"""The virtual host whose queues are made with the node: a quorum queue of RabbitMQ 4.0 that is killed within two
+seconds of its making never comes back."""
 
 _PROGRAM: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _PLUGINS: Final = ("rabbitmq_mqtt",)
@@ -84,14 +89,38 @@ def password_hash(password: str) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
+def intake_definitions(vhost: str) -> dict[str, list[dict[str, object]]]:
+    """The queues of a sorting center that takes in all regions, as RabbitMQ's definitions write them."""
+    exchange = {"name": queues.DEAD, "vhost": vhost, "type": "fanout", "durable": True, "auto_delete": False}
+    durable = {"vhost": vhost, "durable": True, "auto_delete": False}
+    bound = {"vhost": vhost, "destination_type": "queue", "arguments": {}}
+    return {
+        "exchanges": [{**exchange, "internal": False, "arguments": {}}],
+        "queues": [
+            {"name": queues.DEAD, **durable, "arguments": dict(queues.DEAD_ARGUMENTS)},
+            {"name": queues.ALL, **durable, "arguments": dict(queues.INTAKE_ARGUMENTS)},
+        ],
+        "bindings": [
+            {"source": queues.DEAD, "destination": queues.DEAD, "routing_key": "", **bound},
+            {
+                "source": queues.TOPICS,
+                "destination": queues.ALL,
+                "routing_key": queues.intake_queues(())[queues.ALL],
+                **bound,
+            },
+        ],
+    }
+
+
 def own_definitions() -> dict[str, object]:
     """The virtual hosts of the tests, and a user who may do everything in them."""
-    names = ["/", *(f"t{number}" for number in range(1, VHOSTS + 1))]
+    names = ["/", SETTLED, *(f"t{number}" for number in range(1, VHOSTS + 1))]
     everything = {"user": USER, "configure": ".*", "write": ".*", "read": ".*"}
     return {
         "users": [{"name": USER, "password_hash": password_hash(PASSWORD), "tags": ["administrator"]}],
         "vhosts": [{"name": name} for name in names],
         "permissions": [{**everything, "vhost": name} for name in names],
+        **intake_definitions(SETTLED),
     }
 
 
@@ -158,7 +187,7 @@ class _Node:
             )
 
     def wait_until_ready(self) -> None:
-        for port in (self.amqp_port, self.mqtt_port):
+        for port in (self.mqtt_port, self.amqp_port):  # in the order in which it opens them
             wait_for_listener(port)
 
     def _environment(self) -> dict[str, str]:
@@ -254,6 +283,11 @@ class RabbitMQ:
             self._epmd.kill()
             self._epmd.wait()
         self._stack.close()
+
+    def settled(self, node: int = 0) -> Vhost:
+        """The one for a test that kills nodes."""
+        where = self.nodes[node]
+        return Vhost(SETTLED, where.amqp_port, where.mqtt_port)
 
     def vhost(self, node: int = 0) -> Vhost:
         """One that no test has had yet; raises StopIteration when all are used up."""

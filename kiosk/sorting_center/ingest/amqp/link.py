@@ -39,6 +39,8 @@ _STACK_TIMEOUT_S: Final = 10.0
 """TCP, TLS and AMQP together: a broker that has just started takes its time."""
 RECONNECT_S: Final = (2.0, 30.0)
 """The first pause and the longest, each cut at random: many workers of one broker do not come back together."""
+WORKS_WITHIN_S: Final = 5.0
+"""RabbitMQ 4.0 may never answer what is asked of a quorum queue that is just being recovered; the next channel is."""
 _GOODBYE_S: Final = 0.5
 _REFUSALS: Final = (
     AuthenticationError,
@@ -60,6 +62,12 @@ class Callbacks:
     """The channel is gone."""
 
 
+class _Connection(SelectConnection):
+    def cut(self) -> None:
+        """End it without waiting for the broker, whose answer to a goodbye may never come."""
+        self._adapter_disconnect_stream()
+
+
 class AmqpLink:
     """Connects, reconnects with growing random pauses, and says so once per change."""
 
@@ -71,7 +79,7 @@ class AmqpLink:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._loop: IOLoop | None = None
-        self._connection: SelectConnection | None = None
+        self._connection: _Connection | None = None
         self._is_up = self._works = self._is_blocked = False
         self._thread = threading.Thread(target=self._run, name=f"amqp {name}", daemon=True)
         # It writes whole traces of what is told here in one line.
@@ -126,7 +134,7 @@ class AmqpLink:
         with self._lock:
             self._loop = loop
         try:
-            self._connection = SelectConnection(
+            self._connection = _Connection(
                 self._parameters,
                 on_open_callback=self._opened,
                 on_open_error_callback=self._not_opened,
@@ -160,6 +168,13 @@ class AmqpLink:
         channel.add_on_cancel_callback(lambda _: self._close())  # a queue was deleted: it is made anew
         self._is_up = True
         self._callbacks.up(channel)
+        if self._loop is not None:
+            self._loop.call_later(WORKS_WITHIN_S, self._look)
+
+    def _look(self) -> None:
+        if self._is_up and not self._works:
+            self._report(f"The broker at {self._address} does not answer what it is asked: connecting again.")
+            self._close()
 
     def works(self) -> None:
         """The connection does what it is for: nothing is wrong any more. To be called in the network thread."""
@@ -200,13 +215,16 @@ class AmqpLink:
 
     def _close(self) -> None:
         connection = self._connection
-        if connection is None or connection.is_closed:
+        if connection is None or connection.is_closed or connection.is_closing:
             return
         self._lower()
         if self._loop is not None:
-            self._loop.call_later(_GOODBYE_S, self._end_loop)  # a broker that hangs is not waited for
-        if not connection.is_closing:
-            connection.close()
+            self._loop.call_later(_GOODBYE_S, lambda: self._cut(connection))
+        connection.close()
+
+    def _cut(self, connection: _Connection) -> None:
+        if connection is self._connection and not connection.is_closed:
+            connection.cut()
 
     def _end_loop(self) -> None:
         if self._loop is not None:

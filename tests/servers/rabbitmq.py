@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -81,6 +81,8 @@ class Setup:
     """Instead of the test's own; ``{amqp}``, ``{mqtt}`` and ``{definitions}`` stand for the node's."""
     definitions: Mapping[str, object] | None = None
     plugins: Sequence[str] = _PLUGINS
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """Files the configuration names by these paths: the node gets copies of its own."""
 
 
 def password_hash(password: str) -> str:
@@ -163,7 +165,10 @@ class _Node:
     def configure(self, setup: Setup, cluster: str) -> None:
         definitions = self._write("definitions.json", json.dumps(setup.definitions or own_definitions()))
         ports = {"amqp": self.amqp_port, "mqtt": self.mqtt_port, "definitions": definitions}
-        self._write("rabbitmq.conf", (setup.config or _CONFIG).format(**ports) + cluster)
+        config = (setup.config or _CONFIG).format(**ports) + cluster
+        for path, file in setup.files.items():
+            config = config.replace(path, str(self._write(file.name, file.read_text())))
+        self._write("rabbitmq.conf", config)
         self._write("enabled_plugins", f"[{','.join(setup.plugins)}].\n")
         cookie = self._write(".erlang.cookie", "OFTHISTESTALONE")
         cookie.chmod(0o400)

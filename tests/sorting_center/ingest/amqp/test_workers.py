@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pika
@@ -19,15 +20,19 @@ from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.schema import refused
 from kiosk.sorting_center.service import SortingCenter
-from tests.depth import TORTURE, many
+from tests.depth import many
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ, Vhost
 from tests.sorting_center.brokers import SOON_S, Peer, until
-from tests.sorting_center.ingest.stands import RabbitStand
 from tests.sorting_center.stations import Station
 
 pytestmark = pytest.mark.usefixtures("rabbitmq")
 
 TOPICS = Topics("shache", "S0147")
+
+
+class Listener:
+    def __init__(self, port: int) -> None:
+        self.port = port
 
 
 @contextmanager
@@ -108,18 +113,13 @@ def test_regions_have_queues_of_their_own(vhost: Vhost, ledger_url: str) -> None
     address = BrokerAddress.parse(vhost.amqp_url)
     with SortingCenter(Ledger.open(ledger_url), address, None, regions=("shache", "hotan")) as center:
         assert center.start(SOON_S)
-        peer = Peer(RabbitStandPort(vhost.mqtt_port), login=(vhost.mqtt_user, PASSWORD))
+        peer = Peer(Listener(vhost.mqtt_port), login=(vhost.mqtt_user, PASSWORD))
         for region, station in (("shache", "S0147"), ("hotan", "S0148"), ("kashgar", "S0149")):
             peer.send(Topics(region, station).event, Station(station).start().body)
         peer.close()
         until(lambda: center.health.report().events == 2)
     with Ledger.open_readonly(ledger_url) as ledger:
         assert {event.region for event in ledger.events()} == {"shache", "hotan"}
-
-
-class RabbitStandPort:
-    def __init__(self, port: int) -> None:
-        self.port = port
 
 
 @pytest.fixture(scope="module")
@@ -130,15 +130,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
 
 @pytest.mark.usefixtures("cluster")
 def test_a_cluster_goes_on_without_one_of_its_nodes(cluster: RabbitMQ, ledger_url: str) -> None:
-    station = Station()
-    rounds = 3 if TORTURE else 1
-    sent = 0
-    url = cluster.settled(1).amqp_url
-    with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(url), None) as center:
+    station, sent = Station(), 0
+    worker_at = cluster.vhost(1)
+    stations_at = replace(worker_at, mqtt_port=cluster.nodes[2].mqtt_port)
+    with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(worker_at.amqp_url), None) as center:
         assert center.start(SOON_S)
-        stand = RabbitStand(cluster, cluster.settled(2))
-        peer = Peer(stand, login=stand.login)
-        for _ in range(rounds):
+        peer = Peer(Listener(stations_at.mqtt_port), login=(stations_at.mqtt_user, PASSWORD))
+        for _ in range(many(1, torture=5)):
             cluster.nodes[0].kill()
             for _ in range(20):
                 peer.send(TOPICS.event, (station.intake(sent) if sent else station.start()).body)

@@ -17,6 +17,7 @@ import click
 from click.core import ParameterSource
 
 from kiosk.app.systemd import Notifier
+from kiosk.cli.broker_check import broker_check
 from kiosk.cli.one_line import OneLineGroup, end
 from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center import export
@@ -188,6 +189,9 @@ def _on_signal() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     return ending
+
+
+main.add_command(broker_check)
 
 
 @main.group()

@@ -62,7 +62,7 @@ class Callbacks:
     """The channel is gone."""
 
 
-class _Connection(SelectConnection):
+class _Connection(SelectConnection):  # type: ignore[misc] # the library tells no types
     def cut(self) -> None:
         """End it without waiting for the broker, whose answer to a goodbye may never come."""
         self._adapter_disconnect_stream()
@@ -74,7 +74,7 @@ class AmqpLink:
     def __init__(self, address: BrokerAddress, name: str, callbacks: Callbacks) -> None:
         self._address = address
         self._callbacks = callbacks
-        self._parameters = _parameters(address, name)
+        self._parameters = parameters(address, name)
         self._pauses = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -235,7 +235,8 @@ class AmqpLink:
             log.warning("%s", text)
 
 
-def _parameters(address: BrokerAddress, name: str) -> pika.ConnectionParameters:
+def parameters(address: BrokerAddress, name: str) -> pika.ConnectionParameters:
+    """``name`` is what RabbitMQ shows of the connection. Raises OSError for TLS files that do not fit."""
     credentials = pika.PlainCredentials(
         address.username or "guest", address.password or "guest", erase_on_connect=False
     )

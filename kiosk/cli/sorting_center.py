@@ -13,9 +13,11 @@ import click
 from click.core import ParameterSource
 
 from kiosk.app.systemd import Notifier
+from kiosk.cli.broker_check import broker_check
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger
 from kiosk.cli.one_line import OneLineGroup
+from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, shown
 from kiosk.sorting_center.service import SortingCenter
@@ -44,6 +46,13 @@ def main() -> None:
     """Take the stations' events in, keep them, acknowledge them, show them."""
 
 
+def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(dict.fromkeys(check_region(value) for value in values))
+    except BadIdentifier as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @main.command()
 @click.option(
     "--broker",
@@ -51,7 +60,7 @@ def main() -> None:
     metavar="URL",
     envvar="BROKER",
     show_envvar=True,
-    help="mqtt://host:port or mqtts://host:port; mqtt://user@host:port with a password file",
+    help="mqtt://host:port, mqtts://, amqp://host:port/vhost or amqps://; mqtt://user@host:port with a password file",
 )
 @click.option(
     "--broker-password-file",
@@ -76,6 +85,14 @@ def main() -> None:
     metavar="NAME",
     help="A name a reverse proxy passes on, once for each; others than this machine's are refused.",
 )
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="REGION",
+    callback=_regions,
+    help="Take in the stations of this region only, once for each; over AMQP each has a queue of its own.",
+)
 @click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
 @click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
 @click.option("--tls-key", type=_FILE, help="Its key.")
@@ -88,6 +105,7 @@ def run(  # one parameter for each option
     ledger_url: str,
     http: str | None,
     http_names: tuple[str, ...],
+    regions: tuple[str, ...],
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -101,7 +119,7 @@ def run(  # one parameter for each option
     http_address = _host_and_port(http) if http is not None else None
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    with _assemble(ledger_url, address, http_address, http_names) as center:
+    with _assemble(ledger_url, address, http_address, http_names, regions) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
@@ -117,11 +135,15 @@ def run(  # one parameter for each option
 
 
 def _assemble(
-    ledger_url: str, address: BrokerAddress, http: tuple[str, int] | None, http_names: tuple[str, ...]
+    ledger_url: str,
+    address: BrokerAddress,
+    http: tuple[str, int] | None,
+    http_names: tuple[str, ...],
+    regions: tuple[str, ...],
 ) -> SortingCenter:
     ledger = Ledger.open(ledger_url)
     try:
-        return SortingCenter(ledger, address, http, http_names)
+        return SortingCenter(ledger, address, http, http_names, regions)
     except OSError as error:
         ledger.close()
         where = f"{http[0]}:{http[1]}" if http else str(address)
@@ -143,6 +165,7 @@ def _on_signal() -> threading.Event:
     return ending
 
 
+main.add_command(broker_check)
 main.add_command(ledger)
 
 

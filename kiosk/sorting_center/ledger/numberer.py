@@ -30,8 +30,8 @@ from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.ledger import projection, streams
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.times import Instant
 from kiosk.sorting_center.ledger.schema import event, unnumbered
-from kiosk.sorting_center.ledger.times import Instant
 
 NUMBERER_LOCK: Final = 0x53_4B_01
 

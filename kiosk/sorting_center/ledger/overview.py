@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, inspect, literal_column, select
 
 from kiosk.sorting_center.ledger import epochs
+from kiosk.sorting_center.ledger.database.times import BEFORE_ALL
 from kiosk.sorting_center.ledger.records import FORK
 from kiosk.sorting_center.ledger.schema import (
     alarm,
@@ -22,7 +23,6 @@ from kiosk.sorting_center.ledger.schema import (
 )
 from kiosk.sorting_center.ledger.schema import stream as stream_table
 from kiosk.sorting_center.ledger.streams import ended, open_gaps
-from kiosk.sorting_center.ledger.times import BEFORE_ALL
 
 MAX_INTAKES: Final = 500
 _SHOWN_GAPS: Final = 20

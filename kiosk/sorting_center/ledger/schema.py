@@ -25,7 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from kiosk.sorting_center.ledger.times import Instant
+from kiosk.sorting_center.ledger.database.times import Instant
 
 SCHEMA_VERSION: Final = 4
 REVISION: Final = f"{SCHEMA_VERSION:04}"

@@ -9,7 +9,7 @@ from typing import Final
 
 _CLEAR: Final = ""
 _LOOK_S: Final = 0.05
-_PLACES: Final = ("broker", "answers", "ledger", "feed", "worker", "watchdog")
+_PLACES: Final = ("broker", "answers", "ledger", "feed", "numbering", "worker", "watchdog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class Health:
     def trouble(self, where: str, text: str = _CLEAR) -> bool:
         """Set, or clear with no text, what is wrong; true when it is news.
 
-        ``where``: ``broker``; ``answers``, where those go out over a connection of their own; ``ledger``, ``feed``; or
-        of taking in, as the ``worker`` and the ``watchdog`` see it.
+        ``where``: ``broker``; ``answers``, where those go out over a connection of their own; ``ledger``; ``feed`` and
+        the ``numbering`` before it; or of taking in, as the ``worker`` and the ``watchdog`` see it.
         """
         with self._lock:
             changed = self._trouble[where] != text
@@ -109,7 +109,7 @@ class Health:
                 broker_connected=self._connected,
                 broker_trouble=self._joined("broker", "answers"),
                 ledger_trouble=self._trouble["ledger"],
-                feed_trouble=self._trouble["feed"],
+                feed_trouble=self._joined("numbering", "feed"),
                 intake_trouble=self._joined("worker", "watchdog"),
                 commit_s=self._commit_s,
                 **self._counts,

@@ -1,4 +1,4 @@
-"""The sorting center in one process: puts the parts together, starts them, ends them in time."""
+"""The sorting center: puts the parts together, starts them, ends them in time. The feed has a process of its own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Self
 
-from kiosk.sorting_center.feed.feed import Feed
+from kiosk.sorting_center.feed.child import FeedProcess
+from kiosk.sorting_center.feed.process import task
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.announcer import Announcer
-from kiosk.sorting_center.ingest.connections import receiving, sending
+from kiosk.sorting_center.ingest.connections import receiving
 from kiosk.sorting_center.ingest.inbox import Inbox
 from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.watchdog import Watchdog
@@ -59,8 +60,7 @@ class SortingCenter:
         client_id = f"sorting-center-{ledger.ledger_id}"
         inbox = Inbox(lambda: self.health.count(dropped=1))
         self._line = receiving(broker, client_id, inbox, self.health, regions)
-        self._publisher = sending(broker, f"{client_id}-feed", self.health, ledger.generation)
-        self._feed = Feed(ledger, self._publisher, self.health)
+        self._feed = FeedProcess(task(ledger.url, broker, f"{client_id}-feed"), self.health)
         receiver = Receiver(inbox, self._line)
         self._worker = Worker(receiver, ledger, self.health, utc_now, self._feed.wake)
         self._announcer = Announcer(ledger, receiver.tell)
@@ -68,7 +68,6 @@ class SortingCenter:
             "ingest worker": lambda: self._worker.is_alive,
             "receiving connection": lambda: self._line.is_alive,
             "feed": lambda: self._feed.is_alive,
-            "feed's connection": lambda: self._publisher.is_alive,
         }
         self._watchdog = Watchdog(receiver, self.health, parts)
         self._server = None
@@ -93,7 +92,6 @@ class SortingCenter:
             self._server.start()
         self._worker.start()
         self._feed.start()
-        self._publisher.start()
         self._line.start()
         self._watchdog.start()
         self._announcer.start()
@@ -103,8 +101,9 @@ class SortingCenter:
         """Finish the batch in hand, say goodbye, close the ledger: at most five seconds."""
         deadline = time.monotonic() + _END_S
         self._watchdog.stop(_PART_END_S)
+        self._feed.end()
         self._worker.stop(_BATCH_END_S)
-        stops = [self._announcer.stop, self._publisher.stop, self._feed.stop, self._line.stop]
+        stops = [self._announcer.stop, self._line.stop, self._feed.stop]
         for stop in [*stops, self._server.stop] if self._server is not None else stops:
             stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
         self._ledger.close()

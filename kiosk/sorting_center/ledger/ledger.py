@@ -21,6 +21,7 @@ from kiosk.sorting_center.ledger.database.opening import (
     OpenedLedger,
     Tell,
     begin_generation,
+    open_beside,
     open_for_reading,
     open_for_writing,
     tell_log,
@@ -60,6 +61,11 @@ class Ledger:
         return cls(open_for_writing(url, tell))
 
     @classmethod
+    def open_beside(cls, url: str) -> Ledger:
+        """For a further process of the sorting center that has the ledger open; raises a LedgerError."""
+        return cls(open_beside(url))
+
+    @classmethod
     def open_readonly(cls, url: str) -> Ledger:
         """Open an existing ledger for reading; raises a LedgerError."""
         return cls(open_for_reading(url))
@@ -68,6 +74,11 @@ class Ledger:
     def restored(url: str) -> str:
         """A backup was put in this ledger's place: begin a new generation of its feed, and tell which."""
         return begin_generation(url)
+
+    @property
+    def url(self) -> str:
+        """Where it is, for another process of the same program: its password is in it."""
+        return self._opened.address.url.render_as_string(hide_password=False)
 
     @property
     def ledger_id(self) -> str:
@@ -125,6 +136,16 @@ class Ledger:
             return self._opened.numberer.number(limit)
         except DBAPIError as error:
             raise unusable(self._opened.address, error) from error
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process may publish the feed: of a file always, else while it has the role of the numberer."""
+        return self._opened.numberer is None or self._opened.numberer.has_role
+
+    @property
+    def numbers_apart(self) -> bool:
+        """Whether places in the feed are given by `number`, and not in the commits."""
+        return self._opened.numberer is not None
 
     def stream(self, station: str, epoch: str, region: str) -> StreamState:
         """What a station that says hello is told; upto 0 for a stream nothing is known of."""

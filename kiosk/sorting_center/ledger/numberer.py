@@ -69,6 +69,11 @@ class Numberer:
                 self._hang_up()
                 raise
 
+    @property
+    def has_role(self) -> bool:
+        """As far as this process knows: the database may have ended the connection since."""
+        return self._has_role
+
     def close(self) -> None:
         """Give the role back."""
         with self._lock:

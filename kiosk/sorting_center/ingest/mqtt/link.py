@@ -40,7 +40,7 @@ MAX_PACKET_BYTES: Final = 1024 * 1024 + 64 * 1024
 """A batch of incompressible events, and its header. The broker drops what is larger."""
 _TURN_S: Final = 1.0
 _PACKETS_A_TURN: Final = 200
-_MAX_IN_FLIGHT: Final = 100
+_MAX_IN_FLIGHT: Final = 500
 _GOODBYE_S: Final = 0.5
 
 

@@ -164,6 +164,22 @@ def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
     return OpenedLedger(address, identity, writer, reader, parts.pop_all(), numberer=numberer, partitions=partitions)
 
 
+def open_beside(url: str) -> OpenedLedger:
+    """Open a ledger that another process of the same sorting center has open for writing; raises a LedgerError.
+
+    Of a file nothing is locked or checked: this process ends with the other, and writes no more than what is its own,
+    how far the feed has gone.
+    """
+    address = LedgerAddress.parse(url)
+    _must_exist(address)
+    with _opening(address), ExitStack() as parts:
+        if address.path is None:
+            return _open_database(address, parts)
+        writer = _disposed(parts, sqlite.writer(address.path))
+        reader = _disposed(parts, sqlite.reader(address.path))
+        return OpenedLedger(address, _identified(reader, address), writer, reader, parts.pop_all())
+
+
 def open_for_reading(url: str) -> OpenedLedger:
     """Open an existing ledger, also while a sorting center writes it; raises a LedgerError."""
     address = LedgerAddress.parse(url)

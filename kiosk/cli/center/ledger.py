@@ -14,18 +14,17 @@ import click
 
 from kiosk.cli.center.errors import clear_errors
 from kiosk.sorting_center import export
-from kiosk.sorting_center.ledger import Ledger, StoredEvent, shown
+from kiosk.sorting_center.ledger import Ledger, shown
 from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.backup import back_up
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.service import utc_now
 
-Writer = Callable[[Iterable[StoredEvent]], Iterable[str]]
-_FORMATS: dict[str, Writer] = {
-    "jsonl": export.jsonl,
-    "csv": export.table,
-    "epcis": lambda events: export.epcis(events, utc_now()),
+_FORMATS: dict[str, Callable[[Ledger], Iterable[str]]] = {
+    "jsonl": lambda ledger: export.jsonl(ledger.events(with_standing=False)),
+    "csv": lambda ledger: export.table(ledger.events()),
+    "epcis": lambda ledger: export.epcis(ledger.events(), utc_now()),
 }
 
 _URL_HELP: Final = "sqlite:///path or postgresql://user@host:port/name; its password in PGPASSWORD or ~/.pgpass"
@@ -58,10 +57,10 @@ def count(url: str) -> None:
 def export_ledger(url: str, form: str) -> None:
     """Every event, to standard output in UTF-8. Changes nothing.
 
-    Events in archives are not among them. EPCIS has the intakes that count, and of those that are void also why.
+    Events in archives are not among them.
     """
     with Ledger.open_readonly(url) as opened:
-        for piece in _FORMATS[form](opened.events()):
+        for piece in _FORMATS[form](opened):
             sys.stdout.buffer.write(piece.encode("utf-8"))
         sys.stdout.buffer.flush()
 

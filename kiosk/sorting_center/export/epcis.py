@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -38,38 +39,45 @@ def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
     yield "\n]}}\n"
 
 
+_TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE)
+
 _Key = tuple[str, str, str]
 """Station, receipt, region."""
 
 
 def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
-    """Each intake that counts or is void, then the corrections. Only what is void is kept in memory until then."""
-    voided: dict[_Key, bytes] = {}
-    corrections: list[tuple[_Key, dict[str, object]]] = []
+    """Each intake once, then the corrections. In memory until then is what is void, or waits above a gap."""
+    kept: dict[_Key, bytes] = {}
+    voids: list[tuple[StoredEvent, IntakeVoided, str]] = []
     for event in events:
-        standing = event.standing
-        if standing is None:
+        if event.problem is not None or event.type not in _TYPES:
             continue
-        if event.type == IntakeConfirmed.TYPE and (standing.epoch, standing.seq) == (event.epoch, event.seq):
-            body = json.loads(event.body)
-            data = msgspec.convert(body["data"], IntakeConfirmed)
-            found = _confirmed(event, body, data, _intake_id(data.receipt, event.region, standing))
-            if standing.voided:
-                voided[event.station, data.receipt, event.region] = msgspec.json.encode(found)
-            yield found
-        elif event.type == IntakeVoided.TYPE:
-            body = json.loads(event.body)
-            void = msgspec.convert(body["data"], IntakeVoided)
-            corrections.append(((event.station, void.receipt, event.region), _error(event, void, body)))
-    for key, error in corrections:
-        original = voided.get(key)
+        body = json.loads(event.body)
+        if event.type == IntakeVoided.TYPE:
+            voids.append((replace(event, body=b""), msgspec.convert(body["data"], IntakeVoided), body["time"]))
+            continue
+        data = msgspec.convert(body["data"], IntakeConfirmed)
+        key = (event.station, data.receipt, event.region)
+        if key in kept if event.standing is None else not _stands(event, event.standing):
+            continue  # it was told again: one intake all the same
+        is_second = event.elsewhere if event.standing is None else event.standing.first_region != event.region
+        found = _confirmed(event, body, data, _intake_id(data.receipt, event.region if is_second else ""))
+        if event.voided or event.standing is None:
+            kept[key] = msgspec.json.encode(found)
+        yield found
+    for event, void, told_at in voids:
+        original = kept.get((event.station, void.receipt, event.region))
         if original is not None:
-            yield {**msgspec.json.decode(original), "errorDeclaration": error}
+            yield {**msgspec.json.decode(original), "errorDeclaration": _error(event, void, told_at, kept)}
 
 
-def _intake_id(receipt: str, region: str, standing: Counted) -> str:
+def _stands(event: StoredEvent, standing: Counted) -> bool:
+    return (standing.epoch, standing.seq) == (event.epoch, event.seq)
+
+
+def _intake_id(receipt: str, second_region: str) -> str:
     """The receipt's alone, as it always was, unless two counties have a station of this number."""
-    county = "" if region == standing.first_region else f"{_urn_part(region)}:"
+    county = f"{_urn_part(second_region)}:" if second_region else ""
     return f"{_URN}:intake:{county}{_urn_part(receipt)}"
 
 
@@ -99,13 +107,19 @@ def _confirmed(
     }
 
 
-def _error(event: StoredEvent, void: IntakeVoided, body: Mapping[str, object]) -> dict[str, object]:
+def _error(event: StoredEvent, void: IntakeVoided, told_at: str, kept: Mapping[_Key, bytes]) -> dict[str, object]:
     declared: dict[str, object] = {
-        "declarationTime": body["time"],
+        "declarationTime": told_at,
         "reason": _ERROR_REASONS.get(void.reason, "incorrect_data"),
     }
-    if void.replacement is not None and event.replacement is not None:
-        declared["correctiveEventIDs"] = [_intake_id(void.replacement, event.region, event.replacement)]
+    if void.replacement is None:
+        return declared
+    waiting = kept.get((event.station, void.replacement, event.region))
+    if event.replacement is not None:
+        second = event.region if event.replacement.first_region != event.region else ""
+        declared["correctiveEventIDs"] = [_intake_id(void.replacement, second)]
+    elif waiting is not None:
+        declared["correctiveEventIDs"] = [msgspec.json.decode(waiting)["eventID"]]
     return declared
 
 

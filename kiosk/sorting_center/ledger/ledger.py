@@ -115,7 +115,9 @@ class Ledger:
             groups = streams.grouped(delivery.events)
             taken = Acceptance(connection, received_at).accept(groups) if groups else []
             refusals = [*delivery.refusals, *_beyond(groups, {chain.key for chain in taken})]
-            sightings.record(connection, _sighted(delivery), received_at)
+            heard = {(region, station): None for station, _, region in groups}
+            told = [*(Sighting(*key) for key in heard), *delivery.sightings]
+            sightings.record(connection, told, received_at)
             sightings.refuse(connection, refusals, received_at)
             return [self._reached(connection, chain) for chain in taken]
 
@@ -211,10 +213,13 @@ class Ledger:
         with self._writing() as connection:
             upsert_rows(connection, feed_position, [(name, feedseq)])
 
-    def events(self) -> Iterator[StoredEvent]:
-        """Every stored event by (station, epoch, seq), read from one unchanging picture of the ledger, in pages."""
+    def events(self, *, with_standing: bool = True) -> Iterator[StoredEvent]:
+        """Every stored event by (station, epoch, seq), read from one unchanging picture of the ledger, in pages.
+
+        ``with_standing``: and what stands for their receipts, which takes as long again.
+        """
         with self.reading() as connection:
-            yield from stored_events(connection)
+            yield from stored_events(connection, with_standing=with_standing)
 
     def counts(self) -> overviews.Counts:
         """How much is in the ledger, and how much of it needs a person."""
@@ -250,11 +255,6 @@ class Ledger:
                 yield connection
         except DBAPIError as error:
             raise unusable(self._opened.address, error) from error
-
-
-def _sighted(delivery: Delivery) -> Iterable[Sighting]:
-    yield from {(region, item.station): Sighting(region, item.station) for region, item in delivery.events}.values()
-    yield from delivery.sightings
 
 
 def _beyond(

@@ -113,8 +113,9 @@ class Counted:
 class StoredEvent:
     """One row of the ledger, for export.
 
-    ``standing`` is what stands for the receipt a believed intake or void is about, None where nothing does;
-    ``replacement`` the same of the receipt a void names as the one to take its place.
+    ``standing`` is what stands for the receipt a believed intake or void is about, None where nothing does, as above a
+    gap; ``replacement`` the same of the receipt a void names as the one to take its place. ``elsewhere``: the receipt
+    counts in another region, and not in this one. ``voided``: it is void, or will be when a gap is filled.
     """
 
     station: str
@@ -127,3 +128,5 @@ class StoredEvent:
     region: str = ""
     standing: Counted | None = None
     replacement: Counted | None = None
+    elsewhere: bool = False
+    voided: bool = False

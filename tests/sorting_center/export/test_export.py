@@ -135,6 +135,23 @@ def test_a_void_declares_the_same_event_an_error(ledger: Ledger, station: Statio
     }
 
 
+def test_what_waits_above_a_gap_is_exported_once(ledger: Ledger, station: Station) -> None:
+    events = [*station.run(3), station.intake(3), station.intake(4), station.void(1, "wrong_party", "0147-A-000004")]
+    del events[3]  # event 4: what follows is held
+    ledger.accept(events, "shache", NOW)
+    again = Station(epoch="00000000000000bb")
+    again.start()
+    ledger.accept([again.add(confirmed("S0147", 4), reissued=f"{station.epoch}-5")], "shache", NOW)
+    first, second, held, correction = events_of(ledger)
+    assert [row["eventID"] for row in (first, second, held)] == [
+        f"urn:station-kiosk:intake:0147-A-00000{number}" for number in (1, 2, 4)
+    ]
+    error = correction.pop("errorDeclaration")
+    assert correction == first
+    assert isinstance(error, dict)
+    assert error["correctiveEventIDs"] == [held["eventID"]]
+
+
 def test_a_hostile_lot_stays_a_legal_urn(ledger: Ledger, station: Station) -> None:
     hostile = believed(station.intake(1, lot='Y1" <b>', receipt="r/ü"))
     ledger.accept([hostile], "shache", NOW)

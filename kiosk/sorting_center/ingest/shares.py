@@ -13,7 +13,7 @@ from typing import Final
 MAX_STATION_BYTES: Final = 32 * 1024 * 1024
 """Thirty full batches of one station; a relay has four under way."""
 PERIOD_S: Final = 0.5
-FLOOD_MESSAGES: Final = 2000
+FLOOD_MESSAGES: Final = 1500
 """A flood: so many in periods without a pause, in each the most of what came, while the broker had more than it may
 send. What comes in a second of that, others wait for; what a person sends for a test is less."""
 FLOOD_SHARE: Final = 50
@@ -68,7 +68,7 @@ class Shares:
         """A period is over: who floods in the next one?"""
         station, count = next(iter(self._came.most_common(1)), ("", 0))
         is_most = count * 2 > self._came.total()
-        has_paused = now >= self._period_end + PERIOD_S
+        has_paused = now >= self._period_end + PERIOD_S and not self._was_full  # else the pause was ours
         before, so_far = self._most
         if not is_most or has_paused or not (self._was_full or self._shed * 2 > count):
             self._most = ("", 0)

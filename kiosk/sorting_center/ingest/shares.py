@@ -13,9 +13,9 @@ from typing import Final
 MAX_STATION_BYTES: Final = 32 * 1024 * 1024
 """Thirty full batches of one station; a relay has four under way."""
 PERIOD_S: Final = 0.5
-FLOOD_MESSAGES: Final = 2000
-"""A flood: so many in periods without a pause, in each the most of what came, while the broker had more than it may
-send. What comes in a second of that, others wait for; what a person sends for a test is less."""
+FLOOD_MESSAGES: Final = 1500
+"""A flood: so many in periods without a pause, in each the most of what came, until the broker has more than it may
+send. What a person sends for a test is less."""
 FLOOD_SHARE: Final = 50
 """Messages of it that wait while it floods: its turns go on."""
 COMPANY_S: Final = 60.0
@@ -68,13 +68,13 @@ class Shares:
         """A period is over: who floods in the next one?"""
         station, count = next(iter(self._came.most_common(1)), ("", 0))
         is_most = count * 2 > self._came.total()
-        has_paused = now >= self._period_end + PERIOD_S
+        has_paused = now >= self._period_end + PERIOD_S and not self._was_full  # else the pause was ours
         before, so_far = self._most
-        if not is_most or has_paused or not (self._was_full or self._shed * 2 > count):
-            self._most = ("", 0)
-        else:
+        self._most = ("", 0)
+        if is_most and not has_paused:
             self._most = (station, count + (so_far if station == before else 0))
-        floods = self._most[1] >= FLOOD_MESSAGES and self._has_company(station, now)
+        is_too_much = self._was_full or self._shed * 2 > count
+        floods = is_too_much and self._most[1] >= FLOOD_MESSAGES and self._has_company(station, now)
         self._flooding = station if floods else None
         self._came.clear()
         self._shed, self._was_full = 0, False

@@ -27,6 +27,9 @@ MAX_COMMIT_EVENTS: Final = 1000
 COLLECT_S: Final = 0.020
 """How long a commit waits for company: one flush to disk then serves all of it."""
 
+MAX_READ_S: Final = 0.3
+"""A commit begins after so long, however little has been read: whoever comes now waits for all of it."""
+
 _IDLE_S: Final = 0.5
 _RETRY_FIRST_S: Final = 0.5
 _RETRY_MAX_S: Final = 5.0
@@ -116,13 +119,14 @@ class Worker:
     def _collect(self, timeout_s: float) -> list[Reading]:
         message = self._mailbox.take(timeout_s)
         readings: list[Reading] = []
-        events, deadline = 0, time.monotonic() + COLLECT_S
+        events, started = 0, time.monotonic()
         while message is not None:
             readings.append(read_message(message))
             events += len(readings[-1].delivery.events)
-            if events + MAX_BATCH_EVENTS > MAX_COMMIT_EVENTS:
+            spent_s = time.monotonic() - started
+            if events + MAX_BATCH_EVENTS > MAX_COMMIT_EVENTS or spent_s > MAX_READ_S:
                 break
-            message = self._mailbox.take(deadline - time.monotonic())
+            message = self._mailbox.take(COLLECT_S - spent_s)
         return readings
 
     def _settle(self, readings: Sequence[Reading]) -> tuple[list[State], list[Reading | None]]:

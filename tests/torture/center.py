@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.topics import Topics
@@ -22,6 +23,10 @@ from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from tests.torture.broker import MemoryBroker
 from tests.torture.machine import REGION
 
+EVERYTHING: Final = (
+    "SELECT station, epoch, seq, sha256 FROM event UNION SELECT station, epoch, seq, sha256 FROM quarantine"
+)
+"""What the center has, whether it counts or is set apart."""
 Key = tuple[str, str, int]
 """Station, epoch, seq."""
 
@@ -156,6 +161,7 @@ class Center:
     def __init__(self, folder: Path, broker: MemoryBroker, clock: Callable[[], str], parts: Parts) -> None:
         self.path = folder / "ledger.db"
         self.plan, self.watch, self.downstream = Plan(), Watch(), Downstream()
+        self.was_restored = False
         self.fed_from: dict[str, int] = defaultdict(int)
         """Where the feed began in each generation."""
         self._folder, self._broker, self._clock, self._parts = folder, broker, clock, parts
@@ -235,10 +241,9 @@ class Center:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self.path.write_bytes(self._backup.read_bytes())
         generation = self._parts.restored(self.url)
+        self.was_restored = True
         self.watch.hashes.clear()
-        for row in self.rows(
-            "SELECT station, epoch, seq, sha256 FROM event UNION SELECT station, epoch, seq, sha256 FROM quarantine"
-        ):
+        for row in self.rows(EVERYTHING):
             self.watch.hashes[row[0], row[1], row[2]].add(row[3])
         (position,) = self.rows("SELECT coalesce(max(feedseq), 0) FROM feed_position")[0]
         self.fed_from[generation] = position

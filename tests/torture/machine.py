@@ -87,6 +87,8 @@ class Machine:
         self.promised: set[str] = set()
         """Receipts that the screen has said are saved."""
         self.alarm = ""
+        self.alarms: set[str] = set()
+        """All it ever had; "" for an acknowledgement that was believed."""
         self.wall_offset = timedelta()
         self._template, self._now = template, now
         self._boot = self._epochs = self._tokens = 0
@@ -228,6 +230,7 @@ class Machine:
 
     def _heard(self, alarm: str) -> None:
         self.alarm = alarm
+        self.alarms.add(alarm)
 
     # --- power
 

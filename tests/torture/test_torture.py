@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from tests.depth import many
 from tests.torture.broken_rules import RULES, BrokenRule
+from tests.torture.center import EVERYTHING
 from tests.torture.judgement import heal, judge
 from tests.torture.runner import Runner, quiet
 from tests.torture.world import NAMES, Step
@@ -31,6 +32,37 @@ def runner() -> Iterator[Runner]:
 def test_seeded_runs_end_with_everything_at_the_center_once(runner: Runner) -> None:
     failures = [failure for seed in range(many(40, torture=1000, quick=2)) if (failure := runner.run(seed))]
     assert not failures, "\n".join(str(failure) for failure in failures)
+
+
+COPY_AND_BACKUP = (
+    ("work", 69880),
+    ("back up ledger", 52277),
+    ("clone", 36822),
+    ("relay", 653828),
+    ("carry", 131877),
+    ("work", 836476),
+    ("carry", 140493),
+    ("restore ledger", 422797),
+    ("relay", 741489),
+)
+"""Two machines with one card; event 3 of the first is taken in; the ledger comes back older; the second is faster."""
+
+
+def test_the_one_loss_that_is_known_is_told_by_the_station(runner: Runner) -> None:
+    with quiet(), runner.world() as world:
+        for name, number in COPY_AND_BACKUP:
+            world.apply(Step(name, number))
+        heal(world)
+        judge(world)
+        center = {(row[0], row[1], row[2], row[3]) for row in world.center.rows(EVERYTHING)}
+        lost = [
+            (machine, fact)
+            for machine in world.machines
+            for fact in machine.facts()
+            if fact.owed and (fact.station, fact.epoch, fact.seq, fact.sha256) not in center
+        ]
+    assert [(machine.name, fact.seq) for machine, fact in lost] == [("S0002-clone", 3)]
+    assert "fork" in lost[0][0].alarms
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from kiosk.simulators.fleet.sending import Ending, send
 from kiosk.station.clock import StationClock
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
-from kiosk.store.database.connection import connect
+from kiosk.store.database.connection import connect, connect_unsafe
 from kiosk.store.database.opening import Opening
 
 ZONE: Final = "Asia/Shanghai"
@@ -58,13 +57,6 @@ class DayClock:
         self._taken += 1
 
 
-def connect_fast(path: Path) -> sqlite3.Connection:
-    """As a station does, but nothing waits for the disk: a power cut may leave no database at all."""
-    connection = connect(path)
-    connection.execute("PRAGMA synchronous = OFF")
-    return connection
-
-
 @dataclass(frozen=True, slots=True)
 class Card:
     """The folder of a station. A clone has the same name and another folder."""
@@ -73,15 +65,11 @@ class Card:
     database: Path
 
     def copy_to(self, folder: Path) -> Card:
-        """The card as it is at this moment, file of receipt series included."""
+        """The card of a station that is off, file of receipt series included."""
         folder.mkdir(parents=True, exist_ok=True)
-        other = Card(self.station, folder / self.database.name)
-        for path in folder.glob(f"{self.database.name}*"):
-            path.unlink()
-        with closing(sqlite3.connect(self.database)) as source, closing(sqlite3.connect(other.database)) as target:
-            source.backup(target)
-        shutil.copyfile(self.database.with_name(_MARKER), folder / _MARKER)
-        return other
+        for name in (self.database.name, _MARKER):
+            shutil.copyfile(self.database.with_name(name), folder / name)
+        return Card(self.station, folder / self.database.name)
 
 
 class FleetStation:
@@ -101,7 +89,7 @@ class FleetStation:
             check=not self._is_checked,
             template=self._template,
             reserve_bytes=0,
-            connect=connect if self._plan.manner.durable else connect_fast,
+            connect=connect if self._plan.manner.durable else connect_unsafe,
         )
         with closing(Store.open(self.card.database, self.card.station, self.clock.stamp(), opening)) as store:
             self._is_checked = True

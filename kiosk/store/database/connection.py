@@ -62,6 +62,13 @@ def connect(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) 
     return connection
 
 
+def connect_unsafe(path: Path) -> sqlite3.Connection:
+    """For fleets that are written to be measured: nothing waits for the disk, a power cut may leave no database."""
+    connection = connect(path)
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
 class StationDialect(SQLiteDialect_pysqlite):
     """One for all: a statement that was compiled for one connection of this process serves every other.
 

@@ -56,11 +56,14 @@ class KillableBroker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where everything is. ``center_url`` is the broker as the sorting center reaches it."""
+    """Where everything is. ``center_url`` is the broker as the sorting center reaches it; ``relay_lines`` are further
+    lines of the section ``[relay]``, a user and a password file for a broker that asks for them.
+    """
 
     broker: KillableBroker
     center_url: str
     ledger_url: str
+    relay_lines: str = ""
 
 
 def rows_of(ledger_url: str, sql: str) -> Sequence[tuple[Any, ...]]:
@@ -95,6 +98,7 @@ class RealRun:
         broker_url = self._servers.broker.url
         config.write_text(
             _SETTINGS.format(station=machine.station, region=REGION, data=machine.folder, broker_url=broker_url)
+            + self._servers.relay_lines
         )
         command = ["kiosk.cli.kiosk", "relay", "--config", str(config)]
         return Child(f"relay of {machine.station}", command, self._folder / f"{machine.station}.log")

@@ -239,6 +239,13 @@ def test_several_processes_share_the_stations(center: LedgerCenter, broker: Brok
     assert len(center.events) == 12
 
 
+def test_shares_whose_time_is_up_tell_what_waits(broker: Broker, tmp_path: Path) -> None:
+    """However early: a process that has just been started answers, too."""
+    waiting = Fleet(FleetPlan(2, 1, broker.url, tmp_path / "stations", 7, 0.2, Manner(processes=2))).run()
+    assert waiting.pending == waiting.written > 0
+    assert waiting.acknowledged == 0
+
+
 def test_a_share_that_fails_ends_the_fleet(center: LedgerCenter, broker: Broker, tmp_path: Path) -> None:
     folder = tmp_path / "stations"
     database = folder / "S0002" / "station.sqlite"

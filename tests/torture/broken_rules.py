@@ -10,9 +10,11 @@ from kiosk.messaging.contract.receive import parse_batch, parse_event
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import PubAck
 from kiosk.messaging.relay.ports import StorePort
-from kiosk.sorting_center.feed.feed import Feed
+from kiosk.sorting_center.feed.feed import POSITION_NAME, Feed
+from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.reading import Inbound
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
+from kiosk.sorting_center.ports import Publisher
 from kiosk.store import Store
 from kiosk.store.journal.outbox import Outbox
 from tests.torture.broker import Line
@@ -63,12 +65,15 @@ class ForgetsTheEpoch(WatchedLedger):
 class NotesBeforeItPublishes(Feed):
     """The position of the feed moves before the broker has what it stands for."""
 
+    def __init__(self, ledger: Ledger, publisher: Publisher, health: Health) -> None:
+        super().__init__(ledger, publisher, health)
+        self._moved = ledger
+
     def step(self) -> bool:
-        position = self._ledger.feed_position("mqtt")
-        ahead = self._ledger.feed(position, 100)
+        ahead = self._moved.feed(self._moved.feed_position(POSITION_NAME), 100)
         if not ahead:
             return False
-        self._ledger.set_feed_position("mqtt", ahead[-1].feedseq - 1)
+        self._moved.set_feed_position(POSITION_NAME, ahead[-1].feedseq - 1)
         return super().step()
 
 

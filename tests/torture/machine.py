@@ -200,6 +200,7 @@ class Machine:
                 raise PowerCut from error
 
     def _round(self, session: Session, wire: Wire) -> None:
+        # `Session.run` is this in a loop, with a real connection and its waiting.
         connection = cast(Connection, wire)
         happened, wire.line.happened = wire.line.happened, []
         for one in happened:

@@ -68,14 +68,14 @@ class Servers:
 
 def rows_of(ledger_url: str, sql: str) -> Sequence[tuple[Any, ...]]:
     """What another program reads in a ledger that is being written; nothing while it is not there yet."""
-    if not ledger_url.startswith("sqlite:///"):
-        with psycopg.connect(ledger_url) as connection:
-            return connection.execute(sql).fetchall()  # type: ignore[arg-type]  # constants of this folder
     path = ledger_url.removeprefix("sqlite:///")
     try:
+        if path == ledger_url:
+            with psycopg.connect(ledger_url) as connection:
+                return connection.execute(sql).fetchall()  # type: ignore[arg-type]  # constants of this folder
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             return connection.execute(sql).fetchall()
-    except sqlite3.OperationalError:
+    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):
         return []
 
 

@@ -101,9 +101,13 @@ class Fleet:
 
     def _begin(self, plan: FleetPlan) -> None:
         told = json.dumps(asdict(plan) | {"folder": str(plan.folder)})
-        child = subprocess.Popen(
-            [sys.executable, "-m", SHARE, told], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        command = [sys.executable, "-m", SHARE, told]
+        # The child lets the signal in when it can answer it: before, it would just die, and its tally with it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._children.append(child)
 
     def _tally_of(self, child: subprocess.Popen[str]) -> Tally:

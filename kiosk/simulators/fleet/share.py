@@ -25,6 +25,7 @@ def main() -> int:
     # Ctrl-C goes to all processes of a terminal: the one that asked sends its own signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: fleet.end())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     timer = threading.Timer(plan.timeout_s, fleet.end)
     timer.start()
     try:

@@ -12,8 +12,10 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # How long `make fuzz` works on each engine, in minutes.
 MINUTES ?= 5
 
-# Files in which `make torture` goes deeper than `make test`: those that ask tests/depth.py.
-TORTURED = $(shell grep -lE 'from tests.depth import .*(TORTURE|many|looks)' -r tests --include='test_*.py' | sort)
+# Files in which `make torture` goes deeper than `make test`: those that ask tests/depth.py, and whole days at a station,
+# which it sees in a station's own browser.
+TORTURED = $(sort $(shell grep -lE 'from tests.depth import .*(TORTURE|many|looks)' -r tests --include='test_*.py') \
+	$(wildcard tests/system/test_*.py))
 
 # How many processes test at once: many tests wait for a device or a browser, so one more than there are cores.
 WORKERS ?= $(shell n=$$(( $$(nproc) + 1 )); echo $$(( n > 5 ? 5 : n )))

@@ -65,6 +65,8 @@ PIECES = (
     Piece("firmware_config/layout/*", "usr/share/station-kiosk/layout/"),
     Piece("firmware_config/mosquitto/*", "usr/share/station-kiosk/mosquitto/"),
     Piece("docs/*.md", "usr/share/doc/station-kiosk/"),
+    Piece("docs/zh/*.md", "usr/share/doc/station-kiosk/zh/"),
+    Piece("docs/ug/*.md", "usr/share/doc/station-kiosk/ug/"),
     Piece("LICENSE", "usr/share/doc/station-kiosk/copyright"),
 )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,20 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from kiosk.station.clock import SYNCED_MARK
-from tests import depth, quick, templates
+from tests import depth, quick, statements, templates
 from tests.house import failures_record
+
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Also where the environment says otherwise: else every worker compiles the house and its tests anew (11 s of processor
+# each), and so does every program under test that is started.
+gc.disable()
+# Until all is collected: nothing of it is garbage.
 
 _OWN = ("asyncio_",)
 
 LONG_ONES_FIRST = (
+    "tests/systemd/test_new_box.py",
     "tests/systemd/test_boot.py",
     "tests/web/first_start/test_layout.py",
     "tests/system/test_bad_input.py",
@@ -51,23 +61,24 @@ paint and those that wait for a device by turns: side by side they leave each ot
 """
 
 
-def _turn(item: pytest.Item) -> int:
-    return next(
-        (turn for turn, start in enumerate(LONG_ONES_FIRST) if item.nodeid.startswith(start)), len(LONG_ONES_FIRST)
-    )
+@cache
+def _turn(file: str) -> int:
+    return next((turn for turn, start in enumerate(LONG_ONES_FIRST) if file.startswith(start)), len(LONG_ONES_FIRST))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if depth.QUICK:
         chosen = quick.one_of_each(items)
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        kept = set(chosen)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = chosen
-    items.sort(key=_turn)
+    items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish() -> None:
     """What was collected stays to the end: the garbage collector does not look through it again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
@@ -94,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Who runs the tests may ask which failed."""
     failures_record.register(config)
     templates.translate_once()
+    statements.compile_once()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -29,16 +29,14 @@ def looks(
 ) -> Iterator[tuple[Scene, list[tuple[Panel, Language]]]]:
     """Each scene with the panels and languages it is looked at in.
 
-    A Latin square: every scene on every panel and in every language, and over the scenes every panel with every
-    language. The first panel, the smallest, is the one that a scene is seen on most often. `make torture` looks at the
+    Twice: on the first panel, the smallest, and in the language after on one of the larger ones. Language and larger
+    panel are others from scene to scene, so that every panel is seen with every language. `make torture` looks at the
     whole product.
     """
+    larger = panels[1:] or panels
     for number, scene in enumerate(scenes):
         if TORTURE:
             yield scene, [(panel, language) for panel in panels for language in languages]
         else:
-            most = max(len(panels), len(languages))
-            yield (
-                scene,
-                [(panels[at % len(panels)], languages[(number + at) % len(languages)]) for at in range(most)],
-            )
+            one, other = (languages[(number + at) % len(languages)] for at in (0, 1))
+            yield scene, [(panels[0], one), (larger[number // len(languages) % len(larger)], other)]

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.none import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
-from kiosk.devices.ports import Camera, OnButton, OnScan, OnState, Panel, PinFactory, Printer, ScaleListener, Scanner
+from kiosk.devices.ports import (
+    Camera,
+    LineCapture,
+    OnButton,
+    OnProgress,
+    OnScan,
+    OnState,
+    Panel,
+    PinFactory,
+    PortProbe,
+    Printer,
+    ScaleListener,
+    Scanner,
+)
 from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import Way, parse_address
 from kiosk.devices.scale.line.hx711 import Hx711Port
 from kiosk.devices.scale.line.open import open_line
 from kiosk.devices.scale.line.ports import LinePort, Pins
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
+from kiosk.devices.scale.probe import ScaleProbe, ignore_progress
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.report import ScanReporter, ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.probe.proposals import Candidate
 from kiosk.protocols.scales.protocol import LineSettings, Transport
 
 PinsOf = Callable[[str], Pins]
@@ -39,9 +55,9 @@ def make_printer(settings: PrinterSettings) -> Printer:
     return FilePrinter(Path(settings.address), settings.profile)
 
 
-def make_camera(settings: CameraSettings) -> Camera | None:
-    """The adapter of the camera; None when the settings say that there is none. Close it."""
-    return None if settings.kind == "none" else ChildCamera(settings)
+def make_camera(settings: CameraSettings) -> Camera:
+    """The adapter of a camera that is there: of any kind but "none". Close it."""
+    return ChildCamera(settings)
 
 
 def make_scanner(settings: ScannerSettings, on_scan: OnScan, on_state: OnState = ignore_state) -> Scanner:
@@ -85,6 +101,16 @@ def open_scale(
 ) -> LiveScale:
     """The adapter for a port that nobody has set up yet; raises ValueError when port and format do not fit."""
     return LiveScale(indicator, _opener(indicator, line, simulated), listener, timing=timing)
+
+
+def make_port_probe(port: str, ask: bool = False, on_progress: OnProgress = ignore_progress) -> PortProbe:
+    """Listens at a port for what may be a scale; raises ValueError when ``port`` is no address of a serial port."""
+    return ScaleProbe(port, ask, on_progress)
+
+
+def make_line_capture(port: str, candidates: Sequence[Candidate]) -> LineCapture:
+    """Stays at a port with the candidates that share the first one's line; raises ValueError as above."""
+    return SerialCapture(port, candidates)
 
 
 def _opener(indicator: Indicator, line: LineSettings, simulated: PinsOf | None) -> Callable[[], LinePort]:

@@ -12,13 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.app.adapters import make_printer, make_scale, make_scanner
+from kiosk.app.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
 from kiosk.app.media import IsMount, catalog_files, mounted, on_another_disk
-from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import Camera, OnProgress, OnScan, OnState, PortProbe, Printer, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
-from kiosk.devices.scale.probe import ScaleProbe
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.messaging.relay.settings import RelaySettings
@@ -80,7 +78,7 @@ class ThisMachine:
 
     def probe(self, port: str, told: OnProgress) -> PortProbe:
         """Listens at a port for what may be a scale."""
-        return ScaleProbe(port, on_progress=told)
+        return make_port_probe(port, on_progress=told)
 
     def scanner(self, settings: ScannerSettings, on_scan: OnScan, on_state: OnState) -> Scanner:
         """The adapter of the scanner."""
@@ -92,7 +90,7 @@ class ThisMachine:
 
     def camera(self, settings: CameraSettings) -> Camera:
         """The adapter of the camera; close it."""
-        return ChildCamera(settings)
+        return make_camera(settings)
 
     def reach(self, settings: RelaySettings) -> str:
         """Connect to the broker as the relay will, TLS included, and hang up; says what answered. Raises OSError."""

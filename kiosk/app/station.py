@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ from kiosk.station.store_probe import StoreProbe
 from kiosk.store import Store
 
 if TYPE_CHECKING:
-    from kiosk.simulators.village import Village
+    from kiosk.simulators.bench.ports import VillageParts
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def make_hardware(config: StationConfig) -> Hardware:
         profile=config.scale.profile if config.scale else NO_SCALE,
         scale=partial(make_scale, config.scale) if config.scale else None,
         printers={name: make_printer(settings) for name, settings in config.printers.items()},
-        camera=make_camera(config.camera) if config.camera else None,
+        camera=make_camera(config.camera) if config.camera and config.camera.kind != "none" else None,
         content=scale_content(config.scale) if config.scale else None,
     )
 
@@ -203,13 +204,13 @@ def make_scale_keys(config: StationConfig, service: StationService) -> ScaleKeys
     return ScaleKeys(service.scale, commands, config.scale.max_g, service.desk.loads)
 
 
-def run_demo(village: Village, bench_port: int) -> None:
-    """The whole job with simulated hardware until Ctrl-C: three addresses to open in a browser."""
+def run_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_port: int) -> None:
+    """The village that ``begin`` starts, until Ctrl-C: three addresses to open in a browser."""
     from kiosk.simulators.bench.app import create_bench, serve_bench
 
     setup_logging()
     stop = until_signal()
-    with village:
+    with begin() as village:
         bench = serve_bench(create_bench(village), "127.0.0.1", bench_port)
         try:
             print(f"station         {village.station_url}")  # noqa: T201 - this is the demo's screen

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from kiosk.app.adapters import make_line_capture, make_port_probe
 from kiosk.app.machine import ThisMachine
 from kiosk.config.station import StationConfig, load
 from kiosk.devices.ports import Pausable
-from kiosk.devices.scale.capture import SerialCapture
-from kiosk.devices.scale.probe import ScaleProbe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Transport
 from kiosk.station.scale.teach import Teach, TeachTools
@@ -31,8 +30,8 @@ def make_teach(
 
     tools = TeachTools(
         ports,
-        ScaleProbe,
-        SerialCapture,
+        make_port_probe,
+        make_line_capture,
         own_scale,
         settings_file,
         load,

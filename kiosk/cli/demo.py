@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,10 +29,9 @@ def demo(once: bool, folder: Path | None) -> None:
 
 def _once(folder: Path | None) -> None:
     from kiosk.simulators.one_intake import OneIntake
-    from kiosk.simulators.village import Village
 
     with tempfile.TemporaryDirectory(prefix="kiosk-demo-") as scratch:
-        outcome = OneIntake(Village((folder or Path(scratch)).resolve())).run()
+        outcome = OneIntake((folder or Path(scratch)).resolve()).run()
     click.echo(json.dumps(outcome.as_json(), ensure_ascii=False, separators=(",", ":")))
     if not outcome.ok:
         end(f"the demo failed at: {outcome.step}", 1)
@@ -41,8 +41,8 @@ def _stay(folder: Path) -> None:
     from kiosk.app.station import run_demo
     from kiosk.simulators.village import Ports, Village, VillagePlan
 
-    village = Village(folder.resolve(), VillagePlan(Ports(STATION, CENTER), stocked=True))
+    plan = VillagePlan(Ports(STATION, CENTER), stocked=True)
     try:
-        run_demo(village, BENCH)
+        run_demo(partial(Village, folder.resolve(), plan), BENCH)
     except (OSError, RuntimeError) as error:
         end(f"the demo cannot start: {error}", 1)

@@ -65,10 +65,6 @@ class Lockout:
             return Lockout((), rule.lockout_ms, boot_id, monotonic_ms)
         return Lockout(recent, rule.delay(len(recent)), boot_id, monotonic_ms)
 
-    def succeeded(self, rule: LockoutRule, boot_id: str, monotonic_ms: int) -> Lockout:
-        """After a right one: the slate is clean."""
-        return Lockout((), 0, boot_id, monotonic_ms)
-
     def _elapsed(self, boot_id: str, monotonic_ms: int) -> int:
         since = self.monotonic_ms if boot_id == self.boot_id else 0
         return max(0, monotonic_ms - since)

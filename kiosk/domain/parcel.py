@@ -77,9 +77,6 @@ MOVES: Final[Mapping[ParcelState, frozenset[ParcelState]]] = {
 WAITING: Final = frozenset({_S.NOTICED, _S.OVERDUE, _S.RETURN_DUE})
 """On a shelf, with a code that works."""
 
-ON_SHELF: Final = WAITING | {_S.SHELVED}
-"""Takes up a slot."""
-
 TERMINAL: Final = frozenset(state for state, after in MOVES.items() if not after)
 """The parcel's life here is over."""
 

@@ -30,11 +30,6 @@ class Raster:
         """Take a mode "1" picture in which 1 (white to Pillow) means ink: pages are drawn that way."""
         return cls(*ink.size, ink.tobytes())
 
-    @classmethod
-    def from_image(cls, image: Image.Image) -> Raster:
-        """Take a picture as people see it, dark on light; threshold at half, never dithering."""
-        return cls.from_ink(image.convert("L").point(lambda gray: 255 * (gray < 128), mode="1"))
-
     def to_image(self) -> Image.Image:
         """Return the page as people see it: mode "1", black ink on white."""
         return Image.frombytes("1", (self.width_dots, self.height_dots), self.rows, "raw", "1;I")

@@ -53,11 +53,6 @@ def encode_jpeg(image: BgrImage, quality: int = JPEG_QUALITY) -> bytes:
     return jpeg
 
 
-def reencode(data: bytes) -> bytes:
-    """Untrusted picture bytes in, JPEG bytes without metadata out; raises PictureRefused."""
-    return encode_jpeg(decode_picture(data))
-
-
 def metadata_markers(jpeg: bytes) -> tuple[int, ...]:
     """The markers of all segments that can tell who, where and when: APP1 to APP15 and comments.
 

@@ -29,9 +29,8 @@ _BGR_LUMA = (0.114, 0.587, 0.299)
 
 
 class FrameDefect(StrEnum):
-    """What is wrong with a frame, worst first."""
+    """What is wrong with what a frame shows, worst first."""
 
-    SHAPE = "shape"
     CONSTANT = "constant"
     BLACK = "black"
     FLAT = "flat"
@@ -49,11 +48,6 @@ def find_content_defect(frame: BgrImage) -> FrameDefect | None:
     if _deviation(frame) >= FLAT_DEVIATION:
         return None
     return FrameDefect.CONSTANT if bool((frame == frame[0, 0]).all()) else FrameDefect.FLAT
-
-
-def check_first_frame(frame: BgrImage, width: int, height: int) -> FrameDefect | None:
-    """The first defect of a frame that should be ``width`` x ``height`` pixels; None when it is usable."""
-    return find_content_defect(frame) if has_shape(frame, width, height) else FrameDefect.SHAPE
 
 
 def mean_luminance(frame: BgrImage) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class Outcome:
 class OneIntake:
     """The steps, each named, each within the deadline of the whole."""
 
-    village: Village
+    folder: Path
     weight_kg: str = "12.450"
     product: str = "BADAM"
     outcome: Outcome = field(default_factory=Outcome)
@@ -51,21 +51,16 @@ class OneIntake:
         """Never raises: a failure is part of the outcome."""
         try:
             with self._step("start every program"):
-                self.village.start()
-            visitor = Visitor(self.village.station_url)
-            try:
-                self._intake(visitor)
-                self._label()
-                self._photo(visitor)
+                village = Village(self.folder)
+            with village, closing(Visitor(village.station_url)) as visitor:
+                self._intake(village, visitor)
+                self._label(village)
+                self._photo(village, visitor)
                 self._acknowledgement(visitor)
-            finally:
-                visitor.close()
             self.outcome.ok = True
             self.outcome.step = None
         except Exception as error:
             self.outcome.error = f"{type(error).__name__}: {error}"
-        finally:
-            self.village.stop()
         self.outcome.seconds = round(time.monotonic() - self.started, 2)
         return self.outcome
 
@@ -74,17 +69,17 @@ class OneIntake:
         self.outcome.step = name
         yield
 
-    def _intake(self, visitor: Visitor) -> None:
+    def _intake(self, village: Village, visitor: Visitor) -> None:
         with self._step("the empty pan rests"):
             visitor.wait_live("an empty pan", {"weight": {"state": "empty"}})
         with self._step("goods on the pan start the intake"):
-            self.village.scale.command(f"put {self.weight_kg}kg")
+            village.scale.command(f"put {self.weight_kg}kg")
             visitor.wait_live("the question who", {"step": "who"})
         with self._step("who: no card"):
             visitor.press("/who", "/party", party="non_member")
         with self._step("what: choose the goods"):
             visitor.press("/what", "/product", code=self.product)
-        self._read_result(self._agree(visitor))
+        self._read_result(village, self._agree(visitor))
 
     def _agree(self, visitor: Visitor) -> Page:
         """On a machine that stands still for a second the weight is unknown again when the button is pressed."""
@@ -99,28 +94,28 @@ class OneIntake:
             raise StepFailed(f"/agree was refused with {page.status} on {page.path}")
         return page
 
-    def _read_result(self, page: Page) -> None:
+    def _read_result(self, village: Village, page: Page) -> None:
         if page.path != "/take":
             raise StepFailed(f"after agreeing the page was {page.path}")
-        row = self.village.newest_intake()
+        row = village.newest_intake()
         self.outcome.receipt, self.outcome.net_g = row.receipt, row.net_g
 
-    def _label(self) -> None:
+    def _label(self, village: Village) -> None:
         with self._step("the label comes out"):
-            if not self.village.label_printer.wait_for(1, 30):
+            if not village.label_printer.wait_for(1, 30):
                 raise StepFailed("no label came out of the printer within 30 s")
-            self.outcome.label_text = read_label(self.village.label_printer.printed[-1])
+            self.outcome.label_text = read_label(village.label_printer.printed[-1])
         with self._step("the receipt comes out"):
-            if not self.village.receipt_printer.wait_for(1, 30):
+            if not village.receipt_printer.wait_for(1, 30):
                 raise StepFailed("no receipt came out of the printer within 30 s")
 
-    def _photo(self, visitor: Visitor) -> None:
+    def _photo(self, village: Village, visitor: Visitor) -> None:
         with self._step("a shot of the goods"):
             visitor.press("/take", "/photo")
             seen = visitor.wait_live("the shot", {"photo": lambda state: state in ("done", "failed")}, 30)
             if seen["photo"] != "done":
                 raise StepFailed("the shot failed")
-            self.outcome.photo_sha256 = self.village.newest_photo()
+            self.outcome.photo_sha256 = village.newest_photo()
 
     def _acknowledgement(self, visitor: Visitor) -> None:
         with self._step("the sorting center acknowledges"):

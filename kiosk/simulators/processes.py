@@ -90,18 +90,6 @@ class Child:
                 raise DidNotStart(f"{self.name} did not start: {self.last_words()}")
             time.sleep(0.02)
 
-    def run(self, timeout_s: float) -> None:
-        """Run to the end; raises DidNotStart unless it ends with success in time."""
-        self.start()
-        process = self._process
-        try:
-            status = process.wait(timeout_s) if process else 1
-        except subprocess.TimeoutExpired:
-            status = 1
-        self.kill()
-        if status != 0:
-            raise DidNotStart(f"{self.name} failed: {self.last_words()}")
-
     def last_words(self) -> str:
         """The end of its log, for messages."""
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""

@@ -7,7 +7,7 @@ sorting center are the same processes that run in the field.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -22,14 +22,15 @@ from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.link import Link
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
-from kiosk.simulators.processes import Child, HeldPort, answers
+from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
+from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.clock import StationClock
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
-from kiosk.store import Stamp, Store
+from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.opening import Opening
 from kiosk.store.records import ConfirmedRow
 
@@ -118,56 +119,51 @@ class VillagePlan:
 
 
 class Village:
-    """Starts everything in ``start`` and ends everything in ``stop``, in the order a power cut would not."""
+    """Everything up and answering when the constructor returns, everything down after ``close``.
+
+    The constructor raises DidNotStart or what a simulator raises, with nothing left behind.
+    """
 
     def __init__(self, folder: Path, plan: VillagePlan | None = None) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._plan = plan or VillagePlan()
-        self._catalog = self._plan.catalog
-        self._stock: CounterStock | None = None
-        ports = self._plan.ports
-        self._held = (HeldPort(), HeldPort())  # much is started, and takes ports, before these two listen
-        self.station_url = f"http://127.0.0.1:{ports.station or self._held[0].number}"
-        self.center_url = f"http://127.0.0.1:{ports.center or self._held[1].number}"
+        self._plan = plan = plan or VillagePlan()
         self.config = folder / "station.toml"
         self.ledger_url = f"sqlite:///{folder / 'ledger.db'}"
-        self._ends = ExitStack()
+        devices, logs = folder / "devices", folder / "logs"
+        for place in (devices, logs):
+            place.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as ends:
+            # Held from the start: much is started, and takes ports, before these two listen.
+            self.station_url = f"http://127.0.0.1:{plan.ports.station or _held(ends)}"
+            self.center_url = f"http://127.0.0.1:{plan.ports.center or _held(ends)}"
+            self.scale = ends.enter_context(_scale(plan, devices / "scale"))
+            self.scanner = ends.enter_context(closing(_SCANNERS[plan.scanner](devices / "scanner")))
+            self.label_printer = ends.enter_context(PrinterSimulator("tspl", folder / "labels"))
+            self.receipt_printer = ends.enter_context(PrinterSimulator("escpos", folder / "receipts"))
+            self.panel = PanelSimulator(folder / "station" / SOCKET_NAME)
+            self.camera = CameraSimulator(folder / "camera")
+            self.broker = ends.enter_context(Broker(folder / "broker"))
+            self.link = ends.enter_context(Link(self.broker.port))
+            self._write_settings()
+            self.counter_stock = _stocked(folder, plan) if plan.stocked else None
+            self.catalog = plan.catalog or _sample_catalog(folder)
+            self._import_catalog()
+            self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, logs)
+            self.station = _station(self.config, self.station_url, logs)
+            self.relay = _relay(self.config, logs)
+            for child in (self.center, self.station, self.relay):
+                child.start()
+                ends.callback(child.stop)
+            self._ends = ends.pop_all()
 
     @property
     def database(self) -> Path:
         """The station's SQLite file."""
         return self.folder / "station" / "station.db"
 
-    @property
-    def catalog(self) -> Path:
-        """The catalog file the station works with; there once it has started."""
-        return self._catalog or self.folder / "catalog.toml"
-
-    @property
-    def counter_stock(self) -> CounterStock | None:
-        """The people, lists and slips of a counter that is stocked; None before the start and at a new station."""
-        return self._stock
-
-    def start(self) -> None:
-        """Everything up and answering; raises DidNotStart or what a simulator raises, with nothing left behind."""
-        try:
-            self._hardware()
-            self._write_settings()
-            if self._plan.stocked:
-                clock = StationClock(ZONE)
-                settings = StationSettings(self._plan.station, REGION, self.folder / "station", VILLAGE, ZONE)
-                self._stock = stock_counter(settings, clock)
-            self._programs()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
+    def close(self) -> None:
         """Everything down, newest first."""
         self._ends.close()
-        for port in self._held:
-            port.release()
 
     def command(self, device: str, text: str) -> None:
         """Apply a fault word; raises BadFaultWord."""
@@ -200,9 +196,13 @@ class Village:
 
     @contextmanager
     def _opened_store(self) -> Iterator[Store]:
-        stamp = Stamp(StationClock(ZONE).now(), software_id())
+        stamp = self._stamp()
         with closing(Store.open(self.database, self._plan.station, stamp, Opening(check=False))) as store:
             yield store
+
+    @staticmethod
+    def _stamp() -> Stamp:
+        return Stamp(StationClock(ZONE).now(), software_id())
 
     def _printers(self, text: str) -> None:
         self.label_printer.command(text)
@@ -214,31 +214,6 @@ class Village:
         self.relay.kill()
         self.station.start()
         self.relay.start()
-
-    def _hardware(self) -> None:
-        devices = self.folder / "devices"
-        devices.mkdir(exist_ok=True)
-        plan = self._plan
-        interval = IndicatorSettings(step_g=5)
-        self.scale = ScaleSimulator(plan.protocol, devices / "scale", plan.hz, plan.settle_s, interval)
-        self.scale.start()
-        self._ends.callback(self.scale.stop)
-        kinds = {"evdev": TypingScannerSimulator, "serial": ScannerSimulator}
-        self.scanner: TypingScannerSimulator | ScannerSimulator = kinds[plan.scanner](devices / "scanner")
-        self._ends.callback(self.scanner.close)
-        self.label_printer = PrinterSimulator("tspl", self.folder / "labels")
-        self.label_printer.start()
-        self._ends.callback(self.label_printer.stop)
-        self.receipt_printer = PrinterSimulator("escpos", self.folder / "receipts")
-        self.receipt_printer.start()
-        self._ends.callback(self.receipt_printer.stop)
-        self.panel = PanelSimulator(self.folder / "station" / SOCKET_NAME)
-        self.camera = CameraSimulator(self.folder / "camera")
-        self.broker = Broker(self.folder / "broker")
-        self.broker.start()
-        self._ends.callback(self.broker.stop)
-        self.link = Link(self.broker.port)
-        self._ends.callback(self.link.close)
 
     def _write_settings(self) -> None:
         station_port = self.station_url.rsplit(":", 1)[1]
@@ -263,55 +238,64 @@ class Village:
             encoding="utf-8",
         )
 
-    def _programs(self) -> None:
-        logs = self.folder / "logs"
-        logs.mkdir(exist_ok=True)
-        config = str(self.config)
-        self._import_catalog(config, logs)
-        center_port = self.center_url.rsplit(":", 1)[1]
-        self.center = Child(
-            "sorting center",
-            [
-                "kiosk.cli.sorting_center",
-                "run",
-                "--broker",
-                f"mqtt://127.0.0.1:{self.broker.port}",
-                "--ledger",
-                self.ledger_url,
-                "--http",
-                f"127.0.0.1:{center_port}",
-            ],
-            logs / "sorting-center.log",
-            answers(f"{self.center_url}/health"),
-        )
-        self.station = Child(
-            "station",
-            ["kiosk.cli.kiosk", "run", "--config", config],
-            logs / "station.log",
-            answers(f"{self.station_url}/health"),
-        )
-        self.relay = Child("relay", ["kiosk.cli.kiosk", "relay", "--config", config], logs / "relay.log")
-        for child in (self.center, self.station, self.relay):
-            child.start()
-            self._ends.callback(child.stop)
-
-    def _import_catalog(self, config: str, logs: Path) -> None:
-        if self._catalog is None:
-            sample = files("kiosk.catalogs").joinpath("yarkant.toml")
-            with as_file(sample) as path:
-                self._catalog = Path(shutil.copy(path, self.folder / "catalog.toml"))
-        done = Child(
-            "catalog import",
-            ["kiosk.cli.kiosk", "catalog", "import", str(self._catalog), "--config", config],
-            logs / "catalog.log",
-        )
-        done.run(timeout_s=30)
+    def _import_catalog(self) -> None:
+        """As `kiosk catalog import` does, without a program of its own. Raises DidNotStart."""
+        try:
+            content = parse_catalog(self.catalog.read_bytes(), str(self.catalog))
+            with self._opened_store() as store:
+                store.catalogs.add(content, self._stamp())
+        except (CatalogError, StoreError, OSError) as error:
+            raise DidNotStart(f"the catalog cannot be brought in: {error}") from error
 
     def __enter__(self) -> Village:
-        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.close()
+
+
+_SCANNERS: Mapping[str, Callable[[Path], TypingScannerSimulator | ScannerSimulator]] = {
+    "evdev": TypingScannerSimulator,
+    "serial": ScannerSimulator,
+}
+
+
+def _scale(plan: VillagePlan, path: Path) -> ScaleSimulator:
+    return ScaleSimulator(plan.protocol, path, plan.hz, plan.settle_s, IndicatorSettings(step_g=5))
+
+
+def _held(ends: ExitStack) -> int:
+    port = HeldPort()
+    ends.callback(port.release)
+    return port.number
+
+
+def _stocked(folder: Path, plan: VillagePlan) -> CounterStock:
+    settings = StationSettings(plan.station, REGION, folder / "station", VILLAGE, ZONE)
+    return stock_counter(settings, StationClock(ZONE))
+
+
+def _sample_catalog(folder: Path) -> Path:
+    with as_file(files("kiosk.catalogs").joinpath("yarkant.toml")) as path:
+        return Path(shutil.copy(path, folder / "catalog.toml"))
+
+
+def _sorting_center(broker_url: str, ledger_url: str, url: str, logs: Path) -> Child:
+    http = url.removeprefix("http://")
+    return Child(
+        "sorting center",
+        ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http],
+        logs / "sorting-center.log",
+        answers(f"{url}/health"),
+    )
+
+
+def _station(config: Path, url: str, logs: Path) -> Child:
+    command = ["kiosk.cli.kiosk", "run", "--config", str(config)]
+    return Child("station", command, logs / "station.log", answers(f"{url}/health"))
+
+
+def _relay(config: Path, logs: Path) -> Child:
+    return Child("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], logs / "relay.log")

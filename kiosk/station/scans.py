@@ -73,7 +73,7 @@ class ScanRouter:
 
     def _certificate(self, scanned: Scanned) -> bool:
         """Whether it was the number of a certificate, shown while somebody is at the screen with goods."""
-        if scanned.scan.kind != "text" or scanned.found.why_not != "not_a_waybill":
+        if scanned.scan.kind != "text" or scanned.scan.as_waybill.why_not != "not_a_waybill":
             return False
         try:
             self._desk.show_certificate(scanned.scan.data)

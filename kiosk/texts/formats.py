@@ -1,4 +1,4 @@
-"""Numbers, units, money and dates as people read them: the only place that formats them.
+"""Numbers, units, money and times as people read them: the only place that formats them.
 
 Digits are 0-9 and groups look like ``1,234.5`` in all three languages. Nothing here rounds: a weight or an amount
 that was agreed on is shown whole. In Uyghur text every result needs ``plain.isolate`` (paper) or ``html.bdi_*``.
@@ -6,19 +6,14 @@ that was agreed on is shown whole. In Uyghur text every result needs ``plain.iso
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Literal
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel.dates import format_date
-
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.texts.catalog import load
 
 NO_BREAK_SPACE = "\u00a0"
 YUAN = "\u00a5"
 """The narrow sign for all languages; Babel's Uyghur pattern has the full-width one, which tears a line of digits."""
-NO_TIME = "--:--"
 
 
 def number(value: int) -> str:
@@ -54,22 +49,6 @@ def money(fen: int) -> str:
 def price_per_kg(fen: int) -> str:
     """``¥60.00/kg`` from 6000 fen per kilogram."""
     return f"{money(fen)}/kg"
-
-
-def date_text(day: str | None, lang: str, style: Literal["long", "digits"] = "long") -> str:
-    """An ISO date (``Moment.local_date``) in words, or as it is with ``digits``; None says that the date is not set.
-
-    Raises ValueError for anything that is not an ISO date.
-    """
-    if day is None:
-        return load(lang).text("date.not_set")
-    parsed = date.fromisoformat(day)
-    return parsed.isoformat() if style == "digits" else format_date(parsed, "long", locale=lang)
-
-
-def time_text(clock: str | None) -> str:
-    """``14:05`` (``Moment.local_time``, 24 hours everywhere), or dashes when the clock is not set."""
-    return NO_TIME if clock is None else clock
 
 
 def utc_offset(zone: str, day: str, clock: str) -> str:

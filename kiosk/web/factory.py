@@ -22,7 +22,7 @@ from kiosk.web.counter import routes as counter
 from kiosk.web.counter.check_live import PanSnapshot
 from kiosk.web.counter.frame import CounterFrame
 from kiosk.web.live import Streams
-from kiosk.web.ports import Station
+from kiosk.web.ports import Endable, Station
 from kiosk.web.public import my_parcel
 from kiosk.web.public import routes as public
 from kiosk.web.public.screens import Screens
@@ -38,8 +38,6 @@ _SPARE_THREADS: Final = 6
 """Threads no stream may take: pages, forms and pictures need them (four streams on four threads hang a station)."""
 PUBLIC_STREAMS: Final = THREADS - _SPARE_THREADS
 """Live streams of the public face at a time."""
-STREAMS = "kiosk.streams"
-"""Where the streams are kept in ``app.extensions``, for the server that has to end them."""
 
 _FILTERS = {
     "kg": html.bdi_kg,
@@ -54,6 +52,14 @@ _FILTERS = {
 _FACES = (public, my_parcel, technical, live, counter, counter_check, counter_live, check_live, technician, teach_pages)
 NEEDS = roles.merge(face.NEEDS for face in _FACES)
 """Who may reach which endpoint; what is not named here nobody reaches."""
+
+
+class ServedApp(Flask):
+    """Pages together with the streams that their server has to end."""
+
+    def __init__(self, name: str, streams: Endable) -> None:
+        super().__init__(name)
+        self.streams = streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +83,23 @@ def create_app(
     doctor: Doctor | None = None,
     teach: Teach | None = None,
     alive: Callable[[], None] = technical.nobody_asks,
-) -> Flask:
+) -> ServedApp:
     """All pages of the station; nothing is started, ``serve`` does that.
 
     The technician's pages answer 503 without a ``doctor``, those that teach a scale without ``teach``. ``alive`` is
     called whenever a page on the screen says that it runs.
     """
-    app = Flask("kiosk.web")
-    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(_FILTERS)
-    screens, frame = Screens(service, settings), CounterFrame(service, settings)
     streams = AllStreams(
         Streams(live.public_source(service.board), PUBLIC_STREAMS),
         Streams(counter_live.counter_source(service.counter_board), counter_live.MOST_STREAMS),
         Streams(check_live.pan_source(service), check_live.MOST_STREAMS),
     )
-    app.extensions[STREAMS] = streams
+    app = ServedApp("kiosk.web", streams)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(_FILTERS)
+    screens, frame = Screens(service, settings), CounterFrame(service, settings)
     guard.install(app)
     roles.install(app, NEEDS, service.access.session, service.access.sign_out)
     errors.install(app, service, screens, settings)

@@ -8,12 +8,10 @@ import threading
 from ipaddress import ip_address
 from typing import Any
 
-from flask import Flask
 from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
-from kiosk.web.factory import MAX_BODY_BYTES, STREAMS, THREADS
-from kiosk.web.ports import Endable
+from kiosk.web.factory import MAX_BODY_BYTES, THREADS, ServedApp
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +22,13 @@ _TURN_S = 1.0
 class Server:
     """``start`` returns when the port is bound; ``stop`` when every thread of the server has ended."""
 
-    def __init__(self, app: Flask, host: str, port: int, threads: int) -> None:
+    def __init__(self, app: ServedApp, host: str, port: int, threads: int) -> None:
         if host != "localhost" and not ip_address(host).is_loopback:
             raise ValueError(f"the pages are served on loopback only, not on {host}")
         # Bound here: when waitress fails to bind, the threads it has started by then are left behind.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family, backlog=64)
-        self._streams: Endable = app.extensions[STREAMS]
+        self._streams = app.streams
         self._stopping = False
         self._sockets: dict[int, Any] = {}
         self._server: Any = create_server(
@@ -80,6 +78,6 @@ class Server:
                 logger.exception("the web server stumbled and goes on")
 
 
-def serve(app: Flask, host: str, port: int, threads: int = THREADS) -> Server:
+def serve(app: ServedApp, host: str, port: int, threads: int = THREADS) -> Server:
     """Bind now, so that a port in use is an error here and not in a thread; raises OSError."""
     return Server(app, host, port, threads)

@@ -298,7 +298,7 @@ def test_the_demo_prints_where_to_begin_and_no_pin(
     monkeypatch.setattr(runtime, "until_signal", Stop)
     monkeypatch.setattr(runtime, "setup_logging", lambda: None)  # or every later test would log here
     village = Standing(tmp_path)
-    runtime.run_demo(village, 0)  # type: ignore[arg-type]
+    runtime.run_demo(lambda: village, 0)
     told = capfd.readouterr()
     assert "begin here" in told.out
     assert village.counter_stock is not None

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kiosk.cli.kiosk import main
 from kiosk.cli.run import NOT_LASTING
 
 ROOT = Path(__file__).parents[2]
@@ -25,17 +27,22 @@ def memory() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def kiosk(*words: str, box: str = "1", **more: str) -> subprocess.CompletedProcess[str]:
+def kiosk(*words: str, box: str = "1", **more: str) -> tuple[int, str]:
+    """The status and what was said on standard error. What would run on and on has a process of its own."""
+    if words[0] not in ("run", "relay"):
+        done = CliRunner().invoke(main, words, input=PIN * 2, env={"KIOSK_BOX": box, **more})
+        return done.exit_code, done.stderr
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("KIOSK_", "STATE_"))}
     environ |= {"PYTHONPATH": str(ROOT), "KIOSK_BOX": box, **more}
-    return subprocess.run(
+    program = subprocess.run(
         [sys.executable, "-m", "kiosk.cli.kiosk", *words],
-        input=PIN * 2,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         env=environ,
         timeout=120,
     )
+    return program.returncode, program.stderr
 
 
 def settings(folder: Path, data: Path) -> Path:
@@ -60,22 +67,22 @@ def test_a_box_without_its_data_begins_nothing(memory: Path, tmp_path: Path) -> 
         "first start, its settings": (("run", "--config", str(memory / "station.toml")), NOT_LASTING),
     }
     for name, (words, status) in refused.items():
-        done = kiosk(*words)
-        assert (done.returncode, len(done.stderr.splitlines())) == (status, 1), (name, done.stderr)
-        assert done.stderr.startswith("The data partition is missing: "), name
-        assert str(memory) in done.stderr, name
-    done = kiosk("run", "--config", str(new), STATE_DIRECTORY=str(data))
-    assert (done.returncode, "The data partition is missing" in done.stderr) == (NOT_LASTING, True), "first start, data"
+        ended, said = kiosk(*words)
+        assert (ended, len(said.splitlines())) == (status, 1), (name, said)
+        assert said.startswith("The data partition is missing: "), name
+        assert str(memory) in said, name
+    ended, said = kiosk("run", "--config", str(new), STATE_DIRECTORY=str(data))
+    assert (ended, "The data partition is missing" in said) == (NOT_LASTING, True), "first start, data"
     assert list(memory.iterdir()) == list(new.parent.iterdir()) == []
 
 
 def test_a_box_makes_no_backup_of_memory_and_none_into_it(memory: Path, tmp_path: Path) -> None:
     for data, medium in ((memory / "data", tmp_path), (tmp_path / "data", memory)):
         config = str(settings(tmp_path, data))
-        made = kiosk("clerk", "list", "--config", config, box="")
-        assert made.returncode == 0, made.stderr
+        made, said = kiosk("clerk", "list", "--config", config, box="")
+        assert made == 0, said
         words = ("backup", "--to", str(medium), "--same-disk", "--config", config)
-        done = kiosk(*words)
-        assert (done.returncode, done.stderr.count("The data partition is missing")) == (1, 1), done.stderr
+        ended, said = kiosk(*words)
+        assert (ended, said.count("The data partition is missing")) == (1, 1), said
         assert not list(medium.glob("*.db"))
-        assert kiosk(*words, box="").returncode == 0, "a trial in memory is nobody's loss"
+        assert kiosk(*words, box="")[0] == 0, "a trial in memory is nobody's loss"

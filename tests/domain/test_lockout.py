@@ -37,11 +37,6 @@ def test_wrong_tries_of_long_ago_do_not_count() -> None:
     assert fail(5, step=149_999).locked
 
 
-def test_a_right_one_cleans_the_slate() -> None:
-    clean = fail(4).succeeded(RULE, BOOT, 50_000)
-    assert (clean.failures_ms, clean.wait(RULE, BOOT, 50_000)) == ((), 0)
-
-
 def test_pulling_the_plug_gains_nothing() -> None:
     locked = fail(5, start=5_000_000)
     assert locked.wait(RULE, NEXT_BOOT, 0) == 600_000

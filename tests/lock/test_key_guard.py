@@ -15,8 +15,9 @@ addEventListener("keydown", (event) => seen.push(event.code), { capture: true })
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
+    """One for all: the guard keeps nothing of an event."""
     page = browser.new_page()
     script = GUARD.read_text(encoding="utf-8").replace("export ", "") + "guardKeys();"
     page.set_content("<body><p>text</p><script></script></body>")
@@ -62,6 +63,7 @@ def test_shift_makes_no_chord_but_of_a_named_key(page: Page) -> None:
 
 
 def test_a_scanner_listening_on_the_window_sees_every_key(page: Page) -> None:
+    page.evaluate("() => { seen = []; }")
     page.keyboard.press("Control+o")
     page.keyboard.type("ab1")
     assert page.evaluate("seen") == ["ControlLeft", "KeyO", "KeyA", "KeyB", "Digit1"]

@@ -76,17 +76,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_session_shows_the_splash_on_a_screen_without_a_keyboard(
-    folder: Path, splash: tuple[str, threading.Event]
-) -> None:
-    url, asked = splash
-    with session(folder, url) as process:
-        assert asked.wait(WAIT_S)
-        assert process.poll() is None
-        assert capabilities(folder / "wayland-0") & Capability.KEYBOARD == 0
-
-
-def test_when_the_browser_goes_the_session_ends_and_the_next_is_clean(
+def test_the_session_shows_the_splash_without_a_keyboard_ends_with_the_browser_and_the_next_is_clean(
     folder: Path, splash: tuple[str, threading.Event]
 ) -> None:
     url, asked = splash
@@ -94,6 +84,8 @@ def test_when_the_browser_goes_the_session_ends_and_the_next_is_clean(
     with session(folder, url) as process:
         assert asked.wait(WAIT_S)
         first_took = time.monotonic() - begun
+        assert process.poll() is None
+        assert capabilities(folder / "wayland-0") & Capability.KEYBOARD == 0
         left_behind = folder / "browser" / "profile" / "left behind"
         left_behind.touch()
         os.kill(browser_of(process.pid), signal.SIGTERM)

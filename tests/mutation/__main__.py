@@ -43,7 +43,8 @@ ENOUGH = 0.9
 KILLED = frozenset({"killed", "timeout", "caught by type check"})
 NEEDED = (
     *("kiosk", "tests/protocols/scales", "tests/domain", "tests/golden/scales", "tests/conftest.py"),
-    *("tests/depth.py", "tests/each.py", "tests/quick.py", "tests/templates.py", "tests/house/failures_record.py"),
+    *("tests/depth.py", "tests/each.py", "tests/quick.py", "tests/statements.py", "tests/templates.py"),
+    "tests/house/failures_record.py",
 )
 
 

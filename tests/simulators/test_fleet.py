@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -23,6 +23,7 @@ from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics, parse_up
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.fleet import Fleet, FleetPlan, FleetResult, Manner, sending
+from kiosk.simulators.fleet import fleet as fleet_module
 from kiosk.simulators.fleet.life import stretches
 from kiosk.simulators.fleet.sending import Ending
 from kiosk.simulators.fleet.station import Card, FleetStation
@@ -116,8 +117,17 @@ def center(broker: Broker) -> Iterator[LedgerCenter]:
     one.close()
 
 
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Path]:
+    """The fleet's own template, made once for all calls; those of the command make theirs."""
+    with fleet_module._template() as path:
+        yield path
+
+
 @pytest.fixture
-def call(broker: Broker, tmp_path: Path) -> Callable[..., FleetResult]:
+def call(broker: Broker, tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FleetResult]:
+    monkeypatch.setattr(fleet_module, "_template", lambda: nullcontext(empty))
+
     def run(stations: int, intakes: int, timeout_s: float = 300.0) -> FleetResult:
         return Fleet(FleetPlan(stations, intakes, broker.url, tmp_path / "stations", 7, timeout_s)).run()
 

@@ -1,4 +1,4 @@
-"""The command as technicians and other programs call it: in processes of its own."""
+"""The command as technicians and other programs call it: what runs, and one call of each, in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kiosk.cli.sorting_center import main
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.topics import Topics
@@ -30,6 +32,14 @@ TOPICS = Topics("shache", "S0147")
 
 def call(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([*COMMAND, *arguments], capture_output=True, timeout=120, check=False)
+
+
+def call_here(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """The same in this process: for what sets no signals."""
+    done = CliRunner().invoke(main, arguments)
+    if done.exc_info is not None and not isinstance(done.exception, SystemExit | None):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout_bytes, done.stderr_bytes)
 
 
 class Process:
@@ -76,7 +86,7 @@ def upto(peer: Peer) -> int:
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_2(arguments: list[str], says: str) -> None:
-    done = call(*arguments)
+    done = call(*arguments) if arguments[0] == "run" else call_here(*arguments)
     assert done.returncode == 2
     (line,) = done.stderr.decode().splitlines()
     assert says in line
@@ -85,7 +95,7 @@ def test_a_wrong_call_is_one_line_and_exit_2(arguments: list[str], says: str) ->
 
 def test_a_damaged_ledger_is_one_line_and_exit_1(ledger_url: str, tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"this is no database, whatever its name says" * 100)
-    done = call("ledger", "count", "--ledger", ledger_url)
+    done = call_here("ledger", "count", "--ledger", ledger_url)
     (line,) = done.stderr.decode().splitlines()
     assert (done.returncode, "damaged" in line) == (1, True)
 
@@ -95,7 +105,7 @@ def test_count_and_export(ledger_url: str, station: Station) -> None:
         events = station.run(5)
         ledger.accept([event for event in events if event.seq != 3], "shache", NOW)
         counted = call("ledger", "count", "--ledger", ledger_url)
-        lines = call("ledger", "export", "--ledger", ledger_url, "--format", "jsonl")
+        lines = call_here("ledger", "export", "--ledger", ledger_url, "--format", "jsonl")
     assert counted.returncode == 0
     counts = json.loads(counted.stdout)
     assert {name: counts[name] for name in ("events", "stations", "gaps", "quarantined", "forks")} == {
@@ -106,8 +116,8 @@ def test_count_and_export(ledger_url: str, station: Station) -> None:
         "forks": 0,
     }
     assert [json.loads(line)["seq"] for line in lines.stdout.splitlines()] == [1, 2, 4, 5]
-    assert call("ledger", "export", "--ledger", ledger_url, "--format", "csv").stdout.count(b"\r\n") == 5
-    document = json.loads(call("ledger", "export", "--ledger", ledger_url, "--format", "epcis").stdout)
+    assert call_here("ledger", "export", "--ledger", ledger_url, "--format", "csv").stdout.count(b"\r\n") == 5
+    document = json.loads(call_here("ledger", "export", "--ledger", ledger_url, "--format", "epcis").stdout)
     assert len(document["epcisBody"]["eventList"]) == 3
 
 
@@ -185,7 +195,7 @@ def test_after_a_restored_backup_readers_are_told_and_lose_nothing(
         before, position = ledger.generation, ledger.feed_end()
         has = {entry.body for entry in ledger.feed(0, 100)}
     path.write_bytes(backup)
-    done = call("ledger", "restored", "--ledger", ledger_url)
+    done = call_here("ledger", "restored", "--ledger", ledger_url)
     (line,) = done.stdout.decode().splitlines()
     with Ledger.open(ledger_url) as ledger:
         assert (done.returncode, ledger.generation != before, ledger.generation in line) == (0, True, True)
@@ -200,10 +210,10 @@ def test_after_a_restored_backup_readers_are_told_and_lose_nothing(
 
 
 def test_no_generation_is_begun_where_there_is_no_ledger_or_while_it_is_written(ledger_url: str) -> None:
-    missing = call("ledger", "restored", "--ledger", ledger_url)
+    missing = call_here("ledger", "restored", "--ledger", ledger_url)
     assert (missing.returncode, len(missing.stderr.splitlines())) == (2, 1)
     with Ledger.open(ledger_url):
-        busy = call("ledger", "restored", "--ledger", ledger_url)
+        busy = call_here("ledger", "restored", "--ledger", ledger_url)
     assert (busy.returncode, b"another sorting center" in busy.stderr) == (1, True)
 
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kiosk.cli.sorting_center import main
 from kiosk.simulators.broker import Broker
 
 ROOT = Path(__file__).parents[2]
@@ -98,15 +100,10 @@ def test_what_cannot_be_meant_is_refused_in_one_line(password_file: Path, tmp_pa
         ("mqtt://sorting-center@127.0.0.1:1", tmp_path / "none", "none"),
         ("mqtt://sorting-center@127.0.0.1:1", tmp_path, "directory"),
     ):
-        done = subprocess.run(
-            [*COMMAND, "--broker", address, "--broker-password-file", file, "--ledger", f"sqlite:///{ledger}"],
-            capture_output=True,
-            text=True,
-            timeout=SOON_S,
-            check=False,
-        )
+        words = ["--broker", address, "--broker-password-file", str(file), "--ledger", f"sqlite:///{ledger}"]
+        done = CliRunner().invoke(main, ["run", *words])
         error = done.stderr.splitlines()
-        assert (done.returncode, len(error)) == (2, 1), (text, done.stderr)
+        assert (done.exit_code, len(error)) == (2, 1), (text, done.stderr)
         assert text in error[0]
         assert SECRET not in done.stderr
     assert not ledger.exists()

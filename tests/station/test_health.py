@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from flask import Flask
 
 from kiosk.station.health import Health, HealthReporter, HealthTiming, Part, Probe, fetch, summary
-from kiosk.web import factory
+from kiosk.web.factory import ServedApp
+from kiosk.web.first_start.app import NoStreams
 from kiosk.web.server import serve
 
 _PATIENCE_S = 30.0
@@ -217,14 +217,13 @@ def test_the_summary_changes_only_when_a_part_does() -> None:
 
 
 @pytest.fixture
-def app() -> Flask:
-    app = Flask("health")
-    app.extensions[factory.STREAMS] = SimpleNamespace(stop=lambda: None)  # no page here holds a stream
+def app() -> ServedApp:
+    app = ServedApp("health", NoStreams())
     app.add_url_rule("/health", "health", lambda: "{}")
     return app
 
 
-def test_a_page_is_fetched_from_the_real_server(app: Flask) -> None:
+def test_a_page_is_fetched_from_the_real_server(app: ServedApp) -> None:
     server = serve(app, "127.0.0.1", 0, threads=1)
     port = server.port
     try:
@@ -241,7 +240,7 @@ def test_a_page_is_fetched_from_the_real_server(app: Flask) -> None:
             fetch("127.0.0.1", port)
 
 
-def test_a_server_whose_loop_hangs_is_noticed(app: Flask) -> None:
+def test_a_server_whose_loop_hangs_is_noticed(app: ServedApp) -> None:
     server = serve(app, "127.0.0.1", 0, threads=1)
     try:  # bound and listening, as a hung server is, and its loop does not run
         with pytest.raises(TimeoutError):
@@ -250,7 +249,7 @@ def test_a_server_whose_loop_hangs_is_noticed(app: Flask) -> None:
         server.stop()
 
 
-def test_a_server_whose_workers_are_all_stuck_is_noticed(app: Flask) -> None:
+def test_a_server_whose_workers_are_all_stuck_is_noticed(app: ServedApp) -> None:
     stuck, entered = threading.Event(), threading.Event()
 
     def hang() -> str:

@@ -19,6 +19,7 @@ from kiosk.protocols.scales.probe.weights import Profile
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.station.scale.teach import settings_of
 from kiosk.station.settings_edit import NotWritten, lines, rewrite, with_values, writable
+from tests.depth import many
 
 FILE = """\
 # station of the test village
@@ -197,7 +198,7 @@ def comments(text: str) -> list[str]:
     return sorted(re.findall(r"# (?:above|apart)$", text, re.MULTILINE))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100, torture=900), deadline=None)
 @given(files(), st.dictionaries(KEYS, st.none() | VALUES | st.dictionaries(KEYS, WORDS, max_size=2), max_size=4))
 def test_any_file_keeps_all_else(text: str, values: dict[str, Any]) -> None:
     before = tomllib.loads(text)
@@ -217,7 +218,7 @@ def test_any_file_keeps_all_else(text: str, values: dict[str, Any]) -> None:
         assert changed.partition("[scale")[0].startswith(text.partition("[")[0])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(40, torture=300), deadline=None)
 @given(files(), st.from_regex(r"[0-9A-F]{4}-[0-9A-F]{4}", fullmatch=True))
 def test_one_more_key_changes_one_line(text: str, uuid: str) -> None:
     """Every row a person wrote is still there, in its order."""

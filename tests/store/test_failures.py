@@ -27,6 +27,7 @@ from kiosk.domain.trade import Mode, Party
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
 from kiosk.store.records import Fitting, HandoverProof, NewCheck, NewPhoto
+from tests.depth import TORTURE
 from tests.store.counter_rig import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
 from tests.store.failing import Plan, failing_connect
 from tests.store.scale_rig import LOCK, scale_of, with_frames
@@ -131,6 +132,9 @@ def _copy(morning: Path, folder: Path) -> Path:
 def test_whichever_operation_fails_all_or_nothing_is_there(
     morning: Path, template: Path, tmp_path: Path, use: str, success_lost: bool
 ) -> None:
+    """Every page is read when it is opened again after the first and after a late failure: between them the file
+    holds, to the row, what it held after the first. `make torture` reads every page every time.
+    """
     path = _copy(morning, tmp_path / "station")
     before = content(path)
     store = open_store(path, template, new_epoch=lambda: SECOND_EPOCH)
@@ -142,7 +146,8 @@ def test_whichever_operation_fails_all_or_nothing_is_there(
     for operation in itertools.count():
         path = _copy(morning, tmp_path / "station")
         plan = Plan(after=success_lost)
-        store = open_store(path, template, new_epoch=lambda: SECOND_EPOCH, connect=failing_connect(plan))
+        opening = {"check": TORTURE, "new_epoch": lambda: SECOND_EPOCH, "connect": failing_connect(plan)}
+        store = open_store(path, template, **opening)
         if not _fails(store, USES[use], plan, operation):
             store.close()
             break
@@ -152,7 +157,8 @@ def test_whichever_operation_fails_all_or_nothing_is_there(
             assert content(path) == after, "the same store goes on"
         store.journal.verify()
         store.close()
-        open_store(path, template, new_epoch=epochs(50)).close()
+        looked_at = TORTURE or operation == 0 or found[-1] == after
+        open_store(path, template, check=looked_at, new_epoch=epochs(50)).close()
         assert content(path) == after, "opening after a crash changes nothing"
     assert len(found) >= 3
     assert [one for one in found if one != before] == ([after] if success_lost else [])

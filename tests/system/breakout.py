@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flask import Flask, Response, request
+from flask import Response, request
 from PIL import Image, ImageChops, ImageGrab
 
 from kiosk.web.factory import create_app
@@ -37,6 +37,8 @@ _NOWHERE = (560, 40)
 
 _START_S, _LOOK_S, _SETTLE_S, _END_S = 90.0, 0.6, 0.7, 5.0
 _LONG_LOOK = (15.0, 3.0)
+_BETWEEN_LOOKS_S = 0.3
+"""What a chord opens stays; a look costs a picture and a question about every window."""
 _SAME_PART = 0.004
 """Pixels that may differ between two looks at the same page: a caret, a mark that changes its shape."""
 
@@ -152,7 +154,7 @@ def station(folder: Path, guard: bool) -> Iterator[Site]:
     """The real home page of a station; without ``guard`` its page handler is left out."""
     shop = Shop(folder)
     shop.rest(0)
-    app: Flask = create_app(shop, WebSettings(language="en"))
+    app = create_app(shop, WebSettings(language="en"))
     site = Site(0)
 
     @app.before_request
@@ -364,7 +366,7 @@ def watch(kiosk: Kiosk, before: Look, seconds: float = _LOOK_S, settle_s: float 
         if judge(before, kiosk.look()):
             time.sleep(settle_s)
             return judge(before, kiosk.look())
-        time.sleep(0.1)
+        time.sleep(_BETWEEN_LOOKS_S)
     return ""
 
 

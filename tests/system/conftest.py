@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from tests.depth import TORTURE
 from tests.web import browsing
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with browsing.chromium(browsing.OF_THE_STATION) as browser:
+    """`make torture` sees the flows in a station's own browser; what that one does by itself is told in tests/lock."""
+    with browsing.chromium(browsing.OF_THE_STATION if TORTURE else browsing.HEADLESS) as browser:
         yield browser

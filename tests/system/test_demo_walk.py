@@ -17,7 +17,7 @@ from kiosk.simulators.visitor import Visitor
 from tests.simulators.test_counter_stock import lies_in
 from tests.system.test_counter_flow import WAIT_MS, Clerk
 from tests.web import browsing
-from tests.web.test_browser_layout import axe_faults
+from tests.web.browsing import axe_faults
 
 
 @pytest.fixture

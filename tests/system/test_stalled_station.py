@@ -21,9 +21,9 @@ from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, Page, Visitor
 from tests.depth import many
 
-ROUNDS = int(os.environ.get("KIOSK_STALL_ROUNDS", many(6, torture=100)))
+ROUNDS = int(os.environ.get("KIOSK_STALL_ROUNDS", many(4, torture=100)))
 STALLS_S = (1.2, 3.0, 2.0)
-ACTS = ("/agree", "/agree", "/agree", "/bag", "/agree", "/container/take")
+ACTS = ("/agree", "/bag", "/agree", "/container/take", "/agree", "/agree")
 MOMENTS = ("while it stands still", "as it goes on", "a moment before")
 WAIT_S = 60.0
 

@@ -23,6 +23,12 @@ AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 BOOT_S, STOP_S = 60.0, 40.0
 PATIENCE_S = 180.0
 """A whole boot beside other tests: a machine that has much to do is no fault of the station."""
+LOOK_S = 0.3
+"""Each look into the box is a program that starts: what boots there is not to wait for those who look."""
+
+STATION, RELAY, BROWSER = "kiosk-station.service", "kiosk-relay.service", "kiosk-browser.service"
+SHORT_WATCHDOG = "[Service]\nWatchdogSec=10\n"
+"""The station feeds it every two and a half seconds: a machine that stands still for a few is no station that hangs."""
 
 SETTINGS = """\
 [station]
@@ -68,7 +74,7 @@ while time.monotonic() < end:
             sys.exit(0)
     except OSError:
         pass
-    time.sleep(0.02)
+    time.sleep(0.1)
 sys.exit(1)
 """
 
@@ -82,6 +88,14 @@ def data_mounts() -> str:
     """The real lines that lead from the data partition to where the station looks."""
     rows = FSTAB.read_text(encoding="utf-8").splitlines()
     return "\n".join(row for row in rows if row.startswith("/data/")) + "\n"
+
+
+def wait_for(seen: Callable[[], object], why: Callable[[], str]) -> None:
+    """Until something is seen; raises AssertionError with what ``why`` says."""
+    end = time.monotonic() + PATIENCE_S
+    while not seen():
+        assert time.monotonic() < end, why()
+        time.sleep(LOOK_S)
 
 
 class Box:
@@ -209,7 +223,7 @@ class Box:
             value = self.property(unit, name)
             if met(value):
                 return value
-            time.sleep(0.1)
+            time.sleep(LOOK_S)
         raise AssertionError(f"{unit}: {name} stayed {value!r}\n{self.journal(unit)}")
 
     def journal(self, unit: str) -> str:

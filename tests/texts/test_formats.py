@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.texts import LANGUAGES, formats
+from kiosk.texts import formats
 from tests.each import each
 
 GRAMS = st.integers(-10_000_000, 10_000_000)
@@ -59,28 +59,6 @@ def test_no_fen_is_lost(fen: int) -> None:
 
 def test_number() -> None:
     assert [formats.number(n) for n in (0, 999, 1000, -1234567)] == ["0", "999", "1,000", "-1,234,567"]
-
-
-def test_dates_in_words_and_in_digits() -> None:
-    assert {lang: formats.date_text("2026-11-25", lang) for lang in LANGUAGES} == {
-        "ug": "25-نويابىر، 2026",
-        "zh": "2026年11月25日",
-        "en": "November 25, 2026",
-    }
-    assert {formats.date_text("2026-11-25", lang, "digits") for lang in LANGUAGES} == {"2026-11-25"}
-
-
-def test_a_date_that_is_not_set_says_so() -> None:
-    assert formats.date_text(None, "en") == "Date not set"
-    assert formats.date_text(None, "zh", "digits") == "日期未设置"
-    assert formats.time_text(None) == "--:--"
-    assert formats.time_text("14:05") == "14:05"
-
-
-@each("day", ["", "25.11.2026", "2026-13-01", "<b>"])
-def test_a_date_that_is_none_is_refused(day: str) -> None:
-    with pytest.raises(ValueError, match=r"isoformat|month"):
-        formats.date_text(day, "en")
 
 
 def test_receipt() -> None:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from flask import Flask, Response
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from kiosk.web.factory import STREAMS
+from kiosk.web.factory import ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.server import serve
 from kiosk.web.settings import WebSettings
 
-AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+AXE_RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+_RUN_AXE = """
+(rules) => axe.run(rules).then(({ passes, violations }) => ({
+  passed: passes.length,
+  broken: violations.map(({ id, nodes }) => `axe ${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' ')}`),
+}))
+"""
+"""Only what is read comes out of the browser: the whole answer of axe costs as much again on its way to Python."""
 
+STILL = "/static/drawings/back.svg"
+"""A document of the pages' own site that does nothing. ``about:blank`` is of no site: the way there and back would be a
+new process of the browser each time, and nothing it has compiled would be left.
+"""
 
 OF_THE_STATION = "/usr/bin/chromium"
 HEADLESS = "/usr/bin/chromium-headless-shell"
@@ -55,7 +72,7 @@ def painted(page: Page) -> None:
 SILENCE, PATIENCE = "const SILENCE_MS = 1500;", "const SILENCE_MS = 60_000;"
 
 
-def patient(app: Flask) -> Flask:
+def patient(app: ServedApp) -> ServedApp:
     """The same pages, except that a stream may be silent for a minute before they believe nothing any more.
 
     A machine that has much to do lets a heartbeat come late, and the page says so at once. What happens then has tests
@@ -74,6 +91,29 @@ def patient(app: Flask) -> Flask:
     return app
 
 
+def kept(app: ServedApp) -> ServedApp:
+    """The same pages, except that the browser keeps style sheets, scripts and drawings instead of asking again.
+
+    For those who look at page after page; that it asks again each time is a promise with a test of its own.
+    """
+
+    def keep(response: Response) -> Response:
+        if response.headers.get("Cache-Control") == "no-cache":
+            response.headers["Cache-Control"] = "max-age=86400"
+        return response
+
+    app.after_request_funcs.setdefault(None, []).insert(0, keep)  # the first in the list comes last
+    return app
+
+
+def axe_faults(page: Page) -> Iterator[str]:
+    """What the rules of accessibility say about the page on the screen."""
+    page.evaluate(AXE_SCRIPT)
+    answer = page.evaluate(_RUN_AXE, AXE_RULES)
+    assert answer["passed"] > 10
+    yield from answer["broken"]
+
+
 def stand_still(page: Page) -> None:
     """From the next address on the page's time passes by ``page.clock.run_for`` alone, however slow the machine is."""
     page.clock.install(time=0)
@@ -81,15 +121,82 @@ def stand_still(page: Page) -> None:
 
 
 @contextmanager
-def served(app: Flask) -> Iterator[str]:
+def served(app: ServedApp) -> Iterator[str]:
     """The address of some pages behind the station's own server: leaving one while it loads leaves no file open."""
-    app.extensions.setdefault(STREAMS, NoStreams())
     server = serve(app, "127.0.0.1", 0)
     server.start()
     try:
         yield server.url
     finally:
         server.stop()
+
+
+class Dispatcher(ServedApp):
+    """One address for application after application."""
+
+    def __init__(self) -> None:
+        super().__init__(__name__, NoStreams())
+        self._shown: Flask = self
+        self._at_work = 0
+        self._rest = threading.Condition()
+
+    def wsgi_app(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Hand on to the application that is shown."""
+        with self._rest:
+            shown = self._shown
+            self._at_work += 1
+        try:
+            return super().wsgi_app(environ, start_response) if shown is self else shown(environ, start_response)
+        finally:
+            with self._rest:
+                self._at_work -= 1
+                self._rest.notify_all()
+
+    @contextmanager
+    def showing(self, app: ServedApp) -> Iterator[None]:
+        """Until the end, when its streams end and nobody works in it any more; then there is no page at all."""
+        self._shown = app
+        try:
+            yield
+        finally:
+            self._shown = self
+            app.streams.stop()
+            with self._rest:
+                assert self._rest.wait_for(lambda: self._at_work == 0, 60)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A touch screen that is shown one application after another, on a panel of any size."""
+
+    page: Page
+    url: str
+    dispatcher: Dispatcher
+
+    @contextmanager
+    def showing(self, app: ServedApp, settings: WebSettings, language: str = "") -> Iterator[None]:
+        """Nobody has gone anywhere yet; at the end the page has left the application."""
+        self.page.set_viewport_size({"width": settings.width_px, "height": settings.height_px})
+        if language:
+            self.page.context.add_cookies([{"name": "lang", "value": language, "url": self.url}])
+        with self.dispatcher.showing(kept(app)):
+            yield
+            self.page.goto(self.url + STILL)
+
+
+@contextmanager
+def screen(browser: Browser, said: list[str]) -> Iterator[Screen]:
+    """``said`` collects what the console complains about: a breach of the security policy, a script that fails."""
+    dispatcher = Dispatcher()
+    with served(dispatcher) as url:
+        context = browser.new_context(has_touch=True, reduced_motion="reduce")
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        try:
+            yield Screen(page, url, dispatcher)
+        finally:
+            context.close()
 
 
 @contextmanager

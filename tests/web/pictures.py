@@ -165,16 +165,9 @@ def _photo(shop: Shop) -> str:
 @contextmanager
 def open_shop(settings: WebSettings, data: Path) -> Iterator[tuple[Shop, Server]]:
     """A served station."""
-    with open_screens([settings], data) as (shop, (server,)):
-        yield shop, server
-
-
-@contextmanager
-def open_screens(panels: Sequence[WebSettings], data: Path) -> Iterator[tuple[Shop, list[Server]]]:
-    """A station with several screens, each served for its own panel."""
     shop = Shop(data)
-    with ExitStack() as ends:
-        yield shop, [ends.enter_context(_served(shop, settings)) for settings in panels]
+    with _served(shop, settings) as server:
+        yield shop, server
 
 
 @contextmanager
@@ -188,7 +181,7 @@ def open_counter(panels: Sequence[WebSettings], data: Path) -> Iterator[tuple[Co
 
 @contextmanager
 def _served(shop: Shop, settings: WebSettings) -> Iterator[Server]:
-    server = serve(browsing.patient(create_app(shop, settings)), "127.0.0.1", 0)
+    server = serve(browsing.kept(browsing.patient(create_app(shop, settings))), "127.0.0.1", 0)
     server.start()
     try:
         yield server
@@ -199,26 +192,19 @@ def _served(shop: Shop, settings: WebSettings) -> Iterator[Server]:
 @contextmanager
 def open_page(browser: Browser, server: Server, settings: WebSettings, language: str) -> Iterator[Page]:
     """A touch screen of the panel's size in one language."""
-    with open_screen(browser, server.url, settings, language) as page:
-        yield page
-
-
-@contextmanager
-def open_screen(browser: Browser, url: str, settings: WebSettings, language: str) -> Iterator[Page]:
-    """The same for every server of this machine: a cookie knows no port."""
     context = browser.new_context(
         viewport={"width": settings.width_px, "height": settings.height_px}, has_touch=True, reduced_motion="reduce"
     )
-    context.add_cookies([{"name": "lang", "value": language, "url": url}])
+    context.add_cookies([{"name": "lang", "value": language, "url": server.url}])
     try:
         yield context.new_page()
     finally:
         context.close()
 
 
-def show(page: Page, shop: Shop, server: Server, scene: Scene) -> None:
+def show(page: Page, shop: Shop, url: str, scene: Scene) -> None:
     """Go to the scene and wait until the stream has spoken."""
-    page.goto(server.url + scene.path)
+    page.goto(url + scene.path)
     if scene.name == "refused":
         page.evaluate("document.querySelectorAll('[name=token]').forEach((field) => { field.value = 'old'; })")
         page.locator(".deal .primary").tap()
@@ -270,7 +256,7 @@ def _draw(browser: Browser, panel: str, scene: Scene, languages: list[str], fold
         stage(shop, scene.name)
         for language in languages:
             with open_page(browser, server, settings, language) as page:
-                show(page, shop, server, scene)
+                show(page, shop, server.url, scene)
                 picture = folder / f"{scene.name}-{language}-{settings.width_px}x{settings.height_px}.png"
                 page.screenshot(path=picture)
                 _slim(picture)

@@ -9,8 +9,8 @@ from types import FrameType
 
 import click
 
+from kiosk.app.adapters import make_port_probe
 from kiosk.devices.ports import ProbeCancelled, ProbeFailed, Progress
-from kiosk.devices.scale.probe import ScaleProbe
 from kiosk.protocols.scales.probe.proposals import Proposal
 
 
@@ -24,7 +24,7 @@ def probe(port: str, ask: bool) -> None:
     """
     progress = ProgressLine()
     try:
-        looking = ScaleProbe(port, ask, progress.show)
+        looking = make_port_probe(port, ask, progress.show)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

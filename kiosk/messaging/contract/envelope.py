@@ -58,7 +58,7 @@ OPTIONAL_PATTERNS: Final[Mapping[str, str]] = {
 
 def identity_fault(event: Mapping[str, object]) -> str | None:
     """What stops this event from being attributed to (station, epoch, seq), in one line; None when nothing does."""
-    wrong = _first_mismatch(event, IDENTITY_PATTERNS)
+    wrong = _first_mismatch(event, _IDENTITY)
     if wrong is not None:
         return f"attribute {wrong} is missing or malformed"
     seq = event.get("seq")
@@ -73,15 +73,19 @@ def identity_fault(event: Mapping[str, object]) -> str | None:
 
 def detail_fault(event: Mapping[str, object]) -> str | None:
     """What else is wrong with the envelope, in one line; None when nothing is."""
-    present = {name: rule for name, rule in OPTIONAL_PATTERNS.items() if name in event}
-    wrong = _first_mismatch(event, DETAIL_PATTERNS) or _first_mismatch(event, present)
+    present = {name: rule for name, rule in _OPTIONAL.items() if name in event}
+    wrong = _first_mismatch(event, _DETAIL) or _first_mismatch(event, present)
+    if wrong is None and not _is_in_calendar(str(event["time"])):
+        wrong = "time"
     return f"attribute {wrong} is missing or malformed" if wrong is not None else None
 
 
 def usable_text(event: Mapping[str, object], name: str) -> str:
     """The attribute, or "" when it breaks its rule."""
     value = event.get(name)
-    return value if isinstance(value, str) and _matches(name, value, DETAIL_PATTERNS[name]) else ""
+    if not isinstance(value, str) or _DETAIL[name](value) is None or (name == "time" and not _is_in_calendar(value)):
+        return ""
+    return value
 
 
 def body_and_hash(event: Mapping[str, object], write: Callable[[object], bytes] = canonical) -> tuple[bytes, str]:
@@ -91,16 +95,25 @@ def body_and_hash(event: Mapping[str, object], write: Callable[[object], bytes] 
     return body, hashlib.sha256(hashed).hexdigest()
 
 
-def _first_mismatch(event: Mapping[str, object], patterns: Mapping[str, str]) -> str | None:
-    for name, pattern in patterns.items():
+_Rules = Mapping[str, Callable[[str], object]]
+"""For each attribute what is None for a text that breaks its pattern."""
+
+
+def _rules(patterns: Mapping[str, str]) -> _Rules:
+    return {name: re.compile(pattern).fullmatch for name, pattern in patterns.items()}
+
+
+_IDENTITY: Final = _rules(IDENTITY_PATTERNS)
+_DETAIL: Final = _rules(DETAIL_PATTERNS)
+_OPTIONAL: Final = _rules(OPTIONAL_PATTERNS)
+
+
+def _first_mismatch(event: Mapping[str, object], rules: _Rules) -> str | None:
+    for name, matched in rules.items():
         value = event.get(name)
-        if not isinstance(value, str) or not _matches(name, value, pattern):
+        if not isinstance(value, str) or matched(value) is None:
             return name
     return None
-
-
-def _matches(name: str, value: str, pattern: str) -> bool:
-    return re.fullmatch(pattern, value) is not None and (name != "time" or _is_in_calendar(value))
 
 
 def _is_in_calendar(time: str) -> bool:

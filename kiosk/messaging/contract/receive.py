@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from kiosk.domain.events import EventData
 from kiosk.domain.events.rules import event_fault
 from kiosk.messaging.contract.envelope import (
     EVENT_TYPES,
@@ -18,16 +20,13 @@ from kiosk.messaging.contract.envelope import (
     identity_fault,
     usable_text,
 )
-from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_again, check_depth, read
+from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_again, read, read_canonical
 
 MAX_BATCH_EVENTS: Final = 100
 MAX_BATCH_BYTES: Final = 1024 * 1024
 """Inflated. One event more than fits is another batch."""
 
-_BATCH_DEPTH: Final = 64
-"""Only a guard for the splitter; each event is held to its own, lower limit, and most bad events cost themselves alone.
-Not all: what is no JSON (NaN, a lone surrogate, a raw control character) or deeper than this cannot be split off, and
-the whole batch is refused with it. No station makes such a one; its other events stay pending and come again."""
+_SPLITTER: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class BadEvent(ValueError):
@@ -51,6 +50,8 @@ class ReceivedEvent:
     ``unknown_type`` (newer than this software) or ``bad_data`` (breaks the schema or a rule of its type, see
     `kiosk.domain.events.rules`, or a rule of the envelope; ``time``, ``clock`` and ``prevhash`` are then "" where they
     are unusable). ``region`` is what the event says of itself, "" when it says nothing: the topic proves it.
+    ``reissued`` is the ``{epoch}-{seq}`` it had before its station began a new epoch, None for most. ``typed`` is
+    ``data`` as the type says it, None when ``problem`` says that it is none.
     """
 
     station: str
@@ -65,17 +66,13 @@ class ReceivedEvent:
     data: dict[str, object]
     problem: str | None
     region: str = ""
+    reissued: str | None = None
+    typed: EventData | None = field(default=None, repr=False, compare=False)
 
 
 def parse_event(payload: bytes, *, topic_station: str | None = None) -> ReceivedEvent:
     """Read one event; raises BadEvent. ``topic_station`` is the station whose topic it came on."""
-    try:
-        event = read(payload, max_bytes=MAX_EVENT_BYTES)
-        if not isinstance(event, dict):
-            raise BadEvent("not_object", "an event is a JSON object")
-        body, sha256 = body_and_hash(event, canonical_again)
-    except StrictJsonError as error:
-        raise BadEvent(error.code, str(error)) from error
+    event, body, sha256 = _read(payload)
     fault = identity_fault(event)
     if fault is not None:
         raise BadEvent("envelope", fault)
@@ -84,35 +81,52 @@ def parse_event(payload: bytes, *, topic_station: str | None = None) -> Received
     return _received(event, body, sha256)
 
 
-def _received(event: dict[str, object], body: bytes, sha256: str) -> ReceivedEvent:
+def _read(payload: bytes) -> tuple[dict[str, Any], bytes, str]:
+    """The event, its canonical bytes and its hash; a station's own bytes are canonical already."""
+    sent = read_canonical(payload, max_bytes=MAX_EVENT_BYTES)
+    if sent is not None and "signature" not in sent:
+        return sent, payload, hashlib.sha256(payload).hexdigest()
+    try:
+        event = read(payload, max_bytes=MAX_EVENT_BYTES)
+        if not isinstance(event, dict):
+            raise BadEvent("not_object", "an event is a JSON object")
+        return event, *body_and_hash(event, canonical_again)
+    except StrictJsonError as error:
+        raise BadEvent(error.code, str(error)) from error
+
+
+def _received(event: Mapping[str, Any], body: bytes, sha256: str) -> ReceivedEvent:
     data = event.get("data")
     usable = detail_fault(event) is None
-    region = event.get("region") if usable else None
+    problem, typed = _judged(event["type"], data, event["station"]) if usable else ("bad_data", None)
     return ReceivedEvent(
-        station=str(event["station"]),
-        epoch=str(event["epoch"]),
-        seq=int(str(event["seq"])),
-        type=str(event["type"]),
-        prevhash=usable_text(event, "prevhash"),
+        station=event["station"],
+        epoch=event["epoch"],
+        seq=event["seq"],
+        type=event["type"],
+        prevhash=event["prevhash"] if usable else usable_text(event, "prevhash"),
         sha256=sha256,
         body=body,
-        time=usable_text(event, "time"),
-        clock=usable_text(event, "clock"),
+        time=event["time"] if usable else usable_text(event, "time"),
+        clock=event["clock"] if usable else usable_text(event, "clock"),
         data=data if isinstance(data, dict) else {},
-        problem=_problem(str(event["type"]), data, str(event["station"])) if usable else "bad_data",
-        region=region if isinstance(region, str) else "",
+        problem=problem,
+        region=event.get("region", "") if usable else "",
+        reissued=event.get("reissued") if usable else None,
+        typed=typed,
     )
 
 
-def _problem(type_: str, data: object, station: str) -> str | None:
+def _judged(type_: str, data: object, station: str) -> tuple[str | None, EventData | None]:
+    """The problem, and the data where there is none."""
     known = EVENT_TYPES.get(type_)
     if known is None:
-        return "unknown_type"
+        return "unknown_type", None
     try:
         told = msgspec.convert(data, known)
     except msgspec.ValidationError:
-        return "bad_data"
-    return None if event_fault(told, station) is None else "bad_data"
+        return "bad_data", None
+    return (None, told) if event_fault(told, station) is None else ("bad_data", None)
 
 
 def build_batch(bodies: Sequence[bytes]) -> bytes:
@@ -128,14 +142,16 @@ def build_batch(bodies: Sequence[bytes]) -> bytes:
 def parse_batch(payload: bytes) -> list[bytes]:
     """Split a batch into its events, each exactly as it was sent; raises BadEvent when it is no batch.
 
-    The events themselves are not looked into: give each to parse_event.
+    The events themselves are not looked into: give each to parse_event, and most bad ones cost themselves alone. Not
+    all: what is no JSON (NaN, a lone surrogate, a raw control character) or nested until the reader gives up cannot be
+    split off, and the whole batch is refused with it. No station makes such a one; its other events stay pending and
+    come again.
     """
     inflated = _inflate(payload)
     try:
-        check_depth(inflated, _BATCH_DEPTH)
-        events = msgspec.json.decode(inflated, type=list[msgspec.Raw])
-    except StrictJsonError as error:
-        raise BadEvent(error.code, str(error)) from error
+        events = _SPLITTER.decode(inflated)
+    except RecursionError as error:
+        raise BadEvent("too_deep", "a batch is nested deeper than any event may be") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadEvent("not_batch", f"a batch is a JSON array: {error}") from error
     if not 1 <= len(events) <= MAX_BATCH_EVENTS:

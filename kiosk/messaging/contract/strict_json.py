@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final, NoReturn
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
 
+import msgspec
 import rfc8785
 
 MAX_DEPTH: Final = 8
@@ -57,6 +59,44 @@ def read(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> objec
     if _SURROGATE.search(text):
         _check_unicode(value)
     return value
+
+
+_DECODER: Final = msgspec.json.Decoder()
+_SORTED: Final = msgspec.json.Encoder(order="sorted")
+
+
+def read_canonical(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> dict[str, Any] | None:
+    """The object of a JSON text that is its own canonical form; None for any other text, good or bad: `read` judges it.
+
+    Several times as fast as reading strictly and writing again. A text that a plain reader takes and a plain writer
+    gives back byte for byte has no duplicate key, no space and no half character; what a writer gives back as well
+    (fractions, large integers, depth) is looked for in the value. Only of ASCII: there the writer escapes what
+    RFC 8785, 3.2.2.2 does, and its order of keys is that of 3.2.3.
+    """
+    if len(payload) > max_bytes or not payload.isascii():
+        return None
+    try:
+        value = _DECODER.decode(payload)
+        if type(value) is not dict or not _is_exact(value, max_depth) or _SORTED.encode(value) != payload:
+            return None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return value
+
+
+def _is_exact(value: dict[str, Any] | list[Any], depth: int) -> bool:
+    """Whether every number in it is an integer that every reader keeps, and nothing is nested deeper than ``depth``."""
+    items: Iterable[Any] = value.values() if isinstance(value, dict) else value
+    for item in items:
+        kind = type(item)
+        if kind is str or item is None or kind is bool:
+            continue
+        if kind is int:
+            if not -MAX_INTEGER <= item <= MAX_INTEGER:
+                return False
+        elif kind is float or depth == 1 or not _is_exact(item, depth - 1):
+            return False
+    return True
 
 
 def canonical(value: object) -> bytes:

@@ -15,7 +15,7 @@ from kiosk.protocols.barcodes.aim import GS1_SYMBOLOGIES, PRODUCT_SYMBOLOGIES, s
 from kiosk.protocols.barcodes.digits import gs1_checks
 from kiosk.protocols.barcodes.gs1 import GS, BadElementString, Elements, parse_element_string
 from kiosk.protocols.barcodes.strangers import stranger
-from kiosk.protocols.barcodes.waybills import identify
+from kiosk.protocols.barcodes.waybills import Waybill, identify
 
 MAX_LENGTH = 64
 """Characters of data; every code of this trade is shorter (a full GS1 label of ours has 56)."""
@@ -47,6 +47,7 @@ class Scan:
 
     ``aim`` and ``symbology`` are None when the scanner sends no identifier. ``ais`` holds the elements of a GS1 scan.
     ``error`` is None exactly when ``valid``: a code of another station is valid, the station decides what it means.
+    ``as_waybill`` is what ``data`` is as a waybill number, whatever ``kind`` the scan is.
     """
 
     kind: str
@@ -56,13 +57,15 @@ class Scan:
     ais: Elements
     valid: bool
     error: str | None
+    as_waybill: Waybill = field(repr=False)
 
 
 def parse_scan(raw: bytes) -> Scan:
     """Judge one scan, with or without the scanner's line end. Never raises."""
     aim, body = split_aim(_without_line_end(raw))
     data = body.decode("utf-8", "replace")
-    scan = Scan("text", aim, symbology(aim, data), data[:MAX_NAMED_LENGTH], (), valid=True, error=None)
+    kept = data[:MAX_NAMED_LENGTH]
+    scan = Scan("text", aim, symbology(aim, data), kept, (), valid=True, error=None, as_waybill=identify(kept))
     error = _unfit(scan, data)
     return _refused(scan, error) if error else _judged(scan)
 
@@ -142,7 +145,7 @@ def _internal(scan: Scan, text: str) -> Scan:
 
 
 def _foreign(scan: Scan, text: str) -> Scan:
-    waybill = identify(text)
+    waybill = scan.as_waybill
     stranger_word = _STRANGERS.get(waybill.why_not or "")
     if stranger_word is not None:
         return _refused(scan, stranger_word)

@@ -43,7 +43,7 @@ class PanelLamps(Protocol):
 
 
 class VillageParts(Protocol):
-    """``kiosk.simulators.village.Village``, as far as the bench looks into it; started before the bench is made."""
+    """``kiosk.simulators.village.Village``, as far as the bench looks into it."""
 
     @property
     def station_url(self) -> str: ...

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from kiosk.simulators.camera.scenes import SCENES, View, draw_view
@@ -72,14 +73,19 @@ class CameraSimulator:
             self._write(view)
 
     def _write(self, view: View) -> None:
-        import cv2
-
-        written, data = cv2.imencode(".jpg", draw_view(view, self._seed), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        if not written:
-            raise OSError("OpenCV could not encode the scene")
         part = self._file.with_suffix(".part")
-        part.write_bytes(data.tobytes())
+        part.write_bytes(_picture(view, self._seed))
         part.replace(self._file)
+
+
+@lru_cache(maxsize=16)  # of half a megabyte: the goods of a demonstration come again and again
+def _picture(view: View, seed: int) -> bytes:
+    import cv2
+
+    written, data = cv2.imencode(".jpg", draw_view(view, seed), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not written:
+        raise OSError("OpenCV could not encode the scene")
+    return data.tobytes()
 
 
 def _changed(view: View, word: str, argument: str) -> View:

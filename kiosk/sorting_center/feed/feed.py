@@ -7,6 +7,7 @@ import logging
 import threading
 from typing import Final
 
+from kiosk.domain.backoff import Backoff
 from kiosk.messaging.contract.strict_json import canonical
 from kiosk.messaging.contract.topics import feed_topic
 from kiosk.sorting_center.health import Health
@@ -18,7 +19,9 @@ log = logging.getLogger(__name__)
 POSITION_NAME: Final = "mqtt"
 _WINDOW: Final = 100
 _IDLE_S: Final = 1.0
-_REFUSED_S: Final = 5.0
+_REFUSED_FIRST_S: Final = 0.5
+_REFUSED_MAX_S: Final = 5.0
+"""While the broker does not take a topic: somebody has to change its rules first."""
 
 
 def feed_event(entry: FeedEntry) -> dict[str, object]:
@@ -38,6 +41,7 @@ class Feed:
         self._publisher = publisher
         self._health = health
         self._failing = ""
+        self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -84,6 +88,7 @@ class Feed:
         if self._failing and self._health.report().feed_trouble == self._failing:
             self._health.trouble("feed")
         self._failing = ""
+        self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
         return more
 
     def step(self) -> bool:
@@ -97,12 +102,15 @@ class Feed:
         if taken:
             self._ledger.set_feed_position(POSITION_NAME, entries[taken - 1].feedseq)
             self._health.trouble("feed")
-        if taken < len(entries) and not self._stopping.is_set():
+        if taken == len(entries):
+            self._refusals.reset()
+            return True
+        if not self._stopping.is_set():
             self._refused(messages[taken][0])
-        return taken == len(entries)
+        return False
 
     def _refused(self, topic: str) -> None:
         text = f"The broker does not take the feed on {topic}: allow the sorting center to publish there."
         if self._health.trouble("feed", text):
             log.error("%s", text)
-        self._stopping.wait(_REFUSED_S)
+        self._stopping.wait(self._refusals.next())

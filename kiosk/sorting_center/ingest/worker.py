@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from kiosk.domain.backoff import Backoff
 from kiosk.messaging.contract.control import encode
 from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS
 from kiosk.messaging.contract.topics import Topics
@@ -27,7 +28,11 @@ COLLECT_S: Final = 0.020
 """How long a commit waits for company: one flush to disk then serves all of it."""
 
 _IDLE_S: Final = 0.5
-_RETRY_S: Final = (0.5, 1.0, 2.0, 5.0)
+_RETRY_FIRST_S: Final = 0.5
+_RETRY_MAX_S: Final = 5.0
+"""While the ledger cannot be written: it works again within seconds of the fault's end."""
+_UNFORESEEN_S: Final = 1.0
+"""Before a batch that failed is delivered again: a fault that stays fills the log by a line a second, no more."""
 
 MAX_DELIVERIES: Final = 3
 """The third time a message cannot be stored, for a reason nobody foresaw, it is set aside and the others go on."""
@@ -88,7 +93,7 @@ class Worker:
                 log.exception("A batch failed in an unforeseen way; it was not acknowledged and will come again.")
                 self._health.trouble("worker", _UNFORESEEN)
                 self._mailbox.deliver_again()
-                self._stopping.wait(1.0)
+                self._stopping.wait(_UNFORESEEN_S)
 
     def step(self, timeout_s: float) -> int:
         """Take one batch through; the number of messages that came to their end."""
@@ -160,16 +165,15 @@ class Worker:
 
     def _store(self, delivery: Delivery) -> list[State]:
         """Commit, trying again for as long as the ledger cannot be written."""
-        attempt = 0
+        pauses = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
         while True:
             try:
                 states = self._ledger.commit(delivery, self._clock())
             except (LedgerUnwritable, LedgerDamaged) as error:
                 if self._health.trouble("ledger", str(error)):
                     log.error("%s. Nothing is acknowledged until it works again.", error)
-                if self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]):
+                if self._stopping.wait(pauses.next()):
                     raise _Stopped from error
-                attempt += 1
             else:
                 if self._health.trouble("ledger"):
                     log.info("The ledger can be written again.")

@@ -46,7 +46,10 @@ class _Open:
 
 
 class Access:
-    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended."""
+    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended.
+
+    ``throttle`` counts wrong PINs.
+    """
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class Access:
         self._idle_ms = idle_s * 1000
         self._stamps = stamps
         self._on_change = on_change
-        self._throttle = Throttle(PIN, store.lockouts, stamps)
+        self.throttle = Throttle(PIN, store.lockouts, stamps)
         self._lock = threading.Lock()
         self._open: _Open | None = None
 
@@ -69,10 +72,6 @@ class Access:
         """Everybody who has a PIN that works."""
         with refusing():
             return tuple(_person(row) for row in self._clerks.everyone() if row.pin_hash)
-
-    def wait_s(self) -> int:
-        """Seconds until a PIN is taken again."""
-        return self._throttle.wait_s()
 
     def sign_in(self, number: str, pin: str) -> Session:
         """Begin a session. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
@@ -160,7 +159,7 @@ class Access:
         if row is not None and not self._pins.knows(row.pin_hash):
             logger.error("the PIN of %s was kept under another key: a technician has to set it anew", row.number)
             raise CounterRefused("pin_unreadable")
-        return self._throttle.guess(lambda: self._matching(number, pin))
+        return self.throttle.guess(lambda: self._matching(number, pin))
 
     def _row(self, number: str) -> ClerkRow | None:
         """Somebody who works here and has a PIN."""

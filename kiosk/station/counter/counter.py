@@ -10,18 +10,16 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.day import Day
-from kiosk.station.counter.expiry import Expiry
-from kiosk.station.counter.intakes import IntakeBook, Intakes
+from kiosk.station.counter.intakes import IntakeBook, Intakes, Voids
 from kiosk.station.counter.paper_count import PaperCount
 from kiosk.station.counter.papers import PaperQueue
 from kiosk.station.counter.parcels.book import ParcelBook
 from kiosk.station.counter.parcels.codes import PickupCodes
 from kiosk.station.counter.parcels.damaged import DamagedParcels
-from kiosk.station.counter.parcels.deliveries import DeliveryEnd
 from kiosk.station.counter.parcels.handover import Handovers
 from kiosk.station.counter.parcels.line import HandoverLine
 from kiosk.station.counter.parcels.proofs import PickupProofs
-from kiosk.station.counter.parcels.receiving import Receiving
+from kiosk.station.counter.parcels.receiving import DeliveryEnd, Receiving
 from kiosk.station.counter.parcels.shelf import Shelf
 from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import Steps
@@ -29,11 +27,33 @@ from kiosk.station.counter.ports import UnfinishedDesk
 from kiosk.station.counter.scanning.own_codes import OwnCodes
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.state import CounterState
-from kiosk.station.counter.voids import Voids
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.store import Store
 from kiosk.store.records import Stamp
+
+
+class Expiry:
+    """What ends because time passes: an idle session, an undo, a handover nobody came for, an intake given up."""
+
+    def __init__(self, access: Access, desk: UnfinishedDesk, state: CounterState, line: HandoverLine) -> None:
+        self._access = access
+        self._desk = desk
+        self._state = state
+        self._line = line
+
+    def tick(self) -> None:
+        """End what is over by now; called every few seconds."""
+        self._access.expire()
+        unfinished = self._desk.unfinished()
+        with self._state.lock:
+            left = unfinished.receipt if unfinished else ""
+            if left != self._state.view().unfinished:
+                self._state.change(unfinished=left)
+            undo = self._state.undo
+            if undo is not None and self._state.now_s() >= undo.until:
+                self._state.end_undo()
+            self._line.end_expired()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""Intakes at the counter: found again, photographed, taken up where a villager left them."""
+"""Intakes at the counter: found again, photographed, taken up where a villager left them, voided."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
-from kiosk.station.clerk.access import Session
+from kiosk.domain.void import Void, VoidReason
+from kiosk.station.clerk.access import Access, Session
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.lists import window
@@ -105,3 +106,29 @@ class Intakes:
                     raise CounterRefused("busy")
                 self._state.shooting(row.lot)
             self._on_photo(row.lot, row.product)
+
+
+class Voids:
+    """Two different people say that an intake does not count; papers of it that still wait are cancelled."""
+
+    def __init__(self, acts: Acts, access: Access, book: IntakeBook, intakes: IntakeTable) -> None:
+        self._acts = acts
+        self._access = access
+        self._book = book
+        self._intakes = intakes
+
+    def void(self, session: Session, receipt: str, reason: str, second_number: str, second_pin: str) -> ConfirmedRow:
+        """Raises CounterRefused: foreign_receipt, unknown_code, already_void, stale_page (an unknown reason), and what
+        the second person's PIN raises.
+        """
+        with self._acts.act(session) as (person, stamp):
+            row = self._book.intake(receipt)
+            if row.voided:
+                raise CounterRefused("already_void")
+            if reason not in set(VoidReason):
+                raise CounterRefused("stale_page")
+            witness = self._access.second(second_number, second_pin, person)
+            void = Void(ReceiptNumber.parse(row.receipt), VoidReason(reason), person.actor, witness.witness)
+            self._intakes.void(void, stamp)
+            self._acts.booked()
+            return self._book.intake(receipt)

@@ -91,12 +91,8 @@ _COMPILED: Final = LRUCache[Any, Any](1000)
 
 def engine_for(path: Path, connect: Connect, begin: str) -> Engine:
     """An engine over exactly one connection, whose transactions start with the statement ``begin``."""
-    engine = create_engine(
-        "sqlite+station://",
-        creator=lambda: connect(path),
-        poolclass=StaticPool,
-        execution_options={"compiled_cache": _COMPILED},
-    )
+    engine = create_engine("sqlite+station://", creator=lambda: connect(path), poolclass=StaticPool)
+    engine.update_execution_options(compiled_cache=_COMPILED)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

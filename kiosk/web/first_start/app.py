@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.first_start.ports import AnswerRefused, Wizard
 from kiosk.texts import html
 from kiosk.web import guard
-from kiosk.web.factory import MAX_BODY_BYTES, STREAMS
+from kiosk.web.factory import MAX_BODY_BYTES, ServedApp
 from kiosk.web.first_start.codes import code128_svg, qr_svg
 from kiosk.web.first_start.pages import HELD, Pages, after_refusal, pressed_key, rule_css
 from kiosk.web.first_start.screens import SCREENS
@@ -37,14 +37,13 @@ def _nobody() -> None:
     """Nobody wants to know whether the page lives."""
 
 
-def create_first_start_app(wizard: Wizard, settings: WebSettings, alive: Callable[[], None] = _nobody) -> Flask:
+def create_first_start_app(wizard: Wizard, settings: WebSettings, alive: Callable[[], None] = _nobody) -> ServedApp:
     """All pages of the first start. ``alive`` is called for every sign of life of the page."""
-    app = Flask("kiosk.web")
+    app = ServedApp("kiosk.web", NoStreams())
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(code=html.bdi_code, name=html.bdi_name, number=html.bdi_number)
-    app.extensions[STREAMS] = NoStreams()
     guard.install(app)
     pages = Pages(wizard, settings.language)
     app.register_blueprint(_questions(wizard, pages))

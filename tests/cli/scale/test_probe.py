@@ -34,7 +34,7 @@ def run(*words: str) -> Result:
 def listens_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """It listens until it has heard enough: a machine that stands still for some seconds is no silent scale."""
     timing = replace(TIMING, first_s=PATIENCE_S)
-    monkeypatch.setattr("kiosk.cli.scale.probe.ScaleProbe", partial(ScaleProbe, timing=timing))
+    monkeypatch.setattr("kiosk.app.adapters.ScaleProbe", partial(ScaleProbe, timing=timing))
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.devices.scanner.report import MAX_SCAN, MISSING, OK, ScanReporter, printable
+from tests.depth import many
 from tests.station.hardware import Heard
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(80, torture=600), deadline=None)
 def test_nothing_but_printable_ascii_and_gs_ever_passes(line: bytes) -> None:
     text = printable(line)
     allowed = {0x1D, *range(0x20, 0x7F)}

@@ -27,6 +27,7 @@ from kiosk.domain.metrology.standing import Counters, ScaleStanding
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.void import Void, VoidReason
+from tests.depth import many
 from tests.messaging.contract.test_generated import EXAMPLES
 
 STATION = "S0147"
@@ -67,7 +68,7 @@ def confirmed(draw: st.DrawFn) -> IntakeConfirmed:
 
 
 @given(confirmed())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100, torture=900), deadline=None)
 def test_every_intake_the_domain_can_confirm_passes(data: IntakeConfirmed) -> None:
     assert event_fault(data, STATION) is None
     assert event_fault(data, "S0148") is not None

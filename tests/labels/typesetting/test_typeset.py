@@ -8,6 +8,7 @@ from kiosk.labels.typesetting import fonts
 from kiosk.labels.typesetting.fonts import Script
 from kiosk.labels.typesetting.shaping import ELLIPSIS, clean, isolate
 from kiosk.labels.typesetting.typeset import Align, Block, Style, draw, fit, styles, width
+from tests.depth import many
 from tests.each import each
 
 STYLE = Style(24)
@@ -118,7 +119,7 @@ def test_chinese_breaks_between_signs_and_latin_between_words() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(25, torture=300), deadline=None)
 @given(WORDS, st.booleans(), st.integers(30, 400), st.integers(22, 90), st.integers(1, 3))
 def test_no_line_is_ever_wider_or_higher_than_its_box(
     words: list[str], rtl: bool, box_width: int, box_height: int, lines: int

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Status, decode, encode
+from tests.depth import many
 
 EPOCH = "00c0ffee00c0ffee"
 ACK = Ack(epoch=EPOCH, upto=7, gaps=((9, 9), (12, 15)), quarantined=(3,), head="ab" * 32, generation="0123456789abcdef")
@@ -97,7 +98,7 @@ def test_what_the_other_side_would_refuse_is_not_sent() -> None:
 
 
 @given(st.binary(max_size=120))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(50, torture=300), deadline=None)
 def test_noise_raises_nothing_but_bad_control(noise: bytes) -> None:
     with pytest.raises(BadControl):
         decode(Hello, noise)

@@ -6,6 +6,7 @@ import json
 import zlib
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,8 @@ from kiosk.messaging.contract.receive import (
     parse_event,
 )
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
-from kiosk.messaging.contract.strict_json import canonical, canonical_again
+from kiosk.messaging.contract.strict_json import canonical, canonical_again, read, read_canonical
+from tests.depth import many
 from tests.each import each
 
 EPOCH = "00c0ffee00c0ffee"
@@ -177,7 +179,7 @@ events: st.SearchStrategy[EventData] = st.one_of(
 
 
 @given(events, st.integers(1, 2**31 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(60, torture=450), deadline=None)
 def test_whatever_is_sealed_is_received_unchanged(data: EventData, seq: int) -> None:
     one = sealed(data, seq)
     event = parse_event(one.body)
@@ -186,7 +188,7 @@ def test_whatever_is_sealed_is_received_unchanged(data: EventData, seq: int) -> 
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100, torture=900), deadline=None)
 def test_damaged_bytes_never_pass_as_the_same_event(data: st.DataObject) -> None:
     """One byte changed, lost or added: refused, or another hash. The hash alone decides what is "the same"."""
     body = sealed().body
@@ -201,7 +203,7 @@ def test_damaged_bytes_never_pass_as_the_same_event(data: st.DataObject) -> None
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(80, torture=600), deadline=None)
 def test_noise_is_refused_and_nothing_else_happens(noise: bytes) -> None:
     with pytest.raises(BadEvent):
         parse_event(noise)
@@ -364,7 +366,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(120, torture=1200), deadline=None)
 def test_the_fast_writer_writes_what_the_slow_one_does(value: object) -> None:
     assert canonical_again(value) == canonical(value)
 
@@ -373,6 +375,97 @@ def test_the_fast_writer_escapes_and_sorts_like_the_slow_one() -> None:
     every = {chr(code): chr(code) for code in [*range(0x300), 0xD7FF, 0xE000, 0xFFFF, 0x10000]}
     for value in ({key: every[key] for key in every if key.isascii()}, every, {"b": -1, "a": [True, None, {}], "": ""}):
         assert canonical_again(value) == canonical(value)
+
+
+ascii_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text(st.characters(max_codepoint=0x7F), max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(max_codepoint=0x7F), max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+ascii_objects = st.dictionaries(st.text(st.characters(max_codepoint=0x7F), max_size=4), ascii_values, max_size=4)
+
+
+def depth_of(value: object) -> int:
+    if isinstance(value, dict | list):
+        return 1 + max((depth_of(inner) for inner in (value.values() if isinstance(value, dict) else value)), default=0)
+    return 0
+
+
+@given(ascii_objects)
+@settings(max_examples=300, deadline=None)
+def test_canonical_bytes_are_read_at_once_as_what_they_are(value: dict[str, object]) -> None:
+    found = read_canonical(canonical(value), max_bytes=10_000)
+    assert found == (value if depth_of(value) <= 8 else None)
+
+
+def test_every_ascii_character_is_written_as_the_standard_writes_it() -> None:
+    every = {chr(code): chr(code) for code in range(0x80)}
+    assert read_canonical(canonical(every), max_bytes=10_000) == every
+    assert msgspec.json.encode(every, order="sorted") == canonical(every)
+
+
+@given(ascii_objects | json_values, st.data())
+@settings(max_examples=600, deadline=None)
+def test_whatever_is_read_at_once_the_strict_reader_reads_the_same(value: object, draw: st.DataObject) -> None:
+    """Bytes changed, lost or added, numbers of every kind put in, keys doubled: read at once only where nothing is."""
+    payload = canonical(value)
+    place = draw.draw(st.integers(0, len(payload)))
+    strange = st.sampled_from(
+        [b"1.5", b"-0", b"1e3", b"9007199254740992", b'"a":1,"a":1,', b" ", b"\\u0061", b"\\/", b"[", b"}"]
+    )
+    payload = (
+        payload[:place] + draw.draw(strange | st.binary(max_size=2)) + payload[place + draw.draw(st.integers(0, 3)) :]
+    )
+    found = read_canonical(payload, max_bytes=10_000)
+    if found is not None:
+        assert read(payload, max_bytes=10_000) == found
+        assert canonical(found) == payload
+
+
+@each(
+    "payload",
+    [
+        b'{"a":1.0}',
+        b'{"a":[1e2]}',
+        b'{"a":-0}',
+        b'{"a":9007199254740992}',
+        b'{"a":-9007199254740992}',
+        b'{"a":18446744073709551616}',
+        b'{"a":1,"a":1}',
+        b'{"b":1,"a":1}',
+        b'{"a": 1}',
+        b'{"\\u0061":1}',
+        b'{"a":"\\/"}',
+        b'{"a":"\\u001F"}',
+        b'{"a":NaN}',
+        b'{"a":"' + "\u00e9".encode() + b'"}',
+        b'{"a":' * 8 + b"{}" + b"}" * 8,
+        b"[" * 5_000,
+        b"[]",
+        b"1",
+        b"",
+    ],
+)
+def test_what_is_not_plainly_canonical_is_left_to_the_strict_reader(payload: bytes) -> None:
+    assert read_canonical(payload, max_bytes=100_000) is None
+
+
+def test_a_text_longer_than_it_may_be_is_not_read_at_once() -> None:
+    assert read_canonical(b'{"a":1}', max_bytes=7) == {"a": 1}
+    assert read_canonical(b'{"a":1}', max_bytes=6) is None
+
+
+def test_the_typed_data_stand_beside_the_plain_ones() -> None:
+    assert parse_event(BODY).typed == ABANDONED
+    assert parse_event(changed(data={"receipt": "nobody's"})).typed is None
+    assert parse_event(changed(type="station.pallet.wrapped.v1")).typed is None
+    assert parse_event(sealed(reissued=f"{'ab' * 8}-17").body).reissued == f"{'ab' * 8}-17"
 
 
 def test_spaces_and_key_order_do_not_change_the_hash() -> None:
@@ -401,10 +494,14 @@ def test_one_bad_event_in_a_batch_costs_itself() -> None:
 
 
 def bomb(megabytes: int) -> bytes:
-    """Built piece by piece: every worker process makes it, all at the same moment."""
+    """One packed megabyte of blanks again and again: a full flush ends it at a byte, without a look back."""
     packer = zlib.compressobj(9)
-    pieces = [b"[", *[b" " * 1_000_000] * megabytes, b"1]"]
-    return b"".join(map(packer.compress, pieces)) + packer.flush()
+    start = packer.compress(b"[") + packer.flush(zlib.Z_FULL_FLUSH)
+    return start + (packer.compress(b" " * 1_000_000) + packer.flush(zlib.Z_FULL_FLUSH)) * megabytes
+
+
+def test_a_bomb_is_what_it_seems() -> None:
+    assert zlib.decompressobj().decompress(bomb(3)) == b"[" + b" " * 3_000_000
 
 
 @each("bodies", [[], [BODY] * 101, [b'"' + b"x" * 60_000 + b'"'] * 20])
@@ -419,6 +516,7 @@ def test_a_batch_that_would_be_refused_is_not_built(bodies: list[bytes]) -> None
         (bomb(500), "too_large"),
         (zlib.compress(b" " * (MAX_BATCH_BYTES + 1)), "too_large"),
         (zlib.compress(b"[" * MAX_BATCH_BYTES), "too_deep"),
+        (zlib.compress(b'[{"a":' * (MAX_BATCH_BYTES // 7)), "too_deep"),
         (zlib.compress(b'["' + b'\\"' * 500_000), "not_batch"),
         (zlib.compress(b"[1]")[:-1], "not_zlib"),
         (zlib.compress(b"[1]") + b"x", "not_zlib"),

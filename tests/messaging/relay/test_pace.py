@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.window import InFlightWindow
+from tests.depth import many
 
 SETTINGS = RelaySettings("mqtt://broker", "hotan", "S0147", "kiosk test")
 
@@ -83,7 +84,7 @@ steps = st.one_of(
 
 
 @given(st.lists(steps, max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(80, torture=600), deadline=None)
 def test_everything_not_acknowledged_is_in_flight_or_still_to_be_sent(taken: list[tuple[str, int, int]]) -> None:
     window, acked, mid = InFlightWindow(pace()), 0, 0
     for word, one, more in taken:

@@ -111,7 +111,7 @@ def test_nothing_is_missing_in_any_order(template: Path) -> None:
     run_state_machine_as_test(
         Relaying,
         settings=settings(
-            max_examples=many(25, torture=200, quick=3),
+            max_examples=many(12, torture=200, quick=3),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

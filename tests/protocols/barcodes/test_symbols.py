@@ -13,6 +13,7 @@ from PIL import Image
 from kiosk.protocols.barcodes.linear import NotEncodable, code128_modules
 from kiosk.protocols.barcodes.matrix import qr_modules
 from kiosk.protocols.barcodes.reader import Symbol, read
+from tests.depth import many
 from tests.each import each
 
 MODULES_PER_SYMBOL = 11
@@ -37,7 +38,7 @@ def squares(rows: tuple[tuple[bool, ...], ...], module: int = 4) -> Image.Image:
     return image.resize((side * module, side * module), Image.Resampling.NEAREST)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(25, torture=300), deadline=None)
 @given(CODES)
 def test_a_reader_reads_back_every_code_128(body: str) -> None:
     text = f"Y1L{body}"
@@ -63,7 +64,7 @@ def test_what_code_128_cannot_carry_is_refused(text: str) -> None:
         code128_modules(text)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=many(20, torture=200), deadline=None)
 @given(CODES)
 def test_a_reader_reads_back_every_qr_code(body: str) -> None:
     text = f"Y1R{body}"

@@ -16,7 +16,7 @@ from tests.each import each
 from tests.protocols.scales.damage import KINDS, NOISE, Kind, resampled, with_parity, wrong_checks
 from tests.protocols.scales.format_rows import FILE, Judged, formats, reasons
 from tests.protocols.scales.golden import decode
-from tests.protocols.scales.judge import good_frames, idle, own_parser, unexplained, weights, wrong
+from tests.protocols.scales.judge import good_frames, idle, own_parser, told, unexplained, weights, wrong
 
 _PROTOCOLS = sorted(registry.PROTOCOLS)
 
@@ -47,7 +47,8 @@ def test_every_reason_is_used() -> None:
 def test_there_are_frames_to_damage(protocol: str, judged: Judged) -> None:
     good = good_frames(protocol, judged.params)
     parse = own_parser(protocol, judged.params)
-    assert len({told for frame in good for told in weights(parse(frame))}) >= 2
+    assert len({one for frame in good for one in weights(parse(frame))}) >= 2
+    assert all(told(decode(protocol, judged.params, frame)) == weights(parse(frame)) for frame in good)
 
 
 @each("kind", KINDS, ids=lambda kind: kind.id)

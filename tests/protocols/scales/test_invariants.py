@@ -14,6 +14,7 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import to_text
 from kiosk.protocols.scales.protocol import Shown, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
+from tests.depth import many
 from tests.each import each
 from tests.protocols.scales.golden import decode, frames, plain
 from tests.protocols.scales.judge import SHOWN as DISPLAYS
@@ -43,7 +44,7 @@ def sound(item: Decoded, data: bytes) -> None:
 
 
 @_each
-@settings(max_examples=60 * LONGER, deadline=None)
+@settings(max_examples=many(25, torture=200) * LONGER, deadline=None)
 @given(st.data())
 def test_cutting_the_stream_changes_nothing_and_every_result_is_sound(protocol: str, data: st.DataObject) -> None:
     stream, cuts = data.draw(streams(protocol)), data.draw(_CUTS)
@@ -57,7 +58,7 @@ def test_cutting_the_stream_changes_nothing_and_every_result_is_sound(protocol: 
 
 
 @_each
-@settings(max_examples=60 * LONGER, deadline=None)
+@settings(max_examples=many(25, torture=200) * LONGER, deadline=None)
 @given(noise=st.binary(max_size=400))
 def test_noise_is_silence_or_rejections_or_what_it_says(protocol: str, noise: bytes) -> None:
     for item in decode(protocol, {}, noise):
@@ -67,7 +68,7 @@ def test_noise_is_silence_or_rejections_or_what_it_says(protocol: str, noise: by
 
 
 @_each
-@settings(max_examples=60 * LONGER, deadline=None)
+@settings(max_examples=many(25, torture=200) * LONGER, deadline=None)
 @given(shown=SHOWN)
 def test_a_frame_comes_back_as_it_was_shown(protocol: str, shown: Shown) -> None:
     frame = frame_of(protocol, shown)
@@ -167,7 +168,7 @@ def _csv_value(line: bytes) -> Decimal | None:
     return Decimal(match[1].replace(b" ", b"").decode("ascii"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100, torture=900), deadline=None)
 @given(streams("xk3190_tf0"))
 def test_every_tf0_weight_stands_in_a_valid_frame_of_the_stream(data: bytes) -> None:
     for item in decode("xk3190_tf0", {}, data):
@@ -176,7 +177,7 @@ def test_every_tf0_weight_stands_in_a_valid_frame_of_the_stream(data: bytes) -> 
             assert item.weight == _tf0_value(item.raw)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100, torture=900), deadline=None)
 @given(streams("st_gs_csv"))
 def test_every_text_weight_stands_in_a_valid_line_of_the_stream(data: bytes) -> None:
     for item in decode("st_gs_csv", {}, data):
@@ -186,7 +187,7 @@ def test_every_text_weight_stands_in_a_valid_line_of_the_stream(data: bytes) -> 
             assert (item.overload, item.underload) in [(True, False), (False, True)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(80, torture=600), deadline=None)
 @given(SHOWN)
 def test_a_text_frame_says_everything_that_was_shown(shown: Shown) -> None:
     (reading,) = decode("st_gs_csv", {}, frame_of("st_gs_csv", shown))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Reading
+from tests.depth import many
 from tests.each import each
 
 _FAMILY = ("st_gs_csv", "t_scale_nhb", "t_scale_qhw", "st_gs_stx18")
@@ -29,7 +30,7 @@ def _shown_again(protocol: str, shown: Shown) -> Reading:
     return reading
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(150, torture=1200), deadline=None)
 @given(st.sampled_from(_ROWS), st.integers(-9999, 9999), st.integers(0, 3), st.booleans(), st.booleans())
 def test_what_is_shown_is_what_is_read(protocol: str, digits: int, decimals: int, stable: bool, net: bool) -> None:
     weight = Decimal(digits).scaleb(-decimals)

@@ -10,6 +10,7 @@ from kiosk.protocols.printers import escpos
 from kiosk.simulators.printer.escpos import EscposInterpreter
 from kiosk.simulators.printer.events import DrainAsked, Event, JobBegun, Page, StatusAsked
 from kiosk.simulators.printer.model import RECEIPT_PRINTER
+from tests.depth import many
 
 ESCPOS = profile("escpos").setup
 
@@ -27,12 +28,12 @@ def pages(events: list[Event]) -> list[bytes]:
     return [event.image.tobytes() for event in events if isinstance(event, Page)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=many(15, torture=200), deadline=None)
 @given(st.integers(1, 384), st.integers(1, 600), st.integers(0, 255))
 def test_every_dot_arrives_on_58_mm_paper(width: int, height: int, seed: int) -> None:
     stride = (width + 7) // 8
     noise = bytes((seed + 7 * index) & 0xFF for index in range(stride * height))
-    raster = Raster.from_image(Image.frombytes("1", (width, height), noise))
+    raster = Raster.from_ink(Image.frombytes("1", (width, height), noise))
     found = [event.image for event in feed(escpos.page(raster, ESCPOS)) if isinstance(event, Page)]
     paper = Image.new("1", (464, height + FEED_DOTS), 1)
     paper.paste(raster.to_image(), (40, 0))
@@ -79,7 +80,7 @@ def test_a_stream_that_breaks_off_in_the_picture_prints_nothing() -> None:
         assert pages(interpreter.feed(STREAM[:cut]) + interpreter.end()) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(60, torture=600), deadline=None)
 @given(st.binary(max_size=80))
 def test_garbage_never_kills(data: bytes) -> None:
     interpreter = EscposInterpreter(RECEIPT_PRINTER)

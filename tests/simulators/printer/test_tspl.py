@@ -14,6 +14,7 @@ from kiosk.protocols.printers import tspl
 from kiosk.simulators.printer.events import Event, JobBegun, Page, StatusAsked
 from kiosk.simulators.printer.model import LABEL_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
+from tests.depth import many
 from tests.each import each
 
 TSPL = profile("tspl").setup
@@ -41,10 +42,10 @@ def rasters(draw: st.DrawFn) -> Raster:
     width, height = draw(st.integers(1, 100)), draw(st.integers(1, 60))
     black = draw(st.binary(min_size=width * height, max_size=width * height))
     image = Image.frombytes("L", (width, height), bytes(255 * (value > 127) for value in black))
-    return Raster.from_image(image)
+    return Raster.from_ink(image.convert("1"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(20, torture=300), deadline=None)
 @given(rasters())
 def test_every_dot_arrives(raster: Raster) -> None:
     (page,) = [event for event in feed(tspl.page(raster, TSPL)).events if isinstance(event, Page)]
@@ -101,7 +102,7 @@ def test_copies_come_out_one_by_one() -> None:
     assert len(feed(tspl.page(SMALL, TSPL, copies=3)).pages) == 3
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(60, torture=600), deadline=None)
 @given(st.lists(st.sampled_from([b"BITMAP ", b"1,", b"\x1b", b"!?", b"\r\n", b"PRINT 1\r\n", b"\x00", b"x" * 50])))
 def test_garbage_is_ignored_and_never_kills(pieces: list[bytes]) -> None:
     interpreter = TsplInterpreter(LABEL_PRINTER)

@@ -10,6 +10,7 @@ from kiosk.protocols.printers import zpl
 from kiosk.simulators.printer.events import CountAsked, Event, JobBegun, Page, StatusAsked
 from kiosk.simulators.printer.model import LABEL_PRINTER, PrinterModel
 from kiosk.simulators.printer.zpl import ZplInterpreter
+from tests.depth import many
 from tests.each import each
 
 ZPL = profile("zpl").setup
@@ -27,11 +28,11 @@ def pages(events: list[Event]) -> list[bytes]:
     return [event.image.tobytes() for event in events if isinstance(event, Page)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=many(15, torture=200), deadline=None)
 @given(st.integers(1, 100), st.integers(1, 60), st.integers(0, 255))
 def test_every_dot_arrives(width: int, height: int, seed: int) -> None:
     noise = bytes((seed + 7 * index) & 0xFF for index in range((width + 7) // 8 * height))
-    raster = Raster.from_image(Image.frombytes("1", (width, height), noise))
+    raster = Raster.from_ink(Image.frombytes("1", (width, height), noise))
     (page,) = [event.image for event in feed(zpl.page(raster, ZPL)) if isinstance(event, Page)]
     assert (page.size, page.tobytes()) == (raster.to_image().size, raster.to_image().tobytes())
 
@@ -76,7 +77,7 @@ def test_copies_speed_and_unknown_commands() -> None:
     assert interpreter.ignored == [b"CI28"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(50, torture=450), deadline=None)
 @given(
     st.one_of(st.binary(max_size=80), st.lists(st.sampled_from([b"^XA", b"^XZ", b"~HS", b"! U1 ", b"^GFA,", b"1,"])))
 )

@@ -12,6 +12,7 @@ from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.accept import MAX_AHEAD
+from tests.depth import many
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 
 REGION = "shache"
@@ -235,7 +236,9 @@ def test_many_streams_in_one_batch(ledger: Ledger) -> None:
     assert feedseqs(ledger) == list(range(1, 21))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=many(20, torture=300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data(), lengths=st.lists(st.integers(1, 9), min_size=1, max_size=3))
 def test_order_duplication_and_batching_do_not_matter(
     tmp_path_factory: pytest.TempPathFactory,
@@ -270,7 +273,9 @@ def test_order_duplication_and_batching_do_not_matter(
         assert ledger.counts().quarantined == 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=many(12, torture=200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_two_clones_never_mix_in_the_ledger(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Whatever arrives in whatever order, resent as stations do: the ledger ends with one whole chain or the other."""

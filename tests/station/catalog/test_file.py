@@ -17,6 +17,7 @@ from kiosk.domain.identifiers import internal_code
 from kiosk.domain.trade import Mode
 from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.catalog.words import UYGHUR_LETTERS
+from tests.depth import many
 from tests.each import each
 
 SAMPLE = Path(kiosk.catalogs.__path__[0]) / "yarkant.toml"
@@ -363,14 +364,14 @@ PATHS = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(70, torture=600), deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["c.toml", "c.json", "-"]))
 def test_random_bytes_are_a_catalog_error(data: bytes, name: str) -> None:
     with pytest.raises(CatalogError):
         parse_catalog(data, name)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100, torture=900), deadline=None)
 @given(st.sampled_from(PATHS), ANY_JSON)
 def test_any_value_anywhere_is_taken_or_a_catalog_error(path: str, value: object) -> None:
     try:
@@ -382,7 +383,7 @@ def test_any_value_anywhere_is_taken_or_a_catalog_error(path: str, value: object
         assert isinstance(catalog, Catalog)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(50, torture=450), deadline=None)
 @given(st.integers(0, 3_000), st.integers(0, 30), st.text(max_size=12))
 def test_a_damaged_sample_is_taken_or_a_catalog_error(at: int, cut: int, put: str) -> None:
     text = SAMPLE.read_text("utf-8")
@@ -396,7 +397,7 @@ def test_a_damaged_sample_is_taken_or_a_catalog_error(at: int, cut: int, put: st
 UYGHUR_NAMES = st.text(st.sampled_from(sorted(UYGHUR_LETTERS)), min_size=1, max_size=40)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(40, torture=300), deadline=None)
 @given(UYGHUR_NAMES, st.integers(1, 10_000_000), st.integers(0, 20_000))
 def test_both_formats_agree_on_every_good_file(name: str, price: int, tare: int) -> None:
     table = changed("products.0.names.ug", name)

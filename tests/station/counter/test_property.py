@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk.domain.parcel import ON_SHELF, TERMINAL, WAITING, ParcelNumber, ParcelState
+from kiosk.domain.parcel import TERMINAL, WAITING, ParcelNumber, ParcelState
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.view import ScanResult
 from kiosk.station.parcels.settings import ParcelSettings
@@ -30,6 +30,8 @@ from tests.station.fakes import CATALOG, STAMP
 
 SLOTS = ParcelSettings(shelves=("A-1:2", "B-2:1"))
 NUMBERS = st.integers(0, 3)
+ON_SHELF = WAITING | {ParcelState.SHELVED}
+"""Takes up a slot."""
 
 
 @cache
@@ -259,7 +261,7 @@ class CounterMachine(RuleBasedStateMachine):
         return rows[pick % len(rows)]
 
     def _locked(self) -> bool:
-        return self.rig.counter.parcels.proofs.wait_s() > 0
+        return self.rig.counter.parcels.proofs.throttle.wait_s() > 0
 
     def _undecided(self) -> list[ParcelRow]:
         return self.store.parcels.in_states([ParcelState.ARRIVED])
@@ -291,4 +293,4 @@ class CounterMachine(RuleBasedStateMachine):
 
 
 TestCounter = CounterMachine.TestCase
-TestCounter.settings = settings(max_examples=many(30, torture=200, quick=3), stateful_step_count=40, deadline=None)
+TestCounter.settings = settings(max_examples=many(12, torture=200, quick=3), stateful_step_count=40, deadline=None)

@@ -300,7 +300,7 @@ def sign_in(context: BrowserContext, server: Server, shop: CounterShop) -> None:
 def show(page: Page, server: Server, shop: CounterShop, scene: CounterScene, path: str) -> None:
     """Go there and wait for every picture."""
     if scene.public:  # at a screen of its own: in the clerk's browser it would lock the counter
-        page.goto("about:blank")
+        page.goto(server.url + browsing.STILL)
         page.context.clear_cookies(name=COOKIE)
     else:
         sign_in(page.context, server, shop)

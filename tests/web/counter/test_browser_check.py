@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.web.factory import create_app
+from kiosk.web.factory import ServedApp, create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from tests.web import browsing
@@ -33,7 +32,7 @@ def shop(tmp_path: Path) -> Iterator[CounterShop]:
 
 
 @contextmanager
-def serving(app: Flask) -> Iterator[Server]:
+def serving(app: ServedApp) -> Iterator[Server]:
     server = serve(app, "127.0.0.1", 0)
     server.start()
     try:

@@ -7,8 +7,8 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 from typing import Self
@@ -22,9 +22,6 @@ from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
-from kiosk.web.first_start import create_first_start_app
-from kiosk.web.server import Server, serve
-from kiosk.web.settings import WebSettings
 from tests.messaging.ports import claimed_port
 
 SCALE = "usb-1a86_USB_Serial-if00-port0"
@@ -116,18 +113,6 @@ class Bench:
         if draft is not None:
             save_draft(draft_path(self.config), draft)
         return FirstStartWizard(FirstStartPlace(self.config, self.data, port), self.machine, load)
-
-
-@contextmanager
-def served(wizard: FirstStartWizard) -> Iterator[Server]:
-    """The wizard's pages."""
-    server = serve(create_first_start_app(wizard, WebSettings()), "127.0.0.1", 0)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        wizard.close()
 
 
 class FirstStart:

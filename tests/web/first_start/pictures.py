@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import get_args
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from kiosk.web.first_start import create_first_start_app
 from kiosk.web.settings import WebSettings
 from tests.web import browsing
-from tests.web.first_start.bench import Bench, served
+from tests.web.first_start.bench import Bench
 from tests.web.first_start.scenes import PANEL, Language, SetupScene, draft_at, setup_scenes
 
 
@@ -31,24 +32,15 @@ def open_page(browser: Browser, panel: WebSettings = PANEL) -> Iterator[Page]:
 
 @contextmanager
 def show(
-    browser: Browser,
-    bench: Bench,
-    scene: SetupScene,
-    language: Language,
-    said: list[str] | None = None,
-    panel: WebSettings = PANEL,
+    screen: browsing.Screen, bench: Bench, scene: SetupScene, language: Language, panel: WebSettings = PANEL
 ) -> Iterator[Page]:
-    """The scene on the screen, its pictures loaded. ``said`` collects what the browser complains about."""
-    draft = draft_at(bench, scene.question, language, panel)
-    with served(bench.begin(draft)) as server, open_page(browser, panel) as page:
-        if said is not None:
-            # A breach of the content security policy and a script that fails both end up here.
-            page.on("console", lambda message: said.append(message.text))
-            page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(server.url)
-        scene.act(bench, page)
-        browsing.painted(page)
-        yield page
+    """The scene on the screen, its pictures loaded."""
+    wizard = bench.begin(draft_at(bench, scene.question, language, panel))
+    with closing(wizard), screen.showing(create_first_start_app(wizard, WebSettings()), panel):
+        screen.page.goto(screen.url)
+        scene.act(bench, screen.page)
+        browsing.painted(screen.page)
+        yield screen.page
 
 
 def slim(picture: Path) -> None:
@@ -61,7 +53,7 @@ def slim(picture: Path) -> None:
 def draw(browser: Browser, scene: SetupScene, language: Language, picture: Path) -> None:
     """One picture file."""
     with tempfile.TemporaryDirectory() as folder, Bench(Path(folder)) as bench:
-        with show(browser, bench, scene, language) as page:
+        with browsing.screen(browser, []) as screen, show(screen, bench, scene, language) as page:
             page.screenshot(path=picture)
         slim(picture)
 

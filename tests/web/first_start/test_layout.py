@@ -1,26 +1,24 @@
-"""Every screen of the first start in every language, measured by a browser: targets, gaps, contrast, overflow, axe."""
+"""Every screen of the first start, measured by a browser: targets, gaps, contrast, overflow, axe."""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import zxingcpp
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from kiosk.web.settings import WebSettings
 from tests.depth import TORTURE
+from tests.web import browsing
 from tests.web.first_start.bench import Bench
 from tests.web.first_start.pictures import PANEL, show
 from tests.web.first_start.scenes import Language, SetupScene, setup_scenes
 
-AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
 TARGET_MM, GAP_MM, CONTRAST = 12.0, 2.0, 4.5
 """R2 and R5 for clerks and technicians."""
 LANGUAGES: tuple[Language, ...] = ("ug", "zh", "en")
@@ -125,23 +123,13 @@ def screen_faults(page: Page, panel: WebSettings) -> Iterator[str]:
     yield from text_faults(found)
 
 
-def axe_faults(page: Page) -> Iterator[str]:
-    answer = Axe().run(page, options=AXE_RULES).response
-    assert len(answer["passes"]) > 10
-    for violation in answer["violations"]:
-        yield f"axe {violation['id']}: {violation['nodes'][0]['html'][:160]}"
-
-
 def scene_faults(
-    browser: Browser, bench: Bench, scene: SetupScene, language: Language, panel: WebSettings, *, axe: bool
+    screen: browsing.Screen, bench: Bench, scene: SetupScene, language: Language, panel: WebSettings, *, axe: bool
 ) -> Iterator[str]:
-    said: list[str] = []
-    with show(browser, bench, scene, language, said, panel) as page:
+    with show(screen, bench, scene, language, panel) as page:
         yield from screen_faults(page, panel)
         if axe:
-            yield from axe_faults(page)
-    expected = ON_PURPOSE.get(scene.name)
-    yield from (f"console: {line}" for line in said if expected is None or expected not in line)
+            yield from browsing.axe_faults(page)
 
 
 def seen_on(number: int) -> list[tuple[WebSettings, Language]]:
@@ -157,20 +145,25 @@ def seen_on(number: int) -> list[tuple[WebSettings, Language]]:
 
 def test_every_screen(browser: Browser, bench: Bench) -> None:
     faults: list[str] = []
-    for number, scene in enumerate(setup_scenes()):
-        for panel, language in seen_on(number):
-            # What axe looks for hangs on no size.
-            found = scene_faults(browser, bench, scene, language, panel, axe=panel is PANELS[0])
-            faults += [f"{scene.name} {language} {panel.diagonal_in:g} in: {fault}" for fault in found]
-            bench.reset()
+    said: list[str] = []
+    with browsing.screen(browser, said) as screen:
+        for number, scene in enumerate(setup_scenes()):
+            expected = ON_PURPOSE.get(scene.name)
+            for panel, language in seen_on(number):
+                # What axe looks for hangs on no size.
+                found = list(scene_faults(screen, bench, scene, language, panel, axe=panel is PANELS[0]))
+                found += [f"console: {line}" for line in said if expected is None or expected not in line]
+                faults += [f"{scene.name} {language} {panel.diagonal_in:g} in: {fault}" for fault in found]
+                said.clear()
+                bench.reset()
     assert not faults, json.dumps(faults, indent=1, ensure_ascii=False)
 
 
-def test_the_codes_can_be_read_from_the_screen(browser: Browser, bench: Bench, tmp_path: Path) -> None:
+def test_the_codes_can_be_read_from_the_screen(browser: Browser, bench: Bench) -> None:
     scene = next(scene for scene in setup_scenes() if scene.name == "scanner_test")
-    with show(browser, bench, scene, "en") as page:
+    with browsing.screen(browser, []) as screen, show(screen, bench, scene, "en") as page:
         text = page.locator(".codes bdi").inner_text()
-        with Image.open(io.BytesIO(page.screenshot())) as screen:
-            read = {str(code.format): code.text for code in zxingcpp.read_barcodes(screen)}
+        with Image.open(io.BytesIO(page.screenshot())) as picture:
+            read = {str(code.format): code.text for code in zxingcpp.read_barcodes(picture)}
     assert set(read.values()) == {text}
     assert len(read) == 2

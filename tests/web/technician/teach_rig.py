@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Flask
 from jinja2 import StrictUndefined
 
 from kiosk.config.station import load
@@ -22,7 +21,8 @@ from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.people import Person
 from kiosk.station.scale.teach import OBSERVE_S, Teach, TeachTools
 from kiosk.web import guard, roles
-from kiosk.web.factory import _FILTERS
+from kiosk.web.factory import _FILTERS, ServedApp
+from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import teach, technical
@@ -125,9 +125,9 @@ def taught(
         teach.close()
 
 
-def app_of(clinic: Clinic, settings: WebSettings, can_teach: Teach | None = None) -> Flask:
+def app_of(clinic: Clinic, settings: WebSettings, can_teach: Teach | None = None) -> ServedApp:
     """These blueprints, and of the others what their pages are drawn with. The cookie's value is who it is."""
-    app = Flask("kiosk.web")
+    app = ServedApp("kiosk.web", NoStreams())
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(_FILTERS)

@@ -17,17 +17,13 @@ from kiosk.store.records import ParcelRow, Stamp
 
 
 class PickupProofs:
-    """Finds the waiting parcel of a code. Thread-safe: one guess after the other."""
+    """Finds the waiting parcel of a code. Thread-safe: ``throttle`` takes one guess after the other."""
 
     def __init__(self, book: ParcelBook, key: PickupKey, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
         self._book = book
         self._key = key
         self._stamps = stamps
-        self._throttle = Throttle(PICKUP_CODE, lockouts, stamps)
-
-    def wait_s(self) -> int:
-        """Seconds until a pickup code is taken again, for the pad of the public screen."""
-        return self._throttle.wait_s()
+        self.throttle = Throttle(PICKUP_CODE, lockouts, stamps)
 
     def prove(self, text: str) -> Handover:
         """Six digits, or the text of a slip. Raises CounterRefused: wrong_code, code_locked, no_key; of a slip also
@@ -54,7 +50,7 @@ class PickupProofs:
                 raise CounterRefused("collected" if named.state is ParcelState.COLLECTED else "parcel_gone")
             return row if row is not None and number in (None, row.number) else None
 
-        parcel = self._throttle.guess(holder)
+        parcel = self.throttle.guess(holder)
         return Handover(parcel, mac, self._stamps().moment.monotonic_ms / 1000 + HANDOVER_S)
 
     def _slip(self, text: str) -> Handover:

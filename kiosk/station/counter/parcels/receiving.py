@@ -13,6 +13,7 @@ from kiosk.station.counter.parcels.book import ParcelBook
 from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.state import CounterState, FreshCode, Undo
 from kiosk.station.counter.view import BOOKED, IN, NO_MODE, OUT, ScanResult
+from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.records import Arrival, ParcelRow, Stamp
 
 _KNOWN = {
@@ -161,3 +162,18 @@ class Receiving:
         self._state.end_undo()
         self._acts.booked()
         return withdrawn
+
+
+class DeliveryEnd:
+    """A truck is unloaded. Needs nothing of the parcels that came."""
+
+    def __init__(self, acts: Acts, deliveries: Deliveries) -> None:
+        self._acts = acts
+        self._deliveries = deliveries
+
+    def close(self, session: Session) -> list[ParcelRow]:
+        """All of the truck is scanned: what is still expected is missing. Returns those."""
+        with self._acts.act(session) as (person, stamp):
+            rows = self._deliveries.close(person.actor, stamp)
+            self._acts.booked()
+            return rows

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from kiosk.protocols.barcodes.aim import PRODUCT_SYMBOLOGIES
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
-from kiosk.protocols.barcodes.waybills import Package, Waybill, identify
+from kiosk.protocols.barcodes.waybills import Package, identify
 from kiosk.station.parcels.waybills import one_of_several, waybill_key
 
 MOST_SHOWN: Final = 64
@@ -58,7 +58,6 @@ class Scanned:
     """
 
     scan: Scan
-    found: Waybill
     refusal: str
     waybill: str | None = field(repr=False)
     package: Package | None
@@ -67,8 +66,7 @@ class Scanned:
     def of(cls, text: str) -> Self:
         """Judge a scan, or what was typed in its place. Never raises."""
         scan = parse_scan(text.encode("utf-8", "replace"))
-        found = identify(scan.data)
-        return cls(scan, found, _refusal(scan, found), waybill_key(found), one_of_several(found))
+        return cls(scan, _refusal(scan), waybill_key(scan.as_waybill), one_of_several(scan.as_waybill))
 
     @property
     def text(self) -> str:
@@ -78,7 +76,7 @@ class Scanned:
     @property
     def carriers(self) -> tuple[str, ...]:
         """Whose number it may be, the likeliest first."""
-        return self.found.candidates
+        return self.scan.as_waybill.candidates
 
     @property
     def is_bookable(self) -> bool:
@@ -91,13 +89,14 @@ class Scanned:
 
         Not when the scanner saw a product's bars, nor for the numbers of Chinese goods, which no carrier begins with.
         """
-        is_goods = self.scan.symbology in PRODUCT_SYMBOLOGIES or self.found.normalized.startswith(_CHINESE_GOODS)
-        return self.found.why_not == "product_code" and bool(self.carriers) and not is_goods
+        number = self.scan.as_waybill
+        is_goods = self.scan.symbology in PRODUCT_SYMBOLOGIES or number.normalized.startswith(_CHINESE_GOODS)
+        return number.why_not == "product_code" and bool(self.carriers) and not is_goods
 
     @property
     def may_be_chosen(self) -> bool:
         """Whether it is a parcel once a clerk says whose."""
-        return self.found.accept or self.refusal in _CHOSEN_DESPITE
+        return self.scan.as_waybill.accept or self.refusal in _CHOSEN_DESPITE
 
     def shown(self, code: str) -> str:
         """The scan as plain text for the screen, which says ``code`` of it; nothing of what is a person's, of a
@@ -109,14 +108,14 @@ class Scanned:
         return "".join(character for character in data if character.isprintable())[:MOST_SHOWN]
 
 
-def _refusal(scan: Scan, found: Waybill) -> str:
+def _refusal(scan: Scan) -> str:
     if scan.kind == "rejected":
         # Typed with an input method of full-width or Arabic digits it is the same person's number.
         named = _CODES.get(identify(_folded(scan.data)).why_not, "text") if scan.error == "not_ascii" else ""
         return named if named in _UNSHOWN else _CODES.get(scan.error, "text")
     if scan.kind in _NO_NUMBERS:
         return "product"
-    return "text" if scan.kind == "command" else _CODES.get(found.why_not, "text")
+    return "text" if scan.kind == "command" else _CODES.get(scan.as_waybill.why_not, "text")
 
 
 def _is_personal(text: str, code: str) -> bool:

@@ -136,7 +136,7 @@ def _another(scanned: Scanned, package: Package) -> ScanResult:
 def _looked_up(row: ParcelRow | None, mode: str, scanned: Scanned) -> ScanResult:
     offer = _offer(scanned) if mode == NO_MODE and (row is None or row.state in _ON_THE_LIST) else None
     if row is None:
-        why_not = "unknown_parcel" if scanned.found.accept else scanned.refusal
+        why_not = "unknown_parcel" if scanned.scan.as_waybill.accept else scanned.refusal
         return ScanResult("refused", why_not, offer=offer)
     if mode == OUT and row.state in WAITING:
         return ScanResult("parcel_out", "waiting", page_of(row), parcel=row)

@@ -26,6 +26,7 @@ from kiosk.protocols.scales.probe.proposals import (
 from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.uart import as_received
+from tests.depth import many
 from tests.each import each
 from tests.protocols.scales.probe_frames import POLLED, ROWS, frames, recording
 
@@ -331,7 +332,7 @@ def test_random_bytes_are_never_claimed() -> None:
         assert propose([Recording(LINE, (chance.randbytes(600),))]) == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(30, torture=300), deadline=None)
 @given(st.binary(max_size=500), st.sampled_from([(), *dict.fromkeys(steps for _, steps in questions())]))
 def test_any_bytes_give_ranked_proposals_or_none(data: bytes, asked: tuple[bytes, ...]) -> None:
     found = propose([Recording(LINE, (data,), asked)])
@@ -342,7 +343,7 @@ def test_any_bytes_give_ranked_proposals_or_none(data: bytes, asked: tuple[bytes
         assert one.evidence.isprintable()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(30, torture=300), deadline=None)
 @given(st.sampled_from(ROWS), st.integers(1000, 9_999), st.integers(0, 30), st.integers(0, 30))
 def test_any_load_and_any_cut_keep_the_format(row: ScaleProtocol, grams: int, head: int, tail: int) -> None:
     sent = recording(row, [(grams, True)] * 30)

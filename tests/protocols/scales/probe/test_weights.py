@@ -12,6 +12,7 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, propose
 from kiosk.protocols.scales.probe.weights import Outcome, Why, heard_by, weigh
 from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Shown
+from tests.depth import many
 from tests.each import each
 from tests.protocols.scales.probe_frames import LOADS, ROWS, recording
 
@@ -185,7 +186,7 @@ def test_nothing_proposed_is_nothing_offered() -> None:
     assert weigh((), [ZERO], [FULL], 2480) == Outcome(None, (), ())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=many(40, torture=240), deadline=None)
 @given(st.sampled_from([row for row in ROWS if row.id != NO_ZERO]), st.integers(100, 9_999), st.integers(100, 9_999))
 def test_an_offer_reads_the_weight_that_was_put_on(row: ScaleProtocol, grams: int, known_g: int) -> None:
     """Whatever is typed: what is offered has read just that, within 5 percent."""

@@ -123,7 +123,7 @@ class TestTheLine:
             assert refused(lambda: rig.counter.parcels.handovers.public_code(slip)).code == "line_full"
             assert refused(lambda: rig.counter.parcels.handovers.put_up(rig.session, code)).code == "line_full"
             assert rig.scan(slip).word == "line_full"
-        assert rig.counter.parcels.proofs.wait_s() == 0, "no guess was counted"
+        assert rig.counter.parcels.proofs.throttle.wait_s() == 0, "no guess was counted"
         assert rig.counter.parcels.handovers.public_code(rig.code_of(up[0])).number == up[0].number, "it is up already"
         for row in up:
             assert rig.counter.parcels.handovers.confirm(rig.session, str(row.number)).state is ParcelState.COLLECTED
@@ -161,7 +161,7 @@ class TestUsedSlips:
         for _ in range(6):
             assert refused(lambda: rig.counter.parcels.handovers.public_code(slip)).code == word
             assert rig.scan(slip).word == word
-        assert rig.counter.parcels.proofs.wait_s() == 0
+        assert rig.counter.parcels.proofs.throttle.wait_s() == 0
         assert rig.counter.parcels.handovers.public_code(right).state is ParcelState.NOTICED
 
     @staticmethod

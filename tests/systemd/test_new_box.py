@@ -1,0 +1,281 @@
+"""A new box from its first start on, with its screen: a real Debian with a real systemd and the real units in it.
+
+The tree is this machine's own Debian with the station laid over it (tests/systemd/boot_box.py), booted in a container.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.box import BROWSER, RELAY, ROOT, SETTINGS, SHORT_WATCHDOG, STATION, Box, wait_for
+
+NO_SCREEN = {
+    "etc/systemd/system/kiosk-browser.service.d/no-screen.conf": "[Service]\n"
+    "Environment=WLR_BACKENDS=headless WLR_RENDERER=pixman LIBSEAT_BACKEND=noop\n"
+}
+DROPPED = ("Restart", "RestartPreventExitStatus", "WatchdogSec", "RuntimeDirectory", "WantedBy", "ExecStopPost")
+"""A second command would empty the file of the first one's output again."""
+
+
+@pytest.fixture(scope="module")
+def new_box(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """Without a settings file. Its watch of the browser looks when it is told to, at a clock of the test's."""
+    script = ROOT / "tests/systemd/in_the_sandbox.py"
+    watch = "etc/systemd/system/kiosk-browser-watch"
+    files = {
+        **NO_SCREEN,
+        "etc/systemd/system/in-the-sandbox.service": sandboxed("python3 -I /opt/in_the_sandbox.py"),
+        "etc/systemd/system/bundle-in-the-sandbox.service": sandboxed("kiosk bundle --config /etc/kiosk/station.toml"),
+        "opt/in_the_sandbox.py": script.read_text(encoding="utf-8"),
+        f"{watch}.timer.d/by-hand.conf": "[Timer]\nOnActiveSec=\nOnActiveSec=1d\n",
+        f"{watch}.service.d/later.conf": "[Service]\nEnvironment=KIOSK_UPTIME=/run/later\n",
+    }
+    with Box(tree, tmp_path_factory.mktemp("box"), files, settings=False) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def screen(new_box: Box) -> str:
+    """The browser that the splash has sent on to the wizard, whose page says that it lives."""
+    wait_for(lambda: new_box.call("cat", ALIVE).stdout, lambda: new_box.journal(BROWSER))
+    return new_box.property(BROWSER, "MainPID")
+
+
+@pytest.fixture(scope="module")
+def box(new_box: Box, screen: str) -> Box:
+    """The same box, to which a technician has copied settings over the network."""
+    write = "import sys; open('/etc/kiosk/station.toml', 'w').write(sys.argv[1])"
+    new_box.call("/usr/bin/python3", "-ISc", write, SETTINGS)
+    new_box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
+    return new_box
+
+
+ALIVE = "/run/kiosk/page-alive"
+
+
+def wait_for_the_page(box: Box) -> None:
+    """The page on the screen says once more that it lives."""
+    last = box.call("cat", ALIVE).stdout
+    wait_for(lambda: box.call("cat", ALIVE).stdout != last, lambda: "the page on the screen lives no more")
+
+
+def sandboxed(program: str) -> str:
+    """The station's own unit with another program in it."""
+    kept = []
+    for row in (ROOT / "systemd" / STATION).read_text(encoding="utf-8").splitlines():
+        name = row.partition("=")[0]
+        if name == "ExecStart":
+            kept.append(f"ExecStart=/usr/lib/station-kiosk/bin/{program}")
+            kept.append("StandardOutput=truncate:/run/in-the-sandbox")
+        elif name == "Type":
+            kept.append("Type=oneshot")
+        elif name not in DROPPED:
+            kept.append(row)
+    return "\n".join(kept)
+
+
+def test_a_new_box_comes_to_the_first_start_by_itself_and_stays_there(new_box: Box, screen: str) -> None:
+    """The watch of the browser lets the wizard's page be, which says that it lives."""
+    new_box.until(STATION, "StatusText", lambda text: text == "first start: the wizard waits on the screen")
+    assert json.loads(new_box.page("/state", port=8079).partition("\n\n")[2]) == {"station": "http://127.0.0.1:8080/"}
+    assert "<html" in new_box.page("/setup")
+    alive = int(new_box.call("cat", ALIVE).stdout)
+    new_box.call("sh", "-c", f"echo {alive + 59} 0 > /run/later")
+    assert new_box.call("systemctl", "start", "kiosk-browser-watch.service").returncode == 0
+    wait_for_the_page(new_box)
+    assert (new_box.property(BROWSER, "MainPID"), new_box.property(BROWSER, "NRestarts")) == (screen, "0")
+
+
+def test_the_wizard_makes_room_for_settings_and_the_same_screen_goes_on(box: Box, screen: str) -> None:
+    assert "<html" in box.page("/")
+    box.until(RELAY, "ActiveState", lambda state: state == "active")
+    wait_for_the_page(box)
+    assert (box.property(BROWSER, "MainPID"), box.property(STATION, "NRestarts")) == (screen, "0")
+    assert box.call("systemctl", "--failed", "--plain", "--no-legend").stdout == ""
+
+
+def test_systemd_finds_no_fault_in_any_unit(box: Box) -> None:
+    units = [f"/usr/lib/systemd/system/{path.name}" for path in sorted((ROOT / "systemd").glob("*.*")) if is_unit(path)]
+    found = box.call("systemd-analyze", "verify", "--man=no", *units)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+def test_udev_finds_no_fault_in_any_rule(box: Box) -> None:
+    """Here the group that the rules name is there."""
+    assert box.page("/")
+    rules = [f"/usr/lib/udev/rules.d/{path.name}" for path in (ROOT / "firmware_config/udev").glob("*.rules")]
+    found = box.call("udevadm", "verify", *rules)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def is_unit(path: Path) -> bool:
+    return path.suffix in (".service", ".timer", ".path")
+
+
+def test_nothing_listens_but_on_loopback(box: Box) -> None:
+    assert box.page("/")
+    assert box.page("/state", port=8079)
+    rows = box.call("cat", "/proc/net/tcp", "/proc/net/tcp6").stdout.splitlines()
+    listening = {row.split()[1] for row in rows if len(row.split()) > 3 and row.split()[3] == "0A"}
+    assert listening == {"0100007F:1F90", "0100007F:1F8F"}, "127.0.0.1:8080 the station, 127.0.0.1:8079 the splash"
+
+
+def test_the_database_and_the_key_are_for_their_owners_only(box: Box) -> None:
+    assert box.page("/")
+    shown = box.call("stat", "-c", "%U %a %n", "/var/lib/kiosk", "/var/lib/kiosk/station.db", "/etc/kiosk").stdout
+    assert shown.splitlines() == [
+        "kiosk 700 /var/lib/kiosk",
+        "kiosk 600 /var/lib/kiosk/station.db",
+        "kiosk 750 /etc/kiosk",
+    ]
+    keys = box.call("stat", "-c", "%U %a %s %n", "/var/lib/kiosk-keys", "/var/lib/kiosk-keys/pickup-key").stdout
+    assert [row.split()[:2] for row in keys.splitlines()] == [["root", "700"], ["root", "600"]]
+    assert keys.split()[6] == "65", "64 hex digits and a newline"
+    assert box.call("sh", "-c", "ls /var/log/journal 2>/dev/null").stdout == "", "the journal lies in memory"
+
+
+ANOTHER_ADDRESS = """\
+import fcntl, socket, struct
+request = struct.pack("16sHxx4s8x", b"lo:1", socket.AF_INET, socket.inet_aton("10.99.99.99"))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+    fcntl.ioctl(way, 0x8916, request)  # SIOCSIFADDR: this machine answers there too, so only the filter is in the way
+"""
+
+
+def test_the_sandbox_lets_the_station_do_its_work_and_nothing_else(box: Box) -> None:
+    """Every native library under MemoryDenyWriteExecute and the call filter; a scale plugged in after the start."""
+    assert box.page("/")
+    box.call("sh", "-c", "mknod -m 666 /dev/late-scale c 188 0; mknod -m 666 /dev/other c 10 200")
+    assert box.call("/usr/bin/python3", "-ISc", ANOTHER_ADDRESS).returncode == 0
+    done = box.call("systemctl", "start", "in-the-sandbox.service")
+    assert done.returncode == 0, box.journal("in-the-sandbox.service")
+    assert json.loads(box.call("cat", "/run/in-the-sandbox").stdout) == {
+        "libraries": "used",
+        "boot id": True,
+        "key": 64,
+        "/dev/late-scale": "ENXIO",  # allowed, and no such driver here
+        "/dev/other": "EPERM",
+        "loopback": "ECONNREFUSED",
+        "another address": "nothing comes back",
+        "writable and executable memory": "EACCES",
+        "/usr": "EROFS",
+        "/home": "EACCES",
+    }
+
+
+def test_the_support_bundle_holds_what_the_services_said(box: Box) -> None:
+    assert box.page("/")
+    done = box.call("systemctl", "start", "bundle-in-the-sandbox.service")
+    assert done.returncode == 0, box.journal("bundle-in-the-sandbox.service")
+    path = box.call("cat", "/run/in-the-sandbox").stdout.strip()
+    said = box.call("/usr/bin/python3", "-ISc", READ_SERVICES, path).stdout
+    for unit in (STATION, "kiosk-splash.service"):
+        assert re.search(rf" systemd\[1\]: Start(?:ing|ed) {unit}", said), said
+    assert re.search(r" kiosk\[\d+\]: ", said), "the station's own words"
+
+
+READ_SERVICES = "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read('logs/services.txt').decode())"
+
+
+def test_the_browser_comes_to_the_page_by_itself_in_its_own_sandbox(box: Box) -> None:
+    assert box.page("/")
+    uid = box.call("id", "-u", "kiosk-screen").stdout.strip()
+    wait_for(
+        lambda: any(station_page(row, uid) for row in box.call("cat", "/proc/net/tcp").stdout.splitlines()[1:]),
+        lambda: box.journal(BROWSER),
+    )
+    assert box.property(BROWSER, "NRestarts") == "0"
+    renderer = box.call("sh", "-c", RENDERERS).stdout.split()[0]
+    for kind in ("user", "pid", "net"):
+        inside, outside = (box.call("readlink", f"/proc/{pid}/ns/{kind}").stdout for pid in (renderer, "1"))
+        assert inside != outside, f"chromium's own {kind} sandbox is on"
+
+
+RENDERERS = """\
+for pid in $(cat /sys/fs/cgroup/system.slice/kiosk-browser.service/cgroup.procs); do
+    if grep -q type=renderer "/proc/$pid/cmdline"; then echo "$pid"; fi
+done
+"""
+
+
+def station_page(row: str, uid: str) -> bool:
+    """A connection of the screen's user to port 8080 that stays open: the page's live stream."""
+    words = row.split()
+    return words[2] == "0100007F:1F90" and words[3] == "01" and words[7] == uid
+
+
+WITHOUT_THE_PAGE = """\
+cd /run/systemd/system
+mkdir -p kiosk-browser-watch.service.d
+printf '[Service]\\nEnvironment=KIOSK_RUNTIME=/run/alive\\n' > kiosk-browser-watch.service.d/page.conf
+systemctl daemon-reload
+"""
+"""The watch looks for the sign of life where the page on the screen leaves none."""
+
+
+def test_a_page_without_a_sign_of_life_restarts_the_browser_and_a_living_one_does_not(box: Box) -> None:
+    assert box.page("/")
+    box.call("sh", "-c", WITHOUT_THE_PAGE)
+    before = box.until(BROWSER, "MainPID", lambda pid: pid != "0")
+    now = max(int(box.property(unit, "ActiveEnterTimestampMonotonic")) // 1_000_000 for unit in (STATION, BROWSER))
+    box.call("sh", "-c", f"mkdir /run/alive; echo {now + 50} 0 > /run/later")
+    assert box.call("systemctl", "start", "kiosk-browser-watch.service").returncode == 0
+    assert box.property(BROWSER, "MainPID") == before
+    box.call("sh", "-c", f"echo {now + 300} 0 > /run/later; echo {now + 290} > /run/alive/page-alive")
+    assert box.call("systemctl", "start", "kiosk-browser-watch.service").returncode == 0
+    assert box.property(BROWSER, "MainPID") == before
+    box.call("sh", "-c", f"echo {now + 400} 0 > /run/later")
+    assert box.call("systemctl", "start", "kiosk-browser-watch.service").returncode == 0
+    box.until(BROWSER, "MainPID", lambda pid: pid not in ("0", before))
+    assert "gave no sign of life for 110 s" in box.journal("kiosk-browser-watch.service")
+
+
+def test_the_sorting_center_is_a_unit_too_and_waits_for_its_broker(box: Box) -> None:
+    assert box.page("/")
+    started = box.call("systemctl", "start", "sorting-center.service")
+    assert started.returncode == 0, box.journal("sorting-center.service")
+    assert "<html" in box.page("/", port=8090)
+    assert "broker mqtt://127.0.0.1:1883" in box.property("sorting-center.service", "StatusText")
+    box.call("systemctl", "stop", "sorting-center.service")
+    assert box.property("sorting-center.service", "Result") == "success"
+
+
+def test_the_backup_refuses_to_lie_on_the_same_card(box: Box) -> None:
+    assert box.page("/")
+    assert box.call("systemctl", "start", "kiosk-backup.service").returncode != 0
+    assert box.property("kiosk-backup.service", "AssertResult") == "no"
+    assert box.call("ls", "-A", "/mnt/kiosk-backup").stdout == ""
+
+
+SHORT = "/run/systemd/system/kiosk-station.service.d"
+
+
+def test_a_station_that_hangs_is_killed_and_started_again(box: Box) -> None:
+    """Last of this boot. A stopped process feeds no watchdog, answers nobody, and cannot end by itself."""
+    box.call("sh", "-c", f"mkdir -p {SHORT}; printf '{SHORT_WATCHDOG}' > {SHORT}/short.conf; systemctl daemon-reload")
+    box.call("systemctl", "restart", STATION)
+    box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
+    assert box.page("/")
+    pid = box.property(STATION, "MainPID")
+    relay = box.property(RELAY, "MainPID")
+    box.call("sh", "-c", f"kill -STOP {pid}")
+    box.until(STATION, "NRestarts", lambda count: count == "1")
+    box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
+    assert box.page("/")
+    said = box.journal(STATION)
+    assert "Watchdog timeout (limit 10s)!" in said
+    assert "Fatal Python error: Aborted" in said, "where every thread hung is in the journal"
+    ring = "/var/lib/kiosk/failures-kiosk-station.log"
+    kept = box.call("cat", ring).stdout
+    # Woken to say where they are, the threads run on meanwhile: the interpreter may fall over one that it looks at.
+    assert re.search(r" s: watchdog (dumped|killed) (ABRT|SEGV)\n", kept), kept
+    assert "Watchdog timeout (limit 10s)!" in kept, "and on the card, for after the next power cut"
+    assert "Fatal Python error: Aborted" in kept
+    assert box.call("stat", "-c", "%U %a", ring).stdout == "kiosk 600\n"
+    assert box.property(STATION, "MainPID") != pid
+    assert box.property(RELAY, "MainPID") == relay, "the relay did not notice"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,12 @@ from pathlib import Path
 import click
 
 from kiosk.cli.one_line import end
-from kiosk.simulators.fleet import Fleet, FleetPlan
+from kiosk.simulators.fleet import Fleet, FleetPlan, Manner
 from kiosk.store import StoreError
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 @click.command()
@@ -25,14 +30,48 @@ from kiosk.store import StoreError
 @click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Databases.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Makes the weights repeatable.")
 @click.option("--timeout", "timeout_s", type=float, default=300.0, show_default=True, metavar="SECONDS")
-def fleet(stations: int, intakes: int, broker_url: str, folder: Path, seed: int, timeout_s: float) -> None:
+@click.option(
+    "--days", type=int, default=0, metavar="N", help="Spread the intakes over the last N days of the stations' clocks."
+)
+@click.option(
+    "--faults",
+    type=int,
+    metavar="SEED",
+    help="Days without a line, clocks in 1970, cards restored or copied: by chance.",
+)
+@click.option(
+    "--processes",
+    type=int,
+    default=_processors,
+    metavar="N",
+    help="Share the stations among N processes; else one a core.",
+)
+@click.option(
+    "--unsafe-fast",
+    is_flag=True,
+    help="Do not wait for the disk (synchronous=OFF): a power cut destroys the databases.",
+)
+def fleet(  # one parameter for each option
+    stations: int,
+    intakes: int,
+    broker_url: str,
+    folder: Path,
+    seed: int,
+    timeout_s: float,
+    days: int,
+    faults: int | None,
+    processes: int,
+    unsafe_fast: bool,
+) -> None:
     """Write intakes at many stations and send them; a second call with the same DIR goes on.
 
-    Prints {"written":..,"acknowledged":..,"pending":..,"seconds":..}; status 0 when nothing is pending, else 1.
+    Prints {"written":..,"acknowledged":..,"pending":..,"seconds":..,"intakes":..,"intakes_per_s":..,
+    "synchronous":..}; status 0 when nothing is pending, else 1.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        plan = FleetPlan(stations, intakes, broker_url, folder, seed, timeout_s)
+        manner = Manner(days, faults, processes, durable=not unsafe_fast)
+        plan = FleetPlan(stations, intakes, broker_url, folder, seed, timeout_s, manner)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     one = Fleet(plan)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
@@ -51,6 +51,13 @@ _SUMMARY = (
     .join(epoch_table, epoch_table.c.number == journal_table.c.epoch)
     .outerjoin(void_table, void_table.c.intake == intake_table.c.number)
 )
+# What every intake needs is put together once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_OF_TOKEN = _SUMMARY.where(intake_table.c.token == bindparam("mine"))
+_STATE = select(intake_table.c.state).where(
+    intake_table.c.number == bindparam("key"), intake_table.c.receipt == bindparam("text")
+)
+_CLOSE = update(intake_table).where(intake_table.c.number == bindparam("key"))
+_OPEN, _LINES, _LOT = insert(intake_table), insert(line_table), insert(lot_table)
 
 
 class Intakes(Tables):
@@ -61,15 +68,13 @@ class Intakes(Tables):
         """Goods were chosen: take the next receipt number. It is used from now on."""
         receipt = _next_receipt(connection)
         intake = Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
-        connection.execute(
-            insert(intake_table).values(
-                number=number_of(receipt),
-                receipt=str(receipt),
-                state=IntakeState.OPENED,
-                opened_at=stamp.moment.timestamp,
-                **_agreed(intake),
-            )
-        )
+        row = {
+            "number": number_of(receipt),
+            "receipt": str(receipt),
+            "state": IntakeState.OPENED,
+            "opened_at": stamp.moment.timestamp,
+        }
+        connection.execute(_OPEN, row | _agreed(intake))
         return intake
 
     @finishing
@@ -87,12 +92,12 @@ class Intakes(Tables):
         ``token`` is made by the screen for this confirmation; when it was used before, the first result comes back
         with ``repeated`` and nothing is written. ``metrology`` names the legally relevant software.
         """
-        mine = _SUMMARY.where(intake_table.c.token == token)
-        first = _one(connection, mine)
+        first = _of_token(connection, token)
         if first is not None:
             return replace(first, repeated=True)
         _write_confirmed(connection, confirmed, token, metrology, stamp)
-        row = _rows(connection, mine)[0]
+        row = _of_token(connection, token)
+        assert row is not None
         print_jobs.add(connection, confirmed.intake.receipt, jobs)
         return row
 
@@ -152,7 +157,7 @@ class Intakes(Tables):
     @reading
     def by_token(self, connection: Connection, token: str) -> ConfirmedRow | None:
         """The intake that was confirmed with this token."""
-        return _one(connection, _SUMMARY.where(intake_table.c.token == token))
+        return _of_token(connection, token)
 
     @reading
     def recent(self, connection: Connection, limit: int = 50) -> list[ConfirmedRow]:
@@ -207,31 +212,27 @@ def _write_confirmed(
     number = _require(connection, confirmed.intake.receipt, IntakeState.OPENED)
     certificate = confirmed.certificate
     position = journal.append(connection, IntakeConfirmed.of(confirmed, metrology), stamp)
-    connection.execute(
-        update(intake_table)
-        .where(intake_table.c.number == number)
-        .values(
-            state=IntakeState.CONFIRMED,
-            certificate_kind=certificate.kind,
-            certificate_ref=certificate.ref,
-            certificate_reason=certificate.reason,
-            metrology=metrology,
-            token=token,
-            position=position,
-            closed_at=stamp.moment.timestamp,
-            **_agreed(confirmed.intake),
-        )
-    )
-    connection.execute(insert(line_table), [_bag(number, line) for line in confirmed.intake.lines])
-    connection.execute(
-        insert(lot_table).values(
-            intake=number,
-            lot=confirmed.lot,
-            product=confirmed.intake.product,
-            owner=confirmed.owner,
-            net_g=confirmed.intake.net_g,
-        )
-    )
+    agreed = {
+        "key": number,
+        "state": IntakeState.CONFIRMED,
+        "certificate_kind": certificate.kind,
+        "certificate_ref": certificate.ref,
+        "certificate_reason": certificate.reason,
+        "metrology": metrology,
+        "token": token,
+        "position": position,
+        "closed_at": stamp.moment.timestamp,
+    }
+    connection.execute(_CLOSE, agreed | _agreed(confirmed.intake))
+    connection.execute(_LINES, [_bag(number, line) for line in confirmed.intake.lines])
+    lot = {
+        "intake": number,
+        "lot": confirmed.lot,
+        "product": confirmed.intake.product,
+        "owner": confirmed.owner,
+        "net_g": confirmed.intake.net_g,
+    }
+    connection.execute(_LOT, lot)
     weighings.add(connection, number, confirmed)
     pan_loads.confirmed(connection, number, confirmed.intake, stamp)
 
@@ -269,7 +270,7 @@ def _bag(number: int, line: IntakeLine) -> dict[str, object]:
 
 def _state(connection: Connection, receipt: ReceiptNumber) -> str | None:
     """The state of an intake of this database, None when it has no such receipt."""
-    return connection.execute(select(intake_table.c.state).where(is_intake(receipt))).scalar_one_or_none()
+    return connection.execute(_STATE, {"key": number_of(receipt), "text": str(receipt)}).scalar_one_or_none()
 
 
 def _require(connection: Connection, receipt: ReceiptNumber, state: IntakeState) -> int:
@@ -277,6 +278,11 @@ def _require(connection: Connection, receipt: ReceiptNumber, state: IntakeState)
     if found != state:
         raise StoreError(f"Receipt {receipt} is {found or 'not of this database'}, not {state}.")
     return number_of(receipt)
+
+
+def _of_token(connection: Connection, token: str) -> ConfirmedRow | None:
+    row: Sequence[Any] | None = connection.execute(_OF_TOKEN, {"mine": token}).one_or_none()
+    return None if row is None else ConfirmedRow(*row)
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[ConfirmedRow]:

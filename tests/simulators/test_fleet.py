@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -19,9 +21,15 @@ from kiosk.messaging.contract.control import Ack, Hello, decode, encode
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_batch, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics, parse_up
-from kiosk.simulators import fleet as fleet_module
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.fleet import Fleet, FleetPlan, FleetResult
+from kiosk.simulators.fleet import Fleet, FleetPlan, FleetResult, Manner, sending
+from kiosk.simulators.fleet import fleet as fleet_module
+from kiosk.simulators.fleet.life import stretches
+from kiosk.simulators.fleet.sending import Ending
+from kiosk.simulators.fleet.station import Card, FleetStation
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.service import SortingCenter
 from kiosk.store import StoreError
 
 SOON_S = 60.0
@@ -79,7 +87,7 @@ class LedgerCenter:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A center that is there is waited for however busy the machine."""
-    monkeypatch.setattr(fleet_module, "_SILENCE_S", SOON_S)
+    monkeypatch.setattr(sending, "SILENCE_S", SOON_S)
 
 
 @pytest.fixture
@@ -89,7 +97,7 @@ def all_begin(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def end_later(fleet: Fleet) -> None:
         latest = monotonic() + SOON_S
-        while len(fleet._sending) < fleet._plan.stations and monotonic() < latest:
+        while len(fleet._ending.sending) < fleet._plan.stations and monotonic() < latest:
             sleep(0.01)
         end(fleet)
 
@@ -131,9 +139,10 @@ def change_epoch(broker: Broker, tmp_path: Path) -> Callable[[], None]:
     """What a technician does at the first station."""
 
     def begin() -> None:
-        one = Fleet(FleetPlan(1, 0, broker.url, tmp_path / "stations", 7, 10.0))
-        with one._store("S0001") as store:
-            store.epochs.start("forked", one._stamp())
+        plan = FleetPlan(1, 0, broker.url, tmp_path / "stations", 7, 10.0)
+        station = FleetStation(plan, Card("S0001", plan.database("S0001")), tmp_path, Ending())
+        with station.store() as store:
+            store.epochs.start("forked", station.clock.stamp())
 
     return begin
 
@@ -226,6 +235,60 @@ def test_without_a_center_the_events_wait_for_the_next_call(broker: Broker, call
     center.close()
 
 
+def journal(database: Path) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(database)) as reader:
+        return [json.loads(body) for (body,) in reader.execute("SELECT body FROM journal ORDER BY position")]
+
+
+def test_several_processes_share_the_stations(center: LedgerCenter, broker: Broker, tmp_path: Path) -> None:
+    manner = Manner(processes=2, durable=False)
+    done = Fleet(FleetPlan(3, 2, broker.url, tmp_path / "stations", 7, 300.0, manner)).run()
+    assert (done.written, done.acknowledged, done.pending, done.intakes) == (12, 12, 0, 6)
+    assert done.synchronous == "off"
+    assert done.intakes_per_s > 0
+    assert len(center.events) == 12
+
+
+def test_shares_whose_time_is_up_tell_what_waits(broker: Broker, tmp_path: Path) -> None:
+    """However early: a process that has just been started answers, too."""
+    waiting = Fleet(FleetPlan(2, 1, broker.url, tmp_path / "stations", 7, 0.2, Manner(processes=2))).run()
+    assert waiting.pending == waiting.written > 0
+    assert waiting.acknowledged == 0
+
+
+def test_a_share_that_fails_ends_the_fleet(center: LedgerCenter, broker: Broker, tmp_path: Path) -> None:
+    folder = tmp_path / "stations"
+    database = folder / "S0002" / "station.sqlite"
+    database.parent.mkdir(parents=True)
+    database.write_bytes(b"not a database at all" * 1000)
+    with pytest.raises(StoreError, match="not an SQLite file"):
+        Fleet(FleetPlan(2, 1, broker.url, folder, 7, 300.0, Manner(processes=2))).run()
+
+
+def test_weeks_with_faults_end_with_everything_at_the_center(broker: Broker, tmp_path: Path) -> None:
+    """Of this seed: a line that is down, a clock in 1970, a card that comes back older, a card that is copied."""
+    plan = FleetPlan(4, 8, broker.url, tmp_path / "stations", 7, 300.0, Manner(days=21, faults=12))
+    chosen = {stretch.fault for name in plan.names for stretch in stretches(plan, name)}
+    assert {"outage", "clock", "restore", "clone"} <= chosen
+    ledger_url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(broker.url), None) as center:
+        assert center.start(SOON_S)
+        done = Fleet(plan).run()
+    assert done.pending == 0
+    assert done.intakes >= 4 * 8
+    with Ledger.open_readonly(ledger_url) as ledger:
+        told = {(event.station, event.epoch, event.seq) for event in ledger.events()}
+        whys = {json.loads(event.body)["data"].get("why") for event in ledger.events() if event.seq == 1}
+    assert {"new", "behind"} <= whys
+    for database in plan.folder.glob("S*/station.sqlite"):
+        events = journal(database)
+        current = events[-1]["epoch"]
+        here = {(event["station"], current, event["seq"]) for event in events if event["epoch"] == current}
+        assert database.parent.name.endswith("-image") or here <= told
+    times = sorted(event["time"][:10] for event in journal(plan.database("S0001")))
+    assert len(set(times)) > 5  # days
+
+
 def test_a_database_that_cannot_be_used_ends_the_fleet(
     center: LedgerCenter, call: Callable[..., FleetResult], tmp_path: Path
 ) -> None:
@@ -240,7 +303,13 @@ def test_the_command(broker: Broker, center: LedgerCenter, tmp_path: Path) -> No
     done = CliRunner().invoke(fleet_command, arguments)
     assert done.exit_code == 0
     answer = json.loads(done.stdout)
-    assert answer | {"seconds": 0} == {"written": 6, "acknowledged": 6, "pending": 0, "seconds": 0}
+    assert {name: answer[name] for name in ("written", "acknowledged", "pending", "intakes", "synchronous")} == {
+        "written": 6,
+        "acknowledged": 6,
+        "pending": 0,
+        "intakes": 2,
+        "synchronous": "full",
+    }
     assert answer["seconds"] > 0
 
 
@@ -258,6 +327,8 @@ def test_the_command_says_when_something_is_left(broker: Broker, tmp_path: Path)
         (["--stations", "0"], "a fleet has 1 to 9999 stations"),
         (["--intakes", "-1"], "no negative intakes"),
         (["--broker", "http://x"], "must look like mqtt://host:1883"),
+        (["--days", "-1"], "0 to 3650 days"),
+        (["--processes", "0"], "1 to 64 processes"),
         (["--timeout", "0"], "some time"),
         (["--timeout", "-1"], "some time"),
         (["--timeout", "nan"], "some time"),

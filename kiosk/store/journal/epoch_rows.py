@@ -55,7 +55,7 @@ def current(connection: Connection) -> Epoch:
 
 def newest(connection: Connection) -> Epoch | None:
     """The epoch begun last; None in a file just made."""
-    row = connection.execute(_COLUMNS.order_by(epoch_table.c.number.desc()).limit(1)).one_or_none()
+    row = connection.execute(_NEWEST).one_or_none()
     return Epoch(*row) if row else None
 
 
@@ -82,7 +82,7 @@ def behind_spent(connection: Connection, boot_id: str) -> bool:
 
 def station_of(connection: Connection) -> str | None:
     """The station this database belongs to; None in a file just made."""
-    return connection.execute(select(station_table.c.station)).scalar_one_or_none()
+    return connection.execute(_STATION).scalar_one_or_none()
 
 
 def claim(connection: Connection, station: str) -> None:
@@ -105,4 +105,9 @@ def begin(connection: Connection, begun: Begun, stamp: Stamp) -> None:
     journal.append(connection, EpochStarted(series=begun.series, why=begun.why, counters=counters), stamp)
 
 
-_COLUMNS = select(epoch_table.c.number, epoch_table.c.epoch, epoch_table.c.series, epoch_table.c.acked_upto)
+_NEWEST = (
+    select(epoch_table.c.number, epoch_table.c.epoch, epoch_table.c.series, epoch_table.c.acked_upto)
+    .order_by(epoch_table.c.number.desc())
+    .limit(1)
+)
+_STATION = select(station_table.c.station)

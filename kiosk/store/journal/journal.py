@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from kiosk.domain.events import BackupMade, EventData
 from kiosk.domain.moment import ClockQuality, Moment
@@ -32,6 +32,13 @@ _NEWEST_EPOCH = (
     .order_by(epoch_table.c.number.desc())
     .limit(1)
 )
+_HEAD = (
+    select(journal_table.c.seq, journal_table.c.sha256)
+    .where(journal_table.c.position > bindparam("first"), journal_table.c.position < bindparam("after"))
+    .order_by(journal_table.c.position.desc())
+    .limit(1)
+)
+_APPEND = insert(journal_table)
 _TOLD = select(
     journal_table.c.position,
     epoch_table.c.number,
@@ -180,25 +187,19 @@ def _check_link(before: JournalRow | None, row: JournalRow) -> None:
 def head(connection: Connection, epoch_number: int) -> tuple[int, str]:
     """Seq and hash that the next event of the epoch follows."""
     first, after = position_of(epoch_number, 0), position_of(epoch_number + 1, 0)
-    row = connection.execute(
-        select(journal_table.c.seq, journal_table.c.sha256)
-        .where(journal_table.c.position > first, journal_table.c.position < after)
-        .order_by(journal_table.c.position.desc())
-        .limit(1)
-    ).one_or_none()
+    row = connection.execute(_HEAD, {"first": first, "after": after}).one_or_none()
     return (row.seq, row.sha256) if row else (0, ZERO_HASH)
 
 
 def _insert(connection: Connection, epoch_number: int, sealed: SealedEvent) -> int:
     position = position_of(epoch_number, sealed.seq)
-    connection.execute(
-        insert(journal_table).values(
-            position=position,
-            epoch=epoch_number,
-            seq=sealed.seq,
-            type=sealed.type,
-            sha256=sealed.sha256,
-            body=sealed.body,
-        )
-    )
+    row = {
+        "position": position,
+        "epoch": epoch_number,
+        "seq": sealed.seq,
+        "type": sealed.type,
+        "sha256": sealed.sha256,
+        "body": sealed.body,
+    }
+    connection.execute(_APPEND, row)
     return position

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Connection, func, select
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Column, Connection, Select, bindparam, func, select
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.store.database.schema import SERIES_SIZE
@@ -23,6 +26,10 @@ def next_in_series(connection: Connection, key: Column[int]) -> tuple[str, int]:
     """The letter in use, and the counter one above the last row of ``key`` in it; may be one too many to be used."""
     series = epoch_rows.current(connection).series
     start = key_of(series, 0)
-    mine = key.between(start + 1, start + SERIES_SIZE - 1)
-    last = connection.execute(select(func.max(key)).where(mine)).scalar_one()
+    last = connection.execute(_last_of(key), {"first": start + 1, "end": start + SERIES_SIZE - 1}).scalar_one()
     return series, (last - start if last else 0) + 1
+
+
+@cache
+def _last_of(key: Column[int]) -> Select[Any]:
+    return select(func.max(key)).where(key.between(bindparam("first"), bindparam("end")))

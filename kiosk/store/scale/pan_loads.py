@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
 
 from kiosk.domain.events.scale import LoadLeft
 from kiosk.domain.identifiers import ReceiptNumber
@@ -23,6 +23,18 @@ LIES, HELD, UNBOOKED = "lies", "held", "unbooked"
 
 _OPEN = load_table.c.position.is_(None)
 """As the index of the open rows says it: the others grow with the years."""
+
+_MINE = _OPEN & (load_table.c.state == HELD) & (load_table.c.intake == bindparam("mine"))
+_ON_IT = or_(
+    load_table.c.load.in_(bindparam("loads", expanding=True)),
+    load_table.c.taken_g.in_(bindparam("tares", expanding=True)),
+)
+# What every confirmed intake asks is put together once.
+_BOOKED = delete(load_table).where(_MINE, _ON_IT)
+_USED = delete(load_table).where(
+    _OPEN, load_table.c.state == LIES, load_table.c.load.in_(bindparam("loads", expanding=True))
+)
+_HELD = select(load_table).where(_MINE).order_by(load_table.c.number)
 
 _WHY = {
     AbandonReason.LEFT: UnbookedWhy.ABANDONED,
@@ -92,7 +104,7 @@ class PanLoads(Tables):
 
 def used(connection: Connection, loads: Collection[int]) -> None:
     """These loads are booked or checked now: one that was noted as lying is no open case any more."""
-    connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES, load_table.c.load.in_(loads)))
+    connection.execute(_USED, {"loads": list(loads)})
 
 
 def confirmed(connection: Connection, number: int, intake: Intake, stamp: Stamp) -> None:
@@ -102,9 +114,7 @@ def confirmed(connection: Connection, number: int, intake: Intake, stamp: Stamp)
     """
     loads = {line.weighing.load_no for line in intake.lines}
     tares = {line.tare_g for line in intake.lines if line.tare_source is TareSource.WEIGHED}
-    mine = _OPEN & (load_table.c.state == HELD) & (load_table.c.intake == number)
-    on_it = or_(load_table.c.load.in_(loads), load_table.c.taken_g.in_(tares))
-    connection.execute(delete(load_table).where(mine, on_it))
+    connection.execute(_BOOKED, {"mine": number, "loads": list(loads), "tares": list(tares)})
     used(connection, loads)
     _tell_held(connection, intake.receipt, UnbookedWhy.ABANDONED, stamp)
 
@@ -143,8 +153,7 @@ def _is_on(connection: Connection, number: int, told: Held) -> bool:
 
 def _tell_held(connection: Connection, receipt: ReceiptNumber, why: UnbookedWhy, stamp: Stamp) -> None:
     """What is still held for this intake has left unbooked."""
-    mine = _OPEN & (load_table.c.state == HELD) & (load_table.c.intake == number_of(receipt))
-    for row in connection.execute(select(load_table).where(mine).order_by(load_table.c.number)).all():
+    for row in connection.execute(_HELD, {"mine": number_of(receipt)}).all():
         left = Left(row.peak_g, why, row.settled_ms, row.loads)
         _tell(connection, left, stamp, load_table.c.number == row.number, str(receipt))
 

@@ -1,0 +1,138 @@
+"""Many stations at once, in one process or in several that share them."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+from kiosk.simulators.fleet.life import Life
+from kiosk.simulators.fleet.plan import FleetPlan, FleetResult, Share, Tally
+from kiosk.simulators.fleet.sending import Ending
+from kiosk.store import StoreError
+
+_WRITERS: Final = 4
+"""Stations written at the same time by one process: while some wait for the disk, another has the processor."""
+_SENDERS: Final = 128
+"""Stations connected at the same time; the others wait for their turn."""
+_MIGRATION_S: Final = 120.0
+_LATE_S: Final = 60.0
+"""So much longer than its time a process may take to stop."""
+SHARE: Final = "kiosk.simulators.fleet.share"
+
+T = TypeVar("T")
+
+
+class Fleet:
+    """One call of ``kiosk fleet``. A second one with the same folder goes on where the first one ended."""
+
+    def __init__(self, plan: FleetPlan) -> None:
+        self._plan = plan
+        self._ending = Ending()
+        self._children: list[subprocess.Popen[str]] = []
+
+    def end(self) -> None:
+        """Time is up: nothing new is written, whoever sends stops. May be called from anywhere, a signal included."""
+        self._ending.end()
+        for child in list(self._children):
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+
+    def run(self) -> FleetResult:
+        """Write, then send until the sorting center has everything or time is up. Raises StoreError."""
+        started = time.monotonic()
+        timer = threading.Timer(self._plan.timeout_s, self.end)
+        timer.start()
+        try:
+            count = min(self._plan.manner.processes, self._plan.stations)
+            tally = self._shared(count) if count > 1 else self.alone()
+        finally:
+            timer.cancel()
+            timer.join()
+        return tally.result(self._plan, time.monotonic() - started)
+
+    def alone(self) -> Tally:
+        """Its share, in this process. Raises StoreError."""
+        _allow_many_files()
+        with _template() as template:
+            lives = [Life(self._plan, name, template, self._ending) for name in self._plan.names]
+            started = time.monotonic()
+            written = self._each(_WRITERS, lives, Life.write)
+            took = time.monotonic() - started
+            sent = self._each(_SENDERS, lives, Life.send)
+        return sum(sent, replace(sum(written, Tally()), writing_s=took))
+
+    def _each(self, at_once: int, lives: Sequence[Life], work: Callable[[Life], T]) -> list[T]:
+        """Do ``work`` for every station; the first error ends the fleet and is raised."""
+        with ThreadPoolExecutor(at_once, thread_name_prefix="fleet") as pool:
+            futures = [pool.submit(work, life) for life in lives]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                self.end()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _shared(self, count: int) -> Tally:
+        """Each process writes and sends a share of the stations, as a process of each station would."""
+        manner = replace(self._plan.manner, processes=1)
+        for first in range(count):
+            self._begin(replace(self._plan, manner=manner, share=Share(first, count)))
+        if self._ending.is_over:
+            self.end()
+        try:
+            return sum((self._tally_of(child) for child in self._children), Tally())
+        finally:
+            for child in self._children:
+                if child.poll() is None:
+                    child.kill()
+                child.communicate()
+
+    def _begin(self, plan: FleetPlan) -> None:
+        told = json.dumps(asdict(plan) | {"folder": str(plan.folder)})
+        command = [sys.executable, "-m", SHARE, told]
+        # The child lets the signal in when it can answer it: before, it would just die, and its tally with it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._children.append(child)
+
+    def _tally_of(self, child: subprocess.Popen[str]) -> Tally:
+        try:
+            said, told = child.communicate(timeout=self._plan.timeout_s + _LATE_S)
+        except subprocess.TimeoutExpired as error:
+            raise StoreError("A process of the fleet does not end: look for a disk that does not answer.") from error
+        if child.returncode != 0:
+            self.end()
+            lines = told.strip().splitlines() or ["no reason given"]
+            raise StoreError(f"A process of the fleet failed: {lines[-1]}")
+        return Tally(**json.loads(said))
+
+
+@contextmanager
+def _template() -> Iterator[Path]:
+    """An empty migrated database: making one takes a second, copying it nothing."""
+    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
+        path = Path(folder) / "empty.sqlite"
+        command = [sys.executable, "-m", "kiosk.store.database.migrate", str(path)]
+        subprocess.run(command, check=True, timeout=_MIGRATION_S)
+        yield path
+
+
+def _allow_many_files() -> None:
+    """A station holds about ten files open; the usual limit of 1,024 is for one program, not for a county."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,71 @@
+"""Sending for a while: the real relay in the thread that calls, until the center has everything or nobody answers."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.relay import Relay, Unwatched
+from kiosk.simulators.fleet.plan import FleetPlan
+from kiosk.store import Store
+
+SILENCE_S: Final = 5.0
+"""How long a station that has nothing to send waits to hear that the center still has everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """``lost`` events of earlier epochs the center had once and has not got again in time. ``alarm``: the last one."""
+
+    lost: int = 0
+    alarm: str = ""
+
+
+class Ending:
+    """Ends all that is being done, from any thread and from a signal."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self.sending: list[threading.Event] = []
+        """The stop of every relay that was ever begun."""
+
+    def end(self) -> None:
+        """Nothing new is begun, whoever sends stops."""
+        self.is_over = True
+        for stop in list(self.sending):
+            stop.set()
+
+
+def send(plan: FleetPlan, store: Store, station: str, ending: Ending) -> Sent:
+    """Relay until nothing is pending and the center lacks nothing of earlier epochs either.
+
+    Even a station with nothing to send says hello: a center that is back from a backup needs its events again. It
+    waits for the answer a little while only, as there may be no center at all. An alarm ends it, too: a person must
+    do something first.
+    """
+    stop = threading.Event()
+    silence = threading.Timer(SILENCE_S, stop.set)
+    alarms = [""]
+
+    class Watcher(Unwatched):
+        def heard(self, alarm: str) -> None:
+            alarms.append(alarm)
+            if alarm:
+                stop.set()
+                return
+            silence.cancel()
+            if store.outbox.counts().pending == 0 and relay.settled:
+                stop.set()
+
+    relay = Relay(store, Pace(plan.relay_settings(station)), watcher=Watcher())
+    if store.outbox.counts().pending == 0:
+        silence.start()
+    ending.sending.append(stop)
+    try:
+        if not ending.is_over:
+            relay.run(stop)
+    finally:
+        silence.cancel()
+    return Sent(relay.missing, alarms[-1])

@@ -1,0 +1,42 @@
+"""``python -m kiosk.simulators.fleet.share PLAN``: one process's share of a fleet; PLAN and the answer are JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+
+from kiosk.simulators.fleet.fleet import Fleet
+from kiosk.simulators.fleet.plan import FleetPlan, Manner, Share
+from kiosk.store import StoreError
+
+
+def main() -> int:
+    """The tally on standard output; 1, and the reason on standard error, when a database cannot be used."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    told = json.loads(sys.argv[1])
+    told |= {"folder": Path(told["folder"]), "manner": Manner(**told["manner"]), "share": Share(**told["share"])}
+    plan = FleetPlan(**told)
+    fleet = Fleet(plan)
+    # Ctrl-C goes to all processes of a terminal: the one that asked sends its own signal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: fleet.end())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    timer = threading.Timer(plan.timeout_s, fleet.end)
+    timer.start()
+    try:
+        sys.stdout.write(json.dumps(asdict(fleet.alone())))
+    except StoreError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        timer.cancel()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""One station of the fleet: its card, its store, and the clock it goes by."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.simulators.fleet.goods import CATALOG, Counter
+from kiosk.simulators.fleet.plan import REGION, FleetPlan, Tally
+from kiosk.simulators.fleet.sending import Ending, send
+from kiosk.station.clock import StationClock
+from kiosk.station.software import software_id
+from kiosk.store import Stamp, Store
+from kiosk.store.database.connection import connect, connect_unsafe
+from kiosk.store.database.opening import Opening
+
+ZONE: Final = "Asia/Shanghai"
+_OFFSET_MIN: Final = 480
+_MARKER: Final = "receipt-series"
+_DAY_MS: Final = 24 * 3600 * 1000
+
+
+class DayClock:
+    """Goes through the last ``days`` days in ``steps`` equal steps; every day is a boot of its own."""
+
+    def __init__(self, days: int, steps: int, random: Random) -> None:
+        self._real = StationClock(ZONE)
+        self._start = datetime.now(UTC) - timedelta(days=days)
+        self._step = timedelta(days=days) / max(steps, 1)
+        self._boots, self._software = random.getrandbits(32), software_id()
+        self._taken = 0
+        self.is_unset = False
+        """No time server has set it: it counts from 1970."""
+
+    def stamp(self) -> Stamp:
+        """The moment of the step that is being done."""
+        passed = self._step * self._taken
+        if not self._step and not self.is_unset:
+            return Stamp(self._real.now(), self._software, REGION)
+        boot_id = f"{self._boots:08x}-{passed.days:04x}"
+        ms = int(passed.total_seconds() * 1000) % _DAY_MS
+        if self.is_unset:
+            utc, quality = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms), ClockQuality.UNSET
+        else:
+            utc, quality = self._start + passed, ClockQuality.SYNCED
+        return Stamp(Moment(utc, ZONE, _OFFSET_MIN, quality, boot_id, ms), self._software, REGION)
+
+    def advance(self) -> None:
+        """On to the next step."""
+        self._taken += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The folder of a station. A clone has the same name and another folder."""
+
+    station: str
+    database: Path
+
+    def copy_to(self, folder: Path) -> Card:
+        """The card of a station that is off, file of receipt series included."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (self.database.name, _MARKER):
+            shutil.copyfile(self.database.with_name(name), folder / name)
+        return Card(self.station, folder / self.database.name)
+
+
+class FleetStation:
+    """Writes and sends, one after the other, in the thread that calls."""
+
+    def __init__(self, plan: FleetPlan, card: Card, template: Path, ending: Ending) -> None:
+        self._plan, self.card, self._template, self._ending = plan, card, template, ending
+        random = Random(f"{plan.seed} {card.database.parent}")  # noqa: S311  a simulator
+        self.clock = DayClock(plan.manner.days, plan.intakes, random)
+        self._is_checked = not card.database.exists()
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """Its store; checked when it is opened for the first time, as at every start of a station."""
+        opening = Opening(
+            stamps=self.clock.stamp,
+            check=not self._is_checked,
+            template=self._template,
+            reserve_bytes=0,
+            connect=connect if self._plan.manner.durable else connect_unsafe,
+        )
+        with closing(Store.open(self.card.database, self.card.station, self.clock.stamp(), opening)) as store:
+            self._is_checked = True
+            yield store
+
+    def write(self, count: int) -> int:
+        """So many intakes, fewer when time is up; how many."""
+        with self.store() as store:
+            store.intakes.abandon_left_open(self.clock.stamp())
+            store.catalogs.add(CATALOG, self.clock.stamp())
+            seed = f"{self._plan.seed} {self.card.station} {store.outbox.counts().last_seq}"
+            counter = Counter(store, Random(seed))  # noqa: S311  a simulator
+            for number in range(count):
+                if self._ending.is_over:
+                    return number
+                counter.bring_in(self.clock.stamp())
+                self.clock.advance()
+        return count
+
+    def send(self) -> Tally:
+        """Relay until all is acknowledged or time is up. On an alarm a technician begins a new epoch, once."""
+        with self.store() as store:
+            sent = send(self._plan, store, self.card.station, self._ending)
+            if sent.alarm and not self._ending.is_over:
+                store.epochs.start("forked", self.clock.stamp())
+                sent = send(self._plan, store, self.card.station, self._ending)
+            totals = store.outbox.totals()
+            pending = store.outbox.counts().pending + sent.lost
+            return Tally(totals.written, totals.acknowledged - sent.lost, pending)

@@ -18,8 +18,8 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
     try:
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
-        heard = RelayHeartbeat(config.station.data).heard
-        Relay(store, Pace(config.relay), heard=heard).run(LoopStop(stop, manager))
+        watcher = RelayHeartbeat(config.station.data)
+        Relay(store, Pace(config.relay), watcher=watcher).run(LoopStop(stop, manager))
         manager.stopping()
     finally:
         store.close()

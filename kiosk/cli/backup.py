@@ -83,7 +83,7 @@ def _make(config: StationConfig, settings: BackupSettings, same_disk: bool) -> B
         raise StoreError(f"There is no database {own.database} to back up: start the station once.")
     for folder in (own.data, settings.folder):
         require_lasting(folder)
-    stamp = stamps(own.zone)
+    stamp = stamps(own)
     with closing(Store.open(own.database, own.station, stamp(), Opening(check=False, stamps=stamp))) as store:
         return back_up(store, settings, own, stamp(), same_disk=same_disk)
 
@@ -103,7 +103,7 @@ def restore(file: Path, path: Path | None, letter: str | None) -> None:
     has_letters = own.database.with_name("receipt-series").exists()
     try:
         require_lasting(own.data)
-        back = bring_back(file, own.database, own.station, stamps(own.zone)(), RestoreOptions(letter))
+        back = bring_back(file, own.database, own.station, stamps(own)(), RestoreOptions(letter))
     except StoreError as error:
         end(str(error), 1)
     for line in _summary(file, back, sure_of_letters=has_letters or letter is not None):

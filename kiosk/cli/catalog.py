@@ -31,7 +31,7 @@ def import_(file: Path | None, path: Path | None) -> None:
     except (CatalogError, OSError) as error:
         end(str(error), 2)
     with opened_store(config) as store:
-        version = store.catalogs.add(content, stamps(config.station.zone)())
+        version = store.catalogs.add(content, stamps(config.station)())
     click.echo(
         json.dumps(
             {

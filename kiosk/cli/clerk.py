@@ -119,4 +119,4 @@ def _checked(check: Callable[[], T]) -> T:
 def _with_store(path: Path | None, work: Callable[[Store, Stamp], T]) -> T:
     config = read_config(path, load)
     with opened_store(config) as store:
-        return work(store, stamps(config.station.zone)())
+        return work(store, stamps(config.station)())

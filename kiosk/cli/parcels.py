@@ -39,7 +39,7 @@ def expect(file: Path | None, path: Path | None) -> None:
     except (ExpectedError, OSError) as error:
         end(str(error), 2)
     with opened_store(config) as store:
-        new = store.deliveries.expect(rows, stamps(config.station.zone)())
+        new = store.deliveries.expect(rows, stamps(config.station)())
     click.echo(json.dumps({"listed": len(rows), "new": new}))
 
 

@@ -2,64 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
-from functools import wraps
 from pathlib import Path
-from typing import Final, ParamSpec
+from typing import Final
 
 import click
 from click.core import ParameterSource
 
 from kiosk.app.systemd import Notifier
-from kiosk.cli.one_line import OneLineGroup, end
-from kiosk.sorting_center import export
-from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError
-from kiosk.sorting_center.ledger import (
-    Ledger,
-    LedgerAddressError,
-    LedgerError,
-    LedgerForeign,
-    LedgerMissing,
-    StoredEvent,
-)
-from kiosk.sorting_center.service import SortingCenter, utc_now
+from kiosk.cli.broker_check import broker_check
+from kiosk.cli.center.errors import PROGRAM, clear_errors
+from kiosk.cli.center.ledger import ledger
+from kiosk.cli.one_line import OneLineGroup
+from kiosk.domain.identifiers import BadIdentifier, check_region
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ledger import Ledger, shown
+from kiosk.sorting_center.service import SortingCenter
 
-PROGRAM: Final = "sorting-center"
 _WAIT_FOR_BROKER_S: Final = 5.0
 _SHOWN: Final = (
     f"{PROGRAM}: the broker's password is on the command line, where every user of this machine sees it: give "
     "--broker-password-file, or the address in the environment variable BROKER"
 )
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-Writer = Callable[[Iterable[StoredEvent]], Iterable[str]]
-_FORMATS: dict[str, Writer] = {
-    "jsonl": export.jsonl,
-    "csv": export.table,
-    "epcis": lambda events: export.epcis(events, utc_now()),
-}
-
-P = ParamSpec("P")
-
-
-def _clear_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """One line on standard error: exit 2 when the call was wrong, 1 when the machine or the file is."""
-
-    @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except (BrokerAddressError, LedgerAddressError, LedgerMissing, LedgerForeign) as error:
-            end(f"{PROGRAM}: {error}", 2)
-        except (LedgerError, OSError) as error:
-            end(f"{PROGRAM}: {error}", 1)
-
-    return wrapped
 
 
 class _Program(OneLineGroup):
@@ -78,6 +46,13 @@ def main() -> None:
     """Take the stations' events in, keep them, acknowledge them, show them."""
 
 
+def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(dict.fromkeys(check_region(value) for value in values))
+    except BadIdentifier as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @main.command()
 @click.option(
     "--broker",
@@ -85,7 +60,7 @@ def main() -> None:
     metavar="URL",
     envvar="BROKER",
     show_envvar=True,
-    help="mqtt://host:port or mqtts://host:port; mqtt://user@host:port with a password file",
+    help="mqtt://host:port, mqtts://, amqp://host:port/vhost or amqps://; mqtt://user@host:port with a password file",
 )
 @click.option(
     "--broker-password-file",
@@ -95,7 +70,13 @@ def main() -> None:
     show_envvar=True,
     help="Holds the password of the broker's user, and nothing else: every user sees the options of a program.",
 )
-@click.option("--ledger", "ledger_url", required=True, metavar="URL", help="sqlite:///path; made when it is not there")
+@click.option(
+    "--ledger",
+    "ledger_url",
+    required=True,
+    metavar="URL",
+    help="sqlite:///path, made when it is not there; or an empty database postgresql://user@host:port/name",
+)
 @click.option("--http", metavar="HOST:PORT", help="Serve the dashboard there; port 0 takes a free one.")
 @click.option(
     "--http-name",
@@ -104,11 +85,19 @@ def main() -> None:
     metavar="NAME",
     help="A name a reverse proxy passes on, once for each; others than this machine's are refused.",
 )
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="REGION",
+    callback=_regions,
+    help="Take in the stations of this region only, once for each; over AMQP each has a queue of its own.",
+)
 @click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
 @click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
 @click.option("--tls-key", type=_FILE, help="Its key.")
 @click.pass_context
-@_clear_errors
+@clear_errors
 def run(  # one parameter for each option
     context: click.Context,
     broker: str,
@@ -116,6 +105,7 @@ def run(  # one parameter for each option
     ledger_url: str,
     http: str | None,
     http_names: tuple[str, ...],
+    regions: tuple[str, ...],
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -129,13 +119,15 @@ def run(  # one parameter for each option
     http_address = _host_and_port(http) if http is not None else None
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    with _assemble(ledger_url, address, http_address, http_names) as center:
+    with _assemble(ledger_url, address, http_address, http_names, regions) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
         pages = center.http_address or "none"
         waiting = "" if connected else " (not connected yet)"
-        click.echo(f"sorting center ready: ledger {ledger_url}, broker {address}{waiting}, http {pages}", err=True)
+        click.echo(
+            f"sorting center ready: ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}", err=True
+        )
         manager = Notifier.from_environ()
         manager.ready(f"broker {address}, pages {pages}")
         ending.wait()
@@ -143,11 +135,15 @@ def run(  # one parameter for each option
 
 
 def _assemble(
-    ledger_url: str, address: BrokerAddress, http: tuple[str, int] | None, http_names: tuple[str, ...]
+    ledger_url: str,
+    address: BrokerAddress,
+    http: tuple[str, int] | None,
+    http_names: tuple[str, ...],
+    regions: tuple[str, ...],
 ) -> SortingCenter:
     ledger = Ledger.open(ledger_url)
     try:
-        return SortingCenter(ledger, address, http, http_names)
+        return SortingCenter(ledger, address, http, http_names, regions)
     except OSError as error:
         ledger.close()
         where = f"{http[0]}:{http[1]}" if http else str(address)
@@ -169,38 +165,8 @@ def _on_signal() -> threading.Event:
     return ending
 
 
-@main.group()
-def ledger() -> None:
-    """Look into a ledger; also while a sorting center writes it."""
-
-
-@ledger.command()
-@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path")
-@_clear_errors
-def count(url: str) -> None:
-    """How much is in it, as one JSON object."""
-    with Ledger.open_readonly(url) as opened:
-        click.echo(json.dumps(asdict(opened.counts())))
-
-
-@ledger.command("export")
-@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path")
-@click.option("--format", "form", required=True, type=click.Choice(list(_FORMATS)), help="What to write.")
-@_clear_errors
-def export_ledger(url: str, form: str) -> None:
-    """Every event, to standard output in UTF-8."""
-    with Ledger.open_readonly(url) as opened:
-        for piece in _FORMATS[form](opened.events()):
-            sys.stdout.buffer.write(piece.encode("utf-8"))
-        sys.stdout.buffer.flush()
-
-
-@ledger.command()
-@click.option("--ledger", "url", required=True, metavar="URL", help="sqlite:///path")
-@_clear_errors
-def restored(url: str) -> None:
-    """Once, before the start, after a backup was put in the ledger's place: readers of the feed then start over."""
-    click.echo(f"the feed of {url} has begun generation {Ledger.restored(url)}")
+main.add_command(broker_check)
+main.add_command(ledger)
 
 
 if __name__ == "__main__":

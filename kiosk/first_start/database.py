@@ -37,7 +37,7 @@ def fill(draft: SettingsDraft, data: Path) -> str:
     """
     catalog = catalog_of(draft.goods) if draft.goods else None
     station = station_settings(draft, data)
-    stamp = stamps(station.zone)
+    stamp = stamps(station)
     with closing(open_store(station)) as store:
         _enrol(store, draft, stamp)
         if catalog is not None:

@@ -187,11 +187,11 @@ class _Stocking:
         return tuple(PickupSlip(row, self._codes[row.number]) for row in rows)
 
     def _now(self) -> Stamp:
-        return Stamp(self._clock.now(), self._software)
+        return Stamp(self._clock.now(), self._software, self._settings.region)
 
     def _ago(self, age: timedelta) -> Stamp:
         then = self._earlier.wall() - age.total_seconds()
-        return Stamp(replace(self._earlier, wall=lambda: then).now(), self._software)
+        return Stamp(replace(self._earlier, wall=lambda: then).now(), self._software, self._settings.region)
 
 
 def new_pin(below: Callable[[int], int] = secrets.randbelow) -> str:

@@ -54,7 +54,7 @@ FAULT_WORDS: tuple[FaultWord, ...] = (
     FaultWord("link", "down", "", "nothing passes"),
     FaultWord("link", "up", "", "everything passes"),
     FaultWord("link", "slow", "32kbit", "only so much a second passes"),
-    FaultWord("link", "lossy", "20%", "connections break with this likelihood per block"),
+    FaultWord("link", "lossy", "20%", "connections break with this likelihood in each KiB begun, each way"),
     FaultWord("broker", "kill", "", "the broker is killed"),
     FaultWord("broker", "restart", "", "the broker is started again"),
     FaultWord("broker", "deny", "", "the broker refuses every client"),

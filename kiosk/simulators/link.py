@@ -1,17 +1,22 @@
 """The line between station and broker: a TCP proxy with the link's fault words: down, up, slow, lossy.
 
-One thread and a selector. Each direction of a connection holds at most one block; while that cannot be passed on,
+A test may also set what no word says: a delay each way, and the byte at which the line breaks (``LinkState``). What
+breaks depends on the seed and on the bytes that pass, never on how TCP cut them into blocks.
+
+One thread and a selector. Each direction of a connection holds a bounded queue; while that cannot be passed on,
 nothing more is read, so TCP itself makes the sender wait, as on a real line.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import selectors
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -21,17 +26,33 @@ from typing import Final
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 
 _BLOCK: Final = 4096
+_MAX_QUEUED: Final = 64 * 1024
+"""On its way in one direction of a delayed line; without a delay one block is."""
+_LOSS_UNIT: Final = 1024
+"""A lossy line breaks with its likelihood in each so many bytes begun, of each direction."""
 _MAX_CONNECTIONS: Final = 512
+_TAKE_S: Final = 5.0
+"""The thread takes a new state at once; it may be in the middle of a connection to a server that does not answer."""
 _UNITS: Final = {"bit": 1, "kbit": 1000, "Mbit": 1_000_000}
 
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """What the line does to what passes it. ``bytes_per_s`` None: as fast as it comes, both directions together."""
+    """What the line does to what passes it. ``bytes_per_s`` None: as fast as it comes, both directions together.
+
+    ``delay_s`` is that of each direction. ``cut_at``: so many bytes of all connections and directions together pass
+    from now on; then every connection is broken, once, and the line goes on as it was otherwise.
+    """
 
     up: bool = True
     bytes_per_s: float | None = None
     loss: float = 0.0
+    delay_s: float = 0.0
+    cut_at: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.delay_s < 0 or (self.cut_at is not None and self.cut_at < 0):
+            raise ValueError("a delay and the byte of a cut are not below 0")
 
 
 def parse_link_word(text: str) -> LinkState:
@@ -60,23 +81,61 @@ def _share(argument: str) -> float:
 
 @dataclass(slots=True, eq=False)
 class _End:
-    """One socket of a connection and the block that waits to be written to it."""
+    """One socket of a connection, and what waits to be written to it: bytes, and from when on."""
 
     sock: socket.socket
+    random: Random
     peer: _End | None = None
-    waiting: bytes = field(default=b"", repr=False)
+    waiting: deque[tuple[float, bytes]] = field(default_factory=deque, repr=False)
+    queued: int = 0
+    lives: int | None = None
+    """Bytes that may still be read of a lossy line; None where it is not lossy, or not decided yet."""
     read_closed: bool = False
     write_closed: bool = False
+    breaking: bool = False
+    """What waits is still written, then the connection is broken."""
+
+    def put(self, data: bytes, due: float) -> None:
+        self.waiting.append((due, data))
+        self.queued += len(data)
+
+    def sent(self, count: int) -> None:
+        due, data = self.waiting.popleft()
+        self.queued -= count
+        if count < len(data):
+            self.waiting.appendleft((due, data[count:]))
+
+    def allowed(self, loss: float) -> int | None:
+        """How many bytes may be read before the lossy line breaks; None without an end."""
+        if not loss:
+            self.lives = None
+        elif self.lives is None:
+            whole = 0 if loss >= 1 else int(math.log(1 - self.random.random()) / math.log1p(-loss))
+            self.lives = whole * _LOSS_UNIT
+        return self.lives
 
 
 class Link:
-    """Listens on 127.0.0.1:``port`` and passes everything to 127.0.0.1:``target_port``."""
+    """Listens on 127.0.0.1:``port`` and passes everything to 127.0.0.1:``target_port``.
 
-    def __init__(self, target_port: int, port: int = 0, random: Random | None = None) -> None:
+    ``random`` decides where a lossy line breaks, for each connection in the order in which they come.
+    """
+
+    def __init__(
+        self,
+        target_port: int,
+        port: int = 0,
+        random: Random | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._target = ("127.0.0.1", target_port)
         self._random = random or Random()  # noqa: S311  a simulator
+        self._clock = clock
         self._state = LinkState()
-        self._budget = _Budget(time.monotonic)
+        self._asked = self._taken = 0
+        """How often a state was set, and how many of those the thread has taken over."""
+        self._cut_left: int | None = None
+        self._budget = _Budget(clock)
         self._ends: dict[socket.socket, _End] = {}
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -86,6 +145,9 @@ class Link:
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
         self._closing = False
+        self._changed = threading.Condition()
+        self.cuts = 0
+        """How often every connection was broken at a byte that was asked for."""
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=f"link-{self.port}", daemon=True)
         self._thread.start()
@@ -100,8 +162,21 @@ class Link:
 
     def command(self, text: str) -> None:
         """Obey a fault word; raises BadFaultWord."""
-        self._state = parse_link_word(text)
-        self._wake()
+        self.set(parse_link_word(text))
+
+    def set(self, state: LinkState) -> None:
+        """From the return on the line is like this; what is on its way stays as it was."""
+        with self._changed:
+            self._state = state
+            self._asked += 1
+            self._wake()
+            asked = self._asked
+            self._changed.wait_for(lambda: self._taken >= asked or not self._thread.is_alive(), _TAKE_S)
+
+    def wait_cut(self, count: int, timeout_s: float) -> bool:
+        """Until the line has been cut so often since it began; false when the time is up."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.cuts >= count, timeout_s)
 
     def close(self) -> None:
         """Break every connection and end the thread."""
@@ -117,9 +192,9 @@ class Link:
     def _run(self) -> None:
         try:
             while not self._closing:
-                state = self._state
+                state = self._next_state()
                 self._listen_where_useful(state)
-                for key, events in self._selector.select(self._budget.wait_s(state)):
+                for key, events in self._selector.select(self._wait_s(state)):
                     self._serve(key.fileobj, events, state)
         finally:
             for end in list(self._ends.values()):
@@ -128,18 +203,46 @@ class Link:
                 sock.close()
             self._selector.close()
 
+    def _next_state(self) -> LinkState:
+        """What is asked for now; all connections are broken first when the bytes before a cut have passed."""
+        with self._changed:
+            state = self._state
+            if self._asked != self._taken:
+                self._taken, self._cut_left = self._asked, state.cut_at
+                self._changed.notify_all()
+            if self._cut_left != 0:
+                return state
+            self._cut_left = None
+        self._break_off(list(self._ends.values()))
+        with self._changed:
+            self.cuts += 1
+            self._changed.notify_all()
+        return state
+
+    def _wait_s(self, state: LinkState) -> float | None:
+        """Until something is due without any socket calling; None: only sockets matter."""
+        now = self._clock()
+        delayed = [max(0.0, end.waiting[0][0] - now) for end in self._ends.values() if end.waiting and state.up]
+        later = [wait for wait in delayed if wait > 0]
+        paid = self._budget.wait_s(state)
+        return min([*later, *([] if paid is None else [paid])], default=None)
+
     def _listen_where_useful(self, state: LinkState) -> None:
         """Register each socket for exactly what can be done with it now, or the selector would spin."""
-        flowing = state.up and self._budget.ready(state)
+        flowing, now = state.up and self._budget.ready(state), self._clock()
         self._want(self._listener, selectors.EVENT_READ if state.up and len(self._ends) < 2 * _MAX_CONNECTIONS else 0)
         for sock, end in self._ends.items():
             peer = end.peer
             events = 0
-            if flowing and not end.read_closed and peer is not None and not peer.waiting:
+            if flowing and not (end.read_closed or end.breaking) and peer is not None and self._room(peer, state):
                 events |= selectors.EVENT_READ
-            if state.up and end.waiting:
+            if state.up and end.waiting and end.waiting[0][0] <= now:
                 events |= selectors.EVENT_WRITE
             self._want(sock, events)
+
+    @staticmethod
+    def _room(end: _End, state: LinkState) -> bool:
+        return end.queued < _MAX_QUEUED if state.delay_s else not end.waiting
 
     def _want(self, sock: socket.socket, events: int) -> None:
         registered = self._selector.get_map().get(sock)
@@ -177,7 +280,7 @@ class Link:
         except OSError:
             near_sock.close()
             return
-        near, far = _End(near_sock), _End(far_sock)
+        near, far = (_End(sock, Random(self._random.random())) for sock in (near_sock, far_sock))  # noqa: S311
         near.peer, far.peer = far, near
         for end in (near, far):
             end.sock.setblocking(False)
@@ -185,31 +288,57 @@ class Link:
 
     def _read(self, end: _End, state: LinkState) -> None:
         peer = end.peer
-        if peer is None:
+        if peer is None or self._cut_left == 0:
             return
-        block = end.sock.recv(_BLOCK if state.bytes_per_s is None else min(_BLOCK, 512))
-        if block and state.loss and self._random.random() < state.loss:
-            self._break(end)
-            return
-        self._budget.spend(len(block), state)
-        if block:
-            peer.waiting = block
-            self._write(peer)
-        else:
+        most = _BLOCK if state.bytes_per_s is None else min(_BLOCK, 512)
+        lives = end.allowed(state.loss)
+        # One byte more than a lossy line bears shows that it comes: only then does the line break.
+        limits = [self._cut_left, None if lives is None else lives + 1]
+        block = end.sock.recv(min([most, *(limit for limit in limits if limit is not None)]))
+        passing = block if lives is None else block[:lives]
+        if passing:
+            self._passed(end, passing, state)
+        if len(passing) < len(block):
+            self._break_off([end, peer])
+        elif not block:
             end.read_closed = True
             self._finish(peer)
+        elif not state.delay_s:
+            self._write(peer)
+
+    def _passed(self, end: _End, data: bytes, state: LinkState) -> None:
+        if end.lives is not None:
+            end.lives -= len(data)
+        if self._cut_left is not None:
+            self._cut_left -= len(data)
+        self._budget.spend(len(data), state)
+        if end.peer is not None:
+            end.peer.put(data, self._clock() + state.delay_s)
+
+    def _break_off(self, ends: list[_End]) -> None:
+        """The line breaks here: what came before still arrives."""
+        for end in ends:
+            end.breaking = True
+        for end in ends:
+            self._finish(end)
 
     def _write(self, end: _End) -> None:
+        now = self._clock()
         try:
-            end.waiting = end.waiting[end.sock.send(end.waiting) :]
+            while end.waiting and end.waiting[0][0] <= now:
+                end.sent(end.sock.send(end.waiting[0][1]))
         except BlockingIOError:
             return
-        if end.peer is not None and end.peer.read_closed:
+        if end.breaking or (end.peer is not None and end.peer.read_closed):
             self._finish(end)
 
     def _finish(self, end: _End) -> None:
-        """The other side has sent its last: pass that on, and forget both when both have."""
+        """The other side has sent its last, or the line breaks: pass that on, and forget both when both have."""
         if end.waiting:
+            return
+        if end.breaking:
+            if end.peer is None or not end.peer.waiting:
+                self._break(end)
             return
         if not end.write_closed:
             end.write_closed = True

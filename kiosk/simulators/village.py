@@ -202,7 +202,7 @@ class Village:
 
     @staticmethod
     def _stamp() -> Stamp:
-        return Stamp(StationClock(ZONE).now(), software_id())
+        return Stamp(StationClock(ZONE).now(), software_id(), REGION)
 
     def _printers(self, text: str) -> None:
         self.label_printer.command(text)

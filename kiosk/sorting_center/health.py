@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import asdict, dataclass
 from typing import Final
 
 _CLEAR: Final = ""
-_PLACES: Final = ("broker", "ledger", "feed", "worker", "watchdog")
+_LOOK_S: Final = 0.05
+_PLACES: Final = ("broker", "answers", "ledger", "feed", "numbering", "worker", "watchdog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,12 @@ class HealthReport:
     events: int
     refused: int
     dropped: int
+    """Not taken in, and said again by the stations: beyond the inbox's room or a station's share."""
+    commits: int
+    commit_s: float
+    """All commits together; each with its messages' parts in it."""
+    waiting: int
+    """Messages in the inbox, a second ago at most."""
 
     @property
     def ok(self) -> bool:
@@ -46,19 +54,31 @@ class Health:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._connected = False
         self._trouble = dict.fromkeys(_PLACES, _CLEAR)
-        self._counts = {"messages": 0, "events": 0, "refused": 0, "dropped": 0}
+        self._counts = {"messages": 0, "events": 0, "refused": 0, "dropped": 0, "commits": 0, "waiting": 0}
+        self._commit_s = 0.0
 
     def connected(self, is_connected: bool) -> None:
-        """The consuming connection came up or went down."""
-        with self._lock:
+        """The consuming connection came up, with all it reads from, or went down."""
+        with self._changed:
             self._connected = is_connected
+            self._changed.notify_all()
+
+    def wait_until_connected(self, timeout_s: float, ending: threading.Event) -> bool:
+        """Whether messages of stations are kept for this center by then, or by the moment ``ending`` is set."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while not self._connected and not ending.is_set() and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(min(left, _LOOK_S))
+            return self._connected
 
     def trouble(self, where: str, text: str = _CLEAR) -> bool:
         """Set, or clear with no text, what is wrong; true when it is news.
 
-        ``where``: ``broker``, ``ledger``, ``feed``, or of taking in, as the ``worker`` and the ``watchdog`` see it.
+        ``where``: ``broker``; ``answers``, where those go out over a connection of their own; ``ledger``; ``feed`` and
+        the ``numbering`` before it; or of taking in, as the ``worker`` and the ``watchdog`` see it.
         """
         with self._lock:
             changed = self._trouble[where] != text
@@ -71,14 +91,30 @@ class Health:
             for name, number in more.items():
                 self._counts[name] += number
 
+    def committed(self, seconds: float) -> None:
+        """A commit took so long."""
+        with self._lock:
+            self._counts["commits"] += 1
+            self._commit_s += seconds
+
+    def waiting(self, messages: int) -> None:
+        """So many wait in the inbox now."""
+        with self._lock:
+            self._counts["waiting"] = messages
+
     def report(self) -> HealthReport:
         """The state now."""
         with self._lock:
             return HealthReport(
                 broker_connected=self._connected,
-                broker_trouble=self._trouble["broker"],
+                broker_trouble=self._joined("broker", "answers"),
                 ledger_trouble=self._trouble["ledger"],
-                feed_trouble=self._trouble["feed"],
-                intake_trouble=" ".join(filter(None, (self._trouble["worker"], self._trouble["watchdog"]))),
+                feed_trouble=self._joined("numbering", "feed"),
+                intake_trouble=self._joined("worker", "watchdog"),
+                commit_s=self._commit_s,
                 **self._counts,
             )
+
+    def _joined(self, *where: str) -> str:
+        """What is wrong at these places, each thing once."""
+        return " ".join(dict.fromkeys(text for place in where if (text := self._trouble[place])))

@@ -1,4 +1,4 @@
-"""What the threads of the sorting center need of its connections to the broker."""
+"""What the threads of the sorting center need of its connections to the broker, whatever that speaks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from kiosk.sorting_center.ingest.reading import Inbound
 
 
 class Mailbox(Protocol):
-    """The messages come from here and are acknowledged here; `ingest.consumer.Consumer`."""
+    """Messages come from here and are acknowledged here, as the worker sees it."""
 
     def take(self, timeout_s: float) -> Inbound | None:
-        """The next message, or None when none came in time."""
+        """The next message, the stations by turns; None when none came in time, or none can before an acknowledge."""
 
-    def acknowledge(self, message: Inbound) -> None:
-        """Tell the broker that the message is safe."""
+    def acknowledge(self, messages: Sequence[Inbound]) -> None:
+        """Tell the broker that these messages are safe."""
 
     def deliver_again(self) -> None:
         """Hang up, so that the broker delivers again what was not acknowledged."""
@@ -33,12 +33,59 @@ class WatchedConnection(Protocol):
     def settled(self) -> int:
         """How many messages have been taken in since the start."""
 
+    def waiting(self) -> int:
+        """How many messages wait in the inbox."""
+
     def deliver_again(self) -> None:
         """Hang up, so that the broker delivers again."""
 
 
+class ReceivingLine(Protocol):
+    """What differs between brokers: `ingest.mqtt.consumer.MqttConsumer`, `ingest.amqp.consumer.AmqpConsumer`.
+
+    It puts messages into an `ingest.inbox.Inbox`, keeps the connection up by itself and says how it is to the health.
+    """
+
+    def start(self) -> None:
+        """Begin to connect and receive; it never gives up."""
+
+    def stop(self, timeout_s: float) -> None:
+        """End the connection; what was not acknowledged stays with the broker."""
+
+    def acknowledge_soon(self) -> None:
+        """Tell the broker what the inbox has released; never waits."""
+
+    def drop(self) -> None:
+        """Hang up without a goodbye, and connect again."""
+
+    def tell(self, topic: str, payload: bytes) -> bool:
+        """Publish if there is a connection; whether there is. A station that hears nothing asks again."""
+
+    @property
+    def is_up(self) -> bool:
+        """Connected at this moment, as far as anybody knows."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread of the connection runs; it does until `stop`."""
+
+
 class Publisher(Protocol):
-    """Takes messages to a broker; `ingest.publisher.FeedPublisher`."""
+    """Takes messages to a broker, as the feed sees it."""
 
     def publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
-        """Send all and wait; how many, from the first on, the broker took."""
+        """Send all and wait; how many, from the first on, the broker took. Fewer means refused or stopping."""
+
+
+class FeedConnection(Publisher, Protocol):
+    """The whole of a sending connection: `FeedPublisher` of either room."""
+
+    def start(self) -> None:
+        """Begin to connect; it never gives up."""
+
+    def stop(self, timeout_s: float) -> None:
+        """End the connection; a waiting `publish` returns what it has."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread of the connection runs."""

@@ -1,4 +1,4 @@
-"""The sorting center in one process: puts the parts together, starts them, ends them in time."""
+"""The sorting center: puts the parts together, starts them, ends them in time. The feed has a process of its own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Self
 
-from kiosk.sorting_center.feed.feed import Feed
+from kiosk.sorting_center.feed.child import FeedProcess
+from kiosk.sorting_center.feed.process import task
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.announcer import Announcer
-from kiosk.sorting_center.ingest.consumer import Consumer
-from kiosk.sorting_center.ingest.publisher import FeedPublisher
+from kiosk.sorting_center.ingest.connections import receiving
+from kiosk.sorting_center.ingest.inbox import Inbox
+from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.watchdog import Watchdog
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
@@ -41,27 +43,33 @@ class SortingCenter:
     """Made: the ledger is open and the port is taken. Started: it takes in, acknowledges, feeds and shows."""
 
     def __init__(
-        self, ledger: Ledger, broker: BrokerAddress, http: tuple[str, int] | None, http_names: Sequence[str] = ()
+        self,
+        ledger: Ledger,
+        broker: BrokerAddress,
+        http: tuple[str, int] | None,
+        http_names: Sequence[str] = (),
+        regions: Sequence[str] = (),
     ) -> None:
         """Raises OSError when ``http`` (host, port; 0 = any free one) cannot be had. Closes ``ledger`` in `stop`.
 
-        ``http_names`` are further names the dashboard answers under, those of a reverse proxy.
+        ``http_names`` are further names the dashboard answers under, those of a reverse proxy. ``regions`` are those
+        whose stations are listened to; none for all.
         """
         self.health = Health()
         self._ledger = ledger
         client_id = f"sorting-center-{ledger.ledger_id}"
-        self._consumer = Consumer(broker, client_id, self.health)
-        self._publisher = FeedPublisher(broker, f"{client_id}-feed", self.health, ledger.generation)
-        self._feed = Feed(ledger, self._publisher, self.health)
-        self._worker = Worker(self._consumer, ledger, self.health, utc_now, self._feed.wake)
-        self._announcer = Announcer(ledger, self._consumer.tell)
+        inbox = Inbox(lambda: self.health.count(dropped=1))
+        self._line = receiving(broker, client_id, inbox, self.health, regions)
+        self._feed = FeedProcess(task(ledger.url, broker, f"{client_id}-feed"), self.health)
+        receiver = Receiver(inbox, self._line)
+        self._worker = Worker(receiver, ledger, self.health, utc_now, self._feed.wake)
+        self._announcer = Announcer(ledger, receiver.tell)
         parts = {
             "ingest worker": lambda: self._worker.is_alive,
-            "receiving connection": lambda: self._consumer.is_alive,
+            "receiving connection": lambda: self._line.is_alive,
             "feed": lambda: self._feed.is_alive,
-            "feed's connection": lambda: self._publisher.is_alive,
         }
-        self._watchdog = Watchdog(self._consumer, self.health, parts)
+        self._watchdog = Watchdog(receiver, self.health, parts)
         self._server = None
         if http is not None:
             app = create_app(ledger, self.health, local_now, Hosts(http[0], http_names))
@@ -84,18 +92,18 @@ class SortingCenter:
             self._server.start()
         self._worker.start()
         self._feed.start()
-        self._publisher.start()
-        self._consumer.start()
+        self._line.start()
         self._watchdog.start()
         self._announcer.start()
-        return self._consumer.wait_until_subscribed(wait_s, ending or threading.Event())
+        return self.health.wait_until_connected(wait_s, ending or threading.Event())
 
     def stop(self) -> None:
         """Finish the batch in hand, say goodbye, close the ledger: at most five seconds."""
         deadline = time.monotonic() + _END_S
         self._watchdog.stop(_PART_END_S)
+        self._feed.end()
         self._worker.stop(_BATCH_END_S)
-        stops = [self._announcer.stop, self._publisher.stop, self._feed.stop, self._consumer.stop]
+        stops = [self._announcer.stop, self._line.stop, self._feed.stop]
         for stop in [*stops, self._server.stop] if self._server is not None else stops:
             stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
         self._ledger.close()

@@ -12,10 +12,10 @@ from kiosk.store.database.lasting import require_lasting
 from kiosk.store.database.opening import Opening
 
 
-def stamps(zone: str) -> Callable[[], Stamp]:
+def stamps(station: StationSettings) -> Callable[[], Stamp]:
     """What every writing call of a process is stamped with."""
-    clock, software = StationClock(zone), software_id()
-    return lambda: Stamp(clock.now(), software)
+    clock, software = StationClock(station.zone), software_id()
+    return lambda: Stamp(clock.now(), software, station.region)
 
 
 def open_store(station: StationSettings) -> Store:
@@ -24,5 +24,5 @@ def open_store(station: StationSettings) -> Store:
     Raises StoreError with what to do, and NotLasting on a box without its data partition.
     """
     require_lasting(station.data)
-    make = stamps(station.zone)
+    make = stamps(station)
     return Store.open(station.database, station.station, make(), Opening(stamps=make))

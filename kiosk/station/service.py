@@ -169,8 +169,8 @@ class StationService:
         signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
 
     def stamp(self) -> Stamp:
-        """The time and the software, for everything that is written."""
-        return Stamp(self.clock.now(), self.software)
+        """Time, software and region, for everything that is written."""
+        return Stamp(self.clock.now(), self.software, self.settings.region)
 
     def start(self) -> None:
         """Settle what the last stop left undone, then start every worker."""

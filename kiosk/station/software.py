@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from kiosk.station.clock import read_boot_id
 from kiosk.station.settings import StationSettings
 from kiosk.store.software import LEGALLY_RELEVANT, metrology
 
@@ -17,4 +18,9 @@ def software_id() -> str:
 
 def relay_identity(station: StationSettings) -> dict[str, str]:
     """The fields of RelaySettings that are not set in its own section."""
-    return {"region": station.region, "station": station.station, "software": software_id()}
+    return {
+        "region": station.region,
+        "station": station.station,
+        "software": software_id(),
+        "boot": read_boot_id(),
+    }

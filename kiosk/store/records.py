@@ -21,14 +21,15 @@ _LAST4 = re.compile(r"[0-9]{4}")
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When, and by which software, something is written; the store has no clock of its own.
+    """When, where and by which software something is written; the store has no clock and no settings of its own.
 
-    ``metrology`` is the digits of the legally relevant part, those of this program unless an older event is told again;
-    "" for one that was written before they stood in every event.
+    ``region`` is the station's, "" where nobody has said. ``metrology`` is the digits of the legally relevant part,
+    those of this program unless an older event is told again; "" for one from before they stood in every event.
     """
 
     moment: Moment
     software: str
+    region: str = ""
     metrology: str = field(default_factory=metrology)
 
 

@@ -32,10 +32,12 @@ from kiosk.devices.scale.live import LiveScale
 from kiosk.devices.scale.pause import PausableScale
 from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
+from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.counter_stock import stock_counter
 from kiosk.simulators.processes import answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.sorting_center.ledger import Ledger
 from kiosk.station.clerk.people import add_person
 from kiosk.station.clock import StationClock
 from kiosk.station.open_store import open_store, stamps
@@ -146,7 +148,7 @@ def test_each_setting_gets_its_adapter(tmp_path: Path) -> None:
 def test_the_keys_of_the_scale_are_those_of_its_format(tmp_path: Path, template: Path) -> None:
     def keys(scale: str) -> tuple[str, ...] | None:
         config = config_of(tmp_path, scale)
-        store = Store.open(config.station.database, "S0147", stamps("Asia/Shanghai")(), Opening(template=template))
+        store = Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template))
         with closing(store):
             hardware = runtime.make_hardware(config)
             service = StationService(
@@ -220,7 +222,7 @@ def test_a_technician_sets_the_running_scale_to_zero(
         simulator.command("put 0.640kg")
         section = f'[scale]\nport="{simulator.path}"\nprotocol="mt_sics"\ne_g=5\nmax_g=60000\n'
         config = config_of(tmp_path, section, port)
-        stamp = stamps("Asia/Shanghai")
+        stamp = stamps(config.station)
         pins = PickupKey.load(ParcelSettings(), config.station.data, {}).pins()
         with closing(Store.open(config.station.database, "S0147", stamp(), Opening(template=template))) as store:
             number = add_person(store.clerks, "Reyhan", Role.TECHNICIAN, pins.hash(pin), stamp()).number
@@ -249,7 +251,7 @@ def test_a_station_of_the_field_begins_with_nobody_and_has_nothing_of_the_demo(
 ) -> None:
     """No people, no PIN that works, no list, no parcel, no button that scans."""
     config = config_of(tmp_path, port=port)
-    Store.open(config.station.database, "S0147", stamps("Asia/Shanghai")(), Opening(template=template)).close()
+    Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
     seen: dict[str, tuple[int, str, str]] = {}
 
     class Stop(threading.Event):
@@ -275,8 +277,30 @@ def test_a_station_of_the_field_begins_with_nobody_and_has_nothing_of_the_demo(
     assert nobody in seen["POST /counter/unlock"][2]
     assert seen["POST /counter/take_in"][0] == 403
     assert [seen[path][0] for path in ("/state.json", "/bench/bench.js", "/word", "POST /word")] == [404] * 4
-    with closing(Store.open(config.station.database, "S0147", stamps("Asia/Shanghai")())) as store:
+    with closing(Store.open(config.station.database, "S0147", stamps(config.station)())) as store:
         assert (store.clerks.everyone(active=False), store.parcels.in_states(list(ParcelState))) == ([], [])
+
+
+def test_every_event_of_a_running_station_names_its_region_and_the_center_takes_it(
+    tmp_path: Path, template: Path, port: int
+) -> None:
+    """The station's own events, one of the command line and one of the relay's process."""
+    config = config_of(tmp_path, port=port)
+    Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
+    ended = threading.Event()
+    ended.set()
+    with closing(open_store(config.station)) as store:
+        add_person(store.clerks, "Aygul", Role.CLERK, "hash", stamps(config.station)())
+        runtime.run_station(config, ended)
+        store.epochs.start("technician")
+        rows = store.outbox.pending(100)
+    sealed = [parse_event(row.body, topic_station="S0147") for row in rows]
+    assert {"station.clerk.added.v1", "station.epoch.started.v1"} <= {event.type for event in sealed}
+    assert {event.region for event in sealed} == {config.station.region}
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")) as ledger:
+        ledger.accept(sealed, config.station.region, "2026-11-27T00:00:00Z")
+        counts = ledger.counts()
+        assert (counts.events, counts.quarantined) == (len(sealed), 0)
 
 
 def test_the_demo_prints_where_to_begin_and_no_pin(
@@ -315,7 +339,7 @@ def test_what_is_not_fitted_is_not_made(tmp_path: Path) -> None:
 
 def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, port: int) -> None:
     config = config_of(tmp_path, f'[scanner]\nport = "{tmp_path / "scanner"}"\n', port)
-    Store.open(config.station.database, "S0147", stamps("Asia/Shanghai")(), Opening(template=template)).close()
+    Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
     healthy = answers(f"http://127.0.0.1:{port}/health")
     seen: list[bool] = []
 
@@ -333,14 +357,14 @@ def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, 
 def test_a_port_in_use_ends_the_start_with_everything_closed(tmp_path: Path, template: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = config_of(tmp_path, port=taken.getsockname()[1])
-        Store.open(config.station.database, "S0147", stamps("Asia/Shanghai")(), Opening(template=template)).close()
+        Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
         with pytest.raises(OSError, match="Address already in use"):
             runtime.run_station(config, threading.Event())
 
 
 def test_the_database_of_another_station_is_refused(tmp_path: Path, template: Path) -> None:
     config = config_of(tmp_path)
-    Store.open(config.station.database, "S0148", stamps("Asia/Shanghai")(), Opening(template=template)).close()
+    Store.open(config.station.database, "S0148", stamps(config.station)(), Opening(template=template)).close()
     with pytest.raises(StoreError, match="S0148"):
         open_store(config.station)
 
@@ -359,7 +383,7 @@ def test_a_database_that_cannot_be_written_is_marked_and_the_station_lives(
         raise StoreError("read-only")
 
     config = config_of(tmp_path)
-    opened = Store.open(config.station.database, "S0147", stamps("Asia/Shanghai")(), Opening(template=template))
+    opened = Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template))
     with closing(opened) as store:
         service = StationService(
             runtime.service_settings(config), store, runtime.make_hardware(config), StationClock(config.station.zone)

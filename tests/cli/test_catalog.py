@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
 from kiosk.station.open_store import stamps
+from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
@@ -37,7 +38,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def opened(config: Path, template: Path | None = None) -> Store:
-    now = stamps("Asia/Shanghai")()
+    now = stamps(StationSettings("S0147", "shache", Path()))()
     return Store.open(config.parent / "data" / "station.db", "S0147", now, Opening(template=template, reserve_bytes=0))
 
 

@@ -21,12 +21,13 @@ from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.open_store import stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
 
 PIN = "482913"
-NOW = stamps("Asia/Shanghai")
+NOW = stamps(StationSettings("S0147", "shache", Path()))
 
 
 @pytest.fixture(scope="module")

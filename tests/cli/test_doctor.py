@@ -26,6 +26,7 @@ from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.open_store import stamps
+from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
@@ -60,7 +61,7 @@ class Village:
         self.config = folder / "station.toml"
         (folder / "camera.jpg").touch()
         (folder / "medium").mkdir()
-        now = stamps("Asia/Shanghai")()
+        now = stamps(StationSettings("S0147", "shache", Path()))()
         with closing(Store.open(self.database, "S0147", now, Opening(template=template, reserve_bytes=0))) as store:
             store.catalogs.add(CATALOG, now)
             store.clerks.add("Reyhan", Role.TECHNICIAN, "hash", now)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from kiosk.cli.kiosk import NOUNS, main
 from kiosk.simulators.processes import Child, answers
 from kiosk.station.open_store import stamps
+from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
@@ -163,7 +164,7 @@ def test_a_damaged_database_ends_with_3_a_clear_line_and_stays_as_it_is(
 ) -> None:
     config.write_text(config.read_text() + '[relay]\nbroker_url = "mqtt://127.0.0.1:1"\n')
     path = database(config)
-    Store.open(path, "S0147", stamps("Asia/Shanghai")(), Opening(template=template)).close()
+    Store.open(path, "S0147", stamps(StationSettings("S0147", "shache", Path()))(), Opening(template=template)).close()
     whole = path.read_bytes()
     bad = {"torn in the middle": whole[: len(whole) // 2], "not a database": b"hello " * 999, "empty": b""}[how]
     path.write_bytes(bad)
@@ -180,7 +181,9 @@ def test_a_damaged_database_ends_with_3_a_clear_line_and_stays_as_it_is(
 
 
 def test_a_port_in_use_ends_with_3_and_a_clear_line(config: Path, template: Path, tmp_path: Path) -> None:
-    Store.open(database(config), "S0147", stamps("Asia/Shanghai")(), Opening(template=template)).close()
+    Store.open(
+        database(config), "S0147", stamps(StationSettings("S0147", "shache", Path()))(), Opening(template=template)
+    ).close()
     port = config.read_text().rsplit("= ", 1)[1].strip()
     arguments = ["kiosk.cli.kiosk", "run", "--config", str(config)]
     first = Child("first", arguments, tmp_path / "first.log", answers(f"http://127.0.0.1:{port}/health"))

@@ -12,11 +12,12 @@ from click.testing import CliRunner, Result
 from kiosk.cli.kiosk import main
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.open_store import stamps
+from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
 
-NOW = stamps("Asia/Shanghai")
+NOW = stamps(StationSettings("S0147", "shache", Path()))
 CSV = "waybill,carrier,phone_last4\nSF1000000000001,SF,0381\n123456789012,ZTO,\nYT1234567890123,,\n"
 JSON = "\n".join(
     json.dumps(row)

@@ -58,7 +58,7 @@ def target(data: bytes) -> None:
     kind, payload = KINDS[data[0] % len(KINDS)], data[HEAD:]
     if kind == "batch" and data[1] % 2 == 0:
         payload = zlib.compress(payload, 1)
-    reading = read_message(Inbound(f"kiosk/v1/shache/S0147/up/{kind}", payload, qos=1))
+    reading = read_message(Inbound(f"kiosk/v1/shache/S0147/up/{kind}", payload, tag=1))
     delivery = reading.delivery
     found = len(delivery.events) + len(delivery.refusals)
     assert found if kind in ("event", "batch") else found + len(delivery.sightings) == 1, "swallowed"

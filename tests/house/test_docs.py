@@ -32,7 +32,7 @@ from tests.simulators.bench.village import PaperVillage
 from tests.web.shop import Shop
 
 PICTURES_STOP, PICTURE_BYTES_STOP = 60, 4_000_000
-FROM_ELSEWHERE = {"relay": {"region", "station", "software"}}
+FROM_ELSEWHERE = {"relay": {"region", "station", "software", "boot"}}
 """Fields the program fills in itself: they are no keys of the file."""
 
 

@@ -162,6 +162,97 @@ def test_always_lossy_and_then_up(link: Link) -> None:
         assert through(line, b"y") == b"y"
 
 
+def passed_before_it_breaks(seed: int, block: int) -> list[int]:
+    """How much of 20,000 bytes arrived over each of ten lines, when they were sent in blocks of this size."""
+    counts = []
+    with socket.create_server(("127.0.0.1", 0)) as server, Link(server.getsockname()[1], random=Random(seed)) as link:
+        link.command("lossy 10%")
+        for _ in range(10):
+            with dial(link) as line, server.accept()[0] as far:
+                with contextlib.suppress(ConnectionError):
+                    for at in range(0, 20_000, block):
+                        line.sendall(bytes(min(block, 20_000 - at)))
+                    line.shutdown(socket.SHUT_WR)
+                counts.append(0)
+                with contextlib.suppress(ConnectionError):
+                    while back := far.recv(65536):
+                        counts[-1] += len(back)
+    return counts
+
+
+def test_the_seed_decides_at_which_byte_a_lossy_line_breaks() -> None:
+    """Not the blocks in which TCP happens to carry them."""
+    once = passed_before_it_breaks(11, 2048)
+    assert once == passed_before_it_breaks(11, 20_000) == passed_before_it_breaks(11, 700)
+    assert once != passed_before_it_breaks(12, 2048)
+    assert {count % 1024 for count in once if count != 20_000} == {0}
+    assert len(set(once)) > 3
+
+
+@pytest.mark.parametrize("byte", [1, 511, 4096, 5000, 9_999])
+def test_a_cut_lets_so_many_bytes_pass_and_breaks_every_line_once(echo: Echo, byte: int) -> None:
+    """Sent to a server that keeps silent until the end, so that the other direction has no share in the count."""
+    got: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server, Link(server.getsockname()[1]) as link:
+        with dial(link) as other, server.accept()[0], dial(link) as line:
+            link.set(LinkState(cut_at=byte))
+            far, _ = server.accept()
+            with far, contextlib.suppress(ConnectionError):
+                line.sendall(bytes(10_000))
+                while block := far.recv(65536):
+                    got.append(block)
+            assert link.wait_cut(1, PATIENCE_S)
+            assert other.recv(1) == b"", "it breaks for everybody"
+        with dial(link) as again, server.accept()[0] as far:
+            again.sendall(bytes(20_000))
+            assert far.recv(65536), "and is up again"
+        assert link.cuts == 1
+    assert sum(map(len, got)) == byte
+
+
+def test_a_cut_at_once(link: Link) -> None:
+    with dial(link) as line:
+        assert through(line, b"x") == b"x"
+        link.set(LinkState(cut_at=0))
+        assert line.recv(1) == b""
+
+
+def test_a_delay_holds_everything_back_and_loses_nothing(echo: Echo) -> None:
+    """By a clock of the test's own: it does not move, so nothing arrives; it moves, and all is there in order."""
+    now = [100.0]
+    with Link(echo.port, clock=lambda: now[0]) as link, dial(link, 0.2) as line:
+        link.set(LinkState(delay_s=5.0))
+        line.sendall(b"later")
+        with pytest.raises(TimeoutError):
+            line.recv(10)
+        now[0] = 104.9
+        link.set(LinkState(delay_s=5.0))
+        with pytest.raises(TimeoutError):
+            line.recv(10)
+        line.settimeout(PATIENCE_S)
+        for now[0] in (105.0, 111.0):  # there, and back
+            link.set(LinkState(delay_s=5.0))
+            if now[0] == 105.0:
+                line.settimeout(0.2)
+                with pytest.raises(TimeoutError):
+                    line.recv(10)
+                line.settimeout(PATIENCE_S)
+        assert line.recv(10) == b"later"
+
+
+def test_a_delayed_line_carries_much_at_once_and_in_order(link: Link) -> None:
+    link.set(LinkState(delay_s=0.02))
+    data = Random(2).randbytes(300_000)
+    with dial(link) as line:
+        assert through(line, data) == data
+
+
+@each("wrong", [{"delay_s": -1.0}, {"cut_at": -1}])
+def test_what_no_line_does(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="not below 0"):
+        LinkState(**wrong)  # type: ignore[arg-type]
+
+
 def test_nobody_at_the_other_end(echo: Echo) -> None:
     with socket.socket() as nobody:  # holds the port, so that no other program gets it, and does not listen
         nobody.bind(("127.0.0.1", 0))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -113,10 +113,16 @@ class Broker:
             self._process = None
 
 
+class Listening(Protocol):
+    """A broker as one who connects over MQTT knows it."""
+
+    port: int
+
+
 class Peer:
     """Connected from the moment it is made; remembers what it hears."""
 
-    def __init__(self, broker: Broker, *filters: str) -> None:
+    def __init__(self, broker: Listening, *filters: str, login: tuple[str, str] | None = None) -> None:
         self.heard: list[tuple[str, bytes]] = []
         self.user_properties: list[list[tuple[str, str]]] = []
         """Of each message heard."""
@@ -124,6 +130,8 @@ class Peer:
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         self._client.on_message = self._hear
         self._client.on_subscribe = lambda *_: self._subscribed.set()
+        if login is not None:
+            self._client.username_pw_set(*login)
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
         if filters:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.sorting_center.ledger import Ledger
+from tests.servers.postgres import PostgresServer, running_postgres
+from tests.servers.rabbitmq import RabbitMQ, Vhost
 from tests.sorting_center.brokers import Broker
 from tests.sorting_center.stations import Station
 
@@ -31,3 +33,27 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     with Broker(tmp_path) as running:
         running.start()
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    with postgres.fresh() as database:
+        yield postgres.url(database)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """One node for all tests of this process; each takes a virtual host."""
+    with RabbitMQ(tmp_path_factory.mktemp("rabbitmq")) as running:
+        yield running
+
+
+@pytest.fixture
+def vhost(rabbitmq: RabbitMQ) -> Vhost:
+    return rabbitmq.vhost()

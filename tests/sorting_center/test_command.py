@@ -74,12 +74,12 @@ def upto(peer: Peer) -> int:
 @each(
     ("arguments", "says"),
     [
-        (["ledger", "count", "--ledger", "postgresql://db/x"], "PostgreSQL"),
+        (["ledger", "count", "--ledger", "postgresql://db"], "no database"),
         (["ledger", "count", "--ledger", "sqlite:////nowhere/at/all.db"], "no ledger"),
         (["ledger", "count"], "--ledger"),
         (["ledger", "export", "--ledger", "sqlite:///x", "--format", "xml"], "jsonl"),
-        (["run", "--broker", "amqp://h:5672", "--ledger", "sqlite:////tmp/x.db"], "amqp"),
-        (["run", "--broker", "mqtt://h", "--ledger", "postgresql://db/x"], "PostgreSQL"),
+        (["run", "--broker", "amqp://h/a/b", "--ledger", "sqlite:////tmp/x.db"], "amqp"),
+        (["run", "--broker", "mqtt://h", "--ledger", "postgresql://db"], "no database"),
         (["run", "--broker", "mqtt://h"], "--ledger"),
         (["run", "--broker", "mqtt://h", "--ledger", "sqlite:////tmp/x.db", "--http", "8090"], "HOST:PORT"),
         (["weigh"], "weigh"),

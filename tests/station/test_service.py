@@ -114,7 +114,7 @@ def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = N
         camera,
         clock=lambda: scales[0].now,
     )
-    clock = StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
+    clock = StationClock("Asia/Shanghai", "boot-2", walking(NOW), lambda: True)
     service = StationService(ServiceSettings(settings(folder)), store, hardware, clock)
     return Shop(service, scales[0], label, receipt, camera)
 
@@ -265,7 +265,7 @@ def test_a_body_that_cannot_be_drawn_does_not_hold_up_the_next_intake(store: Sto
 
 def test_an_unset_clock_books_and_prints_without_a_date(store: Store, tmp_path: Path) -> None:
     shop = make(store, tmp_path)
-    shop.service.clock = StationClock("Asia/Shanghai", "boot", walking(7.0), lambda: True)
+    shop.service.clock = StationClock("Asia/Shanghai", "boot-2", walking(7.0), lambda: True)
     shop.service.start()
     shown = shop.agreed()
     shop.printed("printed", "printed")

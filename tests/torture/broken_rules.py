@@ -29,7 +29,7 @@ class AcknowledgesWhatItTakes(Box):
     def take(self, timeout_s: float) -> Inbound | None:
         message = super().take(timeout_s)
         if message is not None:
-            self.acknowledge(message)
+            self.acknowledge([message])
         return message
 
 
@@ -90,7 +90,7 @@ class BelievesTheBroker(Machine):
         wire, store = self._wire, self._relay_store
         if isinstance(wire, _Remembering) and store is not None:
             for one in wire.line.happened:
-                if isinstance(one, PubAck) and one.fault is None and one.mid in wire.last:
+                if isinstance(one, PubAck) and one.why is None and one.mid in wire.last:
                     epoch, seq = wire.last.pop(one.mid)
                     if seq > store.outbox.counts().acked_upto:
                         store.outbox.acknowledge(seq, (), epoch)

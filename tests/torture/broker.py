@@ -130,7 +130,7 @@ class MemoryBroker:
         for _ in range(min(count, len(line.up))):
             sent = line.up.popleft()
             if line.is_open:
-                line.happened.append(PubAck(sent.mid, None if self._session else "nobody listens"))
+                line.happened.append(PubAck(sent.mid) if self._session else PubAck(sent.mid, "nobody listens"))
             self._take(sent)
         line.happened += line.down
         line.down.clear()

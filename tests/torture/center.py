@@ -107,12 +107,13 @@ class Box:
         if got is None:
             return None
         self._watch.taken(got.number)
-        return Inbound(got.topic, got.payload, got.retained, got.number, qos=1, connection=self._broker.connection)
+        return Inbound(got.topic, got.payload, got.retained, got.number, self._broker.connection)
 
-    def acknowledge(self, message: Inbound) -> None:
+    def acknowledge(self, messages: Sequence[Inbound]) -> None:
         """As `Mailbox.acknowledge`."""
-        self._watch.acknowledged(message.packet_id)
-        self._broker.settle(message.packet_id, message.connection)
+        for message in messages:
+            self._watch.acknowledged(message.tag)
+            self._broker.settle(message.tag, message.connection)
 
     def deliver_again(self) -> None:
         """As `Mailbox.deliver_again`."""

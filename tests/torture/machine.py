@@ -20,7 +20,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import Connection, Lost, Ready
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import StorePort
-from kiosk.messaging.relay.relay import LOG_PERIOD_S
+from kiosk.messaging.relay.relay import LOG_PERIOD_S, Unwatched
 from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tuning import Tuning
@@ -62,6 +62,16 @@ class Image:
 
     folder: Path
     promised: frozenset[str]
+
+
+class _Watcher(Unwatched):
+    """Tells a machine what its relay has heard."""
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        self._told = told
+
+    def heard(self, alarm: str) -> None:
+        self._told(alarm)
 
 
 class Wire:
@@ -126,7 +136,7 @@ class Machine:
         utc = _FIRST_DAY + timedelta(seconds=self._now()) + self.wall_offset
         quality = ClockQuality.SYNCED if not self.wall_offset else ClockQuality.RESTORED
         boot_id = f"{Random(f'boot {self.name} {self._boot}').getrandbits(64):016x}"
-        return Stamp(Moment(utc, "Asia/Shanghai", 480, quality, boot_id, int(1000 * self._now())), "torture")
+        return Stamp(Moment(utc, "Asia/Shanghai", 480, quality, boot_id, int(1000 * self._now())), "torture", REGION)
 
     def weigh(self) -> None:
         """One intake; its receipt is promised when the store has said so."""
@@ -174,7 +184,7 @@ class Machine:
         if self._relay_store is None:
             self._relay_store = self._open()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.torture"), self._now, LOG_PERIOD_S)
-        self._session = Session(self._port(self._relay_store), self._pace, log, self._now, self._heard)
+        self._session = Session(self._port(self._relay_store), self._pace, log, self._now, _Watcher(self._heard))
         self._wire = self._wired(line)
         return True
 

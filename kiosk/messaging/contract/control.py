@@ -23,18 +23,28 @@ Ranges = Annotated[tuple[tuple[Seq, Seq], ...], msgspec.Meta(max_length=MAX_GAPS
 """First and last sequence number, both included."""
 
 
+BootId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f-]{0,36}$", max_length=36)]
+"""The kernel's id of a boot, as in ``bootid`` of every event; "" from a station that does not say it."""
+
+
 class BadControl(ValueError):
     """Not the message it should be; the text says why."""
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """Station: this is what I have. ``oldest`` is the first event not acknowledged, ``next`` the number to come."""
+    """Station: this is what I have. ``oldest`` is the first event not acknowledged, ``next`` the number to come.
+
+    ``boot`` and ``monotonicms``, milliseconds since that boot, tell two machines with one card apart, and a hello that
+    comes again from one that is newer.
+    """
 
     epoch: Epoch
     next: Seq
     oldest: Seq
     pending: Count
     software: Software
+    boot: BootId = ""
+    monotonicms: Count = 0
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -49,6 +59,7 @@ class Status(msgspec.Struct, frozen=True):
     software: Software
     epoch: Epoch
     alarm: Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,32}$", max_length=32)] = ""
+    boot: BootId = ""
 
 
 class Ack(msgspec.Struct, frozen=True):

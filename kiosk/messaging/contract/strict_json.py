@@ -110,13 +110,13 @@ def canonical(value: object) -> bytes:
 
 
 def canonical_again(value: object) -> bytes:
-    """As `canonical`, several times as fast, for a value that `read` gave: no number in it needs a look.
+    """As `canonical`, many times as fast, for what `read` or `read_canonical` gave: no number in it needs a look.
 
-    For ASCII the standard library writes the same bytes: it escapes what RFC 8785, 3.2.2.2 does, and sorting by code
-    points is sorting by UTF-16 (3.2.3) there.
+    For ASCII a plain writer's bytes are the same: it escapes what RFC 8785, 3.2.2.2 does, and sorting by bytes is
+    sorting by UTF-16 (3.2.3) there.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    return text.encode("ascii") if text.isascii() else canonical(value)
+    text = _SORTED.encode(value)
+    return text if text.isascii() else canonical(value)
 
 
 def _check_unicode(value: object) -> None:

@@ -22,17 +22,24 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from kiosk.messaging.contract.control import MAX_CONTROL_BYTES
+from kiosk.messaging.relay.faults import NO_MQTT_5, NO_SUBSCRIBERS, LinkFault, fault_of
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tls import tls_context
 from kiosk.messaging.relay.tuning import TUNING, Tuning
 
-NO_SUBSCRIBERS: Final = 0x10
-SESSION_TAKEN_OVER: Final = 0x8E
 _MAX_INBOUND_PACKET: Final = MAX_CONTROL_BYTES + 1024
 
 
 class BrokerFault(Exception):
     """The broker cannot be used now; the text says why and what to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """To which broker, by which version of MQTT. A broker of 3.1.1 alone is spoken to in that; it gives no reasons."""
+
+    settings: RelaySettings
+    mqtt_5: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +49,11 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class PubAck:
-    """For packet ``mid``; ``fault`` says when the broker did not really take it."""
+    """For packet ``mid``; ``why`` and its word say when the broker did not really take it."""
 
     mid: int
-    fault: str | None
+    why: str | None = None
+    fault: LinkFault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The connection is gone or was never granted."""
+    """The connection is gone or was never granted; ``fault`` where the broker said something that can be mended.
+
+    ``no_mqtt_5``: it was refused for the version of MQTT alone.
+    """
 
     why: str
+    fault: LinkFault | None = None
+    no_mqtt_5: bool = False
 
 
 Happening = Ready | PubAck | Message | Lost
@@ -77,10 +90,8 @@ class Will:
 class Connection:
     """Use as a context manager: leaving it without ``disconnect`` drops the line and lets the will speak."""
 
-    def __init__(
-        self, settings: RelaySettings, subscriptions: tuple[str, ...], will: Will, tuning: Tuning = TUNING
-    ) -> None:
-        self._settings, self._tuning = settings, tuning
+    def __init__(self, way: Way, subscriptions: tuple[str, ...], will: Will, tuning: Tuning = TUNING) -> None:
+        self._settings, self._mqtt_5, self._tuning = way.settings, way.mqtt_5, tuning
         self._subscriptions = subscriptions
         self._happenings: list[Happening] = []
         self._client = self._new_client(will)
@@ -98,13 +109,16 @@ class Connection:
     def open(self) -> None:
         """Start to connect; Ready or Lost follow from ``poll``. Raises BrokerFault when nothing answers at all."""
         endpoint = self._settings.endpoint
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = 0
-        properties.MaximumPacketSize = _MAX_INBOUND_PACKET
         try:
-            self._client.connect(
-                endpoint.host, endpoint.port, self._tuning.keepalive_s, clean_start=True, properties=properties
-            )
+            if self._mqtt_5:
+                properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+                properties.SessionExpiryInterval = 0
+                properties.MaximumPacketSize = _MAX_INBOUND_PACKET
+                self._client.connect(
+                    endpoint.host, endpoint.port, self._tuning.keepalive_s, clean_start=True, properties=properties
+                )
+            else:
+                self._client.connect(endpoint.host, endpoint.port, self._tuning.keepalive_s)
         except (OSError, ValueError) as error:
             raise BrokerFault(_unreachable(self._settings, error)) from error
         self._answer_by = time.monotonic() + self._tuning.connect_timeout_s
@@ -120,8 +134,10 @@ class Connection:
 
     def publish(self, topic: str, payload: bytes, content_type: str, *, retain: bool = False) -> int | None:
         """Send with QoS 1; the packet id that PubAck will name, or None when the line has just broken."""
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.ContentType = content_type
+        properties = None
+        if self._mqtt_5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.ContentType = content_type
         info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
             self._lose("the line broke while sending")
@@ -151,7 +167,8 @@ class Connection:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"kiosk-{settings.region}-{settings.station}",
-            protocol=mqtt.MQTTv5,
+            clean_session=None if self._mqtt_5 else True,
+            protocol=mqtt.MQTTv5 if self._mqtt_5 else mqtt.MQTTv311,
             reconnect_on_failure=False,
         )
         client.connect_timeout = self._tuning.connect_timeout_s
@@ -188,34 +205,42 @@ class Connection:
             self._client.loop_read()
         self._client.loop_misc()
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str, fault: LinkFault | None = None, *, no_mqtt_5: bool = False) -> None:
         if not self._over:
             self._over = True
-            self._happenings.append(Lost(why))
+            self._happenings.append(Lost(why, fault, no_mqtt_5))
 
     def _on_connect(
         self, client: mqtt.Client, _: object, flags: mqtt.ConnectFlags, code: ReasonCode, properties: Properties | None
     ) -> None:
         if code.is_failure:
-            self._lose(f"refused: {code} ({_advice(code)})")
+            no_mqtt_5 = self._mqtt_5 and code.value == NO_MQTT_5
+            self._lose(f"refused: {code} ({_advice(code)})", fault_of(code.value), no_mqtt_5=no_mqtt_5)
             return
-        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._subscriptions])
+        if self._mqtt_5:
+            client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._subscriptions])
+        else:
+            client.subscribe([(topic, 1) for topic in self._subscriptions])
 
     def _on_subscribe(
         self, client: mqtt.Client, _: object, mid: int, codes: list[ReasonCode], properties: Properties | None
     ) -> None:
-        refused = [str(code) for code in codes if code.is_failure]
+        refused = [code for code in codes if code.is_failure]
         if refused:
+            names = ", ".join(map(str, refused))
             self._lose(
-                f"may not listen to its acknowledgements: {', '.join(refused)} (look at the broker's access list)"
+                f"may not listen to its acknowledgements: {names} (look at the broker's access list)",
+                fault_of(refused[0].value) or LinkFault.REFUSED,
             )
             return
         self._answer_by = None
         self._happenings.append(Ready())
 
     def _on_publish(self, client: mqtt.Client, _: object, mid: int, code: ReasonCode, properties: Properties) -> None:
-        fault = f"{code} ({_advice(code)})" if code.is_failure or code.value == NO_SUBSCRIBERS else None
-        self._happenings.append(PubAck(mid, fault))
+        if code.is_failure or code.value == NO_SUBSCRIBERS:
+            self._happenings.append(PubAck(mid, f"{code} ({_advice(code)})", fault_of(code.value) or LinkFault.REFUSED))
+        else:
+            self._happenings.append(PubAck(mid))
 
     def _on_message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
         self._happenings.append(Message(message.topic, bytes(message.payload)))
@@ -228,15 +253,16 @@ class Connection:
         code: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        self._lose(f"connection ended: {code} ({_advice(code)})")
+        self._lose(f"connection ended: {code} ({_advice(code)})", fault_of(code.value))
 
 
 _ADVICE: Final = {
     NO_SUBSCRIBERS: "nobody listens: is the sorting center running?",
-    0x84: "it does not speak MQTT 5",
+    NO_MQTT_5: "it does not speak MQTT 5",
     0x86: "check user name and password",
     0x87: "look at the broker's access list and this station's certificate",
-    SESSION_TAKEN_OVER: "another machine uses this station's id: was the disk copied?",
+    0x8E: "another machine uses this station's id: was the disk copied?",
+    0x90: "it does not take this topic: check region and station",
     0x95: "a message is larger than the broker takes",
     0x97: "the broker's quota is used up",
 }

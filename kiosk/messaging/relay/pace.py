@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from random import Random
 from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.throughput import ByteBudget, Throughput
 from kiosk.messaging.relay.tuning import TUNING, Tuning
 
 HELLO_EVERY_S: Final = 600.0
@@ -15,8 +15,11 @@ HELLO_EVERY_S: Final = 600.0
 days. Ten minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds."""
 _HELLO_SPREAD: Final = 0.6
 """No wait is shorter than this part of the longest: two hundred stations that connected together drift apart."""
-_LEAST_SHARE: Final = 0.3
-"""No back-off is shorter than this part of its whole: stations that lost the same broker do not come back together."""
+_LEAST_ANSWER_SHARE: Final = 0.3
+"""No wait for an answer is shorter than this part of its whole: an answer takes its time, however the dice fall."""
+_LEAST_RECONNECT_SHARE: Final = 0.02
+"""Full jitter: waits spread over all of the time, so that two hundred stations come back as thinly as it allows. The
+least is there so that a station alone does not try twice at once."""
 
 
 class Pace:
@@ -27,9 +30,14 @@ class Pace:
         random = random or Random()  # noqa: S311  jitter, not secrecy
         self.window = tuning.window
         self.batch_events = tuning.batch_events
-        share = partial(random.uniform, _LEAST_SHARE, 1.0)
-        self.reconnect = Backoff(settings.reconnect_s, settings.reconnect_max_s, share)
-        self._resend = Backoff(settings.resend_s, settings.resend_max_s, share)
+        self.throughput = Throughput()
+        self.budget = ByteBudget(settings.bytes_per_second)
+        self.reconnect = Backoff(
+            settings.reconnect_s, settings.reconnect_max_s, lambda: random.uniform(_LEAST_RECONNECT_SHARE, 1.0)
+        )
+        self._resend = Backoff(
+            settings.resend_s, settings.resend_max_s, lambda: random.uniform(_LEAST_ANSWER_SHARE, 1.0)
+        )
         self.patience_s = self._resend.next()
         """How long the center may take to answer before everything is sent again."""
         self._random = random
@@ -39,6 +47,13 @@ class Pace:
         together are spread over the first wait.
         """
         return self._random.uniform(0.0, self.settings.reconnect_s)
+
+    def taken_over_s(self) -> float:
+        """Seconds until the next connection after another machine took this one over.
+
+        Two that have one card each would else throw each other off once a second, and each would look well.
+        """
+        return self.settings.reconnect_max_s * self._random.uniform(_LEAST_ANSWER_SHARE, 1.0)
 
     def hello_s(self) -> float:
         """Seconds until the next hello of a connection on which all is well."""

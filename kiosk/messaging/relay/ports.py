@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from kiosk.messaging.relay.faults import LinkFault
+
 
 class Identity(Protocol):
     """Whose database this is."""
@@ -66,6 +68,9 @@ class OutboxPort(Protocol):
 
     def counts(self) -> OutboxCounts: ...
 
+    def waiting_bytes(self) -> int:
+        """Bytes of the events of the current epoch that are not done. Reads every one of them: not for each look."""
+
     def earlier(self) -> Sequence[EarlierEpoch]:
         """The epochs before the current one of which the center had something, oldest first."""
 
@@ -106,3 +111,16 @@ class StorePort(Protocol):
 
     def changed(self) -> bool:
         """Whether another connection has committed since the last call. Cheap: asked many times a second."""
+
+
+class LinkWatcher(Protocol):
+    """Who is told how the way to the sorting center does. Must return at once and raise nothing."""
+
+    def heard(self, alarm: str) -> None:
+        """An acknowledgement was believed, or refused for this: ``fork`` or ``ahead``."""
+
+    def fault(self, fault: LinkFault) -> None:
+        """The broker refuses something, or ends the connection; told again as long as it lasts."""
+
+    def left(self, left_s: float | None) -> None:
+        """About how many seconds until everything is acknowledged; None when that is not known, or nothing waits."""

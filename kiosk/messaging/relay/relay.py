@@ -8,15 +8,24 @@ import time
 from collections.abc import Callable
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.relay.connection import BrokerFault
+from kiosk.messaging.relay.connection import BrokerFault, Way
+from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import StorePort
+from kiosk.messaging.relay.ports import LinkWatcher, StorePort
 from kiosk.messaging.relay.session import Session
 
 _SETTLED_S = 30.0
 """A connection that held this long was a good one: the next attempt need not wait as if it had failed."""
 LOG_PERIOD_S = 300.0
 """A village is offline for weeks, with a try every minute."""
+
+
+class Unwatched:
+    """Nobody is told."""
+
+    def heard(self, alarm: str) -> None: ...
+    def fault(self, fault: LinkFault) -> None: ...
+    def left(self, left_s: float | None) -> None: ...
 
 
 class Relay:
@@ -27,17 +36,14 @@ class Relay:
         store: StorePort,
         pace: Pace,
         clock: Callable[[], float] = time.monotonic,
-        heard: Callable[[str], None] = lambda alarm: None,
+        watcher: LinkWatcher | None = None,
     ) -> None:
-        """``clock`` is monotonic seconds; ``heard`` is called after each acknowledgement: with "" when it was believed,
-        with ``fork`` or ``ahead`` when it was refused.
-
-        Raises ValueError when the database belongs to another station.
-        """
+        """``clock`` is monotonic seconds. Raises ValueError when the database belongs to another station."""
         owner = store.epochs.identity().station
         if owner != pace.settings.station:
             raise ValueError(f"the database belongs to station {owner}, the settings name {pace.settings.station}")
-        self._store, self._pace, self._clock, self._heard = store, pace, clock, heard
+        self._store, self._pace, self._clock, self._watcher = store, pace, clock, watcher or Unwatched()
+        self._mqtt_5 = True
         self._session: Session | None = None
         self._log = RateLimitedLog(logging.getLogger(f"kiosk.relay.{owner}"), clock, LOG_PERIOD_S)
 
@@ -57,15 +63,24 @@ class Relay:
         while not stop.is_set():
             started = self._clock()
             self._try_once(stop)
+            self._watcher.left(None)
             if self._clock() - started > _SETTLED_S:
                 self._pace.reconnect.reset()
-            stop.wait(self._pace.reconnect.next())
+            taken_over = self._session is not None and self._session.taken_over
+            stop.wait(self._pace.taken_over_s() if taken_over else self._pace.reconnect.next())
 
     def _try_once(self, stop: threading.Event) -> None:
+        """One connection. A broker that refused MQTT 5 gets the next one in 3.1.1, and the one after that in 5 again:
+        it may have been replaced by then.
+        """
+        self._session = None
+        way = Way(self._pace.settings, self._mqtt_5)
+        self._mqtt_5 = True
         try:
-            session = Session(self._store, self._pace, self._log, self._clock, self._heard)
+            session = Session(self._store, self._pace, self._log, self._clock, self._watcher)
             self._session = session
-            session.run(stop)
+            session.run(stop, way)
+            self._mqtt_5 = not session.no_mqtt_5
             if session.unfinished:
                 self._pace.broken_off()
         except BrokerFault as fault:

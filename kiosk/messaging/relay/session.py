@@ -10,22 +10,23 @@ from typing import Final
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Status, decode, encode
 from kiosk.messaging.contract.envelope import ZERO_HASH
-from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.connection import Connection, Happening, Lost, Message, PubAck, Ready, Will
+from kiosk.messaging.relay.connection import Connection, Happening, Lost, Message, PubAck, Ready, Way, Will
 from kiosk.messaging.relay.earlier import EarlierEpochs
+from kiosk.messaging.relay.faults import LinkFault
+from kiosk.messaging.relay.outgoing import Outgoing, fitting, outgoing
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import OutboxRow, StorePort
+from kiosk.messaging.relay.ports import LinkWatcher, OutboxRow, StorePort
+from kiosk.messaging.relay.throughput import left_s
 from kiosk.messaging.relay.window import InFlightWindow
 
-EVENT_CONTENT: Final = "application/cloudevents+json"
-BATCH_CONTENT: Final = "application/zlib"
-"""RFC 6713; inside is ``application/cloudevents-batch+json``. MQTT has no content encoding to say so."""
 CONTROL_CONTENT: Final = "application/json"
 
 
 _TELL_SOON_S: Final = 3.0
 """A backlog that is gone is told this soon: the dashboard must not show it for another minute."""
+_ESTIMATE_S: Final = 10.0
+"""How often it is said how long the rest takes: the events that wait are read for it."""
 _ASK_AGAIN_S: Final = 60.0
 """So long after the last question about earlier epochs another generation may lead to the next one. Two ledgers that
 answer one station in turn, or a broker that lies, would else keep it asking about twenty epochs without end."""
@@ -40,9 +41,9 @@ class Session:
         pace: Pace,
         log: RateLimitedLog,
         clock: Callable[[], float],
-        heard: Callable[[str], None],
+        watcher: LinkWatcher,
     ) -> None:
-        self._store, self._pace, self._log, self._clock, self._on_ack = store, pace, log, clock, heard
+        self._store, self._pace, self._log, self._clock, self._watcher = store, pace, log, clock, watcher
         self._settings = settings = pace.settings
         self._topics = Topics(settings.region, settings.station)
         self._window = InFlightWindow(pace)
@@ -52,7 +53,9 @@ class Session:
         self._alarm = ""
         self._more = True
         self._ready = False
-        self._lost = False
+        self._lost: Lost | None = None
+        self._mqtt_5 = True
+        self._estimate_at = 0.0
         self._told: Status | None = None
         self._tell_at = 0.0
         self._hello_at = 0.0
@@ -67,6 +70,16 @@ class Session:
         return len(self._window) > 0 or self._earlier.in_flight
 
     @property
+    def taken_over(self) -> bool:
+        """Whether another connection with this station's id ended it."""
+        return self._lost is not None and self._lost.fault is LinkFault.TAKEN_OVER
+
+    @property
+    def no_mqtt_5(self) -> bool:
+        """Whether the broker refused the version of MQTT and nothing else."""
+        return self._lost is not None and self._lost.no_mqtt_5
+
+    @property
     def settled(self) -> bool:
         """Whether the center has said that it lacks nothing of the earlier epochs of this database."""
         return self._ready and self._earlier.settled
@@ -76,10 +89,12 @@ class Session:
         """Events of earlier epochs that the center had acknowledged and has lost, as far as it has answered."""
         return self._earlier.missing
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event, way: Way) -> None:
         """Connect and relay until the connection is lost or ``stop`` is set; raises BrokerFault and store errors."""
+        self._mqtt_5 = way.mqtt_5
+        self._pace.throughput.idle()
         will = Will(self._topics.status, encode(self._status(online=False)))
-        with Connection(self._settings, (self._topics.ack, self._topics.resend), will, self._pace.tuning) as connection:
+        with Connection(way, (self._topics.ack, self._topics.resend), will, self._pace.tuning) as connection:
             connection.open()
             while not self._lost and not stop.is_set():
                 for happening in connection.poll(self._pace.tuning.poll_s):
@@ -94,13 +109,16 @@ class Session:
             case Ready():
                 self._ready = True
                 self._enter_epoch(connection)
-            case Lost(why):
-                self._lost = True
+            case Lost(why, fault):
+                self._lost = happening
                 self._log.write(f"broker {self._settings.broker_url}: {why}", kind="lost")
-            case PubAck(mid, fault):
+                if fault is not None:
+                    self._watcher.fault(fault)
+            case PubAck(mid, why, fault):
                 self._window.puback(mid, self._clock())
                 if fault is not None:
-                    self._log.write(f"the broker did not pass a message on: {fault}", kind="refused")
+                    self._log.write(f"the broker did not pass a message on: {why}", kind="refused")
+                    self._watcher.fault(fault)
             case Message(topic, payload):
                 self._heard(connection, topic, payload)
 
@@ -133,18 +151,21 @@ class Session:
             self._hello(connection)
         if self._ask_at is not None and now >= self._ask_at:
             self._ask_earlier(connection)
-        while self._more and self._window.room and self._send_next(connection):
+        while self._more and self._window.room and self._pace.budget.open(now) and self._send_next(connection):
             pass
         # What was done once waits behind what never was.
         if not self._more:
             self._send_earlier(connection)
         if now >= self._tell_at:
             self._tell(connection)
+        if now >= self._estimate_at:
+            self._estimate(now)
 
     def _send_next(self, connection: Connection) -> bool:
         """Send one message; False when nothing is left or the line broke."""
         after, last = self._window.next_range()
-        rows = self._fitting(self._store.outbox.pending(self._pace.batch_events, after), last)
+        rows = self._store.outbox.pending(self._pace.batch_events, after)
+        rows = fitting(rows, last, self._pace.tuning.batch_bytes)
         if not rows and last is not None:
             self._window.skip_range()
             return True
@@ -154,37 +175,37 @@ class Session:
         if rows[0].epoch != self._epoch:
             self._enter_epoch(connection)
             return True
-        mid = self._publish(connection, rows)
-        if mid is not None:
-            self._window.sent(mid, rows[0].seq, rows[-1].seq, self._clock())
-        return mid is not None
+        sent = self._publish(connection, rows)
+        if sent is not None:
+            mid, message = sent
+            self._pace.throughput.waiting(self._clock())
+            self._window.sent(mid, message.first, message.last, self._clock(), message.size)
+        return sent is not None
 
     def _send_earlier(self, connection: Connection) -> None:
         """Send one message of an earlier epoch, when the center lacks any and none is on its way."""
         wanted = self._earlier.next_range()
-        if wanted is None:
+        if wanted is None or not self._pace.budget.open(self._clock()):
             return
         epoch, after, last = wanted
-        rows = self._fitting(self._store.outbox.sealed(epoch, self._pace.batch_events, after), last)
+        rows = self._store.outbox.sealed(epoch, self._pace.batch_events, after)
+        rows = fitting(rows, last, self._pace.tuning.batch_bytes)
         if not rows:
             self._earlier.drop(epoch)
-        elif self._publish(connection, rows) is not None:
-            self._earlier.sent(epoch, rows[-1].seq, self._clock())
+        elif (sent := self._publish(connection, rows)) is not None:
+            self._earlier.sent(epoch, sent[1].last, self._clock())
 
-    def _fitting(self, rows: Sequence[OutboxRow], last: int | None) -> Sequence[OutboxRow]:
-        """The first of ``rows`` that make one message: up to ``last``, without a hole, within the batch size."""
-        size = 0
-        for count, row in enumerate(rows):
-            size += len(row.body) + 1
-            too_much = count > 0 and size > self._pace.tuning.batch_bytes
-            if too_much or (last is not None and row.seq > last) or row.seq != rows[0].seq + count:
-                return rows[:count]
-        return rows
+    def _publish(self, connection: Connection, rows: Sequence[OutboxRow]) -> tuple[int, Outgoing] | None:
+        """As many of ``rows`` as one message bears: its packet id and what went; None when the line broke."""
+        message = outgoing(rows, self._topics, self._pace.budget.message_bytes)
+        mid = connection.publish(message.topic, message.payload, message.content_type)
+        self._pace.budget.spend(len(message.payload), self._clock())
+        return None if mid is None else (mid, message)
 
-    def _publish(self, connection: Connection, rows: Sequence[OutboxRow]) -> int | None:
-        if len(rows) == 1:
-            return connection.publish(self._topics.event, rows[0].body, EVENT_CONTENT)
-        return connection.publish(self._topics.batch, build_batch([row.body for row in rows]), BATCH_CONTENT)
+    def _tell_small(self, connection: Connection, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """A hello or a status: it waits for no allowance, and is paid for afterwards."""
+        connection.publish(topic, payload, CONTROL_CONTENT, retain=retain)
+        self._pace.budget.spend(len(payload), self._clock())
 
     def _hello(self, connection: Connection) -> None:
         """Ask what the center has, and again after a while: a ledger that lost events does not ask by itself."""
@@ -198,14 +219,27 @@ class Session:
             oldest=waiting[0].seq if waiting else following,
             pending=counts.pending,
             software=self._settings.software,
+            boot=self._settings.boot,
+            monotonicms=self._monotonic_ms(),
         )
-        connection.publish(self._topics.hello, encode(hello), CONTROL_CONTENT)
+        self._tell_small(connection, self._topics.hello, encode(hello))
 
     def _hello_earlier(self, connection: Connection) -> None:
         """Ask about the earlier epochs. Nothing of them is pending: what was not done is told again in the next one."""
         for epoch, last in self._earlier.questions():
-            hello = Hello(epoch, next=last + 1, oldest=last + 1, pending=0, software=self._settings.software)
-            connection.publish(self._topics.hello, encode(hello), CONTROL_CONTENT)
+            hello = Hello(
+                epoch,
+                next=last + 1,
+                oldest=last + 1,
+                pending=0,
+                software=self._settings.software,
+                boot=self._settings.boot,
+                monotonicms=self._monotonic_ms(),
+            )
+            self._tell_small(connection, self._topics.hello, encode(hello))
+
+    def _monotonic_ms(self) -> int:
+        return round(self._clock() * 1000)
 
     def _tell(self, connection: Connection) -> None:
         """Publish the retained status when it differs from what was told last."""
@@ -213,7 +247,20 @@ class Session:
         status = self._status(online=True)
         if status != self._told:
             self._told = status
-            connection.publish(self._topics.status, encode(status), CONTROL_CONTENT, retain=True)
+            self._tell_small(connection, self._topics.status, encode(status), retain=True)
+        if not self._mqtt_5:
+            self._watcher.fault(LinkFault.MQTT_3)
+
+    def _estimate(self, now: float) -> None:
+        """Say about how long it takes until everything is acknowledged, while something waits."""
+        self._estimate_at = now + _ESTIMATE_S
+        throughput = self._pace.throughput
+        if not self._store.outbox.counts().pending:
+            throughput.idle()
+            self._watcher.left(None)
+        else:
+            rate = throughput.rate(now)
+            self._watcher.left(None if rate is None else left_s(self._store.outbox.waiting_bytes(), rate))
 
     def _status(self, *, online: bool) -> Status:
         return Status(
@@ -222,6 +269,7 @@ class Session:
             software=self._settings.software,
             epoch=self._epoch,
             alarm=self._alarm,
+            boot=self._settings.boot,
         )
 
     # --- answers
@@ -251,6 +299,8 @@ class Session:
             self._window.acknowledged(ack.upto, self._clock())
             self._log.clear("stalled")
             if ack.upto == counts.last_seq:
+                self._pace.throughput.idle()
+                self._watcher.left(None)
                 self._tell_soon()
         elif ack.upto < counts.acked_upto:
             self._log.write(
@@ -259,7 +309,7 @@ class Session:
             self._start_over()
             self._ask_earlier(connection)
         self._look_for(ack.gaps)
-        self._on_ack(self._alarm)
+        self._watcher.heard(self._alarm)
 
     def _acknowledged_earlier(self, ack: Ack) -> None:
         """Of an epoch that has ended only one thing matters: whether the center still has what it acknowledged."""
@@ -278,7 +328,7 @@ class Session:
             self._earlier.drop(ack.epoch)
         else:
             self._take_earlier(ack, owed)
-        self._on_ack(self._alarm)
+        self._watcher.heard(self._alarm)
 
     def _look_at_generation(self, ack: Ack) -> None:
         """Another ledger answers than before: it may lack what ``upto`` of this epoch does not show."""
@@ -352,7 +402,7 @@ class Session:
             self._alarm = alarm
             self._tell_at = self._clock()
             if alarm:
-                self._on_ack(alarm)
+                self._watcher.heard(alarm)
 
     def _tell_soon(self) -> None:
         if self._told is not None and self._told.pending:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from kiosk.domain.identifiers import check_region, check_station
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+LEAST_BYTES_PER_SECOND: Final = 500
+"""4 kbit/s: after an event of the largest size (64 KiB) nothing else is sent for two minutes then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class RelaySettings:
     """Times are seconds. Raises ValueError for what cannot work.
 
     The waits stay a county's: a broker for three stations may be asked sooner than one for two hundred.
+    ``software`` and ``boot`` are no settings: they say who sends, and in which life of the machine.
     """
 
     broker_url: str
@@ -56,8 +59,12 @@ class RelaySettings:
     key_file: Path | None = None
     resend_s: float = 2.0
     resend_max_s: float = 60.0
-    reconnect_s: float = 2.0
+    reconnect_s: float = 10.0
+    """Waits are random below this: two hundred stations whose power or broker comes back are spread over it."""
     reconnect_max_s: float = 60.0
+    bytes_per_second: int = 0
+    """What events may take of a line that people use as well, upwards; 0: as fast as it goes."""
+    boot: str = ""
 
     def __post_init__(self) -> None:
         check_region(self.region)
@@ -66,6 +73,10 @@ class RelaySettings:
             raise ValueError("cert_file and key_file belong together")
         if self.password_file is not None and self.username is None:
             raise ValueError("password_file needs a username")
+        if self.bytes_per_second and self.bytes_per_second < LEAST_BYTES_PER_SECOND:
+            raise ValueError(
+                f"bytes_per_second {self.bytes_per_second} must be 0 (no limit) or at least {LEAST_BYTES_PER_SECOND}"
+            )
         if not self.endpoint.tls and (self.ca_file or self.cert_file):
             raise ValueError("certificates are set but the broker URL is mqtt://: write mqtts://")
 

@@ -19,6 +19,7 @@ class _InFlight:
 
     first: int
     last: int
+    size: int
     again: bool
     puback: bool = False
 
@@ -56,14 +57,14 @@ class InFlightWindow:
         """There is nothing (more) to send in the gap that next_range named."""
         self._wanted.pop(0)
 
-    def sent(self, mid: int, first: int, last: int, now: float) -> None:
-        """A message with events first..last went out as packet ``mid``."""
+    def sent(self, mid: int, first: int, last: int, now: float, size: int = 0) -> None:
+        """A message with events first..last, ``size`` bytes of them, went out as packet ``mid``."""
         again = bool(self._wanted)
         if again:
             self._shorten_wanted(last)
         else:
             self._sent_upto = last
-        self._in_flight[mid] = _InFlight(first, last, again)
+        self._in_flight[mid] = _InFlight(first, last, size, again)
         self._wait_from(now)
 
     def _shorten_wanted(self, last: int) -> None:
@@ -82,6 +83,9 @@ class InFlightWindow:
 
     def acknowledged(self, upto: int, now: float) -> None:
         """The center has everything up to here."""
+        done = [message.size for message in self._in_flight.values() if message.last <= upto]
+        if done:
+            self._pace.throughput.acknowledged(sum(done), now)
         self._in_flight = {mid: message for mid, message in self._in_flight.items() if message.last > upto}
         self._wanted = [(max(first, upto + 1), last) for first, last in self._wanted if last > upto]
         self._sent_upto = max(self._sent_upto, upto)

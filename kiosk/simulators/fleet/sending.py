@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.relay import Relay, Unwatched
 from kiosk.simulators.fleet.plan import FleetPlan
 from kiosk.store import Store
 
@@ -49,16 +49,17 @@ def send(plan: FleetPlan, store: Store, station: str, ending: Ending) -> Sent:
     silence = threading.Timer(SILENCE_S, stop.set)
     alarms = [""]
 
-    def heard(alarm: str) -> None:
-        alarms.append(alarm)
-        if alarm:
-            stop.set()
-            return
-        silence.cancel()
-        if store.outbox.counts().pending == 0 and relay.settled:
-            stop.set()
+    class Watcher(Unwatched):
+        def heard(self, alarm: str) -> None:
+            alarms.append(alarm)
+            if alarm:
+                stop.set()
+                return
+            silence.cancel()
+            if store.outbox.counts().pending == 0 and relay.settled:
+                stop.set()
 
-    relay = Relay(store, Pace(plan.relay_settings(station)), heard=heard)
+    relay = Relay(store, Pace(plan.relay_settings(station)), watcher=Watcher())
     if store.outbox.counts().pending == 0:
         silence.start()
     ending.sending.append(stop)

@@ -13,7 +13,7 @@ from typing import Final
 
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.simulators.fleet.goods import CATALOG, Counter
-from kiosk.simulators.fleet.plan import FleetPlan, Tally
+from kiosk.simulators.fleet.plan import REGION, FleetPlan, Tally
 from kiosk.simulators.fleet.sending import Ending, send
 from kiosk.station.clock import StationClock
 from kiosk.station.software import software_id
@@ -43,14 +43,14 @@ class DayClock:
         """The moment of the step that is being done."""
         passed = self._step * self._taken
         if not self._step and not self.is_unset:
-            return Stamp(self._real.now(), self._software)
+            return Stamp(self._real.now(), self._software, REGION)
         boot_id = f"{self._boots:08x}-{passed.days:04x}"
         ms = int(passed.total_seconds() * 1000) % _DAY_MS
         if self.is_unset:
             utc, quality = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms), ClockQuality.UNSET
         else:
             utc, quality = self._start + passed, ClockQuality.SYNCED
-        return Stamp(Moment(utc, ZONE, _OFFSET_MIN, quality, boot_id, ms), self._software)
+        return Stamp(Moment(utc, ZONE, _OFFSET_MIN, quality, boot_id, ms), self._software, REGION)
 
     def advance(self) -> None:
         """On to the next step."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
-from kiosk.sorting_center.ledger import StoredEvent
+from kiosk.sorting_center.ledger import Counted, StoredEvent
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 _URN: Final = "urn:station-kiosk"
-_TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE)
 _ERROR_REASONS: Final[Mapping[str, str]] = {"goods_taken_back": "did_not_occur"}
 """Of the two error reasons of the Core Business Vocabulary 2.0; every other void is ``incorrect_data``."""
 
@@ -39,37 +39,56 @@ def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
     yield "\n]}}\n"
 
 
+_TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE)
+
 _Key = tuple[str, str, str]
 """Station, receipt, region."""
 
 
 def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
-    wanted = [event for event in events if event.type in _TYPES and event.problem is None]
-    first_region: dict[tuple[str, str], str] = {}
-    confirmed: dict[_Key, dict[str, object]] = {}
-    for event in wanted:
-        if event.type == IntakeConfirmed.TYPE:
-            body = json.loads(event.body)
-            data = msgspec.convert(body["data"], IntakeConfirmed)
-            first = first_region.setdefault((event.station, data.receipt), event.region)
-            # An id is the receipt's alone, as it always was, unless two counties have a station of this number.
-            county = "" if event.region == first else f"{_urn_part(event.region)}:"
-            confirmed[event.station, data.receipt, event.region] = _confirmed(event, body, data, county)
-    yield from confirmed.values()
-    for event in wanted:
+    """Each intake once, then the corrections. In memory until then is what is void, or waits above a gap."""
+    kept: dict[_Key, bytes] = {}
+    voids: list[tuple[StoredEvent, IntakeVoided, str]] = []
+    for event in events:
+        if event.problem is not None or event.type not in _TYPES:
+            continue
+        body = json.loads(event.body)
         if event.type == IntakeVoided.TYPE:
-            void = msgspec.convert(json.loads(event.body)["data"], IntakeVoided)
-            original = confirmed.get((event.station, void.receipt, event.region))
-            if original is not None:
-                yield {**original, "errorDeclaration": _error(event, void, confirmed)}
+            voids.append((replace(event, body=b""), msgspec.convert(body["data"], IntakeVoided), body["time"]))
+            continue
+        data = msgspec.convert(body["data"], IntakeConfirmed)
+        key = (event.station, data.receipt, event.region)
+        if key in kept if event.standing is None else not _stands(event, event.standing):
+            continue  # it was told again: one intake all the same
+        is_second = event.elsewhere if event.standing is None else event.standing.first_region != event.region
+        found = _confirmed(event, body, data, _intake_id(data.receipt, event.region if is_second else ""))
+        if event.voided or event.standing is None:
+            kept[key] = msgspec.json.encode(found)
+        yield found
+    for event, void, told_at in voids:
+        original = kept.get((event.station, void.receipt, event.region))
+        if original is not None:
+            yield {**msgspec.json.decode(original), "errorDeclaration": _error(event, void, told_at, kept)}
 
 
-def _confirmed(event: StoredEvent, body: Mapping[str, object], data: IntakeConfirmed, county: str) -> dict[str, object]:
+def _stands(event: StoredEvent, standing: Counted) -> bool:
+    return (standing.epoch, standing.seq) == (event.epoch, event.seq)
+
+
+def _intake_id(receipt: str, second_region: str) -> str:
+    """The receipt's alone, as it always was, unless two counties have a station of this number."""
+    county = f"{_urn_part(second_region)}:" if second_region else ""
+    return f"{_URN}:intake:{county}{_urn_part(receipt)}"
+
+
+def _confirmed(
+    event: StoredEvent, body: Mapping[str, object], data: IntakeConfirmed, intake_id: str
+) -> dict[str, object]:
     """The ObjectEvent of an intake: one re-issued in a later epoch is still one intake."""
     place = {"id": f"{_URN}:station:{event.station}"}
     return {
         "type": "ObjectEvent",
-        "eventID": f"{_URN}:intake:{county}{_urn_part(data.receipt)}",
+        "eventID": intake_id,
         "eventTime": body["time"],
         "eventTimeZoneOffset": "+00:00",
         "recordTime": event.received_at,
@@ -88,14 +107,19 @@ def _confirmed(event: StoredEvent, body: Mapping[str, object], data: IntakeConfi
     }
 
 
-def _error(event: StoredEvent, void: IntakeVoided, confirmed: Mapping[_Key, Mapping[str, object]]) -> dict[str, object]:
+def _error(event: StoredEvent, void: IntakeVoided, told_at: str, kept: Mapping[_Key, bytes]) -> dict[str, object]:
     declared: dict[str, object] = {
-        "declarationTime": json.loads(event.body)["time"],
+        "declarationTime": told_at,
         "reason": _ERROR_REASONS.get(void.reason, "incorrect_data"),
     }
-    corrective = confirmed.get((event.station, void.replacement, event.region)) if void.replacement else None
-    if corrective is not None:
-        declared["correctiveEventIDs"] = [corrective["eventID"]]
+    if void.replacement is None:
+        return declared
+    waiting = kept.get((event.station, void.replacement, event.region))
+    if event.replacement is not None:
+        second = event.region if event.replacement.first_region != event.region else ""
+        declared["correctiveEventIDs"] = [_intake_id(void.replacement, second)]
+    elif waiting is not None:
+        declared["correctiveEventIDs"] = [msgspec.json.decode(waiting)["eventID"]]
     return declared
 
 

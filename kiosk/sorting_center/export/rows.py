@@ -68,15 +68,13 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
             *(body.get(name) for name in _ENVELOPE),
             *(fields.get(name) for name in _DATA),
             event.region,
-            *_standing(event, fields.get("receipt")),
+            *_standing(event),
         ]
 
 
-def _standing(event: StoredEvent, receipt: object) -> tuple[str | None, str | None, str | None]:
-    if event.type != IntakeConfirmed.TYPE or event.problem is not None or not isinstance(receipt, str):
-        return None, None, None
-    found = event.receipts.get(receipt)
-    if found is None:
+def _standing(event: StoredEvent) -> tuple[str | None, str | None, str | None]:
+    found = event.standing
+    if event.type != IntakeConfirmed.TYPE or found is None:
         return None, None, None
     is_it = (found.epoch, found.seq) == (event.epoch, event.seq)
     return (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from typing import Final
 
+import msgspec
+
 from kiosk.domain.backoff import Backoff
-from kiosk.messaging.contract.strict_json import canonical
+from kiosk.messaging.contract.strict_json import canonical_again
 from kiosk.messaging.contract.topics import feed_topic
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import FeedEntry, Ledger, LedgerError
@@ -17,20 +18,23 @@ from kiosk.sorting_center.ports import Publisher
 log = logging.getLogger(__name__)
 
 POSITION_NAME: Final = "mqtt"
-_WINDOW: Final = 100
+_DECODER: Final = msgspec.json.Decoder()
+_WINDOW: Final = 500
+"""Messages between two writes of the position: what is published twice when the process dies between them."""
 _IDLE_S: Final = 1.0
 _REFUSED_FIRST_S: Final = 0.5
 _REFUSED_MAX_S: Final = 5.0
 """While the broker does not take a topic: somebody has to change its rules first."""
 
 
-def feed_event(entry: FeedEntry) -> dict[str, object]:
-    """The event with the extension attribute ``feedseq`` (an integer from 1, gap-free).
+def feed_message(entry: FeedEntry) -> bytes:
+    """The event, in its canonical form, with the extension attribute ``feedseq`` (an integer from 1, gap-free).
 
     To check a hash downstream take ``feedseq`` and ``signature`` out again.
     """
-    found = json.loads(entry.body)
-    return {**found, "feedseq": entry.feedseq}
+    found: dict[str, object] = _DECODER.decode(entry.body)
+    found["feedseq"] = entry.feedseq
+    return canonical_again(found)
 
 
 class Feed:
@@ -85,19 +89,21 @@ class Feed:
             self._failing = "The feed fails, for a reason nobody foresaw (see the log); it tries on."
             self._health.trouble("feed", self._failing)
             return False
-        if self._failing and self._health.report().feed_trouble == self._failing:
+        if self._failing and self._health.report().feed_trouble.endswith(self._failing):
             self._health.trouble("feed")
         self._failing = ""
         self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
         return more
 
     def step(self) -> bool:
-        """Publish one window; true when something went out and there may be more."""
+        """Publish one window, if it is this process that may; true when something went out and there may be more."""
+        if not self._ledger.leads:
+            return False
         position = self._ledger.feed_position(POSITION_NAME)
         entries = self._ledger.feed(position, _WINDOW)
         if not entries:
             return False
-        messages = [(feed_topic(entry.region, entry.type), canonical(feed_event(entry))) for entry in entries]
+        messages = [(feed_topic(entry.region, entry.type), feed_message(entry)) for entry in entries]
         taken = self._publisher.publish(messages)
         if taken:
             self._ledger.set_feed_position(POSITION_NAME, entries[taken - 1].feedseq)

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+
+class Transport(Enum):
+    """What is spoken with the broker."""
+
+    MQTT = "mqtt"
+    AMQP = "amqp"
+
+
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "amqp": 5672, "amqps": 5671}
+_FORMS: Final = "mqtt://host:port, mqtts://host:port, amqp://host:port/vhost or amqps://host:port/vhost"
+DEFAULT_VHOST: Final = "/"
 
 
 class BrokerAddressError(ValueError):
@@ -16,11 +27,16 @@ class BrokerAddressError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """A parsed ``mqtt://`` or ``mqtts://`` URL. The password never shows in a log line."""
+    """A parsed URL. The password never shows in a log line.
 
+    ``vhost`` is RabbitMQ's, and AMQP's alone: over MQTT it is a part of the user name (``vhost:user``).
+    """
+
+    transport: Transport
     host: str
     port: int
     tls: bool
+    vhost: str = DEFAULT_VHOST
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
@@ -29,13 +45,15 @@ class BrokerAddress:
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+        vhost = "" if self.vhost == DEFAULT_VHOST else f"/{quote(self.vhost, safe='')}"
+        return f"{self.transport.value}{'s' if self.tls else ''}://{host}:{self.port}{vhost}"
 
     def with_password(self, file: Path) -> BrokerAddress:
         """The same broker with the password in this file; raises BrokerAddressError."""
         if self.username is None:
             raise BrokerAddressError(
-                f"the password in {file} is whose? name the user in the address: mqtt://user@host:port"
+                f"the password in {file} is whose? name the user in the address: "
+                f"{self.transport.value}://user@host:port"
             )
         if self.password is not None:
             raise BrokerAddressError(f"the broker address has a password already: take it out, or the file {file}")
@@ -56,23 +74,33 @@ class BrokerAddress:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise BrokerAddressError(f"the broker address is no URL ({error}): give mqtt://host:port") from error
-        if parts.scheme in ("amqp", "amqps"):
-            raise BrokerAddressError("amqp:// is not supported in this version: give mqtt://host:port")
-        if parts.scheme not in _PORTS or not parts.hostname or parts.path not in ("", "/") or parts.query:
-            raise BrokerAddressError("the broker address must be mqtt://host:port or mqtts://host:port")
-        tls = parts.scheme == "mqtts"
+            raise BrokerAddressError(f"the broker address is no URL ({error}): give {_FORMS}") from error
+        if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
+            raise BrokerAddressError(f"the broker address must be {_FORMS}")
+        tls = parts.scheme.endswith("s")
+        transport = Transport(parts.scheme.removesuffix("s"))
         if not tls and (ca_file or cert_file or key_file):
-            raise BrokerAddressError("TLS files are given, but the broker address is not mqtts://")
+            raise BrokerAddressError(f"TLS files are given, but the broker address is not {transport.value}s://")
         if (cert_file is None) != (key_file is None):
             raise BrokerAddressError("a client certificate needs its key, and a key its certificate")
         return cls(
+            transport=transport,
             host=parts.hostname,
             port=port or _PORTS[parts.scheme],
             tls=tls,
+            vhost=_vhost(transport, parts.path),
             username=unquote(parts.username) if parts.username else None,
             password=unquote(parts.password) if parts.password else None,
             ca_file=ca_file,
             cert_file=cert_file,
             key_file=key_file,
         )
+
+
+def _vhost(transport: Transport, path: str) -> str:
+    name = path.removeprefix("/")
+    if not name:
+        return DEFAULT_VHOST
+    if transport is Transport.MQTT or "/" in name:
+        raise BrokerAddressError(f"the path of the broker address must go: it must be {_FORMS}")
+    return unquote(name)

@@ -1,21 +1,23 @@
-"""The inbox of one connection: what came over it and is not taken in yet."""
+"""The inbox of one connection: what came over it and is not taken in yet. The stations are served by turns."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from enum import Enum
 from typing import Final
 
 from kiosk.sorting_center.ingest.reading import Inbound
+from kiosk.sorting_center.ingest.shares import Shares
 
-RECEIVE_MAXIMUM: Final = 100
-"""QoS 1 messages the broker sends ahead of our acknowledgement (MQTT 5, 3.1.2.11.3): what bounds the inbox."""
-
+WINDOW: Final = 1000
+"""Messages the broker sends ahead of our acknowledgement: what bounds the inbox. A commit takes up to as many."""
 _ROOM_FOR_QOS0: Final = 1000
+_SMALL_WINDOW: Final = 16
+"""A broker that has never sent more than that ahead may simply have had no more to send."""
 
 
 class PutResult(Enum):
@@ -23,33 +25,48 @@ class PutResult(Enum):
 
     KEPT = "kept"
     DROPPED = "dropped"
-    """QoS 0 beyond its room, or over a connection that is over: it is said again."""
+    """Without acknowledgement, beyond its room, or over a connection that is over: it is said again."""
+    SHED = "shed"
+    """Above its station's share: acknowledged to the broker and not taken in. The station has it still, hears no
+    acknowledgement of the ledger's for it, and sends it again."""
     NO_ROOM = "no room"
-    """QoS 1, and the broker has sent more than it may: the connection must go, so that it delivers again."""
+    """The broker has sent more than it may: the connection must go, so that it delivers again."""
 
 
 class Inbox:
     """Bounded, and of one connection only: a broker delivers again what was not acknowledged over an earlier one.
 
     Without that, a ledger that cannot be written for an hour and a broker that comes and goes would fill it with the
-    same messages over and over.
+    same messages over and over. Messages are taken out by turns and released to the broker in the order in which they
+    came (MQTT 5, 4.6).
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, dropped: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        """``dropped`` is called for every message that is not kept."""
+        self._dropped = dropped
         self._clock = clock
         self._changed = threading.Condition()
-        self._messages: deque[Inbound] = deque()
-        self._unacknowledged: set[int] = set()
+        self._waiting: OrderedDict[str, deque[Inbound]] = OrderedDict()
+        """By station; the first has the next turn."""
+        self._unreleased: OrderedDict[int, bool] = OrderedDict()
+        """Tags in the order in which they came; true: done, and released as soon as all before it are."""
+        self._taken = 0
+        """Unreleased messages that are in the hands of the worker."""
+        self._untagged = 0
         self._connection = 0
         self._is_open = False
         self._waiting_since: float | None = None
         self._settled = 0
+        self._most_ahead = 0
+        self._shares = Shares()
 
     def begin(self) -> None:
         """A connection is up. What an earlier one brought is void: it comes again."""
         with self._changed:
-            self._messages.clear()
-            self._unacknowledged.clear()
+            self._waiting.clear()
+            self._unreleased.clear()
+            self._untagged = self._taken = self._most_ahead = 0
+            self._shares = Shares()
             self._waiting_since = None
             self._connection += 1
             self._is_open = True
@@ -58,53 +75,99 @@ class Inbox:
         """The connection is over: nothing of it can be acknowledged any more. What it brought may still be taken."""
         with self._changed:
             self._is_open = False
-            self._unacknowledged.clear()
+            self._unreleased.clear()
+            self._taken = 0
 
     def put(self, message: Inbound) -> PutResult:
         """Take a message in, never waiting."""
+        result = self._put(message)
+        if result is not PutResult.KEPT:
+            self._dropped()
+        return result
+
+    def _put(self, message: Inbound) -> PutResult:
         with self._changed:
-            if not self._is_open or (message.qos == 0 and len(self._messages) >= _ROOM_FOR_QOS0):
+            if not self._is_open or (not message.tag and self._untagged >= _ROOM_FOR_QOS0):
                 return PutResult.DROPPED
-            if len(self._messages) >= RECEIVE_MAXIMUM + _ROOM_FOR_QOS0:
+            if message.tag and len(self._unreleased) >= WINDOW:
                 return PutResult.NO_ROOM
-            self._messages.append(replace(message, connection=self._connection))
-            if message.qos:
-                self._unacknowledged.add(message.packet_id)
+            if message.tag:
+                self._unreleased[message.tag] = False
+                self._most_ahead = max(self._most_ahead, len(self._unreleased))
+                is_full = len(self._unreleased) >= max(_SMALL_WINDOW, self._most_ahead)
+                if not self._shares.admit(message.station, len(message.payload), is_full, self._clock()):
+                    self._unreleased[message.tag] = True
+                    return PutResult.SHED
+            else:
+                self._untagged += 1
+            self._waiting.setdefault(message.station, deque()).append(replace(message, connection=self._connection))
             if self._waiting_since is None:
                 self._waiting_since = self._clock()
             self._changed.notify()
             return PutResult.KEPT
 
     def take(self, timeout_s: float) -> Inbound | None:
-        """The next message, or None when none came in time."""
-        with self._changed:
-            if not self._messages and timeout_s > 0:
-                self._changed.wait_for(lambda: self._messages, timeout_s)
-            return self._messages.popleft() if self._messages else None
+        """The next message, the stations by turns; None when none came in time.
 
-    def settle(self, message: Inbound) -> bool:
-        """A message is taken in; whether to tell the broker: it wants that, and its connection is still the one.
-
-        Over another one its packet id is void, or even stands for another message.
+        At once when the broker will send nothing before an acknowledgement: it has sent as much as it ever does.
         """
         with self._changed:
-            is_wanted = (
-                message.connection == self._connection and message.packet_id in self._unacknowledged and message.qos > 0
-            )
-            if is_wanted:
-                self._unacknowledged.discard(message.packet_id)
-            self._settled += 1
-            self._waiting_since = self._clock() if self._messages or self._unacknowledged else None
-            return is_wanted
+            if not self._waiting and timeout_s > 0 and not self._is_exhausted():
+                self._changed.wait_for(lambda: self._waiting, timeout_s)
+            return self._next() if self._waiting else None
+
+    def _is_exhausted(self) -> bool:
+        return self._taken >= max(_SMALL_WINDOW, self._most_ahead)
+
+    def _next(self) -> Inbound:
+        station, messages = next(iter(self._waiting.items()))
+        message = messages.popleft()
+        if messages:
+            self._waiting.move_to_end(station)
+        else:
+            del self._waiting[station]
+        if not message.tag:
+            self._untagged -= 1
+        elif message.connection == self._connection:
+            self._shares.taken(station, len(message.payload))
+            self._taken += self._is_open
+        return message
+
+    def settle(self, messages: Iterable[Inbound]) -> None:
+        """These are taken in. Over another connection their tags are void, or even stand for other messages."""
+        with self._changed:
+            for message in messages:
+                self._settled += 1
+                if message.connection == self._connection and self._unreleased.get(message.tag) is False:
+                    self._unreleased[message.tag] = True
+                    self._taken -= 1
+            self._waiting_since = self._clock() if self._waiting or self._taken else None
+
+    def released(self) -> list[int]:
+        """Tags that the broker can be told of now, each once, in the order in which they came."""
+        with self._changed:
+            tags: list[int] = []
+            for tag, is_done in self._unreleased.items():
+                if not is_done:
+                    break
+                tags.append(tag)
+            for tag in tags:
+                del self._unreleased[tag]
+            return tags
 
     def settled(self) -> int:
         """How many messages have been settled since the start."""
         with self._changed:
             return self._settled
 
+    def waiting(self) -> int:
+        """How many messages wait here."""
+        with self._changed:
+            return sum(len(messages) for messages in self._waiting.values())
+
     def waiting_s(self) -> float | None:
         """How long something has waited here without anything being taken in; None when nothing waits."""
         with self._changed:
-            if self._waiting_since is None or not (self._messages or self._unacknowledged):
+            if self._waiting_since is None or not (self._waiting or self._taken):
                 return None
             return self._clock() - self._waiting_since

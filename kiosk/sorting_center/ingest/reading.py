@@ -1,4 +1,4 @@
-"""What one MQTT message of a station means. Never raises: what cannot be read is refused, with its reason."""
+"""What one message of a station means. Never raises: what cannot be read is refused, with its reason."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from dataclasses import dataclass, field
 from kiosk.messaging.contract.control import BadControl, Hello, Status, decode
 from kiosk.messaging.contract.receive import BadEvent, ReceivedEvent, parse_batch, parse_event
 from kiosk.messaging.contract.topics import UpTopic, parse_up
-from kiosk.sorting_center.ledger.records import Delivery, Refusal, Sighting
+from kiosk.sorting_center.ledger.records import SET_ASIDE, Delivery, Refusal, Sighting
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message as it came. ``connection`` tells connections apart: a packet id means something within one only."""
+    """A message as it came, its topic as MQTT writes it."""
 
     topic: str
     payload: bytes = field(repr=False)
     retained: bool = False
-    packet_id: int = 0
-    qos: int = 0
+    tag: int = 0
+    """Names it to the broker, on this connection: packet id or delivery tag. 0: no acknowledgement is wanted."""
     connection: int = 0
+    is_dead: bool = False
+    """From the queue of dead letters: the broker has given up on it."""
+
+    @property
+    def station(self) -> str:
+        """Whose turn it is, as far as the topic says; the region is not looked at, which a station may choose."""
+        levels = self.topic.split("/", 4)
+        return levels[3] if len(levels) > 3 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ def read_message(message: Inbound) -> Reading:
     """Take a message apart.
 
     An error that nobody foresaw makes it a refusal as well (``unreadable``): one that came out of here would leave
-    the message, and all that wait with it, unacknowledged, and a hundred of those are all a broker sends.
+    the message, and all that wait with it, unacknowledged, and a window of those is all a broker sends.
     """
     try:
         return _read(message)
@@ -58,6 +66,9 @@ def read_message(message: Inbound) -> Reading:
 
 
 def _read(message: Inbound) -> Reading:
+    if message.is_dead:
+        # Its workers died, time and again, and it may be why: kept whole, and not looked into. The station has it.
+        return _refused(message, SET_ASIDE)
     try:
         topic = parse_up(message.topic)
     except ValueError:
@@ -117,7 +128,7 @@ def _hello(message: Inbound, topic: UpTopic) -> Reading:
         hello = decode(Hello, message.payload)
     except BadControl:
         return _refused(message, "hello")
-    seen = Sighting(topic.region, topic.station)
+    seen = Sighting(topic.region, topic.station, hello=hello)
     return Reading(message, Delivery(sightings=[seen]), (Question(topic.region, topic.station, hello.epoch),))
 
 

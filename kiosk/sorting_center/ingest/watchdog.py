@@ -65,6 +65,7 @@ class Watchdog:
         """Judge this moment."""
         ended = [name for name, runs in self._parts.items() if not runs()]
         now, waiting_s = self._clock(), self._connection.waiting_s()
+        self._health.waiting(self._connection.waiting())
         if self._health.report().ledger_trouble:
             # Told as just that, and another connection would not help; once it is over there is much to catch up with.
             self._not_before = now + STALLED_S

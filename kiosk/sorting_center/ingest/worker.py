@@ -23,9 +23,12 @@ from kiosk.sorting_center.ports import Mailbox
 
 log = logging.getLogger(__name__)
 
-MAX_COMMIT_EVENTS: Final = 500
+MAX_COMMIT_EVENTS: Final = 1000
 COLLECT_S: Final = 0.020
 """How long a commit waits for company: one flush to disk then serves all of it."""
+
+MAX_READ_S: Final = 0.3
+"""A commit begins after so long, however little has been read: whoever comes now waits for all of it."""
 
 _IDLE_S: Final = 0.5
 _RETRY_FIRST_S: Final = 0.5
@@ -37,7 +40,7 @@ _UNFORESEEN_S: Final = 1.0
 MAX_DELIVERIES: Final = 3
 """The third time a message cannot be stored, for a reason nobody foresaw, it is set aside and the others go on."""
 _MAX_REMEMBERED: Final = 1000
-"""Messages that failed: ten times what a broker has on its way to us."""
+"""Messages that failed: as many as a broker has on its way to us."""
 
 _UNFORESEEN: Final = (
     "Messages cannot be taken in, for a reason nobody foresaw (see the log); the broker is asked to deliver again."
@@ -104,8 +107,8 @@ class Worker:
         # Acknowledged in the order in which they came (MQTT 5, 4.6): what is stored behind a failed one comes again.
         first_failed = ends.index(None) if None in ends else len(ends)
         done = [end for end in ends[:first_failed] if end is not None]
-        for end in done:
-            self._mailbox.acknowledge(end.message)
+        if done:
+            self._mailbox.acknowledge([end.message for end in done])
         self._answer(states, [question for end in done for question in end.questions])
         self._tally(done)
         self._health.trouble("worker", "" if len(done) == len(ends) else _UNFORESEEN)
@@ -116,13 +119,14 @@ class Worker:
     def _collect(self, timeout_s: float) -> list[Reading]:
         message = self._mailbox.take(timeout_s)
         readings: list[Reading] = []
-        events, deadline = 0, time.monotonic() + COLLECT_S
+        events, started = 0, time.monotonic()
         while message is not None:
             readings.append(read_message(message))
             events += len(readings[-1].delivery.events)
-            if events + MAX_BATCH_EVENTS > MAX_COMMIT_EVENTS:
+            spent_s = time.monotonic() - started
+            if events + MAX_BATCH_EVENTS > MAX_COMMIT_EVENTS or spent_s > MAX_READ_S:
                 break
-            message = self._mailbox.take(deadline - time.monotonic())
+            message = self._mailbox.take(COLLECT_S - spent_s)
         return readings
 
     def _settle(self, readings: Sequence[Reading]) -> tuple[list[State], list[Reading | None]]:
@@ -167,6 +171,7 @@ class Worker:
         """Commit, trying again for as long as the ledger cannot be written."""
         pauses = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
         while True:
+            started = time.monotonic()
             try:
                 states = self._ledger.commit(delivery, self._clock())
             except (LedgerUnwritable, LedgerDamaged) as error:
@@ -175,6 +180,7 @@ class Worker:
                 if self._stopping.wait(pauses.next()):
                     raise _Stopped from error
             else:
+                self._health.committed(time.monotonic() - started)
                 if self._health.trouble("ledger"):
                     log.info("The ledger can be written again.")
                 return states

@@ -1,5 +1,6 @@
 """The sorting center's ledger."""
 
+from kiosk.sorting_center.ledger.database.address import shown as shown
 from kiosk.sorting_center.ledger.errors import LedgerAddressError as LedgerAddressError
 from kiosk.sorting_center.ledger.errors import LedgerDamaged as LedgerDamaged
 from kiosk.sorting_center.ledger.errors import LedgerError as LedgerError
@@ -7,8 +8,11 @@ from kiosk.sorting_center.ledger.errors import LedgerForeign as LedgerForeign
 from kiosk.sorting_center.ledger.errors import LedgerInUse as LedgerInUse
 from kiosk.sorting_center.ledger.errors import LedgerMissing as LedgerMissing
 from kiosk.sorting_center.ledger.errors import LedgerNewer as LedgerNewer
+from kiosk.sorting_center.ledger.errors import LedgerNotEmpty as LedgerNotEmpty
+from kiosk.sorting_center.ledger.errors import LedgerNotReady as LedgerNotReady
 from kiosk.sorting_center.ledger.errors import LedgerUnwritable as LedgerUnwritable
 from kiosk.sorting_center.ledger.ledger import Ledger as Ledger
+from kiosk.sorting_center.ledger.records import Counted as Counted
 from kiosk.sorting_center.ledger.records import Delivery as Delivery
 from kiosk.sorting_center.ledger.records import FeedEntry as FeedEntry
 from kiosk.sorting_center.ledger.records import Refusal as Refusal

@@ -1,178 +1,217 @@
-"""The rules of taking events in, inside one transaction of the caller.
+"""The rules of taking a delivery's events in, inside one transaction of the caller.
 
 The ledger holds one unbroken chain per stream (region, station, epoch). An event is stored as soon as it comes; it is
 *released* (counted in ``upto``, given its place in the feed) when everything before it is there and its ``prevhash``
 is the hash of the event before it. Whatever contradicts the chain goes to quarantine, and only the chain judges: an
 event above a gap may belong to a clone, so nothing downstream sees it before the gap is filled.
+
+What every commit needs is read and written with one statement for all its streams; what is rare (a gap filled, an
+event kept apart) has statements of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, insert, select, update
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
-from kiosk.sorting_center.ledger import projection
+from kiosk.sorting_center.ledger import projection, streams
 from kiosk.sorting_center.ledger.alarms import Attention
+from kiosk.sorting_center.ledger.chains import Chain
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
+from kiosk.sorting_center.ledger.schema import archived, quarantine, stream, unnumbered
 from kiosk.sorting_center.ledger.schema import event as event_table
-from kiosk.sorting_center.ledger.schema import quarantine, stream
 
 MAX_AHEAD: Final = 50_000
-"""How far above ``upto`` an event may be held. A station keeps what was acknowledged for 30 days, some 21,000 events of
-a busy one, and has at most 3,200 on their way (32 batches): more than twice that is behind no center. One that is, far
-behind because of a very old backup, is sent everything from ``upto`` on, and then takes the event like any other."""
+"""How far above ``upto`` an event may be held. A busy station writes some 700 a day and has at most 3,200 on their way
+(32 batches): no center that runs is further behind. One that is, because of a backup of months ago, is sent everything
+from ``upto`` on, and then takes the event like any other."""
 
 MAX_EPOCHS: Final = len(SERIES_LETTERS)
 """Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last."""
 
 _HELD_CHUNK: Final = 200
-_IN_CHUNK: Final = 500
-"""Values in one IN list: SQLite before 3.32 takes 999 parameters."""
 
-
-@dataclass(slots=True)
-class _Stream:
-    station: str
-    epoch: str
-    region: str
-    upto: int
-    head: str
-    max_seen: int
-    gap_since: str | None
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Released:
-    event: ReceivedEvent
-    feedseq: int | None
-    was_held: bool
+_ZERO: Final = rb"\u0000"
+"""U+0000 as canonical JSON writes it."""
 
 
 class FeedNumbers:
     """The places of the feed, given out without a hole for as long as the transaction lasts."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._last: int | None = None
+        self._last = streams.last_feedseq(connection)
 
     def next(self) -> int:
-        if self._last is None:
-            self._last = self._connection.execute(select(func.max(event_table.c.feedseq))).scalar() or 0
         self._last += 1
         return self._last
 
 
 class Acceptance:
-    """Takes events of one region in on one connection; ``received_at`` is RFC 3339 in UTC, the center's clock."""
+    """Takes the events of one delivery in; ``received_at`` is RFC 3339 in UTC, the center's clock."""
 
-    def __init__(self, connection: Connection, region: str, received_at: str, feed: FeedNumbers) -> None:
+    def __init__(self, connection: Connection, received_at: str) -> None:
         self._connection = connection
-        self._region = region
         self._received_at = received_at
-        self._feed = feed
-        self._attention = Attention(connection, region, received_at)
-        self._set_apart_any = False
+        self._dialect = connection.dialect.name
+        self._one_writer = self._dialect == "sqlite"
+        """What is released then gets its place in the feed here; else a `numberer` gives it."""
+        self._set_apart: set[tuple[str, str]] = set()
+        """Region and station of what was put into quarantine."""
 
-    def accept(self, events: Sequence[ReceivedEvent]) -> bool:
-        """All events of one stream; false when it is one epoch too many, and nothing of it is taken in."""
-        state = self._open_stream(events[0])
-        if state is None:
-            return False
-        if any(item.region not in ("", self._region) for item in events):
-            detail = "sends events that name another region than their topic; the topic's is the one they count in"
-            self._attention.raise_alarm(SECOND_REGION, (state.station, "", 0), detail)
-        near = self._within_reach(state, events)
-        state.max_seen = max([state.max_seen, *(item.seq for item in near)])
-        fresh = self._sort_out(state, near)
-        released = self._release(state, fresh)
-        self._store(state, fresh, released)
-        projection.project(
-            self._connection,
-            self._attention,
-            [
-                projection.ReleasedEvent(item.event, item.feedseq, self._region, self._received_at)
-                for item in released
-                if item.feedseq
-            ],
-        )
-        self._close_stream(state)
-        if self._set_apart_any:
-            self._attention.bound(state.station)
-        return True
+    def accept(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
+        """Every chain as it is now; none for a stream that is one epoch too many: nothing of it is taken in."""
+        chains = self._open(groups)
+        known = self._stored_hashes(chains)
+        for chain in chains:
+            self._sort_out(chain, known.get(chain.key, {}))
+        feed = FeedNumbers(self._connection) if self._one_writer else None
+        for chain in chains:
+            self._walk(chain, feed)
+        self._store(chains)
+        if self._one_writer:
+            self._project(chains)
+        else:
+            self._leave_to_number(chains)
+        self._close(chains)
+        for region, station in self._set_apart:
+            self._attention(region).bound(station)
+        return chains
 
-    def _open_stream(self, first: ReceivedEvent) -> _Stream | None:
-        mine = (stream.c.station == first.station) & (stream.c.region == self._region)
-        row = self._connection.execute(select(stream).where(mine, stream.c.epoch == first.epoch)).one_or_none()
-        if row is not None:
-            return _Stream(row.station, row.epoch, row.region, row.upto, row.head, row.max_seen, row.gap_since, False)
-        if self._connection.execute(select(func.count()).where(mine)).scalar_one() >= MAX_EPOCHS:
-            detail = f"tells of more than {MAX_EPOCHS} epochs; nothing of a further one is taken in or acknowledged"
-            self._attention.raise_alarm(TOO_MANY_EPOCHS, (first.station, "", 0), detail)
-            return None
-        return _Stream(first.station, first.epoch, self._region, 0, ZERO_HASH, 0, None, True)
+    def _open(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
+        stations = as_parameter((name,) for name in sorted({key[0] for key in groups}))
+        known = {_key(row): row for row in self._connection.execute(_streams_of(self._dialect), stations)}
+        within = self._within_epochs(groups, known)
+        if not self._one_writer:
+            known = self._locked(within, known)
+        with_quarantine = {tuple(row) for row in self._connection.execute(_quarantined_of(self._dialect), stations)}
+        chains = []
+        for key in within:
+            row, events = known.get(key), groups[key]
+            if row is None:
+                chain = Chain(*key, 0, ZERO_HASH, 0, None, events)
+            else:
+                chain = Chain(*key, row.upto, row.head, row.max_seen, row.gap_since, events, row.max_seen)
+            chain.has_quarantined = key in with_quarantine
+            self._look_at(chain)
+            chains.append(chain)
+        return chains
 
-    def _within_reach(self, state: _Stream, events: Sequence[ReceivedEvent]) -> list[ReceivedEvent]:
+    def _within_epochs(
+        self, wanted: Iterable[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
+    ) -> list[streams.StreamKey]:
+        epochs = Counter((station, region) for station, _, region in known)
+        within = []
+        for key in wanted:
+            station, _, region = key
+            if key not in known:
+                if epochs[station, region] >= MAX_EPOCHS:
+                    told = (
+                        f"tells of more than {MAX_EPOCHS} epochs; nothing of a further one is taken in or acknowledged"
+                    )
+                    self._attention(region).raise_alarm(TOO_MANY_EPOCHS, (station, "", 0), told)
+                    continue
+                epochs[station, region] += 1
+            within.append(key)
+        return within
+
+    def _locked(
+        self, keys: Sequence[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
+    ) -> dict[streams.StreamKey, Row[Any]]:
+        """No other process has any of these streams in hand until this transaction ends.
+
+        Everyone takes them in the same order, so that nobody waits for one who waits for him.
+        """
+        at, ordered = self._received_at, sorted(keys)
+        new = [(*key, 0, ZERO_HASH, 0, None, at, at) for key in ordered if key not in known]
+        insert_missing(self._connection, stream, new)
+        return {_key(row): row for row in self._connection.execute(_lock_streams(self._dialect), as_parameter(ordered))}
+
+    def _look_at(self, chain: Chain) -> None:
         """One event with an absurd number would leave a gap that no station can ever fill: it is kept apart."""
-        limit = state.upto + len(events) + MAX_AHEAD
-        near = [item for item in events if item.seq <= limit]
-        for item in events:
-            if item.seq > limit:
-                self._quarantine(item, FAR_AHEAD)
-        return near
+        if any(item.region not in ("", chain.region) for item in chain.events):
+            detail = "sends events that name another region than their topic; the topic's is the one they count in"
+            self._attention(chain.region).raise_alarm(SECOND_REGION, (chain.station, "", 0), detail)
+        if any(_ZERO in item.body for item in chain.events):
+            chain.events = [_storable(item) for item in chain.events]
+        seqs = [item.seq for item in chain.events]
+        limit = chain.upto + len(seqs) + MAX_AHEAD
+        if max(seqs) > limit:
+            for item in chain.events:
+                if item.seq > limit:
+                    self._quarantine(chain, item, FAR_AHEAD)
+            chain.events = [item for item in chain.events if item.seq <= limit]
+            seqs = [item.seq for item in chain.events]
+        chain.max_seen = max([chain.max_seen, *seqs])
 
-    def _sort_out(self, state: _Stream, events: Sequence[ReceivedEvent]) -> dict[int, ReceivedEvent]:
-        """What is new, by seq. The same again is absorbed; the same key with another hash is a fork."""
-        known = self._stored_hashes(state, sorted({item.seq for item in events}))
-        fresh: dict[int, ReceivedEvent] = {}
-        for item in events:
-            have = known.get(item.seq)
-            if have is None:
-                known[item.seq], fresh[item.seq] = item.sha256, item
-            elif have != item.sha256:
-                self._set_apart(item, FORK, "came twice with different content")
-        return fresh
-
-    def _stored_hashes(self, state: _Stream, seqs: Sequence[int]) -> dict[int, str]:
-        hashes: dict[int, str] = {}
-        for start in range(0, len(seqs), _IN_CHUNK):
-            rows = self._connection.execute(
-                select(event_table.c.seq, event_table.c.sha256).where(
-                    _of(state), event_table.c.seq.in_(seqs[start : start + _IN_CHUNK])
-                )
-            )
-            hashes.update((row.seq, row.sha256) for row in rows)
+    def _stored_hashes(self, chains: Sequence[Chain]) -> dict[streams.StreamKey, dict[int, str]]:
+        """Of the numbers that may have come before."""
+        wanted = [
+            (*chain.key, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored
+        ]
+        hashes: dict[streams.StreamKey, dict[int, str]] = {}
+        if not wanted:
+            return hashes
+        rows = self._connection.execute(_hashes_of(self._dialect, event_table), as_parameter(dict.fromkeys(wanted)))
+        for station, epoch, region, seq, sha256 in rows:
+            hashes.setdefault((station, epoch, region), {})[seq] = sha256
+        self._add_archived(chains, hashes)
         return hashes
 
-    def _release(self, state: _Stream, fresh: dict[int, ReceivedEvent]) -> list[_Released]:
-        """Walk the chain upward from ``upto`` as far as it holds; evict the event that breaks it."""
-        released: list[_Released] = []
-        held = self._held(state)
-        while True:
-            seq = state.upto + 1
-            was_held = seq not in fresh
-            item = next(held, None) if was_held else fresh[seq]
-            if item is None or item.seq != seq:
-                return released
-            if not _links(item, state.head):
-                self._evict(state, item, fresh, was_held)
-                return released
-            state.upto, state.head = seq, item.sha256
-            released.append(_Released(item, None if item.problem else self._feed.next(), was_held))
+    def _add_archived(self, chains: Sequence[Chain], hashes: dict[streams.StreamKey, dict[int, str]]) -> None:
+        """What stands below ``upto`` and is not here any more."""
+        wanted = [
+            (*chain.key, item.seq)
+            for chain in chains
+            for item in chain.events
+            if item.seq <= chain.upto and item.seq not in hashes.get(chain.key, ())
+        ]
+        if wanted:
+            rows = self._connection.execute(_hashes_of(self._dialect, archived), as_parameter(dict.fromkeys(wanted)))
+            for station, epoch, region, seq, sha256 in rows:
+                hashes.setdefault((station, epoch, region), {})[seq] = sha256
 
-    def _held(self, state: _Stream) -> Iterator[ReceivedEvent]:
-        """Stored events above ``upto``, ascending, read in small steps and only as far as asked for."""
-        after = state.upto
-        while after < state.max_seen:
+    def _sort_out(self, chain: Chain, known: dict[int, str]) -> None:
+        """The same again is absorbed; the same key with another hash is a fork."""
+        for item in chain.events:
+            have = known.get(item.seq)
+            if have is None:
+                known[item.seq], chain.fresh[item.seq] = item.sha256, item
+            elif have != item.sha256:
+                self._contradicts(chain, item, FORK, "came twice with different content")
+
+    def _walk(self, chain: Chain, feed: FeedNumbers | None) -> None:
+        """Upward from ``upto`` as far as the chain holds; the event that breaks it is evicted."""
+        held = self._held(chain)
+        while True:
+            seq, held_since = chain.upto + 1, None
+            item = chain.fresh.get(seq)
+            if item is None:
+                item, held_since = next(held, (None, None))
+            if item is None or item.seq != seq:
+                return
+            if not chain.is_followed_by(item):
+                self._evict(chain, item, held_since is not None)
+                return
+            feedseq = feed.next() if feed is not None and item.problem is None else None
+            chain.release(item, feedseq, held_since)
+
+    def _held(self, chain: Chain) -> Iterator[tuple[ReceivedEvent, str]]:
+        """Stored events above ``upto`` and when they came, ascending, read in small steps as far as asked for."""
+        after = chain.upto
+        while after < chain.highest_stored:
             rows = self._connection.execute(
-                select(event_table.c.body, event_table.c.problem)
-                .where(_of(state), event_table.c.seq > after)
+                select(event_table.c.body, event_table.c.problem, event_table.c.received_at)
+                .where(_of(chain), event_table.c.seq > after)
                 .order_by(event_table.c.seq)
                 .limit(_HELD_CHUNK)
             ).all()
@@ -181,100 +220,160 @@ class Acceptance:
             for row in rows:
                 item = replace(parse_event(bytes(row.body)), problem=row.problem)
                 after = item.seq
-                yield item
+                yield item, row.received_at
 
-    def _evict(self, state: _Stream, item: ReceivedEvent, fresh: dict[int, ReceivedEvent], was_held: bool) -> None:
-        self._set_apart(item, BROKEN_CHAIN, "does not follow the event before it")
+    def _evict(self, chain: Chain, item: ReceivedEvent, was_held: bool) -> None:
+        self._contradicts(chain, item, BROKEN_CHAIN, "does not follow the event before it")
         if was_held:
-            self._connection.execute(delete(event_table).where(_of(state), event_table.c.seq == item.seq))
+            self._connection.execute(delete(event_table).where(_of(chain), event_table.c.seq == item.seq))
         else:
-            del fresh[item.seq]
+            del chain.fresh[item.seq]
 
-    def _set_apart(self, item: ReceivedEvent, reason: str, what: str) -> None:
-        self._quarantine(item, reason)
-        self._attention.alarm(reason, item, f"event {item.seq} {what}")
+    def _contradicts(self, chain: Chain, item: ReceivedEvent, reason: str, what: str) -> None:
+        self._quarantine(chain, item, reason)
+        self._attention(chain.region).alarm(reason, item, f"event {item.seq} {what}")
 
-    def _quarantine(self, item: ReceivedEvent, reason: str) -> None:
-        self._attention.quarantine(item, reason)
-        self._set_apart_any = True
+    def _quarantine(self, chain: Chain, item: ReceivedEvent, reason: str) -> None:
+        self._attention(chain.region).quarantine(item, reason)
+        chain.has_quarantined = True
+        self._set_apart.add((chain.region, chain.station))
 
-    def _store(self, state: _Stream, fresh: dict[int, ReceivedEvent], released: Sequence[_Released]) -> None:
-        places = {item.event.seq: item.feedseq for item in released}
-        if fresh:
-            self._connection.execute(
-                insert(event_table), [self._row(item, places.get(item.seq)) for item in fresh.values()]
+    def _store(self, chains: Sequence[Chain]) -> None:
+        insert_rows(self._connection, event_table, [row for chain in chains for row in self._rows(chain)])
+        for chain in chains:
+            filled = [
+                {"key": item.event.seq, "place": item.feedseq}
+                for item in chain.released
+                if item.held_since and item.feedseq
+            ]
+            if filled:
+                self._connection.execute(
+                    update(event_table)
+                    .where(_of(chain), event_table.c.seq == bindparam("key"))
+                    .values(feedseq=bindparam("place")),
+                    filled,
+                )
+            if chain.has_quarantined:
+                self._discharge(chain)
+            for item in chain.fresh.values():
+                if item.problem is not None:
+                    self._quarantine(chain, item, item.problem)
+
+    def _rows(self, chain: Chain) -> Iterator[tuple[object, ...]]:
+        """In the order of the table's columns."""
+        places = {item.event.seq: item.feedseq for item in chain.released}
+        station, epoch, region = chain.key
+        for seq, item in chain.fresh.items():
+            yield (
+                station,
+                epoch,
+                seq,
+                region,
+                item.sha256,
+                item.prevhash,
+                item.type,
+                item.problem,
+                item.body,
+                self._received_at,
+                places.get(seq),
             )
-        filled = [{"key": item.event.seq, "place": item.feedseq} for item in released if item.was_held and item.feedseq]
-        if filled:
-            self._connection.execute(
-                update(event_table)
-                .where(_of(state), event_table.c.seq == bindparam("key"))
-                .values(feedseq=bindparam("place")),
-                filled,
-            )
-        self._discharge(state, [item.event for item in released if item.event.problem is None])
-        for item in fresh.values():
-            if item.problem is not None:
-                self._quarantine(item, item.problem)
 
-    def _row(self, item: ReceivedEvent, feedseq: int | None) -> dict[str, object]:
-        return {
-            "station": item.station,
-            "epoch": item.epoch,
-            "seq": item.seq,
-            "region": self._region,
-            "sha256": item.sha256,
-            "prevhash": item.prevhash,
-            "type": item.type,
-            "problem": item.problem,
-            "body": item.body,
-            "received_at": self._received_at,
-            "feedseq": feedseq,
-        }
-
-    def _discharge(self, state: _Stream, accepted: Iterable[ReceivedEvent]) -> None:
+    def _discharge(self, chain: Chain) -> None:
         """What was set apart while a clone stood in its place, or came too early, is out of quarantine when it fits."""
         rows = self._connection.execute(
             select(quarantine.c.id, quarantine.c.sha256).where(
-                quarantine.c.station == state.station,
-                quarantine.c.region == state.region,
-                quarantine.c.epoch == state.epoch,
+                quarantine.c.station == chain.station,
+                quarantine.c.region == chain.region,
+                quarantine.c.epoch == chain.epoch,
                 quarantine.c.reason.in_((FORK, BROKEN_CHAIN, FAR_AHEAD)),
             )
         ).all()
-        if not rows:
-            return
-        hashes = {item.sha256 for item in accepted}
+        hashes = {item.event.sha256 for item in chain.released if item.event.problem is None}
         for row in rows:
             if row.sha256 in hashes:
                 self._connection.execute(delete(quarantine).where(quarantine.c.id == row.id))
 
-    def _close_stream(self, state: _Stream) -> None:
-        has_gap = state.upto < state.max_seen
-        values = {
-            "upto": state.upto,
-            "head": state.head,
-            "max_seen": state.max_seen,
-            "gap_since": (state.gap_since or self._received_at) if has_gap else None,
-            "last_received_at": self._received_at,
-        }
-        key = {"station": state.station, "epoch": state.epoch, "region": state.region}
-        if state.is_new:
-            self._connection.execute(insert(stream), {**key, **values, "first_received_at": self._received_at})
-        else:
-            self._connection.execute(
-                update(stream).where(and_(*(stream.c[name] == value for name, value in key.items()))).values(values)
-            )
+    def _project(self, chains: Sequence[Chain]) -> None:
+        told = [
+            projection.ReleasedEvent.of(item.event, chain.region, item.feedseq, item.held_since or self._received_at)
+            for chain in chains
+            for item in chain.released
+            if item.feedseq and item.event.type in projection.TYPES
+        ]
+        projection.project(self._connection, told)
+
+    def _leave_to_number(self, chains: Sequence[Chain]) -> None:
+        ranges = [
+            {
+                "station": chain.station,
+                "epoch": chain.epoch,
+                "region": chain.region,
+                "first": chain.released[0].event.seq,
+                "last": chain.upto,
+            }
+            for chain in chains
+            if chain.released
+        ]
+        if ranges:
+            self._connection.execute(insert(unnumbered), ranges)
+
+    def _close(self, chains: Sequence[Chain]) -> None:
+        """When a stream was first heard stays as it is in a row that is there."""
+        at = self._received_at
+        rows = []
+        for chain in sorted(chains, key=lambda one: one.key):
+            gap_since = (chain.gap_since or at) if chain.upto < chain.max_seen else None
+            rows.append((*chain.key, chain.upto, chain.head, chain.max_seen, gap_since, at, at))
+        upsert_rows(self._connection, stream, rows, kept="first_received_at")
+
+    def _attention(self, region: str) -> Attention:
+        return Attention(self._connection, region, self._received_at)
 
 
-def _of(state: _Stream) -> ColumnElement[bool]:
+@cache
+def _streams_of(dialect: str) -> Select[Any]:
+    keys = Keys(dialect)
+    return select(stream).select_from(keys.table).join(stream, stream.c.station == keys.text(0))
+
+
+@cache
+def _lock_streams(dialect: str) -> Select[Any]:
+    keys, c = Keys(dialect), stream.c
+    same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
+    wanted = select(stream).select_from(keys.table).join(stream, same)
+    return wanted.order_by(c.station, c.epoch, c.region).with_for_update(of=stream)
+
+
+def _key(row: Row[Any]) -> streams.StreamKey:
+    return (row.station, row.epoch, row.region)
+
+
+@cache
+def _quarantined_of(dialect: str) -> Select[Any]:
+    keys = Keys(dialect)
+    of_stream = (quarantine.c.station, quarantine.c.epoch, quarantine.c.region)
+    return select(*of_stream).distinct().select_from(keys.table).join(quarantine, of_stream[0] == keys.text(0))
+
+
+@cache
+def _hashes_of(dialect: str, table: Table) -> Select[Any]:
+    keys, c = Keys(dialect), table.c
+    same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
+    stored = select(c.station, c.epoch, c.region, c.seq, c.sha256)
+    return stored.select_from(keys.table).join(table, same & (c.seq == keys.number(3)))
+
+
+def _storable(item: ReceivedEvent) -> ReceivedEvent:
+    """No text with U+0000 gets into a column: PostgreSQL keeps none. The body has it still, and its hash."""
+    texts = (item.type, *(value for value in item.data.values() if isinstance(value, str)))
+    if not any("\0" in text for text in texts):
+        return item
+    return replace(item, type=item.type.replace("\0", "\N{REPLACEMENT CHARACTER}"), problem=item.problem or "bad_data")
+
+
+def _of(chain: Chain) -> ColumnElement[bool]:
     return and_(
-        event_table.c.station == state.station,
-        event_table.c.epoch == state.epoch,
-        event_table.c.region == state.region,
+        event_table.c.station == chain.station,
+        event_table.c.epoch == chain.epoch,
+        event_table.c.region == chain.region,
     )
-
-
-def _links(item: ReceivedEvent, head: str) -> bool:
-    """An event whose envelope was too bad to name its ``prevhash`` is linked by its successor alone."""
-    return item.prevhash == head or (item.prevhash == "" and item.problem is not None)

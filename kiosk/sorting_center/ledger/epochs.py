@@ -48,7 +48,8 @@ def by_station(connection: Connection) -> Mapping[StationKey, tuple[EpochRow, ..
     beginnings = _beginnings(connection)
     counted = _counted(connection)
     found: dict[StationKey, list[EpochRow]] = defaultdict(list)
-    rows = connection.execute(select(stream_table).order_by(stream_table.c.station, stream_table.c.first_received_at))
+    order = (stream_table.c.station, stream_table.c.first_received_at, stream_table.c.epoch)
+    rows = connection.execute(select(stream_table).order_by(*order))
     for row in rows:
         key = (row.region, row.station, row.epoch)
         series, why = beginnings.get(key, (None, None))

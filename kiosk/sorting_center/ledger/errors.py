@@ -31,5 +31,13 @@ class LedgerInUse(LedgerError):
     """Another sorting center has it open for writing."""
 
 
+class LedgerNotEmpty(LedgerError):
+    """Something is there already that would be mixed with what was to be put there."""
+
+
+class LedgerNotReady(LedgerError):
+    """Something has to come first; the text says what."""
+
+
 class LedgerUnwritable(LedgerError):
     """A commit failed: disk full, read-only, locked, I/O error. Nothing of it is stored; try again later."""

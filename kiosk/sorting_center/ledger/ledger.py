@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Final, Self
 
-from sqlalchemy import Connection, func, insert, select, tuple_, update
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy.exc import DBAPIError
 
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import sightings, streams
-from kiosk.sorting_center.ledger.accept import Acceptance, FeedNumbers
-from kiosk.sorting_center.ledger.engine import OpenedLedger, begin_generation, open_for_reading, open_for_writing
-from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerError, LedgerUnwritable
+from kiosk.sorting_center.ledger.accept import Acceptance
+from kiosk.sorting_center.ledger.chains import Chain
+from kiosk.sorting_center.ledger.database.faults import damaged, unusable
+from kiosk.sorting_center.ledger.database.opening import (
+    OpenedLedger,
+    Tell,
+    begin_generation,
+    open_beside,
+    open_for_reading,
+    open_for_writing,
+    tell_log,
+)
+from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.reading import stored_events
 from kiosk.sorting_center.ledger.records import (
     TOO_MANY_EPOCHS,
     Delivery,
@@ -33,15 +44,26 @@ _ANNOUNCED: Final = "announced"
 
 
 class Ledger:
-    """Opened for writing by one process at a time, for reading by any. Safe to call from several threads."""
+    """Safe to call from several threads. A file is opened for writing by one process at a time, for reading by any; a
+    database of PostgreSQL by any number for both.
+    """
 
     def __init__(self, opened: OpenedLedger) -> None:
         self._opened = opened
 
     @classmethod
-    def open(cls, url: str) -> Ledger:
-        """Open or create ``sqlite:///path`` for writing; raises a LedgerError that says what to do."""
-        return cls(open_for_writing(url))
+    def open(cls, url: str, tell: Tell = tell_log) -> Ledger:
+        """Open or create ``sqlite:///path``, or a ledger in the PostgreSQL database ``postgresql://user@host:port/name``.
+
+        Raises a LedgerError that says what to do. A large file is checked beside the work: damage is given to
+        ``tell``, and from then on nothing is taken in.
+        """
+        return cls(open_for_writing(url, tell))
+
+    @classmethod
+    def open_beside(cls, url: str) -> Ledger:
+        """For a further process of the sorting center that has the ledger open; raises a LedgerError."""
+        return cls(open_beside(url))
 
     @classmethod
     def open_readonly(cls, url: str) -> Ledger:
@@ -54,14 +76,19 @@ class Ledger:
         return begin_generation(url)
 
     @property
+    def url(self) -> str:
+        """Where it is, for another process of the same program: its password is in it."""
+        return self._opened.address.url.render_as_string(hide_password=False)
+
+    @property
     def ledger_id(self) -> str:
         """16 hex digits, made with the ledger."""
-        return self._opened.ledger_id
+        return self._opened.identity.ledger_id
 
     @property
     def generation(self) -> str:
         """16 hex digits, other ones after a restored backup: feedseqs of two generations cannot be compared."""
-        return self._opened.generation
+        return self._opened.identity.generation
 
     def close(self) -> None:
         """Release the file. No call may follow."""
@@ -82,21 +109,45 @@ class Ledger:
 
     def commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
         """Take a whole delivery in, in one transaction; as `accept`."""
+        if self._opened.partitions is not None:
+            self._opened.partitions.prepare(received_at)
         with self._writing() as connection:
-            feed = FeedNumbers(connection)
             groups = streams.grouped(delivery.events)
-            refusals = list(delivery.refusals)
-            taken = []
-            for key, items in groups.items():
-                station, _, region = key
-                if Acceptance(connection, region, received_at, feed).accept(items):
-                    taken.append(key)
-                else:
-                    topic = Topics(region, station).event
-                    refusals += [Refusal(topic, TOO_MANY_EPOCHS, item.body) for item in items]
-            sightings.record(connection, _sighted(delivery), received_at)
+            taken = Acceptance(connection, received_at).accept(groups) if groups else []
+            refusals = [*delivery.refusals, *_beyond(groups, {chain.key for chain in taken})]
+            heard = {(region, station): None for station, _, region in groups}
+            told = [*(Sighting(*key) for key in heard), *delivery.sightings]
+            sightings.record(connection, told, received_at)
             sightings.refuse(connection, refusals, received_at)
-            return [self._state(connection, station, epoch, region) for station, epoch, region in taken]
+            return [self._reached(connection, chain) for chain in taken]
+
+    def _reached(self, connection: Connection, chain: Chain) -> StreamState:
+        gaps = streams.gaps(connection, chain, MAX_GAPS)
+        quarantined = streams.quarantined(connection, chain, MAX_QUARANTINED) if chain.has_quarantined else ()
+        return StreamState(*chain.key, chain.upto, chain.head, chain.max_seen, gaps, quarantined, self.generation)
+
+    def number(self, limit: int) -> int:
+        """Give events that were released their places in the feed; how many were done, places or not.
+
+        0: there is nothing to do, or another process does it, or the ledger numbers in its commits. Raises
+        LedgerUnwritable when nothing was numbered.
+        """
+        if self._opened.numberer is None:
+            return 0
+        try:
+            return self._opened.numberer.number(limit)
+        except DBAPIError as error:
+            raise unusable(self._opened.address, error) from error
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process may publish the feed: of a file always, else while it has the role of the numberer."""
+        return self._opened.numberer is None or self._opened.numberer.has_role
+
+    @property
+    def numbers_apart(self) -> bool:
+        """Whether places in the feed are given by `number`, and not in the commits."""
+        return self._opened.numberer is not None
 
     def stream(self, station: str, epoch: str, region: str) -> StreamState:
         """What a station that says hello is told; upto 0 for a stream nothing is known of."""
@@ -123,9 +174,7 @@ class Ledger:
     def set_announced(self, generation: str) -> None:
         """Every stream was told this generation. Raises LedgerUnwritable."""
         with self._writing() as connection:
-            changed = connection.execute(update(meta).where(meta.c.name == _ANNOUNCED).values(value=generation))
-            if changed.rowcount == 0:
-                connection.execute(insert(meta), {"name": _ANNOUNCED, "value": generation})
+            upsert_rows(connection, meta, [(_ANNOUNCED, generation)])
 
     def _state(self, connection: Connection, station: str, epoch: str, region: str) -> StreamState:
         row = connection.execute(
@@ -151,7 +200,7 @@ class Ledger:
     def feed_end(self) -> int:
         """The highest feedseq given out; 0 when none was."""
         with self.reading() as connection:
-            return int(connection.execute(select(func.max(event.c.feedseq))).scalar() or 0)
+            return streams.last_feedseq(connection)
 
     def feed_position(self, name: str) -> int:
         """Where the publisher ``name`` goes on; 0 at first."""
@@ -162,31 +211,15 @@ class Ledger:
     def set_feed_position(self, name: str, feedseq: int) -> None:
         """Everything up to ``feedseq`` has been taken by the broker. Raises LedgerUnwritable."""
         with self._writing() as connection:
-            changed = connection.execute(
-                update(feed_position).where(feed_position.c.name == name).values(feedseq=feedseq)
-            )
-            if changed.rowcount == 0:
-                connection.execute(insert(feed_position), {"name": name, "feedseq": feedseq})
+            upsert_rows(connection, feed_position, [(name, feedseq)])
 
-    def events(self) -> Iterator[StoredEvent]:
-        """Every stored event by (station, epoch, seq), read from one unchanging picture of the ledger."""
+    def events(self, *, with_standing: bool = True) -> Iterator[StoredEvent]:
+        """Every stored event by (station, epoch, seq), read from one unchanging picture of the ledger, in pages.
+
+        ``with_standing``: and what stands for their receipts, which takes as long again.
+        """
         with self.reading() as connection:
-            rows = connection.execution_options(yield_per=500).execute(
-                select(event).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
-            )
-            receipts = streams.Receipts(connection)
-            for row in rows:
-                yield StoredEvent(
-                    row.station,
-                    row.epoch,
-                    row.seq,
-                    row.type,
-                    row.problem,
-                    bytes(row.body),
-                    row.received_at,
-                    row.region,
-                    receipts.of(row.station).get(row.region, {}),
-                )
+            yield from stored_events(connection, with_standing=with_standing)
 
     def counts(self) -> overviews.Counts:
         """How much is in the ledger, and how much of it needs a person."""
@@ -209,28 +242,27 @@ class Ledger:
         try:
             with self._opened.reader.connect() as connection:
                 yield connection
-        except DatabaseError as error:
-            raise self._unusable(error) from error
+        except DBAPIError as error:
+            raise unusable(self._opened.address, error) from error
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        if self._opened.writer is None:
-            raise LedgerUnwritable(f"the ledger {self._opened.path} is open for reading only")
+        check = self._opened.check
+        if check is not None and check.finding:
+            raise damaged(self._opened.address, check.finding)
         try:
-            with self._opened.writer.begin() as connection:
+            with self._opened.writing.begin() as connection:
                 yield connection
-        except DatabaseError as error:
-            raise self._unusable(error) from error
-
-    def _unusable(self, error: DatabaseError) -> LedgerError:
-        path = self._opened.path
-        if isinstance(error, OperationalError):
-            return LedgerUnwritable(f"the ledger {path} cannot be used: {error.orig}")
-        if "malformed" in str(error.orig) or "not a database" in str(error.orig):
-            return LedgerDamaged(f"the ledger {path} is damaged: {error.orig}; restore the last backup")
-        return LedgerError(f"the ledger {path} refused a statement: {error.orig}")
+        except DBAPIError as error:
+            raise unusable(self._opened.address, error) from error
 
 
-def _sighted(delivery: Delivery) -> Iterable[Sighting]:
-    yield from {(region, item.station): Sighting(region, item.station) for region, item in delivery.events}.values()
-    yield from delivery.sightings
+def _beyond(
+    groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]], taken: Set[streams.StreamKey]
+) -> Iterable[Refusal]:
+    """What belongs to a stream that is one epoch too many."""
+    for key, events in groups.items():
+        if key not in taken:
+            station, _, region = key
+            topic = Topics(region, station).event
+            yield from (Refusal(topic, TOO_MANY_EPOCHS, item.body) for item in events)

@@ -32,9 +32,8 @@ from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.ledger import projection, schema
 from kiosk.sorting_center.ledger.accept import MAX_AHEAD
-from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.records import FAR_AHEAD, RECEIPT_TWICE
-from kiosk.sorting_center.ledger.schema import SCHEMA_VERSION, meta
+from kiosk.sorting_center.ledger.schema import meta
 
 _CHUNK: Final = 500
 
@@ -45,8 +44,8 @@ def new_generation() -> str:
 
 
 def migrate(connection: Connection) -> None:
-    """Every step from the schema the ledger has to SCHEMA_VERSION."""
-    for version in range(int(_meta(connection, "schema_version")) + 1, SCHEMA_VERSION + 1):
+    """Every step from the schema the ledger has to KEYED_BY_REGION."""
+    for version in range(int(_meta(connection, "schema_version")) + 1, KEYED_BY_REGION + 1):
         _STEPS[version](connection)
         connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
 
@@ -96,7 +95,7 @@ def _highest(connection: Connection, column: ColumnElement[int], where: ColumnEl
 
 
 KEYED_BY_REGION: Final = 3
-"""Since this version."""
+"""Since this version; the later ones are made by Alembic."""
 
 _REBUILT: Final = ("event", "quarantine", "station_status", "alarm", "intake", "intake_void", "stream")
 """`stream` last: it says of which region a (station, epoch) is, that of the topic it was first heard on."""
@@ -166,13 +165,9 @@ def _project_again(connection: Connection, station: str) -> None:
     connection.execute(delete(alarm).where(alarm.c.station == station, alarm.c.kind == RECEIPT_TWICE))
     released = (event.c.station == station) & event.c.problem.is_(None) & event.c.feedseq.is_not(None)
     rows = connection.execute(
-        select(event.c.region, event.c.body, event.c.feedseq, event.c.received_at)
-        .where(released, event.c.type.in_((IntakeConfirmed.TYPE, IntakeVoided.TYPE)))
-        .order_by(event.c.feedseq)
+        select(event).where(released, event.c.type.in_(projection.TYPES)).order_by(event.c.feedseq)
     ).all()
-    for row in rows:
-        told = projection.ReleasedEvent(parse_event(bytes(row.body)), row.feedseq, row.region, row.received_at)
-        projection.project(connection, Attention(connection, row.region, row.received_at), [told])
+    projection.project(connection, [projection.ReleasedEvent.stored(row, row.feedseq) for row in rows])
 
 
 def _disbelieved(connection: Connection) -> Iterator[tuple[str, str, str, int]]:

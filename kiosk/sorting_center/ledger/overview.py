@@ -6,11 +6,21 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, inspect, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, inspect, literal_column, select
 
 from kiosk.sorting_center.ledger import epochs
+from kiosk.sorting_center.ledger.database.times import BEFORE_ALL
 from kiosk.sorting_center.ledger.records import FORK
-from kiosk.sorting_center.ledger.schema import alarm, event, intake, intake_void, quarantine, refused, station_status
+from kiosk.sorting_center.ledger.schema import (
+    alarm,
+    archived,
+    event,
+    intake,
+    intake_void,
+    quarantine,
+    refused,
+    station_status,
+)
 from kiosk.sorting_center.ledger.schema import stream as stream_table
 from kiosk.sorting_center.ledger.streams import ended, open_gaps
 
@@ -20,7 +30,9 @@ _SHOWN_GAPS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """``gaps`` are missing ranges; ``quarantined`` events include ``forks``; ``alarms`` those the stations report."""
+    """``events`` include those in archives; ``gaps`` are missing ranges; ``quarantined`` events include ``forks``;
+    ``alarms`` those the stations report.
+    """
 
     events: int
     stations: int
@@ -131,7 +143,7 @@ def overview(connection: Connection, today_since: str, newest: int) -> Overview:
     )
     return Overview(
         counts=_counts(connection, len(missing)),
-        totals=_totals(connection, ""),
+        totals=_totals(connection, BEFORE_ALL),
         today=_totals(connection, today_since),
         stations=_stations(connection),
         intakes=_intake_rows(connection, _intakes().order_by(intake.c.feedseq.desc()).limit(newest)),
@@ -166,7 +178,7 @@ def intakes_after(connection: Connection, feedseq: int, limit: int) -> tuple[Int
 
 def _counts(connection: Connection, gaps: int) -> Counts:
     return Counts(
-        events=_number(connection, select(func.count()).select_from(event)),
+        events=_number(connection, select(func.count()).select_from(event)) + _archived(connection),
         stations=_number(connection, select(func.count()).select_from(_heard())),
         gaps=gaps,
         quarantined=_number(connection, select(func.count()).select_from(quarantine)),
@@ -174,6 +186,12 @@ def _counts(connection: Connection, gaps: int) -> Counts:
         refused=_number(connection, select(func.coalesce(func.max(refused.c.id), 0))),
         alarms=_number(connection, select(func.count()).select_from(alarm)) + _reported(connection),
     )
+
+
+def _archived(connection: Connection) -> int:
+    # A ledger that is only looked at may still have the schema of the version that wrote it.
+    there = inspect(connection).has_table(archived.name)
+    return _number(connection, select(func.count()).select_from(archived)) if there else 0
 
 
 def _heard() -> Subquery:
@@ -216,11 +234,11 @@ def _totals(connection: Connection, since: str) -> Totals:
 
 
 def _halves(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    return column.bitwise_rshift(_HALF_BITS), column.bitwise_and((1 << _HALF_BITS) - 1)
+    return column.bitwise_rshift(literal_column(str(_HALF_BITS))), column.bitwise_and((1 << _HALF_BITS) - 1)
 
 
 def _whole(upper: int, lower: int) -> int:
-    return (upper << _HALF_BITS) + lower
+    return (int(upper) << _HALF_BITS) + int(lower)
 
 
 def _is_void_of_intake() -> ColumnElement[bool]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from kiosk.messaging.contract.control import Ack, Status
+from kiosk.messaging.contract.control import Ack, Hello, Status
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 
@@ -22,7 +22,8 @@ SECOND_REGION: Final = "second_region"
 """A station's number is heard in another region as well: two stations of two counties, or one that was moved."""
 TOO_MANY_EPOCHS: Final = "too_many_epochs"
 """More epochs of one station than there are receipt letters."""
-
+TWIN: Final = "twin"
+"""Two machines send by turns under one station number."""
 
 SET_ASIDE: Final = "internal"
 """Of a message that could not be stored, time and again, for a reason nobody foresaw: kept whole."""
@@ -39,7 +40,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A station was heard; ``status`` is what it said of itself, if that was it.
+    """A station was heard; ``status`` or ``hello`` is what it said of itself, if that was it.
 
     ``live`` is false for a status the broker had kept: it says nothing about when the station was last there.
     """
@@ -48,6 +49,7 @@ class Sighting:
     station: str
     status: Status | None = None
     live: bool = True
+    hello: Hello | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,18 @@ class Counted:
     epoch: str
     seq: int
     voided: bool
+    first_region: str
+    """Of those in which this receipt of this station's number counts, the one whose event stands first."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One row of the ledger, for export. ``receipts`` are those that count, of its station as a whole."""
+    """One row of the ledger, for export.
+
+    ``standing`` is what stands for the receipt a believed intake or void is about, None where nothing does, as above a
+    gap; ``replacement`` the same of the receipt a void names as the one to take its place. ``elsewhere``: the receipt
+    counts in another region, and not in this one. ``voided``: it is void, or will be when a gap is filled.
+    """
 
     station: str
     epoch: str
@@ -117,4 +126,7 @@ class StoredEvent:
     body: bytes = field(repr=False)
     received_at: str
     region: str = ""
-    receipts: Mapping[str, Counted] = field(default_factory=dict, repr=False)
+    standing: Counted | None = None
+    replacement: Counted | None = None
+    elsewhere: bool = False
+    voided: bool = False

@@ -1,6 +1,7 @@
 """The tables of the ledger: portable types only, so that the same statements run on PostgreSQL.
 
-Versions are counted by hand in ``meta``: a ledger is created whole; `migrate` takes an older one here.
+Versions are counted in ``meta``: a ledger is created whole. `migrate` takes one of a version before 3 to 3, and Alembic
+from there (see `migrations`).
 
 A station's number is unique within its region, so the region is in every key; it stands last in them, because the
 number alone finds nearly everything.
@@ -18,31 +19,42 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    String,
     Table,
     Text,
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = 3
+from kiosk.sorting_center.ledger.database.times import Instant
+
+SCHEMA_VERSION: Final = 4
+REVISION: Final = f"{SCHEMA_VERSION:04}"
+"""The same as Alembic calls it."""
+
+Code = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is ordered by its bytes, on every database."""
+
+Counting = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts up only an INTEGER."""
 
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+meta = Table("meta", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
 """``schema_version``, ``ledger_id``, ``generation``, and ``announced``: the generation every station was told."""
 
 event = Table(
     "event",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("epoch", Text, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("epoch", Code, primary_key=True),
     Column("seq", BigInteger, primary_key=True),
-    Column("region", Text, primary_key=True),
-    Column("sha256", Text, nullable=False),
-    Column("prevhash", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("problem", Text),
+    Column("region", Code, primary_key=True),
+    Column("sha256", Code, nullable=False),
+    Column("prevhash", Code, nullable=False),
+    Column("type", Code, nullable=False),
+    Column("problem", Code),
     Column("body", LargeBinary, nullable=False),
-    Column("received_at", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
     Column("feedseq", BigInteger, unique=True),
 )
 """One row per (region, station, epoch, seq), first come. ``feedseq`` is null while a gap below holds the event back,
@@ -51,31 +63,31 @@ and for good when ``problem`` (unknown_type, bad_data) was set as it came."""
 stream = Table(
     "stream",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("epoch", Text, primary_key=True),
-    Column("region", Text, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("epoch", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
     Column("upto", BigInteger, nullable=False),
-    Column("head", Text, nullable=False),
+    Column("head", Code, nullable=False),
     Column("max_seen", BigInteger, nullable=False),
-    Column("gap_since", Text),
-    Column("first_received_at", Text, nullable=False),
-    Column("last_received_at", Text, nullable=False),
+    Column("gap_since", Instant),
+    Column("first_received_at", Instant, nullable=False),
+    Column("last_received_at", Instant, nullable=False),
 )
 """``upto``: every event from 1 to here is stored and linked. ``head``: the hash at ``upto``."""
 
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("station", Text, nullable=False),
-    Column("epoch", Text, nullable=False),
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("station", Code, nullable=False),
+    Column("epoch", Code, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("type", Text, nullable=False),
+    Column("sha256", Code, nullable=False),
+    Column("reason", Code, nullable=False),
+    Column("type", Code, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("received_at", Text, nullable=False),
-    Column("region", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("region", Code, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     UniqueConstraint("station", "epoch", "seq", "sha256", "region"),
 )
@@ -85,12 +97,12 @@ number, hash, reason and ``size_bytes`` are kept, the ``body`` is empty."""
 refused = Table(
     "refused",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("topic", Text, nullable=False),
-    Column("code", Text, nullable=False),
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("topic", Code, nullable=False),
+    Column("code", Code, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("received_at", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
     sqlite_autoincrement=True,
 )
 """What nobody can attribute to a station's event, raw; only the newest are kept."""
@@ -98,28 +110,28 @@ refused = Table(
 station_status = Table(
     "station_status",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("region", Text, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
     Column("online", Boolean),
     Column("pending", BigInteger),
-    Column("epoch", Text),
-    Column("software", Text),
-    Column("last_seen", Text),
-    Column("alarm", Text),
+    Column("epoch", Code),
+    Column("software", Code),
+    Column("last_seen", Instant),
+    Column("alarm", Code),
 )
 """``alarm``: what the station's newest status complains of, "" for nothing."""
 
 alarm = Table(
     "alarm",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("kind", Text, nullable=False),
-    Column("station", Text, nullable=False),
-    Column("epoch", Text, nullable=False),
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("kind", Code, nullable=False),
+    Column("station", Code, nullable=False),
+    Column("epoch", Code, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("raised_at", Text, nullable=False),
-    Column("region", Text, nullable=False),
+    Column("detail", Code, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    Column("region", Code, nullable=False),
     UniqueConstraint("kind", "station", "epoch", "seq", "region"),
 )
 """``kind``: fork, broken_chain, receipt_twice, second_region or too_many_epochs."""
@@ -127,20 +139,20 @@ alarm = Table(
 intake = Table(
     "intake",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("receipt", Text, primary_key=True),
-    Column("region", Text, primary_key=True),
-    Column("epoch", Text, nullable=False),
+    Column("station", Code, primary_key=True),
+    Column("receipt", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("epoch", Code, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("feedseq", BigInteger, nullable=False),
-    Column("data_sha256", Text, nullable=False),
-    Column("reissued", Text),
-    Column("lot", Text, nullable=False),
-    Column("product", Text, nullable=False),
-    Column("mode", Text, nullable=False),
+    Column("data_sha256", Code, nullable=False),
+    Column("reissued", Code),
+    Column("lot", Code, nullable=False),
+    Column("product", Code, nullable=False),
+    Column("mode", Code, nullable=False),
     Column("net_g", BigInteger, nullable=False),
     Column("amount_fen", BigInteger, nullable=False),
-    Column("received_at", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
     Index("intake_feedseq", "feedseq"),
     Index("intake_received_at", "received_at"),
 )
@@ -149,19 +161,64 @@ intake = Table(
 intake_void = Table(
     "intake_void",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("receipt", Text, primary_key=True),
-    Column("region", Text, primary_key=True),
-    Column("epoch", Text, nullable=False),
+    Column("station", Code, primary_key=True),
+    Column("receipt", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("epoch", Code, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("replacement", Text),
+    Column("reason", Code, nullable=False),
+    Column("replacement", Code),
 )
 
 feed_position = Table(
     "feed_position",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", Code, primary_key=True),
     Column("feedseq", BigInteger, nullable=False),
 )
-"""How far a publisher got: everything up to here was acknowledged by its broker."""
+"""How far a publisher got: everything up to here was acknowledged by its broker. ``ARCHIVED`` is no publisher: up to
+there events were archived, some of them at least, and the feed can no longer be read from its beginning."""
+
+ARCHIVED: Final = "archived"
+
+unnumbered = Table(
+    "unnumbered",
+    metadata,
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("station", Code, nullable=False),
+    Column("epoch", Code, nullable=False),
+    Column("region", Code, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Released ranges, both ends included, whose events have no place in the feed yet: only where many processes write."""
+
+archived = Table(
+    "archived",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("epoch", Code, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("sha256", Code, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What is left of an event whose body is in an archive: enough to tell a duplicate from a fork."""
+
+alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
+"""Alembic's own; made here, so that a new ledger does not need it."""
+
+EVENT_ON_POSTGRESQL: Final = (
+    """CREATE TABLE event (
+        station TEXT COLLATE "C" NOT NULL, epoch TEXT COLLATE "C" NOT NULL, seq BIGINT NOT NULL,
+        region TEXT COLLATE "C" NOT NULL, sha256 TEXT COLLATE "C" NOT NULL, prevhash TEXT COLLATE "C" NOT NULL,
+        type TEXT COLLATE "C" NOT NULL, problem TEXT COLLATE "C", body BYTEA NOT NULL,
+        received_at TIMESTAMPTZ(3) NOT NULL, feedseq BIGINT,
+        PRIMARY KEY (station, epoch, seq, region, received_at)
+    ) PARTITION BY RANGE (received_at)""",
+    "CREATE INDEX event_feedseq ON event (feedseq)",
+    "CREATE TABLE event_default PARTITION OF event DEFAULT",
+)
+"""A partition for each month (see `database.partitions`), and one for a clock gone mad. The key must hold the column it
+is parted by, so it cannot keep a second copy out: the row of ``stream``, locked, does."""

@@ -3,41 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
+from kiosk.messaging.contract.control import Hello
 from kiosk.sorting_center.ledger.alarms import Attention
-from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, Refusal, Sighting
-from kiosk.sorting_center.ledger.schema import refused, station_status
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, TWIN, Refusal, Sighting
+from kiosk.sorting_center.ledger.schema import meta, refused, station_status
+from kiosk.sorting_center.ledger.twins import Boots, twin
 
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024
 """Of each; together at most 16 MiB of other people's garbage."""
+_MAX_TOPIC: Final = 200
+"""Characters. A topic is text of strangers: PostgreSQL keeps no U+0000 in a text."""
 MAX_WHOLE: Final = 32
 """Messages that were set aside are kept whole, the newest of them; a batch may have a MiB."""
 
 
 def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
-    """Bring ``station_status`` up to date, one write per station; a number heard in a second region is an alarm."""
+    """Bring ``station_status`` up to date in one statement.
+
+    A number heard in a second region is an alarm, and one that two machines use by turns is one, too.
+    """
     changes: dict[tuple[str, str], dict[str, object]] = {}
-    for sighting in sightings:
-        changes.setdefault((sighting.region, sighting.station), {}).update(_change(sighting, received_at))
-    for (region, station), values in changes.items():
-        mine = (station_status.c.station == station) & (station_status.c.region == region)
-        # An update without values is one of every column: the region is there to be set to itself.
-        found = connection.execute(update(station_status).where(mine).values(region=region, **values))
-        if found.rowcount == 0:
-            _first_heard(connection, region, station, received_at)
-            connection.execute(insert(station_status), {"station": station, "region": region, **values})
+    # By station, so that two processes that take in never wait for each other.
+    for sighting in sorted(sightings, key=lambda one: (one.station, one.region)):
+        if sighting.hello is not None:
+            _look_for_twins(connection, sighting, sighting.hello, received_at)
+        changes.setdefault((sighting.station, sighting.region), {}).update(_change(sighting, received_at))
+    if not changes:
+        return
+    known = _regions(connection, {station for station, _ in changes})
+    for station, region in changes:
+        heard_in = known.setdefault(station, [])
+        if region not in heard_in:
+            if heard_in:
+                detail = f"is heard in the region {region} as well as in {heard_in[0]}"
+                Attention(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
+            heard_in.append(region)
+    rows = [(*key, *(values.get(name) for name in _TOLD)) for key, values in sorted(changes.items())]
+    upsert_rows(connection, station_status, rows, unless_null=True)
 
 
-def _first_heard(connection: Connection, region: str, station: str, received_at: str) -> None:
-    other = select(station_status.c.region).where(station_status.c.station == station).limit(1)
-    known = connection.execute(other).scalar()
-    if known is not None:
-        detail = f"is heard in the region {region} as well as in {known}"
-        Attention(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
+_TOLD: Final = station_status.columns.keys()[2:]
+"""Behind the key; what a sighting does not tell stays as it was."""
+
+
+def _regions(connection: Connection, stations: Iterable[str]) -> dict[str, list[str]]:
+    """Where each station was heard before."""
+    rows = connection.execute(_heard(connection.dialect.name), as_parameter((station,) for station in stations))
+    found: dict[str, list[str]] = {}
+    for station, region in rows:
+        found.setdefault(station, []).append(region)
+    return found
+
+
+@cache
+def _heard(dialect: str) -> Select[Any]:
+    keys = Keys(dialect)
+    heard = select(station_status.c.station, station_status.c.region).select_from(keys.table)
+    return heard.join(station_status, station_status.c.station == keys.text(0))
+
+
+def _look_for_twins(connection: Connection, sighting: Sighting, hello: Hello, received_at: str) -> None:
+    """The boots of a station number are kept in ``meta``, so that every process that takes in sees the same."""
+    name = f"boots {sighting.region} {sighting.station}"
+    kept = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+    boots = Boots() if kept is None else Boots.parse(kept)
+    if not boots.is_news(hello):
+        return
+    detail = twin(boots, hello)
+    if detail is not None:
+        of = (sighting.station, hello.epoch, 0)
+        Attention(connection, sighting.region, received_at).raise_alarm(TWIN, of, detail)
+    upsert_rows(connection, meta, [(name, boots.with_hello(hello).text)])
 
 
 def _change(sighting: Sighting, received_at: str) -> dict[str, object]:
@@ -65,7 +109,7 @@ def refuse(connection: Connection, refusals: Sequence[Refusal], received_at: str
         insert(refused),
         [
             {
-                "topic": item.topic[:200],
+                "topic": item.topic[:_MAX_TOPIC].replace("\0", "\N{REPLACEMENT CHARACTER}"),
                 "code": item.code,
                 "payload": item.payload if item.code == SET_ASIDE else item.payload[:MAX_REFUSED_BYTES],
                 "size_bytes": len(item.payload),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.records import Counted
-from kiosk.sorting_center.ledger.schema import event, intake, intake_void, quarantine, stream
+from kiosk.sorting_center.ledger.schema import ARCHIVED, event, feed_position, intake, intake_void, quarantine, stream
 
 StreamKey = tuple[str, str, str]
 """Station, epoch, region."""
@@ -38,8 +40,30 @@ def grouped(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list
     return groups
 
 
-def gaps(connection: Connection, row: Row[Any], limit: int) -> tuple[tuple[int, int], ...]:
-    """The first ``limit`` missing ranges of a row of ``stream``."""
+def last_feedseq(connection: Connection) -> int:
+    """The highest place of the feed that was given out; 0 when none was."""
+    left = select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED).scalar_subquery()
+    here, gone = connection.execute(select(select(func.max(event.c.feedseq)).scalar_subquery(), left)).one()
+    return max(here or 0, gone or 0)
+
+
+class Reach(Protocol):
+    """How far a stream is: a row of ``stream``, or what a commit makes of one."""
+
+    @property
+    def station(self) -> str: ...
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def upto(self) -> int: ...
+    @property
+    def max_seen(self) -> int: ...
+
+
+def gaps(connection: Connection, row: Reach, limit: int) -> tuple[tuple[int, int], ...]:
+    """The first ``limit`` missing ranges."""
     if row.max_seen == row.upto:
         return ()
     return tuple(islice(missing_ranges(row.upto, _held(connection, row), row.max_seen), limit))
@@ -71,7 +95,7 @@ def ended(connection: Connection) -> set[tuple[str, str, str]]:
     return {(row.region, row.station, row.epoch) for row in rows}
 
 
-def quarantined(connection: Connection, row: Row[Any], limit: int) -> tuple[int, ...]:
+def quarantined(connection: Connection, row: Reach, limit: int) -> tuple[int, ...]:
     """The highest ``limit`` numbers up to ``upto`` that are kept apart, ascending."""
     found = connection.execute(
         select(quarantine.c.seq)
@@ -88,7 +112,7 @@ def quarantined(connection: Connection, row: Row[Any], limit: int) -> tuple[int,
     return tuple(sorted(found.scalars()))
 
 
-def _held(connection: Connection, row: Row[Any]) -> Iterator[int]:
+def _held(connection: Connection, row: Reach) -> Iterator[int]:
     return iter(
         connection.execute(
             select(event.c.seq)
@@ -103,29 +127,31 @@ def _held(connection: Connection, row: Row[Any]) -> Iterator[int]:
     )
 
 
-class Receipts:
-    """Which event stands for each receipt of a station, asked for station by station in the order of an export."""
+def standing(connection: Connection, receipts: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Counted]]:
+    """Which event stands for each of these (station, receipt), by region."""
+    wanted = as_parameter(dict.fromkeys(receipts))
+    found: dict[tuple[str, str], dict[str, Counted]] = {}
+    for row in connection.execute(_standing(connection.dialect.name), wanted):
+        of_receipt = found.setdefault((row.station, row.receipt), {})
+        first_region = next(iter(of_receipt), row.region)
+        of_receipt[row.region] = Counted(row.epoch, row.seq, row.void is not None, first_region)
+    return found
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._station = ""
-        self._found: dict[str, dict[str, Counted]] = {}
 
-    def of(self, station: str) -> Mapping[str, Mapping[str, Counted]]:
-        """By region and receipt."""
-        if station != self._station:
-            self._station, self._found = station, {}
-            is_void = (
-                (intake_void.c.station == intake.c.station)
-                & (intake_void.c.receipt == intake.c.receipt)
-                & (intake_void.c.region == intake.c.region)
-            )
-            rows = self._connection.execute(
-                select(intake.c.region, intake.c.receipt, intake.c.epoch, intake.c.seq, intake_void.c.seq.label("void"))
-                .select_from(intake.outerjoin(intake_void, is_void))
-                .where(intake.c.station == station)
-            )
-            for row in rows:
-                counted = Counted(row.epoch, row.seq, row.void is not None)
-                self._found.setdefault(row.region, {})[row.receipt] = counted
-        return self._found
+@cache
+def _standing(dialect: str) -> Select[Any]:
+    keys = Keys(dialect)
+    is_void = (
+        (intake_void.c.station == intake.c.station)
+        & (intake_void.c.receipt == intake.c.receipt)
+        & (intake_void.c.region == intake.c.region)
+    )
+    same = (intake.c.station == keys.text(0)) & (intake.c.receipt == keys.text(1))
+    columns = (intake.c.station, intake.c.receipt, intake.c.region, intake.c.epoch, intake.c.seq)
+    return (
+        select(*columns, intake_void.c.seq.label("void"))
+        .select_from(keys.table)
+        .join(intake, same)
+        .outerjoin(intake_void, is_void)
+        .order_by(intake.c.epoch, intake.c.seq, intake.c.region)
+    )

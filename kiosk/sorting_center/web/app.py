@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Final
 from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import BadRequest
 
-from kiosk.sorting_center.feed.feed import feed_event
+from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
@@ -121,7 +122,9 @@ def feed() -> tuple[Response, int]:
     if not entries and after > (end := ledger.feed_end()):
         return _beyond(after, end)
     last = entries[-1].feedseq if entries else after
-    return jsonify(events=[feed_event(entry) for entry in entries], last=last, generation=ledger.generation), 200
+    events = b",".join(feed_message(entry) for entry in entries)
+    rest = json.dumps({"generation": ledger.generation, "last": last}).encode()
+    return Response(b'{"events":[' + events + b"]," + rest[1:] + b"\n", mimetype="application/json"), 200
 
 
 def _beyond(after: int, end: int) -> tuple[Response, int]:

@@ -17,6 +17,7 @@ from typing import Final
 from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_shaping
+from kiosk.messaging.relay.faults import LinkFault
 from kiosk.station.doctor import box
 from kiosk.station.doctor.finding import Finding, Verdict, unreadable
 from kiosk.station.doctor.liveness import RelayHeartbeat
@@ -239,11 +240,14 @@ def link(env: Environment) -> Iterator[Finding]:
     if env.config.relay is None:
         yield Finding("link", False, None, Verdict.WARN, "link_none")
         return
-    age = RelayHeartbeat(env.config.station.data).age_s()
+    relay = RelayHeartbeat(env.config.station.data)
+    age, fault = relay.age_s(), relay.link_fault()
     pending = env.seen.pending if env.seen else 0
     waited = _waited_s(env)
     quiet = pending > 0 and (age is None or age > QUIET_S) and (waited is None or waited > QUIET_S)
-    if quiet:
+    if fault is not None:
+        yield Finding("link", True, fault is LinkFault.MQTT_3, Verdict.WARN, f"link_{fault}", last_seen_s=age)
+    elif quiet:
         yield Finding("link", True, False, Verdict.WARN, "link_waits", last_seen_s=age, values={"n": pending})
     else:
         yield Finding("link", True, None if age is None else True, last_seen_s=age)

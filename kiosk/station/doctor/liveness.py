@@ -7,11 +7,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from kiosk.devices.ports import LinkState
+from kiosk.messaging.relay.faults import LinkFault
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import read_boot_id
 from kiosk.station.page_heartbeat import FILE_NAME, since_boot
@@ -21,6 +22,15 @@ RELAY_ALARMS: Final = ("fork", "ahead")
 """Why the relay refuses an acknowledgement, as in its status."""
 _MARK_EVERY_S: Final = 20.0
 """An acknowledgement may come with every intake; the memory card is spared."""
+_CHANGE_EVERY_S: Final = 2.0
+"""A fault that comes and goes with every message is written no more often than this."""
+_FAULT_S: Final = 600.0
+"""A relay that is refused tries again every minute and says so again; one that has not said it for this long is not
+refused any more, or does not run."""
+_LEFT_S: Final = 60.0
+"""An estimate that the relay has not renewed for this long is none."""
+_LASTING: Final = frozenset({LinkFault.TAKEN_OVER, LinkFault.MQTT_3})
+"""Faults that an acknowledgement does not end: in between all is well."""
 _RUNTIME: Final = Path("/run/kiosk")
 
 
@@ -85,8 +95,21 @@ class ScannerWatch:
         return None if at is None else max(0.0, self._clock() - at)
 
 
+@dataclass(slots=True)
+class _Mark:
+    """What the relay said last, in whole seconds since the boot."""
+
+    second: int | None = None
+    """The sorting center's last answer that was believed."""
+    alarm: str = ""
+    fault: str = ""
+    fault_second: int = 0
+    left: int | None = None
+    left_second: int = 0
+
+
 class RelayHeartbeat:
-    """A file in which the relay, a process of its own, notes that the sorting center has answered.
+    """A file in which the relay, a process of its own, notes how the way to the sorting center does.
 
     Not synced: after a power cut an older mark, or none, only makes the doctor say less. A card that cannot be
     written must not stop the relay, so nothing is raised.
@@ -96,22 +119,49 @@ class RelayHeartbeat:
         self._path = data / RELAY_MARK
         self._clock = clock
         self._boot_id = boot_id if boot_id is not None else read_boot_id()
-        self._next = float("-inf")
-        self._alarm = ""
-        self._second: int | None = None
+        self._written = float("-inf")
+        self._owed = False
+        """A change was not written, to spare the card."""
+        self._mark = _Mark()
 
     def heard(self, alarm: str = "") -> None:
         """The sorting center's acknowledgement was believed; with a word in ``alarm`` it was refused for that."""
-        now = self._clock()
+        mark, alarm_before, fault_before = self._mark, self._mark.alarm, self._mark.fault
+        mark.alarm = alarm
         if not alarm:
-            self._second = round(now)
-        if alarm == self._alarm and now < self._next:
+            mark.second = round(self._clock())
+            if mark.fault not in _LASTING:
+                mark.fault = ""
+        if alarm != alarm_before:
+            self._write(0.0)
+        else:
+            self._write(_MARK_EVERY_S if mark.fault == fault_before and not self._owed else _CHANGE_EVERY_S)
+
+    def fault(self, fault: LinkFault) -> None:
+        """The broker refuses something, or ended the connection."""
+        mark, changed = self._mark, fault != self._mark.fault
+        mark.fault, mark.fault_second = fault.value, int(self._clock())
+        self._write(_CHANGE_EVERY_S if changed or self._owed else _MARK_EVERY_S)
+
+    def left(self, left_s: float | None) -> None:
+        """About how long it takes until everything is acknowledged; None: nobody knows, or nothing waits."""
+        mark, known = self._mark, self._mark.left is not None
+        mark.left, mark.left_second = None if left_s is None else round(left_s), int(self._clock())
+        if known != (mark.left is not None) or self._owed:
+            self._write(_CHANGE_EVERY_S)
+        elif known:
+            self._write(_MARK_EVERY_S)
+
+    def _write(self, every_s: float) -> None:
+        """Unless something was written less than ``every_s`` ago; what is not written now goes with the next."""
+        now = self._clock()
+        self._owed = now < self._written + every_s and (self._owed or every_s <= _CHANGE_EVERY_S)
+        if now < self._written + every_s:
             return
-        self._next, self._alarm = now + _MARK_EVERY_S, alarm
-        mark = {"boot": self._boot_id, "second": self._second, "alarm": alarm}
+        self._written = now
         partial = self._path.with_name(f".{RELAY_MARK}.part")
         try:
-            partial.write_text(json.dumps(mark), encoding="ascii")
+            partial.write_text(json.dumps({"boot": self._boot_id, **asdict(self._mark)}), encoding="ascii")
             partial.replace(self._path)
         except OSError:
             return
@@ -128,12 +178,33 @@ class RelayHeartbeat:
 
     def alarm(self) -> str:
         """Why the newest acknowledgement of this boot was refused: ``fork`` or ``ahead``; "" when none was."""
+        word = self._of_this_boot("alarm")
+        return word if word in RELAY_ALARMS else ""
+
+    def link_fault(self) -> LinkFault | None:
+        """What the broker refused within the last minutes; None when nothing, or when that is over."""
+        try:
+            fault, second = LinkFault(self._of_this_boot("fault")), float(self._of_this_boot("fault_second"))
+        except (ValueError, TypeError):
+            return None
+        return fault if 0 <= self._clock() - second <= _FAULT_S else None
+
+    def left_s(self) -> float | None:
+        """About how long it takes from now until everything is acknowledged; None when that is not known."""
+        try:
+            left, second = float(self._of_this_boot("left")), float(self._of_this_boot("left_second"))
+        except (ValueError, TypeError):
+            return None
+        age = self._clock() - second
+        return max(0.0, left - age) if 0 <= age <= _LEFT_S else None
+
+    def _of_this_boot(self, key: str) -> Any:
+        """What the mark holds; "" when there is none of this boot."""
         try:
             mark = self._read()
-            word = mark["alarm"] if mark["boot"] == self._boot_id else ""
+            return mark[key] if mark["boot"] == self._boot_id else ""
         except (OSError, ValueError, KeyError, TypeError):
             return ""
-        return word if word in RELAY_ALARMS else ""
 
     def _read(self) -> dict[str, Any]:
         mark = json.loads(self._path.read_text(encoding="ascii"))

@@ -86,8 +86,13 @@ class ScaleAudit:
     def begin(self) -> Before:
         """At the station's start, before open intakes are abandoned: count another scale, say what lay on the pan.
 
+        The clock is compared with the newest event of this boot, so that one that was set while no station ran is told
+        as well: from that event on the time of every earlier one of this boot is known.
         A scale that cannot be counted now, because the disk is full, is counted by the thread as soon as it can.
         """
+        told = self._store.journal.newest_moment(self._stamps().moment.boot_id)
+        if told is not None:
+            self._clock.counted(told)
         self._observe()
         return self._store.pan_loads.before()
 

@@ -15,7 +15,7 @@ _MOST_S: Final = 2**31 - 1
 
 
 class ClockWatch:
-    """Compares moments of one run. The first one is where it starts from: a boot is no change of the clock."""
+    """Compares moments of one boot. The first one is where it starts from: a boot is no change of the clock."""
 
     def __init__(self) -> None:
         self._zero: datetime | None = None
@@ -41,7 +41,7 @@ class ClockWatch:
         return self._quality, now.quality, max(-_MOST_S, min(_MOST_S, seconds))
 
     def counted(self, now: Moment) -> None:
-        """The change that ``look`` gave for this moment is on the disk."""
+        """An event of this moment is on the disk, and tells the clock as it was then."""
         self._zero, self._quality, self._counted_ms = _zero_of(now), now.quality, now.monotonic_ms
 
 

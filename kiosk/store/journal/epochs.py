@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 import msgspec
 from sqlalchemy import Column, Connection, Table, update
 
 from kiosk.domain.events import DayClosed, EpochStarted, IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.envelope import EVENT_TYPES
 from kiosk.store.database.connection import Database
 from kiosk.store.database.opening import Opening
@@ -129,7 +127,7 @@ def _begin(connection: Connection, begun: Begun, stamp: Stamp, floor: Mapping[st
     epoch_rows.begin(connection, begun, stamp)
     for row in waiting:
         if row.type != EpochStarted.TYPE:
-            _reissue(connection, row)
+            _reissue(connection, row, stamp.region)
 
 
 def _waiting(connection: Connection) -> list[journal.JournalRow]:
@@ -139,11 +137,11 @@ def _waiting(connection: Connection) -> list[journal.JournalRow]:
     return list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
 
 
-def _reissue(connection: Connection, row: journal.JournalRow) -> None:
+def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> None:
     event = json.loads(row.body)
     data = msgspec.convert(event["data"], EVENT_TYPES[row.type])
     first_id = event.get("reissued", event["id"])
-    position = journal.append(connection, data, _stamp_of(event), reissued=first_id)
+    position = journal.append(connection, data, _stamp_of(event, region), reissued=first_id)
     if isinstance(data, IntakeConfirmed | IntakeAbandoned):
         _point(connection, intake_table, intake_table.c.number, data.receipt, position)
     elif isinstance(data, IntakeVoided):
@@ -158,14 +156,6 @@ def _point(connection: Connection, table: Table, key: Column[int], receipt: str,
     connection.execute(update(table).where(mine).values(position=position))
 
 
-def _stamp_of(event: dict[str, str]) -> Stamp:
-    """When it happened, not when it is told again. The zone is not in an event and not needed for one."""
-    moment = Moment(
-        utc=datetime.fromisoformat(event["time"]),
-        zone="UTC",
-        offset_minutes=0,
-        quality=ClockQuality(event["clock"]),
-        boot_id=event["bootid"],
-        monotonic_ms=int(event["monotonicms"]),
-    )
-    return Stamp(moment, event["software"], event.get("metrology", ""))
+def _stamp_of(event: dict[str, str], region: str) -> Stamp:
+    """When it happened, not when it is told again; ``region`` is where the station stands now, and sends from."""
+    return Stamp(journal.moment_of(event), event["software"], region, event.get("metrology", ""))

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, insert, select
 
 from kiosk.domain.events import BackupMade, EventData
+from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 from kiosk.store.database.schema import EPOCH_SHIFT
 from kiosk.store.database.schema import epoch as epoch_table
@@ -47,6 +50,9 @@ _TOLD = select(
 ).join(epoch_table)
 
 
+_RECENT: Final = 100
+
+
 class BrokenChain(ValueError):
     """The journal is not what was written; the text names the event."""
 
@@ -73,9 +79,31 @@ class Journal(Tables):
         append(connection, event, stamp)
 
     @reading
+    def newest_moment(self, connection: Connection, boot_id: str) -> Moment | None:
+        """When, by its own word, the newest event of this boot was written; None when there is none among the last.
+
+        Events of another boot that were told again in a new epoch may stand after it.
+        """
+        recent = select(journal_table.c.body).order_by(journal_table.c.position.desc()).limit(_RECENT)
+        events = map(json.loads, connection.execute(recent).scalars())
+        return next((moment_of(event) for event in events if event["bootid"] == boot_id), None)
+
+    @reading
     def verify(self, connection: Connection) -> int:
         """Walk all events of all epochs and return how many. Raises DatabaseDamaged at the first broken link."""
         return check(connection, self.database.path)
+
+
+def moment_of(event: Mapping[str, str]) -> Moment:
+    """When an event says that it was written. The zone is not in it."""
+    return Moment(
+        utc=datetime.fromisoformat(event["time"]),
+        zone="UTC",
+        offset_minutes=0,
+        quality=ClockQuality(event["clock"]),
+        boot_id=event["bootid"],
+        monotonic_ms=int(event["monotonicms"]),
+    )
 
 
 def check(connection: Connection, path: Path, start: int = 0) -> int:
@@ -103,7 +131,7 @@ def append(connection: Connection, data: EventData, stamp: Stamp, *, reissued: s
     try:
         sealed = seal(
             data,
-            EventSource(station, stamp.software, metrology=stamp.metrology),
+            EventSource(station, stamp.software, stamp.metrology, stamp.region),
             JournalPosition(epoch, seq + 1, prevhash, reissued=reissued),
             stamp.moment,
         )

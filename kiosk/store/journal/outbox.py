@@ -33,6 +33,14 @@ class Outbox(Tables):
         return OutboxCounts(pending=last - epoch.acked_upto, last_seq=last, acked_upto=epoch.acked_upto)
 
     @reading
+    def waiting_bytes(self, connection: Connection) -> int:
+        """Of the events of the current epoch that are not done; every one of their rows is looked at."""
+        epoch = epoch_rows.current(connection)
+        first = journal.position_of(epoch.number, epoch.acked_upto + 1)
+        size = select(func.coalesce(func.sum(func.length(journal_table.c.body)), 0))
+        return int(connection.execute(size.where(journal_table.c.position >= first)).scalar_one())
+
+    @reading
     def earlier(self, connection: Connection) -> list[EarlierEpoch]:
         """The epochs before the current one of which the sorting center had something, oldest first."""
         rows = connection.execute(

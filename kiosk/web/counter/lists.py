@@ -24,6 +24,7 @@ from kiosk.web.counter.rows import intake_row, unfinished_row
 from kiosk.web.paging import Page, page_of
 from kiosk.web.ports import Station
 from kiosk.web.scale_marks import check_due
+from kiosk.web.sent_in import sent_in
 
 T = TypeVar("T")
 
@@ -262,6 +263,7 @@ class CounterLists:
             pending=snapshot.pending,
             link=snapshot.marks.link,
             since=self._frame.moment(self._oldest_event()),
+            left=sent_in(self._station.settings.data) if snapshot.pending else None,
         )
 
     def _oldest_event(self) -> str | None:

@@ -25,6 +25,7 @@ from kiosk.web.drawings import drawing
 from kiosk.web.paging import Page
 from kiosk.web.ports import Station
 from kiosk.web.roles import Need, session
+from kiosk.web.sent_in import sent_in
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import remember, speech_of
 from kiosk.web.technician.about import about_rows
@@ -145,12 +146,14 @@ class _Pages:
         """What the sorting center keeps apart, and the way out of a fork."""
         store = self.doctor.station.store
         numbers, identity = store.outbox.quarantined(), store.epochs.identity()
+        pending = store.outbox.counts().pending
         return self.page(
             "events",
             "events",
             numbers=numbers[:MOST_NUMBERS],
             more=max(0, len(numbers) - MOST_NUMBERS),
-            pending=store.outbox.counts().pending,
+            pending=pending,
+            left=sent_in(self.doctor.station.settings.data) if pending else None,
             identity=identity,
         )
 

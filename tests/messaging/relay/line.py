@@ -25,6 +25,7 @@ from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tuning import Tuning
 from kiosk.store import Store
+from tests.messaging.relay.stand import Watch
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
 
 TOPICS = Topics("hotan", STATION)
@@ -95,7 +96,7 @@ class Bench:
         self.relay = self._opened(path, template)
         self.station.catalogs.add(CATALOG, stamp())
         self.now = 0.0
-        self.told: list[str] = []
+        self.watch = Watch()
         self.ledger = Ledger()
         self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test")
         self.tuning = Tuning(**more)
@@ -111,7 +112,7 @@ class Bench:
         self.wire = Wire()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.test"), lambda: self.now, LOG_PERIOD_S)
         pace = Pace(self.settings, Random(1), self.tuning)
-        self.session = Session(outbox or self.relay, pace, log, lambda: self.now, self.told.append)
+        self.session = Session(outbox or self.relay, pace, log, lambda: self.now, self.watch)
         self.session._handle(self.connection, Ready())
 
     @property

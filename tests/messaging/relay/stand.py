@@ -19,6 +19,7 @@ from kiosk.messaging.contract.control import Ack, Hello, Resend, Status, decode,
 from kiosk.messaging.contract.receive import parse_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
+from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
@@ -26,6 +27,7 @@ from kiosk.messaging.relay.tuning import Tuning
 
 TOPICS = Topics("hotan", "S0147")
 SOON_S = 60.0
+BOOT = "b007b007-0001"
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,10 @@ class MemoryOutbox:
     def counts(self) -> Counts:
         with self.lock:
             return Counts(len(self.bodies) - self.done_upto, len(self.bodies), self.done_upto)
+
+    def waiting_bytes(self) -> int:
+        with self.lock:
+            return sum(len(body) for body in self.bodies[self.done_upto :])
 
     def earlier(self) -> list[Former]:
         return []
@@ -238,17 +244,51 @@ PATIENT: dict[str, object] = {"resend_s": 100.0, "resend_max_s": 100.0}
 """For a test that counts messages: a relay that is not answered at once because the machine is busy repeats none."""
 
 
+class Watch:
+    """Remembers what the relay says of its line."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.alarms: list[str] = []
+        self.faults: list[LinkFault] = []
+        self.lefts: list[float | None] = []
+
+    def heard(self, alarm: str) -> None:
+        with self.changed:
+            self.alarms.append(alarm)
+            self.changed.notify_all()
+
+    def fault(self, fault: LinkFault) -> None:
+        with self.changed:
+            self.faults.append(fault)
+            self.changed.notify_all()
+
+    def left(self, left_s: float | None) -> None:
+        with self.changed:
+            self.lefts.append(left_s)
+            self.changed.notify_all()
+
+    def until(self, condition: Callable[[], bool], timeout_s: float = SOON_S) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, timeout_s), (self.alarms, self.faults, self.lefts)
+
+
 class Running:
-    """A relay in a thread, with short timers."""
+    """A relay in a thread, with short timers; ``watch`` is what it says of its line."""
 
     def __init__(self, outbox: MemoryOutbox, port: int, **more: object) -> None:
         waits: dict[str, object] = {"resend_s": 0.3, "resend_max_s": 1.0, "reconnect_s": 0.05, "reconnect_max_s": 0.2}
         waits |= {name: more.pop(name) for name in waits if name in more}
+        own: dict[str, object] = {"boot": BOOT}
+        own |= {name: more.pop(name) for name in ("bytes_per_second", "boot", "broker_url") if name in more}
         tuning = {"poll_s": 0.02, "status_s": 0.1} | more
         url = f"mqtt://127.0.0.1:{port}"
-        settings = RelaySettings(url, "hotan", "S0147", "kiosk test", **waits)  # type: ignore[arg-type]
+        url = str(own.pop("broker_url", url))
+        settings = RelaySettings(url, "hotan", "S0147", "kiosk test", **waits, **own)  # type: ignore[arg-type]
+        self.watch = Watch()
         self.stop_event = threading.Event()
-        self.relay = Relay(outbox, Pace(settings, Random(1), Tuning(**tuning)))  # type: ignore[arg-type]
+        pace = Pace(settings, Random(1), Tuning(**tuning))  # type: ignore[arg-type]
+        self.relay = Relay(outbox, pace, watcher=self.watch)
         self.thread = threading.Thread(target=self.relay.run, args=(self.stop_event,), name="relay")
         self.thread.start()
 

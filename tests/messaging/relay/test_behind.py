@@ -31,7 +31,7 @@ def bench(tmp_path: Path, template: Path) -> Iterator[Bench]:
     with one.open:
         one.intakes(9)
         one.flow()
-        one.told.clear()
+        one.watch.alarms.clear()
         yield one
 
 
@@ -77,13 +77,13 @@ def test_it_is_alarmed_and_what_is_true_is_still_believed(bench: Bench, caplog: 
     bench.hear(forged(bench))
     bench.pump()
     assert bench.wire.statuses[-1].alarm == "ahead"
-    assert bench.told[-1] == "ahead"
+    assert bench.watch.alarms[-1] == "ahead"
     assert "claims event 1000000" in caplog.text
     assert bench.station.outbox.counts().pending > 0
     bench.flow()
     assert bench.missing() == set()
     assert bench.station.outbox.counts().pending == 0
-    assert (bench.wire.statuses[-1].alarm, bench.told[-1]) == ("", "")
+    assert (bench.wire.statuses[-1].alarm, bench.watch.alarms[-1]) == ("", "")
 
 
 def test_a_card_with_an_older_copy_goes_on_as_ever(bench: Bench, path: Path, template: Path) -> None:
@@ -126,4 +126,4 @@ def test_a_fork_told_for_ever_begins_nothing(bench: Bench) -> None:
         bench.hear(msgspec.structs.replace(true, head="ab" * 32))
         bench.pump()
     assert bench.whys() == ["new"]
-    assert bench.told[-1] == "fork"
+    assert bench.watch.alarms[-1] == "fork"

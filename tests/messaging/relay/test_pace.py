@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from bisect import bisect_left
+from itertools import pairwise
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.window import InFlightWindow
 from tests.depth import many
+from tests.messaging.relay.stand import MemoryOutbox
 
 SETTINGS = RelaySettings("mqtt://broker", "hotan", "S0147", "kiosk test")
 
@@ -20,10 +26,86 @@ def pace() -> Pace:
     return Pace(SETTINGS, Random(3))
 
 
-def test_two_hundred_stations_do_not_come_back_together() -> None:
-    firsts = sorted(Pace(SETTINGS, Random(seed)).reconnect.next() for seed in range(200))
-    crowded = max(sum(1 for other in firsts if one <= other < one + 0.1) for one in firsts)
-    assert crowded < 40
+class Simulated(threading.Event):
+    """Stands for the stop of a relay: a wait takes its time on a clock of its own, and what follows is a try."""
+
+    def __init__(self, until_s: float, works_from_s: float) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.tries: list[float] = []
+        self._until_s, self._works_from_s = until_s, works_from_s
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.now += timeout or 0.0
+        if self.now > self._until_s:
+            self.set()
+        else:
+            self.tries.append(self.now)
+            if self.now >= self._works_from_s:
+                self.set()
+        return self.is_set()
+
+
+def county_tries(until_s: float, works_from_s: float) -> list[float]:
+    """When each of 200 relays, started in the same second, tries to connect to a broker that works from then on."""
+    tries: list[float] = []
+    with socket.socket() as nobody:  # holds the port and does not listen: every try is refused at once
+        nobody.bind(("127.0.0.1", 0))
+        url = f"mqtt://127.0.0.1:{nobody.getsockname()[1]}"
+        for number in range(200):
+            station = RelaySettings(url, "hotan", "S0147", "kiosk test")
+            stop = Simulated(until_s, works_from_s)
+            Relay(MemoryOutbox(), Pace(station, Random(number)), clock=lambda stop=stop: stop.now).run(stop)  # type: ignore[misc]
+            tries += stop.tries
+    return sorted(tries)
+
+
+def most_in_a_second(moments: list[float]) -> int:
+    return max(bisect_left(moments, one + 1.0) - at for at, one in enumerate(moments))
+
+
+def test_a_county_whose_power_comes_back_does_not_hammer_its_broker() -> None:
+    """200 relays in the same second: spread over the first ten seconds when the broker is there, and ever thinner when
+    it is not. What a broker must bear is the peak of TLS handshakes a second.
+    """
+    there = county_tries(60.0, 0.0)
+    assert len(there) == 200
+    assert most_in_a_second(there) <= 40
+    gone = county_tries(600.0, 600.0)
+    assert most_in_a_second([at for at in gone if at < 60.0]) <= 60
+    assert most_in_a_second([at for at in gone if at > 120.0]) <= 20
+    assert max(b - a for a, b in pairwise([at for at in gone if at > 120.0])) < 3.0, "and no wave either"
+
+
+def test_a_broker_that_comes_back_after_an_hour_is_found_within_its_longest_wait() -> None:
+    back = county_tries(5000.0, 3600.0)
+    found = [at for at in back if at >= 3600.0]
+    assert len(found) == 200
+    assert max(found) <= 3660.0
+    assert most_in_a_second(found) <= 20
+
+
+def test_waits_for_an_answer_and_for_the_next_hello_are_spread_and_bounded() -> None:
+    """A center that restarts is asked by all of them again: neither at once, nor together, nor for ever more rarely."""
+    patience, hellos = [], []
+    for seed in range(200):
+        one = Pace(SETTINGS, Random(seed))
+        for _ in range(10):
+            one.stalled()
+        patience.append(one.patience_s)
+        hellos.append(one.hello_s())
+    assert min(patience) >= 0.3 * SETTINGS.resend_max_s
+    assert max(patience) <= SETTINGS.resend_max_s
+    assert most_in_a_second(sorted(patience)) <= 15
+    assert 360.0 <= min(hellos) < max(hellos) <= 600.0
+    assert most_in_a_second(sorted(hellos)) <= 8
+
+
+def test_a_machine_that_is_taken_over_waits_long_however_well_all_went_before() -> None:
+    one = pace()
+    for _ in range(20):
+        one.progress()
+        assert 18.0 <= one.taken_over_s() <= 60.0
 
 
 def test_trouble_makes_batches_small_and_progress_large_again() -> None:

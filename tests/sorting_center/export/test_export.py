@@ -6,16 +6,15 @@ import json
 import random
 from collections.abc import Iterable
 
-import msgspec
 import pytest
 
-from kiosk.domain.events import EpochStarted, IntakeConfirmed
-from kiosk.messaging.contract.envelope import EVENT_TYPES
+from kiosk.domain.events import IntakeConfirmed
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.export import epcis, jsonl, table
 from kiosk.sorting_center.export.rows import COLUMNS
 from kiosk.sorting_center.ledger import Ledger
-from tests.sorting_center.stations import NOW, Station, believed, confirmed, of_weight
+from tests.sorting_center.histories import random_ledger
+from tests.sorting_center.stations import NOW, Station, believed, confirmed
 
 
 def test_a_line_is_the_event_as_it_was_hashed(ledger: Ledger, station: Station) -> None:
@@ -58,32 +57,6 @@ def rows_of(ledger: Ledger) -> list[dict[str, str]]:
 def totals_of(rows: Iterable[dict[str, str]]) -> tuple[int, int, int]:
     intakes = [row for row in rows if row["type"] == IntakeConfirmed.TYPE]
     return len(intakes), sum(int(row["net_g"]) for row in intakes), sum(int(row["amount_fen"]) for row in intakes)
-
-
-def random_ledger(ledger: Ledger, dice: random.Random, with_gaps: bool) -> None:
-    """Stations of two counties with voids, restored backups, events told again, false figures and, perhaps, gaps."""
-    for place in range(6):
-        region, number = dice.choice(("shache", "yarkant")), f"S{dice.randint(1, 3):04d}"
-        old = Station(number, f"{place:016x}")
-        letter_start = 1 + 100 * place
-        receipts = range(letter_start, letter_start + dice.randint(1, 6))
-        events = [old.start(), *(old.intake(one, **of_weight(dice.randint(1, 60_000))) for one in receipts)]
-        events += [old.void(one) for one in receipts if dice.random() < 0.3]
-        if dice.random() < 0.5:
-            events.append(old.intake(letter_start + 90, net_g=dice.choice((-1, 2**53 - 1))))
-        new = Station(number, f"{place + 100:016x}")
-        again = [new.add(EpochStarted("B", "restored"))]
-        for event in events:
-            if event.type != EpochStarted.TYPE and dice.random() < 0.5:
-                data = msgspec.convert(event.data, EVENT_TYPES[event.type])
-                again.append(new.add(data, reissued=f"{event.epoch}-{event.seq}"))
-        again += [new.intake(letter_start + 50), new.void(letter_start)]
-        if with_gaps and dice.random() < 0.5:
-            del events[dice.randrange(len(events))]
-        order = [events, again]
-        dice.shuffle(order)
-        for some in order:
-            ledger.accept(some, region, NOW)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -160,6 +133,23 @@ def test_a_void_declares_the_same_event_an_error(ledger: Ledger, station: Statio
         "reason": declared,
         "correctiveEventIDs": [second["eventID"]],
     }
+
+
+def test_what_waits_above_a_gap_is_exported_once(ledger: Ledger, station: Station) -> None:
+    events = [*station.run(3), station.intake(3), station.intake(4), station.void(1, "wrong_party", "0147-A-000004")]
+    del events[3]  # event 4: what follows is held
+    ledger.accept(events, "shache", NOW)
+    again = Station(epoch="00000000000000bb")
+    again.start()
+    ledger.accept([again.add(confirmed("S0147", 4), reissued=f"{station.epoch}-5")], "shache", NOW)
+    first, second, held, correction = events_of(ledger)
+    assert [row["eventID"] for row in (first, second, held)] == [
+        f"urn:station-kiosk:intake:0147-A-00000{number}" for number in (1, 2, 4)
+    ]
+    error = correction.pop("errorDeclaration")
+    assert correction == first
+    assert isinstance(error, dict)
+    assert error["correctiveEventIDs"] == [held["eventID"]]
 
 
 def test_a_hostile_lot_stays_a_legal_urn(ledger: Ledger, station: Station) -> None:

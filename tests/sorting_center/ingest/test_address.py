@@ -12,6 +12,9 @@ def test_ports_and_names() -> None:
     assert str(BrokerAddress.parse("mqtt://center.example")) == "mqtt://center.example:1883"
     assert str(BrokerAddress.parse("mqtts://center.example/")) == "mqtts://center.example:8883"
     assert str(BrokerAddress.parse("mqtt://[::1]:1884")) == "mqtt://[::1]:1884"
+    assert str(BrokerAddress.parse("amqp://center.example/county")) == "amqp://center.example:5672/county"
+    assert str(BrokerAddress.parse("amqps://center.example/")) == "amqps://center.example:5671"
+    assert BrokerAddress.parse("amqp://center.example/a%2Fb").vhost == "a/b"
 
 
 def test_the_password_is_never_shown() -> None:
@@ -20,9 +23,7 @@ def test_the_password_is_never_shown() -> None:
     assert "p@ss" not in f"{address} {address!r}"
 
 
-@each(
-    "url", ["amqp://h:5672", "amqps://h", "http://h", "127.0.0.1:1883", "mqtt://", "mqtt://h:99999", "mqtt://h/x", ""]
-)
+@each("url", ["amqp://h/a/b", "amqp://", "http://h", "127.0.0.1:1883", "mqtt://", "mqtt://h:99999", "mqtt://h/x", ""])
 def test_anything_else_is_refused(url: str) -> None:
     with pytest.raises(BrokerAddressError):
         BrokerAddress.parse(url)

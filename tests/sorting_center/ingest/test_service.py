@@ -157,7 +157,7 @@ def test_a_locked_ledger_and_a_broker_that_comes_and_goes_lose_nothing(
     tmp_path: Path, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every return of the broker brings the same messages again, and none of them is taken in for all that time."""
-    monkeypatch.setattr("kiosk.sorting_center.ingest.link._RECONNECT_S", ((0.01, 0.02), (0.03, 0.05)))
+    monkeypatch.setattr("kiosk.sorting_center.ingest.mqtt.link.RECONNECT_S", (0.02, 0.05))
     payloads = [event.body for event in station.run(101)]
     with Broker(tmp_path, persistent=True) as broker:
         broker.start()
@@ -194,7 +194,7 @@ def test_a_locked_ledger_and_a_broker_that_comes_and_goes_lose_nothing(
 def test_a_message_that_cannot_be_stored_is_delivered_three_times_by_a_real_broker(
     broker: Broker, peer: Peer, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kiosk.sorting_center.ingest.link._RECONNECT_S", ((0.01, 0.02), (0.03, 0.05)))
+    monkeypatch.setattr("kiosk.sorting_center.ingest.mqtt.link.RECONNECT_S", (0.02, 0.05))
     commit, tries = Ledger.commit, []
 
     def choke(ledger: Ledger, delivery: Delivery, received_at: str) -> list[StreamState]:

@@ -23,6 +23,9 @@ class Line:
     def settled(self) -> int:
         return self.taken
 
+    def waiting(self) -> int:
+        return 0 if self.since is None else 1
+
     def deliver_again(self) -> None:
         self.hung_up.append(self.now)
         self.since = self.now  # and the same comes again

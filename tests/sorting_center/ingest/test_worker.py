@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy import select
@@ -35,7 +35,7 @@ class Mailbox:
         self._taken: list[Inbound] = []
 
     def put(self, topic: str, payload: bytes, retained: bool = False) -> None:
-        self.waiting.append(Inbound(topic, payload, retained, packet_id=len(self.waiting) + 1, qos=1))
+        self.waiting.append(Inbound(topic, payload, retained, tag=len(self.waiting) + 1))
 
     def take(self, timeout_s: float) -> Inbound | None:
         if not self.waiting:
@@ -43,14 +43,14 @@ class Mailbox:
         self._taken.append(self.waiting.popleft())
         return self._taken[-1]
 
-    def acknowledge(self, message: Inbound) -> None:
-        self.acknowledged.append(message.packet_id)
-        self.order.append("puback")
+    def acknowledge(self, messages: Sequence[Inbound]) -> None:
+        self.acknowledged += [message.tag for message in messages]
+        self.order += ["puback"] * len(messages)
 
     def deliver_again(self) -> None:
         """As a broker: in the order of the first time."""
         self.hung_up += 1
-        owed = [message for message in self._taken if message.packet_id not in self.acknowledged]
+        owed = [message for message in self._taken if message.tag not in self.acknowledged]
         self.waiting.extendleft(reversed(owed))
         self._taken.clear()
 
@@ -101,14 +101,14 @@ def test_a_commit_is_bounded(ledger_url: str, mailbox: Mailbox, station: Station
     with Watched.open(ledger_url) as ledger:
         assert isinstance(ledger, Watched)
         ledger.before = lambda delivery: sizes.append(len(delivery.events))
-        events = [event.body for event in station.run(800)]
-        for start in range(0, 800, 100):
+        events = [event.body for event in station.run(1500)]
+        for start in range(0, 1500, 100):
             mailbox.put(BATCH, build_batch(events[start : start + 100]))
         worker = worker_of(ledger, mailbox)
         while worker.step(0):
             pass
-        assert ledger.counts().events == 800
-    assert sum(sizes) == 800
+        assert ledger.counts().events == 1500
+    assert sum(sizes) == 1500
     assert max(sizes) <= MAX_COMMIT_EVENTS
 
 

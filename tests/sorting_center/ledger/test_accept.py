@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -257,20 +259,38 @@ def test_order_duplication_and_batching_do_not_matter(
             size = data.draw(st.integers(1, len(arrivals)))
             ledger.accept(arrivals[:size], REGION, NOW)
             arrivals = arrivals[size:]
-        rows = list(ledger.events())
-        assert {(row.station, row.seq): row.body for row in rows} == {
-            (event.station, event.seq): event.body for event in events
-        }
-        assert len(rows) == len(events)
-        for one, length in zip(stations, lengths, strict=True):
-            state = ledger.stream(one.station, one.epoch, REGION)
-            assert (state.upto, state.head, state.gaps) == (length, one.head, ())
-        feed = ledger.feed(0, 1000)
-        assert [entry.feedseq for entry in feed] == list(range(1, len(events) + 1))
-        for one in stations:
-            seqs = [json.loads(entry.body)["seq"] for entry in feed if f'"{one.station}"'.encode() in entry.body]
-            assert seqs == sorted(seqs)
-        assert ledger.counts().quarantined == 0
+        assert_whole(ledger, stations)
+
+
+def assert_whole(ledger: Ledger, stations: Sequence[Station]) -> None:
+    """Every event these stations have sealed is there once, in its chain and in the feed."""
+    rows = list(ledger.events())
+    sealed = {(one.station, event.seq): event.body for one in stations for event in one.sealed}
+    assert {(row.station, row.seq): row.body for row in rows} == sealed
+    assert len(rows) == len(sealed)
+    for one in stations:
+        state = ledger.stream(one.station, one.epoch, REGION)
+        assert (state.upto, state.head, state.gaps) == (len(one.sealed), one.head, ())
+    feed = ledger.feed(0, 1000)
+    assert [entry.feedseq for entry in feed] == list(range(1, len(sealed) + 1))
+    for one in stations:
+        seqs = [json.loads(entry.body)["seq"] for entry in feed if f'"{one.station}"'.encode() in entry.body]
+        assert seqs == sorted(seqs)
+    assert ledger.counts().quarantined == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_order_matters_on_any_database(ledger: Ledger, seed: int) -> None:
+    dice = random.Random(seed)
+    stations = [Station(station=f"S{number:04d}") for number in range(3)]
+    events = [event for one in stations for event in one.run(dice.randint(1, 12))]
+    arrivals = [*events, *dice.sample(events, len(events) // 2)]
+    dice.shuffle(arrivals)
+    while arrivals:
+        size = dice.randint(1, len(arrivals))
+        ledger.accept(arrivals[:size], REGION, NOW)
+        del arrivals[:size]
+    assert_whole(ledger, stations)
 
 
 @settings(
@@ -309,15 +329,15 @@ def test_a_restart_goes_on_where_it_was(ledger_url: str, station: Station) -> No
         assert feedseqs(ledger) == [1, 2, 3, 4]
 
 
-def test_an_older_backup_takes_the_same_events_again(ledger_url: str, tmp_path: Path, station: Station) -> None:
+def test_an_older_backup_takes_the_same_events_again(file_url: str, tmp_path: Path, station: Station) -> None:
     events = station.run(4)
-    with Ledger.open(ledger_url) as ledger:
+    with Ledger.open(file_url) as ledger:
         ledger.accept(events[:2], REGION, NOW)
     backup = (tmp_path / "ledger.db").read_bytes()
-    with Ledger.open(ledger_url) as ledger:
+    with Ledger.open(file_url) as ledger:
         ledger.accept(events[2:], REGION, NOW)
     (tmp_path / "ledger.db").write_bytes(backup)
-    with Ledger.open(ledger_url) as ledger:
+    with Ledger.open(file_url) as ledger:
         assert ledger.stream(station.station, station.epoch, REGION).upto == 2
         (state,) = ledger.accept(events, REGION, NOW)
         assert (state.upto, state.head) == (4, station.head)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select
 
 from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
-from kiosk.sorting_center.ledger.schema import SCHEMA_VERSION, meta, metadata
+from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
 from tests.sorting_center.stations import NOW, Station
 
 OLD = Path(__file__).parents[2] / "databases" / "center_schema_1.sqlite"
@@ -141,3 +144,55 @@ def test_an_upgrade_that_is_cut_off_leaves_the_old_ledger(
         assert ledger.counts().events == 23
     with Ledger.open(two_url) as ledger:
         assert ledger.overview("").totals.intakes == 7
+
+
+STORED = ("center_schema_3.sqlite", "center_schema_4.sqlite", "center_schema_4.postgresql.sql")
+"""S0147 in shache: 00...aa with 1 to 4 and, above a gap, 7 (void of the first), 8 (a type nobody knows), 9 (figures
+that are false), and a clone's other 3; 00...bb with the second told again, a third, and the first receipt with other
+figures. S0147 in yarkant: 00...cc with 1 to 3. A refused message, a status, the feed published up to 4. Received in
+September, October and November."""
+
+
+@pytest.fixture
+def stored_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    stored = OLD.with_name(request.param)
+    if stored.suffix == ".sqlite":
+        shutil.copyfile(stored, tmp_path / "ledger.db")
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    url = str(request.getfixturevalue("postgres_url"))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(stored.read_bytes())
+    return url
+
+
+@pytest.mark.parametrize("stored_url", STORED, indirect=True)
+def test_a_stored_ledger_is_opened_twice_and_goes_on(stored_url: str) -> None:
+    for _ in range(2):
+        with Ledger.open(stored_url) as ledger, ledger.reading() as connection:
+            versions = list(connection.execute(select(alembic_version.c.version_num)).scalars())
+            assert versions == [REVISION]
+            counts = ledger.counts()
+            assert (counts.events, counts.stations, counts.gaps, counts.forks, counts.quarantined) == (14, 2, 1, 1, 3)
+            totals = ledger.overview("").totals
+            assert (totals.intakes, totals.voided, totals.net_g) == (5, 0, 5 * 12_450)
+            assert [entry.feedseq for entry in ledger.feed(0, 100)] == list(range(1, 12))
+            assert (ledger.feed_position("mqtt"), ledger.announced()) == (4, ledger.generation)
+    station = Station("S0147", "00000000000000aa")
+    missing = station.run(6)[4:]
+    with Ledger.open(stored_url) as ledger:
+        (state,) = ledger.accept(missing, "shache", "2026-11-21T04:00:00.000Z")
+        assert (state.upto, state.gaps, state.quarantined) == (9, (), (3, 8, 9))
+        assert [entry.feedseq for entry in ledger.feed(0, 100)] == list(range(1, 15))
+        assert (ledger.overview("").totals.intakes, ledger.overview("").totals.voided) == (6, 1)
+
+
+@pytest.mark.parametrize("stored_url", STORED, indirect=True)
+def test_a_stored_ledger_has_the_tables_of_a_new_one(stored_url: str) -> None:
+    with Ledger.open(stored_url) as ledger, ledger.reading() as connection:
+        # In PostgreSQL the events are parted by month, and Alembic sees a table in each part.
+        apart = {"include_object": _is_not_of_events} if stored_url.startswith("postgresql") else {}
+        assert compare_metadata(MigrationContext.configure(connection, opts=apart), metadata) == []
+
+
+def _is_not_of_events(_: object, name: str | None, kind: str, *__: object) -> bool:
+    return kind != "table" or not str(name).startswith("event")

@@ -44,7 +44,7 @@ class Station:
             Hardware(
                 PROFILE, None, {"label": self.label, "receipt": self.receipt}, self.camera, clock=lambda: self.read_at()
             ),
-            StationClock("Asia/Shanghai", "boot", lambda: self.now(), lambda: True),
+            StationClock("Asia/Shanghai", "boot-2", lambda: self.now(), lambda: True),
             environ={},
         )
         if not store.clerks.everyone():

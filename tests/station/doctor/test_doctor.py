@@ -20,6 +20,7 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.pause import ScaleListeners
 from kiosk.domain.clerk import Role
 from kiosk.labels.typesetting.fonts import FontProblem
+from kiosk.messaging.relay.faults import LinkFault
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor import box as doctor_box
@@ -444,6 +445,69 @@ def test_what_the_relay_refuses_is_told_until_it_believes_again(well: Clinic) ->
     assert RelayHeartbeat(well.settings.data, boot_id="another").alarm() == ""
 
 
+@pytest.mark.parametrize("fault", LinkFault)
+def test_what_the_broker_refuses_is_told_with_what_to_do(well: Clinic, fault: LinkFault) -> None:
+    RelayHeartbeat(well.settings.data).fault(fault)
+    assert well.rows()["link"] == ("warn", f"link_{fault}")
+    for language in LANGUAGES:
+        assert f"doctor.do.link_{fault}" in load(language, strict=True)
+
+
+def test_a_refusal_is_told_until_the_center_answers_or_the_relay_says_it_no_more(tmp_path: Path) -> None:
+    now = [100.0]
+    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay.fault(LinkFault.NOT_AUTHORIZED)
+    now[0] = 110.0
+    relay.heard()
+    assert relay.link_fault() is None
+    for now[0] in (111.0, 113.0):  # the first one too soon after the acknowledgement to be written at once
+        relay.fault(LinkFault.QUOTA)
+    now[0] = 700.0
+    assert relay.link_fault() is LinkFault.QUOTA
+    assert RelayHeartbeat(tmp_path, lambda: now[0], "another").link_fault() is None
+    now[0] = 714.0
+    assert relay.link_fault() is None
+
+
+def test_two_machines_that_take_turns_stay_told_while_all_is_acknowledged(tmp_path: Path) -> None:
+    now = [100.0]
+    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay.fault(LinkFault.TAKEN_OVER)
+    for now[0] in (130.0, 400.0, 699.0):
+        relay.heard()
+        assert relay.link_fault() is LinkFault.TAKEN_OVER
+    now[0] = 701.0
+    assert relay.link_fault() is None
+
+
+def test_an_estimate_runs_down_and_is_forgotten_when_nobody_renews_it(tmp_path: Path) -> None:
+    now = [100.0]
+    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    assert relay.left_s() is None
+    relay.left(240.0)
+    now[0] = 130.0
+    assert relay.left_s() == 210.0
+    assert RelayHeartbeat(tmp_path, lambda: now[0], "another").left_s() is None
+    now[0] = 161.0
+    assert relay.left_s() is None
+    relay.left(10.0)
+    relay.left(None)
+    now[0] = 163.5
+    relay.left(None)
+    assert relay.left_s() is None, "all is sent: said as soon as the card may be written again"
+
+
+def test_a_refusal_that_comes_and_goes_spares_the_card(tmp_path: Path) -> None:
+    now = [100.0]
+    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay.heard()
+    first = (tmp_path / "relay-mark").stat().st_ino
+    for now[0] in (100.5, 101.0, 101.5):
+        relay.fault(LinkFault.QUOTA)
+        relay.heard()
+    assert (tmp_path / "relay-mark").stat().st_ino == first
+
+
 def test_the_time_of_the_last_answer_that_was_believed_stays(tmp_path: Path) -> None:
     now = [100.0]
     relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
@@ -647,6 +711,8 @@ def test_a_mark_nobody_can_read_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "relay-mark").write_text(text)
     assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").age_s() is None
     assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").alarm() == ""
+    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").link_fault() is None
+    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").left_s() is None
 
 
 def test_a_card_that_cannot_be_written_does_not_stop_the_relay(tmp_path: Path) -> None:

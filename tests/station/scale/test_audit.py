@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,14 +16,16 @@ import pytest
 
 from kiosk.devices.ports import Scale, ScaleListener
 from kiosk.domain.clerk import Role
+from kiosk.domain.corrected_time import WrittenAt, clock_offset, corrected_time
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import Intake
 from kiosk.domain.metrology.pan_journal import Before, Left, PanNote, UnbookedWhy
 from kiosk.domain.metrology.standing import CheckState, Counters, Mark, ScaleStanding, Verification
-from kiosk.domain.moment import ClockQuality
+from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Mode, Party
 from kiosk.labels.documents import BagLabel
 from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import add_person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.clock import StationClock
 from kiosk.station.desk.view import Step
@@ -88,7 +91,7 @@ def house(
         return scales[0]
 
     hardware = Hardware(PROFILE, scale, {}, None, content, clock=lambda: scales[0].now)
-    clock = clock or StationClock("Asia/Shanghai", "boot", walking(NOW), lambda: True)
+    clock = clock or StationClock("Asia/Shanghai", "boot-2", walking(NOW), lambda: True)
     service = StationService(ServiceSettings(settings(folder), metrology=metrology), store, hardware, clock)
     if not store.clerks.everyone():
         store.clerks.add(
@@ -219,7 +222,7 @@ def test_without_settings_nothing_is_said(store: Store, tmp_path: Path) -> None:
 
 def test_the_clock_is_counted_when_it_is_set(store: Store) -> None:
     wall = [datetime(1970, 1, 1, tzinfo=UTC).timestamp()]
-    clock = StationClock("Asia/Shanghai", "boot", lambda: wall[0], lambda: True)
+    clock = StationClock("Asia/Shanghai", "boot-2", lambda: wall[0], lambda: True)
     told = Heard()
     audit = ScaleAudit(store, AuditedScale(CHECKED), lambda: Stamp(clock.now(), "x"), lambda: told("event"))
     audit.look_at_clock()
@@ -229,6 +232,50 @@ def test_the_clock_is_counted_when_it_is_set(store: Store) -> None:
         audit.look_at_clock()
     assert (store.counters.read().clock, told.told) == (1, ["event"])
     assert audit.standing().verification is Verification.EXPIRED
+
+
+def written(store: Store) -> list[WrittenAt]:
+    """When the events of a database say that they were written."""
+    told = [json.loads(row.body) for row in store.outbox.pending(1000)]
+    return [
+        WrittenAt(
+            datetime.fromisoformat(event["time"]),
+            ClockQuality(event["clock"]),
+            event["bootid"],
+            int(event["monotonicms"]),
+        )
+        for event in told
+    ]
+
+
+@pytest.mark.parametrize("starts", [0, 1, 2])
+def test_events_from_before_the_clock_was_set_get_their_time(store: Store, starts: int) -> None:
+    """The clock is set at 100 s. The station that runs on, or is started again, writes the one event that tells how
+    far it jumped.
+    """
+    at_s, synced = 10, False
+
+    def stamp() -> Stamp:
+        utc = datetime(2026, 11, 27, 3, 0, tzinfo=UTC) + timedelta(seconds=at_s, days=0 if synced else -20_000)
+        quality = ClockQuality.SYNCED if synced else ClockQuality.UNSET
+        return Stamp(Moment(utc, "UTC", 0, quality, "b007-2", at_s * 1000), "x")
+
+    audit = ScaleAudit(store, AuditedScale(CHECKED), stamp, lambda: None)
+    audit.begin()
+    audit.look_at_clock()
+    add_person(store.clerks, "Aygul", Role.CLERK, "hash", stamp())
+    synced = True
+    for _ in range(starts):
+        audit = ScaleAudit(store, AuditedScale(CHECKED), stamp, lambda: None)
+        audit.begin()
+    for at_s in (100, 150, 300):  # noqa: B007 - read by stamp
+        audit.look_at_clock()
+    early, change = [event for event in written(store) if event.boot_id == "b007-2"]
+    offset = clock_offset(change)
+    assert offset is not None
+    assert (early.quality, change.quality) == (ClockQuality.UNSET, ClockQuality.SYNCED)
+    assert corrected_time(early, [offset]) == datetime(2026, 11, 27, 3, 0, 10, tzinfo=UTC)
+    assert store.counters.read().clock == 1
 
 
 # --- the journal of the pan -------------------------------------------------------------------------------------------
@@ -293,6 +340,13 @@ class Moody:
     @property
     def pan_loads(self) -> Self:
         return self
+
+    @property
+    def journal(self) -> Self:
+        return self
+
+    def newest_moment(self, boot_id: str) -> None:
+        return None
 
     def read(self) -> Counters:
         return Counters()

@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,19 @@ def test_an_event_told_a_third_time_still_names_its_first_number(store: Store, p
     assert [event.get("reissued") for event in events(path)[-3:]] == [None, "0000000000000001-2", "0000000000000001-3"]
 
 
+def test_events_name_the_region_the_station_stands_in_when_they_are_numbered(store: Store, path: Path) -> None:
+    """A database from before regions goes on: its old events stay as they are, told again they name it as well."""
+    assert "region" not in events(path)[-1]
+    open_intake(store)
+    store.intakes.abandon_left_open(replace(stamp(), region="hotan"))
+    assert events(path)[-1]["region"] == "hotan"
+    store.epochs.start("technician", replace(stamp(), region="yarkant"))
+    epoch = store.epochs.identity().epoch
+    assert {event["region"] for event in events(path) if event["epoch"] == epoch} == {"yarkant"}
+    assert {event.get("region") for event in events(path) if event["epoch"] != epoch} == {None, "hotan"}
+    assert store.journal.verify() == len(events(path))
+
+
 def test_an_intake_opened_before_a_new_epoch_is_confirmed_in_it(store: Store) -> None:
     intake = open_intake(store)
     store.epochs.start("behind", stamp())
@@ -139,6 +153,7 @@ def test_changed_tells_what_another_process_committed(store: Store, path: Path, 
 
 _STATION_PROCESS = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tests.store.village import bring_in, open_store
 store = open_store(Path(sys.argv[1]), Path(sys.argv[2]))

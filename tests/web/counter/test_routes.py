@@ -15,6 +15,7 @@ from kiosk.station.clerk.access import Session
 from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.view import ScanResult
+from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.store.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS
@@ -538,6 +539,22 @@ def test_events_that_wait_and_since_when(shop: CounterShop, client: FlaskClient)
     page = client.get("/counter/queue").text
     assert says(page, "counter.queue.unsent", n=3)
     assert "11-25 14:05" in page
+
+
+@pytest.mark.parametrize(
+    ("left_s", "text", "n"),
+    [(5.0, "left_min", 1), (200.0, "left_min", 4), (5500.0, "left_h", 2), (9000.0, "left_h", 3)],
+)
+def test_events_that_wait_and_how_long_it_takes(
+    shop: CounterShop, client: FlaskClient, left_s: float, text: str, n: int
+) -> None:
+    RelayHeartbeat(shop.settings.data).left(left_s)
+    shop.board.count_pending(3)
+    page = client.get("/counter/queue").text
+    assert says(page, "counter.queue.unsent", n=3)
+    assert says(page, f"counter.queue.{text}", n=n)
+    shop.board.count_pending(0)
+    assert not says(client.get("/counter/queue").text, f"counter.queue.{text}", n=n), "nothing waits"
 
 
 def test_the_day_is_closed_once_and_only_as_it_was_seen(shop: CounterShop, client: FlaskClient) -> None:

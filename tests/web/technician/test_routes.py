@@ -25,6 +25,7 @@ from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor import tools as doctor_tools
 from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.tools import back_up
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.backup.medium import finished
@@ -525,6 +526,12 @@ def test_events_kept_apart_are_listed(client: FlaskClient, clinic: Clinic) -> No
     page = words(client.get("/technician/events"))
     assert "2 · 3" in page
     assert "Call the sorting center" in page
+
+
+def test_events_that_wait_and_how_long_it_takes(client: FlaskClient, clinic: Clinic) -> None:
+    bring_in(clinic.store)
+    RelayHeartbeat(clinic.settings.data).left(100.0)
+    assert "all sent in about 2 min" in words(client.get("/technician/events"))
 
 
 def test_a_fork_is_settled_by_a_new_epoch_after_a_question(client: FlaskClient, clinic: Clinic) -> None:

@@ -1,0 +1,30 @@
+"""What the commands of the sorting center say when something is wrong, and how they end then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Final, ParamSpec
+
+from kiosk.cli.one_line import end
+from kiosk.sorting_center.ingest.address import BrokerAddressError
+from kiosk.sorting_center.ledger import LedgerAddressError, LedgerError, LedgerForeign, LedgerMissing, LedgerNotEmpty
+
+PROGRAM: Final = "sorting-center"
+
+P = ParamSpec("P")
+
+
+def clear_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """One line on standard error: exit 2 when the call was wrong, 1 when the machine or the file is."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (BrokerAddressError, LedgerAddressError, LedgerMissing, LedgerForeign, LedgerNotEmpty) as error:
+            end(f"{PROGRAM}: {error}", 2)
+        except (LedgerError, OSError) as error:
+            end(f"{PROGRAM}: {error}", 1)
+
+    return wrapped

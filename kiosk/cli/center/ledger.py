@@ -1,0 +1,141 @@
+"""``sorting-center ledger``: what a ledger holds, and what is done with it as a whole."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import click
+
+from kiosk.cli.center.errors import clear_errors
+from kiosk.sorting_center import export
+from kiosk.sorting_center.ledger import Ledger, shown
+from kiosk.sorting_center.ledger.care.archive import archive
+from kiosk.sorting_center.ledger.care.backup import back_up
+from kiosk.sorting_center.ledger.care.copy import copy_ledger
+from kiosk.sorting_center.ledger.care.rebuild import rebuild
+from kiosk.sorting_center.service import utc_now
+
+_FORMATS: dict[str, Callable[[Ledger], Iterable[str]]] = {
+    "jsonl": lambda ledger: export.jsonl(ledger.events(with_standing=False)),
+    "csv": lambda ledger: export.table(ledger.events()),
+    "epcis": lambda ledger: export.epcis(ledger.events(), utc_now()),
+}
+
+_URL_HELP: Final = "sqlite:///path or postgresql://user@host:port/name; its password in PGPASSWORD or ~/.pgpass"
+_url = click.option("--ledger", "url", required=True, metavar="URL", help=_URL_HELP)
+_MONTH: Final = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
+
+
+def _tell(found: object) -> None:
+    click.echo(json.dumps(found, default=str))
+
+
+@click.group()
+def ledger() -> None:
+    """Look into a ledger, also while a sorting center writes it; bring it elsewhere, back it up, archive it."""
+
+
+@ledger.command()
+@_url
+@clear_errors
+def count(url: str) -> None:
+    """How much is in it, as one JSON object. Changes nothing."""
+    with Ledger.open_readonly(url) as opened:
+        _tell(asdict(opened.counts()))
+
+
+@ledger.command("export")
+@_url
+@click.option("--format", "form", required=True, type=click.Choice(list(_FORMATS)), help="What to write.")
+@clear_errors
+def export_ledger(url: str, form: str) -> None:
+    """Every event, to standard output in UTF-8. Changes nothing.
+
+    Events in archives are not among them.
+    """
+    with Ledger.open_readonly(url) as opened:
+        for piece in _FORMATS[form](opened):
+            sys.stdout.buffer.write(piece.encode("utf-8"))
+        sys.stdout.buffer.flush()
+
+
+@ledger.command()
+@_url
+@clear_errors
+def restored(url: str) -> None:
+    """Once, before the start, after a backup was put in the ledger's place: readers of the feed then start over.
+
+    Changes the generation of the feed, and nothing else. No sorting center may be using the ledger.
+    """
+    click.echo(f"the feed of {shown(url)} has begun generation {Ledger.restored(url)}")
+
+
+@ledger.command("rebuild")
+@_url
+@clear_errors
+def rebuild_ledger(url: str) -> None:
+    """Make again what is made of the events: the receipts that count, the voids, the alarms of receipts told twice.
+
+    Changes these, and adds stations that are missing in the list of stations; never an event, and never the feed. All
+    in one transaction, in the order of the feed. What was made of events in archives stays. Stop the sorting center.
+    """
+    _tell(asdict(rebuild(url)))
+
+
+@ledger.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@clear_errors
+def copy_whole(source: str, target: str) -> None:
+    """Everything in the ledger FROM into the ledger TO, from SQLite to PostgreSQL, back, or to another place.
+
+    Changes TO alone, which must not be there yet or be empty, in one transaction. Reads both again and compares the
+    rows of every table and one SHA-256 over all of them; tells it. Stop the sorting centers before, and start them on
+    TO then: the feed goes on there where it was, so that only one of the two may go on.
+    """
+    _tell(asdict(copy_ledger(source, target)))
+
+
+@ledger.command()
+@_url
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@clear_errors
+def backup(url: str, file: Path) -> None:
+    """The whole ledger as it is at this moment into FILE, a ledger of SQLite; also while a sorting center writes.
+
+    Changes nothing but FILE, which must not be there yet, and has its name only when it was checked. To go back: put a
+    copy of FILE in the ledger's place (or `ledger copy` it into an empty database), then call `ledger restored`.
+    """
+    _tell(asdict(back_up(url, file)))
+
+
+@ledger.command("archive")
+@_url
+@click.option("--before", required=True, metavar="YYYY-MM", help="The first month that stays.")
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where the files go: events-YYYY-MM.jsonl.gz, and its SHA-256 beside it.",
+)
+@clear_errors
+def archive_months(url: str, before: str, folder: Path) -> None:
+    """The events of every month before YYYY-MM into a file each, which is read again; then they leave the ledger.
+
+    Changes the ledger: of these events their keys and hashes stay, so that they are never taken in twice; receipts,
+    totals and the feed's numbers stay whole; exports, and readers of the feed that begin at its start, no longer get
+    them. A month stays when an event of it waits for a missing one or was not published. A ledger of SQLite keeps the
+    size of its file, and uses the room again; stop the sorting center that uses it.
+    """
+    if _MONTH.fullmatch(before) is None:
+        raise click.UsageError(f"--before {before!r} must be a month, like 2026-01")
+    for month in archive(url, before, folder):
+        _tell(asdict(month))

@@ -1,0 +1,97 @@
+"""How fast the line really is, and how many bytes it may have. No I/O, no clock: time is passed in."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+WINDOW_S: Final = 60.0
+"""What was acknowledged longer ago says nothing about a radio line now."""
+LEAST_S: Final = 10.0
+LEAST_MESSAGES: Final = 3
+"""Fewer, or within a shorter time, are an accident and no rate."""
+SILENT_S: Final = 20.0
+"""After so long without an acknowledgement the line is not slow but still, and nobody knows for how long."""
+MOST_S: Final = 48 * 3600.0
+"""An estimate beyond two days is a guess about the weather."""
+
+OVERHEAD_BYTES: Final = 130
+"""Of a message beside its payload: topic, content type, MQTT, TLS record, TCP and IP."""
+_BURST_S: Final = 1.0
+"""What an idle line may have saved up: a single event after a quiet hour leaves at once."""
+MESSAGE_S: Final = 3.0
+"""No message takes the whole allowance for longer: an acknowledgement, a ping or a telephone call comes in between."""
+
+
+class Throughput:
+    """Bytes of events that the sorting center has acknowledged in the last minute in which any were waiting."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._acknowledged: deque[tuple[float, int]] = deque()
+
+    def waiting(self, now: float) -> None:
+        """Something is waiting: from now on, if not before, time counts."""
+        if self._since is None:
+            self._since = now
+
+    def idle(self) -> None:
+        """Nothing waits, or nothing is connected: what comes next is measured anew."""
+        self._since = None
+        self._acknowledged.clear()
+
+    def acknowledged(self, size: int, now: float) -> None:
+        """A message with ``size`` bytes of events was acknowledged."""
+        self._acknowledged.append((now, size))
+
+    def rate(self, now: float) -> float | None:
+        """Bytes a second; None when nobody can know."""
+        while self._acknowledged and self._acknowledged[0][0] < now - WINDOW_S:
+            self._acknowledged.popleft()
+        if self._since is None or not self._steady(now):
+            return None
+        return sum(size for _, size in self._acknowledged) / (now - max(self._since, now - WINDOW_S))
+
+    def _steady(self, now: float) -> bool:
+        """Enough was acknowledged, over enough time, and not all of it in one half of that time."""
+        begin = max(self._since or 0.0, now - WINDOW_S)
+        if now - begin < LEAST_S or len(self._acknowledged) < LEAST_MESSAGES:
+            return False
+        middle = (begin + now) / 2
+        first, last = self._acknowledged[0][0], self._acknowledged[-1][0]
+        return first < middle <= last and now - last <= SILENT_S
+
+
+def left_s(waiting_bytes: int, rate: float) -> float | None:
+    """Seconds until all is acknowledged; None when that is too far to say."""
+    left = waiting_bytes / rate
+    return left if left <= MOST_S else None
+
+
+class ByteBudget:
+    """A token bucket: ``bytes_per_second`` on average, 0 for no limit. A message may go as soon as nothing is owed."""
+
+    def __init__(self, bytes_per_second: int) -> None:
+        self._per_s = bytes_per_second
+        self._saved = bytes_per_second * _BURST_S
+        self._at: float | None = None
+
+    @property
+    def message_bytes(self) -> int | None:
+        """The largest payload of a batch, None for no limit. A single event is sent whatever its size."""
+        return max(1, round(self._per_s * MESSAGE_S) - OVERHEAD_BYTES) if self._per_s else None
+
+    def open(self, now: float) -> bool:
+        """Whether a message may go now."""
+        return not self._per_s or self._filled(now) >= 0
+
+    def spend(self, payload_bytes: int, now: float) -> None:
+        """A message went out; small ones that cannot wait are paid for afterwards."""
+        if self._per_s:
+            self._saved = self._filled(now) - payload_bytes - OVERHEAD_BYTES
+
+    def _filled(self, now: float) -> float:
+        since = 0.0 if self._at is None else max(0.0, now - self._at)
+        self._at = now
+        self._saved = min(self._per_s * _BURST_S, self._saved + since * self._per_s)
+        return self._saved

@@ -1,0 +1,110 @@
+"""The feed's process: ``python -m kiosk.sorting_center.feed.process``, begun by `child.FeedProcess` and by nobody else.
+
+What it needs to know comes as one line of JSON on standard input, where no other user sees it; each further byte there
+says that there may be something new, and the end of it that the sorting center has ended, however it ended. Its
+troubles go out on standard output, a line of JSON each time they change.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, Final
+
+from kiosk.sorting_center.feed.feed import Feed
+from kiosk.sorting_center.feed.numbering import Numbering
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ingest.address import BrokerAddress, Transport
+from kiosk.sorting_center.ingest.connections import sending
+from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.ports import FeedConnection
+
+_END_S: Final = 3.0
+"""From the end of the sorting center to that of this process, whatever the broker does."""
+_PART_END_S: Final = 0.6
+_LOOK_S: Final = 0.2
+CANNOT_BEGIN: Final = 3
+_Part = Feed | FeedConnection | Numbering
+
+
+def task(ledger_url: str, broker: BrokerAddress, name: str) -> bytes:
+    """The first line, as `main` reads it. ``name``: the broker's client id."""
+    where = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(broker).items()}
+    where["transport"] = broker.transport.value
+    return json.dumps({"ledger": ledger_url, "broker": where, "name": name}).encode() + b"\n"
+
+
+def _address(told: dict[str, Any]) -> BrokerAddress:
+    files = {key: Path(told[key]) for key in ("ca_file", "cert_file", "key_file") if told[key] is not None}
+    return BrokerAddress(**{**told, **files, "transport": Transport(told["transport"])})
+
+
+def main() -> int:
+    """Publish until standard input ends."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s feed: %(message)s", stream=sys.stderr)
+    ending = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    told = json.loads(sys.stdin.buffer.readline())
+    try:
+        ledger = Ledger.open_beside(told["ledger"])
+    except LedgerError as error:
+        _say(str(error))
+        return CANNOT_BEGIN
+    health = Health()
+    publisher = sending(_address(told["broker"]), told["name"], health, ledger.generation)
+    feed = Feed(ledger, publisher, health)
+    numbering = Numbering(ledger, health, feed.wake)
+    reader = threading.Thread(target=_listen, args=(sys.stdin.buffer, (feed, numbering), ending), daemon=True)
+    parts: list[_Part] = [feed, publisher, *([numbering] if ledger.numbers_apart else [])]
+    for part in parts:
+        part.start()
+    reader.start()
+    lost = _watch(health, parts, ending)
+    for stop in (publisher.stop, feed.stop, numbering.stop):
+        stop(_PART_END_S)
+    ledger.close()
+    return 1 if lost else 0
+
+
+def _listen(wakes: IO[bytes], woken: tuple[Feed, Numbering], ending: threading.Event) -> None:
+    while wakes.read1(4096):  # type: ignore[attr-defined]  # a buffered reader has it
+        for part in woken:
+            part.wake()
+    # Whoever started this is gone: nothing that hangs here may keep a process that nobody knows of.
+    threading.Timer(_END_S, os._exit, [1]).start()
+    ending.set()
+
+
+def _watch(health: Health, parts: Sequence[_Part], ending: threading.Event) -> bool:
+    """Tell each change of the troubles until the end; whether a part ended by itself."""
+    said = None
+    while True:
+        over = ending.wait(_LOOK_S)
+        trouble = health.report().feed_trouble
+        if trouble != said:
+            said = trouble
+            _say(trouble)
+        if over:
+            return False
+        if not all(part.is_alive for part in parts):
+            return True
+
+
+def _say(trouble: str) -> None:
+    try:
+        sys.stdout.write(json.dumps({"trouble": trouble}) + "\n")
+        sys.stdout.flush()
+    except OSError:
+        return  # nobody listens any more: the end of standard input says the rest
+
+
+if __name__ == "__main__":
+    sys.exit(main())

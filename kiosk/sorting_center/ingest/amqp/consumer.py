@@ -1,0 +1,138 @@
+"""The receiving connection of AMQP: queues that any number of workers share, acknowledged by hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from pika import BasicProperties
+from pika.channel import Channel
+from pika.spec import Basic
+
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.amqp import queues
+from kiosk.sorting_center.ingest.amqp.link import AmqpLink, Callbacks
+from kiosk.sorting_center.ingest.inbox import WINDOW, Inbox, PutResult
+from kiosk.sorting_center.ingest.reading import Inbound
+
+log = logging.getLogger(__name__)
+
+_DEAD_PREFETCH: Final = 10
+_TRANSIENT: Final = BasicProperties(content_type="application/json", delivery_mode=1)
+
+
+class AmqpConsumer:
+    """Puts what stations send into the inbox.
+
+    What is told to stations goes out over a connection of its own: RabbitMQ stops reading from one that publishes
+    while it is short of memory, and acknowledgements are what makes room.
+    """
+
+    def __init__(
+        self, address: BrokerAddress, name: str, inbox: Inbox, health: Health, regions: Sequence[str] = ()
+    ) -> None:
+        self._inbox = inbox
+        self._health = health
+        self._queues = queues.intake_queues(regions)
+        self._channel: Channel | None = None
+        self._answers: Channel | None = None
+        self._link = AmqpLink(
+            address,
+            name,
+            Callbacks(lambda text: health.trouble("broker", text), self._up, self._down),
+        )
+        self._telling = AmqpLink(
+            address,
+            f"{name}-answers",
+            Callbacks(lambda text: health.trouble("answers", text), self._can_tell, self._cannot_tell),
+        )
+
+    def start(self) -> None:
+        """Begin to connect and receive."""
+        self._telling.start()
+        self._link.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End the connections; what was not acknowledged goes back to its queue."""
+        self._link.stop(timeout_s / 2)
+        self._telling.stop(timeout_s / 2)
+
+    def acknowledge_soon(self) -> None:
+        """Tell the broker what the inbox has released."""
+        self._link.call_soon(self._acknowledge)
+
+    def drop(self) -> None:
+        """Give back what was not acknowledged, and connect again."""
+        self._link.drop()
+
+    @property
+    def is_up(self) -> bool:
+        """Connected at this moment, as far as anybody knows."""
+        return self._link.is_up
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the threads of the connections run."""
+        return self._link.is_alive and self._telling.is_alive
+
+    def tell(self, topic: str, payload: bytes) -> bool:
+        """Publish, transient and unconfirmed, if there is a connection that takes it; whether there is."""
+        if not self._telling.is_up or self._telling.is_blocked:
+            return False
+        self._telling.call_soon(partial(self._publish, topic, payload))
+        return True
+
+    def _can_tell(self, channel: Channel) -> None:
+        self._answers = channel
+        self._telling.works()
+
+    def _cannot_tell(self) -> None:
+        self._answers = None
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        if self._answers is not None:
+            self._answers.basic_publish(queues.TOPICS, queues.routing_key_of(topic), payload, _TRANSIENT)
+
+    def _up(self, channel: Channel) -> None:
+        self._inbox.begin()
+        self._channel = channel
+        queues.declare(channel, self._queues)
+        channel.basic_qos(prefetch_count=_DEAD_PREFETCH)
+        channel.basic_consume(queues.DEAD, partial(self._message, is_dead=True))
+        channel.basic_qos(prefetch_count=max(1, (WINDOW - _DEAD_PREFETCH) // len(self._queues)))
+        *others, last = self._queues
+        for name in others:
+            channel.basic_consume(name, self._message)
+        channel.basic_consume(last, self._message, callback=lambda _: self._subscribed())
+
+    def _subscribed(self) -> None:
+        self._link.works()
+        self._health.connected(True)
+
+    def _down(self) -> None:
+        self._channel = None
+        self._inbox.end()
+        self._health.connected(False)
+
+    def _message(
+        self,
+        _channel: Channel,
+        delivery: Basic.Deliver,
+        _properties: BasicProperties,
+        body: bytes,
+        is_dead: bool = False,
+    ) -> None:
+        topic = queues.topic_of(delivery.routing_key)
+        result = self._inbox.put(Inbound(topic, body, tag=delivery.delivery_tag, is_dead=is_dead))
+        if result is PutResult.SHED:
+            self._acknowledge()
+        elif result is PutResult.NO_ROOM:
+            log.error("The broker sends more than it may before it is acknowledged: hanging up.")
+            self._link.drop()
+
+    def _acknowledge(self) -> None:
+        if self._channel is not None and (tags := self._inbox.released()):
+            self._channel.basic_ack(tags[-1], multiple=True)  # released in order: all before it are, too

@@ -1,0 +1,276 @@
+"""One AMQP 0.9.1 connection with one channel, kept up for as long as the program runs.
+
+The connection is touched by its own thread alone, which also answers heartbeats while a commit takes its time; others
+hand it their calls.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pika
+from pika.adapters.select_connection import IOLoop, SelectConnection
+from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowFailed, AMQPConnectorPhaseErrorBase
+from pika.channel import Channel
+from pika.connection import Connection
+from pika.exceptions import (
+    AuthenticationError,
+    ChannelClosedByBroker,
+    ConnectionClosedByBroker,
+    ConnectionClosedByClient,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+)
+
+from kiosk.domain.backoff import Backoff
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.tls import tls_context
+
+log = logging.getLogger(__name__)
+
+_HEARTBEAT_S: Final = 30
+_CONNECT_TIMEOUT_S: Final = 3.0
+_STACK_TIMEOUT_S: Final = 10.0
+"""TCP, TLS and AMQP together: a broker that has just started takes its time."""
+RECONNECT_S: Final = (2.0, 30.0)
+"""The first pause and the longest, each cut at random: many workers of one broker do not come back together."""
+WORKS_WITHIN_S: Final = 5.0
+"""RabbitMQ 4.0 may never answer what is asked of a quorum queue that is just being recovered; the next channel is."""
+_GOODBYE_S: Final = 0.5
+_REFUSALS: Final = (
+    AuthenticationError,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+    ConnectionClosedByBroker,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Called in the network thread: they must not block."""
+
+    trouble: Callable[[str], bool]
+    """Takes what is wrong with the broker ("" = nothing); true when it is news."""
+    up: Callable[[Channel], None]
+    """A new channel is open."""
+    down: Callable[[], None] = lambda: None
+    """The channel is gone."""
+
+
+class _Connection(SelectConnection):  # type: ignore[misc] # the library tells no types
+    def cut(self) -> None:
+        """End it without waiting for the broker, whose answer to a goodbye may never come."""
+        self._adapter_disconnect_stream()
+
+
+class AmqpLink:
+    """Connects, reconnects with growing random pauses, and says so once per change."""
+
+    def __init__(self, address: BrokerAddress, name: str, callbacks: Callbacks) -> None:
+        self._address = address
+        self._callbacks = callbacks
+        self._parameters = parameters(address, name)
+        self._pauses = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._loop: IOLoop | None = None
+        self._connection: _Connection | None = None
+        self._is_up = self._works = self._is_blocked = False
+        self._thread = threading.Thread(target=self._run, name=f"amqp {name}", daemon=True)
+        # It writes whole traces of what is told here in one line.
+        logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+    def start(self) -> None:
+        """Begin to connect; returns at once, whether the broker is there or not."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Say goodbye; what was published before still goes out."""
+        self._stopping.set()
+        self.drop()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def call_soon(self, call: Callable[[], object]) -> None:
+        """Have the network thread do this; never waits. Nothing is done while there is no connection."""
+        with self._lock:
+            if self._loop is not None:
+                self._loop.add_callback_threadsafe(call)
+
+    def drop(self) -> None:
+        """End the connection: the broker gives what was not acknowledged to this or another worker again."""
+        self.call_soon(self._close)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the network thread runs; it does until `stop`."""
+        return self._thread.is_alive()
+
+    @property
+    def is_up(self) -> bool:
+        """A channel is open at this moment, as far as anybody knows."""
+        return self._is_up
+
+    @property
+    def is_blocked(self) -> bool:
+        """The broker takes nothing from publishers at this moment: it is short of memory or disk."""
+        return self._is_blocked
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._one_connection()
+            except Exception:
+                log.exception("The connection to the broker at %s broke; trying again.", self._address)
+            self._stopping.wait(self._pauses.next())
+
+    def _one_connection(self) -> None:
+        loop = IOLoop()
+        with self._lock:
+            self._loop = loop
+        try:
+            self._connection = _Connection(
+                self._parameters,
+                on_open_callback=self._opened,
+                on_open_error_callback=self._not_opened,
+                on_close_callback=self._closed,
+                custom_ioloop=loop,
+            )
+            loop.start()
+        finally:
+            with self._lock:
+                self._loop = None
+            self._lower()
+            loop.close()
+
+    def _opened(self, connection: Connection) -> None:
+        self._works = self._is_blocked = False
+        connection.add_on_connection_blocked_callback(lambda *_: self._block(True))
+        connection.add_on_connection_unblocked_callback(lambda *_: self._block(False))
+        connection.channel(on_open_callback=self._channel_opened)
+
+    def _block(self, is_blocked: bool) -> None:
+        self._is_blocked = is_blocked
+        if is_blocked:
+            self._report(
+                f"The broker at {self._address} is short of memory or disk and takes nothing more: look there."
+            )
+        else:
+            self._callbacks.trouble("")
+
+    def _channel_opened(self, channel: Channel) -> None:
+        channel.add_on_close_callback(self._channel_closed)
+        channel.add_on_cancel_callback(lambda _: self._close())  # a queue was deleted: it is made anew
+        self._is_up = True
+        self._callbacks.up(channel)
+        if self._loop is not None:
+            self._loop.call_later(WORKS_WITHIN_S, self._look)
+
+    def _look(self) -> None:
+        if self._is_up and not self._works:
+            self._report(f"The broker at {self._address} does not answer what it is asked: connecting again.")
+            self._close()
+
+    def works(self) -> None:
+        """The connection does what it is for: nothing is wrong any more. To be called in the network thread."""
+        if not self._works:
+            self._works = True
+            self._pauses.reset()
+            self._callbacks.trouble("")
+            log.info("Connected to the broker at %s.", self._address)
+
+    def _channel_closed(self, _channel: Channel, reason: Exception) -> None:
+        self._lower()
+        if isinstance(reason, ChannelClosedByBroker):
+            self._report(f"The broker at {self._address} refuses what the sorting center needs: {reason.reply_text}")
+            self._close()
+
+    def _not_opened(self, _connection: Connection, error: BaseException | str) -> None:
+        refusals = [found for found in _causes(error) if isinstance(found, _REFUSALS)]
+        if refusals:
+            self._report(
+                f"The broker at {self._address} refuses the sorting center ({_words(refusals)}): "
+                "check user name, password, virtual host and certificate."
+            )
+        else:
+            first = next((found for found in _causes(error) if isinstance(found, OSError)), error)
+            self._report(f"The broker does not answer at {self._address} ({first}): check that it runs; trying again.")
+        self._end_loop()
+
+    def _closed(self, _connection: Connection, reason: BaseException | str) -> None:
+        self._lower()
+        if not self._stopping.is_set() and not isinstance(reason, ConnectionClosedByClient):
+            self._report(f"The broker at {self._address} is gone ({reason}); trying again.")
+        self._end_loop()
+
+    def _lower(self) -> None:
+        if self._is_up:
+            self._is_up = False
+            self._callbacks.down()
+
+    def _close(self) -> None:
+        connection = self._connection
+        if connection is None or connection.is_closed or connection.is_closing:
+            return
+        self._lower()
+        if self._loop is not None:
+            self._loop.call_later(_GOODBYE_S, lambda: self._cut(connection))
+        connection.close()
+
+    def _cut(self, connection: _Connection) -> None:
+        if connection is self._connection and not connection.is_closed:
+            connection.cut()
+
+    def _end_loop(self) -> None:
+        if self._loop is not None:
+            self._loop.stop()
+
+    def _report(self, text: str) -> None:
+        if self._callbacks.trouble(text):
+            log.warning("%s", text)
+
+
+def parameters(address: BrokerAddress, name: str) -> pika.ConnectionParameters:
+    """``name`` is what RabbitMQ shows of the connection. Raises OSError for TLS files that do not fit."""
+    credentials = pika.PlainCredentials(
+        address.username or "guest", address.password or "guest", erase_on_connect=False
+    )
+    return pika.ConnectionParameters(
+        host=address.host,
+        port=address.port,
+        virtual_host=address.vhost,
+        credentials=credentials,
+        heartbeat=_HEARTBEAT_S,
+        socket_timeout=_CONNECT_TIMEOUT_S,
+        stack_timeout=_STACK_TIMEOUT_S,
+        connection_attempts=1,
+        ssl_options=pika.SSLOptions(tls_context(address), address.host) if address.tls else None,
+        client_properties={"connection_name": name},
+    )
+
+
+def _causes(error: BaseException | str) -> Iterator[BaseException]:
+    """An error of the library and all it was made of."""
+    if isinstance(error, BaseException):
+        yield error
+        inner: list[object] = [*error.args, error.__cause__]
+        if isinstance(error, AMQPConnectionWorkflowFailed):
+            inner += error.exceptions
+        elif isinstance(error, AMQPConnectorPhaseErrorBase):
+            inner.append(error.exception)
+        for found in inner:
+            if isinstance(found, BaseException):
+                yield from _causes(found)
+
+
+def _words(refusals: Sequence[BaseException]) -> str:
+    """The broker's own, where it has any."""
+    for found in refusals:
+        if isinstance(found, ConnectionClosedByBroker):
+            return str(found.reply_text)
+    return str(refusals[0]) or type(refusals[0]).__name__

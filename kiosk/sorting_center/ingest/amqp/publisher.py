@@ -1,0 +1,127 @@
+"""The sending connection of the feed over AMQP: a message counts when the broker has confirmed it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pika import BasicProperties
+from pika.channel import Channel
+from pika.frame import Method
+from pika.spec import Basic
+
+from kiosk.messaging.contract.topics import GENERATION_PROPERTY
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.amqp import queues
+from kiosk.sorting_center.ingest.amqp.link import AmqpLink, Callbacks
+
+_POLL_S: Final = 0.5
+_PERSISTENT: Final = 2
+
+
+@dataclass(slots=True)
+class _Window:
+    """Messages that go out together, and what became of them."""
+
+    messages: Sequence[tuple[str, bytes]]
+    confirmed: set[int] = field(default_factory=set)
+    refused: int | None = None
+    """The first place the broker did not take."""
+
+    def taken(self) -> int:
+        """How many, from the first on, were confirmed."""
+        return next((place for place in range(len(self.messages)) if place not in self.confirmed), len(self.messages))
+
+
+class AmqpFeedPublisher:
+    """Publishes windows of messages with confirms. A connection of its own: RabbitMQ may stop reading from it."""
+
+    def __init__(self, address: BrokerAddress, name: str, health: Health, generation: str) -> None:
+        # Over MQTT a header comes out as a user property.
+        self._properties = BasicProperties(
+            content_type="application/cloudevents+json",
+            delivery_mode=_PERSISTENT,
+            headers={GENERATION_PROPERTY: generation},
+        )
+        self._changed = threading.Condition()
+        self._window = _Window(())
+        self._channel: Channel | None = None
+        self._under_way: dict[int, tuple[_Window, int]] = {}
+        """What is not confirmed yet, by delivery tag on this channel: its window and its place there."""
+        self._last_tag = 0
+        self._stopping = threading.Event()
+        self._link = AmqpLink(address, name, Callbacks(lambda text: health.trouble("feed", text), self._up, self._down))
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._link.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End the connection; a waiting `publish` returns what it has."""
+        self._stopping.set()
+        self._link.stop(timeout_s)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread of the connection runs; it does until `stop`."""
+        return self._link.is_alive
+
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Send all and wait; how many, from the first on, the broker took. Fewer means refused or stopping.
+
+        While the connection is down this waits: what is not confirmed is sent again when it is back.
+        """
+        window = _Window(messages)
+        with self._changed:
+            self._window = window
+        self._link.call_soon(self._send)
+        with self._changed:
+            while window.taken() < len(messages) and window.refused is None and not self._stopping.is_set():
+                self._changed.wait(_POLL_S)
+            return window.taken()
+
+    def _up(self, channel: Channel) -> None:
+        self._under_way, self._last_tag = {}, 0
+        channel.confirm_delivery(self._answered, callback=lambda _: self._ready(channel))
+
+    def _ready(self, channel: Channel) -> None:
+        self._channel = channel
+        if not self._send():
+            self._link.works()
+
+    def _down(self) -> None:
+        self._channel = None
+
+    def _send(self) -> int:
+        """Publish what is neither confirmed nor under way; how many that were."""
+        if self._channel is None:
+            return 0
+        with self._changed:
+            window = self._window
+            done = window.confirmed | {place for other, place in self._under_way.values() if other is window}
+        left = [place for place in range(len(window.messages)) if place not in done]
+        for place in left:
+            topic, payload = window.messages[place]
+            self._last_tag += 1
+            self._under_way[self._last_tag] = window, place
+            self._channel.basic_publish(queues.TOPICS, queues.routing_key_of(topic), payload, self._properties)
+        return len(left)
+
+    def _answered(self, frame: Method) -> None:
+        answer = frame.method
+        tags = [answer.delivery_tag]
+        if answer.multiple:
+            tags = [tag for tag in self._under_way if tag <= answer.delivery_tag]
+        with self._changed:
+            for tag in tags:
+                window, place = self._under_way.pop(tag)
+                if isinstance(answer, Basic.Ack):
+                    window.confirmed.add(place)
+                elif window.refused is None:
+                    window.refused = place
+            self._changed.notify_all()
+        if isinstance(answer, Basic.Ack):
+            self._link.works()

@@ -1,0 +1,63 @@
+"""Whether the queues of a live RabbitMQ are those that lose nothing. Nothing is made, and no message sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import pika
+from pika.exceptions import AMQPError, ChannelClosedByBroker
+
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.amqp import queues
+from kiosk.sorting_center.ingest.amqp.link import parameters
+from kiosk.sorting_center.ingest.check.finding import BrokerUnusable, Finding, Verdict, judged
+
+_UNSEEN: Final = Finding(
+    Verdict.UNSEEN, "a binding cannot be seen without leaving a message; a worker makes it anew at each start"
+)
+
+
+def findings(address: BrokerAddress, regions: Sequence[str]) -> Iterator[Finding]:
+    """One for each queue; raises BrokerUnusable, and BadIdentifier for a region that is none."""
+    wanted = {queues.DEAD: queues.DEAD_ARGUMENTS}
+    wanted |= dict.fromkeys(queues.intake_queues(regions), queues.INTAKE_ARGUMENTS)
+    try:
+        connection = pika.BlockingConnection(parameters(address, "broker-check"))
+    except AMQPError as error:
+        raise BrokerUnusable(f"the broker at {address} cannot be used: {error!r}") from error
+    try:
+        for name, arguments in wanted.items():
+            yield _queue(connection, name, dict(arguments))
+        if regions and _refusal(connection, queues.ALL, None) is None:
+            yield Finding(
+                Verdict.TRAP, f"{queues.ALL} is there as well, and fills up when no worker reads it: delete it"
+            )
+    finally:
+        connection.close()
+    yield _UNSEEN
+
+
+def _queue(connection: Any, name: str, arguments: dict[str, object]) -> Finding:
+    if _refusal(connection, name, None) is not None:
+        return Finding(
+            Verdict.TRAP,
+            f"there is no queue {name}: what stations send before a worker's first start is confirmed and gone",
+        )
+    refusal = _refusal(connection, name, arguments)
+    return judged(
+        refusal is None,
+        f"{name} is a quorum queue, and what is delivered too often goes where a worker keeps it",
+        f"{name} is of another kind than it must be: {refusal}",
+    )
+
+
+def _refusal(connection: Any, name: str, arguments: dict[str, object] | None) -> str | None:
+    """What the broker has against this queue, None for nothing; without arguments: that it is not there."""
+    channel = connection.channel()
+    try:
+        channel.queue_declare(name, passive=arguments is None, durable=True, arguments=arguments)
+    except ChannelClosedByBroker as error:
+        return str(error.reply_text)
+    channel.close()
+    return None

@@ -1,0 +1,131 @@
+"""A client that tries a broker: every step waits for the broker's answer, and remembers it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Self
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.check.finding import BrokerUnusable
+from kiosk.sorting_center.ingest.tls import tls_context
+
+ANSWER_S: Final = 10.0
+QUIET_S: Final = 1.5
+"""After so long without a message none is on its way any more."""
+_IN_FLIGHT: Final = 50
+
+
+class TrialClient:
+    """Connected inside its ``with``; raises BrokerUnusable when it cannot be."""
+
+    def __init__(self, address: BrokerAddress, client_id: str, session_s: int = 0) -> None:
+        """``session_s``: how long the broker is asked to keep the session; with 0 an old one is thrown away, too."""
+        self.heard: list[tuple[str, int]] = []
+        """Topic and size of each message."""
+        self.granted: Properties | None = None
+        """What the broker said of itself as it let the client in."""
+        self._address, self._session_s = address, session_s
+        self._codes: dict[int, ReasonCode] = {}
+        self._connected: ReasonCode | None = None
+        self._is_gone = False
+        self._news = threading.Condition()
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
+        client.max_inflight_messages_set(_IN_FLIGHT)
+        client.connect_timeout = ANSWER_S
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_publish, client.on_subscribe = self._on_publish, self._on_subscribe
+        client.on_message = self._on_message
+        if address.username is not None:
+            client.username_pw_set(address.username, address.password)
+        if address.tls:
+            client.tls_set_context(tls_context(address))
+        self._client = client
+
+    def __enter__(self) -> Self:
+        wanted = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        wanted.SessionExpiryInterval = self._session_s
+        try:
+            self._client.connect(
+                self._address.host, self._address.port, clean_start=self._session_s == 0, properties=wanted
+            )
+        except (OSError, ValueError) as error:
+            raise BrokerUnusable(f"the broker does not answer at {self._address}: {error}") from error
+        self._client.loop_start()
+        if not self._until(lambda: self._connected is not None) or self._connected is None:
+            self._end()
+            raise BrokerUnusable(f"the broker at {self._address} does not answer as one of MQTT 5 does")
+        if self._connected.is_failure:
+            self._end()
+            raise BrokerUnusable(f"the broker at {self._address} refuses this login: {self._connected}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._end()
+
+    def _end(self) -> None:
+        self._client.loop_stop()
+
+    def publish(self, topic: str, payloads: list[bytes]) -> list[str]:
+        """The broker's answer to each, at QoS 1; "" for one that was not answered."""
+        mids = [self._client.publish(topic, payload, qos=1).mid for payload in payloads]
+        self._until(lambda: self._is_gone or all(mid in self._codes for mid in mids))
+        return [str(self._codes[mid]) if mid in self._codes else "" for mid in mids]
+
+    def subscribe(self, topic: str) -> bool:
+        """Whether it is granted."""
+        mid = self._client.subscribe(topic, qos=1)[1] or -1
+        self._until(lambda: self._is_gone or mid in self._codes)
+        return mid in self._codes and not self._codes[mid].is_failure
+
+    def hear(self, count: int) -> int:
+        """Wait for so many messages, for as long as any come; how many did."""
+        before, deadline = -1, time.monotonic() + QUIET_S
+        with self._news:
+            while len(self.heard) < count and (left := deadline - time.monotonic()) > 0:
+                if len(self.heard) != before:
+                    before, deadline = len(self.heard), time.monotonic() + QUIET_S
+                self._news.wait(left)
+            return len(self.heard)
+
+    def _until(self, condition: Callable[[], bool]) -> bool:
+        with self._news:
+            return self._news.wait_for(condition, ANSWER_S)
+
+    def _note(self, note: Callable[[], object]) -> None:
+        with self._news:
+            note()
+            self._news.notify_all()
+
+    def _on_connect(
+        self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, granted: Properties | None
+    ) -> None:
+        self.granted = granted
+
+        def note() -> None:
+            self._connected = reason
+
+        self._note(note)
+
+    def _on_disconnect(self, *_: Any) -> None:
+        def note() -> None:
+            self._is_gone = True
+
+        self._note(note)
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
+        self._note(lambda: self._codes.setdefault(mid, reason))
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any) -> None:
+        self._note(lambda: self._codes.setdefault(mid, reasons[0]))
+
+    def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
+        self._note(lambda: self.heard.append((message.topic, len(message.payload))))

@@ -1,0 +1,36 @@
+"""What a look at a broker found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Verdict(Enum):
+    """How a finding is to be taken."""
+
+    OK = "ok"
+    TRAP = "trap"
+    """Something would be lost here, or let in."""
+    UNSEEN = "?"
+    """Cannot be seen from a client, or not with this login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line for a technician."""
+
+    verdict: Verdict
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict.value:<5}{self.text}"
+
+
+class BrokerUnusable(Exception):
+    """Nothing could be tried; the text says why."""
+
+
+def judged(is_ok: bool, good: str, bad: str) -> Finding:
+    """One of two lines."""
+    return Finding(Verdict.OK, good) if is_ok else Finding(Verdict.TRAP, bad)

@@ -1,0 +1,116 @@
+"""Which traps a live MQTT broker has: what it would lose of that which it confirms. It is left as it was."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Final
+
+from kiosk.messaging.contract.topics import ROOT
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.check.client import TrialClient
+from kiosk.sorting_center.ingest.check.finding import Finding, Verdict, judged
+
+REGION: Final = "broker-check"
+"""No station's; nor is what is published there anything that a sorting center listens to."""
+AWAY: Final = 1500
+"""Half as many again as brokers keep that were never told how many."""
+_FULL_BATCH: Final = 1024 * 1024
+_SESSION_S: Final = 30 * 24 * 3600
+_DAY_S: Final = 24 * 3600
+_NOBODY: Final = "No matching subscribers"
+_UNSEEN: Final = Finding(
+    Verdict.UNSEEN, "what the broker still has after a power cut cannot be seen from here: see its persistence"
+)
+
+
+def findings(address: BrokerAddress) -> Iterator[Finding]:
+    """One after the other, as they are tried; raises BrokerUnusable."""
+    own_id = f"broker-check-{secrets.token_hex(4)}"
+    topic = f"{ROOT}/{REGION}/S0000/check/{own_id}"
+    with TrialClient(address, own_id, _SESSION_S) as consumer:
+        may_hear = consumer.subscribe(topic)
+        kept_s = getattr(consumer.granted, "SessionExpiryInterval", _SESSION_S)
+        packet = getattr(consumer.granted, "MaximumPacketSize", None)
+    try:
+        with TrialClient(address, f"{own_id}-station") as sender:
+            answers = sender.publish(topic, [b"{}"] * AWAY)
+            if not may_hear or "Not authorized" in answers or "" in answers[:1]:
+                yield Finding(Verdict.UNSEEN, "this login may not both publish and read as a station: queue not tried")
+            else:
+                yield _queue(address, own_id, answers)
+            yield _nobody(sender.publish(f"{topic}/nobody", [b"{}"])[0])
+            yield _others(address, sender.publish(f"{ROOT}/{REGION}/S0001/check/{own_id}", [b"{}"])[0])
+    finally:
+        with TrialClient(address, own_id):
+            pass  # throws the session away
+    yield judged(
+        kept_s >= _DAY_S,
+        f"a session is kept for {kept_s // 3600} h",
+        f"a session is kept for {kept_s} s only: what comes while the sorting center is away longer is lost",
+    )
+    yield _batch(address, own_id, topic, packet)
+    yield _shared(address, own_id, topic)
+    yield _UNSEEN
+
+
+def _queue(address: BrokerAddress, own_id: str, answers: list[str]) -> Finding:
+    confirmed = sum(answer == "Success" for answer in answers)
+    with TrialClient(address, own_id, _SESSION_S) as consumer:
+        came = consumer.hear(confirmed)
+    return judged(
+        came >= confirmed,
+        f"of {confirmed:,} messages confirmed while the sorting center was away all came",
+        f"of {confirmed:,} messages confirmed while the sorting center was away {came:,} came: the queue is too short "
+        "(Mosquitto: max_queued_messages)",
+    )
+
+
+def _nobody(answer: str) -> Finding:
+    return judged(
+        answer == _NOBODY,
+        "a message nobody listens to is answered so",
+        f"a message nobody listens to is answered with {answer or 'nothing'}: a station cannot know",
+    )
+
+
+def _others(address: BrokerAddress, answer: str) -> Finding:
+    if answer == "Not authorized" or answer == "":
+        return Finding(Verdict.OK, "this login may not speak for a station")
+    return judged(
+        _is_this_machine(address.host),
+        "everybody may speak for every station, but nobody else than this machine connects here",
+        "everybody who connects may speak for every station: see the access list",
+    )
+
+
+def _batch(address: BrokerAddress, own_id: str, topic: str, packet: int | None) -> Finding:
+    with TrialClient(address, own_id) as both:
+        came = 0
+        if both.subscribe(topic):
+            both.publish(topic, [b"x" * _FULL_BATCH])
+            came = both.hear(1)
+    limit = "" if packet is None else f" (it takes {packet:,} bytes)"
+    return judged(came == 1, "a full batch of 1 MiB comes through", f"a full batch of 1 MiB does not come{limit}")
+
+
+def _shared(address: BrokerAddress, own_id: str, topic: str) -> Finding:
+    with TrialClient(address, own_id) as both:
+        is_granted = both.subscribe(f"$share/{own_id}/{topic}")
+        came = 0
+        if is_granted:
+            both.publish(topic, [b"{}"])
+            came = both.hear(1)
+    return judged(
+        came == 1 or not is_granted,
+        "shared subscriptions do what they say",
+        "a shared subscription is granted and nothing comes of it: never use $share here",
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,257 @@
+"""One MQTT 5 connection that is kept up for as long as the program runs.
+
+The loop is our own: with that of the library each message and each acknowledgement is a turn of its own, and costs
+half as much again. The client is touched by the network thread alone; others hand it their calls.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from kiosk.domain.backoff import Backoff
+from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.tls import tls_context
+
+log = logging.getLogger(__name__)
+
+_KEEPALIVE_S: Final = 30
+_CONNECT_TIMEOUT_S: Final = 3.0
+RECONNECT_S: Final = (2.0, 30.0)
+"""The first pause and the longest, each cut at random: many centers behind one broker do not come back together."""
+MAX_PACKET_BYTES: Final = 1024 * 1024 + 64 * 1024
+"""A batch of incompressible events, and its header. The broker drops what is larger."""
+_TURN_S: Final = 1.0
+_PACKETS_A_TURN: Final = 200
+_MAX_IN_FLIGHT: Final = 500
+_GOODBYE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the broker keeps of a client.
+
+    ``expiry_s`` is how long it keeps the session, and unacknowledged messages with it; 0 = not at all.
+    """
+
+    client_id: str
+    expiry_s: int
+    receive_maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Called in the network thread: they must not block."""
+
+    trouble: Callable[[str], bool]
+    """Takes what is wrong with the broker ("" = nothing); true when it is news."""
+    up: Callable[[], None] = lambda: None
+    down: Callable[[], None] = lambda: None
+    message: Callable[[mqtt.MQTTMessage], None] = lambda _: None
+    read: Callable[[], None] = lambda: None
+    """After each handful of messages."""
+
+
+class _WakeUp:
+    """Ends a poll of the network thread; harmless when that thread has ended."""
+
+    def __init__(self) -> None:
+        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._lock = threading.Lock()
+        self._is_open = True
+
+    def ring(self) -> None:
+        with self._lock:
+            if self._is_open:
+                os.eventfd_write(self.fd, 1)
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_open = False
+            os.close(self.fd)
+
+
+class MqttLink:
+    """Connects, reconnects with growing random pauses, and says so once per change."""
+
+    def __init__(self, address: BrokerAddress, session: Session, callbacks: Callbacks) -> None:
+        self._address = address
+        self._callbacks = callbacks
+        self._stopping = threading.Event()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._came = 0
+        self._was_up = self._was_refused = False
+        self._pauses = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
+        self.client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=session.client_id, protocol=mqtt.MQTTv5, manual_ack=True
+        )
+        self._configure(address)
+        self._connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        self._connect.SessionExpiryInterval = session.expiry_s
+        self._connect.ReceiveMaximum = session.receive_maximum
+        self._connect.MaximumPacketSize = MAX_PACKET_BYTES
+        self._clean_start = session.expiry_s == 0
+        self._wake_up = _WakeUp()
+        self._thread = threading.Thread(target=self._run, name=f"mqtt {session.client_id}", daemon=True)
+
+    def _configure(self, address: BrokerAddress) -> None:
+        client = self.client
+        client.suppress_exceptions = True
+        client.connect_timeout = _CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(_MAX_IN_FLIGHT)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_message = self._message
+        # The library then leaves writing to the loop, which writes many packets in one turn.
+        client.on_socket_register_write = lambda *_: None
+        if address.username is not None:
+            client.username_pw_set(address.username, address.password)
+        if address.tls:
+            client.tls_set_context(tls_context(address))
+
+    def start(self) -> None:
+        """Begin to connect; returns at once, whether the broker is there or not."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Say goodbye; what was published before still goes out."""
+        self._stopping.set()
+        self._wake_up.ring()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Have the network thread do this; never waits. While the line is down it waits for the next connection."""
+        self._calls.append(call)
+        self._wake_up.ring()
+
+    def drop(self) -> None:
+        """Cut the connection as a broken line would: the broker keeps the session, and `_run` connects again."""
+        line = self.client.socket()
+        if isinstance(line, socket.socket):  # of TLS too
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the network thread runs; it does until `stop`."""
+        return self._thread.is_alive()
+
+    @property
+    def is_up(self) -> bool:
+        """Connected at this moment, as far as anybody knows."""
+        return self.client.is_connected()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._one_connection()
+            except Exception:
+                log.exception("The connection to the broker at %s broke; trying again.", self._address)
+            self._stopping.wait(self._pauses.next())
+        self._wake_up.close()
+
+    def _one_connection(self) -> None:
+        self._was_up = self._was_refused = False
+        try:
+            self.client.connect(
+                self._address.host,
+                self._address.port,
+                keepalive=_KEEPALIVE_S,
+                clean_start=self._clean_start,
+                properties=self._connect,
+            )
+        except (OSError, ValueError) as error:
+            self._report(f"The broker does not answer at {self._address} ({error}): check that it runs; trying again.")
+            return
+        while (line := self.client.socket()) is not None and not self._stopping.is_set():
+            self._turn(line)
+        if self._stopping.is_set():
+            self._say_goodbye()
+
+    def _turn(self, line: Any) -> None:
+        """Wait for something to do, and do all of it."""
+        poll = select.poll()
+        poll.register(self._wake_up.fd, select.POLLIN)
+        poll.register(line, select.POLLIN | (select.POLLOUT if self.client.want_write() else 0))
+        unread = line.pending() if isinstance(line, ssl.SSLSocket) else 0
+        ready = dict(poll.poll(0 if unread else _TURN_S * 1000))
+        if self._wake_up.fd in ready:
+            os.eventfd_read(self._wake_up.fd)
+        if unread or ready.get(line.fileno(), 0) & ~select.POLLOUT:
+            self._read()
+        while self._calls and self.is_up:
+            self._calls.popleft()()
+        if self.client.want_write():
+            self.client.loop_write()
+        self.client.loop_misc()
+
+    def _read(self) -> None:
+        for _ in range(_PACKETS_A_TURN):
+            came = self._came
+            self.client.loop_read()
+            if self._came == came:  # nothing more, or no message
+                break
+        self._callbacks.read()
+
+    def _say_goodbye(self) -> None:
+        self.client.disconnect()
+        give_up = time.monotonic() + _GOODBYE_S
+        while (line := self.client.socket()) is not None and (left := give_up - time.monotonic()) > 0:
+            select.select([], [line], [], left)
+            self.client.loop_write()
+        self._end_line()
+
+    def _end_line(self) -> None:
+        line = self.client.socket()
+        if line is not None:
+            line.close()
+            self._callbacks.down()
+
+    def _message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+        self._came += 1
+        self._callbacks.message(message)
+
+    def _connected(
+        self, _client: mqtt.Client, _userdata: Any, _flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: Any
+    ) -> None:
+        if reason.is_failure:
+            self._was_refused = True
+            self._report(
+                f"The broker at {self._address} refuses the sorting center ({reason}): "
+                "check user name, password and certificate."
+            )
+            return
+        self._was_up = True
+        self._pauses.reset()
+        self._callbacks.trouble("")
+        log.info("Connected to the broker at %s.", self._address)
+        self._callbacks.up()
+
+    def _disconnected(
+        self, _client: mqtt.Client, _userdata: Any, _flags: mqtt.DisconnectFlags, reason: ReasonCode, _properties: Any
+    ) -> None:
+        self._callbacks.down()
+        if not self._stopping.is_set() and not self._was_refused:
+            self._report(f"The broker at {self._address} is gone ({reason}); trying again.")
+
+    def _report(self, text: str) -> None:
+        if self._callbacks.trouble(text):
+            log.warning("%s", text)

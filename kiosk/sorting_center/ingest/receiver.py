@@ -1,0 +1,47 @@
+"""The receiving side as worker and watchdog see it: the inbox, and the line that fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kiosk.sorting_center.ingest.inbox import Inbox
+from kiosk.sorting_center.ingest.reading import Inbound
+from kiosk.sorting_center.ports import ReceivingLine
+
+
+class Receiver:
+    """Safe to call from any thread."""
+
+    def __init__(self, inbox: Inbox, line: ReceivingLine) -> None:
+        self._inbox = inbox
+        self._line = line
+
+    def take(self, timeout_s: float) -> Inbound | None:
+        """The next message, the stations by turns."""
+        return self._inbox.take(timeout_s)
+
+    def acknowledge(self, messages: Sequence[Inbound]) -> None:
+        """Tell the broker that these are safe, unless they came over an earlier connection."""
+        self._inbox.settle(messages)
+        self._line.acknowledge_soon()
+
+    def deliver_again(self) -> None:
+        """Hang up without a goodbye: the broker delivers what was not acknowledged over the next connection."""
+        self._inbox.end()
+        self._line.drop()
+
+    def tell(self, topic: str, payload: bytes) -> bool:
+        """Tell a station something; may get lost, surely when this is false."""
+        return self._line.tell(topic, payload)
+
+    def waiting_s(self) -> float | None:
+        """How long messages have waited without any being taken in; None when none waits or the line is down."""
+        return self._inbox.waiting_s() if self._line.is_up else None
+
+    def settled(self) -> int:
+        """How many messages have been taken in since the start."""
+        return self._inbox.settled()
+
+    def waiting(self) -> int:
+        """How many messages wait in the inbox."""
+        return self._inbox.waiting()

@@ -1,0 +1,186 @@
+"""Months that are over leave the ledger: their events into a file each, and of each event its key and hash stay."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, text
+from sqlalchemy.exc import DBAPIError
+
+from kiosk import files
+from kiosk.sorting_center.ledger.database.faults import unusable
+from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
+from kiosk.sorting_center.ledger.database.partitions import next_month, partition_of
+from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerNotEmpty, LedgerNotReady
+from kiosk.sorting_center.ledger.schema import ARCHIVED, archived, event, feed_position, stream
+
+_CHUNK: Final = 500
+_LOCK_S: Final = 30
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    """One event in an archive: what the ledger knew of it, and the event byte for byte as it was hashed."""
+
+    region: str
+    received_at: str
+    sha256: str
+    feedseq: int | None
+    event: msgspec.Raw
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedMonth:
+    """``sha256`` is of the file."""
+
+    month: str
+    file: Path
+    events: int
+    sha256: str
+
+
+def archive(url: str, before: str, folder: Path) -> Iterator[ArchivedMonth]:
+    """Every month before this one (YYYY-MM), the oldest first; raises a LedgerError or OSError.
+
+    A month leaves the ledger after its file was written, forced out and read again.
+    """
+    if before > told(datetime.now(UTC))[:7]:
+        raise LedgerNotReady(f"{before} has not begun yet: a month that is not over stays")
+    with closing(open_for_writing(url)) as opened:
+        try:
+            for month in _months(opened, before):
+                yield _archived(opened, month, folder)
+        except DBAPIError as error:
+            raise unusable(opened.address, error) from error
+
+
+def _months(opened: OpenedLedger, before: str) -> list[str]:
+    """Found from one to the next: events stand in no order of time."""
+    months = []
+    with opened.reader.connect() as connection:
+        after = select(func.min(event.c.received_at))
+        found = connection.execute(after).scalar()
+        while found is not None and found[:7] < before:
+            months.append(found[:7])
+            following = f"{next_month(found[:7])}-01T00:00:00.000Z"
+            found = connection.execute(after.where(event.c.received_at >= following)).scalar()
+    return months
+
+
+def _archived(opened: OpenedLedger, month: str, folder: Path) -> ArchivedMonth:
+    file = folder / f"events-{month}.jsonl.gz"
+    fresh = file.with_name(f".{file.name}.new")
+    try:
+        with opened.reader.connect() as connection:
+            _must_be_done(connection, month)
+            events, content = _written(connection, month, fresh)
+        if _read_again(fresh) != (events, content):
+            raise LedgerDamaged(f"{fresh} does not read as it was written: check the disk; the ledger is as it was")
+        whole = _sha256(fresh)
+        if file.exists() and _sha256(file) != whole:  # the same is there after a call that was cut off
+            raise LedgerNotEmpty(f"{file} is there already and holds something else: give another folder")
+        files.write_durably(file.with_name(f"{file.name}.sha256"), f"{whole}  {file.name}\n".encode())
+        fresh.replace(file)
+        files.sync_folder(folder)
+    finally:
+        fresh.unlink(missing_ok=True)
+    with opened.writing.begin() as connection:
+        _take_out(connection, month, events)
+    return ArchivedMonth(month, file, events, whole)
+
+
+def _of(month: str) -> ColumnElement[bool]:
+    begin, end = f"{month}-01T00:00:00.000Z", f"{next_month(month)}-01T00:00:00.000Z"
+    return (event.c.received_at >= begin) & (event.c.received_at < end)
+
+
+def _must_be_done(connection: Connection, month: str) -> None:
+    """Nothing of it may be waited for any more: no gap below, no place in the feed to come, no publisher behind."""
+    of_stream = (
+        (stream.c.station == event.c.station) & (stream.c.epoch == event.c.epoch) & (stream.c.region == event.c.region)
+    )
+    waiting = or_(event.c.seq > stream.c.upto, event.c.problem.is_(None) & event.c.feedseq.is_(None))
+    held = select(event.c.station, event.c.epoch, event.c.seq).join(stream, of_stream).where(_of(month), waiting)
+    first = connection.execute(held.order_by(event.c.station, event.c.epoch, event.c.seq).limit(1)).first()
+    if first is not None:
+        raise LedgerNotReady(
+            f"{month} stays: event {first.seq} of {first.station} {first.epoch} is not released, because events before "
+            "it are missing or the feed has not come to it"
+        )
+    highest = connection.execute(select(func.max(event.c.feedseq)).where(_of(month))).scalar() or 0
+    published = select(func.min(feed_position.c.feedseq)).where(feed_position.c.name != ARCHIVED)
+    position = connection.execute(published).scalar() or 0
+    if highest > position:
+        raise LedgerNotReady(
+            f"{month} stays: the feed was published up to {position}, and the month goes up to {highest}"
+        )
+
+
+def _written(connection: Connection, month: str, fresh: Path) -> tuple[int, str]:
+    """How many, and the SHA-256 of what is inside."""
+    content, events = hashlib.sha256(), 0
+    ordered = select(event).where(_of(month)).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
+    encode = msgspec.json.Encoder().encode
+    with fresh.open("wb") as raw:
+        # No name and no time of its own: the same events make the same file.
+        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+            for row in connection.execution_options(yield_per=_CHUNK).execute(ordered):
+                line = encode(_line(row)) + b"\n"
+                content.update(line)
+                packed.write(line)
+                events += 1
+        raw.flush()
+        os.fsync(raw.fileno())
+    return events, content.hexdigest()
+
+
+def _line(row: Row[Any]) -> _Line:
+    return _Line(row.region, row.received_at, row.sha256, row.feedseq, msgspec.Raw(bytes(row.body)), row.problem)
+
+
+def _read_again(fresh: Path) -> tuple[int, str]:
+    content, events = hashlib.sha256(), 0
+    with gzip.open(fresh, "rb") as packed:
+        for line in packed:
+            content.update(line)
+            msgspec.json.decode(line, type=_Line)
+            events += 1
+    return events, content.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _take_out(connection: Connection, month: str, events: int) -> None:
+    """Only what is in the file: nothing comes into a month that is over, and if it did, nothing leaves."""
+    names = ["station", "epoch", "seq", "region", "sha256"]
+    kept = insert(archived).from_select(names, select(*(event.c[name] for name in names)).where(_of(month)))
+    highest = connection.execute(select(func.max(event.c.feedseq)).where(_of(month))).scalar() or 0
+    before = connection.execute(select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED)).scalar() or 0
+    if connection.execute(kept.execution_options(preserve_rowcount=True)).rowcount != events:
+        raise LedgerDamaged(f"events came into {month} while it was archived: the ledger is as it was, try again")
+    upsert_rows(connection, feed_position, [(ARCHIVED, max(highest, before))])
+    if connection.dialect.name == "postgresql":
+        _drop_partition(connection, month)
+    connection.execute(delete(event).where(_of(month)))
+
+
+def _drop_partition(connection: Connection, month: str) -> None:
+    name = partition_of(month)
+    if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar() is not None:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_S}s'"))
+        connection.execute(text(f"ALTER TABLE event DETACH PARTITION {name}"))
+        connection.execute(text(f"DROP TABLE {name}"))

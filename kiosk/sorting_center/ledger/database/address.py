@@ -1,0 +1,48 @@
+"""Where a ledger is: a file of SQLite, or a database of PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from kiosk.sorting_center.ledger.errors import LedgerAddressError
+
+_FORMS = "give sqlite:///path or postgresql://user@host:port/name"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAddress:
+    """``path`` is None for a database of PostgreSQL. As text it shows no password."""
+
+    url: URL
+    path: Path | None
+
+    @classmethod
+    def parse(cls, text: str) -> LedgerAddress:
+        """Raises LedgerAddressError, whose text repeats nothing that may hold a password."""
+        try:
+            url = make_url(text)
+        except (ArgumentError, ValueError) as error:
+            raise LedgerAddressError(f"the ledger is no URL: {_FORMS}") from error
+        if url.drivername in ("postgresql", "postgresql+psycopg"):
+            if not url.database:
+                raise LedgerAddressError(f"the ledger {_shown(url)} names no database: {_FORMS}")
+            return cls(url.set(drivername="postgresql+psycopg"), None)
+        if url.drivername != "sqlite" or url.host or url.query or url.database in (None, "", ":memory:"):
+            raise LedgerAddressError(f"a ledger is a file or a database of PostgreSQL: {_FORMS}")
+        return cls(url, Path(str(url.database)))
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path is not None else _shown(self.url)
+
+
+def shown(text: str) -> str:
+    """An address that opened a ledger, without the password; raises LedgerAddressError for one that cannot."""
+    return _shown(LedgerAddress.parse(text).url)
+
+
+def _shown(url: URL) -> str:
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)

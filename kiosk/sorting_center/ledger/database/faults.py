@@ -1,0 +1,69 @@
+"""What a database says when it cannot, told so that a technician knows what to do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
+
+from kiosk.sorting_center.ledger.database.address import LedgerAddress
+from kiosk.sorting_center.ledger.errors import (
+    LedgerAddressError,
+    LedgerDamaged,
+    LedgerError,
+    LedgerMissing,
+    LedgerUnwritable,
+)
+
+_TRY_AGAIN: Final = (OperationalError, IntegrityError, InterfaceError, InternalError)
+"""Of PostgreSQL: a deadlock, a lost connection, a row another process was first to write. Nothing of the transaction is
+stored, and the same events go through the next time."""
+
+
+def unusable(address: LedgerAddress, error: DBAPIError) -> LedgerError:
+    """Of a ledger that was open."""
+    said = _line(error)
+    if address.path is None:
+        if isinstance(error, _TRY_AGAIN):
+            return LedgerUnwritable(f"the ledger {address} cannot be used: {said}")
+    elif isinstance(error, OperationalError):
+        return LedgerUnwritable(f"the ledger {address} cannot be used: {said}")
+    elif "malformed" in said or "not a database" in said:
+        return LedgerDamaged(f"the ledger {address} is damaged: {said}; restore the last backup")
+    return LedgerError(f"the ledger {address} refused a statement: {said}")
+
+
+def not_opened(address: LedgerAddress, error: DBAPIError) -> LedgerError:
+    """Of a ledger that was to be opened."""
+    said = _line(error)
+    if address.path is None:
+        return _refused(address, said)
+    if isinstance(error, OperationalError) or not isinstance(error, DatabaseError):
+        return LedgerUnwritable(f"the ledger {address} cannot be opened: {said}")
+    return damaged(address, said)
+
+
+def damaged(address: LedgerAddress, why: str) -> LedgerDamaged:
+    """Of a file."""
+    return LedgerDamaged(
+        f"the ledger {address} is damaged ({why}): it is left as it is; keep a copy and restore the last backup"
+    )
+
+
+def _refused(address: LedgerAddress, said: str) -> LedgerError:
+    if "password" in said or "authentication" in said or "no pg_hba.conf entry" in said:
+        return LedgerAddressError(
+            f"the database server does not let the ledger {address} in ({said}): check the user, and the password in "
+            "PGPASSWORD or ~/.pgpass"
+        )
+    if "role" in said and "does not exist" in said:
+        return LedgerAddressError(f"the database server knows no such user: {address} ({said})")
+    if "database" in said and "does not exist" in said:
+        return LedgerMissing(f"there is no database for the ledger {address}: create it first, empty ({said})")
+    return LedgerUnwritable(f"the ledger {address} cannot be opened: {said}")
+
+
+def _line(error: DBAPIError) -> str:
+    """The first line, and of a failed connection what the server said, without its address again."""
+    lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
+    return lines[0].rpartition("FATAL:")[2].strip() if lines else type(error.orig).__name__

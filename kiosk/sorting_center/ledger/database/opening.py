@@ -1,0 +1,263 @@
+"""Opening a ledger: made, brought up to date, or refused."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from sqlalchemy import Connection, Engine, insert, inspect, select, update
+from sqlalchemy.exc import DBAPIError
+
+from kiosk.sorting_center.ledger.database import postgres, sqlite
+from kiosk.sorting_center.ledger.database.address import LedgerAddress
+from kiosk.sorting_center.ledger.database.faults import damaged, not_opened
+from kiosk.sorting_center.ledger.database.partitions import Partitions
+from kiosk.sorting_center.ledger.errors import LedgerForeign, LedgerInUse, LedgerMissing, LedgerNewer, LedgerUnwritable
+from kiosk.sorting_center.ledger.migrate import KEYED_BY_REGION, OLD_VIEWS, migrate, new_generation
+from kiosk.sorting_center.ledger.numberer import Numberer
+from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
+
+log = logging.getLogger(__name__)
+
+_SCRIPTS: Final = Path(__file__).parents[1] / "migrations"
+
+Tell = Callable[[str], None]
+"""Called, from a thread of its own, with what a check of the file beside the work has found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``generation`` is "" in a ledger that no version with generations has written yet."""
+
+    version: int
+    ledger_id: str
+    generation: str
+
+    @property
+    def is_before_regions(self) -> bool:
+        """Its tables are not those of today."""
+        return self.version < KEYED_BY_REGION
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLedger:
+    """The engines of one ledger; ``parts`` ends what else belongs to it."""
+
+    address: LedgerAddress
+    identity: Identity
+    writer: Engine | None
+    reader: Engine
+    parts: ExitStack
+    check: sqlite.FileCheck | None = None
+    numberer: Numberer | None = None
+    partitions: Partitions | None = None
+
+    @property
+    def writing(self) -> Engine:
+        """Raises LedgerUnwritable when it is open for reading only."""
+        if self.writer is None:
+            raise LedgerUnwritable(f"the ledger {self.address} is open for reading only")
+        return self.writer
+
+    def close(self) -> None:
+        """Close every connection; the last writer of a file also folds the WAL back into it."""
+        self.parts.close()
+
+
+def tell_log(found: str) -> None:
+    """What is done with a finding where nobody else asks for it."""
+    log.error("The check of the ledger's file has found damage: %s. Nothing is taken in any more.", found)
+
+
+def open_for_writing(url: str, tell: Tell = tell_log) -> OpenedLedger:
+    """Open or create; raises a LedgerError. A damaged file is never repaired or replaced by itself."""
+    address = LedgerAddress.parse(url)
+    with _opening(address), ExitStack() as parts:
+        if address.path is None:
+            return _open_database(address, parts)
+        return _open_file(address, address.path, parts, tell)
+
+
+def _open_file(address: LedgerAddress, path: Path, parts: ExitStack, tell: Tell) -> OpenedLedger:
+    lock = sqlite.take_lock(path)
+    parts.callback(lock.close)
+    writer = _disposed(parts, sqlite.writer(path))
+    reader = _disposed(parts, sqlite.reader(path))
+    is_large = False
+    # Looked at through a reader first: the writer's settings already change a file that may be somebody else's.
+    if path.exists() and _is_ledger(reader, address):
+        is_large = path.stat().st_size > sqlite.CHECKED_BESIDE_BYTES
+        is_large = is_large and _identified(reader, address).version == SCHEMA_VERSION
+        if not is_large:
+            _check_file(writer, address)
+        with writer.begin() as connection:
+            _bring_up(connection)
+    else:
+        with writer.begin() as connection:
+            metadata.create_all(connection)
+            _found(connection)
+    identity = _identified(writer, address)
+    check = None
+    if is_large:
+        check = sqlite.FileCheck(path, tell)
+        parts.callback(check.stop)
+    return OpenedLedger(address, identity, writer, reader, parts.pop_all(), check=check)
+
+
+def _check_file(writer: Engine, address: LedgerAddress) -> None:
+    with writer.connect() as connection:
+        finding = sqlite.quick_check(cast(sqlite3.Connection, connection.connection.driver_connection))
+    if finding:
+        raise damaged(address, finding)
+
+
+def _bring_up(connection: Connection) -> None:
+    """From any older schema."""
+    version = int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
+    if version == SCHEMA_VERSION:
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    migrate(connection)
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    if version <= KEYED_BY_REGION:
+        command.stamp(config, f"{KEYED_BY_REGION:04}")
+    command.upgrade(config, "head")
+    connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
+
+
+def _found(connection: Connection) -> None:
+    values = {
+        "schema_version": str(SCHEMA_VERSION),
+        "ledger_id": secrets.token_hex(8),
+        "generation": new_generation(),
+    }
+    connection.execute(insert(meta), [{"name": name, "value": value} for name, value in values.items()])
+    connection.execute(insert(alembic_version), {"version_num": REVISION})
+
+
+def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
+    writer = _disposed(parts, postgres.writer(address.url))
+    reader = _disposed(parts, postgres.reader(address.url))
+    with writer.begin() as connection:
+        postgres.lock_schema(connection)
+        if inspect(connection).get_table_names():
+            _identity(connection, address)
+            _bring_up(connection)
+        else:
+            postgres.create_tables(connection)
+            _found(connection)
+    parts.callback(postgres.InUse(address.url).close)
+    numberer = Numberer(_disposed(parts, postgres.role(address.url)))
+    parts.callback(numberer.close)
+    identity = _identified(reader, address)
+    partitions = Partitions(writer)
+    return OpenedLedger(address, identity, writer, reader, parts.pop_all(), numberer=numberer, partitions=partitions)
+
+
+def open_beside(url: str) -> OpenedLedger:
+    """Open a ledger that another process of the same sorting center has open for writing; raises a LedgerError.
+
+    Of a file nothing is locked or checked: this process ends with the other, and writes no more than what is its own,
+    how far the feed has gone.
+    """
+    address = LedgerAddress.parse(url)
+    _must_exist(address)
+    with _opening(address), ExitStack() as parts:
+        if address.path is None:
+            return _open_database(address, parts)
+        writer = _disposed(parts, sqlite.writer(address.path))
+        reader = _disposed(parts, sqlite.reader(address.path))
+        return OpenedLedger(address, _identified(reader, address), writer, reader, parts.pop_all())
+
+
+def open_for_reading(url: str) -> OpenedLedger:
+    """Open an existing ledger, also while a sorting center writes it; raises a LedgerError."""
+    address = LedgerAddress.parse(url)
+    _must_exist(address)
+    with _opening(address), ExitStack() as parts:
+        if address.path is None:
+            reader = _disposed(parts, postgres.reader(address.url))
+            identity = _identified(reader, address)
+        else:
+            looking = _disposed(parts, sqlite.reader(address.path))
+            identity = _identified(looking, address)
+            reader = _disposed(parts, sqlite.reader(address.path, OLD_VIEWS if identity.is_before_regions else ()))
+        return OpenedLedger(address, identity, None, reader, parts.pop_all())
+
+
+def begin_generation(url: str) -> str:
+    """Give an existing ledger that nobody writes a new feed generation; raises a LedgerError."""
+    address = LedgerAddress.parse(url)
+    _must_exist(address)
+    generation = new_generation()
+    with _opening(address), ExitStack() as parts:
+        if address.path is None:
+            writer = _disposed(parts, postgres.writer(address.url))
+        else:
+            opened = open_for_writing(url)
+            parts.callback(opened.close)
+            writer = opened.writing
+        with writer.begin() as connection:
+            _identity(connection, address)
+            if address.path is None and postgres.is_in_use(connection):
+                raise LedgerInUse(f"a sorting center uses the ledger {address}: stop every one of them first")
+            connection.execute(update(meta).where(meta.c.name == "generation").values(value=generation))
+    return generation
+
+
+def _must_exist(address: LedgerAddress) -> None:
+    if address.path is not None and not address.path.is_file():
+        raise LedgerMissing(f"there is no ledger at {address}: check the path given with --ledger")
+
+
+def _disposed(parts: ExitStack, engine: Engine) -> Engine:
+    parts.callback(engine.dispose)
+    return engine
+
+
+@contextmanager
+def _opening(address: LedgerAddress) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise not_opened(address, error) from error
+
+
+def _is_ledger(reader: Engine, address: LedgerAddress) -> bool:
+    """False when nothing is in the file, as after a crash while it was made; raises for anything but a ledger."""
+    with reader.connect() as connection:
+        if not inspect(connection).get_table_names():
+            return False
+        _identity(connection, address)
+        return True
+
+
+def _identified(engine: Engine, address: LedgerAddress) -> Identity:
+    with engine.connect() as connection:
+        return _identity(connection, address)
+
+
+def _identity(connection: Connection, address: LedgerAddress) -> Identity:
+    foreign = LedgerForeign(f"{address} is a database, but not a sorting center's ledger: check the address")
+    if not inspect(connection).has_table(meta.name):
+        raise foreign
+    rows = {row.name: row.value for row in connection.execute(select(meta.c.name, meta.c.value))}
+    version = rows.get("schema_version", "")
+    if not version.isdecimal() or "ledger_id" not in rows:
+        raise foreign
+    if int(version) > SCHEMA_VERSION:
+        raise LedgerNewer(
+            f"the ledger {address} has schema {version}, this software knows {SCHEMA_VERSION}: "
+            "install the newer version"
+        )
+    return Identity(int(version), str(rows["ledger_id"]), str(rows.get("generation", "")))

@@ -1,0 +1,118 @@
+"""A ledger in a file: how SQLite is set, and that one process writes it."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import event as sqlalchemy_event
+
+from kiosk.sorting_center.ledger.errors import LedgerInUse, LedgerUnwritable
+
+log = logging.getLogger(__name__)
+
+_BUSY_TIMEOUT_S: Final = 5.0
+_WRITER_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "wal_autocheckpoint=4000",
+    "cache_size=-65536",
+)
+"""FULL: with NORMAL an event that was acknowledged can be gone after a power cut, and the station deletes its copy.
+16 MiB of log and 64 MiB of cache: the same pages of the indexes change in commit after commit."""
+
+CHECKED_BESIDE_BYTES: Final = 64 * 1024 * 1024
+"""A file up to here is checked in less than a second, before the ledger is opened; of a million events it takes 50."""
+
+
+def take_lock(path: Path) -> IO[str]:
+    """Raises LedgerInUse when another process has it. Ends with the file that is returned, or the process."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = Path(f"{path}.lock").open("a", encoding="ascii")  # noqa: SIM115 - held for as long as the ledger is
+    except OSError as error:
+        raise LedgerUnwritable(f"the ledger {path} cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise LedgerInUse(f"another sorting center uses the ledger {path}: stop it first") from error
+    return lock
+
+
+def writer(path: Path) -> Engine:
+    """Each transaction is one of writing from its begin on."""
+    return _engine(path, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
+
+
+def reader(path: Path, views: Sequence[str] = ()) -> Engine:
+    """Writing is refused. ``views`` are statements that make temporary views."""
+    return _engine(path, ("query_only=ON",), "BEGIN", views)
+
+
+def _engine(path: Path, pragmas: tuple[str, ...], begin: str, views: Sequence[str] = ()) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False})
+
+    @sqlalchemy_event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver must not open transactions by itself: it would begin them late, as readers.
+        connection.isolation_level = None
+        for view in views:
+            connection.execute(view)
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sqlalchemy_event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def quick_check(connection: sqlite3.Connection) -> str:
+    """What is wrong with the file, in one line; "" for nothing. Raises what SQLite cannot read on."""
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return "" if finding == "ok" else str(finding).splitlines()[-1]
+
+
+class FileCheck:
+    """Looks through a large file beside the work, once. ``tell`` is called with what was found, if anything was."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+        self._connection.execute("PRAGMA query_only=ON")
+        self._tell = tell
+        self._ending = False
+        self.finding = ""
+        """What is wrong with the file; "" for nothing known."""
+        self._thread = threading.Thread(target=self._run, name="ledger file check", daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it is through."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Also before it is through."""
+        self._ending = True
+        while self._thread.is_alive():
+            self._connection.interrupt()  # again and again: one that comes before the check has begun is forgotten
+            self._thread.join(0.05)
+        self._connection.close()
+
+    def _run(self) -> None:
+        try:
+            found = quick_check(self._connection)
+        except sqlite3.DatabaseError as error:
+            found = "" if self._ending else str(error)
+        if found:
+            self.finding = found
+            self._tell(found)

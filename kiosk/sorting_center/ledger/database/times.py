@@ -1,0 +1,36 @@
+"""Times as the ledger tells them: RFC 3339 in UTC with milliseconds, so that the order of texts is that of times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Dialect, Text
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+BEFORE_ALL = ""
+"""No time is before it."""
+
+
+def told(moment: datetime) -> str:
+    """As every time here is written."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Instant(TypeDecorator[str]):
+    """Text in Python and in SQLite; TIMESTAMPTZ(3) in PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return TIMESTAMP(timezone=True, precision=3)
+        return Text()
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return "-infinity" if value == BEFORE_ALL and dialect.name == "postgresql" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return told(value) if isinstance(value, datetime) else value

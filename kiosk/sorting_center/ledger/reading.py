@@ -1,0 +1,97 @@
+"""The events of a ledger one after the other, each with what the ledger counts of it; in memory is one page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from kiosk.domain.events import IntakeVoided
+from kiosk.sorting_center.ledger import projection, streams
+from kiosk.sorting_center.ledger.records import StoredEvent
+from kiosk.sorting_center.ledger.schema import event, stream
+
+_PAGE: Final = 500
+
+
+class _About(msgspec.Struct):
+    receipt: str
+    replacement: str | None = None
+
+
+class _Told(msgspec.Struct):
+    data: _About
+
+
+def stored_events(connection: Connection, *, with_standing: bool) -> Iterator[StoredEvent]:
+    """By (station, epoch, seq)."""
+    waiting = _waiting_voids(connection) if with_standing else set()
+    rows = connection.execution_options(yield_per=_PAGE).execute(
+        select(event).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
+    )
+    for page in rows.partitions():
+        about = [_about(row) if with_standing else None for row in page]
+        standing = _Standing(connection, page, about, waiting)
+        for row, told in zip(page, about, strict=True):
+            yield standing.event(row, told)
+
+
+def _waiting_voids(connection: Connection) -> set[tuple[str, str, str]]:
+    """Station, receipt and region of voids above a gap: nothing is made of them yet."""
+    of_stream = (
+        (event.c.station == stream.c.station) & (event.c.epoch == stream.c.epoch) & (event.c.region == stream.c.region)
+    )
+    rows = connection.execute(
+        select(event)
+        .join_from(stream, event, of_stream & (event.c.seq > stream.c.upto))
+        .where(stream.c.upto < stream.c.max_seen, event.c.type == IntakeVoided.TYPE)
+    )
+    told = ((row, _about(row)) for row in rows)
+    return {(row.station, about.receipt, row.region) for row, about in told if about is not None}
+
+
+class _Standing:
+    """What stands for the receipts of one page."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        page: Sequence[Row[Any]],
+        about: Sequence[_About | None],
+        waiting: Set[tuple[str, str, str]],
+    ) -> None:
+        wanted = {
+            (row.station, receipt)
+            for row, told in zip(page, about, strict=True)
+            if told is not None
+            for receipt in (told.receipt, told.replacement)
+            if receipt is not None
+        }
+        self._found = streams.standing(connection, wanted) if wanted else {}
+        self._waiting = waiting
+
+    def event(self, row: Row[Any], told: _About | None) -> StoredEvent:
+        key = (row.station, row.epoch, row.seq)
+        stored = StoredEvent(*key, row.type, row.problem, bytes(row.body), row.received_at, row.region)
+        if told is None:
+            return stored
+        by_region = self._found.get((row.station, told.receipt), {})
+        standing = by_region.get(row.region)
+        instead = self._found.get((row.station, told.replacement), {}) if told.replacement is not None else {}
+        return replace(
+            stored,
+            standing=standing,
+            replacement=instead.get(row.region),
+            elsewhere=standing is None and bool(by_region),
+            voided=(standing is not None and standing.voided)
+            or (row.station, told.receipt, row.region) in self._waiting,
+        )
+
+
+def _about(row: Row[Any]) -> _About | None:
+    if row.problem is not None or row.type not in projection.TYPES:
+        return None
+    return msgspec.json.decode(bytes(row.body), type=_Told).data

@@ -1,0 +1,55 @@
+"""Two machines that take turns under one station number: a card that was copied and put into both.
+
+The broker throws one off when the other comes, and each sends what it has while it is there, so every number looks
+well. Only their boot ids tell them apart. A machine that starts again gets a new one and never says the old one again,
+so a boot id that is back after another one is a second machine. No I/O here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from kiosk.messaging.contract.control import Hello
+
+_REMEMBERED: Final = 4
+"""Boots of one station number: two twins, and one start of each in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boots:
+    """The boots that said hello under one station number, the last one at the end, each with its newest
+    ``monotonicms``.
+    """
+
+    heard: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Boots:
+        """Read what ``text`` wrote."""
+        return cls(tuple((str(boot), int(at_ms)) for boot, at_ms in json.loads(text)))
+
+    @property
+    def text(self) -> str:
+        """To be kept."""
+        return json.dumps(self.heard)
+
+    def is_news(self, hello: Hello) -> bool:
+        """False for a hello of an old station, and for one that a broker delivers once more."""
+        return bool(hello.boot) and hello.monotonicms > dict(self.heard).get(hello.boot, -1)
+
+    def with_hello(self, hello: Hello) -> Boots:
+        """After a hello that is news."""
+        others = tuple(one for one in self.heard if one[0] != hello.boot)
+        return Boots((*others, (hello.boot, hello.monotonicms))[-_REMEMBERED:])
+
+
+def twin(previous: Boots, hello: Hello) -> str | None:
+    """What an alarm says when this hello shows a second machine, naming both by boot id; None when it does not."""
+    if not previous.is_news(hello) or not previous.heard:
+        return None
+    last = previous.heard[-1][0]
+    if hello.boot == last or hello.boot not in dict(previous.heard):
+        return None
+    return f"two machines send by turns under this number: boot {hello.boot} and boot {last}"

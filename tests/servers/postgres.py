@@ -1,0 +1,152 @@
+"""A PostgreSQL server of the tests: on a free port of loopback, gone with them, an empty database for each test."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from tests.messaging.ports import SOON_S, claimed_port, wait_for_listener
+
+USER: Final = "tester"
+LOCKED_USER: Final = "locked"
+LOCKED_PASSWORD: Final = "a secret: with #signs"
+_ACCESS: Final = f"""
+local all all trust
+host all {LOCKED_USER} 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+"""
+_SETTINGS: Final = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    # The tests kill our processes, never the machine: what the server has written stays.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "lc_messages": "C",
+}
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class MissingServer(Exception):
+    """PostgreSQL is not installed: a test that needs it fails, it is not skipped."""
+
+
+def _programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    if not found:
+        raise MissingServer("install the Debian package postgresql: there is no /usr/lib/postgresql/*/bin/initdb")
+    return found[-1].parent
+
+
+def _unprivileged() -> str | None:
+    """The server refuses to run as root."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+class PostgresServer:
+    """Databases of a server that runs on this port."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._numbers = count(1)
+        with self.connection() as connection:
+            password = sql.Literal(LOCKED_PASSWORD)
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(LOCKED_USER), password)
+            )
+
+    def connection(self, database: str = "postgres") -> psycopg.Connection:
+        """As the owner of everything, each statement a transaction."""
+        return psycopg.connect(host="127.0.0.1", port=self.port, user=USER, dbname=database, autocommit=True)
+
+    def url(self, database: str, user: str = USER) -> str:
+        """As a ledger's address."""
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    @contextmanager
+    def fresh(self) -> Iterator[str]:
+        """The name of an empty database, which is dropped in the end, whoever is still connected."""
+        name = f"ledger_{next(self._numbers)}"
+        with self.connection() as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} STRATEGY file_copy").format(sql.Identifier(name)))
+            try:
+                yield name
+            finally:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _wait_until_it_answers(port: int) -> None:
+    wait_for_listener(port)
+    give_up = time.monotonic() + SOON_S
+    while True:
+        try:
+            psycopg.connect(host="127.0.0.1", port=port, user=USER, dbname="postgres").close()
+            return
+        except psycopg.OperationalError as error:
+            assert "starting up" in str(error), error
+            assert time.monotonic() < give_up, "the server is starting up for ever"
+            # It listens before it is ready, and nothing announces that it is.
+            time.sleep(0.01)
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Started, and stopped in the end; it also ends with a test process that is killed."""
+    programs, user = _programs(), _unprivileged()
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
+        folder = Path(name)
+        if user is not None:
+            shutil.chown(folder, user)
+        data = folder / "data"
+        initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "--no-sync"]
+        initdb.append("--locale=C.UTF-8")
+        subprocess.run(initdb, user=user, cwd=folder, check=True, capture_output=True, timeout=SOON_S)
+        (data / "pg_hba.conf").write_text(_ACCESS, encoding="ascii")
+        with claimed_port() as port:  # until the server has it
+            process = _started(programs, folder, port, user)
+            try:
+                _wait_until_it_answers(port)
+            except BaseException:
+                _end(process)
+                raise
+        try:
+            yield PostgresServer(port)
+        finally:
+            _end(process)
+
+
+def _started(programs: Path, folder: Path, port: int, user: str | None) -> subprocess.Popen[bytes]:
+    settings = {**_SETTINGS, "port": str(port), "unix_socket_directories": str(folder)}
+    options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+    with (folder / "server.log").open("wb") as log:
+        return subprocess.Popen(
+            [programs / "postgres", "-D", folder / "data", *options],
+            user=user,
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_die_with_parent,
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGQUIT)
+    process.wait(SOON_S)

@@ -1,0 +1,66 @@
+"""A large file is checked beside the work: the ledger opens at once, and damage stops the intake."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kiosk.sorting_center.ledger import Ledger, LedgerDamaged
+from tests.sorting_center.brokers import SOON_S
+from tests.sorting_center.stations import NOW, Station
+
+
+@pytest.fixture(autouse=True)
+def every_file_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.sorting_center.ledger.database.sqlite.CHECKED_BESIDE_BYTES", 0)
+
+
+def damage(path: Path, table: str) -> None:
+    """The first page of a table, which no opening looks into."""
+    with closing(sqlite3.connect(path)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [table]).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    whole = path.read_bytes()
+    start = (root - 1) * size
+    path.write_bytes(whole[: start + 8] + b"\xff" * (size - 8) + whole[start + size :])
+
+
+def test_damage_is_told_and_stops_the_intake(file_url: str, tmp_path: Path, station: Station) -> None:
+    with Ledger.open(file_url) as ledger:
+        ledger.accept(station.run(60), "shache", NOW)
+    damage(tmp_path / "ledger.db", "intake")
+    told: list[str] = []
+    found = threading.Event()
+
+    def tell(finding: str) -> None:
+        told.append(finding)
+        found.set()
+
+    with Ledger.open(file_url, tell) as ledger:
+        assert found.wait(SOON_S)
+        assert len(told) == 1
+        with pytest.raises(LedgerDamaged, match="restore the last backup"):
+            ledger.accept([station.intake(90)], "shache", NOW)
+        assert ledger.stream(station.station, station.epoch, "shache").upto == 60, "what is readable is still told"
+
+
+def test_a_whole_file_is_worked_on_as_ever(file_url: str, station: Station) -> None:
+    told: list[str] = []
+    for _ in range(3):
+        with Ledger.open(file_url, told.append) as ledger:
+            ledger.accept([station.intake(1) if station.sealed else station.start()], "shache", NOW)
+            check = ledger._opened.check
+            assert check is None or check.wait(SOON_S)
+    assert told == []
+
+
+def test_the_check_ends_with_the_ledger(file_url: str, station: Station) -> None:
+    with Ledger.open(file_url) as ledger:
+        ledger.accept(station.run(200), "shache", NOW)
+    for _ in range(20):
+        Ledger.open(file_url).close()
+    assert [thread.name for thread in threading.enumerate() if "check" in thread.name] == []

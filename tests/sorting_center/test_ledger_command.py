@@ -1,0 +1,89 @@
+"""``sorting-center ledger`` as a technician calls it: one JSON object for what was done, one line for what was not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kiosk.cli.sorting_center import main
+from kiosk.sorting_center.ledger import Ledger
+from tests.servers.postgres import LOCKED_USER, PostgresServer
+from tests.sorting_center.stations import Station
+
+AT = "2026-09-20T04:00:00.000Z"
+VERBS = ("count", "export", "restored", "rebuild", "copy", "backup", "archive")
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["ledger", *arguments])
+
+
+def done(*arguments: str) -> dict[str, Any]:
+    result = call(*arguments)
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def refused(code: int, *arguments: str) -> str:
+    result = call(*arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+@pytest.fixture
+def filled_url(ledger_url: str, station: Station) -> str:
+    with Ledger.open(ledger_url) as ledger:
+        ledger.accept(station.run(5), "shache", AT)
+        ledger.set_feed_position("mqtt", 5)
+    return ledger_url
+
+
+def test_every_verb_says_what_it_changes() -> None:
+    for verb in VERBS:
+        said = call(verb, "--help").stdout
+        assert "Change" in said, verb
+
+
+def test_the_way_of_a_ledger_through_all_verbs(filled_url: str, postgres_url: str, tmp_path: Path) -> None:
+    assert done("rebuild", "--ledger", filled_url)["intakes"] == 4
+    copied = done("copy", filled_url, postgres_url)
+    assert copied["digest"]["rows"]["event"] == 5
+    assert len(copied["digest"]["sha256"]) == 64
+    backup = done("backup", "--ledger", postgres_url, str(tmp_path / "backup.db"))
+    assert (backup["rows"]["event"], backup["file"]) == (5, str(tmp_path / "backup.db"))
+    month = done("archive", "--ledger", postgres_url, "--before", "2026-10", "--to", str(tmp_path))
+    assert (month["month"], month["events"]) == ("2026-09", 5)
+    assert done("count", "--ledger", postgres_url)["events"] == 5
+    assert call("export", "--ledger", postgres_url, "--format", "jsonl").stdout == ""
+    assert call("restored", "--ledger", postgres_url).exit_code == 0
+
+
+def test_a_wrong_call_is_one_line_and_exit_2(
+    filled_url: str, postgres: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    locked = postgres.url(postgres_url.rpartition("/")[2], f"{LOCKED_USER}:very-secret")
+    for arguments in (["count", "--ledger", locked], ["copy", filled_url, locked], ["rebuild", "--ledger", locked]):
+        line = refused(2, *arguments)
+        assert "PGPASSWORD" in line
+        assert "very-secret" not in line
+    assert "create it first" in refused(2, "count", "--ledger", postgres.url("not_there"))
+    assert done("copy", filled_url, postgres_url)["numbered"] == 0
+    assert "not empty" in refused(2, "copy", filled_url, postgres_url)
+    assert "month" in refused(2, "archive", "--ledger", filled_url, "--before", "autumn", "--to", str(tmp_path))
+    (tmp_path / "there.db").touch()
+    assert "there already" in refused(2, "backup", "--ledger", filled_url, str(tmp_path / "there.db"))
+
+
+def test_a_ledger_that_cannot_be_used_is_one_line_and_exit_1(filled_url: str, tmp_path: Path) -> None:
+    with Ledger.open(filled_url):
+        assert "stop it first" in refused(1, "rebuild", "--ledger", filled_url)
+    assert "has not begun" in refused(
+        1, "archive", "--ledger", filled_url, "--before", "2099-01", "--to", str(tmp_path)
+    )

@@ -64,6 +64,16 @@ class Image:
     promised: frozenset[str]
 
 
+class _Watcher(Unwatched):
+    """Tells a machine what its relay has heard."""
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        self._told = told
+
+    def heard(self, alarm: str) -> None:
+        self._told(alarm)
+
+
 class Wire:
     """A line as the session sees it, in the place of its connection to the broker."""
 
@@ -136,7 +146,7 @@ class Machine:
         utc = _FIRST_DAY + timedelta(seconds=self._now()) + self.wall_offset
         quality = ClockQuality.SYNCED if not self.wall_offset else ClockQuality.RESTORED
         boot_id = f"{Random(f'boot {self.name} {self._boot}').getrandbits(64):016x}"
-        return Stamp(Moment(utc, "Asia/Shanghai", 480, quality, boot_id, int(1000 * self._now())), "torture")
+        return Stamp(Moment(utc, "Asia/Shanghai", 480, quality, boot_id, int(1000 * self._now())), "torture", REGION)
 
     def weigh(self) -> None:
         """One intake; its receipt is promised when the store has said so."""

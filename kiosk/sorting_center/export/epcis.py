@@ -62,7 +62,7 @@ def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
             continue  # it was told again: one intake all the same
         is_second = event.elsewhere if event.standing is None else event.standing.first_region != event.region
         found = _confirmed(event, body, data, _intake_id(data.receipt, event.region if is_second else ""))
-        if event.voided or event.standing is None:
+        if event.voided or (event.standing is None and not event.elsewhere):
             kept[key] = msgspec.json.encode(found)
         yield found
     for event, void, told_at in voids:

@@ -142,14 +142,14 @@ def test_what_waits_above_a_gap_is_exported_once(ledger: Ledger, station: Statio
     again = Station(epoch="00000000000000bb")
     again.start()
     ledger.accept([again.add(confirmed("S0147", 4), reissued=f"{station.epoch}-5")], "shache", NOW)
-    first, second, held, correction = events_of(ledger)
-    assert [row["eventID"] for row in (first, second, held)] == [
+    *intakes, correction = events_of(ledger)
+    assert sorted(str(row["eventID"]) for row in intakes) == [
         f"urn:station-kiosk:intake:0147-A-00000{number}" for number in (1, 2, 4)
     ]
     error = correction.pop("errorDeclaration")
-    assert correction == first
+    assert correction in intakes
     assert isinstance(error, dict)
-    assert error["correctiveEventIDs"] == [held["eventID"]]
+    assert error["correctiveEventIDs"] == ["urn:station-kiosk:intake:0147-A-000004"]
 
 
 def test_a_hostile_lot_stays_a_legal_urn(ledger: Ledger, station: Station) -> None:

@@ -38,9 +38,9 @@ def journal(count: int) -> list[bytes]:
     return bodies
 
 
-def intake(counter: int) -> IntakeConfirmed:
+def intake(counter: int, station: str = "S0147") -> IntakeConfirmed:
     """One bag of almonds."""
-    receipt = ReceiptNumber("S0147", "A", counter)
+    receipt = ReceiptNumber(station, "A", counter)
     return IntakeConfirmed(
         receipt=str(receipt),
         lot=receipt.lot,

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, abort, current_app, jsonify, render_template, request
+from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import BadRequest
 
 from kiosk.sorting_center.feed.feed import feed_message
@@ -16,6 +17,7 @@ from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES
+from kiosk.sorting_center.metrics import HealthCollector, page
 from kiosk.sorting_center.web.guard import Hosts, install
 from kiosk.sorting_center.web.pictures import Pictures, local_time
 from kiosk.sorting_center.web.texts import FALLBACK, DashboardTexts, languages
@@ -30,6 +32,7 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 _MAX_FEEDSEQ: Final = 2**63 - 1
 
 pages = Blueprint("pages", __name__)
@@ -160,6 +163,14 @@ def health() -> tuple[Response, int]:
     """200 when all works, else 503 and what is wrong."""
     report = _sources().health.report()
     return jsonify(report.as_json()), 200 if report.ok else 503
+
+
+@pages.get("/metrics")
+def metrics() -> Response:
+    """What Prometheus scrapes; to programs on this machine alone."""
+    if request.remote_addr not in _THIS_MACHINE:
+        abort(403)
+    return Response(page(HealthCollector(_sources().health)), content_type=CONTENT_TYPE_LATEST)
 
 
 def _whole_number(name: str, default: int, least: int, most: int) -> int:

@@ -221,3 +221,17 @@ def test_today_begins_at_local_midnight() -> None:
     assert start_of_day(now) == "2026-11-24T16:00:00.000Z"
     assert local_time("2026-11-24T17:05:09.000Z", now) == "01:05:09"
     assert local_time("2026-11-24T15:59:00.000Z", now) == "2026-11-24 23:59"
+
+
+def test_prometheus_reads_figures_from_this_machine_alone(client: FlaskClient, health: Health) -> None:
+    health.count(events=7)
+    health.committed(0.25)
+    answer = client.get("/metrics")
+    assert answer.content_type.startswith("text/plain")
+    assert "sorting_center_events_total 7.0" in answer.text
+    assert "sorting_center_commit_seconds_sum 0.25" in answer.text
+    assert "sorting_center_ok 1.0" in answer.text
+    health.trouble("ledger", "full")
+    assert "sorting_center_ok 0.0" in client.get("/metrics").text
+    for address in ("192.0.2.7", "2001:db8::7", None):
+        assert client.get("/metrics", environ_base={"REMOTE_ADDR": address}).status_code == 403

@@ -141,6 +141,7 @@ def test_the_role_of_the_numberer_is_taken_over_from_one_that_was_killed(postgre
         first.wait(SOON_S)
         with psycopg.connect(postgres_url, autocommit=True) as connection:  # the server sees that it is gone
             connection.execute("SELECT pg_advisory_lock(%s)", [NUMBERER_LOCK])
+            connection.execute("SELECT pg_advisory_unlock(%s)", [NUMBERER_LOCK])  # not some time after the goodbye
         assert ledger.number(10) == 10
         number_all(ledger)
         assert_everything_is_there_once(ledger, [*STATIONS, "S0099"], 60)

@@ -126,6 +126,8 @@ class AmqpLink:
             try:
                 self._one_connection()
             except Exception:
+                if self._stopping.is_set():
+                    return  # a goodbye in the middle of the handshake, which the library calls impossible
                 log.exception("The connection to the broker at %s broke; trying again.", self._address)
             self._stopping.wait(self._pauses.next())
 

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from waitress import wasyncore  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
 from kiosk.web.factory import MAX_BODY_BYTES, THREADS, ServedApp
@@ -68,6 +69,9 @@ class Server:
         if self._loop.ident is not None:
             self._loop.join(timeout_s)
         # Only now: a socket closed while the loop may still be told something could be somebody else's by then.
+        for one in list(self._sockets.values()):
+            if isinstance(one, HTTPChannel):
+                one.handle_close()  # with the file that it had not sent to its end
         wasyncore.close_all(self._sockets)
 
     def _run(self) -> None:

@@ -7,6 +7,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.resources import files
@@ -135,6 +136,13 @@ class FirstStart:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        while self._thread.is_alive():
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
+                break
+            except OSError:
+                # Nothing announces a listening socket from outside; asking again soon is all there is.
+                time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -20,7 +20,7 @@ from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.schema import refused
 from kiosk.sorting_center.service import SortingCenter
-from tests.depth import many
+from tests.depth import TORTURE, many
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ, Vhost
 from tests.sorting_center.brokers import SOON_S, Peer, until
 from tests.sorting_center.stations import Station
@@ -128,22 +128,24 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
         yield running
 
 
-@pytest.mark.usefixtures("cluster")
-def test_a_cluster_goes_on_without_one_of_its_nodes(cluster: RabbitMQ, ledger_url: str) -> None:
-    station, sent = Station(), 0
-    worker_at = cluster.vhost(1)
-    stations_at = replace(worker_at, mqtt_port=cluster.nodes[2].mqtt_port)
-    with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(worker_at.amqp_url), None) as center:
-        assert center.start(SOON_S)
-        peer = Peer(Listener(stations_at.mqtt_port), login=(stations_at.mqtt_user, PASSWORD))
-        for _ in range(many(1, torture=5)):
-            cluster.nodes[0].kill()
-            for _ in range(20):
-                peer.send(TOPICS.event, (station.intake(sent) if sent else station.start()).body)
-                sent += 1
-            until(lambda sent=sent: center.health.report().events >= sent)
-            cluster.nodes[0].launch()
-            cluster.nodes[0].wait_until_ready()
-        peer.close()
-    with Ledger.open_readonly(ledger_url) as ledger:
-        assert [event.seq for event in ledger.events()] == list(range(1, sent + 1))
+if TORTURE:  # three nodes cost a minute of both cores: what one of them promises is told above
+
+    @pytest.mark.usefixtures("cluster")
+    def test_a_cluster_goes_on_without_one_of_its_nodes(cluster: RabbitMQ, ledger_url: str) -> None:
+        station, sent = Station(), 0
+        worker_at = cluster.vhost(1)
+        stations_at = replace(worker_at, mqtt_port=cluster.nodes[2].mqtt_port)
+        with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(worker_at.amqp_url), None) as center:
+            assert center.start(SOON_S)
+            peer = Peer(Listener(stations_at.mqtt_port), login=(stations_at.mqtt_user, PASSWORD))
+            for _ in range(5):
+                cluster.nodes[0].kill()
+                for _ in range(20):
+                    peer.send(TOPICS.event, (station.intake(sent) if sent else station.start()).body)
+                    sent += 1
+                until(lambda sent=sent: center.health.report().events >= sent)
+                cluster.nodes[0].launch()
+                cluster.nodes[0].wait_until_ready()
+            peer.close()
+        with Ledger.open_readonly(ledger_url) as ledger:
+            assert [event.seq for event in ledger.events()] == list(range(1, sent + 1))

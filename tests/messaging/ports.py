@@ -22,9 +22,9 @@ def claimed_port() -> Iterator[int]:
         held.release()
 
 
-def wait_for_listener(port: int) -> None:
+def wait_for_listener(port: int, patience_s: float = SOON_S) -> None:
     """Until somebody listens there. Mosquitto opens its listeners one after the other; a Broker waits for the first."""
-    give_up = time.monotonic() + SOON_S
+    give_up = time.monotonic() + patience_s
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=SOON_S).close()

@@ -27,6 +27,8 @@ from tests.messaging.ports import claimed_port, wait_for_listener
 
 USER: Final = "center"
 PASSWORD: Final = "loopback"
+_START_S: Final = 240.0
+"""Three seconds of processor; three nodes that find each other beside other tests took more than a minute."""
 VHOSTS: Final = 24
 """Made with the node: none of its own commands is needed afterwards, each of which would start another Erlang."""
 
@@ -193,7 +195,7 @@ class _Node:
 
     def wait_until_ready(self) -> None:
         for port in (self.mqtt_port, self.amqp_port):  # in the order in which it opens them
-            wait_for_listener(port)
+            wait_for_listener(port, _START_S)
 
     def _environment(self) -> dict[str, str]:
         folder = self.folder
@@ -274,11 +276,15 @@ class RabbitMQ:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for_listener(self._epmd_port)
-        for node in self.nodes:
-            node.launch()
-        for node in self.nodes:
-            node.wait_until_ready()
+        try:
+            wait_for_listener(self._epmd_port)
+            for node in self.nodes:
+                node.launch()
+            for node in self.nodes:
+                node.wait_until_ready()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

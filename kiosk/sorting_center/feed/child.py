@@ -108,13 +108,14 @@ class FeedProcess:
                 _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
             )
             self._process = process
+            if process.stdin is not None:
+                with suppress(OSError):  # in the same breath: news that came before would be taken for the task
+                    process.stdin.write(self._task)
+                    process.stdin.flush()
+                    os.set_blocking(process.stdin.fileno(), False)
         try:
-            if process.stdin is None or process.stdout is None:
+            if process.stdout is None:
                 raise OSError("a process was begun without its pipes")
-            with suppress(OSError):
-                process.stdin.write(self._task)
-                process.stdin.flush()
-                os.set_blocking(process.stdin.fileno(), False)
             for line in process.stdout:
                 self._heard(line)
         finally:

@@ -131,3 +131,32 @@ def test_of_two_processes_on_one_database_one_publishes_and_the_other_takes_over
     assert sorted(set(heard)) == list(range(1, 61))
     first = [place for number, place in enumerate(heard) if place not in heard[:number]]
     assert first == sorted(first), "in order, however often the one who publishes changes"
+
+
+def test_it_ends_by_itself_as_soon_as_it_is_alone(broker: Broker, ledger: Ledger, ledger_url: str) -> None:
+    """With status 0: it came to its own end, and was not ended because it took too long."""
+    command = [sys.executable, "-m", "kiosk.sorting_center.feed.process"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(task(ledger_url, BrokerAddress.parse(broker.url), "feed"))
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline()) == {"trouble": ""}
+        process.stdin.close()
+        assert process.wait(SOON_S) == 0
+
+
+def test_news_before_it_has_heard_its_task_are_no_trouble(
+    broker: Broker, peer: Peer, ledger: Ledger, ledger_url: str, station: Station
+) -> None:
+    ledger.accept(station.run(2), "shache", NOW)
+    troubles = set()
+    with feeding(broker, ledger_url) as (process, health):
+
+        def told() -> bool:
+            process.wake()
+            troubles.add(health.report().feed_trouble)
+            return places(peer) == [1, 2]
+
+        until(told)
+    assert troubles == {""}

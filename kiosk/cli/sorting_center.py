@@ -16,6 +16,8 @@ from kiosk.app.systemd import Notifier
 from kiosk.cli.broker_check import broker_check
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger
+from kiosk.cli.center.token import token
+from kiosk.cli.center.user import user
 from kiosk.cli.one_line import OneLineGroup
 from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.address import BrokerAddress
@@ -167,6 +169,8 @@ def _on_signal() -> threading.Event:
 
 main.add_command(broker_check)
 main.add_command(ledger)
+main.add_command(user)
+main.add_command(token)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ _FORMATS: dict[str, Callable[[Ledger], Iterable[str]]] = {
 }
 
 _URL_HELP: Final = "sqlite:///path or postgresql://user@host:port/name; its password in PGPASSWORD or ~/.pgpass"
-_url = click.option("--ledger", "url", required=True, metavar="URL", help=_URL_HELP)
+ledger_option = click.option("--ledger", "url", required=True, metavar="URL", help=_URL_HELP)
 _MONTH: Final = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
 
@@ -42,7 +42,7 @@ def ledger() -> None:
 
 
 @ledger.command()
-@_url
+@ledger_option
 @clear_errors
 def count(url: str) -> None:
     """How much is in it, as one JSON object. Changes nothing."""
@@ -51,7 +51,7 @@ def count(url: str) -> None:
 
 
 @ledger.command("export")
-@_url
+@ledger_option
 @click.option("--format", "form", required=True, type=click.Choice(list(_FORMATS)), help="What to write.")
 @clear_errors
 def export_ledger(url: str, form: str) -> None:
@@ -66,7 +66,7 @@ def export_ledger(url: str, form: str) -> None:
 
 
 @ledger.command()
-@_url
+@ledger_option
 @clear_errors
 def restored(url: str) -> None:
     """Once, before the start, after a backup was put in the ledger's place: readers of the feed then start over.
@@ -77,7 +77,7 @@ def restored(url: str) -> None:
 
 
 @ledger.command("rebuild")
-@_url
+@ledger_option
 @clear_errors
 def rebuild_ledger(url: str) -> None:
     """Make again what is made of the events: the receipts that count, the voids, the alarms of receipts told twice.
@@ -103,7 +103,7 @@ def copy_whole(source: str, target: str) -> None:
 
 
 @ledger.command()
-@_url
+@ledger_option
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @clear_errors
 def backup(url: str, file: Path) -> None:
@@ -116,7 +116,7 @@ def backup(url: str, file: Path) -> None:
 
 
 @ledger.command("archive")
-@_url
+@ledger_option
 @click.option("--before", required=True, metavar="YYYY-MM", help="The first month that stays.")
 @click.option(
     "--to",

@@ -1,0 +1,20 @@
+"""Passwords on the command line: typed twice on a terminal, or one line of standard input; never an option."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+_LONGEST: Final = 4_096
+
+
+def asked_password() -> str:
+    """Raises click.UsageError when nothing came."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt="Once more"))
+    line = sys.stdin.readline(_LONGEST).rstrip("\r\n")
+    if not line:
+        raise click.UsageError("no password came on standard input: give it as one line")
+    return line

@@ -1,0 +1,93 @@
+"""Who looked for whom, who decided what: only ever added to."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import insert, select
+
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.schema import audit
+from kiosk.sorting_center.ledger.database.times import told
+
+MAX_SUBJECT: Final = 200
+MAX_DETAIL: Final = 1_000
+MAX_PAGE: Final = 200
+
+
+class Act(StrEnum):
+    """What is kept; `docs/sorting-center.md` says of each when."""
+
+    SIGNED_IN = "signed_in"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    SIGNED_OUT = "signed_out"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a word
+    PERSON_ADDED = "person_added"
+    ROLE_CHANGED = "role_changed"
+    PERSON_DISABLED = "person_disabled"
+    PERSON_ENABLED = "person_enabled"
+    TOKEN_ADDED = "token_added"  # noqa: S105 - a word
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a word
+    SEARCHED = "searched"
+    MEMBER_SEEN = "member_seen"
+    EXPORTED = "exported"
+    CASE_TAKEN = "case_taken"
+    CASE_CLOSED = "case_closed"
+    QUARANTINE_DECIDED = "quarantine_decided"
+    REGISTRY_IMPORTED = "registry_imported"
+    DAY_SETTLED = "day_settled"
+    NOTICE_TARGET_CHANGED = "notice_target_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """``id`` counts up; ``who`` is a person's name, or the command line as ``command``."""
+
+    id: int
+    at: str
+    who: str
+    act: str
+    subject: str
+    detail: str
+
+
+class Audit:
+    """Text of strangers stays text: what would act on a screen or a terminal is shown as its number."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def record(self, who: str, act: Act, subject: str, detail: str, now: datetime) -> None:
+        """Raises DeskError; the act itself should not be done then."""
+        row = {"who": visible(who, MAX_SUBJECT), "act": act.value, "subject": visible(subject, MAX_SUBJECT)}
+        with self._database.writing() as connection:
+            connection.execute(insert(audit).values(at=told(now), detail=visible(detail, MAX_DETAIL), **row))
+
+    def page(
+        self, before: int | None = None, limit: int = 50, who: str | None = None, act: str | None = None
+    ) -> Sequence[AuditRow]:
+        """The newest first, with an ``id`` below ``before``."""
+        wanted = select(audit).order_by(audit.c.id.desc()).limit(max(1, min(limit, MAX_PAGE)))
+        if before is not None:
+            wanted = wanted.where(audit.c.id < before)
+        if who is not None:
+            wanted = wanted.where(audit.c.who == who)
+        if act is not None:
+            wanted = wanted.where(audit.c.act == act)
+        with self._database.reading() as connection:
+            return [AuditRow(*row) for row in connection.execute(wanted)]
+
+
+def visible(text: str, most: int) -> str:
+    """``text`` with control, format and private characters, and halves of characters, written as ``<U+202E>``; cut."""
+    shown = "".join(
+        character if unicodedata.category(character)[0] != "C" else f"<U+{ord(character):04X}>"
+        for character in text[: most + 1]
+    )
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"

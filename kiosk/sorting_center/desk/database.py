@@ -1,0 +1,116 @@
+"""The desk's database: opened, brought up to date, read and written."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.exc import DBAPIError
+
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.schema import SCHEMA
+from kiosk.sorting_center.ledger.database import postgres, sqlite
+from kiosk.sorting_center.ledger.database.address import LedgerAddress
+
+_SCRIPTS: Final = Path(__file__).with_name("migrations")
+_VERSION_TABLE: Final = "desk_version"
+_PRIVATE: Final = 0o600
+
+
+def desk_path(ledger: Path) -> Path:
+    """``county.db`` -> ``county.desk.db``, beside it."""
+    return ledger.with_name(f"{ledger.stem}.desk.db")
+
+
+class DeskDatabase:
+    """Safe to call from several threads and processes. Each act is one transaction."""
+
+    def __init__(self, ledger_url: str) -> None:
+        """Open or create; raises LedgerAddressError and DeskError."""
+        self.address = LedgerAddress.parse(ledger_url)
+        self.path = desk_path(self.address.path) if self.address.path is not None else None
+        self._lock = threading.Lock()
+        with ExitStack() as parts, self._translated("opened"):
+            if self.path is not None:
+                _make_private(self.path)
+                self._writer = _disposed(parts, sqlite.writer(self.path))
+                self._reader = _disposed(parts, sqlite.reader(self.path))
+            else:
+                self._writer = _disposed(parts, _in_schema(postgres.writer(self.address.url)))
+                self._reader = _disposed(parts, _in_schema(postgres.reader(self.address.url)))
+            with self._writer.begin() as connection:
+                self._bring_up(connection)
+            self._parts = parts.pop_all()
+
+    def close(self) -> None:
+        """No call may follow."""
+        self._parts.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One unchanging picture; raises DeskError."""
+        with self._translated("read"), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that nobody else's stands beside; raises DeskError, and then nothing of it is stored."""
+        with self._lock, self._translated("written"), self._writer.begin() as connection:
+            yield connection
+
+    def _bring_up(self, connection: Connection) -> None:
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        if self.path is None:
+            postgres.lock_schema(connection)
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        config = Config()
+        config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        config.attributes["version_table"] = _VERSION_TABLE
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise DeskError(f"the desk {self} was written by a newer version: install the newer software") from error
+
+    @contextmanager
+    def _translated(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            said = str(error.orig).strip().splitlines()
+            raise DeskError(f"the desk {self} cannot be {done}: {said[0] if said else error}") from error
+        except OSError as error:
+            raise DeskError(f"the desk {self} cannot be {done}: {error.strerror or error}") from error
+
+    def __str__(self) -> str:
+        return str(self.path or self.address)
+
+
+def _make_private(path: Path) -> None:
+    """Hashes of passwords and sessions are in it: nobody else of the machine reads it, from its first byte on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
+
+
+def _in_schema(engine: Engine) -> Engine:
+    @sqlalchemy_event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET search_path = {SCHEMA}")
+        connection.commit()
+
+    return engine
+
+
+def _disposed(parts: ExitStack, engine: Engine) -> Engine:
+    parts.callback(engine.dispose)
+    return engine

@@ -1,0 +1,39 @@
+"""The desk: the only door to what people at the sorting center are, did and decided."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from kiosk.sorting_center.desk.audit import Audit
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.people import People
+from kiosk.sorting_center.desk.sessions import Sessions
+from kiosk.sorting_center.desk.throttle import Throttle
+from kiosk.sorting_center.desk.tokens import Tokens
+
+
+class Desk:
+    """One group of acts for each table group."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self.database = database
+        self.people = People(database)
+        self.sessions = Sessions(database)
+        self.throttle = Throttle(database)
+        self.audit = Audit(database)
+        self.tokens = Tokens(database)
+
+    @classmethod
+    def open(cls, ledger_url: str) -> Desk:
+        """Open or create the desk of a ledger; raises LedgerAddressError and DeskError."""
+        return cls(DeskDatabase(ledger_url))
+
+    def close(self) -> None:
+        """No call may follow."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,174 @@
+"""Who works at the sorting center, and the proof that somebody is one of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from importlib.resources import files
+from typing import Any, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Row, delete, func, insert, select, update
+
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.errors import DeskError, Refused
+from kiosk.sorting_center.desk.schema import person, session
+from kiosk.sorting_center.ledger.database.times import told
+from kiosk.texts.languages import LANGUAGES
+
+MAX_PEOPLE: Final = 500
+MIN_PASSWORD: Final = 10
+MIN_ADMIN_PASSWORD: Final = 12
+MAX_PASSWORD: Final = 200
+"""Characters. ASVS 5.0.0, 6.2.1 and 6.2.9: at least 8, at least 64 allowed, no rule what kinds of them."""
+
+TIME_COST, MEMORY_KIB, PARALLELISM = 2, 19 * 1024, 1
+"""OWASP, Password Storage Cheat Sheet: 19 MiB, two passes, one lane."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+_COMMON: Final = frozenset(
+    line.strip()
+    for line in files("kiosk.sorting_center.desk").joinpath("common_passwords.txt").read_text("ascii").splitlines()
+)
+"""Those guessed first among such as are long enough."""
+
+
+class Role(IntEnum):
+    """Each may do what the one before it may.
+
+    A viewer looks; an operator settles what was set apart, closes alarms, keeps the registry; an admin keeps people,
+    tokens and what goes out.
+    """
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+    @property
+    def word(self) -> str:
+        """As it is stored, and written on the command line."""
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, word: str) -> Role:
+        """Raises Refused."""
+        for role in cls:
+            if role.word == word:
+                return role
+        raise Refused("no_such_role", f"a role is {', '.join(role.word for role in cls)}; not {word[:40]!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """``language`` is "" for whatever the browser asks for."""
+
+    name: str
+    role: Role
+    disabled: bool = False
+    language: str = ""
+
+
+class People:
+    """Passwords go in and never come out."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+        self._hasher = PasswordHasher(TIME_COST, MEMORY_KIB, PARALLELISM)
+        self._nobody = self._hasher.hash("nobody has this password")
+
+    def add(self, name: str, role: Role, password: str, now: datetime) -> Person:
+        """Raises Refused: bad_name, weak_password, name_taken, too_many."""
+        if not _NAME.fullmatch(name):
+            raise Refused(
+                "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
+            )
+        check_password(password, name, role)
+        hashed = self._hasher.hash(password)
+        with self._database.writing() as connection:
+            if connection.execute(select(func.count()).select_from(person)).scalar_one() >= MAX_PEOPLE:
+                raise Refused("too_many", f"there are {MAX_PEOPLE} people already: remove those who left")
+            if connection.execute(select(person.c.name).where(person.c.name == name)).first() is not None:
+                raise Refused("name_taken", f"there is a {name} already")
+            row = {"name": name, "role": role.word, "password_hash": hashed, "disabled": False, "language": ""}
+            connection.execute(insert(person).values(**row, changed_at=told(now)))
+        return Person(name, role)
+
+    def verify(self, name: str, password: str) -> Person | None:
+        """Takes the time and memory of one Argon2id, whoever is asked for; a person who is disabled is none."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(person).where(person.c.name == name)).first()
+        try:
+            right = self._hasher.verify(
+                row.password_hash if row is not None else self._nobody, password[: MAX_PASSWORD + 1]
+            )
+        except VerificationError:
+            return None
+        except InvalidHashError as error:
+            raise DeskError(f"the stored password of {name} cannot be read: set it anew") from error
+        return _person(row) if right and row is not None and not row.disabled else None
+
+    def set_password(self, name: str, password: str, now: datetime) -> None:
+        """Ends every session of this person. Raises Refused: weak_password, no_such_person."""
+        check_password(password, name, self.get(name).role)
+        self._change(name, now, password_hash=self._hasher.hash(password))
+
+    def set_role(self, name: str, role: Role, now: datetime) -> None:
+        """Ends every session of this person. Raises Refused: no_such_person, last_admin."""
+        self._change(name, now, role=role.word)
+
+    def set_disabled(self, name: str, disabled: bool, now: datetime) -> None:
+        """Ends every session of this person. Raises Refused: no_such_person, last_admin."""
+        self._change(name, now, disabled=disabled)
+
+    def set_language(self, name: str, language: str) -> None:
+        """Raises Refused: no_such_language."""
+        if language not in LANGUAGES:
+            raise Refused("no_such_language", f"languages are {', '.join(LANGUAGES)}")
+        with self._database.writing() as connection:
+            connection.execute(update(person).where(person.c.name == name).values(language=language))
+
+    def get(self, name: str) -> Person:
+        """Raises Refused: no_such_person."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(person).where(person.c.name == name)).first()
+        if row is None:
+            raise _nobody(name)
+        return _person(row)
+
+    def all(self) -> list[Person]:
+        """By name."""
+        with self._database.reading() as connection:
+            return [_person(row) for row in connection.execute(select(person).order_by(person.c.name))]
+
+    def _change(self, name: str, now: datetime, **values: object) -> None:
+        with self._database.writing() as connection:
+            changed = connection.execute(
+                update(person).where(person.c.name == name).values(**values, changed_at=told(now))
+            )
+            if not changed.rowcount:
+                raise _nobody(name)
+            admins = select(func.count()).where(person.c.role == Role.ADMIN.word, person.c.disabled.is_(False))
+            if "password_hash" not in values and not connection.execute(admins).scalar_one():
+                raise Refused("last_admin", f"{name} is the only admin: make somebody else one first")
+            connection.execute(delete(session).where(session.c.person == name))
+
+
+def check_password(password: str, name: str, role: Role) -> None:
+    """Raises Refused (weak_password), whose text never repeats it."""
+    least = MIN_ADMIN_PASSWORD if role is Role.ADMIN else MIN_PASSWORD
+    if not least <= len(password) <= MAX_PASSWORD:
+        raise Refused("weak_password", f"the password of a {role.word} has {least} to {MAX_PASSWORD} characters")
+    plain = password.lower()
+    if plain in _COMMON or name in plain or len(set(plain)) < 5:
+        raise Refused("weak_password", "this password is among the first that are guessed: take another")
+
+
+def _person(row: Row[Any]) -> Person:
+    return Person(row.name, Role.of(row.role), bool(row.disabled), row.language)
+
+
+def _nobody(name: str) -> Refused:
+    return Refused("no_such_person", f"there is no {name[:40]!r} here")

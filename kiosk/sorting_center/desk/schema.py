@@ -1,0 +1,83 @@
+"""The tables of the desk: what people are, what they did and decided. Nothing here can be made again from events.
+
+In SQLite a file of its own beside the ledger, in PostgreSQL the schema ``desk`` of the ledger's database.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table
+
+from kiosk.sorting_center.ledger.database.times import Instant
+from kiosk.sorting_center.ledger.schema import Code, Counting
+
+SCHEMA: Final = "desk"
+"""Of PostgreSQL."""
+
+metadata = MetaData()
+
+person = Table(
+    "person",
+    metadata,
+    Column("name", Code, primary_key=True),
+    Column("role", Code, nullable=False),
+    Column("password_hash", Code, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("language", Code, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+"""``password_hash``: Argon2id in the form of RFC 9106's reference code. ``language``: "" for that of the browser."""
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_sha256", Code, primary_key=True),
+    Column("person", Code, ForeignKey("person.name"), nullable=False),
+    Column("host", Code, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index("session_person", "person"),
+)
+"""``host``: the name the pages were asked under when it began; under another one it opens nothing."""
+
+throttle = Table(
+    "throttle",
+    metadata,
+    Column("key", Code, primary_key=True),
+    Column("failures_ms", Code, nullable=False),
+    Column("wait_ms", BigInteger, nullable=False),
+    Column("boot_id", Code, nullable=False),
+    Column("monotonic_ms", BigInteger, nullable=False),
+    Column("touched_at", Instant, nullable=False),
+    Index("throttle_touched_at", "touched_at"),
+)
+"""A `kiosk.domain.lockout.Lockout` for each key; ``failures_ms`` are its ages, parted by spaces."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("who", Code, nullable=False),
+    Column("act", Code, nullable=False),
+    Column("subject", Code, nullable=False),
+    Column("detail", Code, nullable=False),
+    Index("audit_who", "who", "id"),
+    Index("audit_act", "act", "id"),
+    sqlite_autoincrement=True,
+)
+"""Only ever added to."""
+
+token = Table(
+    "token",
+    metadata,
+    Column("name", Code, primary_key=True),
+    Column("secret_sha256", Code, nullable=False, unique=True),
+    Column("scopes", Code, nullable=False),
+    Column("per_minute", BigInteger, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+)
+"""``scopes``: words parted by spaces."""

@@ -1,0 +1,93 @@
+"""Who is signed in where: rows here, and a random token in one browser."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, insert, select, update
+
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.people import Person, Role
+from kiosk.sorting_center.desk.schema import person, session
+from kiosk.sorting_center.ledger.database.times import told
+
+IDLE: Final = timedelta(minutes=30)
+LONGEST: Final = timedelta(hours=12)
+_NOTED: Final = timedelta(minutes=1)
+"""So exactly it is kept when somebody was last here."""
+_BACK: Final = timedelta(minutes=2)
+"""A clock that is further back than the begin of a session was set: nobody knows how old the session is."""
+MAX_OF_ONE: Final = 10
+"""Sessions of one person; the oldest end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """``csrf`` belongs to this session alone and goes into each of its forms."""
+
+    person: Person
+    csrf: str
+    began_at: str
+
+
+class Sessions:
+    """Only the hash of a token is stored: who reads the database is not signed in by that."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def begin(self, who: Person, host: str, now: datetime) -> str:
+        """The token for the browser: 256 bits, as text."""
+        fresh, at = secrets.token_urlsafe(32), told(now)
+        with self._database.writing() as connection:
+            connection.execute(delete(session).where(session.c.seen_at < told(now - IDLE)))
+            mine = select(session.c.token_sha256).where(session.c.person == who.name)
+            kept = mine.order_by(session.c.seen_at.desc()).limit(MAX_OF_ONE - 1)
+            oldest = [
+                token for (token,) in connection.execute(mine) if token not in set(connection.execute(kept).scalars())
+            ]
+            connection.execute(delete(session).where(session.c.token_sha256.in_(oldest)))
+            row = {"token_sha256": _hash(fresh), "person": who.name, "host": host, "began_at": at, "seen_at": at}
+            connection.execute(insert(session).values(**row))
+        return fresh
+
+    def find(self, token: str, host: str, now: datetime) -> Session | None:
+        """None for a token of nobody, one that is over, or one that was given out under another name of this host."""
+        if not token:
+            return None
+        key = _hash(token)
+        with self._database.reading() as connection:
+            row = connection.execute(
+                select(session, person.c.role, person.c.language, person.c.disabled)
+                .join(person, person.c.name == session.c.person)
+                .where(session.c.token_sha256 == key)
+            ).first()
+        if row is None or row.host != host or row.disabled:
+            return None
+        if told(now + _BACK) < row.began_at or told(now - LONGEST) > row.began_at or told(now - IDLE) > row.seen_at:
+            self.end(token)
+            return None
+        if told(now - _NOTED) > row.seen_at:
+            with self._database.writing() as connection:
+                connection.execute(update(session).where(session.c.token_sha256 == key).values(seen_at=told(now)))
+        who = Person(row.person, Role.of(row.role), False, row.language)
+        return Session(who, hmac.digest(token.encode(), b"csrf", "sha256").hex(), row.began_at)
+
+    def end(self, token: str) -> None:
+        """Sign out here."""
+        with self._database.writing() as connection:
+            connection.execute(delete(session).where(session.c.token_sha256 == _hash(token)))
+
+    def end_all(self, name: str) -> int:
+        """Sign out everywhere; how many sessions that were."""
+        with self._database.writing() as connection:
+            return connection.execute(delete(session).where(session.c.person == name)).rowcount
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,112 @@
+"""Guessing made slow, before anything dear is computed for it.
+
+What counts is where an attempt comes from: an address, and an address together with a name. A name alone never counts:
+a stranger who guesses at somebody's name must not keep that person out. An attempt is written down as a wrong one
+before it is looked at, so that a hundred at the same moment are not all looked at first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, delete, func, select
+
+from kiosk.domain.lockout import Lockout, LockoutRule
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.schema import throttle
+from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.database.times import told
+
+_MINUTE_MS: Final = 60_000
+OF_NAME: Final = LockoutRule(tries=5, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS)
+OF_ADDRESS: Final = LockoutRule(tries=30, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS, delay_ms=(0,))
+"""A whole office may come from one address, and not all of them type well."""
+MAX_ROWS: Final = 5_000
+"""Beyond, those longest untouched go."""
+_IPV6_NETWORK: Final = 64
+"""A line of IPv6 has that many bits to itself (RFC 6177): its addresses are one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Of this machine: its boot, milliseconds on the monotonic clock, and the wall clock for tidying up."""
+
+    boot_id: str
+    monotonic_ms: int
+    now: datetime
+
+
+class Throttle:
+    """Rows survive a restart of the program; the wall clock decides nothing."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def attempt(self, name: str, address: str, at: Moment) -> int:
+        """0 when it may be looked at; it is then counted as wrong until `succeeded`. Else milliseconds to wait."""
+        keys = _keys(name, address)
+        with self._database.writing() as connection:
+            known = _known(connection, [key for key, _ in keys])
+            waits = [known[key].wait(rule, at.boot_id, at.monotonic_ms) for key, rule in keys if key in known]
+            if wait := max(waits, default=0):
+                return wait
+            rows = [
+                _row(key, known.get(key, Lockout()).failed(rule, at.boot_id, at.monotonic_ms), at) for key, rule in keys
+            ]
+            upsert_rows(connection, throttle, rows)
+            self._tidy(connection)
+        return 0
+
+    def succeeded(self, name: str, address: str, at: Moment) -> None:
+        """The attempt that was let through was right: name and address begin anew, the address has one less."""
+        (own, _), (whole, _) = _keys(name, address)
+        with self._database.writing() as connection:
+            connection.execute(delete(throttle).where(throttle.c.key == own))
+            known = _known(connection, [whole])
+            if whole in known and not known[whole].locked:
+                before = known[whole]
+                kept = Lockout(before.failures_ms[:-1], 0, before.boot_id, before.monotonic_ms)
+                upsert_rows(connection, throttle, [_row(whole, kept, at)])
+
+    @staticmethod
+    def _tidy(connection: Connection) -> None:
+        if connection.execute(select(func.count()).select_from(throttle)).scalar_one() > MAX_ROWS:
+            oldest = select(throttle.c.key).order_by(throttle.c.touched_at, throttle.c.key).limit(MAX_ROWS // 10)
+            connection.execute(delete(throttle).where(throttle.c.key.in_(oldest)))
+
+
+def _keys(name: str, address: str) -> list[tuple[str, LockoutRule]]:
+    """Names are what somebody typed: their hash has one length."""
+    line = _line(address)
+    hashed = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+    return [(f"{line} {hashed}", OF_NAME), (line, OF_ADDRESS)]
+
+
+def _line(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, _IPV6_NETWORK), strict=False))
+    return str(found)
+
+
+def _known(connection: Connection, keys: list[str]) -> dict[str, Lockout]:
+    rows = connection.execute(select(throttle).where(throttle.c.key.in_(keys)).with_for_update())
+    return {row.key: _lockout(row) for row in rows}
+
+
+def _lockout(row: Row[Any]) -> Lockout:
+    return Lockout(tuple(map(int, row.failures_ms.split())), row.wait_ms, row.boot_id, row.monotonic_ms)
+
+
+def _row(key: str, found: Lockout, at: Moment) -> tuple[object, ...]:
+    ages = " ".join(map(str, found.failures_ms))
+    return key, ages, found.wait_ms, found.boot_id, found.monotonic_ms, told(at.now)

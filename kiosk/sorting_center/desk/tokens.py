@@ -1,0 +1,147 @@
+"""What programs show instead of a password: made once, shown once, with scopes and a rate."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Row, func, insert, select, update
+
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.schema import token as token_table
+from kiosk.sorting_center.ledger.database.times import told
+
+PER_MINUTE: Final = 600
+MAX_PER_MINUTE: Final = 100_000
+MAX_TOKENS: Final = 200
+_NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+_PREFIX: Final = "sct_"
+"""So that a secret in a log or a repository is recognised as one."""
+
+
+class Scope(StrEnum):
+    """What a token opens: the feed; receipts and figures; what Prometheus scrapes."""
+
+    FEED = "feed"
+    READ = "read"
+    METRICS = "metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """``revoked_at`` and ``expires_at`` are None for one that is good until it is revoked."""
+
+    name: str
+    scopes: frozenset[Scope]
+    per_minute: int
+    made_at: str
+    expires_at: str | None = None
+    revoked_at: str | None = None
+
+
+class Tokens:
+    """Only hashes of secrets are stored."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def add(
+        self,
+        name: str,
+        scopes: Iterable[Scope],
+        now: datetime,
+        per_minute: int = PER_MINUTE,
+        expires: datetime | None = None,
+    ) -> str:
+        """The secret, told only here. Raises Refused: bad_name, no_scope, bad_rate, name_taken, too_many."""
+        wanted = sorted({scope.value for scope in scopes})
+        if not _NAME.fullmatch(name):
+            raise Refused(
+                "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
+            )
+        if not wanted:
+            raise Refused("no_scope", f"a token opens something: {', '.join(Scope)}")
+        if not 1 <= per_minute <= MAX_PER_MINUTE:
+            raise Refused("bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute")
+        secret = _PREFIX + secrets.token_urlsafe(32)
+        with self._database.writing() as connection:
+            if connection.execute(select(func.count()).select_from(token_table)).scalar_one() >= MAX_TOKENS:
+                raise Refused("too_many", f"there are {MAX_TOKENS} tokens already")
+            if connection.execute(select(token_table.c.name).where(token_table.c.name == name)).first() is not None:
+                raise Refused("name_taken", f"there is or was a token {name} already: take another name")
+            connection.execute(
+                insert(token_table).values(
+                    name=name,
+                    secret_sha256=_hash(secret),
+                    scopes=" ".join(wanted),
+                    per_minute=per_minute,
+                    made_at=told(now),
+                    expires_at=told(expires) if expires is not None else None,
+                    revoked_at=None,
+                )
+            )
+        return secret
+
+    def find(self, secret: str, now: datetime) -> Token | None:
+        """None for one that nobody made, that was revoked or is over."""
+        if not secret.startswith(_PREFIX):
+            return None
+        with self._database.reading() as connection:
+            row = connection.execute(select(token_table).where(token_table.c.secret_sha256 == _hash(secret))).first()
+        if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= told(now)):
+            return None
+        return _token(row)
+
+    def revoke(self, name: str, now: datetime) -> None:
+        """Raises Refused: no_such_token."""
+        with self._database.writing() as connection:
+            mine = (token_table.c.name == name) & token_table.c.revoked_at.is_(None)
+            if not connection.execute(update(token_table).where(mine).values(revoked_at=told(now))).rowcount:
+                raise Refused("no_such_token", f"there is no token {name[:40]!r} that is good")
+
+    def all(self) -> list[Token]:
+        """By name, those that were revoked too."""
+        with self._database.reading() as connection:
+            return [_token(row) for row in connection.execute(select(token_table).order_by(token_table.c.name))]
+
+
+class Rates:
+    """How often each token has asked, in this process: what it may ask in a minute it may ask at once, and then evenly.
+
+    ``clock`` is monotonic, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def wait_s(self, token: Token) -> float:
+        """0 when it may ask now, and then that is counted; else the seconds until it may."""
+        with self._lock:
+            now = self._clock()
+            left, since = self._left.get(token.name, (float(token.per_minute), now))
+            left = min(float(token.per_minute), left + (now - since) * token.per_minute / 60)
+            if left < 1:
+                self._left[token.name] = (left, now)
+                return (1 - left) * 60 / token.per_minute
+            self._left[token.name] = (left - 1, now)
+            return 0.0
+
+
+def _token(row: Row[Any]) -> Token:
+    scopes = frozenset(Scope(word) for word in row.scopes.split())
+    return Token(row.name, scopes, row.per_minute, row.made_at, row.expires_at, row.revoked_at)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.people import MAX_PASSWORD, Person, Role, check_password
+
+NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
+GOOD = "melon and almond"
+
+
+def test_only_the_right_password_proves_a_person(desk: Desk) -> None:
+    added = desk.people.add("gulnar", Role.OPERATOR, GOOD, NOW)
+    assert desk.people.verify("gulnar", GOOD) == added == Person("gulnar", Role.OPERATOR)
+    for name, password in [("gulnar", GOOD + "x"), ("gulnar", ""), ("nobody", GOOD), ("gulnar' --", GOOD), ("", "")]:
+        assert desk.people.verify(name, password) is None
+
+
+def test_a_password_is_never_stored_or_told(desk: Desk) -> None:
+    desk.people.add("gulnar", Role.VIEWER, GOOD, NOW)
+    with pytest.raises(Refused) as refused:
+        desk.people.set_password("gulnar", "short-1", NOW)
+    assert refused.value.code == "weak_password"
+    assert "short-1" not in str(refused.value)
+    assert GOOD not in repr(desk.people.all())
+
+
+def test_a_person_who_is_disabled_is_let_in_no_more_and_again_when_enabled(desk: Desk) -> None:
+    desk.people.add("root", Role.ADMIN, GOOD, NOW)
+    desk.people.add("gulnar", Role.VIEWER, GOOD, NOW)
+    desk.people.set_disabled("gulnar", True, NOW)
+    assert desk.people.verify("gulnar", GOOD) is None
+    desk.people.set_disabled("gulnar", False, NOW)
+    assert desk.people.verify("gulnar", GOOD) is not None
+
+
+def test_the_last_admin_stays_one(desk: Desk) -> None:
+    desk.people.add("root", Role.ADMIN, GOOD, NOW)
+    with pytest.raises(Refused, match="only admin"):
+        desk.people.set_disabled("root", True, NOW)
+    with pytest.raises(Refused, match="only admin"):
+        desk.people.set_role("root", Role.VIEWER, NOW)
+    assert desk.people.get("root") == Person("root", Role.ADMIN)
+    desk.people.add("second", Role.ADMIN, GOOD, NOW)
+    desk.people.set_role("root", Role.VIEWER, NOW)
+    assert desk.people.get("root").role is Role.VIEWER
+
+
+def test_what_ends_the_sessions_of_a_person(desk: Desk) -> None:
+    desk.people.add("root", Role.ADMIN, GOOD, NOW)
+    who = desk.people.add("gulnar", Role.VIEWER, GOOD, NOW)
+    acts = {
+        "password": lambda: desk.people.set_password("gulnar", GOOD + "!", NOW),
+        "role": lambda: desk.people.set_role("gulnar", Role.OPERATOR, NOW),
+        "disabled": lambda: desk.people.set_disabled("gulnar", True, NOW),
+        "enabled": lambda: desk.people.set_disabled("gulnar", False, NOW),
+    }
+    for name, act in acts.items():
+        token = desk.sessions.begin(who, "center", NOW)
+        act()
+        assert desk.sessions.find(token, "center", NOW) is None, name
+
+
+def test_names_and_passwords_that_are_refused(desk: Desk) -> None:
+    for name in ("", "a", "Gulnar", "gul nar", "1st", "x" * 41, "gul\nnar", "guln\u0430r", "../etc", "'; --"):
+        with pytest.raises(Refused) as refused:
+            desk.people.add(name, Role.VIEWER, GOOD, NOW)
+        assert refused.value.code == "bad_name", name
+    for password in (
+        "",
+        "ninechars",
+        "password123",
+        "aaaaaaaaaaaa",
+        "ababababababab",
+        "my gulnar 1",
+        "x" * (MAX_PASSWORD + 1),
+    ):
+        with pytest.raises(Refused) as refused:
+            check_password(password, "gulnar", Role.VIEWER)
+        assert refused.value.code == "weak_password", password
+    check_password("ten chars!", "gulnar", Role.OPERATOR)
+    with pytest.raises(Refused, match="12 to"):
+        check_password("ten chars!", "gulnar", Role.ADMIN)
+
+
+def test_a_name_is_given_once(desk: Desk) -> None:
+    desk.people.add("gulnar", Role.VIEWER, GOOD, NOW)
+    with pytest.raises(Refused) as refused:
+        desk.people.add("gulnar", Role.ADMIN, GOOD, NOW)
+    assert refused.value.code == "name_taken"
+    assert desk.people.get("gulnar").role is Role.VIEWER
+
+
+def test_nobody_is_changed_by_a_wrong_name(desk: Desk) -> None:
+    for act in (
+        lambda: desk.people.get("ghost"),
+        lambda: desk.people.set_password("ghost", GOOD, NOW),
+        lambda: desk.people.set_role("ghost", Role.ADMIN, NOW),
+        lambda: desk.people.set_disabled("ghost", True, NOW),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.code == "no_such_person"
+
+
+def test_a_language_is_one_of_the_houses(desk: Desk) -> None:
+    desk.people.add("gulnar", Role.VIEWER, GOOD, NOW)
+    desk.people.set_language("gulnar", "ug")
+    assert desk.people.get("gulnar").language == "ug"
+    with pytest.raises(Refused):
+        desk.people.set_language("gulnar", "xx")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.people import Person, Role
+from kiosk.sorting_center.desk.schema import session
+from kiosk.sorting_center.desk.sessions import IDLE, LONGEST, MAX_OF_ONE
+
+NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def who(desk: Desk) -> Person:
+    return desk.people.add("gulnar", Role.OPERATOR, "melon and almond", NOW)
+
+
+def test_a_token_opens_what_it_was_given_for_and_nothing_else(desk: Desk, who: Person) -> None:
+    token = desk.sessions.begin(who, "center.example", NOW)
+    found = desk.sessions.find(token, "center.example", NOW)
+    assert found is not None
+    assert found.person == who
+    assert desk.sessions.find(token, "evil.example", NOW) is None, "a session does not move to another host"
+    for wrong in ("", "x", token[:-1], token + "A", token.swapcase(), "\ud800"):
+        assert desk.sessions.find(wrong, "center.example", NOW) is None
+
+
+def test_each_session_has_a_word_of_its_own_for_its_forms(desk: Desk, who: Person) -> None:
+    tokens = [desk.sessions.begin(who, "c", NOW) for _ in range(2)]
+    words = {found.csrf for token in tokens if (found := desk.sessions.find(token, "c", NOW))}
+    assert len(words) == 2
+    again = desk.sessions.find(tokens[0], "c", NOW + timedelta(minutes=5))
+    assert again is not None
+    assert again.csrf in words
+
+
+def test_who_reads_the_database_is_not_signed_in(desk: Desk, who: Person, ledger_url: str) -> None:
+    token = desk.sessions.begin(who, "c", NOW)
+    with desk.database.reading() as connection:
+        (row,) = connection.execute(select(session)).all()
+    assert token not in [str(value) for value in row]
+    assert desk.sessions.find(row.token_sha256, "c", NOW) is None
+
+
+def test_a_session_ends_when_nobody_used_it_and_after_a_day_of_work(desk: Desk, who: Person) -> None:
+    idle = desk.sessions.begin(who, "c", NOW)
+    assert desk.sessions.find(idle, "c", NOW + IDLE) is not None
+    used = desk.sessions.begin(who, "c", NOW)
+    at, step = NOW, IDLE - timedelta(minutes=2)
+    while at + step < NOW + LONGEST:
+        at += step
+        assert desk.sessions.find(used, "c", at) is not None, at
+    assert desk.sessions.find(used, "c", NOW + LONGEST + timedelta(seconds=1)) is None
+    assert desk.sessions.find(idle, "c", NOW + 2 * IDLE + timedelta(minutes=2)) is None
+    assert desk.sessions.find(idle, "c", NOW + timedelta(minutes=1)) is None, (
+        "over is over, also when a clock goes back"
+    )
+
+
+def test_a_clock_that_was_set_back_ends_a_session(desk: Desk, who: Person) -> None:
+    token = desk.sessions.begin(who, "c", NOW)
+    assert desk.sessions.find(token, "c", NOW - timedelta(seconds=30)) is not None
+    assert desk.sessions.find(token, "c", NOW - timedelta(days=1)) is None
+
+
+def test_signing_out_here_and_everywhere(desk: Desk, who: Person) -> None:
+    tokens = [desk.sessions.begin(who, "c", NOW + timedelta(seconds=number)) for number in range(3)]
+    desk.sessions.end(tokens[0])
+    assert [desk.sessions.find(token, "c", NOW) is not None for token in tokens] == [False, True, True]
+    assert desk.sessions.end_all("gulnar") == 2
+    assert not any(desk.sessions.find(token, "c", NOW) for token in tokens)
+
+
+def test_one_person_has_a_bounded_number_of_sessions_and_the_newest_stay(desk: Desk, who: Person) -> None:
+    tokens = [desk.sessions.begin(who, "c", NOW + timedelta(seconds=number)) for number in range(MAX_OF_ONE + 3)]
+    good = [desk.sessions.find(token, "c", NOW) is not None for token in tokens]
+    assert good == [False] * 3 + [True] * MAX_OF_ONE
+
+
+def test_a_new_role_and_language_are_seen_at_once(desk: Desk, who: Person) -> None:
+    token = desk.sessions.begin(who, "c", NOW)
+    desk.people.set_language("gulnar", "zh")
+    found = desk.sessions.find(token, "c", NOW)
+    assert found is not None
+    assert found.person.language == "zh"

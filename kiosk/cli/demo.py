@@ -38,10 +38,11 @@ def _once(folder: Path | None) -> None:
 
 
 def _stay(folder: Path) -> None:
+    from kiosk.app.demo_access import demo_access
     from kiosk.app.station import run_demo
     from kiosk.simulators.village import Ports, Village, VillagePlan
 
-    plan = VillagePlan(Ports(STATION, CENTER), stocked=True)
+    plan = VillagePlan(Ports(STATION, CENTER), stocked=True, access=demo_access)
     try:
         run_demo(partial(Village, folder.resolve(), plan), BENCH)
     except (OSError, RuntimeError) as error:

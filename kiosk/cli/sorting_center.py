@@ -18,11 +18,13 @@ from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger
 from kiosk.cli.center.token import token
 from kiosk.cli.center.user import user
+from kiosk.cli.center.web import web, web_options
 from kiosk.cli.one_line import OneLineGroup
 from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, shown
 from kiosk.sorting_center.service import SortingCenter
+from kiosk.sorting_center.web.settings import WebSettings
 
 _WAIT_FOR_BROKER_S: Final = 5.0
 _SHOWN: Final = (
@@ -79,14 +81,7 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     metavar="URL",
     help="sqlite:///path, made when it is not there; or an empty database postgresql://user@host:port/name",
 )
-@click.option("--http", metavar="HOST:PORT", help="Serve the dashboard there; port 0 takes a free one.")
-@click.option(
-    "--http-name",
-    "http_names",
-    multiple=True,
-    metavar="NAME",
-    help="A name a reverse proxy passes on, once for each; others than this machine's are refused.",
-)
+@web_options(required=False)
 @click.option(
     "--region",
     "regions",
@@ -105,8 +100,7 @@ def run(  # one parameter for each option
     broker: str,
     password_file: Path | None,
     ledger_url: str,
-    http: str | None,
-    http_names: tuple[str, ...],
+    web: WebSettings | None,
     regions: tuple[str, ...],
     tls_ca: Path | None,
     tls_cert: Path | None,
@@ -118,10 +112,9 @@ def run(  # one parameter for each option
         address = address.with_password(password_file)
     elif address.password and context.get_parameter_source("broker") is ParameterSource.COMMANDLINE:
         click.echo(_SHOWN, err=True)
-    http_address = _host_and_port(http) if http is not None else None
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    with _assemble(ledger_url, address, http_address, http_names, regions) as center:
+    with _assemble(ledger_url, address, web, regions) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
@@ -139,25 +132,16 @@ def run(  # one parameter for each option
 def _assemble(
     ledger_url: str,
     address: BrokerAddress,
-    http: tuple[str, int] | None,
-    http_names: tuple[str, ...],
+    web: WebSettings | None,
     regions: tuple[str, ...],
 ) -> SortingCenter:
     ledger = Ledger.open(ledger_url)
     try:
-        return SortingCenter(ledger, address, http, http_names, regions)
+        return SortingCenter(ledger, address, web, regions)
     except OSError as error:
         ledger.close()
-        where = f"{http[0]}:{http[1]}" if http else str(address)
+        where = f"{web.host}:{web.port}" if web else str(address)
         raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
-
-
-def _host_and_port(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (host and colon and port.isascii() and port.isdecimal() and int(port) <= 65535):
-        raise click.UsageError(f"--http {text!r} must be HOST:PORT, like 127.0.0.1:8090")
-    return host, int(port)
 
 
 def _on_signal() -> threading.Event:
@@ -171,6 +155,7 @@ main.add_command(broker_check)
 main.add_command(ledger)
 main.add_command(user)
 main.add_command(token)
+main.add_command(web)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Literal
 
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
+from kiosk.simulators.center_access import CenterAccess
 from kiosk.simulators.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.link import Link
@@ -104,7 +105,8 @@ class VillagePlan:
     """What is in the village: its scale (``protocol``, ``hz`` frames a second, ``settle_s``), its scanner, its goods.
 
     ``more_settings`` is put behind the settings file. ``stocked``: people work at the counter, parcels wait on its
-    shelves and a truck is on its way; left out, the station is as new as one that was just unpacked.
+    shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``access`` lets
+    somebody in at the sorting center that keeps this ledger; left out, nobody is.
     """
 
     ports: Ports = Ports()
@@ -116,6 +118,7 @@ class VillagePlan:
     catalog: Path | None = None
     more_settings: str = ""
     stocked: bool = False
+    access: Callable[[str], CenterAccess] = lambda _ledger_url: CenterAccess()
 
 
 class Village:
@@ -148,6 +151,7 @@ class Village:
             self.counter_stock = _stocked(folder, plan) if plan.stocked else None
             self.catalog = plan.catalog or _sample_catalog(folder)
             self._import_catalog()
+            self.center_access = plan.access(self.ledger_url)
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)

@@ -8,13 +8,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ports import HealthSource
 
 
 class HealthCollector(Collector):
     """Asked at each scrape; keeps nothing."""
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, health: HealthSource) -> None:
         self._health = health
 
     def collect(self) -> Iterator[Metric]:

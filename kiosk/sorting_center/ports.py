@@ -1,10 +1,11 @@
-"""What the threads of the sorting center need of its connections to the broker, whatever that speaks."""
+"""What the parts of the sorting center need of each other: connections to the broker, whatever that speaks; health."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from kiosk.sorting_center.health import HealthReport
 from kiosk.sorting_center.ingest.reading import Inbound
 
 
@@ -89,3 +90,10 @@ class FeedConnection(Publisher, Protocol):
     @property
     def is_alive(self) -> bool:
         """Whether the thread of the connection runs."""
+
+
+class HealthSource(Protocol):
+    """How the program that takes events in is: `Health` there, and what another process of it is told."""
+
+    def report(self) -> HealthReport:
+        """The state now."""

@@ -1,4 +1,7 @@
-"""The sorting center: puts the parts together, starts them, ends them in time. The feed has a process of its own."""
+"""The sorting center: puts the parts together, starts them, ends them in time.
+
+The feed and the pages have processes of their own.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,8 @@ from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.watchdog import Watchdog
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.web.app import create_app
-from kiosk.sorting_center.web.guard import Hosts
-from kiosk.sorting_center.web.server import DashboardServer
+from kiosk.sorting_center.web.child import WebProcess
+from kiosk.sorting_center.web.settings import WebSettings
 
 _BATCH_END_S: Final = 2.5
 _PART_END_S: Final = 0.6
@@ -34,11 +36,6 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def local_now() -> datetime:
-    """The time on the wall clock of this machine, with its zone."""
-    return datetime.now(UTC).astimezone()
-
-
 class SortingCenter:
     """Made: the ledger is open and the port is taken. Started: it takes in, acknowledges, feeds and shows."""
 
@@ -46,14 +43,12 @@ class SortingCenter:
         self,
         ledger: Ledger,
         broker: BrokerAddress,
-        http: tuple[str, int] | None,
-        http_names: Sequence[str] = (),
+        web: WebSettings | None,
         regions: Sequence[str] = (),
     ) -> None:
-        """Raises OSError when ``http`` (host, port; 0 = any free one) cannot be had. Closes ``ledger`` in `stop`.
+        """Raises OSError when the address of ``web`` cannot be had. Closes ``ledger`` in `stop`.
 
-        ``http_names`` are further names the dashboard answers under, those of a reverse proxy. ``regions`` are those
-        whose stations are listened to; none for all.
+        ``regions`` are those whose stations are listened to; none for all.
         """
         self.health = Health()
         self._ledger = ledger
@@ -70,26 +65,20 @@ class SortingCenter:
             "feed": lambda: self._feed.is_alive,
         }
         self._watchdog = Watchdog(receiver, self.health, parts)
-        self._server = None
-        if http is not None:
-            app = create_app(ledger, self.health, local_now, Hosts(http[0], http_names))
-            self._server = DashboardServer(app, *http)
+        self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
 
     @property
     def http_address(self) -> str | None:
-        """Where the dashboard is, None without one."""
-        if self._server is None:
-            return None
-        host = f"[{self._server.host}]" if ":" in self._server.host else self._server.host
-        return f"http://{host}:{self._server.port}"
+        """Where the pages are, None without any."""
+        return self._web.url if self._web is not None else None
 
     def start(self, wait_s: float, ending: threading.Event | None = None) -> bool:
         """Start all parts; whether the stations' topics were subscribed to within ``wait_s``. It goes on trying.
 
         ``ending``, once set, ends the wait.
         """
-        if self._server is not None:
-            self._server.start()
+        if self._web is not None:
+            self._web.start()
         self._worker.start()
         self._feed.start()
         self._line.start()
@@ -102,9 +91,11 @@ class SortingCenter:
         deadline = time.monotonic() + _END_S
         self._watchdog.stop(_PART_END_S)
         self._feed.end()
+        if self._web is not None:
+            self._web.end()
         self._worker.stop(_BATCH_END_S)
         stops = [self._announcer.stop, self._line.stop, self._feed.stop]
-        for stop in [*stops, self._server.stop] if self._server is not None else stops:
+        for stop in [*stops, self._web.stop] if self._web is not None else stops:
             stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
         self._ledger.close()
 

@@ -24,7 +24,7 @@ from kiosk.messaging.contract.topics import DOWN_KINDS, UP_KINDS
 from kiosk.protocols.scales import registry
 from kiosk.simulators.bench.app import create_bench
 from kiosk.simulators.faults import FAULT_WORDS
-from kiosk.sorting_center.web.app import pages
+from kiosk.sorting_center.web.app import PARTS
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
 from tests.house.documents import DOCS, PICTURES, ROOT, documents, linked, shown
@@ -187,8 +187,9 @@ def routes(app: Flask) -> set[str]:
 
 
 def dashboard() -> Flask:
-    app = Flask("dashboard")
-    app.register_blueprint(pages)
+    app = Flask("pages of the sorting center")
+    for part in PARTS:
+        app.register_blueprint(part)
     return app
 
 

@@ -20,10 +20,13 @@ from kiosk.cli.sorting_center import main
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.ledger import Ledger
 from tests.each import each
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, Stopwatch, until
+from tests.sorting_center.staff import bearer
 from tests.sorting_center.stations import NOW, Station
 
 COMMAND = [sys.executable, "-m", "kiosk.cli.sorting_center"]
@@ -127,7 +130,9 @@ def test_it_runs_says_so_and_ends_in_time(broker: Broker, peer: Peer, ledger_url
     address = process.ready.split("http ")[-1].strip()
     peer.send(TOPICS.event, station.start().body)
     until(lambda: upto(peer) == 1)
-    with urllib.request.urlopen(f"{address}/feed?after=0") as answer:
+    with Desk.open(ledger_url) as desk:
+        asked = urllib.request.Request(f"{address}/feed?after=0", headers=bearer(desk, Scope.FEED))
+    with urllib.request.urlopen(asked) as answer:
         assert [event["feedseq"] for event in json.load(answer)["events"]] == [1]
     code, seconds = process.end(signal.SIGTERM)
     assert code == 0

@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from kiosk.app.demo_access import demo_access
 from kiosk.simulators.bench.app import create_bench, serve_bench
 from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Visitor
@@ -22,7 +23,7 @@ from tests.web.browsing import axe_faults
 
 @pytest.fixture
 def village(tmp_path: Path) -> Iterator[Village]:
-    with Village(tmp_path, VillagePlan(stocked=True)) as running:
+    with Village(tmp_path, VillagePlan(stocked=True, access=demo_access)) as running:
         yield running
 
 
@@ -99,7 +100,15 @@ def look_after_the_box(bench: Page, clerk: Clerk) -> None:
     page.locator("a[href='/technician']").wait_for()
     page.goto(urljoin(page.url, "/technician"))
     expect(page).to_have_url(re.compile("/technician$"), timeout=WAIT_MS)
-    expect(follow(bench, "Sorting center")).to_have_url(f"{clerk.village.center_url}/", timeout=WAIT_MS)
+    look_at_the_county(clerk.village, follow(bench, "Sorting center"))
+
+
+def look_at_the_county(village: Village, page: Page) -> None:
+    expect(page).to_have_url(f"{village.center_url}/sign-in?next=/", timeout=WAIT_MS)
+    page.fill("[name=name]", village.center_access.name)
+    page.fill("[name=password]", village.center_access.password)
+    page.click("main button[type=submit]")
+    expect(page).to_have_url(f"{village.center_url}/", timeout=WAIT_MS)
 
 
 def test_from_the_bench_to_a_shelf_and_out_again(village: Village, bench: Page, tmp_path: Path) -> None:

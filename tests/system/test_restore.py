@@ -8,8 +8,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
+from kiosk.app.demo_access import demo_access
 from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Visitor
 from tests.depth import many
@@ -37,7 +38,8 @@ def intakes(village: Village, visitor: Visitor, count: int, *, acknowledged: boo
 
 
 def summary(village: Village) -> dict[str, Any]:
-    with urlopen(f"{village.center_url}/ledger/summary.json", timeout=10) as answer:
+    headers = {"Authorization": f"Bearer {village.center_access.token}"}
+    with urlopen(Request(f"{village.center_url}/ledger/summary.json", headers=headers), timeout=10) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
@@ -46,7 +48,7 @@ def test_a_backup_comes_back(tmp_path: Path) -> None:
     medium = tmp_path / "medium"
     medium.mkdir()
     with (
-        Village(tmp_path / "village", VillagePlan(hz=40, settle_s=0.05)) as village,
+        Village(tmp_path / "village", VillagePlan(hz=40, settle_s=0.05, access=demo_access)) as village,
         closing(Visitor(village.station_url)) as visitor,
     ):
         intakes(village, visitor, FIRST)

@@ -25,7 +25,7 @@ class Bench:
         self.village = village
         self.catalog = catalog
         self._words = WordsInForce()
-        self._county = County(village.station_url, village.center_url, catalog)
+        self._county = County(village.station_url, village.center_url, village.center_access.token, catalog)
         self._locks = {device: threading.Lock() for device in KINDS}
         """A program that is being started must not be killed by a second click halfway."""
 

@@ -28,8 +28,9 @@ _BROKEN = (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeErr
 class County:
     """Asks at most once in 0.8 s, however many pages are open; an answer that makes no sense is no answer."""
 
-    def __init__(self, station_url: str, center_url: str, catalog: Catalog) -> None:
-        self._station_url, self._center_url = station_url, center_url
+    def __init__(self, station_url: str, center_url: str, center_token: str, catalog: Catalog) -> None:
+        """``center_token`` opens the figures of the sorting center."""
+        self._station_url, self._center_url, self._center_token = station_url, center_url, center_token
         self._pictures = {row.code: row.picture for row in catalog.products}
         self._lock = threading.Lock()
         self._answers: Answer = {}
@@ -53,10 +54,10 @@ class County:
 
     def _center(self) -> Answer:
         try:
-            answer = fetch(self._center_url, "/ledger/summary.json")
+            answer = fetch(self._center_url, "/ledger/summary.json", self._center_token)
             events = _whole(answer["events"])
             path = f"/intakes.json?after_feedseq={max(0, events - _LOOK_BACK)}&limit={_LOOK_BACK}"
-            rows = fetch(self._center_url, path)["intakes"][-_ROWS:]
+            rows = fetch(self._center_url, path, self._center_token)["intakes"][-_ROWS:]
             return {
                 "answers": True,
                 "events": formats.number(events),
@@ -85,10 +86,10 @@ def _whole(value: object) -> int:
     raise ValueError(f"{value!r} is no whole number")
 
 
-def fetch(url: str, path: str) -> Any:
+def fetch(url: str, path: str, token: str = "") -> Any:
     """The JSON at an address of this machine; raises OSError, HTTPException or ValueError."""
     with closing(HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_S)) as connection:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
         reply = connection.getresponse()
         body = reply.read(_MAX_BYTES + 1)
         if reply.status != 200 or len(body) > _MAX_BYTES:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from kiosk.simulators.center_access import CenterAccess
 from kiosk.simulators.counter_stock import CounterStock
 
 
@@ -49,6 +50,8 @@ class VillageParts(Protocol):
     def station_url(self) -> str: ...
     @property
     def center_url(self) -> str: ...
+    @property
+    def center_access(self) -> CenterAccess: ...
     @property
     def catalog(self) -> Path: ...
     @property

@@ -1,19 +1,32 @@
-"""Under which names the dashboard answers: a name that was rebound to this machine's address is none of them."""
+"""Under which names the pages answer, from where a form may come, and what a browser may do with an answer."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, request
+from flask import Flask, Response, abort, request
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_HTTP_PORT = 80
+_PORTS: Final = {"http": 80, "https": 443}
+_OWN_SITES: Final = frozenset({"same-origin", "none"})
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 class Hosts:
-    """Loopback names and ``address``, where the dashboard listens, on its own port; and ``names`` on any.
+    """Loopback names and ``address``, where the pages are served, on its own port; and ``names`` on any.
 
     ``names`` are what a reverse proxy is asked under. Listening on all addresses (0.0.0.0, ::), any address will do: a
     browser that names one was not led here by a name.
@@ -25,10 +38,10 @@ class Hosts:
         self._takes_addresses = _is_any(address)
 
     def allow(self, host: str, port: int) -> bool:
-        """Whether a Host header is one of this dashboard, on ``port``, where the request came in."""
+        """Whether a Host header is one of this server, on ``port``, where the request came in."""
         try:
             parts = urlsplit(f"//{host}")
-            name, asked = parts.hostname, parts.port or _HTTP_PORT
+            name, asked = parts.hostname, parts.port or _PORTS["http"]
         except ValueError:
             return False
         if name is None or parts.path or parts.query or parts.fragment or parts.username is not None:
@@ -39,13 +52,64 @@ class Hosts:
 
 
 def install(app: Flask, hosts: Hosts) -> None:
-    """Check every request before anything else."""
+    """Check every request before anything else, and put the headers on every answer."""
 
     def check() -> None:
         if not hosts.allow(request.host, int(request.environ["SERVER_PORT"])):
             abort(403)
+        if request.method not in ("GET", "HEAD") and not _is_own_origin():
+            abort(403)
 
     app.before_request(check)
+    app.after_request(_harden)
+
+
+def _harden(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+    return response
+
+
+def _is_own_origin() -> bool:
+    """A form sent under ``no-referrer`` has the origin ``null`` (Fetch standard, "append a request Origin header").
+
+    Then the browser's own word decides: a page cannot set ``Sec-Fetch-Site``. A program that is no browser has neither.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None and site not in _OWN_SITES:
+        return False
+    if origin is None:
+        return True
+    if origin == "null":
+        return site == "same-origin"
+    return origin == f"{request.scheme}://{request.host}"
+
+
+class TrustedProxy:
+    """What the proxy at ``address`` says of who asks is believed; of anybody else such words are taken away.
+
+    Only the last hop counts: what was in the headers before, anybody may have written. Headers are those of
+    X-Forwarded-For, -Proto and -Host.
+    """
+
+    def __init__(self, app: Callable[..., Any], address: str | None) -> None:
+        self._app = app
+        self._address = address
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        said = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in ("FOR", "PROTO", "HOST")}
+        last = {name: text.rpartition(",")[2].strip() for name, text in said.items()}
+        if self._address is not None and environ.get("REMOTE_ADDR") == self._address:
+            environ["REMOTE_ADDR"] = last["FOR"] if _is_address(last["FOR"]) else "unknown"
+            environ["wsgi.url_scheme"] = "https" if last["PROTO"] == "https" else "http"
+            if last["HOST"]:
+                environ["HTTP_HOST"] = last["HOST"]
+        return self._app(environ, start_response)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether nobody but this machine gets to what listens there."""
+    return address == "localhost" or (_is_address(address) and ipaddress.ip_address(address).is_loopback)
 
 
 def _is_any(address: str) -> bool:

@@ -1,4 +1,4 @@
-"""Serving the dashboard inside the process of the sorting center."""
+"""Serving the pages."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from flask import Flask
 from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
-_THREADS: Final = 4
+_THREADS: Final = 8
 
 
-class DashboardServer:
-    """Has its port from the moment it is made; raises OSError when the address cannot be had."""
+class WebServer:
+    """Answers on a socket that listens already; whoever made the socket closes it."""
 
-    def __init__(self, app: Flask, host: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-        self.host = host
-        self.port = int(listening.getsockname()[1])
+    def __init__(self, app: Flask, listening: socket.socket) -> None:
         self._channels: dict[int, Any] = {}
-        self._server = create_server(app, map=self._channels, sockets=[listening], threads=_THREADS, ident=None)
-        self._thread = threading.Thread(target=self._server.run, name="dashboard", daemon=True)
+        self._server = create_server(
+            app,
+            map=self._channels,
+            sockets=[listening.dup()],
+            threads=_THREADS,
+            ident=None,
+            clear_untrusted_proxy_headers=False,
+        )
+        self._thread = threading.Thread(target=self._server.run, name="pages", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

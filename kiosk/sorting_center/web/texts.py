@@ -1,4 +1,4 @@
-"""The dashboard's own texts, by language: one table in texts.toml."""
+"""The pages' own texts, by language: one file a page, with a table for each language."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ FALLBACK: Final = "en"
 
 @cache
 def tables() -> Mapping[str, Mapping[str, str]]:
-    """Texts by language and id."""
-    source = files("kiosk.sorting_center.web").joinpath("texts.toml").read_text(encoding="utf-8")
-    return tomllib.loads(source)
+    """Texts by language and id; an id is told once among all files."""
+    found: dict[str, dict[str, str]] = {}
+    for source in sorted(files("kiosk.sorting_center.web").joinpath("texts").iterdir(), key=lambda file: file.name):
+        for language, told in tomllib.loads(source.read_text(encoding="utf-8")).items():
+            known = found.setdefault(language, {})
+            if twice := known.keys() & told.keys():
+                raise ValueError(f"{source.name} tells {', '.join(sorted(twice))} again")
+            known.update(told)
+    return found
 
 
 def languages() -> list[Language]:
-    """Those the dashboard speaks, in the order of the language buttons."""
+    """Those the pages speak, in the order of the language buttons."""
     return [language for code, language in LANGUAGES.items() if code in tables()]
 
 
-class DashboardTexts:
-    """The texts of one language; raises KeyError for a language or an id the dashboard does not have."""
+class CenterTexts:
+    """The texts of one language; raises KeyError for a language or an id the pages do not have."""
 
     def __init__(self, code: str) -> None:
         self.language = LANGUAGES[code]
@@ -36,7 +42,7 @@ class DashboardTexts:
 
     def __call__(self, text_id: str, **values: object) -> Markup:
         """The text as HTML; values are escaped unless they are markup already."""
-        return Markup(self._texts[text_id]).format(**values)  # noqa: S704 - texts.toml is ours
+        return Markup(self._texts[text_id]).format(**values)  # noqa: S704 - the files are ours
 
     def known(self, text_id: str) -> bool:
         """Whether there is such a text: codes come from the ledger, and a later version may know more of them."""

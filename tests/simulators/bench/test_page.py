@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from kiosk.app.demo_access import demo_access
 from kiosk.simulators.bench.app import create_bench, serve_bench
-from kiosk.simulators.village import Village
+from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Visitor
 from tests.web import browsing
 
@@ -39,7 +40,10 @@ def agree_to_almonds(village: Village) -> None:
 
 
 def test_goods_put_on_the_bench_open_the_kiosk_and_the_ledger_fills_up(browser: Browser, tmp_path: Path) -> None:
-    with Village(tmp_path) as village, closing(serve_bench(create_bench(village), "127.0.0.1", 0)) as server:
+    with (
+        Village(tmp_path, VillagePlan(access=demo_access)) as village,
+        closing(serve_bench(create_bench(village), "127.0.0.1", 0)) as server,
+    ):
         trouble: list[str] = []
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.set_default_timeout(WAIT_MS)

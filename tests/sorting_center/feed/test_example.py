@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,13 +13,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.web.app import create_app
-from kiosk.sorting_center.web.guard import Hosts
-from kiosk.sorting_center.web.server import DashboardServer
+from kiosk.sorting_center.web.server import WebServer
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import SOON_S, until
+from tests.sorting_center.staff import app_of
 from tests.sorting_center.stations import NOW, Station
 
 PROGRAM = Path(__file__).resolve().parents[3] / "docs/feed/example/follow.mjs"
@@ -26,21 +28,27 @@ PROGRAM = Path(__file__).resolve().parents[3] / "docs/feed/example/follow.mjs"
 @contextmanager
 def served(ledger: Ledger, port: int) -> Iterator[int]:
     """The center's pages; the port they have."""
-    app = create_app(ledger, Health(), lambda: datetime(2026, 11, 25, 4, tzinfo=UTC), Hosts("127.0.0.1", ()))
-    server = DashboardServer(app, "127.0.0.1", port)
-    server.start()
-    try:
-        yield server.port
-    finally:
-        server.stop(SOON_S)
+    with Desk.open(ledger.url) as desk, socket.create_server(("127.0.0.1", port)) as listening:
+        server = WebServer(app_of(ledger, desk), listening)
+        server.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.stop(SOON_S)
 
 
 class Follower:
     """The example as its reader runs it."""
 
-    def __init__(self, port: int, position: Path) -> None:
+    def __init__(self, port: int, position: Path, token: str) -> None:
         command = ["node", str(PROGRAM), f"http://127.0.0.1:{port}", str(position)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self._process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "CENTER_TOKEN": token},
+        )
         self.told: list[dict[str, object]] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -62,8 +70,8 @@ class Follower:
 
 
 @contextmanager
-def following(port: int, position: Path) -> Iterator[Follower]:
-    follower = Follower(port, position)
+def following(port: int, position: Path, token: str) -> Iterator[Follower]:
+    follower = Follower(port, position, token)
     try:
         yield follower
     finally:
@@ -82,21 +90,23 @@ def follow_through(folder: Path, station: Station, port: int) -> None:
     ids = [f"{station.epoch}-{seq}" for seq in range(1, 31)]
     with Ledger.open(url) as ledger:
         ledger.accept(events[:10], "shache", NOW)
+    with Desk.open(url) as desk:
+        token = desk.tokens.add("reader", [Scope.FEED], datetime.now(UTC), MAX_PER_MINUTE)
     shutil.copy(path, folder / "backup.db")
     with Ledger.open(url) as ledger, served(ledger, port):
-        with following(port, position) as follower:
+        with following(port, position, token) as follower:
             until(lambda: len(follower.ids) >= 10)
             ledger.accept(events[10:20], "shache", NOW)
             until(lambda: len(follower.ids) >= 20)
             until(lambda: json.loads(position.read_bytes())["after"] == 20)
             assert follower.ids == ids[:20]
-        with following(port, position) as follower:
+        with following(port, position, token) as follower:
             ledger.accept(events[20:25], "shache", NOW)
             until(lambda: len(follower.ids) >= 5)
             until(lambda: json.loads(position.read_bytes())["after"] == 25)
             assert follower.ids == ids[20:25], "it went on where it was killed"
     # The center is away, and comes back with the ledger of before: shorter, and with places that count anew.
-    with following(port, position) as follower:
+    with following(port, position, token) as follower:
         for leftover in folder.glob("ledger.db-*"):
             leftover.unlink()
         shutil.copy(folder / "backup.db", path)

@@ -18,11 +18,14 @@ from kiosk.messaging.contract.control import Ack, Hello, Status, decode, encode
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter
+from kiosk.sorting_center.web.settings import WebSettings
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, Stopwatch, until
+from tests.sorting_center.staff import bearer
 from tests.sorting_center.stations import Station
 
 TOPICS = Topics("shache", "S0147")
@@ -33,7 +36,7 @@ FEED = "kiosk/v1/shache/feed/#"
 def running(broker: Broker, ledger_url: str, http: bool = False) -> Iterator[SortingCenter]:
     ledger = Ledger.open(ledger_url)
     address = BrokerAddress.parse(broker.url)
-    with SortingCenter(ledger, address, ("127.0.0.1", 0) if http else None) as center:
+    with SortingCenter(ledger, address, WebSettings() if http else None) as center:
         assert center.start(SOON_S)
         yield center
 
@@ -282,13 +285,16 @@ def test_a_feed_the_broker_forbids_is_named_and_loses_nothing(
 
 def test_status_and_sightings_show_on_the_page(broker: Broker, peer: Peer, ledger_url: str, station: Station) -> None:
     status = Status(online=True, pending=7, software="1.0.0", epoch=station.epoch)
+    with Desk.open(ledger_url) as desk:
+        program = bearer(desk)
     with running(broker, ledger_url, http=True) as center:
         peer.send(TOPICS.status, encode(status), retain=True)
         peer.send(TOPICS.event, station.start().body)
         acked(peer, 1)
 
         def by_station() -> list[dict[str, object]]:
-            with urllib.request.urlopen(f"{center.http_address}/ledger/summary.json") as answer:
+            asked = urllib.request.Request(f"{center.http_address}/ledger/summary.json", headers=program)
+            with urllib.request.urlopen(asked) as answer:
                 found = json.load(answer)["by_station"]
             return found if isinstance(found, list) else []
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,14 @@ from kiosk.domain.events import EpochStarted
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.export import epcis, jsonl
-from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS
-from kiosk.sorting_center.web.app import create_app
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import Restored, RestoreOptions, restore
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
+from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp
 
@@ -114,8 +112,7 @@ def test_both_lives_stand_under_one_station(drill: Drill, ledger: Ledger) -> Non
     assert (second.epoch, second.series, second.why) == (back.life.new.epoch, "B", "restored")
     assert (first.intakes, second.intakes) == (15, 4), "what was told again counts where it was told first"
     assert first.events + second.events == station.events
-    app = create_app(ledger, Health(), lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC))
-    with app.test_client() as client:
+    with viewer(ledger) as client:
         page = client.get("/live?lang=en").text
         summary = client.get("/ledger/summary.json").get_json()
     assert "a backup was brought back" in page

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 from flask.testing import FlaskClient
@@ -20,7 +19,7 @@ from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
 from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused
 from kiosk.sorting_center.ledger.sightings import MAX_REFUSED_BYTES, MAX_WHOLE
-from kiosk.sorting_center.web.app import create_app
+from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, believed, of_weight
 
 REGION = "shache"
@@ -32,7 +31,7 @@ PAGES = ["/", "/live", "/?lang=zh", "/feed?limit=1000", "/intakes.json", "/ledge
 def client(ledger: Ledger) -> Iterator[FlaskClient]:
     health = Health()
     health.connected(True)
-    with create_app(ledger, health, lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC)).test_client() as client:
+    with viewer(ledger, health) as client:
         yield client
 
 

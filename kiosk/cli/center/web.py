@@ -1,0 +1,91 @@
+"""How the pages are served, as options; and ``sorting-center web``, which serves them and does nothing else."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from kiosk.cli.center.errors import clear_errors
+from kiosk.cli.center.ledger import ledger_option
+from kiosk.sorting_center.ledger import shown
+from kiosk.sorting_center.web.process import serve
+from kiosk.sorting_center.web.remote_health import RemoteHealth
+from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
+
+_OPTIONS = (
+    click.option(
+        "--http-name",
+        "http_names",
+        multiple=True,
+        metavar="NAME",
+        help="A name a reverse proxy passes on, once for each; others than this machine's are refused.",
+    ),
+    click.option(
+        "--trusted-proxy",
+        metavar="ADDRESS",
+        help="Of the reverse proxy that speaks TLS: what it says of who asks is believed. Needed for any address but "
+        "this machine's own.",
+    ),
+    click.option("--zone", default="Asia/Shanghai", show_default=True, help="In which the center's days begin."),
+)
+
+
+def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options, given to the command as one ``web``: settings, or None without ``--http``."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def with_settings(*args: Any, http: str | None, **rest: Any) -> None:
+            names, proxy, zone = (rest.pop(name) for name in ("http_names", "trusted_proxy", "zone"))
+            web = None
+            if http is not None:
+                host, port = _host_and_port(http)
+                try:
+                    web = WebSettings(host=host, port=port, names=names, trusted_proxy=proxy, zone=zone).checked()
+                except BadWebSettings as error:
+                    raise click.UsageError(str(error)) from error
+            command(*args, web=web, **rest)
+
+        decorated: Callable[..., None] = with_settings
+        for option in reversed(_OPTIONS):
+            decorated = option(decorated)
+        text = "Serve the pages there; port 0 takes a free one."
+        return click.option("--http", metavar="HOST:PORT", required=required, help=text)(decorated)
+
+    return add
+
+
+@click.command()
+@ledger_option
+@web_options(required=True)
+@clear_errors
+def web(url: str, web: WebSettings) -> None:
+    """Serve the pages of a ledger, and take nothing in; any number beside the sorting centers of the same ledger.
+
+    Changes the desk's database beside the ledger, where people, tokens and decisions are kept.
+    """
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
+    listening = socket.create_server((web.host, web.port), family=family)
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    click.echo(f"pages of {shown(url)} on http://{host}:{listening.getsockname()[1]}", err=True)
+    serve(url, web, listening, RemoteHealth(), ending)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (host and colon and port.isascii() and port.isdecimal() and int(port) <= 65535):
+        raise click.UsageError(f"--http {text!r} must be HOST:PORT, like 127.0.0.1:8090")
+    return host, int(port)

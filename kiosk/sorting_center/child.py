@@ -1,0 +1,142 @@
+"""A further process of the sorting center: begun, told things, begun again when it ends, ended in time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from kiosk.domain.backoff import Backoff
+
+log = logging.getLogger(__name__)
+
+_AGAIN_FIRST_S: Final = 0.5
+_AGAIN_MAX_S: Final = 30.0
+_STEADY_S: Final = 60.0
+"""A process that lived so long is begun again without a pause that grew."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildPlan:
+    """``task`` is its first line on standard input. ``heard`` is given each line it writes; ``ended`` its exit status
+    when it ended by itself. ``files`` are descriptors it inherits: nothing else of this process is open in it.
+    """
+
+    name: str
+    command: Sequence[str]
+    task: bytes
+    heard: Callable[[bytes], None]
+    ended: Callable[[int], None]
+    files: Sequence[int] = ()
+
+
+class Child:
+    """Looked after from `start` to `stop`, whatever becomes of the process."""
+
+    def __init__(self, plan: ChildPlan) -> None:
+        self._plan = plan
+        self._pauses = Backoff(_AGAIN_FIRST_S, _AGAIN_MAX_S)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=plan.name, daemon=True)
+
+    def start(self) -> None:
+        """Begin it, and again whenever it ends."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Have it end, without waiting: its standard input ends."""
+        self._stopping.set()
+        with self._lock:
+            if self._process is not None and self._process.stdin is not None:
+                with suppress(OSError):
+                    self._process.stdin.close()
+
+    def stop(self, timeout_s: float) -> None:
+        """Have it end; one that does not in time is killed."""
+        self.end()
+        with self._lock:
+            process = self._process
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        if process is not None and process.poll() is None:
+            process.kill()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is looked after; that goes on until `stop`."""
+        return self._thread.is_alive()
+
+    @property
+    def pid(self) -> int | None:
+        """None while none runs."""
+        with self._lock:
+            return self._process.pid if self._process is not None else None
+
+    def tell(self, line: bytes) -> None:
+        """Write to its standard input. Never waits: what a full pipe does not take is left out as a whole, if it is
+        no longer than the pipe takes at once (4,096 bytes, pipe(7)).
+        """
+        with self._lock:
+            if self._process is not None and self._process.stdin is not None and not self._process.stdin.closed:
+                with suppress(OSError):  # full, or the process is ending
+                    os.write(self._process.stdin.fileno(), line)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                status = self._one_life()
+            except Exception:
+                log.exception("%s cannot be begun.", self._plan.name)
+                status = -1
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - began > _STEADY_S:
+                self._pauses.reset()
+            self._plan.ended(status)
+            self._stopping.wait(self._pauses.next())
+
+    def _one_life(self) -> int:
+        """From its begin to its end; its exit status."""
+        with self._lock:
+            if self._stopping.is_set():
+                return 0
+            process = subprocess.Popen(
+                list(self._plan.command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=tuple(self._plan.files),
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+            self._process = process
+            if process.stdin is not None:
+                with suppress(OSError):  # in the same breath: news that came before would be taken for the task
+                    process.stdin.write(self._plan.task)
+                    process.stdin.flush()
+                    os.set_blocking(process.stdin.fileno(), False)
+        try:
+            if process.stdout is None:
+                raise OSError("a process was begun without its pipes")
+            for line in process.stdout:
+                self._plan.heard(line)
+        finally:
+            with self._lock:
+                self._process = None
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with suppress(OSError):
+                        pipe.close()
+            if not self._stopping.is_set() and process.poll() is None:
+                process.kill()  # it has closed its output and lives: nothing is heard of it any more
+            status = process.wait()
+        return status

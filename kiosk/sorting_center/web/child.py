@@ -1,0 +1,85 @@
+"""The web's process as the sorting center sees it: its port, its beginning and end, and what it is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sys
+import threading
+from typing import Final
+
+import msgspec
+
+from kiosk.sorting_center.child import Child, ChildPlan
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.web.process import Task
+from kiosk.sorting_center.web.remote_health import told_of
+from kiosk.sorting_center.web.settings import WebSettings
+
+log = logging.getLogger(__name__)
+
+_COMMAND: Final = (sys.executable, "-m", "kiosk.sorting_center.web.process")
+_TELL_S: Final = 1.0
+
+
+class WebProcess:
+    """A process of its own, so that no page slows down who takes events in, and none of its faults ends it.
+
+    Has its port from the moment it is made, also while the process is begun again; raises OSError when the address
+    cannot be had.
+    """
+
+    def __init__(self, ledger_url: str, settings: WebSettings, health: Health) -> None:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        self._listening = socket.create_server((settings.host, settings.port), family=family)
+        self.host, self.port = settings.host, int(self._listening.getsockname()[1])
+        self._health = health
+        descriptor = self._listening.fileno()
+        task = msgspec.json.encode(Task(ledger_url, settings, descriptor)) + b"\n"
+        self._child = Child(ChildPlan("web's process", _COMMAND, task, _heard, _ended, (descriptor,)))
+        self._stopping = threading.Event()
+        self._telling = threading.Thread(target=self._tell, name="health for the web", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where the pages are."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """None while none runs."""
+        return self._child.pid
+
+    def start(self) -> None:
+        """Begin it, and again whenever it ends."""
+        self._child.start()
+        self._telling.start()
+
+    def end(self) -> None:
+        """Have it end, without waiting."""
+        self._stopping.set()
+        self._child.end()
+
+    def stop(self, timeout_s: float) -> None:
+        """Have it end; one that does not in time is killed."""
+        self.end()
+        self._child.stop(timeout_s)
+        if self._telling.ident is not None:
+            self._telling.join(timeout_s)
+        self._listening.close()
+
+    def _tell(self) -> None:
+        while True:
+            self._child.tell(json.dumps(told_of(self._health.report())).encode() + b"\n")
+            if self._stopping.wait(_TELL_S):
+                return
+
+
+def _heard(_line: bytes) -> None:
+    """It writes its log to standard error, and nothing else."""
+
+
+def _ended(status: int) -> None:
+    log.error("The web's process has ended with status %d; it is begun again.", status)

@@ -1,0 +1,104 @@
+"""Around every page: its language, its way to the other pages, what a refusal looks like."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from kiosk.sorting_center.desk.errors import DeskError, Refused
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.web.access import current, doors
+from kiosk.sorting_center.web.pictures import local_time
+from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.texts import FALLBACK, CenterTexts, languages
+from kiosk.texts import formats, html
+
+LANGUAGE_COOKIE: Final = "language"
+_YEAR_S: Final = 365 * 24 * 3600
+
+PLACES: Final = (("today.front", "nav_today", Role.VIEWER),)
+"""The way through the pages: endpoint, text, and who sees it."""
+
+
+def install(app: Flask) -> None:
+    """Filters, refusals, and the language of each answer."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        kg=html.bdi_kg, money=html.bdi_money, number=html.bdi_number, code=html.bdi_code, yuan=formats.YUAN
+    )
+    app.register_error_handler(LedgerError, _no_database)
+    app.register_error_handler(DeskError, _no_database)
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(HTTPException, _other)
+    app.after_request(_keep_language)
+
+
+def show(template: str, **values: object) -> str:
+    """A page or a part of one, in the language of who asks."""
+    now = sources().now()
+    who = current()
+    places = [(place, text) for place, text, least in PLACES if who.session and who.person.role >= least]
+    return render_template(
+        template,
+        t=texts(),
+        languages=languages(),
+        session=who.session,
+        places=places,
+        local=lambda timestamp: local_time(timestamp, now),
+        **values,
+    )
+
+
+def texts() -> CenterTexts:
+    """In the language that was asked for, chosen before, or is the browser's."""
+    spoken = [language.code for language in languages()]
+    mine = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), _persons_language())
+    for asked in mine:
+        if asked in spoken:
+            return CenterTexts(asked)
+    return CenterTexts(request.accept_languages.best_match(spoken, FALLBACK) or FALLBACK)
+
+
+def _persons_language() -> str:
+    session = current().session
+    return session.person.language if session is not None else ""
+
+
+def _keep_language(response: Response) -> Response:
+    asked = request.args.get("lang", "")
+    if asked in [language.code for language in languages()] and request.endpoint != "static":
+        response.set_cookie(LANGUAGE_COOKIE, asked, max_age=_YEAR_S, samesite="Strict", secure=request.is_secure)
+    return response
+
+
+def _wants_json() -> bool:
+    need = doors().needs.get(request.endpoint or "")
+    return need is not None and need.role is None and need.scope is not None
+
+
+def _refusal(status: int, text_id: str, said: str) -> Response:
+    if _wants_json() or request.path.endswith(".json"):
+        answer = jsonify(error=said)
+    else:
+        answer = make_response(show("refusal.html", text_id=text_id, said=said, status=status))
+    answer.status_code = status
+    return answer
+
+
+def _no_database(error: Exception) -> Response:
+    return _refusal(503, "no_database", str(error))
+
+
+def _refused(error: Refused) -> Response:
+    return _refusal(409, "refused_act", str(error))
+
+
+def _other(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return make_response(error.get_response())
+    known = {403: "forbidden", 404: "not_found", 429: "too_often"}
+    return _refusal(status, known.get(status, "not_possible"), error.description or error.name)

@@ -1,0 +1,91 @@
+"""The web's process: ``python -m kiosk.sorting_center.web.process``, begun by `child.WebProcess` and by nobody else.
+
+What it needs comes as one line of JSON on standard input; each further line there is how the program that takes events
+in is. The end of it says that the sorting center has ended, however it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import IO, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.web.app import create_app
+from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.remote_health import RemoteHealth
+from kiosk.sorting_center.web.server import WebServer
+from kiosk.sorting_center.web.settings import WebSettings
+
+_END_S: Final = 3.0
+_PART_END_S: Final = 1.0
+CANNOT_BEGIN: Final = 3
+
+log = logging.getLogger(__name__)
+
+
+class Task(msgspec.Struct, frozen=True):
+    """``descriptor`` is the listening socket that was handed over."""
+
+    ledger: str
+    settings: WebSettings
+    descriptor: int
+
+
+def main() -> int:
+    """Serve until standard input ends."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s web: %(message)s", stream=sys.stderr)
+    ending = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    health = RemoteHealth()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, health, ending), daemon=True).start()
+    try:
+        serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), health, ending)
+    except (LedgerError, DeskError) as error:
+        log.error("The pages cannot be served: %s", error)
+        return CANNOT_BEGIN
+    return 0
+
+
+def serve(
+    ledger_url: str, settings: WebSettings, listening: socket.socket, health: RemoteHealth, ending: threading.Event
+) -> None:
+    """Until ``ending``; raises LedgerError and DeskError when there is nothing to show. Closes ``listening``."""
+    zone = ZoneInfo(settings.zone)
+    with listening, Ledger.open_readonly(ledger_url) as ledger, Desk.open(ledger_url) as desk:
+        hosts = Hosts(settings.host, settings.names)
+        app = create_app(
+            ledger, desk, health, lambda: datetime.now(UTC).astimezone(zone), hosts, settings.trusted_proxy
+        )
+        server = WebServer(app, listening)
+        server.start()
+        ending.wait()
+        server.stop(_PART_END_S)
+
+
+def _listen(lines: IO[bytes], health: RemoteHealth, ending: threading.Event) -> None:
+    for line in lines:
+        try:
+            health.heard(json.loads(line))
+        except (ValueError, TypeError):
+            log.warning("A line of health could not be read.")
+    # Whoever started this is gone: nothing that hangs here may keep a process that nobody knows of.
+    threading.Timer(_END_S, os._exit, [1]).start()
+    ending.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

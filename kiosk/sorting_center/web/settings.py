@@ -1,0 +1,40 @@
+"""How the pages are served."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from kiosk.sorting_center.web.guard import is_loopback
+
+
+class BadWebSettings(ValueError):
+    """The text names the option and what would do."""
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``host`` and ``port``: where to listen, port 0 for a free one. ``names``: further names a reverse proxy is asked
+    under; ``trusted_proxy``: its address, whose word about who asks is believed. ``zone``: of the center's days.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    names: tuple[str, ...] = ()
+    trusted_proxy: str | None = None
+    zone: str = "Asia/Shanghai"
+
+    def checked(self) -> WebSettings:
+        """Itself; raises BadWebSettings."""
+        try:
+            ZoneInfo(self.zone)
+        except (ValueError, OSError, KeyError):
+            raise BadWebSettings(
+                f"--zone {self.zone!r} must be a time zone like Asia/Shanghai or Asia/Urumqi"
+            ) from None
+        if not is_loopback(self.host) and self.trusted_proxy is None:
+            raise BadWebSettings(
+                f"--http {self.host} would send passwords over the network in plain text: listen on 127.0.0.1, or put "
+                "a reverse proxy with TLS before it and name its address with --trusted-proxy"
+            )
+        return self

@@ -1,0 +1,52 @@
+"""People and programs before the pages of a sorting center, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.web.app import create_app
+
+PASSWORD: Final = "melon and almond"
+HOST: Final = "localhost"
+"""What a client of Flask's asks under."""
+NOON: Final = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
+
+
+def app_of(ledger: Ledger, desk: Desk, health: Health | None = None) -> Flask:
+    """The pages on the wall clock of a fixed noon."""
+    return create_app(ledger, desk, health or Health(), lambda: NOON)
+
+
+def sign_in(client: FlaskClient, desk: Desk, role: Role = Role.VIEWER) -> str:
+    """This client is a new person of that role from here on, without the door; the word for the forms."""
+    name = f"{role.word}-{len(desk.people.all())}"
+    token = desk.sessions.begin(desk.people.add(name, role, PASSWORD, datetime.now(UTC)), HOST, datetime.now(UTC))
+    client.set_cookie("center", token)
+    found = desk.sessions.find(token, HOST, datetime.now(UTC))
+    assert found is not None
+    return found.csrf
+
+
+def bearer(desk: Desk, *scopes: Scope) -> dict[str, str]:
+    """The header of a program."""
+    name = f"program-{len(desk.tokens.all())}"
+    return {"Authorization": f"Bearer {desk.tokens.add(name, scopes or Scope, datetime.now(UTC), MAX_PER_MINUTE)}"}
+
+
+@contextmanager
+def viewer(ledger: Ledger, health: Health | None = None) -> Iterator[FlaskClient]:
+    """A viewer who is signed in."""
+    with Desk.open(ledger.url) as desk, app_of(ledger, desk, health).test_client() as client:
+        sign_in(client, desk)
+        yield client

@@ -1,0 +1,206 @@
+"""Who gets what: every route for everyone who may come, made from the table of routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.tokens import Scope
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.web.access import EVERYONE, Need, Pages
+from kiosk.sorting_center.web.app import PARTS
+from tests.sorting_center.staff import app_of, bearer, sign_in
+
+NEEDS = {endpoint: need for part in PARTS for endpoint, need in part.needs.items()}
+ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
+LET_IN_CODES = frozenset({200, 302, 303, 304, 400, 404, 409, 422, 429, 503})
+"""Not 401 and 403, nor a way to the door: whatever the route itself says of an empty request."""
+
+
+@pytest.fixture
+def app(ledger: Ledger, desk: Desk) -> Flask:
+    return app_of(ledger, desk)
+
+
+@pytest.fixture
+def client(app: Flask) -> Iterator[FlaskClient]:
+    with app.test_client() as client:
+        yield client
+
+
+def rules(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
+
+
+def address(rule: Rule) -> str:
+    with_values = dict.fromkeys(rule.arguments, "1")
+    built = rule.build(with_values) if not rule.arguments else None
+    if built is not None:
+        return str(built[1])
+    path = rule.rule
+    for _ in rule.arguments:
+        start = path.index("<")
+        path = path[:start] + "1" + path[path.index(">", start) + 1 :]
+    return path
+
+
+def asked(client: FlaskClient, rule: Rule, csrf: str = "", **more: object) -> bool:
+    """Whether who asks gets to the route."""
+    method = "POST" if "POST" in (rule.methods or ()) else "GET"
+    form = {"csrf": csrf} if method == "POST" else None
+    answer = client.open(address(rule), method=method, data=form, environ_base=ELSEWHERE, buffered=True, **more)
+    if answer.status_code in (302, 303) and answer.headers["Location"].startswith("/sign-in?next="):
+        return False
+    assert answer.status_code in LET_IN_CODES | {401, 403}, (rule, answer.status_code)
+    return answer.status_code not in (401, 403) or rule.endpoint == "door.signed_in"
+
+
+def test_every_route_says_whom_it_is_for(app: Flask) -> None:
+    assert {rule.endpoint for rule in rules(app)} == NEEDS.keys()
+    assert Need() not in NEEDS.values()
+
+
+def test_each_route_lets_in_whom_it_is_for_and_nobody_else(app: Flask, desk: Desk) -> None:
+    wrong: list[tuple[str, str]] = []
+    for role in (None, *Role):
+        for rule in rules(app):
+            need = NEEDS[rule.endpoint]
+            if rule.endpoint in ("door.sign_out", "door.sign_out_everywhere"):
+                continue  # it ends the session: its own tests
+            with app.test_client() as client:
+                csrf = sign_in(client, desk, role) if role is not None else ""
+                expected = need.everyone or (role is not None and (need.scope is not None or role >= (need.role or 9)))
+                if asked(client, rule, csrf) != expected:
+                    wrong.append((rule.rule, str(role)))
+    assert wrong == []
+
+
+def test_a_token_opens_its_scope_and_no_page(app: Flask, desk: Desk) -> None:
+    wrong: list[tuple[str, str]] = []
+    with app.test_client() as client:
+        for scope in Scope:
+            headers = bearer(desk, scope)
+            for rule in rules(app):
+                need = NEEDS[rule.endpoint]
+                expected = need.everyone or need.scope is scope
+                if asked(client, rule, headers=headers) != expected:
+                    wrong.append((rule.rule, scope))
+    assert wrong == []
+
+
+def test_a_route_that_says_nothing_is_for_nobody(ledger: Ledger, desk: Desk) -> None:
+    app = app_of(ledger, desk)
+    app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    with app.test_client() as client:
+        sign_in(client, desk, Role.ADMIN)
+        assert client.get("/forgotten").status_code == 403
+
+
+def test_a_route_is_named_once() -> None:
+    pages = Pages("twice", __name__)
+    pages.look("/a", EVERYONE)(asked)
+    with pytest.raises(ValueError, match="twice"):
+        pages.look("/b", EVERYONE)(asked)
+
+
+def test_a_form_needs_the_word_of_its_session_and_its_own_origin(client: FlaskClient, desk: Desk) -> None:
+    csrf = sign_in(client, desk)
+    for form, headers, status in [
+        ({}, {}, 403),
+        ({"csrf": ""}, {}, 403),
+        ({"csrf": csrf[:-1]}, {}, 403),
+        ({"csrf": csrf}, {"Origin": "http://evil.example"}, 403),
+        ({"csrf": csrf}, {"Origin": "null"}, 403),
+        ({"csrf": csrf}, {"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"csrf": csrf}, {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"}, 403),
+        ({"csrf": csrf}, {"Origin": "null", "Sec-Fetch-Site": "same-origin"}, 303),
+    ]:
+        assert client.post("/sign-out", data=form, headers=headers).status_code == status, (form, headers)
+
+
+def test_the_word_of_another_session_is_none(app: Flask, desk: Desk) -> None:
+    one, other = app.test_client(), app.test_client()
+    csrf = sign_in(one, desk)
+    sign_in(other, desk)
+    assert other.post("/sign-out", data={"csrf": csrf}).status_code == 403
+
+
+def test_a_session_that_was_carried_to_another_name_opens_nothing(ledger: Ledger, desk: Desk) -> None:
+    app = app_of(ledger, desk)
+    with app.test_client() as client:
+        sign_in(client, desk)
+        assert client.get("/").status_code == 200
+        token = client.get_cookie("center")
+        assert token is not None
+    thief = app.test_client()
+    thief.set_cookie("center", token.value, domain="127.0.0.1")
+    assert thief.get("/", base_url="http://127.0.0.1/").status_code == 302
+
+
+def test_a_wrong_cookie_or_token_is_nobody(client: FlaskClient) -> None:
+    for value in ("x", "\x00", "'" * 500, "../../etc/passwd", "a" * 4000):
+        client.set_cookie("center", value)
+        assert client.get("/").status_code == 302
+        assert (
+            client.get("/feed", headers={"Authorization": f"Bearer sct_{value}".replace("\x00", "")}).status_code == 401
+        )
+    for header in ("Bearer", "Bearer ", "Basic YTpi", "bearer sct_", "Bearer sct_x sct_y"):
+        assert client.get("/feed", headers={"Authorization": header}).status_code == 401
+
+
+def test_a_program_that_asks_too_often_is_told_when_to_come_back(client: FlaskClient, desk: Desk) -> None:
+    secret = desk.tokens.add("slow", [Scope.FEED], datetime.now(UTC), per_minute=3)
+    headers = {"Authorization": f"Bearer {secret}"}
+    answers = [client.get("/feed", headers=headers) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 21
+    assert "slow" in answers[-1].get_json()["error"]
+    other = bearer(desk, Scope.FEED)
+    assert client.get("/feed", headers=other).status_code == 200
+
+
+def test_a_token_that_is_revoked_opens_nothing_from_the_next_request_on(client: FlaskClient, desk: Desk) -> None:
+    now = datetime.now(UTC)
+    secret = desk.tokens.add("gone", [Scope.FEED], now)
+    assert client.get("/feed", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+    desk.tokens.revoke("gone", now)
+    assert client.get("/feed", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
+
+
+def test_looking_at_pages_changes_nothing_in_the_desk(app: Flask, desk: Desk) -> None:
+    """But for the audit, which says who looked, and a session's last minute."""
+    with app.test_client() as client:
+        sign_in(client, desk, Role.ADMIN)
+        before = (desk.people.all(), desk.tokens.all())
+        for rule in rules(app):
+            if "GET" in (rule.methods or ()):
+                client.get(address(rule), buffered=True)
+        assert (desk.people.all(), desk.tokens.all()) == before
+        assert client.get("/").status_code == 200, "still signed in"
+
+
+def test_what_a_proxy_says_is_believed_of_that_proxy_alone(ledger: Ledger, desk: Desk) -> None:
+    from kiosk.sorting_center.health import Health
+    from kiosk.sorting_center.web.app import create_app
+    from kiosk.sorting_center.web.guard import Hosts
+    from tests.sorting_center.staff import NOON
+
+    app = create_app(ledger, desk, Health(), lambda: NOON, Hosts("127.0.0.1", ["center.example"]), "10.0.0.1")
+    said = {"X-Forwarded-For": "6.6.6.6, 192.0.2.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "center.example"}
+    form = {"name": "nobody", "password": "x" * 12}
+    with app.test_client() as client:
+        trusted = client.post("/sign-in", data=form, headers=said, environ_base={"REMOTE_ADDR": "10.0.0.1"})
+        assert trusted.status_code == 403
+        assert [row.who for row in desk.audit.page()] == ["192.0.2.9"], "the last hop, not what the browser wrote"
+        stranger = {**said, "Host": "127.0.0.1"}
+        client.post(
+            "/sign-in", data=form, headers=stranger, environ_base={"REMOTE_ADDR": "192.0.2.66", "SERVER_PORT": "80"}
+        )
+        assert desk.audit.page()[0].who == "192.0.2.66"

@@ -1,0 +1,141 @@
+"""The web in a process of its own: it answers, is begun again, and ends with whoever began it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from kiosk.cli.sorting_center import main
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.web.child import WebProcess
+from kiosk.sorting_center.web.remote_health import STALE_S, RemoteHealth, told_of
+from kiosk.sorting_center.web.settings import WebSettings
+from tests.sorting_center.brokers import SOON_S, until
+
+
+def health_of(url: str) -> dict[str, object]:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=SOON_S) as answer:
+            found = json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            found = json.load(error)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture
+def health() -> Health:
+    health = Health()
+    health.connected(True)
+    return health
+
+
+def test_it_shows_the_health_of_the_program_that_began_it(ledger: Ledger, health: Health) -> None:
+    web = WebProcess(ledger.url, WebSettings(), health)
+    web.start()
+    try:
+        until(lambda: health_of(web.url)["status"] == "ok")
+        health.count(events=7)
+        health.trouble("ledger", "the disk is full")
+        until(lambda: health_of(web.url)["events"] == 7)
+        assert health_of(web.url)["ledger_trouble"] == "the disk is full"
+    finally:
+        web.stop(SOON_S)
+
+
+def test_killed_it_is_begun_again_on_the_same_port(ledger: Ledger, health: Health) -> None:
+    web = WebProcess(ledger.url, WebSettings(), health)
+    web.start()
+    try:
+        until(lambda: health_of(web.url)["status"] == "ok")
+        first = web.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        until(lambda: web.pid not in (None, first))
+        until(lambda: health_of(web.url)["status"] == "ok")
+    finally:
+        web.stop(SOON_S)
+
+
+PARENT = """
+import sys, time
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.web.child import WebProcess
+from kiosk.sorting_center.web.settings import WebSettings
+web = WebProcess(sys.argv[1], WebSettings(), Health())
+web.start()
+while web.pid is None: time.sleep(0.01)
+print(web.pid, web.url, flush=True)
+time.sleep(600)
+"""
+
+
+def test_it_is_gone_soon_after_its_killed_parent(ledger: Ledger) -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT, ledger.url], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid, url = parent.stdout.readline().split()
+        child = psutil.Process(int(pid))
+        until(lambda: health_of(url))
+        parent.kill()
+        parent.wait(SOON_S)
+        _, alive = psutil.wait_procs([child], timeout=SOON_S)
+    assert alive == []
+
+
+def test_health_that_is_old_says_so() -> None:
+    now = [100.0]
+    remote, health = RemoteHealth(lambda: now[0]), Health()
+    assert not remote.report().ok
+    health.connected(True)
+    remote.heard({**told_of(health.report()), "of_a_later_version": 1})
+    assert remote.report().ok
+    now[0] += STALE_S + 0.1
+    assert (remote.report().ok, "says nothing" in remote.report().intake_trouble) == (False, True)
+    for nonsense in ({}, {"events": 1}):
+        with pytest.raises(TypeError):
+            remote.heard(nonsense)
+
+
+def test_another_address_only_behind_a_named_proxy(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'county.db'}"
+    for options, said in [
+        (["--http", "0.0.0.0:8090"], "--trusted-proxy"),
+        (["--http", "192.0.2.7:8090"], "plain text"),
+        (["--http", "8090"], "HOST:PORT"),
+        (["--http", "127.0.0.1:0", "--zone", "Mars/Base"], "time zone"),
+        (["--http", "127.0.0.1:0", "--zone", "../../etc/passwd"], "time zone"),
+    ]:
+        result = CliRunner().invoke(main, ["web", "--ledger", url, *options])
+        assert (result.exit_code, said in result.stderr) == (2, True), options
+
+
+def test_the_pages_alone_are_served_by_hand_and_end_in_time(ledger: Ledger) -> None:
+    program = "import sys; from kiosk.cli.sorting_center import main; main()"
+    command = [sys.executable, "-c", program, "web", "--ledger", ledger.url, "--http", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stderr is not None
+        line = serving.stderr.readline()
+        url = line.rsplit(" ", 1)[-1].strip()
+        assert line.startswith("pages of ")
+        assert "says nothing" in str(until(lambda: health_of(url))["intake_trouble"])
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait(SOON_S) == 0
+        serving.stderr.read()
+
+
+def test_an_address_that_is_taken_is_told(ledger: Ledger) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        WebProcess(ledger.url, WebSettings(port=taken.getsockname()[1]), Health())

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Self
 
 from kiosk.sorting_center.desk.audit import Audit
+from kiosk.sorting_center.desk.cases import Cases
 from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.decisions import Decisions
 from kiosk.sorting_center.desk.people import People
+from kiosk.sorting_center.desk.registry import Registry
 from kiosk.sorting_center.desk.sessions import Sessions
 from kiosk.sorting_center.desk.throttle import Throttle
 from kiosk.sorting_center.desk.tokens import Tokens
@@ -22,6 +25,9 @@ class Desk:
         self.throttle = Throttle(database)
         self.audit = Audit(database)
         self.tokens = Tokens(database)
+        self.registry = Registry(database)
+        self.cases = Cases(database)
+        self.decisions = Decisions(database)
 
     @classmethod
     def open(cls, ledger_url: str) -> Desk:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table, UniqueConstraint
 
 from kiosk.sorting_center.ledger.database.times import Instant
 from kiosk.sorting_center.ledger.schema import Code, Counting
@@ -81,3 +81,80 @@ token = Table(
     Column("revoked_at", Instant),
 )
 """``scopes``: words parted by spaces."""
+
+township = Table(
+    "township",
+    metadata,
+    Column("region", Code, primary_key=True),
+    Column("name", Code, primary_key=True),
+    Column("hours", Code, nullable=False),
+    Column("quiet_min", BigInteger, nullable=False),
+)
+"""``hours`` as `hours.OpeningHours` writes them. After ``quiet_min`` minutes of them without a word one is quiet."""
+
+expected_station = Table(
+    "expected_station",
+    metadata,
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("village", Code, nullable=False),
+    Column("township", Code, nullable=False),
+    Column("contact", Code, nullable=False),
+    Column("scale", Code, nullable=False),
+    Column("verified_on", Code, nullable=False),
+    Column("valid_until", Code, nullable=False),
+)
+"""``contact`` is that of the post, not of a person. Dates as YYYY-MM-DD, "" where none is known."""
+
+alarm_case = Table(
+    "alarm_case",
+    metadata,
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("kind", Code, nullable=False),
+    Column("region", Code, nullable=False),
+    Column("station", Code, nullable=False),
+    Column("subject", Code, nullable=False),
+    Column("detail", Code, nullable=False),
+    Column("state", Code, nullable=False),
+    Column("present", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("who", Code, nullable=False),
+    Column("reason", Code, nullable=False),
+    UniqueConstraint("kind", "region", "station", "subject"),
+    Index("alarm_case_state", "state", "id"),
+    sqlite_autoincrement=True,
+)
+"""``state``: open, taken or closed. ``present``: the condition was there when it was last looked for. ``who`` took or
+closed it last."""
+
+case_step = Table(
+    "case_step",
+    metadata,
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("alarm_case", BigInteger, ForeignKey("alarm_case.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", Code, nullable=False),
+    Column("state", Code, nullable=False),
+    Column("reason", Code, nullable=False),
+    Index("case_step_case", "alarm_case", "id"),
+    sqlite_autoincrement=True,
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("kind", Code, nullable=False),
+    Column("subject", Code, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("act", Code, nullable=False),
+    Column("reason", Code, nullable=False),
+    Column("who", Code, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("outcome", Code, nullable=False),
+    UniqueConstraint("kind", "subject", "number"),
+    sqlite_autoincrement=True,
+)
+"""``number`` counts the decisions on one subject: two people who saw the same ones cannot both add the next."""

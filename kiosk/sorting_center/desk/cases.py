@@ -1,0 +1,259 @@
+"""Alarms as cases: opened by what is seen, taken and closed by people, kept with their whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from kiosk.sorting_center.desk.audit import visible
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.schema import alarm_case, case_step
+from kiosk.sorting_center.ledger.database.times import told
+
+MAX_REASON: Final = 500
+MAX_PAGE: Final = 500
+ITSELF: Final = "itself"
+"""Who closes a case whose condition is over, where nobody has to decide anything."""
+
+PASSING: Final = frozenset({"quiet", "backlog", "gap", "offline", "reports"})
+"""Kinds that are over when they are no longer seen."""
+
+
+Key = tuple[str, str, str, str]
+"""Kind, region, station and subject."""
+
+
+class State(StrEnum):
+    """A case begins open; one that is taken has somebody who works on it."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is wrong somewhere. ``subject`` tells two of one kind at one station apart: an epoch and number, a file.
+
+    Those of a kind in PASSING are over when they are no longer seen; of others a person says so.
+    """
+
+    kind: str
+    region: str
+    station: str
+    subject: str = ""
+    detail: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What makes it the same the next time."""
+        return self.kind, self.region, self.station, self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """``version`` is what a person decides upon: another one means that somebody else has decided meanwhile."""
+
+    id: int
+    kind: str
+    region: str
+    station: str
+    subject: str
+    detail: str
+    state: State
+    present: bool
+    version: int
+    opened_at: str
+    seen_at: str
+    who: str
+    reason: str
+
+    @property
+    def key(self) -> Key:
+        """That of its condition."""
+        return self.kind, self.region, self.station, self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``who`` is a person, or ITSELF."""
+
+    at: str
+    who: str
+    state: State
+    reason: str
+
+
+class Cases:
+    """One row for each condition there ever was."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def observe(self, conditions: Iterable[Condition], now: datetime) -> list[Case]:
+        """All that is wrong now; the cases this has opened or opened again.
+
+        A closed case stays closed for as long as its condition lasts; it is opened again when that was over and has
+        come back.
+        """
+        seen = {condition.key: condition for condition in conditions}
+        with self._database.writing() as connection:
+            known = {_key(row): _case(row) for row in connection.execute(select(alarm_case))}
+            opened = [key for key in seen if key not in known]
+            again = [
+                key for key in seen if key in known and not known[key].present and known[key].state is State.CLOSED
+            ]
+            self._open(connection, [seen[key] for key in opened], now)
+            self._see(connection, seen, known, now)
+            for key in again:
+                self._step(connection, known[key], State.OPEN, (ITSELF, "it has come back"), now)
+            self._pass(connection, seen, known, now)
+            rows = {_key(row): _case(row) for row in connection.execute(select(alarm_case))}
+        return [rows[key] for key in [*opened, *again]]
+
+    def take(self, number: int, version: int, who: str, now: datetime) -> Case:
+        """``who`` works on it. Raises Refused: no_such_case, decided_meanwhile, closed."""
+        return self._decide(number, version, State.TAKEN, (who, ""), now)
+
+    def close(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
+        """It is settled. Raises Refused: no_reason, no_such_case, decided_meanwhile, closed."""
+        return self._decide(number, version, State.CLOSED, (who, checked_reason(reason)), now)
+
+    def reopen(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
+        """It was not. Raises Refused: no_reason, no_such_case, decided_meanwhile, not_closed."""
+        return self._decide(number, version, State.OPEN, (who, checked_reason(reason)), now)
+
+    def get(self, number: int) -> Case:
+        """Raises Refused: no_such_case."""
+        with self._database.reading() as connection:
+            return _found(connection, number)
+
+    def page(self, states: Iterable[State], before: int | None = None, limit: int = 100) -> list[Case]:
+        """The newest first."""
+        wanted = select(alarm_case).where(alarm_case.c.state.in_([state.value for state in states]))
+        if before is not None:
+            wanted = wanted.where(alarm_case.c.id < before)
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted.order_by(alarm_case.c.id.desc()).limit(max(1, min(limit, MAX_PAGE))))
+            return [_case(row) for row in rows]
+
+    def of_station(self, region: str, station: str) -> list[Case]:
+        """Those not closed, the newest first."""
+        wanted = select(alarm_case).where(
+            alarm_case.c.region == region, alarm_case.c.station == station, alarm_case.c.state != State.CLOSED.value
+        )
+        with self._database.reading() as connection:
+            return [_case(row) for row in connection.execute(wanted.order_by(alarm_case.c.id.desc()))]
+
+    def counts(self) -> dict[State, int]:
+        """How many are in each state."""
+        counted = select(alarm_case.c.state, func.count()).group_by(alarm_case.c.state)
+        with self._database.reading() as connection:
+            found = {State(state): int(number) for state, number in connection.execute(counted)}
+        return {state: found.get(state, 0) for state in State}
+
+    def history(self, number: int) -> Sequence[Step]:
+        """Oldest first."""
+        wanted = select(case_step).where(case_step.c.alarm_case == number).order_by(case_step.c.id)
+        with self._database.reading() as connection:
+            return [Step(row.at, row.who, State(row.state), row.reason) for row in connection.execute(wanted)]
+
+    @staticmethod
+    def _open(connection: Connection, conditions: Sequence[Condition], now: datetime) -> None:
+        at = told(now)
+        for condition in conditions:
+            fresh = {
+                "kind": condition.kind,
+                "region": condition.region,
+                "station": condition.station,
+                "subject": condition.subject,
+                "detail": visible(condition.detail, MAX_REASON),
+                "state": State.OPEN.value,
+                "present": True,
+                "version": 1,
+                "opened_at": at,
+                "seen_at": at,
+                "who": "",
+                "reason": "",
+            }
+            number = connection.execute(insert(alarm_case).values(fresh).returning(alarm_case.c.id)).scalar_one()
+            step = {"at": at, "who": ITSELF, "state": State.OPEN.value, "reason": ""}
+            connection.execute(insert(case_step).values(alarm_case=number, **step))
+
+    @staticmethod
+    def _see(
+        connection: Connection,
+        seen: Mapping[Key, Condition],
+        known: Mapping[Key, Case],
+        now: datetime,
+    ) -> None:
+        here = [known[key].id for key in seen if key in known]
+        gone = [case.id for key, case in known.items() if key not in seen and case.present]
+        for numbers, present in ((here, True), (gone, False)):
+            for start in range(0, len(numbers), MAX_PAGE):
+                part = alarm_case.c.id.in_(numbers[start : start + MAX_PAGE])
+                values = {"present": present, **({"seen_at": told(now)} if present else {})}
+                connection.execute(update(alarm_case).where(part).values(values))
+
+    def _pass(
+        self,
+        connection: Connection,
+        seen: Mapping[Key, Condition],
+        known: Mapping[Key, Case],
+        now: datetime,
+    ) -> None:
+        for key, case in known.items():
+            if key not in seen and case.state is not State.CLOSED and case.kind in PASSING:
+                self._step(connection, case, State.CLOSED, (ITSELF, "it is over"), now)
+
+    def _decide(self, number: int, version: int, state: State, said: tuple[str, str], now: datetime) -> Case:
+        with self._database.writing() as connection:
+            case = _found(connection, number)
+            if case.version != version:
+                raise Refused("decided_meanwhile", f"{case.who or 'somebody'} has decided meanwhile: look at it again")
+            if (case.state is State.CLOSED) != (state is State.OPEN):
+                raise Refused("not_closed" if state is State.OPEN else "closed", f"this case is {case.state}")
+            self._step(connection, case, state, said, now)
+            return _found(connection, number)
+
+    @staticmethod
+    def _step(connection: Connection, case: Case, state: State, said: tuple[str, str], now: datetime) -> None:
+        who, reason = said
+        changed = connection.execute(
+            update(alarm_case)
+            .where(alarm_case.c.id == case.id, alarm_case.c.version == case.version)
+            .values(state=state.value, version=case.version + 1, who=who, reason=reason)
+        )
+        if not changed.rowcount:
+            raise Refused("decided_meanwhile", "somebody has decided meanwhile: look at it again")
+        step = {"at": told(now), "who": who, "state": state.value, "reason": reason}
+        connection.execute(insert(case_step).values(alarm_case=case.id, **step))
+
+
+def checked_reason(text: str) -> str:
+    """A person's words, as they are kept; raises Refused (no_reason)."""
+    said = text.strip()
+    if len(said) < 3:
+        raise Refused("no_reason", "say why, in a few words: whoever comes after you has to understand it")
+    return visible(said, MAX_REASON)
+
+
+def _found(connection: Connection, number: int) -> Case:
+    row = connection.execute(select(alarm_case).where(alarm_case.c.id == number)).first()
+    if row is None:
+        raise Refused("no_such_case", f"there is no case {number}")
+    return _case(row)
+
+
+def _key(row: Row[Any]) -> Key:
+    return row.kind, row.region, row.station, row.subject
+
+
+def _case(row: Row[Any]) -> Case:
+    return Case(**{**row._mapping, "state": State(row.state), "present": bool(row.present)})

@@ -1,0 +1,108 @@
+"""What people decided on things that are never changed: an event set apart, a day that does not add up, a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Row, func, insert, select, update
+
+from kiosk.sorting_center.desk.cases import checked_reason
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.schema import decision
+from kiosk.sorting_center.ledger.database.times import told
+
+_CHUNK: Final = 500
+
+
+class Kind(StrEnum):
+    """``quarantine``: region, station, epoch, seq and hash of an event. ``day``: region, station, epoch and seq of
+    a day that was closed. ``receipt``: region, station and number of a receipt that is there twice. Parted by spaces.
+    """
+
+    QUARANTINE = "quarantine"
+    DAY = "day"
+    RECEIPT = "receipt"
+
+
+ACTS: Final[Mapping[Kind, frozenset[str]]] = {
+    Kind.QUARANTINE: frozenset({"take_again", "set_aside"}),
+    Kind.DAY: frozenset({"accepted", "asked_back"}),
+    Kind.RECEIPT: frozenset({"first_counts", "asked_back"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``number`` is its place among those on the same subject, from 1. ``outcome``: what came of it, "" for nothing."""
+
+    kind: Kind
+    subject: str
+    number: int
+    act: str
+    reason: str
+    who: str
+    at: str
+    outcome: str
+
+
+class Decisions:
+    """Only ever added to: who thinks otherwise decides again."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def decide(self, subject: tuple[Kind, str], seen: int, act: str, said: tuple[str, str], now: datetime) -> Decision:
+        """``seen``: how many decisions whoever decides has seen. ``said``: who and why.
+
+        Raises Refused: no_such_act, no_reason, decided_meanwhile.
+        """
+        kind, key = subject
+        who, reason = said
+        if act not in ACTS[kind]:
+            raise Refused("no_such_act", f"on a {kind} one decides {' or '.join(sorted(ACTS[kind]))}")
+        fresh = Decision(kind, key, seen + 1, act, checked_reason(reason), who, told(now), "")
+        mine = (decision.c.kind == kind.value) & (decision.c.subject == key)
+        with self._database.writing() as connection:
+            last = connection.execute(select(decision).where(mine).order_by(decision.c.number.desc()).limit(1)).first()
+            if (last.number if last is not None else 0) != seen:
+                by = f"{last.who} has decided {last.act}" if last is not None else "nothing is decided"
+                raise Refused("decided_meanwhile", f"{by} meanwhile: look at it again")
+            values = {name: getattr(fresh, name) for name in Decision.__dataclass_fields__}
+            connection.execute(insert(decision).values(values | {"kind": kind.value}))
+        return fresh
+
+    def came_to(self, made: Decision, outcome: str) -> None:
+        """What was found when it was carried out."""
+        mine = (
+            (decision.c.kind == made.kind.value)
+            & (decision.c.subject == made.subject)
+            & (decision.c.number == made.number)
+        )
+        with self._database.writing() as connection:
+            connection.execute(update(decision).where(mine).values(outcome=outcome[:200]))
+
+    def history(self, kind: Kind, subject: str) -> Sequence[Decision]:
+        """Oldest first."""
+        wanted = select(decision).where(decision.c.kind == kind.value, decision.c.subject == subject)
+        with self._database.reading() as connection:
+            return [_decision(row) for row in connection.execute(wanted.order_by(decision.c.number))]
+
+    def latest(self, kind: Kind, subjects: Iterable[str]) -> dict[str, Decision]:
+        """Of each subject that has one the last."""
+        wanted, found = list(subjects), {}
+        with self._database.reading() as connection:
+            for start in range(0, len(wanted), _CHUNK):
+                part = (decision.c.kind == kind.value) & decision.c.subject.in_(wanted[start : start + _CHUNK])
+                newest = select(func.max(decision.c.id)).where(part).group_by(decision.c.subject)
+                for row in connection.execute(select(decision).where(decision.c.id.in_(newest))):
+                    found[row.subject] = _decision(row)
+        return found
+
+
+def _decision(row: Row[Any]) -> Decision:
+    return Decision(Kind(row.kind), row.subject, row.number, row.act, row.reason, row.who, row.at, row.outcome)

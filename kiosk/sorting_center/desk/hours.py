@@ -1,0 +1,110 @@
+"""When the stations of a township are open, and whether one has been quiet for too long."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY_MIN: Final = 24 * 60
+_PART: Final = re.compile(
+    r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<from>\d\d:\d\d)-(?P<to>\d\d:\d\d)", re.ASCII
+)
+_LOOK_BACK: Final = timedelta(days=60)
+"""Who was not heard for so long is quiet, whatever the hours are."""
+
+Span = tuple[int, int]
+"""Minutes since midnight, the second one not included."""
+
+
+class BadHours(ValueError):
+    """The text says what hours look like."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningHours:
+    """From Monday to Sunday the open minutes of each day; None for a day that is closed."""
+
+    week: tuple[Span | None, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.week) != len(DAYS):
+            raise ValueError("a week has seven days")
+
+    @classmethod
+    def parse(cls, text: str) -> OpeningHours:
+        """``mon-fri 09:00-18:00; sat 10:00-24:00``; "" for always closed. Raises BadHours."""
+        week: list[Span | None] = [None] * len(DAYS)
+        for part in filter(None, (piece.strip().lower() for piece in text.split(";"))):
+            found = _PART.fullmatch(part)
+            if found is None or found["first"] not in DAYS or (found["last"] or "mon") not in DAYS:
+                raise BadHours(f"{part[:40]!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00")
+            first = DAYS.index(found["first"])
+            last = DAYS.index(found["last"]) if found["last"] else first
+            span = (_minutes(found["from"]), _minutes(found["to"]))
+            if span[0] >= span[1] or first > last:
+                raise BadHours(f"{part!r} ends before it begins")
+            for day in range(first, last + 1):
+                if week[day] is not None:
+                    raise BadHours(f"{DAYS[day]} has hours twice")
+                week[day] = span
+        return cls(tuple(week))
+
+    def __str__(self) -> str:
+        parts: list[str] = []
+        day = 0
+        while day < len(DAYS):
+            span, first = self.week[day], day
+            while day + 1 < len(DAYS) and self.week[day + 1] == span:
+                day += 1
+            if span is not None:
+                days = DAYS[first] if first == day else f"{DAYS[first]}-{DAYS[day]}"
+                parts.append(f"{days} {_text(span[0])}-{_text(span[1])}")
+            day += 1
+        return "; ".join(parts)
+
+    def is_open(self, local: datetime) -> bool:
+        """At this moment on the wall clock of the county."""
+        span = self.week[local.weekday()]
+        return span is not None and span[0] <= local.hour * 60 + local.minute < span[1]
+
+    def open_min(self, since: datetime, until: datetime) -> int:
+        """Whole minutes within the hours from one moment to another, both on the wall clock of the county."""
+        total, day = 0, since.date()
+        while day <= until.date():
+            span = self.week[day.weekday()]
+            if span is not None:
+                total += max(0, min(span[1], _minute_of(until, day)) - max(span[0], _minute_of(since, day)))
+            day += timedelta(days=1)
+        return total
+
+
+def is_quiet(hours: OpeningHours, quiet_min: int, heard_at: datetime | None, now: datetime) -> bool:
+    """Whether a station said nothing through ``quiet_min`` minutes in which it is open; one never heard is another
+    matter. Both moments in the zone of the county. A clock that was ahead when it was heard makes nobody quiet.
+    """
+    if heard_at is None or heard_at >= now:
+        return False
+    if now - heard_at > _LOOK_BACK:
+        return True
+    return hours.open_min(heard_at, now) >= quiet_min
+
+
+def _minute_of(moment: datetime, day: date) -> int:
+    """Minutes since midnight of ``day``, within it."""
+    if moment.date() < day:
+        return 0
+    return DAY_MIN if moment.date() > day else moment.hour * 60 + moment.minute
+
+
+def _minutes(text: str) -> int:
+    hour, minute = int(text[:2]), int(text[3:])
+    if minute > 59 or hour * 60 + minute > DAY_MIN:
+        raise BadHours(f"{text} is no time of day")
+    return hour * 60 + minute
+
+
+def _text(minutes: int) -> str:
+    return "24:00" if minutes == DAY_MIN else time(minutes // 60, minutes % 60).strftime("%H:%M")

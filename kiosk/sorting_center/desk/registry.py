@@ -1,0 +1,151 @@
+"""The stations a county expects to hear: where they stand, when they are open, which scale they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from sqlalchemy import Row, delete, insert, select
+
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.hours import OpeningHours
+from kiosk.sorting_center.desk.schema import expected_station, township
+
+QUIET_MIN: Final = 60
+Key = tuple[str, str]
+"""Region and station."""
+
+
+@dataclass(frozen=True, slots=True)
+class Township:
+    """``hours`` and ``quiet_min`` hold for each of its stations."""
+
+    region: str
+    name: str
+    hours: OpeningHours
+    quiet_min: int = QUIET_MIN
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedStation:
+    """Texts of people; "" for what is not known. Dates as YYYY-MM-DD."""
+
+    region: str
+    station: str
+    village: str = ""
+    township: str = ""
+    contact: str = ""
+    scale: str = ""
+    verified_on: str = ""
+    valid_until: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return self.region, self.station
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """All of it at one moment."""
+
+    stations: Mapping[Key, ExpectedStation]
+    townships: Mapping[Key, Township]
+    """By region and name."""
+
+    def township_of(self, key: Key) -> Township | None:
+        """None for a station without one, or one that is not expected."""
+        row = self.stations.get(key)
+        return self.townships.get((row.region, row.township)) if row is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What a new register would change: stations, by region and number."""
+
+    new: tuple[Key, ...]
+    changed: tuple[Key, ...]
+    gone: tuple[Key, ...]
+    townships: tuple[Key, ...]
+    """New, changed or gone."""
+
+    @property
+    def none(self) -> bool:
+        """Whether it is the same."""
+        return not (self.new or self.changed or self.gone or self.townships)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The register against what is heard."""
+
+    never: tuple[Key, ...]
+    """Expected, and not heard once."""
+    unexpected: tuple[Key, ...]
+
+
+class Registry:
+    """Replaced as a whole: what a county expects is one list."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def current(self) -> Register:
+        """The list as it is now."""
+        with self._database.reading() as connection:
+            stations = [_station(row) for row in connection.execute(select(expected_station))]
+            townships = [_township(row) for row in connection.execute(select(township))]
+        return _register(stations, townships)
+
+    def replace(self, stations: Sequence[ExpectedStation], townships: Sequence[Township]) -> Differences:
+        """One transaction: all of it or nothing; what it has changed."""
+        wanted = _register(stations, townships)
+        names = [field.name for field in fields(ExpectedStation)]
+        rows = [{name: getattr(row, name) for name in names} for row in wanted.stations.values()]
+        places = [
+            {"region": row.region, "name": row.name, "hours": str(row.hours), "quiet_min": row.quiet_min}
+            for row in wanted.townships.values()
+        ]
+        with self._database.writing() as connection:
+            before = _register(
+                [_station(row) for row in connection.execute(select(expected_station))],
+                [_township(row) for row in connection.execute(select(township))],
+            )
+            connection.execute(delete(expected_station))
+            connection.execute(delete(township))
+            if rows:
+                connection.execute(insert(expected_station), rows)
+            if places:
+                connection.execute(insert(township), places)
+        return differences(before, wanted)
+
+
+def differences(before: Register, wanted: Register) -> Differences:
+    """From one list to another."""
+    old, new = before.stations, wanted.stations
+    places = {**before.townships, **wanted.townships}
+    return Differences(
+        new=tuple(sorted(new.keys() - old.keys())),
+        changed=tuple(sorted(key for key in new.keys() & old.keys() if new[key] != old[key])),
+        gone=tuple(sorted(old.keys() - new.keys())),
+        townships=tuple(sorted(key for key in places if before.townships.get(key) != wanted.townships.get(key))),
+    )
+
+
+def heard_against(register: Register, heard: Iterable[Key]) -> Heard:
+    """Stations that are expected and silent from the beginning, and those nobody expects."""
+    known = set(heard)
+    return Heard(tuple(sorted(register.stations.keys() - known)), tuple(sorted(known - register.stations.keys())))
+
+
+def _register(stations: Iterable[ExpectedStation], townships: Iterable[Township]) -> Register:
+    return Register({row.key: row for row in stations}, {(row.region, row.name): row for row in townships})
+
+
+def _station(row: Row[Any]) -> ExpectedStation:
+    return ExpectedStation(**row._mapping)
+
+
+def _township(row: Row[Any]) -> Township:
+    return Township(row.region, row.name, OpeningHours.parse(row.hours), row.quiet_min)

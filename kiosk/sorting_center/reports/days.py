@@ -102,8 +102,9 @@ class Days:
     def total(self, first: date, last: date, of: Part = COUNTY) -> Figures:
         """Everything of these days together."""
         table = _table(of)
-        (row,) = self._rows(select(func.count(), *sums(table)).where(_asked(table, first, last, of)))
-        return of_sums(row[1:])
+        columns: Sequence[ColumnElement[int]] = sums(table)
+        (row,) = self._rows(select(*columns).where(_asked(table, first, last, of)))
+        return of_sums(row)
 
     def each(self, first: date, last: date, of: Part = COUNTY) -> tuple[DayRow, ...]:
         """Every day, also one on which nothing was brought, the earliest first."""

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
 
 from kiosk.sorting_center.reports.figures import Figures, of_sums, sums, total
 from kiosk.sorting_center.reports.tables.opening import Tables
@@ -102,8 +102,7 @@ class Days:
     def total(self, first: date, last: date, of: Part = COUNTY) -> Figures:
         """Everything of these days together."""
         table = _table(of)
-        columns: Sequence[ColumnElement[int]] = sums(table)
-        (row,) = self._rows(select(*columns).where(_asked(table, first, last, of)))
+        (row,) = self._rows(select(*sums(table)).where(_asked(table, first, last, of)))
         return of_sums(row)
 
     def each(self, first: date, last: date, of: Part = COUNTY) -> tuple[DayRow, ...]:
@@ -186,7 +185,7 @@ class Days:
         each = select(c.day, c.region, c.station).where(asked, c.intakes > 0).distinct().subquery()
         return {row[0]: row[1] for row in self._rows(select(each.c.day, func.count()).group_by(each.c.day))}
 
-    def _rows(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+    def _rows(self, query: Executable) -> Sequence[Sequence[Any]]:
         with self._tables.reading() as connection:
             return connection.execute(query).all()
 

@@ -20,6 +20,11 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
+@pytest.fixture
+def file_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'county.db'}"
+
+
 @pytest.fixture(autouse=True)
 def numbered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a commit released has its place in the feed when the test looks, also where a numberer gives it."""

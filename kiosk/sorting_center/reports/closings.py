@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, LargeBinary, Row, Select, case, cast, null
 
 from kiosk.domain.events import (
     DayClosed,
+    EpochStarted,
     IntakeAbandoned,
     IntakeConfirmed,
     IntakeVoided,
@@ -133,7 +134,7 @@ class Closings:
             closed,
             said,
             found,
-            _verdict(span, len(rows), differences),
+            _verdict(span, len(rows), differences, told),
             differences,
             span.events - len(rows),
             tuple(
@@ -190,7 +191,8 @@ class _Told:
         self.voided: set[str] = set()
         self._intakes: dict[str, IntakeConfirmed] = {}
         self._counts: Counter[str] = Counter()
-        self.begins_epoch = False
+        self.began_elsewhere = False
+        """An epoch begins within the day, and it is not the station's first."""
 
     def add(self, row: Row[Any]) -> None:
         self._counts[row.type] += 1
@@ -200,6 +202,8 @@ class _Told:
             self.receipts[intake.receipt] = row.seq
         elif row.type == IntakeVoided.TYPE:
             self.voided.add(msgspec.json.decode(row.body, type=_VoidedEvent).data.receipt)
+        elif row.type == EpochStarted.TYPE:
+            self.began_elsewhere = msgspec.json.decode(row.body, type=_StartedEvent).data.why != _FIRST_EPOCH
 
     def totals(self) -> Totals:
         counts = self._counts
@@ -228,18 +232,23 @@ class _VoidedEvent(msgspec.Struct):
     data: IntakeVoided
 
 
+class _StartedEvent(msgspec.Struct):
+    data: EpochStarted
+
+
 _FIELDS: Final = tuple(field.name for field in fields(Totals))
-_LOOKED_INTO: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE)
+_LOOKED_INTO: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE, EpochStarted.TYPE)
+_FIRST_EPOCH: Final = "new"
 
 
-def _verdict(span: _Span, found: int, differences: Sequence[Difference]) -> Compared:
+def _verdict(span: _Span, found: int, differences: Sequence[Difference], told: _Told) -> Compared:
     if span.events > MAX_EVENTS:
         return Compared.TOO_LONG
     if found < span.events:
         return Compared.MISSING
     if not differences:
         return Compared.SAME
-    return Compared.DIFFERENT
+    return Compared.OTHER_EPOCH if told.began_elsewhere else Compared.DIFFERENT
 
 
 @cache

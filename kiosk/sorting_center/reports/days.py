@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
 
 from kiosk.sorting_center.reports.figures import Figures, of_sums, sums, total
 from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.schema import county_hour, station_day
+from kiosk.sorting_center.reports.tables.schema import county_hour, goods, station_day
 
 MAX_DAYS: Final = 400
 """Of one question: a year and a month."""
@@ -175,8 +175,6 @@ class Days:
 
     def goods_codes(self) -> tuple[str, ...]:
         """Every product that was ever brought in."""
-        from kiosk.sorting_center.reports.tables.schema import goods
-
         return tuple(row[0] for row in self._rows(select(goods.c.product).order_by(goods.c.product)))
 
     def _stations_by_day(self, first: date, last: date, of: Part) -> dict[str, int]:

@@ -144,3 +144,27 @@ def test_a_history_has_every_day(ledger: Ledger, reports: Reports, follower: Fol
     history = reports.days.each(DAY - timedelta(days=27), DAY + timedelta(days=2), Part("shache", "S0147"))
     assert len(history) == 30
     assert [row.figures.intakes for row in history[-3:]] == [1, 0, 1]
+
+
+def test_a_close_of_a_day_that_began_in_an_earlier_epoch_is_not_called_wrong(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
+    ledger.accept([old.start(), old.intake(1)], "shache", NOW)
+    said = closed(intakes=2, bags=2, net_g=24_900, consignment_fen=59_760, first_seq=1, last_seq=2)
+    again = [new.add(EpochStarted("B", "restored")), new.intake(2), new.add(said)]
+    ledger.accept(again, "shache", NOW)
+    followed(follower)
+    (found,) = reports.closings.of_station("shache", "S0147")
+    assert (found.verdict, found.found.intakes, found.missing) == (Compared.OTHER_EPOCH, 1, 0)
+
+
+def test_a_close_that_was_told_again_is_one_close(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
+    said = closed(intakes=1, bags=1, net_g=12_450, consignment_fen=29_880, first_seq=1, last_seq=2)
+    ledger.accept([old.start(), old.intake(1), old.add(said)], "shache", NOW)
+    again = [new.add(EpochStarted("B", "restored")), new.add(said, reissued=f"{old.epoch}-3")]
+    ledger.accept(again, "shache", NOW)
+    followed(follower)
+    (found,) = reports.closings.of_station("shache", "S0147")
+    assert (found.verdict, found.closed.epoch) == (Compared.SAME, old.epoch)

@@ -143,7 +143,10 @@ class _FileRole:
 
     def has(self) -> bool:
         if self._held is None:
-            lock = self._path.open("a", encoding="ascii")
+            try:
+                lock = self._path.open("a", encoding="ascii")
+            except OSError as error:
+                raise ReportsUnusable(f"the reports cannot be followed: {self._path}: {error.strerror}") from error
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

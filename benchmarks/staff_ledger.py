@@ -38,8 +38,8 @@ from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_row
 from kiosk.sorting_center.ledger.database.times import told
 from kiosk.sorting_center.ledger.schema import event, intake, intake_void, station_status, stream
 
-DAYS: Final = 60
-FIRST_DAY: Final = datetime(2026, 9, 20, tzinfo=UTC)
+DAYS: Final = 62
+FIRST_DAY: Final = datetime(2026, 9, 18, tzinfo=UTC)
 LAST_DAY: Final = FIRST_DAY + timedelta(days=DAYS - 1)
 NEAR: Final = "shache"
 FAR: Final = "yarkant"
@@ -240,7 +240,7 @@ def stations(count: int) -> list[CountyStation]:
 def fill(connection: Connection, events: int, count: int) -> list[CountyStation]:
     """Into the empty tables of a ledger, in one transaction; the stations as they are in the end."""
     county = stations(count)
-    a_day = max(2, events // (DAYS * count))
+    a_day = max(2, round(events / (DAYS * count)))
     feedseq = 0
     for day in range(DAYS):
         rows: list[tuple[Any, ...]] = []

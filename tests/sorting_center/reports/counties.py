@@ -52,8 +52,16 @@ class County:
     def step(self, dice: random.Random) -> None:
         """One thing that happens."""
         station = dice.choice(self._stations)
-        acts = (self._intake, self._intake, self._intake, self._void, self._deliver, self._deliver, self._pass_time)
-        rare = (self._twice, self._set_clock, self._reboot, self._restore, self._elsewhere, self._huge, self._ahead)
+        acts = (
+            self._intake,
+            self._intake,
+            self._void,
+            self._deliver,
+            self._pass_time,
+            self._set_clock,
+            self._lose_clock,
+        )
+        rare = (self._twice, self._reboot, self._restore, self._elsewhere, self._huge, self._ahead)
         dice.choice((*acts, *acts, *rare))(station, dice)
 
     def deliver_all(self) -> None:
@@ -102,13 +110,18 @@ class County:
         station.waiting.append(station.journal.void(counter))
 
     def _pass_time(self, station: _Station, dice: random.Random) -> None:
-        time = timedelta(minutes=dice.choice((1, 30, 600, 1500)))
+        time = timedelta(minutes=dice.choice((1, 30, 600, 1500, 4000)))
         self._now += time
         for one in self._stations:
             one.journal.passes(time)
 
     def _set_clock(self, station: _Station, dice: random.Random) -> None:
         station.journal.quality, station.journal.at = ClockQuality.SYNCED, self._now
+
+    def _lose_clock(self, station: _Station, dice: random.Random) -> None:
+        """Within the boot: its time is not to be believed any more."""
+        station.journal.quality = ClockQuality.RESTORED
+        station.journal.at -= timedelta(days=dice.randrange(3))
 
     def _ahead(self, station: _Station, dice: random.Random) -> None:
         """A time server that is wrong by years."""

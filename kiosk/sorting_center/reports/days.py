@@ -1,0 +1,217 @@
+"""Figures of days: of the county, a region, a station; by day, hour, product and station."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
+
+from kiosk.sorting_center.reports.figures import Figures, of_sums, sums, total
+from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.schema import county_hour, goods, station_day
+
+MAX_DAYS: Final = 400
+"""Of one question: a year and a month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part is asked for; None is all. Where two counties meet a station is named with its region."""
+
+    region: str | None = None
+    station: str | None = None
+
+
+COUNTY: Final = Part()
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """``stations`` is how many have an intake on that day that is not void."""
+
+    day: date
+    figures: Figures
+    stations: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsRow:
+    """One product in one mode (``purchase``, ``consignment``)."""
+
+    product: str
+    mode: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsDayRow:
+    """One product on one day."""
+
+    day: date
+    product: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class StationFigures:
+    """One station."""
+
+    region: str
+    station: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A day beside the day before and the same weekday a week before.
+
+    ``yesterday_so_far`` and ``week_before_so_far`` are what stood there before the hour that was asked for; whole days
+    when none was.
+    """
+
+    day: date
+    figures: Figures
+    yesterday: Figures
+    week_before: Figures
+    yesterday_so_far: Figures
+    week_before_so_far: Figures
+
+
+class Days:
+    """Each answer is of one picture of the tables. Days are those of the zone, both ends are included.
+
+    Raises ReportsUnusable; ValueError for more than MAX_DAYS days.
+    """
+
+    def __init__(self, tables: Tables, zone: ZoneInfo) -> None:
+        self._tables = tables
+        self._zone = zone
+
+    def day_of(self, moment: datetime) -> date:
+        """The day it is at this moment where the stations are."""
+        return moment.astimezone(self._zone).date()
+
+    def hour_of(self, moment: datetime) -> int:
+        """The hour it is at this moment where the stations are."""
+        return moment.astimezone(self._zone).hour
+
+    def total(self, first: date, last: date, of: Part = COUNTY) -> Figures:
+        """Everything of these days together."""
+        table = _table(of)
+        (row,) = self._rows(select(*sums(table)).where(_asked(table, first, last, of)))
+        return of_sums(row)
+
+    def each(self, first: date, last: date, of: Part = COUNTY) -> tuple[DayRow, ...]:
+        """Every day, also one on which nothing was brought, the earliest first."""
+        table = _table(of)
+        asked = _asked(table, first, last, of)
+        found = {
+            row[0]: of_sums(row[1:])
+            for row in self._rows(select(table.c.day, *sums(table)).where(asked).group_by(table.c.day))
+        }
+        stations = self._stations_by_day(first, last, of)
+        return tuple(
+            DayRow(day, found.get(day.isoformat(), Figures()), stations.get(day.isoformat(), 0))
+            for day in _days(first, last)
+        )
+
+    def hours(self, day: date, of: Part = COUNTY) -> tuple[Figures, ...]:
+        """24 of them, of the county or a region; a station's hours are not kept."""
+        c = county_hour.c
+        asked = _asked(county_hour, day, day, Part(of.region))
+        rows = self._rows(select(c.hour, *sums(county_hour)).where(asked).group_by(c.hour))
+        found = {row[0]: of_sums(row[1:]) for row in rows}
+        return tuple(found.get(hour, Figures()) for hour in range(24))
+
+    def goods(self, first: date, last: date, of: Part = COUNTY) -> tuple[GoodsRow, ...]:
+        """By product and mode, the heaviest first."""
+        table = _table(of)
+        c = table.c
+        rows = self._rows(
+            select(c.product, c.mode, *sums(table)).where(_asked(table, first, last, of)).group_by(c.product, c.mode)
+        )
+        found = [GoodsRow(row[0], row[1], of_sums(row[2:])) for row in rows]
+        return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.product, row.mode)))
+
+    def goods_by_day(self, first: date, last: date, of: Part = COUNTY) -> tuple[GoodsDayRow, ...]:
+        """By day and product, where there is any; ordered by both."""
+        table = _table(of)
+        c = table.c
+        asked = _asked(table, first, last, of)
+        rows = self._rows(
+            select(c.day, c.product, *sums(table)).where(asked).group_by(c.day, c.product).order_by(c.day, c.product)
+        )
+        return tuple(GoodsDayRow(date.fromisoformat(row[0]), row[1], of_sums(row[2:])) for row in rows)
+
+    def stations(self, first: date, last: date, of: Part = COUNTY) -> tuple[StationFigures, ...]:
+        """By station, those with any figure; ordered by region and number."""
+        c = station_day.c
+        asked = _asked(station_day, first, last, of)
+        key = (c.region, c.station)
+        rows = self._rows(select(*key, *sums(station_day)).where(asked).group_by(*key).order_by(*key))
+        return tuple(StationFigures(row[0], row[1], of_sums(row[2:])) for row in rows)
+
+    def compared(self, day: date, until_hour: int = 24, of: Part = COUNTY) -> Compared:
+        """``until_hour``: the hour that is not over yet, as `hour_of` says. Of a station earlier days are whole."""
+        yesterday, week_before = day - timedelta(days=1), day - timedelta(days=7)
+        table = _table(of)
+        c = table.c
+        wanted = c.day.in_([one.isoformat() for one in (day, yesterday, week_before)])
+        has_hours = table is county_hour
+        so_far: ColumnElement[bool] = c.hour < until_hour if has_hours else c.day != ""
+        rows = self._rows(
+            select(c.day, so_far.label("so_far"), *sums(table))
+            .where(wanted, _of_part(table, of))
+            .group_by(c.day, "so_far")
+        )
+        found = {(row[0], bool(row[1])): of_sums(row[2:]) for row in rows}
+        early = {one: found.get((one.isoformat(), True), Figures()) for one in (day, yesterday, week_before)}
+        whole = {one: early[one] + found.get((one.isoformat(), False), Figures()) for one in early}
+        return Compared(day, whole[day], whole[yesterday], whole[week_before], early[yesterday], early[week_before])
+
+    def goods_codes(self) -> tuple[str, ...]:
+        """Every product that was ever brought in."""
+        return tuple(row[0] for row in self._rows(select(goods.c.product).order_by(goods.c.product)))
+
+    def _stations_by_day(self, first: date, last: date, of: Part) -> dict[str, int]:
+        c = station_day.c
+        asked = _asked(station_day, first, last, of)
+        each = select(c.day, c.region, c.station).where(asked, c.intakes > 0).distinct().subquery()
+        return {row[0]: row[1] for row in self._rows(select(each.c.day, func.count()).group_by(each.c.day))}
+
+    def _rows(self, query: Executable) -> Sequence[Sequence[Any]]:
+        with self._tables.reading() as connection:
+            return connection.execute(query).all()
+
+
+def by_group(rows: Sequence[StationFigures], group_of: Mapping[tuple[str, str], str]) -> dict[str, Figures]:
+    """Sums by what the mapping says of (region, station), as its township; those it does not know are under ""."""
+    groups: dict[str, list[Figures]] = {}
+    for row in rows:
+        groups.setdefault(group_of.get((row.region, row.station), ""), []).append(row.figures)
+    return {group: total(figures) for group, figures in groups.items()}
+
+
+def _table(of: Part) -> Table:
+    return county_hour if of.station is None else station_day
+
+
+def _of_part(table: Table, of: Part) -> ColumnElement[bool]:
+    conditions = [table.c.region == of.region] if of.region is not None else []
+    if of.station is not None:
+        conditions.append(table.c.station == of.station)
+    return and_(True, *conditions)
+
+
+def _asked(table: Table, first: date, last: date, of: Part) -> ColumnElement[bool]:
+    if (last - first).days >= MAX_DAYS:
+        raise ValueError(f"at most {MAX_DAYS} days are asked for at once")
+    return and_(table.c.day >= first.isoformat(), table.c.day <= last.isoformat(), _of_part(table, of))
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

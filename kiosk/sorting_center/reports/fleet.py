@@ -1,0 +1,205 @@
+"""Every station at a glance: what the ledger hears of it, and what it has brought today."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger import schema as ledger_schema
+from kiosk.sorting_center.reports.days import COUNTY, Days, Part
+from kiosk.sorting_center.reports.figures import Figures
+from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.schema import newest, receipt
+from kiosk.sorting_center.reports.times import moment_or_none
+
+StationKey = tuple[str, str]
+"""Region and station."""
+
+_NO_COUNTS: Final[Mapping[str, int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class GapFacts:
+    """Of all epochs of a station: ``missing`` events below the highest numbers seen, the oldest gap since ``since``.
+
+    ``lost`` of them are of an epoch that ended: what the station still had is told again in a later one.
+    """
+
+    missing: int
+    lost: int
+    since: datetime | None
+
+
+NO_GAP: Final = GapFacts(0, 0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class NewestEvent:
+    """The newest event of a station in the feed. ``clock`` is ``synced``, ``restored`` or ``unset``; ``receipt`` the
+    newest that counts or did, ``receipt_at`` its corrected time.
+    """
+
+    epoch: str
+    seq: int
+    feedseq: int
+    software: str
+    clock: str
+    written_at: datetime | None
+    received_at: datetime | None
+    receipt: str | None
+    receipt_at: datetime | None
+    receipt_received_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """One station. None is "it never said". ``complains`` is what its newest status says, "" for nothing.
+
+    ``alarms`` and ``quarantined`` are numbers by kind (``fork``, ``twin``, ``broken_chain``, ``receipt_twice``,
+    ``second_region``, ``too_many_epochs``) and by reason (``fork``, ``bad_data``, ``unknown_type``, ...). ``today`` is
+    of the day that was asked for.
+    """
+
+    region: str
+    station: str
+    online: bool | None
+    pending: int | None
+    software: str | None
+    epoch: str | None
+    last_heard: datetime | None
+    complains: str
+    gaps: GapFacts
+    alarms: Mapping[str, int]
+    quarantined: Mapping[str, int]
+    newest: NewestEvent | None
+    today: Figures
+
+    @property
+    def has_fork(self) -> bool:
+        return bool(self.alarms.get("fork") or self.quarantined.get("fork")) or self.complains == "fork"
+
+    @property
+    def has_twin(self) -> bool:
+        return bool(self.alarms.get("twin"))
+
+
+class Fleet:
+    """What the ledger knows is read from the ledger, and never copied. Raises a LedgerError."""
+
+    def __init__(self, tables: Tables, ledger: Ledger, days: Days) -> None:
+        self._tables = tables
+        self._ledger = ledger
+        self._days = days
+
+    def rows(self, today: date, of: Part = COUNTY) -> tuple[FleetRow, ...]:
+        """Every station that was ever heard, ordered by region and number."""
+        figures = {(row.region, row.station): row.figures for row in self._days.stations(today, today, of)}
+        last = self._newest(of)
+        status = ledger_schema.station_status
+        with self._ledger.reading() as connection:
+            gaps = _gaps(connection, of)
+            alarms = _counted(connection, ledger_schema.alarm, "kind", of)
+            quarantined = _counted(connection, ledger_schema.quarantine, "reason", of)
+            heard = connection.execute(
+                select(status).where(_of_part(status, of)).order_by(status.c.region, status.c.station)
+            ).all()
+        return tuple(
+            FleetRow(
+                row.region,
+                row.station,
+                row.online,
+                row.pending,
+                row.software,
+                row.epoch,
+                datetime.fromisoformat(row.last_seen) if row.last_seen else None,
+                row.alarm or "",
+                gaps.get(key, NO_GAP),
+                alarms.get(key, _NO_COUNTS),
+                quarantined.get(key, _NO_COUNTS),
+                last.get(key),
+                figures.get(key, Figures()),
+            )
+            for row in heard
+            for key in ((row.region, row.station),)
+        )
+
+    def row(self, region: str, station: str, today: date) -> FleetRow | None:
+        """One of them; None for a station that was never heard."""
+        return next(iter(self.rows(today, Part(region, station))), None)
+
+    def _newest(self, of: Part) -> dict[StationKey, NewestEvent]:
+        c = newest.c
+        same = (receipt.c.station == c.station) & (receipt.c.receipt == c.receipt) & (receipt.c.region == c.region)
+        wanted = (
+            select(newest, receipt.c.at_ms, receipt.c.received_ms.label("receipt_received_ms"))
+            .select_from(newest.outerjoin(receipt, same))
+            .where(_of_part(newest, of))
+        )
+        with self._tables.reading() as connection:
+            rows = connection.execute(wanted).all()
+        return {
+            (row.region, row.station): NewestEvent(
+                row.epoch,
+                row.seq,
+                row.feedseq,
+                row.software,
+                row.clock,
+                moment_or_none(row.written_ms),
+                moment_or_none(row.received_ms),
+                row.receipt,
+                moment_or_none(row.at_ms),
+                moment_or_none(row.receipt_received_ms),
+            )
+            for row in rows
+        }
+
+
+def _gaps(connection: Connection, of: Part) -> dict[StationKey, GapFacts]:
+    stream, event = ledger_schema.stream, ledger_schema.event
+    c = stream.c
+    held = (
+        select(func.count())
+        .where(event.c.station == c.station, event.c.epoch == c.epoch, event.c.region == c.region)
+        .where(event.c.seq > c.upto)
+        .scalar_subquery()
+    )
+    later = stream.alias()
+    of_station = (later.c.station == c.station) & (later.c.region == c.region)
+    is_over = select(later.c.epoch).where(of_station, later.c.first_received_at > c.last_received_at).exists()
+    missing = (c.max_seen - c.upto - held).label("missing")
+    wanted: Select[Any] = select(c.region, c.station, c.gap_since, missing, is_over.label("is_over")).where(
+        c.upto < c.max_seen, _of_part(stream, of)
+    )
+    found: dict[StationKey, list[tuple[int, bool, str]]] = defaultdict(list)
+    for row in connection.execute(wanted):
+        found[row.region, row.station].append((row.missing, bool(row.is_over), row.gap_since))
+    return {key: _gap_facts(gaps) for key, gaps in found.items()}
+
+
+def _gap_facts(gaps: Sequence[tuple[int, bool, str | None]]) -> GapFacts:
+    since = min((one[2] for one in gaps if one[2]), default=None)
+    return GapFacts(
+        missing=sum(one[0] for one in gaps),
+        lost=sum(one[0] for one in gaps if one[1]),
+        since=datetime.fromisoformat(since) if since is not None else None,
+    )
+
+
+def _counted(connection: Connection, table: Any, by: str, of: Part) -> dict[StationKey, dict[str, int]]:
+    key = (table.c.region, table.c.station, table.c[by])
+    found: dict[StationKey, dict[str, int]] = defaultdict(dict)
+    rows = connection.execute(select(*key, func.count()).where(_of_part(table, of)).group_by(*key))
+    for region, station, kind, count in rows:
+        found[region, station][kind] = count
+    return found
+
+
+def _of_part(table: Any, of: Part) -> ColumnElement[bool]:
+    asked = ((table.c.region, of.region), (table.c.station, of.station))
+    return and_(True, *(column == value for column, value in asked if value is not None))

@@ -1,0 +1,109 @@
+"""Follows the feed of the ledger into the tables of the reports."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from typing import Final
+
+from kiosk.domain.backoff import Backoff
+from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.reports.following.applying import Applying
+from kiosk.sorting_center.reports.following.page import LedgerReader
+from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.reports.tables.errors import ReportsTaken
+from kiosk.sorting_center.reports.tables.opening import begin_again
+from kiosk.sorting_center.reports.tables.schema import SCHEMA_VERSION
+from kiosk.sorting_center.reports.tables.stamps import Stamp
+
+log = logging.getLogger(__name__)
+
+STEP_EVENTS: Final = 1000
+_LOOK_S: Final = 0.5
+_AGAIN_FIRST_S: Final = 0.5
+_AGAIN_MAX_S: Final = 30.0
+
+
+class Follower:
+    """Of all processes with these reports one follows at a time; the others look whether they may."""
+
+    def __init__(self, ledger: Ledger, reports: Reports) -> None:
+        """Closes neither."""
+        self._ledger = ledger
+        self._tables = reports.tables
+        self._zone = reports.zone
+        self.trouble = ""
+        """What `run` has met last; "" while all is well."""
+
+    def step(self, limit: int = STEP_EVENTS) -> int:
+        """Take in the next events, in one transaction, and say how many places of the feed that was; 0 when there is
+        nothing to do here.
+
+        Tables that do not fit the ledger any more are made again from the beginning. Raises a LedgerError, and then
+        nothing was done.
+        """
+        if not self._tables.role.has():
+            return 0
+        stamp = self._stamp()
+        with self._ledger.reading() as connection:
+            reader = LedgerReader(connection)
+            fits = _fits(stamp, reader)
+            start = stamp if fits else Stamp(*reader.identity(), stamp.zone)
+            page = reader.page(start.feedseq, limit)
+        if fits and page is None:
+            return 0
+        with self._tables.writing() as connection:
+            if not stamp.take_place(connection):
+                return 0
+            if not fits:
+                log.warning("The reports were not made of this ledger as it is now: they are made again.")
+                begin_again(connection, start)
+            if page is None:
+                return 0
+            Applying(connection, self._zone).apply(page)
+            replace(start, feedseq=page.upto, sha256=page.sha256).write(connection)
+        return page.upto - start.feedseq
+
+    def run(self, ending: threading.Event) -> None:
+        """Follow until ``ending`` is set, whatever happens."""
+        pauses = Backoff(_AGAIN_FIRST_S, _AGAIN_MAX_S)
+        while not ending.is_set():
+            try:
+                done = self.step()
+            except LedgerError as error:
+                self._failed(str(error))
+                ending.wait(pauses.next())
+            except Exception as error:
+                log.exception("The reports cannot follow the ledger.")
+                self._failed(f"The reports cannot follow the ledger: {type(error).__name__}.")
+                ending.wait(pauses.next())
+            else:
+                pauses.reset()
+                self.trouble = ""
+                if not done:
+                    ending.wait(_LOOK_S)
+
+    def _failed(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            log.error("%s", trouble)
+        self.trouble = trouble
+
+    def _stamp(self) -> Stamp:
+        with self._tables.reading() as connection:
+            stamp = Stamp.read(connection)
+        if stamp is None or (stamp.schema, stamp.zone) != (SCHEMA_VERSION, self._zone.key):
+            raise ReportsTaken("the reports were made again by another version, or for another zone: start this again")
+        return stamp
+
+
+def _fits(stamp: Stamp, reader: LedgerReader) -> bool:
+    """Whether the feed is the one that was followed: of a ledger that came back from a backup it is another one, also
+    where nobody has begun a new generation.
+    """
+    if (stamp.ledger_id, stamp.generation) != reader.identity():
+        return False
+    if not stamp.sha256:
+        return True
+    found = reader.hash_at(stamp.feedseq)
+    return found == stamp.sha256 or (not found and stamp.feedseq <= reader.archived_upto())

@@ -1,0 +1,278 @@
+"""The next events of the feed, read from the ledger and taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from kiosk.domain.moment import ClockQuality
+from kiosk.domain.trade import NON_MEMBER
+from kiosk.sorting_center.ledger import schema as ledger
+from kiosk.sorting_center.reports.following.subjects import receipt_of_lot
+from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number
+from kiosk.sorting_center.reports.times import milliseconds
+
+MAX_KEY: Final = 64
+"""Characters of a text that is a key here: an index of PostgreSQL takes no long ones, and no code is longer. Only
+events from before the rules may have them."""
+
+
+class _Data(msgspec.Struct):
+    """What is looked for in the data of any type."""
+
+    receipt: str | None = None
+    lot: str | None = None
+    about: str | None = None
+    parcel: str | None = None
+    replacement: str | None = None
+    reason: str | None = None
+    carrier: str | None = None
+    waybill_sha256_8: str | None = None
+    product: str = ""
+    mode: str = ""
+    party: str = ""
+    net_g: int = 0
+    amount_fen: int = 0
+    bags: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Envelope(msgspec.Struct):
+    time: str
+    clock: str
+    bootid: str
+    monotonicms: str
+    software: str
+
+
+class _Event(_Envelope):
+    data: _Data
+
+
+_event: Final = msgspec.json.Decoder(_Event)
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+_NOTHING: Final = _Data()
+_lines: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class ToldEvent:
+    """One event of the feed. ``boot`` stands for the boot id; ``monotonic_ms`` is None where it cannot be used."""
+
+    feedseq: int
+    region: str
+    station: str
+    epoch: str
+    seq: int
+    type: str
+    received_ms: int
+    written_ms: int
+    clock: str
+    boot: int
+    monotonic_ms: int | None
+    software: str
+    data: _Data = field(repr=False)
+
+    @property
+    def subjects(self) -> Sequence[str]:
+        """What it is about: receipts, a parcel, or the station."""
+        data = self.data
+        found: tuple[str, ...]
+        if data.parcel:
+            found = (data.parcel,)
+        elif data.receipt:
+            found = (data.receipt, *([data.replacement] if data.replacement else []))
+        else:
+            found = (_about(data.about) or _about_lot(data.lot) or self.station,)
+        return tuple(dict.fromkeys(subject for subject in found if len(subject) <= MAX_KEY))
+
+    @property
+    def is_synced(self) -> bool:
+        return self.clock == ClockQuality.SYNCED
+
+    @property
+    def bags(self) -> int:
+        """Of an intake."""
+        return len(_lines.decode(self.data.bags))
+
+    @property
+    def member(self) -> str | None:
+        """Of an intake; None for a non-member."""
+        return None if self.data.party in ("", NON_MEMBER) else self.data.party[:MAX_KEY]
+
+
+@dataclass(frozen=True, slots=True)
+class BareIntake:
+    """An intake whose event is in an archive: what the ledger itself keeps of it."""
+
+    feedseq: int
+    region: str
+    station: str
+    epoch: str
+    seq: int
+    receipt: str
+    lot: str
+    product: str
+    mode: str
+    net_g: int
+    amount_fen: int
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BareVoid:
+    """A void whose event is in an archive."""
+
+    region: str
+    station: str
+    epoch: str
+    seq: int
+    receipt: str
+    reason: str
+    replacement: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``upto`` is the place of the feed up to which all is in it, ``sha256`` the hash of the event there."""
+
+    upto: int
+    sha256: str
+    events: Sequence[ToldEvent] = ()
+    counted: frozenset[int] = frozenset()
+    """The places of the events that stand for their receipts."""
+    bare_intakes: Sequence[BareIntake] = ()
+    bare_voids: Sequence[BareVoid] = ()
+
+
+class LedgerReader:
+    """Reads with a connection that sees one picture of the ledger."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def identity(self) -> tuple[str, str]:
+        """``ledger_id`` and ``generation``."""
+        rows = self._connection.execute(select(ledger.meta.c.name, ledger.meta.c.value).where(_IS_IDENTITY))
+        found = {row.name: row.value for row in rows}
+        return found.get("ledger_id", ""), found.get("generation", "")
+
+    def hash_at(self, feedseq: int) -> str:
+        """Of the event at this place; "" when none is there."""
+        wanted = select(ledger.event.c.sha256).where(ledger.event.c.feedseq == feedseq)
+        return self._connection.execute(wanted).scalar() or ""
+
+    def archived_upto(self) -> int:
+        """Up to here some events are in an archive; 0 when none is."""
+        wanted = select(ledger.feed_position.c.feedseq).where(ledger.feed_position.c.name == ledger.ARCHIVED)
+        return self._connection.execute(wanted).scalar() or 0
+
+    def page(self, after: int, limit: int) -> Page | None:
+        """The next events above ``after``, at most ``limit``; None when there are none."""
+        event = ledger.event.c
+        rows: Sequence[Row[Any]] = self._connection.execute(
+            select(*(event[name] for name in _COLUMNS))
+            .where(event.feedseq > after)
+            .order_by(event.feedseq)
+            .limit(limit)
+        ).all()
+        is_whole = bool(rows) and rows[-1].feedseq - after == len(rows)
+        archived = 0 if is_whole else self.archived_upto()
+        if after < archived:
+            return self._with_bare(after, limit, rows, archived)
+        if not rows:
+            return None
+        counted = self._connection.execute(
+            select(ledger.intake.c.feedseq).where(
+                ledger.intake.c.feedseq > after, ledger.intake.c.feedseq <= rows[-1].feedseq
+            )
+        ).scalars()
+        return Page(rows[-1].feedseq, rows[-1].sha256, [_told(row) for row in rows], frozenset(counted))
+
+    def _with_bare(self, after: int, limit: int, rows: Sequence[Row[Any]], archived: int) -> Page:
+        intake = ledger.intake.c
+        intakes = self._connection.execute(
+            select(ledger.intake).where(intake.feedseq > after).order_by(intake.feedseq).limit(limit)
+        ).all()
+        full = [found[-1].feedseq for found in (rows, intakes) if len(found) == limit]
+        upto = min(full) if full else max([archived, *(found[-1].feedseq for found in (rows, intakes) if found)])
+        events = [_told(row) for row in rows if row.feedseq <= upto]
+        here = {item.feedseq for item in events}
+        counted = frozenset(row.feedseq for row in intakes if row.feedseq <= upto)
+        bare = [_bare(row) for row in intakes if row.feedseq <= upto and row.feedseq not in here]
+        sha256 = next((row.sha256 for row in rows if row.feedseq == upto), "")
+        return Page(upto, sha256, events, counted & here, bare, self._bare_voids() if after == 0 else [])
+
+    def _bare_voids(self) -> list[BareVoid]:
+        event, void = ledger.event.c, ledger.intake_void.c
+        key = (event.station == void.station) & (event.epoch == void.epoch) & (event.seq == void.seq)
+        is_here = select(event.seq).where(key, event.region == void.region).exists()
+        rows = self._connection.execute(select(ledger.intake_void).where(~is_here))
+        return [
+            BareVoid(row.region, row.station, row.epoch, row.seq, row.receipt, row.reason, row.replacement)
+            for row in rows
+        ]
+
+
+_COLUMNS: Final = ("feedseq", "region", "station", "epoch", "seq", "type", "sha256", "received_at", "body")
+_IS_IDENTITY: Final = ledger.meta.c.name.in_(("ledger_id", "generation"))
+
+
+def _told(row: Row[Any]) -> ToldEvent:
+    envelope, data = _read(row.body)
+    received_ms = milliseconds(datetime.fromisoformat(row.received_at))
+    return ToldEvent(
+        row.feedseq,
+        row.region,
+        row.station,
+        row.epoch,
+        row.seq,
+        row.type,
+        received_ms,
+        milliseconds(datetime.fromisoformat(envelope.time)),
+        envelope.clock,
+        boot_number(envelope.bootid),
+        ms if (ms := int(envelope.monotonicms)) <= MAX_MS else None,
+        envelope.software,
+        data,
+    )
+
+
+def _read(body: bytes) -> tuple[_Envelope, _Data]:
+    """An event from before the rules may hold anything where a type has something else."""
+    try:
+        event = _event.decode(body)
+    except msgspec.ValidationError:
+        return _envelope.decode(body), _NOTHING
+    return event, event.data
+
+
+def _bare(row: Row[Any]) -> BareIntake:
+    return BareIntake(
+        row.feedseq,
+        row.region,
+        row.station,
+        row.epoch,
+        row.seq,
+        row.receipt,
+        row.lot,
+        row.product,
+        row.mode,
+        row.net_g,
+        row.amount_fen,
+        milliseconds(datetime.fromisoformat(row.received_at)),
+    )
+
+
+def _about(text: str | None) -> str | None:
+    """A paper's number, where the paper is a receipt's or a parcel's."""
+    return text if text is not None and (text[:1].isdecimal() or text.startswith("P-")) else None
+
+
+def _about_lot(lot: str | None) -> str | None:
+    number = receipt_of_lot(lot) if lot else None
+    return str(number) if number is not None else None

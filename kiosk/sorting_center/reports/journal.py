@@ -1,0 +1,233 @@
+"""Events about something, out of the ledger: when they happened, and how they hang in the chain of their station."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
+
+from kiosk.domain.events import EventData
+from kiosk.domain.moment import ClockQuality
+from kiosk.messaging.contract.envelope import ZERO_HASH, body_and_hash
+from kiosk.messaging.contract.strict_json import canonical_again
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger import schema as ledger_schema
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number, counting_offset
+from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.schema import told
+from kiosk.sorting_center.reports.times import moment_or_none
+
+MAX_EVENTS: Final = 200
+"""About one thing, the newest: a receipt has a handful."""
+
+
+class Link(StrEnum):
+    """How an event hangs together with its neighbour in the chain of the station."""
+
+    LINKED = "linked"
+    """``prevhash`` of the later one is the hash of the earlier one."""
+    BROKEN = "broken"
+    """It is not."""
+    BEGINNING = "beginning"
+    """There is none before the first event of an epoch."""
+    NOT_HERE = "not_here"
+    """The neighbour has not come, or not yet."""
+    ARCHIVED = "archived"
+    """It cannot be compared: one of the two is in an archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """``at`` is the corrected time. ``recomputed``: the hash was made again of the bytes and is the same; None of an
+    event in an archive, of which only the hash is here. ``data`` is empty then.
+    """
+
+    region: str
+    station: str
+    epoch: str
+    seq: int
+    type: str
+    feedseq: int
+    at: datetime | None
+    written_at: datetime | None
+    clock: str
+    received_at: datetime | None
+    software: str
+    reissued: str | None
+    sha256: str
+    prevhash: str
+    recomputed: bool | None
+    before: Link
+    after: Link
+    data: Mapping[str, Any] = field(repr=False)
+
+
+Told = TypeVar("Told", bound=EventData)
+
+
+def converted(event: EventRow, kind: type[Told]) -> Told | None:
+    """The data as its type; None of an event in an archive, or from before the rules."""
+    try:
+        return msgspec.convert(event.data, kind)
+    except msgspec.ValidationError:
+        return None
+
+
+class Journal:
+    """Reads both databases; each call sees one picture of each."""
+
+    def __init__(self, tables: Tables, ledger: Ledger) -> None:
+        self._tables = tables
+        self._ledger = ledger
+
+    def about(
+        self, subject: str, region: str, types: Sequence[str] = (), limit: int = MAX_EVENTS
+    ) -> tuple[EventRow, ...]:
+        """Events about a receipt, a parcel or a station, in the order of the feed; the newest ``limit`` of them."""
+        c = told.c
+        wanted = select(told).where(c.subject == subject, c.region == region).order_by(c.feedseq.desc()).limit(limit)
+        if types:
+            wanted = wanted.where(c.type.in_(types))
+        with self._tables.reading() as connection:
+            found = connection.execute(wanted).all()
+        return self.events(list(reversed(found)))
+
+    def regions(self, subject: str) -> tuple[str, ...]:
+        """In which regions there are events about it."""
+        with self._tables.reading() as connection:
+            wanted = select(told.c.region).where(told.c.subject == subject).distinct().order_by(told.c.region)
+            return tuple(connection.execute(wanted).scalars())
+
+    def events(self, found: Sequence[Row[Any]]) -> tuple[EventRow, ...]:
+        """Of rows of ``told``, in their order."""
+        if not found:
+            return ()
+        wanted = [(row.station, row.epoch, row.region, row.seq + step) for row in found for step in (-1, 0, 1)]
+        with self._ledger.reading() as connection:
+            here = _by_key(connection, ledger_schema.event, wanted)
+            missing = [key for key in wanted if key not in here]
+            archived = _by_key(connection, ledger_schema.archived, missing) if missing else {}
+        with self._tables.reading() as connection:
+            offsets = _offsets_of(connection, here.values())
+        return tuple(_row(row, here, archived, offsets) for row in found)
+
+
+_Key = tuple[str, str, str, int]
+"""Station, epoch, region, seq."""
+_Clock = tuple[str, int, str, int]
+"""Station, number of the boot, region, milliseconds since it."""
+
+
+def _by_key(connection: Connection, table: Table, wanted: Iterable[_Key]) -> dict[_Key, Row[Any]]:
+    rows = connection.execute(_at_keys(connection.dialect.name, table), as_parameter(dict.fromkeys(wanted)))
+    return {(row.station, row.epoch, row.region, row.seq): row for row in rows}
+
+
+@cache
+def _at_keys(dialect: str, table: Table) -> Select[Any]:
+    keys, c = Keys(dialect), table.c
+    same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
+    return select(table).select_from(keys.table).join(table, same & (c.seq == keys.number(3)))
+
+
+def _offsets_of(connection: Connection, rows: Iterable[Row[Any]]) -> dict[_Clock, int]:
+    """Of events whose clock was not set, what the set clocks of their boots say."""
+    wanted = [
+        clock
+        for row in rows
+        if (event := json.loads(row.body))["clock"] != ClockQuality.SYNCED and (clock := _clock(row, event)) is not None
+    ]
+    if not wanted:
+        return {}
+    found = connection.execute(_offsets(connection.dialect.name), as_parameter(dict.fromkeys(wanted)))
+    return {
+        (station, int(boot), region, int(ms)): offset
+        for station, boot, region, ms, offset in found
+        if offset is not None
+    }
+
+
+def _clock(row: Row[Any], event: Mapping[str, Any]) -> _Clock | None:
+    monotonic_ms = int(event["monotonicms"])
+    return (row.station, boot_number(event["bootid"]), row.region, monotonic_ms) if monotonic_ms <= MAX_MS else None
+
+
+@cache
+def _offsets(dialect: str) -> Select[Any]:
+    keys = Keys(dialect)
+    clock = (keys.text(0), keys.number(1), keys.text(2), keys.number(3))
+    columns: Sequence[ColumnElement[Any]] = (*clock, counting_offset(*clock))
+    return select(*columns).select_from(keys.table)
+
+
+def _row(
+    found: Row[Any], here: Mapping[_Key, Row[Any]], archived: Mapping[_Key, Row[Any]], offsets: Mapping[_Clock, int]
+) -> EventRow:
+    key = (found.station, found.epoch, found.region, found.seq)
+    row = here.get(key)
+    identity = (found.region, found.station, found.epoch, found.seq, found.type, found.feedseq)
+    if row is None:
+        sha256 = archived[key].sha256 if key in archived else ""
+        return EventRow(
+            *identity,
+            at=None,
+            written_at=None,
+            clock="",
+            received_at=None,
+            software="",
+            reissued=None,
+            sha256=sha256,
+            prevhash="",
+            recomputed=None,
+            before=Link.ARCHIVED,
+            after=Link.ARCHIVED,
+            data={},
+        )
+    event = json.loads(row.body)
+    written_at = datetime.fromisoformat(event["time"])
+    at: datetime | None = written_at
+    if event["clock"] != ClockQuality.SYNCED:
+        clock = _clock(row, event)
+        offset = offsets.get(clock) if clock is not None else None
+        at = None if offset is None else moment_or_none(int(event["monotonicms"]) + offset)
+    return EventRow(
+        *identity,
+        at=at,
+        written_at=written_at,
+        clock=event["clock"],
+        received_at=datetime.fromisoformat(row.received_at),
+        software=event["software"],
+        reissued=event.get("reissued"),
+        sha256=row.sha256,
+        prevhash=row.prevhash,
+        recomputed=body_and_hash(event, canonical_again)[1] == row.sha256,
+        before=_link_before(row, here, archived),
+        after=_link_after(row, here, archived),
+        data=event["data"],
+    )
+
+
+def _link_before(row: Row[Any], here: Mapping[_Key, Row[Any]], archived: Mapping[_Key, Row[Any]]) -> Link:
+    if row.seq == 1:
+        return Link.BEGINNING if row.prevhash == ZERO_HASH else Link.BROKEN
+    key = (row.station, row.epoch, row.region, row.seq - 1)
+    neighbour = here.get(key, archived.get(key))
+    if neighbour is None:
+        return Link.NOT_HERE
+    return Link.LINKED if neighbour.sha256 == row.prevhash else Link.BROKEN
+
+
+def _link_after(row: Row[Any], here: Mapping[_Key, Row[Any]], archived: Mapping[_Key, Row[Any]]) -> Link:
+    key = (row.station, row.epoch, row.region, row.seq + 1)
+    neighbour = here.get(key)
+    if neighbour is None:
+        return Link.ARCHIVED if key in archived else Link.NOT_HERE
+    return Link.LINKED if neighbour.prevhash == row.sha256 else Link.BROKEN

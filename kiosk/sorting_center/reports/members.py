@@ -1,0 +1,79 @@
+"""What members have brought. Numbers only: names stay at the stations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+
+from kiosk.sorting_center.reports.days import GoodsRow
+from kiosk.sorting_center.reports.figures import Figures, total
+from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
+from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.schema import receipt
+
+MAX_RECEIPTS: Final = 20_000
+"""Of a member in a year: fifty a day. Above that the number is misused, and the answer says that it is cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberYear:
+    """A year of a member in a region: ``figures`` and ``goods`` are the sums of ``receipts``, which are all of them
+    unless ``cut_off``. Earliest first; void ones are among them.
+    """
+
+    region: str
+    member: str
+    year: int
+    figures: Figures
+    goods: tuple[GoodsRow, ...]
+    receipts: tuple[ReceiptRow, ...]
+    cut_off: bool
+
+
+class Members:
+    """By their numbers."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def regions(self, member: str) -> tuple[str, ...]:
+        """Where this number has brought anything: in two regions it is two people."""
+        c = receipt.c
+        wanted = select(c.region).where(c.member == member, c.member.is_not(None)).distinct().order_by(c.region)
+        with self._tables.reading() as connection:
+            return tuple(connection.execute(wanted).scalars())
+
+    def years(self, member: str, region: str) -> tuple[int, ...]:
+        """In which years, the newest first."""
+        c = receipt.c
+        wanted = select(c.day).where(c.member == member, c.member.is_not(None), c.region == region).distinct()
+        with self._tables.reading() as connection:
+            return tuple(sorted({int(day[:4]) for day in connection.execute(wanted).scalars()}, reverse=True))
+
+    def year(self, member: str, region: str, year: int) -> MemberYear:
+        """Empty for a number that has brought nothing."""
+        c = receipt.c
+        asked = (c.member == member) & c.member.is_not(None) & (c.region == region)
+        in_year = (c.day >= f"{year:04}-01-01") & (c.day <= f"{year:04}-12-31")
+        wanted = select(receipt).where(asked, in_year).order_by(c.day, c.station, c.receipt).limit(MAX_RECEIPTS + 1)
+        with self._tables.reading() as connection:
+            rows = [ReceiptRow.of(row) for row in connection.execute(wanted)]
+        kept = tuple(rows[:MAX_RECEIPTS])
+        return MemberYear(
+            region,
+            member,
+            year,
+            total(row.figures for row in kept),
+            _goods(kept),
+            kept,
+            cut_off=len(rows) > MAX_RECEIPTS,
+        )
+
+
+def _goods(rows: tuple[ReceiptRow, ...]) -> tuple[GoodsRow, ...]:
+    found: dict[tuple[str, str], list[Figures]] = {}
+    for row in rows:
+        found.setdefault((row.product, row.mode), []).append(row.figures)
+    return tuple(GoodsRow(*key, total(figures)) for key, figures in sorted(found.items()))

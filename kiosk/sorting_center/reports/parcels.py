@@ -1,0 +1,85 @@
+"""Parcels of villagers, as far as the county knows them: numbers, carriers, states, and a few digits of a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Row, select
+
+from kiosk.domain.parcel import ParcelNumber, ParcelState
+from kiosk.sorting_center.reports.journal import EventRow, Journal
+from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.schema import parcel
+
+MAX_PARCELS: Final = 50
+"""With one digest: a waybill has few packages, and of a million parcels hardly two share a digest by chance."""
+
+_DIGEST_CHARACTERS: Final = 8
+_AIM: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelRow:
+    """``digest`` and ``carrier`` are None until its arrival was told, ``state`` until any step of it was."""
+
+    region: str
+    station: str
+    parcel: str
+    digest: str | None
+    carrier: str | None
+    state: ParcelState | None
+    feedseq: int
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> ParcelRow:
+        """From a row of the table."""
+        state = ParcelState(row.state) if row.state is not None else None
+        return cls(row.region, row.station, row.parcel, row.digest, row.carrier, state, row.feedseq)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A parcel and its events, in the order of the feed."""
+
+    row: ParcelRow
+    events: tuple[EventRow, ...]
+
+
+class Parcels:
+    """Raises a LedgerError when one of the databases cannot be read."""
+
+    def __init__(self, tables: Tables, journal: Journal) -> None:
+        self._tables = tables
+        self._journal = journal
+
+    def find(self, number: ParcelNumber, region: str | None = None) -> tuple[Parcel, ...]:
+        """One for each region that knows the number."""
+        c = parcel.c
+        same = (c.station == number.station) & (c.parcel == str(number))
+        if region is not None:
+            same &= c.region == region
+        with self._tables.reading() as connection:
+            rows = [ParcelRow.of(row) for row in connection.execute(select(parcel).where(same).order_by(c.region))]
+        return tuple(Parcel(row, self._journal.about(row.parcel, row.region)) for row in rows)
+
+    def with_digest(self, digest: str) -> tuple[ParcelRow, ...]:
+        """Those whose waybill has this digest, newest first, at most MAX_PARCELS."""
+        c = parcel.c
+        wanted = select(parcel).where(c.digest == digest).order_by(c.feedseq.desc()).limit(MAX_PARCELS)
+        with self._tables.reading() as connection:
+            return tuple(ParcelRow.of(row) for row in connection.execute(wanted))
+
+
+def waybill_digest(text: str) -> str:
+    """What the stations tell of a waybill, from its number as it is scanned or typed: the first eight hexadecimal
+    digits of the SHA-256 of its ASCII letters and digits in upper case, without spaces.
+    """
+    narrow = unicodedata.normalize("NFKC", text).replace("\ufeff", "").strip()
+    aim = _AIM.match(narrow)
+    joined = "".join((narrow[aim.end() :] if aim else narrow).split(" ")).strip("\r\n\t")
+    waybill = joined.upper() if joined.isascii() else joined
+    return hashlib.sha256(waybill.encode()).hexdigest()[:_DIGEST_CHARACTERS]

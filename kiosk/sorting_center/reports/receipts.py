@@ -1,0 +1,159 @@
+"""Receipts: one with everything about it, and lists of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, Select, and_, select, tuple_
+
+from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided, PhotoTaken
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.sorting_center.reports.days import COUNTY, Part
+from kiosk.sorting_center.reports.journal import EventRow, Journal, converted
+from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
+from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.schema import receipt, void
+
+MAX_PAGE: Final = 500
+_CHUNK: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class VoidRow:
+    """The void of a receipt; ``receipt`` is the voided one. ``reason`` is one of `kiosk.domain.void.VoidReason`."""
+
+    region: str
+    station: str
+    receipt: str
+    epoch: str
+    seq: int
+    reason: str
+    replacement: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Everything about one receipt number in one region.
+
+    ``row`` is None when it never counted: abandoned, or only named by other events. ``confirmed`` has the bags, tares,
+    price, certificate and the scale of the intake; None where ``row`` is, and when its event is in an archive.
+    ``replaces`` are receipts that were voided in favour of this one. ``told_again`` are further events that confirm
+    it: told again in a later epoch, or receipts told twice. ``events`` are all of them, in the order of the feed.
+    """
+
+    region: str
+    station: str
+    number: str
+    row: ReceiptRow | None
+    confirmed: IntakeConfirmed | None
+    void: VoidRow | None
+    replaces: tuple[str, ...]
+    photos: tuple[PhotoTaken, ...]
+    told_again: tuple[EventRow, ...]
+    events: tuple[EventRow, ...]
+
+    @property
+    def is_abandoned(self) -> bool:
+        """The number was taken and nobody agreed."""
+        return self.row is None and any(event.type == IntakeAbandoned.TYPE for event in self.events)
+
+
+class Receipts:
+    """Raises a LedgerError when one of the databases cannot be read."""
+
+    def __init__(self, tables: Tables, journal: Journal) -> None:
+        self._tables = tables
+        self._journal = journal
+
+    def find(self, number: ReceiptNumber, region: str | None = None) -> tuple[Receipt, ...]:
+        """One for each region that knows the number: two counties may have a station of the same one."""
+        regions = [region] if region is not None else self._journal.regions(str(number))
+        found = (self._receipt(number, one) for one in regions)
+        return tuple(one for one in found if one.events or one.row)
+
+    def row(self, number: ReceiptNumber, region: str) -> ReceiptRow | None:
+        """What lists show of it; None when it does not count and never did."""
+        return self._row(number, region)
+
+    def page(
+        self, first: date, last: date, of: Part = COUNTY, after: ReceiptRow | None = None, limit: int = MAX_PAGE
+    ) -> tuple[ReceiptRow, ...]:
+        """Receipts of these days, in the order of day, station, number; the next ``limit`` behind ``after``."""
+        c = receipt.c
+        asked = and_(c.day >= first.isoformat(), c.day <= last.isoformat(), _of_part(of))
+        key = (c.day, c.station, c.receipt, c.region)
+        if after is not None:
+            asked &= tuple_(*key) > (after.day.isoformat(), after.station, after.receipt, after.region)
+        return self._list(select(receipt).where(asked).order_by(*key).limit(limit))
+
+    def each(self, first: date, last: date, of: Part = COUNTY) -> Iterator[ReceiptRow]:
+        """All receipts of these days, of one picture, read as they are taken: what an export is made of."""
+        c = receipt.c
+        asked = (c.day >= first.isoformat()) & (c.day <= last.isoformat()) & _of_part(of)
+        wanted = select(receipt).where(asked).order_by(c.day, c.station, c.receipt, c.region)
+        with self._tables.reading() as connection:
+            for row in connection.execution_options(yield_per=_CHUNK).execute(wanted):
+                yield ReceiptRow.of(row)
+
+    def newest(self, of: Part, limit: int) -> tuple[ReceiptRow, ...]:
+        """Of one station the newest by receipt number, of several those of the newest days."""
+        c = receipt.c
+        wanted = select(receipt).where(_of_part(of))
+        order = [c.receipt.desc()] if of.station is not None else [c.day.desc(), c.station.desc()]
+        return self._list(wanted.order_by(*order).limit(limit))
+
+    def _list(self, wanted: Select[Any]) -> tuple[ReceiptRow, ...]:
+        with self._tables.reading() as connection:
+            return tuple(ReceiptRow.of(row) for row in connection.execute(wanted))
+
+    def _row(self, number: ReceiptNumber, region: str) -> ReceiptRow | None:
+        c = receipt.c
+        same = (c.station == number.station) & (c.receipt == str(number)) & (c.region == region)
+        return next(iter(self._list(select(receipt).where(same))), None)
+
+    def _receipt(self, number: ReceiptNumber, region: str) -> Receipt:
+        events = self._journal.about(str(number), region)
+        row = self._row(number, region)
+        confirming = [event for event in events if event.type == IntakeConfirmed.TYPE]
+        is_standing = [row is not None and (event.epoch, event.seq) == (row.epoch, row.seq) for event in confirming]
+        standing = next((event for event, is_it in zip(confirming, is_standing, strict=True) if is_it), None)
+        voids = [event for event in events if event.type == IntakeVoided.TYPE]
+        return Receipt(
+            region,
+            number.station,
+            str(number),
+            row,
+            converted(standing, IntakeConfirmed) if standing is not None else None,
+            self._void(number, region),
+            tuple(event.data["receipt"] for event in voids if event.data.get("replacement") == str(number)),
+            tuple(
+                photo
+                for event in events
+                if event.type == PhotoTaken.TYPE and (photo := converted(event, PhotoTaken)) is not None
+            ),
+            tuple(event for event, is_it in zip(confirming, is_standing, strict=True) if not is_it),
+            events,
+        )
+
+    def _void(self, number: ReceiptNumber, region: str) -> VoidRow | None:
+        c = void.c
+        same = (c.station == number.station) & (c.receipt == str(number)) & (c.region == region)
+        with self._tables.reading() as connection:
+            row = connection.execute(select(void).where(same)).one_or_none()
+        return None if row is None else _void_row(row)
+
+
+def _void_row(row: Row[Any]) -> VoidRow:
+    return VoidRow(row.region, row.station, row.receipt, row.epoch, row.seq, row.reason, row.replacement)
+
+
+def _of_part(of: Part) -> ColumnElement[bool]:
+    conditions: Sequence[ColumnElement[bool]] = [
+        column == value
+        for column, value in ((receipt.c.region, of.region), (receipt.c.station, of.station))
+        if value is not None
+    ]
+    return and_(True, *conditions)

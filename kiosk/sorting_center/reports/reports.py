@@ -1,0 +1,85 @@
+"""The reports of one ledger: what pages ask. Followed by `follower.Follower`, read by any number of processes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.reports.closings import Closings
+from kiosk.sorting_center.reports.days import Days
+from kiosk.sorting_center.reports.fleet import Fleet
+from kiosk.sorting_center.reports.journal import Journal
+from kiosk.sorting_center.reports.lots import Lots
+from kiosk.sorting_center.reports.members import Members
+from kiosk.sorting_center.reports.parcels import Parcels
+from kiosk.sorting_center.reports.receipts import Receipts
+from kiosk.sorting_center.reports.search import Search
+from kiosk.sorting_center.reports.stations import Stations
+from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.stamps import Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the reports are behind the ledger, as places in the feed; while they are made again that is much."""
+
+    followed: int
+    end: int
+
+    @property
+    def behind(self) -> int:
+        return max(0, self.end - self.followed)
+
+
+class Reports:
+    """Safe to use from several threads. Each question sees one unchanging picture; all raise a LedgerError when a
+    database cannot be read.
+    """
+
+    def __init__(self, tables: Tables, ledger: Ledger, zone: ZoneInfo) -> None:
+        self.tables = tables
+        self.zone = zone
+        self._ledger = ledger
+        self.journal = Journal(tables, ledger)
+        self.days = Days(tables, zone)
+        self.fleet = Fleet(tables, ledger, self.days)
+        self.stations = Stations(tables, ledger, self.journal)
+        self.closings = Closings(tables, ledger, self.journal)
+        self.receipts = Receipts(tables, self.journal)
+        self.members = Members(tables)
+        self.lots = Lots(self.receipts)
+        self.parcels = Parcels(tables, self.journal)
+        self.search = Search(tables, ledger, self.parcels)
+
+    @classmethod
+    def open(cls, ledger_url: str, zone: ZoneInfo) -> Self:
+        """Beside a ledger that exists; made when they are not there, or are of another version or zone.
+
+        Raises a LedgerError.
+        """
+        with ExitStack() as parts:
+            ledger = Ledger.open_readonly(ledger_url)
+            parts.callback(ledger.close)
+            tables = Tables.open(ledger_url, Stamp(ledger.ledger_id, ledger.generation, zone.key))
+            parts.pop_all()
+            return cls(tables, ledger, zone)
+
+    def progress(self) -> Progress:
+        """How far the follower is."""
+        with self.tables.reading() as connection:
+            stamp = Stamp.read(connection)
+        return Progress(stamp.feedseq if stamp is not None else 0, self._ledger.feed_end())
+
+    def close(self) -> None:
+        """No call may follow."""
+        self.tables.close()
+        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,193 @@
+"""One station: its epochs, its scale, what it said of itself; its history is in `days`, its row in `fleet`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import func, select
+
+from kiosk.domain.events import (
+    ClockChanged,
+    CountersData,
+    EpochStarted,
+    IntakeConfirmed,
+    ScaleChanged,
+    ScaleChecked,
+    ScaleData,
+    TaresChanged,
+)
+from kiosk.sorting_center.ledger import Ledger, streams
+from kiosk.sorting_center.ledger import schema as ledger_schema
+from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS, EpochRow
+from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
+from kiosk.sorting_center.reports.journal import EventRow, Journal, converted
+from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.schema import newest
+
+MAX_GAPS: Final = 50
+MAX_ALARMS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """A check weight that was put on the pan."""
+
+    event: EventRow
+    check: ScaleChecked
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleFacts:
+    """What the station told of its scale; None is "never". ``standing`` is what its newest receipt said: for trade or
+    not, checked, verified, and the event counters then. The date of the verification is known to people, not told.
+    """
+
+    profile: ScaleChanged | None
+    profile_event: EventRow | None
+    tares: TaresChanged | None
+    clock: ClockChanged | None
+    standing: ScaleData | None
+    standing_event: EventRow | None
+
+    @property
+    def counters(self) -> CountersData | None:
+        """The highest that were told: they only go up."""
+        told = [self.standing.counters] if self.standing is not None else []
+        found = {
+            "scale_profile": [self.profile.counter] if self.profile else [],
+            "tare_library": [self.tares.counter] if self.tares else [],
+            "clock": [self.clock.counter] if self.clock else [],
+        }
+        for one in told:
+            found["scale_profile"].append(one.scale_profile)
+            found["tare_library"].append(one.tare_library)
+            found["clock"].append(one.clock)
+        if not any(found.values()):
+            return None
+        return CountersData(**{name: max(values, default=0) for name, values in found.items()})
+
+
+class Stations:
+    """Raises a LedgerError when one of the databases cannot be read."""
+
+    def __init__(self, tables: Tables, ledger: Ledger, journal: Journal) -> None:
+        self._tables = tables
+        self._ledger = ledger
+        self._journal = journal
+
+    def regions(self, station: str) -> tuple[str, ...]:
+        """Where a station of this number was heard."""
+        status = ledger_schema.station_status.c
+        with self._ledger.reading() as connection:
+            wanted = select(status.region).where(status.station == station).order_by(status.region)
+            return tuple(connection.execute(wanted).scalars())
+
+    def epochs(self, region: str, station: str) -> tuple[EpochRow, ...]:
+        """The newest of them, in the order in which they began."""
+        stream, event, intake = ledger_schema.stream.c, ledger_schema.event.c, ledger_schema.intake.c
+        with self._ledger.reading() as connection:
+            rows = connection.execute(
+                select(ledger_schema.stream)
+                .where(stream.station == station, stream.region == region)
+                .order_by(stream.first_received_at.desc(), stream.epoch.desc())
+                .limit(MAX_EPOCHS)
+            ).all()
+            counted = connection.execute(
+                select(intake.epoch, func.count().label("number"))
+                .where(intake.station == station, intake.region == region)
+                .group_by(intake.epoch)
+            )
+            intakes = {row.epoch: row.number for row in counted}
+            first = (event.station == station) & (event.region == region) & (event.seq == 1)
+            started = (event.type == EpochStarted.TYPE) & event.problem.is_(None)
+            bodies = connection.execute(
+                select(event.epoch, event.body).where(first, started, event.epoch.in_([row.epoch for row in rows]))
+            )
+            begun = {epoch: json.loads(bytes(body))["data"] for epoch, body in bodies}
+        return tuple(
+            EpochRow(
+                row.epoch,
+                begun.get(row.epoch, {}).get("series"),
+                begun.get(row.epoch, {}).get("why"),
+                row.upto,
+                intakes.get(row.epoch, 0),
+                row.first_received_at,
+                row.last_received_at,
+            )
+            for row in reversed(rows)
+        )
+
+    def gaps(self, region: str, station: str) -> tuple[GapRow, ...]:
+        """Missing ranges of all its epochs, the oldest epoch first, at most MAX_GAPS."""
+        stream = ledger_schema.stream.c
+        found: list[GapRow] = []
+        with self._ledger.reading() as connection:
+            rows = connection.execute(
+                select(ledger_schema.stream)
+                .where(stream.station == station, stream.region == region)
+                .order_by(stream.first_received_at)
+            ).all()
+            for row in rows:
+                is_over = any(other.first_received_at > row.last_received_at for other in rows)
+                for first, last in streams.gaps(connection, row, MAX_GAPS - len(found)):
+                    missing = last - first + 1
+                    found.append(GapRow(station, row.epoch, first, last, row.gap_since or "", is_over, missing, region))
+        return tuple(found)
+
+    def alarms(self, region: str, station: str) -> tuple[AlarmRow, ...]:
+        """The newest MAX_ALARMS, newest first."""
+        alarm = ledger_schema.alarm.c
+        wanted = (
+            select(ledger_schema.alarm)
+            .where(alarm.station == station, alarm.region == region)
+            .order_by(alarm.id.desc())
+            .limit(MAX_ALARMS)
+        )
+        with self._ledger.reading() as connection:
+            return tuple(
+                AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at, row.region)
+                for row in connection.execute(wanted)
+            )
+
+    def checks(self, region: str, station: str, limit: int = 60) -> tuple[CheckRow, ...]:
+        """Check weights, the newest first."""
+        events = self._journal.about(station, region, [ScaleChecked.TYPE], limit)
+        return tuple(
+            CheckRow(event, check)
+            for event in reversed(events)
+            if (check := converted(event, ScaleChecked)) is not None
+        )
+
+    def scale(self, region: str, station: str) -> ScaleFacts:
+        """As it was told last."""
+        profile = self._last(region, station, ScaleChanged.TYPE)
+        tares = self._last(region, station, TaresChanged.TYPE)
+        clock = self._last(region, station, ClockChanged.TYPE)
+        intake = self._last_intake(region, station)
+        confirmed = converted(intake, IntakeConfirmed) if intake is not None else None
+        return ScaleFacts(
+            converted(profile, ScaleChanged) if profile is not None else None,
+            profile,
+            converted(tares, TaresChanged) if tares is not None else None,
+            converted(clock, ClockChanged) if clock is not None else None,
+            confirmed.scale if confirmed is not None else None,
+            intake,
+        )
+
+    def said(self, region: str, station: str, types: Sequence[str] = (), limit: int = 50) -> tuple[EventRow, ...]:
+        """Events about the station itself, of these types or of all, the newest first."""
+        return tuple(reversed(self._journal.about(station, region, types, limit)))
+
+    def _last(self, region: str, station: str, of_type: str) -> EventRow | None:
+        return next(iter(self._journal.about(station, region, [of_type], 1)), None)
+
+    def _last_intake(self, region: str, station: str) -> EventRow | None:
+        c = newest.c
+        with self._tables.reading() as connection:
+            number = connection.execute(select(c.receipt).where(c.station == station, c.region == region)).scalar()
+        if number is None:
+            return None
+        return next(iter(self._journal.about(number, region, [IntakeConfirmed.TYPE], 1)), None)

@@ -1,0 +1,192 @@
+"""Where the reports of a ledger are, and how they are opened.
+
+Beside the file of a ledger they are a file of their own, so that no page waits for who takes in; in PostgreSQL they are
+a schema of the ledger's database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Final, Protocol
+
+from sqlalchemy import Connection, Engine, func, inspect, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+
+from kiosk.sorting_center.ledger.database import postgres, sqlite
+from kiosk.sorting_center.ledger.database.address import LedgerAddress
+from kiosk.sorting_center.reports.tables.errors import ReportsUnusable
+from kiosk.sorting_center.reports.tables.schema import metadata
+from kiosk.sorting_center.reports.tables.stamps import Stamp
+
+SCHEMA: Final = "reports"
+_SCHEMA_LOCK: Final = 0x53_4B_05
+_FOLLOWER_LOCK: Final = 0x53_4B_06
+
+
+class Role(Protocol):
+    """Of all processes that have the reports open, one follows the ledger."""
+
+    def has(self) -> bool:
+        """Whether it is this one; tries to become it. Ends with the process, however that ends."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
+class Tables:
+    """The tables of the reports of one ledger. Safe to use from several threads."""
+
+    def __init__(self, name: str, writer: Engine, reader: Engine, role: Role) -> None:
+        self._name = name
+        self._writer = writer
+        self._reader = reader
+        self.role = role
+
+    @classmethod
+    def open(cls, ledger_url: str, stamp: Stamp) -> Tables:
+        """Make them when they are not there, or of another schema or zone than ``stamp``; raises a LedgerError."""
+        address = LedgerAddress.parse(ledger_url)
+        if address.path is None:
+            return cls._opened(f"of {address}", _of_database(address.url), stamp)
+        path = address.path.with_name(f"{address.path.stem}.reports.db")
+        try:
+            return cls._opened(str(path), _of_file(path), stamp)
+        except ReportsUnusable as error:
+            if not _is_no_database(error.__cause__):
+                raise
+        for rest in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            rest.unlink(missing_ok=True)  # nothing is lost: it is made again
+        return cls._opened(str(path), _of_file(path), stamp)
+
+    @classmethod
+    def _opened(cls, name: str, engines: tuple[Engine, Engine, Role], stamp: Stamp) -> Tables:
+        with ExitStack() as parts:
+            tables = cls(name, *engines)
+            parts.callback(tables.close)
+            with tables.writing() as connection:
+                _one_at_a_time(connection)
+                there = Stamp.read(connection) if inspect(connection).has_table("stamp") else None
+                if there is None or (there.schema, there.zone) != (stamp.schema, stamp.zone):
+                    begin_again(connection, stamp)
+            parts.pop_all()
+            return tables
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One unchanging picture."""
+        with self._telling(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction."""
+        with self._telling(), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """No call may follow."""
+        self.role.close()
+        self._reader.dispose()
+        self._writer.dispose()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            said = str(error.orig).strip().partition("\n")[0]
+            raise ReportsUnusable(f"the reports {self._name} cannot be used: {said}") from error
+
+
+def begin_again(connection: Connection, stamp: Stamp) -> None:
+    """Empty tables, in the transaction of ``connection``."""
+    metadata.drop_all(connection)
+    metadata.create_all(connection)
+    stamp.write(connection)
+
+
+def _is_no_database(error: BaseException | None) -> bool:
+    if not isinstance(error, DatabaseError) or isinstance(error, OperationalError):
+        return False
+    return isinstance(error.orig, sqlite3.DatabaseError) and any(
+        words in str(error.orig) for words in ("malformed", "not a database")
+    )
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    """Of two processes that begin, one makes the tables. With SQLite the transaction itself is enough."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+
+
+def _of_file(path: Path) -> tuple[Engine, Engine, Role]:
+    return sqlite.writer(path), sqlite.reader(path), _FileRole(path)
+
+
+def _of_database(url: URL) -> tuple[Engine, Engine, Role]:
+    said = url.query.get("options", "")
+    options = said if isinstance(said, str) else " ".join(said)
+    mine = url.update_query_dict({"options": f"{options} -csearch_path={SCHEMA}".strip()})
+    return postgres.writer(mine), postgres.reader(mine), _DatabaseRole(postgres.role(mine))
+
+
+class _FileRole:
+    def __init__(self, path: Path) -> None:
+        self._path = Path(f"{path}.lock")
+        self._held: IO[str] | None = None
+
+    def has(self) -> bool:
+        if self._held is None:
+            try:
+                lock = self._path.open("a", encoding="ascii")
+            except OSError as error:
+                raise ReportsUnusable(f"the reports cannot be followed: {self._path}: {error.strerror}") from error
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.close()
+                return False
+            self._held = lock
+        return True
+
+    def close(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+
+class _DatabaseRole:
+    """A lock of the database on a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    def has(self) -> bool:
+        try:
+            if self._connection is None:
+                connection = self._engine.connect()
+                with connection.begin():
+                    if not connection.execute(select(func.pg_try_advisory_lock(_FOLLOWER_LOCK))).scalar_one():
+                        connection.close()
+                        return False
+                self._connection = connection
+            with self._connection.begin():
+                self._connection.execute(select(1))  # a connection that was lost has lost the role
+        except DBAPIError as error:
+            self.close()
+            raise ReportsUnusable(f"the reports cannot be followed: {error.orig}") from error
+        return True
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+        self._engine.dispose()

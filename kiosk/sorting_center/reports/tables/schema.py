@@ -1,0 +1,171 @@
+"""The tables of the reports: made of the feed of the ledger alone, dropped and made again whenever they do not fit.
+
+Of integers that are added up, the upper and the lower bits have a column each, and are put together where integers have
+no end: no number a station can tell makes a sum overflow. Times are milliseconds since 1970 in UTC, days are those of
+the zone the reports were made for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, text
+
+SCHEMA_VERSION: Final = 1
+"""Another one, and every table is made again."""
+
+Code = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is ordered by its bytes, on every database."""
+
+metadata = MetaData()
+
+stamp = Table("stamp", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
+"""What the tables were made of and how far; see `stamps.Stamp`."""
+
+_IS_UNSET: Final = text("clock <> 'synced'")
+_IS_MEMBERS: Final = text("member IS NOT NULL")
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("receipt", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("epoch", Code, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("feedseq", BigInteger, nullable=False),
+    Column("lot", Code, nullable=False),
+    Column("product", Code, nullable=False),
+    Column("mode", Code, nullable=False),
+    Column("member", Code),
+    Column("bags", BigInteger, nullable=False),
+    Column("net_g", BigInteger, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("clock", Code, nullable=False),
+    Column("boot", BigInteger, nullable=False),
+    Column("monotonic_ms", BigInteger, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger),
+    Column("day", Code, nullable=False),
+    Column("hour", Integer, nullable=False),
+    Column("late", Boolean, nullable=False),
+    Column("voided", Boolean, nullable=False),
+    Index("receipt_day", "day", "station"),
+    Index("receipt_member", "member", "day", sqlite_where=_IS_MEMBERS, postgresql_where=_IS_MEMBERS),
+    Index("receipt_unset", "station", "boot", sqlite_where=_IS_UNSET, postgresql_where=_IS_UNSET),
+    sqlite_with_rowid=False,
+)
+"""One row for each receipt the ledger counts. ``at_ms`` is the corrected time, null where nobody can know it: then
+``day`` and ``hour`` are those of the arrival."""
+
+void = Table(
+    "void",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("receipt", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("epoch", Code, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("feedseq", BigInteger, nullable=False),
+    Column("reason", Code, nullable=False),
+    Column("replacement", Code),
+    sqlite_with_rowid=False,
+)
+"""The first void of each receipt, also of one that is not here yet."""
+
+clock_point = Table(
+    "clock_point",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("boot", BigInteger, primary_key=True),
+    Column("monotonic_ms", BigInteger, primary_key=True),
+    Column("offset_ms", BigInteger, primary_key=True),
+    Column("region", Code, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""What the events of a set clock say of their boot; see `kiosk.domain.corrected_time.ClockOffset`."""
+
+told = Table(
+    "told",
+    metadata,
+    Column("subject", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("type", Code, primary_key=True),
+    Column("feedseq", BigInteger, primary_key=True),
+    Column("station", Code, nullable=False),
+    Column("epoch", Code, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which events are about what: a receipt, a parcel, or the station itself. The events are in the ledger."""
+
+parcel = Table(
+    "parcel",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("parcel", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("digest", Code),
+    Column("carrier", Code),
+    Column("state", Code),
+    Column("feedseq", BigInteger, nullable=False),
+    Index("parcel_digest", "digest"),
+    sqlite_with_rowid=False,
+)
+"""``digest``: eight hexadecimal digits of the SHA-256 of the normalized waybill. ``feedseq`` is of its newest event."""
+
+newest = Table(
+    "newest",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("epoch", Code, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("feedseq", BigInteger, nullable=False),
+    Column("software", Code, nullable=False),
+    Column("clock", Code, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("receipt", Code),
+    sqlite_with_rowid=False,
+)
+"""The newest event of each station in the feed, and its newest receipt that counts or did."""
+
+goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqlite_with_rowid=False)
+"""Every product that was ever brought in."""
+
+
+def _measures() -> tuple[Column[int], ...]:
+    names = ("intakes", "voided", "bags", "net_high", "net_low", "amount_high", "amount_low", "late", "time_unknown")
+    return tuple(Column(name, BigInteger, nullable=False) for name in names)
+
+
+station_day = Table(
+    "station_day",
+    metadata,
+    Column("day", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("product", Code, primary_key=True),
+    Column("mode", Code, primary_key=True),
+    *_measures(),
+    Index("station_day_station", "station", "day"),
+    sqlite_with_rowid=False,
+)
+"""Sums of ``receipt``. All but ``voided`` are of receipts that are not void."""
+
+county_hour = Table(
+    "county_hour",
+    metadata,
+    Column("day", Code, primary_key=True),
+    Column("hour", Integer, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("product", Code, primary_key=True),
+    Column("mode", Code, primary_key=True),
+    *_measures(),
+    sqlite_with_rowid=False,
+)
+"""The same sums over all stations, by the hour."""
+
+SUMS: Final = (station_day, county_hour)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import update
+
+from kiosk.domain.events import EpochStarted, IntakeAbandoned, PhotoTaken
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.intake import AbandonReason
+from kiosk.domain.moment import ClockQuality
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database.opening import open_beside
+from kiosk.sorting_center.ledger.schema import event
+from kiosk.sorting_center.reports import Figures, Reports
+from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.journal import Link
+from tests.sorting_center.reports.ledgers import ClockedStation, followed
+from tests.sorting_center.stations import NOW, confirmed, of_weight
+
+FIRST, SECOND = ReceiptNumber("S0147", "A", 1), ReceiptNumber("S0147", "A", 2)
+
+
+def test_a_receipt_with_everything_about_it(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    photo = PhotoTaken(FIRST.lot, "ab" * 32, 1000, 800, 600)
+    told = [
+        station.start(),
+        station.intake(1),
+        station.add(photo),
+        station.intake(2),
+        station.void(1, replacement=str(SECOND)),
+    ]
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    (first,) = reports.receipts.find(FIRST)
+    assert first.row is not None and first.confirmed is not None and first.void is not None
+    assert (first.row.net_g, first.row.amount_fen, first.row.bags, first.row.member) == (12_450, 29_880, 1, "M-04412")
+    assert (first.row.at, first.row.day, first.row.late) == (station.at, date(2026, 11, 25), False)
+    assert first.confirmed.bags[0].tare_g == 160
+    assert (first.void.reason, first.void.replacement) == ("wrong_party", str(SECOND))
+    assert first.photos == (photo,)
+    assert [one.type.split(".")[2] for one in first.events] == ["confirmed", "taken", "voided"]
+    assert all(one.recomputed and one.before is Link.LINKED for one in first.events)
+    assert [one.after for one in first.events] == [Link.LINKED, Link.LINKED, Link.NOT_HERE]
+    assert [one.sha256 for one in first.events] == [told[1].sha256, told[2].sha256, told[4].sha256]
+    (second,) = reports.receipts.find(SECOND, "shache")
+    assert (second.replaces, second.void) == ((str(FIRST),), None)
+    assert reports.receipts.find(ReceiptNumber("S0147", "A", 3)) == ()
+
+
+def test_a_receipt_that_was_told_again_counts_once(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
+    told = [old.start(), old.intake(1)]
+    again = [new.add(EpochStarted("B", "restored")), new.add(confirmed("S0147", 1), reissued=f"{old.epoch}-2")]
+    for some in (told, again):
+        ledger.accept(some, "shache", NOW)
+    followed(follower)
+    (found,) = reports.receipts.find(FIRST)
+    assert found.row is not None
+    assert found.row.epoch == old.epoch
+    assert [(one.epoch, one.reissued) for one in found.told_again] == [(new.epoch, f"{old.epoch}-2")]
+    assert reports.days.total(date(2026, 11, 25), date(2026, 11, 25)).intakes == 1
+
+
+def test_an_abandoned_receipt_never_counted(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    ledger.accept(
+        [station.start(), station.add(IntakeAbandoned(str(FIRST), "opened", AbandonReason.LEFT))], "shache", NOW
+    )
+    followed(follower)
+    (found,) = reports.receipts.find(FIRST)
+    assert (found.row, found.confirmed, found.is_abandoned) == (None, None, True)
+
+
+def test_a_receipt_of_two_counties_is_two(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    for region, epoch in (("shache", "aa" * 8), ("yarkant", "bb" * 8)):
+        station = ClockedStation(epoch=epoch)
+        ledger.accept([station.start(), station.intake(1, **of_weight(1000 + len(region)))], region, NOW)
+    followed(follower)
+    assert [(one.region, one.row and one.row.net_g) for one in reports.receipts.find(FIRST)] == [
+        ("shache", 1006),
+        ("yarkant", 1007),
+    ]
+
+
+def test_a_body_that_was_altered_in_the_ledger_is_seen(
+    ledger: Ledger, ledger_url: str, reports: Reports, follower: Follower
+) -> None:
+    station = ClockedStation()
+    ledger.accept([station.start(), told := station.intake(1), station.intake(2)], "shache", NOW)
+    followed(follower)
+    opened = open_beside(ledger_url)
+    with opened.writing.begin() as connection:
+        altered = told.body.replace(b"29880", b"29881")
+        connection.execute(update(event).where(event.c.seq == 2).values(body=altered))
+    opened.close()
+    (found,) = reports.receipts.find(FIRST)
+    assert [one.recomputed for one in found.events] == [False]
+
+
+def test_the_time_of_an_event_is_the_corrected_one(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    station.quality, station.at = ClockQuality.RESTORED, datetime(2026, 11, 20, tzinfo=UTC)
+    told = [station.start(), station.intake(1)]
+    station.passes(timedelta(minutes=5))
+    station.quality, station.at = ClockQuality.SYNCED, datetime(2026, 11, 25, 3, 5, tzinfo=UTC)
+    ledger.accept([*told, station.intake(2)], "shache", NOW)
+    followed(follower)
+    (found,) = reports.receipts.find(FIRST)
+    assert found.row is not None
+    assert found.events[0].at == found.row.at == datetime(2026, 11, 25, 3, tzinfo=UTC)
+    assert found.row.written_at == datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def test_lists_are_in_pages_and_an_export_is_whole(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    ledger.accept(station.run(8), "shache", NOW)
+    followed(follower)
+    day = date(2026, 11, 25)
+    whole = list(reports.receipts.each(day, day))
+    assert [row.receipt[-1] for row in whole] == ["1", "2", "3", "4", "5", "6", "7"]
+    first = reports.receipts.page(day, day, limit=4)
+    assert [*first, *reports.receipts.page(day, day, after=first[-1], limit=4)] == whole
+
+
+def test_a_members_year_is_the_sum_of_its_receipts(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    told = [station.start(), station.intake(1), station.intake(2, **of_weight(500)), station.void(2)]
+    told += [station.intake(3, party="M-00001"), station.intake(4, party="non_member")]
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    year = reports.members.year("M-04412", "shache", 2026)
+    assert (year.figures, len(year.receipts), year.cut_off) == (Figures(1, 1, 1, 12_450, 29_880, 0, 0), 2, False)
+    assert [(row.product, row.mode, row.figures.net_g) for row in year.goods] == [("BADAM", "consignment", 12_450)]
+    assert reports.members.years("M-04412", "shache") == (2026,)
+    assert reports.members.regions("M-00001") == ("shache",)
+    assert reports.members.year("M-04412", "yarkant", 2026).receipts == ()
+
+
+def test_a_lot_has_its_owner_and_its_receipt(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    ledger.accept([station.start(), station.intake(1)], "shache", NOW)
+    followed(follower)
+    (lot,) = reports.lots.find(FIRST.lot)
+    assert (lot.owner, lot.net_g, lot.receipt.number) == ("Y1P00412", 12_450, str(FIRST))
+    assert reports.lots.find("Y1L") == reports.lots.find(FIRST.code) == ()

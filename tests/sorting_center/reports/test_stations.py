@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from kiosk.domain.events import (
+    CountersData,
+    DayClosed,
+    EpochStarted,
+    IntakeAbandoned,
+    ScaleChanged,
+    ScaleChecked,
+    ScaleData,
+)
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.intake import AbandonReason
+from kiosk.domain.metrology.standing import CheckState, Verification
+from kiosk.messaging.contract.control import Hello, Status
+from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
+from kiosk.sorting_center.reports import Part, Reports
+from kiosk.sorting_center.reports.closings import Compared, Difference
+from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.stations import MAX_GAPS
+from tests.sorting_center.reports.ledgers import ClockedStation, followed
+from tests.sorting_center.stations import NOW, confirmed
+
+DAY = date(2026, 11, 25)
+
+
+def closed(**changes: Any) -> DayClosed:
+    values: dict[str, Any] = dict.fromkeys(
+        ("intakes", "voids", "abandoned", "bags", "net_g", "purchase_fen", "consignment_fen"), 0
+    )
+    values |= dict.fromkeys(("parcels_in", "parcels_out", "parcels_returned", "photos", "prints_unknown"), 0)
+    return DayClosed(actor="clerk:07", head="0" * 64, **{**values, **changes})
+
+
+def test_the_fleet_at_a_glance(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station, gappy = ClockedStation(), ClockedStation("S0002", "aa" * 8)
+    ledger.accept(station.run(3), "shache", NOW)
+    clone = station.clone()
+    ledger.accept([station.intake(5)], "shache", NOW)
+    ledger.accept([clone.add(confirmed("S0147", 6))], "shache", NOW)
+    told = gappy.run(4)
+    ledger.accept([told[0], told[3]], "shache", NOW)
+    status = Status(online=True, pending=3, software="1.0.0", epoch=station.epoch, alarm="fork")
+    ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), "2026-11-25T05:00:00.000Z")
+    followed(follower)
+    second, first = reports.fleet.rows(DAY)
+    assert (first.station, first.online, first.pending, first.software) == ("S0147", True, 3, "1.0.0")
+    assert (first.has_fork, first.has_twin, first.alarms["fork"], first.quarantined["fork"]) == (True, False, 1, 1)
+    assert first.last_heard == datetime(2026, 11, 25, 5, tzinfo=UTC)
+    assert first.newest is not None
+    assert (first.newest.receipt, first.newest.clock, first.newest.receipt_at) == (
+        "0147-A-000005",
+        "synced",
+        station.at,
+    )
+    assert (first.today.intakes, first.gaps.missing) == (3, 0)
+    assert (second.station, second.gaps.missing, second.gaps.lost, second.has_fork) == ("S0002", 2, 0, False)
+    assert second.gaps.since == datetime.fromisoformat(NOW)
+    assert reports.fleet.row("shache", "S0147", DAY) == first
+    assert reports.fleet.row("shache", "S0999", DAY) is None
+    assert reports.fleet.rows(DAY, Part("yarkant")) == ()
+
+
+def test_two_machines_under_one_number_are_a_twin(ledger: Ledger, reports: Reports) -> None:
+    for number, boot in enumerate(("aa", "bb", "aa"), 1):
+        hello = Hello("00" * 8, 2, 1, 0, "1.0.0", boot, number * 1000)
+        ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", hello=hello)]), NOW)
+    assert [row.has_twin for row in reports.fleet.rows(DAY)] == [True]
+
+
+def test_what_a_station_says_of_its_scale(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    profile = ScaleChanged(3, "", "ab" * 32, "xk3190_tf0", 50, 60_000, "kg", True)
+    check = ScaleChecked(20_000, 20_000, 50, True, 1, 1, 1200, None, "clerk:07")
+    standing = ScaleData(True, CheckState.PASSED, Verification.VALID, CountersData(3, 2, 4))
+    told = [station.start(), station.add(profile), station.add(check), station.intake(1, scale=standing)]
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    scale = reports.stations.scale("shache", "S0147")
+    assert (scale.profile, scale.standing, scale.counters) == (profile, standing, CountersData(3, 2, 4))
+    assert [row.check for row in reports.stations.checks("shache", "S0147")] == [check]
+    assert [row.type for row in reports.stations.said("shache", "S0147")] == [
+        ScaleChecked.TYPE,
+        ScaleChanged.TYPE,
+        EpochStarted.TYPE,
+    ]
+    assert reports.stations.scale("shache", "S0001").counters is None
+
+
+def test_epochs_and_gaps_of_a_station(ledger: Ledger, reports: Reports) -> None:
+    old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
+    told = old.run(6)
+    ledger.accept([told[0], told[2], told[5]], "shache", NOW)
+    ledger.accept([new.add(EpochStarted("B", "restored"))], "shache", "2026-11-25T06:00:00.000Z")
+    assert [(one.epoch, one.series, one.why) for one in reports.stations.epochs("shache", "S0147")] == [
+        (old.epoch, "A", "new"),
+        (new.epoch, "B", "restored"),
+    ]
+    gaps = reports.stations.gaps("shache", "S0147")
+    assert [(gap.first, gap.last, gap.lost) for gap in gaps] == [(2, 2, True), (4, 5, True)]
+    assert len(gaps) < MAX_GAPS
+
+
+def test_a_close_beside_what_the_ledger_has(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    told = [station.start(), station.intake(1), station.intake(2), station.void(1), station.intake(3, mode="purchase")]
+    told += [station.add(IntakeAbandoned(str(ReceiptNumber("S0147", "A", 4)), "opened", AbandonReason.LEFT))]
+    said = {"intakes": 3, "voids": 1, "abandoned": 1, "bags": 2, "net_g": 24_900}
+    said |= {"purchase_fen": 29_880, "consignment_fen": 29_880}
+    told += [station.add(closed(**said, first_seq=1, last_seq=6))]
+    told += [
+        station.intake(5),
+        station.void(2),
+        station.add(closed(intakes=2, voids=1, bags=2, net_g=24_900, consignment_fen=59_760, first_seq=8, last_seq=9)),
+    ]
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    second, first = reports.closings.of_station("shache", "S0147")
+    assert (first.verdict, first.differences, first.missing) == (Compared.SAME, (), 0)
+    assert first.voided_since == ("0147-A-000002",)
+    assert second.verdict is Compared.DIFFERENT
+    assert second.differences[0] == Difference("intakes", 2, 1)
+    assert [one.field for one in second.differences] == ["intakes", "bags", "net_g", "consignment_fen"]
+
+
+def test_a_close_over_an_event_that_was_set_apart_says_so(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    told = [station.start(), station.raw(type="station.lot.packed.v1"), station.add(closed(first_seq=1, last_seq=2))]
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    (found,) = reports.closings.of_station("shache", "S0147")
+    assert (found.verdict, found.missing) == (Compared.MISSING, 1)
+
+
+def test_a_history_has_every_day(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    told = [station.start(), station.intake(1)]
+    station.passes(timedelta(days=2))
+    ledger.accept([*told, station.intake(2)], "shache", "2026-11-27T04:00:00.000Z")
+    followed(follower)
+    history = reports.days.each(DAY - timedelta(days=27), DAY + timedelta(days=2), Part("shache", "S0147"))
+    assert len(history) == 30
+    assert [row.figures.intakes for row in history[-3:]] == [1, 0, 1]
+
+
+def test_a_close_of_a_day_that_began_in_an_earlier_epoch_is_not_called_wrong(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
+    ledger.accept([old.start(), old.intake(1)], "shache", NOW)
+    said = closed(intakes=2, bags=2, net_g=24_900, consignment_fen=59_760, first_seq=1, last_seq=2)
+    again = [new.add(EpochStarted("B", "restored")), new.intake(2), new.add(said)]
+    ledger.accept(again, "shache", NOW)
+    followed(follower)
+    (found,) = reports.closings.of_station("shache", "S0147")
+    assert (found.verdict, found.found.intakes, found.missing) == (Compared.OTHER_EPOCH, 1, 0)
+
+
+def test_a_close_that_was_told_again_is_one_close(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
+    said = closed(intakes=1, bags=1, net_g=12_450, consignment_fen=29_880, first_seq=1, last_seq=2)
+    ledger.accept([old.start(), old.intake(1), old.add(said)], "shache", NOW)
+    again = [new.add(EpochStarted("B", "restored")), new.add(said, reissued=f"{old.epoch}-3")]
+    ledger.accept(again, "shache", NOW)
+    followed(follower)
+    (found,) = reports.closings.of_station("shache", "S0147")
+    assert (found.verdict, found.closed.epoch) == (Compared.SAME, old.epoch)

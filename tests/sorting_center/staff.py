@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -15,17 +16,27 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.web.app import create_app
+from kiosk.sorting_center.web.sources import Stores
 
 PASSWORD: Final = "melon and almond"
 HOST: Final = "localhost"
 """What a client of Flask's asks under."""
+ZONE: Final = ZoneInfo("Asia/Shanghai")
 NOON: Final = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
 
 
-def app_of(ledger: Ledger, desk: Desk, health: Health | None = None) -> Flask:
+@contextmanager
+def stores_of(ledger: Ledger) -> Iterator[Stores]:
+    """All that pages look at, of this ledger."""
+    with Desk.open(ledger.url) as desk, Reports.open(ledger.url, ZONE) as reports:
+        yield Stores(ledger, desk, reports)
+
+
+def app_of(stores: Stores, health: Health | None = None) -> Flask:
     """The pages on the wall clock of a fixed noon."""
-    return create_app(ledger, desk, health or Health(), lambda: NOON)
+    return create_app(stores, health or Health(), lambda: NOON)
 
 
 def sign_in(client: FlaskClient, desk: Desk, role: Role = Role.VIEWER) -> str:
@@ -47,6 +58,6 @@ def bearer(desk: Desk, *scopes: Scope) -> dict[str, str]:
 @contextmanager
 def viewer(ledger: Ledger, health: Health | None = None) -> Iterator[FlaskClient]:
     """A viewer who is signed in."""
-    with Desk.open(ledger.url) as desk, app_of(ledger, desk, health).test_client() as client:
-        sign_in(client, desk)
+    with stores_of(ledger) as stores, app_of(stores, health).test_client() as client:
+        sign_in(client, stores.desk)
         yield client

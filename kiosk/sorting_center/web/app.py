@@ -8,15 +8,13 @@ from typing import Final
 
 from flask import Flask
 
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import access, frame, guard
 from kiosk.sorting_center.web.guard import Hosts, TrustedProxy
 from kiosk.sorting_center.web.machine import machine
 from kiosk.sorting_center.web.pictures import Pictures
 from kiosk.sorting_center.web.sign_in import door
-from kiosk.sorting_center.web.sources import Sources
+from kiosk.sorting_center.web.sources import Sources, Stores
 from kiosk.sorting_center.web.staff.today import today
 
 PARTS: Final = (door, machine, today)
@@ -24,8 +22,7 @@ MAX_FORM_BYTES: Final = 64 * 1024
 
 
 def create_app(
-    ledger: Ledger,
-    desk: Desk,
+    stores: Stores,
     health: HealthSource,
     now: Callable[[], datetime],
     hosts: Hosts | None = None,
@@ -35,8 +32,8 @@ def create_app(
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
     app.wsgi_app = TrustedProxy(app.wsgi_app, trusted_proxy)  # type: ignore[method-assign]
-    app.extensions["sources"] = Sources(ledger, desk, health, Pictures(ledger.overview, now), now)
+    app.extensions["sources"] = Sources(stores, health, Pictures(stores.ledger.overview, now), now)
     guard.install(app, hosts or Hosts())
-    access.install(app, PARTS, desk)
+    access.install(app, PARTS, stores.desk)
     frame.install(app)
     return app

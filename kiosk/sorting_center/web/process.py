@@ -19,14 +19,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import DeskError
-from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.web.app import create_app
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.settings import WebSettings
+from kiosk.sorting_center.web.sources import opened_stores
 
 _END_S: Final = 3.0
 _PART_END_S: Final = 1.0
@@ -65,15 +66,18 @@ def serve(
 ) -> None:
     """Until ``ending``; raises LedgerError and DeskError when there is nothing to show. Closes ``listening``."""
     zone = ZoneInfo(settings.zone)
-    with listening, Ledger.open_readonly(ledger_url) as ledger, Desk.open(ledger_url) as desk:
-        hosts = Hosts(settings.host, settings.names)
-        app = create_app(
-            ledger, desk, health, lambda: datetime.now(UTC).astimezone(zone), hosts, settings.trusted_proxy
+    with listening, opened_stores(ledger_url, zone) as stores:
+        following = threading.Thread(
+            target=Follower(stores.ledger, stores.reports).run, args=(ending,), name="reports", daemon=True
         )
+        hosts = Hosts(settings.host, settings.names)
+        app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), hosts, settings.trusted_proxy)
         server = WebServer(app, listening)
         server.start()
+        following.start()
         ending.wait()
         server.stop(_PART_END_S)
+        following.join()
 
 
 def _listen(lines: IO[bytes], health: RemoteHealth, ending: threading.Event) -> None:

@@ -2,27 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from flask import current_app
 
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ports import HealthSource
+from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.web.pictures import Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What came in, what people did, and what is made of the first for the pages."""
+
+    ledger: Ledger
+    desk: Desk
+    reports: Reports
+
+
+@contextmanager
+def opened_stores(ledger_url: str, zone: ZoneInfo) -> Iterator[Stores]:
+    """Of a ledger that exists; raises LedgerError and DeskError."""
+    with (
+        Ledger.open_readonly(ledger_url) as ledger,
+        Desk.open(ledger_url) as desk,
+        Reports.open(ledger_url, zone) as reports,
+    ):
+        yield Stores(ledger, desk, reports)
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
     """``now`` is the local time, with its zone; the center's days are those of this zone."""
 
-    ledger: Ledger
-    desk: Desk
+    stores: Stores
     health: HealthSource
     pictures: Pictures
     now: Callable[[], datetime]
+
+    @property
+    def ledger(self) -> Ledger:
+        """What came in."""
+        return self.stores.ledger
+
+    @property
+    def desk(self) -> Desk:
+        """What people did."""
+        return self.stores.desk
+
+    @property
+    def reports(self) -> Reports:
+        """What is made of the ledger for the pages; a moment behind it."""
+        return self.stores.reports
 
 
 def sources() -> Sources:

@@ -19,7 +19,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.server import WebServer
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import SOON_S, until
-from tests.sorting_center.staff import app_of
+from tests.sorting_center.staff import app_of, stores_of
 from tests.sorting_center.stations import NOW, Station
 
 PROGRAM = Path(__file__).resolve().parents[3] / "docs/feed/example/follow.mjs"
@@ -28,8 +28,8 @@ PROGRAM = Path(__file__).resolve().parents[3] / "docs/feed/example/follow.mjs"
 @contextmanager
 def served(ledger: Ledger, port: int) -> Iterator[int]:
     """The center's pages; the port they have."""
-    with Desk.open(ledger.url) as desk, socket.create_server(("127.0.0.1", port)) as listening:
-        server = WebServer(app_of(ledger, desk), listening)
+    with stores_of(ledger) as stores, socket.create_server(("127.0.0.1", port)) as listening:
+        server = WebServer(app_of(stores), listening)
         server.start()
         try:
             yield listening.getsockname()[1]

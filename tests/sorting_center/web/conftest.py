@@ -6,9 +6,16 @@ import pytest
 
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.web.sources import Stores
+from tests.sorting_center.staff import stores_of
 
 
 @pytest.fixture
-def desk(ledger: Ledger) -> Iterator[Desk]:
-    with Desk.open(ledger.url) as opened:
+def stores(ledger: Ledger) -> Iterator[Stores]:
+    with stores_of(ledger) as opened:
         yield opened
+
+
+@pytest.fixture
+def desk(stores: Stores) -> Desk:
+    return stores.desk

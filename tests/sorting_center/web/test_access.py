@@ -13,9 +13,9 @@ from werkzeug.routing import Rule
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.tokens import Scope
-from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.access import EVERYONE, Need, Pages
 from kiosk.sorting_center.web.app import PARTS
+from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import app_of, bearer, sign_in
 
 NEEDS = {endpoint: need for part in PARTS for endpoint, need in part.needs.items()}
@@ -25,8 +25,8 @@ LET_IN_CODES = frozenset({200, 302, 303, 304, 400, 404, 409, 422, 429, 503})
 
 
 @pytest.fixture
-def app(ledger: Ledger, desk: Desk) -> Flask:
-    return app_of(ledger, desk)
+def app(stores: Stores, desk: Desk) -> Flask:
+    return app_of(stores)
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_a_token_opens_its_scope_and_no_page(app: Flask, desk: Desk) -> None:
     assert wrong == []
 
 
-def test_a_route_that_says_nothing_is_for_nobody(ledger: Ledger, desk: Desk) -> None:
-    app = app_of(ledger, desk)
+def test_a_route_that_says_nothing_is_for_nobody(stores: Stores, desk: Desk) -> None:
+    app = app_of(stores)
     app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
     with app.test_client() as client:
         sign_in(client, desk, Role.ADMIN)
@@ -132,8 +132,8 @@ def test_the_word_of_another_session_is_none(app: Flask, desk: Desk) -> None:
     assert other.post("/sign-out", data={"csrf": csrf}).status_code == 403
 
 
-def test_a_session_that_was_carried_to_another_name_opens_nothing(ledger: Ledger, desk: Desk) -> None:
-    app = app_of(ledger, desk)
+def test_a_session_that_was_carried_to_another_name_opens_nothing(stores: Stores, desk: Desk) -> None:
+    app = app_of(stores)
     with app.test_client() as client:
         sign_in(client, desk)
         assert client.get("/").status_code == 200
@@ -186,13 +186,13 @@ def test_looking_at_pages_changes_nothing_in_the_desk(app: Flask, desk: Desk) ->
         assert client.get("/").status_code == 200, "still signed in"
 
 
-def test_what_a_proxy_says_is_believed_of_that_proxy_alone(ledger: Ledger, desk: Desk) -> None:
+def test_what_a_proxy_says_is_believed_of_that_proxy_alone(stores: Stores, desk: Desk) -> None:
     from kiosk.sorting_center.health import Health
     from kiosk.sorting_center.web.app import create_app
     from kiosk.sorting_center.web.guard import Hosts
     from tests.sorting_center.staff import NOON
 
-    app = create_app(ledger, desk, Health(), lambda: NOON, Hosts("127.0.0.1", ["center.example"]), "10.0.0.1")
+    app = create_app(stores, Health(), lambda: NOON, Hosts("127.0.0.1", ["center.example"]), "10.0.0.1")
     said = {"X-Forwarded-For": "6.6.6.6, 192.0.2.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "center.example"}
     form = {"name": "nobody", "password": "x" * 12}
     with app.test_client() as client:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.app import create_app
 from kiosk.sorting_center.web.guard import Hosts
-from tests.sorting_center.staff import NOON
+from tests.sorting_center.staff import NOON, stores_of
 
 PATHS = ["/", "/live", "/feed", "/intakes.json", "/ledger/summary.json", "/health", "/static/center.css", "/nothing"]
 FOREIGN = [
@@ -33,7 +32,7 @@ OWN = ["127.0.0.1:8090", "localhost:8090", "LOCALHOST:8090", "[::1]:8090"]
 def answered(ledger: Ledger, host: str, path: str = "/health", hosts: Hosts | None = None) -> int:
     health = Health()
     health.connected(True)
-    with Desk.open(ledger.url) as desk, create_app(ledger, desk, health, lambda: NOON, hosts).test_client() as client:
+    with stores_of(ledger) as stores, create_app(stores, health, lambda: NOON, hosts).test_client() as client:
         return client.get(
             path, headers={"Host": host}, environ_overrides={"SERVER_PORT": "8090"}, buffered=True
         ).status_code

@@ -9,14 +9,14 @@ from flask.testing import FlaskClient
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.throttle import OF_NAME
-from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 
 
 @pytest.fixture
-def client(ledger: Ledger, desk: Desk) -> Iterator[FlaskClient]:
+def client(stores: Stores, desk: Desk) -> Iterator[FlaskClient]:
     desk.people.add("gulnar", Role.VIEWER, PASSWORD, datetime.now(UTC))
-    with app_of(ledger, desk).test_client() as client:
+    with app_of(stores).test_client() as client:
         yield client
 
 
@@ -89,8 +89,8 @@ def test_signing_out_ends_the_session_and_says_so(client: FlaskClient, desk: Des
     assert desk.audit.page()[0].act == "signed_out"
 
 
-def test_a_person_changes_the_password_and_is_signed_out_elsewhere(ledger: Ledger, desk: Desk) -> None:
-    app = app_of(ledger, desk)
+def test_a_person_changes_the_password_and_is_signed_out_elsewhere(stores: Stores, desk: Desk) -> None:
+    app = app_of(stores)
     here, there = app.test_client(), app.test_client()
     desk.people.add("turdi", Role.VIEWER, PASSWORD, datetime.now(UTC))
     for client in (here, there):
@@ -108,8 +108,8 @@ def test_a_person_changes_the_password_and_is_signed_out_elsewhere(ledger: Ledge
     assert desk.people.verify("turdi", "another good one") is not None
 
 
-def test_signing_out_everywhere(ledger: Ledger, desk: Desk) -> None:
-    app = app_of(ledger, desk)
+def test_signing_out_everywhere(stores: Stores, desk: Desk) -> None:
+    app = app_of(stores)
     desk.people.add("turdi", Role.VIEWER, PASSWORD, datetime.now(UTC))
     here, there = app.test_client(), app.test_client()
     for client in (here, there):

@@ -19,7 +19,11 @@ from kiosk.texts import formats, html
 LANGUAGE_COOKIE: Final = "language"
 _YEAR_S: Final = 365 * 24 * 3600
 
-PLACES: Final = (("today.front", "nav_today", Role.VIEWER),)
+PLACES: Final = (
+    ("today.front", "nav_today", Role.VIEWER),
+    ("people.everybody", "nav_people", Role.ADMIN),
+    ("people.audit", "nav_audit", Role.ADMIN),
+)
 """The way through the pages: endpoint, text, and who sees it."""
 
 

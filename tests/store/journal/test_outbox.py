@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,8 @@ def test_what_was_acknowledged_of_an_earlier_epoch_is_told_again_once(store: Sto
     assert [(one.epoch, one.acked_upto) for one in store.outbox.earlier()] == [(first, 2)]
     told = store.intakes.by_token("early")
     assert told is not None and (told.seq, told.voided, told.acknowledged) == (2, True, False)
-    assert list(altered(sqlite3.connect(path))) == []
+    with closing(sqlite3.connect(path)) as bare:
+        assert list(altered(bare)) == []
     assert store.epochs.tell_again(first, 2) == store.epochs.tell_again(first, 3) == 0
     assert store.epochs.tell_again(first, 0) == 1, "the first event of an epoch is not told in another"
     assert store.epochs.identity().series == series

@@ -162,9 +162,9 @@ def _voids(connection: Connection, since: _Since) -> int:
 
 
 def _happened_after(since: _Since) -> ColumnElement[bool]:
-    """Of a row of the journal. What was told first where is looked up only when it matters: there was a close."""
+    """Of a row of the journal. Where it was told first is read from its body, so only when there was a close."""
     after = journal_table.c.position > since.position
-    return after & (_FIRST_POSITION.op(">")(since.first_position)) if since.position else after
+    return after & (since.first_position < _FIRST_POSITION) if since.position else after
 
 
 def _of_the_day(since: _Since) -> ColumnElement[bool]:

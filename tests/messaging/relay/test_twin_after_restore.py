@@ -169,6 +169,16 @@ def test_an_answer_that_is_lost_is_asked_for_again(bench: Bench) -> None:
     assert bench.station.outbox.counts().acked_upto == 4
 
 
+def test_two_ledgers_that_answer_in_turn_do_not_make_it_ask_without_end(bench: Bench) -> None:
+    first = bench.epochs()[0]
+    twin_takes(bench, first, 4, last(bench))
+    for _ in range(50):
+        for generation in (OLD, NEW):
+            bench.hear(msgspec.structs.replace(bench.ledger.ack(first), generation=generation))
+            bench.pump()
+    assert len([hello for hello in bench.wire.hellos if hello.at]) == 1
+
+
 def test_an_old_center_is_served_as_before(bench: Bench) -> None:
     """It does not know the question: nothing is asked again and again, and nothing is told twice."""
     bench.ledger.knows_at = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Text, cast, func, insert, or_, select
 
 from kiosk.domain.day import DayTotals
 from kiosk.domain.events import (
@@ -23,6 +23,7 @@ from kiosk.domain.events import (
 from kiosk.domain.intake import IntakeState
 from kiosk.domain.trade import Mode
 from kiosk.store import intakes
+from kiosk.store.database.schema import EPOCH_SHIFT
 from kiosk.store.database.schema import day as day_table
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import intake as intake_table
@@ -36,6 +37,22 @@ from kiosk.store.records import ConfirmedRow, NewPaper, Stamp
 
 _COUNTED = (ParcelArrived, ParcelWithdrawn, ParcelCollected, ParcelReturned, PhotoTaken)
 
+_REISSUED = func.json_extract(cast(journal_table.c.body, Text), "$.reissued")
+_EPOCH_OF_FIRST = epoch_table.alias()
+_FIRST_POSITION = func.coalesce(
+    select(_EPOCH_OF_FIRST.c.number * EPOCH_SHIFT + cast(func.substr(_REISSUED, 18), Integer))
+    .where(_EPOCH_OF_FIRST.c.epoch == func.substr(_REISSUED, 1, 16))
+    .scalar_subquery(),
+    journal_table.c.position,
+)
+"""Of a row of the journal: where its event was told first (``reissued`` is the ``{epoch}-{seq}`` it had there)."""
+_LAST_CLOSE = (
+    select(day_table.c.position, day_table.c.next_intake, _FIRST_POSITION)
+    .join(journal_table, journal_table.c.position == day_table.c.position)
+    .order_by(day_table.c.number.desc())
+    .limit(1)
+)
+
 
 DayPapers = Callable[[DayTotals, str], Sequence[NewPaper]]
 """The papers of a day: its totals and its head, the hash of its last event."""
@@ -43,10 +60,14 @@ DayPapers = Callable[[DayTotals, str], Sequence[NewPaper]]
 
 @dataclass(frozen=True, slots=True)
 class _Since:
-    """Where the last close was: its event, and the first intake that can have been confirmed after it."""
+    """Where the last close was: its event, and the first intake that can have been confirmed after it.
+
+    ``first_position`` is where its event was told first: what was told again behind it may have happened before it.
+    """
 
     position: int
     next_intake: int
+    first_position: int
 
 
 class Days(Tables):
@@ -91,7 +112,7 @@ def _totals(connection: Connection) -> DayTotals:
     last = journal.last_seq(connection, epoch.number)
     return DayTotals(
         intakes=_closed(connection, since, IntakeState.CONFIRMED),
-        voids=_count(connection, void_table.c.position > since.position),
+        voids=_voids(connection, since),
         abandoned=_closed(connection, since, IntakeState.ABANDONED),
         bags=_bags(connection, since),
         net_g=sum(net_g for net_g, _ in goods.values()),
@@ -108,9 +129,8 @@ def _totals(connection: Connection) -> DayTotals:
 
 
 def _last_close(connection: Connection) -> _Since:
-    query = select(day_table.c.position, day_table.c.next_intake).order_by(day_table.c.number.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return _Since(*row) if row else _Since(0, 0)
+    row = connection.execute(_LAST_CLOSE).one_or_none()
+    return _Since(*row) if row else _Since(0, 0, 0)
 
 
 def _next_intake(connection: Connection) -> int:
@@ -129,10 +149,22 @@ def _told(connection: Connection, since: _Since) -> dict[str, int]:
     query = (
         select(journal_table.c.type, func.count())
         .join(epoch_table)
-        .where(journal_table.c.position > since.position, journal_table.c.type.in_(types), not_told_again)
+        .where(_happened_after(since), journal_table.c.type.in_(types), not_told_again)
         .group_by(journal_table.c.type)
     )
     return dict.fromkeys(types, 0) | {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _voids(connection: Connection, since: _Since) -> int:
+    told = journal_table.c.position == void_table.c.position
+    query = select(func.count()).select_from(void_table).join(journal_table, told).where(_happened_after(since))
+    return int(connection.execute(query).scalar_one())
+
+
+def _happened_after(since: _Since) -> ColumnElement[bool]:
+    """Of a row of the journal. Where it was told first is read from its body, so only when there was a close."""
+    after = journal_table.c.position > since.position
+    return after & (since.first_position < _FIRST_POSITION) if since.position else after
 
 
 def _of_the_day(since: _Since) -> ColumnElement[bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -269,6 +270,32 @@ def test_a_new_epoch_in_the_middle_of_a_day_counts_nothing_twice(store: Store) -
     store.epochs.start("behind")
     assert (store.days.totals().intakes, store.days.totals().parcels_in) == (0, 0)
     store.journal.verify()
+
+
+def test_what_an_earlier_epoch_tells_again_belongs_to_its_own_day(store: Store, path: Path) -> None:
+    """Half of it was before the last close, half of it is of today."""
+    codes = Codes()
+    old = bring_in(store, 1_160)
+    store.intakes.void(void(old.receipt), stamp())
+    arrive(store, codes, "SF1")
+    store.days.close(CLERK, lambda *_: [SLIP], stamp())
+    today = bring_in(store, 2_160)
+    store.intakes.void(void(today.receipt), stamp())
+    arrive(store, codes, "SF2")
+    last = store.outbox.counts().last_seq
+    store.outbox.acknowledge(last, [])
+    first = store.epochs.identity().epoch
+    store.epochs.start("forked")
+    arrive(store, codes, "SF3")
+    before = store.days.totals()
+    assert (before.intakes, before.voids, before.parcels_in) == (1, 1, 2)
+    assert store.epochs.tell_again(first, 2) == last - 2
+    told = [event["reissued"] for event in events(path)[2 - last :]]
+    assert told == [f"{first}-{seq}" for seq in range(3, last + 1)]
+    assert replace(store.days.totals(), last_seq=before.last_seq) == before
+    store.journal.verify()
+    store.days.close(CLERK, lambda *_: [], stamp())
+    assert (store.days.totals().intakes, store.days.totals().voids, store.days.totals().parcels_in) == (0, 0, 0)
 
 
 def test_a_backup_is_told(store: Store, path: Path) -> None:

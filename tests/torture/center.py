@@ -162,7 +162,6 @@ class Center:
     def __init__(self, folder: Path, broker: MemoryBroker, clock: Callable[[], str], parts: Parts) -> None:
         self.path = folder / "ledger.db"
         self.plan, self.watch, self.downstream = Plan(), Watch(), Downstream()
-        self.was_restored = False
         self.fed_from: dict[str, int] = defaultdict(int)
         """Where the feed began in each generation."""
         self._folder, self._broker, self._clock, self._parts = folder, broker, clock, parts
@@ -242,7 +241,6 @@ class Center:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self.path.write_bytes(self._backup.read_bytes())
         generation = self._parts.restored(self.url)
-        self.was_restored = True
         self.watch.hashes.clear()
         for row in self.rows(EVERYTHING):
             self.watch.hashes[row[0], row[1], row[2]].add(row[3])

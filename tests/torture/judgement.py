@@ -72,7 +72,7 @@ def _ledger_and_quarantine(world: World) -> set[Fact]:
 
 def _judge_station(world: World, machine: Machine, facts: list[Fact], have: set[Fact]) -> None:
     lost = [fact for fact in facts if fact.owed and _bare(fact) not in have]
-    if lost and not (world.center.was_restored and _taken_by_a_copy(lost, facts, have)):
+    if lost:
         raise Broken(f"{machine.name} committed {len(lost)} that the center does not have, first {lost[0]}")
     store = machine.store()
     store.journal.verify()
@@ -85,17 +85,6 @@ def _judge_station(world: World, machine: Machine, facts: list[Fact], have: set[
         raise Broken(f"{machine.name} has {counts.pending} pending")
     if (counts.acked_upto, store.outbox.hash_at(counts.acked_upto)) != (state.upto, state.head):
         raise Broken(f"{machine.name} believes {counts.acked_upto} of {epoch}, the ledger is at {state.upto}")
-
-
-def _taken_by_a_copy(lost: list[Fact], facts: list[Fact], have: set[Fact]) -> bool:
-    """Whether all of it is the one loss that is known, and written down in docs/torture.md.
-
-    Two machines went on from one card, the ledger took the first one's events and came back older, and then the second
-    one was faster: the first has its acknowledgement, and its numbers are taken. It has said so, and ended that epoch.
-    """
-    current = facts[-1].epoch
-    taken = {(fact.station, fact.epoch, fact.seq) for fact in have}
-    return all(fact.epoch != current and (fact.station, fact.epoch, fact.seq) in taken for fact in lost)
 
 
 def _bare(fact: Fact) -> Fact:

@@ -35,7 +35,7 @@ class Hello(msgspec.Struct, frozen=True):
     """Station: this is what I have. ``oldest`` is the first event not acknowledged, ``next`` the number to come.
 
     ``boot`` and ``monotonicms``, milliseconds since that boot, tell two machines with one card apart, and a hello that
-    comes again from one that is newer.
+    comes again from one that is newer. ``at``: say also the hash the ledger has at this number; 0: at none.
     """
 
     epoch: Epoch
@@ -45,6 +45,7 @@ class Hello(msgspec.Struct, frozen=True):
     software: Software
     boot: BootId = ""
     monotonicms: Count = 0
+    at: Count = 0
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -68,7 +69,9 @@ class Ack(msgspec.Struct, frozen=True):
     Cumulative and repeatable; lower than before when the center came back from a backup. ``head`` is the hash the
     ledger has at ``upto`` (64 zeros at 0). ``gaps`` are ranges missing above ``upto``; ``quarantined`` are numbers
     up to ``upto`` that are kept apart for a person, and done for the station. ``generation`` is the ledger's, another
-    one after a restored backup; "" from a center that does not say it.
+    one after a restored backup; "" from a center that does not say it. ``at`` and ``hash_at`` answer a hello with
+    ``at``: the hash of that event in the ledger, "" when it is above ``upto``; 0 and "" when nothing was asked. ``at``
+    is missing from a center that does not know the question.
     """
 
     epoch: Epoch
@@ -77,6 +80,8 @@ class Ack(msgspec.Struct, frozen=True):
     quarantined: Annotated[tuple[Seq, ...], msgspec.Meta(max_length=MAX_QUARANTINED)]
     head: Digest
     generation: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{16})?$", max_length=16)] = ""
+    at: Count | None = None
+    hash_at: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$", max_length=64)] = ""
 
 
 class Resend(msgspec.Struct, frozen=True):

@@ -2,15 +2,29 @@
 
 Only what it had acknowledged: the rest was told again in the epoch after. No I/O, no clock: time is passed in. Nothing
 is kept over a connection, as the center is asked again on the next one.
+
+Each question names the last event that was acknowledged. A center that says another hash there took the events of a
+machine with the same card after it had come back: what it lacks cannot be sent under its numbers any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+from kiosk.messaging.contract.control import Ack
+from kiosk.messaging.relay.fork_point import Ask, ForkPoint, Shared
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import EarlierEpoch
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How far is the center with this epoch, whose last event here is ``last_seq``, and what is its hash at ``at``?"""
+
+    epoch: str
+    last_seq: int
+    at: int
 
 
 @dataclass(slots=True)
@@ -22,6 +36,11 @@ class _EpochState:
     owed_upto: int
     held_upto: int | None = None
     sent_upto: int = 0
+    fork_point: ForkPoint = field(default_factory=ForkPoint)
+
+    @property
+    def question(self) -> Question:
+        return Question(self.epoch, self.last_seq, self.fork_point.question or self.owed_upto)
 
     @property
     def missing(self) -> int:
@@ -49,9 +68,13 @@ class EarlierEpochs:
         self._epochs = {one.epoch: _EpochState(one.epoch, one.last_seq, one.acked_upto) for one in epochs}
         self._wait_from(now)
 
-    def questions(self) -> list[tuple[str, int]]:
-        """Epoch and last number of those that the center has not answered for, or not all."""
-        return [(one.epoch, one.last_seq) for one in self._epochs.values() if one.open]
+    def questions(self) -> list[Question]:
+        """Of those epochs that the center has not answered for, or not all."""
+        return [one.question for one in self._epochs.values() if one.open]
+
+    def question(self, epoch: str) -> Question:
+        """Of this one alone."""
+        return self._epochs[epoch].question
 
     def knows(self, epoch: str) -> bool:
         """Whether this epoch was asked about."""
@@ -100,8 +123,18 @@ class EarlierEpochs:
         one.held_upto = upto
         self._wait_from(now)
 
+    def contradicted(self, ack: Ack, own: Callable[[int], str | None], now: float) -> Shared | Ask | None:
+        """Its head is not ``own`` hash there. Nothing of it is sent any more: see `ForkPoint.contradicted`."""
+        one = self._epochs[ack.epoch]
+        found = one.fork_point.contradicted(ack, one.owed_upto, own)
+        one.held_upto, one.sent_upto = None, 0
+        if isinstance(found, Shared):
+            one.held_upto = one.owed_upto = found.upto
+        self._wait_from(now)
+        return found
+
     def drop(self, epoch: str) -> None:
-        """Nothing can be sent of it: its numbers stand for something else at the center."""
+        """There is nothing to send of it."""
         one = self._epochs[epoch]
         one.held_upto, one.sent_upto = one.owed_upto, 0
 

@@ -96,6 +96,12 @@ class EpochsPort(Protocol):
         """Begin a new epoch; what is pending is issued again in it. False, and nothing is
         written, when ``ending`` is not the current epoch (any more)."""
 
+    def tell_again(self, epoch: str, after: int) -> int:
+        """Issue again in the current epoch what was acknowledged of an earlier one above ``after``; how many events.
+
+        From then on ``after`` is all that was acknowledged of it, so a second call finds nothing.
+        """
+
     def behind_spent(self) -> bool:
         """Whether no (further) epoch may be begun because the center has more than this database."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
@@ -12,11 +13,12 @@ from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Sta
 from kiosk.messaging.contract.envelope import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import Connection, Happening, Lost, Message, PubAck, Ready, Way, Will
-from kiosk.messaging.relay.earlier import EarlierEpochs
+from kiosk.messaging.relay.earlier import EarlierEpochs, Question
 from kiosk.messaging.relay.faults import LinkFault
+from kiosk.messaging.relay.fork_point import Ask, ForkPoint
 from kiosk.messaging.relay.outgoing import Outgoing, fitting, outgoing
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import LinkWatcher, OutboxRow, StorePort
+from kiosk.messaging.relay.ports import LinkWatcher, OutboxCounts, OutboxRow, StorePort
 from kiosk.messaging.relay.throughput import left_s
 from kiosk.messaging.relay.window import InFlightWindow
 
@@ -28,8 +30,9 @@ _TELL_SOON_S: Final = 3.0
 _ESTIMATE_S: Final = 10.0
 """How often it is said how long the rest takes: the events that wait are read for it."""
 _ASK_AGAIN_S: Final = 60.0
-"""So long after the last question about earlier epochs another generation may lead to the next one. Two ledgers that
-answer one station in turn, or a broker that lies, would else keep it asking about twenty epochs without end."""
+"""So long after the last question about earlier epochs, or a fork, another generation may lead to the next one. Two
+ledgers that answer one station in turn, or a broker that lies, would else keep it asking about twenty epochs without
+end."""
 
 
 class Session:
@@ -48,6 +51,7 @@ class Session:
         self._topics = Topics(settings.region, settings.station)
         self._window = InFlightWindow(pace)
         self._earlier = EarlierEpochs(pace)
+        self._fork_point = ForkPoint()
         self._epoch = store.epochs.identity().epoch
         self._quarantined: tuple[int, ...] = ()
         self._alarm = ""
@@ -146,7 +150,7 @@ class Session:
         if self._earlier.stalled(now):
             self._pace.stalled()
             self._earlier.rewind(now)
-            self._hello_earlier(connection)
+            self._hello_earlier(connection, self._earlier.questions())
         if now >= self._hello_at:
             self._hello(connection)
         if self._ask_at is not None and now >= self._ask_at:
@@ -209,7 +213,8 @@ class Session:
 
     def _hello(self, connection: Connection) -> None:
         """Ask what the center has, and again after a while: a ledger that lost events does not ask by itself."""
-        self._hello_at = self._clock() + self._pace.hello_s()
+        at = self._fork_point.question
+        self._hello_at = self._clock() + (self._pace.patience_s if at else self._pace.hello_s())
         counts = self._store.outbox.counts()
         waiting = self._store.outbox.pending(1)
         following = counts.last_seq + 1
@@ -221,20 +226,22 @@ class Session:
             software=self._settings.software,
             boot=self._settings.boot,
             monotonicms=self._monotonic_ms(),
+            at=at,
         )
         self._tell_small(connection, self._topics.hello, encode(hello))
 
-    def _hello_earlier(self, connection: Connection) -> None:
-        """Ask about the earlier epochs. Nothing of them is pending: what was not done is told again in the next one."""
-        for epoch, last in self._earlier.questions():
+    def _hello_earlier(self, connection: Connection, questions: Sequence[Question]) -> None:
+        """Ask about earlier epochs. Nothing of them is pending: what was not done is told again in the next one."""
+        for question in questions:
             hello = Hello(
-                epoch,
-                next=last + 1,
-                oldest=last + 1,
+                question.epoch,
+                next=question.last_seq + 1,
+                oldest=question.last_seq + 1,
                 pending=0,
                 software=self._settings.software,
                 boot=self._settings.boot,
                 monotonicms=self._monotonic_ms(),
+                at=question.at,
             )
             self._tell_small(connection, self._topics.hello, encode(hello))
 
@@ -278,18 +285,18 @@ class Session:
         # The other process may have begun an epoch since the last look: this answer is then not about the new one.
         self._follow_epoch(connection)
         if ack.epoch != self._epoch:
-            self._acknowledged_earlier(ack)
+            self._acknowledged_earlier(connection, ack)
             return
         self._look_at_generation(ack)
         counts = self._store.outbox.counts()
         if ack.upto > counts.last_seq:
             self._behind(connection, ack, counts.last_seq)
             return
-        own = self._store.outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
-        if own != ack.head:
-            self._forked(ack.upto)
+        if self._own_hash(ack.epoch, ack.upto) != ack.head:
+            self._forked(connection, ack, counts)
             return
         self._set_alarm("")
+        self._fork_point = ForkPoint()
         if ack.upto != counts.acked_upto or ack.quarantined != self._quarantined:
             if not self._store.outbox.acknowledge(ack.upto, ack.quarantined, ack.epoch):
                 self._follow_epoch(connection)
@@ -311,24 +318,54 @@ class Session:
         self._look_for(ack.gaps)
         self._watcher.heard(self._alarm)
 
-    def _acknowledged_earlier(self, ack: Ack) -> None:
+    def _own_hash(self, epoch: str, seq: int) -> str | None:
+        return self._store.outbox.hash_at(seq, epoch) if seq else ZERO_HASH
+
+    def _acknowledged_earlier(self, connection: Connection, ack: Ack) -> None:
         """Of an epoch that has ended only one thing matters: whether the center still has what it acknowledged."""
         if not self._earlier.knows(ack.epoch):
             return
         self._look_at_generation(ack)
         owed = self._earlier.owed_upto(ack.epoch)
-        own = self._store.outbox.hash_at(ack.upto, ack.epoch) if ack.upto else ZERO_HASH
-        if ack.upto < owed and own != ack.head:
+        if self._own_hash(ack.epoch, ack.upto) == ack.head:
+            self._take_earlier(ack, owed)
+        else:
+            self._forked_earlier(connection, ack, owed)
+        self._watcher.heard(self._alarm)
+
+    def _forked_earlier(self, connection: Connection, ack: Ack, owed: int) -> None:
+        """A machine with the same card sent it other events; of what it had acknowledged it may lack some for that."""
+        found = self._earlier.contradicted(ack, partial(self._own_hash, ack.epoch), self._clock())
+        if isinstance(found, Ask):
+            self._hello_earlier(connection, [self._earlier.question(ack.epoch)])
+        elif found is not None and found.upto < owed:
+            self._tell_again(connection, ack.epoch, found.upto)
+        elif ack.at is None and ack.upto < owed:
             self._log.write(
-                f"the sorting center has another event {ack.upto} of the earlier epoch {ack.epoch} than this database: "
-                "nothing of it is sent again; call the administrator",
+                f"the sorting center has another event {ack.upto} of the earlier epoch {ack.epoch} than this database, "
+                "and is too old to say from where on: nothing of it is sent again; call the administrator",
                 kind="earlier fork",
                 level=logging.ERROR,
             )
-            self._earlier.drop(ack.epoch)
-        else:
-            self._take_earlier(ack, owed)
-        self._watcher.heard(self._alarm)
+
+    def _tell_again(self, connection: Connection, epoch: str, shared_upto: int) -> None:
+        """The numbers above are another machine's at the center: the events get new ones, in the current epoch.
+
+        The first goes out under its old number once more, so that the center has both, and raises its alarm.
+        """
+        first = self._store.outbox.sealed(epoch, 1, shared_upto)
+        if first:
+            self._publish(connection, first)
+        count = self._store.epochs.tell_again(epoch, shared_upto)
+        self._log.write(
+            f"the sorting center came back from a backup and took another machine's event {shared_upto + 1} of the "
+            f"earlier epoch {epoch}: {count} events that it had acknowledged are told again with new numbers; call the "
+            "administrator, two machines may use one database",
+            kind="earlier fork",
+            level=logging.ERROR,
+        )
+        self._more = True
+        self._tell_at = self._clock()
 
     def _look_at_generation(self, ack: Ack) -> None:
         """Another ledger answers than before: it may lack what ``upto`` of this epoch does not show."""
@@ -388,14 +425,27 @@ class Session:
         )
         self._enter_epoch(connection)
 
-    def _forked(self, upto: int) -> None:
+    def _forked(self, connection: Connection, ack: Ack, counts: OutboxCounts) -> None:
+        """Refused. Of what was acknowledged before, all that this ledger does not have is pending again.
+
+        It came back from a backup then, and another machine was faster: the center gets both, and raises its alarm.
+        """
         self._log.write(
-            f"the sorting center has another event {upto} of epoch {self._epoch} than this database: acknowledgement "
-            "refused, events stay pending; call the administrator, two machines may use one database",
+            f"the sorting center has another event {ack.upto} of epoch {self._epoch} than this database: "
+            "acknowledgement refused, events stay pending; call the administrator, two machines may use one database",
             kind="fork",
             level=logging.ERROR,
         )
         self._set_alarm("fork")
+        found = self._fork_point.contradicted(ack, counts.acked_upto, partial(self._own_hash, ack.epoch))
+        if isinstance(found, Ask):
+            self._hello(connection)
+        elif found is None:
+            self._hello_at = min(self._hello_at, self._clock() + _ASK_AGAIN_S)
+        elif found.upto < counts.acked_upto:
+            self._store.outbox.acknowledge(found.upto, ack.quarantined, ack.epoch)
+            self._quarantined = ack.quarantined
+            self._start_over()
 
     def _set_alarm(self, alarm: str) -> None:
         if alarm != self._alarm:
@@ -416,6 +466,7 @@ class Session:
     def _enter_epoch(self, connection: Connection) -> None:
         self._epoch = self._store.epochs.identity().epoch
         self._quarantined = ()
+        self._fork_point = ForkPoint()
         self._set_alarm("")
         self._start_over()
         self._hello(connection)
@@ -424,7 +475,7 @@ class Session:
     def _ask_earlier(self, connection: Connection) -> None:
         self._asked_at, self._ask_at = self._clock(), None
         self._earlier.ask(self._store.outbox.earlier(), self._clock())
-        self._hello_earlier(connection)
+        self._hello_earlier(connection, self._earlier.questions())
 
     def _start_over(self) -> None:
         self._window.rewind()

@@ -36,11 +36,12 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A station said hello: how far is the ledger with this epoch?"""
+    """A station said hello: how far is the ledger with this epoch, and what is its hash ``at`` a number (0: none)?"""
 
     region: str
     station: str
     epoch: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ def _hello(message: Inbound, topic: UpTopic) -> Reading:
     except BadControl:
         return _refused(message, "hello")
     seen = Sighting(topic.region, topic.station, hello=hello)
-    return Reading(message, Delivery(sightings=[seen]), (Question(topic.region, topic.station, hello.epoch),))
+    question = Question(topic.region, topic.station, hello.epoch, hello.at)
+    return Reading(message, Delivery(sightings=[seen]), (question,))
 
 
 def _status(message: Inbound, topic: UpTopic) -> Reading:

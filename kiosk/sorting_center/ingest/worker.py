@@ -187,12 +187,12 @@ class Worker:
 
     def _answer(self, states: Iterable[State], questions: Iterable[Question]) -> None:
         """An answer that fails is that station's alone: it asks again."""
-        answers = {(state.region, state.station, state.epoch): state for state in states}
+        answers = {(state.region, state.station, state.epoch, 0): state for state in states}
         for question in questions:
-            key = (question.region, question.station, question.epoch)
+            key = (question.region, question.station, question.epoch, question.at)
             if key not in answers:
                 try:
-                    answers[key] = self._ledger.stream(question.station, question.epoch, question.region)
+                    answers[key] = self._ledger.stream(question.station, question.epoch, question.region, question.at)
                 except LedgerError as error:
                     log.warning("%s says hello, but: %s", question.station, error)
         for state in answers.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final, Self
 
 from sqlalchemy import Connection, func, select, tuple_
@@ -149,10 +150,11 @@ class Ledger:
         """Whether places in the feed are given by `number`, and not in the commits."""
         return self._opened.numberer is not None
 
-    def stream(self, station: str, epoch: str, region: str) -> StreamState:
-        """What a station that says hello is told; upto 0 for a stream nothing is known of."""
+    def stream(self, station: str, epoch: str, region: str, at: int = 0) -> StreamState:
+        """What a station that says hello is told, the hash ``at`` a number with it; upto 0 for an unknown stream."""
         with self.reading() as connection:
-            return self._state(connection, station, epoch, region)
+            state = self._state(connection, station, epoch, region)
+            return replace(state, at=at, hash_at=streams.hash_at(connection, state, at)) if at else state
 
     def stream_count(self) -> int:
         """How many streams there are."""

@@ -76,6 +76,9 @@ class StreamState:
     quarantined: tuple[int, ...] = ()
     generation: str = ""
     """Of the ledger."""
+    at: int = 0
+    hash_at: str = ""
+    """Of event ``at``, for whoever asked."""
 
     @classmethod
     def unknown(cls, station: str, epoch: str, region: str, generation: str) -> StreamState:
@@ -85,7 +88,8 @@ class StreamState:
     @property
     def ack(self) -> Ack:
         """What the station is told."""
-        return Ack(self.epoch, self.upto, self.gaps, self.quarantined, self.head, self.generation)
+        answer = self.at, self.hash_at
+        return Ack(self.epoch, self.upto, self.gaps, self.quarantined, self.head, self.generation, *answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from sqlalchemy import Connection, Row, Select, func, select
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.records import Counted
-from kiosk.sorting_center.ledger.schema import ARCHIVED, event, feed_position, intake, intake_void, quarantine, stream
+from kiosk.sorting_center.ledger.schema import (
+    ARCHIVED,
+    archived,
+    event,
+    feed_position,
+    intake,
+    intake_void,
+    quarantine,
+    stream,
+)
 
 StreamKey = tuple[str, str, str]
 """Station, epoch, region."""
@@ -110,6 +119,18 @@ def quarantined(connection: Connection, row: Reach, limit: int) -> tuple[int, ..
         .limit(limit)
     )
     return tuple(sorted(found.scalars()))
+
+
+def hash_at(connection: Connection, row: Reach, seq: int) -> str:
+    """Of an event that is released, archived or not; "" above ``upto``: what is held there may be evicted."""
+    if not 0 < seq <= row.upto:
+        return ""
+    for table in (event, archived):
+        of_row = (table.c.station == row.station) & (table.c.epoch == row.epoch) & (table.c.region == row.region)
+        found = connection.execute(select(table.c.sha256).where(of_row, table.c.seq == seq)).scalar()
+        if found is not None:
+            return str(found)
+    return ""
 
 
 def _held(connection: Connection, row: Reach) -> Iterator[int]:

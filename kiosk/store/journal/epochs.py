@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, update
+from sqlalchemy import Column, Connection, Table, select, update
 
 from kiosk.domain.events import DayClosed, EpochStarted, IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
@@ -14,6 +14,7 @@ from kiosk.messaging.contract.envelope import EVENT_TYPES
 from kiosk.store.database.connection import Database
 from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import day as day_table
+from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading
@@ -57,6 +58,19 @@ class Epochs(Tables):
                 return self._enter(why, stamp or self._stamps(), ending)
         except OSError as error:
             raise StoreError(f"The file {self._marker.path} cannot be written ({error}): check the disk.") from error
+
+    def tell_again(self, epoch: str, after: int) -> int:
+        """Issue again, in the current epoch, what was acknowledged of an earlier one above ``after``; how many.
+
+        The center came back from a backup and gave those numbers to another machine with the same card. From now on
+        ``after`` is what was acknowledged of it. Nothing is done for the current epoch: that one has to end first.
+        """
+        region = self._stamps().region
+
+        def work(connection: Connection) -> int:
+            return _tell_again(connection, epoch, after, region)
+
+        return self.database.write(work, finishing=True)
 
     @reading
     def behind_spent(self, connection: Connection) -> bool:
@@ -126,8 +140,11 @@ def _begin(connection: Connection, begun: Begun, stamp: Stamp, floor: Mapping[st
         event_counters.raise_all(connection, floor)
     epoch_rows.begin(connection, begun, stamp)
     for row in waiting:
-        if row.type != EpochStarted.TYPE:
-            _reissue(connection, row, stamp.region)
+        if row.type == EpochStarted.TYPE:
+            continue
+        position = _reissue(connection, row, stamp.region)
+        if row.type == DayClosed.TYPE:
+            connection.execute(update(day_table).where(day_table.c.position == row.position).values(position=position))
 
 
 def _waiting(connection: Connection) -> list[journal.JournalRow]:
@@ -137,7 +154,26 @@ def _waiting(connection: Connection) -> list[journal.JournalRow]:
     return list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
 
 
-def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> None:
+def _tell_again(connection: Connection, epoch: str, after: int, region: str) -> int:
+    mine = select(epoch_table.c.number, epoch_table.c.acked_upto).where(epoch_table.c.epoch == epoch)
+    earlier = connection.execute(mine).one_or_none()
+    if earlier is None or earlier.number == epoch_rows.current(connection).number or earlier.acked_upto <= after:
+        return 0
+    lost = [
+        row
+        for row in journal.rows_from(
+            connection, journal.position_of(earlier.number, after + 1), earlier.acked_upto - after
+        )
+        if row.type != EpochStarted.TYPE
+    ]
+    # A close of before stays where it was: what the current epoch tells already did not happen before it.
+    for row in lost:
+        _reissue(connection, row, region)
+    connection.execute(update(epoch_table).where(epoch_table.c.number == earlier.number).values(acked_upto=after))
+    return len(lost)
+
+
+def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> int:
     event = json.loads(row.body)
     data = msgspec.convert(event["data"], EVENT_TYPES[row.type])
     first_id = event.get("reissued", event["id"])
@@ -146,8 +182,7 @@ def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> No
         _point(connection, intake_table, intake_table.c.number, data.receipt, position)
     elif isinstance(data, IntakeVoided):
         _point(connection, void_table, void_table.c.intake, data.receipt, position)
-    elif isinstance(data, DayClosed):
-        connection.execute(update(day_table).where(day_table.c.position == row.position).values(position=position))
+    return position
 
 
 def _point(connection: Connection, table: Table, key: Column[int], receipt: str, position: int) -> None:

@@ -13,7 +13,7 @@ from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Sta
 from tests.depth import many
 
 EPOCH = "00c0ffee00c0ffee"
-ACK = Ack(epoch=EPOCH, upto=7, gaps=((9, 9), (12, 15)), quarantined=(3,), head="ab" * 32, generation="0123456789abcdef")
+ACK = Ack(EPOCH, 7, ((9, 9), (12, 15)), (3,), "ab" * 32, "0123456789abcdef", 5, "cd" * 32)
 
 
 def test_an_acknowledgement_on_the_wire() -> None:
@@ -24,13 +24,23 @@ def test_an_acknowledgement_on_the_wire() -> None:
         "quarantined": [3],
         "head": "ab" * 32,
         "generation": "0123456789abcdef",
+        "at": 5,
+        "hash_at": "cd" * 32,
     }
 
 
-def test_an_acknowledgement_of_a_center_that_says_no_generation_still_reads() -> None:
+def test_an_acknowledgement_of_an_older_center_still_reads() -> None:
     told = json.loads(encode(ACK))
-    del told["generation"]
-    assert decode(Ack, json.dumps(told).encode()).generation == ""
+    for later in ("generation", "at", "hash_at"):
+        del told[later]
+    read = decode(Ack, json.dumps(told).encode())
+    assert (read.generation, read.at, read.hash_at) == ("", None, "")
+
+
+def test_a_hello_of_an_older_station_asks_for_no_hash() -> None:
+    told = json.loads(encode(Hello(epoch=EPOCH, next=8, oldest=5, pending=3, software="kiosk 0.1.0", at=4)))
+    assert told.pop("at") == 4
+    assert decode(Hello, json.dumps(told).encode()).at == 0
 
 
 @pytest.mark.parametrize("wrong", ["x", "0123456789ABCDEF", "0123456789abcdef0"])
@@ -74,6 +84,9 @@ def test_a_later_version_may_add_keys() -> None:
         {"quarantined": list(range(1, 1002))},
         {"head": "0"},
         {"head": None},
+        {"at": -1},
+        {"hash_at": "0"},
+        {"hash_at": None},
     ],
 )
 def test_a_wrong_acknowledgement_is_refused(change: dict[str, object]) -> None:

@@ -33,24 +33,32 @@ Events = dict[tuple[str, int], bytes]
 
 
 class Ledger:
-    """An honest center: what it holds, and what it would say of it."""
+    """An honest center: what it holds, and what it would say of it. ``apart`` is what contradicts the chain it has."""
 
     def __init__(self) -> None:
         self.events: Events = {}
+        self.apart: list[bytes] = []
         self.generation = ""
+        self.knows_at = True
 
     def take(self, body: bytes) -> str:
         event = json.loads(body)
-        assert self.events.setdefault((event["epoch"], event["seq"]), body) == body
-        return str(event["epoch"])
+        epoch, seq = str(event["epoch"]), int(event["seq"])
+        before = self.events.get((epoch, seq - 1))
+        follows = before is None or hashlib.sha256(before).hexdigest() == event["prevhash"]
+        if not follows or self.events.setdefault((epoch, seq), body) != body:
+            self.apart.append(body)
+        return epoch
 
-    def ack(self, epoch: str) -> Ack:
+    def ack(self, epoch: str, at: int = 0) -> Ack:
         held = {seq for known, seq in self.events if known == epoch}
         upto = next(seq for seq in range(len(held) + 1) if seq + 1 not in held)
         beyond = [seq for seq in held if seq > upto]
         gaps = ((upto + 1, min(beyond) - 1),) if beyond else ()
         head = hashlib.sha256(self.events[epoch, upto]).hexdigest() if upto else ZERO_HASH
-        return Ack(epoch, upto, gaps, quarantined=(), head=head, generation=self.generation)
+        hash_at = hashlib.sha256(self.events[epoch, at]).hexdigest() if at and at <= upto else ""
+        answer = (at, hash_at) if self.knows_at else (None, "")
+        return Ack(epoch, upto, gaps, (), head, self.generation, *answer)
 
 
 class Wire:
@@ -80,7 +88,8 @@ class Wire:
         answers = []
         for topic, payload in sent:
             if topic == TOPICS.hello:
-                answers.append(ledger.ack(decode(Hello, payload).epoch))
+                hello = decode(Hello, payload)
+                answers.append(ledger.ack(hello.epoch, hello.at))
             elif topic in (TOPICS.event, TOPICS.batch):
                 bodies = parse_batch(payload) if topic == TOPICS.batch else [payload]
                 answers.append(ledger.ack({ledger.take(body) for body in bodies}.pop()))
@@ -141,6 +150,13 @@ class Bench:
                 self.hear(ack)
             self.pump()
 
+    def flow_once(self) -> None:
+        """Send, carry over and answer, whether anything still moves or not: pending events of a fork never end."""
+        self.pump()
+        for ack in self.wire.carried(self.ledger):
+            self.hear(ack)
+        self.pump()
+
     def epochs(self) -> list[str]:
         """Every epoch of the database, oldest first."""
         return [series.epoch for series in self.station.epochs.series()]
@@ -156,3 +172,8 @@ class Bench:
         due = {(current, row.seq) for row in self.station.outbox.sealed(current, 10_000)}
         due |= {(one.epoch, seq) for one in self.station.outbox.earlier() for seq in range(1, one.acked_upto + 1)}
         return due - set(self.ledger.events)
+
+    def lost(self) -> set[str]:
+        """Receipts of this database that no event at the center confirms."""
+        told = {event["data"].get("receipt") for event in map(json.loads, self.ledger.events.values())}
+        return {row.receipt for row in self.station.intakes.recent(10_000)} - told

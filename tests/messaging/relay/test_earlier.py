@@ -59,7 +59,8 @@ def test_every_earlier_epoch_is_named_after_the_current_one(bench: Bench) -> Non
     first, second, current = bench.epochs()
     assert [hello.epoch for hello in bench.wire.hellos] == [current, first, second]
     last = {one.epoch: one.last_seq for one in bench.station.outbox.earlier()}[first]
-    assert bench.wire.hellos[1] == Hello(first, next=last + 1, oldest=last + 1, pending=0, software="kiosk test")
+    asked = Hello(first, next=last + 1, oldest=last + 1, pending=0, software="kiosk test", at=last)
+    assert bench.wire.hellos[1] == asked
 
 
 def test_a_center_that_has_everything_gets_nothing_again(bench: Bench) -> None:
@@ -125,7 +126,9 @@ def test_a_lost_question_and_a_lost_message_are_repeated(bench: Bench) -> None:
 
 
 def test_another_history_at_the_center_gets_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """One that cannot say from where on it is another."""
     first = bench.epochs()[0]
+    bench.ledger.knows_at = False
     forget(bench, 5)
     bench.connect()
     acks = {ack.epoch: ack for ack in bench.wire.carried(bench.ledger)}

@@ -292,6 +292,22 @@ def test_a_hello_in_the_same_batch_as_events_is_answered_after_them(
     assert [ack.upto for ack in mailbox.told] == [1]
 
 
+def test_a_hello_may_ask_for_the_hash_at_a_number(ledger: Ledger, mailbox: Mailbox, station: Station) -> None:
+    """Its answer is one of its own: what the same batch acknowledges was not asked."""
+    events = station.run(5)
+    mailbox.put(BATCH, build_batch([event.body for event in events]))
+    for at in (3, 5, 3, 6):
+        mailbox.put(HELLO, encode(Hello(station.epoch, 6, 6, 0, "1.0.0", at=at)))
+    worker_of(ledger, mailbox).step(0)
+    assert {ack.upto for ack in mailbox.told} == {5}
+    assert [(ack.at, ack.hash_at) for ack in mailbox.told] == [
+        (0, ""),
+        (3, events[2].sha256),
+        (5, events[4].sha256),
+        (6, ""),
+    ]
+
+
 def test_what_the_broker_had_retained_is_refused_and_no_sign_of_life(
     ledger: Ledger, mailbox: Mailbox, station: Station
 ) -> None:

@@ -64,6 +64,16 @@ def test_what_is_above_a_gap_is_kept_but_not_fed(ledger: Ledger, station: Statio
     assert [json.loads(entry.body)["seq"] for entry in ledger.feed(0, 10)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_the_hash_at_a_number_is_told_of_what_the_chain_has_reached(ledger: Ledger, station: Station) -> None:
+    events = station.run(6)
+    ledger.accept([*events[:3], events[4]], REGION, NOW)
+    told = {at: ledger.stream(station.station, station.epoch, REGION, at) for at in range(7)}
+    assert {state.upto for state in told.values()} == {3}
+    assert [told[at].hash_at for at in (0, 1, 2, 3)] == ["", *(event.sha256 for event in events[:3])]
+    assert [told[at].hash_at for at in (4, 5, 6)] == ["", "", ""], "what is held may be a clone's"
+    assert ledger.stream(station.station, station.epoch, "yarkant", 2).hash_at == ""
+
+
 def test_the_same_key_with_another_hash_is_a_fork_never_a_duplicate(ledger: Ledger, station: Station) -> None:
     ledger.accept(station.run(2), REGION, NOW)
     clone = station.clone()

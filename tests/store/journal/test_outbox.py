@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import event
 
 from kiosk.domain.intake import AbandonReason
 from kiosk.store import OutboxCounts, Store, StoreError
+from kiosk.store.journal.sealed_rows import altered
 from tests.store.counter_rig import Codes, arrive
 from tests.store.village import (
     CATALOG,
@@ -117,6 +119,41 @@ def test_an_event_told_a_third_time_still_names_its_first_number(store: Store, p
     store.epochs.start("behind")
     store.epochs.start("behind")
     assert [event.get("reissued") for event in events(path)[-3:]] == [None, "0000000000000001-2", "0000000000000001-3"]
+
+
+def test_what_was_acknowledged_of_an_earlier_epoch_is_told_again_once(store: Store, path: Path) -> None:
+    intake = open_intake(store)
+    store.intakes.confirm(weighed(intake), "early", JOBS, METROLOGY, stamp())
+    store.intakes.void(void_of(intake), stamp(61))
+    store.outbox.acknowledge(4, [])
+    first = store.epochs.identity().epoch
+    store.epochs.start("forked")
+    store.outbox.acknowledge(1, [])
+    series = store.epochs.identity().series
+    assert store.epochs.tell_again(first, 2) == 2
+    assert [(event["seq"], event["type"], event["reissued"]) for event in events(path)[-2:]] == [
+        (2, "station.intake.confirmed.v1", f"{first}-3"),
+        (3, "station.intake.voided.v1", f"{first}-4"),
+    ]
+    assert store.outbox.counts() == OutboxCounts(pending=2, last_seq=3, acked_upto=1)
+    assert [(one.epoch, one.acked_upto) for one in store.outbox.earlier()] == [(first, 2)]
+    told = store.intakes.by_token("early")
+    assert told is not None and (told.seq, told.voided, told.acknowledged) == (2, True, False)
+    with closing(sqlite3.connect(path)) as bare:
+        assert list(altered(bare)) == []
+    assert store.epochs.tell_again(first, 2) == store.epochs.tell_again(first, 3) == 0
+    assert store.epochs.tell_again(first, 0) == 1, "the first event of an epoch is not told in another"
+    assert store.epochs.identity().series == series
+    store.journal.verify()
+
+
+def test_the_current_epoch_and_a_stranger_s_are_not_told_again(store: Store, path: Path) -> None:
+    bring_in(store)
+    store.outbox.acknowledge(3, [])
+    before = content(path)
+    assert store.epochs.tell_again(store.epochs.identity().epoch, 1) == 0
+    assert store.epochs.tell_again("ab" * 8, 0) == 0
+    assert content(path) == before
 
 
 def test_events_name_the_region_the_station_stands_in_when_they_are_numbered(store: Store, path: Path) -> None:

@@ -83,6 +83,16 @@ def test_what_was_made_of_archived_events_stays(ledger_url: str, tmp_path: Path,
         assert len(before) == 8
 
 
+def test_a_station_is_still_told_the_hash_of_what_is_archived(
+    ledger_url: str, tmp_path: Path, station: Station
+) -> None:
+    filled(ledger_url, station)
+    archived(ledger_url, "2026-11", tmp_path)
+    with Ledger.open_readonly(ledger_url) as ledger:
+        told = [ledger.stream(station.station, station.epoch, REGION, at) for at in (2, 8)]
+        assert [state.hash_at for state in told] == [station.sealed[1].sha256, station.sealed[7].sha256]
+
+
 def test_a_feed_that_is_archived_as_a_whole_goes_on_counting(ledger_url: str, tmp_path: Path, station: Station) -> None:
     events = station.run(5)
     with Ledger.open(ledger_url) as ledger:

@@ -141,8 +141,8 @@ def _measures() -> tuple[Column[int], ...]:
     return tuple(Column(name, BigInteger, nullable=False) for name in names)
 
 
-station_day = Table(
-    "station_day",
+station_goods = Table(
+    "station_goods",
     metadata,
     Column("day", Code, primary_key=True),
     Column("region", Code, primary_key=True),
@@ -150,10 +150,22 @@ station_day = Table(
     Column("product", Code, primary_key=True),
     Column("mode", Code, primary_key=True),
     *_measures(),
-    Index("station_day_station", "station", "day"),
+    Index("station_goods_station", "station", "day"),
     sqlite_with_rowid=False,
 )
 """Sums of ``receipt``. All but ``voided`` are of receipts that are not void."""
+
+station_day = Table(
+    "station_day",
+    metadata,
+    Column("day", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    *_measures(),
+    Index("station_day_station", "station", "day"),
+    sqlite_with_rowid=False,
+)
+"""The same sums over all goods: a month of a county in a tenth of a second."""
 
 county_hour = Table(
     "county_hour",
@@ -168,4 +180,4 @@ county_hour = Table(
 )
 """The same sums over all stations, by the hour."""
 
-SUMS: Final = (station_day, county_hour)
+SUMS: Final = (station_goods, station_day, county_hour)

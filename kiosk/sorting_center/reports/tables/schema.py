@@ -132,6 +132,33 @@ newest = Table(
 )
 """The newest event of each station in the feed, and its newest receipt that counts or did."""
 
+closing = Table(
+    "closing",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("epoch", Code, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("feedseq", BigInteger, nullable=False),
+    Column("told_epoch", Code, nullable=False),
+    Column("told_seq", BigInteger, nullable=False),
+    Column("day", Code, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("end_seq", BigInteger, nullable=False),
+    Column("verdict", Code, nullable=False),
+    Column("missing", BigInteger, nullable=False),
+    Column("said", Code, nullable=False),
+    Column("found", Code, nullable=False),
+    Column("not_counted", Code, nullable=False),
+    Column("prints_unknown", BigInteger, nullable=False),
+    Index("closing_day", "day", "region", "station"),
+    sqlite_with_rowid=False,
+)
+"""Closes of days, each once, keyed by the event that told it first; ``told_epoch`` and ``told_seq`` are of the one in
+the feed. ``day`` is when it was closed, or came where its clock was not set. ``end_seq`` is the highest ``last_seq`` of
+its epoch so far. ``said``, ``found`` and ``not_counted`` are JSON, see `following.closes`."""
+
 goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqlite_with_rowid=False)
 """Every product that was ever brought in."""
 

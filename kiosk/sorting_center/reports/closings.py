@@ -106,22 +106,18 @@ class Closings:
 def _voided_since(connection: Connection, wanted: Select[Any]) -> dict[tuple[str, str, str, int], list[str]]:
     """Of these closes the receipts of the day whose void came after the close."""
     close = wanted.subquery()
+    # A station has few voids: from them to their receipts, and not the other way.
+    later = (void.c.station == close.c.station) & (void.c.region == close.c.region) & (void.c.feedseq > close.c.feedseq)
     of_day = (
-        (receipt.c.station == close.c.station)
-        & (receipt.c.region == close.c.region)
+        (receipt.c.station == void.c.station)
+        & (receipt.c.receipt == void.c.receipt)
+        & (receipt.c.region == void.c.region)
         & (receipt.c.epoch == close.c.epoch)
-        & (receipt.c.seq >= close.c.first_seq)
-        & (receipt.c.seq <= close.c.last_seq)
-    )
-    of_receipt = (
-        (void.c.station == receipt.c.station)
-        & (void.c.receipt == receipt.c.receipt)
-        & (void.c.region == receipt.c.region)
-        & (void.c.feedseq > close.c.feedseq)
+        & receipt.c.seq.between(close.c.first_seq, close.c.last_seq)
     )
     rows = connection.execute(
         select(close.c.station, close.c.region, close.c.epoch, close.c.seq, receipt.c.receipt)
-        .select_from(close.join(receipt, of_day).join(void, of_receipt))
+        .select_from(close.join(void, later).join(receipt, of_day))
         .order_by(receipt.c.receipt)
     )
     found: dict[tuple[str, str, str, int], list[str]] = {}

@@ -52,6 +52,7 @@ receipt = Table(
     Column("late", Boolean, nullable=False),
     Column("voided", Boolean, nullable=False),
     Index("receipt_day", "day", "station"),
+    Index("receipt_station", "station", "day"),
     Index("receipt_member", "member", "day", sqlite_where=_IS_MEMBERS, postgresql_where=_IS_MEMBERS),
     Index("receipt_unset", "station", "boot", sqlite_where=_IS_UNSET, postgresql_where=_IS_UNSET),
     sqlite_with_rowid=False,

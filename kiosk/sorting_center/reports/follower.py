@@ -37,6 +37,8 @@ class Follower:
         self._zone = reports.zone
         self.trouble = ""
         """What `run` has met last; "" while all is well."""
+        self.leads = False
+        """Whether it is this process that follows, as of the last step."""
 
     def step(self, limit: int = STEP_EVENTS) -> int:
         """Take in the next events, in one transaction, and say how many places of the feed that was; 0 when there is
@@ -45,7 +47,8 @@ class Follower:
         Tables that do not fit the ledger any more are made again from the beginning. Raises a LedgerError, and then
         nothing was done.
         """
-        if not self._tables.role.has():
+        self.leads = self._tables.role.has()
+        if not self.leads:
             return 0
         stamp = self._stamp()
         with self._ledger.reading() as connection:
@@ -92,7 +95,7 @@ class Follower:
     def _failed(self, trouble: str) -> None:
         if trouble != self.trouble:
             log.error("%s", trouble)
-        self.trouble = trouble
+        self.trouble, self.leads = trouble, False
 
     def _stamp(self) -> Stamp:
         with self._tables.reading() as connection:

@@ -34,8 +34,10 @@ OF_CASES: Final[Mapping[str, Mark]] = {
     "too_many_epochs": Mark.FAULT,
     "quarantine": Mark.FAULT,
     "verification_over": Mark.FAULT,
+    "gap": Mark.GAP,
 }
-"""What a person has to settle is shown until the case is closed. All other marks are what is so at this moment."""
+"""What a person has to settle is shown until the case is closed, also a gap that an ended epoch has left. All other
+marks are what is so at this moment."""
 
 
 _WELL: Final = (Mark.WELL,)

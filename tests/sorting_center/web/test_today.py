@@ -83,6 +83,7 @@ def test_what_needs_a_person_leads_to_the_stations(stores: Stores, station: Stat
         "One number, two contents 1",
         "Much waits at the station 1",
         "The station reports an alarm 1",
+        "Kept apart 1",
     ):
         assert shown in text, shown
     assert "Stations where all is well: 0 of 1" in text

@@ -10,12 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 
 import psycopg
 import pytest
 
 from kiosk.sorting_center.ledger import Delivery, FeedEntry, Ledger, LedgerInUse, LedgerUnwritable
+from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.numberer import NUMBERER_LOCK
+from tests.sorting_center.brokers import until
 from tests.sorting_center.ledger.committer import REGION, delivered
 from tests.sorting_center.stations import NOW, Station
 
@@ -184,3 +187,24 @@ def test_a_new_generation_waits_until_nobody_writes(postgres_url: str) -> None:
     assert after != before
     with Ledger.open_readonly(postgres_url) as ledger:
         assert ledger.generation == after
+
+
+def test_two_workers_do_not_begin_the_last_epoch_of_a_station_twice(postgres_url: str) -> None:
+    *begun, one, other = (Station("S0001", f"{number:016x}").run(1) for number in range(MAX_EPOCHS + 1))
+    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        ledgers = [stack.enter_context(Ledger.open(postgres_url)) for _ in range(2)]
+        ledgers[0].accept([*chain.from_iterable(begun)], REGION, NOW)
+        holding = stack.enter_context(psycopg.connect(postgres_url))
+        holding.execute("SELECT * FROM station_status FOR UPDATE")  # no commit gets beyond its sighting
+        watching = stack.enter_context(psycopg.connect(postgres_url, autocommit=True))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        runs = []
+        for ledger, events in zip(ledgers, (one, other), strict=True):
+            runs.append(pool.submit(ledger.accept, events, REGION, NOW))
+            until(lambda: watching.execute(waiting).fetchone() == (len(runs),))
+        holding.rollback()
+        assert [len(run.result(SOON_S)) for run in runs] == [1, 0], "the second is one too many"
+        assert ledgers[0].stream_count() == MAX_EPOCHS
+        assert [row.kind for row in ledgers[0].overview("").alarms] == ["too_many_epochs"]

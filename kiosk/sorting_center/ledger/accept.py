@@ -18,7 +18,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, select, update
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
@@ -28,7 +28,7 @@ from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.chains import Chain
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
-from kiosk.sorting_center.ledger.database.rows import insert_missing, upsert_rows
+from kiosk.sorting_center.ledger.database.rows import insert_counted, insert_missing, upsert_rows
 from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
 from kiosk.sorting_center.ledger.schema import archived, quarantine, stream, unnumbered
 from kiosk.sorting_center.ledger.schema import event as event_table
@@ -313,14 +313,12 @@ class Acceptance:
     def _leave_to_number(self, chains: Sequence[Chain]) -> None:
         ranges = []
         for chain in chains:
-            key = {"station": chain.station, "epoch": chain.epoch, "region": chain.region}
             for is_believed, run in groupby(chain.released, lambda one: one.event.problem is None):
                 if is_believed:
                     items = list(run)
                     since = min(one.held_since or self._received_at for one in items)
-                    ranges.append(key | {"first": items[0].event.seq, "last": items[-1].event.seq, "since": since})
-        if ranges:
-            self._connection.execute(insert(unnumbered), ranges)
+                    ranges.append((*chain.key, items[0].event.seq, items[-1].event.seq, since))
+        insert_counted(self._connection, unnumbered, ranges)
 
     def _close(self, chains: Sequence[Chain]) -> None:
         """When a stream was first heard stays as it is in a row that is there."""

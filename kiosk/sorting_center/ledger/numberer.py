@@ -100,15 +100,16 @@ _TOLD: Final = ("station", "epoch", "region", "seq", "type", "received_at", "bod
 
 
 def _waiting() -> Select[Any]:
-    """Ranges in the order of the feed, no more than have this many events, but for the rest of the last one.
+    """The first ranges that have ``limit`` events together; the last one may have more.
 
-    One statement: between two a commit could come whose range stands before those that have been read.
+    One statement: between two a commit could end whose range stands before those that have been read.
     """
     limit, c = bindparam("limit", type_=Integer), unnumbered.c
     first = select(unnumbered).order_by(c.id).limit(limit).subquery()
     count = first.c.last - first.c.first + 1
     counted = select(first, (func.sum(count).over(order_by=first.c.id) - count).label("before")).subquery()
-    return select(counted).where(counted.c.before < limit).order_by(counted.c.id)
+    found = select(*(counted.c[column.name] for column in unnumbered.columns))
+    return found.where(counted.c.before < limit).order_by(counted.c.id)
 
 
 _WAITING: Final = _waiting()

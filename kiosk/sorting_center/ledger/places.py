@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, bindparam, func, select, text, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, text, update
 
-from kiosk.sorting_center.ledger.database.rows import Rows, insert_rows
+from kiosk.sorting_center.ledger.database.rows import Rows, fetch_rows, insert_rows
 from kiosk.sorting_center.ledger.schema import ARCHIVED, event, event_by_month, feed_position, numbered
 
 Columns = tuple[str, ...]
@@ -67,13 +67,13 @@ def give_places(connection: Connection, ranges: Iterable[PlacedRange]) -> None:
         connection.execute(update(event).where(in_range).values(feedseq=event.c.seq + (one.feedseq - one.first)))
 
 
-def feed_page(connection: Connection, after: int, limit: int, columns: Columns) -> list[Row[Any]]:
+def feed_page(connection: Connection, after: int, limit: int, columns: Columns) -> list[Any]:
     """``feedseq`` and these columns of the next ``limit`` events above a place, in the order of the feed."""
     if not _has_ranges(connection):
         wanted = select(event.c.feedseq, *(event.c[name] for name in columns)).where(event.c.feedseq > after)
         return list(connection.execute(wanted.order_by(event.c.feedseq).limit(limit)).all())
-    found: list[Row[Any]] = []
-    # More than once only where events between them are in an archive: these have their places still.
+    found: list[Any] = []
+    # More than once where ranges are short, or events between them are in an archive: these have their places still.
     while len(found) < limit and (upto := _upto(connection, after, limit - len(found))) > after:
         found += placed_events(connection, after, upto, columns)
         after = upto
@@ -84,25 +84,25 @@ def _upto(connection: Connection, after: int, limit: int) -> int:
     """The last of the next ``limit`` places, or of the next _RANGES ranges; ``after`` when there is none."""
     c = numbered.c
     ranges = select(c.last_feedseq, c.first, c.last).where(c.last_feedseq > after).order_by(c.last_feedseq)
-    for last_feedseq, first, last in connection.execute(ranges.limit(_RANGES)):
-        before = max(after, last_feedseq - (last - first + 1))
-        if last_feedseq - before >= limit:
+    for end, first, last in connection.execute(ranges.limit(_RANGES)):
+        before = max(after, end - (last - first + 1))
+        if end - before >= limit:
             return before + limit
-        after, limit = last_feedseq, limit - (last_feedseq - before)
+        after, limit = end, limit - (end - before)
     return after
 
 
 def placed_events(
     connection: Connection, after: int, upto: int, columns: Columns, types: frozenset[str] | None = None
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """``feedseq`` and these columns of events above ``after`` up to ``upto``, in the order of the feed."""
     wanted = _placed_events(connection.dialect.name, columns, types)
-    return connection.execute(wanted, {"after": after, "upto": upto}).all()
+    return fetch_rows(connection, wanted, {"after": after, "upto": upto})
 
 
 @cache
 def _placed_events(dialect: str, columns: Columns, types: frozenset[str] | None) -> Select[Any]:
-    after, upto = bindparam("after", type_=BigInteger), bindparam("upto", type_=BigInteger)
+    after, upto = (bindparam(name, type_=BigInteger, required=False) for name in ("after", "upto"))
     table = event_by_month if dialect == "postgresql" else event
     c = table.c
     if dialect == "postgresql":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from sqlalchemy import inspect, select
 
 from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.export import table
-from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
+from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerInUse, Sighting
+from kiosk.sorting_center.ledger.database.postgres import IN_USE_LOCK
 from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
 from tests.sorting_center.stations import NOW, Station
 
@@ -192,6 +194,43 @@ def test_a_stored_ledger_has_the_tables_of_a_new_one(stored_url: str) -> None:
         # In PostgreSQL the events are parted by month, and Alembic sees a table in each part.
         apart = {"include_object": _is_not_of_events} if stored_url.startswith("postgresql") else {}
         assert compare_metadata(MigrationContext.configure(connection, opts=apart), metadata) == []
+
+
+WAITING = """
+UPDATE event SET problem = 'unknown_type' WHERE epoch = '00000000000000bb' AND seq = 3;
+UPDATE event SET feedseq = NULL WHERE feedseq > 4;
+DELETE FROM intake WHERE feedseq > 4;
+INSERT INTO unnumbered (station, epoch, region, first, last) VALUES
+    ('S0147', '00000000000000bb', 'shache', 1, 4), ('S0147', '00000000000000cc', 'yarkant', 1, 3);
+"""
+
+
+@pytest.mark.parametrize("stored_url", ["center_schema_4.postgresql.sql"], indirect=True)
+def test_what_waited_for_its_places_in_an_older_ledger_gets_them(stored_url: str) -> None:
+    with psycopg.connect(stored_url, autocommit=True) as connection:
+        connection.execute(WAITING)
+    with Ledger.open(stored_url) as ledger:
+        assert ledger.feed_end() == 4
+        while ledger.number(2):
+            pass
+        bodies = [(entry.feedseq, json.loads(entry.body)) for entry in ledger.feed(0, 100)]
+        assert [(place, body["epoch"][-2:], body["seq"]) for place, body in bodies] == [
+            *((seq, "aa", seq) for seq in (1, 2, 3, 4)),
+            *((5, "bb", 1), (6, "bb", 2), (7, "bb", 4)),
+            *((7 + seq, "cc", seq) for seq in (1, 2, 3)),
+        ]
+        assert ledger.overview("").totals.intakes == 5
+
+
+@pytest.mark.parametrize("stored_url", ["center_schema_4.postgresql.sql"], indirect=True)
+def test_an_older_ledger_that_is_used_is_not_changed(stored_url: str) -> None:
+    with psycopg.connect(stored_url, autocommit=True) as older:
+        older.execute("SELECT pg_advisory_lock_shared(%s)", [IN_USE_LOCK])
+        with pytest.raises(LedgerInUse, match="older version"):
+            Ledger.open(stored_url)
+        assert older.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone() == ("4",)
+    with Ledger.open(stored_url) as ledger:
+        assert ledger.feed_end() == 11
 
 
 def _is_not_of_events(_: object, name: str | None, kind: str, *__: object) -> bool:

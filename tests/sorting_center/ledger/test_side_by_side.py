@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import chain
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,6 +21,7 @@ from kiosk.sorting_center.ledger import Delivery, FeedEntry, Ledger, LedgerInUse
 from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.numberer import NUMBERER_LOCK
 from tests.sorting_center.brokers import until
+from tests.sorting_center.histories import crowded_ledger
 from tests.sorting_center.ledger.committer import REGION, delivered
 from tests.sorting_center.stations import NOW, Station
 
@@ -176,6 +179,21 @@ def test_nothing_is_fed_before_it_has_its_place(postgres_url: str, station: Stat
         assert ledger.number(10) == 3
         assert ledger.number(10) == 0
         assert ledger.feed_end() == 5
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_the_feed_is_the_same_as_that_of_a_file(postgres_url: str, tmp_path: Path, at_once: int) -> None:
+    feeds = []
+    for url in (f"sqlite:///{tmp_path / 'ledger.db'}", postgres_url):
+        with Ledger.open(url) as ledger:
+            crowded_ledger(ledger, random.Random(at_once))
+            while ledger.number(at_once):
+                pass
+            paged = [entry for after in range(0, ledger.feed_end(), 7) for entry in ledger.feed(after, 7)]
+            assert paged == whole_feed(ledger)
+            assert ledger.feed_end() == len(paged) > 30
+            feeds.append((paged, ledger.intakes(0, 500)))
+    assert feeds[0] == feeds[1]
 
 
 def test_a_new_generation_waits_until_nobody_writes(postgres_url: str) -> None:

@@ -23,9 +23,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bind
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
-from kiosk.sorting_center.ledger import places, projection, streams
+from kiosk.sorting_center.ledger import projection, streams
 from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.chains import Chain
+from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
 from kiosk.sorting_center.ledger.database.rows import insert_counted, insert_missing, upsert_rows

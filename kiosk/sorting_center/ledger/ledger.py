@@ -13,9 +13,10 @@ from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
-from kiosk.sorting_center.ledger import places, sightings, streams
+from kiosk.sorting_center.ledger import sightings, streams
 from kiosk.sorting_center.ledger.accept import Acceptance
 from kiosk.sorting_center.ledger.chains import Chain
+from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.faults import damaged, unusable
 from kiosk.sorting_center.ledger.database.opening import (
     OpenedLedger,

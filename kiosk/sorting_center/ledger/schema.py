@@ -60,7 +60,8 @@ def _received() -> tuple[Column[Any], ...]:
 
 event = Table("event", metadata, *_received(), Column("feedseq", BigInteger, unique=True))
 """One row per (region, station, epoch, seq), first come. ``feedseq`` is null while a gap below holds the event back,
-and for good when ``problem`` (unknown_type, bad_data) was set as it came. In PostgreSQL a view: see `places`."""
+and for good when ``problem`` (unknown_type, bad_data) was set as it came. In PostgreSQL a view: see
+`database.places`."""
 
 stream = Table(
     "stream",
@@ -211,7 +212,7 @@ numbered = Table(
     Index("numbered_stream", "station", "epoch", "region", "last", unique=True),
 )
 """The same ranges when they have their places: the event ``last`` has ``last_feedseq``, and those before it the places
-before that. Only in PostgreSQL has it rows; see `places`."""
+before that. Only in PostgreSQL has it rows; see `database.places`."""
 
 archived = Table(
     "archived",

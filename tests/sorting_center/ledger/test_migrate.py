@@ -148,7 +148,13 @@ def test_an_upgrade_that_is_cut_off_leaves_the_old_ledger(
         assert ledger.overview("").totals.intakes == 7
 
 
-STORED = ("center_schema_3.sqlite", "center_schema_4.sqlite", "center_schema_4.postgresql.sql")
+STORED = (
+    "center_schema_3.sqlite",
+    "center_schema_4.sqlite",
+    "center_schema_4.postgresql.sql",
+    "center_schema_5.sqlite",
+    "center_schema_5.postgresql.sql",
+)
 """S0147 in shache: 00...aa with 1 to 4 and, above a gap, 7 (void of the first), 8 (a type nobody knows), 9 (figures
 that are false), and a clone's other 3; 00...bb with the second told again, a third, and the first receipt with other
 figures. S0147 in yarkant: 00...cc with 1 to 3. A refused message, a status, the feed published up to 4. Received in

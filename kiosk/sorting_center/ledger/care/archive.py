@@ -20,10 +20,10 @@ from kiosk import files
 from kiosk.sorting_center.ledger.database.faults import unusable
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
 from kiosk.sorting_center.ledger.database.partitions import next_month, partition_of
+from kiosk.sorting_center.ledger.database.places import forget_archived
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.times import told
 from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerNotEmpty, LedgerNotReady
-from kiosk.sorting_center.ledger.places import forget_archived
 from kiosk.sorting_center.ledger.schema import ARCHIVED, archived, event, feed_position, stream
 
 _CHUNK: Final = 500

@@ -12,10 +12,10 @@ from kiosk.sorting_center.ledger.care.digest import TABLES, Digest, Rolling, chu
 from kiosk.sorting_center.ledger.database.faults import unusable
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_reading, open_for_writing
 from kiosk.sorting_center.ledger.database.partitions import make_partition
+from kiosk.sorting_center.ledger.database.places import EventCopy
 from kiosk.sorting_center.ledger.database.rows import insert_rows
 from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerError, LedgerNotEmpty
 from kiosk.sorting_center.ledger.numberer import number_released
-from kiosk.sorting_center.ledger.places import EventCopy
 from kiosk.sorting_center.ledger.schema import SCHEMA_VERSION, event, meta
 
 _NUMBERED_AT_ONCE = 1000

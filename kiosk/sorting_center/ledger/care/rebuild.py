@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from kiosk.sorting_center.ledger import projection
 from kiosk.sorting_center.ledger.database.faults import unusable
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
+from kiosk.sorting_center.ledger.database.places import feed_page
 from kiosk.sorting_center.ledger.errors import LedgerInUse
 from kiosk.sorting_center.ledger.numberer import NUMBERER_LOCK
-from kiosk.sorting_center.ledger.places import feed_page
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.ledger.schema import alarm, event, intake, intake_void, station_status, stream
 

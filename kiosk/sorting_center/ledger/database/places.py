@@ -84,8 +84,9 @@ def _upto(connection: Connection, after: int, limit: int) -> int:
     """The last of the next ``limit`` places, or of the next _RANGES ranges; ``after`` when there is none."""
     c = numbered.c
     ranges = select(c.last_feedseq, c.first, c.last).where(c.last_feedseq > after).order_by(c.last_feedseq)
+
     for end, first, last in connection.execute(ranges.limit(_RANGES)):
-        before = max(after, end - (last - first + 1))
+        before: int = max(after, end - (last - first + 1))
         if end - before >= limit:
             return before + limit
         after, limit = end, limit - (end - before)

@@ -17,6 +17,7 @@ from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerInUse, Sighting
 from kiosk.sorting_center.ledger.database.postgres import IN_USE_LOCK
 from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
+from tests.servers.postgres import PostgresServer
 from tests.sorting_center.stations import NOW, Station
 
 OLD = Path(__file__).parents[2] / "databases" / "center_schema_1.sqlite"
@@ -200,6 +201,29 @@ def test_a_stored_ledger_has_the_tables_of_a_new_one(stored_url: str) -> None:
         # In PostgreSQL the events are parted by month, and Alembic sees a table in each part.
         apart = {"include_object": _is_not_of_events} if stored_url.startswith("postgresql") else {}
         assert compare_metadata(MigrationContext.configure(connection, opts=apart), metadata) == []
+
+
+SHAPE = (
+    "SELECT table_name, column_name, ordinal_position, data_type, datetime_precision, is_nullable, collation_name"
+    " FROM information_schema.columns WHERE table_schema = 'public' AND table_name !~ '^event_2' ORDER BY 1, 3",
+    "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename !~ '^event_2' ORDER BY 1",
+    "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
+)
+
+
+def shape(url: str) -> list[object]:
+    with psycopg.connect(url) as connection:
+        return [connection.execute(question).fetchall() for question in SHAPE]
+
+
+@pytest.mark.parametrize(
+    "stored_url", ["center_schema_4.postgresql.sql", "center_schema_5.postgresql.sql"], indirect=True
+)
+def test_a_stored_ledger_in_postgresql_becomes_what_a_new_one_is(stored_url: str, postgres: PostgresServer) -> None:
+    Ledger.open(stored_url).close()
+    with postgres.fresh() as database:
+        Ledger.open(postgres.url(database)).close()
+        assert shape(stored_url) == shape(postgres.url(database))
 
 
 WAITING = """

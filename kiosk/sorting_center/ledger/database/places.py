@@ -19,9 +19,6 @@ from kiosk.sorting_center.ledger.schema import ARCHIVED, event, event_by_month, 
 Columns = tuple[str, ...]
 """Names of columns of ``event``."""
 
-_RANGES: Final = 100
-"""Read at once; a station that is online sends its events one by one, and one that was not in ranges of a hundred."""
-
 
 class PlacedRange(NamedTuple):
     """Of one stream, both ends included; ``feedseq`` is the place of ``first``. No event came before ``since``."""
@@ -73,24 +70,17 @@ def feed_page(connection: Connection, after: int, limit: int, columns: Columns) 
         wanted = select(event.c.feedseq, *(event.c[name] for name in columns)).where(event.c.feedseq > after)
         return list(connection.execute(wanted.order_by(event.c.feedseq).limit(limit)).all())
     found: list[Any] = []
-    # More than once where ranges are short, or events between them are in an archive: these have their places still.
-    while len(found) < limit and (upto := _upto(connection, after, limit - len(found))) > after:
+    while len(found) < limit:
+        upto = after + limit - len(found)
         found += placed_events(connection, after, upto, columns)
-        after = upto
+        if len(found) < limit:  # the end, or places of events that are in an archive
+            above = numbered.c.last_feedseq > upto
+            first_place = select(numbered.c.last_feedseq - numbered.c.last + numbered.c.first).where(above)
+            following = connection.execute(first_place.order_by(numbered.c.last_feedseq).limit(1)).scalar()
+            if following is None:
+                break
+            after = max(upto, following - 1)
     return found
-
-
-def _upto(connection: Connection, after: int, limit: int) -> int:
-    """The last of the next ``limit`` places, or of the next _RANGES ranges; ``after`` when there is none."""
-    c = numbered.c
-    ranges = select(c.last_feedseq, c.first, c.last).where(c.last_feedseq > after).order_by(c.last_feedseq)
-
-    for end, first, last in connection.execute(ranges.limit(_RANGES)):
-        before: int = max(after, end - (last - first + 1))
-        if end - before >= limit:
-            return before + limit
-        after, limit = end, limit - (end - before)
-    return after
 
 
 def placed_events(
@@ -113,6 +103,7 @@ def _placed_events(dialect: str, columns: Columns, types: frozenset[str] | None)
         # The time tells which partitions need not be looked through.
         in_range = of_stream & (c.seq >= one.first) & (c.seq <= one.last) & (c.received_at >= one.since)
         last = select(func.min(other.c.last_feedseq)).where(other.c.last_feedseq >= upto).scalar_subquery()
+        last = func.coalesce(last, upto)
         found = select(place.label("feedseq")).join_from(numbered, table, in_range)
         found = found.where(one.last_feedseq > after, one.last_feedseq <= last)
     else:
@@ -148,7 +139,9 @@ class EventCopy:
                 continue
             key = (station, epoch, region)
             grown = self._growing.get(key)
-            if grown is not None and (grown.last, grown.last_feedseq) == (seq - 1, feedseq - 1):
+            # A month leaves for an archive as a whole, and its ranges with it.
+            here = (seq - 1, feedseq - 1, received_at[:7])
+            if grown is not None and (grown.last, grown.last_feedseq, grown.since[:7]) == here:
                 self._growing[key] = grown._replace(last=seq, since=min(grown.since, received_at))
                 continue
             if grown is not None:

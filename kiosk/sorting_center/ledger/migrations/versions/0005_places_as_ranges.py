@@ -56,11 +56,15 @@ _ON_POSTGRESQL: Final = (
     INSERT INTO numbered (last_feedseq, station, epoch, region, first, last, since)
     SELECT max(feedseq), station, epoch, region, min(seq), max(seq), min(received_at)
     FROM (
-        SELECT station, epoch, region, seq, feedseq, received_at, feedseq - seq AS distance,
-            seq - row_number() OVER (PARTITION BY station, epoch, region ORDER BY seq) AS run
-        FROM event WHERE feedseq IS NOT NULL
-    ) e
-    GROUP BY station, epoch, region, run, distance
+        SELECT *, feedseq - seq AS distance,
+            seq - row_number() OVER (PARTITION BY station, epoch, region, month ORDER BY seq) AS run
+        FROM (
+            SELECT station, epoch, region, seq, feedseq, received_at,
+                to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM') AS month
+            FROM event WHERE feedseq IS NOT NULL
+        ) placed
+    ) counted
+    GROUP BY station, epoch, region, month, run, distance
     """,
     "ALTER TABLE event DROP COLUMN feedseq",
     "ALTER TABLE event RENAME CONSTRAINT event_pkey TO event_by_month_pkey",

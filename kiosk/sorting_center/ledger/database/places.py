@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, text, update
 
-from kiosk.sorting_center.ledger.database.rows import Rows, fetch_rows, insert_rows
+from kiosk.sorting_center.ledger.database.binary import fetch_rows
+from kiosk.sorting_center.ledger.database.rows import Rows, insert_rows
 from kiosk.sorting_center.ledger.schema import ARCHIVED, event, event_by_month, feed_position, numbered
 
 Columns = tuple[str, ...]
@@ -88,7 +89,10 @@ def placed_events(
 ) -> Sequence[Any]:
     """``feedseq`` and these columns of events above ``after`` up to ``upto``, in the order of the feed."""
     wanted = _placed_events(connection.dialect.name, columns, types)
-    return fetch_rows(connection, wanted, {"after": after, "upto": upto})
+    parameters = {"after": after, "upto": upto}
+    if _has_ranges(connection):
+        return fetch_rows(connection, wanted, parameters)
+    return connection.execute(wanted, parameters).all()
 
 
 @cache
@@ -102,10 +106,9 @@ def _placed_events(dialect: str, columns: Columns, types: frozenset[str] | None)
         of_stream = (c.station == one.station) & (c.epoch == one.epoch) & (c.region == one.region)
         # The time tells which partitions need not be looked through.
         in_range = of_stream & (c.seq >= one.first) & (c.seq <= one.last) & (c.received_at >= one.since)
-        last = select(func.min(other.c.last_feedseq)).where(other.c.last_feedseq >= upto).scalar_subquery()
-        last = func.coalesce(last, upto)
+        ends = select(func.min(other.c.last_feedseq)).where(other.c.last_feedseq >= upto).scalar_subquery()
         found = select(place.label("feedseq")).join_from(numbered, table, in_range)
-        found = found.where(one.last_feedseq > after, one.last_feedseq <= last)
+        found = found.where(one.last_feedseq > after, one.last_feedseq <= func.coalesce(ends, upto))
     else:
         place = event.c.feedseq
         found = select(place)

@@ -15,6 +15,7 @@ from sqlalchemy import inspect, select
 from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerInUse, Sighting
+from kiosk.sorting_center.ledger.care.digest import digest
 from kiosk.sorting_center.ledger.database.postgres import IN_USE_LOCK
 from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
 from tests.servers.postgres import PostgresServer
@@ -193,6 +194,18 @@ def test_a_stored_ledger_is_opened_twice_and_goes_on(stored_url: str) -> None:
         assert (state.upto, state.gaps, state.quarantined) == (9, (), (3, 8, 9))
         assert [entry.feedseq for entry in ledger.feed(0, 100)] == list(range(1, 15))
         assert (ledger.overview("").totals.intakes, ledger.overview("").totals.voided) == (6, 1)
+
+
+@pytest.mark.parametrize("stored_url", STORED, indirect=True)
+def test_a_stored_ledger_is_looked_at_as_it_is(stored_url: str) -> None:
+    with Ledger.open_readonly(stored_url) as ledger:
+        assert (ledger.counts().events, ledger.counts().stations, ledger.overview("").totals.intakes) == (14, 2, 5)
+        assert len("".join(table(ledger.events())).splitlines()) == 15
+        with ledger.reading() as connection:
+            before = digest(connection)
+    with Ledger.open_readonly(stored_url) as again, again.reading() as connection:
+        assert digest(connection) == before
+        assert before.rows["event"] == 14
 
 
 @pytest.mark.parametrize("stored_url", STORED, indirect=True)

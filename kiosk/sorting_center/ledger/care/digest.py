@@ -29,8 +29,9 @@ class Digest:
 
 
 def chunks(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows in the order of the key."""
-    ordered = select(table).order_by(*table.primary_key.columns)
+    """All rows in the order of the key; of an older schema, the columns it has."""
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    ordered = select(*(column for column in table.columns if column.name in there)).order_by(*table.primary_key.columns)
     for page in connection.execution_options(yield_per=CHUNK).execute(ordered).partitions():
         yield [tuple(row) for row in page]
 

@@ -17,6 +17,7 @@ from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import sightings, streams
 from kiosk.sorting_center.ledger.accept import Acceptance
 from kiosk.sorting_center.ledger.chains import Chain
+from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.faults import damaged, unusable
 from kiosk.sorting_center.ledger.database.opening import (
     OpenedLedger,
@@ -38,7 +39,7 @@ from kiosk.sorting_center.ledger.records import (
     StoredEvent,
     StreamState,
 )
-from kiosk.sorting_center.ledger.schema import event, feed_position, meta, stream
+from kiosk.sorting_center.ledger.schema import feed_position, meta, stream
 
 MAX_FEED_PAGE: Final = 1000
 _ANNOUNCED: Final = "announced"
@@ -191,18 +192,13 @@ class Ledger:
     def feed(self, after: int, limit: int) -> list[FeedEntry]:
         """Accepted events with feedseq above ``after``, in order; at most MAX_FEED_PAGE."""
         with self.reading() as connection:
-            rows = connection.execute(
-                select(event.c.feedseq, event.c.region, event.c.type, event.c.body)
-                .where(event.c.feedseq > after)
-                .order_by(event.c.feedseq)
-                .limit(min(limit, MAX_FEED_PAGE))
-            )
+            rows = places.feed_page(connection, after, min(limit, MAX_FEED_PAGE), ("region", "type", "body"))
             return [FeedEntry(row.feedseq, row.region, row.type, bytes(row.body)) for row in rows]
 
     def feed_end(self) -> int:
         """The highest feedseq given out; 0 when none was."""
         with self.reading() as connection:
-            return streams.last_feedseq(connection)
+            return places.last_feedseq(connection)
 
     def feed_position(self, name: str) -> int:
         """Where the publisher ``name`` goes on; 0 at first."""

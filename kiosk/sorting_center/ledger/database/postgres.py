@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select, text
@@ -13,6 +16,8 @@ from kiosk.sorting_center.ledger.schema import EVENT_ON_POSTGRESQL, event, metad
 SCHEMA_LOCK: Final = 0x53_4B_02
 IN_USE_LOCK: Final = 0x53_4B_04
 """Of the database, shared by all who write. (0x53_4B: SK. An advisory lock is a number that only we give a meaning.)"""
+STATION_LOCK: Final = 0x53_4B_05
+"""With a second number, of the station."""
 
 _CONNECT: Final = {
     "connect_timeout": 5,
@@ -72,6 +77,17 @@ def create_tables(connection: Connection) -> None:
 def lock_schema(connection: Connection) -> None:
     """Until the transaction ends nobody else makes tables."""
     connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
+
+
+def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
+    """Until the transaction ends nobody else begins a stream of these; to be taken before any stream's row is.
+
+    Everyone takes them in the order of their numbers, which several stations may share.
+    """
+    numbers = sorted({zlib.crc32(station.encode()) - 2**31 for station in stations})
+    each = "json_array_elements_text(CAST(:keys AS json)) AS wanted"
+    locks = text(f"SELECT pg_advisory_xact_lock({STATION_LOCK}, CAST(wanted AS integer)) FROM {each}")  # noqa: S608 - ours
+    connection.execute(locks, {"keys": json.dumps(numbers)})
 
 
 class InUse:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, Table
-from sqlalchemy.exc import DBAPIError
+
+from kiosk.sorting_center.ledger.database.binary import copy_rows, type_name
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -19,21 +19,14 @@ Rows = Sequence[tuple[Any, ...]]
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
     """Raises what the database says of a row that is there already."""
     if connection.dialect.name == "postgresql" and rows:
-        _copy(connection, table, rows)
+        copy_rows(connection, table, rows)
     else:
         _execute(connection, _insert(table, connection.dialect.paramstyle), rows)
 
 
-def _copy(connection: Connection, table: Table, rows: Rows) -> None:
-    """COPY is by far the fastest way in; its errors are SQLAlchemy's, as those of every other statement."""
-    statement = f'COPY "{table.name}" ({", ".join(_names(table))}) FROM STDIN'
-    raw = cast(psycopg.Connection, connection.connection.driver_connection)
-    try:
-        with raw.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except psycopg.Error as error:
-        raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
+def insert_counted(connection: Connection, table: Table, rows: Rows) -> None:
+    """Rows without their ``id``, which the database counts, in the order of the rows."""
+    _execute(connection, _insert(table, connection.dialect.paramstyle, left_out="id"), rows)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
@@ -42,7 +35,7 @@ def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
 
 
 def upsert_rows(connection: Connection, table: Table, rows: Rows, kept: str = "", *, unless_null: bool = False) -> None:
-    """A row whose key is there already takes the new values, of all columns but the one ``kept``.
+    """A row whose key is there already takes the new values, of all columns but the one ``kept``; no key comes twice.
 
     ``unless_null``: where a new value is null the old one stays.
     """
@@ -50,19 +43,22 @@ def upsert_rows(connection: Connection, table: Table, rows: Rows, kept: str = ""
 
 
 def _execute(connection: Connection, statement: str, rows: Rows) -> None:
-    if rows:
+    if rows and connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+    elif rows:
         connection.exec_driver_sql(statement, list(rows))
 
 
-def _names(table: Table) -> list[str]:
-    return [f'"{column.name}"' for column in table.columns]
-
-
 @cache
-def _insert(table: Table, paramstyle: str) -> str:
-    names = ", ".join(_names(table))
-    values = ", ".join(["?" if paramstyle == "qmark" else "%s"] * len(table.columns))
-    return f'INSERT INTO "{table.name}" ({names}) VALUES ({values})'  # noqa: S608 - names of our tables
+def _insert(table: Table, paramstyle: str, left_out: str = "") -> str:
+    """PostgreSQL takes the values of each column as an array: one statement, however many rows there are."""
+    columns = [column for column in table.columns if column.name != left_out]
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    if paramstyle == "qmark":
+        values = f"VALUES ({', '.join('?' * len(columns))})"
+    else:
+        values = f"SELECT * FROM unnest({', '.join(f'%s::{type_name(column)}[]' for column in columns)})"  # noqa: S608
+    return f'INSERT INTO "{table.name}" ({names}) {values}'  # names of our tables
 
 
 @cache

@@ -16,7 +16,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 from psycopg.rows import namedtuple_row
-from sqlalchemy import Boolean, Column, Connection, Dialect, Integer, LargeBinary, Select, Table
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Dialect, Integer, LargeBinary, Select, Table
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.ledger.database.times import Instant, told
@@ -30,7 +30,7 @@ def type_name(column: Column[Any]) -> str:
     """As PostgreSQL calls the type of a column of ours."""
     if isinstance(column.type, Instant):
         return _TIME
-    names = ((Boolean, "bool"), (Integer, "int8"), (LargeBinary, "bytea"))
+    names = ((Boolean, "bool"), (BigInteger, "int8"), (Integer, "int4"), (LargeBinary, "bytea"))
     return next((name for kind, name in names if isinstance(column.type, kind)), "text")
 
 

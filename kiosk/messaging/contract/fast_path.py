@@ -111,11 +111,11 @@ def read_at_once(payload: bytes) -> ReceivedEvent | None:
     found = _WRITTEN.fullmatch(payload.decode("ascii"))
     if found is None:
         return None
-    clock, data, epoch, number, prevhash, region, reissued, station, time, type_ = found.groups()
-    known, seq = _DATA.get(type_), int(number)
-    if known is None or seq > MAX_SEQ or not is_in_calendar(time) or not known.are_sound(data.encode(), station):
+    clock, text, epoch, number, prevhash, region, reissued, station, time, type_ = found.groups()
+    known, seq, data = _DATA.get(type_), int(number), text.encode("ascii")
+    if known is None or seq > MAX_SEQ or not is_in_calendar(time) or not known.are_sound(data, station):
         return None
     sha256 = hashlib.sha256(payload).hexdigest()
     return ReceivedEvent(
-        station, epoch, seq, type_, prevhash, sha256, payload, time, clock, None, region or "", reissued
+        station, epoch, seq, type_, prevhash, sha256, payload, time, clock, data, None, region or "", reissued
     )

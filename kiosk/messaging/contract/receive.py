@@ -83,6 +83,7 @@ def _received(event: Mapping[str, Any], body: bytes, sha256: str) -> ReceivedEve
         body=body,
         time=event["time"] if usable else usable_text(event, "time"),
         clock=event["clock"] if usable else usable_text(event, "clock"),
+        data=canonical_again(event.get("data")),
         problem=_problem(event["type"], event.get("data"), event["station"]) if usable else "bad_data",
         region=event.get("region", "") if usable else "",
         reissued=event.get("reissued") if usable else None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 
@@ -15,7 +13,8 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     ``unknown_type`` (newer than this software) or ``bad_data`` (breaks the schema or a rule of its type, see
     `kiosk.domain.events.rules`, or a rule of the envelope; ``time``, ``clock`` and ``prevhash`` are then "" where they
     are unusable). ``region`` is what the event says of itself, "" when it says nothing: the topic proves it.
-    ``reissued`` is the ``{epoch}-{seq}`` it had before its station began a new epoch, None for most.
+    ``data`` are its data as they stand in the body, ``null`` where it has none. ``reissued`` is the ``{epoch}-{seq}``
+    it had before its station began a new epoch, None for most.
     """
 
     station: str
@@ -27,6 +26,7 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     time: str
     clock: str
+    data: bytes
     problem: str | None
     region: str = ""
     reissued: str | None = None
@@ -34,9 +34,3 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     def __repr__(self) -> str:
         """The identity alone: an event may be 64 KiB."""
         return f"ReceivedEvent({self.station} {self.epoch}-{self.seq} {self.type})"
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """Read out of ``body`` at each call; empty where it is no object."""
-        data = msgspec.json.decode(self.body).get("data")
-        return data if isinstance(data, dict) else {}

@@ -76,7 +76,7 @@ _voided_receipt: Final = msgspec.json.Decoder(_VoidedReceipt).decode
 
 
 class ReleasedEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event with its place in the feed. ``data`` are its canonical JSON; ``reissued`` is the ``{epoch}-{seq}`` under
+    """An event with its place in the feed. ``data`` are its canonical JSON. ``reissued`` is the ``{epoch}-{seq}`` under
     which it was told first.
     """
 
@@ -93,9 +93,8 @@ class ReleasedEvent(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, item: ReceivedEvent, region: str, feedseq: int, received_at: str) -> ReleasedEvent:
         """From an event that has just been read."""
-        told = _told(item.body)
         key = (region, item.station, item.epoch, item.seq)
-        return cls(*key, item.type, bytes(told.data), told.reissued, feedseq, received_at)
+        return cls(*key, item.type, item.data, item.reissued, feedseq, received_at)
 
     @classmethod
     def stored(cls, row: Row[Any], feedseq: int) -> ReleasedEvent:

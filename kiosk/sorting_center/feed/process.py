@@ -33,7 +33,8 @@ _LOOK_S: Final = 0.2
 CANNOT_BEGIN: Final = 3
 BEHIND: Final = 5
 """How much nicer it is than who takes in, which it would else take half of a core from: a third of a share is left to
-it while both have their hands full, and all that is free at other times."""
+it while both have their hands full, and all that is free at other times. Not where it numbers as well: many wait for
+that."""
 _Part = Feed | FeedConnection | Numbering
 
 
@@ -55,13 +56,14 @@ def main() -> int:
     ending = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    os.nice(BEHIND)
     told = json.loads(sys.stdin.buffer.readline())
     try:
         ledger = Ledger.open_beside(told["ledger"])
     except LedgerError as error:
         _say(str(error))
         return CANNOT_BEGIN
+    if not ledger.numbers_apart:
+        os.nice(BEHIND)
     health = Health()
     publisher = sending(_address(told["broker"]), told["name"], health, ledger.generation)
     feed = Feed(ledger, publisher, health)

@@ -18,7 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from kiosk.cli.fleet import fleet as fleet_command
 from kiosk.messaging.contract.control import Ack, Hello, decode, encode
-from kiosk.messaging.contract.receive import ReceivedEvent, parse_batch, parse_event
+from kiosk.messaging.contract.receive import parse_batch, parse_event
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics, parse_up
 from kiosk.simulators.broker import Broker

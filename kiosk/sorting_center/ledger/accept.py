@@ -13,15 +13,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, select, update
 
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
+from kiosk.messaging.contract.receive import parse_event
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import projection, streams
 from kiosk.sorting_center.ledger.alarms import Attention
@@ -369,7 +371,9 @@ def _hashes_of(dialect: str, table: Table) -> Select[Any]:
 
 def _storable(item: ReceivedEvent) -> ReceivedEvent:
     """No text with U+0000 gets into a column: PostgreSQL keeps none. The body has it still, and its hash."""
-    texts = (item.type, *(value for value in item.data.values() if isinstance(value, str)))
+    data = msgspec.json.decode(item.data)
+    fields = data.values() if isinstance(data, dict) else ()
+    texts = (item.type, *(value for value in fields if isinstance(value, str)))
     if not any("\0" in text for text in texts):
         return item
     return replace(item, type=item.type.replace("\0", "\N{REPLACEMENT CHARACTER}"), problem=item.problem or "bad_data")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
-from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import sightings, streams

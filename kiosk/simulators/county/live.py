@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -35,56 +35,49 @@ _ACTS: Final = (Act.INTAKE, Act.HANDOVER, Act.UNBOOKED)
 _HOW_MANY: Final = (6, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    station: CountyStation
-    store: Store
-
-
 def go_on(plan: CountyPlan, stations: Iterable[CountyStation], ending: Ending) -> None:
     """Until ``ending``, in the calling thread: relays of the stations that are on, and an act every few seconds."""
     over = threading.Event()
     ending.sending.append(over)
+    if ending.is_over:
+        return
     random = Random()  # noqa: S311  a simulator; nobody asks for the same afternoon again
     with ExitStack() as ends:
         connected = [one for one in stations if one.kind not in _OFF][:_ONLINE]
-        is_on = list(_opened(plan, connected, ends))
-        busy = [one for one in is_on if one.station.kind is not Kind.SLOW_LINE]
-        while busy and not ending.is_over and not over.wait(random.expovariate(_PER_MINUTE / 60 / plan.share.of)):
-            _act(random.choice(busy), random)
+        is_on = list(_relaying(plan, connected, over, ends))
+        busy = [station for station in is_on if station.kind is not Kind.SLOW_LINE]
+        while not over.wait(random.expovariate(_PER_MINUTE / 60 / plan.share.of)):
+            if busy:
+                _act(random.choice(busy), random)
 
 
-def _opened(plan: CountyPlan, stations: Iterable[CountyStation], ends: ExitStack) -> Iterator[_Open]:
-    """Those that can be opened, each with its relay at work until ``ends``."""
+def _relaying(
+    plan: CountyPlan, stations: Iterable[CountyStation], over: threading.Event, ends: ExitStack
+) -> Iterator[CountyStation]:
+    """Those that can be opened, each with its relay at work until ``over``; ``ends`` waits for that."""
     for station in stations:
         try:
             store = ends.enter_context(station.store(station.stamp_now))
         except StoreError as error:
             logger.warning("station %s stays off: %s", station.name, error)
             continue
-        ends.enter_context(_relaying(plan, station, store))
-        yield _Open(station, store)
+        relay = threading.Thread(target=_relay(plan, station, store).run, args=(over,), name=f"relay-{station.name}")
+        relay.start()
+        ends.callback(relay.join)
+        yield station
 
 
-@contextmanager
-def _relaying(plan: CountyPlan, station: CountyStation, store: Store) -> Iterator[None]:
+def _relay(plan: CountyPlan, station: CountyStation, store: Store) -> Relay:
     stamp = station.stamp_now()
     line = _SLOW if station.kind is Kind.SLOW_LINE else 0
     settings = relay_settings(plan, station.name, stamp.software, stamp.moment.boot_id, line)
-    stop = threading.Event()
-    relay = Relay(store, Pace(settings, tuning=_RELAY))
-    thread = threading.Thread(target=relay.run, args=(stop,), name=f"relay-{station.name}")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    return Relay(store, Pace(settings, tuning=_RELAY))
 
 
-def _act(one: _Open, random: Random) -> None:
+def _act(station: CountyStation, random: Random) -> None:
+    """By a store of its own, as the relay is a process of its own elsewhere: it looks for what others have written."""
     try:
-        counter = one.station.counter(one.store)
-        counter.do(random.choices(_ACTS, _HOW_MANY)[0], random, one.station.stamp_now())
+        with station.store(station.stamp_now) as store:
+            station.counter(store).do(random.choices(_ACTS, _HOW_MANY)[0], random, station.stamp_now())
     except StoreError as error:
-        logger.warning("station %s could not write: %s", one.station.name, error)
+        logger.warning("station %s could not write: %s", station.name, error)

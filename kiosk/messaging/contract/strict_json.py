@@ -101,12 +101,30 @@ def _is_exact(value: dict[str, Any] | list[Any], depth: int) -> bool:
 
 def canonical(value: object) -> bytes:
     """The RFC 8785 bytes of a value; raises StrictJsonError for what has none."""
+    if _is_plain(value, MAX_DEPTH):
+        text = _SORTED.encode(value)
+        if text.isascii():
+            return text
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         # Of text it reports values only: a key that is no Unicode comes out of its sorting as the codec's own error.
         code = "number" if isinstance(error, rfc8785.IntegerDomainError | rfc8785.FloatDomainError) else "text"
         raise StrictJsonError(code, f"no canonical form: {error}") from error
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether a plain writer may write it, as `canonical_again` says: nothing in it but what JSON itself has."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if isinstance(value, int):
+        return kind is int and -MAX_INTEGER <= value <= MAX_INTEGER
+    if depth == 0:
+        return False
+    if isinstance(value, dict):
+        return kind is dict and all(type(key) is str and _is_plain(value[key], depth - 1) for key in value)
+    return (kind is list or kind is tuple) and all(_is_plain(item, depth - 1) for item in value)
 
 
 def canonical_again(value: object) -> bytes:

@@ -101,11 +101,9 @@ def _is_exact(value: dict[str, Any] | list[Any], depth: int) -> bool:
 
 def canonical(value: object) -> bytes:
     """The RFC 8785 bytes of a value; raises StrictJsonError for what has none."""
-    if _is_plain(value, MAX_DEPTH):
-        text = _SORTED.encode(value)
-        if text.isascii():
-            return text
     try:
+        if _is_plain(value, MAX_DEPTH) and (text := _SORTED.encode(value)).isascii():
+            return text
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         # Of text it reports values only: a key that is no Unicode comes out of its sorting as the codec's own error.

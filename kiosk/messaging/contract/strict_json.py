@@ -113,16 +113,18 @@ def canonical(value: object) -> bytes:
 
 def _is_plain(value: object, depth: int) -> bool:
     """Whether a plain writer may write it, as `canonical_again` says: nothing in it but what JSON itself has."""
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return True
-    if isinstance(value, int):
-        return kind is int and -MAX_INTEGER <= value <= MAX_INTEGER
-    if depth == 0:
-        return False
-    if isinstance(value, dict):
-        return kind is dict and all(type(key) is str and _is_plain(value[key], depth - 1) for key in value)
-    return (kind is list or kind is tuple) and all(_is_plain(item, depth - 1) for item in value)
+    match value:
+        case None | bool():
+            return True
+        case str():
+            return type(value) is str
+        case int():
+            return type(value) is int and -MAX_INTEGER <= value <= MAX_INTEGER
+        case dict() if depth and type(value) is dict:
+            return all(type(key) is str and _is_plain(inner, depth - 1) for key, inner in value.items())
+        case list() | tuple() if depth and type(value) in (list, tuple):
+            return all(_is_plain(inner, depth - 1) for inner in value)
+    return False
 
 
 def canonical_again(value: object) -> bytes:

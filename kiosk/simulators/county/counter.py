@@ -65,7 +65,8 @@ class VillageCounter:
         self._containers = [container for container in self._catalog.containers if not container.weighed]
         self._serial_no = f"XK{village.randrange(10**6):06d}"
         self._verification = village.choices([Verification.VALID, Verification.EXPIRED], [19, 1])[0]
-        self._check, self._readings, self._loads = CheckState.LATE, 0, 0
+        self._check, self._counters = CheckState.LATE, store.counters.read()
+        self._readings = self._loads = 0
 
     def do(self, act: Act, random: Random, stamp: Stamp) -> None:
         """One act. Raises StoreError; what cannot be done now, as there is no parcel to hand over, is left."""
@@ -111,7 +112,7 @@ class VillageCounter:
 
     def _intake(self, random: Random, stamp: Stamp) -> None:
         intake = self._weighed(self._opened(random, stamp), random)
-        scale = ScaleStanding(True, self._check, self._verification, self._store.counters.read(), self._serial_no)
+        scale = ScaleStanding(True, self._check, self._verification, self._counters, self._serial_no)
         confirmed = intake.confirm(random.choices(_CERTIFICATES, _HOW_MANY)[0], scale)
         self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", (), metrology(), stamp)
 

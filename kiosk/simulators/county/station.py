@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -28,6 +28,8 @@ _COPIED_AT: Final = 0.6
 _BACK_AFTER: Final = 0.8
 _WAITING_DAYS: Final = 4
 """What a slow line has not passed yet."""
+_TWIN_ACTS: Final = 4
+"""A machine with a copied card is noticed on its first morning. Each of its events is one more alarm."""
 _TWIN: Final = 1
 """Added to the seed of a machine that goes on from a copied card: other people come to it."""
 
@@ -99,7 +101,7 @@ class CountyStation:
         lived = self._write(days[:copied])
         twin = self._card.copy_to(self._plan.folder / f"{self.name}-twin")
         lived += self._as_usual(days[copied:])
-        lived += self._write(days[copied:], twin)
+        lived += self._write([replace(day, acts=day.acts[:_TWIN_ACTS]) for day in days[copied : copied + 1]], twin)
         self._send(twin)
         self._send()
         return lived

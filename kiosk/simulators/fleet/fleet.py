@@ -20,7 +20,8 @@ from kiosk.simulators.fleet.template import allow_many_files, empty_database
 from kiosk.store import StoreError
 
 _WRITERS: Final = 4
-"""Stations written at the same time by one process: while some wait for the disk, another has the processor."""
+"""Stations written at the same time by one process: while some wait for the disk, another has the processor. Where
+nobody waits for the disk one thread is enough, and passes the interpreter to no other."""
 _SENDERS: Final = 128
 """Stations connected at the same time; the others wait for their turn."""
 _LATE_S: Final = 60.0
@@ -64,7 +65,7 @@ class Fleet:
         with empty_database() as template:
             lives = [Life(self._plan, name, template, self._ending) for name in self._plan.names]
             started = time.monotonic()
-            written = self._each(_WRITERS, lives, Life.write)
+            written = self._each(_WRITERS if self._plan.manner.durable else 1, lives, Life.write)
             took = time.monotonic() - started
             sent = self._each(_SENDERS, lives, Life.send)
         return sum(sent, replace(sum(written, Tally()), writing_s=took))

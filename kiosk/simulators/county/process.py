@@ -53,7 +53,8 @@ def main() -> int:
     with empty_database() as template:
         stations = [CountyStation(plan, name, template, ending) for name in plan.mine]
         alive = _lived(stations, ending)
-        _say({"lived": True})
+        if not ending.is_over:
+            _say({"lived": True})
         go_on(plan, alive, ending)
     return 0
 

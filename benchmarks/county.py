@@ -198,13 +198,14 @@ def through(folder: Path, url: str, messages: Sequence[Message], events: int) ->
         sender = threading.Thread(target=publish, args=(broker.port, messages))
         sender.start()
         kept = until(lambda: taken(ledger) >= events)
-        memory = [pss_mb(pid) for pid in (process.pid, *_children(process.pid))]
+        memory = [pss_mb(pid) for pid in (process.pid, *children(process.pid))]
         fed = until(lambda: ledger.feed_position(POSITION_NAME) >= events)
         sender.join()
     return events / (kept - started), events / (fed - started), memory
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Processes that this one has begun."""
     with suppress(FileNotFoundError):
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []

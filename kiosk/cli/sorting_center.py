@@ -20,7 +20,8 @@ from kiosk.cli.one_line import OneLineGroup
 from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, shown
-from kiosk.sorting_center.service import SortingCenter
+from kiosk.sorting_center.service import Listening, SortingCenter
+from kiosk.sorting_center.web.guard import LOOPBACK
 
 _WAIT_FOR_BROKER_S: Final = 5.0
 _SHOWN: Final = (
@@ -86,6 +87,11 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     help="A name a reverse proxy passes on, once for each; others than this machine's are refused.",
 )
 @click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Answer /metrics and /health there, on loopback alone: for a worker without --http; port 0 takes a free one.",
+)
+@click.option(
     "--region",
     "regions",
     multiple=True,
@@ -105,6 +111,7 @@ def run(  # one parameter for each option
     ledger_url: str,
     http: str | None,
     http_names: tuple[str, ...],
+    metrics: str | None,
     regions: tuple[str, ...],
     tls_ca: Path | None,
     tls_cert: Path | None,
@@ -116,46 +123,50 @@ def run(  # one parameter for each option
         address = address.with_password(password_file)
     elif address.password and context.get_parameter_source("broker") is ParameterSource.COMMANDLINE:
         click.echo(_SHOWN, err=True)
-    http_address = _host_and_port(http) if http is not None else None
+    listening = Listening(_host_and_port("--http", http), http_names, _on_loopback("--metrics", metrics))
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    with _assemble(ledger_url, address, http_address, http_names, regions) as center:
+    with _assemble(ledger_url, address, listening, regions) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
         pages = center.http_address or "none"
         waiting = "" if connected else " (not connected yet)"
-        click.echo(
-            f"sorting center ready: ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}", err=True
-        )
+        metrics_too = f", metrics {center.metrics_address}" if center.metrics_address is not None else ""
+        where = f"ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}{metrics_too}"
+        click.echo(f"sorting center ready: {where}", err=True)
         manager = Notifier.from_environ()
         manager.ready(f"broker {address}, pages {pages}")
         ending.wait()
         manager.stopping()
 
 
-def _assemble(
-    ledger_url: str,
-    address: BrokerAddress,
-    http: tuple[str, int] | None,
-    http_names: tuple[str, ...],
-    regions: tuple[str, ...],
-) -> SortingCenter:
+def _assemble(ledger_url: str, address: BrokerAddress, listening: Listening, regions: tuple[str, ...]) -> SortingCenter:
     ledger = Ledger.open(ledger_url)
     try:
-        return SortingCenter(ledger, address, http, http_names, regions)
+        return SortingCenter(ledger, address, listening, regions)
     except OSError as error:
         ledger.close()
-        where = f"{http[0]}:{http[1]}" if http else str(address)
+        places = [f"{host}:{port}" for host, port in filter(None, (listening.pages, listening.metrics))]
+        where = " or ".join(places) or str(address)
         raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def _host_and_port(option: str, text: str | None) -> tuple[str, int] | None:
+    if text is None:
+        return None
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (host and colon and port.isascii() and port.isdecimal() and int(port) <= 65535):
-        raise click.UsageError(f"--http {text!r} must be HOST:PORT, like 127.0.0.1:8090")
+        raise click.UsageError(f"{option} {text!r} must be HOST:PORT, like 127.0.0.1:8090")
     return host, int(port)
+
+
+def _on_loopback(option: str, text: str | None) -> tuple[str, int] | None:
+    found = _host_and_port(option, text)
+    if found is not None and found[0] not in LOOPBACK:
+        raise click.UsageError(f"{option} {text!r} must be on this machine alone, like 127.0.0.1:9108")
+    return found
 
 
 def _on_signal() -> threading.Event:

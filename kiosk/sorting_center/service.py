@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Self
 
@@ -21,6 +22,7 @@ from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.app import create_app
 from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.monitoring import create_monitoring
 from kiosk.sorting_center.web.server import DashboardServer
 
 _BATCH_END_S: Final = 2.5
@@ -39,6 +41,19 @@ def local_now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where it can be asked: host and port, 0 for any free one; None for nowhere.
+
+    ``names`` are further ones that the dashboard answers under, those of a reverse proxy. ``metrics`` is for monitoring
+    alone, on loopback.
+    """
+
+    pages: tuple[str, int] | None = None
+    names: Sequence[str] = ()
+    metrics: tuple[str, int] | None = None
+
+
 class SortingCenter:
     """Made: the ledger is open and the port is taken. Started: it takes in, acknowledges, feeds and shows."""
 
@@ -46,14 +61,12 @@ class SortingCenter:
         self,
         ledger: Ledger,
         broker: BrokerAddress,
-        http: tuple[str, int] | None,
-        http_names: Sequence[str] = (),
+        listening: Listening | None,
         regions: Sequence[str] = (),
     ) -> None:
-        """Raises OSError when ``http`` (host, port; 0 = any free one) cannot be had. Closes ``ledger`` in `stop`.
+        """Raises OSError when an address cannot be had. Closes ``ledger`` in `stop`.
 
-        ``http_names`` are further names the dashboard answers under, those of a reverse proxy. ``regions`` are those
-        whose stations are listened to; none for all.
+        ``regions`` are those whose stations are listened to; none for all.
         """
         self.health = Health()
         self._ledger = ledger
@@ -70,26 +83,35 @@ class SortingCenter:
             "feed": lambda: self._feed.is_alive,
         }
         self._watchdog = Watchdog(receiver, self.health, parts)
-        self._server = None
-        if http is not None:
-            app = create_app(ledger, self.health, local_now, Hosts(http[0], http_names))
-            self._server = DashboardServer(app, *http)
+        self._pages, self._metrics = self._servers(listening or Listening())
+
+    def _servers(self, listening: Listening) -> tuple[DashboardServer | None, DashboardServer | None]:
+        pages = metrics = None
+        if listening.pages is not None:
+            hosts = Hosts(listening.pages[0], listening.names)
+            pages = DashboardServer(create_app(self._ledger, self.health, local_now, hosts), *listening.pages)
+        if listening.metrics is not None:
+            metrics = DashboardServer(create_monitoring(self._ledger, self.health), *listening.metrics)
+        return pages, metrics
 
     @property
     def http_address(self) -> str | None:
         """Where the dashboard is, None without one."""
-        if self._server is None:
-            return None
-        host = f"[{self._server.host}]" if ":" in self._server.host else self._server.host
-        return f"http://{host}:{self._server.port}"
+        return None if self._pages is None else self._pages.address
+
+    @property
+    def metrics_address(self) -> str | None:
+        """Where monitoring alone is answered, None for nowhere."""
+        return None if self._metrics is None else self._metrics.address
 
     def start(self, wait_s: float, ending: threading.Event | None = None) -> bool:
         """Start all parts; whether the stations' topics were subscribed to within ``wait_s``. It goes on trying.
 
         ``ending``, once set, ends the wait.
         """
-        if self._server is not None:
-            self._server.start()
+        for server in (self._pages, self._metrics):
+            if server is not None:
+                server.start()
         self._worker.start()
         self._feed.start()
         self._line.start()
@@ -104,7 +126,8 @@ class SortingCenter:
         self._feed.end()
         self._worker.stop(_BATCH_END_S)
         stops = [self._announcer.stop, self._line.stop, self._feed.stop]
-        for stop in [*stops, self._server.stop] if self._server is not None else stops:
+        stops += [server.stop for server in (self._pages, self._metrics) if server is not None]
+        for stop in stops:
             stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
         self._ledger.close()
 

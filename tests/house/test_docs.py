@@ -25,6 +25,7 @@ from kiosk.protocols.scales import registry
 from kiosk.simulators.bench.app import create_bench
 from kiosk.simulators.faults import FAULT_WORDS
 from kiosk.sorting_center.web.app import pages
+from kiosk.sorting_center.web.monitoring import monitoring
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
 from tests.house.documents import DOCS, PICTURES, ROOT, documents, linked, shown
@@ -189,6 +190,7 @@ def routes(app: Flask) -> set[str]:
 def dashboard() -> Flask:
     app = Flask("dashboard")
     app.register_blueprint(pages)
+    app.register_blueprint(monitoring)
     return app
 
 

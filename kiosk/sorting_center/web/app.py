@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
-from flask import Blueprint, Flask, Response, abort, current_app, jsonify, render_template, request
-from prometheus_client import CONTENT_TYPE_LATEST
+from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import BadRequest
 
 from kiosk.sorting_center.feed.feed import feed_message
@@ -17,9 +16,9 @@ from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES
-from kiosk.sorting_center.metrics import HealthCollector, page
 from kiosk.sorting_center.web.guard import Hosts, install
-from kiosk.sorting_center.web.pictures import Pictures, local_time
+from kiosk.sorting_center.web.monitoring import add_monitoring
+from kiosk.sorting_center.web.sources import Sources, local_time
 from kiosk.sorting_center.web.texts import FALLBACK, DashboardTexts, languages
 from kiosk.texts import formats, html
 
@@ -32,32 +31,22 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 _MAX_FEEDSEQ: Final = 2**63 - 1
 
 pages = Blueprint("pages", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What the pages look at. ``now`` is the local time, with its zone."""
-
-    ledger: Ledger
-    health: Health
-    pictures: Pictures
-    now: Callable[[], datetime]
 
 
 def create_app(ledger: Ledger, health: Health, now: Callable[[], datetime], hosts: Hosts | None = None) -> Flask:
     """The WSGI application. ``hosts`` are the names it answers under; None: loopback only."""
     app = Flask(__name__)
     install(app, hosts or Hosts())
-    app.extensions["sources"] = Sources(ledger, health, Pictures(ledger.overview, now), now)
+    app.extensions["sources"] = Sources.of(ledger, health, now)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         kg=html.bdi_kg, money=html.bdi_money, number=html.bdi_number, code=html.bdi_code, yuan=formats.YUAN
     )
     app.register_blueprint(pages)
+    add_monitoring(app, ledger, health)
     app.register_error_handler(LedgerError, _no_ledger)
     app.after_request(_harden)
     return app
@@ -102,7 +91,7 @@ def _render(template: str) -> str:
         template,
         t=texts,
         languages=languages(),
-        picture=sources.pictures.current(),
+        picture=sources.picture.current(),
         health=sources.health.report(),
         local=lambda timestamp: local_time(timestamp, now),
     )
@@ -149,28 +138,13 @@ def intakes() -> Response:
 @pages.get("/ledger/summary.json")
 def summary() -> Response:
     """Counts, totals and stations."""
-    picture = _sources().pictures.current()
+    picture = _sources().picture.current()
     return jsonify(
         **asdict(picture.counts),
         totals=asdict(picture.totals),
         today=asdict(picture.today),
         by_station=[asdict(row) for row in picture.stations],
     )
-
-
-@pages.get("/health")
-def health() -> tuple[Response, int]:
-    """200 when all works, else 503 and what is wrong."""
-    report = _sources().health.report()
-    return jsonify(report.as_json()), 200 if report.ok else 503
-
-
-@pages.get("/metrics")
-def metrics() -> Response:
-    """What Prometheus scrapes; to programs on this machine alone."""
-    if request.remote_addr not in _THIS_MACHINE:
-        abort(403)
-    return Response(page(HealthCollector(_sources().health)), content_type=CONTENT_TYPE_LATEST)
 
 
 def _whole_number(name: str, default: int, least: int, most: int) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, request
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _HTTP_PORT = 80
 
 
@@ -20,7 +21,7 @@ class Hosts:
     """
 
     def __init__(self, address: str = "", names: Iterable[str] = ()) -> None:
-        self._own = _LOOPBACK | {address.lower()} - {""}
+        self._own = LOOPBACK | {address.lower()} - {""}
         self._names = frozenset(name.lower() for name in names)
         self._takes_addresses = _is_any(address)
 

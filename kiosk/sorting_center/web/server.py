@@ -25,6 +25,12 @@ class DashboardServer:
         self._server = create_server(app, map=self._channels, sockets=[listening], threads=_THREADS, ident=None)
         self._thread = threading.Thread(target=self._server.run, name="dashboard", daemon=True)
 
+    @property
+    def address(self) -> str:
+        """As a browser is given it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
     def start(self) -> None:
         self._thread.start()
 

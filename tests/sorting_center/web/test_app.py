@@ -11,9 +11,10 @@ from flask.testing import FlaskClient
 from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
-from kiosk.sorting_center.web import pictures
+from kiosk.sorting_center.ledger.overview import Overview
+from kiosk.sorting_center.web import sources
 from kiosk.sorting_center.web.app import create_app
-from kiosk.sorting_center.web.pictures import Pictures, local_time, start_of_day
+from kiosk.sorting_center.web.sources import Sources, local_time, start_of_day
 from kiosk.sorting_center.web.texts import tables
 from tests.sorting_center.stations import NOW, Station, believed, of_weight
 
@@ -203,16 +204,19 @@ def test_both_languages_have_the_same_words_and_values() -> None:
         assert not set("<>&") & set(text + other)
 
 
-def test_many_viewers_share_one_picture(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "_MIN_AGE_S", 3600.0)
-    made: list[str] = []
+def test_many_viewers_share_one_picture_of_today(
+    ledger: Ledger, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_PICTURE_S", 3600.0)
+    made, overview = [], ledger.overview
 
-    def make(since: str) -> object:
+    def make(since: str) -> Overview:
         made.append(since)
-        return ledger.overview(since)
+        return overview(since)
 
-    shared = Pictures(make, lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC))  # type: ignore[arg-type]
-    assert shared.current() is shared.current()
+    monkeypatch.setattr(ledger, "overview", make)
+    shared = Sources.of(ledger, health, lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC))
+    assert shared.picture.current() is shared.picture.current()
     assert made == ["2026-11-25T00:00:00.000Z"]
 
 
@@ -231,6 +235,7 @@ def test_prometheus_reads_figures_from_this_machine_alone(client: FlaskClient, h
     assert "sorting_center_events_total 7.0" in answer.text
     assert "sorting_center_commit_seconds_sum 0.25" in answer.text
     assert "sorting_center_ok 1.0" in answer.text
+    assert "sorting_center_ledger_events 0.0" in answer.text
     health.trouble("ledger", "full")
     assert "sorting_center_ok 0.0" in client.get("/metrics").text
     for address in ("192.0.2.7", "2001:db8::7", None):

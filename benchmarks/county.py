@@ -96,14 +96,16 @@ def batches(stations: Sequence[Sequence[Message]]) -> list[Message]:
     return found
 
 
-def publish(port: int, messages: Sequence[Message]) -> None:
+def publish(port: int, messages: Sequence[Message], login: tuple[str, str] | None = None) -> None:
     """QoS 1 over one connection, written as fast as the broker reads; returns when it has confirmed all.
 
     By hand (MQTT 5.0, 3.1 and 3.3): a client library would take as long as what is measured.
     """
     with socket.create_connection(("127.0.0.1", port)) as line:
-        name = b"bench"
-        line.sendall(_packet(0x10, b"\0\4MQTT\5\2\0\0\0" + len(name).to_bytes(2, "big") + name))
+        flags = b"\2" if login is None else b"\xc2"
+        who = b"".join(_text(text) for text in (f"bench{port}", *(login or ())))
+        # Keep-alive and properties: none.
+        line.sendall(_packet(0x10, _text("MQTT") + b"\5" + flags + b"\0\0" + b"\0" + who))
         line.recv(256)
         stream_of_packets = b"".join(
             _packet(0x32, _text(topic) + (number % 65_535 + 1).to_bytes(2, "big") + b"\0" + payload)
@@ -157,9 +159,9 @@ def _wait_for(holds: bool, what: str) -> None:
 
 
 @contextmanager
-def center(broker: Broker, url: str) -> Iterator[subprocess.Popen[str]]:
+def center(broker_url: str, url: str) -> Iterator[subprocess.Popen[str]]:
     """`sorting-center run`, ready."""
-    command = [sys.executable, "-m", "kiosk.cli.sorting_center", "run", "--broker", broker.url, "--ledger", url]
+    command = [sys.executable, "-m", "kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -193,7 +195,7 @@ def until(reached: Callable[[], bool]) -> float:
 
 def through(folder: Path, url: str, messages: Sequence[Message], events: int) -> tuple[float, float, list[float]]:
     """Events a second into the ledger, and through the feed while both work; megabytes of each process."""
-    with Broker(folder / "through") as broker, center(broker, url) as process, Ledger.open_readonly(url) as ledger:
+    with Broker(folder / "through") as broker, center(broker.url, url) as process, Ledger.open_readonly(url) as ledger:
         started = time.perf_counter()
         sender = threading.Thread(target=publish, args=(broker.port, messages))
         sender.start()
@@ -215,7 +217,7 @@ def feed_alone(folder: Path, url: str, events: int) -> float:
     """Events a second out of a ledger that takes nothing in: from nothing published to all."""
     with Ledger.open(url) as ledger:
         ledger.set_feed_position(POSITION_NAME, 0)
-    with Broker(folder / "alone") as broker, Ledger.open_readonly(url) as ledger, center(broker, url):
+    with Broker(folder / "alone") as broker, Ledger.open_readonly(url) as ledger, center(broker.url, url):
         started = until(lambda: ledger.feed_position(POSITION_NAME) > 0)
         before = ledger.feed_position(POSITION_NAME)
         ended = until(lambda: ledger.feed_position(POSITION_NAME) >= events)

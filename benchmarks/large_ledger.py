@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,7 @@ from tests.servers.postgres import PostgresServer, running_postgres
 
 EVENTS: Final = 1_000_000
 STATIONS: Final = 200
+STATION_NAMES: Final = tuple(f"S{number:04d}" for number in range(1, STATIONS + 1))
 REGION: Final = "bench"
 _AT_ONCE: Final = 25
 """Events of each station in one commit."""
@@ -100,8 +101,16 @@ class Journal:
     station: str
     seq: int = 0
     head: str = ZERO_HASH
-    _intakes: int = field(default=0, init=False)
-    _parcels: int = field(default=0, init=False)
+    _intakes: int = 0
+    _parcels: int = 0
+
+    @classmethod
+    def after(cls, station: str, seq: int, head: str) -> Journal:
+        """As it goes on after a whole number of cycles."""
+        cycles, rest = divmod(seq, _CYCLE)
+        if rest:
+            raise ValueError(f"{station} is at {seq}, in the middle of a cycle")
+        return cls(station, seq, head, max(0, cycles * _INTAKES - 1), cycles * (_CYCLE - _INTAKES - 1))
 
     def next(self) -> bytes:
         """Its next event."""
@@ -124,7 +133,7 @@ class Journal:
 
 def fill(ledger: Ledger, events: int) -> None:
     """So many events, of all stations by turns; the feed counts as published."""
-    journals = [Journal(f"S{number:04d}") for number in range(1, STATIONS + 1)]
+    journals = [Journal(station) for station in STATION_NAMES]
     for commit in range(events // (STATIONS * _AT_ONCE)):
         bodies = [journal.next() for journal in journals for _ in range(_AT_ONCE)]
         at = (_BEGAN + commit * _BETWEEN_COMMITS).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -23,11 +23,13 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from benchmarks.county import GIVE_UP_S, children
-from benchmarks.large_ledger import EVENTS, REGION, Journal, postgres_ledger, sqlite_ledger
+from benchmarks.county import GIVE_UP_S, children, publish, taken, until
+from benchmarks.large_ledger import EVENTS, REGION, STATION_NAMES, Journal, epoch_of, postgres_ledger, sqlite_ledger
 from benchmarks.measure import Row, cpu_seconds, percentile, pss_mb
+from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS, build_batch
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker
+from kiosk.sorting_center.ledger import Ledger
 from tests.sorting_center.brokers import Peer
 
 _PAGE: Final = 1000
@@ -35,6 +37,8 @@ _PAGES: Final = 100
 _PLACES: Final = {"beginning": 0, "middle": EVENTS // 2, "end": EVENTS - (_PAGES + 1) * _PAGE}
 _NEW_STATION: Final = "S0999"
 _LOOK_S: Final = 0.02
+_ROUNDS: Final = 2
+"""Batches of each station that come on top."""
 _BODIES: Final = "SELECT body FROM event WHERE feedseq > {} ORDER BY feedseq LIMIT {}"
 
 Query = Callable[[str], Sequence[Any]]
@@ -45,6 +49,7 @@ Query = Callable[[str], Sequence[Any]]
 class Running:
     """A sorting center that has said it is ready."""
 
+    broker: Broker
     process: subprocess.Popen[str]
     pages: str
 
@@ -80,7 +85,7 @@ def center(broker: Broker, url: str) -> Iterator[Running]:
             found = re.search(r"http (\S+)$", ready)
             if found is None:
                 raise SystemExit(f"the sorting center says {ready!r}")
-            yield Running(process, found[1])
+            yield Running(broker, process, found[1])
         finally:
             process.terminate()
             process.wait()
@@ -157,6 +162,25 @@ def feed_rows(name: str, running: Running, query: Query) -> Iterator[Row]:
     yield Row(f"{name}: processor time of {_PAGE} events of the feed", 1000 * spent / (3 * _PAGES), "ms")
 
 
+def more(running: Running, url: str) -> float:
+    """Events a second to the commit, of batches that all stations send on top of what they have sent before."""
+    with Ledger.open_readonly(url) as ledger:
+        states = [ledger.stream(station, epoch_of(station), REGION) for station in STATION_NAMES]
+        journals = [Journal.after(state.station, state.upto, state.head) for state in states]
+        messages = [
+            (Topics(REGION, journal.station).batch, build_batch([journal.next() for _ in range(MAX_BATCH_EVENTS)]))
+            for _ in range(_ROUNDS)
+            for journal in journals
+        ]
+        events = len(messages) * MAX_BATCH_EVENTS
+        wanted, began = taken(ledger) + events, time.perf_counter()
+        sender = threading.Thread(target=publish, args=(running.broker.port, messages))
+        sender.start()
+        ended = until(lambda: taken(ledger) >= wanted)
+        sender.join()
+    return events / (ended - began)
+
+
 def export_rows(name: str, url: str, query: Query) -> Iterator[Row]:
     """Time and memory of each form."""
     bare = timed(query, "SELECT count(*), sum(length(body)) FROM event")
@@ -177,6 +201,7 @@ def rows_of(name: str, folder: Path, url: str, empty_url: str, query: Query) -> 
         yield from feed_rows(name, running, query)
         yield Row(f"{name}: the front page, made anew", running.get("/live"), "s")
         running.get("/metrics")
+        yield Row(f"{name}: more batches to the commit", more(running, url), "/s")
         yield Row(f"{name}: largest process of the center", running.memory_mb(), "MB PSS", 120)
 
 

@@ -82,7 +82,7 @@ class SortingCenter:
             "receiving connection": lambda: self._line.is_alive,
             "feed": lambda: self._feed.is_alive,
         }
-        self._watchdog = Watchdog(receiver, self.health, parts)
+        self._watchdog = Watchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
         self._pages, self._metrics = self._servers(listening or Listening())
 
     def _servers(self, listening: Listening) -> tuple[DashboardServer | None, DashboardServer | None]:

@@ -140,6 +140,12 @@ class Ledger:
             raise unusable(self._opened.address, error) from error
 
     @property
+    def damage(self) -> str:
+        """What a check beside the work has found, and that nothing is taken in any more; "" for nothing."""
+        check = self._opened.check
+        return str(damaged(self._opened.address, check.finding)) if check is not None and check.finding else ""
+
+    @property
     def leads(self) -> bool:
         """Whether this process may publish the feed: of a file always, else while it has the role of the numberer."""
         return self._opened.numberer is None or self._opened.numberer.has_role

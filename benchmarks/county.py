@@ -217,10 +217,12 @@ def through(folder: Path, url: str, messages: Sequence[Message], events: int) ->
 
 
 def children(pid: int) -> list[int]:
-    """Processes that this one has begun."""
-    with suppress(FileNotFoundError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
+    """Processes that any of its threads has begun."""
+    found = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(child) for child in listed.read_text().split()]
+    return found
 
 
 def feed_alone(folder: Path, url: str, events: int) -> float:

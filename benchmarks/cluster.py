@@ -26,13 +26,14 @@ from benchmarks.county import (
     Message,
     batches,
     center,
+    children,
     journals,
     publish,
     singles,
     taken,
     until,
 )
-from benchmarks.measure import Row, pss_mb
+from benchmarks.measure import Row, cpu_seconds, pss_mb
 from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.ledger import Ledger
 from tests.servers.postgres import running_postgres
@@ -119,19 +120,37 @@ def _expect(line: str, word: str) -> None:
         raise SystemExit(f"the consumer that throws away says {line!r}, not {word!r}")
 
 
-def through(places: Sequence[Vhost], url: str, messages: Sequence[Message], events: int) -> tuple[float, float, float]:
-    """Events a second into the ledger, and through the feed while both work; megabytes of the larger worker."""
+@dataclass(frozen=True, slots=True)
+class Went:
+    """Events a second into the ledger, and through the feed while both work; of the larger worker megabytes; processor
+    time an event, in microseconds, of all processes of the workers and of all nodes.
+    """
+
+    kept: float
+    fed: float
+    memory_mb: float
+    workers_us: float
+    nodes_us: float
+
+
+def through(cluster: Cluster, url: str, messages: Sequence[Message], events: int) -> Went:
+    """All events, from the stations to the end of the feed."""
+    places, nodes = cluster.places(), [node.pid for node in cluster.rabbitmq.nodes]
     with (
         center(places[0].amqp_url, url) as first,
         center(places[1].amqp_url, url) as second,
         Ledger.open_readonly(url) as ledger,
     ):
+        workers = [pid for process in (first, second) for pid in (process.pid, *children(process.pid))]
+        before = [sum(map(cpu_seconds, pids)) for pids in (workers, nodes)]
         began = time.perf_counter()
         with sending(places, messages):
             kept = until(lambda: taken(ledger) >= events)
-            memory = max(pss_mb(process.pid) for process in (first, second))
+            memory = max(map(pss_mb, workers))
             fed = until(lambda: ledger.feed_position(POSITION_NAME) >= events)
-    return events / (kept - began), events / (fed - began), memory
+        spent = [sum(map(cpu_seconds, pids)) for pids in (workers, nodes)]
+    workers_us, nodes_us = (1e6 * (after - then) / events for after, then in zip(spent, before, strict=True))
+    return Went(events / (kept - began), events / (fed - began), memory, workers_us, nodes_us)
 
 
 def run(folder: Path) -> list[Row]:
@@ -147,10 +166,12 @@ def run(folder: Path) -> list[Row]:
         ):
             base = bare(cluster.places(), messages, events)
             with server.fresh() as database:
-                kept, fed, memory = through(cluster.places(), server.url(database), messages, events)
+                went = through(cluster, server.url(database), messages, events)
             name = "an AMQP consumer that throws away"
-            rows.append(Row(f"{_NAME}: {label} to the commit", kept, "/s", None, base, name, least=least))
-            rows.append(Row(f"{_NAME}: {label} through the feed meanwhile", fed, "/s"))
-        rows.append(Row(f"{_NAME}: the larger worker", memory, "MB PSS", 120))
+            rows.append(Row(f"{_NAME}: {label} to the commit", went.kept, "/s", None, base, name, least=least))
+            rows.append(Row(f"{_NAME}: {label} through the feed meanwhile", went.fed, "/s"))
+            rows.append(Row(f"{_NAME}: {label}, processor time of both workers", went.workers_us, "µs an event"))
+            rows.append(Row(f"{_NAME}: {label}, processor time of the nodes", went.nodes_us, "µs an event"))
+        rows.append(Row(f"{_NAME}: the larger worker", went.memory_mb, "MB PSS", 120))
         rows.append(Row(f"{_NAME}: the largest node of RabbitMQ", cluster.memory_mb(), "MB PSS"))
     return rows

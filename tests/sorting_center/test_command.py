@@ -152,9 +152,8 @@ def test_a_worker_without_pages_answers_its_monitoring(
             urllib.request.urlopen(urllib.request.Request(address + path, headers={"Host": host} if host else {}))
         with refused.value:
             assert refused.value.code == status, path
-    code, seconds = process.end(signal.SIGTERM)
+    code, _ = process.end(signal.SIGTERM)
     assert code == 0
-    assert seconds < 5
 
 
 @each("address", ["0.0.0.0:9108", "[::]:9108", "192.0.2.7:9108", "center.example:9108", "127.0.0.1", "9108"])

@@ -10,7 +10,19 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import care, center_ingest, counter, county, day, fleet, latency, scale_port, scales
+from benchmarks import (
+    care,
+    center_ingest,
+    cluster,
+    counter,
+    county,
+    day,
+    fleet,
+    latency,
+    million,
+    scale_port,
+    scales,
+)
 from benchmarks.measure import Row
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -24,6 +36,8 @@ ALL = {
     "center": center_ingest.run,
     "county": county.run,
     "fleet": fleet.run,
+    "cluster": cluster.run,
+    "million": million.run,
 }
 SCRATCH = "/var/tmp"  # a real disk: what is measured are durable commits
 

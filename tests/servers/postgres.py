@@ -10,13 +10,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import sql
+from psycopg.errors import DuplicateObject
 
 from tests.messaging.ports import SOON_S, claimed_port, wait_for_listener
 
@@ -67,7 +68,7 @@ class PostgresServer:
     def __init__(self, port: int) -> None:
         self.port = port
         self._numbers = count(1)
-        with self.connection() as connection:
+        with self.connection() as connection, suppress(DuplicateObject):  # it is there in data of an earlier server
             password = sql.Literal(LOCKED_PASSWORD)
             connection.execute(
                 sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(LOCKED_USER), password)
@@ -108,18 +109,20 @@ def _wait_until_it_answers(port: int) -> None:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Started, and stopped in the end; it also ends with a test process that is killed."""
+def running_postgres(kept: Path | None = None) -> Iterator[PostgresServer]:
+    """Started, and stopped in the end; it also ends with a test process that is killed.
+
+    ``kept``: where data outlive the server. It begins with a copy of them, or leaves its own there when there are none.
+    """
     programs, user = _programs(), _unprivileged()
     with tempfile.TemporaryDirectory(prefix="postgres-") as name:
         folder = Path(name)
         if user is not None:
             shutil.chown(folder, user)
-        data = folder / "data"
-        initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "--no-sync"]
-        initdb.append("--locale=C.UTF-8")
-        subprocess.run(initdb, user=user, cwd=folder, check=True, capture_output=True, timeout=SOON_S)
-        (data / "pg_hba.conf").write_text(_ACCESS, encoding="ascii")
+        if kept is not None and kept.exists():
+            _copy(kept, folder / "data")
+        else:
+            _make(programs, folder, user)
         with claimed_port() as port:  # until the server has it
             process = _started(programs, folder, port, user)
             try:
@@ -129,8 +132,27 @@ def running_postgres() -> Iterator[PostgresServer]:
                 raise
         try:
             yield PostgresServer(port)
+            if kept is not None and not kept.exists():
+                _end(process, signal.SIGINT)  # in good order: all of it is in the files then
+                _copy(folder / "data", kept)
         finally:
             _end(process)
+
+
+def _make(programs: Path, folder: Path, user: str | None) -> None:
+    data = folder / "data"
+    initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "--no-sync"]
+    initdb.append("--locale=C.UTF-8")
+    subprocess.run(initdb, user=user, cwd=folder, check=True, capture_output=True, timeout=SOON_S)
+    (data / "pg_hba.conf").write_text(_ACCESS, encoding="ascii")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """With its owner."""
+    part = target.with_name(f"{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", source, part], check=True)
+    part.rename(target)
 
 
 def _started(programs: Path, folder: Path, port: int, user: str | None) -> subprocess.Popen[bytes]:
@@ -147,6 +169,6 @@ def _started(programs: Path, folder: Path, port: int, user: str | None) -> subpr
         )
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGQUIT)
+def _end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGQUIT) -> None:
+    process.send_signal(how)
     process.wait(SOON_S)

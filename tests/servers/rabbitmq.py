@@ -164,6 +164,13 @@ class _Node:
         self.folder.mkdir()
         account.own(self.folder)
 
+    @property
+    def pid(self) -> int:
+        """Raises RuntimeError while it does not run."""
+        if self._process is None:
+            raise RuntimeError("the node does not run")
+        return self._process.pid
+
     def configure(self, setup: Setup, cluster: str) -> None:
         definitions = self._write("definitions.json", json.dumps(setup.definitions or own_definitions()))
         ports = {"amqp": self.amqp_port, "mqtt": self.mqtt_port, "definitions": definitions}

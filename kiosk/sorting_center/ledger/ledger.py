@@ -142,6 +142,12 @@ class Ledger:
             raise unusable(self._opened.address, error) from error
 
     @property
+    def damage(self) -> str:
+        """What a check beside the work has found, and that nothing is taken in any more; "" for nothing."""
+        check = self._opened.check
+        return str(damaged(self._opened.address, check.finding)) if check is not None and check.finding else ""
+
+    @property
     def leads(self) -> bool:
         """Whether this process may publish the feed: of a file always, else while it has the role of the numberer."""
         return self._opened.numberer is None or self._opened.numberer.has_role
@@ -223,6 +229,11 @@ class Ledger:
         """How much is in the ledger, and how much of it needs a person."""
         with self.reading() as connection:
             return overviews.counts(connection)
+
+    def figures(self) -> overviews.Figures:
+        """What monitoring asks, without looking at every event."""
+        with self.reading() as connection:
+            return overviews.figures(connection)
 
     def overview(self, today_since: str, newest: int = 12) -> overviews.Overview:
         """Everything the front page shows; ``today_since`` is RFC 3339 in UTC."""

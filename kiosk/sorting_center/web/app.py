@@ -8,6 +8,7 @@ from typing import Final
 
 from flask import Flask
 
+from kiosk.sorting_center.metrics import LedgerCollector
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import access, frame, guard
 from kiosk.sorting_center.web.guard import Hosts, TrustedProxy
@@ -33,7 +34,9 @@ def create_app(
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
     app.wsgi_app = TrustedProxy(app.wsgi_app, trusted_proxy)  # type: ignore[method-assign]
-    app.extensions["sources"] = Sources(stores, health, Pictures(stores.ledger.overview, now), now)
+    app.extensions["sources"] = Sources(
+        stores, health, LedgerCollector(stores.ledger), Pictures(stores.ledger.overview, now), now
+    )
     guard.install(app, hosts or Hosts())
     access.install(app, PARTS, stores.desk)
     frame.install(app)

@@ -196,3 +196,29 @@ def test_a_receipt_of_the_day_that_counts_elsewhere_is_named(
     assert reports.closings.of_day(DAY, only_differing=True) == ()
     assert reports.closings.of_day(DAY, Part("shache", "S0147")) == (found,)
     assert reports.closings.of_day(DAY, Part("yarkant")) == ()
+
+
+def test_the_fleet_has_another_mark_when_anything_in_it_changed(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    station = ClockedStation()
+    marks = [reports.fleet.mark()]
+
+    def changed() -> bool:
+        marks.append(reports.fleet.mark())
+        return marks[-1] not in marks[:-1]
+
+    assert not changed()
+    ledger.accept(station.run(2), "shache", NOW)
+    assert changed()
+    followed(follower)
+    assert changed()
+    for online in (True, False):
+        status = Status(online=online, pending=3, software="1.0.0", epoch=station.epoch)
+        ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), NOW)
+        assert changed()
+    ledger.accept(
+        [station.clone().add(confirmed("S0147", 6)), station.raw(type="station.lot.packed.v1")], "shache", NOW
+    )
+    assert changed()
+    assert not changed()

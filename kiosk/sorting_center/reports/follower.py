@@ -9,12 +9,14 @@ from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.ledger.database.rows import insert_rows
 from kiosk.sorting_center.reports.following.applying import Applying
+from kiosk.sorting_center.reports.following.closes import Closes
 from kiosk.sorting_center.reports.following.page import LedgerReader
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.reports.tables.errors import ReportsTaken
 from kiosk.sorting_center.reports.tables.opening import begin_again
-from kiosk.sorting_center.reports.tables.schema import SCHEMA_VERSION
+from kiosk.sorting_center.reports.tables.schema import SCHEMA_VERSION, closing
 from kiosk.sorting_center.reports.tables.stamps import Stamp
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,9 @@ class Follower:
             if page is None:
                 return 0
             Applying(connection, self._zone).apply(page)
+            if any(told.close for told in page.events):
+                with self._ledger.reading() as looking:
+                    insert_rows(connection, closing, Closes(looking, connection, self._zone).rows(page))
             replace(start, feedseq=page.upto, sha256=page.sha256).write(connection)
         return page.upto - start.feedseq
 

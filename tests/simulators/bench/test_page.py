@@ -12,14 +12,14 @@ from playwright.sync_api import Browser, Page, expect
 from kiosk.simulators.bench.app import create_bench, serve_bench
 from kiosk.simulators.village import Village
 from kiosk.simulators.visitor import Visitor
-from tests.web import browsing
+from tests.web.browsing import Browsers
 
 WAIT_MS = 60_000
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with browsing.chromium() as browser:
+@pytest.fixture(scope="module")
+def browser(browsers: Browsers) -> Iterator[Browser]:
+    with browsers.one() as browser:
         yield browser
 
 

@@ -20,7 +20,7 @@ from xdist.remote import Producer
 from xdist.scheduler import Scheduling
 
 from kiosk.station.clock import SYNCED_MARK
-from tests import depth, quick, statements, templates, turns
+from tests import depth, memory, quick, statements, templates, turns
 from tests.house import failures_record
 from tests.web.browsing import Browsers
 
@@ -73,10 +73,15 @@ if not _SEARCHING:
 # `make test` is the same run on every machine, however slow; `make fuzz` looks for new values each time.
 
 _made_mark = pytest.StashKey[bool]()
+_run_folder = pytest.StashKey[memory.RunFolder]()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest looks where its own folders go
 def pytest_configure(config: pytest.Config) -> None:
     """Who runs the tests may ask which failed."""
+    if not hasattr(config, "workerinput") and config.option.basetemp is None and memory.has_room():
+        folder = config.stash[_run_folder] = memory.RunFolder()
+        config.option.basetemp = str(folder.tests)
     failures_record.register(config)
     templates.translate_once()
     statements.compile_once()
@@ -94,9 +99,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.stash[_made_mark] = True
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+@pytest.hookimpl(trylast=True)  # nothing of the tests' own is in use any more
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if session.config.stash.get(_made_mark, False):
         SYNCED_MARK.unlink(missing_ok=True)
+    folder = session.config.stash.get(_run_folder, None)
+    if folder is not None:
+        folder.close(keep=exitstatus == pytest.ExitCode.TESTS_FAILED)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from xdist.remote import Producer
 from xdist.scheduler import Scheduling
 
 from kiosk.station.clock import SYNCED_MARK
-from tests import depth, memory, quick, statements, templates, turns
+from tests import bytecode, depth, memory, quick, statements, templates, turns
 from tests.house import failures_record
 from tests.web.browsing import Browsers
 
@@ -32,6 +32,12 @@ gc.disable()
 # Until all is collected: nothing of it is garbage.
 
 _OWN = ("asyncio_",)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    with bytecode.compiled_by_one():
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)

@@ -18,8 +18,10 @@ import psutil
 
 MEMORY: Final = Path("/dev/shm")
 """A file system of its own on every Linux."""
-ROOM_BYTES: Final = 4 * 1024**3
-"""A whole run writes one."""
+DISK: Final = Path("/var/tmp")
+"""Kept when the machine starts again, so it is no memory."""
+ROOM_BYTES: Final = 3 * 1024**3
+"""A whole run writes one, and servers keep some for themselves."""
 _PREFIX: Final = "kiosk-tests-"
 _LOCK: Final = "lock"
 
@@ -52,10 +54,9 @@ def has_room(memory: Path = MEMORY) -> bool:
     return min(shutil.disk_usage(memory).free, psutil.virtual_memory().available // 2) >= ROOM_BYTES
 
 
-def other_disk() -> Path:
-    """A folder on another file system than the tests' own."""
-    own, memory = (Path(folder).stat().st_dev for folder in (tempfile.gettempdir(), MEMORY))
-    return MEMORY if own != memory else Path("/var/tmp")
+def other_disk(own: Path) -> Path:
+    """A folder on another file system than ``own``."""
+    return DISK if own.stat().st_dev == MEMORY.stat().st_dev else MEMORY
 
 
 def _locked(folder: Path) -> int:

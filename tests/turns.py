@@ -36,6 +36,8 @@ LONG_ONES_FIRST: Final = (
     "tests/store",
     "tests/simulators",
     "tests/devices",
+    "tests/messaging",
+    "tests/sorting_center",
 )
 """Files that wait for a browser or for a whole machine. Begun last, one of them would be waited for alone. Those that
 paint and those that wait for a device by turns: side by side they leave each other room.

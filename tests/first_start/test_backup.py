@@ -23,9 +23,9 @@ from tests.web.first_start.start import Start
 
 
 @pytest.fixture
-def media() -> Iterator[Path]:
+def media(tmp_path: Path) -> Iterator[Path]:
     """Where media are mounted, on another disk than the data folder."""
-    with tempfile.TemporaryDirectory(dir=other_disk(), prefix="kiosk-media-") as folder:
+    with tempfile.TemporaryDirectory(dir=other_disk(tmp_path), prefix="kiosk-media-") as folder:
         yield Path(folder)
 
 

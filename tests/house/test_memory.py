@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.memory import MEMORY, RunFolder, has_room, other_disk
+from tests.each import each
+from tests.memory import DISK, MEMORY, RunFolder, has_room, other_disk
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = f"""
@@ -39,8 +40,8 @@ def test_what_a_killed_or_a_red_run_left_goes_with_the_next_and_what_a_running_o
     assert not red.path.exists()
     one_more = RunFolder(tmp_path)
     assert set(tmp_path.iterdir()) == {running.path, one_more.path}
-    for each in (running, one_more):
-        each.close(keep=False)
+    running.close(keep=False)
+    one_more.close(keep=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -58,5 +59,6 @@ def test_who_says_where_temporary_files_go_is_obeyed(monkeypatch: pytest.MonkeyP
     assert not has_room(tmp_path / "missing")
 
 
-def test_the_other_disk_is_another(tmp_path: Path) -> None:
-    assert other_disk().stat().st_dev != tmp_path.stat().st_dev
+@each("own", [MEMORY, DISK])
+def test_the_other_disk_is_another(own: Path) -> None:
+    assert other_disk(own).stat().st_dev != own.stat().st_dev

@@ -70,7 +70,7 @@ class Bench:
 
     def _plug_in(self) -> None:
         """Two media on another disk: one with a catalog on it, and an empty one."""
-        disk = self._ends.enter_context(tempfile.TemporaryDirectory(dir=other_disk(), prefix="kiosk-media-"))
+        disk = self._ends.enter_context(tempfile.TemporaryDirectory(dir=other_disk(self.folder), prefix="kiosk-media-"))
         self.media = Path(disk) / "mnt"
         for name in (STICK, BACKUP):
             (self.media / name).mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
 import time
 import urllib.request
@@ -25,6 +26,7 @@ from kiosk.station.open_store import open_store
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.texts import load as load_texts
+from tests.memory import DISK
 from tests.messaging.ports import claimed_port
 from tests.web.first_start.bench import BACKUP, CAMERA, CATALOG, SCALE, SCANNER, Bench, FirstStart
 from tests.web.first_start.pictures import open_page
@@ -35,8 +37,9 @@ TECHNICIAN_PIN, CLERK_PIN = "193746", "582641"
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with Bench(tmp_path) as bench:
+def bench() -> Iterator[Bench]:
+    """On a disk: of data in memory the doctor says that they are gone with the power."""
+    with tempfile.TemporaryDirectory(dir=DISK, prefix="kiosk-bench-") as folder, Bench(Path(folder)) as bench:
         yield bench
 
 

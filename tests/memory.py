@@ -45,6 +45,8 @@ class RunFolder:
         if not keep:
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
+        os.environ.pop("TMPDIR", None)
+        tempfile.tempdir = None
 
 
 def has_room(memory: Path = MEMORY) -> bool:

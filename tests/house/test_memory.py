@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ def test_what_a_killed_or_a_red_run_left_goes_with_the_next_and_what_a_running_o
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, text=True, check=False)
     red = RunFolder(tmp_path)
     red.close(keep=True)
+    assert "TMPDIR" not in os.environ
     assert red.path.is_dir()
     running = RunFolder(tmp_path)
     assert not Path(killed.stdout.strip()).exists()

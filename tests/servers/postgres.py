@@ -38,6 +38,7 @@ _SETTINGS: Final = {
     "autovacuum": "off",
     "lc_messages": "C",
 }
+_NOT_YET: Final = ("starting up", "recovery")
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -62,16 +63,39 @@ def _die_with_parent() -> None:
 
 
 class PostgresServer:
-    """Databases of a server that runs on this port."""
+    """A server in a folder of its own; its port stays its own while it is down."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, programs: Path, folder: Path, port: int, user: str | None) -> None:
+        """``folder`` has the data in it already, and belongs to ``user``."""
         self.port = port
+        self._command = [programs / "postgres", "-D", folder / "data", *_options(folder, port)]
+        self._folder, self._user = folder, user
         self._numbers = count(1)
-        with self.connection() as connection:
-            password = sql.Literal(LOCKED_PASSWORD)
-            connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(LOCKED_USER), password)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Until it answers: after a kill it first goes through its log."""
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                user=self._user,
+                cwd=self._folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent,
             )
+        try:
+            _wait_until_it_answers(self.port)
+        except BaseException:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """Immediate stop: every connection ends, nothing is finished, no checkpoint is made."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(SOON_S)
 
     def connection(self, database: str = "postgres") -> psycopg.Connection:
         """As the owner of everything, each statement a transaction."""
@@ -87,10 +111,22 @@ class PostgresServer:
         name = f"ledger_{next(self._numbers)}"
         with self.connection() as connection:
             connection.execute(sql.SQL("CREATE DATABASE {} STRATEGY file_copy").format(sql.Identifier(name)))
-            try:
-                yield name
-            finally:
+        try:
+            yield name
+        finally:
+            with self.connection() as connection:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _options(folder: Path, port: int) -> list[str]:
+    settings = {**_SETTINGS, "port": str(port), "unix_socket_directories": str(folder)}
+    return [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+
+
+def _make_roles(server: PostgresServer) -> None:
+    with server.connection() as connection:
+        password = sql.Literal(LOCKED_PASSWORD)
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(LOCKED_USER), password))
 
 
 def _wait_until_it_answers(port: int) -> None:
@@ -101,7 +137,7 @@ def _wait_until_it_answers(port: int) -> None:
             psycopg.connect(host="127.0.0.1", port=port, user=USER, dbname="postgres").close()
             return
         except psycopg.OperationalError as error:
-            assert "starting up" in str(error), error
+            assert any(said in str(error) for said in _NOT_YET), error
             assert time.monotonic() < give_up, "the server is starting up for ever"
             # It listens before it is ready, and nothing announces that it is.
             time.sleep(0.01)
@@ -111,7 +147,7 @@ def _wait_until_it_answers(port: int) -> None:
 def running_postgres() -> Iterator[PostgresServer]:
     """Started, and stopped in the end; it also ends with a test process that is killed."""
     programs, user = _programs(), _unprivileged()
-    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name, claimed_port() as port:
         folder = Path(name)
         if user is not None:
             shutil.chown(folder, user)
@@ -120,33 +156,10 @@ def running_postgres() -> Iterator[PostgresServer]:
         initdb.append("--locale=C.UTF-8")
         subprocess.run(initdb, user=user, cwd=folder, check=True, capture_output=True, timeout=SOON_S)
         (data / "pg_hba.conf").write_text(_ACCESS, encoding="ascii")
-        with claimed_port() as port:  # until the server has it
-            process = _started(programs, folder, port, user)
-            try:
-                _wait_until_it_answers(port)
-            except BaseException:
-                _end(process)
-                raise
+        server = PostgresServer(programs, folder, port, user)
+        server.start()
         try:
-            yield PostgresServer(port)
+            _make_roles(server)
+            yield server
         finally:
-            _end(process)
-
-
-def _started(programs: Path, folder: Path, port: int, user: str | None) -> subprocess.Popen[bytes]:
-    settings = {**_SETTINGS, "port": str(port), "unix_socket_directories": str(folder)}
-    options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-    with (folder / "server.log").open("wb") as log:
-        return subprocess.Popen(
-            [programs / "postgres", "-D", folder / "data", *options],
-            user=user,
-            cwd=folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent,
-        )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGQUIT)
-    process.wait(SOON_S)
+            server.kill()

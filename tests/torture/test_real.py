@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from kiosk.simulators.broker import Broker
 from kiosk.store.database.migrate import migrate
 from tests.depth import many
-from tests.servers.postgres import PostgresServer, running_postgres
-from tests.torture.real import RealRun, Servers
+from tests.torture.real.run import RealRun
+from tests.torture.real.stands import Stand, postgresql, sqlite
+
+KILLS = many(3, torture=10)
+ACTS = 8
 
 
 @pytest.fixture(scope="module")
@@ -21,19 +24,29 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("seed", range(many(3, torture=50, quick=1)))
-def test_mosquitto_and_sqlite(seed: int, tmp_path: Path, template: Path) -> None:
-    with Broker(tmp_path / "broker") as broker:
-        RealRun(tmp_path, template, Servers(broker, broker.url, f"sqlite:///{tmp_path / 'ledger.db'}"), seed).run()
-
-
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_postgres() as one:
+def on_sqlite() -> Iterator[Stand]:
+    with sqlite(0) as one:
         yield one
 
 
+@pytest.fixture(scope="module")
+def on_postgresql() -> Iterator[Stand]:
+    with postgresql(0) as one:
+        yield one
+
+
+def endure(stand: Stand, folder: Path, template: Path, seed: int) -> None:
+    random = Random(seed)
+    with stand(folder, random) as servers:
+        RealRun(folder, template, servers, random).run(KILLS, ACTS)
+
+
+@pytest.mark.parametrize("seed", range(many(3, torture=50, quick=1)))
+def test_mosquitto_and_sqlite(seed: int, tmp_path: Path, template: Path, on_sqlite: Stand) -> None:
+    endure(on_sqlite, tmp_path, template, seed)
+
+
 @pytest.mark.parametrize("seed", range(many(1, torture=50)))
-def test_mosquitto_and_postgresql(seed: int, tmp_path: Path, template: Path, postgres: PostgresServer) -> None:
-    with Broker(tmp_path / "broker") as broker, postgres.fresh() as name:
-        RealRun(tmp_path, template, Servers(broker, broker.url, postgres.url(name)), seed).run()
+def test_mosquitto_and_postgresql(seed: int, tmp_path: Path, template: Path, on_postgresql: Stand) -> None:
+    endure(on_postgresql, tmp_path, template, seed)

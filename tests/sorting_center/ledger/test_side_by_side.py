@@ -184,3 +184,18 @@ def test_a_new_generation_waits_until_nobody_writes(postgres_url: str) -> None:
     assert after != before
     with Ledger.open_readonly(postgres_url) as ledger:
         assert ledger.generation == after
+
+
+def test_after_the_server_has_ended_every_connection_the_ledger_is_in_use_again(postgres_url: str) -> None:
+    with Ledger.open(postgres_url) as ledger:
+        assert ledger.number(1) == 0, "a connection of its own"
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        with pytest.raises(LedgerUnwritable):
+            ledger.number(1)
+        assert ledger.number(1) == 0
+        with pytest.raises(LedgerInUse):
+            Ledger.restored(postgres_url)

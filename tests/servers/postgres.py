@@ -18,7 +18,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from tests.messaging.ports import SOON_S, claimed_port, wait_for_listener
+from tests.messaging.ports import claimed_port, wait_for_listener
 
 USER: Final = "tester"
 LOCKED_USER: Final = "locked"
@@ -38,6 +38,8 @@ _SETTINGS: Final = {
     "autovacuum": "off",
     "lc_messages": "C",
 }
+_PATIENCE_S: Final = 300.0
+"""Two seconds of processor, beside thirty programs that want one."""
 _NOT_YET: Final = ("starting up", "recovery")
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -95,7 +97,7 @@ class PostgresServer:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGQUIT)
-            process.wait(SOON_S)
+            process.wait(_PATIENCE_S)
 
     def connection(self, database: str = "postgres") -> psycopg.Connection:
         """As the owner of everything, each statement a transaction."""
@@ -130,8 +132,8 @@ def _make_roles(server: PostgresServer) -> None:
 
 
 def _wait_until_it_answers(port: int) -> None:
-    wait_for_listener(port)
-    give_up = time.monotonic() + SOON_S
+    wait_for_listener(port, _PATIENCE_S)
+    give_up = time.monotonic() + _PATIENCE_S
     while True:
         try:
             psycopg.connect(host="127.0.0.1", port=port, user=USER, dbname="postgres").close()
@@ -154,7 +156,7 @@ def running_postgres() -> Iterator[PostgresServer]:
         data = folder / "data"
         initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "--no-sync"]
         initdb.append("--locale=C.UTF-8")
-        subprocess.run(initdb, user=user, cwd=folder, check=True, capture_output=True, timeout=SOON_S)
+        subprocess.run(initdb, user=user, cwd=folder, check=True, capture_output=True, timeout=_PATIENCE_S)
         (data / "pg_hba.conf").write_text(_ACCESS, encoding="ascii")
         server = PostgresServer(programs, folder, port, user)
         server.start()

@@ -24,6 +24,8 @@ from tests.torture.real.tally import Tally
 
 STATIONS: Final = ("S0001", "S0002")
 _LOOK_S: Final = 0.05
+_PAUSE: Final = 5
+"""Times as long as the last look took."""
 _HELD_UP_ACTS: Final = 4
 """Of each station: all of it is one batch."""
 
@@ -101,6 +103,7 @@ class RealRun:
         faults: dict[str, Callable[[], object]] = {
             **self._servers.faults,
             "sorting center": self._center_dies,
+            "whole county": self._county_dies,
             "feed": self._feed_dies,
             "relay": self._relay_dies,
             "station": self._station_dies,
@@ -115,6 +118,15 @@ class RealRun:
         center = self._random.choice(self._programs.centers)
         center.kill()
         center.start()
+
+    def _county_dies(self) -> None:
+        """Every program and every server of it."""
+        for center in self._programs.centers:
+            center.kill()
+        for fault in self._servers.faults.values():
+            fault()
+        for center in self._programs.centers:
+            center.start()
 
     def _feed_dies(self) -> None:
         center = self._random.choice(self._programs.centers)
@@ -210,13 +222,17 @@ class RealRun:
 
     def _wait(self, what: str, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + self._servers.patience_s
-        while not condition():
-            if time.monotonic() > deadline:
+        while True:
+            began = time.monotonic()
+            if condition():
+                return
+            if began > deadline:
                 raise Broken(f"never: {what}. {self._programs.last_words()}")
             if self._may_settle:
                 self._technician()
             self._tally.revived += self._programs.revive()
-            time.sleep(_LOOK_S)  # two programs meet in a database; nothing announces that
+            # Two programs meet in a database; nothing announces that. Who looks takes little from those looked at.
+            time.sleep(max(_LOOK_S, _PAUSE * (time.monotonic() - began)))
 
     def _technician(self) -> None:
         """Looks at what the county sees of a station, and settles a fork."""

@@ -104,7 +104,8 @@ def _real_run(stand: Stand, folder: Path, template: Path, seed: int, kills: int)
     random = Random(seed)
     try:
         with quiet(), stand(folder, random) as servers:
-            done = RealRun(folder, template, servers, random).run(kills, _ACTS)
+            run = RealRun(folder, template, servers, random)
+            done = run.run(run.draw(kills), _ACTS)
     except Exception:
         print(f"seed {seed} failed, its logs are in {folder}:\n{traceback.format_exc()}", flush=True)
         return Tally(runs=1, failed=1)

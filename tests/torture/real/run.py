@@ -52,10 +52,18 @@ class RealRun:
         """Stations whose fork a technician may settle: one for each card that came back."""
         self._tally = Tally(runs=1)
 
-    def run(self, kills: int, acts: int) -> Tally:
+    def draw(self, count: int) -> list[str]:
+        """What `run` takes, by chance: every kind once before any comes a second time."""
+        kinds = list(self._faults())
+        drawn: list[str] = []
+        while len(drawn) < count:
+            drawn += self._random.sample(kinds, len(kinds))
+        return drawn[:count]
+
+    def run(self, kills: Sequence[str], acts: int) -> Tally:
         """Work and kills by turns, then rest; raises AssertionError when something is missing or there twice.
 
-        ``acts``: what a station does at most between two kills.
+        ``kills``: what dies, in this order. ``acts``: what a station does at most between two of them.
         """
         began = time.monotonic()
         with self._running():
@@ -63,7 +71,7 @@ class RealRun:
             self._wait("everything is acknowledged for the first time", self._is_at_rest)
             self._images = [machine.image(self._folder / f"image-{machine.station}") for machine in self._machines]
             time.sleep(self._servers.settles_s)
-            for kill in self._deck(kills):
+            for kill in kills:
                 self._work(acts)
                 self._wait("the ledger goes on", self._all_but(self._random.random()))
                 self._faults()[kill]()
@@ -90,14 +98,6 @@ class RealRun:
                 self._random.choice((machine.weigh, machine.weigh, machine.take_parcel))()
 
     # --- kills
-
-    def _deck(self, count: int) -> list[str]:
-        """Every kind once before any comes a second time."""
-        kinds = list(self._faults())
-        deck: list[str] = []
-        while len(deck) < count:
-            deck += self._random.sample(kinds, len(kinds))
-        return deck[:count]
 
     def _faults(self) -> dict[str, Callable[[], object]]:
         faults: dict[str, Callable[[], object]] = {

@@ -44,11 +44,13 @@ class Tally:
         self.seconds += other.seconds
 
     def __str__(self) -> str:
+        gone = self.written - self.in_ledger - self.apart
         kills = ", ".join(f"{what} {number}" for what, number in sorted(self.kills.items()))
         # A run that loses an event or has one twice fails: of those that passed these two are what was judged.
         return (
             f"{self.runs} runs, {self.failed} failed; {self.kills.total()} kills ({kills}); "
             f"{self.written} events written, {self.in_ledger} in the ledger, {self.apart} set apart, "
+            f"{gone} taken away with a card before they were sent; "
             f"{self.again} committed and delivered again; "
             f"{self.heard} heard in the feed, {self.heard_again} messages again; "
             f"{self.revived} programs ended by themselves; "

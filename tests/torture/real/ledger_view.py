@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import psycopg
 
+from kiosk.sorting_center.feed.feed import POSITION_NAME
 from tests.torture.machine import Fact
 
 _IN_HAND: Final = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND "
@@ -60,6 +61,11 @@ class LedgerView:
     def is_numbered(self) -> bool:
         """Whether everything that was released has its place in the feed."""
         return self.rows(f"SELECT count(*) {_RELEASED} AND feedseq IS NULL") == [(0,)]
+
+    def is_published(self) -> bool:
+        """Whether the broker has confirmed everything that has a place."""
+        last = self.rows("SELECT max(feedseq) FROM event")
+        return last == self.rows(f"SELECT feedseq FROM feed_position WHERE name = '{POSITION_NAME}'")
 
     def feed(self) -> dict[int, tuple[str, str, int]]:
         """Station, epoch and number of the event, by its place."""

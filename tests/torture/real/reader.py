@@ -25,11 +25,13 @@ class FeedReader:
         self._lock = threading.Lock()
         self._heard: dict[int, set[Key]] = defaultdict(set)
         self._messages = 0
+        self._subscribed = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="feed-reader", protocol=mqtt.MQTTv5)
         self._client.reconnect_delay_set(_RECONNECT_S, _RECONNECT_S)
         if login is not None:
             self._client.username_pw_set(*login)
         self._client.on_connect = lambda client, *_: client.subscribe(_FEED, qos=1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._hear
         where = urlsplit(broker_url)
         assert where.hostname is not None
@@ -46,6 +48,10 @@ class FeedReader:
         self._client.disconnect()
         self._client.loop_stop()
         del self._client  # paho closes the socket pair of its loop only when the client itself goes
+
+    def is_listening(self) -> bool:
+        """Whether it has been subscribed, once at least."""
+        return self._subscribed.is_set()
 
     def heard(self) -> dict[int, set[Key]]:
         """Every event that was published under a place of the feed: one, if all is well."""

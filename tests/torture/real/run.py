@@ -67,6 +67,7 @@ class RealRun:
         """
         began = time.monotonic()
         with self._running():
+            self._wait("the feed has a reader", self._reader.is_listening)
             self._work(acts)
             self._wait("everything is acknowledged for the first time", self._is_at_rest)
             self._images = [machine.image(self._folder / f"image-{machine.station}") for machine in self._machines]
@@ -172,7 +173,11 @@ class RealRun:
             for link in self._servers.links:
                 link.set(LinkState(up=False))
         names = {center_name(center) for center in blocked}
-        self._wait("what was held up is committed", lambda: names.isdisjoint(self._ledger.in_transaction()))
+
+        def is_committed() -> bool:
+            return len(self._ledger.has()) > before and names.isdisjoint(self._ledger.in_transaction())
+
+        self._wait("what was held up is committed", is_committed)
         self._tally.again += len(self._ledger.has()) - before
         for center in blocked:
             self._programs.centers[center].kill()
@@ -209,7 +214,7 @@ class RealRun:
         return lambda: self._lacking() <= allowed
 
     def _is_at_rest(self) -> bool:
-        """Nothing waits anywhere, and every station believes what the ledger has."""
+        """Nothing waits anywhere, the feed is out, and every station believes what the ledger has."""
         for machine in self._machines:
             store = machine.store()
             counts, epoch = store.outbox.counts(), store.epochs.identity().epoch
@@ -218,7 +223,7 @@ class RealRun:
             own = counts.last_seq, store.outbox.hash_at(counts.last_seq)
             if self._ledger.reached(machine.station, epoch) != own:
                 return False
-        return self._ledger.is_numbered() and not self._ledger.complaints()
+        return self._ledger.is_numbered() and self._ledger.is_published() and not self._ledger.complaints()
 
     def _wait(self, what: str, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + self._servers.patience_s

@@ -6,6 +6,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -65,7 +66,7 @@ def _die_with_parent() -> None:
 
 
 class PostgresServer:
-    """A server in a folder of its own; its port stays its own while it is down."""
+    """A server in a folder of its own; its port stays its own while it is down after a kill."""
 
     def __init__(self, programs: Path, folder: Path, port: int, user: str | None) -> None:
         """``folder`` has the data in it already, and belongs to ``user``."""
@@ -74,6 +75,7 @@ class PostgresServer:
         self._folder, self._user = folder, user
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self._place: socket.socket | None = None
 
     def start(self) -> None:
         """Until it answers: after a kill it first goes through its log."""
@@ -89,15 +91,30 @@ class PostgresServer:
         try:
             _wait_until_it_answers(self.port)
         except BaseException:
-            self.kill()
+            self.end()
             raise
+        finally:
+            self._give_place_up()
 
     def kill(self) -> None:
-        """Immediate stop: every connection ends, nothing is finished, no checkpoint is made."""
+        """Immediate stop, to be started again: every connection ends, nothing is finished, no checkpoint is made."""
+        self.end()
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", self.port))
+
+    def end(self) -> None:
+        """The same for good."""
+        self._give_place_up()
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGQUIT)
             process.wait(_PATIENCE_S)
+
+    def _give_place_up(self) -> None:
+        if self._place is not None:
+            self._place.close()
+            self._place = None
 
     def connection(self, database: str = "postgres") -> psycopg.Connection:
         """As the owner of everything, each statement a transaction."""
@@ -149,7 +166,7 @@ def _wait_until_it_answers(port: int) -> None:
 def running_postgres() -> Iterator[PostgresServer]:
     """Started, and stopped in the end; it also ends with a test process that is killed."""
     programs, user = _programs(), _unprivileged()
-    with tempfile.TemporaryDirectory(prefix="postgres-") as name, claimed_port() as port:
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
         folder = Path(name)
         if user is not None:
             shutil.chown(folder, user)
@@ -158,10 +175,11 @@ def running_postgres() -> Iterator[PostgresServer]:
         initdb.append("--locale=C.UTF-8")
         subprocess.run(initdb, user=user, cwd=folder, check=True, capture_output=True, timeout=_PATIENCE_S)
         (data / "pg_hba.conf").write_text(_ACCESS, encoding="ascii")
-        server = PostgresServer(programs, folder, port, user)
-        server.start()
+        with claimed_port() as port:  # until the server has it
+            server = PostgresServer(programs, folder, port, user)
+            server.start()
         try:
             _make_roles(server)
             yield server
         finally:
-            server.kill()
+            server.end()

@@ -43,6 +43,7 @@ quick:           ## One case of everything, for the hand at work
 torture:         ## Every screen in every language on every panel, long days, a hundred stalls
 	@scripts/setup test
 	@KIOSK_TESTS=torture $(PYTEST) $(TORTURED)
+	@nice $(BIN)/python -m tests.torture --runs 1000 --sqlite 50 --postgresql 50 --rabbitmq 20 --cluster 10
 
 check:           ## Format, lint, types, import rules, sizes, rooms, sources of the pages
 	@scripts/setup dev

@@ -15,7 +15,8 @@ from kiosk.sorting_center.ledger.schema import EVENT_ON_POSTGRESQL, event, metad
 
 SCHEMA_LOCK: Final = 0x53_4B_02
 IN_USE_LOCK: Final = 0x53_4B_04
-"""Of the database, shared by all who write. (0x53_4B: SK. An advisory lock is a number that only we give a meaning.)"""
+"""Of the database, shared by every connection that writes: one that a restarted server has ended takes it again when it
+is made anew. (0x53_4B: SK. An advisory lock is a number that only we give a meaning.)"""
 STATION_LOCK: Final = 0x53_4B_05
 """With a second number, of the station."""
 
@@ -32,6 +33,7 @@ _SESSION: Final = (
     "SET idle_in_transaction_session_timeout = '60s'",
     # An acknowledged event is on the disk of the server, whatever its administrator has set for others.
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+    f"SELECT pg_advisory_lock_shared({IN_USE_LOCK})",
 )
 
 
@@ -90,21 +92,6 @@ def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
     connection.execute(locks, {"keys": json.dumps(numbers)})
 
 
-class InUse:
-    """Tells everyone who asks the database that a process writes the ledger, for as long as the connection lives."""
-
-    def __init__(self, url: URL) -> None:
-        self._engine = role(url)
-        self._connection = self._engine.connect()
-        with self._connection.begin():
-            self._connection.execute(select(func.pg_advisory_lock_shared(IN_USE_LOCK)))
-
-    def close(self) -> None:
-        """Nobody of this process writes any more."""
-        self._connection.close()
-        self._engine.dispose()
-
-
 def is_in_use(connection: Connection) -> bool:
-    """Whether any process writes the ledger; until the transaction ends nobody begins to."""
+    """Whether anybody else writes the ledger; until the transaction ends nobody begins to."""
     return not connection.execute(select(func.pg_try_advisory_xact_lock(IN_USE_LOCK))).scalar_one()

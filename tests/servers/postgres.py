@@ -18,6 +18,7 @@ from typing import Final
 
 import psycopg
 from psycopg import sql
+from psycopg.errors import DuplicateObject
 
 from tests.messaging.ports import claimed_port, wait_for_listener
 

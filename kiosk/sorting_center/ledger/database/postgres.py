@@ -33,18 +33,22 @@ _SESSION: Final = (
     "SET idle_in_transaction_session_timeout = '60s'",
     # An acknowledged event is on the disk of the server, whatever its administrator has set for others.
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
-    f"SELECT pg_advisory_lock_shared({IN_USE_LOCK})",
 )
+_USES_LEDGER: Final = (f"SELECT pg_advisory_lock_shared({IN_USE_LOCK})",)
 
 
-def writer(url: URL) -> Engine:
-    """Any number of processes write."""
-    return _engine(url, _SESSION, isolation_level="READ COMMITTED")
+def writer(url: URL, *, of_ledger: bool = True) -> Engine:
+    """Any number of processes write. ``of_ledger``: the ledger's own tables, which are then in use."""
+    return _engine(url, _session(of_ledger), isolation_level="READ COMMITTED")
 
 
-def role(url: URL) -> Engine:
-    """For connections that are held: each one new, and closed at its end."""
-    return _engine(url, _SESSION, poolclass=NullPool)
+def role(url: URL, *, of_ledger: bool = True) -> Engine:
+    """For connections that are held: each one new, and closed at its end. ``of_ledger`` as of `writer`."""
+    return _engine(url, _session(of_ledger), poolclass=NullPool)
+
+
+def _session(of_ledger: bool) -> tuple[str, ...]:
+    return _SESSION + _USES_LEDGER if of_ledger else _SESSION
 
 
 def reader(url: URL) -> Engine:

@@ -136,7 +136,11 @@ def _of_database(url: URL) -> tuple[Engine, Engine, Role]:
     said = url.query.get("options", "")
     options = said if isinstance(said, str) else " ".join(said)
     mine = url.update_query_dict({"options": f"{options} -csearch_path={SCHEMA}".strip()})
-    return postgres.writer(mine), postgres.reader(mine), _DatabaseRole(postgres.role(mine))
+    return (
+        postgres.writer(mine, of_ledger=False),
+        postgres.reader(mine),
+        _DatabaseRole(postgres.role(mine, of_ledger=False)),
+    )
 
 
 class _FileRole:

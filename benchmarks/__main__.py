@@ -10,7 +10,20 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import care, center_ingest, counter, county, day, latency, scale_port, scales
+from benchmarks import (
+    care,
+    center_ingest,
+    cluster,
+    counter,
+    county,
+    day,
+    fleet,
+    latency,
+    million,
+    scale_port,
+    scales,
+    staff,
+)
 from benchmarks.measure import Row
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -23,6 +36,10 @@ ALL = {
     "scale_port": scale_port.run,
     "center": center_ingest.run,
     "county": county.run,
+    "fleet": fleet.run,
+    "cluster": cluster.run,
+    "million": million.run,
+    "staff": staff.run,
 }
 SCRATCH = "/var/tmp"  # a real disk: what is measured are durable commits
 

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from kiosk.cli.one_line import end
 
+if TYPE_CHECKING:
+    from kiosk.simulators.county import CountyPlan
+    from kiosk.simulators.village import Village
+
 STATION, CENTER, BENCH = 8080, 8090, 8070
+_WEEKS, _SEED = 3, 1
+"""What has happened in the county before the demo begins; the same in every folder."""
+_PROCESSES: Final = 2
+"""Of the county, on two processors beside five programs: more would only wait for each other."""
 
 
 @click.command()
@@ -19,12 +32,17 @@ STATION, CENTER, BENCH = 8080, 8090, 8070
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Where it keeps its files (var/demo)."
 )
-def demo(once: bool, folder: Path | None) -> None:
+@click.option(
+    "--village", "stations", type=int, metavar="N", help="A county of N more stations behind it, with weeks of life."
+)
+def demo(once: bool, folder: Path | None, stations: int | None) -> None:
     """The whole job with simulated hardware: station, sorting center and bench on loopback."""
+    if once and stations is not None:
+        raise click.UsageError("--once does one intake at one station: leave --village out")
     if once:
         _once(folder)
     else:
-        _stay(folder or Path("var/demo"))
+        _stay((folder or Path("var/demo")).resolve(), stations)
 
 
 def _once(folder: Path | None) -> None:
@@ -37,13 +55,36 @@ def _once(folder: Path | None) -> None:
         end(f"the demo failed at: {outcome.step}", 1)
 
 
-def _stay(folder: Path) -> None:
+def _stay(folder: Path, stations: int | None) -> None:
     from kiosk.app.demo_access import demo_access
     from kiosk.app.station import run_demo
     from kiosk.simulators.village import Ports, Village, VillagePlan
 
     plan = VillagePlan(Ports(STATION, CENTER), stocked=True, access=demo_access)
+    begin = partial(Village, folder, plan)
     try:
-        run_demo(partial(Village, folder.resolve(), plan), BENCH)
+        if stations is None:
+            run_demo(begin, BENCH)
+        else:
+            run_demo(partial(_before_a_county, begin, _county(folder, stations)), BENCH)
     except (OSError, RuntimeError) as error:
         end(f"the demo cannot start: {error}", 1)
+
+
+def _county(folder: Path, stations: int) -> CountyPlan:
+    from kiosk.simulators.county import CountyPlan
+    from kiosk.simulators.village import REGION
+
+    try:
+        return CountyPlan(folder / "county", stations, _WEEKS, _SEED, datetime.now(UTC), region=REGION)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@contextmanager
+def _before_a_county(begin: Callable[[], Village], plan: CountyPlan) -> Iterator[Village]:
+    """The village, and the county at work behind it."""
+    from kiosk.simulators.county import County
+
+    with begin() as village, County(replace(plan, broker_url=village.broker.url), _PROCESSES, click.echo):
+        yield village

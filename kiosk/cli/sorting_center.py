@@ -18,7 +18,7 @@ from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger
 from kiosk.cli.center.token import token
 from kiosk.cli.center.user import user
-from kiosk.cli.center.web import web, web_options
+from kiosk.cli.center.web import on_loopback, web, web_options
 from kiosk.cli.one_line import OneLineGroup
 from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.address import BrokerAddress
@@ -83,6 +83,11 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
 )
 @web_options(required=False)
 @click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Answer /metrics and /health there, on loopback alone: for a worker without --http; port 0 takes a free one.",
+)
+@click.option(
     "--region",
     "regions",
     multiple=True,
@@ -101,6 +106,7 @@ def run(  # one parameter for each option
     password_file: Path | None,
     ledger_url: str,
     web: WebSettings | None,
+    metrics: str | None,
     regions: tuple[str, ...],
     tls_ca: Path | None,
     tls_cert: Path | None,
@@ -114,15 +120,15 @@ def run(  # one parameter for each option
         click.echo(_SHOWN, err=True)
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    with _assemble(ledger_url, address, web, regions) as center:
+    with _assemble(ledger_url, address, web, regions, on_loopback("--metrics", metrics)) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
         pages = center.http_address or "none"
         waiting = "" if connected else " (not connected yet)"
-        click.echo(
-            f"sorting center ready: ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}", err=True
-        )
+        metrics_too = f", metrics {center.metrics_address}" if center.metrics_address is not None else ""
+        where = f"ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}{metrics_too}"
+        click.echo(f"sorting center ready: {where}", err=True)
         manager = Notifier.from_environ()
         manager.ready(f"broker {address}, pages {pages}")
         ending.wait()
@@ -134,13 +140,16 @@ def _assemble(
     address: BrokerAddress,
     web: WebSettings | None,
     regions: tuple[str, ...],
+    metrics: tuple[str, int] | None,
 ) -> SortingCenter:
     ledger = Ledger.open(ledger_url)
     try:
-        return SortingCenter(ledger, address, web, regions)
+        return SortingCenter(ledger, address, web, regions, metrics)
     except OSError as error:
         ledger.close()
-        where = f"{web.host}:{web.port}" if web else str(address)
+        asked = [f"{web.host}:{web.port}"] if web is not None else []
+        asked += [f"{metrics[0]}:{metrics[1]}"] if metrics is not None else []
+        where = " or ".join(asked) or str(address)
         raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
 
 

@@ -23,6 +23,7 @@ CODE_TYPES = {
     "K": "pickup",
 }
 
+_BODY = re.compile(rf"[{BODY_ALPHABET}]+")
 _STATION = re.compile(r"S[0-9]{4}")
 _REGION = re.compile(r"[a-z0-9-]{1,16}")
 _RECEIPT = re.compile(rf"([0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{6}})")
@@ -98,15 +99,21 @@ class ReceiptNumber:
         return cls(f"S{match[1]}", match[2], int(match[3]))
 
 
+_PRODUCTS = {
+    character: tuple(((product + value) % 36 or 36) * 2 % 37 for product in range(37))
+    for value, character in enumerate(_ALPHANUMERIC)
+}
+"""For each character the step of the check, by the product before it."""
+
+
 def check_character(text: str) -> str:
     """ISO/IEC 7064 MOD 37,36 (hybrid system, clause 9): the check character over ``text`` of 0-9 and A-Z."""
     product = 36
-    for character in text:
-        value = _ALPHANUMERIC.find(character)
-        if value < 0:
-            raise BadIdentifier(f"{character!r} cannot stand in a code: only 0-9 and A-Z")
-        total = (product + value) % 36 or 36
-        product = total * 2 % 37
+    try:
+        for character in text:
+            product = _PRODUCTS[character][product]
+    except KeyError as error:
+        raise BadIdentifier(f"{error} cannot stand in a code: only 0-9 and A-Z") from None
     return _ALPHANUMERIC[(37 - product) % 36]
 
 
@@ -114,7 +121,7 @@ def internal_code(kind: str, body: str) -> str:
     """``Y1`` + type letter + body + check character; raises BadIdentifier."""
     if kind not in CODE_TYPES:
         raise BadIdentifier(f"code type {kind!r} must be one of {', '.join(CODE_TYPES)}")
-    if not body or any(character not in BODY_ALPHABET for character in body):
+    if _BODY.fullmatch(body) is None:
         raise BadIdentifier(f"code body {body!r} must be one or more of {BODY_ALPHABET}")
     start = f"{CODE_PREFIX}{kind}{body}"
     return start + check_character(start)

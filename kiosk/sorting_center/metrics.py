@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from kiosk.sorting_center.kept import Kept
+from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.ledger.overview import Figures
 from kiosk.sorting_center.ports import HealthSource
+
+_FIGURES_S: Final = 10.0
+"""Figures of the ledger are at least so old before they are read again, whoever scrapes and how often."""
 
 
 class HealthCollector(Collector):
@@ -36,6 +43,45 @@ class HealthCollector(Collector):
         yield GaugeMetricFamily("sorting_center_waiting", "Messages in the inbox.", value=report.waiting)
         yield GaugeMetricFamily("sorting_center_connected", "1: connected.", value=int(report.broker_connected))
         yield GaugeMetricFamily("sorting_center_ok", "1: all a station needs works.", value=int(report.ok))
+
+
+class LedgerCollector(Collector):
+    """Of a ledger that cannot be read, that alone."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._figures = Kept(ledger.figures, _FIGURES_S)
+
+    def collect(self) -> Iterator[Metric]:
+        """Figures that are some seconds old."""
+        try:
+            found = self._figures.current()
+        except LedgerError:
+            yield _gauge("readable", "1: the ledger can be read.", 0)
+        else:
+            yield _gauge("readable", "1: the ledger can be read.", 1)
+            yield from _of_ledger(found)
+
+
+def _of_ledger(found: Figures) -> Iterator[Metric]:
+    yield _gauge("events", "Events without a gap below them.", found.events)
+    yield _gauge("stations", "Stations that have sent events.", found.stations)
+    yield _gauge("streams_with_gaps", "Streams that wait for a missing event.", found.streams_with_gaps)
+    yield _gauges("quarantined", "Events kept apart.", "reason", found.quarantined)
+    yield _gauges("alarms", "What a person must look into.", "kind", found.alarms)
+    yield _gauge("unnumbered", "Events that have no place in the feed yet.", found.unnumbered)
+    yield _gauge("feed_end", "The last place of the feed.", found.feed_end)
+    yield _gauges("feed_position", "The place up to which the feed is published.", "publisher", found.feed_positions)
+
+
+def _gauge(name: str, text: str, value: int) -> Metric:
+    return GaugeMetricFamily(f"sorting_center_ledger_{name}", text, value=value)
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(f"sorting_center_ledger_{name}", text, labels=[label])
+    for key, value in sorted(values.items()):
+        family.add_metric([key], value)
+    return family
 
 
 def page(*collectors: Collector) -> bytes:

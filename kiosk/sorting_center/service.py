@@ -23,6 +23,7 @@ from kiosk.sorting_center.ingest.watchdog import Watchdog
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.child import WebProcess
+from kiosk.sorting_center.web.monitoring import MonitoringServer
 from kiosk.sorting_center.web.settings import WebSettings
 
 _BATCH_END_S: Final = 2.5
@@ -45,10 +46,12 @@ class SortingCenter:
         broker: BrokerAddress,
         web: WebSettings | None,
         regions: Sequence[str] = (),
+        metrics: tuple[str, int] | None = None,
     ) -> None:
-        """Raises OSError when the address of ``web`` cannot be had. Closes ``ledger`` in `stop`.
+        """Raises OSError when an address cannot be had. Closes ``ledger`` in `stop`.
 
-        ``regions`` are those whose stations are listened to; none for all.
+        ``regions`` are those whose stations are listened to; none for all. ``metrics``: host and port of this machine
+        where monitoring alone is answered.
         """
         self.health = Health()
         self._ledger = ledger
@@ -64,7 +67,8 @@ class SortingCenter:
             "receiving connection": lambda: self._line.is_alive,
             "feed": lambda: self._feed.is_alive,
         }
-        self._watchdog = Watchdog(receiver, self.health, parts)
+        self._watchdog = Watchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
+        self._monitoring = MonitoringServer(ledger, self.health, *metrics) if metrics is not None else None
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
 
     @property
@@ -72,13 +76,19 @@ class SortingCenter:
         """Where the pages are, None without any."""
         return self._web.url if self._web is not None else None
 
+    @property
+    def metrics_address(self) -> str | None:
+        """Where monitoring alone is answered, None for nowhere."""
+        return self._monitoring.address if self._monitoring is not None else None
+
     def start(self, wait_s: float, ending: threading.Event | None = None) -> bool:
         """Start all parts; whether the stations' topics were subscribed to within ``wait_s``. It goes on trying.
 
         ``ending``, once set, ends the wait.
         """
-        if self._web is not None:
-            self._web.start()
+        for part in (self._web, self._monitoring):
+            if part is not None:
+                part.start()
         self._worker.start()
         self._feed.start()
         self._line.start()
@@ -95,7 +105,8 @@ class SortingCenter:
             self._web.end()
         self._worker.stop(_BATCH_END_S)
         stops = [self._announcer.stop, self._line.stop, self._feed.stop]
-        for stop in [*stops, self._web.stop] if self._web is not None else stops:
+        stops += [part.stop for part in (self._web, self._monitoring) if part is not None]
+        for stop in stops:
             stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
         self._ledger.close()
 

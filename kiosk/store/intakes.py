@@ -12,6 +12,7 @@ from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
 from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake, IntakeLine, IntakeState
 from kiosk.domain.void import Void
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
@@ -20,7 +21,7 @@ from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreError, StoreRefusal
-from kiosk.store.journal import epoch_rows, journal, sealed_rows
+from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.journal.numbering import next_in_series
 from kiosk.store.journal.sealed_rows import Altered
 from kiosk.store.papers import print_jobs
@@ -55,6 +56,10 @@ _SUMMARY = (
 _OF_TOKEN = _SUMMARY.where(intake_table.c.token == bindparam("mine"))
 _STATE = select(intake_table.c.state).where(
     intake_table.c.number == bindparam("key"), intake_table.c.receipt == bindparam("text")
+)
+_BEFORE = select(intake_table.c.state, (intake_table.c.token == bindparam("mine")).label("mine")).where(
+    ((intake_table.c.number == bindparam("key")) & (intake_table.c.receipt == bindparam("text")))
+    | (intake_table.c.token == bindparam("mine"))
 )
 _CLOSE = update(intake_table).where(intake_table.c.number == bindparam("key"))
 _OPEN, _LINES, _LOT = insert(intake_table), insert(line_table), insert(lot_table)
@@ -92,13 +97,16 @@ class Intakes(Tables):
         ``token`` is made by the screen for this confirmation; when it was used before, the first result comes back
         with ``repeated`` and nothing is written. ``metrology`` names the legally relevant software.
         """
-        first = _of_token(connection, token)
-        if first is not None:
+        receipt = confirmed.intake.receipt
+        asked = {"key": number_of(receipt), "text": str(receipt), "mine": token}
+        before = connection.execute(_BEFORE, asked).all()
+        if any(row.mine for row in before):
+            first = _of_token(connection, token)
+            assert first is not None
             return replace(first, repeated=True)
-        _write_confirmed(connection, confirmed, token, metrology, stamp)
-        row = _of_token(connection, token)
-        assert row is not None
-        print_jobs.add(connection, confirmed.intake.receipt, jobs)
+        _check_state(receipt, before[0].state if before else None, IntakeState.OPENED)
+        row = _write_confirmed(connection, confirmed, token, metrology, stamp)
+        print_jobs.add(connection, receipt, jobs)
         return row
 
     @finishing
@@ -186,9 +194,9 @@ def since(
 
 def _next_receipt(connection: Connection) -> ReceiptNumber:
     """The receipt number after the last one taken in the current series."""
-    series, counter = next_in_series(connection, intake_table.c.number)
+    station, series, counter = next_in_series(connection, intake_table.c.number)
     try:
-        return ReceiptNumber(str(epoch_rows.station_of(connection)), series, counter)
+        return ReceiptNumber(station, series, counter)
     except BadIdentifier as error:
         raise StoreError(f"All receipt numbers of series {series} are used up: start a new epoch.") from error
 
@@ -208,10 +216,10 @@ def _abandon(connection: Connection, receipt: ReceiptNumber, stage: str, why: Ab
 
 def _write_confirmed(
     connection: Connection, confirmed: ConfirmedIntake, token: str, metrology: str, stamp: Stamp
-) -> None:
-    number = _require(connection, confirmed.intake.receipt, IntakeState.OPENED)
+) -> ConfirmedRow:
+    number = number_of(confirmed.intake.receipt)
     certificate = confirmed.certificate
-    position = journal.append(connection, IntakeConfirmed.of(confirmed, metrology), stamp)
+    position, event = journal.append_sealed(connection, IntakeConfirmed.of(confirmed, metrology), stamp)
     agreed = {
         "key": number,
         "state": IntakeState.CONFIRMED,
@@ -235,6 +243,28 @@ def _write_confirmed(
     connection.execute(_LOT, lot)
     weighings.add(connection, number, confirmed)
     pan_loads.confirmed(connection, number, confirmed.intake, stamp)
+    return _row_of(confirmed, event, stamp)
+
+
+def _row_of(confirmed: ConfirmedIntake, event: SealedEvent, stamp: Stamp) -> ConfirmedRow:
+    """What `_SUMMARY` gives of an intake whose event has just been written."""
+    intake = confirmed.intake
+    return ConfirmedRow(
+        receipt=str(intake.receipt),
+        lot=confirmed.lot,
+        product=intake.product,
+        party=str(intake.party),
+        mode=intake.mode.value,
+        gross_g=intake.gross_g,
+        tare_g=intake.tare_g,
+        net_g=intake.net_g,
+        amount_fen=intake.amount_fen,
+        seq=event.seq,
+        epoch=event.epoch,
+        confirmed_at=stamp.moment.timestamp,
+        acknowledged=False,
+        voided=False,
+    )
 
 
 def _agreed(intake: Intake) -> dict[str, object]:
@@ -274,10 +304,13 @@ def _state(connection: Connection, receipt: ReceiptNumber) -> str | None:
 
 
 def _require(connection: Connection, receipt: ReceiptNumber, state: IntakeState) -> int:
-    found = _state(connection, receipt)
-    if found != state:
-        raise StoreError(f"Receipt {receipt} is {found or 'not of this database'}, not {state}.")
+    _check_state(receipt, _state(connection, receipt), state)
     return number_of(receipt)
+
+
+def _check_state(receipt: ReceiptNumber, found: str | None, wanted: IntakeState) -> None:
+    if found != wanted:
+        raise StoreError(f"Receipt {receipt} is {found or 'not of this database'}, not {wanted}.")
 
 
 def _of_token(connection: Connection, token: str) -> ConfirmedRow | None:

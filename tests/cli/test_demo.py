@@ -1,4 +1,4 @@
-"""``kiosk demo --once``: the whole job, for real, in one process tree that leaves nothing behind."""
+"""``kiosk demo``: the whole job, for real, in one process tree that leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import psutil
+from click.testing import CliRunner
 
+from kiosk.cli.kiosk import main as kiosk
 from kiosk.domain.identifiers import parse_internal_code
+from tests.each import each
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,3 +61,21 @@ def test_a_demo_that_cannot_begin_says_which_step_failed(tmp_path: Path) -> None
     assert "devices" in told["error"]
     assert done.stderr == "the demo failed at: start every program\n"
     assert living_in(tmp_path) == []
+
+
+@each(
+    "arguments, text",
+    [
+        (["--village", "many"], "'many' is not a valid integer"),
+        (["--village", "0"], "a county has 1 to 1000 stations"),
+        (["--village", "-3"], "a county has 1 to 1000 stations"),
+        (["--village", "1001"], "a county has 1 to 1000 stations"),
+        (["--village", "3.5"], "'3.5' is not a valid integer"),
+        (["--village", "3", "--once"], "leave --village out"),
+    ],
+)
+def test_a_county_that_cannot_be_is_one_line(arguments: list[str], text: str) -> None:
+    wrong = CliRunner().invoke(kiosk, ["demo", *arguments])
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert text in wrong.stderr
+    assert len(wrong.stderr.splitlines()) == 1

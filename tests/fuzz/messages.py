@@ -16,7 +16,8 @@ from kiosk.domain.events import IntakeAbandoned, ParcelShelved
 from kiosk.domain.intake import AbandonReason
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.control import Hello, Status, encode
-from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
+from kiosk.messaging.contract.receive import parse_event
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
 from kiosk.sorting_center.ingest.reading import Inbound, read_message
 from tests.fuzz.targets import HEAD

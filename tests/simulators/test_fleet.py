@@ -18,7 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from kiosk.cli.fleet import fleet as fleet_command
 from kiosk.messaging.contract.control import Ack, Hello, decode, encode
-from kiosk.messaging.contract.receive import ReceivedEvent, parse_batch, parse_event
+from kiosk.messaging.contract.receive import parse_batch, parse_event
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics, parse_up
 from kiosk.simulators.broker import Broker
@@ -27,6 +28,7 @@ from kiosk.simulators.fleet import fleet as fleet_module
 from kiosk.simulators.fleet.life import stretches
 from kiosk.simulators.fleet.sending import Ending
 from kiosk.simulators.fleet.station import Card, FleetStation
+from kiosk.simulators.fleet.template import empty_database
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
@@ -120,13 +122,13 @@ def center(broker: Broker) -> Iterator[LedgerCenter]:
 @pytest.fixture(scope="module")
 def empty() -> Iterator[Path]:
     """The fleet's own template, made once for all calls; those of the command make theirs."""
-    with fleet_module._template() as path:
+    with empty_database() as path:
         yield path
 
 
 @pytest.fixture
 def call(broker: Broker, tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FleetResult]:
-    monkeypatch.setattr(fleet_module, "_template", lambda: nullcontext(empty))
+    monkeypatch.setattr(fleet_module, "empty_database", lambda: nullcontext(empty))
 
     def run(stations: int, intakes: int, timeout_s: float = 300.0) -> FleetResult:
         return Fleet(FleetPlan(stations, intakes, broker.url, tmp_path / "stations", 7, timeout_s)).run()

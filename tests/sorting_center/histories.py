@@ -27,7 +27,7 @@ def random_ledger(ledger: Ledger, dice: random.Random, with_gaps: bool) -> None:
         again = [new.add(EpochStarted("B", "restored"))]
         for event in events:
             if event.type != EpochStarted.TYPE and dice.random() < 0.5:
-                data = msgspec.convert(event.data, EVENT_TYPES[event.type])
+                data = msgspec.json.decode(event.data, type=EVENT_TYPES[event.type])
                 again.append(new.add(data, reissued=f"{event.epoch}-{event.seq}"))
         again += [new.intake(letter_start + 50), new.void(letter_start)]
         if with_gaps and dice.random() < 0.5:

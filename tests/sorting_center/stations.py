@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from kiosk.domain.events import BagData, CertificateData, EpochStarted, EventData, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.money import amount_fen
-from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
+from kiosk.messaging.contract.receive import parse_event
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 
 NOW = "2026-11-25T04:00:00.000Z"

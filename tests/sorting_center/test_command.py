@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,6 +138,34 @@ def test_it_runs_says_so_and_ends_in_time(broker: Broker, peer: Peer, ledger_url
     code, seconds = process.end(signal.SIGTERM)
     assert code == 0
     assert seconds < 5
+
+
+def test_a_worker_without_pages_answers_its_monitoring(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station
+) -> None:
+    process = Process(broker, ledger_url, "--metrics", "127.0.0.1:0")
+    assert ", http none, metrics http://127.0.0.1:" in process.ready
+    address = process.ready.split("metrics ")[-1].strip()
+    peer.send(TOPICS.event, station.start().body)
+    until(lambda: upto(peer) == 1)
+    with urllib.request.urlopen(f"{address}/metrics") as answer:
+        assert b"sorting_center_connected 1.0" in answer.read()
+    with urllib.request.urlopen(f"{address}/health") as answer:
+        assert json.load(answer)["status"] == "ok"
+    for path, host, status in (("/", "", 404), ("/feed", "", 404), ("/metrics", "evil.example", 403)):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(address + path, headers={"Host": host} if host else {}))
+        with refused.value:
+            assert refused.value.code == status, path
+    code, _ = process.end(signal.SIGTERM)
+    assert code == 0
+
+
+@each("address", ["0.0.0.0:9108", "[::]:9108", "192.0.2.7:9108", "center.example:9108", "127.0.0.1", "9108"])
+def test_monitoring_is_answered_on_this_machine_alone(address: str) -> None:
+    done = call_here("run", "--broker", "mqtt://127.0.0.1:1", "--ledger", "sqlite:///x", "--metrics", address)
+    assert done.returncode == 2
+    assert b"--metrics" in done.stderr
 
 
 def started(broker_url: str, ledger_url: str) -> subprocess.Popen[str]:

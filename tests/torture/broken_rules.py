@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec.structs import replace
 
 from kiosk.messaging.contract.receive import parse_batch, parse_event
 from kiosk.messaging.contract.topics import Topics

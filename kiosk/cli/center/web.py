@@ -16,6 +16,7 @@ import click
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.sorting_center.ledger import shown
+from kiosk.sorting_center.web.guard import is_loopback
 from kiosk.sorting_center.web.process import serve
 from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
@@ -47,7 +48,7 @@ def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[...,
             names, proxy, zone = (rest.pop(name) for name in ("http_names", "trusted_proxy", "zone"))
             web = None
             if http is not None:
-                host, port = _host_and_port(http)
+                host, port = host_and_port("--http", http)
                 try:
                     web = WebSettings(host=host, port=port, names=names, trusted_proxy=proxy, zone=zone).checked()
                 except BadWebSettings as error:
@@ -83,9 +84,20 @@ def web(url: str, web: WebSettings) -> None:
     serve(url, web, listening, RemoteHealth(), ending)
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def on_loopback(option: str, text: str | None) -> tuple[str, int] | None:
+    """As `host_and_port`, of this machine alone; None for None."""
+    if text is None:
+        return None
+    host, port = host_and_port(option, text)
+    if not is_loopback(host):
+        raise click.UsageError(f"{option} {text!r} must be on this machine alone, like 127.0.0.1:9108")
+    return host, port
+
+
+def host_and_port(option: str, text: str) -> tuple[str, int]:
+    """Raises click.UsageError."""
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (host and colon and port.isascii() and port.isdecimal() and int(port) <= 65535):
-        raise click.UsageError(f"--http {text!r} must be HOST:PORT, like 127.0.0.1:8090")
+        raise click.UsageError(f"{option} {text!r} must be HOST:PORT, like 127.0.0.1:8090")
     return host, int(port)

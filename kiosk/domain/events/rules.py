@@ -40,6 +40,8 @@ _WORD = re.compile(r"[a-z0-9_]{1,32}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _ABOUT = re.compile(r"[A-Za-z0-9._-]{0,64}")
 _TEXT = re.compile(r"[ -~]{1,64}")
+_TOO_MANY_BAGS: Final = f"a receipt has 1 to {MAX_BAGS} bags"
+_TOO_HEAVY: Final = f"a load is 1 to {MAX_GROSS_G} g"
 
 
 class _Fault(ValueError):
@@ -66,8 +68,9 @@ def _need(holds: bool, rule: str) -> None:
 
 
 def _count(*values: int, least: int = 0, most: int = MAX_COUNT) -> None:
-    if min(values) < least or max(values) > most:
-        raise _Fault(f"a count is {least} to {most}")
+    for value in values:
+        if not least <= value <= most:
+            raise _Fault(f"a count is {least} to {most}")
 
 
 def _match(pattern: re.Pattern[str], what: str, *values: str) -> None:
@@ -105,21 +108,26 @@ def _intake(data: e.IntakeConfirmed, station: str) -> None:
     _match(_TEXT, "the metrology", data.metrology)
     _count(data.catalog_version)
     _count(data.price_fen_per_kg, most=MAX_FEN_PER_KG)
-    _need(1 <= len(data.bags) <= MAX_BAGS, f"a receipt has 1 to {MAX_BAGS} bags")
-    _need([bag.bag for bag in data.bags] == list(range(1, len(data.bags) + 1)), "bags count from 1")
-    for bag in data.bags:
+    _need(1 <= len(data.bags) <= MAX_BAGS, _TOO_MANY_BAGS)
+    gross_g = tare_g = net_g = fen = 0
+    for number, bag in enumerate(data.bags, 1):
+        _need(bag.bag == number, "bags count from 1")
         _bag(bag, data.price_fen_per_kg)
-    _need(data.gross_g == sum([bag.gross_g for bag in data.bags]), "the gross is not the sum of the bags")
-    _need(data.tare_g == sum([bag.tare_g for bag in data.bags]), "the tare is not the sum of the bags")
-    _need(data.net_g == sum([bag.net_g for bag in data.bags]), "the net is not the sum of the bags")
-    _need(data.amount_fen == sum([bag.amount_fen for bag in data.bags]), "the amount is not the sum of the bags")
+        gross_g += bag.gross_g
+        tare_g += bag.tare_g
+        net_g += bag.net_g
+        fen += bag.amount_fen
+    _need(data.gross_g == gross_g, "the gross is not the sum of the bags")
+    _need(data.tare_g == tare_g, "the tare is not the sum of the bags")
+    _need(data.net_g == net_g, "the net is not the sum of the bags")
+    _need(data.amount_fen == fen, "the amount is not the sum of the bags")
     _certificate(data.certificate)
     if data.scale is not None:
         _counters(data.scale.counters)
 
 
 def _bag(bag: e.BagData, price: int) -> None:
-    _need(0 < bag.gross_g <= MAX_GROSS_G, f"a load is 1 to {MAX_GROSS_G} g")
+    _need(0 < bag.gross_g <= MAX_GROSS_G, _TOO_HEAVY)
     _need(0 <= bag.tare_g < bag.gross_g, "the tare is 0 to less than the gross")
     _need(bag.net_g == bag.gross_g - bag.tare_g, "net is not gross minus tare")
     _need(bag.amount_fen == amount_fen(bag.net_g, price), "the amount is not net times price, rounded half up")

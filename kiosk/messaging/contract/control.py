@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 
 from kiosk.messaging.contract.envelope import MAX_SEQ
-from kiosk.messaging.contract.strict_json import StrictJsonError, canonical, read
+from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_again, read, read_canonical
 
 MAX_CONTROL_BYTES: Final = 32 * 1024
 MAX_GAPS: Final = 100
@@ -97,7 +97,7 @@ Control = TypeVar("Control", bound=AnyControl)
 
 def encode(message: AnyControl) -> bytes:
     """Canonical JSON; raises BadControl when the other side would refuse it."""
-    payload = canonical(msgspec.to_builtins(message))
+    payload = canonical_again(msgspec.to_builtins(message))
     decode(type(message), payload)
     return payload
 
@@ -105,7 +105,8 @@ def encode(message: AnyControl) -> bytes:
 def decode(kind: type[Control], payload: bytes) -> Control:
     """Read a message of this kind; unknown keys are ignored, anything else wrong raises BadControl."""
     try:
-        message = msgspec.convert(read(payload, max_bytes=MAX_CONTROL_BYTES), kind)
+        told = read_canonical(payload, max_bytes=MAX_CONTROL_BYTES)
+        message = msgspec.convert(read(payload, max_bytes=MAX_CONTROL_BYTES) if told is None else told, kind)
     except (StrictJsonError, msgspec.ValidationError) as error:
         raise BadControl(f"no usable {kind.__name__}: {error}") from error
     if any(first > last for first, last in _ranges(message)):

@@ -75,7 +75,7 @@ def detail_fault(event: Mapping[str, object]) -> str | None:
     """What else is wrong with the envelope, in one line; None when nothing is."""
     present = {name: rule for name, rule in _OPTIONAL.items() if name in event}
     wrong = _first_mismatch(event, _DETAIL) or _first_mismatch(event, present)
-    if wrong is None and not _is_in_calendar(str(event["time"])):
+    if wrong is None and not is_in_calendar(str(event["time"])):
         wrong = "time"
     return f"attribute {wrong} is missing or malformed" if wrong is not None else None
 
@@ -83,7 +83,7 @@ def detail_fault(event: Mapping[str, object]) -> str | None:
 def usable_text(event: Mapping[str, object], name: str) -> str:
     """The attribute, or "" when it breaks its rule."""
     value = event.get(name)
-    if not isinstance(value, str) or _DETAIL[name](value) is None or (name == "time" and not _is_in_calendar(value)):
+    if not isinstance(value, str) or _DETAIL[name](value) is None or (name == "time" and not is_in_calendar(value)):
         return ""
     return value
 
@@ -116,7 +116,7 @@ def _first_mismatch(event: Mapping[str, object], rules: _Rules) -> str | None:
     return None
 
 
-def _is_in_calendar(time: str) -> bool:
+def is_in_calendar(time: str) -> bool:
     try:
         datetime.fromisoformat(time)
     except ValueError:

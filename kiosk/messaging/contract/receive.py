@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from kiosk.domain.events import EventData
 from kiosk.domain.events.rules import event_fault
 from kiosk.messaging.contract.envelope import (
     EVENT_TYPES,
@@ -20,6 +18,8 @@ from kiosk.messaging.contract.envelope import (
     identity_fault,
     usable_text,
 )
+from kiosk.messaging.contract.fast_path import read_at_once
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_again, read, read_canonical
 
 MAX_BATCH_EVENTS: Final = 100
@@ -41,43 +41,19 @@ class BadEvent(ValueError):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedEvent:
-    """An event with a sure identity.
-
-    ``body`` is the canonical JSON of everything that was sent, ``signature`` and unknown keys included; ``sha256``
-    is over it without ``signature``. ``problem`` is None, or why it is stored, acknowledged and quarantined:
-    ``unknown_type`` (newer than this software) or ``bad_data`` (breaks the schema or a rule of its type, see
-    `kiosk.domain.events.rules`, or a rule of the envelope; ``time``, ``clock`` and ``prevhash`` are then "" where they
-    are unusable). ``region`` is what the event says of itself, "" when it says nothing: the topic proves it.
-    ``reissued`` is the ``{epoch}-{seq}`` it had before its station began a new epoch, None for most. ``typed`` is
-    ``data`` as the type says it, None when ``problem`` says that it is none.
-    """
-
-    station: str
-    epoch: str
-    seq: int
-    type: str
-    prevhash: str
-    sha256: str
-    body: bytes = field(repr=False)
-    time: str
-    clock: str
-    data: dict[str, object]
-    problem: str | None
-    region: str = ""
-    reissued: str | None = None
-    typed: EventData | None = field(default=None, repr=False, compare=False)
-
-
 def parse_event(payload: bytes, *, topic_station: str | None = None) -> ReceivedEvent:
     """Read one event; raises BadEvent. ``topic_station`` is the station whose topic it came on."""
+    event = read_at_once(payload) or _parsed(payload)
+    if topic_station is not None and topic_station != event.station:
+        raise BadEvent("wrong_station", f"an event of {event.station} came on the topic of {topic_station}")
+    return event
+
+
+def _parsed(payload: bytes) -> ReceivedEvent:
     event, body, sha256 = _read(payload)
     fault = identity_fault(event)
     if fault is not None:
         raise BadEvent("envelope", fault)
-    if topic_station is not None and topic_station != event["station"]:
-        raise BadEvent("wrong_station", f"an event of {event['station']} came on the topic of {topic_station}")
     return _received(event, body, sha256)
 
 
@@ -96,9 +72,7 @@ def _read(payload: bytes) -> tuple[dict[str, Any], bytes, str]:
 
 
 def _received(event: Mapping[str, Any], body: bytes, sha256: str) -> ReceivedEvent:
-    data = event.get("data")
     usable = detail_fault(event) is None
-    problem, typed = _judged(event["type"], data, event["station"]) if usable else ("bad_data", None)
     return ReceivedEvent(
         station=event["station"],
         epoch=event["epoch"],
@@ -109,24 +83,22 @@ def _received(event: Mapping[str, Any], body: bytes, sha256: str) -> ReceivedEve
         body=body,
         time=event["time"] if usable else usable_text(event, "time"),
         clock=event["clock"] if usable else usable_text(event, "clock"),
-        data=data if isinstance(data, dict) else {},
-        problem=problem,
+        data=canonical_again(event.get("data")),
+        problem=_problem(event["type"], event.get("data"), event["station"]) if usable else "bad_data",
         region=event.get("region", "") if usable else "",
         reissued=event.get("reissued") if usable else None,
-        typed=typed,
     )
 
 
-def _judged(type_: str, data: object, station: str) -> tuple[str | None, EventData | None]:
-    """The problem, and the data where there is none."""
+def _problem(type_: str, data: object, station: str) -> str | None:
     known = EVENT_TYPES.get(type_)
     if known is None:
-        return "unknown_type", None
+        return "unknown_type"
     try:
         told = msgspec.convert(data, known)
     except msgspec.ValidationError:
-        return "bad_data", None
-    return (None, told) if event_fault(told, station) is None else ("bad_data", None)
+        return "bad_data"
+    return None if event_fault(told, station) is None else "bad_data"
 
 
 def build_batch(bodies: Sequence[bytes]) -> bytes:

@@ -102,11 +102,29 @@ def _is_exact(value: dict[str, Any] | list[Any], depth: int) -> bool:
 def canonical(value: object) -> bytes:
     """The RFC 8785 bytes of a value; raises StrictJsonError for what has none."""
     try:
+        if _is_plain(value, MAX_DEPTH) and (text := _SORTED.encode(value)).isascii():
+            return text
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         # Of text it reports values only: a key that is no Unicode comes out of its sorting as the codec's own error.
         code = "number" if isinstance(error, rfc8785.IntegerDomainError | rfc8785.FloatDomainError) else "text"
         raise StrictJsonError(code, f"no canonical form: {error}") from error
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether a plain writer may write it, as `canonical_again` says: nothing in it but what JSON itself has."""
+    match value:
+        case None | bool():
+            return True
+        case str():
+            return type(value) is str
+        case int():
+            return type(value) is int and -MAX_INTEGER <= value <= MAX_INTEGER
+        case dict() if depth and type(value) is dict:
+            return all(type(key) is str and _is_plain(inner, depth - 1) for key, inner in value.items())
+        case list() | tuple() if depth and type(value) in (list, tuple):
+            return all(_is_plain(inner, depth - 1) for inner in value)
+    return False
 
 
 def canonical_again(value: object) -> bytes:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Final, TypeVar
 
 from kiosk.simulators.fleet.life import Life
 from kiosk.simulators.fleet.plan import FleetPlan, FleetResult, Share, Tally
 from kiosk.simulators.fleet.sending import Ending
+from kiosk.simulators.fleet.template import allow_many_files, empty_database
 from kiosk.store import StoreError
 
 _WRITERS: Final = 4
-"""Stations written at the same time by one process: while some wait for the disk, another has the processor."""
+"""Stations written at the same time by one process: while some wait for the disk, another has the processor. Where
+nobody waits for the disk one thread is enough, and passes the interpreter to no other."""
 _SENDERS: Final = 128
 """Stations connected at the same time; the others wait for their turn."""
-_MIGRATION_S: Final = 120.0
 _LATE_S: Final = 60.0
 """So much longer than its time a process may take to stop."""
 SHARE: Final = "kiosk.simulators.fleet.share"
@@ -64,11 +61,11 @@ class Fleet:
 
     def alone(self) -> Tally:
         """Its share, in this process. Raises StoreError."""
-        _allow_many_files()
-        with _template() as template:
+        allow_many_files()
+        with empty_database() as template:
             lives = [Life(self._plan, name, template, self._ending) for name in self._plan.names]
             started = time.monotonic()
-            written = self._each(_WRITERS, lives, Life.write)
+            written = self._each(_WRITERS if self._plan.manner.durable else 1, lives, Life.write)
             took = time.monotonic() - started
             sent = self._each(_SENDERS, lives, Life.send)
         return sum(sent, replace(sum(written, Tally()), writing_s=took))
@@ -120,19 +117,3 @@ class Fleet:
             lines = told.strip().splitlines() or ["no reason given"]
             raise StoreError(f"A process of the fleet failed: {lines[-1]}")
         return Tally(**json.loads(said))
-
-
-@contextmanager
-def _template() -> Iterator[Path]:
-    """An empty migrated database: making one takes a second, copying it nothing."""
-    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-        path = Path(folder) / "empty.sqlite"
-        command = [sys.executable, "-m", "kiosk.store.database.migrate", str(path)]
-        subprocess.run(command, check=True, timeout=_MIGRATION_S)
-        yield path
-
-
-def _allow_many_files() -> None:
-    """A station holds about ten files open; the usual limit of 1,024 is for one program, not for a county."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.ports import StorePort
 from kiosk.messaging.relay.relay import Relay, Unwatched
-from kiosk.simulators.fleet.plan import FleetPlan
-from kiosk.store import Store
+from kiosk.messaging.relay.settings import RelaySettings
 
 SILENCE_S: Final = 5.0
 """How long a station that has nothing to send waits to hear that the center still has everything."""
@@ -38,7 +38,7 @@ class Ending:
             stop.set()
 
 
-def send(plan: FleetPlan, store: Store, station: str, ending: Ending) -> Sent:
+def send(settings: RelaySettings, store: StorePort, ending: Ending) -> Sent:
     """Relay until nothing is pending and the center lacks nothing of earlier epochs either.
 
     Even a station with nothing to send says hello: a center that is back from a backup needs its events again. It
@@ -59,7 +59,7 @@ def send(plan: FleetPlan, store: Store, station: str, ending: Ending) -> Sent:
             if store.outbox.counts().pending == 0 and relay.settled:
                 stop.set()
 
-    relay = Relay(store, Pace(plan.relay_settings(station)), watcher=Watcher())
+    relay = Relay(store, Pace(settings), watcher=Watcher())
     if store.outbox.counts().pending == 0:
         silence.start()
     ending.sending.append(stop)

@@ -112,10 +112,11 @@ class FleetStation:
     def send(self) -> Tally:
         """Relay until all is acknowledged or time is up. On an alarm a technician begins a new epoch, once."""
         with self.store() as store:
-            sent = send(self._plan, store, self.card.station, self._ending)
+            settings = self._plan.relay_settings(self.card.station)
+            sent = send(settings, store, self._ending)
             if sent.alarm and not self._ending.is_over:
                 store.epochs.start("forked", self.clock.stamp())
-                sent = send(self._plan, store, self.card.station, self._ending)
+                sent = send(settings, store, self._ending)
             totals = store.outbox.totals()
             pending = store.outbox.counts().pending + sent.lost
             return Tally(totals.written, totals.acknowledged - sent.lost, pending)

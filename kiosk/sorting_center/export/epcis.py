@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -46,6 +47,12 @@ _Key = tuple[str, str, str]
 
 
 def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
+    """Station after station; a void and its intake are of one."""
+    for _, of_station in groupby(events, key=lambda event: event.station):
+        yield from _of_station(of_station)
+
+
+def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
     """Each intake once, then the corrections. In memory until then is what is void, or waits above a gap."""
     kept: dict[_Key, bytes] = {}
     voids: list[tuple[StoredEvent, IntakeVoided, str]] = []

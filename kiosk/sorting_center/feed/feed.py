@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -19,8 +23,14 @@ log = logging.getLogger(__name__)
 
 POSITION_NAME: Final = "mqtt"
 _DECODER: Final = msgspec.json.Decoder()
+_PLACE: Final = re.compile(rb'"epoch":"[0-9a-f]{16}",(?="id":"[^"\\]*+"(?:,"[a-z]++":(?:"[^"\\]*+"|[0-9]++))*+\}\Z)')
+"""Of the event's canonical form, where ``feedseq`` goes: up to the end there are no brackets, so it is the outermost
+object, and ``id`` comes next, so there is no such attribute yet and none that must stand before it."""
 _WINDOW: Final = 500
-"""Messages between two writes of the position: what is published twice when the process dies between them."""
+"""Messages under way to the broker."""
+_KEEP_S: Final = 0.5
+"""Between two writes of the position while there is more to publish: each takes its turn between commits. What went out
+since is published twice when the process dies."""
 _IDLE_S: Final = 1.0
 _REFUSED_FIRST_S: Final = 0.5
 _REFUSED_MAX_S: Final = 5.0
@@ -32,6 +42,9 @@ def feed_message(entry: FeedEntry) -> bytes:
 
     To check a hash downstream take ``feedseq`` and ``signature`` out again.
     """
+    if (place := _PLACE.search(entry.body)) is not None:
+        at = place.end()
+        return b'%b"feedseq":%d,%b' % (entry.body[:at], entry.feedseq, entry.body[at:])
     found: dict[str, object] = _DECODER.decode(entry.body)
     found["feedseq"] = entry.feedseq
     return canonical_again(found)
@@ -40,11 +53,17 @@ def feed_message(entry: FeedEntry) -> bytes:
 class Feed:
     """Publishes from the kept position on, and moves it when the broker has acknowledged."""
 
-    def __init__(self, ledger: Ledger, publisher: Publisher, health: Health) -> None:
+    def __init__(
+        self, ledger: Ledger, publisher: Publisher, health: Health, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._ledger = ledger
         self._publisher = publisher
         self._health = health
+        self._clock = clock
         self._failing = ""
+        self._taken = 0
+        """Up to where the broker has taken everything, as far as this process knows."""
+        self._kept_at = clock()
         self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
         self._news = threading.Event()
         self._stopping = threading.Event()
@@ -74,6 +93,8 @@ class Feed:
             self._news.clear()
             if not self._tried():
                 self._news.wait(_IDLE_S)
+        with suppress(LedgerError):
+            self._keep()
 
     def _tried(self) -> bool:
         """A step whose failure is told, until one succeeds; true when there may be more."""
@@ -99,14 +120,18 @@ class Feed:
         """Publish one window, if it is this process that may; true when something went out and there may be more."""
         if not self._ledger.leads:
             return False
-        position = self._ledger.feed_position(POSITION_NAME)
+        # Another process may have led meanwhile, and gone further.
+        position = max(self._taken, self._ledger.feed_position(POSITION_NAME))
         entries = self._ledger.feed(position, _WINDOW)
         if not entries:
+            self._keep()
             return False
         messages = [(feed_topic(entry.region, entry.type), feed_message(entry)) for entry in entries]
         taken = self._publisher.publish(messages)
         if taken:
-            self._ledger.set_feed_position(POSITION_NAME, entries[taken - 1].feedseq)
+            self._taken = entries[taken - 1].feedseq
+            if taken < _WINDOW or self._clock() - self._kept_at >= _KEEP_S:
+                self._keep()
             self._health.trouble("feed")
         if taken == len(entries):
             self._refusals.reset()
@@ -114,6 +139,12 @@ class Feed:
         if not self._stopping.is_set():
             self._refused(messages[taken][0])
         return False
+
+    def _keep(self) -> None:
+        """Write the position, unless it is; never back behind another process's."""
+        if self._taken > self._ledger.feed_position(POSITION_NAME):
+            self._ledger.set_feed_position(POSITION_NAME, self._taken)
+        self._kept_at = self._clock()
 
     def _refused(self, topic: str) -> None:
         text = f"The broker does not take the feed on {topic}: allow the sorting center to publish there."

@@ -6,9 +6,10 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from enum import Enum
 from typing import Final
+
+from msgspec.structs import replace
 
 from kiosk.sorting_center.ingest.reading import Inbound
 from kiosk.sorting_center.ingest.shares import Shares
@@ -91,16 +92,17 @@ class Inbox:
                 return PutResult.DROPPED
             if message.tag and len(self._unreleased) >= WINDOW:
                 return PutResult.NO_ROOM
+            station = message.station
             if message.tag:
                 self._unreleased[message.tag] = False
                 self._most_ahead = max(self._most_ahead, len(self._unreleased))
                 is_full = len(self._unreleased) >= max(_SMALL_WINDOW, self._most_ahead)
-                if not self._shares.admit(message.station, len(message.payload), is_full, self._clock()):
+                if not self._shares.admit(station, len(message.payload), is_full, self._clock()):
                     self._unreleased[message.tag] = True
                     return PutResult.SHED
             else:
                 self._untagged += 1
-            self._waiting.setdefault(message.station, deque()).append(replace(message, connection=self._connection))
+            self._waiting.setdefault(station, deque()).append(replace(message, connection=self._connection))
             if self._waiting_since is None:
                 self._waiting_since = self._clock()
             self._changed.notify()

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import msgspec
 
 from kiosk.messaging.contract.control import BadControl, Hello, Status, decode
-from kiosk.messaging.contract.receive import BadEvent, ReceivedEvent, parse_batch, parse_event
+from kiosk.messaging.contract.receive import BadEvent, parse_batch, parse_event
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.topics import UpTopic, parse_up
 from kiosk.sorting_center.ledger.records import SET_ASIDE, Delivery, Refusal, Sighting
 
 log = logging.getLogger(__name__)
 
+_TOPICS: Final = 4096
+"""Of the stations of a county, four each: the same topics come again and again."""
+_parse_up: Final = lru_cache(_TOPICS)(parse_up)
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+
+class Inbound(msgspec.Struct, frozen=True, gc=False):
     """A message as it came, its topic as MQTT writes it."""
 
     topic: str
-    payload: bytes = field(repr=False)
+    payload: bytes
     retained: bool = False
     tag: int = 0
     """Names it to the broker, on this connection: packet id or delivery tag. 0: no acknowledgement is wanted."""
     connection: int = 0
     is_dead: bool = False
     """From the queue of dead letters: the broker has given up on it."""
+
+    def __repr__(self) -> str:
+        """Without the payload, which may have a MiB."""
+        return f"Inbound({self.topic!r}, tag={self.tag}, connection={self.connection})"
 
     @property
     def station(self) -> str:
@@ -44,8 +56,7 @@ class Question:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """One message, understood."""
 
     message: Inbound
@@ -71,7 +82,7 @@ def _read(message: Inbound) -> Reading:
         # Its workers died, time and again, and it may be why: kept whole, and not looked into. The station has it.
         return _refused(message, SET_ASIDE)
     try:
-        topic = parse_up(message.topic)
+        topic = _parse_up(message.topic)
     except ValueError:
         return _refused(message, "topic")
     if message.retained and topic.kind != "status":

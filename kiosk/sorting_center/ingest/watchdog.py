@@ -23,7 +23,9 @@ _LOOK_S: Final = 1.0
 
 
 class Watchdog:
-    """Looks once a second. ``parts``: each part of the program by name, and whether its thread runs."""
+    """Looks once a second. ``parts``: each part of the program by name, and whether its thread runs. ``damage``: of the
+    ledger, "" for none; it is told before the next message finds it.
+    """
 
     def __init__(
         self,
@@ -31,11 +33,13 @@ class Watchdog:
         health: Health,
         parts: Mapping[str, Callable[[], bool]],
         clock: Callable[[], float] = time.monotonic,
+        damage: Callable[[], str] = lambda: "",
     ) -> None:
         self._connection = connection
         self._health = health
         self._parts = parts
         self._clock = clock
+        self._damage = damage
         self._pauses = Backoff(STALLED_S, MAX_PAUSE_S)
         self._restart_at = self._not_before = clock()
         self._stalled_at: int | None = None
@@ -66,6 +70,8 @@ class Watchdog:
         ended = [name for name, runs in self._parts.items() if not runs()]
         now, waiting_s = self._clock(), self._connection.waiting_s()
         self._health.waiting(self._connection.waiting())
+        if damage := self._damage():
+            self._health.trouble("ledger", damage)
         if self._health.report().ledger_trouble:
             # Told as just that, and another connection would not help; once it is over there is much to catch up with.
             self._not_before = now + STALLED_S

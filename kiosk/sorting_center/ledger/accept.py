@@ -13,20 +13,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
+from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, insert, select, update
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, select, update
 
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
+from kiosk.messaging.contract.receive import parse_event
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import projection, streams
 from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.chains import Chain
+from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
+from kiosk.sorting_center.ledger.database.postgres import lock_stations
+from kiosk.sorting_center.ledger.database.rows import insert_counted, insert_missing, upsert_rows
 from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
 from kiosk.sorting_center.ledger.schema import archived, quarantine, stream, unnumbered
 from kiosk.sorting_center.ledger.schema import event as event_table
@@ -49,7 +54,7 @@ class FeedNumbers:
     """The places of the feed, given out without a hole for as long as the transaction lasts."""
 
     def __init__(self, connection: Connection) -> None:
-        self._last = streams.last_feedseq(connection)
+        self._last = places.last_feedseq(connection)
 
     def next(self) -> int:
         self._last += 1
@@ -89,7 +94,10 @@ class Acceptance:
 
     def _open(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
         stations = as_parameter((name,) for name in sorted({key[0] for key in groups}))
-        known = {_key(row): row for row in self._connection.execute(_streams_of(self._dialect), stations)}
+        known = self._known(stations)
+        if not self._one_writer and not known.keys() >= groups.keys():
+            lock_stations(self._connection, (station for station, _, _ in groups.keys() - known.keys()))
+            known = self._known(stations)
         within = self._within_epochs(groups, known)
         if not self._one_writer:
             known = self._locked(within, known)
@@ -105,6 +113,9 @@ class Acceptance:
             self._look_at(chain)
             chains.append(chain)
         return chains
+
+    def _known(self, stations: dict[str, str]) -> dict[streams.StreamKey, Row[Any]]:
+        return {_key(row): row for row in self._connection.execute(_streams_of(self._dialect), stations)}
 
     def _within_epochs(
         self, wanted: Iterable[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
@@ -239,7 +250,7 @@ class Acceptance:
         self._set_apart.add((chain.region, chain.station))
 
     def _store(self, chains: Sequence[Chain]) -> None:
-        insert_rows(self._connection, event_table, [row for chain in chains for row in self._rows(chain)])
+        places.insert_events(self._connection, [row for chain in chains for row in self._rows(chain)])
         for chain in chains:
             filled = [
                 {"key": item.event.seq, "place": item.feedseq}
@@ -303,19 +314,14 @@ class Acceptance:
         projection.project(self._connection, told)
 
     def _leave_to_number(self, chains: Sequence[Chain]) -> None:
-        ranges = [
-            {
-                "station": chain.station,
-                "epoch": chain.epoch,
-                "region": chain.region,
-                "first": chain.released[0].event.seq,
-                "last": chain.upto,
-            }
-            for chain in chains
-            if chain.released
-        ]
-        if ranges:
-            self._connection.execute(insert(unnumbered), ranges)
+        ranges = []
+        for chain in chains:
+            for is_believed, run in groupby(chain.released, lambda one: one.event.problem is None):
+                if is_believed:
+                    items = list(run)
+                    since = min(one.held_since or self._received_at for one in items)
+                    ranges.append((*chain.key, items[0].event.seq, items[-1].event.seq, since))
+        insert_counted(self._connection, unnumbered, ranges)
 
     def _close(self, chains: Sequence[Chain]) -> None:
         """When a stream was first heard stays as it is in a row that is there."""
@@ -365,7 +371,9 @@ def _hashes_of(dialect: str, table: Table) -> Select[Any]:
 
 def _storable(item: ReceivedEvent) -> ReceivedEvent:
     """No text with U+0000 gets into a column: PostgreSQL keeps none. The body has it still, and its hash."""
-    texts = (item.type, *(value for value in item.data.values() if isinstance(value, str)))
+    data = msgspec.json.decode(item.data)
+    fields = data.values() if isinstance(data, dict) else ()
+    texts = (item.type, *(value for value in fields if isinstance(value, str)))
     if not any("\0" in text for text in texts):
         return item
     return replace(item, type=item.type.replace("\0", "\N{REPLACEMENT CHARACTER}"), problem=item.problem or "bad_data")

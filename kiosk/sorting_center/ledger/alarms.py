@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
-from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.ledger.schema import alarm, quarantine
 
 MAX_BODIES: Final = 1000

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.ledger.streams import StreamKey
 
 
-class Released(msgspec.Struct, frozen=True):
+class Released(msgspec.Struct, frozen=True, gc=False):
     """An event whose place in the chain is sure; ``feedseq`` is None where it has, or has yet, no place in the feed."""
 
     event: ReceivedEvent

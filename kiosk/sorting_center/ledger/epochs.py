@@ -65,21 +65,25 @@ def _age(row: EpochRow) -> tuple[str, str]:
 
 
 def _beginnings(connection: Connection) -> dict[tuple[str, str, str], tuple[str, str]]:
+    # Looked up for each stream: of a join SQLite may begin with all events instead.
     is_first = (
         (event.c.station == stream_table.c.station)
         & (event.c.epoch == stream_table.c.epoch)
         & (event.c.region == stream_table.c.region)
         & (event.c.seq == 1)
     )
-    first = (
-        select(event.c.region, event.c.station, event.c.epoch, event.c.body)
-        .join_from(stream_table, event, is_first)
-        .where(event.c.type == EpochStarted.TYPE, event.c.problem.is_(None))
+    body = select(event.c.body).where(is_first, event.c.type == EpochStarted.TYPE, event.c.problem.is_(None))
+    first = select(
+        stream_table.c.region,
+        stream_table.c.station,
+        stream_table.c.epoch,
+        body.limit(1).scalar_subquery().label("body"),
     )
     found = {}
     for row in connection.execute(first):
-        data = json.loads(bytes(row.body))["data"]
-        found[row.region, row.station, row.epoch] = (data["series"], data["why"])
+        if row.body is not None:
+            data = json.loads(bytes(row.body))["data"]
+            found[row.region, row.station, row.epoch] = (data["series"], data["why"])
     return found
 
 

@@ -11,12 +11,13 @@ from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
-from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import sightings, streams
 from kiosk.sorting_center.ledger.accept import Acceptance
 from kiosk.sorting_center.ledger.chains import Chain
+from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.faults import damaged, unusable
 from kiosk.sorting_center.ledger.database.opening import (
     OpenedLedger,
@@ -38,7 +39,7 @@ from kiosk.sorting_center.ledger.records import (
     StoredEvent,
     StreamState,
 )
-from kiosk.sorting_center.ledger.schema import event, feed_position, meta, stream
+from kiosk.sorting_center.ledger.schema import feed_position, meta, stream
 
 MAX_FEED_PAGE: Final = 1000
 _ANNOUNCED: Final = "announced"
@@ -141,6 +142,12 @@ class Ledger:
             raise unusable(self._opened.address, error) from error
 
     @property
+    def damage(self) -> str:
+        """What a check beside the work has found, and that nothing is taken in any more; "" for nothing."""
+        check = self._opened.check
+        return str(damaged(self._opened.address, check.finding)) if check is not None and check.finding else ""
+
+    @property
     def leads(self) -> bool:
         """Whether this process may publish the feed: of a file always, else while it has the role of the numberer."""
         return self._opened.numberer is None or self._opened.numberer.has_role
@@ -191,18 +198,13 @@ class Ledger:
     def feed(self, after: int, limit: int) -> list[FeedEntry]:
         """Accepted events with feedseq above ``after``, in order; at most MAX_FEED_PAGE."""
         with self.reading() as connection:
-            rows = connection.execute(
-                select(event.c.feedseq, event.c.region, event.c.type, event.c.body)
-                .where(event.c.feedseq > after)
-                .order_by(event.c.feedseq)
-                .limit(min(limit, MAX_FEED_PAGE))
-            )
+            rows = places.feed_page(connection, after, min(limit, MAX_FEED_PAGE), ("region", "type", "body"))
             return [FeedEntry(row.feedseq, row.region, row.type, bytes(row.body)) for row in rows]
 
     def feed_end(self) -> int:
         """The highest feedseq given out; 0 when none was."""
         with self.reading() as connection:
-            return streams.last_feedseq(connection)
+            return places.last_feedseq(connection)
 
     def feed_position(self, name: str) -> int:
         """Where the publisher ``name`` goes on; 0 at first."""
@@ -227,6 +229,11 @@ class Ledger:
         """How much is in the ledger, and how much of it needs a person."""
         with self.reading() as connection:
             return overviews.counts(connection)
+
+    def figures(self) -> overviews.Figures:
+        """What monitoring asks, without looking at every event."""
+        with self.reading() as connection:
+            return overviews.figures(connection)
 
     def overview(self, today_since: str, newest: int = 12) -> overviews.Overview:
         """Everything the front page shows; ``today_since`` is RFC 3339 in UTC."""

@@ -7,31 +7,16 @@ follow it. Of one stream the ranges stand in the order of its chain, because a c
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    LargeBinary,
-    Row,
-    Select,
-    Update,
-    case,
-    cast,
-    delete,
-    func,
-    null,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Delete, Engine, Integer, Select, bindparam, delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.ledger import projection, streams
+from kiosk.sorting_center.ledger import projection
+from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.times import Instant
-from kiosk.sorting_center.ledger.schema import event, unnumbered
+from kiosk.sorting_center.ledger.schema import unnumbered
 
 NUMBERER_LOCK: Final = 0x53_4B_01
 
@@ -93,63 +78,46 @@ class Numberer:
 
 def number_released(connection: Connection, limit: int) -> int:
     """In the transaction of a caller who sees to it that nobody else does: as `Numberer.number`."""
-    ranges = connection.execute(select(unnumbered).order_by(unnumbered.c.id).limit(limit)).all()
-    wanted = []
-    rest = limit
-    for row in ranges:
-        if rest <= 0:
-            break
+    ranges, ids, rest = [], [], limit
+    feedseq = places.last_feedseq(connection) + 1
+    for row in connection.execute(_WAITING, {"limit": limit}).all():
         last = min(row.last, row.first + rest - 1)
-        rest -= last - row.first + 1
-        wanted.append((row.id, row.station, row.epoch, row.region, row.first, last))
-        _take_off(connection, row, last)
-    if not wanted:
+        ranges.append(places.PlacedRange(row.station, row.epoch, row.region, row.first, last, row.since, feedseq))
+        rest, feedseq = rest - (last - row.first + 1), ranges[-1].last_feedseq + 1
+        if last == row.last:
+            ids.append((row.id,))
+        else:
+            connection.execute(update(unnumbered).where(unnumbered.c.id == row.id).values(first=last + 1))
+    if not ranges:
         return 0
-    rows = connection.execute(_released(connection.dialect.name), as_parameter(wanted)).all()
-    _give_places(connection, rows, streams.last_feedseq(connection))
-    return sum(last - first + 1 for *_, first, last in wanted)
+    connection.execute(_numbered(connection.dialect.name), as_parameter(ids))
+    places.give_places(connection, ranges)
+    rows = places.placed_events(connection, ranges[0].feedseq - 1, ranges[-1].last_feedseq, _TOLD, projection.TYPES)
+    projection.project(connection, [projection.ReleasedEvent.stored(row, row.feedseq) for row in rows])
+    return limit - rest
 
 
-def _take_off(connection: Connection, row: Row[Any], last: int) -> None:
-    same = unnumbered.c.id == row.id
-    if last == row.last:
-        connection.execute(delete(unnumbered).where(same))
-    else:
-        connection.execute(update(unnumbered).where(same).values(first=last + 1))
+_TOLD: Final = ("station", "epoch", "region", "seq", "type", "received_at", "body")
 
 
-def _give_places(connection: Connection, rows: Sequence[Row[Any]], after: int) -> None:
-    places = []
-    told = []
-    for feedseq, row in enumerate(rows, after + 1):
-        places.append((row.station, row.epoch, row.region, row.seq, row.received_at, feedseq))
-        if row.type in projection.TYPES:
-            told.append(projection.ReleasedEvent.stored(row, feedseq))
-    if places:
-        connection.execute(_placed(connection.dialect.name), as_parameter(places))
-    projection.project(connection, told)
+def _waiting() -> Select[Any]:
+    """The first ranges that have ``limit`` events together; the last one may have more.
+
+    One statement: between two a commit could end whose range stands before those that have been read.
+    """
+    limit, c = bindparam("limit", type_=Integer), unnumbered.c
+    first = select(unnumbered).order_by(c.id).limit(limit).subquery()
+    count = first.c.last - first.c.first + 1
+    counted = select(first, (func.sum(count).over(order_by=first.c.id) - count).label("before")).subquery()
+    found = select(*(counted.c[column.name] for column in unnumbered.columns))
+    return found.where(counted.c.before < limit).order_by(counted.c.id)
 
 
-@cache
-def _released(dialect: str) -> Select[Any]:
-    """Events of these ranges, in the order of the feed; the body only where it is looked into."""
-    keys, c = Keys(dialect), event.c
-    of_stream = (c.station == keys.text(1)) & (c.epoch == keys.text(2)) & (c.region == keys.text(3))
-    in_range = of_stream & (c.seq >= keys.number(4)) & (c.seq <= keys.number(5))
-    body = case((c.type.in_(projection.TYPES), c.body), else_=cast(null(), LargeBinary)).label("body")
-    return (
-        select(c.station, c.epoch, c.region, c.seq, c.type, c.received_at, body)
-        .select_from(keys.table)
-        .join(event, in_range)
-        .where(c.problem.is_(None), c.feedseq.is_(None))
-        .order_by(keys.number(0), c.seq)
-    )
+_WAITING: Final = _waiting()
 
 
 @cache
-def _placed(dialect: str) -> Update:
-    keys, c = Keys(dialect), event.c
-    same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
-    # The time tells the partition, so that the others are not looked through.
-    at = c.received_at == cast(keys.text(4), Instant)
-    return update(event).where(same & (c.seq == keys.number(3)) & at).values(feedseq=keys.number(5))
+def _numbered(dialect: str) -> Delete:
+    """By their numbers: with a lower one there may be another, of a commit that has just ended."""
+    keys = Keys(dialect)
+    return delete(unnumbered).where(unnumbered.c.id.in_(select(keys.number(0)).select_from(keys.table)))

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, inspect, literal_column, select
 
 from kiosk.sorting_center.ledger import epochs
+from kiosk.sorting_center.ledger.database.places import last_feedseq
 from kiosk.sorting_center.ledger.database.times import BEFORE_ALL
 from kiosk.sorting_center.ledger.records import FORK
 from kiosk.sorting_center.ledger.schema import (
     alarm,
     archived,
     event,
+    feed_position,
     intake,
     intake_void,
     quarantine,
     refused,
     station_status,
+    unnumbered,
 )
 from kiosk.sorting_center.ledger.schema import stream as stream_table
 from kiosk.sorting_center.ledger.streams import ended, open_gaps
 
 MAX_INTAKES: Final = 500
 _SHOWN_GAPS: Final = 20
+REPORTED: Final = "reported"
+"""Beside the kinds of the ledger's own alarms: stations whose newest status complains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,24 @@ class Counts:
     forks: int
     refused: int
     alarms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What monitoring asks every few seconds. ``events`` are those without a gap below them, of archives too;
+    ``quarantined`` by reason, ``alarms`` by kind.
+    """
+
+    events: int
+    stations: int
+    streams_with_gaps: int
+    quarantined: Mapping[str, int]
+    alarms: Mapping[str, int]
+    unnumbered: int
+    """Released, and without a place in the feed yet."""
+    feed_end: int
+    feed_positions: Mapping[str, int]
+    """How far each publisher of the feed is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +193,30 @@ def counts(connection: Connection) -> Counts:
     return _counts(connection, sum(1 for _ in open_gaps(connection)))
 
 
+def figures(connection: Connection) -> Figures:
+    """Nothing here looks at every event: sums over streams, and counts of what is bounded for each station."""
+    events, with_gaps = connection.execute(
+        select(
+            func.coalesce(func.sum(stream_table.c.upto), 0),
+            func.count().filter(stream_table.c.upto < stream_table.c.max_seen),
+        )
+    ).one()
+    ranges = func.sum(unnumbered.c.last - unnumbered.c.first + 1)
+    by_reason = select(quarantine.c.reason, func.count()).group_by(quarantine.c.reason)
+    by_kind = select(alarm.c.kind, func.count()).group_by(alarm.c.kind)
+    reported = select(func.count()).where(station_status.c.alarm != "")
+    return Figures(
+        events=int(events),
+        stations=_number(connection, select(func.count()).select_from(_heard())),
+        streams_with_gaps=with_gaps,
+        quarantined={FORK: 0, **_numbers(connection, by_reason)},
+        alarms={REPORTED: _number(connection, reported), **_numbers(connection, by_kind)},
+        unnumbered=_number(connection, select(func.coalesce(ranges, 0))),
+        feed_end=last_feedseq(connection),
+        feed_positions=_numbers(connection, select(feed_position)),
+    )
+
+
 def intakes_after(connection: Connection, feedseq: int, limit: int) -> tuple[IntakeRow, ...]:
     """Intakes released after ``feedseq``, in feed order; at most MAX_INTAKES."""
     wanted = _intakes().where(intake.c.feedseq > feedseq).order_by(intake.c.feedseq).limit(min(limit, MAX_INTAKES))
@@ -207,6 +254,10 @@ def _reported(connection: Connection) -> int:
 
 def _number(connection: Connection, wanted: Select[Any]) -> int:
     return int(connection.execute(wanted).scalar_one())
+
+
+def _numbers(connection: Connection, wanted: Select[Any]) -> dict[str, int]:
+    return {name: int(number) for name, number in connection.execute(wanted)}
 
 
 _HALF_BITS: Final = 20

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import astuple
 from sqlalchemy import Connection, Row, Select, and_, select
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
-from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
@@ -23,10 +22,14 @@ from kiosk.sorting_center.ledger.schema import intake, intake_void
 TYPES: Final = frozenset({IntakeConfirmed.TYPE, IntakeVoided.TYPE})
 """Only these change anything here."""
 
-_json: Final = msgspec.json.Encoder(order="sorted").encode
+_in_order: Final = msgspec.json.Encoder(order="sorted").encode
 
 
-class _Intake(msgspec.Struct, frozen=True):
+_Row = tuple[Any, ...]
+"""The fields of `_Intake`."""
+
+
+class _Intake(msgspec.Struct, frozen=True, gc=False):
     """A row of ``intake``, in the order of its columns."""
 
     station: str
@@ -45,7 +48,7 @@ class _Intake(msgspec.Struct, frozen=True):
     received_at: str
 
 
-class _Figures(msgspec.Struct):
+class _Figures(msgspec.Struct, gc=False):
     """Of a confirmed intake what is counted and looked up; the event as a whole was judged when it came."""
 
     receipt: str
@@ -56,26 +59,33 @@ class _Figures(msgspec.Struct):
     amount_fen: int
 
 
-class _VoidedReceipt(msgspec.Struct):
+class _VoidedReceipt(msgspec.Struct, gc=False):
     receipt: str
     reason: str
     replacement: str | None
 
 
-class _Told(msgspec.Struct):
-    data: dict[str, Any]
+class _Told(msgspec.Struct, gc=False):
+    data: msgspec.Raw
     reissued: str | None = None
 
 
-class ReleasedEvent(msgspec.Struct, frozen=True):
-    """An event with its place in the feed. ``reissued`` is the ``{epoch}-{seq}`` under which it was told first."""
+_told: Final = msgspec.json.Decoder(_Told).decode
+_figures: Final = msgspec.json.Decoder(_Figures).decode
+_voided_receipt: Final = msgspec.json.Decoder(_VoidedReceipt).decode
+
+
+class ReleasedEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event with its place in the feed. ``data`` are its canonical JSON. ``reissued`` is the ``{epoch}-{seq}`` under
+    which it was told first.
+    """
 
     region: str
     station: str
     epoch: str
     seq: int
     type: str
-    data: Mapping[str, Any]
+    data: bytes
     reissued: str | None
     feedseq: int
     received_at: str
@@ -83,19 +93,15 @@ class ReleasedEvent(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, item: ReceivedEvent, region: str, feedseq: int, received_at: str) -> ReleasedEvent:
         """From an event that has just been read."""
-        reissued = _told(item.body).reissued if b'"reissued"' in item.body else None
-        return cls(region, item.station, item.epoch, item.seq, item.type, item.data, reissued, feedseq, received_at)
+        key = (region, item.station, item.epoch, item.seq)
+        return cls(*key, item.type, item.data, item.reissued, feedseq, received_at)
 
     @classmethod
     def stored(cls, row: Row[Any], feedseq: int) -> ReleasedEvent:
         """From a row of ``event`` that was believed when it came."""
         told = _told(bytes(row.body))
         key = (row.region, row.station, row.epoch, row.seq)
-        return cls(*key, row.type, told.data, told.reissued, feedseq, row.received_at)
-
-
-def _told(body: bytes) -> _Told:
-    return msgspec.json.decode(body, type=_Told)
+        return cls(*key, row.type, bytes(told.data), told.reissued, feedseq, row.received_at)
 
 
 def project(connection: Connection, released: Sequence[ReleasedEvent]) -> None:
@@ -110,14 +116,18 @@ def _add_intakes(connection: Connection, released: Sequence[ReleasedEvent]) -> N
         return
     rows = [_intake(item) for item in released]
     known = _known(connection, rows)
-    new: list[_Intake] = []
+    new: list[_Row] = []
     for item, row in zip(released, rows, strict=True):
-        same_receipt = known.setdefault((row.station, row.receipt), [])
-        if same_receipt and not _is_new(connection, item, row, same_receipt):
+        receipt = row[:2]
+        same_receipt = known.get(receipt)
+        if same_receipt is None:
+            known[receipt] = [row]
+        elif _is_new(connection, item, _Intake(*row), [_Intake(*one) for one in same_receipt]):
+            same_receipt.append(row)
+        else:
             continue
-        same_receipt.append(row)
         new.append(row)
-    insert_rows(connection, intake, [astuple(row) for row in new])
+    insert_rows(connection, intake, new)
 
 
 def _is_new(connection: Connection, item: ReleasedEvent, row: _Intake, same_receipt: Sequence[_Intake]) -> bool:
@@ -133,12 +143,13 @@ def _is_new(connection: Connection, item: ReleasedEvent, row: _Intake, same_rece
     return first is None
 
 
-def _known(connection: Connection, rows: Sequence[_Intake]) -> dict[tuple[str, str], list[_Intake]]:
-    """Rows with these receipts, of every region that has a station of this number."""
-    wanted = as_parameter({(row.station, row.receipt): None for row in rows})
-    known: dict[tuple[str, str], list[_Intake]] = {}
-    for row in connection.execute(_same_receipts(connection.dialect.name), wanted):
-        known.setdefault((row.station, row.receipt), []).append(_Intake(*row))
+def _known(connection: Connection, rows: Sequence[_Row]) -> dict[tuple[Any, ...], list[_Row]]:
+    """Rows with these receipts, by station and receipt, of every region that has a station of this number."""
+    known: dict[tuple[Any, ...], list[_Row]] = {}
+    for row in connection.execute(
+        _same_receipts(connection.dialect.name), as_parameter({row[:2]: None for row in rows})
+    ):
+        known.setdefault((row.station, row.receipt), []).append(tuple(row))
     return known
 
 
@@ -158,19 +169,20 @@ def _has_same_data(stored: _Intake, item: ReleasedEvent, row: _Intake) -> bool:
     if stored.data_sha256 == row.data_sha256:
         return True
     # As versions before this one have made the hash that is stored.
-    return stored.data_sha256 == hashlib.sha256(json.dumps(item.data, sort_keys=True).encode()).hexdigest()
+    as_before = json.dumps(msgspec.json.decode(item.data), sort_keys=True)
+    return stored.data_sha256 == hashlib.sha256(as_before.encode()).hexdigest()
 
 
-def _intake(item: ReleasedEvent) -> _Intake:
-    data = msgspec.convert(item.data, _Figures)
-    return _Intake(
+def _intake(item: ReleasedEvent) -> _Row:
+    data = _figures(item.data)
+    return (
         item.station,
         data.receipt,
         item.region,
         item.epoch,
         item.seq,
         item.feedseq,
-        hashlib.sha256(_json(item.data)).hexdigest(),
+        hashlib.sha256(_hashed(item.data)).hexdigest(),
         item.reissued,
         data.lot,
         data.product,
@@ -181,7 +193,12 @@ def _intake(item: ReleasedEvent) -> _Intake:
     )
 
 
+def _hashed(data: bytes) -> bytes:
+    """Keys in the order of their UTF-8; in canonical JSON it is that of UTF-16, which differs beyond ASCII."""
+    return data if data.isascii() else _in_order(msgspec.json.decode(data))
+
+
 def _void(item: ReleasedEvent) -> tuple[Any, ...]:
     """In the order of the table's columns."""
-    void = msgspec.convert(item.data, _VoidedReceipt)
+    void = _voided_receipt(item.data)
     return (item.station, void.receipt, item.region, item.epoch, item.seq, void.reason, void.replacement)

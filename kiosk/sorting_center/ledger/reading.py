@@ -15,6 +15,7 @@ from kiosk.sorting_center.ledger.records import StoredEvent
 from kiosk.sorting_center.ledger.schema import event, stream
 
 _PAGE: Final = 500
+_WITHOUT_PLACE: Final = [column for column in event.columns if column is not event.c.feedseq]
 
 
 class _About(msgspec.Struct):
@@ -30,7 +31,7 @@ def stored_events(connection: Connection, *, with_standing: bool) -> Iterator[St
     """By (station, epoch, seq)."""
     waiting = _waiting_voids(connection) if with_standing else set()
     rows = connection.execution_options(yield_per=_PAGE).execute(
-        select(event).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
+        select(*_WITHOUT_PLACE).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
     )
     for page in rows.partitions():
         about = [_about(row) if with_standing else None for row in page]

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from kiosk.messaging.contract.control import Ack, Hello, Status
-from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 
 FORK: Final = "fork"
@@ -52,8 +54,7 @@ class Sighting:
     hello: Hello | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """Everything one transaction takes in."""
 
     events: Sequence[tuple[str, ReceivedEvent]] = ()

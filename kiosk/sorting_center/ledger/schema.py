@@ -9,7 +9,7 @@ number alone finds nearly everything.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from kiosk.sorting_center.ledger.database.times import Instant
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 REVISION: Final = f"{SCHEMA_VERSION:04}"
 """The same as Alembic calls it."""
 
@@ -42,23 +42,26 @@ metadata = MetaData()
 meta = Table("meta", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
 """``schema_version``, ``ledger_id``, ``generation``, and ``announced``: the generation every station was told."""
 
-event = Table(
-    "event",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("epoch", Code, primary_key=True),
-    Column("seq", BigInteger, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("sha256", Code, nullable=False),
-    Column("prevhash", Code, nullable=False),
-    Column("type", Code, nullable=False),
-    Column("problem", Code),
-    Column("body", LargeBinary, nullable=False),
-    Column("received_at", Instant, nullable=False),
-    Column("feedseq", BigInteger, unique=True),
-)
+
+def _received() -> tuple[Column[Any], ...]:
+    return (
+        Column("station", Code, primary_key=True),
+        Column("epoch", Code, primary_key=True),
+        Column("seq", BigInteger, primary_key=True),
+        Column("region", Code, primary_key=True),
+        Column("sha256", Code, nullable=False),
+        Column("prevhash", Code, nullable=False),
+        Column("type", Code, nullable=False),
+        Column("problem", Code),
+        Column("body", LargeBinary, nullable=False),
+        Column("received_at", Instant, nullable=False),
+    )
+
+
+event = Table("event", metadata, *_received(), Column("feedseq", BigInteger, unique=True))
 """One row per (region, station, epoch, seq), first come. ``feedseq`` is null while a gap below holds the event back,
-and for good when ``problem`` (unknown_type, bad_data) was set as it came."""
+and for good when ``problem`` (unknown_type, bad_data) was set as it came. In PostgreSQL a view: see
+`database.places`."""
 
 stream = Table(
     "stream",
@@ -190,9 +193,26 @@ unnumbered = Table(
     Column("region", Code, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
+    Column("since", Instant, nullable=False),
     sqlite_autoincrement=True,
 )
-"""Released ranges, both ends included, whose events have no place in the feed yet: only where many processes write."""
+"""Released ranges, both ends included, whose events have no place in the feed yet: only where many processes write. No
+event with a problem is in one; none was received before ``since``."""
+
+numbered = Table(
+    "numbered",
+    metadata,
+    Column("last_feedseq", BigInteger, primary_key=True, autoincrement=False),
+    Column("station", Code, nullable=False),
+    Column("epoch", Code, nullable=False),
+    Column("region", Code, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("since", Instant, nullable=False),
+    Index("numbered_stream", "station", "epoch", "region", "last", unique=True),
+)
+"""The same ranges when they have their places: the event ``last`` has ``last_feedseq``, and those before it the places
+before that. Only in PostgreSQL has it rows; see `database.places`."""
 
 archived = Table(
     "archived",
@@ -209,16 +229,29 @@ archived = Table(
 alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
 """Alembic's own; made here, so that a new ledger does not need it."""
 
+event_by_month = Table("event_by_month", MetaData(), *_received())
+"""Only in PostgreSQL: what ``event`` is a view of. A partition for each month (see `database.partitions`), and one for
+a clock gone mad. The key must hold the column it is parted by, so it cannot keep a second copy out: the row of
+``stream``, locked, does."""
+
+EVENT_VIEW: Final = """CREATE VIEW event AS
+    SELECT e.station, e.epoch, e.seq, e.region, e.sha256, e.prevhash, e.type, e.problem, e.body, e.received_at, (
+        SELECT CASE WHEN r.first <= e.seq THEN r.last_feedseq - r.last + e.seq END
+        FROM numbered r
+        WHERE r.station = e.station AND r.epoch = e.epoch AND r.region = e.region AND r.last >= e.seq
+        ORDER BY r.last LIMIT 1
+    ) AS feedseq
+    FROM event_by_month e"""
+
 EVENT_ON_POSTGRESQL: Final = (
-    """CREATE TABLE event (
+    """CREATE TABLE event_by_month (
         station TEXT COLLATE "C" NOT NULL, epoch TEXT COLLATE "C" NOT NULL, seq BIGINT NOT NULL,
         region TEXT COLLATE "C" NOT NULL, sha256 TEXT COLLATE "C" NOT NULL, prevhash TEXT COLLATE "C" NOT NULL,
         type TEXT COLLATE "C" NOT NULL, problem TEXT COLLATE "C", body BYTEA NOT NULL,
-        received_at TIMESTAMPTZ(3) NOT NULL, feedseq BIGINT,
+        received_at TIMESTAMPTZ(3) NOT NULL,
         PRIMARY KEY (station, epoch, seq, region, received_at)
     ) PARTITION BY RANGE (received_at)""",
-    "CREATE INDEX event_feedseq ON event (feedseq)",
-    "CREATE TABLE event_default PARTITION OF event DEFAULT",
+    "CREATE TABLE event_default PARTITION OF event_by_month DEFAULT",
+    EVENT_VIEW,
 )
-"""A partition for each month (see `database.partitions`), and one for a clock gone mad. The key must hold the column it
-is parted by, so it cannot keep a second copy out: the row of ``stream``, locked, does."""
+"""Beside what both databases have."""

@@ -7,21 +7,12 @@ from functools import cache
 from itertools import islice
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, select
 
-from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.records import Counted
-from kiosk.sorting_center.ledger.schema import (
-    ARCHIVED,
-    archived,
-    event,
-    feed_position,
-    intake,
-    intake_void,
-    quarantine,
-    stream,
-)
+from kiosk.sorting_center.ledger.schema import archived, event, intake, intake_void, quarantine, stream
 
 StreamKey = tuple[str, str, str]
 """Station, epoch, region."""
@@ -47,13 +38,6 @@ def grouped(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list
     for region, item in events:
         groups.setdefault((item.station, item.epoch, region), []).append(item)
     return groups
-
-
-def last_feedseq(connection: Connection) -> int:
-    """The highest place of the feed that was given out; 0 when none was."""
-    left = select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED).scalar_subquery()
-    here, gone = connection.execute(select(select(func.max(event.c.feedseq)).scalar_subquery(), left)).one()
-    return max(here or 0, gone or 0)
 
 
 class Reach(Protocol):

@@ -8,6 +8,7 @@ from typing import Final
 
 from flask import Flask
 
+from kiosk.sorting_center.metrics import LedgerCollector
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import access, frame, guard
 from kiosk.sorting_center.web.guard import Hosts, TrustedProxy
@@ -36,7 +37,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
     app.wsgi_app = TrustedProxy(app.wsgi_app, trusted_proxy)  # type: ignore[method-assign]
     pictures = Pictures(stores.ledger, stores.desk, stores.reports, now)
-    app.extensions["sources"] = Sources(stores, health, pictures, now)
+    app.extensions["sources"] = Sources(stores, health, LedgerCollector(stores.ledger), pictures, now)
     guard.install(app, hosts or Hosts())
     access.install(app, PARTS, stores.desk)
     frame.install(app)

@@ -7,15 +7,14 @@ from dataclasses import asdict
 from typing import Final
 
 from flask import Response, jsonify, request
-from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import BadRequest
 
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES
-from kiosk.sorting_center.metrics import HealthCollector, page
 from kiosk.sorting_center.web.access import EVERYONE, Need, Pages
+from kiosk.sorting_center.web.monitoring import health_answer, metrics_answer
 from kiosk.sorting_center.web.sources import sources
 
 _MAX_FEEDSEQ: Final = 2**63 - 1
@@ -68,14 +67,13 @@ def summary() -> Response:
 @machine.look("/health", EVERYONE)
 def health() -> tuple[Response, int]:
     """200 when all works, else 503 and what is wrong."""
-    report = sources().health.report()
-    return jsonify(report.as_json()), 200 if report.ok else 503
+    return health_answer(sources().health)
 
 
 @machine.look("/metrics", Need(scope=Scope.METRICS, this_machine=True))
 def metrics() -> Response:
     """What Prometheus scrapes; to programs on this machine, and to those with a token."""
-    return Response(page(HealthCollector(sources().health)), content_type=CONTENT_TYPE_LATEST)
+    return metrics_answer(sources().health, sources().figures)
 
 
 def _whole_number(name: str, default: int, least: int, most: int) -> int:

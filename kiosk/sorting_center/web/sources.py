@@ -12,6 +12,7 @@ from flask import current_app
 
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.metrics import LedgerCollector
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.web.pictures.pictures import Pictures
@@ -43,6 +44,7 @@ class Sources:
 
     stores: Stores
     health: HealthSource
+    figures: LedgerCollector
     pictures: Pictures
     now: Callable[[], datetime]
 

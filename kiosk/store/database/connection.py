@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.pool import StaticPool
@@ -78,6 +78,14 @@ class StationDialect(SQLiteDialect_pysqlite):
 
     supports_statement_cache = True
 
+    def __init__(self, begin_with: str = "BEGIN", **options: Any) -> None:
+        super().__init__(**options)
+        self._begin_with = begin_with
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """Here and not in an event of the engine: where one is heard, every statement is shown to all kinds of them."""
+        dbapi_connection.execute(self._begin_with)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StationDialect)
 
@@ -91,13 +99,8 @@ _COMPILED: Final = LRUCache[Any, Any](1000)
 
 def engine_for(path: Path, connect: Connect, begin: str) -> Engine:
     """An engine over exactly one connection, whose transactions start with the statement ``begin``."""
-    engine = create_engine("sqlite+station://", creator=lambda: connect(path), poolclass=StaticPool)
+    engine = create_engine("sqlite+station://", creator=lambda: connect(path), poolclass=StaticPool, begin_with=begin)
     engine.update_execution_options(compiled_cache=_COMPILED)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
     return engine
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from kiosk.domain.events import BackupMade, EventData
 from kiosk.domain.moment import ClockQuality, Moment
@@ -27,11 +27,23 @@ from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.errors import StoreError, damaged
 from kiosk.store.records import Stamp
 
-_NEWEST_EPOCH = (
-    select(epoch_table.c.number, epoch_table.c.epoch, select(station_table.c.station).scalar_subquery())
+_LAST = select(func.max(journal_table.c.position)).where(
+    journal_table.c.position > epoch_table.c.number * EPOCH_SHIFT,
+    journal_table.c.position < (epoch_table.c.number + 1) * EPOCH_SHIFT,
+)
+_END = (
+    select(
+        epoch_table.c.number,
+        epoch_table.c.epoch,
+        select(station_table.c.station).scalar_subquery(),
+        journal_table.c.seq,
+        journal_table.c.sha256,
+    )
+    .outerjoin(journal_table, journal_table.c.position == _LAST.correlate(epoch_table).scalar_subquery())
     .order_by(epoch_table.c.number.desc())
     .limit(1)
 )
+"""In one statement, as every event asks it: the newest epoch, and its last event, which the next one follows."""
 _HEAD = (
     select(journal_table.c.seq, journal_table.c.sha256)
     .where(journal_table.c.position > bindparam("first"), journal_table.c.position < bindparam("after"))
@@ -126,18 +138,24 @@ def last_seq(connection: Connection, epoch_number: int) -> int:
 
 def append(connection: Connection, data: EventData, stamp: Stamp, *, reissued: str | None = None) -> int:
     """Seal an event as the next one of the current epoch; returns its position. Raises StoreError."""
-    number, epoch, station = connection.execute(_NEWEST_EPOCH).one()
-    seq, prevhash = head(connection, number)
+    return append_sealed(connection, data, stamp, reissued=reissued)[0]
+
+
+def append_sealed(
+    connection: Connection, data: EventData, stamp: Stamp, *, reissued: str | None = None
+) -> tuple[int, SealedEvent]:
+    """The same; returns the event as well."""
+    number, epoch, station, seq, prevhash = connection.execute(_END).one()
     try:
         sealed = seal(
             data,
             EventSource(station, stamp.software, stamp.metrology, stamp.region),
-            JournalPosition(epoch, seq + 1, prevhash, reissued=reissued),
+            JournalPosition(epoch, (seq or 0) + 1, prevhash or ZERO_HASH, reissued=reissued),
             stamp.moment,
         )
     except ValueError as error:
         raise StoreError(f"Nothing was written: {error}.") from error
-    return _insert(connection, number, sealed)
+    return _insert(connection, number, sealed), sealed
 
 
 def rows_from(connection: Connection, position: int, limit: int | None = None) -> Iterator[JournalRow]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, bindparam, func, select
+from sqlalchemy import Column, Connection, Select, func, select
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.store.database.schema import SERIES_SIZE
-from kiosk.store.journal import epoch_rows
+from kiosk.store.database.schema import epoch as epoch_table
+from kiosk.store.database.schema import station as station_table
+from kiosk.store.errors import StoreError
 
 
 def key_of(series: str, counter: int) -> int:
@@ -22,14 +24,20 @@ def split_key(key: int) -> tuple[str, int]:
     return SERIES_LETTERS[key // SERIES_SIZE], key % SERIES_SIZE
 
 
-def next_in_series(connection: Connection, key: Column[int]) -> tuple[str, int]:
-    """The letter in use, and the counter one above the last row of ``key`` in it; may be one too many to be used."""
-    series = epoch_rows.current(connection).series
-    start = key_of(series, 0)
-    last = connection.execute(_last_of(key), {"first": start + 1, "end": start + SERIES_SIZE - 1}).scalar_one()
-    return series, (last - start if last else 0) + 1
+def next_in_series(connection: Connection, key: Column[int]) -> tuple[str, str, int]:
+    """Station, the letter in use, and the counter one above the last row of ``key`` in it; may be one too many to be
+    used.
+    """
+    row = connection.execute(_last_of(key)).one_or_none()
+    if row is None:
+        raise StoreError("The database has no epoch: open it again.")
+    station, series, last = row
+    used = last is not None and last >= key_of(series, 0)
+    return station, series, (split_key(last)[1] if used else 0) + 1
 
 
 @cache
 def _last_of(key: Column[int]) -> Select[Any]:
-    return select(func.max(key)).where(key.between(bindparam("first"), bindparam("end")))
+    """In one statement, as every intake asks it. The last row of all is of the letter in use or of an earlier one."""
+    last, station = select(func.max(key)).scalar_subquery(), select(station_table.c.station).scalar_subquery()
+    return select(station, epoch_table.c.series, last).order_by(epoch_table.c.number.desc()).limit(1)

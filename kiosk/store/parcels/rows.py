@@ -14,7 +14,6 @@ from kiosk.domain.parcel import TERMINAL, ParcelNumber, ParcelState
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.schema import station as station_table
 from kiosk.store.errors import StoreError
-from kiosk.store.journal import epoch_rows
 from kiosk.store.journal.numbering import key_of, next_in_series, split_key
 from kiosk.store.records import ParcelRow, Stamp
 
@@ -48,9 +47,9 @@ def waybill_hash(waybill: str) -> bytes:
 
 def next_number(connection: Connection) -> ParcelNumber:
     """The parcel number after the last one given in the current series."""
-    series, counter = next_in_series(connection, parcel_table.c.number)
+    station, series, counter = next_in_series(connection, parcel_table.c.number)
     try:
-        return ParcelNumber(str(epoch_rows.station_of(connection)), series, counter)
+        return ParcelNumber(station, series, counter)
     except BadIdentifier as error:
         raise StoreError(f"All parcel numbers of series {series} are used up: start a new epoch.") from error
 

@@ -34,6 +34,7 @@ _BOOKED = delete(load_table).where(_MINE, _ON_IT)
 _USED = delete(load_table).where(
     _OPEN, load_table.c.state == LIES, load_table.c.load.in_(bindparam("loads", expanding=True))
 )
+_ANY = select(load_table.c.number).where(_OPEN).limit(1)
 _HELD = select(load_table).where(_MINE).order_by(load_table.c.number)
 
 _WHY = {
@@ -112,6 +113,8 @@ def confirmed(connection: Connection, number: int, intake: Intake, stamp: Stamp)
 
     What was fixed for it and is not on it, a container that was exchanged for another, has left unbooked.
     """
+    if connection.execute(_ANY).first() is None:
+        return
     loads = {line.weighing.load_no for line in intake.lines}
     tares = {line.tare_g for line in intake.lines if line.tare_source is TareSource.WEIGHED}
     connection.execute(_BOOKED, {"mine": number, "loads": list(loads), "tares": list(tares)})

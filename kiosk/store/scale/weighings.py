@@ -20,12 +20,13 @@ from kiosk.store.receipts import is_intake, parsed
 from kiosk.store.records import FramesCheck
 
 _MOST_NAMED = 20
+_SCALE = insert(scale_table)
 
 
 def add(connection: Connection, number: int, confirmed: ConfirmedIntake) -> None:
     """Write both for an intake that is being confirmed; what is not known has no row."""
     if confirmed.scale is not None:
-        connection.execute(insert(scale_table).values(intake=number, **_standing(confirmed.scale)))
+        connection.execute(_SCALE, {"intake": number, **_standing(confirmed.scale)})
     frames = [(line.number, line.weighing.frames) for line in confirmed.intake.lines if line.weighing.frames]
     if frames:
         values = [

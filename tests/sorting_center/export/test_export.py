@@ -135,6 +135,14 @@ def test_a_void_declares_the_same_event_an_error(ledger: Ledger, station: Statio
     }
 
 
+def test_what_is_void_is_told_with_its_station_and_not_kept_to_the_end(ledger: Ledger) -> None:
+    for name in ("S0147", "S0148"):
+        station = Station(name)
+        ledger.accept([*station.run(3), station.void(1)], "shache", NOW)
+    told = [(str(event["kiosk:event"])[:5], "errorDeclaration" in event) for event in events_of(ledger)]
+    assert told == [(name, is_void) for name in ("S0147", "S0148") for is_void in (False, False, True)]
+
+
 def test_what_waits_above_a_gap_is_exported_once(ledger: Ledger, station: Station) -> None:
     events = [*station.run(3), station.intake(3), station.intake(4), station.void(1, "wrong_party", "0147-A-000004")]
     del events[3]  # event 4: what follows is held

@@ -17,7 +17,7 @@ import pytest
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.feed.child import FeedProcess
 from kiosk.sorting_center.feed.feed import POSITION_NAME
-from kiosk.sorting_center.feed.process import task
+from kiosk.sorting_center.feed.process import BEHIND, task
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
@@ -65,6 +65,13 @@ def test_it_publishes_what_comes_and_goes_on_when_it_is_killed(
         until(lambda: places(peer) == [1, 2, 3, 4])
         assert process.pid not in (None, first)
         until(lambda: ledger.feed_position(POSITION_NAME) == 4)
+
+
+def test_it_stands_behind_who_takes_in(broker: Broker, peer: Peer, ledger: Ledger, ledger_url: str) -> None:
+    with feeding(broker, ledger_url) as (process, _):
+        until(lambda: process.pid is not None)
+        own = psutil.Process().nice()
+        until(lambda: psutil.Process(process.pid).nice() == min(19, own + BEHIND))
 
 
 def test_many_wakes_that_nobody_reads_never_wait(broker: Broker, ledger: Ledger, ledger_url: str) -> None:

@@ -194,6 +194,30 @@ def test_a_locked_ledger_and_a_broker_that_comes_and_goes_lose_nothing(
         assert [entry.feedseq for entry in ledger.feed(0, 1000)] == list(range(1, 102))
 
 
+def test_connected_and_taking_nothing_in_is_not_well(
+    broker: Broker, peer: Peer, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.sorting_center.ingest.watchdog.STALLED_S", 0.3)
+    commit, goes_on = Ledger.commit, threading.Event()
+
+    def hang(ledger: Ledger, delivery: Delivery, received_at: str) -> list[StreamState]:
+        assert goes_on.wait(SOON_S)
+        return commit(ledger, delivery, received_at)
+
+    monkeypatch.setattr(Ledger, "commit", hang)
+    with running(broker, ledger_url, http=True) as center:
+        until(lambda: health_of(center)[0] == 200)
+        peer.send(TOPICS.event, station.start().body)
+        until(lambda: health_of(center)[0] == 503)
+        with urllib.request.urlopen(f"{center.http_address}/metrics") as answer:
+            figures = answer.read()
+        assert b"sorting_center_ok 0.0" in figures
+        assert "none is taken in" in str(health_of(center)[1]["intake_trouble"])
+        goes_on.set()
+        until(lambda: health_of(center)[0] == 200)
+        acked(peer, 1)
+
+
 def test_a_message_that_cannot_be_stored_is_delivered_three_times_by_a_real_broker(
     broker: Broker, peer: Peer, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:

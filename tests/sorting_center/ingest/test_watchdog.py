@@ -98,6 +98,16 @@ def test_a_ledger_that_cannot_be_written_is_told_by_itself(watchdog: Watchdog, l
     assert not health.report().ok
 
 
+def test_damage_of_the_ledger_is_told_although_nothing_comes(line: Line, health: Health) -> None:
+    found = [""]
+    watchdog = Watchdog(line, health, {}, lambda: line.now, lambda: found[0])
+    watchdog.look()
+    assert health.report().ok
+    found[0] = "the ledger is damaged"
+    watchdog.look()
+    assert (health.report().ok, health.report().ledger_trouble) == (False, "the ledger is damaged")
+
+
 def test_a_part_that_has_ended_is_named(line: Line, health: Health) -> None:
     runs = [True]
     watchdog = Watchdog(line, health, {"ingest worker": lambda: runs[0], "feed": lambda: True}, lambda: line.now)

@@ -43,6 +43,7 @@ def test_damage_is_told_and_stops_the_intake(file_url: str, tmp_path: Path, stat
     with Ledger.open(file_url, tell) as ledger:
         assert found.wait(SOON_S)
         assert len(told) == 1
+        assert "restore the last backup" in ledger.damage
         with pytest.raises(LedgerDamaged, match="restore the last backup"):
             ledger.accept([station.intake(90)], "shache", NOW)
         assert ledger.stream(station.station, station.epoch, "shache").upto == 60, "what is readable is still told"

@@ -11,7 +11,8 @@ from sqlalchemy import func, insert, select
 
 from kiosk.domain.events import EpochStarted
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
+from kiosk.messaging.contract.receive import parse_event
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.export import epcis, jsonl, table
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal

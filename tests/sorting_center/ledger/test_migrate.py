@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from sqlalchemy import inspect, select
 
 from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.export import table
-from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
+from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerInUse, Sighting
+from kiosk.sorting_center.ledger.care.digest import digest
+from kiosk.sorting_center.ledger.database.postgres import IN_USE_LOCK
 from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
+from tests.servers.postgres import PostgresServer
 from tests.sorting_center.stations import NOW, Station
 
 OLD = Path(__file__).parents[2] / "databases" / "center_schema_1.sqlite"
@@ -146,7 +150,13 @@ def test_an_upgrade_that_is_cut_off_leaves_the_old_ledger(
         assert ledger.overview("").totals.intakes == 7
 
 
-STORED = ("center_schema_3.sqlite", "center_schema_4.sqlite", "center_schema_4.postgresql.sql")
+STORED = (
+    "center_schema_3.sqlite",
+    "center_schema_4.sqlite",
+    "center_schema_4.postgresql.sql",
+    "center_schema_5.sqlite",
+    "center_schema_5.postgresql.sql",
+)
 """S0147 in shache: 00...aa with 1 to 4 and, above a gap, 7 (void of the first), 8 (a type nobody knows), 9 (figures
 that are false), and a clone's other 3; 00...bb with the second told again, a third, and the first receipt with other
 figures. S0147 in yarkant: 00...cc with 1 to 3. A refused message, a status, the feed published up to 4. Received in
@@ -187,11 +197,83 @@ def test_a_stored_ledger_is_opened_twice_and_goes_on(stored_url: str) -> None:
 
 
 @pytest.mark.parametrize("stored_url", STORED, indirect=True)
+def test_a_stored_ledger_is_looked_at_as_it_is(stored_url: str) -> None:
+    with Ledger.open_readonly(stored_url) as ledger:
+        assert (ledger.counts().events, ledger.counts().stations, ledger.overview("").totals.intakes) == (14, 2, 5)
+        assert len("".join(table(ledger.events())).splitlines()) == 15
+        with ledger.reading() as connection:
+            before = digest(connection)
+    with Ledger.open_readonly(stored_url) as again, again.reading() as connection:
+        assert digest(connection) == before
+        assert before.rows["event"] == 14
+
+
+@pytest.mark.parametrize("stored_url", STORED, indirect=True)
 def test_a_stored_ledger_has_the_tables_of_a_new_one(stored_url: str) -> None:
     with Ledger.open(stored_url) as ledger, ledger.reading() as connection:
         # In PostgreSQL the events are parted by month, and Alembic sees a table in each part.
         apart = {"include_object": _is_not_of_events} if stored_url.startswith("postgresql") else {}
         assert compare_metadata(MigrationContext.configure(connection, opts=apart), metadata) == []
+
+
+SHAPE = (
+    "SELECT table_name, column_name, ordinal_position, data_type, datetime_precision, is_nullable, collation_name"
+    " FROM information_schema.columns WHERE table_schema = 'public' AND table_name !~ '^event_2' ORDER BY 1, 3",
+    "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename !~ '^event_2' ORDER BY 1",
+    "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
+)
+
+
+def shape(url: str) -> list[object]:
+    with psycopg.connect(url) as connection:
+        return [connection.execute(question).fetchall() for question in SHAPE]
+
+
+@pytest.mark.parametrize(
+    "stored_url", ["center_schema_4.postgresql.sql", "center_schema_5.postgresql.sql"], indirect=True
+)
+def test_a_stored_ledger_in_postgresql_becomes_what_a_new_one_is(stored_url: str, postgres: PostgresServer) -> None:
+    Ledger.open(stored_url).close()
+    with postgres.fresh() as database:
+        Ledger.open(postgres.url(database)).close()
+        assert shape(stored_url) == shape(postgres.url(database))
+
+
+WAITING = """
+UPDATE event SET problem = 'unknown_type' WHERE epoch = '00000000000000bb' AND seq = 3;
+UPDATE event SET feedseq = NULL WHERE feedseq > 4;
+DELETE FROM intake WHERE feedseq > 4;
+INSERT INTO unnumbered (station, epoch, region, first, last) VALUES
+    ('S0147', '00000000000000bb', 'shache', 1, 4), ('S0147', '00000000000000cc', 'yarkant', 1, 3);
+"""
+
+
+@pytest.mark.parametrize("stored_url", ["center_schema_4.postgresql.sql"], indirect=True)
+def test_what_waited_for_its_places_in_an_older_ledger_gets_them(stored_url: str) -> None:
+    with psycopg.connect(stored_url, autocommit=True) as connection:
+        connection.execute(WAITING)
+    with Ledger.open(stored_url) as ledger:
+        assert ledger.feed_end() == 4
+        while ledger.number(2):
+            pass
+        bodies = [(entry.feedseq, json.loads(entry.body)) for entry in ledger.feed(0, 100)]
+        assert [(place, body["epoch"][-2:], body["seq"]) for place, body in bodies] == [
+            *((seq, "aa", seq) for seq in (1, 2, 3, 4)),
+            *((5, "bb", 1), (6, "bb", 2), (7, "bb", 4)),
+            *((7 + seq, "cc", seq) for seq in (1, 2, 3)),
+        ]
+        assert ledger.overview("").totals.intakes == 5
+
+
+@pytest.mark.parametrize("stored_url", ["center_schema_4.postgresql.sql"], indirect=True)
+def test_an_older_ledger_that_is_used_is_not_changed(stored_url: str) -> None:
+    with psycopg.connect(stored_url, autocommit=True) as older:
+        older.execute("SELECT pg_advisory_lock_shared(%s)", [IN_USE_LOCK])
+        with pytest.raises(LedgerInUse, match="older version"):
+            Ledger.open(stored_url)
+        assert older.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone() == ("4",)
+    with Ledger.open(stored_url) as ledger:
+        assert ledger.feed_end() == 11
 
 
 def _is_not_of_events(_: object, name: str | None, kind: str, *__: object) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
-from kiosk.messaging.contract.receive import ReceivedEvent
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.ledger import (
     Delivery,
     Ledger,

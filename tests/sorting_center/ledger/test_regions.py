@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from kiosk.messaging.contract.control import Status
 from kiosk.messaging.contract.receive import parse_event

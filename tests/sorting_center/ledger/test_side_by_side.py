@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import threading
@@ -10,12 +11,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import chain
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from kiosk.sorting_center.ledger import Delivery, FeedEntry, Ledger, LedgerInUse, LedgerUnwritable
+from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.numberer import NUMBERER_LOCK
+from tests.sorting_center.brokers import until
+from tests.sorting_center.histories import crowded_ledger
 from tests.sorting_center.ledger.committer import REGION, delivered
 from tests.sorting_center.stations import NOW, Station
 
@@ -175,6 +181,21 @@ def test_nothing_is_fed_before_it_has_its_place(postgres_url: str, station: Stat
         assert ledger.feed_end() == 5
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_the_feed_is_the_same_as_that_of_a_file(postgres_url: str, tmp_path: Path, at_once: int) -> None:
+    feeds = []
+    for url in (f"sqlite:///{tmp_path / 'ledger.db'}", postgres_url):
+        with Ledger.open(url) as ledger:
+            crowded_ledger(ledger, random.Random(at_once))
+            while ledger.number(at_once):
+                pass
+            paged = [entry for after in range(0, ledger.feed_end(), 7) for entry in ledger.feed(after, 7)]
+            assert paged == whole_feed(ledger)
+            assert ledger.feed_end() == len(paged) > 30
+            feeds.append((paged, ledger.intakes(0, 500)))
+    assert feeds[0] == feeds[1]
+
+
 def test_a_new_generation_waits_until_nobody_writes(postgres_url: str) -> None:
     with Ledger.open(postgres_url) as ledger:
         before = ledger.generation
@@ -184,3 +205,39 @@ def test_a_new_generation_waits_until_nobody_writes(postgres_url: str) -> None:
     assert after != before
     with Ledger.open_readonly(postgres_url) as ledger:
         assert ledger.generation == after
+
+
+def test_two_workers_do_not_begin_the_last_epoch_of_a_station_twice(postgres_url: str) -> None:
+    *begun, one, other = (Station("S0001", f"{number:016x}").run(1) for number in range(MAX_EPOCHS + 1))
+    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        ledgers = [stack.enter_context(Ledger.open(postgres_url)) for _ in range(2)]
+        ledgers[0].accept([*chain.from_iterable(begun)], REGION, NOW)
+        holding = stack.enter_context(psycopg.connect(postgres_url))
+        holding.execute("SELECT * FROM station_status FOR UPDATE")  # no commit gets beyond its sighting
+        watching = stack.enter_context(psycopg.connect(postgres_url, autocommit=True))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        runs = []
+        for ledger, events in zip(ledgers, (one, other), strict=True):
+            runs.append(pool.submit(ledger.accept, events, REGION, NOW))
+            until(lambda: watching.execute(waiting).fetchone() == (len(runs),))
+        holding.rollback()
+        assert [len(run.result(SOON_S)) for run in runs] == [1, 0], "the second is one too many"
+        assert ledgers[0].stream_count() == MAX_EPOCHS
+        assert [row.kind for row in ledgers[0].overview("").alarms] == ["too_many_epochs"]
+
+
+def test_after_the_server_has_ended_every_connection_the_ledger_is_in_use_again(postgres_url: str) -> None:
+    with Ledger.open(postgres_url) as ledger:
+        assert ledger.number(1) == 0, "a connection of its own"
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        with pytest.raises(LedgerUnwritable):
+            ledger.number(1)
+        assert ledger.number(1) == 0
+        with pytest.raises(LedgerInUse):
+            Ledger.restored(postgres_url)

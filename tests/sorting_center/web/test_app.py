@@ -171,6 +171,7 @@ def test_prometheus_reads_figures_from_this_machine_alone(client: FlaskClient, h
     assert "sorting_center_events_total 7.0" in answer.text
     assert "sorting_center_commit_seconds_sum 0.25" in answer.text
     assert "sorting_center_ok 1.0" in answer.text
+    assert "sorting_center_ledger_events 0.0" in answer.text
     health.trouble("ledger", "full")
     assert "sorting_center_ok 0.0" in client.get("/metrics").text
     stranger = client.application.test_client()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
@@ -29,8 +30,10 @@ class MqttFeedPublisher:
         self._properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         self._properties.UserProperty = [(GENERATION_PROPERTY, generation)]
         self._changed = threading.Condition()
-        self._packet_ids: list[int] = []
-        """Of the window under way, in its order."""
+        self._packet_ids: list[int] | None = None
+        """Of the window under way, in its order; None until it is sent."""
+        self._unanswered: set[int] = set()
+        """Of these."""
         self._reasons: dict[int, ReasonCode] = {}
         self._stopping = threading.Event()
         self._link = MqttLink(
@@ -61,33 +64,30 @@ class MqttFeedPublisher:
         While the connection is down this waits: what is in flight is sent again when it is back.
         """
         with self._changed:
-            self._packet_ids, self._reasons = [], {}
+            self._packet_ids, self._unanswered, self._reasons = None, set(), {}
         self._link.call_soon(lambda: self._send(messages))
-        for place in range(len(messages)):
-            reason = self._reason(place)
-            if reason is None or reason.is_failure:
-                return place
-        return len(messages)
+        with self._changed:
+            while (self._unanswered or self._packet_ids is None) and not self._stopping.is_set():
+                self._changed.wait(_POLL_S)
+            return self._taken()
+
+    def _taken(self) -> int:
+        reasons = (self._reasons.get(packet_id) for packet_id in self._packet_ids or ())
+        return sum(1 for _ in takewhile(lambda reason: reason is not None and not reason.is_failure, reasons))
 
     def _send(self, messages: Sequence[tuple[str, bytes]]) -> None:
         publish = self._link.client.publish
         sent = [publish(topic, payload, qos=1, properties=self._properties).mid for topic, payload in messages]
         with self._changed:
             self._packet_ids = sent
-
-    def _reason(self, place: int) -> ReasonCode | None:
-        with self._changed:
-            while not self._stopping.is_set():
-                packet_id = self._packet_ids[place] if self._packet_ids else None
-                if packet_id in self._reasons:
-                    return self._reasons[packet_id]
-                self._changed.wait(_POLL_S)
-            return None
+            self._unanswered = set(sent) - self._reasons.keys()
 
     def _published(self, _client: mqtt.Client, _userdata: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
         with self._changed:
             self._reasons[mid] = reason
-            self._changed.notify_all()
+            self._unanswered.discard(mid)
+            if not self._unanswered:
+                self._changed.notify_all()
 
     def _wake(self) -> None:
         with self._changed:

@@ -20,6 +20,7 @@ from kiosk import files
 from kiosk.sorting_center.ledger.database.faults import unusable
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
 from kiosk.sorting_center.ledger.database.partitions import next_month, partition_of
+from kiosk.sorting_center.ledger.database.places import forget_archived
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.times import told
 from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerNotEmpty, LedgerNotReady
@@ -176,11 +177,12 @@ def _take_out(connection: Connection, month: str, events: int) -> None:
     if connection.dialect.name == "postgresql":
         _drop_partition(connection, month)
     connection.execute(delete(event).where(_of(month)))
+    forget_archived(connection, highest)
 
 
 def _drop_partition(connection: Connection, month: str) -> None:
     name = partition_of(month)
     if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar() is not None:
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_S}s'"))
-        connection.execute(text(f"ALTER TABLE event DETACH PARTITION {name}"))
+        connection.execute(text(f"ALTER TABLE event_by_month DETACH PARTITION {name}"))
         connection.execute(text(f"DROP TABLE {name}"))

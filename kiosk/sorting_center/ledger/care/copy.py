@@ -12,6 +12,7 @@ from kiosk.sorting_center.ledger.care.digest import TABLES, Digest, Rolling, chu
 from kiosk.sorting_center.ledger.database.faults import unusable
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_reading, open_for_writing
 from kiosk.sorting_center.ledger.database.partitions import make_partition
+from kiosk.sorting_center.ledger.database.places import EventCopy
 from kiosk.sorting_center.ledger.database.rows import insert_rows
 from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerError, LedgerNotEmpty
 from kiosk.sorting_center.ledger.numberer import number_released
@@ -60,7 +61,7 @@ def _fill(reading: Connection, writing: Connection, target: OpenedLedger) -> Cop
         if table is not meta and writing.execute(select(func.count()).select_from(table)).scalar_one():
             raise LedgerNotEmpty(f"the ledger {target.address} is not empty: give one that is not there yet")
     writing.execute(delete(meta))
-    rolling, months = Rolling(), set[str]()
+    rolling, months, events = Rolling(), set[str](), EventCopy(writing)
     for table in TABLES:
         rolling.add(table, [])
         for rows in chunks(reading, table):
@@ -70,8 +71,12 @@ def _fill(reading: Connection, writing: Connection, target: OpenedLedger) -> Cop
                 for month in sorted({row[at][:7] for row in rows} - months):
                     make_partition(writing, month)
                     months.add(month)
-            insert_rows(writing, table, rows)
+            if table is event:
+                events.add(rows)
+            else:
+                insert_rows(writing, table, rows)
         _count_on(writing, table)
+    events.end()
     sent, here = rolling.result(), digest(writing)
     if sent != here:
         raise LedgerDamaged(f"the copy in {target.address} is not what was read, and is not kept: {sent} became {here}")

@@ -10,12 +10,12 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Table, inspect, select
 
-from kiosk.sorting_center.ledger.schema import alembic_version, metadata
+from kiosk.sorting_center.ledger.schema import alembic_version, metadata, numbered
 
 CHUNK: Final = 1000
 
-TABLES: Final = tuple(table for table in metadata.sorted_tables if table is not alembic_version)
-"""What a ledger is made of; Alembic's own table only says what `meta` says."""
+TABLES: Final = tuple(table for table in metadata.sorted_tables if table not in (alembic_version, numbered))
+"""What a ledger is made of; Alembic's own table only says what `meta` says, and ``numbered`` what `event` says."""
 
 _line: Final = msgspec.json.Encoder().encode
 
@@ -29,8 +29,9 @@ class Digest:
 
 
 def chunks(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows in the order of the key."""
-    ordered = select(table).order_by(*table.primary_key.columns)
+    """All rows in the order of the key; of an older schema, the columns it has."""
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    ordered = select(*(column for column in table.columns if column.name in there)).order_by(*table.primary_key.columns)
     for page in connection.execution_options(yield_per=CHUNK).execute(ordered).partitions():
         yield [tuple(row) for row in page]
 
@@ -56,7 +57,7 @@ class Rolling:
 def digest(connection: Connection) -> Digest:
     """Of a whole ledger, as this connection sees it; of an older schema, of the tables it has."""
     rolling = Rolling()
-    there = set(inspect(connection).get_table_names())
+    there = {*inspect(connection).get_table_names(), *inspect(connection).get_view_names()}
     for table in TABLES:
         if table.name in there:
             rolling.add(table, [])

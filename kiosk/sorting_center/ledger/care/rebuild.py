@@ -12,12 +12,14 @@ from sqlalchemy.exc import DBAPIError
 from kiosk.sorting_center.ledger import projection
 from kiosk.sorting_center.ledger.database.faults import unusable
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
+from kiosk.sorting_center.ledger.database.places import feed_page
 from kiosk.sorting_center.ledger.errors import LedgerInUse
 from kiosk.sorting_center.ledger.numberer import NUMBERER_LOCK
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.ledger.schema import alarm, event, intake, intake_void, station_status, stream
 
 _CHUNK: Final = 1000
+_TOLD: Final = ("station", "epoch", "region", "seq", "type", "problem", "received_at", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +76,12 @@ def _is_here(table: Table) -> Exists:
 
 
 def _replay(connection: Connection) -> int:
-    told = (event.c.problem.is_(None)) & event.c.type.in_(sorted(projection.TYPES))
     done, after = 0, 0
-    while True:
-        rows = connection.execute(
-            select(event).where(told, event.c.feedseq > after).order_by(event.c.feedseq).limit(_CHUNK)
-        ).all()
-        if not rows:
-            return done
-        projection.project(connection, [projection.ReleasedEvent.stored(row, row.feedseq) for row in rows])
-        done, after = done + len(rows), rows[-1].feedseq
+    while rows := feed_page(connection, after, _CHUNK, _TOLD):
+        told = [row for row in rows if row.problem is None and row.type in projection.TYPES]
+        projection.project(connection, [projection.ReleasedEvent.stored(row, row.feedseq) for row in told])
+        done, after = done + len(told), rows[-1].feedseq
+    return done
 
 
 def _add_stations(connection: Connection) -> int:

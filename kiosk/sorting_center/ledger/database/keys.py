@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from sqlalchemy import JSON, BigInteger, ColumnElement, Text, bindparam, cast, func, literal_column
 from sqlalchemy.sql.selectable import TableValuedAlias
 
@@ -28,4 +28,4 @@ class Keys:
 
 def as_parameter(keys: Iterable[Sequence[str | int]]) -> dict[str, str]:
     """What `Keys` is given when the statement is executed."""
-    return {"keys": json.dumps(list(keys))}
+    return {"keys": msgspec.json.encode(list(keys)).decode()}

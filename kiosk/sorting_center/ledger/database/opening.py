@@ -151,12 +151,15 @@ def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
     with writer.begin() as connection:
         postgres.lock_schema(connection)
         if inspect(connection).get_table_names():
-            _identity(connection, address)
+            is_old = _identity(connection, address).version < SCHEMA_VERSION
+            if is_old and postgres.is_in_use(connection):
+                raise LedgerInUse(
+                    f"sorting centers of an older version use the ledger {address}: stop every one of them first"
+                )
             _bring_up(connection)
         else:
             postgres.create_tables(connection)
             _found(connection)
-    parts.callback(postgres.InUse(address.url).close)
     numberer = Numberer(_disposed(parts, postgres.role(address.url)))
     parts.callback(numberer.close)
     identity = _identified(reader, address)

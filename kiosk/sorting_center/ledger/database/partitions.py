@@ -61,8 +61,10 @@ def make_partition(connection: Connection, month: str) -> None:
     if connection.execute(stray, {"begin": begin, "end": end}).first() is not None:
         return
     # Made first and attached then: CREATE TABLE ... PARTITION OF would stop every reader and writer of all months.
-    connection.execute(text(f"CREATE TABLE {name} (LIKE event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"))
-    connection.execute(text(f"ALTER TABLE event ATTACH PARTITION {name} FOR VALUES FROM ('{begin}') TO ('{end}')"))
+    connection.execute(text(f"CREATE TABLE {name} (LIKE event_by_month INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"))
+    connection.execute(
+        text(f"ALTER TABLE event_by_month ATTACH PARTITION {name} FOR VALUES FROM ('{begin}') TO ('{end}')")
+    )
 
 
 def partition_of(month: str) -> str:

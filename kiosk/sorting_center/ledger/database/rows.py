@@ -5,71 +5,94 @@ Straight to the driver: of a commit's time SQLAlchemy's handling of single value
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, cast
+from itertools import chain
+from typing import Any, Final
 
-import psycopg
-from sqlalchemy import Connection, Table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Column, Connection, Table
+
+from kiosk.sorting_center.ledger.database.binary import copy_rows, type_name
 
 Rows = Sequence[tuple[Any, ...]]
+
+_ROWS_AT_ONCE: Final = 128
+"""Of one statement of SQLite. Python's lock is given up for each: with a statement a row, a commit beside a busy
+network thread would wait for it row by row."""
 
 
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
     """Raises what the database says of a row that is there already."""
     if connection.dialect.name == "postgresql" and rows:
-        _copy(connection, table, rows)
+        copy_rows(connection, table, rows)
     else:
-        _execute(connection, _insert(table, connection.dialect.paramstyle), rows)
+        _execute(connection, table, rows)
 
 
-def _copy(connection: Connection, table: Table, rows: Rows) -> None:
-    """COPY is by far the fastest way in; its errors are SQLAlchemy's, as those of every other statement."""
-    statement = f'COPY "{table.name}" ({", ".join(_names(table))}) FROM STDIN'
-    raw = cast(psycopg.Connection, connection.connection.driver_connection)
-    try:
-        with raw.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except psycopg.Error as error:
-        raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
+def insert_counted(connection: Connection, table: Table, rows: Rows) -> None:
+    """Rows without their ``id``, which the database counts, in the order of the rows."""
+    _execute(connection, table, rows, left_out="id")
 
 
 def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
     """A row whose key is there already stays as it is."""
-    _execute(connection, f"{_insert(table, connection.dialect.paramstyle)} ON CONFLICT DO NOTHING", rows)
+    _execute(connection, table, rows, " ON CONFLICT DO NOTHING")
 
 
 def upsert_rows(connection: Connection, table: Table, rows: Rows, kept: str = "", *, unless_null: bool = False) -> None:
-    """A row whose key is there already takes the new values, of all columns but the one ``kept``.
+    """A row whose key is there already takes the new values, of all columns but the one ``kept``; no key comes twice.
 
     ``unless_null``: where a new value is null the old one stays.
     """
-    _execute(connection, _upsert(table, connection.dialect.paramstyle, kept, unless_null), rows)
+    _execute(connection, table, rows, _on_conflict(table, kept, unless_null))
 
 
-def _execute(connection: Connection, statement: str, rows: Rows) -> None:
-    if rows:
-        connection.exec_driver_sql(statement, list(rows))
+def _execute(connection: Connection, table: Table, rows: Rows, on_conflict: str = "", left_out: str = "") -> None:
+    if connection.dialect.name == "sqlite":
+        for part in _parts(rows):
+            statement = _insert_values(table, len(part), left_out) + on_conflict
+            connection.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
+    elif rows:
+        statement = _insert_arrays(table, left_out) + on_conflict
+        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
 
 
-def _names(table: Table) -> list[str]:
-    return [f'"{column.name}"' for column in table.columns]
+def _parts(rows: Rows) -> Iterator[Rows]:
+    """Of few lengths, each a power of two: the driver has every statement ready from the last time."""
+    start = 0
+    while left := len(rows) - start:
+        length = min(_ROWS_AT_ONCE, 1 << (left.bit_length() - 1))
+        yield rows[start : start + length]
+        start += length
+
+
+def _columns(table: Table, left_out: str) -> list[Column[Any]]:
+    return [column for column in table.columns if column.name != left_out]
+
+
+def _into(table: Table, left_out: str) -> str:
+    names = ", ".join(f'"{column.name}"' for column in _columns(table, left_out))
+    return f'INSERT INTO "{table.name}" ({names})'
 
 
 @cache
-def _insert(table: Table, paramstyle: str) -> str:
-    names = ", ".join(_names(table))
-    values = ", ".join(["?" if paramstyle == "qmark" else "%s"] * len(table.columns))
-    return f'INSERT INTO "{table.name}" ({names}) VALUES ({values})'  # noqa: S608 - names of our tables
+def _insert_values(table: Table, count: int, left_out: str) -> str:
+    row = f"({', '.join('?' * len(_columns(table, left_out)))})"
+    return f"{_into(table, left_out)} VALUES {', '.join([row] * count)}"
 
 
 @cache
-def _upsert(table: Table, paramstyle: str, kept: str, unless_null: bool) -> str:
+def _insert_arrays(table: Table, left_out: str) -> str:
+    """PostgreSQL takes the values of each column as an array: one statement, however many rows there are."""
+    arrays = ", ".join(f"%s::{type_name(column)}[]" for column in _columns(table, left_out))
+    return f"{_into(table, left_out)} SELECT * FROM unnest({arrays})"  # noqa: S608 - names of our tables
+
+
+@cache
+def _on_conflict(table: Table, kept: str, unless_null: bool) -> str:
     key = [column.name for column in table.primary_key]
     changing = [column.name for column in table.columns if column.name not in (*key, kept)]
     new = 'coalesce(excluded."{0}", "{1}"."{0}")' if unless_null else 'excluded."{0}"'
     changes = ", ".join(f'"{name}" = {new.format(name, table.name)}' for name in changing)
     conflict = ", ".join(f'"{name}"' for name in key)
-    return f"{_insert(table, paramstyle)} ON CONFLICT ({conflict}) DO UPDATE SET {changes}"
+    return f" ON CONFLICT ({conflict}) DO UPDATE SET {changes}"

@@ -14,6 +14,7 @@ from kiosk.domain.events import DayClosed
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger import schema as ledger
+from kiosk.sorting_center.ledger.database.places import feed_page, placed_events
 from kiosk.sorting_center.reports.following.subjects import receipt_of_lot
 from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number
 from kiosk.sorting_center.reports.times import milliseconds
@@ -107,7 +108,10 @@ class ToldEvent:
     @property
     def bags(self) -> int:
         """Of an intake."""
-        return len(_lines.decode(self.data.bags))
+        try:
+            return len(_lines.decode(self.data.bags))
+        except msgspec.ValidationError:  # from before the rules
+            return 0
 
     @property
     def member(self) -> str | None:
@@ -173,8 +177,8 @@ class LedgerReader:
 
     def hash_at(self, feedseq: int) -> str:
         """Of the event at this place; "" when none is there."""
-        wanted = select(ledger.event.c.sha256).where(ledger.event.c.feedseq == feedseq)
-        return self._connection.execute(wanted).scalar() or ""
+        found = placed_events(self._connection, feedseq - 1, feedseq, ("sha256",))
+        return found[0].sha256 if found else ""
 
     def archived_upto(self) -> int:
         """Up to here some events are in an archive; 0 when none is."""
@@ -183,13 +187,7 @@ class LedgerReader:
 
     def page(self, after: int, limit: int) -> Page | None:
         """The next events above ``after``, at most ``limit``; None when there are none."""
-        event = ledger.event.c
-        rows: Sequence[Row[Any]] = self._connection.execute(
-            select(*(event[name] for name in _COLUMNS))
-            .where(event.feedseq > after)
-            .order_by(event.feedseq)
-            .limit(limit)
-        ).all()
+        rows = feed_page(self._connection, after, limit, _COLUMNS)
         is_whole = bool(rows) and rows[-1].feedseq - after == len(rows)
         archived = 0 if is_whole else self.archived_upto()
         if after < archived:
@@ -228,7 +226,7 @@ class LedgerReader:
         ]
 
 
-_COLUMNS: Final = ("feedseq", "region", "station", "epoch", "seq", "type", "sha256", "received_at", "body")
+_COLUMNS: Final = ("region", "station", "epoch", "seq", "type", "sha256", "received_at", "body")
 _IS_IDENTITY: Final = ledger.meta.c.name.in_(("ledger_id", "generation"))
 
 

@@ -8,12 +8,13 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.ledger import Ledger, LedgerNotEmpty, LedgerNotReady
 from kiosk.sorting_center.ledger.care.archive import ArchivedMonth, archive
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
+from kiosk.sorting_center.ledger.schema import numbered
 from tests.sorting_center.stations import Station, of_weight
 
 REGION = "shache"
@@ -103,6 +104,25 @@ def test_a_feed_that_is_archived_as_a_whole_goes_on_counting(ledger_url: str, tm
         assert ledger.feed_end() == 4
         ledger.accept(events[4:], REGION, NOVEMBER)
         assert [entry.feedseq for entry in ledger.feed(4, 10)] == [5]
+
+
+def test_a_range_of_the_feed_that_is_over_two_months_leaves_with_the_last(
+    ledger_url: str, tmp_path: Path, station: Station
+) -> None:
+    events = station.run(5)
+    with Ledger.open(ledger_url) as ledger:
+        ledger.accept([events[0], *events[2:4]], REGION, SEPTEMBER)
+        ledger.accept([events[1], events[4]], REGION, OCTOBER)
+        ledger.set_feed_position("mqtt", 5)
+        whole = ledger.feed(0, 10)
+    archived(ledger_url, "2026-10", tmp_path)
+    with Ledger.open(ledger_url) as ledger:
+        assert ledger.feed(0, 10) == [whole[1], whole[4]]
+        assert [ledger.feed(after, 1) for after in (1, 2, 3)] == [[whole[1]], [whole[4]], [whole[4]]]
+    archived(ledger_url, "2026-11", tmp_path)
+    with Ledger.open(ledger_url) as ledger, ledger.reading() as connection:
+        assert (ledger.feed(0, 10), ledger.feed_end()) == ([], 5)
+        assert connection.execute(select(numbered)).all() == []
 
 
 @pytest.mark.parametrize("why", ["held", "published"])

@@ -1,0 +1,36 @@
+"""An event as it is kept: its identity is sure, and its problem, if it has one, is told."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event with a sure identity.
+
+    ``body`` is the canonical JSON of everything that was sent, ``signature`` and unknown keys included; ``sha256``
+    is over it without ``signature``. ``problem`` is None, or why it is stored, acknowledged and quarantined:
+    ``unknown_type`` (newer than this software) or ``bad_data`` (breaks the schema or a rule of its type, see
+    `kiosk.domain.events.rules`, or a rule of the envelope; ``time``, ``clock`` and ``prevhash`` are then "" where they
+    are unusable). ``region`` is what the event says of itself, "" when it says nothing: the topic proves it.
+    ``data`` are its data as they stand in the body, ``null`` where it has none. ``reissued`` is the ``{epoch}-{seq}``
+    it had before its station began a new epoch, None for most.
+    """
+
+    station: str
+    epoch: str
+    seq: int
+    type: str
+    prevhash: str
+    sha256: str
+    body: bytes
+    time: str
+    clock: str
+    data: bytes
+    problem: str | None
+    region: str = ""
+    reissued: str | None = None
+
+    def __repr__(self) -> str:
+        """The identity alone: an event may be 64 KiB."""
+        return f"ReceivedEvent({self.station} {self.epoch}-{self.seq} {self.type})"

@@ -1,0 +1,163 @@
+"""The counter of one village: what its people do, each act by the store's own steps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from importlib.resources import files
+from random import Random
+from typing import Final
+
+from kiosk.domain.catalog import Catalog, Member
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.intake import AbandonReason, Intake, TareSource, Weighing
+from kiosk.domain.metrology.pan import Lock
+from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
+from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
+from kiosk.domain.moment import Moment
+from kiosk.domain.parcel import WAITING, CollectedBy, Consent, ParcelNumber, ParcelState, Proof
+from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
+from kiosk.domain.void import Void, VoidReason
+from kiosk.simulators.county.days import Act
+from kiosk.station.catalog.file import parse_catalog
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.software import metrology
+from kiosk.store import Stamp, Store
+from kiosk.store.records import Arrival, ChosenGoods, Fitting, HandoverProof, IssuedCode, NewCheck
+
+CLERK, OTHER_CLERK = "clerk:01", "clerk:02"
+_MEMBERS: Final = 40
+_SORTS: Final = 4
+"""So many kinds of goods grow around one village."""
+_CHECK_WEIGHT_G, _ALLOWED_G = 5_000, 10
+_PARCELS: Final = ParcelSettings()
+_CARRIERS: Final = (("SF", "SF1"), ("YTO", "YT7"), ("JD", "JD01"))
+_CERTIFICATES: Final = (
+    Certificate(CertificateKind.PRODUCER, "HGZ-2026-0117"),
+    Certificate(CertificateKind.COOPERATIVE, "HZS-0042"),
+    Certificate(CertificateKind.NONE, None, NoCertificateReason.SMALL_GROWER),
+    Certificate(CertificateKind.NONE, None, NoCertificateReason.NOT_PRESENTED),
+)
+_HOW_MANY: Final = (6, 2, 3, 1)
+_RESTED_MS, _READINGS = 1200, 12
+
+
+def catalog_of(station: str) -> Catalog:
+    """The sample catalog with the members of this station's village."""
+    source = files("kiosk.catalogs").joinpath("yarkant.toml")
+    first = int(station[1:]) % 1000 * _MEMBERS
+    members = [f"{first + number:05d}" for number in range(1, _MEMBERS + 1)]
+    sample = parse_catalog(source.read_bytes(), source.name)
+    return replace(sample, members=tuple(Member(f"M-{digits}", digits) for digits in members))
+
+
+class VillageCounter:
+    """What happens is drawn from ``random``; the parts of one village that stay are drawn from its name."""
+
+    def __init__(self, store: Store, station: str, seed: int) -> None:
+        self._store, self._station = store, station
+        self._version, self._catalog = store.catalogs.get()
+        village = Random(f"{seed} goods {station}")  # noqa: S311  a simulator
+        grown = set(village.sample([product.code for product in self._catalog.products], _SORTS))
+        self._prices = [price for price in self._catalog.prices if price.product in grown]
+        self._containers = [container for container in self._catalog.containers if not container.weighed]
+        self._serial_no = f"XK{village.randrange(10**6):06d}"
+        self._verification = village.choices([Verification.VALID, Verification.EXPIRED], [19, 1])[0]
+        self._check, self._counters = CheckState.LATE, store.counters.read()
+        self._readings = self._loads = 0
+
+    def do(self, act: Act, random: Random, stamp: Stamp) -> None:
+        """One act. Raises StoreError; what cannot be done now, as there is no parcel to hand over, is left."""
+        acts: Mapping[Act, Callable[[Random, Stamp], None]] = {
+            Act.CHECK: self._check_weight,
+            Act.TRUCK: self._truck,
+            Act.INTAKE: self._intake,
+            Act.LEAVE: self._leave,
+            Act.VOID: self._void,
+            Act.HANDOVER: self._hand_over,
+            Act.UNBOOKED: self._unbooked,
+            Act.SWEEP: self._sweep,
+            Act.CLOSE: self._close,
+        }
+        acts[act](random, stamp)
+
+    def _check_weight(self, random: Random, stamp: Stamp) -> None:
+        grams = _CHECK_WEIGHT_G + random.choices([0, 5, 20], [15, 4, 1])[0]
+        lock = Lock(grams, *self._next_load(), _RESTED_MS, _READINGS)
+        row = self._store.checks.add(NewCheck(_CHECK_WEIGHT_G, _ALLOWED_G, lock, CLERK), stamp)
+        self._check = CheckState.PASSED if row.passed else CheckState.FAILED
+
+    def _truck(self, random: Random, stamp: Stamp) -> None:
+        for row in self._store.parcels.in_states({ParcelState.RETURN_DUE}):
+            self._store.parcels.give_back(row.number, CLERK, stamp)
+        for _ in range(random.randint(1, 5)):
+            carrier, begins = random.choice(_CARRIERS)
+            waybill = f"{begins}{random.randrange(10**12):012d}"
+            arrival = Arrival(waybill, carrier, Consent.CARRIER_ORDER_FLAG, False, CLERK)
+            code = lambda number: IssuedCode(_mac(number))  # noqa: E731
+            self._store.parcels.arrive(arrival, Fitting(_PARCELS.slots, code, lambda row: ()), stamp)
+
+    def _hand_over(self, random: Random, stamp: Stamp) -> None:
+        waiting = self._store.parcels.in_states(WAITING, limit=8)
+        if waiting:
+            number = random.choice(waiting).number
+            proof = HandoverProof(Proof.CODE, CollectedBy.SELF, _mac(number), None, CLERK)
+            self._store.parcels.collect(number, proof, stamp)
+
+    def _sweep(self, random: Random, stamp: Stamp) -> None:
+        overdue, back = (_before(stamp.moment, days) for days in (_PARCELS.overdue_days, _PARCELS.return_days))
+        self._store.parcels.sweep(overdue, back, stamp)
+
+    def _intake(self, random: Random, stamp: Stamp) -> None:
+        intake = self._weighed(self._opened(random, stamp), random)
+        scale = ScaleStanding(True, self._check, self._verification, self._counters, self._serial_no)
+        confirmed = intake.confirm(random.choices(_CERTIFICATES, _HOW_MANY)[0], scale)
+        self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", (), metrology(), stamp)
+
+    def _leave(self, random: Random, stamp: Stamp) -> None:
+        why = random.choice([AbandonReason.LEFT, AbandonReason.IDLE])
+        self._store.intakes.abandon(self._opened(random, stamp).receipt, "opened", why, stamp)
+
+    def _void(self, random: Random, stamp: Stamp) -> None:
+        rows = [row for row in self._store.days.intakes(limit=5) if not row.voided]
+        if rows:
+            receipt = ReceiptNumber.parse(random.choice(rows).receipt)
+            self._store.intakes.void(Void(receipt, random.choice(list(VoidReason)), CLERK, OTHER_CLERK), stamp)
+
+    def _unbooked(self, random: Random, stamp: Stamp) -> None:
+        why = random.choice([UnbookedWhy.NOT_ASKED, UnbookedWhy.NOT_AGREED, UnbookedWhy.FAULT])
+        left = Left(random.randrange(500, 40_000, 5), why, random.randrange(1_000, 60_000))
+        self._store.pan_loads.note(left, stamp)
+
+    def _close(self, random: Random, stamp: Stamp) -> None:
+        self._store.days.close(CLERK, lambda totals, head: (), stamp)
+
+    def _opened(self, random: Random, stamp: Stamp) -> Intake:
+        price = random.choice(self._prices)
+        member = random.choice(self._catalog.members).number if random.random() < 0.7 else None
+        goods = ChosenGoods(Party(member), price.product, price.mode, self._version, price.fen_per_kg)
+        return self._store.intakes.open(goods, stamp)
+
+    def _weighed(self, intake: Intake, random: Random) -> Intake:
+        """One to four bags of 2 to 48 kg, in steps of 5 g as most scales show them."""
+        container = random.choice(self._containers)
+        for _ in range(random.randint(1, 4)):
+            weighing = Weighing(random.randrange(2_500, 48_000, 5), *self._next_load(), _RESTED_MS, _READINGS)
+            intake = intake.with_bag(weighing, container.code, TareSource.PRESET, container.tare_g)
+        return intake
+
+    def _next_load(self) -> tuple[int, int]:
+        """Number of the reading and of the load."""
+        self._readings, self._loads = self._readings + 20, self._loads + 1
+        return self._readings, self._loads
+
+
+def _mac(number: ParcelNumber) -> bytes:
+    """Stands for the keyed hash of a pickup code: nobody has the key of a village that is made up."""
+    return hashlib.sha256(str(number).encode()).digest()
+
+
+def _before(moment: Moment, days: int) -> str:
+    return replace(moment, utc=moment.utc - timedelta(days=days)).timestamp

@@ -1,0 +1,108 @@
+"""The days of one village: when its station is open, and what happens there at what time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.simulators.county.plan import CountyPlan, Kind
+
+ZONE: Final = "Asia/Shanghai"
+_OFFSET: Final = timedelta(hours=8)
+_SUNDAY: Final = 6
+_TRUCK_DAYS: Final = (1, 3, 5)
+_HOURS: Final = (((9, 13), (15, 19)), ((10, 14), (16, 20)), ((10, 13), (15, 21)))
+"""Morning and afternoon; a village keeps to one of them."""
+_QUIET_DAYS: Final = 5
+_QUIET_INTAKES: Final = 2
+
+
+class Act(StrEnum):
+    """What may happen at a station."""
+
+    CHECK = "check"
+    TRUCK = "truck"
+    INTAKE = "intake"
+    LEAVE = "leave"
+    VOID = "void"
+    HANDOVER = "handover"
+    UNBOOKED = "unbooked"
+    SWEEP = "sweep"
+    CLOSE = "close"
+
+
+_MORE: Final = ((Act.LEAVE, 0.25), (Act.VOID, 0.1), (Act.UNBOOKED, 0.2))
+"""What happens on some days only, and on how many of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of a station, which starts once a day. ``acts`` are in the order of their times, in UTC."""
+
+    date: date
+    boot_id: str
+    acts: tuple[tuple[datetime, Act], ...]
+
+    def after(self, monotonic_ms: int) -> Day:
+        """What is left of it when so much of it has passed."""
+        return replace(self, acts=tuple(act for act in self.acts if self._running_ms(act[0]) > monotonic_ms))
+
+    def moment(self, at: datetime, *, unset: bool = False) -> Moment:
+        """The station's clock at a time of this day; an ``unset`` one counts from 1970."""
+        quality, ms = ClockQuality.SYNCED, self._running_ms(at)
+        if unset:
+            at, quality = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms), ClockQuality.UNSET
+        return Moment(at, ZONE, _OFFSET // timedelta(minutes=1), quality, self.boot_id, ms)
+
+    def _running_ms(self, at: datetime) -> int:
+        return (at - _utc(self.date, time(0))) // timedelta(milliseconds=1)
+
+
+def day_of(plan: CountyPlan, station: str, date: date) -> Day:
+    """A day on which nothing has happened yet: a Sunday, or today."""
+    return Day(date, Random(f"{plan.seed} boot {station} {date}").randbytes(8).hex(), ())  # noqa: S311  a simulator
+
+
+def local_date(utc: datetime) -> date:
+    """The date at the stations."""
+    return (utc + _OFFSET).date()
+
+
+def lived_days(plan: CountyPlan, station: str, kind: Kind) -> list[Day]:
+    """Every day of a station's life, the oldest first; of the last one what is past."""
+    village = Random(f"{plan.seed} {station}")  # noqa: S311  a simulator
+    hours, busy = village.choice(_HOURS), village.randint(4, 14)
+    last = local_date(plan.until)
+    if kind is Kind.QUIET:
+        last, busy = last - timedelta(days=_QUIET_DAYS), _QUIET_INTAKES
+    date, found = local_date(plan.since), []
+    while date <= last:
+        random = Random(f"{plan.seed} {station} {date}")  # noqa: S311  a simulator
+        acts = sorted(_acts(date, hours, busy, random)) if date.weekday() != _SUNDAY else []
+        past = tuple(act for act in acts if plan.since <= act[0] <= plan.until)
+        found.append(replace(day_of(plan, station, date), acts=past))
+        date += timedelta(days=1)
+    return found
+
+
+def _acts(day: date, hours: tuple[tuple[int, int], ...], busy: int, random: Random) -> Iterator[tuple[datetime, Act]]:
+    opens, closes = hours[0][0], hours[-1][1]
+    yield _utc(day, time(opens, 2)), Act.CHECK
+    yield _utc(day, time(closes, 5)), Act.SWEEP
+    yield _utc(day, time(closes, 10)), Act.CLOSE
+    if day.weekday() in _TRUCK_DAYS:
+        yield _utc(day, time(opens + 1, 30)), Act.TRUCK
+    often = [Act.INTAKE] * random.randint(busy // 2, busy + busy // 2) + [Act.HANDOVER] * random.randint(0, 3)
+    for act in [*often, *(act for act, share in _MORE if random.random() < share)]:
+        first, last = random.choice(hours)
+        seconds = random.randrange(300, (last - first) * 3600)
+        yield _utc(day, time(first)) + timedelta(seconds=seconds, milliseconds=random.randrange(1000)), act
+
+
+def _utc(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, UTC) - _OFFSET

@@ -1,0 +1,173 @@
+"""One station of a county: its card, the days it lives, and what goes wrong on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from kiosk.simulators.county.counter import VillageCounter, catalog_of
+from kiosk.simulators.county.days import Act, Day, day_of, lived_days, local_date
+from kiosk.simulators.county.plan import CountyPlan, Kind
+from kiosk.simulators.county.sending import relay_settings, send_with_a_gap
+from kiosk.simulators.fleet.sending import Ending, send
+from kiosk.simulators.fleet.station import Card
+from kiosk.simulators.fleet.template import empty_database
+from kiosk.station.software import software_id
+from kiosk.store import Stamp, Store
+from kiosk.store.database.connection import connect_unsafe
+from kiosk.store.database.opening import Opening
+
+_OLD_SOFTWARE: Final = "station-kiosk/0.0.7"
+_COPIED_AT: Final = 0.6
+"""This part of its days a station has lived when its card is copied."""
+_BACK_AFTER: Final = 0.8
+_WAITING_DAYS: Final = 4
+"""What a slow line has not passed yet."""
+_TWIN_ACTS: Final = 4
+"""A machine with a copied card is noticed on its first morning. Each of its events is one more alarm."""
+_TWIN: Final = 1
+"""Added to the seed of a machine that goes on from a copied card: other people come to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """What was written in one call: intakes that were agreed on, and acts of any kind."""
+
+    acts: int = 0
+    intakes: int = 0
+
+    def __add__(self, other: Lived) -> Lived:
+        return Lived(self.acts + other.acts, self.intakes + other.intakes)
+
+
+class CountyStation:
+    """Lives, and sends in between, in the thread that calls. A life that was broken off goes on where it ended."""
+
+    def __init__(self, plan: CountyPlan, name: str, template: Path, ending: Ending) -> None:
+        self.name, self.kind = name, plan.mine[name]
+        self._plan, self._template, self._ending = plan, template, ending
+        self._card = Card(name, plan.folder / name / "station.sqlite")
+        self._software = _OLD_SOFTWARE if self.kind is Kind.OLD_SOFTWARE else software_id()
+
+    def live(self) -> Lived:
+        """Everything up to the end of the plan. Raises StoreError."""
+        courses = {Kind.CLONED: self._cloned, Kind.RESTORED: self._restored, Kind.SLOW_LINE: self._on_a_slow_line}
+        course = courses.get(self.kind, self._as_usual)
+        if self._card.database.exists():
+            course = self._as_usual
+        return course(lived_days(self._plan, self.name, self.kind))
+
+    def counter(self, store: Store) -> VillageCounter:
+        """Its counter."""
+        return VillageCounter(store, self.name, self._plan.seed)
+
+    def stamp_now(self) -> Stamp:
+        """Of this moment, on a clock that a time server has set."""
+        now = datetime.now(UTC)
+        return self._stamp(day_of(self._plan, self.name, local_date(now)), now)
+
+    @contextmanager
+    def store(self, stamps: Callable[[], Stamp], card: Card | None = None) -> Iterator[Store]:
+        """Its store. Nothing waits for the disk, which belongs to the station with the bench and the sorting center.
+
+        Raises StoreError, also for what a power cut has damaged.
+        """
+        card = card or self._card
+
+        def new_epoch() -> str:
+            seed = f"{self._plan.seed} {card.database.parent.name} {stamps().moment.timestamp}"
+            return Random(seed).randbytes(8).hex()  # noqa: S311  a simulator
+
+        opening = Opening(stamps, False, self._template, new_epoch, reserve_bytes=0, connect=connect_unsafe)
+        with closing(Store.open(card.database, card.station, stamps(), opening)) as store:
+            yield store
+
+    def _as_usual(self, days: Sequence[Day]) -> Lived:
+        lived = self._write(days)
+        self._send()
+        return lived
+
+    def _on_a_slow_line(self, days: Sequence[Day]) -> Lived:
+        return self._as_usual(days[:-_WAITING_DAYS]) + self._write(days[-_WAITING_DAYS:])
+
+    def _cloned(self, days: Sequence[Day]) -> Lived:
+        """Both machines write the same numbers; the sorting center hears one, the other, and the first one again."""
+        copied = round(len(days) * _COPIED_AT)
+        lived = self._write(days[:copied])
+        twin = self._card.copy_to(self._plan.folder / f"{self.name}-twin")
+        lived += self._as_usual(days[copied:])
+        lived += self._write([replace(day, acts=day.acts[:_TWIN_ACTS]) for day in days[copied : copied + 1]], twin)
+        self._send(twin)
+        self._send()
+        return lived
+
+    def _restored(self, days: Sequence[Day]) -> Lived:
+        """The card comes back as it was days ago; what happened since is at the sorting center alone."""
+        copied, back = round(len(days) * _COPIED_AT), round(len(days) * _BACK_AFTER)
+        lived = self._write(days[:copied])
+        image = self._card.copy_to(self._plan.folder / f"{self.name}-image")
+        lived += self._as_usual(days[copied:back])
+        image.copy_to(self._card.database.parent)
+        self._send()
+        return lived + self._as_usual(days[back:])
+
+    def _write(self, days: Sequence[Day], card: Card | None = None) -> Lived:
+        """What is left of these days, fewer when time is up."""
+        if not days:
+            return Lived()
+        now = [self._stamp(days[0], days[0].acts[0][0] if days[0].acts else self._plan.since)]
+        acts = intakes = 0
+        with self.store(lambda: now[-1], card) as store:
+            store.catalogs.add(catalog_of(self.name), now[-1])
+            counter = self.counter(store)
+            for day in _left(store, days):
+                random = Random(f"{self._plan.seed + (card is not None) * _TWIN} {self.name} {day.date}")  # noqa: S311
+                for at, act in day.acts:
+                    if self._ending.is_over:
+                        return Lived(acts, intakes)
+                    now[-1] = self._stamp(day, at, unset=self._is_unset(day, days))
+                    counter.do(act, random, now[-1])
+                    acts, intakes = acts + 1, intakes + (act is Act.INTAKE)
+        return Lived(acts, intakes)
+
+    def _is_unset(self, day: Day, days: Sequence[Day]) -> bool:
+        """A station of this kind has lost its clock for the last day but three."""
+        return self.kind is Kind.CLOCK and day.date == days[-min(len(days), _WAITING_DAYS)].date
+
+    def _stamp(self, day: Day, at: datetime, *, unset: bool = False) -> Stamp:
+        return Stamp(day.moment(at, unset=unset), self._software, self._plan.region)
+
+    def _send(self, card: Card | None = None) -> None:
+        if not self._plan.broker_url or self._ending.is_over:
+            return
+        boot = self.stamp_now().moment.boot_id
+        # Another machine has another boot.
+        settings = relay_settings(self._plan, self.name, self._software, boot[::-1] if card else boot)
+        with self.store(self.stamp_now, card) as store:
+            if self.kind is Kind.GAP:
+                send_with_a_gap(settings, store, self._ending)
+            else:
+                send(settings, store, self._ending)
+
+
+def _left(store: Store, days: Sequence[Day]) -> list[Day]:
+    """The days without what the newest events of this database tell of."""
+    for number in reversed(range(len(days))):
+        newest = store.journal.newest_moment(days[number].boot_id)
+        if newest is not None:
+            return [days[number].after(newest.monotonic_ms), *days[number + 1 :]]
+    return list(days)
+
+
+def county_life(plan: CountyPlan) -> Lived:
+    """Everything the stations of the plan's share live, in this process, one after the other; for tests and benchmarks.
+
+    Raises StoreError.
+    """
+    with empty_database() as template:
+        return sum((CountyStation(plan, name, template, Ending()).live() for name in plan.mine), Lived())

@@ -1,0 +1,171 @@
+"""Places in the feed, and where they are kept.
+
+In SQLite each event's row has its own. In PostgreSQL a row of ``numbered`` has those of a whole range of a stream, so
+that no row with an event's body is written a second time; ``event`` is a view of both. The view finds the place of an
+event; whoever goes from place to place asks `feed_page`, which finds the events of each range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, text, update
+
+from kiosk.sorting_center.ledger.database.binary import fetch_rows
+from kiosk.sorting_center.ledger.database.rows import Rows, insert_rows
+from kiosk.sorting_center.ledger.schema import ARCHIVED, event, event_by_month, feed_position, numbered
+
+Columns = tuple[str, ...]
+"""Names of columns of ``event``."""
+
+
+class PlacedRange(NamedTuple):
+    """Of one stream, both ends included; ``feedseq`` is the place of ``first``. No event came before ``since``."""
+
+    station: str
+    epoch: str
+    region: str
+    first: int
+    last: int
+    since: str
+    feedseq: int
+
+    @property
+    def last_feedseq(self) -> int:
+        """The place of ``last``."""
+        return self.feedseq + self.last - self.first
+
+
+def last_feedseq(connection: Connection) -> int:
+    """The highest place that was given out; 0 when none was."""
+    left = select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED).scalar_subquery()
+    highest = numbered.c.last_feedseq if _has_ranges(connection) else event.c.feedseq
+    here, gone = connection.execute(select(select(func.max(highest)).scalar_subquery(), left)).one()
+    return max(here or 0, gone or 0)
+
+
+def insert_events(connection: Connection, rows: Rows) -> None:
+    """Rows of ``event``. Where places are kept as ranges those of the rows are left out: see `give_places`."""
+    if _has_ranges(connection):
+        insert_rows(connection, event_by_month, [row[:-1] for row in rows])
+    else:
+        insert_rows(connection, event, rows)
+
+
+def give_places(connection: Connection, ranges: Iterable[PlacedRange]) -> None:
+    """To events that have none; all of a range are there."""
+    if _has_ranges(connection):
+        insert_rows(connection, numbered, [(one.last_feedseq, *one[:-1]) for one in ranges])
+        return
+    for one in ranges:
+        stream = (event.c.station == one.station) & (event.c.epoch == one.epoch) & (event.c.region == one.region)
+        in_range = stream & event.c.seq.between(one.first, one.last)
+        connection.execute(update(event).where(in_range).values(feedseq=event.c.seq + (one.feedseq - one.first)))
+
+
+def feed_page(connection: Connection, after: int, limit: int, columns: Columns) -> list[Any]:
+    """``feedseq`` and these columns of the next ``limit`` events above a place, in the order of the feed."""
+    if not _has_ranges(connection):
+        wanted = select(event.c.feedseq, *(event.c[name] for name in columns)).where(event.c.feedseq > after)
+        return list(connection.execute(wanted.order_by(event.c.feedseq).limit(limit)).all())
+    found: list[Any] = []
+    while len(found) < limit:
+        upto = after + limit - len(found)
+        found += placed_events(connection, after, upto, columns)
+        if len(found) < limit:  # the end, or places of events that are in an archive
+            above = numbered.c.last_feedseq > upto
+            first_place = select(numbered.c.last_feedseq - numbered.c.last + numbered.c.first).where(above)
+            following = connection.execute(first_place.order_by(numbered.c.last_feedseq).limit(1)).scalar()
+            if following is None:
+                break
+            after = max(upto, following - 1)
+    return found
+
+
+def placed_events(
+    connection: Connection, after: int, upto: int, columns: Columns, types: frozenset[str] | None = None
+) -> Sequence[Any]:
+    """``feedseq`` and these columns of events above ``after`` up to ``upto``, in the order of the feed."""
+    wanted = _placed_events(connection.dialect.name, columns, types)
+    parameters = {"after": after, "upto": upto}
+    if _has_ranges(connection):
+        return fetch_rows(connection, wanted, parameters)
+    return connection.execute(wanted, parameters).all()
+
+
+@cache
+def _placed_events(dialect: str, columns: Columns, types: frozenset[str] | None) -> Select[Any]:
+    after, upto = (bindparam(name, type_=BigInteger, required=False) for name in ("after", "upto"))
+    table = event_by_month if dialect == "postgresql" else event
+    c = table.c
+    if dialect == "postgresql":
+        one, other = numbered.c, numbered.alias()
+        place: ColumnElement[int] = one.last_feedseq - one.last + c.seq
+        of_stream = (c.station == one.station) & (c.epoch == one.epoch) & (c.region == one.region)
+        # The time tells which partitions need not be looked through.
+        in_range = of_stream & (c.seq >= one.first) & (c.seq <= one.last) & (c.received_at >= one.since)
+        ends = select(func.min(other.c.last_feedseq)).where(other.c.last_feedseq >= upto).scalar_subquery()
+        found = select(place.label("feedseq")).join_from(numbered, table, in_range)
+        found = found.where(one.last_feedseq > after, one.last_feedseq <= func.coalesce(ends, upto))
+    else:
+        place = event.c.feedseq
+        found = select(place)
+    found = found.add_columns(*(c[name] for name in columns)).where(place > after, place <= upto).order_by(place)
+    return found if types is None else found.where(c.type.in_(types))
+
+
+class EventCopy:
+    """Writes rows of another ledger's ``event``, which come in the order of their keys, with their places."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._growing: dict[tuple[str, str, str], PlacedRange] = {}
+
+    def add(self, rows: Rows) -> None:
+        """The next ones."""
+        insert_events(self._connection, rows)
+        if _has_ranges(self._connection):
+            give_places(self._connection, self._ended(rows))
+
+    def end(self) -> None:
+        """None follows."""
+        if _has_ranges(self._connection):
+            give_places(self._connection, self._growing.values())
+
+    def _ended(self, rows: Rows) -> list[PlacedRange]:
+        """Ranges that do not go on."""
+        ended = []
+        for station, epoch, seq, region, *_, received_at, feedseq in rows:
+            if feedseq is None:
+                continue
+            key = (station, epoch, region)
+            grown = self._growing.get(key)
+            # A month leaves for an archive as a whole, and its ranges with it.
+            here = (seq - 1, feedseq - 1, received_at[:7])
+            if grown is not None and (grown.last, grown.last_feedseq, grown.since[:7]) == here:
+                self._growing[key] = grown._replace(last=seq, since=min(grown.since, received_at))
+                continue
+            if grown is not None:
+                ended.append(grown)
+            self._growing[key] = PlacedRange(station, epoch, region, seq, seq, received_at, feedseq)
+        return ended
+
+
+def forget_archived(connection: Connection, up_to: int) -> None:
+    """Ranges up to this place of which no event is here any more. One that is here in part stays."""
+    if _has_ranges(connection):
+        connection.execute(text(_FORGET), {"up_to": up_to})
+
+
+_FORGET: Final = """
+DELETE FROM numbered r WHERE r.last_feedseq <= :up_to AND (
+    SELECT e.seq FROM event_by_month e
+    WHERE e.station = r.station AND e.epoch = r.epoch AND e.region = r.region AND e.seq BETWEEN r.first AND r.last
+    LIMIT 1
+) IS NULL"""
+
+
+def _has_ranges(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"

@@ -15,10 +15,15 @@ from kiosk.sorting_center.web.machine import machine
 from kiosk.sorting_center.web.pictures import Pictures
 from kiosk.sorting_center.web.sign_in import door
 from kiosk.sorting_center.web.sources import Sources, Stores
+from kiosk.sorting_center.web.staff.days import days
+from kiosk.sorting_center.web.staff.exports import exports
+from kiosk.sorting_center.web.staff.members import members
 from kiosk.sorting_center.web.staff.people import people
+from kiosk.sorting_center.web.staff.receipts import receipts
+from kiosk.sorting_center.web.staff.search import search
 from kiosk.sorting_center.web.staff.today import today
 
-PARTS: Final = (door, machine, today, people)
+PARTS: Final = (door, machine, today, people, search, receipts, members, days, exports)
 MAX_FORM_BYTES: Final = 64 * 1024
 
 

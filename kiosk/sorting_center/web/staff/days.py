@@ -21,6 +21,7 @@ from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.staff.charts import Chart, Place, chart
 from kiosk.sorting_center.web.staff.links import common, day_asked, receipt_number, region_of
+from kiosk.texts.plain import plain
 
 days = Pages("days", __name__)
 
@@ -193,6 +194,7 @@ def goods() -> str:
         "goods.html",
         month=asked,
         product=product,
+        is_plain=bool(product) and plain(product, 120) == product,
         days=every,
         goods=_few_goods(rows),
         total=total(row.figures for row in rows),

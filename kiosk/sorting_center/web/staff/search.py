@@ -15,11 +15,12 @@ from kiosk.sorting_center.web.access import Pages, current, doors
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.staff.links import address, common
+from kiosk.texts.plain import plain
 
 search = Pages("search", __name__)
 
 _SHOWN: Final = 80
-"""Characters of what was asked, when nothing was found: no code is longer."""
+"""Characters of what was asked: no code is longer."""
 
 
 @search.look("/search", Role.VIEWER)
@@ -34,8 +35,9 @@ def find() -> Response:
     alone = address(hits[0]) if len(hits) == 1 else None
     if alone is not None:
         return redirect(alone, 303)
-    shown = asked if len(asked) <= _SHOWN else f"{asked[:_SHOWN]}…"
-    return make_response(show("search.html", asked=shown, found=_by_kind(hits), nothing=not hits, **common()))
+    return make_response(
+        show("search.html", asked=plain(asked, _SHOWN), found=_by_kind(hits), nothing=not hits, **common())
+    )
 
 
 def _by_kind(hits: Sequence[Hit]) -> Mapping[HitKind, list[tuple[Hit, str | None]]]:

@@ -26,7 +26,7 @@ from kiosk.texts.plain import plain
 days = Pages("days", __name__)
 
 _MONTH: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
-_RECEIPTS: Final = 100
+_RECEIPTS: Final = 60
 _STATIONS: Final = 40
 """The heaviest; the others are one line. The export has them all."""
 _GOODS: Final = 24
@@ -101,8 +101,12 @@ def month() -> str:
 
 
 def _picture(rows: Sequence[DayRow], figure: Callable[[DayRow], int]) -> Chart:
-    places = [Place(figure(row), str(row.day.day), url_for("days.day", day=row.day.isoformat())) for row in rows]
-    return chart(places)
+    return chart([Place(figure(row), _label(row.day), url_for("days.day", day=row.day.isoformat())) for row in rows])
+
+
+def _label(day: date) -> str:
+    """Every fifth day is named below the picture, and the first."""
+    return str(day.day) if day.day == 1 or day.day % 5 == 0 else ""
 
 
 @days.look("/days/<day>", Role.VIEWER)
@@ -125,7 +129,7 @@ def day(day: str) -> str:
         after=asked + timedelta(days=1) if asked < date.max else None,
         total=total(row.figures for row in stations),
         hours=hours,
-        picture=chart([Place(figures.net_g, f"{hour:02}") for hour, figures in enumerate(hours)]),
+        picture=chart([Place(figures.net_g, "" if hour % 3 else f"{hour:02}") for hour, figures in enumerate(hours)]),
         goods=_few_goods(found.days.goods(asked, asked)),
         townships=by_group(stations, townships) if townships else {},
         stations=_few(stations),
@@ -206,4 +210,4 @@ def goods() -> str:
 
 def _goods_picture(every: Sequence[date], weights: Mapping[date, int]) -> Chart:
     links = [url_for("days.day", day=day.isoformat()) for day in every]
-    return chart([Place(weights.get(day, 0), str(day.day), link) for day, link in zip(every, links, strict=True)])
+    return chart([Place(weights.get(day, 0), _label(day), link) for day, link in zip(every, links, strict=True)])

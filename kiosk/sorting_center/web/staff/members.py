@@ -23,7 +23,7 @@ members = Pages("members", __name__)
 
 _NUMBER: Final = re.compile(r"M-[0-9]{5}")
 _YEAR: Final = re.compile(r"20[0-9]{2}|19[0-9]{2}")
-_PAGE: Final = 150
+_PAGE: Final = 60
 
 
 @members.look("/members/<region>/<number>", Role.VIEWER)
@@ -40,12 +40,13 @@ def member(region: str, number: str) -> str:
     who.desk.audit.record(current().person.name, Act.MEMBER_SEEN, f"{region} {number}", str(year), who.now())
     told = found.year(number, region, year)
     months, page = by_month(told), page_asked(len(told.receipts), _PAGE)
+    picture = chart([Place(figures.net_g, str(month)) for month, figures in enumerate(months, 1)])
     return show(
         "member.html",
         told=told,
         years=sorted({*years, year}, reverse=True),
         months=months,
-        picture=chart([Place(figures.net_g, str(number)) for number, figures in enumerate(months, 1)]),
+        picture=picture,
         rows=told.receipts[page.first : page.first + _PAGE],
         page=page,
         **common(),

@@ -12,6 +12,7 @@ from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import access, frame, guard
 from kiosk.sorting_center.web.guard import Hosts, TrustedProxy
 from kiosk.sorting_center.web.machine import machine
+from kiosk.sorting_center.web.openapi import openapi
 from kiosk.sorting_center.web.pictures import Pictures
 from kiosk.sorting_center.web.sign_in import door
 from kiosk.sorting_center.web.sources import Sources, Stores
@@ -23,7 +24,7 @@ from kiosk.sorting_center.web.staff.receipts import receipts
 from kiosk.sorting_center.web.staff.search import search
 from kiosk.sorting_center.web.staff.today import today
 
-PARTS: Final = (door, machine, today, people, search, receipts, members, days, exports)
+PARTS: Final = (door, machine, openapi, today, people, search, receipts, members, days, exports)
 MAX_FORM_BYTES: Final = 64 * 1024
 
 

@@ -56,8 +56,7 @@ def chart(places: Sequence[Place]) -> Chart:
 
 
 def _bar(number: int, place: Place, step: float, highest: int) -> Bar:
-    height = max(_LEAST, (HEIGHT - _HEAD) * place.value / highest) if place.value > 0 else 0.0
+    height = round(max(_LEAST, (HEIGHT - _HEAD) * place.value / highest), 2) if place.value > 0 else 0.0
     x, width = step * (number + _GAP / 2), step * (1 - _GAP)
-    return Bar(
-        *(round(part, 2) for part in (x, HEIGHT - height, width, height, x + width / 2)), place.label, place.link
-    )
+    middle = round(x + width / 2, 2)
+    return Bar(round(x, 2), HEIGHT - height, round(width, 2), height, middle, place.label, place.link)

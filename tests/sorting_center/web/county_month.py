@@ -87,5 +87,7 @@ def fill_hostile(ledger: Ledger, texts: list[str]) -> None:
 
 
 def read(stores: Stores) -> None:
-    """Until the reports are at the end of the feed."""
+    """Until every event has its place in the feed, and the reports are at the end of it."""
+    while stores.ledger.number(100):
+        pass
     followed(Follower(stores.ledger, stores.reports))

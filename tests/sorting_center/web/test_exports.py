@@ -50,6 +50,7 @@ def kg(grams: int) -> Decimal:
     return Decimal(grams) / 1000
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_exports_come_to_what_the_pages_and_the_reports_say(client: FlaskClient, county: Stores) -> None:
     whole = county.reports.days.total(*MONTH)
     assert (whole.intakes, whole.voided) == (8 + len(FORMULAS), 1)

@@ -70,6 +70,7 @@ def at(page: str) -> str:
     return re.sub(r"</?(bdi|time)[^>]*>", "", page)
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_one_thing_that_is_found_opens_at_once(client: FlaskClient, desk: Desk) -> None:
     receipt = f"/receipts/{REGION}/{RECEIPT}"
     for asked, there in {
@@ -178,6 +179,7 @@ def test_a_receipt_that_is_there_twice_is_settled_by_a_person(county: Stores, de
     assert once.status_code == 404, "only what is there twice"
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_a_members_year_sums_to_its_receipts(client: FlaskClient, county: Stores) -> None:
     told = county.reports.members.year(MEMBER, REGION, 2026)
     assert len(told.receipts) == 3
@@ -200,6 +202,7 @@ def test_a_parcel_is_shown_without_its_waybill(client: FlaskClient) -> None:
     assert WAYBILL not in page
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_a_month_and_its_days_come_to_the_same(client: FlaskClient, county: Stores) -> None:
     first, last = date(2026, 11, 1), date(2026, 11, 30)
     rows, whole = county.reports.days.each(first, last), county.reports.days.total(first, last)

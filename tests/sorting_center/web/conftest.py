@@ -14,7 +14,7 @@ from tests.sorting_center.staff import stores_of
 @pytest.fixture
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A file; a test that names ``postgresql`` for it gets a database of the server."""
-    if vars(request).get("param") == "postgresql":
+    if getattr(request, "param", "sqlite") == "postgresql":
         return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path / 'ledger.db'}"
 

@@ -9,7 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from kiosk.domain.events import EpochStarted, IntakeAbandoned
 from kiosk.domain.identifiers import internal_code
+from kiosk.domain.intake import AbandonReason
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.decisions import Kind
 from kiosk.sorting_center.desk.desk import Desk
@@ -22,7 +24,7 @@ from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff.members import by_month
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, sign_in
-from tests.sorting_center.stations import NOW
+from tests.sorting_center.stations import NOW, confirmed
 from tests.sorting_center.web.county_month import (
     DOUBLE,
     LATE,
@@ -151,6 +153,22 @@ def test_a_chain_that_is_broken_is_told(client: FlaskClient, county: Stores) -> 
         connection.execute(update(event).where(one).values(sha256="00" * 32))
     page = at(client.get(f"/receipts/{REGION}/{RECEIPT}?lang=en").text)
     assert "does NOT follow the event before it" in page
+
+
+def test_what_was_told_again_is_no_second_receipt(client: FlaskClient, county: Stores) -> None:
+    old, new = ClockedStation("S0150", "00112233445566ee"), ClockedStation("S0150", "ff" * 8, "boot-30")
+    intake = confirmed("S0150", 1)
+    abandoned = IntakeAbandoned("0150-A-000002", "opened", AbandonReason.LEFT)
+    county.ledger.accept([old.start(), old.add(intake), old.add(abandoned)], REGION, NOW)
+    again = [new.add(EpochStarted("B", "restored")), new.add(intake, reissued=f"{old.epoch}-2")]
+    county.ledger.accept(again, REGION, NOW)
+    read(county)
+    page = at(client.get(f"/receipts/{REGION}/0150-A-000001?lang=en").text)
+    assert f"told again, first as {old.epoch}-2" in page
+    assert page.count("intake confirmed") == 2 and page.count(">counts<") == 1
+    assert "there twice" not in page
+    page = client.get(f"/receipts/{REGION}/0150-A-000002?lang=en").text
+    assert "nobody agreed" in page and "intake abandoned" in page
 
 
 def test_a_receipt_that_is_there_twice_is_settled_by_a_person(county: Stores, desk: Desk) -> None:

@@ -177,7 +177,9 @@ def test_a_receipt_that_is_there_twice_is_settled_by_a_person(county: Stores, de
     viewer, operator = app.test_client(), app.test_client()
     sign_in(viewer, desk)
     csrf = sign_in(operator, desk, Role.OPERATOR)
-    assert "This receipt number is there twice" in viewer.get(f"{path}?lang=en").text
+    page = viewer.get(f"{path}?lang=en").text
+    assert "This receipt number is there twice" in page
+    assert "7.000\xa0kg" in page and "8.000\xa0kg" in page, "what there is to compare"
     assert "/settle" not in viewer.get(path).text
     assert "/settle" in operator.get(path).text
     form = {"csrf": csrf, "act": "first_counts", "seen": "0"}

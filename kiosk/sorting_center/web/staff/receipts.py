@@ -9,6 +9,7 @@ from flask import redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from kiosk.domain.events import IntakeConfirmed
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.trade import NON_MEMBER
@@ -16,7 +17,7 @@ from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.decisions import ACTS, Kind
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.reports import Receipt
-from kiosk.sorting_center.reports.journal import EventRow
+from kiosk.sorting_center.reports.journal import EventRow, converted
 from kiosk.sorting_center.web.access import Pages, current, doors
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
@@ -90,10 +91,18 @@ def _shown(found: Receipt, lot: object = None) -> str:
         standing=_standing(found),
         void_event=_void_event(found),
         twice=twice,
+        compared=_compared(found, twice),
         decisions=doors().desk.decisions.history(Kind.RECEIPT, _subject(found)) if twice else [],
         acts=sorted(ACTS[Kind.RECEIPT]),
         **common(),
     )
+
+
+def _compared(found: Receipt, twice: Sequence[EventRow]) -> Sequence[tuple[EventRow, IntakeConfirmed | None]]:
+    """What each of them says, the one that counts first."""
+    standing = _standing(found)
+    events = [*([standing] if standing is not None else []), *twice] if twice else []
+    return [(event, converted(event, IntakeConfirmed)) for event in events]
 
 
 def _subject(found: Receipt) -> str:

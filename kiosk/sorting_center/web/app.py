@@ -12,8 +12,8 @@ from kiosk.sorting_center.metrics import LedgerCollector
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import access, frame, guard
 from kiosk.sorting_center.web.guard import Hosts, TrustedProxy
-from kiosk.sorting_center.web.machine import machine
-from kiosk.sorting_center.web.openapi import openapi
+from kiosk.sorting_center.web.machine.openapi import openapi
+from kiosk.sorting_center.web.machine.routes import machine
 from kiosk.sorting_center.web.pictures.pictures import Pictures
 from kiosk.sorting_center.web.sign_in import door
 from kiosk.sorting_center.web.sources import Sources, Stores

@@ -17,7 +17,7 @@ from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import PASSWORD, app_of
 from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, RECEIPT, REGION, VOIDED, fill, read
-from tests.web.browsing import axe_faults, chromium, painted
+from tests.web.browsing import axe_faults, painted
 
 PHONE = {"width": 360, "height": 740}
 PATHS = (
@@ -43,12 +43,6 @@ def url(county: Stores) -> Iterator[str]:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.stop(5)
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

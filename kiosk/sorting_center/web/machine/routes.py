@@ -13,8 +13,8 @@ from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES
 from kiosk.sorting_center.web.access import EVERYONE, Need, Pages
-from kiosk.sorting_center.web.monitoring import health_answer, metrics_answer
-from kiosk.sorting_center.web.openapi import (
+from kiosk.sorting_center.web.machine.monitoring import health_answer, metrics_answer
+from kiosk.sorting_center.web.machine.openapi import (
     Beyond,
     FeedPage,
     HealthAnswer,

@@ -16,6 +16,7 @@ from kiosk.sorting_center.desk.cases import State
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError, Sighting
+from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.groups import alarm_groups, quarantine_groups
 from kiosk.sorting_center.watch.watching import Watch, seen
@@ -109,6 +110,20 @@ def test_groups_are_of_one_kind_station_and_day(office: Office, station: Station
     assert (alarm.kind, alarm.epoch, alarm.day) == ("fork", station.epoch, "2026-11-25")
     apart = {(one.kind, one.station, one.day) for one in quarantine_groups(office.ledger)}
     assert ("bad_data", "S0147", "2026-11-25") in apart
+
+
+def test_of_two_processes_that_follow_one_leads(office: Office, station: Station) -> None:
+    office.ledger.accept(station.run(2), "shache", NOW)
+    with Reports.open(office.ledger.url, ZONE) as others:
+        one, other = Follower(office.ledger, office.reports), Follower(office.ledger, others)
+        assert not one.leads, "before it has looked"
+        one.step()
+        other.step()
+        assert (one.leads, other.leads) == (True, False)
+        office.reports.tables.role.close()
+        other.step()
+        one.step()
+        assert (one.leads, other.leads) == (False, True)
 
 
 def test_only_who_leads_looks(office: Office, station: Station) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Select, exists, select
 
@@ -70,7 +70,7 @@ class Members:
         )
 
 
-def regions_of(member: str) -> Select[tuple[str]]:
+def regions_of(member: str) -> Select[Any]:
     """In which a member has a receipt: asked of each region there is, and not of each receipt of the member."""
     region, c = select(newest.c.region).distinct().subquery().c.region, receipt.c
     brought = exists().where(c.member == member, c.member.is_not(None), c.region == region)

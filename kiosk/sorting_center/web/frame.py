@@ -22,6 +22,8 @@ _YEAR_S: Final = 365 * 24 * 3600
 PLACES: Final = (
     ("today.front", "nav_today", Role.VIEWER),
     ("fleet.stations", "nav_fleet", Role.VIEWER),
+    ("days.month", "nav_days", Role.VIEWER),
+    ("days.goods", "nav_goods", Role.VIEWER),
     ("people.everybody", "nav_people", Role.ADMIN),
     ("people.audit", "nav_audit", Role.ADMIN),
 )

@@ -23,17 +23,11 @@ from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import PASSWORD, app_of, looked_after
 from tests.sorting_center.stations import NOW, Station, of_weight
-from tests.web.browsing import Browsers, axe_faults
+from tests.web.browsing import axe_faults
 
 PHONE, WALL = {"width": 360, "height": 740}, {"width": 1920, "height": 1080}
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="module")
-def browser(browsers: Browsers) -> Iterator[Browser]:
-    with browsers.one() as browser:
-        yield browser
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -24,6 +24,7 @@ from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
+from kiosk.station.doctor.report import DoctorMark, DoctorReporter
 from kiosk.station.health import Health, HealthReporter, fetch
 from kiosk.station.open_store import open_store
 from kiosk.station.page_heartbeat import PageHeartbeat
@@ -154,6 +155,9 @@ def run_station(
         reporter = HealthReporter(parts.health, Notifier.from_environ())
         reporter.start()
         ends.callback(reporter.stop)
+        report = DoctorReporter(parts.doctor.findings, DoctorMark(config.station.data))
+        report.start()
+        ends.callback(report.stop)
         logger.info("station %s is ready on http://%s:%d", config.station.station, config.web.host, config.web.port)
         stop.wait()
 

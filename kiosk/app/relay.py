@@ -9,7 +9,7 @@ from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.station.doctor.liveness import RelayHeartbeat
-from kiosk.station.doctor.report import DoctorMark
+from kiosk.station.doctor.mark import DoctorMark
 from kiosk.station.open_store import open_store
 
 

@@ -24,7 +24,8 @@ from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
-from kiosk.station.doctor.report import DoctorMark, DoctorReporter
+from kiosk.station.doctor.mark import DoctorMark
+from kiosk.station.doctor.report import DoctorReporter
 from kiosk.station.health import Health, HealthReporter, fetch
 from kiosk.station.open_store import open_store
 from kiosk.station.page_heartbeat import PageHeartbeat

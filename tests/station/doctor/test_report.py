@@ -13,7 +13,8 @@ import pytest
 from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, DoctorRow
 from kiosk.station.doctor import environment
 from kiosk.station.doctor.finding import Finding, Verdict
-from kiosk.station.doctor.report import DOCTOR_MARK, DoctorMark, DoctorReporter, told
+from kiosk.station.doctor.mark import DOCTOR_MARK, DoctorMark
+from kiosk.station.doctor.report import DoctorReporter, told
 from kiosk.texts.catalog import catalog
 from tests.station.doctor.clinic import Clinic
 

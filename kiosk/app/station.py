@@ -219,8 +219,9 @@ def run_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_po
         bench = serve_bench(create_bench(village), "127.0.0.1", bench_port)
         try:
             print(f"station         {village.station_url}")  # noqa: T201 - this is the demo's screen
-            access = village.center_access
-            print(f"sorting center  {village.center_url}    (sign in: {access.name}, {access.password})")  # noqa: T201
+            print(f"sorting center  {village.center_url}    (sign in as one of these)")  # noqa: T201
+            for person in village.center_access.people:
+                print(f"    {person.name:12}{person.password}")  # noqa: T201
             print(f"bench           {bench.url}    (begin here: PINs, goods, parcels, cables)")  # noqa: T201
             print("Ctrl-C ends everything.", flush=True)  # noqa: T201
             stop.wait()

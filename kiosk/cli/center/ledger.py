@@ -14,7 +14,7 @@ import click
 
 from kiosk.cli.center.errors import clear_errors
 from kiosk.sorting_center import export
-from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_free, require_no_desk
+from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable, require_free
 from kiosk.sorting_center.ledger import Ledger, shown
 from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.backup import back_up
@@ -100,7 +100,7 @@ def copy_whole(source: str, target: str) -> None:
     rows of every table and one SHA-256 over all of them; tells it. Stop the sorting centers before, and start them on
     TO then: the feed goes on there where it was, so that only one of the two may go on. What people did is copied, too.
     """
-    require_no_desk(target)
+    require_copyable(source, target)
     copied = copy_ledger(source, target)
     desk = copy_desk(source, target)
     _tell({**asdict(copied), "desk": asdict(desk) if desk is not None else None})

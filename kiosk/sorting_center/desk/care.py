@@ -100,11 +100,14 @@ def require_free(file: Path) -> None:
         raise Refused("there_already", f"{desk_path(file)} is there already: a backup replaces none, give another name")
 
 
-def require_no_desk(ledger_url: str) -> None:
-    """Raises Refused when somebody works, or worked, at the desk of this ledger."""
-    with _looking(ledger_url) as reading:
+def require_copyable(source_url: str, target_url: str) -> None:
+    """Raises Refused when there are people at the desk of the target, and DeskError when the source's is older."""
+    with _looking(source_url) as reading:
         if reading is not None:
-            _require_empty(reading, ledger_url)
+            _require_this_version(reading, source_url)
+    with _looking(target_url) as reading:
+        if reading is not None:
+            _require_empty(reading, target_url)
 
 
 @contextmanager

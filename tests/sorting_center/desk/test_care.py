@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+from sqlalchemy import text
 
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.desk.audit import Act
@@ -115,6 +116,15 @@ def test_nothing_is_replaced(desk: Desk, ledger_url: str, tmp_path: Path) -> Non
         theirs.people.add("meryem", Role.VIEWER, PASSWORD, NOW)
     assert "people at its desk already" in refused("copy", ledger_url, other)
     assert not (tmp_path / "other.db").exists()
+
+
+def test_a_desk_of_an_older_version_is_brought_up_first(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+    work(desk)
+    with desk.database.writing() as connection:
+        connection.execute(text("UPDATE desk_version SET version_num = '0001'"))
+    result = CliRunner().invoke(main, ["ledger", "copy", ledger_url, f"sqlite:///{tmp_path / 'copy.db'}"])
+    assert (result.exit_code, "start the sorting center" in result.stderr) == (1, True)
+    assert not (tmp_path / "copy.db").exists()
 
 
 def test_a_backup_of_the_desk_that_fails_leaves_no_half(desk: Desk, ledger_url: str, tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from kiosk.sorting_center.desk.schema import SCHEMA
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
-_SCRIPTS: Final = Path(__file__).with_name("migrations")
-_VERSION_TABLE: Final = "desk_version"
+SCRIPTS: Final = str(Path(__file__).with_name("migrations")).replace("%", "%%")
+"""As Alembic's settings write it."""
+VERSION_TABLE: Final = "desk_version"
 _PRIVATE: Final = 0o600
 
 
@@ -42,8 +43,8 @@ class DeskDatabase:
                 self._writer = _disposed(parts, sqlite.writer(self.path))
                 self._reader = _disposed(parts, sqlite.reader(self.path))
             else:
-                self._writer = _disposed(parts, _in_schema(postgres.writer(self.address.url, of_ledger=False)))
-                self._reader = _disposed(parts, _in_schema(postgres.reader(self.address.url)))
+                self._writer = _disposed(parts, in_schema(postgres.writer(self.address.url, of_ledger=False)))
+                self._reader = _disposed(parts, in_schema(postgres.reader(self.address.url)))
             with self._writer.begin() as connection:
                 self._bring_up(connection)
             self._parts = parts.pop_all()
@@ -73,9 +74,9 @@ class DeskDatabase:
             postgres.lock_schema(connection)
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         config = Config()
-        config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+        config.set_main_option("script_location", SCRIPTS)
         config.attributes["connection"] = connection
-        config.attributes["version_table"] = _VERSION_TABLE
+        config.attributes["version_table"] = VERSION_TABLE
         try:
             command.upgrade(config, "head")
         except CommandError as error:
@@ -101,7 +102,7 @@ def _make_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
 
 
-def _in_schema(engine: Engine) -> Engine:
+def in_schema(engine: Engine) -> Engine:
     @sqlalchemy_event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:
         with connection.cursor() as cursor:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Self
 
-from kiosk.sorting_center.desk.decision_worker import DecisionWorker
+from kiosk.sorting_center.decision_worker import DecisionWorker
 from kiosk.sorting_center.feed.child import FeedProcess
 from kiosk.sorting_center.feed.process import task
 from kiosk.sorting_center.health import Health

@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, LargeBinary, Row, Select, case, cast, null, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Row,
+    Select,
+    bindparam,
+    case,
+    cast,
+    func,
+    null,
+    select,
+    tuple_,
+)
 
 from kiosk.domain.events import (
     DayClosed,
@@ -27,13 +41,17 @@ from kiosk.domain.events import (
 from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.times import Instant
 from kiosk.sorting_center.ledger.schema import event as event_table
 from kiosk.sorting_center.reports.journal import EventRow, Journal, converted
 from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.schema import receipt
+from kiosk.sorting_center.reports.tables.schema import newest, receipt, told
+from kiosk.sorting_center.reports.times import AHEAD_MS
 
 MAX_EVENTS: Final = 20_000
 """Of one closed day: a busy station tells some hundred."""
+_MAX_CLOSES: Final = 800
+"""Of one station, the newest: a year of them."""
 
 
 class Compared(StrEnum):
@@ -108,45 +126,91 @@ class Closings:
 
     def of_station(self, region: str, station: str, limit: int = 30) -> tuple[Closing, ...]:
         """The newest first. A close that was told again in a later epoch is one close."""
-        told = self._journal.about(station, region, [DayClosed.TYPE], limit)
-        once = {event.reissued or f"{event.epoch}-{event.seq}": event for event in reversed(told)}
-        return tuple(
-            self._closing(event, data)
-            for event in once.values()
-            if event.recomputed is not None and (data := converted(event, DayClosed)) is not None
-        )
+        events = self._journal.about(station, region, [DayClosed.TYPE], limit)
+        once = {event.reissued or f"{event.epoch}-{event.seq}": event for event in reversed(events)}
+        return tuple(found for event in once.values() if (found := self._of_event(event)) is not None)
+
+    def find(self, region: str, station: str, epoch: str, seq: int) -> Closing | None:
+        """The close that this event told; None when it tells none."""
+        mine = (told.c.subject == station) & (told.c.region == region) & (told.c.type == DayClosed.TYPE)
+        with self._tables.reading() as connection:
+            rows = connection.execute(select(told).where(mine, told.c.epoch == epoch, told.c.seq == seq)).all()
+        found = (self._of_event(event) for event in self._journal.events(rows))
+        return next((one for one in found if one is not None), None)
+
+    def stations(self, after: tuple[str, str], limit: int) -> Sequence[tuple[str, str]]:
+        """Number and region of the next stations behind ``after`` that have told anything."""
+        c = newest.c
+        wanted = select(c.station, c.region).where(tuple_(c.station, c.region) > tuple_(*after))
+        with self._tables.reading() as connection:
+            rows = connection.execute(wanted.order_by(c.station, c.region).limit(limit))
+            return [(row.station, row.region) for row in rows]
+
+    def of_day(self, day: date, now: datetime, stations: Sequence[tuple[str, str]]) -> tuple[Closing, ...]:
+        """Closes that were made on this day in the zone of ``now``, by these stations (number and region), in their
+        order.
+        """
+        midnight = datetime.combine(day, time(), now.tzinfo)
+        most = min(_MAX_CLOSES, (max(0, (now - midnight).days) + _SPARE_DAYS) * _CLOSES_A_DAY)
+        with self._tables.reading() as connection:
+            wanted = _newest_closes(connection.dialect.name)
+            rows = connection.execute(wanted, as_parameter(stations) | {"most": most}).all()
+        arrived = self._arrived_since(rows, midnight)
+        events = self._journal.events([row for row in rows if (row.station, row.epoch, row.region, row.seq) in arrived])
+        once: dict[tuple[str, str, str], EventRow] = {}
+        for event in sorted(events, key=lambda one: (one.station, one.region, one.feedseq)):
+            made_at = event.at or event.received_at
+            if made_at is not None and made_at.astimezone(now.tzinfo).date() == day:
+                first_told = event.reissued or f"{event.epoch}-{event.seq}"
+                once.setdefault((event.station, event.region, first_told), event)
+        return tuple(found for event in once.values() if (found := self._of_event(event)) is not None)
+
+    def _arrived_since(self, rows: Sequence[Row[Any]], midnight: datetime) -> set[tuple[str, str, str, int]]:
+        """Which of these closes came after the day had begun: the others are of earlier days."""
+        if not rows:
+            return set()
+        wanted = as_parameter((row.station, row.epoch, row.region, row.seq) for row in rows)
+        since = (midnight - _AHEAD).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        with self._ledger.reading() as connection:
+            found = connection.execute(_arrived(connection.dialect.name), wanted | {"since": since})
+            return {(row.station, row.epoch, row.region, row.seq) for row in found}
+
+    def _of_event(self, event: EventRow) -> Closing | None:
+        if event.recomputed is None or (data := converted(event, DayClosed)) is None:
+            return None
+        return self._closing(event, data)
 
     def _closing(self, closed: EventRow, data: DayClosed) -> Closing:
         span = _Span(closed, data)
         rows = self._in_feed(span) if span.events <= MAX_EVENTS else []
-        told = _Told()
+        day = _Told()
         for row in rows:
-            told.add(row)
+            day.add(row)
         said = Totals(**{name: getattr(data, name) for name in _FIELDS})
-        found = told.totals()
+        found = day.totals()
         differences = tuple(
             Difference(name, mine, theirs)
             for name in _FIELDS
             if (mine := getattr(said, name)) != (theirs := getattr(found, name))
         )
-        standing = self._standing(span, told.receipts)
+        standing = self._standing(span, day.receipts)
         return Closing(
             closed,
             said,
             found,
-            _verdict(span, len(rows), differences, told),
+            _verdict(span, len(rows), differences, day),
             differences,
             span.events - len(rows),
             tuple(
                 number
                 for number, row in sorted(standing.items())
                 if row.voided
-                and number not in told.voided
-                and (row.epoch, row.seq) == (span.epoch, told.receipts[number])
+                and number not in day.voided
+                and (row.epoch, row.seq) == (span.epoch, day.receipts[number])
             ),
             tuple(
                 number
-                for number, seq in sorted(told.receipts.items())
+                for number, seq in sorted(day.receipts.items())
                 if number not in standing or (standing[number].epoch, standing[number].seq) != (span.epoch, seq)
             ),
             span.first,
@@ -234,6 +298,31 @@ class _VoidedEvent(msgspec.Struct):
 
 class _StartedEvent(msgspec.Struct):
     data: EpochStarted
+
+
+_AHEAD: Final = timedelta(milliseconds=AHEAD_MS)
+_CLOSES_A_DAY: Final = 2
+_SPARE_DAYS: Final = 15
+"""So many of a station's newest closes are looked through for those of a day."""
+
+
+@cache
+def _newest_closes(dialect: str) -> Select[Any]:
+    keys, c = Keys(dialect), told.c
+    place = func.row_number().over(partition_by=(c.subject, c.region), order_by=c.feedseq.desc()).label("place")
+    same = (c.subject == keys.text(0)) & (c.region == keys.text(1)) & (c.type == DayClosed.TYPE)
+    each = select(told, place).select_from(keys.table).join(told, same).subquery()
+    columns = [each.c[column.name] for column in told.columns]
+    return select(*columns).where(each.c.place <= bindparam("most", type_=Integer))
+
+
+@cache
+def _arrived(dialect: str) -> Select[Any]:
+    keys, c = Keys(dialect), event_table.c
+    same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
+    found = select(c.station, c.epoch, c.region, c.seq).select_from(keys.table)
+    found = found.join(event_table, same & (c.seq == keys.number(3)))
+    return found.where(c.received_at >= bindparam("since", type_=Instant))
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Totals))

@@ -20,6 +20,7 @@ from kiosk.messaging.contract.strict_json import canonical_again
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number, counting_offset
 from kiosk.sorting_center.reports.tables.opening import Tables
 from kiosk.sorting_center.reports.tables.schema import told
@@ -70,6 +71,19 @@ class EventRow:
     data: Mapping[str, Any] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """``epoch`` and ``seq`` are of the event that came second; the first one counts."""
+
+    id: int
+    region: str
+    station: str
+    receipt: str
+    epoch: str
+    seq: int
+    raised_at: str
+
+
 Told = TypeVar("Told", bound=EventData)
 
 
@@ -105,6 +119,29 @@ class Journal:
         with self._tables.reading() as connection:
             wanted = select(told.c.region).where(told.c.subject == subject).distinct().order_by(told.c.region)
             return tuple(connection.execute(wanted).scalars())
+
+    def receipts_twice(self, before: int | None, limit: int) -> Sequence[Twice]:
+        """Events that confirmed a receipt a second time, the newest alarms first, with an ``id`` below ``before``."""
+        c, e = ledger_schema.alarm.c, ledger_schema.event.c
+        same = (e.station == c.station) & (e.epoch == c.epoch) & (e.region == c.region) & (e.seq == c.seq)
+        wanted = select(c.id, c.region, c.station, c.epoch, c.seq, c.raised_at, e.body)
+        wanted = wanted.join_from(ledger_schema.alarm, ledger_schema.event, same).where(c.kind == RECEIPT_TWICE)
+        if before is not None:
+            wanted = wanted.where(c.id < before)
+        with self._ledger.reading() as connection:
+            rows = connection.execute(wanted.order_by(c.id.desc()).limit(limit)).all()
+        return [
+            Twice(
+                row.id,
+                row.region,
+                row.station,
+                str(json.loads(row.body)["data"]["receipt"]),
+                row.epoch,
+                row.seq,
+                row.raised_at,
+            )
+            for row in rows
+        ]
 
     def events(self, found: Sequence[Row[Any]]) -> tuple[EventRow, ...]:
         """Of rows of ``told``, in their order."""

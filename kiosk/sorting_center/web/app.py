@@ -17,9 +17,11 @@ from kiosk.sorting_center.web.pictures import Pictures
 from kiosk.sorting_center.web.sign_in import door
 from kiosk.sorting_center.web.sources import Sources, Stores
 from kiosk.sorting_center.web.staff.people import people
+from kiosk.sorting_center.web.staff.quarantine import quarantine
+from kiosk.sorting_center.web.staff.reconciliation import reconciliation
 from kiosk.sorting_center.web.staff.today import today
 
-PARTS: Final = (door, machine, today, people)
+PARTS: Final = (door, machine, today, reconciliation, quarantine, people)
 MAX_FORM_BYTES: Final = 64 * 1024
 
 

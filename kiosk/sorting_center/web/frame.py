@@ -21,6 +21,8 @@ _YEAR_S: Final = 365 * 24 * 3600
 
 PLACES: Final = (
     ("today.front", "nav_today", Role.VIEWER),
+    ("reconciliation.day", "nav_reconciliation", Role.VIEWER),
+    ("quarantine.everything", "nav_quarantine", Role.VIEWER),
     ("people.everybody", "nav_people", Role.ADMIN),
     ("people.audit", "nav_audit", Role.ADMIN),
 )

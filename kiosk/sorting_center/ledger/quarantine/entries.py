@@ -12,8 +12,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from kiosk.domain.events.rules import event_fault
 from kiosk.messaging.contract.envelope import EVENT_TYPES, MAX_EVENT_BYTES, detail_fault, usable_text
+from kiosk.messaging.contract.receive import BadEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.strict_json import StrictJsonError, read
+from kiosk.sorting_center.ledger.accept import storable
 from kiosk.sorting_center.ledger.records import EventKey
 from kiosk.sorting_center.ledger.schema import archived, event, quarantine, stream
 
@@ -103,12 +105,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """``fault``: which rule it breaks, in English; "" when none is found, as in one of an unknown type."""
+    """``fault``: which rule it breaks, in English; "" when none is found, as in one of an unknown type.
+
+    ``is_believed``: the software of today would take it in.
+    """
 
     apart: Apart
     body: bytes = field(repr=False)
     prevhash: str
     fault: str
+    is_believed: bool
     place: Place
 
 
@@ -136,7 +142,8 @@ def examined(connection: Connection, number: int) -> Examined | None:
     apart, body = _apart(row), bytes(row.body)
     read_event = _read(body)
     prevhash = usable_text(read_event, "prevhash") if read_event is not None else ""
-    return Examined(apart, body, prevhash, _fault(read_event, apart.key.station), _place(connection, apart, prevhash))
+    fault = _fault(read_event, apart.key.station)
+    return Examined(apart, body, prevhash, fault, _is_believed(body), _place(connection, apart, prevhash))
 
 
 _SHOWN: Final = tuple(column for column in quarantine.columns if column is not quarantine.c.body)
@@ -154,6 +161,13 @@ def _read(body: bytes) -> dict[str, Any] | None:
     except StrictJsonError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _is_believed(body: bytes) -> bool:
+    try:
+        return storable(parse_event(body)).problem is None
+    except BadEvent:
+        return False
 
 
 def _fault(found: dict[str, Any] | None, station: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from kiosk.sorting_center.desk.decision_worker import FAILED, OVERTAKEN, TAKE_AGAIN, DecisionWorker, is_there
+from kiosk.sorting_center.decision_worker import FAILED, OVERTAKEN, TAKE_AGAIN, DecisionWorker, is_there
 from kiosk.sorting_center.desk.decisions import Decision, Kind
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerUnwritable

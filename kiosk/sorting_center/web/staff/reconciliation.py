@@ -24,7 +24,7 @@ from kiosk.sorting_center.reports.receipts import Receipt
 from kiosk.sorting_center.web.access import Pages, current, doors
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
-from kiosk.texts import html
+from kiosk.texts import formats, html
 
 reconciliation = Pages("reconciliation", __name__)
 
@@ -70,8 +70,10 @@ class Day:
         found = []
         for one in self.closing.differences:
             sign = "+" if one.found > one.said else "\u2212"
-            apart = Markup('<bdi dir="ltr">{}{}</bdi>').format(sign, _value(one.field, abs(one.found - one.said)))
-            found.append((one.field, _value(one.field, one.said), _value(one.field, one.found), apart))
+            texts = (_value(one.field, one.said), _value(one.field, one.found))
+            apart = sign + _value(one.field, abs(one.found - one.said))
+            said, here, more = (html.bdi(text) for text in (*texts, apart))
+            found.append((one.field, said, here, more))
         return found
 
 
@@ -92,10 +94,10 @@ class Double:
     settling: Settling
 
 
-def _value(field: str, value: int) -> Markup:
+def _value(field: str, value: int) -> str:
     if field == "net_g":
-        return html.bdi_kg(value)
-    return html.bdi_money(value) if field.endswith("_fen") else html.bdi_number(value)
+        return formats.kg_text(value)
+    return formats.money(value) if field.endswith("_fen") else formats.number(value)
 
 
 @reconciliation.look("/reconciliation", Role.VIEWER)

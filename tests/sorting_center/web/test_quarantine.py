@@ -16,7 +16,7 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.quarantine.entries import Asked, page
 from kiosk.sorting_center.web.sources import Stores
-from kiosk.sorting_center.web.staff.quarantine import body_lines
+from kiosk.sorting_center.web.staff.quarantine import MAX_DIFFERING, body_lines, differing
 from tests.sorting_center.staff import app_of, sign_in
 from tests.sorting_center.stations import NOW, Station
 
@@ -104,6 +104,10 @@ def test_a_fork_stands_beside_what_is_there(operator: Signed, ledger: Ledger) ->
     assert "The hashes fit" in shown
     assert "The hashes do not fit" in shown, "with the one after it"
     assert "What stands here instead" in shown
+    differs = shown[shown.index("What differs") :]
+    for text in ("data.receipt", "&#34;0147-A-000005&#34;", "&#34;0147-A-000003&#34;"):
+        assert text in differs
+    assert "data.net_g" not in differs, "that is the same"
     assert 'value="take_again"' not in shown, "the chain alone judges"
     assert 'value="set_aside"' in shown
 
@@ -129,6 +133,19 @@ def test_what_would_act_on_a_screen_is_shown_as_its_number() -> None:
     assert '"\\n"' in shown
     assert body_lines(b"\x1b[2J\xff") == ["<U+001B>[2J\N{REPLACEMENT CHARACTER}"]
     assert body_lines(b"") == [""]
+
+
+def test_two_contents_are_compared_field_by_field() -> None:
+    mine = '{"a":1,"bags":[{"net":5},{"net":6}],"t":"<b>\u202e"}'.encode()
+    found = differing(mine, b'{"a":1,"bags":[{"net":5}],"t":"x","more":{"z":null}}')
+    assert {(one.name, one.mine, one.other) for one in found} == {
+        ("bags.2.net", "6", "–"),
+        ("t", '"<b><U+202E>"', '"x"'),
+        ("more.z", "–", "null"),
+    }
+    assert differing(mine, b"") == differing(b"", b"") == differing(mine, b"\xff") == ()
+    many = b'{"a":[' + b",".join(b"%d" % n for n in range(900)) + b"]}"
+    assert len(differing(many, mine)) == MAX_DIFFERING
 
 
 def test_a_decision_is_kept_with_its_reason_and_in_the_audit(operator: Signed, ledger: Ledger, desk: Desk) -> None:

@@ -89,7 +89,7 @@ class Neighbour:
 class Place:
     """Around the event's number: what stands there, before and after it, and what else was set apart for the number.
 
-    ``upto``: to there the ledger has everything of this epoch.
+    ``instead``: the body of another event that stands there. ``upto``: to there nothing of this epoch is missing.
     """
 
     before: Neighbour | None
@@ -99,6 +99,7 @@ class Place:
     after_link: Link
     is_the_same: bool
     """It stands there itself."""
+    instead: bytes = field(repr=False)
     beside: Sequence[Apart]
     upto: int
 
@@ -200,16 +201,23 @@ def _place(connection: Connection, apart: Apart, prevhash: str) -> Place:
     at = _of_stream(quarantine, key) & (quarantine.c.seq == key.seq)
     others = select(*_SHOWN).where(at, quarantine.c.id != apart.id).order_by(quarantine.c.id).limit(MAX_BESIDE)
     upto = connection.execute(select(stream.c.upto).where(_of_stream(stream, key))).scalar()
+    is_the_same = here is not None and here.sha256 == key.sha256
     return Place(
         before,
         here,
         after,
         _before_link(key, prevhash, before),
         _after_link(key, after),
-        here is not None and here.sha256 == key.sha256,
+        is_the_same,
+        b"" if is_the_same else _body_at(connection, key),
         [_apart(row) for row in connection.execute(others)],
         upto or 0,
     )
+
+
+def _body_at(connection: Connection, key: EventKey) -> bytes:
+    wanted = select(event.c.body).where(_of_stream(event, key), event.c.seq == key.seq)
+    return bytes(connection.execute(wanted).scalar() or b"")
 
 
 def _of_stream(table: Table, key: EventKey) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +30,9 @@ _LOOKED_THROUGH: Final = 20
 """Pages of what is decided already, before a list of what is open is shown as far as it goes."""
 _DECIDED_SHOWN: Final = 10
 _MAX_LINE: Final = 4_000
+MAX_DIFFERING: Final = 40
+_MAX_NAME: Final = 60
+_MAX_VALUE: Final = 80
 _MAX_REASON: Final = 2_000
 
 
@@ -106,6 +109,7 @@ def _shown(number: int, refused: str = "", act: str = "", reason: str = "") -> R
         found=found,
         key=found.apart.key,
         lines=body_lines(found.body),
+        differing=differing(found.body, found.place.instead),
         history=history,
         waits=bool(history) and history[-1].act == "take_again" and not history[-1].outcome,
         by_the_reader=found.apart.reason in BY_THE_READER,
@@ -151,6 +155,36 @@ def body_lines(body: bytes) -> Sequence[str]:
         laid_out = body
     lines = laid_out.decode("utf-8", errors="replace").split("\n")
     return [visible(line, _MAX_LINE).replace("\u2028", "<U+2028>").replace("\u2029", "<U+2029>") for line in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A field in which two events are not the same, as JSON; "–" where one has none."""
+
+    name: str
+    mine: str
+    other: str
+
+
+def differing(body: bytes, other: bytes) -> Sequence[Differing]:
+    """At most MAX_DIFFERING; none when one of the two is not here."""
+    try:
+        mine, theirs = (dict(_fields("", msgspec.json.decode(one))) for one in (body, other) if one)
+    except (msgspec.DecodeError, ValueError):
+        return ()
+    names = dict.fromkeys((*mine, *theirs))
+    found = [Differing(name, mine.get(name, "–"), theirs.get(name, "–")) for name in names]
+    return [one for one in found if one.mine != one.other][:MAX_DIFFERING]
+
+
+def _fields(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Every value that holds no other, with its place."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value, 1) if isinstance(value, list) else None
+    if inside is None:
+        yield visible(name, _MAX_NAME), visible(msgspec.json.encode(value).decode(), _MAX_VALUE)
+        return
+    for part, held in inside:
+        yield from _fields(f"{name}.{part}" if name else str(part), held)
 
 
 def _number(text: str) -> int | None:

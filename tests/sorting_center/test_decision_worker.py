@@ -13,9 +13,12 @@ from msgspec.structs import replace
 from kiosk.sorting_center.decision_worker import FAILED, OVERTAKEN, TAKE_AGAIN, DecisionWorker, is_there
 from kiosk.sorting_center.desk.decisions import Decision, Kind
 from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerUnwritable
 from kiosk.sorting_center.ledger.quarantine.again import Again
 from kiosk.sorting_center.ledger.quarantine.entries import Asked, page
+from kiosk.sorting_center.service import SortingCenter
+from tests.sorting_center.brokers import Broker, until
 from tests.sorting_center.stations import NOW, Station
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -149,6 +152,26 @@ def test_a_thread_of_it_finds_what_waits(ledger: Ledger, desk: Desk, key: EventK
     finally:
         worker.stop(UNTIL_S)
     assert (outcomes(desk, key), apart(ledger)) == (["taken"], 0)
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_a_sorting_center_that_runs_carries_out_what_the_pages_were_told(
+    ledger_url: str, broker: Broker, station: Station
+) -> None:
+    """The pages read the ledger, and another process has it open for writing."""
+    told = station.run(2)
+    key = EventKey("shache", "S0147", station.epoch, 2, told[1].sha256)
+    taking_in = Ledger.open(ledger_url)
+    taking_in.accept([told[0], replace(told[1], problem="unknown_type")], "shache", NOW)
+    with (
+        SortingCenter(taking_in, BrokerAddress.parse(broker.url), None) as center,
+        Ledger.open_readonly(ledger_url) as shown,
+        Desk.open(ledger_url) as desk,
+    ):
+        assert center.start(UNTIL_S)
+        wish(desk, key)
+        until(lambda: outcomes(desk, key) == ["taken"])
+        assert (apart(shown), len(shown.feed(0, 9))) == (0, 2)
 
 
 def test_who_only_takes_events_in_makes_no_desk(ledger: Ledger) -> None:

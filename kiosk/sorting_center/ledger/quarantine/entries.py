@@ -137,7 +137,7 @@ def groups(connection: Connection) -> Sequence[Group]:
 
 def examined(connection: Connection, number: int) -> Examined | None:
     """One of them and its place; None when none of this number is set apart."""
-    row = connection.execute(select(*_SHOWN, quarantine.c.body).where(quarantine.c.id == number)).one_or_none()
+    row = connection.execute(select(quarantine).where(quarantine.c.id == number)).one_or_none()
     if row is None:
         return None
     apart, body = _apart(row), bytes(row.body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -54,10 +54,11 @@ class Settling:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A close of a day beside the ledger."""
+    """A close of a day beside the ledger. ``made_on``: the day in the center's zone, None where nobody knows it."""
 
     closing: Closing
     settling: Settling
+    made_on: date | None
 
     @property
     def needs_a_look(self) -> bool:
@@ -110,7 +111,7 @@ def day() -> str:
     closings = reports.closings.of_day(asked, now, stations)
     figures = {(one.station, one.region): one.figures for one in reports.days.stations(asked, asked)}
     closed = {(one.closed.station, one.closed.region) for one in closings}
-    days = [Day(one, settling) for one, settling in zip(closings, _settlings(closings), strict=True)]
+    days = _days(closings)
     not_closed = [
         NotClosed(*key, figures[key]) for key in stations if key not in closed and figures.get(key, _NOTHING).intakes
     ]
@@ -171,12 +172,11 @@ def settle_receipt(region: str, receipt: str) -> Response:
 
 def _station_page(region: str, station: str, refused: str = "", subject: str = "") -> str:
     closings = sources().reports.closings.of_station(region, station, _CLOSES)
-    days = [Day(one, settling) for one, settling in zip(closings, _settlings(closings), strict=True)]
     return show(
         "reconciliation-station.html",
         region=region,
         station=station,
-        days=days,
+        days=_days(closings),
         villages=_villages(),
         refused=refused,
         refused_subject=subject,
@@ -229,11 +229,12 @@ def _refused(page: str) -> Response:
     return answer
 
 
-def _settlings(closings: Iterable[Closing]) -> Sequence[Settling]:
-    return _settlings_of(
-        Kind.DAY,
-        [f"{one.closed.region} {one.closed.station} {one.closed.epoch} {one.closed.seq}" for one in closings],
-    )
+def _days(closings: Sequence[Closing]) -> Sequence[Day]:
+    zone, events = sources().now().tzinfo, [one.closed for one in closings]
+    settlings = _settlings_of(Kind.DAY, [f"{one.region} {one.station} {one.epoch} {one.seq}" for one in events])
+    moments = [one.at or one.received_at for one in events]
+    made_on = [one.astimezone(zone).date() if one is not None else None for one in moments]
+    return [Day(*parts) for parts in zip(closings, settlings, made_on, strict=True)]
 
 
 def _settlings_of(kind: Kind, subjects: Sequence[str]) -> Sequence[Settling]:

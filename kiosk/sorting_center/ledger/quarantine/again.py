@@ -66,7 +66,8 @@ def take_again(connection: Connection, key: EventKey) -> Again:
         return _STILL[item.problem]
     if not _follows(connection, reach, item):
         return Again.CHAIN
-    _believe(connection, key, row, item, is_released=key.seq <= reach.upto)
+    if not _believe(connection, key, row, item, is_released=key.seq <= reach.upto):
+        return Again.ARCHIVED
     connection.execute(delete(quarantine).where(apart))
     return Again.TAKEN
 
@@ -88,24 +89,28 @@ def _follows(connection: Connection, reach: Row[Any], item: ReceivedEvent) -> bo
     return item.prevhash == before
 
 
-def _believe(connection: Connection, key: EventKey, row: Row[Any], item: ReceivedEvent, *, is_released: bool) -> None:
+def _believe(connection: Connection, key: EventKey, row: Row[Any], item: ReceivedEvent, *, is_released: bool) -> bool:
+    """False when it has left for an archive at this very moment, and nothing was changed."""
     many_writers = connection.dialect.name == "postgresql"
     table = event_by_month if many_writers else event
     # The time tells in which partition it is.
     here = _at(table, key) & (table.c.received_at == row.received_at)
     believed = {"problem": None, "type": item.type, "prevhash": item.prevhash}
-    connection.execute(update(table).where(here).values(believed))
+    changed = update(table).where(here).values(believed).execution_options(preserve_rowcount=True)
+    if connection.execute(changed).rowcount != 1:
+        return False
     if not is_released:
-        return  # its place comes when the gap below it is filled
+        return True  # its place comes when the gap below it is filled
     if many_writers:
         insert_counted(
             connection, unnumbered, [(key.station, key.epoch, key.region, key.seq, key.seq, row.received_at)]
         )
-        return
+        return True
     place = places.last_feedseq(connection) + 1
     connection.execute(update(event).where(here).values(feedseq=place))
     if item.type in projection.TYPES:
         projection.project(connection, [projection.ReleasedEvent.of(item, key.region, place, row.received_at)])
+    return True
 
 
 def _at(table: Table, key: EventKey) -> ColumnElement[bool]:

@@ -28,8 +28,10 @@ from kiosk.texts import formats, html
 
 reconciliation = Pages("reconciliation", __name__)
 
-STATIONS: Final = 100
+STATIONS: Final = 200
 """On one page."""
+CARDS: Final = 30
+"""With all their figures and a form; more of a kind are a line each, so that no page is heavy."""
 _CLOSES: Final = 60
 _RECEIPTS: Final = 20
 _MAX_REASON: Final = 2_000
@@ -126,6 +128,10 @@ def day() -> str:
         not_closed=not_closed,
         doubles=len(_doubles(None)[0]),
         villages=_villages(),
+        cards=CARDS,
+        first=stations[0] if stations else after,
+        last=stations[-1] if stations else after,
+        is_further=bool(after[0]),
         next=stations[-1] if len(stations) == STATIONS else None,
         behind=reports.progress().behind,
         may_decide=_may_decide(),

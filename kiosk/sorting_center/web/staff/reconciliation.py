@@ -13,13 +13,15 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
-from kiosk.messaging.contract.envelope import MAX_SEQ
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.decisions import Decision, Kind
 from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.reports.closings import Closing, Compared
+from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
+from kiosk.sorting_center.reports import COUNTY
+from kiosk.sorting_center.reports.closings import Closing
 from kiosk.sorting_center.reports.figures import Figures
+from kiosk.sorting_center.reports.following.closes import Verdict
 from kiosk.sorting_center.reports.receipts import Receipt
 from kiosk.sorting_center.web.access import Pages, current, doors
 from kiosk.sorting_center.web.frame import show
@@ -28,17 +30,17 @@ from kiosk.texts import formats, html
 
 reconciliation = Pages("reconciliation", __name__)
 
-STATIONS: Final = 200
-"""On one page."""
+ROWS: Final = 150
+"""Of each list on one page."""
 CARDS: Final = 30
 """With all their figures and a form; more of a kind are a line each, so that no page is heavy."""
 _CLOSES: Final = 60
-_RECEIPTS: Final = 20
+_LOOKED_FOR: Final = 1_000
+_RECEIPTS: Final = 60
 _MAX_REASON: Final = 2_000
 _NOTHING: Final = Figures()
 _FIRST_DAY: Final = date(2000, 1, 1)
 _STATION: Final = re.compile(r"S[0-9]{4}")
-_EPOCH: Final = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,15 @@ class Settling:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A close of a day beside the ledger. ``made_on``: the day in the center's zone, None where nobody knows it."""
+    """A close of a day beside the ledger."""
 
     closing: Closing
     settling: Settling
-    made_on: date | None
 
     @property
     def needs_a_look(self) -> bool:
         closing = self.closing
-        return closing.verdict is not Compared.SAME or bool(closing.voided_since or closing.not_counted)
+        return closing.verdict is not Verdict.SAME or bool(closing.voided_since or closing.not_counted)
 
     @property
     def lines(self) -> Sequence[tuple[str, Markup, Markup, Markup]]:
@@ -106,33 +107,34 @@ def _value(field: str, value: int) -> str:
 @reconciliation.look("/reconciliation", Role.VIEWER)
 def day() -> str:
     """A day of all stations; yesterday where none is asked for."""
-    asked = _asked_day()
-    after = (_argument("after"), _argument("region"))
+    asked, page = _asked_day(), max(1, _number(request.args.get("page", "")) or 1)
     reports, now = sources().reports, sources().now()
-    stations = reports.closings.stations(after, STATIONS)
-    closings = reports.closings.of_day(asked, now, stations)
-    figures = {(one.station, one.region): one.figures for one in reports.days.stations(asked, asked)}
-    closed = {(one.closed.station, one.closed.region) for one in closings}
+    closings = reports.closings.of_day(asked)
+    closed = {(one.station, one.region) for one in closings}
     days = _days(closings)
     not_closed = [
-        NotClosed(*key, figures[key]) for key in stations if key not in closed and figures.get(key, _NOTHING).intakes
+        NotClosed(one.station, one.region, one.figures)
+        for one in reports.days.stations(asked, asked)
+        if one.figures.intakes and (one.station, one.region) not in closed
     ]
+    lists = {
+        "open": [one for one in days if one.needs_a_look and not one.settling.is_settled],
+        "settled": [one for one in days if one.needs_a_look and one.settling.is_settled],
+        "same": [one for one in days if not one.needs_a_look],
+        "not_closed": not_closed,
+    }
+    here = slice((page - 1) * ROWS, page * ROWS)
     return show(
         "reconciliation.html",
         day=asked,
         before=max(_FIRST_DAY, asked - timedelta(days=1)),
         after=asked + timedelta(days=1) if asked < now.date() else None,
-        open=[one for one in days if one.needs_a_look and not one.settling.is_settled],
-        settled=[one for one in days if one.needs_a_look and one.settling.is_settled],
-        same=[one for one in days if not one.needs_a_look],
-        not_closed=not_closed,
-        doubles=len(_doubles(None)[0]),
+        counts={name: len(rows) for name, rows in lists.items()},
+        **{name: rows[here] for name, rows in lists.items()},
+        doubles=len([one for one in _doubles() if not one.settling.is_settled]),
         villages=_villages(),
         cards=CARDS,
-        first=stations[0] if stations else after,
-        last=stations[-1] if stations else after,
-        is_further=bool(after[0]),
-        next=stations[-1] if len(stations) == STATIONS else None,
+        next=page + 1 if any(len(rows) > here.stop for rows in lists.values()) else None,
         behind=reports.progress().behind,
         may_decide=_may_decide(),
     )
@@ -149,8 +151,10 @@ def of_station(region: str, station: str) -> str:
 @reconciliation.act("/reconciliation/<region>/<station>/<epoch>/<int:seq>/settle", Role.OPERATOR)
 def settle_day(region: str, station: str, epoch: str, seq: int) -> Response:
     """Accept it with a reason, or ask the station back."""
-    is_close = _is_there(region, station) and _EPOCH.fullmatch(epoch) is not None and seq <= MAX_SEQ
-    if not is_close or sources().reports.closings.find(region, station, epoch, seq) is None:
+    if not _is_there(region, station):
+        abort(404)
+    known = sources().reports.closings.of_station(region, station, _LOOKED_FOR)
+    if (epoch, seq) not in {(one.epoch, one.seq) for one in known}:
         abort(404)
     subject = f"{region} {station} {epoch} {seq}"
     if refused := _settle(Kind.DAY, subject):
@@ -160,20 +164,13 @@ def settle_day(region: str, station: str, epoch: str, seq: int) -> Response:
 
 @reconciliation.look("/reconciliation/receipts", Role.VIEWER)
 def receipts() -> str:
-    """Receipts that were told twice."""
-    return _receipts_page(_number(request.args.get("before", "")))
-
-
-@reconciliation.act("/reconciliation/receipts/<region>/<receipt>/settle", Role.OPERATOR)
-def settle_receipt(region: str, receipt: str) -> Response:
-    """The first counts, whatever is decided: here a person says that it may, or asks the station."""
-    number = _receipt_number(receipt)
-    if number is None or not _is_there(region, number.station) or not sources().reports.receipts.find(number, region):
-        abort(404)
-    subject = f"{region} {number.station} {number}"
-    if refused := _settle(Kind.RECEIPT, subject):
-        return _refused(_receipts_page(None, refused, subject))
-    return redirect(url_for("reconciliation.receipts"), 303)
+    """Receipts that were told twice; what is decided on one is decided on its own page."""
+    doubles = _doubles()
+    return show(
+        "reconciliation-receipts.html",
+        open=[one for one in doubles if not one.settling.is_settled],
+        settled=[one for one in doubles if one.settling.is_settled],
+    )
 
 
 def _station_page(region: str, station: str, refused: str = "", subject: str = "") -> str:
@@ -191,30 +188,19 @@ def _station_page(region: str, station: str, refused: str = "", subject: str = "
     )
 
 
-def _receipts_page(before: int | None, refused: str = "", subject: str = "") -> str:
-    doubles, last = _doubles(before)
-    return show(
-        "reconciliation-receipts.html",
-        open=[one for one in doubles if not one.settling.is_settled],
-        settled=[one for one in doubles if one.settling.is_settled],
-        last=last,
-        refused=refused,
-        refused_subject=subject,
-        said=request.form.get("reason", "")[:_MAX_REASON],
-        may_decide=_may_decide(),
-    )
-
-
-def _doubles(before: int | None) -> tuple[Sequence[Double], int | None]:
-    """And the number below which more may stand."""
+def _doubles() -> Sequence[Double]:
+    """The newest."""
     reports = sources().reports
-    told = reports.journal.receipts_twice(before, _RECEIPTS)
-    numbers = {(one.region, number): None for one in told if (number := _receipt_number(one.receipt)) is not None}
+    alarms = reports.journal.alarms(RECEIPT_TWICE, COUNTY, _RECEIPTS)
+    told = reports.journal.at([(one.station, one.epoch, one.region, one.seq) for one in alarms])
+    numbers: dict[tuple[str, ReceiptNumber], None] = {}
+    for event in told:
+        number = _receipt_number(str(event.data.get("receipt"))) if event is not None else None
+        if event is not None and number is not None:
+            numbers[event.region, number] = None
     found = [receipt for region, number in numbers for receipt in reports.receipts.find(number, region)]
-    subjects = [f"{one.region} {one.station} {one.number}" for one in found]
-    settlings = _settlings_of(Kind.RECEIPT, subjects)
-    doubles = [Double(*pair) for pair in zip(found, settlings, strict=True)]
-    return doubles, told[-1].id if len(told) == _RECEIPTS else None
+    settlings = _settlings_of(Kind.RECEIPT, [f"{one.region} {one.station} {one.number}" for one in found])
+    return [Double(*pair) for pair in zip(found, settlings, strict=True)]
 
 
 def _settle(kind: Kind, subject: str) -> str:
@@ -236,11 +222,8 @@ def _refused(page: str) -> Response:
 
 
 def _days(closings: Sequence[Closing]) -> Sequence[Day]:
-    zone, events = sources().now().tzinfo, [one.closed for one in closings]
-    settlings = _settlings_of(Kind.DAY, [f"{one.region} {one.station} {one.epoch} {one.seq}" for one in events])
-    moments = [one.at or one.received_at for one in events]
-    made_on = [one.astimezone(zone).date() if one is not None else None for one in moments]
-    return [Day(*parts) for parts in zip(closings, settlings, made_on, strict=True)]
+    subjects = [f"{one.region} {one.station} {one.epoch} {one.seq}" for one in closings]
+    return [Day(*pair) for pair in zip(closings, _settlings_of(Kind.DAY, subjects), strict=True)]
 
 
 def _settlings_of(kind: Kind, subjects: Sequence[str]) -> Sequence[Settling]:
@@ -277,12 +260,6 @@ def _is_there(region: str, station: str) -> bool:
     """Whether such a station was heard."""
     is_one = _STATION.fullmatch(station) is not None and region.isprintable()
     return is_one and region in sources().reports.stations.regions(station)
-
-
-def _argument(name: str) -> str:
-    """A key, or nothing that is none."""
-    text = request.args.get(name, "")[:32]
-    return text if text.isprintable() else ""
 
 
 def _may_decide() -> bool:

@@ -1,0 +1,145 @@
+"""What many viewers share, and what it costs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import count
+
+import pytest
+
+from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.web.drawing import HEIGHT, Bar, bars, percent
+from kiosk.sorting_center.web.pictures.shared import MIN_AGE_S, TENDED_S, WANTED_S, Rendered, Shared, etag_of
+from kiosk.sorting_center.web.pictures.times import local_time, start_of_day
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_many_viewers_share_one_picture(clock: Clock) -> None:
+    made = count(1)
+    shared = Shared(lambda: next(made), clock)
+    assert [shared.current().value for _ in range(10)] == [1] * 10
+    clock.now += MIN_AGE_S
+    assert shared.current().value == 2
+
+
+def test_what_takes_long_is_made_rarely(clock: Clock) -> None:
+    made = count(1)
+
+    def make() -> int:
+        clock.now += 1.0
+        return next(made)
+
+    shared = Shared(make, clock)
+    shared.current()
+    clock.now += 39.0
+    assert shared.current().value == 1
+    clock.now += 2.0
+    assert shared.current().value == 2
+
+
+def test_a_picture_is_a_new_one_only_when_it_shows_something_else(clock: Clock) -> None:
+    values = iter([7, 7, 8])
+    shared = Shared(lambda: next(values), clock)
+    numbers = []
+    for _ in range(3):
+        numbers.append(shared.current().number)
+        clock.now += MIN_AGE_S
+    assert numbers == [1, 1, 2]
+
+
+def test_where_somebody_tends_nobody_waits(clock: Clock) -> None:
+    """Also while the next one is being made."""
+    seen_meanwhile: list[int] = []
+    made = count(1)
+    shared: Shared[int]
+
+    def make() -> int:
+        number = next(made)
+        if number > 1:
+            seen_meanwhile.append(shared.current().value)
+        return number
+
+    shared = Shared(make, clock)
+    shared.current()
+    clock.now += MIN_AGE_S
+    shared.tend()
+    assert (seen_meanwhile, shared.current().value) == ([1], 2)
+    clock.now += TENDED_S
+    shared.tend()
+    assert shared.current().value == 3
+
+
+def test_nothing_is_made_for_nobody(clock: Clock) -> None:
+    made = count(1)
+    shared = Shared(lambda: next(made), clock)
+    shared.tend()
+    assert shared.current().value == 1
+    clock.now += WANTED_S
+    shared.tend()
+    assert next(made) == 2
+
+
+def test_an_old_picture_does_not_stand_for_a_database_that_is_away(clock: Clock) -> None:
+    told = iter([7])
+
+    def make() -> int:
+        for value in told:
+            return value
+        raise LedgerError("away")
+
+    shared = Shared(make, clock)
+    assert shared.current().value == 7
+    clock.now += MIN_AGE_S
+    with pytest.raises(LedgerError):
+        shared.current()
+    shared.tend()
+    with pytest.raises(LedgerError):
+        shared.current()
+
+
+def test_the_same_is_rendered_once_and_what_nobody_asks_for_goes() -> None:
+    rendered, done = Rendered(), list[str]()
+
+    def asked(etag: str) -> str:
+        def render() -> str:
+            done.append(etag)
+            return f"<p>{etag}</p>"
+
+        return rendered.html(etag, render)
+
+    assert [asked("a"), asked("a")] == ["<p>a</p>"] * 2
+    for number in range(100):
+        asked(str(number))
+    asked("99")
+    asked("a")
+    assert done == ["a", *map(str, range(100)), "a"]
+    assert etag_of("a", 1) != etag_of("a", "1")
+
+
+def test_bars_are_whole_units_of_the_tallest() -> None:
+    assert bars([0, 50, 100]) == (Bar(HEIGHT, 0), Bar(500, 500), Bar(0, 1000))
+    assert bars([1, 10**18])[0].height > 0, "what is there is seen"
+    assert bars([-5, 0]) == (Bar(HEIGHT, 0),) * 2
+    assert bars([]) == ()
+    assert [percent(1, 3), percent(-1, 3), percent(5, 3), percent(5, 0)] == [33, 0, 100, 0]
+
+
+def test_today_begins_at_local_midnight() -> None:
+    now = datetime.fromisoformat("2026-11-25T01:30:00+08:00")
+    assert start_of_day(now) == "2026-11-24T16:00:00.000Z"
+    assert local_time("2026-11-24T17:05:09.000Z", now) == "01:05:09"
+    assert local_time("2026-11-24T15:59:00.000Z", now) == "2026-11-24 23:59"

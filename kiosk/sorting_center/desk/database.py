@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
@@ -22,6 +22,8 @@ SCRIPTS: Final = str(Path(__file__).with_name("migrations")).replace("%", "%%")
 """As Alembic's settings write it."""
 VERSION_TABLE: Final = "desk_version"
 _PRIVATE: Final = 0o600
+_bringing_up: Final = threading.Lock()
+"""Alembic has one context for all threads of a process."""
 
 
 def desk_path(ledger: Path) -> Path:
@@ -45,8 +47,9 @@ class DeskDatabase:
             else:
                 self._writer = _disposed(parts, in_schema(postgres.writer(self.address.url, of_ledger=False)))
                 self._reader = _disposed(parts, in_schema(postgres.reader(self.address.url)))
-            with self._writer.begin() as connection:
-                self._bring_up(connection)
+            with _bringing_up, self._writer.begin() as connection:
+                if not self._is_of_today(connection):
+                    self._bring_up(connection)
             self._parts = parts.pop_all()
 
     def close(self) -> None:
@@ -64,6 +67,14 @@ class DeskDatabase:
         """A transaction that nobody else's stands beside; raises DeskError, and then nothing of it is stored."""
         with self._lock, self._translated("written"), self._writer.begin() as connection:
             yield connection
+
+    def _is_of_today(self, connection: Connection) -> bool:
+        """Most are: a process that only opens one needs no Alembic."""
+        schema = SCHEMA if self.path is None else None
+        if not inspect(connection).has_table(_VERSION_TABLE, schema):
+            return False
+        newest = max(script.stem[:4] for script in (_SCRIPTS / "versions").glob("[0-9]*.py"))
+        return connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar() == newest  # noqa: S608
 
     def _bring_up(self, connection: Connection) -> None:
         from alembic import command

@@ -24,6 +24,8 @@ PLACES: Final = (
     ("fleet.stations", "nav_fleet", Role.VIEWER),
     ("days.month", "nav_days", Role.VIEWER),
     ("days.goods", "nav_goods", Role.VIEWER),
+    ("reconciliation.day", "nav_reconciliation", Role.VIEWER),
+    ("quarantine.everything", "nav_quarantine", Role.VIEWER),
     ("people.everybody", "nav_people", Role.ADMIN),
     ("people.audit", "nav_audit", Role.ADMIN),
 )

@@ -71,10 +71,11 @@ class DeskDatabase:
     def _is_of_today(self, connection: Connection) -> bool:
         """Most are: a process that only opens one needs no Alembic."""
         schema = SCHEMA if self.path is None else None
-        if not inspect(connection).has_table(_VERSION_TABLE, schema):
+        if not inspect(connection).has_table(VERSION_TABLE, schema):
             return False
-        newest = max(script.stem[:4] for script in (_SCRIPTS / "versions").glob("[0-9]*.py"))
-        return connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar() == newest  # noqa: S608
+        scripts = Path(__file__).with_name("migrations") / "versions"
+        newest = max(script.stem[:4] for script in scripts.glob("[0-9]*.py"))
+        return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == newest  # noqa: S608
 
     def _bring_up(self, connection: Connection) -> None:
         from alembic import command

@@ -42,7 +42,7 @@ def find() -> Response:
 
 
 _SLIP: Final = re.compile(r"(?:\][A-Za-z]\d)?\s*Y1K", re.IGNORECASE)
-_LONG_NUMBER: Final = re.compile(r"\d{7,}")
+_LONG_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])\d{7,}(?![0-9A-Za-z])")
 
 
 def _for_audit(asked: str) -> str:

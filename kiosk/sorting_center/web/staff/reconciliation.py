@@ -117,7 +117,7 @@ def day() -> str:
         for one in reports.days.stations(asked, asked)
         if one.figures.intakes and (one.station, one.region) not in closed
     ]
-    lists = {
+    lists: dict[str, Sequence[Day | NotClosed]] = {
         "open": [one for one in days if one.needs_a_look and not one.settling.is_settled],
         "settled": [one for one in days if one.needs_a_look and one.settling.is_settled],
         "same": [one for one in days if not one.needs_a_look],

@@ -23,18 +23,12 @@ from tests.sorting_center.reports.ledgers import ClockedStation, closed, followe
 from tests.sorting_center.staff import PASSWORD, app_of, stores_of
 from tests.sorting_center.stations import NOW, of_weight
 from tests.sorting_center.web.test_reconciliation import DAY, ONE
-from tests.web.browsing import axe_faults, chromium
+from tests.web.browsing import axe_faults
 
 PHONE, DESK_SCREEN = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
 PATIENCE_MS = 30_000
 LANGUAGES = ("en", "zh", "ug")
 expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,7 +9,7 @@ from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.sorting_center.ledger import Ledger, LedgerError
-from kiosk.sorting_center.ledger.database.rows import insert_rows
+from kiosk.sorting_center.ledger.database.rows import insert_rows, upsert_rows
 from kiosk.sorting_center.reports.following.applying import Applying
 from kiosk.sorting_center.reports.following.closes import Closes
 from kiosk.sorting_center.reports.following.page import LedgerReader
@@ -67,9 +67,10 @@ class Follower:
             if page is None:
                 return 0
             Applying(connection, self._zone).apply(page)
-            if any(told.close for told in page.events):
-                with self._ledger.reading() as looking:
-                    insert_rows(connection, closing, Closes(looking, connection, self._zone).rows(page))
+            with self._ledger.reading() as looking:
+                closes = Closes(looking, connection, self._zone)
+                insert_rows(connection, closing, closes.rows(page))
+                upsert_rows(connection, closing, closes.late_rows(page))
             replace(start, feedseq=page.upto, sha256=page.sha256).write(connection)
         return page.upto - start.feedseq
 

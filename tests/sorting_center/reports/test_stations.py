@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from msgspec.structs import replace
+
 from kiosk.domain.events import (
     CountersData,
     EpochStarted,
@@ -14,13 +16,15 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason
 from kiosk.domain.metrology.standing import CheckState, Verification
 from kiosk.messaging.contract.control import DoctorRow, Hello, Status
-from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
+from kiosk.sorting_center.ledger import Delivery, EventKey, Ledger, Sighting
 from kiosk.sorting_center.reports import Part, Reports
 from kiosk.sorting_center.reports.closings import Difference
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.reports.following.closes import Verdict
 from kiosk.sorting_center.reports.stations import MAX_GAPS
-from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
+from kiosk.sorting_center.reports.tables.opening import begin_again
+from kiosk.sorting_center.reports.tables.stamps import Stamp
+from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, closed, content, followed
 from tests.sorting_center.stations import NOW, confirmed
 
 DAY = date(2026, 11, 25)
@@ -135,6 +139,33 @@ def test_a_close_over_an_event_that_was_set_apart_says_so(ledger: Ledger, report
     followed(follower)
     (found,) = reports.closings.of_station("shache", "S0147")
     assert (found.verdict, found.missing) == (Verdict.MISSING, 1)
+
+
+def test_a_close_is_compared_again_when_what_it_lacked_is_taken_in(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    station = ClockedStation()
+    said = closed(intakes=2, bags=2, net_g=24_900, consignment_fen=59_760, first_seq=1, last_seq=3)
+    told = [station.start(), station.intake(1), station.intake(2), station.add(said), station.intake(3)]
+    apart = told[1]
+    told[1] = replace(apart, problem="unknown_type")
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    assert [(one.verdict, one.missing) for one in reports.closings.of_station("shache", "S0147")] == [
+        (Verdict.MISSING, 1)
+    ]
+    ledger.take_again(EventKey("shache", "S0147", station.epoch, 2, apart.sha256))
+    while ledger.number(100):
+        pass
+    followed(follower)
+    (found,) = reports.closings.of_station("shache", "S0147")
+    assert (found.verdict, found.missing, found.found) == (Verdict.SAME, 0, found.said)
+    before = content(reports)
+    for limit in (1, 1000):
+        with reports.tables.writing() as connection:
+            begin_again(connection, Stamp(ledger.ledger_id, ledger.generation, ZONE.key))
+        followed(follower, limit)
+        assert content(reports) == before, limit
 
 
 def test_a_history_has_every_day(ledger: Ledger, reports: Reports, follower: Follower) -> None:

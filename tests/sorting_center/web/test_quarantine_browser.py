@@ -19,10 +19,10 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
-from tests.sorting_center.reports.ledgers import ClockedStation, followed
+from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.staff import PASSWORD, app_of, stores_of
 from tests.sorting_center.stations import NOW, of_weight
-from tests.sorting_center.web.test_reconciliation import DAY, ONE, closed
+from tests.sorting_center.web.test_reconciliation import DAY, ONE
 from tests.web.browsing import axe_faults
 
 PHONE, DESK_SCREEN = {"width": 360, "height": 740}, {"width": 1280, "height": 800}

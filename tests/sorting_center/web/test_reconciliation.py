@@ -3,12 +3,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.domain.events import DayClosed
 from kiosk.sorting_center.desk.decisions import Kind
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.people import Role
@@ -16,20 +14,12 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff.reconciliation import CARDS, ROWS
-from tests.sorting_center.reports.ledgers import ClockedStation, followed
+from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.staff import app_of, sign_in
 from tests.sorting_center.stations import NOW, of_weight
 
 DAY = "2026-11-25"
 ONE = {"intakes": 1, "bags": 1, "net_g": 12_450, "consignment_fen": 29_880}
-
-
-def closed(**changes: Any) -> DayClosed:
-    values: dict[str, Any] = dict.fromkeys(
-        ("intakes", "voids", "abandoned", "bags", "net_g", "purchase_fen", "consignment_fen"), 0
-    )
-    values |= dict.fromkeys(("parcels_in", "parcels_out", "parcels_returned", "photos", "prints_unknown"), 0)
-    return DayClosed(actor="clerk:07", head="0" * 64, **{**values, **changes})
 
 
 def county(ledger: Ledger, stores: Stores) -> dict[str, ClockedStation]:

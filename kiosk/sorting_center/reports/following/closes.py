@@ -1,7 +1,8 @@
 """Closes of days as they are followed: what a station said its day was, and what the events of that day come to.
 
-Every event of the day stands before its close in the feed, so what is found hangs on nothing that comes later. Days of
-one epoch cannot overlap: each event is gone through once, whatever ranges a station names.
+Every event of the day stands before its close in the feed, but for one that was set apart and is taken in again: then
+the close is compared once more. Days of one epoch cannot overlap: each event is gone through once, whatever ranges a
+station names.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from kiosk.domain.events import (
 from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger import schema as ledger
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.reports.following.page import Page, ToldEvent
+from kiosk.sorting_center.reports.following.page import LedgerReader, Page, ToldEvent
 from kiosk.sorting_center.reports.tables.schema import closing
 from kiosk.sorting_center.reports.times import place
 
@@ -135,6 +136,35 @@ class Closes:
         found = self._found([span for span in new if span.is_compared])
         standing = self._standing(found)
         return [self._row(span, found.get(span.key, _Found()), standing) for span in new]
+
+    def late_rows(self, page: Page) -> list[tuple[Any, ...]]:
+        """Of closes that lacked an event which is in this page, behind them: they are compared again."""
+        told: dict[tuple[str, str, str], list[ToldEvent]] = {}
+        for event in page.events:
+            told.setdefault((event.station, event.region, event.epoch), []).append(event)
+        if not told:
+            return []
+        lowest = as_parameter((*stream, min(event.seq for event in events)) for stream, events in told.items())
+        spans = []
+        for row in self._connection.execute(_lacking(self._dialect), lowest).all():
+            events = told[row.station, row.region, row.epoch]
+            if any(row.first_seq <= one.seq <= row.last_seq and one.feedseq > row.feedseq for one in events):
+                spans += self._spans_again(row.feedseq, page.upto)
+        found = self._found(spans)
+        standing = self._standing(found)
+        return [self._row(span, found[span.key], standing) for span in spans]
+
+    def _spans_again(self, feedseq: int, upto: int) -> list[_Span]:
+        """The close at this place, with everything of its day up to ``upto``; none when its event is in an archive."""
+        read = LedgerReader(self._ledger).page(feedseq - 1, 1)
+        spans = []
+        for told in read.events if read is not None else ():
+            if told.feedseq == feedseq and told.close is not None:
+                span = _Span(told, told.close)
+                span.begins_after = span.data.first_seq - 1
+                span.wanted = (*span.wanted[:-1], upto + 1)
+                spans.append(span)
+        return spans
 
     def _found(self, spans: Sequence[_Span]) -> dict[CloseKey, _Found]:
         found = {span.key: _Found() for span in spans}
@@ -269,6 +299,16 @@ def _known(dialect: str) -> Select[Any]:
     same = (c.station == keys.text(0)) & (c.region == keys.text(1)) & (c.epoch == keys.text(2))
     columns: Sequence[ColumnElement[Any]] = (c.station, c.region, c.epoch, c.seq)
     return select(*columns).select_from(keys.table).join(closing, same & (c.seq == keys.number(3)))
+
+
+@cache
+def _lacking(dialect: str) -> Select[Any]:
+    """Of these epochs the closes behind an event that lack any: of a feed in order there is hardly one."""
+    keys, c = Keys(dialect), closing.c
+    same = (c.station == keys.text(0)) & (c.region == keys.text(1)) & (c.epoch == keys.text(2))
+    later = same & (c.seq > keys.number(3)) & (c.verdict == Verdict.MISSING.value)
+    columns = (c.station, c.region, c.epoch, c.feedseq, c.first_seq, c.last_seq)
+    return select(*columns).select_from(keys.table).join(closing, later)
 
 
 @cache

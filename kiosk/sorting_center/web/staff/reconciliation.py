@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 from flask import abort, make_response, redirect, request, url_for
 from markupsafe import Markup
@@ -117,7 +117,7 @@ def day() -> str:
         for one in reports.days.stations(asked, asked)
         if one.figures.intakes and (one.station, one.region) not in closed
     ]
-    lists: dict[str, list[Any]] = {
+    lists: dict[str, Sequence[Day | NotClosed]] = {
         "open": [one for one in days if one.needs_a_look and not one.settling.is_settled],
         "settled": [one for one in days if one.needs_a_look and one.settling.is_settled],
         "same": [one for one in days if not one.needs_a_look],

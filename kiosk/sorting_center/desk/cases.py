@@ -21,7 +21,9 @@ MAX_PAGE: Final = 500
 ITSELF: Final = "itself"
 """Who closes a case whose condition is over, where nobody has to decide anything."""
 
-PASSING: Final = frozenset({"quiet", "backlog", "gap", "offline", "reports"})
+PASSING: Final = frozenset(
+    {"quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over"}
+)
 """Kinds that are over when they are no longer seen."""
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
 
 from kiosk.sorting_center.reports.figures import Figures, of_sums, sums, total
 from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.schema import county_hour, goods, station_day
+from kiosk.sorting_center.reports.tables.schema import county_hour, goods, station_day, station_goods
 
 MAX_DAYS: Final = 400
 """Of one question: a year and a month."""
@@ -129,7 +129,7 @@ class Days:
 
     def goods(self, first: date, last: date, of: Part = COUNTY) -> tuple[GoodsRow, ...]:
         """By product and mode, the heaviest first."""
-        table = _table(of)
+        table = _table(of, by_goods=True)
         c = table.c
         rows = self._rows(
             select(c.product, c.mode, *sums(table)).where(_asked(table, first, last, of)).group_by(c.product, c.mode)
@@ -139,7 +139,7 @@ class Days:
 
     def goods_by_day(self, first: date, last: date, of: Part = COUNTY) -> tuple[GoodsDayRow, ...]:
         """By day and product, where there is any; ordered by both."""
-        table = _table(of)
+        table = _table(of, by_goods=True)
         c = table.c
         asked = _asked(table, first, last, of)
         rows = self._rows(
@@ -180,8 +180,8 @@ class Days:
     def _stations_by_day(self, first: date, last: date, of: Part) -> dict[str, int]:
         c = station_day.c
         asked = _asked(station_day, first, last, of)
-        each = select(c.day, c.region, c.station).where(asked, c.intakes > 0).distinct().subquery()
-        return {row[0]: row[1] for row in self._rows(select(each.c.day, func.count()).group_by(each.c.day))}
+        rows = self._rows(select(c.day, func.count()).where(asked, c.intakes > 0).group_by(c.day))
+        return {row[0]: row[1] for row in rows}
 
     def _rows(self, query: Executable) -> Sequence[Sequence[Any]]:
         with self._tables.reading() as connection:
@@ -196,8 +196,11 @@ def by_group(rows: Sequence[StationFigures], group_of: Mapping[tuple[str, str], 
     return {group: total(figures) for group, figures in groups.items()}
 
 
-def _table(of: Part) -> Table:
-    return county_hour if of.station is None else station_day
+def _table(of: Part, *, by_goods: bool = False) -> Table:
+    """The smallest that can tell."""
+    if of.station is None:
+        return county_hour
+    return station_goods if by_goods else station_day
 
 
 def _of_part(table: Table, of: Part) -> ColumnElement[bool]:

@@ -9,12 +9,14 @@ from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.ledger.database.rows import insert_rows
 from kiosk.sorting_center.reports.following.applying import Applying
+from kiosk.sorting_center.reports.following.closes import Closes
 from kiosk.sorting_center.reports.following.page import LedgerReader
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.reports.tables.errors import ReportsTaken
 from kiosk.sorting_center.reports.tables.opening import begin_again
-from kiosk.sorting_center.reports.tables.schema import SCHEMA_VERSION
+from kiosk.sorting_center.reports.tables.schema import SCHEMA_VERSION, closing
 from kiosk.sorting_center.reports.tables.stamps import Stamp
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ class Follower:
         self._zone = reports.zone
         self.trouble = ""
         """What `run` has met last; "" while all is well."""
+        self.leads = False
+        """Whether it is this process that follows, as of the last step."""
 
     def step(self, limit: int = STEP_EVENTS) -> int:
         """Take in the next events, in one transaction, and say how many places of the feed that was; 0 when there is
@@ -43,7 +47,8 @@ class Follower:
         Tables that do not fit the ledger any more are made again from the beginning. Raises a LedgerError, and then
         nothing was done.
         """
-        if not self._tables.role.has():
+        self.leads = self._tables.role.has()
+        if not self.leads:
             return 0
         stamp = self._stamp()
         with self._ledger.reading() as connection:
@@ -62,6 +67,9 @@ class Follower:
             if page is None:
                 return 0
             Applying(connection, self._zone).apply(page)
+            if any(told.close for told in page.events):
+                with self._ledger.reading() as looking:
+                    insert_rows(connection, closing, Closes(looking, connection, self._zone).rows(page))
             replace(start, feedseq=page.upto, sha256=page.sha256).write(connection)
         return page.upto - start.feedseq
 
@@ -87,7 +95,7 @@ class Follower:
     def _failed(self, trouble: str) -> None:
         if trouble != self.trouble:
             log.error("%s", trouble)
-        self.trouble = trouble
+        self.trouble, self.leads = trouble, False
 
     def _stamp(self) -> Stamp:
         with self._tables.reading() as connection:

@@ -83,6 +83,7 @@ class Receipts:
     ) -> tuple[ReceiptRow, ...]:
         """Receipts of these days, in the order of day, station, number; the next ``limit`` behind ``after``."""
         c = receipt.c
+        first = first if after is None else max(first, after.day)
         asked = and_(c.day >= first.isoformat(), c.day <= last.isoformat(), _of_part(of))
         key = (c.day, c.station, c.receipt, c.region)
         if after is not None:

@@ -47,7 +47,7 @@ class Reports:
         self.days = Days(tables, zone)
         self.fleet = Fleet(tables, ledger, self.days)
         self.stations = Stations(tables, ledger, self.journal)
-        self.closings = Closings(tables, ledger, self.journal)
+        self.closings = Closings(tables)
         self.receipts = Receipts(tables, self.journal)
         self.members = Members(tables)
         self.lots = Lots(self.receipts)

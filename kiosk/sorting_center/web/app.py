@@ -13,13 +13,15 @@ from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import access, frame, guard
 from kiosk.sorting_center.web.guard import Hosts, TrustedProxy
 from kiosk.sorting_center.web.machine import machine
-from kiosk.sorting_center.web.pictures import Pictures
+from kiosk.sorting_center.web.pictures.pictures import Pictures
 from kiosk.sorting_center.web.sign_in import door
 from kiosk.sorting_center.web.sources import Sources, Stores
+from kiosk.sorting_center.web.staff.fleet import fleet
 from kiosk.sorting_center.web.staff.people import people
+from kiosk.sorting_center.web.staff.station import station
 from kiosk.sorting_center.web.staff.today import today
 
-PARTS: Final = (door, machine, today, people)
+PARTS: Final = (door, machine, today, fleet, station, people)
 MAX_FORM_BYTES: Final = 64 * 1024
 
 
@@ -34,9 +36,8 @@ def create_app(
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
     app.wsgi_app = TrustedProxy(app.wsgi_app, trusted_proxy)  # type: ignore[method-assign]
-    app.extensions["sources"] = Sources(
-        stores, health, LedgerCollector(stores.ledger), Pictures(stores.ledger.overview, now), now
-    )
+    pictures = Pictures(stores.ledger, stores.desk, stores.reports, now)
+    app.extensions["sources"] = Sources(stores, health, LedgerCollector(stores.ledger), pictures, now)
     guard.install(app, hosts or Hosts())
     access.install(app, PARTS, stores.desk)
     frame.install(app)

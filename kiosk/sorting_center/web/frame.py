@@ -11,7 +11,7 @@ from kiosk.sorting_center.desk.errors import DeskError, Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.access import current, doors
-from kiosk.sorting_center.web.pictures import local_time
+from kiosk.sorting_center.web.pictures.times import local_time
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.texts import FALLBACK, CenterTexts, languages
 from kiosk.texts import formats, html
@@ -21,6 +21,7 @@ _YEAR_S: Final = 365 * 24 * 3600
 
 PLACES: Final = (
     ("today.front", "nav_today", Role.VIEWER),
+    ("fleet.stations", "nav_fleet", Role.VIEWER),
     ("people.everybody", "nav_people", Role.ADMIN),
     ("people.audit", "nav_audit", Role.ADMIN),
 )

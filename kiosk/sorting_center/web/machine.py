@@ -55,7 +55,7 @@ def intakes() -> Response:
 @machine.look("/ledger/summary.json", Need(scope=Scope.READ))
 def summary() -> Response:
     """Counts, totals and stations."""
-    picture = sources().pictures.current()
+    picture = sources().pictures.overview.current().value
     return jsonify(
         **asdict(picture.counts),
         totals=asdict(picture.totals),

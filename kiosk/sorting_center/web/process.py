@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from datetime import UTC, datetime
+from functools import partial
 from typing import IO, Final
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ import msgspec
 from kiosk.sorting_center.desk.errors import DeskError
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.watch.watching import Watch, seen
 from kiosk.sorting_center.web.app import create_app
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.remote_health import RemoteHealth
@@ -67,17 +69,23 @@ def serve(
     """Until ``ending``; raises LedgerError and DeskError when there is nothing to show. Closes ``listening``."""
     zone = ZoneInfo(settings.zone)
     with listening, opened_stores(ledger_url, zone) as stores:
-        following = threading.Thread(
-            target=Follower(stores.ledger, stores.reports).run, args=(ending,), name="reports", daemon=True
-        )
+        follower = Follower(stores.ledger, stores.reports)
+        look = partial(seen, stores.ledger, stores.reports, stores.desk)
+        watch = Watch(look, stores.desk, lambda: follower.leads)
+        beside = [
+            threading.Thread(target=follower.run, args=(ending,), name="reports", daemon=True),
+            threading.Thread(target=watch.run, args=(ending,), name="watch", daemon=True),
+        ]
         hosts = Hosts(settings.host, settings.names)
         app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), hosts, settings.trusted_proxy)
         server = WebServer(app, listening)
         server.start()
-        following.start()
+        for thread in beside:
+            thread.start()
         ending.wait()
         server.stop(_PART_END_S)
-        following.join()
+        for thread in beside:
+            thread.join()
 
 
 def _listen(lines: IO[bytes], health: RemoteHealth, ending: threading.Event) -> None:

@@ -15,7 +15,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.metrics import LedgerCollector
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.web.pictures import Pictures
+from kiosk.sorting_center.web.pictures.pictures import Pictures
 
 
 @dataclass(frozen=True, slots=True)

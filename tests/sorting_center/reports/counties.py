@@ -21,7 +21,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import told
 from kiosk.sorting_center.ledger.schema import event as event_table
 from kiosk.sorting_center.reports import Figures
-from tests.sorting_center.reports.ledgers import ZONE, ClockedStation
+from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, closed
 from tests.sorting_center.stations import believed, of_weight
 
 BEGAN: Final = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -61,7 +61,7 @@ class County:
             self._set_clock,
             self._lose_clock,
         )
-        rare = (self._twice, self._reboot, self._restore, self._elsewhere, self._huge, self._ahead)
+        rare = (self._twice, self._reboot, self._restore, self._elsewhere, self._huge, self._ahead, self._close)
         dice.choice((*acts, *acts, *rare))(station, dice)
 
     def deliver_all(self) -> None:
@@ -117,6 +117,12 @@ class County:
 
     def _set_clock(self, station: _Station, dice: random.Random) -> None:
         station.journal.quality, station.journal.at = ClockQuality.SYNCED, self._now
+
+    def _close(self, station: _Station, dice: random.Random) -> None:
+        """With figures that are seldom right."""
+        last = len(station.journal.sealed)
+        said = closed(intakes=dice.randrange(3), first_seq=dice.randrange(1, last + 1), last_seq=last)
+        station.waiting.append(station.journal.add(said))
 
     def _lose_clock(self, station: _Station, dice: random.Random) -> None:
         """Within the boot: its time is not to be believed any more."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from kiosk.domain.events import EventData
+from kiosk.domain.events import DayClosed, EventData
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
 from kiosk.messaging.contract.seal import EventSource, JournalPosition, seal
@@ -43,6 +43,14 @@ class ClockedStation(Station):
         )
         self.sealed.append(seal(data, EventSource(self.station, "1.0.0"), place, moment))
         return parse_event(self.sealed[-1].body)
+
+
+def closed(**changes: Any) -> DayClosed:
+    values: dict[str, Any] = dict.fromkeys(
+        ("intakes", "voids", "abandoned", "bags", "net_g", "purchase_fen", "consignment_fen"), 0
+    )
+    values |= dict.fromkeys(("parcels_in", "parcels_out", "parcels_returned", "photos", "prints_unknown"), 0)
+    return DayClosed(actor="clerk:07", head="0" * 64, **{**values, **changes})
 
 
 def followed(follower: Follower, limit: int = 1000) -> None:

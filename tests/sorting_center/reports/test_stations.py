@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from kiosk.domain.events import (
     CountersData,
-    DayClosed,
     EpochStarted,
     IntakeAbandoned,
     ScaleChanged,
@@ -18,21 +16,14 @@ from kiosk.domain.metrology.standing import CheckState, Verification
 from kiosk.messaging.contract.control import Hello, Status
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.reports import Part, Reports
-from kiosk.sorting_center.reports.closings import Compared, Difference
+from kiosk.sorting_center.reports.closings import Difference
 from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.following.closes import Verdict
 from kiosk.sorting_center.reports.stations import MAX_GAPS
-from tests.sorting_center.reports.ledgers import ClockedStation, followed
+from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.stations import NOW, confirmed
 
 DAY = date(2026, 11, 25)
-
-
-def closed(**changes: Any) -> DayClosed:
-    values: dict[str, Any] = dict.fromkeys(
-        ("intakes", "voids", "abandoned", "bags", "net_g", "purchase_fen", "consignment_fen"), 0
-    )
-    values |= dict.fromkeys(("parcels_in", "parcels_out", "parcels_returned", "photos", "prints_unknown"), 0)
-    return DayClosed(actor="clerk:07", head="0" * 64, **{**values, **changes})
 
 
 def test_the_fleet_at_a_glance(ledger: Ledger, reports: Reports, follower: Follower) -> None:
@@ -119,9 +110,9 @@ def test_a_close_beside_what_the_ledger_has(ledger: Ledger, reports: Reports, fo
     ledger.accept(told, "shache", NOW)
     followed(follower)
     second, first = reports.closings.of_station("shache", "S0147")
-    assert (first.verdict, first.differences, first.missing) == (Compared.SAME, (), 0)
+    assert (first.verdict, first.differences, first.missing) == (Verdict.SAME, (), 0)
     assert first.voided_since == ("0147-A-000002",)
-    assert second.verdict is Compared.DIFFERENT
+    assert second.verdict is Verdict.DIFFERENT
     assert second.differences[0] == Difference("intakes", 2, 1)
     assert [one.field for one in second.differences] == ["intakes", "bags", "net_g", "consignment_fen"]
 
@@ -132,7 +123,7 @@ def test_a_close_over_an_event_that_was_set_apart_says_so(ledger: Ledger, report
     ledger.accept(told, "shache", NOW)
     followed(follower)
     (found,) = reports.closings.of_station("shache", "S0147")
-    assert (found.verdict, found.missing) == (Compared.MISSING, 1)
+    assert (found.verdict, found.missing) == (Verdict.MISSING, 1)
 
 
 def test_a_history_has_every_day(ledger: Ledger, reports: Reports, follower: Follower) -> None:
@@ -156,7 +147,7 @@ def test_a_close_of_a_day_that_began_in_an_earlier_epoch_is_not_called_wrong(
     ledger.accept(again, "shache", NOW)
     followed(follower)
     (found,) = reports.closings.of_station("shache", "S0147")
-    assert (found.verdict, found.found.intakes, found.missing) == (Compared.OTHER_EPOCH, 1, 0)
+    assert (found.verdict, found.found.intakes, found.missing) == (Verdict.OTHER_EPOCH, 1, 0)
 
 
 def test_a_close_that_was_told_again_is_one_close(ledger: Ledger, reports: Reports, follower: Follower) -> None:
@@ -167,4 +158,41 @@ def test_a_close_that_was_told_again_is_one_close(ledger: Ledger, reports: Repor
     ledger.accept(again, "shache", NOW)
     followed(follower)
     (found,) = reports.closings.of_station("shache", "S0147")
-    assert (found.verdict, found.closed.epoch) == (Compared.SAME, old.epoch)
+    assert (found.verdict, found.epoch, found.seq) == (Verdict.SAME, old.epoch, 3)
+
+
+def test_days_of_one_epoch_that_overlap_are_not_compared(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    told = [station.start(), station.intake(1), station.add(closed(first_seq=1, last_seq=1))]
+    told += [station.add(closed(first_seq=1, last_seq=3)), station.add(closed(first_seq=2, last_seq=90_000))]
+    told += [station.add(closed(first_seq=90_001, last_seq=99_999_999))]
+    ledger.accept(told, "shache", NOW)
+    followed(follower, 4)
+    found = reports.closings.of_station("shache", "S0147")
+    assert [one.verdict for one in reversed(found)] == [
+        Verdict.SAME,
+        Verdict.OVERLAPS,
+        Verdict.TOO_LONG,
+        Verdict.TOO_LONG,
+    ]
+    assert found[0].differences == ()
+
+
+def test_a_receipt_of_the_day_that_counts_elsewhere_is_named(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
+    ledger.accept([old.start(), old.intake(1)], "shache", NOW)
+    again = [
+        new.add(EpochStarted("B", "new")),
+        new.add(confirmed("S0147", 1), reissued=f"{old.epoch}-2"),
+        new.intake(2),
+    ]
+    said = closed(intakes=2, bags=2, net_g=24_900, consignment_fen=59_760, first_seq=1, last_seq=3)
+    ledger.accept([*again, new.add(said)], "shache", NOW)
+    followed(follower)
+    (found,) = reports.closings.of_day(DAY)
+    assert (found.verdict, found.not_counted) == (Verdict.SAME, ("0147-A-000001",))
+    assert reports.closings.of_day(DAY, only_differing=True) == ()
+    assert reports.closings.of_day(DAY, Part("shache", "S0147")) == (found,)
+    assert reports.closings.of_day(DAY, Part("yarkant")) == ()

@@ -2,20 +2,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
-from kiosk.sorting_center.web import pictures
-from kiosk.sorting_center.web.pictures import Pictures, local_time, start_of_day
+from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.texts import tables
 from tests.sorting_center.staff import viewer
-from tests.sorting_center.stations import NOW, Station, believed, of_weight
+from tests.sorting_center.stations import NOW, Station, believed
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -43,14 +39,6 @@ def client(ledger: Ledger, health: Health) -> Iterator[FlaskClient]:
 
 def fill(ledger: Ledger, station: Station) -> None:
     ledger.accept([*station.run(4), station.void(2)], "shache", NOW)
-
-
-def test_the_page_shows_receipt_goods_weight_and_amount(client: FlaskClient, ledger: Ledger, station: Station) -> None:
-    fill(ledger, station)
-    page = client.get("/?lang=en").text
-    for shown in ("0147-A-000003", "BADAM", "12.450\u00a0kg", "\u00a5298.80", "S0147", "voided:", "All is working"):
-        assert shown in page
-    assert "24.900\u00a0kg" in page, "the voided intake does not count"
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -147,49 +135,6 @@ def test_health_names_what_is_wrong(client: FlaskClient, health: Health) -> None
     assert "the disk is full" in client.get("/?lang=zh").text
 
 
-def test_gaps_forks_and_backlog_are_shown(client: FlaskClient, ledger: Ledger, station: Station) -> None:
-    events = station.run(5)
-    clone = station.clone()
-    ledger.accept([event for event in events if event.seq != 3], "shache", NOW)
-    clone.sealed.pop()
-    ledger.accept([clone.intake(4, **of_weight(1000))], "shache", NOW)
-    status = Status(online=False, pending=17, software="1.0.0", epoch=station.epoch)
-    ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), NOW)
-    page = client.get("/?lang=en").text
-    assert "has not sent event" in page
-    assert "twice with different content" in page
-    assert ">17<" in page
-    assert "offline" in page
-    assert "尚未收到" in client.get("/?lang=zh").text
-
-
-def test_an_alarm_of_the_station_is_shown_until_its_newer_status_has_none(
-    client: FlaskClient, ledger: Ledger, station: Station
-) -> None:
-    def page_after(alarm: str) -> str:
-        status = Status(online=True, pending=3, software="1.0.0", epoch=station.epoch, alarm=alarm)
-        ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), NOW)
-        with viewer(ledger) as fresh:
-            return fresh.get("/live?lang=en").text
-
-    assert "has another history than the one kept here" in page_after("fork")
-    assert "reports an alarm" in page_after("disk_full"), "a later station may know more words"
-    assert "Nothing needs a person." in page_after("")
-
-
-def test_gaps_of_an_ended_epoch_are_one_line_that_says_so(
-    client: FlaskClient, ledger: Ledger, station: Station
-) -> None:
-    events = station.run(9)
-    ledger.accept([event for event in events if event.seq not in (3, 4, 7)], "shache", NOW)
-    later = Station(epoch="ffeeddccbbaa0099")
-    ledger.accept([later.start()], "shache", "2026-11-25T05:00:00.000Z")
-    page = client.get("/?lang=en").text
-    assert page.count('<li class="gap">') == 1
-    assert "of an ended epoch" in page
-    assert "sends them again by itself" not in page
-
-
 @pytest.mark.parametrize(("accept", "lang"), [("zh-CN,zh;q=0.9", "zh"), ("en", "en"), ("fr", "en"), ("", "en")])
 def test_the_language_follows_the_reader(client: FlaskClient, accept: str, lang: str) -> None:
     assert f'<html lang="{lang}"' in client.get("/", headers={"Accept-Language": accept}).text
@@ -216,26 +161,6 @@ def test_uyghur_is_written_with_its_own_letters_and_marked_for_review() -> None:
         assert not set("\u0647\u06cc\u06a9") & set(text), f"{word}: a letter of Arabic or Persian"
     for file in (Path(__file__).resolve().parents[3] / "kiosk/sorting_center/web/texts").glob("*.toml"):
         assert "eeds review" in file.read_text("utf-8"), file.name
-
-
-def test_many_viewers_share_one_picture(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "_MIN_AGE_S", 3600.0)
-    made: list[str] = []
-
-    def make(since: str) -> object:
-        made.append(since)
-        return ledger.overview(since)
-
-    shared = Pictures(make, lambda: datetime(2026, 11, 25, 12, 30, tzinfo=UTC))  # type: ignore[arg-type]
-    assert shared.current() is shared.current()
-    assert made == ["2026-11-25T00:00:00.000Z"]
-
-
-def test_today_begins_at_local_midnight() -> None:
-    now = datetime.fromisoformat("2026-11-25T01:30:00+08:00")
-    assert start_of_day(now) == "2026-11-24T16:00:00.000Z"
-    assert local_time("2026-11-24T17:05:09.000Z", now) == "01:05:09"
-    assert local_time("2026-11-24T15:59:00.000Z", now) == "2026-11-24 23:59"
 
 
 def test_prometheus_reads_figures_from_this_machine_alone(client: FlaskClient, health: Health) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec.structs import astuple, replace
-from sqlalchemy import Connection, Select, literal_column, select
+from sqlalchemy import Connection, Select, Table, literal_column, select
 
 from kiosk.domain.events import IntakeVoided
 from kiosk.domain.moment import ClockQuality
@@ -24,6 +24,7 @@ from kiosk.sorting_center.reports.following.parcels import parcel_rows
 from kiosk.sorting_center.reports.tables.clocks import counting_offset
 from kiosk.sorting_center.reports.tables.rows import add_to_sums
 from kiosk.sorting_center.reports.tables.schema import (
+    SUMS,
     clock_point,
     county_hour,
     goods,
@@ -31,6 +32,7 @@ from kiosk.sorting_center.reports.tables.schema import (
     parcel,
     receipt,
     station_day,
+    station_goods,
     told,
     void,
 )
@@ -81,11 +83,10 @@ class _Receipt(msgspec.Struct, frozen=True):
 
 
 class _Sums:
-    """Changes of the two tables of sums, put together in memory."""
+    """Changes of the tables of sums, put together in memory."""
 
     def __init__(self) -> None:
-        self._of_station: dict[tuple[Any, ...], list[int]] = {}
-        self._of_county: dict[tuple[Any, ...], list[int]] = {}
+        self._sums: dict[Table, dict[tuple[Any, ...], list[int]]] = {table: {} for table in SUMS}
         self._reduced: set[tuple[Any, ...]] = set()
 
     def add(self, row: _Receipt) -> None:
@@ -103,16 +104,19 @@ class _Sums:
         else:
             parts = (1, 0, row.bags, *halves(row.net_g), *halves(row.amount_fen), row.late, row.at_ms is None)
             figures = [sign * int(part) for part in parts]
-        of_station = (row.day, row.region, row.station, row.product, row.mode)
-        of_county = (row.day, row.hour, row.region, row.product, row.mode)
-        for sums, key in ((self._of_station, of_station), (self._of_county, of_county)):
+        for table, key in (
+            (station_goods, (row.day, row.region, row.station, row.product, row.mode)),
+            (station_day, (row.day, row.region, row.station)),
+            (county_hour, (row.day, row.hour, row.region, row.product, row.mode)),
+        ):
+            sums = self._sums[table]
             before = sums.get(key)
             sums[key] = figures if before is None else [a + b for a, b in zip(before, figures, strict=True)]
             if sign < 0:
                 self._reduced.add(key)
 
     def write(self, connection: Connection) -> None:
-        for table, sums in ((station_day, self._of_station), (county_hour, self._of_county)):
+        for table, sums in self._sums.items():
             rows = [(*key, *figures) for key, figures in sums.items()]
             add_to_sums(connection, table, rows, [key for key in sums if key in self._reduced])
 

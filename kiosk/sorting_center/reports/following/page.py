@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, select
 
+from kiosk.domain.events import DayClosed
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger import schema as ledger
@@ -48,14 +49,20 @@ class _Envelope(msgspec.Struct):
     bootid: str
     monotonicms: str
     software: str
+    reissued: str | None = None
 
 
-class _Event(_Envelope):
+class _Event(_Envelope, kw_only=True):
     data: _Data
+
+
+class _ClosedEvent(msgspec.Struct):
+    data: DayClosed
 
 
 _event: Final = msgspec.json.Decoder(_Event)
 _envelope: Final = msgspec.json.Decoder(_Envelope)
+_closed: Final = msgspec.json.Decoder(_ClosedEvent)
 _NOTHING: Final = _Data()
 _lines: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -76,7 +83,10 @@ class ToldEvent:
     boot: int
     monotonic_ms: int | None
     software: str
+    reissued: str | None
     data: _Data = field(repr=False)
+    close: DayClosed | None = field(default=None, repr=False)
+    """Of the close of a day."""
 
     @property
     def subjects(self) -> Sequence[str]:
@@ -233,8 +243,17 @@ def _told(row: Row[Any]) -> ToldEvent:
         boot_number(envelope.bootid),
         ms if (ms := int(envelope.monotonicms)) <= MAX_MS else None,
         envelope.software,
+        envelope.reissued,
         data,
+        _close(row.body) if row.type == DayClosed.TYPE else None,
     )
+
+
+def _close(body: bytes) -> DayClosed | None:
+    try:
+        return _closed.decode(body).data
+    except msgspec.ValidationError:  # from before the rules
+        return None
 
 
 def _read(body: bytes) -> tuple[_Envelope, _Data]:

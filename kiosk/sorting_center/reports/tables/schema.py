@@ -52,6 +52,7 @@ receipt = Table(
     Column("late", Boolean, nullable=False),
     Column("voided", Boolean, nullable=False),
     Index("receipt_day", "day", "station"),
+    Index("receipt_station", "station", "day"),
     Index("receipt_member", "member", "day", sqlite_where=_IS_MEMBERS, postgresql_where=_IS_MEMBERS),
     Index("receipt_unset", "station", "boot", sqlite_where=_IS_UNSET, postgresql_where=_IS_UNSET),
     sqlite_with_rowid=False,
@@ -132,6 +133,33 @@ newest = Table(
 )
 """The newest event of each station in the feed, and its newest receipt that counts or did."""
 
+closing = Table(
+    "closing",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("epoch", Code, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("feedseq", BigInteger, nullable=False),
+    Column("told_epoch", Code, nullable=False),
+    Column("told_seq", BigInteger, nullable=False),
+    Column("day", Code, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("end_seq", BigInteger, nullable=False),
+    Column("verdict", Code, nullable=False),
+    Column("missing", BigInteger, nullable=False),
+    Column("said", Code, nullable=False),
+    Column("found", Code, nullable=False),
+    Column("not_counted", Code, nullable=False),
+    Column("prints_unknown", BigInteger, nullable=False),
+    Index("closing_day", "day", "region", "station"),
+    sqlite_with_rowid=False,
+)
+"""Closes of days, each once, keyed by the event that told it first; ``told_epoch`` and ``told_seq`` are of the one in
+the feed. ``day`` is when it was closed, or came where its clock was not set. ``end_seq`` is the highest ``last_seq`` of
+its epoch so far. ``said``, ``found`` and ``not_counted`` are JSON, see `following.closes`."""
+
 goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqlite_with_rowid=False)
 """Every product that was ever brought in."""
 
@@ -141,8 +169,8 @@ def _measures() -> tuple[Column[int], ...]:
     return tuple(Column(name, BigInteger, nullable=False) for name in names)
 
 
-station_day = Table(
-    "station_day",
+station_goods = Table(
+    "station_goods",
     metadata,
     Column("day", Code, primary_key=True),
     Column("region", Code, primary_key=True),
@@ -150,10 +178,22 @@ station_day = Table(
     Column("product", Code, primary_key=True),
     Column("mode", Code, primary_key=True),
     *_measures(),
-    Index("station_day_station", "station", "day"),
+    Index("station_goods_station", "station", "day"),
     sqlite_with_rowid=False,
 )
 """Sums of ``receipt``. All but ``voided`` are of receipts that are not void."""
+
+station_day = Table(
+    "station_day",
+    metadata,
+    Column("day", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    *_measures(),
+    Index("station_day_station", "station", "day"),
+    sqlite_with_rowid=False,
+)
+"""The same sums over all goods: a month of a county in a tenth of a second."""
 
 county_hour = Table(
     "county_hour",
@@ -168,4 +208,4 @@ county_hour = Table(
 )
 """The same sums over all stations, by the hour."""
 
-SUMS: Final = (station_day, county_hour)
+SUMS: Final = (station_goods, station_day, county_hour)

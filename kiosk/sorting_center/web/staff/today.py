@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from urllib.parse import quote
+
+from flask import Response
 
 from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.ledger.overview import IntakeRow
+from kiosk.sorting_center.watch.marks import Mark
 from kiosk.sorting_center.web.access import Pages
+from kiosk.sorting_center.web.drawing import bars, percent
 from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.web.live import Part, way
+from kiosk.sorting_center.web.pictures.shared import Kept
+from kiosk.sorting_center.web.pictures.today import TodayPicture
 from kiosk.sorting_center.web.sources import sources
 
 today = Pages("today", __name__)
@@ -14,18 +22,44 @@ today = Pages("today", __name__)
 
 @today.look("/", Role.VIEWER)
 def front() -> str:
-    return _shown("front.html")
+    return show("today.html", part=_part().html)
 
 
 @today.look("/live", Role.VIEWER)
 def live() -> Response:
     """The changing part of the page; 304 while nothing changed."""
-    response = Response(_shown("live.html"), mimetype="text/html")
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    return _part().answer()
 
 
-def _shown(template: str) -> str:
-    found = sources()
-    return show(template, picture=found.pictures.current(), health=found.health.report())
+def _part() -> Part:
+    kept = sources().pictures.today.current()
+    report = sources().health.report()
+    state = (report.broker_connected, report.troubles)
+    return Part(kept, state, lambda: _shown(kept, report.ok, report.troubles))
+
+
+def _shown(kept: Kept[TodayPicture], is_well: bool, troubles: tuple[str, ...]) -> str:
+    picture = kept.value
+    nets = [figures.net_g for figures in picture.hours]
+    nets_before = [figures.net_g for figures in picture.yesterday_hours]
+    most = max([0, *nets, *nets_before])
+    heaviest = max((goods.figures.net_g for goods in picture.goods), default=0)
+    return show(
+        "today-live.html",
+        picture=picture,
+        is_well=is_well,
+        troubles=troubles,
+        bars=bars(nets, most),
+        bars_before=bars(nets_before, most),
+        most_g=most,
+        shares=[percent(goods.figures.net_g, heaviest) for goods in picture.goods],
+        marks=[(mark, count) for mark, count in picture.marks if count and mark is not Mark.WELL],
+        well=dict(picture.marks)[Mark.WELL],
+        alarms=way("/alarms"),
+        receipt_page=receipt_page,
+    )
+
+
+def receipt_page(intake: IntakeRow) -> str | None:
+    """Where there is one."""
+    return way(f"/receipts/{quote(intake.region, safe='')}/{quote(intake.receipt, safe='')}")

@@ -9,11 +9,18 @@ async function refresh() {
   const headers = etag ? { "If-None-Match": etag } : {};
   const answer = await fetch(live.dataset.source, { headers, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (answer.status === 304) return;
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
   const html = await answer.text();
   etag = answer.headers.get("ETag") ?? "";
+  const open = [...live.querySelectorAll("details[open]")].map((details) => details.id);
+  const at = live.contains(document.activeElement) ? document.activeElement : null;
+  const [href, within] = [at?.getAttribute("href"), at?.closest("details")?.id];
   // The server escaped every value; the policy of the page forbids scripts in it all the same.
   live.innerHTML = html;
+  // Who reads with the keyboard stays where they were.
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (href) live.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
+  else if (within) document.getElementById(within)?.querySelector("summary")?.focus({ preventScroll: true });
 }
 
 async function loop() {

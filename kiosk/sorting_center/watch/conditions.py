@@ -1,0 +1,100 @@
+"""What is wrong in the county, as conditions of cases: a pure function of what is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from kiosk.sorting_center.desk.cases import Condition
+from kiosk.sorting_center.desk.registry import ExpectedStation, Register
+from kiosk.sorting_center.reports.fleet import FleetRow
+from kiosk.sorting_center.watch.measure import Measure
+
+TOLD_BY_ALARM: Final = frozenset({"fork", "broken_chain"})
+"""Events set apart for these reasons have an alarm of the ledger each: one case is enough."""
+LOST: Final = "lost"
+"""Subject of the gap that no sending again can fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Alarms of one kind, or events set apart for one reason, of one station, of one epoch and day (YYYY-MM-DD, UTC).
+
+    Of a copied card come thousands. A day of them is one case; what comes on another day is another case, so that one
+    that was closed never hides what came later. ``epoch`` is "" of events set apart. ``detail`` is that of the first.
+    """
+
+    kind: str
+    region: str
+    station: str
+    epoch: str
+    day: str
+    number: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that is looked at. ``now`` is on the wall clock of the county."""
+
+    rows: Sequence[FleetRow]
+    register: Register
+    alarms: Sequence[Group]
+    quarantined: Sequence[Group]
+    now: datetime
+
+
+def conditions(seen: Seen) -> list[Condition]:
+    """In no order, each once."""
+    measure = Measure.of(seen.rows, seen.register, seen.now)
+    heard = {(row.region, row.station) for row in seen.rows}
+    silent = [expected for key, expected in seen.register.stations.items() if key not in heard]
+    found = [
+        *(_of_alarm(group) for group in seen.alarms),
+        *(_of_quarantine(group) for group in seen.quarantined if group.kind not in TOLD_BY_ALARM),
+        *(condition for row in seen.rows for condition in _of_row(row, measure)),
+        *(Condition("never_seen", expected.region, expected.station) for expected in silent),
+        *(_over(expected) for expected in seen.register.stations.values() if measure.is_verification_over(expected)),
+    ]
+    return list({condition.key: condition for condition in found}.values())
+
+
+def _of_alarm(group: Group) -> Condition:
+    subject = " ".join(filter(None, (group.epoch, group.day)))
+    detail = group.detail if group.number == 1 else f"{group.number} times; the first: {group.detail}"
+    return Condition(group.kind, group.region, group.station, subject, detail)
+
+
+def _of_quarantine(group: Group) -> Condition:
+    detail = f"{group.number} events set apart: {group.kind}"
+    return Condition("quarantine", group.region, group.station, f"{group.kind} {group.day}", detail)
+
+
+def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:
+    def of(kind: str, subject: str = "", detail: str = "") -> Condition:
+        return Condition(kind, row.region, row.station, subject, detail)
+
+    if row.complains:
+        yield of("reports", row.complains)
+    if measure.is_quiet(row) and row.last_heard is not None:
+        yield of("quiet", "", f"last heard {_utc(row.last_heard)}")
+    if measure.has_backlog(row):
+        yield of("backlog", "", f"{row.pending} events wait there")
+    if measure.has_gap(row):
+        since = f" since {_utc(row.gaps.since)}" if row.gaps.since is not None else ""
+        yield of("gap", "", f"{row.gaps.missing - row.gaps.lost} events are missing{since}")
+    if row.gaps.lost:
+        yield of("gap", LOST, f"{row.gaps.lost} events of an ended epoch never came")
+    if measure.is_old(row):
+        yield of("old_software", "", row.software or "")
+
+
+def _over(expected: ExpectedStation) -> Condition:
+    detail = f"{expected.scale} valid until {expected.valid_until}".strip()
+    return Condition("verification_over", expected.region, expected.station, expected.valid_until, detail)
+
+
+def _utc(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,96 @@
+"""What one station is measured by: the rules behind its tile and its cases, in one place. No I/O here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from kiosk.sorting_center.desk.hours import OpeningHours, is_quiet
+from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, Key, Register, Township
+from kiosk.sorting_center.reports.fleet import FleetRow
+
+BACKLOG_EVENTS: Final = 100
+"""About thirty intakes that wait at the station: a bad line for an hour is not worth a word."""
+LATE: Final = timedelta(hours=24)
+GAP_PATIENCE: Final = timedelta(minutes=15)
+"""Stations send what is missing again by themselves, in seconds when the line is well."""
+ONLINE_FACTOR: Final = 8
+"""A station says nothing while nobody comes, and the broker knows that it is there: one that is online is given a whole
+open day."""
+LEFT_BEHIND: Final = 0.75
+"""Software is old when so many of the stations run a newer one: at the beginning of an update nobody is late."""
+USUAL: Final = Township("", "", OpeningHours.parse("mon-sun 10:00-19:00"), QUIET_MIN)
+"""Of stations that have no township in the registry. On the wall clock of the county."""
+
+Version = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """``now`` is on the wall clock of the county; ``software`` is what at least three quarters of the stations run, or
+    a newer one; None when nothing can be said.
+    """
+
+    register: Register
+    software: Version | None
+    now: datetime
+
+    @classmethod
+    def of(cls, rows: Iterable[FleetRow], register: Register, now: datetime) -> Measure:
+        """Of all stations together."""
+        versions = sorted((version(row.software or "") for row in rows), reverse=True)
+        told = [one for one in versions if one]
+        usual = told[math.ceil(LEFT_BEHIND * len(told)) - 1] if told else None
+        return cls(register, usual, now)
+
+    def township(self, key: Key) -> Township:
+        """Its own, or how stations usually are open."""
+        return self.register.township_of(key) or USUAL
+
+    def is_quiet(self, row: FleetRow) -> bool:
+        """It said nothing for too long while it is open."""
+        rule = self.township((row.region, row.station))
+        heard_at = row.last_heard.astimezone(self.now.tzinfo) if row.last_heard is not None else None
+        patience_min = rule.quiet_min * (ONLINE_FACTOR if row.online else 1)
+        return is_quiet(rule.hours, patience_min, heard_at, self.now)
+
+    def has_gap(self, row: FleetRow) -> bool:
+        """Events are missing that the station should have sent again by now."""
+        if row.gaps.missing <= row.gaps.lost:
+            return False
+        return row.gaps.since is None or self.now.astimezone(UTC) - row.gaps.since >= GAP_PATIENCE
+
+    def has_backlog(self, row: FleetRow) -> bool:
+        """Much waits at the station."""
+        return (row.pending or 0) >= BACKLOG_EVENTS
+
+    def is_late(self, row: FleetRow) -> bool:
+        """Its newest receipt was more than a day old when it came: what waited there still comes in."""
+        newest = row.newest
+        if newest is None or newest.receipt_at is None or newest.receipt_received_at is None:
+            return False
+        return newest.receipt_received_at - newest.receipt_at > LATE
+
+    def is_old(self, row: FleetRow) -> bool:
+        """It runs what most have left behind."""
+        mine = version(row.software or "")
+        return bool(mine) and self.software is not None and mine < self.software
+
+    def is_unexpected(self, key: Key) -> bool:
+        """Not in the registry; in an empty one nobody is."""
+        return bool(self.register.stations) and key not in self.register.stations
+
+    def is_verification_over(self, expected: ExpectedStation) -> bool:
+        """The date on the scale's mark has passed."""
+        return bool(expected.valid_until) and expected.valid_until < self.now.date().isoformat()
+
+
+def version(text: str) -> Version:
+    """``1.12.0`` as numbers; empty for anything else, which is neither old nor new."""
+    parts = text.split(".")
+    if all(part.isascii() and part.isdecimal() and len(part) <= 6 for part in parts):
+        return tuple(int(part) for part in parts)
+    return ()

@@ -1,0 +1,42 @@
+"""Parts of pages that many poll: rendered once for all of them, and sent only to who has not got them yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, current_app, request
+from markupsafe import Markup
+
+from kiosk.sorting_center.web.frame import texts
+from kiosk.sorting_center.web.pictures.shared import Kept, etag_of
+from kiosk.sorting_center.web.sources import sources
+
+
+class Part:
+    """``beside`` is what it shows besides ``kept``: filters, a page. The language and the day are thought of here."""
+
+    def __init__(self, kept: Kept[Any], beside: tuple[object, ...], render: Callable[[], str]) -> None:
+        found = sources()
+        place = (found.pictures.process, request.blueprint, texts().language.code, found.now().date())
+        self._etag = etag_of(*place, kept.number, beside)
+        self._render = render
+
+    @property
+    def html(self) -> Markup:
+        """To be put into its page."""
+        return Markup(sources().pictures.rendered.html(self._etag, self._render))  # noqa: S704 - a template of ours
+
+    def answer(self) -> Response:
+        """304 while nothing changed."""
+        if request.if_none_match.contains(self._etag):
+            answer = Response(status=304)
+        else:
+            answer = Response(self.html, mimetype="text/html")
+        answer.set_etag(self._etag)
+        return answer
+
+
+def way(path: str) -> str | None:
+    """``path``, when there is such a page."""
+    return path if current_app.url_map.bind("").test(path, "GET") else None

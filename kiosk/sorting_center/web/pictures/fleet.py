@@ -1,0 +1,107 @@
+"""Every station as a tile: what it is called, where it stands, and how it is."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import Final
+
+from kiosk.sorting_center.desk.cases import MAX_PAGE, Case, State
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.registry import Key, Register
+from kiosk.sorting_center.reports.fleet import FleetRow
+from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.watch.marks import Mark, marks, marks_of_silent
+from kiosk.sorting_center.watch.measure import Measure
+
+MAX_CASES: Final = 20 * MAX_PAGE
+"""More open cases than that nobody can tell apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """``marks`` are all it has, the gravest first. ``township`` and ``village`` are "" where the registry has none."""
+
+    region: str
+    station: str
+    marks: tuple[Mark, ...]
+    township: str
+    village: str
+    has_intakes: bool
+
+    @property
+    def mark(self) -> Mark:
+        """The one that is shown."""
+        return self.marks[0]
+
+    def answers(self, words: str) -> bool:
+        """Whether a person who typed this meant it, too; ``words`` in lower case."""
+        return any(words in text.casefold() for text in (self.station, self.village, self.township, self.region))
+
+
+@dataclass(frozen=True)
+class FleetPicture:
+    """``tiles`` in the order of region, township, number; ``cases`` are how many are not closed, by kind."""
+
+    day: date
+    tiles: tuple[Tile, ...]
+    cases: tuple[tuple[str, int], ...]
+    heard: int
+    expected: int
+
+    @cached_property
+    def counts(self) -> Mapping[Mark, int]:
+        """Of stations, by their gravest mark."""
+        counted = Counter(tile.mark for tile in self.tiles)
+        return {mark: counted.get(mark, 0) for mark in Mark}
+
+    @cached_property
+    def bringing(self) -> int:
+        """Stations with an intake today that is not void."""
+        return sum(tile.has_intakes for tile in self.tiles)
+
+
+def fleet_picture(reports: Reports, desk: Desk, now: datetime) -> FleetPicture:
+    """Raises LedgerError and DeskError."""
+    day = reports.days.day_of(now)
+    rows = reports.fleet.rows(day)
+    register = desk.registry.current()
+    cases = _open_cases(desk)
+    counted = Counter(case.kind for case in cases)
+    return FleetPicture(
+        day,
+        _tiles(rows, register, cases, now.astimezone(reports.zone)),
+        tuple(sorted(counted.items())),
+        heard=len(rows),
+        expected=len(register.stations),
+    )
+
+
+def _tiles(rows: Sequence[FleetRow], register: Register, cases: Iterable[Case], now: datetime) -> tuple[Tile, ...]:
+    measure = Measure.of(rows, register, now)
+    kinds: dict[Key, set[str]] = defaultdict(set)
+    for case in cases:
+        kinds[case.region, case.station].add(case.kind)
+    heard = {(row.region, row.station): row for row in rows}
+    tiles = []
+    for key in {**dict.fromkeys(heard), **dict.fromkeys(register.stations)}:
+        row, expected = heard.get(key), register.stations.get(key)
+        of_it = marks_of_silent(kinds[key]) if row is None else marks(row, measure, kinds[key])
+        township, village = (expected.township, expected.village) if expected is not None else ("", "")
+        tiles.append(Tile(*key, of_it, township, village, row is not None and row.today.intakes > 0))
+    # Those of no township stand behind the others of their region.
+    return tuple(sorted(tiles, key=lambda tile: (tile.region, not tile.township, tile.township, tile.station)))
+
+
+def _open_cases(desk: Desk) -> list[Case]:
+    found: list[Case] = []
+    while len(found) < MAX_CASES:
+        before = found[-1].id if found else None
+        page = desk.cases.page((State.OPEN, State.TAKEN), before, MAX_PAGE)
+        found += page
+        if len(page) < MAX_PAGE:
+            break
+    return found

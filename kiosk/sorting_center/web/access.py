@@ -36,6 +36,8 @@ class Need:
     scope: Scope | None = None
     this_machine: bool = False
     everyone: bool = False
+    form_bytes: int | None = None
+    """How large a form may be, where that of the other pages is too small."""
 
 
 EVERYONE: Final = Need(everyone=True)
@@ -164,6 +166,8 @@ def _check() -> AnyResponse | None:
         return None
     if not current().may(need):
         return _refuse(need)
+    if need.form_bytes is not None:
+        request.max_content_length = need.form_bytes
     if not need.everyone and request.method not in ("GET", "HEAD") and not _is_own_form():
         raise Forbidden
     return None

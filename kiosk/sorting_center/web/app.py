@@ -16,12 +16,15 @@ from kiosk.sorting_center.web.machine import machine
 from kiosk.sorting_center.web.pictures.pictures import Pictures
 from kiosk.sorting_center.web.sign_in import door
 from kiosk.sorting_center.web.sources import Sources, Stores
+from kiosk.sorting_center.web.staff.alarms import alarms
 from kiosk.sorting_center.web.staff.fleet import fleet
+from kiosk.sorting_center.web.staff.notices import notices
 from kiosk.sorting_center.web.staff.people import people
+from kiosk.sorting_center.web.staff.registry import registry
 from kiosk.sorting_center.web.staff.station import station
 from kiosk.sorting_center.web.staff.today import today
 
-PARTS: Final = (door, machine, today, fleet, station, people)
+PARTS: Final = (door, machine, today, fleet, station, alarms, registry, people, notices)
 MAX_FORM_BYTES: Final = 64 * 1024
 
 

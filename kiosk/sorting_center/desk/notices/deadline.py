@@ -10,13 +10,15 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def hung_up_after(seconds: float, connection: socket.socket) -> Iterator[None]:
-    """Shut ``connection`` down when the time is over: whoever reads or writes then gets its end.
+    """Shut ``connection`` down when the time is over, and raise TimeoutError then, whatever came of it.
 
-    The timer has a descriptor of its own: TLS takes that of the connection away.
+    What was cut off may look like a short answer. The timer has a descriptor of its own: TLS takes that of the
+    connection away.
     """
-    own = connection.dup()
+    own, over = connection.dup(), threading.Event()
 
     def hang_up() -> None:
+        over.set()
         with suppress(OSError):
             own.shutdown(socket.SHUT_RDWR)
 
@@ -25,6 +27,12 @@ def hung_up_after(seconds: float, connection: socket.socket) -> Iterator[None]:
     timer.start()
     try:
         yield
+        if over.is_set():
+            raise TimeoutError
+    except Exception as error:
+        if over.is_set():
+            raise TimeoutError from error
+        raise
     finally:
         timer.cancel()
         timer.join()

@@ -62,11 +62,11 @@ class MailWay:
             raise Undelivered(f"the mail server answered {error.smtp_code}") from error
         except smtplib.SMTPRecipientsRefused as error:
             raise Undelivered(f"the mail server takes none of {len(error.recipients)} recipients") from error
+        except TimeoutError as error:
+            raise Undelivered(f"mail server {claim.target.server}: no answer within {self.whole_s:g} s") from error
         except (OSError, ValueError, smtplib.SMTPException) as error:
-            late = time.monotonic() - begun >= self.whole_s
             said = f": {error.strerror or error}" if isinstance(error, OSError) else ""
-            why = f"no answer within {self.whole_s:g} s" if late else f"{type(error).__name__}{said[:120]}"
-            raise Undelivered(f"mail server {claim.target.server}: {why}") from error
+            raise Undelivered(f"mail server {claim.target.server}: {type(error).__name__}{said[:120]}") from error
         return f"given to the mail server{f'; it refused {refused} of the recipients' if refused else ''}"
 
     def _hand_over(self, plain: socket.socket, server: MailServer, login: Login | None, message: EmailMessage) -> int:

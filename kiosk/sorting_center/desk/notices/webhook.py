@@ -73,11 +73,10 @@ class WebhookWay:
         try:
             with closing(self._connected(address, places, begun)) as connection:
                 status = self._ask(connection, address, claim, body, self._left_s(begun))
+        except TimeoutError as error:
+            raise Undelivered(f"{address.host}: no answer within {self.whole_s:g} s") from error
         except (OSError, http.client.HTTPException) as error:
-            late = time.monotonic() - begun >= self.whole_s
-            why = f"no answer within {self.whole_s:g} s" if late else type(error).__name__
-            said = "" if late or not str(error) else f": {str(error)[:120]}"
-            raise Undelivered(f"{address.host}: {why}{said}") from error
+            raise Undelivered(f"{address.host}: {type(error).__name__}: {str(error)[:120]}") from error
         if not 200 <= status < 300:
             raise Undelivered(f"{address.host} answered {status}")
         return f"{address.host} answered {status}"

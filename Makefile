@@ -5,7 +5,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 
 .PHONY: help setup demo test tests quick torture check fuzz mutate bench pictures docs clean
 
@@ -17,8 +17,8 @@ MINUTES ?= 5
 TORTURED = $(sort $(shell grep -lE 'from tests.depth import .*(TORTURE|many|looks)' -r tests --include='test_*.py') \
 	$(wildcard tests/system/test_*.py))
 
-# How many processes test at once: many tests wait for a device or a browser, so one more than there are cores.
-WORKERS ?= $(shell n=$$(( $$(nproc) + 1 )); echo $$(( n > 5 ? 5 : n )))
+# How many processes test at once: half of what a test takes it waits for a device, a program that starts or a browser.
+WORKERS ?= $(shell n=$$(( 2 * $$(nproc) + 1 )); echo $$(( n > 6 ? 6 : n )))
 
 help:            ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -43,6 +43,7 @@ quick:           ## One case of everything, for the hand at work
 torture:         ## Every screen in every language on every panel, long days, a hundred stalls
 	@scripts/setup test
 	@KIOSK_TESTS=torture $(PYTEST) $(TORTURED)
+	@nice $(BIN)/python -m tests.torture --runs 1000 --sqlite 50 --postgresql 50 --rabbitmq 20 --cluster 10
 
 check:           ## Format, lint, types, import rules, sizes, rooms, sources of the pages
 	@scripts/setup dev

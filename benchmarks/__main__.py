@@ -22,6 +22,7 @@ from benchmarks import (
     million,
     scale_port,
     scales,
+    staff,
 )
 from benchmarks.measure import Row
 
@@ -38,6 +39,7 @@ ALL = {
     "fleet": fleet.run,
     "cluster": cluster.run,
     "million": million.run,
+    "staff": staff.run,
 }
 SCRATCH = "/var/tmp"  # a real disk: what is measured are durable commits
 

@@ -8,17 +8,21 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
+from playwright.sync_api import Playwright, sync_playwright
+from xdist.remote import Producer
+from xdist.scheduler import Scheduling
 
 from kiosk.station.clock import SYNCED_MARK
-from tests import depth, quick, statements, templates
+from tests import bytecode, depth, memory, quick, statements, templates, turns
 from tests.house import failures_record
+from tests.web.browsing import Browsers
 
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -29,44 +33,11 @@ gc.disable()
 
 _OWN = ("asyncio_",)
 
-LONG_ONES_FIRST = (
-    "tests/systemd/test_new_box.py",
-    "tests/systemd/test_boot.py",
-    "tests/web/first_start/test_layout.py",
-    "tests/system/test_bad_input.py",
-    "tests/web/test_browser_layout.py",
-    "tests/system/test_breakout.py",
-    "tests/web/counter/test_browser_layout.py",
-    "tests/system/test_counter_flow.py",
-    "tests/web/first_start/test_walk.py",
-    "tests/protocols/scales/test_damage.py",
-    "tests/system/test_survival.py",
-    "tests/web/technician/test_browser_teach.py",
-    "tests/devices/scale/test_probe.py",
-    "tests/store/test_failures.py",
-    "tests/torture",
-    "tests/sorting_center/ingest/amqp",
-    "tests/sorting_center/ingest/test_transports.py",
-    "tests/system",
-    "tests/web/test_browser",
-    "tests/web/counter/test_browser",
-    "tests/web/technician/test_browser",
-    "tests/station/counter",
-    "tests/station/desk",
-    "tests/systemd",
-    "tests/lock",
-    "tests/store",
-    "tests/simulators",
-    "tests/devices",
-)
-"""Files that wait for a browser or for a whole machine. Begun last, one of them would be waited for alone. Those that
-paint and those that wait for a device by turns: side by side they leave each other room.
-"""
 
-
-@cache
-def _turn(file: str) -> int:
-    return next((turn for turn, start in enumerate(LONG_ONES_FIRST) if file.startswith(start)), len(LONG_ONES_FIRST))
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    with bytecode.compiled_by_one():
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)
@@ -76,7 +47,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = set(chosen)
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = chosen
-    items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: turns.turn_of(item.nodeid.partition("::")[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """However files are handed out otherwise."""
+    return turns.Units(config, log)
 
 
 def pytest_collection_finish() -> None:
@@ -102,10 +79,15 @@ if not _SEARCHING:
 # `make test` is the same run on every machine, however slow; `make fuzz` looks for new values each time.
 
 _made_mark = pytest.StashKey[bool]()
+_run_folder = pytest.StashKey[memory.RunFolder]()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest looks where its own folders go
 def pytest_configure(config: pytest.Config) -> None:
     """Who runs the tests may ask which failed."""
+    if not hasattr(config, "workerinput") and config.option.basetemp is None and memory.has_room():
+        folder = config.stash[_run_folder] = memory.RunFolder()
+        config.option.basetemp = str(folder.tests)
     failures_record.register(config)
     templates.translate_once()
     statements.compile_once()
@@ -123,9 +105,26 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.stash[_made_mark] = True
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+@pytest.hookimpl(trylast=True)  # nothing of the tests' own is in use any more
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if session.config.stash.get(_made_mark, False):
         SYNCED_MARK.unlink(missing_ok=True)
+    folder = session.config.stash.get(_run_folder, None)
+    if folder is not None:
+        folder.close(keep=exitstatus == pytest.ExitCode.TESTS_FAILED)
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Playwright]:
+    """Of all browsers of this process: there can be no second one in the same thread."""
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browsers(driver: Playwright) -> Iterator[Browsers]:
+    with closing(Browsers(driver)) as browsers:
+        yield browsers
 
 
 def _threads() -> set[threading.Thread]:

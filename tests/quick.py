@@ -13,7 +13,7 @@ import pytest
 
 MACHINES = frozenset({"system", "systemd", "lock"})
 """Folders below tests/ whose cases start the real programs, boot a system or open a screen."""
-BROKERS = frozenset({"Broker", "Village", "Peer", "RabbitMQ"})
+BROKERS = frozenset({"Broker", "Village", "Peer", "RabbitMQ", "RealRun"})
 """Names of those that start a broker."""
 
 

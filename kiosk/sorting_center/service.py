@@ -23,7 +23,7 @@ from kiosk.sorting_center.ingest.watchdog import Watchdog
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.monitoring import MonitoringServer
+from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 from kiosk.sorting_center.web.settings import WebSettings
 
 _BATCH_END_S: Final = 2.5

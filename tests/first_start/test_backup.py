@@ -18,14 +18,14 @@ from kiosk.first_start.database import fill
 from kiosk.first_start.questions import DONE
 from kiosk.station.open_store import open_store
 from kiosk.store.backup.medium import BackupRefused, existing, finished, read_manifest
-from tests.web.first_start.bench import OTHER_DISK
+from tests.memory import other_disk
 from tests.web.first_start.start import Start
 
 
 @pytest.fixture
-def media() -> Iterator[Path]:
+def media(tmp_path: Path) -> Iterator[Path]:
     """Where media are mounted, on another disk than the data folder."""
-    with tempfile.TemporaryDirectory(dir=OTHER_DISK, prefix="kiosk-media-") as folder:
+    with tempfile.TemporaryDirectory(dir=other_disk(tmp_path), prefix="kiosk-media-") as folder:
         yield Path(folder)
 
 

@@ -9,6 +9,6 @@ from tests.web import browsing
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing.chromium(browsing.OF_THE_STATION) as browser:
+def browser(browsers: browsing.Browsers) -> Iterator[Browser]:
+    with browsers.one(browsing.OF_THE_STATION) as browser:
         yield browser

@@ -7,12 +7,13 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Playwright
 
 from tests.system.breakout import POLICY, end, private
 
@@ -78,7 +79,7 @@ def test_the_guide_gives_a_reason_for_every_policy(policy: dict[str, Any]) -> No
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory, policy: dict[str, Any]) -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory, policy: dict[str, Any], driver: Playwright) -> Iterator[Browser]:
     """Chromium under the shipped policy, opened as far as looking at it needs: debugger and ``chrome://policy``."""
     home = tmp_path_factory.mktemp("policy")
     debugger = {"RemoteDebuggingAllowed": True, "DeveloperToolsAvailability": 1}
@@ -96,8 +97,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory, policy: dict[str, Any]) ->
     )
     try:
         port = _debugger_port(profile)
-        with sync_playwright() as playwright:
-            yield playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
+        with closing(driver.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")) as browser:
+            yield browser
     finally:
         end(process)
 

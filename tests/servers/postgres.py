@@ -6,6 +6,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -19,7 +20,7 @@ import psycopg
 from psycopg import sql
 from psycopg.errors import DuplicateObject
 
-from tests.messaging.ports import SOON_S, claimed_port, wait_for_listener
+from tests.messaging.ports import claimed_port, wait_for_listener
 
 USER: Final = "tester"
 LOCKED_USER: Final = "locked"
@@ -39,6 +40,9 @@ _SETTINGS: Final = {
     "autovacuum": "off",
     "lc_messages": "C",
 }
+_PATIENCE_S: Final = 300.0
+"""Two seconds of processor, beside thirty programs that want one."""
+_NOT_YET: Final = ("starting up", "recovery")
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -63,16 +67,55 @@ def _die_with_parent() -> None:
 
 
 class PostgresServer:
-    """Databases of a server that runs on this port."""
+    """A server in a folder of its own; its port stays its own while it is down after a kill."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, programs: Path, folder: Path, port: int, user: str | None) -> None:
+        """``folder`` has the data in it already, and belongs to ``user``."""
         self.port = port
+        self._command = [programs / "postgres", "-D", folder / "data", *_options(folder, port)]
+        self._folder, self._user = folder, user
         self._numbers = count(1)
-        with self.connection() as connection, suppress(DuplicateObject):  # it is there in data of an earlier server
-            password = sql.Literal(LOCKED_PASSWORD)
-            connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(LOCKED_USER), password)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._place: socket.socket | None = None
+
+    def start(self) -> None:
+        """Until it answers: after a kill it first goes through its log."""
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                user=self._user,
+                cwd=self._folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent,
             )
+        try:
+            _wait_until_it_answers(self.port)
+        except BaseException:
+            self.end()
+            raise
+        finally:
+            self._give_place_up()
+
+    def kill(self) -> None:
+        """Immediate stop, to be started again: every connection ends, nothing is finished, no checkpoint is made."""
+        self.end()
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", self.port))
+
+    def end(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """The same for good."""
+        self._give_place_up()
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(how)
+            process.wait(_PATIENCE_S)
+
+    def _give_place_up(self) -> None:
+        if self._place is not None:
+            self._place.close()
+            self._place = None
 
     def connection(self, database: str = "postgres") -> psycopg.Connection:
         """As the owner of everything, each statement a transaction."""
@@ -88,21 +131,33 @@ class PostgresServer:
         name = f"ledger_{next(self._numbers)}"
         with self.connection() as connection:
             connection.execute(sql.SQL("CREATE DATABASE {} STRATEGY file_copy").format(sql.Identifier(name)))
-            try:
-                yield name
-            finally:
+        try:
+            yield name
+        finally:
+            with self.connection() as connection:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def _options(folder: Path, port: int) -> list[str]:
+    settings = {**_SETTINGS, "port": str(port), "unix_socket_directories": str(folder)}
+    return [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+
+
+def _make_roles(server: PostgresServer) -> None:
+    with server.connection() as connection, suppress(DuplicateObject):  # it is there in data of an earlier server
+        password = sql.Literal(LOCKED_PASSWORD)
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(LOCKED_USER), password))
+
+
 def _wait_until_it_answers(port: int) -> None:
-    wait_for_listener(port)
-    give_up = time.monotonic() + SOON_S
+    wait_for_listener(port, _PATIENCE_S)
+    give_up = time.monotonic() + _PATIENCE_S
     while True:
         try:
             psycopg.connect(host="127.0.0.1", port=port, user=USER, dbname="postgres").close()
             return
         except psycopg.OperationalError as error:
-            assert "starting up" in str(error), error
+            assert any(said in str(error) for said in _NOT_YET), error
             assert time.monotonic() < give_up, "the server is starting up for ever"
             # It listens before it is ready, and nothing announces that it is.
             time.sleep(0.01)
@@ -124,26 +179,23 @@ def running_postgres(kept: Path | None = None) -> Iterator[PostgresServer]:
         else:
             _make(programs, folder, user)
         with claimed_port() as port:  # until the server has it
-            process = _started(programs, folder, port, user)
-            try:
-                _wait_until_it_answers(port)
-            except BaseException:
-                _end(process)
-                raise
+            server = PostgresServer(programs, folder, port, user)
+            server.start()
         try:
-            yield PostgresServer(port)
+            _make_roles(server)
+            yield server
             if kept is not None and not kept.exists():
-                _end(process, signal.SIGINT)  # in good order: all of it is in the files then
+                server.end(signal.SIGINT)  # in good order: all of it is in the files then
                 _copy(folder / "data", kept)
         finally:
-            _end(process)
+            server.end()
 
 
 def _make(programs: Path, folder: Path, user: str | None) -> None:
     data = folder / "data"
     initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "--no-sync"]
     initdb.append("--locale=C.UTF-8")
-    subprocess.run(initdb, user=user, cwd=folder, check=True, capture_output=True, timeout=SOON_S)
+    subprocess.run(initdb, user=user, cwd=folder, check=True, capture_output=True, timeout=_PATIENCE_S)
     (data / "pg_hba.conf").write_text(_ACCESS, encoding="ascii")
 
 
@@ -153,22 +205,3 @@ def _copy(source: Path, target: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     subprocess.run(["cp", "-a", "--reflink=auto", source, part], check=True)
     part.rename(target)
-
-
-def _started(programs: Path, folder: Path, port: int, user: str | None) -> subprocess.Popen[bytes]:
-    settings = {**_SETTINGS, "port": str(port), "unix_socket_directories": str(folder)}
-    options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-    with (folder / "server.log").open("wb") as log:
-        return subprocess.Popen(
-            [programs / "postgres", "-D", folder / "data", *options],
-            user=user,
-            cwd=folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent,
-        )
-
-
-def _end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGQUIT) -> None:
-    process.send_signal(how)
-    process.wait(SOON_S)

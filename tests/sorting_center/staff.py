@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,9 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.watch.watching import Watch, seen
 from kiosk.sorting_center.web.app import create_app
 from kiosk.sorting_center.web.sources import Stores
 
@@ -34,9 +37,9 @@ def stores_of(ledger: Ledger) -> Iterator[Stores]:
         yield Stores(ledger, desk, reports)
 
 
-def app_of(stores: Stores, health: Health | None = None) -> Flask:
+def app_of(stores: Stores, health: Health | None = None, now: datetime = NOON) -> Flask:
     """The pages on the wall clock of a fixed noon."""
-    return create_app(stores, health or Health(), lambda: NOON)
+    return create_app(stores, health or Health(), lambda: now)
 
 
 def sign_in(client: FlaskClient, desk: Desk, role: Role = Role.VIEWER) -> str:
@@ -53,6 +56,20 @@ def bearer(desk: Desk, *scopes: Scope) -> dict[str, str]:
     """The header of a program."""
     name = f"program-{len(desk.tokens.all())}"
     return {"Authorization": f"Bearer {desk.tokens.add(name, scopes or Scope, datetime.now(UTC), MAX_PER_MINUTE)}"}
+
+
+def followed(stores: Stores) -> None:
+    """The reports have read all of the ledger."""
+    follower = Follower(stores.ledger, stores.reports)
+    while follower.step():
+        pass
+
+
+def looked_after(stores: Stores, now: datetime = NOON) -> None:
+    """What is wrong by now has become cases."""
+    followed(stores)
+    look = partial(seen, stores.ledger, stores.reports, stores.desk)
+    Watch(look, stores.desk, lambda: True, lambda: now).step()
 
 
 @contextmanager

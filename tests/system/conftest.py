@@ -10,7 +10,7 @@ from tests.web import browsing
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(browsers: browsing.Browsers) -> Iterator[Browser]:
     """`make torture` sees the flows in a station's own browser; what that one does by itself is told in tests/lock."""
-    with browsing.chromium(browsing.OF_THE_STATION if TORTURE else browsing.HEADLESS) as browser:
+    with browsers.one(browsing.OF_THE_STATION if TORTURE else browsing.HEADLESS) as browser:
         yield browser

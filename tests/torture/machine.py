@@ -229,6 +229,8 @@ class Machine:
                 self.hang_up()
                 return
         session._pump(connection)
+        if session.is_over:
+            self.hang_up()
 
     def hang_up(self) -> None:
         """The connection ends; what the line carries may still arrive."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from kiosk.simulators.broker import Broker
 from kiosk.store.database.migrate import migrate
 from tests.depth import many
-from tests.servers.postgres import PostgresServer, running_postgres
-from tests.torture.real import RealRun, Servers
+from tests.torture.real.run import RealRun
+from tests.torture.real.stands import postgresql, sqlite
+
+ACTS = 8
+"""Of a station at most, between two kills."""
 
 
 @pytest.fixture(scope="module")
@@ -21,19 +23,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("seed", range(many(3, torture=50, quick=1)))
+@pytest.mark.parametrize("seed", range(many(3, torture=3, quick=1)))
 def test_mosquitto_and_sqlite(seed: int, tmp_path: Path, template: Path) -> None:
-    with Broker(tmp_path / "broker") as broker:
-        RealRun(tmp_path, template, Servers(broker, broker.url, f"sqlite:///{tmp_path / 'ledger.db'}"), seed).run()
+    random = Random(seed)
+    with sqlite(1) as stand, stand(tmp_path, random) as servers:
+        run = RealRun(tmp_path, template, servers, random)
+        run.run(run.draw(3), ACTS)
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_postgres() as one:
-        yield one
-
-
-@pytest.mark.parametrize("seed", range(many(1, torture=50)))
-def test_mosquitto_and_postgresql(seed: int, tmp_path: Path, template: Path, postgres: PostgresServer) -> None:
-    with Broker(tmp_path / "broker") as broker, postgres.fresh() as name:
-        RealRun(tmp_path, template, Servers(broker, broker.url, postgres.url(name)), seed).run()
+def test_mosquitto_and_postgresql(tmp_path: Path, template: Path) -> None:
+    random = Random(0)
+    with postgresql(1) as stand, stand(tmp_path, random) as servers:
+        RealRun(tmp_path, template, servers, random).run(["PostgreSQL", "older card", "whole county"], ACTS)

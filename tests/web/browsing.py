@@ -11,7 +11,7 @@ from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from flask import Flask, Response
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 from kiosk.web.factory import ServedApp
 from kiosk.web.first_start.app import NoStreams
@@ -42,13 +42,29 @@ about the browser of a station itself (tests/lock, tests/system, benchmarks, pic
 """
 
 
-@contextmanager
-def chromium(program: str = HEADLESS) -> Iterator[Browser]:
-    """One browser for many pages."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+class Browsers:
+    """Browsers that many files use one after the other: each is started by the first, and stays to the end."""
+
+    def __init__(self, driver: Playwright) -> None:
+        self._driver = driver
+        self._running: dict[str, Browser] = {}
+
+    @contextmanager
+    def one(self, program: str = HEADLESS) -> Iterator[Browser]:
+        """As good as new: nobody else's page is in it, nor will one of this user's be. One that broke is replaced."""
+        browser = self._running.get(program)
+        if browser is None or not browser.is_connected():
+            browser = self._driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            self._running[program] = browser
+        try:
+            yield browser
+        finally:
+            for context in browser.contexts:
+                context.close()
+
+    def close(self) -> None:
+        for browser in self._running.values():
+            browser.close()
 
 
 _ALL_THERE = """

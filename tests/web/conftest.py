@@ -17,8 +17,8 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing.chromium() as browser:
+def browser(browsers: browsing.Browsers) -> Iterator[Browser]:
+    with browsers.one() as browser:
         yield browser
 
 

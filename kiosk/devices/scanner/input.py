@@ -14,6 +14,8 @@ from kiosk.devices.scanner.ports import InputSystem
 EVIOCGRAB = 0x40044590
 """_IOW('E', 0x90, int) of linux/input.h, on every architecture this runs on: from now on only this reader gets keys."""
 
+_MEMORY = Path("/dev", "shm")
+"""Below /dev, and no place of devices: a simulated one may lie there."""
 _WHOLE_EVENTS = 24 * 16 * 10
 """A multiple of both layouts of an event, so that no read of what is thrown away ends inside one."""
 
@@ -62,5 +64,6 @@ class PipeInput:
 
 
 def input_system(port: str) -> InputSystem:
-    """The kernel for every name below /dev; nothing there is ever read without being grabbed."""
-    return LinuxInput() if Path(port).is_relative_to("/dev") else PipeInput()
+    """The kernel for every name of a device below /dev; nothing there is ever read without being grabbed."""
+    path = Path(port)
+    return LinuxInput() if path.is_relative_to("/dev") and not path.is_relative_to(_MEMORY) else PipeInput()

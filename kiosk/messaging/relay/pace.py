@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 from typing import Final
+from zlib import crc32
 
 from kiosk.domain.backoff import Backoff
 from kiosk.messaging.relay.settings import RelaySettings
@@ -15,6 +16,9 @@ HELLO_EVERY_S: Final = 600.0
 days. Ten minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds."""
 _HELLO_SPREAD: Final = 0.6
 """No wait is shorter than this part of the longest: two hundred stations that connected together drift apart."""
+_SILENCE_S: Final = 600.0
+"""RabbitMQ 4.0 that was killed may forget what a station that is back at once subscribes to, and everything but the
+center's answers goes on working. A center that is away costs a station six to ten connections an hour."""
 _LEAST_ANSWER_SHARE: Final = 0.3
 """No wait for an answer is shorter than this part of its whole: an answer takes its time, however the dice fall."""
 _LEAST_RECONNECT_SHARE: Final = 0.02
@@ -40,6 +44,9 @@ class Pace:
         )
         self.patience_s = self._resend.next()
         """How long the center may take to answer before everything is sent again."""
+        share = crc32(settings.station.encode()) / 2**32
+        self.silence_s = _SILENCE_S * (_HELLO_SPREAD + (1 - _HELLO_SPREAD) * share)
+        """How long the center may say nothing at all before the connection is doubted; every station its own."""
         self._random = random
 
     def first_s(self) -> float:

@@ -63,6 +63,7 @@ class Session:
         self._told: Status | None = None
         self._tell_at = 0.0
         self._hello_at = 0.0
+        self._heard_at = 0.0
         # Of this connection only: the next one begins with all questions, whatever the ledger was then.
         self._generation = ""
         self._asked_at = float("-inf")
@@ -72,6 +73,11 @@ class Session:
     def unfinished(self) -> bool:
         """Whether messages were on their way when it ended."""
         return len(self._window) > 0 or self._earlier.in_flight
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the connection has ended, or is of no use any more."""
+        return self._lost is not None
 
     @property
     def taken_over(self) -> bool:
@@ -112,6 +118,7 @@ class Session:
         match happening:
             case Ready():
                 self._ready = True
+                self._heard_at = self._clock()
                 self._enter_epoch(connection)
             case Lost(why, fault):
                 self._lost = happening
@@ -127,6 +134,7 @@ class Session:
                 self._heard(connection, topic, payload)
 
     def _heard(self, connection: Connection, topic: str, payload: bytes) -> None:
+        self._heard_at = self._clock()
         try:
             if topic == self._topics.ack:
                 self._acknowledged(connection, decode(Ack, payload))
@@ -143,6 +151,10 @@ class Session:
             self._more = True
             self._follow_epoch(connection)
         if self._window.stalled(now):
+            if now - self._heard_at >= self._pace.silence_s:
+                self._lost = Lost("the sorting center has said nothing for long")
+                self._log.write("the sorting center has said nothing for long: connecting again", kind="silent")
+                return
             self._log.write("the sorting center does not acknowledge: sending again", kind="stalled")
             self._pace.stalled()
             self._start_over()

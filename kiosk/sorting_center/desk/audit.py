@@ -43,6 +43,7 @@ class Act(StrEnum):
     QUARANTINE_DECIDED = "quarantine_decided"
     REGISTRY_IMPORTED = "registry_imported"
     DAY_SETTLED = "day_settled"
+    RECEIPT_SETTLED = "receipt_settled"
     NOTICE_TARGET_CHANGED = "notice_target_changed"
 
 

@@ -42,7 +42,7 @@ class DeskDatabase:
                 self._writer = _disposed(parts, sqlite.writer(self.path))
                 self._reader = _disposed(parts, sqlite.reader(self.path))
             else:
-                self._writer = _disposed(parts, _in_schema(postgres.writer(self.address.url)))
+                self._writer = _disposed(parts, _in_schema(postgres.writer(self.address.url, of_ledger=False)))
                 self._reader = _disposed(parts, _in_schema(postgres.reader(self.address.url)))
             with self._writer.begin() as connection:
                 self._bring_up(connection)

@@ -20,6 +20,8 @@ from kiosk.messaging.contract.strict_json import canonical_again
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.overview import AlarmRow
+from kiosk.sorting_center.reports.days import Part
 from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number, counting_offset
 from kiosk.sorting_center.reports.tables.opening import Tables
 from kiosk.sorting_center.reports.tables.schema import told
@@ -70,6 +72,9 @@ class EventRow:
     data: Mapping[str, Any] = field(repr=False)
 
 
+Key = tuple[str, str, str, int]
+"""Station, epoch, region, seq."""
+
 Told = TypeVar("Told", bound=EventData)
 
 
@@ -106,8 +111,28 @@ class Journal:
             wanted = select(told.c.region).where(told.c.subject == subject).distinct().order_by(told.c.region)
             return tuple(connection.execute(wanted).scalars())
 
+    def at(self, keys: Sequence[Key]) -> tuple[EventRow | None, ...]:
+        """The events with these keys; None for one that is not in the ledger, or not in the feed."""
+        with self._ledger.reading() as connection:
+            here = _by_key(connection, ledger_schema.event, keys) if keys else {}
+        found = iter(self.events([here[key] for key in keys if key in here and here[key].feedseq is not None]))
+        return tuple(next(found) if key in here and here[key].feedseq is not None else None for key in keys)
+
+    def alarms(self, kind: str, of: Part, limit: int) -> tuple[AlarmRow, ...]:
+        """The newest alarms of a kind, newest first."""
+        c = ledger_schema.alarm.c
+        asked = ((c.region, of.region), (c.station, of.station))
+        wanted = select(ledger_schema.alarm).where(
+            c.kind == kind, *(column == value for column, value in asked if value is not None)
+        )
+        with self._ledger.reading() as connection:
+            return tuple(
+                AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at, row.region)
+                for row in connection.execute(wanted.order_by(c.id.desc()).limit(limit))
+            )
+
     def events(self, found: Sequence[Row[Any]]) -> tuple[EventRow, ...]:
-        """Of rows of ``told``, in their order."""
+        """Of rows of ``told`` or of the ledger's ``event``, in their order."""
         if not found:
             return ()
         wanted = [(row.station, row.epoch, row.region, row.seq + step) for row in found for step in (-1, 0, 1)]
@@ -120,13 +145,11 @@ class Journal:
         return tuple(_row(row, here, archived, offsets) for row in found)
 
 
-_Key = tuple[str, str, str, int]
-"""Station, epoch, region, seq."""
 _Clock = tuple[str, int, str, int]
 """Station, number of the boot, region, milliseconds since it."""
 
 
-def _by_key(connection: Connection, table: Table, wanted: Iterable[_Key]) -> dict[_Key, Row[Any]]:
+def _by_key(connection: Connection, table: Table, wanted: Iterable[Key]) -> dict[Key, Row[Any]]:
     rows = connection.execute(_at_keys(connection.dialect.name, table), as_parameter(dict.fromkeys(wanted)))
     return {(row.station, row.epoch, row.region, row.seq): row for row in rows}
 
@@ -169,7 +192,7 @@ def _offsets(dialect: str) -> Select[Any]:
 
 
 def _row(
-    found: Row[Any], here: Mapping[_Key, Row[Any]], archived: Mapping[_Key, Row[Any]], offsets: Mapping[_Clock, int]
+    found: Row[Any], here: Mapping[Key, Row[Any]], archived: Mapping[Key, Row[Any]], offsets: Mapping[_Clock, int]
 ) -> EventRow:
     key = (found.station, found.epoch, found.region, found.seq)
     row = here.get(key)
@@ -215,7 +238,7 @@ def _row(
     )
 
 
-def _link_before(row: Row[Any], here: Mapping[_Key, Row[Any]], archived: Mapping[_Key, Row[Any]]) -> Link:
+def _link_before(row: Row[Any], here: Mapping[Key, Row[Any]], archived: Mapping[Key, Row[Any]]) -> Link:
     if row.seq == 1:
         return Link.BEGINNING if row.prevhash == ZERO_HASH else Link.BROKEN
     key = (row.station, row.epoch, row.region, row.seq - 1)
@@ -225,7 +248,7 @@ def _link_before(row: Row[Any], here: Mapping[_Key, Row[Any]], archived: Mapping
     return Link.LINKED if neighbour.sha256 == row.prevhash else Link.BROKEN
 
 
-def _link_after(row: Row[Any], here: Mapping[_Key, Row[Any]], archived: Mapping[_Key, Row[Any]]) -> Link:
+def _link_after(row: Row[Any], here: Mapping[Key, Row[Any]], archived: Mapping[Key, Row[Any]]) -> Link:
     key = (row.station, row.epoch, row.region, row.seq + 1)
     neighbour = here.get(key)
     if neighbour is None:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, select, tuple_
 
 from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided, PhotoTaken
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports.days import COUNTY, Part
 from kiosk.sorting_center.reports.journal import EventRow, Journal, converted
 from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
@@ -61,6 +62,21 @@ class Receipt:
         return self.row is None and any(event.type == IntakeAbandoned.TYPE for event in self.events)
 
 
+@dataclass(frozen=True, slots=True)
+class ToldTwice:
+    """A receipt number that a second event confirms, and not as one that is told again: a clone of a card, mostly.
+
+    ``first`` is the event that counts, ``second`` the one that does not, each None when it is in an archive.
+    """
+
+    region: str
+    station: str
+    receipt: str
+    raised_at: str
+    first: EventRow | None
+    second: EventRow | None
+
+
 class Receipts:
     """Raises a LedgerError when one of the databases cannot be read."""
 
@@ -76,7 +92,7 @@ class Receipts:
 
     def row(self, number: ReceiptNumber, region: str) -> ReceiptRow | None:
         """What lists show of it; None when it does not count and never did."""
-        return self._row(number, region)
+        return self._row_of(number.station, str(number), region)
 
     def page(
         self, first: date, last: date, of: Part = COUNTY, after: ReceiptRow | None = None, limit: int = MAX_PAGE
@@ -106,18 +122,30 @@ class Receipts:
         order = [c.receipt.desc()] if of.station is not None else [c.day.desc(), c.station.desc()]
         return self._list(wanted.order_by(*order).limit(limit))
 
+    def told_twice(self, limit: int = 50, of: Part = COUNTY) -> tuple[ToldTwice, ...]:
+        """The newest alarms of this kind, newest first."""
+        found = []
+        for alarm in self._journal.alarms(RECEIPT_TWICE, of, limit):
+            (second,) = self._journal.at(((alarm.station, alarm.epoch, alarm.region, alarm.seq),))
+            number = str(second.data.get("receipt", "")) if second is not None else ""
+            row = self._row_of(alarm.station, number, alarm.region)
+            key = ((row.station, row.epoch, row.region, row.seq),) if row is not None else ()
+            first = next(iter(self._journal.at(key)), None)
+            found.append(ToldTwice(alarm.region, alarm.station, number, alarm.raised_at, first, second))
+        return tuple(found)
+
     def _list(self, wanted: Select[Any]) -> tuple[ReceiptRow, ...]:
         with self._tables.reading() as connection:
             return tuple(ReceiptRow.of(row) for row in connection.execute(wanted))
 
-    def _row(self, number: ReceiptNumber, region: str) -> ReceiptRow | None:
+    def _row_of(self, station: str, number: str, region: str) -> ReceiptRow | None:
         c = receipt.c
-        same = (c.station == number.station) & (c.receipt == str(number)) & (c.region == region)
+        same = (c.station == station) & (c.receipt == number) & (c.region == region)
         return next(iter(self._list(select(receipt).where(same))), None)
 
     def _receipt(self, number: ReceiptNumber, region: str) -> Receipt:
         events = self._journal.about(str(number), region)
-        row = self._row(number, region)
+        row = self.row(number, region)
         confirming = [event for event in events if event.type == IntakeConfirmed.TYPE]
         is_standing = [row is not None and (event.epoch, event.seq) == (row.epoch, row.seq) for event in confirming]
         standing = next((event for event, is_it in zip(confirming, is_standing, strict=True) if is_it), None)

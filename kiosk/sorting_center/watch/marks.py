@@ -34,20 +34,29 @@ OF_CASES: Final[Mapping[str, Mark]] = {
     "too_many_epochs": Mark.FAULT,
     "quarantine": Mark.FAULT,
     "verification_over": Mark.FAULT,
+    "gap": Mark.GAP,
 }
-"""What a person has to settle is shown until the case is closed. All other marks are what is so at this moment."""
+"""What a person has to settle is shown until the case is closed, also a gap that an ended epoch has left. All other
+marks are what is so at this moment."""
+
+
+_WELL: Final = (Mark.WELL,)
 
 
 def marks(row: FleetRow, measure: Measure, kinds: Collection[str]) -> tuple[Mark, ...]:
     """Of a station that was heard, the gravest first; ``kinds`` are those of its cases that are not closed."""
-    found = set(_seen(row, measure)) | {OF_CASES[kind] for kind in kinds if kind in OF_CASES}
-    return tuple(mark for mark in Mark if mark in found) or (Mark.WELL,)
+    found = {*_seen(row, measure), *_settled_by_people(kinds)}
+    return tuple(mark for mark in Mark if mark in found) if found else _WELL
 
 
 def marks_of_silent(kinds: Collection[str]) -> tuple[Mark, ...]:
     """Of a station that is expected and was never heard."""
-    found = {Mark.NEVER} | {OF_CASES[kind] for kind in kinds if kind in OF_CASES}
+    found = {Mark.NEVER, *_settled_by_people(kinds)}
     return tuple(mark for mark in Mark if mark in found)
+
+
+def _settled_by_people(kinds: Collection[str]) -> Iterator[Mark]:
+    return (OF_CASES[kind] for kind in kinds if kind in OF_CASES)
 
 
 def _seen(row: FleetRow, measure: Measure) -> Iterator[Mark]:

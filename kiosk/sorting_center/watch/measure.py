@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from kiosk.sorting_center.desk.hours import OpeningHours, is_quiet
@@ -53,9 +54,10 @@ class Measure:
     def is_quiet(self, row: FleetRow) -> bool:
         """It said nothing for too long while it is open."""
         rule = self.township((row.region, row.station))
-        heard_at = row.last_heard.astimezone(self.now.tzinfo) if row.last_heard is not None else None
         patience_min = rule.quiet_min * (ONLINE_FACTOR if row.online else 1)
-        return is_quiet(rule.hours, patience_min, heard_at, self.now)
+        if row.last_heard is None or self.now - row.last_heard < timedelta(minutes=patience_min):
+            return False
+        return is_quiet(rule.hours, patience_min, row.last_heard.astimezone(self.now.tzinfo), self.now)
 
     def has_gap(self, row: FleetRow) -> bool:
         """Events are missing that the station should have sent again by now."""
@@ -88,6 +90,7 @@ class Measure:
         return bool(expected.valid_until) and expected.valid_until < self.now.date().isoformat()
 
 
+@lru_cache(maxsize=256)
 def version(text: str) -> Version:
     """``1.12.0`` as numbers; empty for anything else, which is neither old nor new."""
     parts = text.split(".")

@@ -12,19 +12,41 @@ from kiosk.sorting_center.metrics import LedgerCollector
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import access, frame, guard
 from kiosk.sorting_center.web.guard import Hosts, TrustedProxy
-from kiosk.sorting_center.web.machine import machine
+from kiosk.sorting_center.web.machine.openapi import openapi
+from kiosk.sorting_center.web.machine.routes import machine
 from kiosk.sorting_center.web.pictures.pictures import Pictures
 from kiosk.sorting_center.web.sign_in import door
 from kiosk.sorting_center.web.sources import Sources, Stores
 from kiosk.sorting_center.web.staff.alarms import alarms
+from kiosk.sorting_center.web.staff.days import days
+from kiosk.sorting_center.web.staff.exports import exports
 from kiosk.sorting_center.web.staff.fleet import fleet
+from kiosk.sorting_center.web.staff.members import members
 from kiosk.sorting_center.web.staff.notices import notices
 from kiosk.sorting_center.web.staff.people import people
+from kiosk.sorting_center.web.staff.receipts import receipts
 from kiosk.sorting_center.web.staff.registry import registry
+from kiosk.sorting_center.web.staff.search import search
 from kiosk.sorting_center.web.staff.station import station
 from kiosk.sorting_center.web.staff.today import today
 
-PARTS: Final = (door, machine, today, fleet, station, alarms, registry, people, notices)
+PARTS: Final = (
+    door,
+    machine,
+    openapi,
+    today,
+    fleet,
+    station,
+    alarms,
+    registry,
+    people,
+    notices,
+    search,
+    receipts,
+    members,
+    days,
+    exports,
+)
 MAX_FORM_BYTES: Final = 64 * 1024
 
 

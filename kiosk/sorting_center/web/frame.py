@@ -23,6 +23,8 @@ PLACES: Final = (
     ("today.front", "nav_today", Role.VIEWER),
     ("fleet.stations", "nav_fleet", Role.VIEWER),
     ("alarms.cases", "nav_alarms", Role.VIEWER),
+    ("days.month", "nav_days", Role.VIEWER),
+    ("days.goods", "nav_goods", Role.VIEWER),
     ("registry.stations", "nav_registry", Role.VIEWER),
     ("people.everybody", "nav_people", Role.ADMIN),
     ("notices.targets", "nav_notices", Role.ADMIN),

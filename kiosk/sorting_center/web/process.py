@@ -36,7 +36,7 @@ from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.settings import WebSettings
-from kiosk.sorting_center.web.sources import opened_stores
+from kiosk.sorting_center.web.sources import opened_stores, sources
 
 _END_S: Final = 3.0
 _PART_END_S: Final = 1.0
@@ -87,6 +87,9 @@ def serve(
         sending = threading.Thread(target=sender.run, args=(ending,), name="notices", daemon=True)
         hosts = Hosts(settings.host, settings.names)
         app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), hosts, settings.trusted_proxy)
+        with app.app_context():
+            pictures = sources().pictures
+        beside.append(threading.Thread(target=pictures.tend, args=(ending,), name="pictures", daemon=True))
         server = WebServer(app, listening)
         server.start()
         for thread in (*beside, sending):

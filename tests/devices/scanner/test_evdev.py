@@ -271,9 +271,10 @@ def test_with_a_grab_it_is_read(
     assert asked == [(EVIOCGRAB, 1)]
 
 
-def test_nothing_below_dev_is_read_without_a_grab() -> None:
+def test_no_device_below_dev_is_read_without_a_grab() -> None:
     assert isinstance(input_system("/dev/input/by-id/usb-x-event-kbd"), LinuxInput)
     assert isinstance(input_system("/run/bench/scanner"), PipeInput)
+    assert isinstance(input_system("/dev/shm/bench/scanner"), PipeInput)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "terminal"])

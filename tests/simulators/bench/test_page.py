@@ -13,14 +13,14 @@ from kiosk.app.demo_access import demo_access
 from kiosk.simulators.bench.app import create_bench, serve_bench
 from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Visitor
-from tests.web import browsing
+from tests.web.browsing import Browsers
 
 WAIT_MS = 60_000
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with browsing.chromium() as browser:
+@pytest.fixture(scope="module")
+def browser(browsers: Browsers) -> Iterator[Browser]:
+    with browsers.one() as browser:
         yield browser
 
 

@@ -93,3 +93,12 @@ def test_two_processes_write_side_by_side(desk: Desk, ledger_url: str) -> None:
     for name in ("a", "b"):
         rows = desk.audit.page(limit=100, who=name)
         assert [int(row.subject) for row in rows] == list(range(49, -1, -1))
+
+
+def test_who_looks_at_the_pages_does_not_use_the_ledger(postgres_url: str) -> None:
+    """A restored ledger is told so while its pages are open, as with a file."""
+    with Ledger.open(postgres_url):
+        pass
+    with Desk.open(postgres_url) as desk:
+        desk.people.add("gulnar", Role.VIEWER, "melon and almond", NOW)
+        assert len(Ledger.restored(postgres_url)) == 16

@@ -226,3 +226,18 @@ def test_two_workers_do_not_begin_the_last_epoch_of_a_station_twice(postgres_url
         assert [len(run.result(SOON_S)) for run in runs] == [1, 0], "the second is one too many"
         assert ledgers[0].stream_count() == MAX_EPOCHS
         assert [row.kind for row in ledgers[0].overview("").alarms] == ["too_many_epochs"]
+
+
+def test_after_the_server_has_ended_every_connection_the_ledger_is_in_use_again(postgres_url: str) -> None:
+    with Ledger.open(postgres_url) as ledger:
+        assert ledger.number(1) == 0, "a connection of its own"
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        with pytest.raises(LedgerUnwritable):
+            ledger.number(1)
+        assert ledger.number(1) == 0
+        with pytest.raises(LedgerInUse):
+            Ledger.restored(postgres_url)

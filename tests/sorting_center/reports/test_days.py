@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from kiosk.domain.moment import ClockQuality
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Figures, Part, Reports
+from kiosk.sorting_center.reports.days import by_group
 from kiosk.sorting_center.reports.follower import Follower
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.stations import NOW, of_weight
@@ -42,3 +45,61 @@ def test_a_clock_set_later_moves_what_was_written_before_it(
     moved = date(2026, 11, 23)
     assert reports.days.total(DAY, DAY) == Figures()
     assert reports.days.total(moved, moved) == Figures(2, 0, 2, 24_900, 59_760, 2, 0)
+
+
+def test_the_same_figures_by_hour_goods_station_and_township(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    for region, number, weight in (("shache", "S0001", 1_000), ("shache", "S0002", 2_000), ("yarkant", "S0001", 4_000)):
+        station = ClockedStation(number, f"{weight:016x}")
+        told = [station.start(), station.intake(1, **of_weight(weight), product="URUK", mode="purchase")]
+        station.passes(timedelta(hours=2))
+        ledger.accept([*told, station.intake(2, **of_weight(weight))], region, "2026-11-25T06:00:00.000Z")
+    followed(follower)
+    assert [(hour, row.net_g) for hour, row in enumerate(reports.days.hours(DAY)) if row.intakes] == [
+        (11, 7_000),
+        (13, 7_000),
+    ]
+    assert [(row.product, row.mode, row.figures.net_g) for row in reports.days.goods(DAY, DAY)] == [
+        ("BADAM", "consignment", 7_000),
+        ("URUK", "purchase", 7_000),
+    ]
+    assert [(row.product, row.figures.net_g) for row in reports.days.goods_by_day(DAY, DAY, Part("yarkant"))] == [
+        ("BADAM", 4_000),
+        ("URUK", 4_000),
+    ]
+    assert reports.days.goods_codes() == ("BADAM", "URUK")
+    stations = reports.days.stations(DAY, DAY)
+    assert [(row.region, row.station, row.figures.net_g) for row in stations] == [
+        ("shache", "S0001", 2_000),
+        ("shache", "S0002", 4_000),
+        ("yarkant", "S0001", 8_000),
+    ]
+    townships = {("shache", "S0001"): "Tagharchi", ("shache", "S0002"): "Tagharchi"}
+    assert {name: figures.net_g for name, figures in by_group(stations, townships).items()} == {
+        "Tagharchi": 6_000,
+        "": 8_000,
+    }
+
+
+def test_earlier_days_are_compared_up_to_the_same_hour(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    told = [station.start(), station.intake(1)]
+    station.passes(timedelta(hours=9))
+    told.append(station.intake(2))
+    station.passes(timedelta(hours=15))
+    ledger.accept([*told, station.intake(3)], "shache", "2026-11-26T04:00:00.000Z")
+    followed(follower)
+    now = datetime(2026, 11, 26, 4, tzinfo=UTC)
+    assert (reports.days.day_of(now), reports.days.hour_of(now)) == (DAY + timedelta(days=1), 12)
+    compared = reports.days.compared(reports.days.day_of(now), reports.days.hour_of(now))
+    assert [one.intakes for one in (compared.figures, compared.yesterday, compared.yesterday_so_far)] == [1, 2, 1]
+    of_station = reports.days.compared(compared.day, 12, Part("shache", "S0147"))
+    assert [one.intakes for one in (of_station.figures, of_station.yesterday, of_station.yesterday_so_far)] == [1, 2, 2]
+    next_week = reports.days.compared(compared.day + timedelta(days=6), 12)
+    assert (next_week.week_before.intakes, next_week.week_before_so_far.intakes) == (2, 1)
+
+
+def test_more_days_than_a_year_are_not_asked_for_at_once(reports: Reports) -> None:
+    with pytest.raises(ValueError, match="at most 400 days"):
+        reports.days.each(DAY - timedelta(days=400), DAY)

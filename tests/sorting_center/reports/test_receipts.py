@@ -11,7 +11,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.opening import open_beside
 from kiosk.sorting_center.ledger.schema import event
-from kiosk.sorting_center.reports import Figures, Reports
+from kiosk.sorting_center.reports import Figures, Part, Reports
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.reports.journal import Link
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
@@ -144,3 +144,16 @@ def test_a_lot_has_its_owner_and_its_receipt(ledger: Ledger, reports: Reports, f
     (lot,) = reports.lots.find(FIRST.lot)
     assert (lot.owner, lot.net_g, lot.receipt.number) == ("Y1P00412", 12_450, str(FIRST))
     assert reports.lots.find("Y1L") == reports.lots.find(FIRST.code) == ()
+
+
+def test_a_receipt_told_twice_shows_both_events(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+    station = ClockedStation()
+    told = [station.start(), station.intake(1), station.intake(1, **of_weight(700)), station.intake(2)]
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    (found,) = reports.receipts.told_twice()
+    assert found.receipt == str(FIRST)
+    assert found.first is not None
+    assert found.second is not None
+    assert (found.first.seq, found.second.seq, found.second.data["net_g"]) == (2, 3, 700)
+    assert reports.receipts.told_twice(of=Part("yarkant")) == ()

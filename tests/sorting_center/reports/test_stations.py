@@ -165,7 +165,7 @@ def test_days_of_one_epoch_that_overlap_are_not_compared(ledger: Ledger, reports
     station = ClockedStation()
     told = [station.start(), station.intake(1), station.add(closed(first_seq=1, last_seq=1))]
     told += [station.add(closed(first_seq=1, last_seq=3)), station.add(closed(first_seq=2, last_seq=90_000))]
-    told += [station.add(closed(first_seq=90_001, last_seq=99_999_999))]
+    told += [station.add(closed(first_seq=90_001, last_seq=99_999_999)), station.add(closed(first_seq=7, last_seq=6))]
     ledger.accept(told, "shache", NOW)
     followed(follower, 4)
     found = reports.closings.of_station("shache", "S0147")
@@ -174,8 +174,9 @@ def test_days_of_one_epoch_that_overlap_are_not_compared(ledger: Ledger, reports
         Verdict.OVERLAPS,
         Verdict.TOO_LONG,
         Verdict.TOO_LONG,
+        Verdict.SAME,
     ]
-    assert found[0].differences == ()
+    assert found[1].differences == ()
 
 
 def test_a_receipt_of_the_day_that_counts_elsewhere_is_named(
@@ -196,3 +197,29 @@ def test_a_receipt_of_the_day_that_counts_elsewhere_is_named(
     assert reports.closings.of_day(DAY, only_differing=True) == ()
     assert reports.closings.of_day(DAY, Part("shache", "S0147")) == (found,)
     assert reports.closings.of_day(DAY, Part("yarkant")) == ()
+
+
+def test_the_fleet_has_another_mark_when_anything_in_it_changed(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    station = ClockedStation()
+    marks = [reports.fleet.mark()]
+
+    def changed() -> bool:
+        marks.append(reports.fleet.mark())
+        return marks[-1] not in marks[:-1]
+
+    assert not changed()
+    ledger.accept(station.run(2), "shache", NOW)
+    assert changed()
+    followed(follower)
+    assert changed()
+    for online in (True, False):
+        status = Status(online=online, pending=3, software="1.0.0", epoch=station.epoch)
+        ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), NOW)
+        assert changed()
+    ledger.accept(
+        [station.clone().add(confirmed("S0147", 6)), station.raw(type="station.lot.packed.v1")], "shache", NOW
+    )
+    assert changed()
+    assert not changed()

@@ -2,48 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from itertools import count
 
 import pytest
 
+from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.drawing import HEIGHT, Bar, bars, percent
-from kiosk.sorting_center.web.pictures.shared import Rendered, Shared, etag_of
+from kiosk.sorting_center.web.pictures.shared import MIN_AGE_S, TENDED_S, WANTED_S, Rendered, Shared, etag_of
 from kiosk.sorting_center.web.pictures.times import local_time, start_of_day
 
 
-def hours() -> Callable[[], float]:
-    """A clock that is looked at twice while something is made, and then not for an hour."""
-    looks = count()
-    return lambda: next(looks) // 2 * 3600.0
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
-def test_many_viewers_share_one_picture() -> None:
-    made: list[int] = []
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_many_viewers_share_one_picture(clock: Clock) -> None:
+    made = count(1)
+    shared = Shared(lambda: next(made), clock)
+    assert [shared.current().value for _ in range(10)] == [1] * 10
+    clock.now += MIN_AGE_S
+    assert shared.current().value == 2
+
+
+def test_what_takes_long_is_made_rarely(clock: Clock) -> None:
+    made = count(1)
 
     def make() -> int:
-        made.append(1)
-        return 7
+        clock.now += 1.0
+        return next(made)
 
-    shared = Shared(make, clock=lambda: 0.0)
-    assert shared.current() is shared.current()
-    assert made == [1]
-
-
-def test_a_picture_is_a_new_one_only_when_it_shows_something_else() -> None:
-    values = iter([7, 7, 8])
-    shared = Shared(lambda: next(values), clock=hours())
-    assert [shared.current().number for _ in range(3)] == [1, 1, 2]
-
-
-def test_what_cannot_be_made_is_asked_for_again() -> None:
-    values = iter([7])
-    shared = Shared(lambda: 7 // next(values, 0), clock=hours())
+    shared = Shared(make, clock)
+    shared.current()
+    clock.now += 39.0
     assert shared.current().value == 1
-    for _ in range(2):  # an old picture does not stand for a database that is away
-        with pytest.raises(ZeroDivisionError):
-            shared.current()
+    clock.now += 2.0
+    assert shared.current().value == 2
+
+
+def test_a_picture_is_a_new_one_only_when_it_shows_something_else(clock: Clock) -> None:
+    values = iter([7, 7, 8])
+    shared = Shared(lambda: next(values), clock)
+    numbers = []
+    for _ in range(3):
+        numbers.append(shared.current().number)
+        clock.now += MIN_AGE_S
+    assert numbers == [1, 1, 2]
+
+
+def test_where_somebody_tends_nobody_waits(clock: Clock) -> None:
+    """Also while the next one is being made."""
+    seen_meanwhile: list[int] = []
+    made = count(1)
+    shared: Shared[int]
+
+    def make() -> int:
+        number = next(made)
+        if number > 1:
+            seen_meanwhile.append(shared.current().value)
+        return number
+
+    shared = Shared(make, clock)
+    shared.current()
+    clock.now += MIN_AGE_S
+    shared.tend()
+    assert (seen_meanwhile, shared.current().value) == ([1], 2)
+    clock.now += TENDED_S
+    shared.tend()
+    assert shared.current().value == 3
+
+
+def test_nothing_is_made_for_nobody(clock: Clock) -> None:
+    made = count(1)
+    shared = Shared(lambda: next(made), clock)
+    shared.tend()
+    assert shared.current().value == 1
+    clock.now += WANTED_S
+    shared.tend()
+    assert next(made) == 2
+
+
+def test_an_old_picture_does_not_stand_for_a_database_that_is_away(clock: Clock) -> None:
+    told = iter([7])
+
+    def make() -> int:
+        for value in told:
+            return value
+        raise LedgerError("away")
+
+    shared = Shared(make, clock)
+    assert shared.current().value == 7
+    clock.now += MIN_AGE_S
+    with pytest.raises(LedgerError):
+        shared.current()
+    shared.tend()
+    with pytest.raises(LedgerError):
+        shared.current()
 
 
 def test_the_same_is_rendered_once_and_what_nobody_asks_for_goes() -> None:

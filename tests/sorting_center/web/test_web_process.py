@@ -17,12 +17,14 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main
+from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.remote_health import STALE_S, RemoteHealth, told_of
 from kiosk.sorting_center.web.settings import WebSettings
 from tests.sorting_center.brokers import SOON_S, until
+from tests.sorting_center.stations import NOW, Station, of_weight
 
 
 def health_of(url: str) -> dict[str, object]:
@@ -70,8 +72,23 @@ def test_killed_it_is_begun_again_on_the_same_port(ledger: Ledger, health: Healt
         web.stop(SOON_S)
 
 
+def test_it_looks_after_the_stations(ledger: Ledger, health: Health, station: Station) -> None:
+    ledger.accept(station.run(4), "shache", NOW)
+    clone = station.clone()
+    clone.sealed.pop()
+    ledger.accept([clone.intake(9, **of_weight(1000))], "shache", NOW)
+    web = WebProcess(ledger.url, WebSettings(), health)
+    web.start()
+    try:
+        with Desk.open(ledger.url) as desk:
+            until(lambda: "fork" in {case.kind for case in desk.cases.of_station("shache", "S0147")})
+    finally:
+        web.stop(SOON_S)
+
+
 PARENT = """
 import sys, time
+from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.settings import WebSettings

@@ -23,6 +23,7 @@ from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
+from tests.memory import other_disk
 from tests.messaging.ports import claimed_port
 
 SCALE = "usb-1a86_USB_Serial-if00-port0"
@@ -30,8 +31,6 @@ SCANNER = "usb-Newland_NLS-HR22_A1B2C3-if00"
 CAMERA = "usb-046d_C270_HD_WEBCAM_200901010001-video-index0"
 CATALOG, STICK, BACKUP = "yarkant-autumn.toml", "KIOSK-USB", "kiosk-backup"
 BROKEN = "price-list.json"
-OTHER_DISK = Path("/dev/shm")
-"""A file system of its own on every Linux."""
 BOX_CA, STATION_CERTIFICATE, PASSWORD = "county-ca.crt", "station.crt", "broker-password"
 
 
@@ -71,7 +70,7 @@ class Bench:
 
     def _plug_in(self) -> None:
         """Two media on another disk: one with a catalog on it, and an empty one."""
-        disk = self._ends.enter_context(tempfile.TemporaryDirectory(dir=OTHER_DISK, prefix="kiosk-media-"))
+        disk = self._ends.enter_context(tempfile.TemporaryDirectory(dir=other_disk(self.folder), prefix="kiosk-media-"))
         self.media = Path(disk) / "mnt"
         for name in (STICK, BACKUP):
             (self.media / name).mkdir(parents=True)

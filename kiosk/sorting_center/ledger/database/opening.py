@@ -160,7 +160,6 @@ def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
         else:
             postgres.create_tables(connection)
             _found(connection)
-    parts.callback(postgres.InUse(address.url).close)
     numberer = Numberer(_disposed(parts, postgres.role(address.url)))
     parts.callback(numberer.close)
     identity = _identified(reader, address)

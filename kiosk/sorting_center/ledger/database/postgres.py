@@ -15,7 +15,8 @@ from kiosk.sorting_center.ledger.schema import EVENT_ON_POSTGRESQL, event, metad
 
 SCHEMA_LOCK: Final = 0x53_4B_02
 IN_USE_LOCK: Final = 0x53_4B_04
-"""Of the database, shared by all who write. (0x53_4B: SK. An advisory lock is a number that only we give a meaning.)"""
+"""Of the database, shared by every connection that writes: one that a restarted server has ended takes it again when it
+is made anew. (0x53_4B: SK. An advisory lock is a number that only we give a meaning.)"""
 STATION_LOCK: Final = 0x53_4B_05
 """With a second number, of the station."""
 
@@ -33,16 +34,21 @@ _SESSION: Final = (
     # An acknowledged event is on the disk of the server, whatever its administrator has set for others.
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
+_USES_LEDGER: Final = (f"SELECT pg_advisory_lock_shared({IN_USE_LOCK})",)
 
 
-def writer(url: URL) -> Engine:
-    """Any number of processes write."""
-    return _engine(url, _SESSION, isolation_level="READ COMMITTED")
+def writer(url: URL, *, of_ledger: bool = True) -> Engine:
+    """Any number of processes write. ``of_ledger``: the ledger's own tables, which are then in use."""
+    return _engine(url, _session(of_ledger), isolation_level="READ COMMITTED")
 
 
-def role(url: URL) -> Engine:
-    """For connections that are held: each one new, and closed at its end."""
-    return _engine(url, _SESSION, poolclass=NullPool)
+def role(url: URL, *, of_ledger: bool = True) -> Engine:
+    """For connections that are held: each one new, and closed at its end. ``of_ledger`` as of `writer`."""
+    return _engine(url, _session(of_ledger), poolclass=NullPool)
+
+
+def _session(of_ledger: bool) -> tuple[str, ...]:
+    return _SESSION + _USES_LEDGER if of_ledger else _SESSION
 
 
 def reader(url: URL) -> Engine:
@@ -90,21 +96,6 @@ def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
     connection.execute(locks, {"keys": json.dumps(numbers)})
 
 
-class InUse:
-    """Tells everyone who asks the database that a process writes the ledger, for as long as the connection lives."""
-
-    def __init__(self, url: URL) -> None:
-        self._engine = role(url)
-        self._connection = self._engine.connect()
-        with self._connection.begin():
-            self._connection.execute(select(func.pg_advisory_lock_shared(IN_USE_LOCK)))
-
-    def close(self) -> None:
-        """Nobody of this process writes any more."""
-        self._connection.close()
-        self._engine.dispose()
-
-
 def is_in_use(connection: Connection) -> bool:
-    """Whether any process writes the ledger; until the transaction ends nobody begins to."""
+    """Whether anybody else writes the ledger; until the transaction ends nobody begins to."""
     return not connection.execute(select(func.pg_try_advisory_xact_lock(IN_USE_LOCK))).scalar_one()

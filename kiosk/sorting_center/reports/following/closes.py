@@ -96,6 +96,11 @@ class _Span:
         self.wanted = (told.station, epoch, told.region, data.first_seq, data.last_seq, told.feedseq)
 
     @property
+    def end(self) -> int:
+        """Where the next day may begin: no close can speak of what comes after it, whatever it says."""
+        return max(self.begins_after, min(self.data.last_seq, self.key[3]))
+
+    @property
     def is_compared(self) -> bool:
         return self.data.first_seq > self.begins_after and self.events <= MAX_EVENTS
 
@@ -125,7 +130,7 @@ class Closes:
         for key, span in spans.items():
             if key not in known:
                 span.begins_after = ends[key[:3]]
-                ends[key[:3]] = max(ends[key[:3]], span.data.last_seq)
+                ends[key[:3]] = span.end
                 new.append(span)
         found = self._found([span for span in new if span.is_compared])
         standing = self._standing(found)
@@ -161,7 +166,7 @@ class Closes:
         compared = [getattr(found.totals(), name) for name in FIELDS]
         return (
             *(station, region, epoch, seq, told.feedseq, told.epoch, told.seq, where.day),
-            *(span.data.first_seq, span.data.last_seq, max(span.begins_after, span.data.last_seq)),
+            *(span.data.first_seq, span.data.last_seq, span.end),
             *(_verdict(span, found, said == compared).value, span.events - found.events),
             *(json.dumps(said), json.dumps(compared), json.dumps(not_counted[:MAX_NOT_COUNTED])),
             span.data.prints_unknown,

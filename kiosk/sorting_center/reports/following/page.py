@@ -108,7 +108,10 @@ class ToldEvent:
     @property
     def bags(self) -> int:
         """Of an intake."""
-        return len(_lines.decode(self.data.bags))
+        try:
+            return len(_lines.decode(self.data.bags))
+        except msgspec.ValidationError:  # from before the rules
+            return 0
 
     @property
     def member(self) -> str | None:

@@ -100,6 +100,8 @@ class Tables:
             yield
         except DBAPIError as error:
             said = str(error.orig).strip().partition("\n")[0]
+            if _is_no_database(error):
+                said += "; stop whoever uses this file and delete it, it is made again"
             raise ReportsUnusable(f"the reports {self._name} cannot be used: {said}") from error
 
 
@@ -122,7 +124,8 @@ def _one_at_a_time(connection: Connection) -> None:
     """Of two processes that begin, one makes the tables. With SQLite the transaction itself is enough."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        if not inspect(connection).has_schema(SCHEMA):  # who may use one that is there need not be allowed to make one
+            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
 
 
 def _of_file(path: Path) -> tuple[Engine, Engine, Role]:
@@ -133,7 +136,11 @@ def _of_database(url: URL) -> tuple[Engine, Engine, Role]:
     said = url.query.get("options", "")
     options = said if isinstance(said, str) else " ".join(said)
     mine = url.update_query_dict({"options": f"{options} -csearch_path={SCHEMA}".strip()})
-    return postgres.writer(mine), postgres.reader(mine), _DatabaseRole(postgres.role(mine))
+    return (
+        postgres.writer(mine, of_ledger=False),
+        postgres.reader(mine),
+        _DatabaseRole(postgres.role(mine, of_ledger=False)),
+    )
 
 
 class _FileRole:

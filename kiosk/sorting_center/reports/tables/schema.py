@@ -157,8 +157,8 @@ closing = Table(
     sqlite_with_rowid=False,
 )
 """Closes of days, each once, keyed by the event that told it first; ``told_epoch`` and ``told_seq`` are of the one in
-the feed. ``day`` is when it was closed, or came where its clock was not set. ``end_seq`` is the highest ``last_seq`` of
-its epoch so far. ``said``, ``found`` and ``not_counted`` are JSON, see `following.closes`."""
+the feed. ``day`` is when it was closed, or came where its clock was not set. ``end_seq`` is where the days of
+its epoch end so far. ``said``, ``found`` and ``not_counted`` are JSON, see `following.closes`."""
 
 goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqlite_with_rowid=False)
 """Every product that was ever brought in."""

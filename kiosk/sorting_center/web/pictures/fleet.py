@@ -50,7 +50,8 @@ class FleetPicture:
     tiles: tuple[Tile, ...]
     cases: tuple[tuple[str, int], ...]
     heard: int
-    expected: int
+    set_apart: int
+    """Events in quarantine, of all stations."""
 
     @cached_property
     def counts(self) -> Mapping[Mark, int]:
@@ -76,7 +77,7 @@ def fleet_picture(reports: Reports, desk: Desk, now: datetime) -> FleetPicture:
         _tiles(rows, register, cases, now.astimezone(reports.zone)),
         tuple(sorted(counted.items())),
         heard=len(rows),
-        expected=len(register.stations),
+        set_apart=sum(sum(row.quarantined.values()) for row in rows),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.ledger import Ledger
@@ -14,6 +17,10 @@ from kiosk.sorting_center.web.pictures.fleet import FleetPicture, fleet_picture
 from kiosk.sorting_center.web.pictures.shared import Rendered, Shared
 from kiosk.sorting_center.web.pictures.times import start_of_day
 from kiosk.sorting_center.web.pictures.today import Today, TodayPicture
+
+_LOOK_S: Final = 0.5
+
+log = logging.getLogger(__name__)
 
 
 class Pictures:
@@ -26,3 +33,12 @@ class Pictures:
         self.fleet: Shared[FleetPicture] = Shared(lambda: fleet_picture(reports, desk, now()))
         today = Today(ledger, reports, lambda: self.fleet.current().value)
         self.today: Shared[TodayPicture] = Shared(lambda: today.picture(now()))
+
+    def tend(self, ending: threading.Event) -> None:
+        """Until ``ending``, whatever happens: who looks does not wait for what can be made before."""
+        while not ending.wait(_LOOK_S):
+            for shared in (self.fleet, self.today):
+                try:
+                    shared.tend()
+                except Exception:
+                    log.exception("What the pages show cannot be made.")

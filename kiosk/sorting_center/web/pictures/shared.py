@@ -1,8 +1,9 @@
-"""What all viewers share: made at most once a second, whoever asks, and sent only when it is another one."""
+"""What all viewers share: made at most every two seconds, whoever asks, and sent only when it is another one."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -10,8 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-MIN_AGE_S: Final = 1.0
-_COST_FACTOR: Final = 20.0
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.ledger import LedgerError
+
+MIN_AGE_S: Final = 2.0
+"""As often as a page asks."""
+WANTED_S: Final = 60.0
+"""So long after somebody has looked the next one is made without being asked for."""
+TENDED_S: Final = 5.0
+"""So long an old one stands while the next is made."""
+_COST_FACTOR: Final = 40.0
 _MAX_RENDERED: Final = 64
 """Languages, filters and pages that somebody looks at."""
 
@@ -27,30 +36,55 @@ class Kept(Generic[Shown]):
 
 
 class Shared(Generic[Shown]):
-    """Keeps the last value for twenty times as long as it took to make, and at least for a second.
+    """Keeps the last value for forty times as long as it took to make, and at least for MIN_AGE_S.
 
-    Ten screens at the county, each asking every two seconds, must not slow the taking in of events down. ``clock`` is
-    monotonic, in seconds.
+    Ten screens at the county, each asking every two seconds, must not slow the taking in of events down. Where somebody
+    calls `tend` again and again, nobody who looks waits for the next one. ``clock`` is monotonic, in seconds.
     """
 
     def __init__(self, make: Callable[[], Shown], clock: Callable[[], float] = time.monotonic) -> None:
         self._make = make
         self._clock = clock
-        self._lock = threading.Lock()
+        self._making = threading.Lock()
         self._kept: Kept[Shown] | None = None
-        self._good_until = 0.0
+        self._numbers = 0
+        self._good_until = self._stands_until = self._wanted_until = -math.inf
 
     def current(self) -> Kept[Shown]:
         """Raises what making raises: a LedgerError or DeskError when a database cannot be read."""
-        with self._lock:
-            started = self._clock()
-            if self._kept is None or started >= self._good_until:
-                made = self._make()
-                if self._kept is None or made != self._kept.value:
-                    self._kept = Kept(made, self._kept.number + 1 if self._kept is not None else 1)
-                ended = self._clock()
-                self._good_until = ended + max(MIN_AGE_S, _COST_FACTOR * (ended - started))
-            return self._kept
+        now = self._clock()
+        self._wanted_until = now + WANTED_S
+        if (kept := self._standing(now)) is not None:
+            return kept
+        with self._making:
+            return self._standing(self._clock()) or self._renewed()
+
+    def tend(self) -> None:
+        """Make the next one when it is time and somebody still looks. One that cannot be made leaves none."""
+        now = self._clock()
+        if now >= self._wanted_until:
+            return
+        with self._making:
+            self._stands_until = now + TENDED_S
+            if self._clock() >= self._good_until:
+                try:
+                    self._renewed()
+                except (LedgerError, DeskError):
+                    self._kept = None
+
+    def _standing(self, now: float) -> Kept[Shown] | None:
+        return self._kept if now < max(self._good_until, self._stands_until) else None
+
+    def _renewed(self) -> Kept[Shown]:
+        started = self._clock()
+        made = self._make()
+        kept = self._kept
+        if kept is None or made != kept.value:
+            self._numbers += 1
+            self._kept = kept = Kept(made, self._numbers)
+        ended = self._clock()
+        self._good_until = ended + max(MIN_AGE_S, _COST_FACTOR * (ended - started))
+        return kept
 
 
 class Rendered:

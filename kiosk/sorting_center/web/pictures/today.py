@@ -58,7 +58,7 @@ class TodayPicture:
     marks: tuple[tuple[Mark, int], ...]
     cases: tuple[tuple[str, int], ...]
     heard: int
-    expected: int
+    set_apart: int
     behind: int
 
     @property
@@ -93,7 +93,7 @@ class Today:
             tuple(fleet.counts.items()),
             fleet.cases,
             fleet.heard,
-            fleet.expected,
+            fleet.set_apart,
             behind if behind >= BEHIND else 0,
         )
 

@@ -56,6 +56,7 @@ def _shown(kept: Kept[TodayPicture], is_well: bool, troubles: tuple[str, ...]) -
         marks=[(mark, count) for mark, count in picture.marks if count and mark is not Mark.WELL],
         well=dict(picture.marks)[Mark.WELL],
         alarms=way("/alarms"),
+        quarantine=way("/quarantine"),
         receipt_page=receipt_page,
     )
 

@@ -6,28 +6,43 @@ import json
 from dataclasses import asdict
 from typing import Final
 
-from flask import Response, jsonify, request
-from werkzeug.exceptions import BadRequest
+from flask import Response, jsonify
 
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES
 from kiosk.sorting_center.web.access import EVERYONE, Need, Pages
-from kiosk.sorting_center.web.monitoring import health_answer, metrics_answer
+from kiosk.sorting_center.web.machine.monitoring import health_answer, metrics_answer
+from kiosk.sorting_center.web.machine.openapi import (
+    Beyond,
+    FeedPage,
+    HealthAnswer,
+    IntakesPage,
+    Summary,
+    Told,
+    WholeNumber,
+    told,
+)
 from kiosk.sorting_center.web.sources import sources
 
 _MAX_FEEDSEQ: Final = 2**63 - 1
+
+_AFTER: Final = WholeNumber("after", 0, 0, _MAX_FEEDSEQ, "The feedseq behind which to begin.")
+_AFTER_FEEDSEQ: Final = WholeNumber("after_feedseq", 0, 0, _MAX_FEEDSEQ, "The feedseq behind which to begin.")
+_EVENTS: Final = WholeNumber("limit", 100, 1, MAX_FEED_PAGE, "How many events at most.")
+_RECEIPTS: Final = WholeNumber("limit", 100, 1, MAX_INTAKES, "How many receipts at most.")
 
 machine = Pages("machine", __name__)
 
 
 @machine.look("/feed", Need(scope=Scope.FEED))
+@told(Told({200: FeedPage, 409: Beyond}, (_AFTER, _EVENTS)))
 def feed() -> tuple[Response, int]:
     """Accepted events with feedseq above ``after``, replayed from the ledger; 409 for a place it has not."""
-    after = _whole_number("after", 0, 0, _MAX_FEEDSEQ)
+    after = _AFTER.asked()
     ledger = sources().ledger
-    entries = ledger.feed(after, _whole_number("limit", 100, 1, MAX_FEED_PAGE))
+    entries = ledger.feed(after, _EVENTS.asked())
     if not entries and after > (end := ledger.feed_end()):
         return _beyond(after, end)
     last = entries[-1].feedseq if entries else after
@@ -43,16 +58,18 @@ def _beyond(after: int, end: int) -> tuple[Response, int]:
 
 
 @machine.look("/intakes.json", Need(scope=Scope.READ))
+@told(Told({200: IntakesPage}, (_AFTER_FEEDSEQ, _RECEIPTS)))
 def intakes() -> Response:
     """Receipts in feed order."""
-    after = _whole_number("after_feedseq", 0, 0, _MAX_FEEDSEQ)
+    after = _AFTER_FEEDSEQ.asked()
     ledger = sources().ledger
-    rows = ledger.intakes(after, _whole_number("limit", 100, 1, MAX_INTAKES))
+    rows = ledger.intakes(after, _RECEIPTS.asked())
     last = rows[-1].feedseq if rows else after
     return jsonify(intakes=[asdict(row) for row in rows], last=last, generation=ledger.generation)
 
 
 @machine.look("/ledger/summary.json", Need(scope=Scope.READ))
+@told(Told({200: Summary}))
 def summary() -> Response:
     """Counts, totals and stations."""
     picture = sources().pictures.overview.current().value
@@ -65,21 +82,14 @@ def summary() -> Response:
 
 
 @machine.look("/health", EVERYONE)
+@told(Told({200: HealthAnswer, 503: HealthAnswer}))
 def health() -> tuple[Response, int]:
     """200 when all works, else 503 and what is wrong."""
     return health_answer(sources().health)
 
 
 @machine.look("/metrics", Need(scope=Scope.METRICS, this_machine=True))
+@told(Told({200: str}, media="text/plain"))
 def metrics() -> Response:
     """What Prometheus scrapes; to programs on this machine, and to those with a token."""
     return metrics_answer(sources().health, sources().figures)
-
-
-def _whole_number(name: str, default: int, least: int, most: int) -> int:
-    text = request.args.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and least <= int(text)):
-        raise BadRequest(f"{name} must be a whole number from {least}")
-    return min(int(text), most)

@@ -1,0 +1,296 @@
+"""Receipts for a spreadsheet: rows in, bytes out, as CSV that calculates nothing and as a workbook of four sheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from itertools import chain
+from tempfile import TemporaryDirectory
+from typing import IO, Final, Protocol
+
+import xlsxwriter  # type: ignore[import-untyped]
+
+BYTE_ORDER_MARK: Final = "\ufeff"
+"""Without it a spreadsheet reads UTF-8 as the code page of its machine."""
+SHEET_ROWS: Final = 1_048_576
+"""Of one sheet, with its header; what is more goes on in a further one."""
+CELL_CHARACTERS: Final = 32_767
+EXACT_DIGITS: Final = 15
+"""A number of more digits would be rounded by the spreadsheet: it stays text."""
+
+_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet would calculate, also in wide forms. The apostrophe itself, so that one that was put before
+can be told from one that was there."""
+_NO_XML: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One receipt. ``time`` is local and corrected, "" where nobody knows it: then ``day`` is that of the arrival.
+
+    ``net_g`` and ``amount_fen`` are what it said, also of a void one; only the others are added up.
+    """
+
+    day: date
+    time: str
+    region: str
+    station: str
+    receipt: str
+    lot: str
+    product: str
+    mode: str
+    member: str
+    bags: int
+    net_g: int
+    amount_fen: int
+    is_void: bool
+    is_late: bool
+    time_unknown: bool
+    written_at: str
+    received_at: str
+
+
+@dataclass(slots=True)
+class Sums:
+    """What is added up, in a sheet of days or goods or of everything."""
+
+    intakes: int = 0
+    voided: int = 0
+    bags: int = 0
+    net_g: int = 0
+    amount_fen: int = 0
+    late: int = 0
+    time_unknown: int = 0
+    stations: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, line: Line) -> None:
+        """One more receipt."""
+        if line.is_void:
+            self.voided += 1
+            return
+        self.intakes += 1
+        self.bags += line.bags
+        self.net_g += line.net_g
+        self.amount_fen += line.amount_fen
+        self.late += line.is_late
+        self.time_unknown += line.time_unknown
+        self.stations.add((line.region, line.station))
+
+
+class Collected:
+    """Sums of the lines that pass: those of a sheet cannot be of another picture than the receipts beside it."""
+
+    def __init__(self) -> None:
+        self.total = Sums()
+        self.days: dict[date, Sums] = {}
+        self.goods: dict[tuple[str, str], Sums] = {}
+
+    def passing(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """The same lines."""
+        for line in lines:
+            for sums in (
+                self.total,
+                self.days.setdefault(line.day, Sums()),
+                self.goods.setdefault((line.product, line.mode), Sums()),
+            ):
+                sums.add(line)
+            yield line
+
+
+Cell = str | int | Decimal
+
+
+class Words(Protocol):
+    """Of a language: names of columns and sheets, and of what codes mean."""
+
+    def __call__(self, name: str) -> str:
+        """``sheet_receipts``, ``net_kg``, ``purchase``, ``yes`` and so on; a code it does not know comes back."""
+
+
+RECEIPT_COLUMNS: Final = (
+    *("day", "time", "region", "station", "receipt", "lot", "product", "mode", "member", "bags", "net_kg"),
+    *("amount_yuan", "void", "void_net_kg", "void_amount_yuan", "late", "time_unknown", "written_at", "received_at"),
+)
+"""``net_kg`` and ``amount_yuan`` are 0 for a void receipt, so that their sums are the totals of the pages."""
+SUM_COLUMNS: Final = ("intakes", "voided", "bags", "net_kg", "amount_yuan", "stations", "late", "time_unknown")
+DAY_COLUMNS: Final = ("day", *SUM_COLUMNS)
+GOODS_COLUMNS: Final = ("product", "mode", *SUM_COLUMNS)
+
+
+def kilograms(grams: int) -> Decimal:
+    """With three decimals, exactly."""
+    return Decimal(grams).scaleb(-3)
+
+
+def yuan(fen: int) -> Decimal:
+    """With two decimals, exactly."""
+    return Decimal(fen).scaleb(-2)
+
+
+def receipt_cells(line: Line, words: Words) -> list[Cell]:
+    """In the order of RECEIPT_COLUMNS."""
+    weight, amount = kilograms(line.net_g), yuan(line.amount_fen)
+    counts, void = ((kilograms(0), yuan(0)), (weight, amount)) if line.is_void else ((weight, amount), ("", ""))
+    marks = [words("yes") if mark else "" for mark in (line.is_void, line.is_late, line.time_unknown)]
+    return [
+        *(line.day.isoformat(), line.time, line.region, line.station, line.receipt, line.lot, line.product),
+        *(words(line.mode), line.member, 0 if line.is_void else line.bags, *counts),
+        *(marks[0], *void, marks[1], marks[2], line.written_at, line.received_at),
+    ]
+
+
+def sum_cells(sums: Sums) -> list[Cell]:
+    """In the order of SUM_COLUMNS."""
+    return [
+        *(sums.intakes, sums.voided, sums.bags, kilograms(sums.net_g), yuan(sums.amount_fen)),
+        *(len(sums.stations), sums.late, sums.time_unknown),
+    ]
+
+
+def day_rows(collected: Collected) -> Iterator[list[Cell]]:
+    """In the order of DAY_COLUMNS, the earliest first."""
+    for day, sums in sorted(collected.days.items()):
+        yield [day.isoformat(), *sum_cells(sums)]
+
+
+def goods_rows(collected: Collected, words: Words) -> Iterator[list[Cell]]:
+    """In the order of GOODS_COLUMNS, the heaviest first."""
+    for (product, mode), sums in sorted(collected.goods.items(), key=lambda item: (-item[1].net_g, item[0])):
+        yield [product, words(mode), *sum_cells(sums)]
+
+
+def safe_text(text: str) -> str:
+    """As a cell of CSV: an apostrophe before what a spreadsheet would calculate. `plain_text` is the inverse."""
+    return f"'{text}" if text.startswith(_STARTS) else text
+
+
+def plain_text(cell: str) -> str:
+    """What `safe_text` was given."""
+    return cell[1:] if cell.startswith("'") else cell
+
+
+def csv_lines(columns: Iterable[str], rows: Iterable[Iterable[Cell]], words: Words) -> Iterator[bytes]:
+    """RFC 4180 in UTF-8 with a mark, every text in quotes: there are places where ``;`` parts cells."""
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
+    yield BYTE_ORDER_MARK.encode()
+    for row in chain([[words(name) for name in columns]], rows):
+        writer.writerow([safe_text(cell) if isinstance(cell, str) else cell for cell in row])
+        yield line.getvalue().encode("utf-8", "replace")
+        line.seek(0)
+        line.truncate()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Of the sheet that says what the others are. ``said`` are pairs of a name and a text."""
+
+    title: str
+    said: tuple[tuple[str, str], ...]
+    right_to_left: bool
+
+
+def workbook(to: IO[bytes], lines: Iterable[Line], facts: Facts, words: Words) -> Collected:
+    """Write an XLSX of receipts, days, goods, and what they are; what was added up.
+
+    Rows go to files beside ``to`` as they come: a month of a county does not fit in memory. No text becomes a formula,
+    a number or a link.
+    """
+    collected = Collected()
+    with TemporaryDirectory() as folder:
+        options = {
+            "constant_memory": True,
+            "tmpdir": folder,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        }
+        book = xlsxwriter.Workbook(to, options)
+        book.set_properties({"title": _clean(facts.title)})
+        sheets = _Sheets(book, words, facts.right_to_left)
+        sheets.table("sheet_receipts", RECEIPT_COLUMNS, (receipt_cells(one, words) for one in collected.passing(lines)))
+        sheets.table("sheet_days", DAY_COLUMNS, day_rows(collected))
+        sheets.table("sheet_goods", GOODS_COLUMNS, goods_rows(collected, words))
+        sheets.about(facts, collected)
+        book.close()
+    return collected
+
+
+_WIDTHS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("net_kg", "amount_yuan", "receipt", "mode"), 16),
+    **dict.fromkeys(("lot", "product", "void_net_kg", "void_amount_yuan", "time_unknown"), 20),
+    **dict.fromkeys(("written_at", "received_at"), 26),
+}
+_WIDTH: Final = 12
+
+
+class _Sheets:
+    """The sheets of one workbook, each written from its first row to its last."""
+
+    def __init__(self, book: xlsxwriter.Workbook, words: Words, right_to_left: bool) -> None:
+        self._book, self._words, self._right_to_left = book, words, right_to_left
+        self._head = book.add_format({"bold": True, "bottom": 1})
+        self._formats = {
+            3: book.add_format({"num_format": "#,##0.000"}),
+            2: book.add_format({"num_format": "#,##0.00"}),
+        }
+        self._whole = book.add_format({"num_format": "#,##0"})
+
+    def table(self, name: str, columns: tuple[str, ...], rows: Iterable[list[Cell]]) -> None:
+        """With a head that stays, on as many sheets as it needs."""
+        sheet, at, number = self._begin(name, columns, 1), 1, 1
+        for row in rows:
+            if at == SHEET_ROWS:
+                number += 1
+                sheet, at = self._begin(name, columns, number), 1
+            for column, cell in enumerate(row):
+                self._write(sheet, at, column, cell)
+            at += 1
+
+    def about(self, facts: Facts, collected: Collected) -> None:
+        """What the sheets are, and what they come to."""
+        sheet = self._add(self._words("sheet_about"))
+        sheet.set_column(0, 1, 34)
+        totals = zip(SUM_COLUMNS, sum_cells(collected.total), strict=True)
+        rows: list[tuple[str, Cell]] = [*facts.said, *((self._words(name), cell) for name, cell in totals)]
+        sheet.write_string(0, 0, _clean(facts.title), self._head)
+        for at, (name, cell) in enumerate(rows, 2):
+            sheet.write_string(at, 0, _clean(name))
+            self._write(sheet, at, 1, cell)
+
+    def _begin(self, name: str, columns: tuple[str, ...], number: int) -> xlsxwriter.worksheet.Worksheet:
+        title = self._words(name)
+        sheet = self._add(title if number == 1 else f"{title} {number}")
+        for at, column in enumerate(columns):
+            sheet.set_column(at, at, _WIDTHS.get(column, _WIDTH))
+        for at, column in enumerate(columns):
+            sheet.write_string(0, at, _clean(self._words(column)), self._head)
+        sheet.freeze_panes(1, 0)
+        return sheet
+
+    def _add(self, title: str) -> xlsxwriter.worksheet.Worksheet:
+        sheet = self._book.add_worksheet(title)
+        if self._right_to_left:
+            sheet.right_to_left()
+        return sheet
+
+    def _write(self, sheet: xlsxwriter.worksheet.Worksheet, row: int, column: int, cell: Cell) -> None:
+        if isinstance(cell, str):
+            if cell:
+                sheet.write_string(row, column, _clean(cell))
+        elif len(digits := str(abs(cell)).replace(".", "")) > EXACT_DIGITS and digits.strip("0"):
+            sheet.write_string(row, column, str(cell))
+        elif isinstance(cell, Decimal):
+            sheet.write_number(row, column, float(cell), self._formats[-int(cell.as_tuple().exponent)])
+        else:
+            sheet.write_number(row, column, cell, self._whole)
+
+
+def _clean(text: str) -> str:
+    """Without what XML cannot hold."""
+    return _NO_XML.sub("\ufffd", text[:CELL_CHARACTERS])

@@ -1,0 +1,249 @@
+"""What programs may ask and what comes, as an OpenAPI 3.1 document made of the routes themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Literal, get_type_hints
+
+import msgspec
+from flask import Response, current_app, jsonify, request
+from werkzeug.exceptions import BadRequest
+
+from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS, MAX_SEQ, OPTIONAL_PATTERNS
+from kiosk.sorting_center.health import HealthReport
+from kiosk.sorting_center.ledger.overview import Counts, IntakeRow, StationRow, Totals
+from kiosk.sorting_center.web.access import EVERYONE, Need, Pages, doors
+
+VERSION: Final = "1.0.0"
+"""Of what is described, not of the program: another first number when a program that reads it must be changed."""
+
+Schema = dict[str, Any]
+_JSON: Final = "application/json"
+_REFERENCE: Final = "#/components/schemas/{name}"
+
+openapi = Pages("openapi", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNumber:
+    """A parameter of a query. What is above ``most`` is taken for ``most``."""
+
+    name: str
+    default: int
+    least: int
+    most: int
+    text: str
+
+    def asked(self) -> int:
+        """Of this request; raises BadRequest."""
+        text = request.args.get(self.name)
+        if text is None:
+            return self.default
+        if not (text.isascii() and text.isdecimal() and len(text) <= 19 and self.least <= int(text)):
+            raise BadRequest(f"{self.name} must be a whole number from {self.least}")
+        return min(int(text), self.most)
+
+    @property
+    def described(self) -> Schema:
+        """As OpenAPI says it."""
+        limits = {"type": "integer", "minimum": self.least, "default": self.default}
+        text = f"{self.text} Above {self.most:,} it is taken for that."
+        return {"name": self.name, "in": "query", "required": False, "description": text, "schema": limits}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a route answers: its type by status. ``media`` is what it is written in."""
+
+    answers: Mapping[int, Any]
+    parameters: tuple[WholeNumber, ...] = ()
+    media: str = _JSON
+
+
+class Fault(msgspec.Struct):
+    """Why not, in one sentence."""
+
+    error: str
+
+
+class Beyond(msgspec.Struct):
+    """This ledger came back from a backup and is shorter than what was read: start over."""
+
+    error: str
+    last: int
+    generation: str
+
+
+class FeedPage(msgspec.Struct):
+    """Accepted events in the order of the feed. ``last`` is where to ask on from, in this generation alone."""
+
+    events: list[FeedEvent]
+    last: int
+    generation: str
+
+
+class FeedEvent(msgspec.Struct):
+    """Stands for the schema that is made of the contract with the stations."""
+
+
+class IntakesPage(msgspec.Struct):
+    """Receipts in the order of the feed. ``last`` is where to ask on from, in this generation alone."""
+
+    intakes: list[IntakeRow]
+    last: int
+    generation: str
+
+
+def _joined(name: str, doc: str, *more: tuple[str, Any], parts: type) -> type[msgspec.Struct]:
+    fields = [*more, *((name, kind) for name, kind in get_type_hints(parts).items())]
+    return msgspec.defstruct(name, fields, namespace={"__doc__": doc})
+
+
+Summary: Final = _joined(
+    "Summary",
+    "Counts, totals of all time and of today, and every station.",
+    ("totals", Totals),
+    ("today", Totals),
+    ("by_station", list[StationRow]),
+    parts=Counts,
+)
+HealthAnswer: Final = _joined(
+    "Health", "How the program is: ``status`` in one word.", ("status", Literal["ok", "trouble"]), parts=HealthReport
+)
+
+
+_DESCRIBED: Final[dict[Callable[..., Any], Told]] = {}
+"""By view: filled beside the routes."""
+
+
+def told(told: Told) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Beside a route: what it answers when all is well, and otherwise than every machine route."""
+
+    def register(view: Callable[..., Any]) -> Callable[..., Any]:
+        _DESCRIBED[view] = told
+        return view
+
+    return register
+
+
+@openapi.look("/openapi.json", EVERYONE)
+@told(Told({200: dict}))
+def document() -> Response:
+    """This document."""
+    return jsonify(made())
+
+
+def made() -> Schema:
+    """The document of the running application."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sorting center of village stations",
+            "version": VERSION,
+            "description": "What programs ask a sorting center. Times are RFC 3339 in UTC, weights whole grams, "
+            "amounts whole fen. The feed also comes over MQTT; the schemas of the data of each type of event are in "
+            "that contract.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": {rule: {"get": operation} for rule, operation in sorted(_operations())},
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Made by `sorting-center token add NAME --scope SCOPE`. The words beside it are "
+                    "its scopes; it may ask as often a minute as was said then.",
+                },
+                "session": {"type": "apiKey", "in": "cookie", "name": "center", "description": "A person signed in."},
+            },
+        },
+    }
+
+
+def _operations() -> Iterator[tuple[str, Schema]]:
+    for rule in current_app.url_map.iter_rules():
+        view = current_app.view_functions[rule.endpoint]
+        told = _DESCRIBED.get(view)
+        if told is not None:
+            yield rule.rule, _operation(rule.endpoint, view, told)
+
+
+def _operation(endpoint: str, view: Callable[..., Any], told: Told) -> Schema:
+    need = doors().needs[endpoint]
+    return {
+        "operationId": endpoint.replace(".", "_"),
+        "summary": " ".join((view.__doc__ or "").split()),
+        "parameters": [parameter.described for parameter in told.parameters],
+        "security": _security(need),
+        "responses": {
+            **{str(status): _answer(status, kind, told.media) for status, kind in sorted(told.answers.items())},
+            **{str(status): _answer(status, Fault, _JSON) for status in _faults(need, told)},
+        },
+    }
+
+
+def _security(need: Need) -> list[Schema]:
+    """One of them is enough; the empty one is nobody in particular."""
+    if need.scope is None:
+        return []
+    return [{"token": [need.scope.value]}, {"session": []}, *([{}] if need.this_machine else [])]
+
+
+def _faults(need: Need, told: Told) -> Iterator[int]:
+    """What every machine route may answer besides. Without a database there is no knowing who asks."""
+    if told.parameters:
+        yield HTTPStatus.BAD_REQUEST.value
+    if need.scope is not None:
+        yield from (HTTPStatus.UNAUTHORIZED.value, HTTPStatus.FORBIDDEN.value, HTTPStatus.TOO_MANY_REQUESTS.value)
+    if HTTPStatus.SERVICE_UNAVAILABLE.value not in told.answers:
+        yield HTTPStatus.SERVICE_UNAVAILABLE.value
+
+
+def _answer(status: int, kind: Any, media: str) -> Schema:
+    headers = {
+        HTTPStatus.TOO_MANY_REQUESTS.value: {"Retry-After": "Seconds until it may ask again."},
+        HTTPStatus.UNAUTHORIZED.value: {"WWW-Authenticate": "Bearer."},
+    }.get(status, {})
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REFERENCE)
+    return {
+        "description": HTTPStatus(status).phrase,
+        "content": {media: {"schema": schema}},
+        **({"headers": {name: _header(name, text) for name, text in headers.items()}} if headers else {}),
+    }
+
+
+def _header(name: str, text: str) -> Schema:
+    return {"description": text, "schema": {"type": "integer" if name == "Retry-After" else "string"}}
+
+
+def _schemas() -> Schema:
+    kinds = [kind for told in _DESCRIBED.values() for kind in told.answers.values()]
+    _, schemas = msgspec.json.schema_components([Fault, *kinds], ref_template=_REFERENCE)
+    return {name: _one_line(schema) for name, schema in sorted(schemas.items())} | {"FeedEvent": _feed_event()}
+
+
+def _one_line(schema: Mapping[str, Any]) -> Schema:
+    """Its description: the newlines in it are the source file's."""
+    text = schema.get("description")
+    return dict(schema) | ({"description": " ".join(text.split())} if isinstance(text, str) else {})
+
+
+def _feed_event() -> Schema:
+    """The envelope; which fields ``data`` has depends on ``type``."""
+    patterns = {**IDENTITY_PATTERNS, **DETAIL_PATTERNS}
+    texts = {**patterns, **OPTIONAL_PATTERNS}
+    return {
+        "title": "FeedEvent",
+        "description": "An event as its station has hashed it, and `feedseq`.",
+        "type": "object",
+        "properties": {
+            **{name: {"type": "string", "pattern": f"^(?:{rule})$"} for name, rule in texts.items()},
+            "seq": {"type": "integer", "minimum": 1, "maximum": MAX_SEQ},
+            "feedseq": {"type": "integer", "minimum": 1, "description": "Its place; not part of the hash."},
+            "data": {"type": "object"},
+        },
+        "required": sorted([*patterns, "seq", "feedseq", "data"]),
+    }

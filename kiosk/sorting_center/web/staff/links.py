@@ -1,0 +1,116 @@
+"""Where things are shown, and times as pages write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+from flask import current_app, request, url_for
+from markupsafe import Markup
+from werkzeug.exceptions import NotFound
+
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, check_region
+from kiosk.sorting_center.reports import Hit, HitKind, ReceiptRow
+from kiosk.sorting_center.web.sources import sources
+from kiosk.texts import html
+
+_STATION_RULE: Final = "/stations/<region>/<station>"
+_BEHIND: Final = 1000
+"""Events. Fewer are read within a second, and nobody needs to be told."""
+
+
+def station_address(region: str, station: str) -> str | None:
+    """The page of a station, where there is one."""
+    rules = (rule for rule in current_app.url_map.iter_rules() if rule.rule == _STATION_RULE)
+    return next((url_for(rule.endpoint, region=region, station=station) for rule in rules), None)
+
+
+def address(hit: Hit) -> str | None:
+    """The page of what was found, where there is one."""
+    match hit.kind:
+        case HitKind.RECEIPT | HitKind.BAG:
+            return url_for("receipts.receipt", region=hit.region, number=hit.key)
+        case HitKind.LOT:
+            return url_for("receipts.lot", region=hit.region, lot=hit.key)
+        case HitKind.PARCEL | HitKind.WAYBILL:
+            return url_for("receipts.parcel", region=hit.region, number=hit.key)
+        case HitKind.MEMBER:
+            return url_for("members.member", region=hit.region, number=hit.key)
+        case HitKind.DAY:
+            return url_for("days.day", day=hit.key)
+        case HitKind.PRODUCT:
+            return url_for("days.goods", product=hit.key)
+        case HitKind.STATION:
+            return station_address(hit.region, hit.key)
+
+
+def region_of(text: str) -> str:
+    """Raises NotFound for what no region is called."""
+    try:
+        return check_region(text)
+    except BadIdentifier as error:
+        raise NotFound(str(error)) from None
+
+
+def when(at: datetime | None) -> Markup:
+    """Local date and time to the second; a dash where there is none."""
+    if at is None:
+        return Markup("–")
+    local = at.astimezone(sources().reports.zone)
+    shown = f"{local.year:04}-{local:%m-%d %H:%M:%S}"
+    return Markup('<time datetime="{}">{}</time>').format(at.astimezone(UTC).isoformat(), html.bdi(shown))
+
+
+def day_asked(text: str) -> date | None:
+    """``2026-11-25``; None for anything else."""
+    try:
+        return date.fromisoformat(text) if len(text) == 10 and text.isascii() else None
+    except ValueError:
+        return None
+
+
+def common() -> Mapping[str, object]:
+    """What the pages of records show beside their own."""
+    behind = sources().reports.progress().behind
+    return {
+        "when": when,
+        "price": html.bdi_price,
+        "station_address": station_address,
+        "receipt_address": receipt_address,
+        "behind": behind if behind > _BEHIND else 0,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Of a list that is cut into pages: ``number`` from 1, ``first`` is the place of its first row, from 0."""
+
+    number: int
+    pages: int
+    first: int
+
+
+def page_asked(rows: int, of: int) -> Page:
+    """What ``?page=`` says, as far as there is one."""
+    text = request.args.get("page", "")
+    pages = max(1, -(-rows // of))
+    asked = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 1
+    number = min(max(1, asked), pages)
+    return Page(number, pages, (number - 1) * of)
+
+
+def receipt_number(text: str) -> ReceiptNumber | None:
+    """None for what is no receipt's number; old ledgers may hold such."""
+    try:
+        return ReceiptNumber.parse(text)
+    except BadIdentifier:
+        return None
+
+
+def receipt_address(row: ReceiptRow) -> str | None:
+    """The page of a receipt of a list."""
+    if receipt_number(row.receipt) is None:
+        return None
+    return url_for("receipts.receipt", region=row.region, number=row.receipt)

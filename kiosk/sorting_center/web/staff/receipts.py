@@ -1,0 +1,141 @@
+"""A receipt, its lot, a parcel: the document, and every event of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from flask import redirect, request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from kiosk.domain.events import IntakeConfirmed
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
+from kiosk.domain.parcel import ParcelNumber
+from kiosk.domain.trade import NON_MEMBER
+from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.decisions import ACTS, Kind
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.reports import Receipt
+from kiosk.sorting_center.reports.journal import EventRow, converted
+from kiosk.sorting_center.web.access import Pages, current, doors
+from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.staff.links import common, receipt_number, region_of
+
+receipts = Pages("receipts", __name__)
+
+_MAX_SEEN: Final = 6
+"""Digits of how many decisions somebody has seen."""
+
+
+@receipts.look("/receipts/<region>/<number>", Role.VIEWER)
+def receipt(region: str, number: str) -> str:
+    """The document; 404 for a number of which nothing was told."""
+    return _shown(_found(region, number))
+
+
+@receipts.look("/lots/<region>/<lot>", Role.VIEWER)
+def lot(region: str, lot: str) -> str:
+    """The goods of a receipt: the document, with whose they are and what offers were made of them."""
+    found = next(iter(sources().reports.lots.find(lot, region_of(region))), None)
+    if found is None:
+        raise NotFound(f"there is no lot {lot[:40]} in {region}")
+    return _shown(found.receipt, lot=found)
+
+
+@receipts.look("/parcels/<region>/<number>", Role.VIEWER)
+def parcel(region: str, number: str) -> str:
+    """What is known of a parcel: numbers, carrier, state."""
+    try:
+        parcels = sources().reports.parcels.find(ParcelNumber.parse(number), region_of(region))
+    except BadIdentifier as error:
+        raise NotFound(str(error)) from None
+    if not parcels:
+        raise NotFound(f"there is no parcel {number} in {region}")
+    return show("parcel.html", parcel=parcels[0], **common())
+
+
+@receipts.act("/receipts/<region>/<number>/settle", Role.OPERATOR)
+def settle(region: str, number: str) -> Response:
+    """What a person decides on a receipt that is there twice; the ledger stays as it is."""
+    found = _found(region, number)
+    if not _twice(found):
+        raise NotFound(f"{number} is not there twice")
+    who, seen = doors(), request.form.get("seen", "")
+    known = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) <= _MAX_SEEN else -1
+    act, reason = request.form.get("act", "")[:40], request.form.get("reason", "")[:1000]
+    subject = _subject(found)
+    who.desk.decisions.decide((Kind.RECEIPT, subject), known, act, (current().person.name, reason), who.now())
+    who.desk.audit.record(current().person.name, Act.RECEIPT_SETTLED, subject, f"{act}: {reason}", who.now())
+    return redirect(url_for("receipts.receipt", region=region, number=number), 303)
+
+
+def _found(region: str, number: str) -> Receipt:
+    parsed = receipt_number(number)
+    found = sources().reports.receipts.find(parsed, region_of(region)) if parsed is not None else ()
+    if not found:
+        raise NotFound(f"there is no receipt {number[:40]} in {region[:20]}")
+    return found[0]
+
+
+def _shown(found: Receipt, lot: object = None) -> str:
+    confirmed = found.confirmed
+    twice = _twice(found)
+    return show(
+        "receipt.html",
+        receipt=found,
+        lot=lot,
+        lot_code=confirmed.lot if confirmed is not None else ReceiptNumber.parse(found.number).lot,
+        party=_party(found),
+        standing=_standing(found),
+        void_event=_void_event(found),
+        twice=twice,
+        compared=_compared(found, twice),
+        decisions=doors().desk.decisions.history(Kind.RECEIPT, _subject(found)) if twice else [],
+        acts=sorted(ACTS[Kind.RECEIPT]),
+        **common(),
+    )
+
+
+def _compared(found: Receipt, twice: Sequence[EventRow]) -> Sequence[tuple[EventRow, IntakeConfirmed | None]]:
+    """What each of them says, the one that counts first."""
+    standing = _standing(found)
+    events = [*([standing] if standing is not None else []), *twice] if twice else []
+    return [(event, converted(event, IntakeConfirmed)) for event in events]
+
+
+def _subject(found: Receipt) -> str:
+    return f"{found.region} {found.station} {found.number}"
+
+
+def _party(found: Receipt) -> str | None:
+    """The number of a member; None for somebody who is none."""
+    party = (
+        found.confirmed.party if found.confirmed is not None else found.row.member if found.row is not None else None
+    )
+    return None if party == NON_MEMBER else party
+
+
+def _standing(found: Receipt) -> EventRow | None:
+    """The event that counts."""
+    row = found.row
+    return next((one for one in found.events if row is not None and (one.epoch, one.seq) == (row.epoch, row.seq)), None)
+
+
+def _void_event(found: Receipt) -> EventRow | None:
+    void = found.void
+    return next(
+        (one for one in found.events if void is not None and (one.epoch, one.seq) == (void.epoch, void.seq)), None
+    )
+
+
+def _twice(found: Receipt) -> Sequence[EventRow]:
+    """Confirmed once more with another content, or without saying that it was told again. What is in an archive cannot
+    be compared."""
+    standing = _standing(found)
+    return [
+        event
+        for event in found.told_again
+        if event.recomputed is not None and (event.reissued is None or standing is None or event.data != standing.data)
+    ]

@@ -1,0 +1,47 @@
+"""One field for everything that has a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from flask import make_response, redirect, request
+from werkzeug.wrappers import Response
+
+from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.reports import Hit, HitKind
+from kiosk.sorting_center.web.access import Pages, current, doors
+from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.staff.links import address, common
+from kiosk.texts.plain import plain
+
+search = Pages("search", __name__)
+
+_SHOWN: Final = 80
+"""Characters of what was asked: no code is longer."""
+
+
+@search.look("/search", Role.VIEWER)
+def find() -> Response:
+    """What is under ``?q=``: the way there when it is one thing, else a list. The audit says who asked what."""
+    asked = request.args.get("q", "")
+    if not asked.strip():
+        return make_response(show("search.html", asked="", found={}, nothing=False, **common()))
+    who = doors()
+    who.desk.audit.record(current().person.name, Act.SEARCHED, asked, "", who.now())
+    hits = sources().reports.search.find(asked)
+    alone = address(hits[0]) if len(hits) == 1 else None
+    if alone is not None:
+        return redirect(alone, 303)
+    return make_response(
+        show("search.html", asked=plain(asked, _SHOWN), found=_by_kind(hits), nothing=not hits, **common())
+    )
+
+
+def _by_kind(hits: Sequence[Hit]) -> Mapping[HitKind, list[tuple[Hit, str | None]]]:
+    found: dict[HitKind, list[tuple[Hit, str | None]]] = {}
+    for hit in hits:
+        found.setdefault(hit.kind, []).append((hit, address(hit)))
+    return found

@@ -1,0 +1,114 @@
+"""What is wrong, as a table: what is seen, and which cases it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kiosk.sorting_center.desk.cases import Condition
+from kiosk.sorting_center.desk.registry import Register
+from kiosk.sorting_center.reports.fleet import FleetRow, GapFacts
+from kiosk.sorting_center.watch.conditions import Group, Seen, conditions
+from tests.sorting_center.watch.rows import NOW, RECENT, expected, heard, register
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def found(rows: Sequence[FleetRow] = (), of: Register | None = None, **groups: Any) -> list[tuple[str, str, str]]:
+    """Kind, station and subject."""
+    seen = Seen(rows, of or register(), groups.get("alarms", ()), groups.get("quarantined", ()), NOW)
+    return [(one.kind, one.station, one.subject) for one in conditions(seen)]
+
+
+def group(kind: str, epoch: str = "", day: str = "2026-11-25", number: int = 1) -> Group:
+    return Group(kind, "shache", "S0001", epoch, day, number, "event 3 came twice")
+
+
+ALARMS = ["fork", "twin", "broken_chain", "receipt_twice", "second_region", "too_many_epochs"]
+
+
+@pytest.mark.parametrize("kind", ALARMS)
+def test_every_alarm_of_the_ledger_is_a_case(kind: str) -> None:
+    assert found([heard()], alarms=[group(kind, "aa")]) == [(kind, "S0001", "aa 2026-11-25")]
+
+
+def test_a_thousand_alarms_of_a_day_are_one_case_and_another_day_is_another() -> None:
+    alarms = [group("fork", "aa", number=1000), group("fork", "aa", "2026-11-26"), group("fork", "bb")]
+    assert found(alarms=alarms) == [
+        ("fork", "S0001", "aa 2026-11-25"),
+        ("fork", "S0001", "aa 2026-11-26"),
+        ("fork", "S0001", "bb 2026-11-25"),
+    ]
+    first, *_ = conditions(Seen([], register(), alarms, (), NOW))
+    assert first.detail == "1000 times; the first: event 3 came twice"
+
+
+def test_what_is_set_apart_is_a_case_unless_an_alarm_says_so_already() -> None:
+    reasons = ["fork", "broken_chain", "far_ahead", "unknown_type", "bad_data"]
+    assert found(quarantined=[group(reason) for reason in reasons]) == [
+        ("quarantine", "S0001", f"{reason} 2026-11-25") for reason in ("far_ahead", "unknown_type", "bad_data")
+    ]
+
+
+TABLE = [
+    ("well", heard(), []),
+    ("quiet", heard(online=False, last_heard=RECENT - HOUR), [("quiet", "")]),
+    ("much waits", heard(pending=100), [("backlog", "")]),
+    ("a gap that stays", heard(gaps=GapFacts(2, 0, RECENT - HOUR)), [("gap", "")]),
+    ("a gap that fills itself", heard(gaps=GapFacts(2, 0, RECENT)), []),
+    ("lost with an epoch", heard(gaps=GapFacts(5, 5, RECENT - DAY)), [("gap", "lost")]),
+    ("lost, and missing", heard(gaps=GapFacts(5, 2, RECENT - DAY)), [("gap", ""), ("gap", "lost")]),
+    ("it complains", heard(complains="ahead"), [("reports", "ahead")]),
+    ("alarms are grouped elsewhere", heard(alarms={"fork": 9}, quarantined={"bad_data": 9}), []),
+    ("left behind", heard(software="1.0.0"), [("old_software", "")]),
+]
+
+
+@pytest.mark.parametrize(("row", "wrong"), [(row, wrong) for _, row, wrong in TABLE], ids=[name for name, *_ in TABLE])
+def test_what_is_so_of_a_station(row: FleetRow, wrong: list[tuple[str, str]]) -> None:
+    others = [heard(f"S{number:04}") for number in range(2, 9)]
+    of = register(*(expected(one.station) for one in [row, *others]))
+    assert found([row, *others], of) == [(kind, "S0001", subject) for kind, subject in wrong]
+
+
+def test_what_the_registry_knows() -> None:
+    over = expected("S0001", valid_until="2026-11-24", scale="XK3190-7")
+    last_day = expected("S0002", valid_until="2026-11-25")
+    assert found([heard()], register(over, last_day)) == [
+        ("never_seen", "S0002", ""),
+        ("verification_over", "S0001", "2026-11-24"),
+    ]
+    assert found([heard("S0009")], register()) == [], "who is not on the list is shown, and nobody's fault"
+
+
+@pytest.mark.parametrize(
+    ("hours", "quiet_min", "is_quiet"),
+    [
+        ("mon-fri 10:00-19:00", 60, True),
+        ("mon-fri 10:00-19:00", 240, False),
+        ("mon-fri 10:00-12:00", 60, False),
+        ("wed 13:30-19:00", 90, True),
+        ("sat 10:00-19:00", 60, False),
+        ("", 60, False),
+    ],
+)
+def test_quiet_goes_by_the_hours_of_the_township(hours: str, quiet_min: int, is_quiet: bool) -> None:
+    """It was heard at 13:00 and it is 15:00 now."""
+    row = heard(online=False, last_heard=NOW - 2 * HOUR)
+    of = register(expected(), hours=hours, quiet_min=quiet_min)
+    assert (("quiet", "S0001", "") in found([row], of)) is is_quiet
+
+
+def test_each_condition_is_told_once_and_says_what_it_is_about() -> None:
+    rows = [heard(), heard()]
+    assert found(rows, register(), alarms=[group("fork", "aa"), group("fork", "aa")]) == [
+        ("fork", "S0001", "aa 2026-11-25")
+    ]
+    seen = Seen([heard(gaps=GapFacts(2, 0, RECENT - HOUR), pending=170)], register(), (), (), NOW)
+    assert conditions(seen) == [
+        Condition("backlog", "shache", "S0001", "", "170 events wait there"),
+        Condition("gap", "shache", "S0001", "", "2 events are missing since 2026-11-25 05:55 UTC"),
+    ]

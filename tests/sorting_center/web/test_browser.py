@@ -1,0 +1,154 @@
+"""A viewer with a telephone: from the front page by the tiles to a forked station and its case, in each language."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+
+from kiosk.messaging.contract.control import Status
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.hours import OpeningHours
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.registry import ExpectedStation, Township
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
+from kiosk.sorting_center.web.server import WebServer
+from kiosk.sorting_center.web.sources import Stores
+from tests.sorting_center.staff import PASSWORD, app_of, looked_after
+from tests.sorting_center.stations import NOW, Station, of_weight
+from tests.web.browsing import axe_faults
+
+PHONE, WALL = {"width": 360, "height": 740}, {"width": 1920, "height": 1080}
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'county.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+def fill(stores: Stores) -> None:
+    """A county of 200, of which one was copied."""
+    station = Station("S0042")
+    ledger = stores.ledger
+    ledger.accept(station.run(6), "shache", NOW)
+    number_all(ledger)
+    clone = station.clone()
+    clone.sealed.pop()
+    ledger.accept([clone.intake(9, **of_weight(1000))], "shache", NOW)
+    says = [
+        Sighting(
+            "shache", f"S{n:04}", Status(online=n % 9 > 0, pending=n % 7 * 30, software="1.0.0", epoch=station.epoch)
+        )
+        for n in range(1, 201)
+    ]
+    ledger.commit(Delivery(sightings=says), NOW)
+    towns = [f"Township of a long name {number}" for number in range(12)]
+    rows = [ExpectedStation("shache", f"S{n:04}", f"village {n}", towns[n % 12]) for n in range(1, 203)]
+    stores.desk.registry.replace(
+        rows, [Township("shache", name, OpeningHours.parse("mon-sun 10:00-19:00")) for name in towns]
+    )
+    looked_after(stores)
+
+
+def number_all(ledger: Ledger) -> None:
+    """What a commit released has its place in the feed, also where a numberer gives it."""
+    while ledger.number(100):
+        pass
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The address of the pages behind the sorting center's own server."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = WebServer(app, listening)
+        server.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.stop(10.0)
+
+
+@contextmanager
+def viewer(browser: Browser, desk: Desk, url: str, language: str) -> Iterator[Page]:
+    """Who is signed in before a telephone; nothing may be said on the console."""
+    now = datetime.now(UTC)
+    person = next(iter(desk.people.all()), None) or desk.people.add("aygul", Role.VIEWER, PASSWORD, now)
+    token = desk.sessions.begin(person, url.removeprefix("http://"), now)
+    context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
+    cookies = {"center": token, "language": language}
+    context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+    page, said = context.new_page(), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert said == []
+
+
+def faults(page: Page) -> list[str]:
+    """Of the page on the screen: what the rules of accessibility say, and scrolling sideways."""
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [*axe_faults(page), *([f"{page.url} is {wide} px too wide"] if wide else [])]
+
+
+def test_a_viewer_gets_from_the_front_page_to_the_case_of_a_forked_station(browser: Browser, stores: Stores) -> None:
+    fill(stores)
+    health = Health()
+    health.connected(True)
+    found: list[str] = []
+    with served(app_of(stores, health)) as url:
+        for language, word in (("en", "One number, two contents"), ("zh", "同一编号"), ("ug", "نومۇرى بىر")):
+            with viewer(browser, stores.desk, url, language) as page:
+                page.goto(url)
+                expect(page.locator("html")).to_have_attribute("lang", language)
+                found += faults(page)
+                page.locator("a.chip.m-fork").click()
+                expect(page.locator("a.tile")).to_have_count(1)
+                found += faults(page)
+                page.locator("a.tile.m-fork", has_text="S0042").click()
+                expect(page.locator(".care li").first).to_contain_text(word)
+                found += faults(page)
+                page.goto(f"{url}/fleet")
+                found += faults(page)
+    assert found == []
+
+
+def test_a_wall_shows_two_hundred_stations_and_the_day_without_scrolling(browser: Browser, stores: Stores) -> None:
+    fill(stores)
+    with (
+        served(app_of(stores)) as url,
+        viewer(browser, stores.desk, url, "en") as page,
+    ):
+        page.set_viewport_size(WALL)
+        for path in ("/fleet", "/"):
+            page.goto(url + path)
+            assert page.evaluate("document.documentElement.scrollHeight - innerHeight") <= 0, path
+        assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.figure')).fontSize)") >= 64
+
+
+def test_what_changes_appears_and_who_reads_by_keyboard_stays_where_they_are(browser: Browser, stores: Stores) -> None:
+    fill(stores)
+    with (
+        served(app_of(stores)) as url,
+        viewer(browser, stores.desk, url, "en") as page,
+    ):
+        page.goto(f"{url}/fleet?q=S00")
+        page.locator("a.tile", has_text="S0042").focus()
+        expect(page.locator("a.tile", has_text="S0001")).to_have_class("tile m-well")
+        status = Status(online=True, pending=500, software="1.0.0", epoch=Station().epoch)
+        stores.ledger.commit(Delivery(sightings=[Sighting("shache", "S0001", status)]), NOW)
+        expect(page.locator("a.tile", has_text="S0001")).to_have_class("tile m-late")
+        assert "S0042" in page.evaluate("document.activeElement.textContent")

@@ -1,0 +1,111 @@
+"""Somebody with a scanner at the county: finds a receipt, reads it, takes the month along in a file."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from playwright.sync_api import Browser, Page, expect
+
+from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.web.server import WebServer
+from kiosk.sorting_center.web.sources import Stores
+from tests.sorting_center.staff import PASSWORD, app_of
+from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, RECEIPT, REGION, VOIDED, fill, read
+from tests.web.browsing import axe_faults, painted
+
+PHONE = {"width": 360, "height": 740}
+PATHS = (
+    *("/search", "/search?q=nothing-at-all", f"/receipts/{REGION}/{VOIDED}", f"/receipts/{REGION}/{DOUBLE}"),
+    *(f"/parcels/{REGION}/{PARCEL}", f"/members/{REGION}/{MEMBER}", "/days?month=2026-11", "/days/2026-11-05"),
+    "/goods?month=2026-11",
+)
+
+
+@pytest.fixture
+def county(stores: Stores) -> Stores:
+    fill(stores.ledger)
+    read(stores)
+    return stores
+
+
+@pytest.fixture
+def url(county: Stores) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = WebServer(app_of(county), listening)
+        server.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.stop(5)
+
+
+@pytest.fixture
+def page(browser: Browser, county: Stores, url: str) -> Iterator[Page]:
+    """An operator who is signed in; nothing may be complained of on the console."""
+    now = datetime.now(UTC)
+    person = county.desk.people.add("gulnar", Role.OPERATOR, PASSWORD, now)
+    token = county.desk.sessions.begin(person, url.removeprefix("http://"), now)
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    context.add_cookies([{"name": "center", "value": token, "url": url}])
+    page, said = context.new_page(), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    context.close()
+    assert said == []
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+def test_a_receipt_is_found_by_a_scan_and_the_month_is_taken_along(
+    page: Page, county: Stores, url: str, tmp_path: Path
+) -> None:
+    page.goto(f"{url}/days?month=2026-11")
+    page.get_by_role("searchbox").click()
+    page.keyboard.type(RECEIPT.code)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(str(RECEIPT))
+    expect(page.get_by_text("hash made again: the same")).to_have_count(2)
+    page.get_by_role("link", name="2026-11-03").click()
+    page.get_by_role("link", name="Month 2026-11").click()
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="Everything (XLSX)").click()
+    coming.value.save_as(tmp_path / "month.xlsx")
+    book = load_workbook(tmp_path / "month.xlsx", read_only=True)
+    head, *rows = book["Receipts"].values
+    assert str(RECEIPT) in {row[head.index("Receipt")] for row in rows}
+    whole = county.reports.days.total(date(2026, 11, 1), date(2026, 11, 30))
+    net = sum(row[head.index("Net weight (kg)")] for row in rows)
+    assert round(net, 3) == whole.net_g / 1000
+    book.close()
+    assert [row.act for row in county.desk.audit.page(who="gulnar")] == [Act.EXPORTED, Act.SEARCHED]
+
+
+def test_a_bar_leads_to_its_day_and_a_receipt_is_settled(page: Page, county: Stores, url: str) -> None:
+    page.goto(f"{url}/days?month=2026-11")
+    page.locator(".charts a").nth(4).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("2026-11-05")
+    page.get_by_role("link", name=str(DOUBLE)).click()
+    page.get_by_label("Reason").fill("the paper says 7 kg")
+    page.get_by_role("button", name="Settle").click()
+    expect(page.get_by_text("the paper says 7 kg")).to_be_visible()
+
+
+def test_every_page_is_whole_for_everyone(page: Page, url: str) -> None:
+    """Rules of accessibility, and no sideways scroll on a phone."""
+    broken: list[str] = []
+    for language in ("en", "zh", "ug"):
+        page.context.add_cookies([{"name": "language", "value": language, "url": url}])
+        for path in PATHS:
+            page.set_viewport_size(PHONE)
+            page.goto(url + path)
+            painted(page)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            broken += [f"{language} {path}: {width} px wide"] if width > PHONE["width"] else []
+            broken += [f"{language} {path}: {fault}" for fault in axe_faults(page)]
+    assert broken == []

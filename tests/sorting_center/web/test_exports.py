@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from flask.testing import FlaskClient
+from openpyxl import load_workbook
+
+from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.export.spreadsheet import plain_text
+from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.staff import exports
+from tests.sorting_center.staff import app_of, sign_in
+from tests.sorting_center.web.county_month import REGION, VOIDED, fill, fill_hostile, read
+
+MONTH = (date(2026, 11, 1), date(2026, 11, 30))
+FORMULAS = ["=1+1", "@SUM(A1)", "+1", "-1", "\t=1", "'x", "https://example.test/"]
+
+
+@pytest.fixture
+def county(stores: Stores) -> Stores:
+    fill(stores.ledger)
+    fill_hostile(stores.ledger, FORMULAS)
+    read(stores)
+    return stores
+
+
+@pytest.fixture
+def client(county: Stores) -> Iterator[FlaskClient]:
+    with app_of(county).test_client() as client:
+        sign_in(client, county.desk)
+        yield client
+
+
+def rows(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+def sheet(data: bytes, name: str) -> list[dict[str, object]]:
+    head, *rows = load_workbook(io.BytesIO(data), read_only=True)[name].values
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def kg(grams: int) -> Decimal:
+    return Decimal(grams) / 1000
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+def test_exports_come_to_what_the_pages_and_the_reports_say(client: FlaskClient, county: Stores) -> None:
+    whole = county.reports.days.total(*MONTH)
+    assert (whole.intakes, whole.voided) == (8 + len(FORMULAS), 1)
+    receipts = rows(client.get("/exports/2026-11/receipts.csv?lang=en", buffered=True).data)
+    assert len(receipts) == whole.intakes + whole.voided
+    for name in ("receipts.csv", "days.csv", "goods.csv"):
+        told = rows(client.get(f"/exports/2026-11/{name}?lang=en", buffered=True).data)
+        assert sum(Decimal(row["Net weight (kg)"]) for row in told) == kg(whole.net_g), name
+        assert sum(Decimal(row["Amount (yuan)"]) for row in told) == Decimal(whole.amount_fen) / 100, name
+        assert sum(int(row["Bags"]) for row in told) == whole.bags, name
+    page = client.get("/days?month=2026-11&lang=en").text
+    assert f"{kg(whole.net_g):,.3f}" in page and f"{Decimal(whole.amount_fen) / 100:,.2f}" in page
+    book = client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True).data
+    for name in ("Receipts", "Days", "Goods"):
+        told = sheet(book, name)
+        assert round(sum(float(str(row["Net weight (kg)"])) for row in told), 3) == whole.net_g / 1000, name
+        assert round(sum(float(str(row["Amount (yuan)"])) for row in told), 2) == whole.amount_fen / 100, name
+    by_day = {str(row["Day"]): row for row in sheet(book, "Days")}
+    for row in county.reports.days.each(*MONTH):
+        if row.figures.intakes or row.figures.voided:
+            told = by_day.pop(row.day.isoformat())
+            said = (told["Intakes"], told["Void"], told["Late"], told["Time unknown"], told["Stations"])
+            figures = row.figures
+            assert said == (figures.intakes, figures.voided, figures.late, figures.time_unknown, row.stations)
+    assert by_day == {}
+
+
+def test_a_day_alone(client: FlaskClient, county: Stores) -> None:
+    day = date(2026, 11, 5)
+    told = rows(client.get(f"/exports/{day}/receipts.csv?lang=en", buffered=True).data)
+    assert {row["Day"] for row in told} == {str(day)}
+    assert sum(Decimal(row["Net weight (kg)"]) for row in told) == kg(county.reports.days.total(day, day).net_g)
+    assert rows(client.get("/exports/2020-01-01/receipts.csv", buffered=True).data) == []
+
+
+def test_a_void_receipt_keeps_its_weight_beside_the_sum(client: FlaskClient) -> None:
+    (void,) = [
+        row for row in rows(client.get("/exports/2026-11/receipts.csv?lang=en", buffered=True).data) if row["Void"]
+    ]
+    assert (void["Receipt"], void["Net weight (kg)"], void["Void net weight (kg)"]) == (str(VOIDED), "0.000", "20.005")
+
+
+def test_texts_of_strangers_calculate_nothing(client: FlaskClient) -> None:
+    told = [row["Goods"] for row in rows(client.get("/exports/2026-11/receipts.csv?lang=en", buffered=True).data)]
+    assert not [text for text in told if text.startswith(tuple("=+-@\t"))]
+    assert {plain_text(text) for text in told} >= set(FORMULAS)
+    book = load_workbook(io.BytesIO(client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True).data))
+    cells = [cell for one in book for row in one.iter_rows() for cell in row]
+    assert {cell.value for cell in cells} >= set(FORMULAS) - {"\t=1"}
+    assert not [cell.value for cell in cells if cell.data_type == "f" or cell.hyperlink is not None]
+
+
+@pytest.mark.parametrize(("language", "name", "lies"), [("zh", "收据", False), ("ug", "تالونلار", True)])
+def test_a_workbook_speaks_the_language_of_who_asks(client: FlaskClient, language: str, name: str, lies: bool) -> None:
+    book = load_workbook(io.BytesIO(client.get(f"/exports/2026-11/all.xlsx?lang={language}", buffered=True).data))
+    assert book.sheetnames[0] == name
+    assert [bool(one.sheet_view.rightToLeft) for one in book] == [lies] * 4
+    assert book[name].freeze_panes == "A2"
+
+
+def test_each_export_is_in_the_audit_before_it_is_given(client: FlaskClient, desk: Desk) -> None:
+    answer = client.get("/exports/2026-11/all.xlsx", buffered=True)
+    assert answer.headers["Content-Disposition"] == "attachment; filename=sorting-center-2026-11-all.xlsx"
+    assert int(answer.headers["Content-Length"]) == len(answer.data)
+    (row,) = desk.audit.page(act=Act.EXPORTED)
+    assert (row.who, row.subject) == ("viewer-0", "2026-11 all.xlsx")
+    assert client.get("/exports/2026-11/other.txt", buffered=True).status_code == 404
+    assert len(desk.audit.page(act=Act.EXPORTED)) == 1
+
+
+def test_too_many_at_once_and_no_room_are_said(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(exports.spreadsheet, "workbook", full)
+    for _ in range(3):
+        answer = client.get("/exports/2026-11/all.xlsx", buffered=True)
+        assert answer.status_code == 409
+        assert "No space left" in answer.text
+    with exports._AT_ONCE, exports._AT_ONCE:
+        assert "wait until one is done" in client.get("/exports/2026-11/receipts.csv", buffered=True).text
+    assert client.get("/exports/2026-11/receipts.csv", buffered=True).status_code == 200
+    assert REGION in client.get("/exports/2026-11/receipts.csv", buffered=True).text

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from kiosk.domain.events import EpochStarted, IntakeAbandoned
+from kiosk.domain.identifiers import internal_code
+from kiosk.domain.intake import AbandonReason
+from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.decisions import Kind
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.registry import ExpectedStation
+from kiosk.sorting_center.ledger.database.opening import open_beside
+from kiosk.sorting_center.ledger.schema import event
+from kiosk.sorting_center.reports.figures import total
+from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.staff.members import by_month
+from tests.sorting_center.reports.ledgers import ClockedStation
+from tests.sorting_center.staff import app_of, sign_in
+from tests.sorting_center.stations import NOW, confirmed
+from tests.sorting_center.web.county_month import (
+    DOUBLE,
+    LATE,
+    MEMBER,
+    PARCEL,
+    RECEIPT,
+    REGION,
+    UNKNOWN,
+    VOIDED,
+    WAYBILL,
+    fill,
+    fill_hostile,
+    read,
+)
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 'z' * 9 }}",
+    "^XZ\x1b[2J",
+    "\u202eabc",
+    "'--",
+    "=cmd|' /C calc'!A0",
+    "x" * 5_000,
+]
+RUNS = ("<script>alert", "<img src=x", "zzzzzzzzz", "\x1b", "\u202e")
+
+
+@pytest.fixture
+def county(stores: Stores) -> Stores:
+    fill(stores.ledger)
+    read(stores)
+    return stores
+
+
+@pytest.fixture
+def client(county: Stores) -> Iterator[FlaskClient]:
+    with app_of(county).test_client() as client:
+        sign_in(client, county.desk)
+        yield client
+
+
+def at(page: str) -> str:
+    """The page in English, without the isolates around its values."""
+    return re.sub(r"</?(bdi|time)[^>]*>", "", page)
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+def test_one_thing_that_is_found_opens_at_once(client: FlaskClient, desk: Desk) -> None:
+    receipt = f"/receipts/{REGION}/{RECEIPT}"
+    for asked, there in {
+        str(RECEIPT): receipt,
+        f"]C0{RECEIPT.code}\r": receipt,
+        internal_code("B", f"{RECEIPT.body}01"): receipt,
+        RECEIPT.lot: f"/lots/{REGION}/{RECEIPT.lot}",
+        MEMBER: f"/members/{REGION}/{MEMBER}",
+        str(PARCEL): f"/parcels/{REGION}/{PARCEL}",
+        WAYBILL: f"/parcels/{REGION}/{PARCEL}",
+        "2026-11-25": "/days/2026-11-25",
+        "BADAM": "/goods?product=BADAM",
+    }.items():
+        answer = client.get("/search", query_string={"q": asked})
+        assert (answer.status_code, answer.headers.get("Location")) == (303, there), asked
+        assert client.get(there).status_code == 200, there
+        assert desk.audit.page(act=Act.SEARCHED)[0].subject.startswith(asked.strip("\r")), asked
+
+
+def test_several_are_a_list_by_kind_with_a_way_to_each(client: FlaskClient, county: Stores) -> None:
+    other = ClockedStation("S0147", "00112233445566dd", "boot-20")
+    county.ledger.accept([other.start(), other.intake(1)], "yarkant", NOW)
+    read(county)
+    page = client.get("/search", query_string={"lang": "en", "q": str(RECEIPT)}).text
+    assert "There are several" in page
+    for region in (REGION, "yarkant"):
+        assert f'href="/receipts/{region}/{RECEIPT}"' in page
+
+
+def test_what_nobody_can_find_is_said_in_words(client: FlaskClient) -> None:
+    for asked in ("x" * 10_000, "\u202e" * 10_000, "\x00\x01\x1b", *HOSTILE, "9999-A-000001", "Y1R0", "M-99999", "🍈"):
+        answer = client.get("/search", query_string={"lang": "en", "q": asked})
+        assert answer.status_code == 200, asked
+        assert "Nothing was found for" in answer.text, asked
+        assert not [piece for piece in RUNS if piece in answer.text], asked
+        assert len(answer.data) < 20_000
+    for asked in ("", "  ", "\t\r\n"):
+        page = client.get("/search", query_string={"lang": "en", "q": asked}).text
+        assert "What can be found" in page and "Nothing was found" not in page
+
+
+def test_a_receipt_is_a_document(client: FlaskClient) -> None:
+    page = at(client.get(f"/receipts/{REGION}/{RECEIPT}?lang=en").text)
+    lines = re.sub(r"[|]+", "|", re.sub(r"\s*<[^>]+>\s*", "|", page))
+    assert "|10.165\xa0kg|−|0.160\xa0kg|=|10.005\xa0kg|¥240.12|" in lines
+    for shown in (
+        *(MEMBER, "BADAM", "on consignment", "¥24.00/kg", "¥240.12", "for trade", "valid", "passed"),
+        *("scale 2, tares 5, clock 3", "of the producer", "C-1", RECEIPT.lot, "ab" * 32, "1.0 abcd"),
+        *("by a set clock", "2026-11-03 11:00:00", "00112233445566aa-2", "hash made again: the same"),
+        *("follows the event before it", "intake confirmed", "photo taken"),
+    ):
+        assert shown in page, shown
+    assert "there twice" not in page
+
+
+def test_a_void_receipt_says_why_by_whom_and_what_replaces_it(client: FlaskClient) -> None:
+    page = at(client.get(f"/receipts/{REGION}/{VOIDED}?lang=en").text)
+    for shown in ("This receipt does not count", "written for the wrong person", "clerk:07", "witness:02"):
+        assert shown in page
+    assert f"/receipts/{REGION}/0147-A-000003" in page
+    replacement = at(client.get(f"/receipts/{REGION}/0147-A-000003?lang=en").text)
+    assert "Replaces" in replacement and f"/receipts/{REGION}/{VOIDED}" in replacement
+    lot = at(client.get(f"/lots/{REGION}/{VOIDED.lot}?lang=en").text)
+    assert "This receipt does not count" in lot and VOIDED.lot in lot
+
+
+def test_late_and_unknown_times_are_marked(client: FlaskClient) -> None:
+    late = at(client.get(f"/receipts/{REGION}/{LATE}?lang=en").text)
+    assert "late: more than a day on the way" in late
+    unknown = at(client.get(f"/receipts/{REGION}/{UNKNOWN}?lang=en").text)
+    for shown in ("time not known", "by a clock that was not set", "1970-01-01 08:00:05", "/days/2026-11-25"):
+        assert shown in unknown, shown
+
+
+def test_a_chain_that_is_broken_is_told(client: FlaskClient, county: Stores) -> None:
+    with closing(open_beside(county.ledger.url)) as beside, beside.writing.begin() as connection:
+        one = (event.c.station == "S0147") & (event.c.seq == 1)
+        connection.execute(update(event).where(one).values(sha256="00" * 32))
+    page = at(client.get(f"/receipts/{REGION}/{RECEIPT}?lang=en").text)
+    assert "does NOT follow the event before it" in page
+
+
+def test_what_was_told_again_is_no_second_receipt(client: FlaskClient, county: Stores) -> None:
+    old, new = ClockedStation("S0150", "00112233445566ee"), ClockedStation("S0150", "ff" * 8, "boot-30")
+    intake = confirmed("S0150", 1)
+    abandoned = IntakeAbandoned("0150-A-000002", "opened", AbandonReason.LEFT)
+    county.ledger.accept([old.start(), old.add(intake), old.add(abandoned)], REGION, NOW)
+    again = [new.add(EpochStarted("B", "restored")), new.add(intake, reissued=f"{old.epoch}-2")]
+    county.ledger.accept(again, REGION, NOW)
+    read(county)
+    page = at(client.get(f"/receipts/{REGION}/0150-A-000001?lang=en").text)
+    assert f"told again, first as {old.epoch}-2" in page
+    assert page.count("intake confirmed") == 2 and page.count(">counts<") == 1
+    assert "there twice" not in page
+    page = client.get(f"/receipts/{REGION}/0150-A-000002?lang=en").text
+    assert "nobody agreed" in page and "intake abandoned" in page
+
+
+def test_a_receipt_that_is_there_twice_is_settled_by_a_person(county: Stores, desk: Desk) -> None:
+    path, subject = f"/receipts/{REGION}/{DOUBLE}", f"{REGION} S0147 {DOUBLE}"
+    app = app_of(county)
+    viewer, operator = app.test_client(), app.test_client()
+    sign_in(viewer, desk)
+    csrf = sign_in(operator, desk, Role.OPERATOR)
+    page = viewer.get(f"{path}?lang=en").text
+    assert "This receipt number is there twice" in page
+    assert "7.000\xa0kg" in page and "8.000\xa0kg" in page, "what there is to compare"
+    assert "/settle" not in viewer.get(path).text
+    assert "/settle" in operator.get(path).text
+    form = {"csrf": csrf, "act": "first_counts", "seen": "0"}
+    for wrong in ({"reason": ""}, {"reason": "x", "act": "delete"}, {"reason": "x", "seen": "7"}, {"seen": "x"}):
+        assert operator.post(f"{path}/settle", data={**form, **wrong}).status_code == 409, wrong
+    assert desk.decisions.history(Kind.RECEIPT, subject) == []
+    reason = "<script>alert(1)</script> papers \u202elooked at"
+    assert operator.post(f"{path}/settle", data={**form, "reason": reason}).status_code == 303
+    assert operator.post(f"{path}/settle", data={**form, "reason": "again"}).status_code == 409, "decided meanwhile"
+    (made,) = desk.decisions.history(Kind.RECEIPT, subject)
+    assert (made.act, made.who) == ("first_counts", "operator-1")
+    assert desk.audit.page(act=Act.RECEIPT_SETTLED)[0].subject == subject
+    shown = viewer.get(f"{path}?lang=en").text
+    assert "the first one counts" in shown and "operator-1" in shown
+    assert not [piece for piece in RUNS if piece in shown]
+    once = operator.post(f"/receipts/{REGION}/{RECEIPT}/settle", data={**form, "reason": "x"})
+    assert once.status_code == 404, "only what is there twice"
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+def test_a_members_year_sums_to_its_receipts(client: FlaskClient, county: Stores) -> None:
+    told = county.reports.members.year(MEMBER, REGION, 2026)
+    assert len(told.receipts) == 3
+    assert total(by_month(told)) == told.figures == total(row.figures for row in told.receipts)
+    assert told.figures == total(row.figures for row in told.goods)
+    page = at(client.get(f"/members/{REGION}/{MEMBER}?lang=en").text)
+    for row in told.receipts:
+        assert f"/receipts/{REGION}/{row.receipt}" in page
+    assert f"{told.figures.net_g / 1000:.3f}\xa0kg" in page
+    assert f"{told.figures.amount_fen / 100:.2f}" in page
+    (seen, *_) = county.desk.audit.page(act=Act.MEMBER_SEEN)
+    assert (seen.who, seen.subject, seen.detail) == ("viewer-0", f"{REGION} {MEMBER}", "2026")
+    assert "0.000" in at(client.get(f"/members/{REGION}/{MEMBER}?year=2025").text)
+
+
+def test_a_parcel_is_shown_without_its_waybill(client: FlaskClient) -> None:
+    page = at(client.get(f"/parcels/{REGION}/{PARCEL}?lang=en").text)
+    for shown in ("collected", "SF", "parcel arrived", "parcel collected"):
+        assert shown in page
+    assert WAYBILL not in page
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+def test_a_month_and_its_days_come_to_the_same(client: FlaskClient, county: Stores) -> None:
+    first, last = date(2026, 11, 1), date(2026, 11, 30)
+    rows, whole = county.reports.days.each(first, last), county.reports.days.total(first, last)
+    assert total(row.figures for row in rows) == whole
+    assert whole.intakes == 8 and whole.voided == 1
+    page = at(client.get("/days?month=2026-11&lang=en").text)
+    assert page.count('<rect class="bar"') == 4 * sum(row.figures.intakes > 0 for row in rows)
+    for row in rows:
+        assert f'<a href="/days/{row.day}">' in page
+        assert at(client.get(f"/days/{row.day}?lang=en").text).count('scope="row"') >= row.figures.intakes
+    assert "¥" in page
+    goods = at(client.get("/goods?month=2026-11&lang=en").text)
+    for one in county.reports.days.goods(first, last):
+        assert one.product in goods
+    alone = at(client.get("/goods?month=2026-11&product=URUK").text)
+    assert "BADAM" not in alone
+
+
+def test_a_day_is_told_by_township_and_by_station(client: FlaskClient, county: Stores) -> None:
+    county.desk.registry.replace([ExpectedStation(REGION, "S0147", township="<b>Tömür</b>")], [])
+    page = client.get("/days/2026-11-05?lang=en").text
+    assert "&lt;b&gt;Tömür&lt;/b&gt;" in page and "not in the register" in page
+    alone = at(client.get(f"/days/2026-11-05?region={REGION}&station=S0148&lang=en").text)
+    receipts = alone[alone.index('id="receipts"') :]
+    assert "0148-A-000003" in receipts and "0147-A-000003" not in receipts
+
+
+def test_receipts_of_a_day_are_paged(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.sorting_center.web.staff.days._RECEIPTS", 1)
+    seen, path = [], "/days/2026-11-25"
+    while path:
+        page = client.get(path).text
+        receipts = page[page.index('id="receipts"') :]
+        seen += re.findall(r'href="/receipts/[^"/]+/([^"]+)"', receipts)
+        found = re.search(r'rel="next" href="([^"]+)#receipts"', receipts)
+        path = found[1].replace("&amp;", "&") if found else ""
+    assert len(seen) == len(set(seen)) >= 1
+    assert str(UNKNOWN) in seen
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ug"])
+def test_every_page_speaks_every_language(client: FlaskClient, county: Stores, language: str) -> None:
+    client.set_cookie("language", language)
+    direction = "rtl" if language == "ug" else "ltr"
+    for path in (
+        *("/search", "/search?q=nothing", f"/receipts/{REGION}/{VOIDED}", f"/receipts/{REGION}/{DOUBLE}"),
+        *(f"/lots/{REGION}/{RECEIPT.lot}", f"/parcels/{REGION}/{PARCEL}", f"/members/{REGION}/{MEMBER}"),
+        *("/days?month=2026-11", "/days/2026-11-05", "/goods?month=2026-11", "/days?month=2020-01", "/days/2020-01-01"),
+    ):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert f'<html lang="{language}" dir="{direction}">' in answer.text, path
+        assert len(answer.data) < 150_000, path
+
+
+def test_text_of_strangers_stays_text_on_every_page(county: Stores) -> None:
+    fill_hostile(county.ledger, HOSTILE)
+    read(county)
+    with app_of(county).test_client() as client:
+        sign_in(client, county.desk, Role.OPERATOR)
+        numbers = [f"0149-A-{number:06}" for number in range(1, len(HOSTILE) + 1)]
+        paths = [*(f"/receipts/{REGION}/{one}" for one in numbers), "/days/2026-11-25", "/days", "/goods"]
+        for path in [*paths, f"/members/{REGION}/{MEMBER}", *(f"/goods?product={text[:40]}" for text in HOSTILE)]:
+            answer = client.get(path)
+            assert answer.status_code == 200, path
+            assert not [piece for piece in RUNS if piece in answer.text], path
+            assert len(answer.data) < 150_000, path
+
+
+def test_addresses_that_lead_nowhere_are_said_to(client: FlaskClient) -> None:
+    for path in (
+        *(f"/receipts/{REGION}/x", "/receipts/X!/0147-A-000001", f"/receipts/{REGION}/0147-A-999999"),
+        *(f"/lots/{REGION}/x", f"/parcels/{REGION}/P-0147-A-000099", f"/members/{REGION}/M-99999"),
+        *("/members/x/M-1", "/days/2026-02-30", "/days/1", "/days/2026-11-25?after=x.y", "/days/2026-11-25?station=1"),
+        *("/exports/2026-11/x", "/exports/1/receipts.csv", "/exports/2026-13/all.xlsx"),
+    ):
+        assert client.get(path).status_code == 404, path
+    ends = ("/days?month=9999-12", "/days?month=0001-01", "/days/9999-12-31", "/days/0001-01-01")
+    for path in ("/days?month=x", "/days?month=0000-00", "/goods?month=9999-12", *ends):
+        assert client.get(path).status_code == 200, path

@@ -1,0 +1,127 @@
+"""One station: how it is, what it weighs with, what it brought, what its closed days come to."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from kiosk.domain.events import ScaleChanged, ScaleChecked
+from kiosk.sorting_center.desk.hours import OpeningHours
+from kiosk.sorting_center.desk.registry import ExpectedStation, Township
+from kiosk.sorting_center.web.sources import Stores
+from tests.sorting_center.reports.ledgers import ClockedStation, closed
+from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
+from tests.sorting_center.stations import NOW, Station, believed, of_weight
+from tests.sorting_center.web.looking import page
+
+HOSTILE = '"><img src=x onerror=alert(1)>\u202e'
+MAX_BYTES = 150_000
+
+
+def bare(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).replace("\u00a0", " ").split())
+
+
+def test_a_station_nobody_knows_has_no_page(stores: Stores, station: Station) -> None:
+    stores.ledger.accept(station.run(2), "shache", NOW)
+    with app_of(stores).test_client() as client:
+        sign_in(client, stores.desk)
+        for path in ("/stations/yarkant/S0147", "/stations/shache/S0001", "/stations/shache/%3Cscript%3E"):
+            assert client.get(path).status_code == 404
+        assert client.get("/stations/shache/S0147").status_code == 200
+
+
+def test_one_that_is_expected_and_was_never_heard_has_one(stores: Stores) -> None:
+    hours = OpeningHours.parse("mon-fri 10:00-19:00")
+    row = ExpectedStation("shache", "S0147", HOSTILE, HOSTILE, HOSTILE, HOSTILE, "2026-01-10", "2026-11-24")
+    stores.desk.registry.replace([row], [Township("shache", HOSTILE, hours)])
+    looked_after(stores)
+    html = page(stores, "/stations/shache/S0147")
+    assert "<img" not in html.replace('<img class="mark"', "")
+    text = bare(html)
+    for shown in (
+        "never heard",
+        "It was never heard.",
+        "2026-11-24 over",
+        "mon-fri 10:00-19:00",
+        "Expected and never heard",
+    ):
+        assert shown in text, shown
+
+
+def test_what_it_weighs_with_is_told(stores: Stores) -> None:
+    station = ClockedStation()
+    profile = ScaleChanged(3, "0" * 64, "1" * 64, "toledo", 5, 150_000, "kg", True)
+    checks = [ScaleChecked(5000, read, 5, abs(read - 5000) <= 5, 1, 1, 1500, None, "clerk:01") for read in (5003, 5030)]
+    stores.ledger.accept([station.start(), *map(station.add, [profile, *checks]), station.intake(1)], "shache", NOW)
+    text = bare(page(stores, "/stations/shache/S0147"))
+    for shown in (
+        "toledo",
+        "Max 150.000 kg",
+        "5.003 kg passed",
+        "5.030 kg failed",
+        "set by a time server",
+        "not in the registry",
+    ):
+        assert shown in text, shown
+
+
+def test_a_closed_day_stands_beside_the_ledger(stores: Stores) -> None:
+    station = ClockedStation()
+    events = [station.start(), station.intake(1), station.intake(2)]
+    close = closed(intakes=3, bags=3, net_g=37_350, consignment_fen=89_640, first_seq=1, last_seq=3)
+    stores.ledger.accept([*events, station.add(close)], "shache", NOW)
+    text = bare(page(stores, "/stations/shache/S0147"))
+    assert "different" in text
+    assert "Intakes: the station 3 , here 2" in text
+    assert "Net weight: the station 37.350 kg , here 24.900 kg" in text
+
+
+@pytest.mark.parametrize(("days", "net"), [("30", "1.000 kg"), ("90", "3.000 kg"), ("x", "1.000 kg")])
+def test_history_is_a_picture_and_a_table(stores: Stores, days: str, net: str) -> None:
+    station = ClockedStation()
+    station.at = NOON - timedelta(days=60)
+    events = [station.start(), station.intake(1, **of_weight(2_000))]
+    station.at = NOON - timedelta(days=2)
+    events.append(station.intake(2, **of_weight(1_000)))
+    stores.ledger.accept(events, "shache", NOW)
+    html = page(stores, f"/stations/shache/S0147?days={days}")
+    assert f'<b><bdi dir="ltr">{net}'.replace(" kg", "\u00a0kg") in html
+    charts = re.findall(r"<svg class=\"chart.*?</svg>", html, re.DOTALL)
+    assert [chart.count("<rect") for chart in charts] == [90 if days == "90" else 30] * 2
+    assert "2026-11-23" in html
+
+
+def test_its_cases_gaps_and_alarms_are_told(stores: Stores, station: Station) -> None:
+    events = station.run(6)
+    stores.ledger.accept([one for one in events if one.seq != 5], "shache", NOW)
+    clone = station.clone()
+    del clone.sealed[3:]
+    stores.ledger.accept([clone.intake(9, **of_weight(1000))], "shache", NOW)
+    looked_after(stores)
+    text = bare(page(stores, "/stations/shache/S0147"))
+    for shown in (
+        "One number, two contents",
+        "Stop one of them",
+        "has not sent event 5",
+        "twice with different content",
+        "Open cases",
+    ):
+        assert shown in text, shown
+    assert "尚未收到" in page(stores, "/stations/shache/S0147", lang="zh")
+
+
+def test_text_out_of_events_stays_text_and_the_page_stays_light(stores: Stores, station: Station) -> None:
+    """Such text was taken in by earlier versions, and lies in their ledgers."""
+    strange = [station.intake(1, product=HOSTILE * 40, lot=HOSTILE, mode=HOSTILE, receipt="0147-A-000001")]
+    stores.ledger.accept(
+        [believed(one) for one in [*strange, *(station.intake(n) for n in range(2, 300))]], "shache", NOW
+    )
+    stores.ledger.accept([station.raw(data={"x": n}) for n in range(300)], "shache", NOW)
+    for path in ("/stations/shache/S0147?days=90", "/"):
+        html = page(stores, path)
+        assert "<img src" not in html
+        assert "\u202e" not in html
+        assert len(html.encode()) < MAX_BYTES

@@ -1,0 +1,172 @@
+"""The front page: what came today, beside yesterday and a week ago, and what needs a person."""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiosk.messaging.contract.control import Status
+from kiosk.sorting_center.export import table
+from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
+from kiosk.sorting_center.reports.figures import total
+from kiosk.sorting_center.web.pictures import today
+from kiosk.sorting_center.web.sources import Stores
+from tests.depth import many
+from tests.sorting_center.reports.counties import County, expected_days
+from tests.sorting_center.reports.ledgers import ClockedStation
+from tests.sorting_center.staff import NOON, ZONE, app_of, followed, looked_after, sign_in, stores_of
+from tests.sorting_center.stations import NOW, Station, of_weight
+from tests.sorting_center.web.looking import page
+
+
+def bare(html: str) -> str:
+    """As it is read: without markup, one space between words."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).replace("\u00a0", " ").split())
+
+
+def test_what_came_today_is_added_up(stores: Stores, station: Station) -> None:
+    stores.ledger.accept([*station.run(4), station.void(2)], "shache", NOW)
+    text = bare(page(stores, "/"))
+    for shown in ("24.900 kg", "\u00a5597.60", "voided: 1", "0147-A-000003", "BADAM", "12.450 kg", "1 / 1"):
+        assert shown in text, shown
+
+
+def test_a_day_stands_beside_the_same_hours_of_yesterday_and_a_week_ago(stores: Stores) -> None:
+    """It is half past eight in the evening at the county: what came after eight does not count yet."""
+    station = ClockedStation()
+    station.at = NOON - timedelta(days=7, hours=2)
+    events = [station.start(), station.intake(1, **of_weight(1_000))]
+    station.at = NOON - timedelta(days=1, hours=2)
+    events.append(station.intake(2, **of_weight(2_000)))
+    station.at = NOON - timedelta(days=1, minutes=10)
+    events.append(station.intake(3, **of_weight(500)))
+    station.at = NOON - timedelta(minutes=10)
+    events.append(station.intake(4, **of_weight(3_000)))
+    stores.ledger.accept(events, "shache", NOON.isoformat().replace("+00:00", ".000Z"))
+    text = bare(page(stores, "/"))
+    assert "Net weight 3.000 kg Yesterday by now 2.000 kg A week ago by now 1.000 kg" in text
+    assert "Intakes 1 Yesterday by now 1 A week ago by now 1" in text
+    assert "By now: up to 20:00" in text
+    assert text.count(" late ") == 3, "those of earlier days came too late, and say so"
+
+
+def test_who_came_late_or_without_a_time_is_marked(stores: Stores, station: Station) -> None:
+    stores.ledger.accept(station.run(3), "shache", "2026-11-28T04:00:00.000Z")
+    text = bare(page(stores, "/", now=NOON))
+    assert "came more than a day late: 2" in text
+    assert " late " in text
+
+
+def test_what_needs_a_person_leads_to_the_stations(stores: Stores, station: Station) -> None:
+    stores.ledger.accept(station.run(4), "shache", NOW)
+    clone = station.clone()
+    clone.sealed.pop()
+    stores.ledger.accept([clone.intake(9, **of_weight(1000))], "shache", NOW)
+    status = Status(online=True, pending=170, software="1.0.0", epoch=station.epoch, alarm="ahead")
+    stores.ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), NOW)
+    looked_after(stores)
+    html = page(stores, "/")
+    assert 'href="/fleet?state=fork"' in html
+    text = bare(html)
+    for shown in (
+        "1 fork",
+        "One number, two contents 1",
+        "Much waits at the station 1",
+        "The station reports an alarm 1",
+        "Kept apart 1",
+    ):
+        assert shown in text, shown
+    assert "Stations where all is well: 0 of 1" in text
+
+
+def test_where_all_is_well_the_page_is_calm(stores: Stores, station: Station) -> None:
+    stores.ledger.accept(station.run(2), "shache", "2026-11-25T12:25:00.000Z")
+    text = bare(page(stores, "/"))
+    assert "Nothing needs a person." in text
+    assert "Stations where all is well: 1 of 1" in text
+
+
+def test_nothing_yet_is_said(stores: Stores) -> None:
+    assert "No intake has arrived yet." in bare(page(stores, "/"))
+
+
+def test_health_says_what_is_wrong(stores: Stores) -> None:
+    health = Health()
+    assert "Not connected to the broker" in bare(page(stores, "/", health=health))
+    health.connected(True)
+    assert "All is working" in bare(page(stores, "/", health=health))
+    health.trouble("ledger", "the disk is full")
+    assert "the disk is full" in bare(page(stores, "/", lang="zh", health=health))
+
+
+def test_reports_that_are_far_behind_say_so(stores: Stores, station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(today, "BEHIND", 3)
+    stores.ledger.accept(station.run(4), "shache", NOW)
+    with app_of(stores).test_client() as client:
+        sign_in(client, stores.desk)
+        assert 'do not hold the newest <bdi dir="ltr">4</bdi> events yet' in client.get("/?lang=en").text
+    assert "events yet" not in page(stores, "/")
+
+
+def test_polling_costs_nothing_while_nothing_changes(stores: Stores, station: Station) -> None:
+    stores.ledger.accept(station.run(4), "shache", NOW)
+    followed(stores)
+    with app_of(stores).test_client() as client:
+        sign_in(client, stores.desk)
+        first = client.get("/live?lang=en")
+        again = client.get("/live?lang=en", headers={"If-None-Match": first.headers["ETag"]})
+        assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
+        other = client.get("/live?lang=zh", headers={"If-None-Match": first.headers["ETag"]})
+        assert (other.status_code, other.headers["ETag"] != first.headers["ETag"]) == (200, True)
+    with app_of(stores).test_client() as restarted:
+        sign_in(restarted, stores.desk)
+        assert restarted.get("/live?lang=en", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
+
+
+@settings(max_examples=many(8, torture=150), deadline=None)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 80))
+def test_what_pages_say_is_what_reports_and_exports_say(seed: int, steps: int) -> None:
+    dice = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder, Ledger.open(f"sqlite:///{Path(folder) / 'county.db'}") as ledger:
+        county = County(ledger)
+        for _ in range(steps):
+            county.step(dice)
+        county.deliver_all()
+        with stores_of(ledger) as stores:
+            followed(stores)
+            figures = expected_days(ledger)
+            said = [_said(stores, date.fromisoformat(day)) for day in figures]
+        assert said == [(one.net_g, one.amount_fen, one.intakes) for one in figures.values()]
+        whole = total(figures.values())
+        assert _exported(ledger) == (whole.net_g, whole.amount_fen, whole.intakes)
+
+
+def _said(stores: Stores, day: date) -> tuple[int, int, int]:
+    """What the page of the last minute of a day says: grams, fen, receipts."""
+    at = datetime(day.year, day.month, day.day, 23, 59, tzinfo=ZONE).astimezone(UTC)
+    with app_of(stores, now=at).test_client() as client:
+        sign_in(client, stores.desk)
+        html = client.get("/?" + urlencode({"lang": "en"})).text
+    net, amount, intakes = re.findall(r'class="figure"><bdi dir="ltr">([^<]*)', html)[:3]
+    kilograms = net.removesuffix("\u00a0kg")
+    return _whole(kilograms), _whole(amount.replace("\u00a5", "")), _whole(intakes)
+
+
+def _whole(text: str) -> int:
+    return int(text.replace(",", "").replace(".", ""))
+
+
+def _exported(ledger: Ledger) -> tuple[int, int, int]:
+    rows = [row for row in csv.DictReader(table(ledger.events())) if row["counted"] == "yes"]
+    cells = [(row["net_g"].removeprefix("'"), row["amount_fen"].removeprefix("'")) for row in rows]
+    return sum(int(net) for net, _ in cells), sum(int(amount) for _, amount in cells), len(rows)

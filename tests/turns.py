@@ -1,0 +1,72 @@
+"""Which files a run begins first, and which of them one of its processes takes together."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from xdist.scheduler import LoadScopeScheduling
+
+LONG_ONES_FIRST: Final = (
+    "tests/systemd/test_new_box.py",
+    "tests/systemd/test_boot.py",
+    "tests/web/first_start/test_layout.py",
+    "tests/system/test_bad_input.py",
+    "tests/web/test_browser_layout.py",
+    "tests/system/test_breakout.py",
+    "tests/web/counter/test_browser_layout.py",
+    "tests/system/test_counter_flow.py",
+    "tests/web/first_start/test_walk.py",
+    "tests/protocols/scales/test_damage.py",
+    "tests/system/test_survival.py",
+    "tests/web/technician/test_browser_teach.py",
+    "tests/devices/scale/test_probe.py",
+    "tests/store/test_failures.py",
+    "tests/torture",
+    "tests/sorting_center/ingest/amqp",
+    "tests/sorting_center/ingest/test_transports.py",
+    "tests/system",
+    "tests/web/test_browser",
+    "tests/web/counter/test_browser",
+    "tests/web/technician/test_browser",
+    "tests/station/counter",
+    "tests/station/desk",
+    "tests/systemd",
+    "tests/lock",
+    "tests/store",
+    "tests/simulators",
+    "tests/devices",
+    "tests/messaging",
+    "tests/sorting_center",
+)
+"""Files that wait for a browser or for a whole machine. Begun last, one of them would be waited for alone. Those that
+paint and those that wait for a device by turns: side by side they leave each other room.
+"""
+
+ONE_RABBITMQ: Final = frozenset(
+    {
+        "tests/sorting_center/ingest/amqp/test_workers.py",
+        "tests/sorting_center/ingest/test_transports.py",
+        "tests/sorting_center/test_broker_check.py",
+    }
+)
+"""Files whose tests share a node of RabbitMQ, which costs more to start than most of them."""
+
+
+@cache
+def turn_of(file: str) -> int:
+    """Lower is earlier."""
+    return next((turn for turn, start in enumerate(LONG_ONES_FIRST) if file.startswith(start)), len(LONG_ONES_FIRST))
+
+
+def unit_of(node: str) -> str:
+    """What one process takes as a whole: a file, because its tests share fixtures, or the files that share a server."""
+    file = node.partition("::")[0]
+    return "RabbitMQ" if file in ONE_RABBITMQ else file
+
+
+class Units(LoadScopeScheduling):
+    """Hands out unit after unit, in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)

@@ -148,9 +148,12 @@ case_step = Table(
     Column("who", Code, nullable=False),
     Column("state", Code, nullable=False),
     Column("reason", Code, nullable=False),
+    Column("told", Boolean, nullable=False, default=False),
     Index("case_step_case", "alarm_case", "id"),
+    Index("case_step_told", "told", "state", "id"),
     sqlite_autoincrement=True,
 )
+"""``told``: notices about it are written; it is asked of those alone that open a case."""
 
 decision = Table(
     "decision",

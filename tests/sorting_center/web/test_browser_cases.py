@@ -33,12 +33,6 @@ ROWS = "".join(
 )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing.chromium() as opened:
-        yield opened
-
-
 @dataclass(frozen=True)
 class Pages:
     """The pages behind their own server."""
@@ -119,7 +113,7 @@ def test_the_pages_are_clean_and_fit_on_a_telephone(pages: Pages) -> None:
     desk.cases.observe([Condition(kind, "shache", "S0003", LONG, LONG) for kind in kinds], NOW)
     desk.cases.close(2, 1, "turdi", LONG, NOW)
     desk.notice_targets.add(Target("hook", Way.WEBHOOK, f"https://example.org/{LONG}".replace("ö", "o"), "ug"), NOW)
-    desk.notices.enqueue(desk.cases.page(State), NOW)
+    desk.notices.collect(NOW)
     wrong: list[str] = []
     for language, width_px in zip(LANGUAGES, (360, 360, 1280), strict=True):
         page = pages.page(f"admin-{language}", Role.ADMIN, width_px, language)

@@ -128,7 +128,7 @@ def test_words_of_strangers_do_not_leave_their_line() -> None:
 def test_cases_that_go_out_are_seen_on_the_page(admin: Person, desk: Desk) -> None:
     admin.does("/notices/add", **HOOK)
     opened = desk.cases.observe([Condition("fork", "shache", f"S{number:04}") for number in range(1, 9)], NOW)
-    assert desk.notices.enqueue(opened, NOW) == 1
+    assert desk.notices.collect(NOW) == 1
     page = admin.sees("/notices?lang=en")
     assert f"/alarms/{opened[0].id}" in page
     assert "…" in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,15 +13,17 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from kiosk.sorting_center.desk.audit import visible
-from kiosk.sorting_center.desk.cases import Case
+from kiosk.sorting_center.desk.cases import State
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.notices.targets import Target, target_of
-from kiosk.sorting_center.desk.schema import notice, notice_target
+from kiosk.sorting_center.desk.schema import alarm_case, case_step, notice, notice_target
 from kiosk.sorting_center.ledger.database.times import told
 
 CASES_IN_ONE: Final = 50
 """A power cut makes hundreds of stations quiet at once: nobody reads a hundred letters."""
+MAX_STEPS: Final = 500
+"""Looked at in one transaction."""
 MAX_WAITING: Final = 2_000
 MAX_ENDED: Final = 1_000
 LEASE: Final = timedelta(seconds=120)
@@ -86,21 +88,21 @@ class Notices:
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
-    def enqueue(self, cases: Sequence[Case], now: datetime) -> int:
-        """Write what goes out about cases that were opened, or opened again; how many notices that makes."""
-        if not cases:
-            return 0
-        written = 0
+    def collect(self, now: datetime) -> int:
+        """Write what goes out about cases that were opened, or opened again; how many notices that makes.
+
+        The step of the case says whether it was told, in the same transaction: nothing is told of twice, and nothing is
+        left out when a process dies between the two.
+        """
+        untold = (case_step.c.told.is_(False)) & (case_step.c.state == State.OPEN.value)
+        with self._database.reading() as connection:
+            if connection.execute(select(case_step.c.id).where(untold).limit(1)).first() is None:
+                return 0
         with self._database.writing() as connection:
-            room = MAX_WAITING - _waiting(connection)
-            for target in [target_of(row) for row in connection.execute(select(notice_target))]:
-                mine = [case for case in cases if not target.kinds or case.kind in target.kinds]
-                if target.paused:
-                    continue
-                for part in _parts(mine):
-                    state = NoticeState.WAITING if room > 0 else NoticeState.DROPPED
-                    _write(connection, target.name, part, state, now)
-                    room, written = room - 1, written + (room > 0)
+            steps = select(case_step.c.id, case_step.c.alarm_case).where(untold).order_by(case_step.c.id)
+            found = connection.execute(steps.limit(MAX_STEPS).with_for_update()).all()
+            connection.execute(update(case_step).where(case_step.c.id.in_([row.id for row in found])).values(told=True))
+            written = _enqueue(connection, _told_cases(connection, {row.alarm_case for row in found}), now)
             _forget(connection)
         return written
 
@@ -125,22 +127,24 @@ class Notices:
         """
         at, far = told(now), told(now + timedelta(days=1))
         due = or_(notice_target.c.next_at <= at, notice_target.c.next_at > far)  # far: written by a clock gone wrong
-        with self._database.writing() as connection:
-            wanted = (
-                select(notice, notice_target.c.turn)
-                .join(notice_target, notice_target.c.name == notice.c.target)
-                .where(notice.c.state == NoticeState.WAITING.value, due, notice_target.c.paused.is_(False))
-                .order_by(notice.c.tries, notice.c.id)
-                .limit(1)
-            )
+        wanted = (
+            select(notice.c.id, notice.c.target, notice_target.c.turn)
+            .join(notice_target, notice_target.c.name == notice.c.target)
+            .where(notice.c.state == NoticeState.WAITING.value, due, notice_target.c.paused.is_(False))
+            .order_by(notice.c.tries, notice.c.id)
+            .limit(1)
+        )
+        with self._database.reading() as connection:
             row = connection.execute(wanted).first()
-            if row is None:
-                return None
+        if row is None:
+            return None
+        with self._database.writing() as connection:
             mine = (notice_target.c.name == row.target) & (notice_target.c.turn == row.turn)
             leased = {"turn": row.turn + 1, "next_at": told(now + LEASE)}
             if not connection.execute(update(notice_target).where(mine).values(**leased)).rowcount:
                 return None  # another process was faster
-            connection.execute(update(notice).where(notice.c.id == row.id).values(tries=row.tries + 1))
+            tried = update(notice).where(notice.c.id == row.id).values(tries=notice.c.tries + 1)
+            connection.execute(tried)
             target = connection.execute(select(notice_target).where(notice_target.c.name == row.target)).one()
             found = connection.execute(select(notice).where(notice.c.id == row.id)).one()
             return Claim(_notice(found), target_of(target), target.turn)
@@ -192,9 +196,27 @@ class Notices:
             return {(target, NoticeState(state)): int(number) for target, state, number in connection.execute(counted)}
 
 
-def _parts(cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
-    for start in range(0, len(cases), CASES_IN_ONE):
-        yield cases[start : start + CASES_IN_ONE]
+def _told_cases(connection: Connection, numbers: Collection[int]) -> list[ToldCase]:
+    of_these = case_step.c.alarm_case.in_(numbers) & (case_step.c.state == State.OPEN.value)
+    counted = select(case_step.c.alarm_case, func.count()).where(of_these).group_by(case_step.c.alarm_case)
+    opened = {int(row.alarm_case): int(row[1]) for row in connection.execute(counted)}
+    rows = connection.execute(select(alarm_case).where(alarm_case.c.id.in_(numbers)).order_by(alarm_case.c.id))
+    return [
+        ToldCase(row.id, row.kind, row.region, row.station, row.subject, row.detail, row.opened_at, opened[row.id] > 1)
+        for row in rows
+    ]
+
+
+def _enqueue(connection: Connection, cases: Sequence[ToldCase], now: datetime) -> int:
+    room, written = MAX_WAITING - _waiting(connection), 0
+    not_paused = select(notice_target).where(notice_target.c.paused.is_(False))
+    for target in [target_of(row) for row in connection.execute(not_paused)]:
+        mine = [case for case in cases if not target.kinds or case.kind in target.kinds]
+        for start in range(0, len(mine), CASES_IN_ONE):
+            state = NoticeState.WAITING if room > 0 else NoticeState.DROPPED
+            _write(connection, target.name, mine[start : start + CASES_IN_ONE], state, now)
+            room, written = room - 1, written + (room > 0)
+    return written
 
 
 def _waiting(connection: Connection) -> int:
@@ -202,26 +224,13 @@ def _waiting(connection: Connection) -> int:
     return int(connection.execute(counted).scalar_one())
 
 
-def _write(connection: Connection, target: str, cases: Iterable[Case], state: NoticeState, now: datetime) -> None:
-    told_cases = [
-        ToldCase(
-            case.id,
-            case.kind,
-            case.region,
-            case.station,
-            case.subject,
-            case.detail,
-            case.opened_at,
-            case.version > 1,
-        )
-        for case in cases
-    ]
+def _write(connection: Connection, target: str, cases: Sequence[ToldCase], state: NoticeState, now: datetime) -> None:
     waits = state is NoticeState.WAITING
     row = {
         "code": secrets.token_hex(16),
         "target": target,
-        "cases": msgspec.json.encode(told_cases).decode(),
-        "number": len(told_cases),
+        "cases": msgspec.json.encode(cases).decode(),
+        "number": len(cases),
         "state": state.value,
         "tries": 0,
         "made_at": told(now),

@@ -41,7 +41,8 @@ class Sender:
         self._share = share
 
     def step(self) -> bool:
-        """Try one; whether there was any. Raises DeskError."""
+        """Write what is new and try one notice; whether there was any. Raises DeskError."""
+        self._notices.collect(self._now())
         claim = self._notices.claim(self._now())
         if claim is None:
             return False

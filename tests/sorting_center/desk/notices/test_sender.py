@@ -14,7 +14,7 @@ from kiosk.sorting_center.desk.notices.sender import FIRST_S, LONGEST_S, Sender
 from kiosk.sorting_center.desk.notices.targets import Target, Way
 from kiosk.sorting_center.desk.notices.webhook import WebhookWay
 from tests.sorting_center.desk.notices.receivers import NAME, NOW, Http, Words, certificates, listening
-from tests.sorting_center.desk.notices.test_outbox import cases
+from tests.sorting_center.desk.notices.test_outbox import opens
 
 
 class Told:
@@ -46,7 +46,7 @@ class Clock:
 @pytest.fixture
 def waiting(desk: Desk) -> Desk:
     desk.notice_targets.add(Target("hook", Way.WEBHOOK, "https://hook.example/", "en"), NOW)
-    desk.notices.enqueue(cases(1), NOW)
+    opens(desk, 1)
     return desk
 
 
@@ -119,7 +119,7 @@ def test_from_a_case_to_a_program(desk: Desk, tmp_path: Path) -> None:
     sender = Sender(desk.notices, {Way.WEBHOOK: way}, clock)
     with listening(here) as port:
         desk.notice_targets.add(Target("hook", Way.WEBHOOK, f"http://{NAME}:{port}/", "en"), NOW)
-        desk.notices.enqueue(cases(1, "fork"), NOW)
+        opens(desk, 1, NOW, "fork")
         sender.step()
         here.answer = b"HTTP/1.1 200 OK\r\n\r\n"
         clock.wait(60)

@@ -16,6 +16,8 @@ def upgrade() -> None:
     code = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     instant = sa.Text().with_variant(TIMESTAMP(timezone=True, precision=3), "postgresql")
     counting = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.add_column("case_step", sa.Column("told", sa.Boolean, nullable=False, server_default=sa.true()))
+    op.create_index("case_step_told", "case_step", ["told", "state", "id"])
     op.create_table(
         "registry_draft",
         sa.Column("who", code, primary_key=True),

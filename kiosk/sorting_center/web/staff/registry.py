@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import Final
 
 from flask import make_response, redirect, request, url_for
-from sqlalchemy import select, union
 from werkzeug.wrappers import Response
 
 from kiosk.sorting_center.desk.audit import Act
@@ -35,8 +34,7 @@ from kiosk.sorting_center.desk.registry_csv import (
     read_registry,
     write_registry,
 )
-from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.schema import station_status, stream
+from kiosk.sorting_center.watch.heard import heard
 from kiosk.sorting_center.web.access import Need, Pages, current, doors
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
@@ -93,14 +91,6 @@ class Checked:
     changes: tuple[Change, ...]
     before: Register
     after: Register
-
-
-def heard(ledger: Ledger) -> set[Key]:
-    """Region and station of all that ever said something. Raises a LedgerError."""
-    of_events = select(stream.c.region, stream.c.station)
-    wanted = union(of_events, select(station_status.c.region, station_status.c.station))
-    with ledger.reading() as connection:
-        return {(row.region, row.station) for row in connection.execute(wanted)}
 
 
 @registry.look("/registry", Role.VIEWER)

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from flask import Flask
 
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.notices.outbox import ToldCase
+from kiosk.sorting_center.desk.notices.outbox import NoticeState, ToldCase
+from kiosk.sorting_center.desk.notices.targets import Target, Way
+from kiosk.sorting_center.desk.notices.webhook import signature
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.web.notice_words import NoticeWords
+from kiosk.sorting_center.web.process import sender_of
+from kiosk.sorting_center.web.settings import WebSettings
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import languages
+from tests.sorting_center.desk.notices.receivers import Http, listening
 from tests.sorting_center.staff import app_of
 from tests.sorting_center.web.test_alarms import HOSTILE, KINDS, NOW, Person
 
@@ -132,3 +139,25 @@ def test_cases_that_go_out_are_seen_on_the_page(admin: Person, desk: Desk) -> No
     page = admin.sees("/notices?lang=en")
     assert f"/alarms/{opened[0].id}" in page
     assert "…" in page
+
+
+def test_the_web_process_sends_to_a_host_that_was_allowed_and_to_no_other(desk: Desk) -> None:
+    here = Http()
+    with listening(here) as port:
+        target = Target("hook", Way.WEBHOOK, f"http://localhost:{port}/alarms", "zh")
+        secret = desk.notice_targets.add(target, NOW)
+        desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
+        assert sender_of(desk, WebSettings()).step()
+        assert here.asked == []
+        assert "--allow-webhook-host" in desk.notices.newest()[0].result
+        desk.notices.test("hook", NOW)
+        sender = sender_of(desk, WebSettings(webhook_hosts=("LocalHost",)))
+        while sender.step():
+            pass
+    told = {asked.headers["X-Kiosk-Notice"]: asked for asked in here.asked}
+    assert {row.code for row in desk.notices.newest() if row.state is NoticeState.SENT} == told.keys()
+    for asked in here.asked:
+        assert asked.headers["X-Kiosk-Signature"] == signature(secret, asked.headers["X-Kiosk-Timestamp"], asked.body)
+    bodies = [json.loads(asked.body) for asked in here.asked]
+    texts = [case["text"] for body in bodies for case in body["cases"]]
+    assert texts == ["S0147 (shache): 同一编号,内容不同. event 4 came twice"]

@@ -63,6 +63,7 @@ def pages(stores: Stores, browser: Browser) -> Iterator[Pages]:
         server.stop(5)
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_an_alarm_is_taken_and_closed_and_the_second_operator_is_told(pages: Pages) -> None:
     desk = pages.desk
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
@@ -84,6 +85,7 @@ def test_an_alarm_is_taken_and_closed_and_the_second_operator_is_told(pages: Pag
     assert (found.state, found.who) == (State.CLOSED, "gulnar")
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_a_list_with_a_fault_and_then_a_good_one_comes_in(pages: Pages, tmp_path: Path) -> None:
     page = pages.page("gulnar", Role.OPERATOR)
     bad, good = tmp_path / "bad.csv", tmp_path / "good.csv"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import socket
 
 import pytest
 from flask import Flask
@@ -12,6 +13,7 @@ from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, read_registry
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import app_of
 from tests.sorting_center.stations import NOW, Station
@@ -198,3 +200,16 @@ def test_a_viewer_looks_and_does_not_import(app: Flask, desk: Desk) -> None:
     viewer = Person(app, desk, Role.VIEWER)
     assert "/registry/check" not in viewer.sees("/registry")
     assert checks(viewer, HEAD + ONE).status_code == 403
+
+
+def test_a_body_that_no_form_has_is_refused_before_it_is_sent(app: Flask) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server, port = WebServer(app, listening), listening.getsockname()[1]
+        server.start()
+        try:
+            with socket.create_connection(("127.0.0.1", port), 60) as connection:
+                asked = f"POST /registry/check HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: {2**30}\r\n\r\n"
+                connection.sendall(asked.encode())
+                assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+        finally:
+            server.stop(5)

@@ -258,6 +258,6 @@ def fill(connection: Connection, events: int, count: int) -> list[CountyStation]
         (one.station, one.epoch, one.region, one.seq, one.head, one.seq, None, told(FIRST_DAY), at) for one in county
     ]
     insert_rows(connection, stream, key)
-    status = [(one.station, one.region, True, 0, one.epoch, "1.4.2", at, "") for one in county]
+    status = [(one.station, one.region, True, 0, one.epoch, "1.4.2", at, "", None) for one in county]
     insert_rows(connection, station_status, status)
     return county

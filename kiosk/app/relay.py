@@ -9,6 +9,7 @@ from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.mark import DoctorMark
 from kiosk.station.open_store import open_store
 
 
@@ -18,8 +19,9 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
     try:
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
-        watcher = RelayHeartbeat(config.station.data)
-        Relay(store, Pace(config.relay), watcher=watcher).run(LoopStop(stop, manager))
+        data = config.station.data
+        relay = Relay(store, Pace(config.relay), watcher=RelayHeartbeat(data), doctor=DoctorMark(data))
+        relay.run(LoopStop(stop, manager))
         manager.stopping()
     finally:
         store.close()

@@ -24,6 +24,8 @@ from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
+from kiosk.station.doctor.mark import DoctorMark
+from kiosk.station.doctor.report import DoctorReporter
 from kiosk.station.health import Health, HealthReporter, fetch
 from kiosk.station.open_store import open_store
 from kiosk.station.page_heartbeat import PageHeartbeat
@@ -154,6 +156,9 @@ def run_station(
         reporter = HealthReporter(parts.health, Notifier.from_environ())
         reporter.start()
         ends.callback(reporter.stop)
+        report = DoctorReporter(parts.doctor.findings, DoctorMark(config.station.data))
+        report.start()
+        ends.callback(report.stop)
         logger.info("station %s is ready on http://%s:%d", config.station.station, config.web.host, config.web.port)
         stop.wait()
 
@@ -214,8 +219,9 @@ def run_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_po
         bench = serve_bench(create_bench(village), "127.0.0.1", bench_port)
         try:
             print(f"station         {village.station_url}")  # noqa: T201 - this is the demo's screen
-            access = village.center_access
-            print(f"sorting center  {village.center_url}    (sign in: {access.name}, {access.password})")  # noqa: T201
+            print(f"sorting center  {village.center_url}    (sign in as one of these)")  # noqa: T201
+            for person in village.center_access.people:
+                print(f"    {person.name:12}{person.password}")  # noqa: T201
             print(f"bench           {bench.url}    (begin here: PINs, goods, parcels, cables)")  # noqa: T201
             print("Ctrl-C ends everything.", flush=True)  # noqa: T201
             stop.wait()

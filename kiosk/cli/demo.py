@@ -60,13 +60,11 @@ def _stay(folder: Path, stations: int | None) -> None:
     from kiosk.app.station import run_demo
     from kiosk.simulators.village import Ports, Village, VillagePlan
 
-    plan = VillagePlan(Ports(STATION, CENTER), stocked=True, access=demo_access)
-    begin = partial(Village, folder, plan)
+    county = _county(folder, stations) if stations is not None else None
+    access = partial(demo_access, stations=county.names if county is not None else ())
+    begin = partial(Village, folder, VillagePlan(Ports(STATION, CENTER), stocked=True, access=access))
     try:
-        if stations is None:
-            run_demo(begin, BENCH)
-        else:
-            run_demo(partial(_before_a_county, begin, _county(folder, stations)), BENCH)
+        run_demo(begin if county is None else partial(_before_a_county, begin, county), BENCH)
     except (OSError, RuntimeError) as error:
         end(f"the demo cannot start: {error}", 1)
 

@@ -35,7 +35,7 @@ from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.opening import Opening
 from kiosk.store.records import ConfirmedRow
 
-REGION, VILLAGE, ZONE = "yarkant", "Demo village", "Asia/Shanghai"
+REGION, STATION, VILLAGE, ZONE = "yarkant", "S0147", "Demo village", "Asia/Shanghai"
 SETTINGS = """\
 [station]
 station = "{station}"
@@ -110,7 +110,7 @@ class VillagePlan:
     """
 
     ports: Ports = Ports()
-    station: str = "S0147"
+    station: str = STATION
     protocol: str = "st_gs_csv"
     hz: float = 10.0
     settle_s: float = 0.4

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Self
 
+from kiosk.sorting_center.decision_worker import DecisionWorker
 from kiosk.sorting_center.feed.child import FeedProcess
 from kiosk.sorting_center.feed.process import task
 from kiosk.sorting_center.health import Health
@@ -62,6 +63,7 @@ class SortingCenter:
         receiver = Receiver(inbox, self._line)
         self._worker = Worker(receiver, ledger, self.health, utc_now, self._feed.wake)
         self._announcer = Announcer(ledger, receiver.tell)
+        self._decisions = DecisionWorker(ledger, self._feed.wake)
         parts = {
             "ingest worker": lambda: self._worker.is_alive,
             "receiving connection": lambda: self._line.is_alive,
@@ -94,6 +96,7 @@ class SortingCenter:
         self._line.start()
         self._watchdog.start()
         self._announcer.start()
+        self._decisions.start()
         return self.health.wait_until_connected(wait_s, ending or threading.Event())
 
     def stop(self) -> None:
@@ -104,7 +107,7 @@ class SortingCenter:
         if self._web is not None:
             self._web.end()
         self._worker.stop(_BATCH_END_S)
-        stops = [self._announcer.stop, self._line.stop, self._feed.stop]
+        stops = [self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
         stops += [part.stop for part in (self._web, self._monitoring) if part is not None]
         for stop in stops:
             stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))

@@ -40,6 +40,7 @@ from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.station.clerk.people import add_person
 from kiosk.station.clock import StationClock
+from kiosk.station.doctor.mark import DoctorMark
 from kiosk.station.open_store import open_store, stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -325,6 +326,8 @@ def test_the_demo_prints_where_to_begin_and_no_pin(
     runtime.run_demo(lambda: village, 0)
     told = capfd.readouterr()
     assert "begin here" in told.out
+    for person in village.center_access.people:
+        assert told.out.count(person.password) == 1
     assert village.counter_stock is not None
     for worker in village.counter_stock.people:
         assert worker.pin not in told.out + told.err
@@ -352,6 +355,8 @@ def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, 
         runtime.run_station(config, Stop())
     assert seen == [True], "it answered before it was told to end"
     assert not healthy()
+    (row,) = DoctorMark(config.station.data).rows()
+    assert (row.row, row.code) == ("station", "station_stopped"), "the relay tells the sorting center"
 
 
 def test_a_port_in_use_ends_the_start_with_everything_closed(tmp_path: Path, template: Path) -> None:

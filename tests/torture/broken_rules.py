@@ -140,9 +140,13 @@ class SaysSavedTooSoon(Machine):
     def weigh(self) -> None:
         self.store()
         assert self._counter is not None
-        with_power = self._counter.bring_in
-        self.promised.add(self._next_receipt())
-        self._with_power(lambda: with_power(self.stamp()))
+        bring_in = self._counter.bring_in
+
+        def too_soon() -> None:
+            self.promised.add(self._next_receipt())
+            bring_in(self.stamp())
+
+        self._with_power(too_soon)
 
     def _next_receipt(self) -> str:
         recent = self.store().intakes.recent(1)

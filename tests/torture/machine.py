@@ -19,8 +19,8 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import Connection, Lost, Ready
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import StorePort
-from kiosk.messaging.relay.relay import LOG_PERIOD_S, Unwatched
+from kiosk.messaging.relay.ports import StationSide, StorePort
+from kiosk.messaging.relay.relay import LOG_PERIOD_S, Unexamined, Unwatched
 from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tuning import Tuning
@@ -194,7 +194,8 @@ class Machine:
         if self._relay_store is None:
             self._relay_store = self._open()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.torture"), self._now, LOG_PERIOD_S)
-        self._session = Session(self._port(self._relay_store), self._pace, log, self._now, _Watcher(self._heard))
+        side = StationSide(_Watcher(self._heard), Unexamined())
+        self._session = Session(self._port(self._relay_store), self._pace, log, self._now, side)
         self._wire = self._wired(line)
         return True
 

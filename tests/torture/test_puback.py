@@ -90,6 +90,7 @@ def test_of_three_thousand_confirmed_messages_a_thousand_are_kept_and_the_outbox
         sender.send(OTHER, [other.start().body])
         sender.close()
         until(lambda: held(ledger_url, OTHER, other.epoch) == 1)  # so all that was queued before has been delivered
+        until(lambda: held(ledger_url, STATION, outbox.epoch) >= KEPT)  # and is taken in, the stations by turns
         assert held(ledger_url, STATION, outbox.epoch) == KEPT
 
     relay = Running(outbox, stock_broker.port)

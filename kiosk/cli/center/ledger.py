@@ -14,6 +14,7 @@ import click
 
 from kiosk.cli.center.errors import clear_errors
 from kiosk.sorting_center import export
+from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable, require_free
 from kiosk.sorting_center.ledger import Ledger, shown
 from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.backup import back_up
@@ -97,9 +98,12 @@ def copy_whole(source: str, target: str) -> None:
 
     Changes TO alone, which must not be there yet or be empty, in one transaction. Reads both again and compares the
     rows of every table and one SHA-256 over all of them; tells it. Stop the sorting centers before, and start them on
-    TO then: the feed goes on there where it was, so that only one of the two may go on.
+    TO then: the feed goes on there where it was, so that only one of the two may go on. What people did is copied, too.
     """
-    _tell(asdict(copy_ledger(source, target)))
+    require_copyable(source, target)
+    copied = copy_ledger(source, target)
+    desk = copy_desk(source, target)
+    _tell({**asdict(copied), "desk": asdict(desk) if desk is not None else None})
 
 
 @ledger.command()
@@ -109,10 +113,18 @@ def copy_whole(source: str, target: str) -> None:
 def backup(url: str, file: Path) -> None:
     """The whole ledger as it is at this moment into FILE, a ledger of SQLite; also while a sorting center writes.
 
-    Changes nothing but FILE, which must not be there yet, and has its name only when it was checked. To go back: put a
-    copy of FILE in the ledger's place (or `ledger copy` it into an empty database), then call `ledger restored`.
+    And what people did, into a file beside it: for ledger.db ledger.desk.db. Changes nothing but these two, which must
+    not be there yet, and have their names only when they were checked. To go back: put copies of both in the ledger's
+    place (or `ledger copy` FILE into an empty database), then call `ledger restored`.
     """
-    _tell(asdict(back_up(url, file)))
+    require_free(file)
+    made = back_up(url, file)
+    try:
+        desk = back_up_desk(url, file)
+    except BaseException:
+        file.unlink()
+        raise
+    _tell({**asdict(made), "desk": asdict(desk) if desk is not None else None})
 
 
 @ledger.command("archive")

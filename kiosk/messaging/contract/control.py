@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
@@ -11,6 +11,8 @@ from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_agai
 
 MAX_CONTROL_BYTES: Final = 32 * 1024
 MAX_GAPS: Final = 100
+MAX_DOCTOR_ROWS: Final = 24
+"""A row that is well costs about 20 bytes, so that all of them cost less than an intake."""
 MAX_QUARANTINED: Final = 1000
 """More than fit are told in the next acknowledgement; the lists are information, ``upto`` alone decides."""
 
@@ -48,11 +50,26 @@ class Hello(msgspec.Struct, frozen=True):
     at: Count = 0
 
 
+DoctorCode = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]{1,32}(?!\n)$", max_length=32)]
+
+
+class DoctorRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One row of the station's doctor, in codes alone: ``row`` is the device or service, ``code`` what is to be done.
+
+    A row that is well is sent by its name alone.
+    """
+
+    row: DoctorCode
+    state: Literal["ok", "warn", "fail"] = "ok"
+    code: DoctorCode = "fine"
+
+
 class Status(msgspec.Struct, frozen=True):
     """Station, retained. ``online`` false is the last will, or a goodbye; ``pending`` is a count of events.
 
     ``alarm`` is "", or ``fork``: the ledger's ``head`` is not the hash this station has at that number; or ``ahead``:
-    its ``upto`` is above all this station has written, again, and no further epoch is begun for that.
+    its ``upto`` is above all this station has written, again, and no further epoch is begun for that. ``doctor`` is
+    what the station's doctor says, the worst first; empty from a station that does not say it, and in a last will.
     """
 
     online: bool
@@ -61,6 +78,7 @@ class Status(msgspec.Struct, frozen=True):
     epoch: Epoch
     alarm: Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,32}$", max_length=32)] = ""
     boot: BootId = ""
+    doctor: Annotated[tuple[DoctorRow, ...], msgspec.Meta(max_length=MAX_DOCTOR_ROWS)] = ()
 
 
 class Ack(msgspec.Struct, frozen=True):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from kiosk.messaging.contract.control import DoctorRow
 from kiosk.messaging.relay.faults import LinkFault
 
 
@@ -130,3 +132,18 @@ class LinkWatcher(Protocol):
 
     def left(self, left_s: float | None) -> None:
         """About how many seconds until everything is acknowledged; None when that is not known, or nothing waits."""
+
+
+class DoctorReport(Protocol):
+    """What the station's doctor said last. Must return at once and raise nothing."""
+
+    def rows(self) -> tuple[DoctorRow, ...]:
+        """The worst first, MAX_DOCTOR_ROWS at most; none when nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationSide:
+    """Who at the station is told, and who is asked, beside its database."""
+
+    watcher: LinkWatcher
+    doctor: DoctorReport

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.messaging.contract.control import DoctorRow
 from kiosk.messaging.relay.connection import BrokerFault, Way
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import LinkWatcher, StorePort
+from kiosk.messaging.relay.ports import DoctorReport, LinkWatcher, StationSide, StorePort
 from kiosk.messaging.relay.session import Session
 
 _SETTLED_S = 30.0
@@ -28,6 +29,13 @@ class Unwatched:
     def left(self, left_s: float | None) -> None: ...
 
 
+class Unexamined:
+    """No doctor looks."""
+
+    def rows(self) -> tuple[DoctorRow, ...]:
+        return ()
+
+
 class Relay:
     """Carries events of one station; never ends by itself, whatever broker, line or database do."""
 
@@ -37,12 +45,14 @@ class Relay:
         pace: Pace,
         clock: Callable[[], float] = time.monotonic,
         watcher: LinkWatcher | None = None,
+        doctor: DoctorReport | None = None,
     ) -> None:
         """``clock`` is monotonic seconds. Raises ValueError when the database belongs to another station."""
         owner = store.epochs.identity().station
         if owner != pace.settings.station:
             raise ValueError(f"the database belongs to station {owner}, the settings name {pace.settings.station}")
         self._store, self._pace, self._clock, self._watcher = store, pace, clock, watcher or Unwatched()
+        self._side = StationSide(self._watcher, doctor or Unexamined())
         self._mqtt_5 = True
         self._session: Session | None = None
         self._log = RateLimitedLog(logging.getLogger(f"kiosk.relay.{owner}"), clock, LOG_PERIOD_S)
@@ -77,7 +87,7 @@ class Relay:
         way = Way(self._pace.settings, self._mqtt_5)
         self._mqtt_5 = True
         try:
-            session = Session(self._store, self._pace, self._log, self._clock, self._watcher)
+            session = Session(self._store, self._pace, self._log, self._clock, self._side)
             self._session = session
             session.run(stop, way)
             self._mqtt_5 = not session.no_mqtt_5

@@ -18,7 +18,7 @@ from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.fork_point import Ask, ForkPoint
 from kiosk.messaging.relay.outgoing import Outgoing, fitting, outgoing
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import LinkWatcher, OutboxCounts, OutboxRow, StorePort
+from kiosk.messaging.relay.ports import OutboxCounts, OutboxRow, StationSide, StorePort
 from kiosk.messaging.relay.throughput import left_s
 from kiosk.messaging.relay.window import InFlightWindow
 
@@ -44,9 +44,10 @@ class Session:
         pace: Pace,
         log: RateLimitedLog,
         clock: Callable[[], float],
-        watcher: LinkWatcher,
+        side: StationSide,
     ) -> None:
-        self._store, self._pace, self._log, self._clock, self._watcher = store, pace, log, clock, watcher
+        self._store, self._pace, self._log, self._clock = store, pace, log, clock
+        self._watcher, self._doctor = side.watcher, side.doctor
         self._settings = settings = pace.settings
         self._topics = Topics(settings.region, settings.station)
         self._window = InFlightWindow(pace)
@@ -289,6 +290,7 @@ class Session:
             epoch=self._epoch,
             alarm=self._alarm,
             boot=self._settings.boot,
+            doctor=self._doctor.rows() if online else (),
         )
 
     # --- answers

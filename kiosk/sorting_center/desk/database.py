@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
@@ -18,9 +18,12 @@ from kiosk.sorting_center.desk.schema import SCHEMA
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
-_SCRIPTS: Final = Path(__file__).with_name("migrations")
-_VERSION_TABLE: Final = "desk_version"
+SCRIPTS: Final = str(Path(__file__).with_name("migrations")).replace("%", "%%")
+"""As Alembic's settings write it."""
+VERSION_TABLE: Final = "desk_version"
 _PRIVATE: Final = 0o600
+_bringing_up: Final = threading.Lock()
+"""Alembic has one context for all threads of a process."""
 
 
 def desk_path(ledger: Path) -> Path:
@@ -42,10 +45,11 @@ class DeskDatabase:
                 self._writer = _disposed(parts, sqlite.writer(self.path))
                 self._reader = _disposed(parts, sqlite.reader(self.path))
             else:
-                self._writer = _disposed(parts, _in_schema(postgres.writer(self.address.url, of_ledger=False)))
-                self._reader = _disposed(parts, _in_schema(postgres.reader(self.address.url)))
-            with self._writer.begin() as connection:
-                self._bring_up(connection)
+                self._writer = _disposed(parts, in_schema(postgres.writer(self.address.url, of_ledger=False)))
+                self._reader = _disposed(parts, in_schema(postgres.reader(self.address.url)))
+            with _bringing_up, self._writer.begin() as connection:
+                if not self._is_of_today(connection):
+                    self._bring_up(connection)
             self._parts = parts.pop_all()
 
     def close(self) -> None:
@@ -64,6 +68,15 @@ class DeskDatabase:
         with self._lock, self._translated("written"), self._writer.begin() as connection:
             yield connection
 
+    def _is_of_today(self, connection: Connection) -> bool:
+        """Most are: a process that only opens one needs no Alembic."""
+        schema = SCHEMA if self.path is None else None
+        if not inspect(connection).has_table(VERSION_TABLE, schema):
+            return False
+        scripts = Path(__file__).with_name("migrations") / "versions"
+        newest = max(script.stem[:4] for script in scripts.glob("[0-9]*.py"))
+        return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == newest  # noqa: S608
+
     def _bring_up(self, connection: Connection) -> None:
         from alembic import command
         from alembic.config import Config
@@ -73,9 +86,9 @@ class DeskDatabase:
             postgres.lock_schema(connection)
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         config = Config()
-        config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+        config.set_main_option("script_location", SCRIPTS)
         config.attributes["connection"] = connection
-        config.attributes["version_table"] = _VERSION_TABLE
+        config.attributes["version_table"] = VERSION_TABLE
         try:
             command.upgrade(config, "head")
         except CommandError as error:
@@ -101,7 +114,7 @@ def _make_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
 
 
-def _in_schema(engine: Engine) -> Engine:
+def in_schema(engine: Engine) -> Engine:
     @sqlalchemy_event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:
         with connection.cursor() as cursor:

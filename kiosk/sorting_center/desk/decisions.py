@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -16,6 +16,7 @@ from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.schema import decision
 from kiosk.sorting_center.ledger.database.times import told
 
+MAX_OUTCOME: Final = 200
 _CHUNK: Final = 500
 
 
@@ -84,7 +85,32 @@ class Decisions:
             & (decision.c.number == made.number)
         )
         with self._database.writing() as connection:
-            connection.execute(update(decision).where(mine).values(outcome=outcome[:200]))
+            connection.execute(update(decision).where(mine).values(outcome=outcome[:MAX_OUTCOME]))
+
+    def carry_out(self, kind: Kind, act: str, do: Callable[[Decision], str]) -> Decision | None:
+        """Let ``do`` carry out the oldest decision of which nothing has come, and keep what it says; None without one.
+
+        Of several processes one does it, the others pass over it. One that ends in between has kept nothing: what
+        ``do`` has done already it is asked to do again.
+        """
+        waiting = (decision.c.kind == kind.value) & (decision.c.act == act) & (decision.c.outcome == "")
+        oldest = select(decision).where(waiting).order_by(decision.c.id).limit(1)
+        with self._database.reading() as connection:
+            if connection.execute(oldest).first() is None:
+                return None
+        with self._database.writing() as connection:
+            row = connection.execute(oldest.with_for_update(skip_locked=True)).first()
+            if row is None:
+                return None
+            outcome = do(_decision(row))[:MAX_OUTCOME]
+            connection.execute(update(decision).where(decision.c.id == row.id).values(outcome=outcome))
+            return replace(_decision(row), outcome=outcome)
+
+    def newest(self, kind: Kind, limit: int) -> Sequence[Decision]:
+        """On any subject, the newest first."""
+        wanted = select(decision).where(decision.c.kind == kind.value).order_by(decision.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return [_decision(row) for row in connection.execute(wanted)]
 
     def history(self, kind: Kind, subject: str) -> Sequence[Decision]:
         """Oldest first."""

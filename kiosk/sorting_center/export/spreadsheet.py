@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import chain
 from tempfile import TemporaryDirectory
-from typing import IO, Final, Protocol
+from typing import IO, Final
 
 import xlsxwriter  # type: ignore[import-untyped]
 
@@ -105,12 +106,9 @@ class Collected:
 Cell = str | int | Decimal
 
 
-class Words(Protocol):
-    """Of a language: names of columns and sheets, and of what codes mean."""
-
-    def __call__(self, name: str) -> str:
-        """``sheet_receipts``, ``net_kg``, ``purchase``, ``yes`` and so on; a code it does not know comes back."""
-
+Words = Callable[[str], str]
+"""Of a language: names of columns and sheets, and of what codes mean (``sheet_receipts``, ``net_kg``, ``purchase``,
+``yes``); a code it does not know comes back."""
 
 RECEIPT_COLUMNS: Final = (
     *("day", "time", "region", "station", "receipt", "lot", "product", "mode", "member", "bags", "net_kg"),
@@ -211,14 +209,29 @@ def workbook(to: IO[bytes], lines: Iterable[Line], facts: Facts, words: Words) -
             "strings_to_numbers": False,
         }
         book = xlsxwriter.Workbook(to, options)
-        book.set_properties({"title": _clean(facts.title)})
-        sheets = _Sheets(book, words, facts.right_to_left)
-        sheets.table("sheet_receipts", RECEIPT_COLUMNS, (receipt_cells(one, words) for one in collected.passing(lines)))
-        sheets.table("sheet_days", DAY_COLUMNS, day_rows(collected))
-        sheets.table("sheet_goods", GOODS_COLUMNS, goods_rows(collected, words))
-        sheets.about(facts, collected)
-        book.close()
+        try:
+            _fill(book, collected.passing(lines), collected, facts, words)
+            book.close()
+        except BaseException:
+            _give_up(book)
+            raise
     return collected
+
+
+def _fill(book: xlsxwriter.Workbook, lines: Iterable[Line], collected: Collected, facts: Facts, words: Words) -> None:
+    book.set_properties({"title": _clean(facts.title)})
+    sheets = _Sheets(book, words, facts.right_to_left)
+    sheets.table("sheet_receipts", RECEIPT_COLUMNS, (receipt_cells(line, words) for line in lines))
+    sheets.table("sheet_days", DAY_COLUMNS, day_rows(collected))
+    sheets.table("sheet_goods", GOODS_COLUMNS, goods_rows(collected, words))
+    sheets.about(facts, collected)
+
+
+def _give_up(book: xlsxwriter.Workbook) -> None:
+    """The library closes the files of its rows only when it has read them again."""
+    for sheet in book.worksheets():
+        with suppress(OSError):
+            sheet.row_data_fh.close()
 
 
 _WIDTHS: Final[Mapping[str, int]] = {

@@ -14,6 +14,7 @@ from kiosk.sorting_center.ledger.errors import LedgerUnwritable as LedgerUnwrita
 from kiosk.sorting_center.ledger.ledger import Ledger as Ledger
 from kiosk.sorting_center.ledger.records import Counted as Counted
 from kiosk.sorting_center.ledger.records import Delivery as Delivery
+from kiosk.sorting_center.ledger.records import EventKey as EventKey
 from kiosk.sorting_center.ledger.records import FeedEntry as FeedEntry
 from kiosk.sorting_center.ledger.records import Refusal as Refusal
 from kiosk.sorting_center.ledger.records import Sighting as Sighting

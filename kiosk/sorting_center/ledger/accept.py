@@ -153,7 +153,7 @@ class Acceptance:
             detail = "sends events that name another region than their topic; the topic's is the one they count in"
             self._attention(chain.region).raise_alarm(SECOND_REGION, (chain.station, "", 0), detail)
         if any(_ZERO in item.body for item in chain.events):
-            chain.events = [_storable(item) for item in chain.events]
+            chain.events = [storable(item) for item in chain.events]
         seqs = [item.seq for item in chain.events]
         limit = chain.upto + len(seqs) + MAX_AHEAD
         if max(seqs) > limit:
@@ -369,7 +369,7 @@ def _hashes_of(dialect: str, table: Table) -> Select[Any]:
     return stored.select_from(keys.table).join(table, same & (c.seq == keys.number(3)))
 
 
-def _storable(item: ReceivedEvent) -> ReceivedEvent:
+def storable(item: ReceivedEvent) -> ReceivedEvent:
     """No text with U+0000 gets into a column: PostgreSQL keeps none. The body has it still, and its hash."""
     data = msgspec.json.decode(item.data)
     fields = data.values() if isinstance(data, dict) else ()

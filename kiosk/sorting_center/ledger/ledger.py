@@ -29,10 +29,12 @@ from kiosk.sorting_center.ledger.database.opening import (
     tell_log,
 )
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.quarantine.again import Again, take_again
 from kiosk.sorting_center.ledger.reading import stored_events
 from kiosk.sorting_center.ledger.records import (
     TOO_MANY_EPOCHS,
     Delivery,
+    EventKey,
     FeedEntry,
     Refusal,
     Sighting,
@@ -140,6 +142,14 @@ class Ledger:
             return self._opened.numberer.number(limit)
         except DBAPIError as error:
             raise unusable(self._opened.address, error) from error
+
+    def take_again(self, key: EventKey) -> Again:
+        """Take an event in that was set apart, when this software believes it; nothing is changed when not.
+
+        Raises LedgerUnwritable when nothing was stored.
+        """
+        with self._writing() as connection:
+            return take_again(connection, key)
 
     @property
     def damage(self) -> str:

@@ -1,7 +1,8 @@
 """Places in the feed where many processes write: one of them, at a time, gives them to what was released.
 
 Commits write released ranges into ``unnumbered``; the order of its rows is the order of the feed, and the projections
-follow it. Of one stream the ranges stand in the order of its chain, because a commit holds the stream's row.
+follow it. Of one stream the ranges stand in the order of its chain, because a commit holds the stream's row; but an
+event that was taken in again stands behind those that came after it.
 """
 
 from __future__ import annotations

@@ -245,6 +245,10 @@ def _heard() -> Subquery:
     return select(stream_table.c.region, stream_table.c.station).distinct().subquery()
 
 
+_SHOWN: Final = tuple(column for column in station_status.columns if column.name != "doctor")
+"""A ledger that is only looked at may still have the schema of the version that wrote it."""
+
+
 def _reported(connection: Connection) -> int:
     # A ledger that is only looked at may still have the schema of the version that wrote it.
     if "alarm" not in {column["name"] for column in inspect(connection).get_columns(station_status.name)}:
@@ -323,7 +327,7 @@ def _stations(connection: Connection) -> tuple[StationRow, ...]:
     )
     lives = epochs.by_station(connection)
     rows = connection.execute(
-        select(station_status, per_station.c.events, per_station.c.behind)
+        select(*_SHOWN, per_station.c.events, per_station.c.behind)
         .join_from(
             station_status,
             per_station,

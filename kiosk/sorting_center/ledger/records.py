@@ -94,6 +94,26 @@ class StreamState:
 
 
 @dataclass(frozen=True, slots=True)
+class EventKey:
+    """One event and no other: a number may be there with several hashes, of which one stands among the events."""
+
+    region: str
+    station: str
+    epoch: str
+    seq: int
+    sha256: str
+
+    @classmethod
+    def parse(cls, text: str) -> EventKey:
+        """Read what ``str`` wrote; raises ValueError."""
+        region, station, epoch, seq, sha256 = text.split(" ")
+        return cls(region, station, epoch, int(seq), sha256)
+
+    def __str__(self) -> str:
+        return f"{self.region} {self.station} {self.epoch} {self.seq} {self.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
 class FeedEntry:
     """One accepted event on its way to everyone downstream."""
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from kiosk.sorting_center.ledger.database.times import Instant
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 REVISION: Final = f"{SCHEMA_VERSION:04}"
 """The same as Alembic calls it."""
 
@@ -121,8 +121,10 @@ station_status = Table(
     Column("software", Code),
     Column("last_seen", Instant),
     Column("alarm", Code),
+    Column("doctor", Code),
 )
-"""``alarm``: what the station's newest status complains of, "" for nothing."""
+"""``alarm``: what the station's newest status complains of, "" for nothing. ``doctor``: the rows of its newest status
+as the JSON of the contract; null until it has sent one since this column is there."""
 
 alarm = Table(
     "alarm",

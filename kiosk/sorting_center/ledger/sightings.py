@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from kiosk.messaging.contract.control import Hello
@@ -95,6 +96,8 @@ def _change(sighting: Sighting, received_at: str) -> dict[str, object]:
             "software": status.software,
             "alarm": status.alarm,
         }
+        if status.online:
+            values["doctor"] = msgspec.json.encode(status.doctor).decode("ascii")
     if sighting.live and (status is None or status.online):
         # A last will is the broker's word, not the station's: it says nothing about when the station was there.
         values["last_seen"] = received_at

@@ -65,7 +65,8 @@ class FleetRow:
 
     ``alarms`` and ``quarantined`` are numbers by kind (``fork``, ``twin``, ``broken_chain``, ``receipt_twice``,
     ``second_region``, ``too_many_epochs``) and by reason (``fork``, ``bad_data``, ``unknown_type``, ...). ``today`` is
-    of the day that was asked for.
+    of the day that was asked for. ``doctor`` is the worst state of its doctor's rows, ``ok``, ``warn`` or ``fail``; ""
+    without any.
     """
 
     region: str
@@ -81,6 +82,7 @@ class FleetRow:
     quarantined: Mapping[str, int]
     newest: NewestEvent | None
     today: Figures
+    doctor: str = ""
 
     @property
     def has_fork(self) -> bool:
@@ -126,6 +128,7 @@ class Fleet:
                 quarantined.get(key, _NO_COUNTS),
                 last.get(key),
                 figures.get(key, Figures()),
+                _worst(row.doctor),
             )
             for row in heard
             for key in ((row.region, row.station),)
@@ -173,6 +176,13 @@ class Fleet:
             )
             for row in rows
         }
+
+
+def _worst(doctor: str | None) -> str:
+    """Of rows as the contract writes them. Not parsed: there are thousands."""
+    if not doctor or doctor == "[]":
+        return ""
+    return next((state for state in ("fail", "warn") if f'"state":"{state}"' in doctor), "ok")
 
 
 def _gaps(connection: Connection, of: Part) -> dict[StationKey, GapFacts]:

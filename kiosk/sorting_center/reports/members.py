@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, exists, select
 
 from kiosk.sorting_center.reports.days import GoodsRow
 from kiosk.sorting_center.reports.figures import Figures, total
 from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
 from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.schema import receipt
+from kiosk.sorting_center.reports.tables.schema import newest, receipt
 
 MAX_RECEIPTS: Final = 20_000
 """Of a member in a year: fifty a day. Above that the number is misused, and the answer says that it is cut off."""
@@ -40,10 +40,8 @@ class Members:
 
     def regions(self, member: str) -> tuple[str, ...]:
         """Where this number has brought anything: in two regions it is two people."""
-        c = receipt.c
-        wanted = select(c.region).where(c.member == member, c.member.is_not(None)).distinct().order_by(c.region)
         with self._tables.reading() as connection:
-            return tuple(connection.execute(wanted).scalars())
+            return tuple(connection.execute(regions_of(member)).scalars())
 
     def years(self, member: str, region: str) -> tuple[int, ...]:
         """In which years, the newest first."""
@@ -70,6 +68,13 @@ class Members:
             kept,
             cut_off=len(rows) > MAX_RECEIPTS,
         )
+
+
+def regions_of(member: str) -> Select[Any]:
+    """In which a member has a receipt: asked of each region there is, and not of each receipt of the member."""
+    region, c = select(newest.c.region).distinct().subquery().c.region, receipt.c
+    brought = exists().where(c.member == member, c.member.is_not(None), c.region == region)
+    return select(region).where(brought).order_by(region)
 
 
 def _goods(rows: tuple[ReceiptRow, ...]) -> tuple[GoodsRow, ...]:

@@ -22,9 +22,10 @@ from kiosk.domain.parcel import ParcelNumber, read_slip
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.reports.following.subjects import receipt_in
+from kiosk.sorting_center.reports.members import regions_of
 from kiosk.sorting_center.reports.parcels import Parcels, waybill_digest
 from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.schema import goods, parcel, receipt, told
+from kiosk.sorting_center.reports.tables.schema import goods, parcel, told
 
 MAX_LENGTH: Final = 64
 """Characters: no code of this trade is longer, and what is longer was not meant for this field."""
@@ -129,9 +130,8 @@ class Search:
             yield Hit(HitKind.RECEIPT, str(number), region, number.station)
 
     def _members(self, digits: str) -> Iterator[Hit]:
-        c, member = receipt.c, f"M-{digits}"
-        wanted = select(c.region).where(c.member == member, c.member.is_not(None)).distinct().order_by(c.region)
-        for region in self._values(wanted):
+        member = f"M-{digits}"
+        for region in self._values(regions_of(member)):
             yield Hit(HitKind.MEMBER, member, region)
 
     def _parcel(self, number: ParcelNumber) -> Iterator[Hit]:

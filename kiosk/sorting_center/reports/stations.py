@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from sqlalchemy import func, select
 
 from kiosk.domain.events import (
@@ -19,6 +20,7 @@ from kiosk.domain.events import (
     ScaleData,
     TaresChanged,
 )
+from kiosk.messaging.contract.control import DoctorRow
 from kiosk.sorting_center.ledger import Ledger, streams
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS, EpochRow
@@ -84,6 +86,14 @@ class Stations:
         with self._ledger.reading() as connection:
             wanted = select(status.region).where(status.station == station).order_by(status.region)
             return tuple(connection.execute(wanted).scalars())
+
+    def doctor(self, region: str, station: str) -> tuple[DoctorRow, ...]:
+        """What its doctor said in its newest status, the worst first; none from a station that does not say it."""
+        status = ledger_schema.station_status.c
+        with self._ledger.reading() as connection:
+            wanted = select(status.doctor).where(status.station == station, status.region == region)
+            rows = connection.execute(wanted).scalar()
+        return msgspec.json.decode(rows, type=tuple[DoctorRow, ...]) if rows else ()
 
     def epochs(self, region: str, station: str) -> tuple[EpochRow, ...]:
         """The newest of them, in the order in which they began."""

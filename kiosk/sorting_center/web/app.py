@@ -24,7 +24,9 @@ from kiosk.sorting_center.web.staff.fleet import fleet
 from kiosk.sorting_center.web.staff.members import members
 from kiosk.sorting_center.web.staff.notices import notices
 from kiosk.sorting_center.web.staff.people import people
+from kiosk.sorting_center.web.staff.quarantine import quarantine
 from kiosk.sorting_center.web.staff.receipts import receipts
+from kiosk.sorting_center.web.staff.reconciliation import reconciliation
 from kiosk.sorting_center.web.staff.registry import registry
 from kiosk.sorting_center.web.staff.search import search
 from kiosk.sorting_center.web.staff.station import station
@@ -46,6 +48,8 @@ PARTS: Final = (
     members,
     days,
     exports,
+    reconciliation,
+    quarantine,
 )
 MAX_FORM_BYTES: Final = 64 * 1024
 

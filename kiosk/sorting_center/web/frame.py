@@ -25,6 +25,8 @@ PLACES: Final = (
     ("alarms.cases", "nav_alarms", Role.VIEWER),
     ("days.month", "nav_days", Role.VIEWER),
     ("days.goods", "nav_goods", Role.VIEWER),
+    ("reconciliation.day", "nav_reconciliation", Role.VIEWER),
+    ("quarantine.everything", "nav_quarantine", Role.VIEWER),
     ("registry.stations", "nav_registry", Role.VIEWER),
     ("people.everybody", "nav_people", Role.ADMIN),
     ("notices.targets", "nav_notices", Role.ADMIN),

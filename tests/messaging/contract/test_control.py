@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Status, decode, encode
+from kiosk.messaging.contract.control import (
+    MAX_DOCTOR_ROWS,
+    Ack,
+    BadControl,
+    DoctorRow,
+    Hello,
+    Resend,
+    Status,
+    decode,
+    encode,
+)
 from tests.depth import many
 
 EPOCH = "00c0ffee00c0ffee"
@@ -56,6 +66,7 @@ def test_a_generation_that_is_none_is_refused(wrong: str) -> None:
         Ack(epoch=EPOCH, upto=0, gaps=(), quarantined=(), head="0" * 64),
         Hello(epoch=EPOCH, next=1, oldest=1, pending=0, software="kiosk 0.1.0"),
         Status(online=True, pending=3, software="kiosk 0.1.0", epoch=EPOCH, alarm="fork"),
+        Status(True, 3, "kiosk 0.1.0", EPOCH, doctor=(DoctorRow("scale", "fail", "scale_silent"), DoctorRow("clock"))),
         Resend(epoch=EPOCH, ranges=((1, 2),)),
     ],
 )
@@ -115,3 +126,54 @@ def test_what_the_other_side_would_refuse_is_not_sent() -> None:
 def test_noise_raises_nothing_but_bad_control(noise: bytes) -> None:
     with pytest.raises(BadControl):
         decode(Hello, noise)
+
+
+STATUS = Status(True, 3, "kiosk 0.1.0", EPOCH)
+
+
+def test_rows_of_the_doctor_on_the_wire() -> None:
+    rows = (DoctorRow("printer_label", "warn", "printer_near_end"), DoctorRow("scale"))
+    told = json.loads(encode(msgspec.structs.replace(STATUS, doctor=rows)))
+    assert told.pop("doctor") == [
+        {"row": "printer_label", "state": "warn", "code": "printer_near_end"},
+        {"row": "scale"},
+    ]
+    assert decode(Status, json.dumps(told).encode()) == STATUS, "an older station sends none"
+
+
+def test_a_status_stays_small() -> None:
+    well = tuple(DoctorRow(f"printer_receipt_{number:02}") for number in range(MAX_DOCTOR_ROWS))
+    worst = tuple(DoctorRow("r" * 32, "fail", "c" * 32) for _ in range(MAX_DOCTOR_ROWS))
+    bare = len(encode(STATUS))
+    assert len(encode(msgspec.structs.replace(STATUS, doctor=well))) - bare <= 32 * MAX_DOCTOR_ROWS
+    assert len(encode(msgspec.structs.replace(STATUS, doctor=worst))) < 3 * 1024
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"row": "scale"}] * (MAX_DOCTOR_ROWS + 1),
+        [{"row": f"r{number}"} for number in range(5000)],
+        [{"row": "s" * 33}],
+        [{"row": ""}],
+        [{"row": "<b>scale</b>"}],
+        [{"row": "\u0633"}],
+        [{"row": "scale\n"}],
+        [{"row": "scale", "code": "put paper in"}],
+        [{"row": "scale", "code": "c" * 20_000}],
+        [{"row": "scale", "state": "well"}],
+        [{"row": "scale", "state": 1}],
+        [{"row": 1}],
+        [{"code": "fine"}],
+        ["scale"],
+        [None],
+        {"row": "scale"},
+        "scale",
+        None,
+        7,
+    ],
+)
+def test_rows_of_a_doctor_that_is_none_are_refused(rows: object) -> None:
+    told = json.loads(encode(STATUS)) | {"doctor": rows}
+    with pytest.raises(BadControl, match="no usable Status"):
+        decode(Status, json.dumps(told).encode())

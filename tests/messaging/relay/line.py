@@ -14,12 +14,13 @@ from typing import Any, cast
 from sqlalchemy import text
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.control import Ack, Hello, Status, decode, encode
+from kiosk.messaging.contract.control import Ack, DoctorRow, Hello, Status, decode, encode
 from kiosk.messaging.contract.receive import parse_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import Connection, Ready
 from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.ports import StationSide
 from kiosk.messaging.relay.relay import LOG_PERIOD_S
 from kiosk.messaging.relay.session import Session
 from kiosk.messaging.relay.settings import RelaySettings
@@ -96,6 +97,16 @@ class Wire:
         return answers
 
 
+class Doctor:
+    """Says what the test lets it say."""
+
+    def __init__(self) -> None:
+        self.said: tuple[DoctorRow, ...] = ()
+
+    def rows(self) -> tuple[DoctorRow, ...]:
+        return self.said
+
+
 class Bench:
     """``station`` and ``relay`` are the two processes' handles of one database."""
 
@@ -106,6 +117,7 @@ class Bench:
         self.station.catalogs.add(CATALOG, stamp())
         self.now = 0.0
         self.watch = Watch()
+        self.doctor = Doctor()
         self.ledger = Ledger()
         self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test")
         self.tuning = Tuning(**more)
@@ -121,7 +133,8 @@ class Bench:
         self.wire = Wire()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.test"), lambda: self.now, LOG_PERIOD_S)
         pace = Pace(self.settings, Random(1), self.tuning)
-        self.session = Session(outbox or self.relay, pace, log, lambda: self.now, self.watch)
+        side = StationSide(self.watch, self.doctor)
+        self.session = Session(outbox or self.relay, pace, log, lambda: self.now, side)
         self.session._handle(self.connection, Ready())
 
     @property

@@ -7,10 +7,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from kiosk.simulators.bench.fault_words import KINDS
-from kiosk.simulators.center_access import CenterAccess
+from kiosk.simulators.center_access import CenterAccess, SignIn
 from kiosk.simulators.counter_stock import CounterStock
 from kiosk.simulators.faults import parse_fault
 
+ACCESS = CenterAccess("demo", "melon and almond", "sct_x", (SignIn("viewer", "pear and quince"),))
 NOBODY = "http://127.0.0.1:1"
 """Where no program listens."""
 
@@ -46,7 +47,7 @@ class PaperVillage:
     folder: Path
     station_url: str = NOBODY
     center_url: str = NOBODY
-    center_access: CenterAccess = field(default_factory=lambda: CenterAccess("demo", "melon and almond", "sct_x"))
+    center_access: CenterAccess = ACCESS
     label_printer: Drawn = field(default_factory=Drawn)
     receipt_printer: Drawn = field(default_factory=Drawn)
     broker: Living = field(default_factory=Living)

@@ -194,3 +194,12 @@ def test_what_an_export_holds_in_memory_does_not_grow_with_it() -> None:
 def _many(count: int) -> Iterator[Line]:
     for number in range(count):
         yield replace(LINE, receipt=f"0147-A-{number:06}", day=date(2026, 11, 1 + number % 30), net_g=number)
+
+
+def test_an_export_that_breaks_off_leaves_nothing_open() -> None:
+    def broken() -> Iterator[Line]:
+        yield from LINES
+        raise OSError(28, "No space left on device")
+
+    with TemporaryFile() as file, pytest.raises(OSError, match="No space left"):
+        workbook(file, broken(), FACTS, words)

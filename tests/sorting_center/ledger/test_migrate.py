@@ -156,6 +156,8 @@ STORED = (
     "center_schema_4.postgresql.sql",
     "center_schema_5.sqlite",
     "center_schema_5.postgresql.sql",
+    "center_schema_6.sqlite",
+    "center_schema_6.postgresql.sql",
 )
 """S0147 in shache: 00...aa with 1 to 4 and, above a gap, 7 (void of the first), 8 (a type nobody knows), 9 (figures
 that are false), and a clone's other 3; 00...bb with the second told again, a third, and the first receipt with other
@@ -230,7 +232,7 @@ def shape(url: str) -> list[object]:
 
 
 @pytest.mark.parametrize(
-    "stored_url", ["center_schema_4.postgresql.sql", "center_schema_5.postgresql.sql"], indirect=True
+    "stored_url", [f"center_schema_{version}.postgresql.sql" for version in (4, 5, 6)], indirect=True
 )
 def test_a_stored_ledger_in_postgresql_becomes_what_a_new_one_is(stored_url: str, postgres: PostgresServer) -> None:
     Ledger.open(stored_url).close()

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from kiosk.messaging.contract.control import Status
+from kiosk.messaging.contract.control import DoctorRow, Status
 from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal, Sighting
-from kiosk.sorting_center.ledger.schema import refused
+from kiosk.sorting_center.ledger.schema import refused, station_status
 from kiosk.sorting_center.ledger.sightings import MAX_REFUSED, MAX_REFUSED_BYTES
 
 EPOCH = "00112233445566aa"
@@ -46,3 +46,19 @@ def test_refused_messages_are_bounded_and_still_counted(ledger: Ledger) -> None:
             select(func.count(), func.max(func.length(refused.c.payload)), func.max(refused.c.size_bytes))
         ).one()
     assert (rows, longest, size) == (MAX_REFUSED, MAX_REFUSED_BYTES, MAX_REFUSED_BYTES + 1)
+
+
+def test_the_newest_rows_of_a_stations_doctor_are_kept(ledger: Ledger) -> None:
+    def say(station: str, online: bool, *rows: DoctorRow) -> dict[str, str | None]:
+        status = Status(online, 3, "1.0.0", EPOCH, doctor=rows)
+        told = [Sighting("shache", station, status), Sighting("shache", station)]
+        ledger.commit(Delivery(sightings=told), NOW)
+        with ledger.reading() as connection:
+            return {row.station: row.doctor for row in connection.execute(select(station_status))}
+
+    scale = DoctorRow("scale", "fail", "scale_silent")
+    silent = '[{"row":"scale","state":"fail","code":"scale_silent"},{"row":"clock"}]'
+    assert say("S0147", True, scale, DoctorRow("clock")) == {"S0147": silent}
+    assert say("S0148", False) == {"S0147": silent, "S0148": None}
+    assert say("S0147", False) == {"S0147": silent, "S0148": None}, "a last will is the broker's word"
+    assert say("S0147", True) == {"S0147": "[]", "S0148": None}, "older software was put on it, and says none"

@@ -13,7 +13,7 @@ from kiosk.domain.events import (
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason
 from kiosk.domain.metrology.standing import CheckState, Verification
-from kiosk.messaging.contract.control import Hello, Status
+from kiosk.messaging.contract.control import DoctorRow, Hello, Status
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.reports import Part, Reports
 from kiosk.sorting_center.reports.closings import Difference
@@ -53,6 +53,17 @@ def test_the_fleet_at_a_glance(ledger: Ledger, reports: Reports, follower: Follo
     assert reports.fleet.row("shache", "S0147", DAY) == first
     assert reports.fleet.row("shache", "S0999", DAY) is None
     assert reports.fleet.rows(DAY, Part("yarkant")) == ()
+
+
+def test_what_the_doctor_of_a_station_says(ledger: Ledger, reports: Reports) -> None:
+    paper, scale = DoctorRow("printer_label", "warn", "printer_near_end"), DoctorRow("scale", "fail", "scale_silent")
+    said = {"S0001": (scale, paper, DoctorRow("clock")), "S0002": (paper,), "S0003": (DoctorRow("clock"),), "S0004": ()}
+    told = [Sighting("shache", name, Status(True, 0, "1", "00" * 8, doctor=rows)) for name, rows in said.items()]
+    ledger.commit(Delivery(sightings=[*told, Sighting("shache", "S0005")]), NOW)
+    assert {name: reports.stations.doctor("shache", name) for name in said} == said
+    assert reports.stations.doctor("shache", "S0005") == reports.stations.doctor("yarkant", "S0001") == ()
+    worst = {row.station: row.doctor for row in reports.fleet.rows(DAY)}
+    assert worst == {"S0001": "fail", "S0002": "warn", "S0003": "ok", "S0004": "", "S0005": ""}
 
 
 def test_two_machines_under_one_number_are_a_twin(ledger: Ledger, reports: Reports) -> None:

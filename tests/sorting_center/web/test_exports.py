@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -13,8 +14,11 @@ from openpyxl import load_workbook
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.export.spreadsheet import plain_text
+from kiosk.sorting_center.reports import Figures
+from kiosk.sorting_center.reports.figures import total
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff import exports
+from tests.sorting_center.reports.counties import County, expected_days
 from tests.sorting_center.staff import app_of, sign_in
 from tests.sorting_center.web.county_month import REGION, VOIDED, fill, fill_hostile, read
 
@@ -76,6 +80,34 @@ def test_exports_come_to_what_the_pages_and_the_reports_say(client: FlaskClient,
             figures = row.figures
             assert said == (figures.intakes, figures.voided, figures.late, figures.time_unknown, row.stations)
     assert by_day == {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_exports_of_any_county_come_to_the_sum_of_its_events(stores: Stores, seed: int) -> None:
+    """Clocks lost and set, receipts twice, voids before their receipts, epochs, another region, huge figures."""
+    dice, county = random.Random(seed), County(stores.ledger)
+    for _ in range(120):
+        county.step(dice)
+    county.deliver_all()
+    read(stores)
+    expected = expected_days(stores.ledger)
+    found: dict[str, Figures] = {}
+    receipts = Decimal(0)
+    with app_of(stores).test_client() as client:
+        sign_in(client, stores.desk)
+        for month in sorted({day[:7] for day in expected}):
+            for row in rows(client.get(f"/exports/{month}/days.csv?lang=en", buffered=True).data):
+                found[row["Day"]] = Figures(
+                    *(int(row[name]) for name in ("Intakes", "Void", "Bags")),
+                    int(Decimal(row["Net weight (kg)"]) * 1000),
+                    int(Decimal(row["Amount (yuan)"]) * 100),
+                    *(int(row[name]) for name in ("Late", "Time unknown")),
+                )
+            told = rows(client.get(f"/exports/{month}/receipts.csv?lang=en", buffered=True).data)
+            receipts += sum(Decimal(row["Net weight (kg)"]) for row in told)
+    assert found == expected
+    assert receipts == kg(total(expected.values()).net_g)
+    assert len(expected) > 3
 
 
 def test_a_day_alone(client: FlaskClient, county: Stores) -> None:

@@ -170,3 +170,25 @@ def _exported(ledger: Ledger) -> tuple[int, int, int]:
     rows = [row for row in csv.DictReader(table(ledger.events())) if row["counted"] == "yes"]
     cells = [(row["net_g"].removeprefix("'"), row["amount_fen"].removeprefix("'")) for row in rows]
     return sum(int(net) for net, _ in cells), sum(int(amount) for _, amount in cells), len(rows)
+
+
+def test_pages_that_are_there_are_linked_and_others_are_not(stores: Stores, station: Station) -> None:
+    stores.ledger.accept([*station.run(2), station.raw(data={"x": 1})], "shache", NOW)
+    looked_after(stores)
+    wanted = {"/receipts/<region>/<number>": "/receipts/shache/0147-A-000001", "/alarms": "/alarms"}
+    wanted |= {"/quarantine": "/quarantine"}
+    app = app_of(stores)
+    there = {str(rule) for rule in app.url_map.iter_rules()}
+    with app.test_client() as client:
+        sign_in(client, stores.desk)
+        html = client.get("/").text
+    for rule, address in wanted.items():
+        assert (f'href="{address}"' in html) == (rule in there)
+    app = app_of(stores)
+    for rule in wanted.keys() - there:
+        app.add_url_rule(rule, rule, lambda **_: "")
+    with app.test_client() as client:
+        sign_in(client, stores.desk)
+        html = client.get("/").text
+    for address in wanted.values():
+        assert f'href="{address}"' in html

@@ -166,7 +166,13 @@ def _sha256(path: Path) -> str:
 
 
 def _take_out(connection: Connection, month: str, events: int) -> None:
-    """Only what is in the file: nothing comes into a month that is over, and if it did, nothing leaves."""
+    """Only what is in the file: nothing comes into a month that is over, and if it did, nothing leaves.
+
+    Nor does anything when an event of it was taken in again meanwhile and has no place in the feed yet.
+    """
+    if connection.dialect.name == "postgresql":
+        _lock_partition(connection, month)
+    _must_be_done(connection, month)
     names = ["station", "epoch", "seq", "region", "sha256"]
     kept = insert(archived).from_select(names, select(*(event.c[name] for name in names)).where(_of(month)))
     highest = connection.execute(select(func.max(event.c.feedseq)).where(_of(month))).scalar() or 0
@@ -178,6 +184,13 @@ def _take_out(connection: Connection, month: str, events: int) -> None:
         _drop_partition(connection, month)
     connection.execute(delete(event).where(_of(month)))
     forget_archived(connection, highest)
+
+
+def _lock_partition(connection: Connection, month: str) -> None:
+    name = partition_of(month)
+    if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar() is not None:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_S}s'"))
+        connection.execute(text(f"LOCK TABLE {name} IN EXCLUSIVE MODE"))
 
 
 def _drop_partition(connection: Connection, month: str) -> None:

@@ -6,25 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
+from urllib.parse import quote
 
 from flask import current_app, request, url_for
 from markupsafe import Markup
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, check_region
 from kiosk.sorting_center.reports import Hit, HitKind, ReceiptRow
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import html
 
-_STATION_RULE: Final = "/stations/<region>/<station>"
 _BEHIND: Final = 1000
 """Events. Fewer are read within a second, and nobody needs to be told."""
 
 
 def station_address(region: str, station: str) -> str | None:
     """The page of a station, where there is one."""
-    rules = (rule for rule in current_app.url_map.iter_rules() if rule.rule == _STATION_RULE)
-    return next((url_for(rule.endpoint, region=region, station=station) for rule in rules), None)
+    there = f"/stations/{quote(region, safe='')}/{quote(station, safe='')}"
+    try:
+        current_app.url_map.bind("").match(there)
+    except HTTPException:
+        return None
+    return there
 
 
 def address(hit: Hit) -> str | None:

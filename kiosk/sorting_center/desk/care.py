@@ -1,0 +1,211 @@
+"""A desk as a whole: into one file beside a backup of its ledger, or into another database; checked each time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, Table, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from kiosk import files
+from kiosk.sorting_center.desk.database import (
+    SCRIPTS,
+    VERSION_TABLE,
+    DeskDatabase,
+    desk_path,
+    in_schema,
+)
+from kiosk.sorting_center.desk.errors import DeskError, Refused
+from kiosk.sorting_center.desk.schema import SCHEMA, metadata
+from kiosk.sorting_center.ledger.database import postgres, sqlite
+from kiosk.sorting_center.ledger.database.address import LedgerAddress
+from kiosk.sorting_center.ledger.database.faults import not_opened
+
+_CHUNK: Final = 500
+_PRIVATE: Final = 0o600
+"""Hashes of passwords are in it."""
+_line: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class DeskBackup:
+    """A desk of SQLite, whatever its source is. ``rows`` by table."""
+
+    file: Path
+    size_bytes: int
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DeskDigest:
+    """Rows by table, and the SHA-256 over all of them in the order of their keys."""
+
+    rows: dict[str, int]
+    sha256: str
+
+
+def back_up_desk(ledger_url: str, file: Path) -> DeskBackup | None:
+    """The desk of this ledger into the file that is the desk of ``file``, a backup of the ledger; None: it has none.
+
+    Has its name when it was checked; raises LedgerAddressError, Refused, DeskError or OSError, and is not there then.
+    """
+    target, fresh = desk_path(file), file.with_name(f".{file.name}.new")
+    require_free(file)
+    address = LedgerAddress.parse(ledger_url)
+    with _looking(ledger_url) as there:
+        if there is None:
+            return None
+    with _beside(desk_path(fresh), target) as written:
+        if address.path is not None:
+            rows = _backed_up(desk_path(address.path), written)
+        else:
+            copied = copy_desk(ledger_url, f"sqlite:///{fresh}")
+            rows = copied.rows if copied is not None else {}
+            with closing(sqlite3.connect(written)) as connection:
+                connection.execute("PRAGMA journal_mode=DELETE")
+    return DeskBackup(target, target.stat().st_size, rows)
+
+
+def copy_desk(source_url: str, target_url: str) -> DeskDigest | None:
+    """Everything there is in the desk of one ledger at this moment into that of another; None: the first has none.
+
+    In one transaction, and read again; raises LedgerAddressError, Refused and DeskError.
+    """
+    with _looking(source_url) as reading:
+        if reading is None:
+            return None
+        _require_this_version(reading, source_url)
+        sent = _digest(reading)
+        with closing(DeskDatabase(target_url)) as target, target.writing() as writing:
+            _require_empty(writing, target_url)
+            for table in metadata.sorted_tables:
+                _copy_rows(reading, writing, table)
+            here = _digest(writing)
+            if sent != here:
+                raise DeskError(f"the copy of the desk is not what was read, and is not kept: {sent} became {here}")
+    return sent
+
+
+def require_free(file: Path) -> None:
+    """Raises Refused when the desk of ``file``, a backup to be made, is there already."""
+    if desk_path(file).exists():
+        raise Refused("there_already", f"{desk_path(file)} is there already: a backup replaces none, give another name")
+
+
+def require_copyable(source_url: str, target_url: str) -> None:
+    """Raises Refused when there are people at the desk of the target, and DeskError when the source's is older."""
+    with _looking(source_url) as reading:
+        if reading is not None:
+            _require_this_version(reading, source_url)
+    with _looking(target_url) as reading:
+        if reading is not None:
+            _require_empty(reading, target_url)
+
+
+@contextmanager
+def _looking(ledger_url: str) -> Iterator[Connection | None]:
+    """One unchanging picture, and nothing is changed; None: there is no desk."""
+    address = LedgerAddress.parse(ledger_url)
+    path = desk_path(address.path) if address.path is not None else None
+    if path is not None and not path.is_file():
+        yield None
+        return
+    engine = in_schema(postgres.reader(address.url)) if path is None else sqlite.reader(path)
+    is_there = (
+        text(f"SELECT to_regclass('{SCHEMA}.{VERSION_TABLE}')")
+        if path is None
+        else select(text("name")).select_from(text("sqlite_master")).where(text(f"name = '{VERSION_TABLE}'"))
+    )
+    try:
+        with engine.connect() as connection:
+            yield connection if connection.execute(is_there).scalar() else None
+    except DBAPIError as error:
+        raise not_opened(address, error) from error
+    finally:
+        engine.dispose()
+
+
+def _require_this_version(reading: Connection, url: str) -> None:
+    from alembic.script import ScriptDirectory
+
+    found = reading.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - our table
+    if found != ScriptDirectory(SCRIPTS).get_current_head():
+        raise DeskError(
+            f"the desk of {LedgerAddress.parse(url)} has schema {found}: start the sorting center of this version on "
+            "it once, and repeat this then"
+        )
+
+
+def _require_empty(connection: Connection, url: str) -> None:
+    there = connection.execute(select(func.count()).select_from(metadata.tables["person"])).scalar_one()
+    there += connection.execute(select(func.count()).select_from(metadata.tables["audit"])).scalar_one()
+    if there:
+        desk = LedgerAddress.parse(url)
+        raise Refused("not_empty", f"{desk} has people at its desk already: give one that is not there yet")
+
+
+def _copy_rows(reading: Connection, writing: Connection, table: Table) -> None:
+    rows = reading.execute(select(table).order_by(*table.primary_key.columns))
+    for page in rows.mappings().partitions(_CHUNK):
+        writing.execute(insert(table), [dict(row) for row in page])
+    if writing.dialect.name == "postgresql" and "id" in table.columns:
+        # PostgreSQL counts for itself, and has not seen the numbers that were brought along.
+        sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
+        highest = f"coalesce((SELECT max(id) FROM {table.name}), 0)"  # noqa: S608 - names of our tables
+        writing.execute(text(f"SELECT setval({sequence}, {highest} + 1, false)"))
+
+
+def _digest(connection: Connection) -> DeskDigest:
+    sha256, rows = hashlib.sha256(), dict[str, int]()
+    for table in metadata.sorted_tables:
+        name = str(table.name)
+        rows[name] = 0
+        for row in connection.execute(select(table).order_by(*table.primary_key.columns)):
+            rows[name] += 1
+            sha256.update(_line((name, *row)) + b"\n")
+    return DeskDigest(rows, sha256.hexdigest())
+
+
+def _backed_up(source: Path, fresh: Path) -> dict[str, int]:
+    """By SQLite's own copy of a file that is written meanwhile; of an older schema, too. Rows by table."""
+    try:
+        with ExitStack() as both:
+            reading = both.enter_context(closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)))
+            target = both.enter_context(closing(sqlite3.connect(fresh)))
+            reading.backup(target)
+            finding = sqlite.quick_check(target)
+            target.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no other beside it
+            names = [name for (name,) in target.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            count = "SELECT count(*) FROM"
+            rows = {name: target.execute(f"{count} {name}").fetchone()[0] for name in names}
+    except sqlite3.Error as error:
+        raise DeskError(f"the desk {source} cannot be backed up: {error}") from error
+    if finding:
+        raise DeskError(f"the backup of the desk is damaged ({finding}), and is not kept: check the disk")
+    return {name: rows[name] for name in sorted(rows) if name in metadata.tables}
+
+
+@contextmanager
+def _beside(fresh: Path, file: Path) -> Iterator[Path]:
+    """A private file that takes the name ``file`` in the end, and is gone when that fails."""
+    others = [fresh.with_name(f"{fresh.name}{end}") for end in ("-wal", "-shm", "-journal")]
+    for path in (fresh, *others):
+        path.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
+    try:
+        yield fresh
+        with fresh.open("rb") as written:
+            os.fsync(written.fileno())
+        fresh.replace(file)
+        files.sync_folder(file.parent)
+    finally:
+        for path in (fresh, *others):
+            path.unlink(missing_ok=True)

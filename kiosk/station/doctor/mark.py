@@ -1,0 +1,59 @@
+"""The newest rows of the doctor in a file: the station writes it, and the relay, a process of its own, reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, DoctorRow
+from kiosk.station.clock import read_boot_id
+from kiosk.station.page_heartbeat import since_boot
+
+DOCTOR_MARK: Final = "doctor-mark"
+_AGAIN_S: Final = 300.0
+"""Rows that stay as they are say so again this seldom: the memory card is spared."""
+_MUTE_S: Final = 660.0
+"""A station that has said nothing for so long, or not since the start of the machine, does not run: two lost turns."""
+_MUTE: Final = (DoctorRow("station", "fail", "station_mute"),)
+
+
+class DoctorMark:
+    """The file of the newest rows. Not synced: after a power cut the next look writes it. Nothing is raised."""
+
+    def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
+        self._path = data / DOCTOR_MARK
+        self._clock = clock
+        self._boot_id = boot_id if boot_id is not None else read_boot_id()
+        self._written: tuple[DoctorRow, ...] | None = None
+        self._again_at = 0.0
+
+    def write(self, rows: tuple[DoctorRow, ...]) -> None:
+        """Rows that have changed at once, others now and then."""
+        now = self._clock()
+        if rows == self._written and now < self._again_at:
+            return
+        mark = {"boot": self._boot_id, "second": int(now), "rows": msgspec.to_builtins(rows)}
+        partial = self._path.with_name(f".{DOCTOR_MARK}.part")
+        try:
+            partial.write_text(json.dumps(mark), encoding="ascii")
+            partial.replace(self._path)
+        except OSError:
+            return
+        self._written, self._again_at = rows, now + _AGAIN_S
+
+    def rows(self) -> tuple[DoctorRow, ...]:
+        """The rows of this boot; a row of the station alone when it no longer says any; none from an older station."""
+        try:
+            mark = json.loads(self._path.read_text(encoding="ascii"))
+            is_of_this_boot, second = mark["boot"] == self._boot_id, float(mark["second"])
+            rows = msgspec.convert(mark["rows"], tuple[DoctorRow, ...])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ()
+        now = self._clock()
+        if now - (second if is_of_this_boot else 0.0) > _MUTE_S:
+            return _MUTE
+        return rows[:MAX_DOCTOR_ROWS] if is_of_this_boot else ()

@@ -1,0 +1,69 @@
+"""What the doctor says, for the sorting center: looked at by the station once a minute, as codes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, DoctorRow
+from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.mark import DoctorMark
+
+logger = logging.getLogger(__name__)
+
+NOT_TOLD: Final = frozenset({"link", "center"})
+"""The sorting center that reads the rows is reached, and knows more of the link than the station."""
+_FIRST_S: Final = 20.0
+"""A scale, a camera and a browser need so long after the station's start."""
+_EVERY_S: Final = 60.0
+_END_S: Final = 5.0
+"""Two printers that do not answer take 4 s."""
+_WORST_FIRST: Final = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
+
+
+def told(findings: Sequence[Finding]) -> tuple[DoctorRow, ...]:
+    """As rows of a status: codes alone, the worst first, in the order of the doctor."""
+    rows = sorted((row for row in findings if row.device not in NOT_TOLD), key=_rank)
+    return tuple(DoctorRow(row.device, row.verdict.value, row.word) for row in rows[:MAX_DOCTOR_ROWS])
+
+
+def _rank(row: Finding) -> int:
+    return _WORST_FIRST.index(row.verdict)
+
+
+class DoctorReporter:
+    """Has the doctor look once a minute, in a thread of its own, and writes what he says."""
+
+    def __init__(
+        self,
+        look: Callable[[], Sequence[Finding]],
+        mark: DoctorMark,
+        *,
+        first_s: float = _FIRST_S,
+        every_s: float = _EVERY_S,
+    ) -> None:
+        self._look, self._mark, self._first_s, self._every_s = look, mark, first_s, every_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="doctor", daemon=True)
+
+    def start(self) -> None:
+        """The first look is when the devices have had their time."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say that the station has stopped, on purpose."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(_END_S)
+        self._mark.write((DoctorRow("station", "warn", "station_stopped"),))
+
+    def _run(self) -> None:
+        wait_s = self._first_s
+        while not self._stopping.wait(wait_s):
+            wait_s = self._every_s
+            try:
+                self._mark.write(told(self._look()))
+            except Exception:
+                logger.exception("what the doctor says could not be written for the sorting center")

@@ -1,0 +1,135 @@
+"""What people did survives: in the backup of a ledger, and on its way into another database."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from kiosk.cli.sorting_center import main
+from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.cases import Condition, State
+from kiosk.sorting_center.desk.decisions import Kind
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.ledger import Ledger
+from tests.sorting_center.desk.test_cases import NOW
+
+PASSWORD = "a long enough one"
+EVENT = "shache S0147 0011223344556677 4 ab12"
+FORK = Condition("fork", "shache", "S0147", "0011223344556677 4", "event 4 came twice")
+
+
+def work(desk: Desk) -> None:
+    """An admin decides, an operator takes a case."""
+    desk.people.add("gulnar", Role.ADMIN, PASSWORD, NOW)
+    desk.people.add("turdi", Role.OPERATOR, PASSWORD, NOW)
+    desk.audit.record("gulnar", Act.PERSON_ADDED, "turdi", "operator", NOW)
+    desk.cases.observe([FORK], NOW)
+    (case,) = desk.cases.page(State)
+    desk.cases.take(case.id, case.version, "turdi", NOW)
+    desk.decisions.decide((Kind.QUARANTINE, EVENT), 0, "set_aside", ("gulnar", "of a test machine"), NOW)
+
+
+def assert_all_is_there(ledger_url: str) -> None:
+    with Desk.open(ledger_url) as desk:
+        assert [(person.name, person.role) for person in desk.people.all()] == [
+            ("gulnar", Role.ADMIN),
+            ("turdi", Role.OPERATOR),
+        ]
+        assert desk.people.verify("gulnar", PASSWORD) is not None
+        (case,) = desk.cases.page([State.TAKEN])
+        assert (case.who, case.detail, len(desk.cases.history(case.id))) == ("turdi", FORK.detail, 2)
+        (decision,) = desk.decisions.history(Kind.QUARANTINE, EVENT)
+        assert (decision.who, decision.act, decision.reason) == ("gulnar", "set_aside", "of a test machine")
+        assert [(row.who, row.act) for row in desk.audit.page()] == [("gulnar", Act.PERSON_ADDED)]
+        # And people go on: nothing that is counted begins anew.
+        desk.audit.record("turdi", Act.CASE_TAKEN, "1", "", NOW)
+        desk.decisions.decide((Kind.QUARANTINE, EVENT), 1, "take_again", ("turdi", "the update is here"), NOW)
+        assert len(desk.cases.observe([Condition("quiet", "shache", "S0200")], NOW)) == 1
+
+
+def call(*arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(main, ["ledger", *arguments])
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def refused(*arguments: str) -> str:
+    result = CliRunner().invoke(main, ["ledger", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    return result.stderr
+
+
+def test_the_restore_drill(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+    work(desk)
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    made = call("backup", "--ledger", ledger_url, str(folder / "county-1.db"))  # while people work
+    assert made["desk"]["file"] == str(folder / "county-1.desk.db")
+    rows = made["desk"]["rows"]
+    assert (rows["person"], rows["alarm_case"], rows["case_step"], rows["decision"]) == (2, 1, 2, 1)
+    assert sorted(path.name for path in folder.iterdir()) == ["county-1.db", "county-1.desk.db"]
+    assert stat.S_IMODE((folder / "county-1.desk.db").stat().st_mode) == 0o600, "hashes of passwords are in it"
+    desk.people.add("meryem", Role.VIEWER, PASSWORD, NOW)
+    again = tmp_path / "again.db"
+    shutil.copyfile(folder / "county-1.db", again)
+    shutil.copyfile(folder / "county-1.desk.db", tmp_path / "again.desk.db")
+    Ledger.restored(f"sqlite:///{again}")
+    assert_all_is_there(f"sqlite:///{again}")
+
+
+def test_a_backup_goes_back_into_a_database(desk: Desk, ledger_url: str, postgres_url: str, tmp_path: Path) -> None:
+    work(desk)
+    call("backup", "--ledger", ledger_url, str(tmp_path / "backup.db"))
+    desk.close()
+    if ledger_url.startswith("postgresql"):
+        postgres_url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    copied = call("copy", f"sqlite:///{tmp_path / 'backup.db'}", postgres_url)
+    assert (copied["desk"]["rows"]["person"], len(copied["desk"]["sha256"])) == (2, 64)
+    assert_all_is_there(postgres_url)
+
+
+def test_a_ledger_at_whose_desk_nobody_works(ledger_url: str, tmp_path: Path) -> None:
+    with Ledger.open(ledger_url):
+        pass
+    assert call("backup", "--ledger", ledger_url, str(tmp_path / "backup.db"))["desk"] is None
+    assert not (tmp_path / "backup.desk.db").exists()
+    assert call("copy", ledger_url, f"sqlite:///{tmp_path / 'copy.db'}")["desk"] is None
+
+
+def test_nothing_is_replaced(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+    work(desk)
+    (tmp_path / "backup.desk.db").write_bytes(b"an older one")
+    assert "there already" in refused("backup", "--ledger", ledger_url, str(tmp_path / "backup.db"))
+    assert (tmp_path / "backup.desk.db").read_bytes() == b"an older one"
+    assert not (tmp_path / "backup.db").exists()
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    with Desk.open(other) as theirs:
+        theirs.people.add("meryem", Role.VIEWER, PASSWORD, NOW)
+    assert "people at its desk already" in refused("copy", ledger_url, other)
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_a_desk_of_an_older_version_is_brought_up_first(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+    work(desk)
+    with desk.database.writing() as connection:
+        connection.execute(text("UPDATE desk_version SET version_num = '0001'"))
+    result = CliRunner().invoke(main, ["ledger", "copy", ledger_url, f"sqlite:///{tmp_path / 'copy.db'}"])
+    assert (result.exit_code, "start the sorting center" in result.stderr) == (1, True)
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_a_backup_of_the_desk_that_fails_leaves_no_half(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+    work(desk)
+    (tmp_path / ".backup.db.desk.db").mkdir()  # in the way of the file it writes first
+    result = CliRunner().invoke(main, ["ledger", "backup", "--ledger", ledger_url, str(tmp_path / "backup.db")])
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("backup")] == []

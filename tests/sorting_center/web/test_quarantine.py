@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from msgspec.structs import replace
+
+from kiosk.sorting_center.decision_worker import DecisionWorker
+from kiosk.sorting_center.desk.decisions import Kind
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.quarantine.entries import Asked, page
+from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.staff.quarantine import MAX_DIFFERING, body_lines, differing
+from tests.sorting_center.staff import app_of, sign_in
+from tests.sorting_center.stations import NOW, Station
+
+HOSTILE = "<script>alert(1)</script>\u202e\u2028{{ 7*7 }}"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Somebody before a browser of their own."""
+
+    client: FlaskClient
+    csrf: str
+
+    def decide(self, number: int, act: str, reason: str = "looked at the papers", seen: int = 0) -> tuple[int, str]:
+        form = {"csrf": self.csrf, "act": act, "reason": reason, "seen": str(seen)}
+        answer = self.client.post(f"/quarantine/{number}/decide?lang=en", data=form)
+        return answer.status_code, answer.text
+
+
+@pytest.fixture
+def app(stores: Stores) -> Flask:
+    return app_of(stores)
+
+
+def person(app: Flask, desk: Desk, role: Role = Role.OPERATOR) -> Signed:
+    client = app.test_client()
+    return Signed(client, sign_in(client, desk, role))
+
+
+@pytest.fixture
+def operator(app: Flask, desk: Desk) -> Iterator[Signed]:
+    signed = person(app, desk)
+    with signed.client:
+        yield signed
+
+
+def forked(ledger: Ledger) -> Station:
+    station = Station()
+    ledger.accept(station.run(3), "shache", NOW)
+    clone = station.clone()
+    ledger.accept([station.intake(3), station.intake(4)], "shache", NOW)
+    ledger.accept([clone.intake(5)], "shache", NOW)
+    return station
+
+
+def numbers(ledger: Ledger) -> dict[str, int]:
+    """By reason, of the newest."""
+    with ledger.reading() as connection:
+        return {one.reason: one.id for one in reversed(page(connection, Asked(), None, 100))}
+
+
+def test_a_list_says_what_is_apart_and_why(operator: Signed, ledger: Ledger) -> None:
+    forked(ledger)
+    other = Station("S0200", "22" * 8)
+    ledger.accept([other.intake(1, net_g=1)], "yarkant", NOW)
+    shown = operator.client.get("/quarantine?lang=en").text
+    for text in ("S0147", "S0200", "same number, other content", "content against the rules", "Nothing is decided yet"):
+        assert text in shown
+    only = operator.client.get("/quarantine?lang=en&reason=fork&station=S0147").text
+    table = only[only.index("<table") :]
+    assert "S0147" in table
+    assert "S0200" not in table
+    assert "Nothing is set apart here" in operator.client.get("/quarantine?lang=en&station=S0999").text
+    for asked in ("before=x", "before=0", "before=" + "9" * 400, "reason=%00&station=%00", "state=zz", "gone=-1"):
+        assert operator.client.get(f"/quarantine?{asked}").status_code == 200, asked
+
+
+def test_a_long_list_has_pages(operator: Signed, ledger: Ledger) -> None:
+    station = Station()
+    ledger.accept([station.start(), *(station.intake(n, net_g=1) for n in range(1, 61))], "shache", NOW)
+    first = operator.client.get("/quarantine").text
+    older = re.search(r'href="(/quarantine\?before=[^"]+)"', first)
+    assert older is not None
+    second = operator.client.get(older[1].replace("&amp;", "&")).text
+    seen = [set(re.findall(r'href="/quarantine/(\d+)"', one)) for one in (first, second)]
+    assert ([len(one) for one in seen], seen[0] & seen[1]) == ([50, 10], set())
+    assert "before=" not in second.replace(older[1], "")
+
+
+def test_a_fork_stands_beside_what_is_there(operator: Signed, ledger: Ledger) -> None:
+    station = forked(ledger)
+    shown = operator.client.get(f"/quarantine/{numbers(ledger)['fork']}?lang=en").text
+    for text in (station.sealed[2].sha256[:12], station.sealed[3].sha256[:12], station.sealed[4].sha256[:12]):
+        assert text in shown
+    assert "The hashes fit" in shown
+    assert "The hashes do not fit" in shown, "with the one after it"
+    assert "What stands here instead" in shown
+    differs = shown[shown.index("What differs") :]
+    for text in ("data.receipt", "&#34;0147-A-000005&#34;", "&#34;0147-A-000003&#34;"):
+        assert text in differs
+    assert "data.net_g" not in differs, "that is the same"
+    assert 'value="take_again"' not in shown, "the chain alone judges"
+    assert 'value="set_aside"' in shown
+
+
+def test_bad_data_names_its_rule_and_the_event_is_shown_as_it_came(operator: Signed, ledger: Ledger) -> None:
+    station = Station()
+    bad = station.intake(1, product=HOSTILE)
+    ledger.accept([bad], "shache", NOW)
+    number = numbers(ledger)["bad_data"]
+    for path in ("/quarantine", f"/quarantine/{number}"):
+        shown = operator.client.get(f"{path}?lang=en").text
+        for piece in ("<script>alert", "\u202e", "\u2028", ">49<"):
+            assert piece not in shown
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&lt;U+202E&gt;&lt;U+2028&gt;{{ 7*7 }}" in shown
+    assert "has other characters than it may have" in shown
+    assert "does not understand it either" in shown
+
+
+def test_what_would_act_on_a_screen_is_shown_as_its_number() -> None:
+    body = '{"a":"\u202e\u2066\u200bx\u2029","b":["\\n",{"c":null}]}'.encode()
+    shown = "\n".join(body_lines(body))
+    assert "<U+202E><U+2066><U+200B>x<U+2029>" in shown
+    assert '"\\n"' in shown
+    assert body_lines(b"\x1b[2J\xff") == ["<U+001B>[2J\N{REPLACEMENT CHARACTER}"]
+    assert body_lines(b"") == [""]
+
+
+def test_two_contents_are_compared_field_by_field() -> None:
+    mine = '{"a":1,"bags":[{"net":5},{"net":6}],"t":"<b>\u202e"}'.encode()
+    found = differing(mine, b'{"a":1,"bags":[{"net":5}],"t":"x","more":{"z":null}}')
+    assert {(one.name, one.mine, one.other) for one in found} == {
+        ("bags.2.net", "6", "–"),
+        ("t", '"<b><U+202E>"', '"x"'),
+        ("more.z", "–", "null"),
+    }
+    assert differing(mine, b"") == differing(b"", b"") == differing(mine, b"\xff") == ()
+    many = b'{"a":[' + b",".join(b"%d" % n for n in range(900)) + b"]}"
+    assert len(differing(many, mine)) == MAX_DIFFERING
+
+
+def test_a_decision_is_kept_with_its_reason_and_in_the_audit(operator: Signed, ledger: Ledger, desk: Desk) -> None:
+    forked(ledger)
+    number = numbers(ledger)["fork"]
+    assert operator.decide(number, "set_aside", f"papers agree {HOSTILE}")[0] == 303
+    shown = operator.client.get(f"/quarantine/{number}?lang=en").text
+    assert "Set aside" in shown
+    assert "papers agree &lt;script&gt;" in shown
+    assert "<script>alert" not in shown
+    (row,) = desk.audit.page(act="quarantine_decided")
+    assert row.subject.startswith("shache S0147 ")
+    assert row.detail.startswith("set_aside: papers agree")
+    listed = operator.client.get("/quarantine?lang=en").text
+    assert f'href="/quarantine/{number}"' not in listed, "what is decided is not to be decided"
+    assert f'href="/quarantine/{number}"' in operator.client.get("/quarantine?state=all").text
+
+
+def test_the_second_operator_is_told_who_was_faster(app: Flask, desk: Desk, ledger: Ledger) -> None:
+    forked(ledger)
+    number = numbers(ledger)["fork"]
+    one, other = person(app, desk), person(app, desk)
+    assert [each.client.get(f"/quarantine/{number}").status_code for each in (one, other)] == [200, 200]
+    assert one.decide(number, "set_aside", "the first card goes on")[0] == 303
+    status, shown = other.decide(number, "set_aside", "I think so too")
+    assert status == 409
+    assert "Somebody was faster. operator-0 has decided: Set aside" in shown
+    assert "I think so too" in shown, "what was typed is still there"
+    key = next(iter(desk.decisions.newest(Kind.QUARANTINE, 9))).subject
+    assert [made.who for made in desk.decisions.history(Kind.QUARANTINE, key)] == ["operator-0"]
+    assert len(desk.audit.page(act="quarantine_decided")) == 1
+    assert other.decide(number, "set_aside", "now I have read it", seen=1)[0] == 303
+
+
+def test_without_a_reason_or_an_act_nothing_is_decided(operator: Signed, ledger: Ledger, desk: Desk) -> None:
+    forked(ledger)
+    number = numbers(ledger)["fork"]
+    for act, reason, told in (
+        ("set_aside", "  x ", "Say why"),
+        ("", "a good reason", "Choose what"),
+        ("delete", "a good reason", "Choose what"),
+        ("take_again", "a good reason", "the chain alone says"),
+    ):
+        status, shown = operator.decide(number, act, reason)
+        assert (status, told in shown) == (409, True), act
+    assert desk.decisions.newest(Kind.QUARANTINE, 9) == []
+    assert operator.decide(999, "set_aside")[0] == 303, "it is not there any more"
+
+
+def test_what_is_understood_now_is_taken_in(operator: Signed, ledger: Ledger, desk: Desk) -> None:
+    station = Station()
+    told = station.run(3)
+    ledger.accept([told[0], replace(told[1], problem="unknown_type"), told[2]], "shache", NOW)
+    number = numbers(ledger)["unknown_type"]
+    assert "can be taken in" in operator.client.get(f"/quarantine/{number}?lang=en").text
+    assert operator.decide(number, "take_again", "the center was updated")[0] == 303
+    assert "waits to be carried out" in operator.client.get(f"/quarantine/{number}?lang=en").text
+    assert DecisionWorker(ledger, lambda: None).step(desk)
+    gone = operator.client.get(f"/quarantine/{number}")
+    assert (gone.status_code, gone.headers["Location"]) == (303, f"/quarantine?gone={number}")
+    shown = operator.client.get(f"/quarantine?gone={number}&lang=en").text
+    assert "is not set apart any more" in shown
+    assert "taken in" in shown
+    assert len(ledger.intakes(0, 9)) == 2
+
+
+def test_a_viewer_looks_and_does_not_decide(app: Flask, desk: Desk, ledger: Ledger) -> None:
+    forked(ledger)
+    number = numbers(ledger)["fork"]
+    viewer = person(app, desk, Role.VIEWER)
+    shown = viewer.client.get(f"/quarantine/{number}").text
+    assert f"/quarantine/{number}/decide" not in shown
+    assert viewer.decide(number, "set_aside")[0] == 403
+    assert desk.decisions.newest(Kind.QUARANTINE, 9) == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ug"])
+def test_every_word_is_there_in_every_language(operator: Signed, ledger: Ledger, language: str) -> None:
+    forked(ledger)
+    station = Station("S0200", "22" * 8)
+    far = replace(station.start(), seq=2_000_000, sha256="cd" * 32)
+    broken = station.clone()
+    ledger.accept([station.intake(1, net_g=1), broken.intake(2), far], "shache", NOW)
+    for number in numbers(ledger).values():
+        assert operator.client.get(f"/quarantine/{number}?lang={language}").status_code == 200
+        operator.decide(number, "set_aside")
+        assert operator.client.get(f"/quarantine/{number}?lang={language}").status_code == 200
+    assert operator.client.get(f"/quarantine?state=all&lang={language}").status_code == 200

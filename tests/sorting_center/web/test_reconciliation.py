@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from kiosk.domain.events import DayClosed
+from kiosk.sorting_center.desk.decisions import Kind
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.staff.reconciliation import CARDS, ROWS
+from tests.sorting_center.reports.ledgers import ClockedStation, followed
+from tests.sorting_center.staff import app_of, sign_in
+from tests.sorting_center.stations import NOW, of_weight
+
+DAY = "2026-11-25"
+ONE = {"intakes": 1, "bags": 1, "net_g": 12_450, "consignment_fen": 29_880}
+
+
+def closed(**changes: Any) -> DayClosed:
+    values: dict[str, Any] = dict.fromkeys(
+        ("intakes", "voids", "abandoned", "bags", "net_g", "purchase_fen", "consignment_fen"), 0
+    )
+    values |= dict.fromkeys(("parcels_in", "parcels_out", "parcels_returned", "photos", "prints_unknown"), 0)
+    return DayClosed(actor="clerk:07", head="0" * 64, **{**values, **changes})
+
+
+def county(ledger: Ledger, stores: Stores) -> dict[str, ClockedStation]:
+    """One station that agrees, one that does not, one whose event was set apart, one that has not closed."""
+    stations = {
+        name: ClockedStation(f"S000{n}", f"{n}{n}" * 8) for n, name in enumerate(("same", "wrong", "apart", "late"))
+    }
+    for name, station in stations.items():
+        told = [station.start(), station.intake(1)]
+        if name == "same":
+            told.append(station.add(closed(**ONE, first_seq=1, last_seq=2)))
+        if name == "wrong":
+            said = {**ONE, "intakes": 2, "net_g": 13_000, "consignment_fen": 29_999}
+            told.append(station.add(closed(**said, first_seq=1, last_seq=2)))
+        if name == "apart":
+            told += [station.intake(2, net_g=1), station.add(closed(**ONE, first_seq=1, last_seq=3))]
+        ledger.accept(told, "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    return stations
+
+
+@pytest.fixture
+def client(stores: Stores) -> Iterator[FlaskClient]:
+    with app_of(stores).test_client() as client:
+        yield client
+
+
+@pytest.fixture
+def settle(client: FlaskClient, desk: Desk) -> Callable[..., tuple[int, str]]:
+    csrf = sign_in(client, desk, Role.OPERATOR)
+
+    def send(path: str, act: str, reason: str = "asked by telephone", seen: int = 0) -> tuple[int, str]:
+        form = {"csrf": csrf, "act": act, "reason": reason, "seen": str(seen)}
+        answer = client.post(f"/reconciliation/{path}/settle?lang=en", data=form)
+        return answer.status_code, answer.text
+
+    return send
+
+
+Settle = Callable[..., tuple[int, str]]
+
+
+def of(shown: str, station: str) -> str:
+    """What the page says of this station's close."""
+    found = re.search(rf'<article[^>]*aria-label="{station} \d+">.*?</article>', shown, re.DOTALL)
+    assert found is not None, station
+    return found[0]
+
+
+def test_a_day_says_who_agrees_and_names_what_does_not(
+    client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores
+) -> None:
+    county(ledger, stores)
+    sign_in(client, desk)
+    shown = client.get(f"/reconciliation?day={DAY}&lang=en").text
+    wrong = of(shown, "S0001")
+    for text in (
+        "figures do not agree",
+        "13.000\u00a0kg",
+        "12.450\u00a0kg",
+        "\u22120.550\u00a0kg",
+        "\u22121",
+        "\u2212\u00a51.19",
+    ):
+        assert text in wrong
+    assert 'Events of this day that are not here, or are set apart: <bdi dir="ltr">1</bdi>' in of(shown, "S0002")
+    same = shown[shown.index('id="same"') :]
+    assert "S0000" in same
+    assert "S0001" not in same
+    not_closed = shown[shown.index('id="not-closed"') : shown.index('id="settled"')]
+    assert "S0003" in not_closed
+    assert "S0000" not in not_closed
+    assert '<form class="settle"' not in shown, "a viewer looks"
+
+
+def test_a_day_that_is_none_is_another_one(client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores) -> None:
+    county(ledger, stores)
+    sign_in(client, desk)
+    asked = {
+        "2026-11-24": "2026-11-24",
+        "x": "2026-11-24",
+        "0001-01-01": "2000-01-01",
+        "9999-12-31": DAY,
+        "9" * 99: "2026-11-24",
+    }
+    for day, shown in asked.items():
+        answer = client.get(f"/reconciliation?day={day}")
+        assert (answer.status_code, f'value="{shown}"' in answer.text, "S0001" in answer.text) == (
+            200,
+            True,
+            shown == DAY,
+        )
+    assert client.get("/reconciliation?page=x&day=%00").status_code == 200
+
+
+def test_a_day_is_accepted_or_asked_back_with_a_reason(
+    client: FlaskClient, settle: Settle, desk: Desk, ledger: Ledger, stores: Stores
+) -> None:
+    wrong = county(ledger, stores)["wrong"]
+    path = f"shache/S0001/{wrong.epoch}/3"
+    assert settle(path, "asked_back")[0] == 303
+    shown = client.get(f"/reconciliation?day={DAY}&lang=en").text
+    assert "The station is asked." in of(shown[: shown.index('id="settled"')], "S0001"), "the answer is still to come"
+    assert settle(path, "accepted", "<b>bag</b> torn", seen=1)[0] == 303
+    shown = client.get(f"/reconciliation?day={DAY}&lang=en").text
+    settled = of(shown[shown.index('id="settled"') :], "S0001")
+    assert "&lt;b&gt;bag&lt;/b&gt; torn" in settled
+    assert [row.detail for row in desk.audit.page(act="day_settled")] == [
+        "accepted: <b>bag</b> torn",
+        "asked_back: asked by telephone",
+    ]
+    assert desk.audit.page(act="day_settled")[0].subject == f"shache S0001 {wrong.epoch} 3"
+
+
+def test_the_second_who_settles_a_day_is_refused(settle: Settle, desk: Desk, ledger: Ledger, stores: Stores) -> None:
+    wrong = county(ledger, stores)["wrong"]
+    path = f"shache/S0001/{wrong.epoch}/3"
+    assert settle(path, "accepted")[0] == 303
+    status, shown = settle(path, "asked_back", "I do not think so")
+    assert status == 409
+    assert "Somebody was faster. operator-0 has decided: Accepted." in shown
+    assert "I do not think so" in shown
+    assert [one.act for one in desk.decisions.newest(Kind.DAY, 9)] == ["accepted"]
+    assert settle(path, "asked_back", " ", seen=1)[0] == 409
+    assert settle(path, "burn", seen=1)[0] == 409
+
+
+def test_what_is_no_close_is_not_settled(settle: Settle, desk: Desk, ledger: Ledger, stores: Stores) -> None:
+    wrong = county(ledger, stores)["wrong"]
+    for path in (
+        f"shache/S0001/{wrong.epoch}/2",
+        f"yarkant/S0001/{wrong.epoch}/3",
+        f"shache/S0001/{wrong.epoch}/{10**30}",
+        "shache/S0001/%00/3",
+        "%00/S0001/" + wrong.epoch + "/3",
+    ):
+        assert settle(path, "accepted")[0] == 404, path
+    assert desk.decisions.newest(Kind.DAY, 9) == []
+
+
+def test_a_county_of_many_stations_makes_no_heavy_page(
+    client: FlaskClient, settle: Settle, ledger: Ledger, stores: Stores
+) -> None:
+    for number in range(1, 211):
+        station = ClockedStation(f"S{number:04}", f"{number:016x}")
+        ledger.accept([station.start(), station.add(closed(intakes=9, first_seq=1, last_seq=1))], "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    first = client.get(f"/reconciliation?day={DAY}&lang=en")
+    assert len(first.data) < 150_000
+    assert first.text.count("<article") == CARDS
+    assert f'href="/reconciliation?day={DAY}&amp;page=2"' in first.text
+    second = client.get(f"/reconciliation?day={DAY}&page=2").text
+    seen = [set(re.findall(r"/shache/(S0[012]\d\d)\"", page)) for page in (first.text, second)]
+    assert (len(seen[0]), len(seen[1]), seen[0] & seen[1]) == (ROWS, 210 - ROWS, set())
+    assert client.get("/reconciliation?page=999999999").status_code == 200
+
+
+def test_a_station_has_a_page_of_its_closes(client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores) -> None:
+    station = county(ledger, stores)["same"]
+    ledger.accept([station.add(closed(first_seq=4, last_seq=3))], "shache", NOW)
+    early = ClockedStation("S0009", "99" * 8)
+    early.at -= timedelta(days=1)
+    ledger.accept([early.start(), early.add(closed(first_seq=1, last_seq=1))], "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    sign_in(client, desk)
+    shown = client.get("/reconciliation/shache/S0000?lang=en").text
+    assert shown.count("<article") == 2
+    assert client.get("/reconciliation/shache/S0999").status_code == 404
+    assert client.get("/reconciliation/%00/S0000").status_code == 404
+    for day, there, not_there in ((DAY, "S0000", "S0009"), ("2026-11-24", "S0009", "S0000")):
+        page = client.get(f"/reconciliation?day={day}").text
+        assert (there in page, not_there in page) == (True, False), day
+
+
+def test_a_receipt_that_was_told_twice_is_led_to(
+    client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores
+) -> None:
+    station = ClockedStation()
+    told = [station.start(), station.intake(1), station.intake(1, **of_weight(7_000), party="M-00077")]
+    ledger.accept(told, "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    csrf = sign_in(client, desk, Role.OPERATOR)
+    shown = client.get("/reconciliation/receipts?lang=en").text
+    for text in ("0147-A-000001", "12.450\u00a0kg", "7.000\u00a0kg", "M-00077", "M-04412", "Does not count"):
+        assert text in shown
+    assert "receipts told twice" in client.get(f"/reconciliation?day={DAY}&lang=en").text
+    way = "/receipts/shache/0147-A-000001"
+    assert f'href="{way}"' in shown
+    form = {"csrf": csrf, "act": "first_counts", "reason": "as on the paper", "seen": "0"}
+    assert client.post(f"{way}/settle", data=form).status_code == 303
+    shown = client.get("/reconciliation/receipts?lang=en").text
+    assert "No receipt was told twice" in shown
+    assert "as on the paper" in shown
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ug"])
+def test_every_word_is_there_in_every_language(
+    client: FlaskClient, settle: Settle, ledger: Ledger, stores: Stores, language: str
+) -> None:
+    stations = county(ledger, stores)
+    for name, seq in (("wrong", 3), ("apart", 4)):
+        settle(f"shache/{stations[name].station}/{stations[name].epoch}/{seq}", "asked_back")
+    for path in (f"?day={DAY}&", "/shache/S0001?", "/receipts?"):
+        assert client.get(f"/reconciliation{path}lang={language}").status_code == 200

@@ -1,0 +1,133 @@
+"""What the doctor says on its way to the sorting center: as codes, in a file, from a thread of the station."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, DoctorRow
+from kiosk.station.doctor import environment
+from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.mark import DOCTOR_MARK, DoctorMark
+from kiosk.station.doctor.report import DoctorReporter, told
+from kiosk.texts.catalog import catalog
+from tests.station.doctor.clinic import Clinic
+
+MUTE = (DoctorRow("station", "fail", "station_mute"),)
+ROWS = (DoctorRow("scale", "fail", "scale_silent"), DoctorRow("clock"))
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
+    monkeypatch.setattr(environment, "_SYSTEMD", tmp_path / "none")
+    clinic = Clinic(tmp_path, template)
+    clinic.cure()
+    yield clinic
+    clinic.store.close()
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_worst_rows_come_first_and_those_of_the_link_stay_here(clinic: Clinic) -> None:
+    clinic.printers["label"].is_silent()
+    rows = told(clinic.doctor.findings())
+    assert rows[0] == DoctorRow("printer_label", "fail", "printer_silent")
+    states = [row.state for row in rows]
+    assert states == sorted(states, key=["fail", "warn", "ok"].index)
+    assert {"link", "center"}.isdisjoint(row.row for row in rows)
+    assert DoctorRow("scale") in rows
+
+
+def test_no_more_rows_than_a_status_bears() -> None:
+    findings = [Finding(f"row_{number}", True, True) for number in range(100)]
+    findings.append(Finding("scale", True, False, Verdict.FAIL, "scale_silent"))
+    rows = told(findings)
+    assert (len(rows), rows[0].row) == (MAX_DOCTOR_ROWS, "scale")
+
+
+def test_every_word_of_the_doctor_is_a_code_of_the_contract() -> None:
+    words = [name.removeprefix("doctor.do.") for name in catalog("en") if name.startswith("doctor.do.")]
+    devices = [name.removeprefix("doctor.device.") for name in catalog("en") if name.startswith("doctor.device.")]
+    assert len(words) > 20 and len(devices) > 10
+    for device in devices:
+        for word in words:
+            msgspec.convert({"row": device, "code": word}, DoctorRow)
+
+
+def test_what_one_process_writes_the_other_reads(tmp_path: Path) -> None:
+    time = Time()
+    DoctorMark(tmp_path, time, "boot").write(ROWS)
+    reader = DoctorMark(tmp_path, time, "boot")
+    assert reader.rows() == ROWS
+    time.now += 661
+    assert reader.rows() == MUTE
+
+
+def test_after_a_restart_of_the_machine_the_rows_are_none_until_the_station_says_some(tmp_path: Path) -> None:
+    time = Time()
+    DoctorMark(tmp_path, time, "before").write(ROWS)
+    reader = DoctorMark(tmp_path, time, "now")
+    assert reader.rows() == ()
+    time.now = 661
+    assert reader.rows() == MUTE
+
+
+def test_the_card_is_spared(tmp_path: Path) -> None:
+    time = Time()
+    mark = DoctorMark(tmp_path, time, "boot")
+    mark.write(ROWS)
+    (tmp_path / DOCTOR_MARK).unlink()
+    mark.write(ROWS)
+    assert not (tmp_path / DOCTOR_MARK).exists()
+    time.now += 300
+    mark.write(ROWS)
+    assert mark.rows() == ROWS
+    mark.write(ROWS[:1])
+    assert mark.rows() == ROWS[:1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "7", '{"boot": "boot"}', '{"boot": "boot", "second": "x", "rows": []}', "\N{ARABIC LETTER SEEN}"]
+    + [json.dumps({"boot": "boot", "second": 1, "rows": rows}) for rows in ([{"row": "<b>"}], [7], {}, None)],
+)
+def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path, content: str) -> None:
+    (tmp_path / DOCTOR_MARK).write_text(content, encoding="utf-8")
+    assert DoctorMark(tmp_path, lambda: 1.0, "boot").rows() == ()
+
+
+def test_a_card_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    DoctorMark(tmp_path / "gone", lambda: 1.0, "boot").write(ROWS)
+    assert DoctorMark(tmp_path / "gone", lambda: 1.0, "boot").rows() == ()
+
+
+def test_the_reporter_looks_again_after_a_look_that_failed_and_says_when_the_station_stops(tmp_path: Path) -> None:
+    looks = iter([OSError("no"), [Finding("scale", True, False, Verdict.FAIL, "scale_silent")]])
+    looked = threading.Event()
+
+    def look() -> Sequence[Finding]:
+        found = next(looks, None)
+        if found is None:
+            looked.set()
+            return [Finding("scale", True, True)]
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    mark = DoctorMark(tmp_path, lambda: 1.0, "boot")
+    reporter = DoctorReporter(look, mark, first_s=0.0, every_s=0.001)
+    reporter.start()
+    assert looked.wait(10)
+    reporter.stop()
+    assert mark.rows() == (DoctorRow("station", "warn", "station_stopped"),)

@@ -16,6 +16,7 @@ from kiosk.app.systemd import Notifier
 from kiosk.cli.broker_check import broker_check
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger
+from kiosk.cli.center.registry import registry
 from kiosk.cli.center.token import token
 from kiosk.cli.center.user import user
 from kiosk.cli.center.web import on_loopback, web, web_options
@@ -162,6 +163,7 @@ def _on_signal() -> threading.Event:
 
 main.add_command(broker_check)
 main.add_command(ledger)
+main.add_command(registry)
 main.add_command(user)
 main.add_command(token)
 main.add_command(web)

@@ -36,6 +36,19 @@ _OPTIONS = (
         "this machine's own.",
     ),
     click.option("--zone", default="Asia/Shanghai", show_default=True, help="In which the center's days begin."),
+    click.option(
+        "--allow-webhook-host",
+        "webhook_hosts",
+        multiple=True,
+        metavar="NAME",
+        help="A host inside this network that webhooks may go to, over plain http too; once for each.",
+    ),
+    click.option(
+        "--mail-logins",
+        type=click.Path(exists=True, file_okay=False),
+        metavar="DIR",
+        help="Where the files with user and password of mail servers are.",
+    ),
 )
 
 
@@ -45,12 +58,13 @@ def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[...,
     def add(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def with_settings(*args: Any, http: str | None, **rest: Any) -> None:
-            names, proxy, zone = (rest.pop(name) for name in ("http_names", "trusted_proxy", "zone"))
+            asked = {name: rest.pop(name) for name in ("trusted_proxy", "zone", "webhook_hosts", "mail_logins")}
+            names = rest.pop("http_names")
             web = None
             if http is not None:
                 host, port = host_and_port("--http", http)
                 try:
-                    web = WebSettings(host=host, port=port, names=names, trusted_proxy=proxy, zone=zone).checked()
+                    web = WebSettings(host=host, port=port, names=names, **asked).checked()
                 except BadWebSettings as error:
                     raise click.UsageError(str(error)) from error
             command(*args, web=web, **rest)

@@ -39,6 +39,7 @@ class Act(StrEnum):
     EXPORTED = "exported"
     CASE_TAKEN = "case_taken"
     CASE_CLOSED = "case_closed"
+    CASE_REOPENED = "case_reopened"
     QUARANTINE_DECIDED = "quarantine_decided"
     REGISTRY_IMPORTED = "registry_imported"
     DAY_SETTLED = "day_settled"

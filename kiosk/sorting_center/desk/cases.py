@@ -92,6 +92,14 @@ class Step:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Which cases are looked for; "" for all."""
+
+    kind: str = ""
+    station: str = ""
+
+
 class Cases:
     """One row for each condition there ever was."""
 
@@ -136,9 +144,15 @@ class Cases:
         with self._database.reading() as connection:
             return _found(connection, number)
 
-    def page(self, states: Iterable[State], before: int | None = None, limit: int = 100) -> list[Case]:
+    def page(
+        self, states: Iterable[State], before: int | None = None, limit: int = 100, only: Only | None = None
+    ) -> list[Case]:
         """The newest first."""
         wanted = select(alarm_case).where(alarm_case.c.state.in_([state.value for state in states]))
+        if only is not None and only.kind:
+            wanted = wanted.where(alarm_case.c.kind == only.kind)
+        if only is not None and only.station:
+            wanted = wanted.where(alarm_case.c.station == only.station)
         if before is not None:
             wanted = wanted.where(alarm_case.c.id < before)
         with self._database.reading() as connection:
@@ -159,6 +173,11 @@ class Cases:
         with self._database.reading() as connection:
             found = {State(state): int(number) for state, number in connection.execute(counted)}
         return {state: found.get(state, 0) for state in State}
+
+    def kinds(self) -> list[str]:
+        """Those there ever was a case of, in the order of the alphabet."""
+        with self._database.reading() as connection:
+            return sorted(connection.execute(select(alarm_case.c.kind).distinct()).scalars())
 
     def history(self, number: int) -> Sequence[Step]:
         """Oldest first."""

@@ -8,6 +8,9 @@ from kiosk.sorting_center.desk.audit import Audit
 from kiosk.sorting_center.desk.cases import Cases
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.decisions import Decisions
+from kiosk.sorting_center.desk.drafts import Drafts
+from kiosk.sorting_center.desk.notices.outbox import Notices
+from kiosk.sorting_center.desk.notices.targets import Targets
 from kiosk.sorting_center.desk.people import People
 from kiosk.sorting_center.desk.registry import Registry
 from kiosk.sorting_center.desk.sessions import Sessions
@@ -26,8 +29,11 @@ class Desk:
         self.audit = Audit(database)
         self.tokens = Tokens(database)
         self.registry = Registry(database)
+        self.drafts = Drafts(database)
         self.cases = Cases(database)
         self.decisions = Decisions(database)
+        self.notice_targets = Targets(database)
+        self.notices = Notices(database)
 
     @classmethod
     def open(cls, ledger_url: str) -> Desk:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, insert, select, text
 
 from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.schema import expected_station, township
 
@@ -54,6 +56,13 @@ class Register:
     townships: Mapping[Key, Township]
     """By region and name."""
 
+    @property
+    def mark(self) -> str:
+        """The same for the same list: SHA-256 over all of it."""
+        rows = [repr(self.stations[key]) for key in sorted(self.stations)]
+        rows += [repr(self.townships[key]) for key in sorted(self.townships)]
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
     def township_of(self, key: Key) -> Township | None:
         """None for a station without one, or one that is not expected."""
         row = self.stations.get(key)
@@ -74,6 +83,10 @@ class Differences:
     def none(self) -> bool:
         """Whether it is the same."""
         return not (self.new or self.changed or self.gone or self.townships)
+
+    def __str__(self) -> str:
+        sorts = {"new": self.new, "changed": self.changed, "gone": self.gone, "townships": self.townships}
+        return ", ".join(f"{name} {len(keys)}" for name, keys in sorts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +109,16 @@ class Registry:
         with self._database.reading() as connection:
             stations = [_station(row) for row in connection.execute(select(expected_station))]
             townships = [_township(row) for row in connection.execute(select(township))]
-        return _register(stations, townships)
+        return register_of(stations, townships)
 
-    def replace(self, stations: Sequence[ExpectedStation], townships: Sequence[Township]) -> Differences:
-        """One transaction: all of it or nothing; what it has changed."""
-        wanted = _register(stations, townships)
+    def replace(
+        self, stations: Sequence[ExpectedStation], townships: Sequence[Township], base: str | None = None
+    ) -> Differences:
+        """One transaction: all of it or nothing; what it has changed.
+
+        ``base`` is the mark of the list that was looked at. Raises Refused: changed_meanwhile.
+        """
+        wanted = register_of(stations, townships)
         names = [field.name for field in fields(ExpectedStation)]
         rows = [{name: getattr(row, name) for name in names} for row in wanted.stations.values()]
         places = [
@@ -108,10 +126,14 @@ class Registry:
             for row in wanted.townships.values()
         ]
         with self._database.writing() as connection:
-            before = _register(
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("LOCK TABLE expected_station IN EXCLUSIVE MODE"))
+            before = register_of(
                 [_station(row) for row in connection.execute(select(expected_station))],
                 [_township(row) for row in connection.execute(select(township))],
             )
+            if base is not None and base != before.mark:
+                raise Refused("changed_meanwhile", "somebody has changed the list meanwhile: look at the file again")
             connection.execute(delete(expected_station))
             connection.execute(delete(township))
             if rows:
@@ -139,7 +161,8 @@ def heard_against(register: Register, heard: Iterable[Key]) -> Heard:
     return Heard(tuple(sorted(register.stations.keys() - known)), tuple(sorted(known - register.stations.keys())))
 
 
-def _register(stations: Iterable[ExpectedStation], townships: Iterable[Township]) -> Register:
+def register_of(stations: Iterable[ExpectedStation], townships: Iterable[Township]) -> Register:
+    """Of its rows."""
     return Register({row.key: row for row in stations}, {(row.region, row.name): row for row in townships})
 
 

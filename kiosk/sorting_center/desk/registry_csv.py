@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Final
 
 from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
 from kiosk.sorting_center.desk.hours import BadHours, OpeningHours
-from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, Township
+from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, Register, Township
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_ROWS: Final = 100_000
@@ -32,6 +33,8 @@ COLUMNS: Final = (
     "verified_on",
     "valid_until",
 )
+_CALCULATED: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula at the beginning of a cell."""
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -88,6 +91,30 @@ def read_registry(content: bytes) -> ReadRegistry:
     return ReadRegistry(tuple(stations.values()), tuple(place for place, _ in townships.values()), encoding)
 
 
+def write_registry(register: Register) -> bytes:
+    """The list as `read_registry` takes it: UTF-8 with a mark, so that spreadsheets know it. A cell that a spreadsheet
+    would calculate has an apostrophe before it, which reading takes away again.
+    """
+    written = io.StringIO(newline="")
+    writer = csv.writer(written)
+    writer.writerow(COLUMNS)
+    for key in sorted(register.stations):
+        row = register.stations[key]
+        place = register.township_of(key)
+        hours, quiet = (str(place.hours), str(place.quiet_min)) if place is not None else ("", "")
+        told = {**asdict(row), "hours": hours, "quiet_min": quiet}
+        writer.writerow([_as_text(told[name]) for name in COLUMNS])
+    return codecs.BOM_UTF8 + written.getvalue().encode("utf-8")
+
+
+def _as_text(cell: str) -> str:
+    return f"'{cell}" if cell.lstrip("'").startswith(_CALCULATED) else cell
+
+
+def _taken_back(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_CALCULATED) else cell
+
+
 def _decoded(content: bytes) -> tuple[str, str]:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
@@ -116,7 +143,7 @@ def _rows(reader: Iterator[list[str]], faults: list[Fault]) -> Iterator[tuple[in
             elif len(row) != len(names):
                 faults.append(Fault(line, "", f"{len(row)} cells where the first line names {len(names)} columns"))
             else:
-                yield line, {name: cell.strip() for name, cell in zip(names, row, strict=True)}
+                yield line, {name: _taken_back(cell.strip()) for name, cell in zip(names, row, strict=True)}
     except csv.Error as error:
         faults.append(Fault(line + 1, "", f"no CSV: {error}"))
     if names is None and not faults:

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
 
 from kiosk.sorting_center.ledger.database.times import Instant
 from kiosk.sorting_center.ledger.schema import Code, Counting
@@ -138,9 +148,12 @@ case_step = Table(
     Column("who", Code, nullable=False),
     Column("state", Code, nullable=False),
     Column("reason", Code, nullable=False),
+    Column("told", Boolean, nullable=False, default=False),
     Index("case_step_case", "alarm_case", "id"),
+    Index("case_step_told", "told", "state", "id"),
     sqlite_autoincrement=True,
 )
+"""``told``: notices about it are written; it is asked of those alone that open a case."""
 
 decision = Table(
     "decision",
@@ -158,3 +171,55 @@ decision = Table(
     sqlite_autoincrement=True,
 )
 """``number`` counts the decisions on one subject: two people who saw the same ones cannot both add the next."""
+
+registry_draft = Table(
+    "registry_draft",
+    metadata,
+    Column("who", Code, primary_key=True),
+    Column("session_sha256", Code, nullable=False),
+    Column("file_sha256", Code, nullable=False),
+    Column("base", Code, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+"""A file that was looked at and not taken yet, one a person. ``base`` is the mark of the list it was compared with."""
+
+notice_target = Table(
+    "notice_target",
+    metadata,
+    Column("name", Code, primary_key=True),
+    Column("way", Code, nullable=False),
+    Column("address", Code, nullable=False),
+    Column("server", Code, nullable=False),
+    Column("sender", Code, nullable=False),
+    Column("login", Code, nullable=False),
+    Column("secret", Code, nullable=False),
+    Column("language", Code, nullable=False),
+    Column("kinds", Code, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("turn", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("next_at", Instant, nullable=False),
+)
+"""``way``: mail or webhook. ``kinds``: of cases, parted by spaces, "" for all. ``secret`` signs webhooks and is told to
+the receiver alone. ``turn`` counts the attempts, ``failures`` those since the last that came through."""
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("code", Code, nullable=False, unique=True),
+    Column("target", Code, ForeignKey("notice_target.name"), nullable=False),
+    Column("cases", Code, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("state", Code, nullable=False),
+    Column("tries", BigInteger, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("result", Code, nullable=False),
+    Index("notice_state", "state", "target", "tries", "id"),
+    sqlite_autoincrement=True,
+)
+"""``code``: 128 random bits, the same however often it is sent. ``cases``: JSON, what was so when it was written;
+``number`` of them. ``state``: waiting, sent or given_up."""

@@ -23,6 +23,8 @@ _SAFE_COOKIE: Final = "__Host-center"
 """Over TLS: no other host and no plain page can set it (RFC 6265bis, 4.1.3.2)."""
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 CSRF_FIELD: Final = "csrf"
+_PIECE_BYTES: Final = 1024 * 1024
+"""In memory at a time of a form with a file; the file itself goes to the disk."""
 
 Answer = Any
 View = Callable[..., Answer]
@@ -36,6 +38,8 @@ class Need:
     scope: Scope | None = None
     this_machine: bool = False
     everyone: bool = False
+    form_bytes: int | None = None
+    """How large a form may be, where that of the other pages is too small."""
 
 
 EVERYONE: Final = Need(everyone=True)
@@ -164,6 +168,8 @@ def _check() -> AnyResponse | None:
         return None
     if not current().may(need):
         return _refuse(need)
+    if need.form_bytes is not None:
+        request.max_content_length, request.max_form_memory_size = need.form_bytes, _PIECE_BYTES
     if not need.everyone and request.method not in ("GET", "HEAD") and not _is_own_form():
         raise Forbidden
     return None

@@ -17,14 +17,17 @@ from kiosk.sorting_center.web.machine.routes import machine
 from kiosk.sorting_center.web.pictures.pictures import Pictures
 from kiosk.sorting_center.web.sign_in import door
 from kiosk.sorting_center.web.sources import Sources, Stores
+from kiosk.sorting_center.web.staff.alarms import alarms
 from kiosk.sorting_center.web.staff.days import days
 from kiosk.sorting_center.web.staff.exports import exports
 from kiosk.sorting_center.web.staff.fleet import fleet
 from kiosk.sorting_center.web.staff.members import members
+from kiosk.sorting_center.web.staff.notices import notices
 from kiosk.sorting_center.web.staff.people import people
 from kiosk.sorting_center.web.staff.quarantine import quarantine
 from kiosk.sorting_center.web.staff.receipts import receipts
 from kiosk.sorting_center.web.staff.reconciliation import reconciliation
+from kiosk.sorting_center.web.staff.registry import registry
 from kiosk.sorting_center.web.staff.search import search
 from kiosk.sorting_center.web.staff.station import station
 from kiosk.sorting_center.web.staff.today import today
@@ -36,7 +39,10 @@ PARTS: Final = (
     today,
     fleet,
     station,
+    alarms,
+    registry,
     people,
+    notices,
     search,
     receipts,
     members,

@@ -22,11 +22,14 @@ _YEAR_S: Final = 365 * 24 * 3600
 PLACES: Final = (
     ("today.front", "nav_today", Role.VIEWER),
     ("fleet.stations", "nav_fleet", Role.VIEWER),
+    ("alarms.cases", "nav_alarms", Role.VIEWER),
     ("days.month", "nav_days", Role.VIEWER),
     ("days.goods", "nav_goods", Role.VIEWER),
     ("reconciliation.day", "nav_reconciliation", Role.VIEWER),
     ("quarantine.everything", "nav_quarantine", Role.VIEWER),
+    ("registry.stations", "nav_registry", Role.VIEWER),
     ("people.everybody", "nav_people", Role.ADMIN),
+    ("notices.targets", "nav_notices", Role.ADMIN),
     ("people.audit", "nav_audit", Role.ADMIN),
 )
 """The way through the pages: endpoint, text, and who sees it."""
@@ -109,5 +112,5 @@ def _other(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return make_response(error.get_response())
-    known = {403: "forbidden", 404: "not_found", 429: "too_often"}
+    known = {403: "forbidden", 404: "not_found", 413: "too_large", 429: "too_often"}
     return _refusal(status, known.get(status, "not_possible"), error.description or error.name)

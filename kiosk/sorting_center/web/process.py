@@ -15,17 +15,24 @@ import sys
 import threading
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import IO, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.notices.mail import MailWay
+from kiosk.sorting_center.desk.notices.sender import Sender
+from kiosk.sorting_center.desk.notices.targets import Way
+from kiosk.sorting_center.desk.notices.webhook import WebhookWay
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.watch.watching import Watch, seen
 from kiosk.sorting_center.web.app import create_app
 from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.settings import WebSettings
@@ -76,6 +83,8 @@ def serve(
             threading.Thread(target=follower.run, args=(ending,), name="reports", daemon=True),
             threading.Thread(target=watch.run, args=(ending,), name="watch", daemon=True),
         ]
+        sender = sender_of(stores.desk, settings)
+        sending = threading.Thread(target=sender.run, args=(ending,), name="notices", daemon=True)
         hosts = Hosts(settings.host, settings.names)
         app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), hosts, settings.trusted_proxy)
         with app.app_context():
@@ -83,12 +92,21 @@ def serve(
         beside.append(threading.Thread(target=pictures.tend, args=(ending,), name="pictures", daemon=True))
         server = WebServer(app, listening)
         server.start()
-        for thread in beside:
+        for thread in (*beside, sending):
             thread.start()
         ending.wait()
         server.stop(_PART_END_S)
         for thread in beside:
             thread.join()
+        sending.join(_PART_END_S)  # a receiver may keep it longer; what it sends then is sent again
+
+
+def sender_of(desk: Desk, settings: WebSettings) -> Sender:
+    """What sends the notices of a desk."""
+    words = NoticeWords()
+    logins = Path(settings.mail_logins) if settings.mail_logins is not None else None
+    hosts = frozenset(host.lower() for host in settings.webhook_hosts)
+    return Sender(desk.notices, {Way.MAIL: MailWay(words, logins), Way.WEBHOOK: WebhookWay(words, hosts)})
 
 
 def _listen(lines: IO[bytes], health: RemoteHealth, ending: threading.Event) -> None:

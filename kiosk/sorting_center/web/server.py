@@ -11,6 +11,8 @@ from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
 _THREADS: Final = 8
+_MAX_BODY_BYTES: Final = 17 * 1024 * 1024
+"""More than the largest form: whoever sends more is hung up on before it fills the disk."""
 
 
 class WebServer:
@@ -24,6 +26,7 @@ class WebServer:
             sockets=[listening.dup()],
             threads=_THREADS,
             ident=None,
+            max_request_body_size=_MAX_BODY_BYTES,
             clear_untrusted_proxy_headers=False,
         )
         self._thread = threading.Thread(target=self._server.run, name="pages", daemon=True)

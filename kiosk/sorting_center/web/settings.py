@@ -16,6 +16,8 @@ class BadWebSettings(ValueError):
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``host`` and ``port``: where to listen, port 0 for a free one. ``names``: further names a reverse proxy is asked
     under; ``trusted_proxy``: its address, whose word about who asks is believed. ``zone``: of the center's days.
+    ``webhook_hosts``: those inside this network that webhooks may go to; ``mail_logins``: the folder of the files with
+    users and passwords of mail servers.
     """
 
     host: str = "127.0.0.1"
@@ -23,6 +25,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     trusted_proxy: str | None = None
     zone: str = "Asia/Shanghai"
+    webhook_hosts: tuple[str, ...] = ()
+    mail_logins: str | None = None
 
     def checked(self) -> WebSettings:
         """Itself; raises BadWebSettings."""

@@ -16,6 +16,7 @@ from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.cases import Condition, State
 from kiosk.sorting_center.desk.decisions import Kind
 from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.notices.targets import Target, Way
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import Ledger
 from tests.sorting_center.desk.test_cases import NOW
@@ -29,8 +30,11 @@ def work(desk: Desk) -> None:
     """An admin decides, an operator takes a case."""
     desk.people.add("gulnar", Role.ADMIN, PASSWORD, NOW)
     desk.people.add("turdi", Role.OPERATOR, PASSWORD, NOW)
+    desk.notice_targets.add(Target("hook", Way.WEBHOOK, "https://example.org/", "ug"), NOW)
+    desk.drafts.keep("turdi", "word", b"\x00\xff", "mark", NOW)
     desk.audit.record("gulnar", Act.PERSON_ADDED, "turdi", "operator", NOW)
     desk.cases.observe([FORK], NOW)
+    desk.notices.collect(NOW)
     (case,) = desk.cases.page(State)
     desk.cases.take(case.id, case.version, "turdi", NOW)
     desk.decisions.decide((Kind.QUARANTINE, EVENT), 0, "set_aside", ("gulnar", "of a test machine"), NOW)
@@ -48,10 +52,14 @@ def assert_all_is_there(ledger_url: str) -> None:
         (decision,) = desk.decisions.history(Kind.QUARANTINE, EVENT)
         assert (decision.who, decision.act, decision.reason) == ("gulnar", "set_aside", "of a test machine")
         assert [(row.who, row.act) for row in desk.audit.page()] == [("gulnar", Act.PERSON_ADDED)]
+        claim = desk.notices.claim(NOW)
+        assert claim is not None
+        assert (claim.notice.cases[0].station, claim.target.secret[:4]) == ("S0147", "whs_")
         # And people go on: nothing that is counted begins anew.
         desk.audit.record("turdi", Act.CASE_TAKEN, "1", "", NOW)
         desk.decisions.decide((Kind.QUARANTINE, EVENT), 1, "take_again", ("turdi", "the update is here"), NOW)
         assert len(desk.cases.observe([Condition("quiet", "shache", "S0200")], NOW)) == 1
+        assert desk.notices.collect(NOW) == 1
 
 
 def call(*arguments: str) -> dict[str, Any]:

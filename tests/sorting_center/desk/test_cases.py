@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kiosk.sorting_center.desk.cases import ITSELF, Case, Condition, State
+from kiosk.sorting_center.desk.cases import ITSELF, Case, Condition, Only, State
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import Refused
 
@@ -130,3 +130,16 @@ def test_thousands_of_conditions_at_once(desk: Desk) -> None:
     rest = desk.cases.page([State.CLOSED], before=page[-1].id, limit=100)
     assert len({case.id for case in [*page, *rest]}) == 200
     assert [case.station for case in desk.cases.of_station("shache", "S0003")] == ["S0003"]
+
+
+def test_cases_are_looked_for_by_kind_and_station(desk: Desk) -> None:
+    desk.cases.observe([FORK, QUIET, Condition("fork", "shache", "S0200")], NOW)
+    assert desk.cases.kinds() == ["fork", "quiet"]
+    for only, found in [
+        (Only(), 3),
+        (Only(kind="fork"), 2),
+        (Only(station="S0200"), 2),
+        (Only("fork", "S0200"), 1),
+        (Only("'--"), 0),
+    ]:
+        assert len(desk.cases.page(State, only=only)) == found, only

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, text
 
+from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.database import DeskDatabase, desk_path
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.notices.targets import Target, Way
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.schema import metadata
 from kiosk.sorting_center.ledger import Ledger
@@ -102,3 +104,23 @@ def test_who_looks_at_the_pages_does_not_use_the_ledger(postgres_url: str) -> No
     with Desk.open(postgres_url) as desk:
         desk.people.add("gulnar", Role.VIEWER, "melon and almond", NOW)
         assert len(Ledger.restored(postgres_url)) == 16
+
+
+def test_one_of_before_the_notices_is_brought_up_and_tells_nothing_of_then(desk: Desk, ledger_url: str) -> None:
+    (case,) = desk.cases.observe([Condition("fork", "shache", "S0147")], NOW)
+    with desk.database.writing() as connection:
+        for statement in (
+            "DROP TABLE notice",
+            "DROP TABLE notice_target",
+            "DROP TABLE registry_draft",
+            "DROP INDEX case_step_told",
+            "ALTER TABLE case_step DROP COLUMN told",
+            "UPDATE desk_version SET version_num = '0002'",
+        ):
+            connection.execute(text(statement))
+    with Desk.open(ledger_url) as again:
+        assert [step.state for step in again.cases.history(case.id)] == ["open"]
+        again.notice_targets.add(Target("hook", Way.WEBHOOK, "https://example.org/", "en"), NOW)
+        assert again.notices.collect(NOW) == 0
+        again.cases.observe([Condition("quiet", "shache", "S0147")], NOW)
+        assert again.notices.collect(NOW) == 1

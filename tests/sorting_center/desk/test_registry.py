@@ -4,11 +4,14 @@ import csv
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.hours import OpeningHours
-from kiosk.sorting_center.desk.registry import ExpectedStation, Township, differences, heard_against
-from kiosk.sorting_center.desk.registry_csv import COLUMNS, MAX_FAULTS, BadRegistry, read_registry
+from kiosk.sorting_center.desk.registry import ExpectedStation, Township, differences, heard_against, register_of
+from kiosk.sorting_center.desk.registry_csv import COLUMNS, MAX_FAULTS, BadRegistry, read_registry, write_registry
 
 SAMPLE = (
     "region,station,village,township,hours,quiet_min,contact,scale,verified_on,valid_until\r\n"
@@ -158,3 +161,31 @@ def test_every_column_is_one_of_the_documents() -> None:
 
     text = (Path(__file__).resolve().parents[3] / "docs/sorting-center.md").read_text("utf-8")
     assert [name for name in COLUMNS if f"`{name}`" not in text] == []
+
+
+def test_what_is_written_is_read_back_the_same(desk: Desk) -> None:
+    read = read_registry(SAMPLE.encode())
+    desk.registry.replace(read.stations, read.townships)
+    again = read_registry(write_registry(desk.registry.current()))
+    assert set(again.stations) == set(read.stations)
+    assert again.townships == read.townships
+
+
+@given(st.text(st.sampled_from("'=+-@,\"x ئ；\u3000"), max_size=6))
+def test_a_cell_is_never_a_formula_and_comes_back_as_it_was(text: str) -> None:
+    row = ExpectedStation("shache", "S0001", village=text.strip())
+    written = write_registry(register_of([row], []))
+    (_, cells) = csv.reader(io.StringIO(written.decode("utf-8-sig")))
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+    assert read_registry(written).stations == (row,)
+
+
+def test_a_list_that_was_changed_meanwhile_is_not_replaced(desk: Desk) -> None:
+    read = read_registry(SAMPLE.encode())
+    seen = desk.registry.current().mark
+    desk.registry.replace(read.stations, read.townships, seen)
+    with pytest.raises(Refused) as refused:
+        desk.registry.replace([], [], seen)
+    assert refused.value.code == "changed_meanwhile"
+    assert len(desk.registry.current().stations) == 3
+    desk.registry.replace([], [], desk.registry.current().mark)

@@ -1,0 +1,61 @@
+"""Where a webhook may go: to the world, and into this house only by a name that was allowed."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from kiosk.sorting_center.desk.notices.ports import Undelivered
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""Numeric addresses of a name; raises OSError."""
+
+_WITHIN: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "100.64.0.0/10",  # carrier-grade NAT, RFC 6598
+        "192.88.99.0/24",  # 6to4 relays, RFC 7526
+        "64:ff9b::/96",  # NAT64, RFC 6052: an IPv4 address in disguise
+        "64:ff9b:1::/48",
+        "2001::/32",  # Teredo, RFC 4380
+        "2002::/16",  # 6to4, RFC 3056
+        "fec0::/10",  # site-local, RFC 3879
+    )
+)
+
+
+def system_resolve(host: str, port: int) -> list[str]:
+    """By the resolver of this machine."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(place[4][0]) for place in found))
+
+
+def places_of(host: str, port: int, allowed: Collection[str], resolve: Resolve) -> list[str]:
+    """Resolve once; who connects takes exactly these. Raises Undelivered when one of them must not be asked."""
+    try:
+        found = list(resolve(host, port))
+    except (OSError, UnicodeError) as error:
+        raise Undelivered(f"the name {host} is not found") from error
+    if not found:
+        raise Undelivered(f"the name {host} is not found")
+    if host not in allowed and (inner := [place for place in found if not is_public(place)]):
+        raise Undelivered(f"{host} is {inner[0]}, which is not in the open net: --allow-webhook-host {host} allows it")
+    return found
+
+
+def is_public(text: str) -> bool:
+    """Whether an address is one of the open net, by its number and by what it stands for."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return False
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not address.is_reserved
+        and not any(address in net for net in _WITHIN if net.version == address.version)
+    )

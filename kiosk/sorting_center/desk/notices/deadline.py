@@ -1,0 +1,39 @@
+"""A connection that ends in time, however slowly the other side drips."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+@contextmanager
+def hung_up_after(seconds: float, connection: socket.socket) -> Iterator[None]:
+    """Shut ``connection`` down when the time is over, and raise TimeoutError then, whatever came of it.
+
+    What was cut off may look like a short answer. The timer has a descriptor of its own: TLS takes that of the
+    connection away.
+    """
+    own, over = connection.dup(), threading.Event()
+
+    def hang_up() -> None:
+        over.set()
+        with suppress(OSError):
+            own.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+        if over.is_set():
+            raise TimeoutError
+    except Exception as error:
+        if over.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+        own.close()

@@ -1,0 +1,75 @@
+"""Sends what waits."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from kiosk.domain.backoff import Backoff
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.notices import ports, targets
+from kiosk.sorting_center.desk.notices.outbox import Claim, Notices
+
+LOOK_S: Final = 3.0
+FIRST_S: Final = 30.0
+LONGEST_S: Final = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """Any number of processes may have one: the outbox gives each notice to one at a time.
+
+    A notice that came through just before its sender died is sent again: receivers know it by its id. ``share`` is
+    that of `Backoff`.
+    """
+
+    def __init__(
+        self,
+        notices: Notices,
+        ways: Mapping[targets.Way, ports.Way],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        share: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311 - nothing secret
+    ) -> None:
+        self._notices = notices
+        self._ways = ways
+        self._now = now
+        self._share = share
+
+    def step(self) -> bool:
+        """Write what is new and try one notice; whether there was any. Raises DeskError."""
+        self._notices.collect(self._now())
+        claim = self._notices.claim(self._now())
+        if claim is None:
+            return False
+        try:
+            result = self._ways[claim.target.way].send(claim)
+        except ports.Undelivered as error:
+            self._failed(claim, str(error))
+        except Exception as error:
+            log.exception("A notice for %s could not be sent.", claim.target.name)
+            self._failed(claim, f"an error of this software: {type(error).__name__}; it is in the log")
+        else:
+            self._notices.sent(claim, result, self._now())
+        return True
+
+    def run(self, ending: threading.Event) -> None:
+        """Until ``ending`` is set, whatever happens."""
+        while not ending.is_set():
+            try:
+                if self.step():
+                    continue
+            except DeskError as error:
+                log.error("Notices wait: %s", error)
+            except Exception:
+                log.exception("Notices wait.")
+            ending.wait(LOOK_S)
+
+    def _failed(self, claim: Claim, why: str) -> None:
+        waits = Backoff(FIRST_S, LONGEST_S, self._share)
+        wait_s = [waits.next() for _ in range(min(claim.target.failures, 20) + 1)][-1]
+        self._notices.failed(claim, why, wait_s, self._now())

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import email
+import email.policy
+import socket
+from pathlib import Path
+
+import pytest
+
+from kiosk.sorting_center.desk.notices.mail import MailWay
+from kiosk.sorting_center.desk.notices.outbox import Claim
+from kiosk.sorting_center.desk.notices.ports import Undelivered
+from kiosk.sorting_center.desk.notices.targets import Way
+from tests.sorting_center.desk.notices.receivers import Certificates, Smtp, Words, certificates, claim, listening
+
+PASSWORD = "apricot and almond"
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return certificates(tmp_path_factory.mktemp("papers"))
+
+
+@pytest.fixture
+def logins(tmp_path: Path) -> Path:
+    (tmp_path / "office").write_text(f"center\n{PASSWORD}\n")
+    return tmp_path
+
+
+def letter(port: int, security: str = "starttls", login: str = "") -> Claim:
+    server = f"localhost:{port}/{security}"
+    return claim(
+        Way.MAIL,
+        "post@example.org watch@example.org",
+        language="ug",
+        server=server,
+        sender="center@example.org",
+        login=login,
+    )
+
+
+def refused(sending: MailWay, one: Claim) -> str:
+    with pytest.raises(Undelivered) as told:
+        sending.send(one)
+    assert PASSWORD not in str(told.value)
+    return str(told.value)
+
+
+def test_a_letter_goes_out_over_starttls_and_over_tls(papers: Certificates, logins: Path) -> None:
+    for security, tls in (("starttls", None), ("tls", papers.server)):
+        post = Smtp(papers.server)
+        with listening(post, tls) as port:
+            said = MailWay(Words(), logins, papers.client).send(letter(port, security, "office"))
+        assert said == "given to the mail server"
+        assert post.logins == [b"\0center\0" + PASSWORD.encode()]
+        assert post.said.count("RCPT") == 2
+        read = email.message_from_bytes(post.letter, policy=email.policy.default)
+        assert (read["From"], read["To"]) == ("center@example.org", "post@example.org, watch@example.org")
+        assert read["Message-ID"] == "<c0de@example.org>"
+        assert read["Auto-Submitted"] == "auto-generated"
+        assert read["Subject"] == "1 ئاگاھ Bcc: evil@example.org", "on one line"
+        assert read["Bcc"] is None
+        assert read.get_content().strip() == "ug fork S0147"
+
+
+def test_no_password_is_said_before_tls(papers: Certificates, logins: Path) -> None:
+    for answer in ("502 no", "454 not now"):
+        post = Smtp(papers.server, {"STARTTLS": answer})
+        with listening(post) as port:
+            refused(MailWay(Words(), logins, papers.client), letter(port, login="office"))
+        assert "AUTH" not in post.said
+        assert "MAIL" not in post.said
+    post = Smtp(papers.server, {"EHLO": "250 receiver.example"})
+    with listening(post) as port:
+        assert "NotSupported" in refused(MailWay(Words(), logins, papers.client), letter(port, login="office"))
+    assert "AUTH" not in post.said
+
+
+def test_a_certificate_that_nobody_vouches_for_is_none(papers: Certificates, logins: Path, tmp_path: Path) -> None:
+    post = Smtp(certificates(tmp_path).server)
+    with listening(post) as port:
+        assert "ertificate" in refused(MailWay(Words(), logins, papers.client), letter(port, login="office"))
+    assert "AUTH" not in post.said
+
+
+def test_what_the_server_refuses_is_told_without_its_words(papers: Certificates, logins: Path) -> None:
+    for word, answer, said in [
+        ("AUTH", f"535 {PASSWORD} is wrong", "did not take the login (535)"),
+        ("MAIL", "550 no", "550"),
+        ("RCPT", "550 no", "none of 2 recipients"),
+        ("DATA", "554 no", "554"),
+        (".", f"452 full of {PASSWORD}", "452"),
+    ]:
+        post = Smtp(papers.server, {word: answer})
+        with listening(post) as port:
+            assert said in refused(MailWay(Words(), logins, papers.client), letter(port, login="office")), word
+
+
+def test_a_server_that_stalls_drips_or_hangs_up(papers: Certificates) -> None:
+    def stalls(connection: socket.socket) -> None:
+        connection.recv(1)
+
+    def drips(connection: socket.socket) -> None:
+        for _ in range(1_000):
+            connection.sendall(b"2")
+            connection.settimeout(0.02)
+            try:
+                connection.recv(1)
+                return
+            except TimeoutError:
+                continue
+
+    for handle in (stalls, drips):
+        with listening(handle) as port:
+            assert "no answer within 0.5 s" in refused(MailWay(Words(), tls=papers.client, whole_s=0.5), letter(port))
+    for garbage in (b"", b"\xff\xfe" * 100 + b"\r\n", b"220 x\r\n" + b"9" * 100_000):
+        with listening(lambda connection, garbage=garbage: connection.sendall(garbage)) as port:  # type: ignore[misc]
+            assert "mail server" in refused(MailWay(Words(), tls=papers.client, whole_s=2.0), letter(port))
+
+
+def test_a_login_that_is_not_there_says_which(logins: Path, papers: Certificates) -> None:
+    (logins / "one-line").write_text("center")
+    (logins / "no-text").write_bytes(b"\xff\xfe")
+    for folder, name, said in [
+        (None, "office", "--mail-logins"),
+        (logins, "nothing", "cannot be read"),
+        (logins, "one-line", "two lines"),
+        (logins, "no-text", "cannot be read"),
+    ]:
+        assert said in refused(MailWay(Words(), folder, papers.client), letter(1, login=name))

@@ -13,7 +13,7 @@ from kiosk.sorting_center.feed.feed import POSITION_NAME
 from tests.torture.machine import Fact
 
 _IN_HAND: Final = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND "
-_BLOCKED: Final = _IN_HAND + "wait_event_type = 'Lock' AND query LIKE 'COPY \"event\"%'"
+_BLOCKED: Final = _IN_HAND + "wait_event_type = 'Lock' AND query LIKE 'COPY \"event%'"
 _IN_TRANSACTION: Final = _IN_HAND + "xact_start IS NOT NULL AND pid <> pg_backend_pid()"
 _RELEASED: Final = (
     " FROM event JOIN stream ON stream.station = event.station AND stream.epoch = event.epoch"

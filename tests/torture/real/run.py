@@ -191,7 +191,7 @@ class RealRun:
         """Nobody can write events; the sorting centers that stand in a transaction because of it, one at least."""
         self._wait("everything before is acknowledged", self._is_at_rest)
         with psycopg.connect(self._ledger.url) as connection:
-            connection.execute("LOCK TABLE event IN SHARE MODE")
+            connection.execute("LOCK TABLE event_by_month IN SHARE MODE")
             self._work(_HELD_UP_ACTS)
             self._wait("a sorting center wants to write", self._blocked)
             yield self._blocked()

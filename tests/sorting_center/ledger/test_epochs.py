@@ -113,7 +113,7 @@ def test_both_lives_stand_under_one_station(drill: Drill, ledger: Ledger) -> Non
     assert (first.intakes, second.intakes) == (15, 4), "what was told again counts where it was told first"
     assert first.events + second.events == station.events
     with viewer(ledger) as client:
-        page = client.get("/live?lang=en").text
+        page = client.get(f"/stations/yarkant/{STATION}?lang=en").text
         summary = client.get("/ledger/summary.json").get_json()
     assert "a backup was brought back" in page
     assert back.life.new.epoch in page

@@ -28,7 +28,7 @@ MAX_OF_ONE: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """``csrf`` belongs to this session alone and goes into each of its forms."""
+    """Of one browser. ``csrf`` is its own word, which goes into each of its forms."""
 
     person: Person
     csrf: str

@@ -208,6 +208,6 @@ def _refuse(need: Need) -> AnyResponse:
 
 
 def _is_own_form() -> bool:
-    """A form of this session. That of the sign-in is everyone's, and guarded by its origin alone."""
+    """Whether a form carries the word of who sends it. The sign-in is everyone's, and guarded by its origin alone."""
     session = current().session
     return session is not None and hmac.compare_digest(request.form.get(CSRF_FIELD, "").encode(), session.csrf.encode())

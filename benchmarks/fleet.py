@@ -70,7 +70,7 @@ def bare(folder: Path, size: int, synchronous: str) -> float:
 
 def fleet(folder: Path, durable: bool) -> FleetResult:
     """What a fleet says of itself; nothing may be pending in the end."""
-    with Broker(folder / "broker") as broker, center(broker, f"sqlite:///{folder / 'ledger.db'}"):
+    with Broker(folder / "broker") as broker, center(broker.url, f"sqlite:///{folder / 'ledger.db'}"):
         manner = Manner(processes=PROCESSES, durable=durable)
         done = Fleet(FleetPlan(STATIONS, INTAKES, broker.url, folder / "stations", 1, _TIMEOUT_S, manner)).run()
     if done.pending or done.intakes != STATIONS * INTAKES:

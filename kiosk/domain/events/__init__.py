@@ -33,7 +33,15 @@ from kiosk.domain.events.parcel import (
     ParcelStep,
     ParcelWithdrawn,
 )
-from kiosk.domain.events.photo import ListingDrafted, PhotoTaken
+from kiosk.domain.events.photo import (
+    ListingDrafted,
+    ListingSubmitted,
+    PhotoAccepted,
+    PhotoRemoved,
+    PhotoTaken,
+    PictureData,
+    WordsData,
+)
 from kiosk.domain.events.scale import (
     ClockChanged,
     CountersData,
@@ -63,6 +71,7 @@ __all__ = [
     "IntakeConfirmed",
     "IntakeVoided",
     "ListingDrafted",
+    "ListingSubmitted",
     "LoadLeft",
     "ParcelArrived",
     "ParcelCollected",
@@ -80,7 +89,10 @@ __all__ = [
     "ParcelShelved",
     "ParcelStep",
     "ParcelWithdrawn",
+    "PhotoAccepted",
+    "PhotoRemoved",
     "PhotoTaken",
+    "PictureData",
     "PrintReprinted",
     "PrintResolved",
     "PrintUnknown",
@@ -89,4 +101,5 @@ __all__ = [
     "ScaleData",
     "ScaleEvent",
     "TaresChanged",
+    "WordsData",
 ]

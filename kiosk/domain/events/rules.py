@@ -20,12 +20,17 @@ from kiosk.domain.mass import MAX_GROSS_G
 from kiosk.domain.money import MAX_FEN_PER_KG, amount_fen
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.domain.verdict import Reason, Verdict
 from kiosk.domain.void import Void, VoidReason
 
 MAX_COUNT: Final = 1_000_000
 """Of anything a station counts between two closes, on a list, in a catalog or in a counter: none gets near it."""
 MAX_BYTES: Final = 2**40
 """Of a photo or a backup: more than a station's disk has."""
+MAX_PICTURE_BYTES: Final = 8_000_000
+"""Of one listing picture: 1600 x 1600 at the best quality is below 5 MB."""
+MAX_LISTING_PHOTOS: Final = 10
+"""The most any channel shows of one thing."""
 MAX_PIXELS: Final = 100_000
 """A side of a picture: no camera of a station has a tenth of it."""
 MAX_STEP_S: Final = 10**10
@@ -38,6 +43,7 @@ _TARE_SOURCES: Final = frozenset(source.value for source in TareSource)
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _WORD = re.compile(r"[a-z0-9_]{1,32}")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_MONTH = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])")
 _ABOUT = re.compile(r"[A-Za-z0-9._-]{0,64}")
 _TEXT = re.compile(r"[ -~]{1,64}")
 _TOO_MANY_BAGS: Final = f"a receipt has 1 to {MAX_BAGS} bags"
@@ -168,6 +174,52 @@ def _photo(data: e.PhotoTaken, station: str) -> None:
     _count(data.width, data.height, least=1, most=MAX_PIXELS)
 
 
+def _picture(data: e.PictureData) -> None:
+    _hash(data.sha256)
+    _count(data.size_bytes, least=1, most=MAX_PICTURE_BYTES)
+    _count(data.width, data.height, least=1, most=MAX_PIXELS)
+
+
+def _accepted(data: e.PhotoAccepted, station: str) -> None:
+    _lot(data.lot, station)
+    _picture(data.master)
+    _picture(data.natural)
+    measures = data.measures
+    _count(measures.coverage_bp, most=10_000)
+    _count(measures.length_mm, measures.width_mm, measures.pieces, measures.edge_rise_millipx, measures.px_per_m)
+    _count(measures.tilt_millideg, most=90_000)
+    verdict = Verdict(data.overruled)
+    _need(verdict.accepted or verdict.may_be_overruled, "nobody may decide against this reason")
+    _need(len({finding.reason for finding in data.overruled}) == len(data.overruled), "a reason is said once")
+    for finding in data.overruled:
+        _count(finding.value, finding.limit, most=MAX_BYTES)
+
+
+def _removed(data: e.PhotoRemoved, station: str) -> None:
+    _lot(data.lot, station)
+    _hash(data.photo_sha256)
+    Reason(data.why)
+
+
+def _submitted(data: e.ListingSubmitted, station: str) -> None:
+    _lot(data.lot, station)
+    _match(_CODE, "a code", data.product, data.origin, *([data.grade] if data.grade else []))
+    _count(data.catalog_version)
+    _need(1 <= len(data.photos) <= MAX_LISTING_PHOTOS, f"a listing has 1 to {MAX_LISTING_PHOTOS} photos")
+    _need(len(set(data.photos)) == len(data.photos), "a photo is shown once")
+    _hash(*data.photos)
+    _count(data.pack_g, least=1, most=MAX_GROSS_G)
+    _count(data.price_fen, least=1, most=amount_fen(MAX_GROSS_G, MAX_FEN_PER_KG))
+    for words, most in ((data.title, 120), (data.storage, 200), (data.story, 600)):
+        _need(
+            all(len(text) <= most and text.isprintable() for text in (words.ug, words.zh, words.en)), "a text is none"
+        )
+    _need(bool(data.title.ug or data.title.zh or data.title.en), "a listing has a title")
+    _need(not data.harvest or _MONTH.fullmatch(data.harvest) is not None, "the harvest is no month")
+    _need(len(data.allergens) <= 14, "more allergens than there are")
+    _match(_WORD, "an allergen", *data.allergens)
+
+
 def _listing(data: e.ListingDrafted, station: str) -> None:
     _lot(data.lot, station)
     _match(_CODE, "a code", data.product)
@@ -276,7 +328,10 @@ _RULES: Final[Mapping[type, Callable[..., None]]] = {
     e.IntakeAbandoned: _abandoned,
     e.IntakeVoided: _voided,
     e.PhotoTaken: _photo,
+    e.PhotoAccepted: _accepted,
+    e.PhotoRemoved: _removed,
     e.ListingDrafted: _listing,
+    e.ListingSubmitted: _submitted,
     e.CatalogImported: _catalog,
     e.PrintUnknown: _print,
     e.PrintReprinted: _print,

@@ -8,9 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from kiosk.photo.mat import INTERIOR, SHEET
 from kiosk.simulators.camera.figures import draw_face, draw_jar
 from kiosk.simulators.camera.goods import KINDS, Field, heap, noise
-from kiosk.simulators.camera.mat import INTERIOR_MM, SHEET_MM, Picture, draw_mat
+from kiosk.simulators.camera.mat import Picture, draw_mat
 
 WIDTH, HEIGHT = 1920, 1080
 SCENES = (*KINDS, "honey", "empty")
@@ -61,13 +62,15 @@ def _draw_stage(scene: str, seed: int, scene_seed: int) -> Picture:
 
     rng = np.random.default_rng([seed, scene_seed])
     sheet = draw_mat(_PX_PER_MM)
-    left, top, right, bottom = (round(edge * _PX_PER_MM) for edge in INTERIOR_MM)
+    left, top, right, bottom = (
+        round(edge * _PX_PER_MM) for edge in (INTERIOR.left, INTERIOR.top, INTERIOR.right, INTERIOR.bottom)
+    )
     center = ((left + right) / 2, (top + bottom) / 2)
     if scene == "honey":
         draw_jar(sheet, rng, center, _PX_PER_MM)
     elif scene != "empty":
         heap(sheet, KINDS[scene], rng, center, _PX_PER_MM)
-    width, height = (side * _PX_PER_MM for side in SHEET_MM)
+    width, height = SHEET.width * _PX_PER_MM, SHEET.height * _PX_PER_MM
     flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     view = cv2.getPerspectiveTransform(flat, np.array(_CORNERS, np.float32))
     # The sheet is drawn almost twice as fine as it is seen: a little blur first keeps thin edges from flickering.

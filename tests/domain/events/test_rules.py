@@ -17,7 +17,9 @@ from kiosk.domain.events import (
     EventData,
     IntakeConfirmed,
     IntakeVoided,
+    PictureData,
     ScaleChecked,
+    WordsData,
 )
 from kiosk.domain.events.rules import event_fault
 from kiosk.domain.identifiers import SERIES_LETTERS, ReceiptNumber
@@ -26,6 +28,7 @@ from kiosk.domain.mass import MAX_GROSS_G
 from kiosk.domain.metrology.standing import Counters, ScaleStanding
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.domain.verdict import Finding, Measures, Reason
 from kiosk.domain.void import Void, VoidReason
 from tests.depth import many
 from tests.messaging.contract.test_generated import EXAMPLES
@@ -211,7 +214,21 @@ BAD_OTHERS: dict[str, EventData] = {
     "photo of a bag's code": changed("PhotoTaken", lot="Y1B0147A0003812"),
     "photo without pixels": changed("PhotoTaken", width=0),
     "photo of negative size": changed("PhotoTaken", size_bytes=-1),
+    "a face that was overruled": changed("PhotoAccepted", overruled=(Finding(Reason.FACE, 1_000, 0),)),
+    "a reason said twice": changed("PhotoAccepted", overruled=(Finding(Reason.BLUR, 1, 0),) * 2),
+    "a master of no pixels": changed("PhotoAccepted", master=PictureData("ab" * 32, 1, 0, 1600)),
+    "a natural cut of 9 MB": changed("PhotoAccepted", natural=PictureData("ab" * 32, 9_000_000, 1600, 1600)),
+    "goods that cover more than all": changed("PhotoAccepted", measures=Measures(10_001, 1, 1, 1, 1, 1, 1)),
+    "removed for no reason of the list": changed("PhotoRemoved", why="ugly"),
     "listing of markup": changed("ListingDrafted", product="<b>"),
+    "offer without a photo": changed("ListingSubmitted", photos=()),
+    "offer with a photo twice": changed("ListingSubmitted", photos=("ab" * 32,) * 2),
+    "offer with a line break": changed("ListingSubmitted", title=WordsData("", "", "Badam\nBadam")),
+    "offer without a title": changed("ListingSubmitted", title=WordsData("", "", "")),
+    "offer of a long story": changed("ListingSubmitted", story=WordsData("", "", "a" * 601)),
+    "offer for nothing": changed("ListingSubmitted", price_fen=0),
+    "offer of month 13": changed("ListingSubmitted", harvest="2026-13"),
+    "offer with markup for allergens": changed("ListingSubmitted", allergens=("<b>",)),
     "catalog of negative prices": changed("CatalogImported", prices=-1),
     "paper about another station": changed("PrintReprinted", about="0148-A-000381"),
     "paper about another parcel": changed("PrintResolved", about="P-0148-A-000012"),

@@ -27,6 +27,7 @@ from kiosk.domain.events import (
     IntakeConfirmed,
     IntakeVoided,
     ListingDrafted,
+    ListingSubmitted,
     LoadLeft,
     ParcelArrived,
     ParcelCollected,
@@ -43,7 +44,10 @@ from kiosk.domain.events import (
     ParcelReturned,
     ParcelShelved,
     ParcelWithdrawn,
+    PhotoAccepted,
+    PhotoRemoved,
     PhotoTaken,
+    PictureData,
     PrintReprinted,
     PrintResolved,
     PrintUnknown,
@@ -51,12 +55,14 @@ from kiosk.domain.events import (
     ScaleChecked,
     ScaleData,
     TaresChanged,
+    WordsData,
 )
 from kiosk.domain.intake import AbandonReason
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
 from kiosk.domain.metrology.standing import CheckState, Verification
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.parcel import CollectedBy, Consent, Proof
+from kiosk.domain.verdict import Finding, Measures, Reason
 from kiosk.messaging.contract.control import Ack, Hello, Resend, Status, encode
 from kiosk.messaging.contract.generate import generated, main
 from kiosk.messaging.contract.receive import parse_event
@@ -104,7 +110,32 @@ EXAMPLES: tuple[EventData, ...] = (
     IntakeAbandoned("0147-A-000382", "opened", AbandonReason.LEFT),
     IntakeVoided("0147-A-000381", "Y1L0147A000381V", "wrong_party", ("clerk:07", "witness:02"), None),
     PhotoTaken("Y1L0147A000381V", "ab" * 32, 300_000, 1600, 1200),
+    PhotoAccepted(
+        "Y1L0147A000381V",
+        PictureData("ab" * 32, 310_000, 1600, 1600),
+        PictureData("cd" * 32, 420_000, 1600, 1600),
+        Measures(3_150, 168, 141, 1, 1_620, 2_400, 3_310),
+        (Finding(Reason.BLUR, 3_400, 3_000),),
+        "clerk:07",
+    ),
+    PhotoRemoved("Y1L0147A000381V", "ab" * 32, "face"),
     ListingDrafted("Y1L0147A000381V", "badam", "ab" * 32),
+    ListingSubmitted(
+        "Y1L0147A000381V",
+        "badam",
+        3,
+        ("ab" * 32, "cd" * 32),
+        500,
+        5_800,
+        WordsData("بادام", "巴旦木", "Badam"),
+        WordsData("", "喀什的巴旦木，晒干。", "Badam of Kashgar, dried in the sun."),
+        WordsData("", "放在阴凉处。", "Keep cool and dry."),
+        "yarkant",
+        "first",
+        "2026-09",
+        ("tree_nuts",),
+        "clerk:07",
+    ),
     CatalogImported(3, "ab" * 32, 12, 20, 4, 30),
     ScaleChanged(4, "ab" * 32, "cd" * 32, "xk3190_tf0", 5, 30_000, "kg", True),
     TaresChanged(13, "ab" * 32, "cd" * 32, 7, 5),

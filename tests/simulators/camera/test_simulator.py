@@ -19,11 +19,15 @@ from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import metadata_markers
 from kiosk.photo.frame_check import tenengrad
-from kiosk.simulators.camera.mat import MARKERS_AT, PATCH_COLUMNS, PATCH_GREYS, PATCH_TOPS, draw_mat
+from kiosk.simulators.camera.mat import draw_mat
 from kiosk.simulators.camera.scenes import SCENES, View, draw_view
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from tests.each import each
+
+MARKERS_AT = {0: (10.0, 10.0), 1: (370.0, 10.0), 2: (370.0, 247.0), 3: (10.0, 247.0)}
+"""As on the page that describes the mat, in millimetres; not read from the code under test."""
+PATCH_COLUMNS, PATCH_TOPS, PATCH_GREYS = (10.0, 390.0), (75.0, 100.0, 125.0, 150.0), (243, 188, 94, 40)
 
 PRODUCE = tuple(name for name in SCENES if name != "empty")
 

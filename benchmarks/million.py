@@ -44,8 +44,8 @@ _LOOK_S: Final = 0.02
 _ROUNDS: Final = 2
 """Batches of each station that come on top."""
 _BODIES: Final = {
-    "SQLite": "SELECT body FROM event WHERE feedseq > {} ORDER BY feedseq LIMIT {}",
-    "PostgreSQL": "SELECT body FROM event_by_month WHERE seq > {} % 5000 ORDER BY station, epoch, seq LIMIT {}",
+    "million, SQLite": "SELECT body FROM event WHERE feedseq > {} ORDER BY feedseq LIMIT {}",
+    "million, PostgreSQL": "SELECT body FROM event_by_month WHERE seq > {} % 5000 ORDER BY station, epoch, seq LIMIT {}",
 }
 
 Query = Callable[[str], Sequence[Any]]

@@ -45,7 +45,9 @@ _ROUNDS: Final = 2
 """Batches of each station that come on top."""
 _BODIES: Final = {
     "million, SQLite": "SELECT body FROM event WHERE feedseq > {} ORDER BY feedseq LIMIT {}",
-    "million, PostgreSQL": "SELECT body FROM event_by_month WHERE seq > {} % 5000 ORDER BY station, epoch, seq LIMIT {}",
+    "million, PostgreSQL": (
+        "SELECT body FROM event_by_month WHERE seq > {} % 5000 ORDER BY station, epoch, seq LIMIT {}"
+    ),
 }
 
 Query = Callable[[str], Sequence[Any]]

@@ -110,6 +110,7 @@ def test_one_of_before_the_notices_is_brought_up_and_tells_nothing_of_then(desk:
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147")], NOW)
     with desk.database.writing() as connection:
         for statement in (
+            "ALTER TABLE decision DROP COLUMN figures",
             "DROP TABLE notice",
             "DROP TABLE notice_target",
             "DROP TABLE registry_draft",

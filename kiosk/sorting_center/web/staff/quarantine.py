@@ -11,7 +11,7 @@ from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from kiosk.sorting_center.desk.audit import Act, visible
-from kiosk.sorting_center.desk.decisions import Decision, Kind
+from kiosk.sorting_center.desk.decisions import Decision, Kind, Said
 from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger.quarantine import entries
@@ -91,7 +91,7 @@ def decide(number: int) -> Response:
     try:
         if act == "take_again" and found.apart.reason not in BY_THE_READER:
             raise Refused("only_the_chain", "whether this event stands among the others, the chain alone says")
-        made = desk.decisions.decide(subject, _number(seen) or 0, act, (who, reason), now)
+        made = desk.decisions.decide(subject, _number(seen) or 0, act, Said(who, reason), now)
     except Refused as error:
         return _shown(number, error.code, act, reason)
     desk.audit.record(who, Act.QUARANTINE_DECIDED, made.subject, f"{made.act}: {made.reason}", now)

@@ -30,7 +30,7 @@ _RIM_MM = 6.0
 """Of the sheet, left out: table and shadow of the paper's edge."""
 _PRINT_MM = 3.0
 """Left out around everything printed."""
-_SAMPLE_MM = 3
+_SAMPLE_MM = 4
 _TUKEY = (1.0, 0.5, 0.25, 0.15, 0.10, 0.10)
 """Relative deviations beyond which a sample of the field is no bare mat, from pass to pass (Tukey's biweight)."""
 _MARGIN_PASSES = 2

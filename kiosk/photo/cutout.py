@@ -43,6 +43,8 @@ _BRIGHTER = 6.0
 """L* above the mat."""
 _BLACK_L = 17.0
 """A shadow that still lets a ninth of the light through is brighter."""
+_HARD_EDGE_PX, _HARD_LEAST_PX, _HARD_SHARE = 5, 8, 0.1
+"""Black goods end on bare mat within 1.7 mm, along a tenth of their outline at least: on the side of the lamp."""
 _MAT_CHROMA, _MAT_BRIGHTER, _MAT_DARKER = 3.2, 2.5, 3.5
 _LEAST_PIECE_MM2 = 12.0
 """Smaller is a crumb, or noise."""
@@ -88,9 +90,24 @@ def lightness_and_chroma(picture: BgrImage) -> tuple[_Plane, _Plane]:
 
 def _sure(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:
     colored = chroma > _COLORED + _COLORED_DARK * np.maximum(-lightness, 0)
-    goods = colored | (lightness > _BRIGHTER) | (lightness < _BLACK_L - _FIELD_L)
-    bare = (chroma < _MAT_CHROMA) & (lightness < _MAT_BRIGHTER) & (lightness > -_MAT_DARKER)
-    return _opened(goods), _opened(bare)
+    bare = _opened((chroma < _MAT_CHROMA) & (lightness < _MAT_BRIGHTER) & (lightness > -_MAT_DARKER))
+    black = _opened((lightness < _BLACK_L - _FIELD_L) & ~colored)
+    goods = _opened(colored | (lightness > _BRIGHTER))
+    return np.asarray(cv2.bitwise_or(goods, _without_shadows(black, bare)), np.uint8), bare
+
+
+def _without_shadows(black: Mask, bare: Mask) -> Mask:
+    """The black areas that somewhere end hard on bare mat; the deepest shadow fades into it."""
+    if not cv2.countNonZero(black):
+        return black
+    near = 2 * _HARD_EDGE_PX + 1
+    rim = cv2.subtract(black, cv2.erode(black, np.ones((3, 3), np.uint8)))
+    hard = cv2.bitwise_and(rim, cv2.dilate(bare, np.ones((near, near), np.uint8)))
+    count, labels = cv2.connectedComponents(black, connectivity=8)
+    along, ends = (np.bincount(labels[some > 0], minlength=count) for some in (rim, hard))
+    keep = np.where((ends >= _HARD_LEAST_PX) & (ends >= _HARD_SHARE * along), 255, 0).astype(np.uint8)
+    keep[0] = 0
+    return keep[labels]
 
 
 def _opened(told: NDArray[np.bool_]) -> Mask:

@@ -96,12 +96,14 @@ class Detail:
 def detail(raw: BgrImage, mask: NDArray[np.uint8]) -> Detail:
     """Of the CUT_WINDOW as the camera gave it."""
     area = max(1, cv2.countNonZero(mask))
-    highest, lowest = raw.max(axis=2), raw.min(axis=2)
-    on = mask > 0
-    mirrors = _mirrors(raw, lowest, mask)
+    blue, green, red = cv2.split(raw)
+    highest = cv2.bitwise_and(cv2.max(cv2.max(blue, green), red), mask)
+    lowest = cv2.bitwise_and(cv2.min(cv2.min(blue, green), red), mask)
+    seen = cv2.countNonZero(cv2.threshold(highest, _NO_DETAIL, 255, cv2.THRESH_BINARY)[1])
+    mirrors = _mirrors(raw, np.asarray(lowest, np.uint8), mask)
     return Detail(
-        burnt=float(np.count_nonzero((highest >= _CLIPPED) & on)) / area,
-        lost=float(np.count_nonzero((highest <= _NO_DETAIL) & on)) / area,
+        burnt=cv2.countNonZero(cv2.threshold(highest, _CLIPPED - 1, 255, cv2.THRESH_BINARY)[1]) / area,
+        lost=max(0, area - seen) / area,
         glare=sum(mirrors) / area,
         largest_glare=max(mirrors, default=0) / area,
     )
@@ -109,8 +111,8 @@ def detail(raw: BgrImage, mask: NDArray[np.uint8]) -> Detail:
 
 def _mirrors(raw: BgrImage, lowest: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[int]:
     """Areas of mirrored lamps: white, and much brighter than what lies around them."""
-    white = np.where((lowest >= _GLARE_LEAST) & (mask > 0), 255, 0).astype(np.uint8)
-    if not white.any():
+    white = np.asarray(cv2.threshold(lowest, _GLARE_LEAST - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    if not cv2.countNonZero(white):
         return []
     grey = cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
@@ -136,13 +138,13 @@ def stripes(sheet: BgrImage, light: Light, mat: SeenMat) -> float:
     of the sheet must show them in step, so that neither a shadow nor a spot counts.
     """
     margin = bare_field() & ~box_mask(INTERIOR)
-    y, x = np.nonzero(margin)
+    y, x = (places[::2] for places in np.nonzero(margin))
     levels = sheet[y, x].max(axis=1)
     told = (levels > 4) & (levels < _CLIPPED)
     y, x = y[told] + 0.5, x[told] + 0.5
-    if len(x) < 10 * _STRIPE_BINS:
+    if len(x) < 5 * _STRIPE_BINS:
         return 0.0
-    strength = light.stronger(sheet[np.floor(y).astype(int), np.floor(x).astype(int)], x, y)
+    strength = light.stronger(sheet[y.astype(int), x.astype(int)], x, y)
     place = mat.place(np.stack([x, y], axis=1))
     return max(_stripes_along(place[:, axis], place[:, 1 - axis], strength) for axis in (0, 1))
 

@@ -25,6 +25,8 @@ _FEATHER_PX = 3.0
 """Of the finished picture, from nothing to all."""
 _CHOKE = 0.10
 """Share by which the edge lies inside the mask: the outermost pixels are half mat."""
+_FINER = 1.3
+"""Pixels for each of the camera's when a slanted picture is made flat, so that nothing of it is lost."""
 _NEAR_GOODS_MM = 1.0
 _SHADOW_SIGMA_MM = 1.5
 _CLEAN_LEVELS = 5.0
@@ -50,14 +52,24 @@ def make_pictures(
     frame: BgrImage, mat: SeenMat, correction: Correction, interior: BgrImage, mask: Mask, window: Window
 ) -> Pictures:
     """``interior`` is the CUT_WINDOW with true colors, ``mask`` the goods in it."""
-    seen = correction.apply(flatten(frame, mat, window, fine=True), window)
+    seen = _seen(frame, mat, correction, window)
     alpha = _alpha(mask, window)
     natural = _on(_mat_with_shadow(interior, mask, window), seen, alpha)
     cv2.bitwise_not(seen, dst=seen)
-    for channel in range(3):
-        seen[..., channel] = cv2.multiply(seen[..., channel], alpha, scale=1 / 255)
+    cv2.multiply(seen, cv2.merge((alpha, alpha, alpha)), dst=seen, scale=1 / 255)
     cv2.bitwise_not(seen, dst=seen)
     return Pictures(seen, natural)
+
+
+def _seen(frame: BgrImage, mat: SeenMat, correction: Correction, window: Window) -> BgrImage:
+    """With true colors. A part that the camera shows with fewer pixels is enlarged last: that is three times as
+    quick, and looks the same."""
+    side = min(window.width, round(window.width * mat.px_per_mm * _FINER / window.px_per_mm))
+    native = Window(window.left, window.top, window.px_per_mm * side / window.width, side, side)
+    seen = correction.apply(flatten(frame, mat, native, fine=True), native)
+    if side == window.width:
+        return seen
+    return np.asarray(cv2.resize(seen, (window.width, window.height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _alpha(mask: Mask, window: Window) -> Mask:
@@ -103,8 +115,6 @@ def _mat_with_shadow(interior: BgrImage, mask: Mask, window: Window) -> Mask:
 
 
 def _on(ground: Mask, seen: BgrImage, alpha: Mask) -> BgrImage:
-    laid = np.empty_like(seen)
     rest = cv2.multiply(ground, cv2.bitwise_not(alpha), scale=1 / 255)
-    for channel in range(3):
-        laid[..., channel] = cv2.add(cv2.multiply(seen[..., channel], alpha, scale=1 / 255), rest)
-    return laid
+    laid = cv2.multiply(seen, cv2.merge((alpha, alpha, alpha)), scale=1 / 255)
+    return np.asarray(cv2.add(laid, cv2.merge((rest, rest, rest)), dst=laid), np.uint8)

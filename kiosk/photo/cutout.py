@@ -7,6 +7,7 @@ where the color is its own. What is left, shadows and soft rims, goes to the sid
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -35,16 +36,20 @@ CUT_WINDOW: Final = Window(
 _FIELD_L = 50.03
 """CIE L* of the field."""
 _NOISE_SIGMA_PX = 0.9
-_COLORED = 7.0
-"""Chroma of what is no mat; stains of light stay below 3."""
-_COLORED_DARK = 0.12
-"""Added for each unit of L* below the mat: noise of dark pixels is more colorful, and shadows in daylight are bluish."""
+_COLOR_SIGMA_PX = 1.2
+_COLORED, _TINTED = 9.0, 3.6
+"""Chroma of what is no mat, in one pixel and over a few millimetres; stains of light stay below 3."""
+_COLOR_EDGE = 4.0
 _BRIGHTER = 6.0
 """L* above the mat."""
 _BLACK_L = 17.0
 """A shadow that still lets a ninth of the light through is brighter."""
-_HARD_EDGE_PX, _HARD_LEAST_PX, _HARD_SHARE = 5, 8, 0.1
-"""Black goods end on bare mat within 1.7 mm, along a tenth of their outline at least: on the side of the lamp."""
+_RIM_PX = 4
+_HARD_STEP = 5.0
+"""L* from pixel to pixel: a shadow that falls from black to bare mat over 3 mm has 3 to 4."""
+_HARD_LEAST_PX, _HARD_SHARE = 12, 0.15
+_GAP_MM2, _MOST_GAPS = 20.0, 40
+_GAP_BRIGHTER, _GAP_CHROMA = 1.3, 1.8
 _MAT_CHROMA, _MAT_BRIGHTER, _MAT_DARKER = 3.2, 2.5, 3.5
 _LEAST_PIECE_MM2 = 12.0
 """Smaller is a crumb, or noise."""
@@ -68,18 +73,47 @@ class CutOut:
 
 def cut_out(interior: BgrImage) -> CutOut:
     """From the CUT_WINDOW with true colors."""
-    calm = np.asarray(cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX), np.uint8)
-    lightness, chroma = lightness_and_chroma(calm)
+    lightness, chroma, seen = _against_mat(interior)
     goods, bare = _sure(lightness, chroma)
-    if not goods.any():
+    if not cv2.countNonZero(goods):
         return CutOut(goods, 0.0, False)
-    mask = _parted(calm, goods, bare)
-    mask = _tidied(mask)
+    mask = _tidied(_parted(seen, goods, bare))
     area = max(1, cv2.countNonZero(mask))
     unsure = float(cv2.countNonZero(cv2.bitwise_and(mask, cv2.bitwise_not(cv2.bitwise_or(goods, bare))))) / area
     if unsure <= _UNSURE:
         return CutOut(mask, unsure, False)
-    return CutOut(_tidied(_grabcut(calm, mask, goods, bare)), unsure, True)
+    return CutOut(_tidied(_grabcut(interior, mask, goods, bare)), unsure, True)
+
+
+def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
+    """L* against that of the mat, the color against that of the mat or of a shadow as dark, and both as a picture in
+    which edges of color count for more than edges of light."""
+    calm = cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX).astype(np.float32)
+    lab = cv2.cvtColor(np.multiply(calm, 1 / 255, out=calm), cv2.COLOR_BGR2Lab)
+    lightness, a, b = cv2.split(lab)
+    lightness -= _FIELD_L
+    a, b = (cv2.GaussianBlur(plane, (0, 0), _COLOR_SIGMA_PX) for plane in (a, b))
+    darker = np.clip(-lightness, 0, 40)
+    chroma = cv2.magnitude(a, b)
+    shade = _penumbra(darker, chroma)
+    for plane in (a, b):
+        plane -= darker * (float(np.median(plane[shade] / darker[shade])) if shade.any() else 0.0)
+    seen = cv2.merge([cv2.convertScaleAbs(plane, alpha=scale, beta=128) for plane, scale in _edge_planes(lightness, a, b)])
+    return np.asarray(lightness, np.float32), np.asarray(cv2.magnitude(a, b), np.float32), np.asarray(seen, np.uint8)
+
+
+def _edge_planes(lightness: _Plane, a: _Plane, b: _Plane) -> Iterator[tuple[_Plane, float]]:
+    yield lightness, 2.0
+    yield np.clip(a, -32, 31), _COLOR_EDGE
+    yield np.clip(b, -32, 31), _COLOR_EDGE
+
+
+def _penumbra(darker: _Plane, chroma: _Plane) -> NDArray[np.bool_]:
+    """A sample of shadow on bare mat: a little darker, and next to it. What color shadows have depends on what else
+    lights the room."""
+    bare = ((darker < _MAT_DARKER) & (chroma < _MAT_CHROMA)).astype(np.uint8)
+    near = cv2.dilate(cv2.erode(bare, np.ones((5, 5), np.uint8)), np.ones((13, 13), np.uint8)) > 0
+    return np.asarray((darker > 4) & (darker < 14) & (chroma < 6) & near, np.bool_)
 
 
 def lightness_and_chroma(picture: BgrImage) -> tuple[_Plane, _Plane]:
@@ -89,25 +123,52 @@ def lightness_and_chroma(picture: BgrImage) -> tuple[_Plane, _Plane]:
 
 
 def _sure(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:
-    colored = chroma > _COLORED + _COLORED_DARK * np.maximum(-lightness, 0)
-    bare = _opened((chroma < _MAT_CHROMA) & (lightness < _MAT_BRIGHTER) & (lightness > -_MAT_DARKER))
-    black = _opened((lightness < _BLACK_L - _FIELD_L) & ~colored)
+    """What is goods and what is bare mat without a doubt."""
+    colored = (chroma > _COLORED) | _wide(chroma > _TINTED)
     goods = _opened(colored | (lightness > _BRIGHTER))
-    return np.asarray(cv2.bitwise_or(goods, _without_shadows(black, bare)), np.uint8), bare
+    black = _opened((lightness < _BLACK_L - _FIELD_L) & ~colored)
+    cv2.bitwise_or(goods, _without_shadows(black, goods, lightness), dst=goods)
+    bare = _opened((chroma < _MAT_CHROMA) & (lightness < _MAT_BRIGHTER) & (lightness > -_MAT_DARKER))
+    return goods, _open_mat(bare, lightness, chroma)
 
 
-def _without_shadows(black: Mask, bare: Mask) -> Mask:
-    """The black areas that somewhere end hard on bare mat; the deepest shadow fades into it."""
+def _without_shadows(black: Mask, goods: Mask, lightness: _Plane) -> Mask:
+    """The black areas that end hard where no other goods are; the deepest shadow fades into the mat."""
     if not cv2.countNonZero(black):
         return black
-    near = 2 * _HARD_EDGE_PX + 1
-    rim = cv2.subtract(black, cv2.erode(black, np.ones((3, 3), np.uint8)))
-    hard = cv2.bitwise_and(rim, cv2.dilate(bare, np.ones((near, near), np.uint8)))
-    count, labels = cv2.connectedComponents(black, connectivity=8)
-    along, ends = (np.bincount(labels[some > 0], minlength=count) for some in (rim, hard))
+    steep = cv2.magnitude(cv2.Sobel(lightness, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(lightness, cv2.CV_32F, 0, 1, scale=1 / 8))
+    near = np.ones((2 * _RIM_PX + 1, 2 * _RIM_PX + 1), np.uint8)
+    rim = cv2.subtract(cv2.dilate(black, np.ones((3, 3), np.uint8)), cv2.erode(black, np.ones((3, 3), np.uint8)))
+    rim = cv2.bitwise_and(rim, cv2.bitwise_not(cv2.dilate(goods, near)))
+    hard = (cv2.dilate(steep, np.ones((3, 3), np.uint8)) > _HARD_STEP) & (rim > 0)
+    count, labels = cv2.connectedComponents(cv2.dilate(black, np.ones((3, 3), np.uint8)), connectivity=8)
+    along, ends = (np.bincount(labels[some], minlength=count) for some in (rim > 0, hard))
     keep = np.where((ends >= _HARD_LEAST_PX) & (ends >= _HARD_SHARE * along), 255, 0).astype(np.uint8)
     keep[0] = 0
+    return np.asarray(cv2.bitwise_and(keep[labels], black), np.uint8)
+
+
+def _open_mat(bare: Mask, lightness: _Plane, chroma: _Plane) -> Mask:
+    """Bare mat that reaches the edge of the interior, and gaps in the goods that are just as grey; a band of the mat's
+    lightness on white goods that turn into their shade is none."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(bare, connectivity=4)
+    keep = np.zeros(count, np.uint8)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        keep[np.unique(edge)] = 255
+    keep[0] = 0
+    wide = stats[:, cv2.CC_STAT_AREA] >= _GAP_MM2 * CUT_PX_PER_MM**2
+    for label in np.flatnonzero(wide & (keep == 0))[1 if wide[0] else 0 :][:_MOST_GAPS]:
+        left, top, width, height = (int(side) for side in stats[label, :4])
+        part = np.s_[top : top + height, left : left + width]
+        on = labels[part] == label
+        if abs(float(lightness[part][on].mean())) < _GAP_BRIGHTER and float(chroma[part][on].mean()) < _GAP_CHROMA:
+            keep[label] = 255
     return keep[labels]
+
+
+def _wide(told: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Only what is millimetres wide: color runs over edges in a JPEG, and noise comes in specks."""
+    return cv2.morphologyEx(told.astype(np.uint8), cv2.MORPH_ERODE, np.ones((7, 7), np.uint8)) > 0
 
 
 def _opened(told: NDArray[np.bool_]) -> Mask:

@@ -44,6 +44,9 @@ class Long:
     """How far the outline wavers."""
 
 
+_SOFT = 0.035
+"""Over which share of the piece one color goes over into the next."""
+
 GARLIC = Long(
     length=66, width=52,
     profile=((-1, 0), (-0.96, 0.13), (-0.62, 0.15), (-0.42, 0.30), (-0.2, 0.72), (0.1, 0.97), (0.35, 1), (0.62, 0.92),
@@ -106,9 +109,9 @@ def draw_long(goods: Long, rng: np.random.Generator, lamp: Direction, turn: floa
     alpha = np.clip((1 - np.abs(v)) * silhouette * half_width / steepness + 0.5, 0, 1) * (np.abs(u) < 1)
     dome = np.sqrt(np.clip(1 - np.abs(v) ** 2.2, 0, 1))
     height = dome * silhouette * half_width * goods.thickness + _relief(goods, rng, u, v, dome)
-    albedo = _skin(goods, rng, u, v, size)
-    relief = Relief(height.astype(np.float32), albedo, alpha.astype(np.float32), goods.gloss, goods.sheen)
-    return light(relief, lamp)
+    alpha = alpha.astype(np.float32)
+    albedo = _skin(goods, rng, u, v, alpha)
+    return light(Relief(height.astype(np.float32), albedo, alpha, goods.gloss, goods.sheen), lamp)
 
 
 def _outline(profile: Stops, u: Field, slope_scale: float) -> tuple[Field, Field]:
@@ -139,18 +142,22 @@ def _relief(goods: Long, rng: np.random.Generator, u: Field, v: Field, dome: Fie
     return height
 
 
-def _skin(goods: Long, rng: np.random.Generator, u: Field, v: Field, size: float) -> Field:
-    shape = (u.shape[0], u.shape[1])
-    mix = np.clip(noise(rng, shape, size / 6, size / 6) * 0.6 + 0.4, 0, 1)[..., None]
+def _skin(goods: Long, rng: np.random.Generator, u: Field, v: Field, alpha: Field) -> Field:
+    shape, seen = (u.shape[0], u.shape[1]), alpha > 0
+    size = goods.length * PX_PER_MM
+    mix = np.clip(noise(rng, shape, size / 6, size / 6)[seen] * 0.6 + 0.4, 0, 1)[:, None]
     skin = np.array(goods.color, np.float32) * (1 - mix) + np.array(goods.second, np.float32) * mix
-    fray = noise(rng, shape, size / 22, size / 22)
-    for zones, place, fraying in ((goods.along, u, 0.05), (goods.across, v, 0.03)):
+    fray = noise(rng, shape, size / 22, size / 22)[seen]
+    for zones, place, fraying in ((goods.along, u[seen], 0.05), (goods.across, v[seen], 0.03)):
         for low, high, color in zones:
             frayed = place + fray * fraying
-            soft = 0.035
-            share = np.clip((frayed - low) / soft + 0.5, 0, 1) if low > -1 else np.ones_like(u)
-            share = share * (np.clip((high - frayed) / soft + 0.5, 0, 1) if high < 1 else 1)
-            skin += (np.array(color, np.float32) - skin) * share[..., None]
-    grain = 1 + 0.035 * rng.standard_normal(shape).astype(np.float32)[..., None]
-    lit: Field = (skin * grain * rng.uniform(0.94, 1.05)).astype(np.float32)
-    return lit
+            share = np.ones_like(frayed)
+            if low > -1:
+                share *= np.clip((frayed - low) / _SOFT + 0.5, 0, 1)
+            if high < 1:
+                share *= np.clip((high - frayed) / _SOFT + 0.5, 0, 1)
+            skin += (np.array(color, np.float32) - skin) * share[:, None]
+    skin *= 1 + 0.035 * rng.standard_normal((len(skin), 1), dtype=np.float32)
+    whole = np.zeros((*shape, 3), np.float32)
+    whole[seen] = skin * rng.uniform(0.94, 1.05)
+    return whole

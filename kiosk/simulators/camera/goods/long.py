@@ -40,6 +40,8 @@ class Long:
     """Grooves from end to end, and how deep."""
     rings_mm: float = 0.0
     """Depth of fine rings around the axis."""
+    veins_mm: float = 0.0
+    """Height of the leaf between its veins."""
     ragged: float = 0.0
     """How far the outline wavers."""
 
@@ -84,12 +86,11 @@ MELON = Long(
             (0.72, 1.0, (110, 190, 250))), ragged=0.01,
 )  # fmt: skip
 LEAF = Long(
-    length=112, width=46,
-    profile=((-1, 0), (-0.99, 0.13), (-0.4, 0.10), (-0.28, 0.16), (-0.16, 0.5), (0.02, 0.84), (0.25, 1), (0.5, 0.94),
-             (0.75, 0.7), (0.92, 0.36), (1, 0)),
-    color=(48, 116, 62), second=(40, 92, 44), thickness=0.10, gloss=0.10, bend=0.04,
-    along=((-1.0, -0.24, (146, 196, 158)),), across=((-0.045, 0.045, (110, 172, 124)),),
-    ribs=9, rib_mm=0.5, ragged=0.10,
+    length=114, width=36,
+    profile=((-1, 0), (-0.99, 0.15), (-0.3, 0.12), (-0.2, 0.16), (-0.1, 0.5), (0.08, 0.88), (0.3, 1), (0.55, 0.88),
+             (0.78, 0.6), (0.93, 0.28), (1, 0)),
+    color=(44, 122, 66), second=(38, 88, 46), thickness=0.16, gloss=0.12, bend=0.06,
+    along=((-1.0, -0.2, (146, 196, 158)),), across=((-0.06, 0.06, (112, 176, 128)),), veins_mm=0.9, ragged=0.22,
 )  # fmt: skip
 
 
@@ -118,10 +119,11 @@ def _outline(profile: Stops, u: Field, slope_scale: float) -> tuple[Field, Field
     """Half width at each place, and by how much the outline's slope makes a step across it longer than a step to it."""
     places, widths = zip(*profile, strict=True)
     fine = np.linspace(-1, 1, 801)
-    half = np.interp(fine, places, widths)
-    kernel = np.ones(17) / 17
-    smooth = np.convolve(np.pad(half, 8, mode="edge"), kernel, mode="valid")
-    smooth[[0, -1]] = 0
+    # Squares, because the end of a round body is round: its half width rises like a root.
+    square = np.interp(fine, places, np.square(widths))
+    kernel = np.hanning(75) / np.hanning(75).sum()
+    smooth = np.convolve(np.pad(square, 37, mode="edge"), kernel, mode="valid")
+    smooth = np.sqrt(smooth * np.clip((1 - np.abs(fine)) / 0.03, 0, 1))
     slope = np.gradient(smooth, fine) * slope_scale
     steepness = np.sqrt(1 + slope * slope)
     at = ((u + 1) * 400).astype(np.float32)
@@ -135,6 +137,8 @@ def _relief(goods: Long, rng: np.random.Generator, u: Field, v: Field, dome: Fie
         # Around the axis, so that grooves crowd towards the outline as on a round body.
         angle = np.arcsin(np.clip(v, -1, 1)) + rng.uniform(0, 1)
         height += np.abs(np.sin(angle * goods.ribs)) * goods.rib_mm * PX_PER_MM * np.clip(dome * 1.5, 0, 1)
+    if goods.veins_mm:
+        height += np.abs(np.sin(u * 13 - np.abs(v) * 2.4)) * (u > -0.28) * goods.veins_mm * PX_PER_MM * (1 - v * v)
     if goods.rings_mm:
         rings = noise(rng, (1, 800), 9, 1)[0]
         at = np.clip((u + 1) * 400, 0, 799).astype(np.int32)

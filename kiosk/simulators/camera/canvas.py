@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from kiosk.photo.mat import SHEET
-from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Field, Piece, Plane, generator, noise
+from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Piece, Plane, generator, noise
 from kiosk.simulators.camera.mat import Picture, draw_mat
 
 _FINE_PX_PER_MM = 6
@@ -25,6 +25,8 @@ class Canvas:
 
     def lay(self, piece: Piece, x_mm: float, y_mm: float) -> None:
         """Put a piece with its middle there, on whatever lies there; what leaves the sheet is cut off."""
+        import cv2
+
         left, top = (round(at * PX_PER_MM - piece.alpha.shape[0] / 2) for at in (x_mm, y_mm))
         self._shade(piece.shade, left - piece.margin, top - piece.margin)
         where = _overlap(self.cover, piece.alpha, left, top)
@@ -32,20 +34,20 @@ class Canvas:
             return
         on_sheet, of_piece = where
         alpha = np.divide(piece.alpha[of_piece], 255, dtype=np.float32)
-        _blend(self.picture[on_sheet], piece.color[of_piece], alpha[..., None])
-        _blend(self.cover[on_sheet], np.float32(255), alpha)
-        _blend(self.mirror[on_sheet], piece.mirror[of_piece], alpha)
+        for under, paint in ((self.picture[on_sheet], piece.color), (self.mirror[on_sheet], piece.mirror)):
+            cv2.blendLinear(paint[of_piece], under, alpha, 1 - alpha, dst=under)
+        cover = self.cover[on_sheet]
+        cover[:] = 255 - cv2.multiply(255 - cover, 255 - piece.alpha[of_piece], scale=1 / 255)
 
     def _shade(self, shade: Plane, left: int, top: int) -> None:
+        import cv2
+
         where = _overlap(self.cover, shade, left, top)
         if where is not None:
             on_sheet, of_shade = where
             under = self.picture[on_sheet]
-            under[:] = (under * (1 - shade[of_shade][..., None].astype(np.float32) / 255) + 0.5).astype(np.uint8)
-
-
-def _blend(under: Picture, paint: Picture | np.float32, alpha: Field) -> None:
-    under[:] = (under + (paint - under.astype(np.float32)) * alpha + 0.5).astype(np.uint8)
+            kept = 255 - shade[of_shade]
+            under[:] = cv2.multiply(under, cv2.merge((kept, kept, kept)), scale=1 / 255)
 
 
 def _overlap(sheet: Plane, piece: Plane, left: int, top: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:

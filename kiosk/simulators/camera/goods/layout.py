@@ -98,7 +98,7 @@ def _heap(goods: Goods, lamp: int, room: Box, rng: np.random.Generator) -> Itera
 def _bunch(goods: Goods, lamp: int, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
     """Fanned out from where the stems are held."""
     length = PRODUCE[goods.name].length
-    for spread in np.linspace(-0.62, 0.62, goods.count)[rng.permutation(goods.count)]:
+    for spread in np.linspace(-0.8, 0.8, goods.count)[rng.permutation(goods.count)]:
         turn = goods.turn + spread + rng.normal(0, 0.06)
         out = length * 0.47 * rng.uniform(0.9, 1.05)
         yield piece_of(goods.name, lamp, rng, turn), out * float(np.cos(turn)), out * float(np.sin(turn))

@@ -40,9 +40,14 @@ class Long:
     """Grooves from end to end, and how deep."""
     rings_mm: float = 0.0
     """Depth of fine rings around the axis."""
+    veins_mm: float = 0.0
+    """Height of the leaf between its veins."""
     ragged: float = 0.0
     """How far the outline wavers."""
 
+
+_SOFT = 0.035
+"""Over which share of the piece one color goes over into the next."""
 
 GARLIC = Long(
     length=66, width=52,
@@ -81,12 +86,11 @@ MELON = Long(
             (0.72, 1.0, (110, 190, 250))), ragged=0.01,
 )  # fmt: skip
 LEAF = Long(
-    length=112, width=46,
-    profile=((-1, 0), (-0.99, 0.13), (-0.4, 0.10), (-0.28, 0.16), (-0.16, 0.5), (0.02, 0.84), (0.25, 1), (0.5, 0.94),
-             (0.75, 0.7), (0.92, 0.36), (1, 0)),
-    color=(48, 116, 62), second=(40, 92, 44), thickness=0.10, gloss=0.10, bend=0.04,
-    along=((-1.0, -0.24, (146, 196, 158)),), across=((-0.045, 0.045, (110, 172, 124)),),
-    ribs=9, rib_mm=0.5, ragged=0.10,
+    length=114, width=36,
+    profile=((-1, 0), (-0.99, 0.15), (-0.3, 0.12), (-0.2, 0.16), (-0.1, 0.5), (0.08, 0.88), (0.3, 1), (0.55, 0.88),
+             (0.78, 0.6), (0.93, 0.28), (1, 0)),
+    color=(44, 122, 66), second=(38, 88, 46), thickness=0.16, gloss=0.12, bend=0.06,
+    along=((-1.0, -0.2, (146, 196, 158)),), across=((-0.06, 0.06, (112, 176, 128)),), veins_mm=0.9, ragged=0.22,
 )  # fmt: skip
 
 
@@ -106,19 +110,20 @@ def draw_long(goods: Long, rng: np.random.Generator, lamp: Direction, turn: floa
     alpha = np.clip((1 - np.abs(v)) * silhouette * half_width / steepness + 0.5, 0, 1) * (np.abs(u) < 1)
     dome = np.sqrt(np.clip(1 - np.abs(v) ** 2.2, 0, 1))
     height = dome * silhouette * half_width * goods.thickness + _relief(goods, rng, u, v, dome)
-    albedo = _skin(goods, rng, u, v, size)
-    relief = Relief(height.astype(np.float32), albedo, alpha.astype(np.float32), goods.gloss, goods.sheen)
-    return light(relief, lamp)
+    alpha = alpha.astype(np.float32)
+    albedo = _skin(goods, rng, u, v, alpha)
+    return light(Relief(height.astype(np.float32), albedo, alpha, goods.gloss, goods.sheen), lamp)
 
 
 def _outline(profile: Stops, u: Field, slope_scale: float) -> tuple[Field, Field]:
     """Half width at each place, and by how much the outline's slope makes a step across it longer than a step to it."""
     places, widths = zip(*profile, strict=True)
     fine = np.linspace(-1, 1, 801)
-    half = np.interp(fine, places, widths)
-    kernel = np.ones(17) / 17
-    smooth = np.convolve(np.pad(half, 8, mode="edge"), kernel, mode="valid")
-    smooth[[0, -1]] = 0
+    # Squares, because the end of a round body is round: its half width rises like a root.
+    square = np.interp(fine, places, np.square(widths))
+    kernel = np.hanning(75) / np.hanning(75).sum()
+    smooth = np.convolve(np.pad(square, 37, mode="edge"), kernel, mode="valid")
+    smooth = np.sqrt(smooth * np.clip((1 - np.abs(fine)) / 0.03, 0, 1))
     slope = np.gradient(smooth, fine) * slope_scale
     steepness = np.sqrt(1 + slope * slope)
     at = ((u + 1) * 400).astype(np.float32)
@@ -132,6 +137,8 @@ def _relief(goods: Long, rng: np.random.Generator, u: Field, v: Field, dome: Fie
         # Around the axis, so that grooves crowd towards the outline as on a round body.
         angle = np.arcsin(np.clip(v, -1, 1)) + rng.uniform(0, 1)
         height += np.abs(np.sin(angle * goods.ribs)) * goods.rib_mm * PX_PER_MM * np.clip(dome * 1.5, 0, 1)
+    if goods.veins_mm:
+        height += np.abs(np.sin(u * 13 - np.abs(v) * 2.4)) * (u > -0.28) * goods.veins_mm * PX_PER_MM * (1 - v * v)
     if goods.rings_mm:
         rings = noise(rng, (1, 800), 9, 1)[0]
         at = np.clip((u + 1) * 400, 0, 799).astype(np.int32)
@@ -139,18 +146,22 @@ def _relief(goods: Long, rng: np.random.Generator, u: Field, v: Field, dome: Fie
     return height
 
 
-def _skin(goods: Long, rng: np.random.Generator, u: Field, v: Field, size: float) -> Field:
-    shape = (u.shape[0], u.shape[1])
-    mix = np.clip(noise(rng, shape, size / 6, size / 6) * 0.6 + 0.4, 0, 1)[..., None]
+def _skin(goods: Long, rng: np.random.Generator, u: Field, v: Field, alpha: Field) -> Field:
+    shape, seen = (u.shape[0], u.shape[1]), alpha > 0
+    size = goods.length * PX_PER_MM
+    mix = np.clip(noise(rng, shape, size / 6, size / 6)[seen] * 0.6 + 0.4, 0, 1)[:, None]
     skin = np.array(goods.color, np.float32) * (1 - mix) + np.array(goods.second, np.float32) * mix
-    fray = noise(rng, shape, size / 22, size / 22)
-    for zones, place, fraying in ((goods.along, u, 0.05), (goods.across, v, 0.03)):
+    fray = noise(rng, shape, size / 22, size / 22)[seen]
+    for zones, place, fraying in ((goods.along, u[seen], 0.05), (goods.across, v[seen], 0.03)):
         for low, high, color in zones:
             frayed = place + fray * fraying
-            soft = 0.035
-            share = np.clip((frayed - low) / soft + 0.5, 0, 1) if low > -1 else np.ones_like(u)
-            share = share * (np.clip((high - frayed) / soft + 0.5, 0, 1) if high < 1 else 1)
-            skin += (np.array(color, np.float32) - skin) * share[..., None]
-    grain = 1 + 0.035 * rng.standard_normal(shape).astype(np.float32)[..., None]
-    lit: Field = (skin * grain * rng.uniform(0.94, 1.05)).astype(np.float32)
-    return lit
+            share = np.ones_like(frayed)
+            if low > -1:
+                share *= np.clip((frayed - low) / _SOFT + 0.5, 0, 1)
+            if high < 1:
+                share *= np.clip((high - frayed) / _SOFT + 0.5, 0, 1)
+            skin += (np.array(color, np.float32) - skin) * share[:, None]
+    skin *= 1 + 0.035 * rng.standard_normal((len(skin), 1), dtype=np.float32)
+    whole = np.zeros((*shape, 3), np.float32)
+    whole[seen] = skin * rng.uniform(0.94, 1.05)
+    return whole

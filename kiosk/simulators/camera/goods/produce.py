@@ -79,7 +79,7 @@ PRODUCE: Mapping[str, Produce] = {
     "aubergine": _long(long.AUBERGINE, (Way.ONE, Way.SEVERAL), 2, 2),
     "pepper": _long(long.PEPPER, (Way.SEVERAL, Way.HEAP), 4, 9),
     "melon": _long(long.MELON, (Way.ONE, Way.SEVERAL), 2, 2),
-    "greens": _long(long.LEAF, (Way.BUNCH, Way.SEVERAL), 8, 13),
+    "greens": _long(long.LEAF, (Way.BUNCH, Way.SEVERAL), 6, 10),
 }
 FLAT: Mapping[str, Produce] = {name: _flat(name) for name in FLATS}
 """Things whose length and width are known to a tenth of a millimetre."""

@@ -85,8 +85,8 @@ def card(tmp_path: Path, store: Store) -> Card:
 
 def test_the_oldest_that_the_center_has_make_room(card: Card) -> None:
     hashes = card.shoot(10)
-    rows = card.store.photos.oldest(100)
     card.send(*hashes)
+    rows = card.store.photos.oldest(100)
     card.space.for_goods()
     assert card.here(hashes) == [False, *[True] * 9]
     card.shoot(1)
@@ -175,6 +175,7 @@ def test_pictures_that_are_gone_do_no_harm(card: Card) -> None:
     card.send(*hashes)
     for one in (*hashes[:3], hashes[5]):
         card.folder.remove(one)
+        card.folder.remove(card.natural[one])
     card.space.for_goods()
     assert card.here(hashes) == [False] * 4 + [True, False] + [True] * 8
     again = card.made()

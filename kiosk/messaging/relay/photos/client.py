@@ -8,7 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Final
 
 from kiosk.messaging.contract.photos import COMPLETE, OFFSET, REFUSED, ContentRange, PictureName
@@ -19,6 +19,7 @@ from kiosk.messaging.relay.tls import tls_context
 _CONNECT_S: Final = 20.0
 _ANSWER_S: Final = 30.0
 """Without a byte from the center, on a line of a few kbit/s with others on it."""
+_ALERT_S: Final = 1.0
 _PIECE: Final = 1024
 _UNSENT_BYTES: Final = 4096
 _TCP_NOTSENT_LOWAT: Final = 25
@@ -33,6 +34,7 @@ class Client:
         self._settings = settings
         self._lock = threading.Lock()
         self._connection: HTTPConnection | None = None
+        self._socket: socket.socket | None = None
         self._ended = False
 
     @property
@@ -66,56 +68,83 @@ class Client:
         """Hang up; the next question opens a new connection."""
         with self._lock:
             connection, self._connection = self._connection, None
+            sock, self._socket = self._socket, None
         if connection is not None:
             connection.close()
-
-    def _drop(self) -> None:
-        """Hang up; what waits in the kernel is not sent any more."""
-        with self._lock:
-            sock = self._connection.sock if self._connection is not None else None
         if sock is not None:
-            with suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close()
+            sock.close()
 
     def end(self) -> None:
         """From another thread: whatever waits for the center is over, and nothing is opened any more."""
         with self._lock:
             self._ended = True
-            sock = self._connection.sock if self._connection is not None else None
+            sock = self._socket
         if sock is not None:
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
+    def _drop(self) -> None:
+        """Hang up; what waits in the kernel is not sent any more."""
+        with self._lock:
+            sock = self._socket
+        if sock is not None:
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
     def _opened(self) -> HTTPConnection:
         with self._lock:
-            if self._ended:
-                raise ConnectionAbortedError("the relay ends")
             if self._connection is not None:
                 return self._connection
         endpoint = self._settings.photos_endpoint
         if endpoint is None:
             raise ConnectionAbortedError("no place for pictures is set")
-        made = (
-            HTTPSConnection(endpoint.host, endpoint.port, timeout=_CONNECT_S, context=tls_context(self._settings))
-            if endpoint.tls
-            else HTTPConnection(endpoint.host, endpoint.port, timeout=_CONNECT_S)
-        )
+        context = tls_context(self._settings) if endpoint.tls else None
+        sock = self._held(socket.create_connection((endpoint.host, endpoint.port), _CONNECT_S))
+        if context is not None:
+            # Not by the connection itself: a handshake on a slow line would hold up the end of the relay.
+            safe = context.wrap_socket(sock, server_hostname=endpoint.host, do_handshake_on_connect=False)
+            sock = self._held(safe)
+            safe.do_handshake()
+        sock.settimeout(_ANSWER_S)
+        with suppress(OSError):  # an older kernel: then an event waits for its buffer as well
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+        made = HTTPConnection(endpoint.host, endpoint.port)
+        made.sock = sock
         with self._lock:
             self._connection = made
-        made.connect()
-        made.sock.settimeout(_ANSWER_S)
-        with suppress(OSError):  # an older kernel: then an event waits for its buffer as well
-            made.sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         return made
+
+    def _held(self, sock: socket.socket) -> socket.socket:
+        """Where `end` finds it."""
+        with self._lock:
+            self._socket = sock
+            if self._ended:
+                raise ConnectionAbortedError("the relay ends")
+        return sock
+
+    def _alert(self) -> ssl.SSLError | None:
+        """Why the center hung up: of a certificate that it does not take it tells after the handshake is over here."""
+        if isinstance(self._socket, ssl.SSLSocket):
+            try:
+                self._socket.settimeout(_ALERT_S)
+                self._socket.recv(1)
+            except ssl.SSLCertVerificationError:
+                return None
+            except ssl.SSLError as error:
+                return error if error.reason and "ALERT" in error.reason else None
+            except (OSError, ValueError):
+                return None
+        return None
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
         try:
             yield
         except (OSError, HTTPException, ValueError) as error:
+            said = _said(self._alert() or error)
             self._drop()
-            raise NoWay(f"the sorting center takes no pictures at {self._settings.photos}: {_said(error)}") from error
+            raise NoWay(f"the sorting center takes no pictures at {self._settings.photos}: {said}") from error
         except GaveWay:
             self._drop()
             raise

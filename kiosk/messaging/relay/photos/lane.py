@@ -33,6 +33,8 @@ from kiosk.messaging.relay.photos.ports import (
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.throughput import ByteBudget
 
+_END_S: Final = 3.0
+"""For a name that is looked up, or a center that does not answer a call: neither can be broken off."""
 _LOOK_S: Final = 1.0
 """Between two looks while an event waits, or the line has spent its allowance."""
 _IDLE_S: Final = 5.0
@@ -111,13 +113,13 @@ class PhotosLane:
         self._stop.set()
         self._center.end()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_END_S)
+        self._center.close()
 
     def _run(self) -> None:
         self._stop.wait(self._settings.reconnect_s * self._share())
         while not self._stop.is_set():
             self._stop.wait(self.turn())
-        self._center.close()
 
     def turn(self) -> float:
         """One step; seconds until the next. Raises nothing."""

@@ -33,9 +33,12 @@ LEAST_BYTES_PER_S: Final = 1000
 """A body that comes more slowly is hung up on; what came of it is kept."""
 _LOOK_S: Final = 0.25
 _LOG_PERIOD_S: Final = 300.0
+_PARTING_S: Final = 2.0
+"""For whoever is sent away to read why: with bytes of its own unread here it would be told of a broken line instead."""
 _NO_PLACE: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
+_NO_STATION: Final = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Guest(Protocol):
@@ -84,6 +87,7 @@ class Reception:
         self._lock = threading.Lock()
         self._new: deque[Guest] = deque()
         self._strangers: dict[Guest, float] = {}
+        self._parting: set[Guest] = set()
         self._places: dict[Guest, str | None] = {}
         self._deadlines: dict[Guest, float] = {}
         self._selector = selectors.DefaultSelector()
@@ -179,6 +183,9 @@ class Reception:
         self._dismiss(next(guest for guest in self._strangers if guest.address == busiest))
 
     def _shake(self, guest: Guest) -> None:
+        if guest in self._parting:
+            self._take_leave(guest)
+            return
         if guest not in self._strangers or not isinstance(guest.sock, ssl.SSLSocket):
             return
         try:
@@ -190,14 +197,12 @@ class Reception:
         except (OSError, ValueError) as error:
             said = error.reason if isinstance(error, ssl.SSLError) and error.reason else str(error)
             self._log.write(f"{guest.address} was not let in to the pictures: {said}", kind="handshake")
-            self._dismiss(guest)
+            self._part(guest)
         else:
-            self._selector.unregister(guest.sock)
-            del self._strangers[guest]
             station = station_of(guest.sock)
             if station is None:
                 self._log.write(f"{guest.address} shows a certificate of no station", kind="name")
-                guest.close()
+                self._part(guest, _NO_STATION)
             else:
                 self._seat(guest, station)
 
@@ -205,19 +210,47 @@ class Reception:
         with self._lock:
             full = len(self._places) >= self.limits.connections
             own = sum(1 for other in self._places.values() if other == station)
-            if not full and (station is None or own < self.limits.of_station):
+            welcome = not full and (station is None or own < self.limits.of_station)
+            if welcome:
                 self._places[guest] = station
-        if guest in self._places:
+        if welcome:
+            if self._strangers.pop(guest, None) is not None:
+                self._selector.unregister(guest.sock)
             guest.admit(station)
             self._come_in(guest)
             return
         self._log.write(f"{station or guest.address} was sent away: too many connections", kind="places")
+        self._part(guest, _NO_PLACE)
+
+    def _part(self, guest: Guest, word: bytes = b"") -> None:
+        """Say why, and hang up when that was read, or soon."""
         with suppress(OSError):
-            guest.sock.send(_NO_PLACE)
-        guest.close()
+            guest.sock.setblocking(False)
+            if word:
+                guest.sock.send(word)
+            socket.socket.shutdown(guest.sock, socket.SHUT_WR)
+            if guest in self._strangers:
+                self._selector.modify(guest.sock, selectors.EVENT_READ, guest)
+            else:
+                self._selector.register(guest.sock, selectors.EVENT_READ, guest)
+            self._strangers[guest] = self._clock() + _PARTING_S
+            self._parting.add(guest)
+            return
+        self._dismiss(guest)
+
+    def _take_leave(self, guest: Guest) -> None:
+        try:
+            over = not socket.socket.recv(guest.sock, 4096)
+        except BlockingIOError:
+            over = False
+        except OSError:
+            over = True
+        if over:
+            self._dismiss(guest)
 
     def _dismiss(self, guest: Guest) -> None:
         self._strangers.pop(guest, None)
+        self._parting.discard(guest)
         with suppress(KeyError, ValueError):
             self._selector.unregister(guest.sock)
         guest.close()

@@ -188,7 +188,7 @@ def _scanner(settings: ScannerSettings | None, service: StationService, watch: S
 
 def service_settings(config: StationConfig) -> ServiceSettings:
     """The part of the settings that the service asks for."""
-    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.backup)
+    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology)
 
 
 def make_health(config: StationConfig, service: StationService) -> Health:

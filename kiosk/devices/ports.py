@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
+from kiosk.domain.verdict import Measures, Verdict
 from kiosk.protocols.printers.page_setup import PageSetup
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording
 from kiosk.protocols.scales.reading import Reading
@@ -170,11 +172,39 @@ class CameraFault(Exception):
         self.code = code
 
 
-class Camera(Protocol):
+@dataclass(frozen=True, slots=True)
+class GoodsShot:
+    """A judged shot of goods on the mat. What the camera saw is not in it, and nowhere else.
+
+    ``measures`` and both pictures are there exactly when the verdict accepts the shot or may be overruled. ``master``
+    has the goods on white, ``natural`` on the grey of the mat.
+    """
+
+    verdict: Verdict
+    measures: Measures | None = None
+    master: Shot | None = None
+    natural: Shot | None = None
+
+
+class Inspector(Protocol):
+    """Judges a picture that was kept before shots were judged, as if it were a shot of now."""
+
+    def inspect_file(self, path: Path, deadline_s: float) -> GoodsShot:
+        """``path`` ends in the SHA-256 of its content; anything else is unreadable. Raises CameraFault."""
+
+
+class Camera(Inspector, Protocol):
     """A camera behind a child process."""
 
     def shoot(self, deadline_s: float) -> Shot:
         """Take one picture now. Raises CameraFault."""
+
+    def inspect(self, deadline_s: float) -> GoodsShot:
+        """Take a burst now, judge it and cut the goods out.
+
+        Raises CameraFault for what only a hand at the camera or the station mends; a picture that cannot be read and
+        one that the camera repeats are reasons of the verdict.
+        """
 
     def close(self) -> None: ...
 

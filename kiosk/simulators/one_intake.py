@@ -112,9 +112,10 @@ class OneIntake:
     def _photo(self, village: Village, visitor: Visitor) -> None:
         with self._step("a shot of the goods"):
             visitor.press("/take", "/photo")
-            seen = visitor.wait_live("the shot", {"photo": lambda state: state in ("done", "failed")}, 30)
+            seen = visitor.wait_live("the shot", {"photo": lambda state: state in ("done", "retake", "failed")}, 30)
             if seen["photo"] != "done":
-                raise StepFailed("the shot failed")
+                reasons = ", ".join(one["code"] for one in seen["photo_reasons"])
+                raise StepFailed(f"the shot was not accepted: {reasons}" if reasons else "the shot failed")
             self.outcome.photo_sha256 = village.newest_photo()
 
     def _acknowledgement(self, visitor: Visitor) -> None:

@@ -18,7 +18,7 @@ _LOOK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Lamps:
-    """Ready: a bag may come. Busy: paper is on its way or a shot is taken. Fault: somebody has to do something.
+    """Ready: a bag may come. Busy: paper is on its way or a shot is taken and judged. Fault: somebody has to act.
 
     A link that is down is no fault here: everything is kept, and nobody in the village can mend it.
     """
@@ -45,6 +45,7 @@ class PanelControl:
         self._shown: Lamps | None = None
         self._anew = threading.Event()
         self._step = Step.HOME
+        self._photo = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="panel-control", daemon=True)
 
@@ -97,3 +98,6 @@ class PanelControl:
         step, self._step = self._step, snapshot.view.step
         if self._step is Step.TAKE and step is Step.AGREE:
             self._panel.buzz("ok")
+        photo, self._photo = self._photo, snapshot.view.photo.state
+        if self._photo == "help" and photo != "help":
+            self._panel.buzz("attention")

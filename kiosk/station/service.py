@@ -39,8 +39,10 @@ from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
+from kiosk.station.photos.before import BackgroundTools, PicturesBefore
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, Photographer, ShotRequest
+from kiosk.station.photos.lot_camera import LotCamera
+from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, Photographer, PlainRequest, ShotListeners
 from kiosk.station.photos.space import PhotoLimits, PhotoSpace
 from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
@@ -50,7 +52,6 @@ from kiosk.station.settings import StationSettings
 from kiosk.station.signals import StationSignals
 from kiosk.station.software import metrology, software_id
 from kiosk.store import NewPrintJob, Stamp, Store, StoreError
-from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.records import ScaleContent
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,6 @@ class ServiceSettings:
     counter: CounterSettings = field(default_factory=CounterSettings)
     parcels: ParcelSettings = field(default_factory=ParcelSettings)
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
-    backup: BackupSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,12 @@ class StationService:
         self.photo_folder = PhotoFolder(self.settings.data / "photos")
         self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
         """For clerks alone: the label of a damaged parcel may hold a name."""
-        self._lot_photos = LotPhotos(self.photo_folder, store, self.stamp)
-        self._space = self._photo_space(settings.backup)
-        self._photographer = Photographer(hardware.camera, MAX_PHOTO_BYTES)
+        # A shot of goods is kept as two pictures.
+        limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, 2 * MAX_PHOTO_BYTES)
+        self._space = PhotoSpace(self.photo_folder, store, limits)
+        lots = LotPhotos(self.photo_folder, store, self.stamp)
+        self._photographer = self._photographer_of(hardware.camera, lots)
+        self._lot_camera = LotCamera(self._photographer, self._space, lots, self._signals.photo_done)
         audited = AuditedScale(settings.metrology, hardware.content)
         self.scale_audit = ScaleAudit(store, audited, self.stamp, self.committed)
         self.desk = Desk(hardware.profile, self._desk_tools())
@@ -163,6 +166,8 @@ class StationService:
         signals.photo_done.connect(desk.booked.photo_done)
         signals.photo_done.connect(counter.state.photo_done)
         signals.photo_done.connect(lambda subject, sha256: self._outbox.wake())
+        signals.photo_retake.connect(desk.booked.photo_retake)
+        signals.photo_retake.connect(counter.state.photo_retake)
         signals.photo_failed.connect(desk.booked.photo_failed)
         signals.photo_failed.connect(counter.state.photo_failed)
         signals.desk_view.connect(self.board.show)
@@ -225,9 +230,12 @@ class StationService:
         plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
 
-    def _photo_space(self, backup: BackupSettings | None) -> PhotoSpace:
-        limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, MAX_PHOTO_BYTES)
-        return PhotoSpace(self.photo_folder, self.store, limits, backup.folder if backup is not None else None)
+    def _photographer_of(self, camera: Camera | None, lots: LotPhotos) -> Photographer:
+        background = BackgroundTools(self.stamp, self._space.for_others, self.committed)
+        before = PicturesBefore(camera, self.store.photos, self.photo_folder, lots, background)
+        signals = self._signals
+        listeners = ShotListeners(signals.photo_done, signals.photo_failed, signals.photo_retake)
+        return Photographer(camera, listeners, MAX_PHOTO_BYTES, before.step)
 
     def _desk_tools(self) -> DeskTools:
         return DeskTools(
@@ -240,7 +248,7 @@ class StationService:
             on_view=self._signals.desk_view,
             on_scale=self._signals.scale_link,
             on_event=self.committed,
-            on_photo=self._shoot_lot,
+            on_photo=self._lot_camera.shoot,
             standing=self.scale_audit.standing,
             on_note=self.scale_audit.note,
             clock=self._hardware.clock,
@@ -259,7 +267,7 @@ class StationService:
             desk=self.desk.leaving,
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
-            on_lot_photo=self._shoot_lot,
+            lots=self._lot_camera,
         )
 
     def _tick(self) -> None:
@@ -287,26 +295,9 @@ class StationService:
             # A picture more or less keeps no station from weighing; the next start tries again.
             logger.error("the pictures of parcels cannot be tidied: %s", error)
 
-    def _shoot_lot(self, lot: str, product: str) -> None:
-        self._photographer.ask(
-            ShotRequest(
-                lot,
-                self._space.for_goods,
-                lambda shot: self._lot_photos.keep(lot, product, shot),
-                self._signals.photo_done,
-                self._signals.photo_failed,
-            )
-        )
-
     def _shoot_parcel(self, number: ParcelNumber) -> None:
         self._photographer.ask(
-            ShotRequest(
-                str(number),
-                self._space.for_parcel,
-                lambda shot: self.parcel_photos.keep(number, shot),
-                self._signals.photo_done,
-                self._signals.photo_failed,
-            )
+            PlainRequest(str(number), self._space.for_others, lambda shot: self.parcel_photos.keep(number, shot))
         )
 
     def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Sequence[NewPrintJob]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, ParamSpec
 
-from kiosk.devices.ports import LinkState
+from kiosk.devices.ports import GoodsShot, LinkState
 from kiosk.station.desk.view import DeskView
 
 P = ParamSpec("P")
@@ -40,6 +40,8 @@ class StationSignals:
     """A print job has another state."""
     photo_done: Signal[[str, str]] = field(default_factory=Signal)
     """The lot or parcel, and the SHA-256 of its shot that is kept."""
+    photo_retake: Signal[[str, GoodsShot]] = field(default_factory=Signal)
+    """The lot, and its shot that was not accepted."""
     photo_failed: Signal[[str, str]] = field(default_factory=Signal)
     """The lot or parcel, and a word the screens have a sentence for."""
     desk_view: Signal[[DeskView]] = field(default_factory=Signal)

@@ -18,6 +18,7 @@ from kiosk.domain.events import (
     ParcelCollected,
     ParcelReturned,
     ParcelWithdrawn,
+    PhotoAccepted,
     PhotoTaken,
 )
 from kiosk.domain.intake import IntakeState
@@ -35,7 +36,7 @@ from kiosk.store.journal import epoch_rows, journal, sealed_rows
 from kiosk.store.papers import print_jobs
 from kiosk.store.records import ConfirmedRow, NewPaper, Stamp
 
-_COUNTED = (ParcelArrived, ParcelWithdrawn, ParcelCollected, ParcelReturned, PhotoTaken)
+_COUNTED = (ParcelArrived, ParcelWithdrawn, ParcelCollected, ParcelReturned, PhotoTaken, PhotoAccepted)
 
 _REISSUED = func.json_extract(cast(journal_table.c.body, Text), "$.reissued")
 _EPOCH_OF_FIRST = epoch_table.alias()
@@ -121,7 +122,7 @@ def _totals(connection: Connection) -> DayTotals:
         parcels_in=max(0, told[ParcelArrived.TYPE] - told[ParcelWithdrawn.TYPE]),
         parcels_out=told[ParcelCollected.TYPE],
         parcels_returned=told[ParcelReturned.TYPE],
-        photos=told[PhotoTaken.TYPE],
+        photos=told[PhotoTaken.TYPE] + told[PhotoAccepted.TYPE],
         prints_unknown=print_jobs.summary(connection)[print_jobs.UNKNOWN],
         first_seq=max(0, since.position - journal.position_of(epoch.number, 0)) + 1,
         last_seq=last,

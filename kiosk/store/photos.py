@@ -1,18 +1,48 @@
-"""Photos of lots, and the listing draft that each of them opens."""
+"""Photos of lots, the listing draft that each of them opens, and what the sorting center has of them."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, and_, false, insert, select, tuple_
+from typing import Any
 
-from kiosk.domain.events import ListingDrafted, PhotoTaken
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    insert,
+    select,
+    text,
+    tuple_,
+    union,
+    update,
+)
+
+from kiosk.domain.events import ListingDrafted, PhotoAccepted, PhotoRemoved, PictureData
+from kiosk.domain.verdict import Finding, Measures, Reason
+from kiosk.store.database.schema import epoch as epoch_table
+from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import listing as listing_table
 from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import photo as photo_table
-from kiosk.store.database.tables import Tables, reading, writing
+from kiosk.store.database.schema import quarantined as quarantined_table
+from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreError
 from kiosk.store.journal import journal
 from kiosk.store.receipts import number_of, receipt_in
-from kiosk.store.records import NewPhoto, PhotoPlace, PhotoRow, Stamp
+from kiosk.store.records import ListingPictures, NewPhoto, PhotoPlace, PhotoRow, Stamp, UnsentPicture
+
+_c = photo_table.c
+# Spelled as in the rules of the partial indexes, or SQLite does not use them.
+_NO, _YES = text("0"), text("1")
+_UNJUDGED = _c.judged == _NO
+_ORDER = (_c.intake, _c.shot)
+_MEASURES = msgspec.json.Decoder(Measures)
+_FINDINGS = msgspec.json.Decoder(tuple[Finding, ...])
 
 
 class Photos(Tables):
@@ -20,62 +50,192 @@ class Photos(Tables):
 
     @writing
     def add(self, connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
-        """Keep a shot and open its listing draft; the same shot of the same lot again changes nothing."""
-        intake = _intake_of(connection, photo.lot)
-        before = _of_lot(connection, photo.lot)
-        if photo.sha256 in {row.sha256 for row in before}:
-            return
-        taken_at = stamp.moment.timestamp
-        connection.execute(
-            insert(photo_table).values(
-                intake=intake,
-                sha256=photo.sha256,
-                shot=len(before) + 1,
-                size_bytes=photo.size_bytes,
-                width=photo.width,
-                height=photo.height,
-                taken_at=taken_at,
-            )
-        )
-        connection.execute(
-            insert(listing_table).values(
-                intake=intake, sha256=photo.sha256, product=photo.product, state="draft", drafted_at=taken_at
-            )
-        )
-        taken = PhotoTaken(photo.lot, photo.sha256, photo.size_bytes, photo.width, photo.height)
-        journal.append(connection, taken, stamp)
-        journal.append(connection, ListingDrafted(photo.lot, photo.product, photo.sha256), stamp)
+        """Keep a shot, open its listing draft and tell both; the same shot of the same lot again changes nothing."""
+        _add(connection, photo, stamp)
 
     @reading
     def of_lot(self, connection: Connection, lot: str) -> list[PhotoRow]:
         """The shots of a lot, in the order they were taken, whatever the clock said."""
-        return _of_lot(connection, lot)
+        joined = photo_table.join(lot_table, lot_table.c.intake == _c.intake)
+        query = select(lot_table.c.lot, photo_table).select_from(joined).where(_has_lot(lot)).order_by(_c.shot)
+        return [_row(row) for row in connection.execute(query).mappings()]
 
     @reading
     def oldest(self, connection: Connection, limit: int, after: PhotoPlace | None = None) -> list[PhotoPlace]:
         """At most ``limit`` shots behind ``after``, in the order of their intakes: no clock has a say in it."""
-        query = select(photo_table.c.intake, photo_table.c.shot, photo_table.c.sha256)
-        if after is not None:
-            query = query.where(tuple_(photo_table.c.intake, photo_table.c.shot) > (after.intake, after.shot))
-        rows = connection.execute(query.order_by(photo_table.c.intake, photo_table.c.shot).limit(limit))
-        return [PhotoPlace(*row) for row in rows]
+        return _places(connection, limit, after)
+
+    # --- the sorting center ----------------------------------------------------------------------------------------
+
+    @reading
+    def unsent(self, connection: Connection, limit: int) -> list[UnsentPicture]:
+        """At most ``limit`` pictures that the center does not have, the smallest first: only those it has been told
+        of, by an event that it has acknowledged and not put aside.
+        """
+        master = select(_c.sha256, _c.size_bytes).where(_c.sent == _NO)
+        natural = select(_c.natural_sha256, _c.natural_size_bytes).where(_c.natural_sent == _NO)
+        both = union(_told(master), _told(natural)).subquery()
+        wanted = select(both).order_by(both.c.size_bytes, both.c.sha256).limit(limit)
+        return [UnsentPicture(*row) for row in connection.execute(wanted)]
+
+    @finishing
+    def mark_sent(self, connection: Connection, sha256: str) -> None:
+        """The center has this picture; a hash that is not waited for changes nothing."""
+        connection.execute(update(photo_table).where(_c.sent == _NO, _c.sha256 == sha256).values(sent=1))
+        natural = update(photo_table).where(_c.natural_sent == _NO, _c.natural_sha256 == sha256)
+        connection.execute(natural.values(natural_sent=1))
+
+    # --- pictures of before shots were judged ----------------------------------------------------------------------
+
+    @reading
+    def unjudged(self, connection: Connection, limit: int, after: PhotoPlace | None = None) -> list[PhotoPlace]:
+        """At most ``limit`` pictures of before that wait for their verdict, behind ``after``."""
+        return _places(connection, limit, after, _UNJUDGED)
+
+    @reading
+    def removed(self, connection: Connection, limit: int, after: PhotoPlace | None = None) -> list[PhotoPlace]:
+        """At most ``limit`` pictures of before whose files the verdict has cost, behind ``after``."""
+        return _places(connection, limit, after, _c.removed == _YES)
+
+    @writing
+    def remove(self, connection: Connection, sha256: str, why: Reason, stamp: Stamp) -> None:
+        """A picture of before may not be kept. It is told now; the file is to be deleted after this."""
+        for lot, _ in _waiting(connection, sha256):
+            journal.append(connection, PhotoRemoved(lot, sha256, why.value), stamp)
+        _judge(connection, sha256, removed=1)
+
+    @writing
+    def replace(self, connection: Connection, sha256: str, pictures: ListingPictures, stamp: Stamp) -> None:
+        """A picture of before was accepted: each of its lots has a new shot instead. Its file is to be deleted."""
+        for lot, product in _waiting(connection, sha256):
+            _add(connection, NewPhoto(lot, product, pictures), stamp)
+        _judge(connection, sha256, removed=1)
+
+    @writing
+    def leave(self, connection: Connection, sha256: str) -> None:
+        """A picture of before was not accepted: it stays where it is, and is sent nowhere."""
+        _judge(connection, sha256, removed=0)
 
 
-def _of_lot(connection: Connection, lot: str) -> list[PhotoRow]:
-    query = (
-        select(
-            lot_table.c.lot,
-            photo_table.c.sha256,
-            photo_table.c.size_bytes,
-            photo_table.c.width,
-            photo_table.c.height,
-            photo_table.c.taken_at,
+def point_to(connection: Connection, data: PhotoAccepted, position: int) -> None:
+    """Let the shot name the event that tells it now."""
+    receipt = receipt_in(data.lot)
+    if receipt is not None:
+        mine = (_c.intake == number_of(receipt)) & (_c.sha256 == data.master.sha256)
+        connection.execute(update(photo_table).where(mine).values(position=position))
+
+
+def _add(connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
+    intake = _intake_of(connection, photo.lot)
+    pictures, taken_at = photo.pictures, stamp.moment.timestamp
+    master, natural = pictures.master, pictures.natural
+    before = connection.execute(select(_c.sha256).where(_c.intake == intake)).scalars().all()
+    if master.sha256 in before:
+        return
+    told = PhotoAccepted(photo.lot, master, natural, pictures.measures, photo.overruled, photo.actor)
+    connection.execute(
+        insert(photo_table).values(
+            intake=intake,
+            sha256=master.sha256,
+            shot=len(before) + 1,
+            size_bytes=master.size_bytes,
+            width=master.width,
+            height=master.height,
+            taken_at=taken_at,
+            judged=1,
+            removed=0,
+            position=journal.append(connection, told, stamp),
+            sent=0,
+            natural_sha256=natural.sha256,
+            natural_size_bytes=natural.size_bytes,
+            natural_width=natural.width,
+            natural_height=natural.height,
+            natural_sent=0,
+            measures=_json(pictures.measures),
+            overruled=_json(photo.overruled) if photo.actor is not None else None,
+            actor=photo.actor,
         )
-        .join(lot_table)
-        .where(_has_lot(lot))
-        .order_by(photo_table.c.shot)
     )
-    return [PhotoRow(*row) for row in connection.execute(query)]
+    connection.execute(
+        insert(listing_table).values(
+            intake=intake, sha256=master.sha256, product=photo.product, state="draft", drafted_at=taken_at
+        )
+    )
+    journal.append(connection, ListingDrafted(photo.lot, photo.product, master.sha256), stamp)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _row(row: RowMapping) -> PhotoRow:
+    accepted = row["position"] is not None
+    return PhotoRow(
+        lot=row["lot"],
+        sha256=row["sha256"],
+        size_bytes=row["size_bytes"],
+        width=row["width"],
+        height=row["height"],
+        taken_at=row["taken_at"],
+        judged=bool(row["judged"]),
+        removed=bool(row["removed"]),
+        sent=bool(row["sent"] and row["natural_sent"]),
+        pictures=_pictures(row) if accepted else None,
+        overruled=_FINDINGS.decode(row["overruled"]) if row["overruled"] else (),
+        actor=row["actor"],
+    )
+
+
+def _pictures(row: RowMapping) -> ListingPictures:
+    return ListingPictures(
+        PictureData(row["sha256"], row["size_bytes"], row["width"], row["height"]),
+        PictureData(row["natural_sha256"], row["natural_size_bytes"], row["natural_width"], row["natural_height"]),
+        _MEASURES.decode(row["measures"]),
+    )
+
+
+def _places(
+    connection: Connection, limit: int, after: PhotoPlace | None, which: ColumnElement[bool] | None = None
+) -> list[PhotoPlace]:
+    may_leave = case((_c.position.is_(None), _c.judged), else_=_c.sent * _c.natural_sent)
+    query = select(*_ORDER, _c.sha256, _c.natural_sha256, may_leave)
+    if which is not None:
+        query = query.where(which)
+    if after is not None:
+        query = query.where(tuple_(*_ORDER) > (after.intake, after.shot))
+    rows = connection.execute(query.order_by(*_ORDER).limit(limit))
+    return [PhotoPlace(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+
+def _told(query: Select[Any]) -> Select[Any]:
+    """Only of shots whose event the center has, and not put aside for a person."""
+    aside = exists().where(
+        quarantined_table.c.epoch == journal_table.c.epoch, quarantined_table.c.seq == journal_table.c.seq
+    )
+    return (
+        query.join(journal_table, journal_table.c.position == _c.position)
+        .join(epoch_table, epoch_table.c.number == journal_table.c.epoch)
+        .where(journal_table.c.seq <= epoch_table.c.acked_upto, ~aside)
+    )
+
+
+def _waiting(connection: Connection, sha256: str) -> list[tuple[str, str]]:
+    """Lot and product of every shot of before that is this very picture."""
+    draft = and_(listing_table.c.intake == _c.intake, listing_table.c.sha256 == _c.sha256)
+    query = (
+        select(lot_table.c.lot, listing_table.c.product)
+        .select_from(photo_table)
+        .join(lot_table, lot_table.c.intake == _c.intake)
+        .join(listing_table, draft)
+        .where(_UNJUDGED, _c.sha256 == sha256)
+        .order_by(*_ORDER)
+    )
+    return [(row.lot, row.product) for row in connection.execute(query)]
+
+
+def _judge(connection: Connection, sha256: str, *, removed: int) -> None:
+    mine = update(photo_table).where(_UNJUDGED, _c.sha256 == sha256)
+    connection.execute(mine.values(judged=1, removed=removed))
 
 
 def _has_lot(lot: str) -> ColumnElement[bool]:

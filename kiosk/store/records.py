@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kiosk.domain.clerk import Clerk, Role
+from kiosk.domain.events import PictureData
 from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.domain.trade import Mode, Party
+from kiosk.domain.verdict import Finding, Measures, Verdict
 from kiosk.store.software import metrology
 
 MAX_WAYBILL: Final = 64
@@ -120,20 +122,37 @@ class PrintJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ListingPictures:
+    """What is kept of a judged shot: both pictures, and what the mat measured."""
+
+    master: PictureData
+    natural: PictureData
+    measures: Measures
+
+
+@dataclass(frozen=True, slots=True)
 class NewPhoto:
-    """A shot of a lot, and the product its listing draft is for."""
+    """A shot of a lot that was accepted, or that ``actor`` overruled, and the product its listing draft is for."""
 
     lot: str
     product: str
-    sha256: str
-    size_bytes: int
-    width: int
-    height: int
+    pictures: ListingPictures
+    overruled: tuple[Finding, ...] = ()
+    actor: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.overruled and not Verdict(self.overruled).may_be_overruled:
+            raise ValueError("nobody decides against these reasons")
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoRow:
-    """A shot of a lot; the picture itself is a file named by its hash."""
+    """A shot of a lot; the pictures themselves are files named by their hashes.
+
+    ``judged`` is false for a picture of before that still waits for its verdict. ``pictures`` is None for every one of
+    before, also when it was judged: it is shown to nobody and sent nowhere. ``removed``: its file was deleted for what
+    the verdict said. ``sent``: the sorting center has both pictures.
+    """
 
     lot: str
     sha256: str
@@ -141,15 +160,35 @@ class PhotoRow:
     width: int
     height: int
     taken_at: str
+    judged: bool
+    removed: bool
+    sent: bool
+    pictures: ListingPictures | None
+    overruled: tuple[Finding, ...]
+    actor: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoPlace:
-    """Where a shot stands in the order of all: by its intake's number, then by its place among the shots of the lot."""
+    """Where a shot stands in the order of all: by its intake's number, then by its place among the shots of the lot.
+
+    ``natural_sha256`` is None for one of before. ``may_leave``: nobody needs its files on this card any more, because
+    the sorting center has them, or because it is one of before that was judged and not accepted.
+    """
 
     intake: int
     shot: int
     sha256: str
+    natural_sha256: str | None
+    may_leave: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentPicture:
+    """A picture that the sorting center knows of and does not have."""
+
+    sha256: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from kiosk.devices.ports import CameraFault, PrinterStatus, PrintNotStarted, Shot
+from kiosk.devices.ports import CameraFault, GoodsShot, PrinterStatus, PrintNotStarted, Shot
 from kiosk.devices.printer.profiles import profile
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.store import ConfirmedRow, NewPrintJob, Store
 from kiosk.store.records import ChosenGoods
 from tests.station.fakes import STAMP
@@ -78,28 +80,87 @@ class FakePrinter:
         self.sheets(data)
 
 
-class FakeCamera:
-    """Gives one picture after the other; ``plan`` holds, shot by shot, an error to raise, an event, or None."""
+MEASURES = Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
+BLUR, TILT, FACE = (Finding(reason, 4_000, 3_000) for reason in (Reason.BLUR, Reason.TILT, Reason.FACE))
 
-    def __init__(self, *plan: BaseException | threading.Event | None) -> None:
+
+def shot_of(jpeg: bytes, width: int = 1600, height: int = 1600) -> Shot:
+    return Shot(jpeg, hashlib.sha256(jpeg).hexdigest(), width, height)
+
+
+def judged(name: bytes, *findings: Finding) -> GoodsShot:
+    """A shot of goods with these findings, and the pictures that go with them."""
+    verdict = Verdict(findings)
+    if not (verdict.accepted or verdict.may_be_overruled):
+        return GoodsShot(verdict)
+    master, natural = (shot_of(b"\xff\xd8\xff " + name + kind + b" \xff\xd9") for kind in (b" master", b" natural"))
+    return GoodsShot(verdict, MEASURES, master, natural)
+
+
+class FakeCamera:
+    """Gives one picture after the other; ``plan`` holds, shot by shot, an error to raise, an event, findings, or None.
+
+    A picture that was kept is judged as ``files`` says, by default as accepted.
+    """
+
+    def __init__(self, *plan: BaseException | threading.Event | Finding | None) -> None:
         self.plan = deque(plan)
         self.pictures = deque([b"\xff\xd8\xff one \xff\xd9", b"\xff\xd8\xff two \xff\xd9"])
         self.shooting = Heard()
+        self.files: dict[str, GoodsShot | BaseException] = {}
+        self.looked_at: list[str] = []
         self.closed = False
 
     def shoot(self, deadline_s: float) -> Shot:
+        self._step(deadline_s)
+        return shot_of(self._next(), 640, 480)
+
+    def inspect(self, deadline_s: float) -> GoodsShot:
+        finding = self._step(deadline_s)
+        return judged(self._next()[4:7], *([finding] if finding else []))
+
+    def inspect_file(self, path: Path, deadline_s: float) -> GoodsShot:
+        self.looked_at.append(path.stem)
+        found = self.files.get(path.stem, judged(path.stem.encode()))
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _step(self, deadline_s: float) -> Finding | None:
         self.shooting(deadline_s)
         step = self.plan.popleft() if self.plan else None
         if isinstance(step, BaseException):
             raise step
-        if step is not None and not step.wait(WAIT_S):
-            raise CameraFault("timeout", "nobody let it go on")
+        if isinstance(step, threading.Event):
+            if not step.wait(WAIT_S):
+                raise CameraFault("timeout", "nobody let it go on")
+            return None
+        return step
+
+    def _next(self) -> bytes:
         jpeg = self.pictures[0]
         self.pictures.rotate(-1)
-        return Shot(jpeg, hashlib.sha256(jpeg).hexdigest(), 640, 480)
+        return jpeg
 
-    def close(self) -> None:
-        self.closed = True
+
+@dataclass
+class FakeLotCamera:
+    """What the counter asks of the camera; ``error`` keeps the next overruled shot from being kept."""
+
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    kept: list[tuple[str, str, GoodsShot, str]] = field(default_factory=list)
+    error: Exception | None = None
+
+    def shoot(self, lot: str, product: str) -> None:
+        self.asked.append((lot, product))
+
+    def keep(self, lot: str, product: str, shot: GoodsShot, actor: str) -> None:
+        if self.error is not None:
+            raise self.error
+        self.kept.append((lot, product, shot, actor))
 
 
 class PowerCut(BaseException):

@@ -99,6 +99,16 @@ def test_paper_on_its_way_and_a_shot_are_busy(board: LiveBoard, panel: FakePanel
     panel.wait(READY)
 
 
+def test_the_clerk_is_called_once_when_a_shot_needs_help(board: LiveBoard, panel: FakePanel) -> None:
+    view = board.snapshot().view
+    for state in ("taking", "help", "help"):
+        board.show(replace(view, photo=PhotoView(state), revision=view.revision + 1))
+    panel.wait(READY, "attention")
+    board.mark(scale="scale_missing")
+    panel.wait(FAULT, "error")
+    assert panel.sounds == ["attention", "error"]
+
+
 def test_a_fault_sounds_once_and_clears_itself(board: LiveBoard, panel: FakePanel) -> None:
     board.mark(scale="scale_missing")
     panel.wait(FAULT, "error")

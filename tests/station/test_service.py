@@ -29,7 +29,18 @@ from kiosk.store import DiskFull, Store
 from kiosk.store.database.opening import Opening
 from kiosk.store.records import ChosenGoods
 from tests.station.fakes import PROFILE, STAMP, walking
-from tests.station.hardware import WAIT_S, AfterTheMark, FakeCamera, FakePrinter, PowerCut, bring_in, power_cuts
+from tests.station.hardware import (
+    BLUR,
+    FACE,
+    WAIT_S,
+    AfterTheMark,
+    FakeCamera,
+    FakePrinter,
+    PowerCut,
+    bring_in,
+    judged,
+    power_cuts,
+)
 
 NOW = datetime(2026, 11, 25, 6, 5, tzinfo=UTC).timestamp()
 
@@ -130,7 +141,7 @@ def opened(store: Store, folder: Path, **options: Any) -> Iterator[Shop]:
 
 
 def test_a_card_full_of_photographs_takes_no_more_and_weighs_on(store: Store, tmp_path: Path) -> None:
-    """One file of 4 GB that takes up no room stands for all that was shot; no backup is set up."""
+    """One file of 4 GB that takes up no room stands for all that was shot and not sent."""
     filler = tmp_path / "photos" / "ab" / f"{'ab' * 32}.jpg"
     filler.parent.mkdir(parents=True)
     with filler.open("wb") as file:
@@ -162,8 +173,9 @@ def test_from_the_first_reading_to_the_papers_the_shot_and_the_count(store: Stor
         photo = shop.wait(lambda seen: seen.view.photo.state == "done").view.photo
         assert photo.sha256 is not None
         path = shop.service.photo_folder.path(photo.sha256)
-        assert path is not None
-        assert path.read_bytes() == FakeCamera().pictures[0]
+        master = judged(b"one").master
+        assert path is not None and master is not None
+        assert path.read_bytes() == master.jpeg
         last = store.outbox.counts().last_seq
         shop.wait(lambda seen: seen.pending == last)
     result = shown.result
@@ -173,6 +185,21 @@ def test_from_the_first_reading_to_the_papers_the_shot_and_the_count(store: Stor
     assert (row.gross_g, row.tare_g, row.net_g, row.amount_fen) == (12_450, 0, 12_450, 29_880)
     assert [photo.sha256 for photo in store.photos.of_lot(row.lot)] == [photo.sha256]
     assert (shop.scale.running, shop.camera.closed) == (False, True)
+
+
+def test_a_face_leaves_no_trace_on_the_card(store: Store, tmp_path: Path) -> None:
+    """Nor does any other shot that was not accepted: no file, no row, no event."""
+    with opened(store, tmp_path) as shop:
+        shop.wait(lambda seen: seen.marks.scale == "ok")
+        shop.agreed()
+        shop.camera.plan.extend((FACE, BLUR))
+        told = store.outbox.counts().last_seq
+        for tries in (1, 2):
+            shop.service.desk.booked.take_photo()
+            shop.wait(lambda seen, tries=tries: seen.view.photo.tries == tries)
+        assert store.outbox.counts().last_seq == told
+    assert list((tmp_path / "photos").rglob("*.jpg")) == []
+    assert store.photos.oldest(10) == []
 
 
 def test_the_second_tick_comes_when_the_relay_has_heard(store: Store, tmp_path: Path) -> None:

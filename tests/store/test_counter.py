@@ -27,6 +27,7 @@ from tests.store.village import (
     events,
     open_intake,
     open_store,
+    pictures,
     rows,
     stamp,
     weighed,
@@ -224,7 +225,7 @@ def test_a_day_from_close_to_close(store: Store, path: Path) -> None:
     store.intakes.void(void(wrong.receipt), stamp())
     gone, carried_over = open_intake(store), open_intake(store)
     store.intakes.abandon(gone.receipt, "opened", AbandonReason.LEFT, stamp())
-    store.photos.add(NewPhoto(first.lot, "ALMOND", "ab" * 32, 1, 1, 1), stamp())
+    store.photos.add(NewPhoto(first.lot, "ALMOND", pictures()), stamp())
     parcels = [arrive(store, codes, f"SF{number}") for number in range(3)]
     store.parcels.withdraw(parcels[2].number, CLERK, stamp())
     collect(store, parcels[0], codes.given[parcels[0].number])

@@ -24,6 +24,7 @@ from kiosk.domain.metrology.pan_journal import Held, Left, Lies, UnbookedWhy
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, ParcelNumber, Proof
 from kiosk.domain.trade import Mode, Party
+from kiosk.domain.verdict import Finding, Reason
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
 from kiosk.store.records import Fitting, HandoverProof, NewCheck, NewPhoto
@@ -40,6 +41,8 @@ from tests.store.village import (
     epochs,
     open_intake,
     open_store,
+    photo_of_before,
+    pictures,
     rows,
     stamp,
     weighed,
@@ -66,7 +69,14 @@ USES: dict[str, Use] = {
     "unknown": lambda store: store.papers.unknown(1, "device", stamp()),
     "recover": lambda store: store.papers.recover(stamp()),
     "reprint": lambda store: store.papers.reprint(1, "clerk:07", stamp()),
-    "photo": lambda store: store.photos.add(NewPhoto(FIRST.lot, "ALMOND", "ab" * 32, 1, 1, 1), stamp()),
+    "photo": lambda store: store.photos.add(NewPhoto(FIRST.lot, "ALMOND", pictures("ef")), stamp()),
+    "photo overruled": lambda store: store.photos.add(
+        NewPhoto(FIRST.lot, "ALMOND", pictures("ef"), (Finding(Reason.BLUR, 4, 3),), CLERK), stamp()
+    ),
+    "photo sent": lambda store: store.photos.mark_sent("cd" * 32),
+    "photo of before removed": lambda store: store.photos.remove("ab" * 32, Reason.FACE, stamp()),
+    "photo of before replaced": lambda store: store.photos.replace("ab" * 32, pictures("ef"), stamp()),
+    "photo of before left": lambda store: store.photos.leave("ab" * 32),
     "acknowledge": lambda store: store.outbox.acknowledge(3, [2, 3]),
     "expect": lambda store: store.deliveries.expect(
         [ExpectedParcel("YT1", "YTO"), ExpectedParcel("YT2", "YTO")], stamp()
@@ -117,7 +127,9 @@ def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     store.counters.observe_scale(scale_of(5), stamp())
     store.pan_loads.note(Held(str(SECOND), 3, 5_000, 5_000), stamp())
     store.pan_loads.note(Lies(4, 8_000), stamp())
+    store.photos.add(NewPhoto(FIRST.lot, "ALMOND", pictures("cd")), stamp())
     store.close()
+    photo_of_before(folder / "kiosk.sqlite", FIRST.lot, "ab" * 32, "ALMOND")
     return folder
 
 

@@ -5,10 +5,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.store import NewPrintJob, Store, StoreError
-from kiosk.store.records import NewPhoto
-from tests.store.village import bring_in, content, events, open_intake, open_store, rows, stamp, weighed
-
-SHOT = "ab" * 32
+from tests.store.village import bring_in, content, events, open_intake, open_store, stamp, weighed
 
 
 def test_a_paper_is_queued_sending_printed(store: Store) -> None:
@@ -100,32 +97,3 @@ def test_a_paper_nobody_knows_undoes_the_whole_confirmation(store: Store, path: 
     with pytest.raises(StoreError, match="breaks a rule"):
         store.intakes.confirm(weighed(intake), "tap", [job], "1", stamp())
     assert content(path) == before
-
-
-def test_a_photo_opens_a_listing_draft_once(store: Store, path: Path) -> None:
-    lot = bring_in(store).lot
-    store.photos.add(NewPhoto(lot, "ALMOND", SHOT, 300_000, 1600, 1200), stamp(5))
-    before = content(path)
-    store.photos.add(NewPhoto(lot, "ALMOND", SHOT, 300_000, 1600, 1200), stamp(9))
-    assert content(path) == before
-    store.photos.add(NewPhoto(lot, "ALMOND", "cd" * 32, 200_000, 1600, 1200), stamp(2))
-    assert [
-        (photo.lot, photo.sha256, photo.size_bytes, photo.width, photo.height, photo.taken_at)
-        for photo in store.photos.of_lot(lot)
-    ] == [
-        (lot, SHOT, 300_000, 1600, 1200, "2026-11-24T03:00:05.000Z"),
-        (lot, "cd" * 32, 200_000, 1600, 1200, "2026-11-24T03:00:02.000Z"),
-    ]
-    assert rows(path, "SELECT product, state FROM listing") == [("ALMOND", "draft")] * 2
-    assert [event["type"] for event in events(path)[-4:]] == [
-        "station.photo.taken.v1",
-        "station.listing.drafted.v1",
-    ] * 2
-
-
-@pytest.mark.parametrize("lot", ["", "Y1", "Y1L0147A0000095", "Y1L0147B0000017", "Y1B0147A000001K", "' OR 1=1"])
-def test_a_lot_that_is_not_there_has_no_photos(store: Store, lot: str) -> None:
-    bring_in(store)
-    assert store.photos.of_lot(lot) == []
-    with pytest.raises(StoreError, match="not of this database"):
-        store.photos.add(NewPhoto(lot, "ALMOND", SHOT, 1, 1, 1), stamp())

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
+from kiosk.domain.events import PictureData
 from kiosk.domain.intake import ConfirmedIntake, Intake, TareSource, Weighing
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.domain.verdict import Measures
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
 from kiosk.store.database.opening import Opening
-from kiosk.store.records import ChosenGoods
+from kiosk.store.records import ChosenGoods, ListingPictures
 
 STATION = "S0147"
 METROLOGY = "1.0/ab12cd34"
@@ -98,6 +100,32 @@ def content(path: Path) -> list[str]:
 def events(path: Path) -> list[dict[str, Any]]:
     """Every event, oldest first."""
     return [json.loads(body) for (body,) in rows(path, "SELECT body FROM journal ORDER BY position")]
+
+
+MEASURES = Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
+
+
+def pictures(name: str = "ab", size: int = 300_000) -> ListingPictures:
+    """A master whose hash repeats ``name``, and a natural cut, which is smaller."""
+    master = PictureData(name * 32, size, 1600, 1600)
+    return ListingPictures(master, PictureData(name[::-1] * 32, max(1, size - 1), 1600, 1600), MEASURES)
+
+
+def photo_of_before(path: Path, lot: str, sha256: str, product: str = "BADAM") -> None:
+    """A shot as it was kept before shots were judged, without its event."""
+    connection = sqlite3.connect(path)
+    try:
+        (intake,) = connection.execute("SELECT intake FROM lot WHERE lot = ?", (lot,)).fetchone()
+        (shots,) = connection.execute("SELECT count(*) FROM photo WHERE intake = ?", (intake,)).fetchone()
+        connection.execute(
+            "INSERT INTO photo (intake, sha256, shot, size_bytes, width, height, taken_at, judged, removed) "
+            "VALUES (?, ?, ?, 1000, 640, 480, '2026', 0, 0)",
+            (intake, sha256, shots + 1),
+        )
+        connection.execute("INSERT INTO listing VALUES (?, ?, ?, 'draft', '2026')", (intake, sha256, product))
+        connection.commit()
+    finally:
+        connection.close()
 
 
 def change(path: Path, *statements: str) -> None:

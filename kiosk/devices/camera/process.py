@@ -7,21 +7,32 @@ ends after a minute without use.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Final
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
 
+from kiosk.devices.camera.goods import goods_shot, shot_of
 from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.camera.wire import Answer, ShotTaken, WireError
-from kiosk.devices.camera.worker import CameraWorker, WorkerDied
-from kiosk.devices.ports import CameraFault, Shot
+from kiosk.devices.camera.wire import (
+    Answer,
+    FileRequest,
+    GoodsInspected,
+    ShotRefused,
+    ShotRequest,
+    ShotTaken,
+    WireError,
+)
+from kiosk.devices.camera.worker import CameraWorker, MakeRequest, WorkerDied
+from kiosk.devices.ports import CameraFault, GoodsShot, Shot
+from kiosk.domain.verdict import Finding, Reason, Verdict
 
-_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+T = TypeVar("T")
 
 
 def child_command(settings: CameraSettings) -> tuple[str, ...]:
@@ -29,6 +40,7 @@ def child_command(settings: CameraSettings) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "kiosk.devices.camera.child", json.dumps(asdict(settings)))
 
 
+_FROZEN: Final = GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
 IDLE_S: Final = 60.0
 """Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free."""
 
@@ -50,7 +62,8 @@ class ChildCamera:
         self._unreaped: list[CameraWorker] = []
         self._timer: threading.Timer | None = None
         self._idle_since = 0.0
-        self._last_sha256: str | None = None
+        self._last_picture = ""
+        self._last_frame = ""
 
     @property
     def child_pid(self) -> int | None:
@@ -60,16 +73,15 @@ class ChildCamera:
 
     def shoot(self, deadline_s: float) -> Shot:
         """Take one picture within ``deadline_s`` seconds. Raises CameraFault."""
-        if self._settings.kind == "none":
-            raise CameraFault("missing", "No camera is set up: enter its kind and path in the station's configuration.")
-        deadline = time.monotonic() + deadline_s
-        if deadline_s <= 0 or not self._lock.acquire(timeout=deadline_s):
-            raise CameraFault("timeout", "The camera is still busy with another picture: wait a moment and try again.")
-        try:
-            return self._shoot(deadline, deadline_s)
-        finally:
-            self._idle_since = time.monotonic()
-            self._lock.release()
+        return self._exchange(ShotRequest, self._plain, deadline_s)
+
+    def inspect(self, deadline_s: float) -> GoodsShot:
+        """Take a burst and judge it within ``deadline_s`` seconds. Raises CameraFault."""
+        return self._exchange(partial(ShotRequest, goods=True), self._live, deadline_s)
+
+    def inspect_file(self, path: Path, deadline_s: float) -> GoodsShot:
+        """Judge a picture that was kept. Raises CameraFault."""
+        return self._exchange(partial(FileRequest, path=str(path)), self._judged, deadline_s)
 
     def close(self) -> None:
         """End the child, cutting short a shot that is under way; later shots raise CameraFault."""
@@ -84,13 +96,25 @@ class ChildCamera:
             timer.cancel()
             timer.join()
 
-    def _shoot(self, deadline: float, deadline_s: float) -> Shot:
+    def _exchange(self, make: MakeRequest, read: Callable[[Answer, bytes], T], deadline_s: float) -> T:
+        if self._settings.kind == "none":
+            raise CameraFault("missing", "No camera is set up: enter its kind and path in the station's configuration.")
+        deadline = time.monotonic() + deadline_s
+        if deadline_s <= 0 or not self._lock.acquire(timeout=deadline_s):
+            raise CameraFault("timeout", "The camera is still busy with another picture: wait a moment and try again.")
+        try:
+            return read(*self._ask(make, deadline, deadline_s))
+        except WireError as error:
+            self._drop(gently=False)
+            raise self._broken(error) from error
+        finally:
+            self._idle_since = time.monotonic()
+            self._lock.release()
+
+    def _ask(self, make: MakeRequest, deadline: float, deadline_s: float) -> tuple[Answer, bytes]:
         worker = self._running_worker()
         try:
-            answer, body = worker.ask(deadline)
-            shot = self._checked(answer, body)
-        except CameraFault:
-            raise
+            answer, body = worker.ask(make, deadline)
         except TimeoutError:
             self._drop(gently=False)
             raise CameraFault(
@@ -98,11 +122,14 @@ class ChildCamera:
                 f"The camera at {self._settings.path} gave no picture within {deadline_s:g} s: unplug it, "
                 "plug it in again and try once more.",
             ) from None
-        except (WorkerDied, WireError) as error:
+        except WorkerDied as error:
             self._drop(gently=False)
             raise self._broken(error) from error
-        self._refuse_frozen(shot)
-        return shot
+        if isinstance(answer, ShotRefused):
+            if body:
+                raise WireError("a refusal with a picture")
+            raise CameraFault(answer.code, answer.message)
+        return answer, body
 
     def _running_worker(self) -> CameraWorker:
         if self._closed.is_set():
@@ -127,24 +154,35 @@ class ChildCamera:
                 "broken", f"The camera program cannot be started ({error.strerror}): restart the station."
             ) from error
 
-    def _checked(self, answer: Answer, body: bytes) -> Shot:
+    def _plain(self, answer: Answer, body: bytes) -> Shot:
         if not isinstance(answer, ShotTaken):
-            if body:
-                raise WireError("a refusal with a picture")
-            raise CameraFault(answer.code, answer.message)
-        if not (body.startswith(_JPEG_START) and body.endswith(_JPEG_END)):
-            raise WireError("a picture that is no JPEG")
-        return Shot(body, hashlib.sha256(body).hexdigest(), answer.width, answer.height)
-
-    def _refuse_frozen(self, shot: Shot) -> None:
-        # No sensor repeats its noise bit for bit; a picture file may be the same twice with every right.
-        last, self._last_sha256 = self._last_sha256, shot.sha256
-        if self._settings.kind == "v4l2" and shot.sha256 == last:
-            self._drop(gently=True)
+            raise WireError("a verdict where a picture was asked for")
+        shot = shot_of(body, answer.width, answer.height)
+        last, self._last_picture = self._last_picture, shot.sha256
+        if self._repeats(shot.sha256, last):
             raise CameraFault(
                 "frozen",
                 f"The camera at {self._settings.path} repeats an old picture: unplug it, plug it in again.",
             )
+        return shot
+
+    @staticmethod
+    def _judged(answer: Answer, body: bytes) -> GoodsShot:
+        return goods_shot(_goods(answer), body)
+
+    def _live(self, answer: Answer, body: bytes) -> GoodsShot:
+        goods = _goods(answer)
+        shot = goods_shot(goods, body)
+        last, self._last_frame = self._last_frame, goods.frame_sha256
+        return _FROZEN if self._repeats(goods.frame_sha256, last) else shot
+
+    def _repeats(self, sha256: str, last: str) -> bool:
+        """Whether the sensor stands still; its device is opened anew for the next try then."""
+        # No sensor repeats its noise bit for bit; a picture file may be the same twice with every right.
+        if self._settings.kind != "v4l2" or not sha256 or sha256 != last:
+            return False
+        self._drop(gently=True)
+        return True
 
     def _broken(self, error: Exception) -> CameraFault:
         if self._closed.is_set():
@@ -183,3 +221,9 @@ class ChildCamera:
                 self._drop(gently=True)
                 if self._unreaped:
                     self._arm(self._idle_s)
+
+
+def _goods(answer: Answer) -> GoodsInspected:
+    if not isinstance(answer, GoodsInspected):
+        raise WireError("a picture where a verdict was asked for")
+    return answer

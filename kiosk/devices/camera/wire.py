@@ -9,9 +9,11 @@ out of its mind, so the station believes nothing it has not checked.
 from __future__ import annotations
 
 import struct
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
+
+from kiosk.domain.verdict import Reason
 
 MAX_HEADER = 4_096
 MAX_BODY = 20_000_000
@@ -23,6 +25,17 @@ Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 """A picture's side in pixels; a JPEG cannot hold more."""
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 """Counts the requests to one child; the answer repeats it, so that a late answer is never taken for a new picture."""
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=MAX_WITHIN_S)]
+
+MAX_PICTURE: Final = 8_000_000
+"""Bytes of one of the two pictures of goods: the rule of the event that tells of them."""
+MAX_MEASURE: Final = 1_000_000
+MAX_VALUE: Final = 2**31 - 1
+MAX_COVERAGE_BP: Final = 10_000
+MAX_TILT_MILLIDEG: Final = 90_000
+PictureBytes: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_PICTURE)]
+Measure: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_MEASURE)]
+Value: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_VALUE)]
 
 
 class WireError(Exception):
@@ -30,10 +43,22 @@ class WireError(Exception):
 
 
 class ShotRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="shoot"):
-    """Take one picture; the child ends itself when that takes much longer than ``within_s`` seconds."""
+    """Take one picture; the child ends itself when that takes much longer than ``within_s`` seconds.
+
+    ``goods``: take a burst, judge it, and give the two pictures that are cut out of it instead.
+    """
 
     number: Number
-    within_s: Annotated[float, msgspec.Meta(gt=0, le=MAX_WITHIN_S)]
+    within_s: Seconds
+    goods: bool = False
+
+
+class FileRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="judge"):
+    """Judge the picture at ``path``, as ShotRequest with ``goods`` judges a shot."""
+
+    number: Number
+    within_s: Seconds
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
 
 
 class ShotTaken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="taken"):
@@ -52,14 +77,58 @@ class ShotRefused(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
     message: Annotated[str, msgspec.Meta(min_length=1, max_length=800)]
 
 
-Answer: TypeAlias = ShotTaken | ShotRefused
+class WirePicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A JPEG in the body."""
+
+    size_bytes: PictureBytes
+    width: Side
+    height: Side
+
+
+class WireFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """``kiosk.domain.verdict.Finding``."""
+
+    reason: Reason
+    value: Value
+    limit: Value
+
+
+class WireMeasures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``kiosk.domain.verdict.Measures``."""
+
+    coverage_bp: Annotated[int, msgspec.Meta(ge=0, le=MAX_COVERAGE_BP)]
+    length_mm: Measure
+    width_mm: Measure
+    pieces: Measure
+    edge_rise_millipx: Measure
+    tilt_millideg: Annotated[int, msgspec.Meta(ge=0, le=MAX_TILT_MILLIDEG)]
+    px_per_m: Measure
+
+
+class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="goods"):
+    """The body is the JPEG of the master and behind it that of the natural cut, or empty.
+
+    ``frame_sha256`` is over the pixels of the frame that was judged, empty when there was none: a live sensor never
+    gives the same twice.
+    """
+
+    number: Number
+    findings: Annotated[tuple[WireFinding, ...], msgspec.Meta(max_length=len(Reason))]
+    measures: WireMeasures | None = None
+    master: WirePicture | None = None
+    natural: WirePicture | None = None
+    frame_sha256: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
+
+
+Request: TypeAlias = ShotRequest | FileRequest
+Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected
 
 _encoder = msgspec.json.Encoder()
-_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(ShotTaken | ShotRefused)
-_requests: msgspec.json.Decoder[ShotRequest] = msgspec.json.Decoder(ShotRequest)
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(ShotTaken | ShotRefused | GoodsInspected)
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(ShotRequest | FileRequest)
 
 
-def pack(header: ShotRequest | Answer, body: bytes = b"") -> bytes:
+def pack(header: Request | Answer, body: bytes = b"") -> bytes:
     """One whole message; raises WireError when it is larger than the other side takes."""
     head = _encoder.encode(header)
     _check_lengths(len(head), len(body))
@@ -81,7 +150,7 @@ def unpack_answer(header: bytes) -> Answer:
         raise WireError(f"an answer that cannot be read: {error}") from error
 
 
-def unpack_request(header: bytes) -> ShotRequest:
+def unpack_request(header: bytes) -> Request:
     """Raises WireError."""
     try:
         return _requests.decode(header)

@@ -6,13 +6,15 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kiosk.devices.camera.wire import (
     MAX_WITHIN_S,
     PREFIX,
     Answer,
-    ShotRequest,
+    Number,
+    Request,
+    Seconds,
     WireError,
     pack,
     unpack_answer,
@@ -21,6 +23,10 @@ from kiosk.devices.camera.wire import (
 
 _END_S = 1.0
 """How long a child may take to end by itself, and then to be gone after SIGKILL."""
+
+
+MakeRequest = Callable[[Number, Seconds], Request]
+"""A request, once it has its number and the seconds that are left for it."""
 
 
 class WorkerDied(Exception):
@@ -35,7 +41,7 @@ class CameraWorker:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
         )
-        self._shots = 0
+        self._asked = 0
 
     @property
     def pid(self) -> int:
@@ -45,18 +51,18 @@ class CameraWorker:
         """Whether the process is gone; reaps it when it is."""
         return self._process.poll() is not None
 
-    def ask(self, deadline: float) -> tuple[Answer, bytes]:
-        """Ask for a shot and wait until monotonic second ``deadline``.
+    def ask(self, make: MakeRequest, deadline: float) -> tuple[Answer, bytes]:
+        """Ask and wait until monotonic second ``deadline``.
 
         Raises TimeoutError, WorkerDied or WireError; after each of them the worker is good for nothing but ``end``.
         """
-        self._shots += 1
+        self._asked += 1
         left = min(max(0.001, deadline - time.monotonic()), MAX_WITHIN_S)
-        self._send(pack(ShotRequest(number=self._shots, within_s=left)))
+        self._send(pack(make(self._asked, left)))
         head, body = unpack_prefix(self._receive(PREFIX.size, deadline))
         answer = unpack_answer(self._receive(head, deadline))
-        if answer.number != self._shots:
-            raise WireError(f"an answer to request {answer.number} when {self._shots} was asked")
+        if answer.number != self._asked:
+            raise WireError(f"an answer to request {answer.number} when {self._asked} was asked")
         return answer, self._receive(body, deadline)
 
     def kill(self) -> None:

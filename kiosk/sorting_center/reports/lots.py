@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk.domain.events import ListingDrafted, PhotoTaken
+from kiosk.domain.events import ListingDrafted, PictureData
 from kiosk.sorting_center.reports.following.subjects import receipt_of_lot
 from kiosk.sorting_center.reports.journal import EventRow
 from kiosk.sorting_center.reports.receipts import Receipt, Receipts
@@ -28,7 +28,7 @@ class Lot:
         return row.net_g if row is not None and not row.voided else 0
 
     @property
-    def photos(self) -> tuple[PhotoTaken, ...]:
+    def photos(self) -> tuple[PictureData, ...]:
         return self.receipt.photos
 
 

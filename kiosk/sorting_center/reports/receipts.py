@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, select, tuple_
 
-from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided, PhotoTaken
+from kiosk.domain.events import (
+    IntakeAbandoned,
+    IntakeConfirmed,
+    IntakeVoided,
+    PhotoAccepted,
+    PhotoRemoved,
+    PhotoTaken,
+    PictureData,
+)
+from kiosk.domain.events.event import EventData
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports.days import COUNTY, Part
@@ -20,6 +29,8 @@ from kiosk.sorting_center.reports.tables.schema import receipt, void
 
 MAX_PAGE: Final = 500
 _CHUNK: Final = 1000
+
+Photo = TypeVar("Photo", bound=EventData)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class Receipt:
     confirmed: IntakeConfirmed | None
     void: VoidRow | None
     replaces: tuple[str, ...]
-    photos: tuple[PhotoTaken, ...]
+    photos: tuple[PictureData, ...]
     told_again: tuple[EventRow, ...]
     events: tuple[EventRow, ...]
 
@@ -158,11 +169,7 @@ class Receipts:
             converted(standing, IntakeConfirmed) if standing is not None else None,
             self._void(number, region),
             tuple(event.data["receipt"] for event in voids if event.data.get("replacement") == str(number)),
-            tuple(
-                photo
-                for event in events
-                if event.type == PhotoTaken.TYPE and (photo := converted(event, PhotoTaken)) is not None
-            ),
+            _photos(events),
             tuple(event for event, is_it in zip(confirming, is_standing, strict=True) if not is_it),
             events,
         )
@@ -173,6 +180,23 @@ class Receipts:
         with self._tables.reading() as connection:
             row = connection.execute(select(void).where(same)).one_or_none()
         return None if row is None else _void_row(row)
+
+
+def _photos(events: Sequence[EventRow]) -> tuple[PictureData, ...]:
+    """Of each shot the picture that buyers see, each once; not those that the station has deleted since."""
+    found: dict[str, PictureData] = {}
+    for event in events:
+        if (removed := _told(event, PhotoRemoved)) is not None:
+            found.pop(removed.photo_sha256, None)
+        elif (accepted := _told(event, PhotoAccepted)) is not None:
+            found[accepted.master.sha256] = accepted.master
+        elif (taken := _told(event, PhotoTaken)) is not None:
+            found[taken.photo_sha256] = PictureData(taken.photo_sha256, taken.size_bytes, taken.width, taken.height)
+    return tuple(found.values())
+
+
+def _told(event: EventRow, kind: type[Photo]) -> Photo | None:
+    return converted(event, kind) if event.type == kind.TYPE else None
 
 
 def _void_row(row: Row[Any]) -> VoidRow:

@@ -10,7 +10,7 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.day import Day
-from kiosk.station.counter.intakes import IntakeBook, Intakes, Voids
+from kiosk.station.counter.intakes import IntakeBook, Intakes, LotShots, Voids
 from kiosk.station.counter.paper_count import PaperCount
 from kiosk.station.counter.papers import PaperQueue
 from kiosk.station.counter.parcels.book import ParcelBook
@@ -23,7 +23,7 @@ from kiosk.station.counter.parcels.receiving import DeliveryEnd, Receiving
 from kiosk.station.counter.parcels.shelf import Shelf
 from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import Steps
-from kiosk.station.counter.ports import UnfinishedDesk
+from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.scanning.own_codes import OwnCodes
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.state import CounterState
@@ -73,8 +73,7 @@ class CounterTools:
     """Something was committed: there may be papers to print and an event to send."""
     on_parcel_photo: Callable[[ParcelNumber], None]
     """Asked for a shot of a parcel; the state hears of it by ``photo_done`` or ``photo_failed``."""
-    on_lot_photo: Callable[[str, str], None]
-    """The same for a lot and its product."""
+    lots: LotCamera
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,7 @@ class Counter:
     scans: Scans
     parcels: CounterParcels
     intakes: Intakes
+    lot_shots: LotShots
     voids: Voids
     papers: PaperQueue
     paper_count: PaperCount
@@ -133,7 +133,8 @@ class Counter:
                 proofs=proofs,
                 handovers=Handovers(acts, steps, line, proofs, parcels),
             ),
-            intakes=Intakes(acts, state, intakes, tools.desk, tools.on_lot_photo),
+            intakes=Intakes(acts, state, intakes, tools.desk),
+            lot_shots=LotShots(acts, state, intakes, tools.lots),
             voids=Voids(acts, access, intakes, store.intakes),
             papers=PaperQueue(acts, store.papers),
             paper_count=paper_count,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
 from kiosk.domain.void import Void, VoidReason
 from kiosk.station.clerk.access import Access, Session
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.lists import window
-from kiosk.station.counter.ports import UnfinishedDesk
+from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.state import CounterState
 from kiosk.station.desk.unfinished import Unfinished
 from kiosk.station.desk.view import DeskRefused
@@ -57,21 +55,13 @@ class IntakeBook:
 
 
 class Intakes:
-    """Finished and unfinished ones. ``on_photo(lot, product)`` asks for a shot; it answers to the state."""
+    """Finished and unfinished ones."""
 
-    def __init__(
-        self,
-        acts: Acts,
-        state: CounterState,
-        book: IntakeBook,
-        desk: UnfinishedDesk,
-        on_photo: Callable[[str, str], None],
-    ) -> None:
+    def __init__(self, acts: Acts, state: CounterState, book: IntakeBook, desk: UnfinishedDesk) -> None:
         self._acts = acts
         self._state = state
         self._book = book
         self._desk = desk
-        self._on_photo = on_photo
 
     def since_close(self, session: Session, limit: int = 20, offset: int = 0) -> list[ConfirmedRow]:
         """Confirmed since the last close of the day, newest first."""
@@ -97,15 +87,41 @@ class Intakes:
                 raise CounterRefused(error.code, str(error)) from error
             self._state.change(unfinished="")
 
-    def take_photo(self, session: Session, receipt: str) -> None:
-        """Ask for a shot of an intake's goods; the answer comes with the view, under the lot."""
+
+class LotShots:
+    """Shots of the goods of an intake, judged as the villager's own. A clerk may decide against most reasons, once."""
+
+    def __init__(self, acts: Acts, state: CounterState, book: IntakeBook, lots: LotCamera) -> None:
+        self._acts = acts
+        self._state = state
+        self._book = book
+        self._lots = lots
+
+    def take(self, session: Session, receipt: str) -> None:
+        """Ask for a shot; the answer comes with the view, under the lot."""
         with self._acts.act(session):
             row = self._book.intake(receipt)
             with self._state.lock:
                 if self._state.view().photo.state == "taking":
                     raise CounterRefused("busy")
                 self._state.shooting(row.lot)
-            self._on_photo(row.lot, row.product)
+            self._lots.shoot(row.lot, row.product)
+
+    def overrule(self, session: Session, receipt: str) -> None:
+        """Keep the shot that was refused just now, in the clerk's name.
+
+        Raises CounterRefused: not_overruled (the reasons allow it to nobody), stale_page (it is gone), disk_full.
+        """
+        with self._acts.act(session) as (person, _):
+            row = self._book.intake(receipt)
+            with self._state.lock:
+                view, shot = self._state.view(), self._state.refused_shot
+            if view.shot_of != row.lot or view.photo.state != "retake":
+                raise CounterRefused("stale_page")
+            if shot is None:
+                raise CounterRefused("not_overruled")
+            self._lots.keep(row.lot, row.product, shot, person.actor)
+            self._acts.booked()
 
 
 class Voids:

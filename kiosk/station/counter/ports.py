@@ -1,9 +1,10 @@
-"""What is needed of the desk: by the counter, and by the scanner."""
+"""What is needed of the desk and of the camera: by the counter, and by the scanner."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from kiosk.devices.ports import GoodsShot
 from kiosk.station.desk.unfinished import Unfinished
 from kiosk.station.desk.view import DeskView
 
@@ -14,6 +15,16 @@ class UnfinishedDesk(Protocol):
     def unfinished(self) -> Unfinished | None: ...
     def take_up(self, receipt: str) -> object:
         """Go on with it; raises DeskRefused."""
+
+
+class LotCamera(Protocol):
+    """Shots of the goods of a lot; the state hears of what becomes of them."""
+
+    def shoot(self, lot: str, product: str) -> None:
+        """Ask for one."""
+
+    def keep(self, lot: str, product: str, shot: GoodsShot, actor: str) -> None:
+        """Keep one that ``actor`` overrules. Raises StoreError and CounterRefused; then nothing is kept."""
 
 
 class CardDesk(Protocol):

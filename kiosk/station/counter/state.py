@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kiosk.devices.ports import GoodsShot
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.view import CounterView, ScanResult
@@ -42,6 +43,8 @@ class CounterState:
         self.lock = threading.RLock()
         self.undo: Undo | None = None
         self.fresh: FreshCode | None = None
+        self.refused_shot: GoodsShot | None = None
+        """Of the lot ``shot_of``, for as long as a clerk may still overrule it: nothing of it is on the card."""
         self._consent = view.consent
         self._stamps = stamps
         self._on_view = on_view
@@ -66,7 +69,7 @@ class CounterState:
         """A session began or ended; what was on the screen belongs to the person before."""
         with self.lock:
             session = access.current()
-            self.undo = self.fresh = None
+            self.undo = self.fresh = self.refused_shot = None
             self.change(
                 unlocked_as=session.person if session else None,
                 mode="",
@@ -98,17 +101,26 @@ class CounterState:
 
     def shooting(self, subject: str) -> None:
         """A shot of this parcel or lot was asked for."""
-        self.change(shot_of=subject, photo=PhotoView("taking"))
+        with self.lock:
+            self.refused_shot = None
+            self.change(shot_of=subject, photo=PhotoView("taking"))
 
     def photo_done(self, subject: str, sha256: str) -> None:
         """The shot of this parcel or lot is kept."""
         self._photo(subject, PhotoView("done", sha256))
 
+    def photo_retake(self, subject: str, shot: GoodsShot) -> None:
+        """The shot of this lot was not accepted."""
+        verdict = shot.verdict
+        view = PhotoView("retake", findings=verdict.findings, may_be_overruled=verdict.may_be_overruled)
+        self._photo(subject, view, shot if verdict.may_be_overruled else None)
+
     def photo_failed(self, subject: str, problem: str) -> None:
         """There is no shot; the screens have a sentence for each ``problem``."""
         self._photo(subject, PhotoView("failed", problem=problem))
 
-    def _photo(self, subject: str, photo: PhotoView) -> None:
+    def _photo(self, subject: str, photo: PhotoView, refused: GoodsShot | None = None) -> None:
         with self.lock:
             if self._view.shot_of == subject:
+                self.refused_shot = refused
                 self.change(photo=photo)

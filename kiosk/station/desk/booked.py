@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
+from kiosk.devices.ports import GoodsShot
+from kiosk.domain.verdict import Finding
 from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.errors import refusing
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import DeskRefused, DeskView, PhotoView, PrintView, Step
+from kiosk.station.desk.view import PHOTO_TRIES, DeskRefused, DeskView, PhotoView, PrintView, Step
 from kiosk.store.records import ConfirmedRow
 
 logger = logging.getLogger(__name__)
@@ -35,14 +38,16 @@ class Booked:
             return self._state.publish()
 
     def take_photo(self) -> DeskView:
-        """Ask for a shot of the goods; the answer comes later."""
+        """Ask for a shot of the goods; the verdict comes later."""
         with self._state.locks.acts, self._state.at(Step.TAKE):
             draft = self._state.draft
             if draft.result is None or draft.photo.state == "taking":
                 raise DeskRefused("busy")
             if draft.photo.state == "done":
                 raise DeskRefused("photo_kept")  # each further shot would stay on the card
-            self._state.set(replace(draft, photo=PhotoView("taking")))
+            if draft.photo.tries >= PHOTO_TRIES:
+                raise DeskRefused("photo_help")
+            self._state.set(replace(draft, photo=PhotoView("taking", tries=draft.photo.tries)))
             view = self._state.publish()
             self._tools.on_photo(draft.result.lot, draft.result.product)
             return view
@@ -50,21 +55,26 @@ class Booked:
     def skip_photo(self) -> DeskView:
         """No shot is wanted."""
         with self._state.locks.acts, self._state.at(Step.TAKE):
-            self._state.set(replace(self._state.draft, photo=PhotoView("none")))
+            self._state.set(replace(self._state.draft, photo=PhotoView("none", tries=self._state.draft.photo.tries)))
             return self._state.publish()
 
     def photo_done(self, lot: str, sha256: str) -> None:
-        """The shot of this lot is kept."""
-        self._photo(lot, PhotoView("done", sha256))
+        """The shot of this lot is kept, whoever asked for it."""
+        self._photo(lot, lambda before: PhotoView("done", sha256))
+
+    def photo_retake(self, lot: str, shot: GoodsShot) -> None:
+        """The shot of this lot was not accepted, and is gone."""
+        self._photo(lot, lambda before: _retake(before, shot.verdict.findings))
 
     def photo_failed(self, lot: str, problem: str) -> None:
         """There is no shot of this lot; ``problem`` is a word the screens have a sentence for."""
-        self._photo(lot, PhotoView("failed", problem=problem))
+        self._photo(lot, lambda before: _failed(before, problem))
 
-    def _photo(self, lot: str, photo: PhotoView) -> None:
+    def _photo(self, lot: str, after: Callable[[PhotoView], PhotoView]) -> None:
         with self._state.locks.state:
             draft = self._state.draft
-            if draft.step is Step.TAKE and draft.result and draft.result.lot == lot:
+            photo = after(draft.photo)
+            if draft.step is Step.TAKE and draft.result and draft.result.lot == lot and photo != draft.photo:
                 self._state.set(replace(draft, photo=photo))
                 self._state.publish()
 
@@ -107,3 +117,15 @@ class Booked:
         return tuple(
             PrintView(job.document, job.bag, job.state) for job in self._tools.store.papers.of_receipt(receipt)
         )
+
+
+# What becomes of a shot that a clerk has asked for at the counter is no try and no failure of the villager's.
+def _failed(before: PhotoView, problem: str) -> PhotoView:
+    return PhotoView("failed", problem=problem, tries=before.tries) if before.state == "taking" else before
+
+
+def _retake(before: PhotoView, findings: tuple[Finding, ...]) -> PhotoView:
+    if before.state != "taking":
+        return before
+    tries = before.tries + 1
+    return PhotoView("help" if tries >= PHOTO_TRIES else "retake", findings=findings, tries=tries)

@@ -56,7 +56,7 @@ class DeskTools:
     on_event: Callable[[], None]
     """Something was committed: there may be papers to print and an event to send."""
     on_photo: Callable[[str, str], None]
-    """Asked for a shot of a lot and its product; answers later by ``photo_done`` or ``photo_failed``."""
+    """Asked for a shot of a lot and its product; ``Booked`` hears later what became of it."""
     standing: Callable[[], ScaleStanding | None] = lambda: None
     """The legal status of the scale now; may raise StoreError."""
     on_note: OnNote = lambda note: None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from kiosk.domain.catalog import Catalog, Container, Product
 from kiosk.domain.intake import IntakeLine
 from kiosk.domain.metrology.pan import PanView
 from kiosk.domain.trade import Certificate, Mode, Party
+from kiosk.domain.verdict import Finding
 from kiosk.store.records import ConfirmedRow
 
 
@@ -47,16 +49,32 @@ class PrintView:
     state: str
 
 
+PHOTO_TRIES: Final = 3
+"""So many shots of one lot may be refused; then a clerk helps."""
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoView:
-    """The shot of the goods: none, offered, taking, done or failed (then ``problem`` says why).
+    """The shot of the goods.
 
-    A page shows ``gone`` for one that is done and has left the card since.
+        none       nobody wants one
+        offered    it may be taken
+        taking     it is taken and judged; there is no verdict yet
+        retake     it was not accepted, for every one of ``findings``; ``tries`` of PHOTO_TRIES are spent
+        help       the same after the last try: a clerk helps
+        done       it was accepted, or a clerk overruled it, and it is kept
+        failed     there is none; ``problem`` says why
+
+    A page shows ``gone`` for one that is done and has left the card since. ``may_be_overruled`` is for a clerk.
     """
 
     state: str = "none"
     sha256: str | None = None
+    """Of the master, or of a parcel's plain shot."""
     problem: str | None = None
+    findings: tuple[Finding, ...] = ()
+    tries: int = 0
+    may_be_overruled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.devices.ports import Shot
+from kiosk.devices.ports import GoodsShot, Shot
+from kiosk.domain.events import PictureData
 from kiosk.files import sync_folder, write_synced
 from kiosk.store.errors import StoreError
-from kiosk.store.records import NewPhoto, Stamp
+from kiosk.store.records import ListingPictures, NewPhoto, Stamp
 from kiosk.store.store import Store
 
 _HEX = frozenset("0123456789abcdef")
@@ -60,21 +61,57 @@ class PhotoFolder:
 
 
 class LotPhotos:
-    """A picture is in the folder before a row and an event tell of it."""
+    """Pictures are in the folder before a row and an event tell of them."""
 
     def __init__(self, folder: PhotoFolder, store: Store, stamps: Callable[[], Stamp]) -> None:
         self._folder, self._store, self._stamps = folder, store, stamps
 
-    def keep(self, lot: str, product: str, shot: Shot) -> None:
-        """Keep the shot of a lot and tell it in an event. Raises OSError and StoreError; then neither is there."""
-        new = self._folder.path(shot.sha256) is None
-        self._folder.keep(shot)
+    def keep(self, lot: str, product: str, shot: GoodsShot, actor: str | None = None) -> str:
+        """Keep both pictures of a lot and tell them in an event; the SHA-256 of the master.
+
+        ``actor`` is the clerk who decided against the reasons of the verdict, None when there are none. Raises OSError
+        and StoreError; then neither is there.
+        """
+        pictures, shots = listing_pictures(shot)
+        new = [one.sha256 for one in shots if self._folder.path(one.sha256) is None]
+        overruled = shot.verdict.findings if actor is not None else ()
         try:
-            self._store.photos.add(
-                NewPhoto(lot, product, shot.sha256, len(shot.jpeg), shot.width, shot.height), self._stamps()
-            )
-        except StoreError:
-            # A picture that no row knows would lie on the card for ever.
-            if new:
-                self._folder.remove(shot.sha256)
-            raise
+            for one in shots:
+                self._folder.keep(one)
+            self._store.photos.add(NewPhoto(lot, product, pictures, overruled, actor), self._stamps())
+        except (OSError, StoreError) as error:
+            if isinstance(error, OSError) or not self._is_told(lot, pictures.master.sha256):
+                # A picture that no row knows would lie on the card for ever.
+                for sha256 in new:
+                    self._folder.remove(sha256)
+                raise
+        return pictures.master.sha256
+
+    def replace(self, sha256: str, shot: GoodsShot) -> None:
+        """The same for a picture of before, whose own file goes once its row tells of the new ones.
+
+        Raises OSError and StoreError; the new files may be there then, and the next try finds them.
+        """
+        pictures, shots = listing_pictures(shot)
+        for one in shots:
+            self._folder.keep(one)
+        self._store.photos.replace(sha256, pictures, self._stamps())
+        self._folder.remove(sha256)
+
+    def _is_told(self, lot: str, sha256: str) -> bool:
+        """Whether a commit that did not answer was done all the same. Raises StoreError when nobody can say."""
+        return any(row.sha256 == sha256 for row in self._store.photos.of_lot(lot))
+
+
+def listing_pictures(shot: GoodsShot) -> tuple[ListingPictures, tuple[Shot, Shot]]:
+    """What the store keeps of a shot, and its master and natural cut. Raises ValueError for one without pictures."""
+    if shot.measures is None or shot.master is None or shot.natural is None:
+        raise ValueError("a shot without pictures cannot be kept")
+    return (
+        ListingPictures(_picture(shot.master), _picture(shot.natural), shot.measures),
+        (shot.master, shot.natural),
+    )
+
+
+def _picture(shot: Shot) -> PictureData:
+    return PictureData(shot.sha256, len(shot.jpeg), shot.width, shot.height)

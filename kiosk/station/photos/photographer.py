@@ -1,4 +1,4 @@
-"""Shots: taken one at a time by a worker."""
+"""Shots: taken one at a time by a worker, which looks through the pictures of before while nobody wants one."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from kiosk.devices.ports import Camera, CameraFault, Shot
+from kiosk.devices.ports import Camera, CameraFault, GoodsShot, Shot
 from kiosk.store.errors import DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
 
 MAX_PHOTO_BYTES: Final = 8_000_000
-"""Of one shot: more than a camera of a station sends, and little enough for the budget to hold a busy day."""
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Of one picture: more than a camera of a station sends, and little enough for the budget to hold a busy day."""
+QUIET_S: Final = 30.0
+"""So long nobody has wanted a shot before pictures of before are looked through: people come in a row."""
+_AGAIN_S: Final = 600.0
+"""After a failure of that."""
+NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class NoSpace(Exception):
@@ -30,38 +35,59 @@ class NoSpace(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ShotRequest:
-    """Whose shot is wanted, what keeps it, and who is told: ``done(subject, sha256)`` or ``failed(subject, word)``.
+class ShotListeners:
+    """Who is told of a shot: its subject, and the SHA-256 of what is kept, or a word, or what the verdict was."""
 
-    ``make_space`` is called before the shot and raises NoSpace when none may be taken.
-    """
+    done: Callable[[str, str], None]
+    failed: Callable[[str, str], None]
+    retake: Callable[[str, GoodsShot], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlainRequest:
+    """A shot that is kept as the camera gives it. ``make_space`` is called before it, and raises NoSpace."""
 
     subject: str
     make_space: Callable[[], None]
     keep: Callable[[Shot], None]
-    done: Callable[[str, str], None]
-    failed: Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsRequest:
+    """A shot of goods, kept when its verdict accepts it; ``keep`` returns the SHA-256 of its master."""
+
+    subject: str
+    make_space: Callable[[], None]
+    keep: Callable[[GoodsShot], str]
+
+
+Request = PlainRequest | GoodsRequest
+Idle = Callable[[], float | None]
+"""One piece of work that can wait; returns after how many seconds there may be more, None when all is done."""
 
 
 class Photographer:
     """A thread that takes shots on request. ``max_bytes`` is the largest picture that is kept."""
 
-    def __init__(self, camera: Camera | None, max_bytes: int, deadline_s: float = 12.0) -> None:
-        self._camera, self._max_bytes, self._deadline_s = camera, max_bytes, deadline_s
+    def __init__(
+        self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, idle: Idle, deadline_s: float = 12.0
+    ) -> None:
+        self._camera, self._listeners, self._idle = camera, listeners, idle
+        self._max_bytes, self._deadline_s = max_bytes, deadline_s
         self._stopping = threading.Event()
-        self._requests: queue.Queue[ShotRequest | None] = queue.Queue(maxsize=4)
+        self._requests: queue.Queue[Request | None] = queue.Queue(maxsize=4)
         self._thread = threading.Thread(target=self._run, name="photographer", daemon=True)
 
     def start(self) -> None:
         """Begin to wait for requests."""
         self._thread.start()
 
-    def ask(self, request: ShotRequest) -> None:
+    def ask(self, request: Request) -> None:
         """Ask for one shot; when too many wait already, the answer is "busy" at once."""
         try:
             self._requests.put_nowait(request)
         except queue.Full:
-            request.failed(request.subject, "busy")
+            self._listeners.failed(request.subject, "busy")
 
     def stop(self, timeout_s: float = 15.0) -> None:
         """Finish the shot in hand, drop those that wait, and end."""
@@ -74,19 +100,35 @@ class Photographer:
             self._camera.close()
 
     def _run(self) -> None:
-        while (request := self._requests.get()) is not None and not self._stopping.is_set():
+        while (request := self._next()) is not None and not self._stopping.is_set():
             self._answer(request)
 
-    def _answer(self, request: ShotRequest) -> None:
+    def _next(self) -> Request | None:
+        """The next request; work that can wait is done, a piece at a time, until there is one."""
+        pause: float | None = QUIET_S
+        while True:
+            with suppress(queue.Empty):
+                return self._requests.get(timeout=pause)
+            if self._stopping.is_set():
+                return None
+            pause = self._idle_once()
+
+    def _idle_once(self) -> float | None:
         try:
-            sha256, problem = self._take(request), None
+            return self._idle()
+        except (NoSpace, StoreError, OSError) as error:
+            logger.warning("the pictures of before have to wait: %s", error)
+        except Exception:
+            logger.exception("the pictures of before cannot be looked through")
+        return _AGAIN_S
+
+    def _answer(self, request: Request) -> None:
+        try:
+            tell = self._take(request)
         except Exception as error:
-            sha256, problem = "", self._problem(request.subject, error)
+            tell = partial(self._listeners.failed, request.subject, self._problem(request.subject, error))
         try:
-            if problem is None:
-                request.done(request.subject, sha256)
-            else:
-                request.failed(request.subject, problem)
+            tell()
         except Exception:
             logger.exception("the screen was not told of the shot of %s", request.subject)
 
@@ -99,16 +141,27 @@ class Photographer:
             return error.word
         if isinstance(error, CameraFault):
             return "camera_missing" if error.code == "missing" else "camera_failed"
-        if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _NO_SPACE):
+        if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in NO_SPACE):
             return "disk_full"
         return "store_failed" if known else "camera_failed"
 
-    def _take(self, request: ShotRequest) -> str:
+    def _take(self, request: Request) -> Callable[[], None]:
+        """Take and keep it; returns what tells of it."""
         if self._camera is None:
             raise CameraFault("missing", "no camera is set up")
         request.make_space()
-        shot = self._camera.shoot(self._deadline_s)
-        if len(shot.jpeg) > self._max_bytes:
-            raise CameraFault("format", f"the picture has {len(shot.jpeg)} bytes; {self._max_bytes} are allowed")
-        request.keep(shot)
-        return shot.sha256
+        if isinstance(request, PlainRequest):
+            plain = self._camera.shoot(self._deadline_s)
+            self._check_size(plain)
+            request.keep(plain)
+            return partial(self._listeners.done, request.subject, plain.sha256)
+        shot = self._camera.inspect(self._deadline_s)
+        if not shot.verdict.accepted:
+            return partial(self._listeners.retake, request.subject, shot)
+        self._check_size(shot.master, shot.natural)
+        return partial(self._listeners.done, request.subject, request.keep(shot))
+
+    def _check_size(self, *shots: Shot | None) -> None:
+        largest = max(len(shot.jpeg) for shot in shots if shot is not None)
+        if largest > self._max_bytes:
+            raise CameraFault("format", f"the picture has {largest} bytes; {self._max_bytes} are allowed")

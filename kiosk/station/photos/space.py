@@ -1,8 +1,9 @@
 """Space for photographs on the card. Intakes come first: a shot is refused long before an intake would be.
 
 What makes room are the oldest photographs of goods, in the order of their intakes, whatever any clock said; and of
-those only the ones whose copy was read back from the backup medium just before. Rows and events are never touched:
-the file alone says whether a picture is still here, so there is nothing that a power cut could part in the middle.
+those only the ones that the sorting center has, and the ones of before that no verdict accepted. Rows and events are
+never touched: the file alone says whether a picture is still here, so there is nothing that a power cut could part in
+the middle.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from typing import Final
 from kiosk.files import sync_folder
 from kiosk.station.photos.folder import PhotoFolder
 from kiosk.station.photos.photographer import NoSpace
-from kiosk.store.backup import photos as backup_photos
-from kiosk.store.backup.medium import disk_of
 from kiosk.store.records import PhotoPlace
 from kiosk.store.store import Store
 
@@ -31,7 +30,7 @@ KEPT_FREE_BYTES: Final = 200_000_000
 """Below this much room on the card no shot is taken. An intake needs some kilobytes and is refused when the last 4 MB
 of the database's reserve are gone: between the two lie tens of thousands of intakes."""
 _WORK_S: Final = 5.0
-"""So long a shot may wait for old pictures to be compared and removed; the next one goes on."""
+"""So long a shot may wait for old pictures to be removed; the next one goes on."""
 _PAGE: Final = 200
 
 PHOTO_ROOM: Final = "photo_room"
@@ -45,7 +44,7 @@ def free_bytes(folder: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PhotoLimits:
-    """In bytes: of all photographs of goods together, and of the largest one."""
+    """In bytes: of all photographs of goods together, and of what one shot may add to them."""
 
     total: int
     shot: int
@@ -53,31 +52,23 @@ class PhotoLimits:
 
 @dataclass(frozen=True, slots=True)
 class Disks:
-    """What is asked of the machine: bytes that are free at a folder, the disk it is on, and monotonic seconds."""
+    """What is asked of the machine: bytes that are free at a folder, and monotonic seconds."""
 
     free: Callable[[Path], int] = free_bytes
-    disk: Callable[[Path], str] = disk_of
     clock: Callable[[], float] = time.monotonic
 
 
 class PhotoSpace:
-    """``backup`` is the folder on the second medium, None when none is set up. Used from the photographer's thread."""
+    """Used from the photographer's thread."""
 
-    def __init__(
-        self,
-        folder: PhotoFolder,
-        store: Store,
-        limits: PhotoLimits,
-        backup: Path | None,
-        disks: Disks | None = None,
-    ) -> None:
-        self._folder, self._store, self._limits, self._backup = folder, store, limits, backup
+    def __init__(self, folder: PhotoFolder, store: Store, limits: PhotoLimits, disks: Disks | None = None) -> None:
+        self._folder, self._store, self._limits = folder, store, limits
         self._disks = disks or Disks()
         self._gone: PhotoPlace | None = None
         """Up to here nothing is left on the card: years of pictures are not asked for again at each shot."""
 
-    def for_parcel(self) -> None:
-        """Space for a picture that is not one of goods; raises NoSpace, OSError. Nothing is removed for it."""
+    def for_others(self) -> None:
+        """Space for what is no new shot of goods; raises NoSpace, OSError. Nothing is removed for it."""
         if self._short_of_card() > 0:
             raise NoSpace(CARD_FULL, f"less than {KEPT_FREE_BYTES // 1_000_000} MB are free on the card")
 
@@ -97,7 +88,7 @@ class PhotoSpace:
         raise NoSpace(
             PHOTO_ROOM,
             f"{total // 1_000_000} MB of photographs are on the card, {self._limits.total // 1_000_000} MB are meant"
-            " for them, and no more of them have a copy: plug in the backup medium and make a backup",
+            " for them, and the sorting center does not have the oldest of them yet",
         )
 
     def total(self) -> int:
@@ -109,51 +100,41 @@ class PhotoSpace:
         return KEPT_FREE_BYTES + self._limits.shot - self._disks.free(self._folder.root)
 
     def _make(self, wanted: int) -> int:
-        """Remove the oldest pictures that have a copy, until ``wanted`` bytes are free; returns how many were freed."""
-        backup = self._copies()
-        if backup is None:
-            return 0
+        """Remove the oldest pictures that may leave, until ``wanted`` bytes are free; returns how many were freed."""
         freed, folders = 0, set[Path]()
         until = self._disks.clock() + _WORK_S
-        for place, path in self._here():
+        for place, paths in self._here():
             if freed >= wanted or self._disks.clock() > until:
                 break
-            size = os.lstat(path).st_size
-            if backup_photos.holds(backup, place.sha256, unlike=path):
+            if not place.may_leave:
+                continue
+            for path in paths:
+                size = os.lstat(path).st_size
                 path.unlink()
                 freed += size
                 folders.add(path.parent)
         for changed in folders:
             sync_folder(changed)
         if freed:
-            logger.info("%d bytes of photographs that have a copy were removed from the card", freed)
+            logger.info("%d bytes of photographs that nobody needs here any more were removed from the card", freed)
         return freed
 
-    def _copies(self) -> Path | None:
-        """Where the copies lie; None when no other medium is there."""
-        try:
-            if self._backup is None or self._disks.disk(self._backup) == self._disks.disk(self._folder.root):
-                return None
-        except OSError:
-            return None
-        return self._backup / "photos"
-
-    def _here(self) -> Iterator[tuple[PhotoPlace, Path]]:
-        """The photographs that are still on the card, oldest first."""
+    def _here(self) -> Iterator[tuple[PhotoPlace, list[Path]]]:
+        """The shots that are still on the card with their files, oldest first."""
         leading, after = True, self._gone
         while rows := self._store.photos.oldest(_PAGE, after):
             for row in rows:
-                path = self._own(row.sha256)
-                if path is not None:
+                paths = [path for path in map(self._own, (row.sha256, row.natural_sha256)) if path is not None]
+                if paths:
                     leading = False
-                    yield row, path
+                    yield row, paths
                 elif leading:
                     self._gone = row
             after = rows[-1]
 
-    def _own(self, sha256: str) -> Path | None:
+    def _own(self, sha256: str | None) -> Path | None:
         """The file of a picture in this very folder; None for one that is gone, and for what only leads elsewhere."""
-        path = self._folder.path(sha256)
+        path = self._folder.path(sha256 or "")
         if path is None or path.parent.is_symlink() or not stat.S_ISREG(os.lstat(path).st_mode):
             return None
         return path

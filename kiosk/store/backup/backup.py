@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +42,11 @@ _SPARE_BYTES: Final = 1024 * 1024
 _CHUNK: Final = 1024 * 1024
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SQLITE_FULL: Final = 13
+_JUDGED_SCHEMA: Final = 6
+"""Before it no shot was judged, and what a camera saw is in no backup."""
+_ACCEPTED: Final = """SELECT sha256 FROM photo WHERE position IS NOT NULL
+    UNION SELECT natural_sha256 FROM photo WHERE position IS NOT NULL"""
+_NOT_ACCEPTED: Final = "SELECT sha256 FROM photo WHERE judged = 1 AND position IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +65,14 @@ class BackupMade:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
+    """``photos`` go with it. ``not_accepted`` are hashes of pictures of before that go nowhere."""
+
     series: tuple[Series, ...]
     seq: int
     events: int
     schema: int
+    photos: tuple[str, ...]
+    not_accepted: tuple[str, ...]
 
 
 def make_backup(
@@ -82,27 +92,29 @@ def make_backup(
 
 
 def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp) -> BackupMade:
-    folder, photos = settings.folder, database.with_name("photos")
+    folder = settings.folder
     copy = folder / f".{station}.part"
     _clear(copy)
     _require_room(database, folder)
     try:
         _copy(database, copy)
-        manifest = _manifest(copy, station, SeriesMarker(database), photos, stamp)
+        content = _content(copy, station, database.with_name("photos"))
+        manifest = _manifest(copy, content, station, SeriesMarker(database), stamp)
         hand_over(copy)
         path = _name(copy, manifest)
     except BaseException:
         _clear(copy)
         raise
-    photos_copied, dropped, problem = _beside(path, manifest, SeriesMarker(database), photos, settings.keep)
+    photos_copied, dropped, problem = _beside(path, manifest, content.not_accepted, database, settings.keep)
     return BackupMade(path, manifest, photos_copied, dropped, problem)
 
 
-def _beside(path: Path, manifest: Manifest, marker: SeriesMarker, photos: Path, keep: int) -> tuple[int, int, str]:
+def _beside(path: Path, manifest: Manifest, unwanted: Sequence[str], database: Path, keep: int) -> tuple[int, int, str]:
     """What goes with the database: pictures copied, old backups dropped, and a sentence when some of it failed."""
-    folder, station = path.parent, manifest.station
+    folder, station, photos = path.parent, manifest.station, database.with_name("photos")
     try:
-        SeriesMarker(path).add_missing(station, marker.used(station))
+        SeriesMarker(path).add_missing(station, SeriesMarker(database).used(station))
+        backup_photos.drop(folder / "photos", unwanted)
         copied = backup_photos.copy(photos, folder / "photos", manifest.photos)
         return copied.new, prune(folder, station, keep), _broken(copied, photos)
     except (OSError, StoreError) as error:
@@ -151,8 +163,7 @@ def _copy(database: Path, copy: Path) -> None:
         os.fsync(written.fileno())
 
 
-def _manifest(copy: Path, station: str, marker: SeriesMarker, photos: Path, stamp: Stamp) -> Manifest:
-    content = _content(copy, station)
+def _manifest(copy: Path, content: _Content, station: str, marker: SeriesMarker, stamp: Stamp) -> Manifest:
     newest = content.series[-1]
     used = marker.used(station)
     series = [*used, *(one for one in content.series if one not in used)]
@@ -169,11 +180,11 @@ def _manifest(copy: Path, station: str, marker: SeriesMarker, photos: Path, stam
         made_at=stamp.moment.timestamp,
         clock=stamp.moment.quality.value,
         receipt_series=tuple(f"{station} {one.letter} {one.epoch}" for one in series),
-        photos=backup_photos.hashes(photos),
+        photos=content.photos,
     )
 
 
-def _content(copy: Path, station: str) -> _Content:
+def _content(copy: Path, station: str, photos: Path) -> _Content:
     """Check the copy as a station checks its database at each start, and read what the manifest tells of it."""
     try:
         schema = check_file(copy, thorough=True)
@@ -189,7 +200,17 @@ def _content(copy: Path, station: str) -> _Content:
         series = connection.execute("SELECT series, epoch FROM epoch ORDER BY number").fetchall()
         (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
         (seq,) = connection.execute("SELECT seq FROM journal ORDER BY position DESC LIMIT 1").fetchone()
-    return _Content(tuple(Series(*row) for row in series), seq, events, schema)
+        judged = schema >= _JUDGED_SCHEMA
+        accepted = {sha256 for (sha256,) in connection.execute(_ACCEPTED)} if judged else set[str]()
+        unwanted = tuple(sha256 for (sha256,) in connection.execute(_NOT_ACCEPTED)) if judged else ()
+    return _Content(
+        tuple(Series(*row) for row in series),
+        seq,
+        events,
+        schema,
+        tuple(sha256 for sha256 in backup_photos.hashes(photos) if sha256 in accepted),
+        unwanted,
+    )
 
 
 def sha256_of(path: Path) -> str:

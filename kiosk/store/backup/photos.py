@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,31 +52,10 @@ def copy(source: Path, target: Path, wanted: Iterable[str]) -> Copied:
     return Copied(new, known, tuple(broken))
 
 
-def holds(folder: Path, sha256: str, *, unlike: Path) -> bool:
-    """Whether a photo folder has a whole copy of this picture, which is not the file ``unlike`` under another name.
-
-    It is read and compared: a medium may be damaged, and a link on it may lead back to the only picture there is.
-    """
-    path = folder / sha256[:2] / f"{sha256}.jpg"
-    try:
-        if any(part.is_symlink() for part in (folder, path.parent, path)):
-            return False
-        # Not through a link, and without waiting for a writer should it be a pipe.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            return _is_whole(descriptor, sha256, unlike)
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return False
-
-
-def _is_whole(descriptor: int, sha256: str, unlike: Path) -> bool:
-    copy, own = os.fstat(descriptor), unlike.lstat()
-    if not stat.S_ISREG(copy.st_mode) or (copy.st_dev, copy.st_ino) == (own.st_dev, own.st_ino):
-        return False
-    with open(descriptor, "rb", closefd=False) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+def drop(folder: Path, unwanted: Iterable[str]) -> None:
+    """Take pictures of before off a medium that a verdict has cost, or that none accepted. Raises OSError."""
+    for sha256 in unwanted:
+        (folder / sha256[:2] / f"{sha256}.jpg").unlink(missing_ok=True)
 
 
 def _write(content: bytes, target: Path) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 """``PRAGMA user_version`` of a file that fits this code: the number of the newest migration."""
 
 APPLICATION_ID: Final = 0x4B494F53
@@ -218,11 +218,47 @@ photo = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("taken_at", Text, nullable=False),
-    CheckConstraint("length(sha256) = 64", name="sha256_length"),
+    Column("judged", Integer, nullable=False),
+    Column("removed", Integer, nullable=False),
+    Column("position", Integer, ForeignKey("journal.position")),
+    Column("sent", Integer),
+    Column("natural_sha256", Text),
+    Column("natural_size_bytes", Integer),
+    Column("natural_width", Integer),
+    Column("natural_height", Integer),
+    Column("natural_sent", Integer),
+    Column("measures", Text),
+    Column("overruled", Text),
+    Column("actor", Text),
+    CheckConstraint("length(sha256) = 64 AND length(natural_sha256) = 64", name="sha256_length"),
     CheckConstraint("shot > 0 AND size_bytes > 0 AND width > 0 AND height > 0", name="sizes_positive"),
+    CheckConstraint(
+        "natural_size_bytes > 0 AND natural_width > 0 AND natural_height > 0", name="natural_sizes_positive"
+    ),
+    CheckConstraint("judged IN (0, 1) AND removed IN (0, 1)", name="yes_or_no"),
+    CheckConstraint("sent IN (0, 1) AND natural_sent IN (0, 1)", name="sent_or_not"),
+    CheckConstraint("removed = 0 OR (judged = 1 AND position IS NULL)", name="removed_after_the_verdict"),
+    CheckConstraint("position IS NULL OR judged = 1", name="accepted_by_a_verdict"),
+    CheckConstraint(
+        "(position IS NULL) = (natural_sha256 IS NULL) AND (position IS NULL) = (natural_size_bytes IS NULL) "
+        "AND (position IS NULL) = (natural_width IS NULL) AND (position IS NULL) = (natural_height IS NULL) "
+        "AND (position IS NULL) = (measures IS NULL)",
+        name="accepted_with_both_pictures",
+    ),
+    CheckConstraint(
+        "(position IS NULL) = (sent IS NULL) AND (position IS NULL) = (natural_sent IS NULL)",
+        name="sent_when_accepted",
+    ),
+    CheckConstraint("(overruled IS NULL) = (actor IS NULL)", name="overruled_by_somebody"),
     sqlite_with_rowid=False,
     sqlite_strict=True,
 )
+Index(
+    "photo_unsent",
+    photo.c.position,
+    sqlite_where=(photo.c.sent == text("0")) | (photo.c.natural_sent == text("0")),
+)
+Index("photo_unjudged", photo.c.sha256, sqlite_where=photo.c.judged == text("0"))
 
 listing = Table(
     "listing",

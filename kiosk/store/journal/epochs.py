@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 from sqlalchemy import Column, Connection, Table, select, update
 
-from kiosk.domain.events import DayClosed, EpochStarted, IntakeAbandoned, IntakeConfirmed, IntakeVoided
+from kiosk.domain.events import DayClosed, EpochStarted, IntakeAbandoned, IntakeConfirmed, IntakeVoided, PhotoAccepted
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.envelope import EVENT_TYPES
+from kiosk.store import photos
 from kiosk.store.database.connection import Database
 from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import day as day_table
@@ -182,6 +183,8 @@ def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> in
         _point(connection, intake_table, intake_table.c.number, data.receipt, position)
     elif isinstance(data, IntakeVoided):
         _point(connection, void_table, void_table.c.intake, data.receipt, position)
+    elif isinstance(data, PhotoAccepted):
+        photos.point_to(connection, data, position)
     return position
 
 

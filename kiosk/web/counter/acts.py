@@ -161,7 +161,12 @@ def _take_up(post: Post) -> str:
 
 
 def _photograph(post: Post) -> str:
-    post.counter.intakes.take_photo(post.session, post.about)
+    post.counter.lot_shots.take(post.session, post.about)
+    return intake_path(post.about)
+
+
+def _overrule(post: Post) -> str:
+    post.counter.lot_shots.overrule(post.session, post.about)
     return intake_path(post.about)
 
 
@@ -206,6 +211,7 @@ ACTS: Mapping[str, Run] = {
     "/counter/parcels/<about>/reissue": _step(lambda counter: counter.parcels.codes.reissue),
     "/counter/intakes/<about>/void": _void,
     "/counter/intakes/<about>/photo": _photograph,
+    "/counter/intakes/<about>/photo/overrule": _overrule,
     "/counter/intakes/<about>/take_up": _take_up,
     "/counter/prints/<int:about>/reprint": _reprint,
     "/counter/prints/<int:about>/resolve": _resolve,

@@ -241,7 +241,7 @@ class CounterLists:
         }
 
     def _kept(self, sha256: str) -> bool:
-        """Whether the picture is still on this card: old ones leave it when they have a copy."""
+        """Whether the picture is still on this card: old ones leave it once the sorting center has them."""
         station = self._station
         return station.photo_folder.path(sha256) is not None or station.parcel_photos.path(sha256) is not None
 

@@ -52,6 +52,10 @@ def message(snapshot: Snapshot, speech: Speech, decimals: int) -> bytes:
         "pending": snapshot.pending,
         "prints": [row.state for row in view.prints],
         "photo": view.photo.state,
+        "photo_tries": view.photo.tries,
+        "photo_reasons": [
+            {"code": one.reason.value, "value": one.value, "limit": one.limit} for one in view.photo.findings
+        ],
         "acknowledged": view.result is not None and view.result.acknowledged,
         "busy": _busy(view),
     }

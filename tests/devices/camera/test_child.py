@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -14,13 +17,30 @@ import numpy as np
 import pytest
 
 from kiosk.devices.camera.child.__main__ import make_source
+from kiosk.devices.camera.child.content import UnreadablePicture
 from kiosk.devices.camera.child.image_file import ImageFileSource
+from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.child.v4l2 import V4l2Source
 from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.camera.wire import PREFIX, ShotRefused, ShotRequest, ShotTaken, pack, unpack_answer, unpack_prefix
+from kiosk.devices.camera.wire import (
+    PREFIX,
+    Answer,
+    FileRequest,
+    GoodsInspected,
+    ShotRefused,
+    ShotRequest,
+    ShotTaken,
+    WireFinding,
+    WireMeasures,
+    pack,
+    unpack_answer,
+    unpack_prefix,
+)
 from kiosk.devices.ports import CameraFault
+from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
+from kiosk.photo.codec import decode_picture, metadata_markers
 
 
 def picture(seed: int = 0, level: int = 255) -> BgrImage:
@@ -39,6 +59,9 @@ class FakeSource:
             raise outcome
         return outcome
 
+    def burst(self) -> Burst:
+        return Burst(self.shoot(), (picture(1), picture(2)))
+
     def close(self) -> None:
         """Nothing to free."""
 
@@ -50,10 +73,40 @@ class Trickle(io.BytesIO):
         return super().write(memoryview(data)[:100])  # type: ignore[arg-type]
 
 
-def converse(source: FakeSource, requests: bytes) -> tuple[list[tuple[ShotTaken | ShotRefused, bytes]], list[float]]:
+MASTER, NATURAL = np.full((160, 160, 3), 255, np.uint8), np.full((160, 150, 3), 119, np.uint8)
+MEASURES = Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
+
+
+@dataclass(frozen=True)
+class FakeInspection:
+    """Stands for what the pipeline says."""
+
+    verdict: Verdict = field(default_factory=Verdict)
+    measures: Measures | None = MEASURES
+    master: BgrImage | None = field(default_factory=lambda: MASTER)
+    natural: BgrImage | None = field(default_factory=lambda: NATURAL)
+
+
+class FakePipeline:
+    """Says what it was told, and remembers what it was shown."""
+
+    def __init__(self, said: FakeInspection | Exception | None = None) -> None:
+        self.said = said or FakeInspection()
+        self.shown: list[tuple[BgrImage, Sequence[BgrImage]]] = []
+
+    def __call__(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> FakeInspection:
+        self.shown.append((frame, others))
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+
+def converse(
+    source: FakeSource, requests: bytes, inspect: FakePipeline | None = None
+) -> tuple[list[tuple[Answer, bytes]], list[float]]:
     alarms: list[float] = []
     answers = Trickle()
-    serve(source, io.BytesIO(requests), answers, alarms.append)
+    serve(source, io.BytesIO(requests), answers, inspect or FakePipeline(), alarms.append)
     answers.seek(0)
     said = []
     while prefix := answers.read(PREFIX.size):
@@ -75,6 +128,127 @@ def test_pictures_and_faults_are_answered_in_order_each_under_its_own_alarm() ->
     assert alarms == [3.0, 0, 4.0, 0, 5.0, 0]
 
 
+def of_goods(
+    source: FakeSource, said: FakeInspection | Exception | None = None
+) -> tuple[GoodsInspected | ShotRefused, bytes]:
+    ((answer, body),), _ = converse(source, pack(ShotRequest(1, 2.0, goods=True)), FakePipeline(said))
+    assert not isinstance(answer, ShotTaken)
+    return answer, body
+
+
+def told(source: FakeSource, said: FakeInspection) -> tuple[GoodsInspected, bytes]:
+    answer, body = of_goods(source, said)
+    assert isinstance(answer, GoodsInspected)
+    return answer, body
+
+
+def test_a_burst_of_goods_is_judged_and_only_the_two_pictures_leave() -> None:
+    pipeline = FakePipeline()
+    ((answer, body),), alarms = converse(FakeSource(picture()), pack(ShotRequest(1, 2.0, goods=True)), pipeline)
+    assert isinstance(answer, GoodsInspected)
+    (shown,) = pipeline.shown
+    assert np.array_equal(shown[0], picture())
+    assert [np.array_equal(one, two) for one, two in zip(shown[1], (picture(1), picture(2)), strict=True)] == [True] * 2
+    assert answer.findings == ()
+    assert answer.measures == WireMeasures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
+    assert answer.frame_sha256 == hashlib.sha256(picture().tobytes()).hexdigest()
+    assert answer.master is not None and answer.natural is not None
+    assert (answer.master.width, answer.master.height) == (160, 160)
+    assert (answer.natural.width, answer.natural.height) == (150, 160)
+    assert len(body) == answer.master.size_bytes + answer.natural.size_bytes
+    for jpeg, level in ((body[: answer.master.size_bytes], 255), (body[answer.master.size_bytes :], 119)):
+        assert metadata_markers(jpeg) == ()
+        assert abs(float(decode_picture(jpeg).mean()) - level) < 2
+    assert alarms == [3.0, 0]
+
+
+@pytest.mark.parametrize("reason", sorted({Reason.FACE, Reason.MAT, Reason.EMPTY, Reason.HAND}))
+def test_of_a_shot_that_nobody_may_keep_no_picture_leaves_whatever_the_pipeline_gives(reason: Reason) -> None:
+    verdict = Verdict((Finding(Reason.BLUR, 4, 3), Finding(reason, 1, 0)))
+    answer, body = told(FakeSource(picture()), FakeInspection(verdict))
+    assert answer.findings == (WireFinding(Reason.BLUR, 4, 3), WireFinding(reason, 1, 0))
+    assert (answer.measures, answer.master, answer.natural, body) == (None, None, None, b"")
+
+
+def test_a_shot_that_a_clerk_may_overrule_has_its_pictures() -> None:
+    answer, body = told(FakeSource(picture()), FakeInspection(Verdict((Finding(Reason.BLUR, 4, 3),))))
+    assert answer.master is not None and body
+
+
+def test_numbers_outside_the_bounds_are_brought_into_them() -> None:
+    verdict = Verdict((Finding(Reason.BLUR, 2**40, -5),))
+    answer, _ = told(FakeSource(picture()), FakeInspection(verdict, Measures(20_000, -1, 2**40, 3, 4, 10**6, 5)))
+    assert answer.findings == (WireFinding(Reason.BLUR, 2**31 - 1, 0),)
+    assert answer.measures == WireMeasures(10_000, 0, 1_000_000, 3, 4, 90_000, 5)
+
+
+def test_an_unreadable_file_and_a_frozen_camera_are_reasons_and_other_faults_stay_faults() -> None:
+    for fault, reason in (
+        (UnreadablePicture("torn"), Reason.UNREADABLE),
+        (CameraFault("frozen", "repeats"), Reason.FROZEN),
+    ):
+        assert of_goods(FakeSource(fault)) == (GoodsInspected(1, (WireFinding(reason, 0, 0),)), b"")
+    for code in ("missing", "format", "broken"):
+        answer, _ = of_goods(FakeSource(CameraFault(code, "plug it in")))
+        assert answer == ShotRefused(1, code, "plug it in")  # type: ignore[arg-type]
+
+
+def test_a_pipeline_that_fails_or_gives_half_is_a_fault() -> None:
+    for said in (ZeroDivisionError(), FakeInspection(master=None), FakeInspection(measures=None)):
+        answer, body = of_goods(FakeSource(picture()), said)
+        assert isinstance(answer, ShotRefused)
+        assert (answer.code, body) == ("broken", b"")
+
+
+def kept(folder: Path, content: bytes, name: str | None = None) -> Path:
+    path = folder / (name or f"{hashlib.sha256(content).hexdigest()}.jpg")
+    path.write_bytes(content)
+    return path
+
+
+def jpeg_of(image: BgrImage) -> bytes:
+    return bytes(cv2.imencode(".jpg", image)[1].tobytes())
+
+
+def of_file(path: Path | str, pipeline: FakePipeline) -> GoodsInspected:
+    ((answer, _),), _ = converse(FakeSource(), pack(FileRequest(1, 2.0, str(path))), pipeline)
+    assert isinstance(answer, GoodsInspected)
+    return answer
+
+
+def test_a_kept_picture_is_judged_as_a_shot(tmp_path: Path) -> None:
+    pipeline = FakePipeline()
+    answer = of_file(kept(tmp_path, jpeg_of(picture())), pipeline)
+    assert answer.findings == () and answer.master is not None
+    (shown,) = pipeline.shown
+    assert (shown[0].shape, shown[1]) == ((60, 80, 3), ())
+
+
+def test_no_file_is_opened_that_is_not_named_by_its_own_content(tmp_path: Path) -> None:
+    """Whoever could make the station ask for a path gets nothing but pictures that the station has kept."""
+    good = kept(tmp_path, jpeg_of(picture()))
+    link = tmp_path / "link" / good.name
+    link.parent.mkdir()
+    link.symlink_to(good)
+    pipe = tmp_path / f"{'a' * 64}.jpg"
+    os.mkfifo(pipe)
+    pipeline = FakePipeline()
+    for path in (
+        kept(tmp_path, jpeg_of(picture(3)), "scene.jpg"),
+        kept(tmp_path, jpeg_of(picture(4)), f"{'b' * 64}.jpg"),
+        kept(tmp_path, b"no picture at all"),
+        kept(tmp_path, jpeg_of(picture(5))[:-40]),
+        link,
+        pipe,
+        tmp_path,
+        tmp_path / f"{'c' * 64}.jpg",
+        "/etc/passwd",
+        "\0",
+    ):
+        assert of_file(path, pipeline) == GoodsInspected(1, (WireFinding(Reason.UNREADABLE, 0, 0),))
+    assert pipeline.shown == []
+
+
 def test_endless_messages_and_invented_codes_are_brought_into_bounds() -> None:
     said, _ = converse(FakeSource(CameraFault("tired", "x" * 5_000)), pack(ShotRequest(1, 1.0)))
     assert said == [(ShotRefused(1, "broken", "x" * 800), b"")]
@@ -93,9 +267,10 @@ import sys, time
 from kiosk.devices.camera.child import server
 class Hangs:
     def shoot(self): time.sleep(600)
+    def burst(self): time.sleep(600)
     def close(self): pass
 server._GRACE_S = 0.2
-server.serve(Hangs(), sys.stdin.buffer, sys.stdout.buffer)
+server.serve(Hangs(), sys.stdin.buffer, sys.stdout.buffer, inspect=None)
 """
     run = subprocess.run(
         [sys.executable, "-c", script], input=pack(ShotRequest(1, 0.1)), capture_output=True, timeout=30, check=False
@@ -165,6 +340,14 @@ def test_a_half_written_file_is_refused(tmp_path: Path) -> None:
     refused = fault(file)
     assert refused.code == "format"
     assert "not fully written" in str(refused)
+
+
+def test_what_a_file_shows_is_left_to_the_judges(tmp_path: Path) -> None:
+    for level, name in ((4, "black.png"), (255, "lit.png")):
+        burst = ImageFileSource(str(save(tmp_path / name, picture(level=level)))).burst()
+        assert (burst.frame.shape, burst.others) == ((60, 80, 3), ())
+    with pytest.raises(UnreadablePicture):
+        ImageFileSource(str(kept(tmp_path, b"no picture", "text.png"))).burst()
 
 
 def test_black_and_flat_files_are_refused(tmp_path: Path) -> None:

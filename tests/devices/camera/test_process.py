@@ -24,7 +24,8 @@ from kiosk.devices.camera import worker as camera_worker
 from kiosk.devices.camera.process import ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
 from kiosk.devices.camera.worker import CameraWorker
-from kiosk.devices.ports import CameraFault
+from kiosk.devices.ports import CameraFault, GoodsShot
+from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.codec import metadata_markers
 
 PATIENT_S = 60.0
@@ -41,6 +42,14 @@ def ask():
 def say(data):
     sys.stdout.buffer.write(data); sys.stdout.buffer.flush()
 JPEG = b"\\xff\\xd8\\xff\\xe0" + b"x" * 200 + b"\\xff\\xd9"
+OTHER = b"\\xff\\xd8\\xff\\xe0" + b"y" * 100 + b"\\xff\\xd9"
+SIZES = dict(master=WirePicture(len(JPEG), 1600, 1600), natural=WirePicture(len(OTHER), 1600, 1600))
+MEASURES = WireMeasures(2400, 130, 90, 3, 2100, 1500, 3200)
+def goods(number, *reasons, frame="", **parts):
+    findings = tuple(WireFinding(reason, 4, 3) for reason in reasons)
+    return GoodsInspected(number, findings, **{"measures": MEASURES, **SIZES, **parts}, frame_sha256=frame)
+def bare(number, *reasons, frame=""):
+    return goods(number, *reasons, frame=frame, measures=None, master=None, natural=None)
 """
 WORKING = "while True: say(pack(ShotTaken(ask().number, 64, 48), JPEG))"
 
@@ -257,6 +266,98 @@ def test_a_child_that_babbles_lies_or_leaves_is_a_fault_and_never_a_hang(make: M
     assert broken.code == "broken"
     assert "/x" in str(broken)
     assert camera.child_pid is None
+
+
+GOOD = "while True: say(pack(goods(ask().number), JPEG + OTHER))"
+
+
+def test_a_judged_shot_comes_with_its_pictures(make: Make) -> None:
+    shot = make(GOOD).inspect(PATIENT_S)
+    assert shot.verdict.accepted
+    assert shot.measures == Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
+    assert shot.master is not None and shot.natural is not None
+    for part, size in ((shot.master, 206), (shot.natural, 106)):
+        assert (len(part.jpeg), part.width, part.height) == (size, 1600, 1600)
+        assert part.sha256 == hashlib.sha256(part.jpeg).hexdigest()
+
+
+def test_what_was_kept_is_judged_by_its_path(make: Make, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    camera = make(f"""
+        from pathlib import Path
+        request = ask()
+        Path({str(asked)!r}).write_text(request.path)
+        say(pack(bare(request.number, "face")))
+        ask()
+    """)
+    shot = camera.inspect_file(Path("/data/photos/ab/abc.jpg"), PATIENT_S)
+    assert shot == GoodsShot(Verdict((Finding(Reason.FACE, 4, 3),)))
+    assert asked.read_text() == "/data/photos/ab/abc.jpg"
+
+
+def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> None:
+    camera = make("""
+        say(pack(goods(ask().number, "blur", "dark"), JPEG + OTHER))
+        say(pack(bare(ask().number, "blur", "hand")))
+        ask()
+    """)
+    first, second = camera.inspect(PATIENT_S), camera.inspect(PATIENT_S)
+    assert first.verdict.may_be_overruled and first.master is not None
+    assert [one.reason for one in second.verdict.findings] == ["blur", "hand"]
+    assert second.master is None
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "say(pack(goods(n, 'face'), JPEG + OTHER))",
+        "say(pack(bare(n, 'face'), JPEG))",
+        "say(pack(goods(n, 'face', measures=None, natural=None), JPEG))",
+        "say(pack(goods(n), JPEG))",
+        "say(pack(goods(n), JPEG + OTHER + b'x'))",
+        "say(pack(goods(n), OTHER + JPEG))",
+        "say(pack(goods(n), b'<html>' * 52))",
+        "say(pack(goods(n, measures=None), JPEG + OTHER))",
+        "say(pack(goods(n, master=None), OTHER))",
+        "say(pack(bare(n)))",
+        "say(pack(goods(n, 'blur', 'blur'), JPEG + OTHER))",
+        "say(pack(goods(n, 'ugly'), JPEG + OTHER))",
+        "say(pack(goods(n, *['blur'] * 17), JPEG + OTHER))",
+        "say(pack(goods(n, measures=WireMeasures(10_001, 1, 1, 1, 1, 1, 1)), JPEG + OTHER))",
+        "say(pack(goods(n, master=WirePicture(8_000_001, 1600, 1600)), JPEG + OTHER))",
+        "say(pack(goods(n, master=WirePicture(len(JPEG), 0, 1600)), JPEG + OTHER))",
+        "say(pack(goods(n, frame='x'), JPEG + OTHER))",
+        "say(pack(goods(n + 1), JPEG + OTHER))",
+        "say(pack(ShotTaken(n, 64, 48), JPEG))",
+    ],
+)
+def test_a_child_that_lies_about_goods_is_a_fault(make: Make, script: str) -> None:
+    camera = make("n = ask().number; " + script)
+    with pytest.raises(CameraFault) as caught:
+        camera.inspect(PATIENT_S)
+    assert caught.value.code == "broken"
+    assert camera.child_pid is None
+
+
+def test_a_verdict_is_no_answer_to_a_plain_shot(make: Make) -> None:
+    assert fault(make(GOOD)).code == "broken"
+
+
+def test_a_v4l2_camera_that_repeats_a_frame_of_goods_is_frozen_and_opened_anew(make: Make) -> None:
+    camera = make(
+        "while True: say(pack(goods(ask().number, frame='ab' * 32), JPEG + OTHER))", kind="v4l2", path="/dev/v9"
+    )
+    assert camera.inspect(PATIENT_S).verdict.accepted
+    assert camera.inspect(PATIENT_S) == GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
+    assert camera.child_pid is None
+
+
+def test_a_file_and_a_picture_that_was_kept_are_never_frozen(make: Make) -> None:
+    same = "while True: say(pack(goods(ask().number, frame='ab' * 32), JPEG + OTHER))"
+    file, live = make(same), make(same, kind="v4l2", path="/dev/v9")
+    for _ in range(2):
+        assert file.inspect(PATIENT_S).verdict.accepted
+        assert live.inspect_file(Path("/x"), PATIENT_S).verdict.accepted
 
 
 def test_a_child_that_never_stops_sending_is_cut_off(make: Make) -> None:

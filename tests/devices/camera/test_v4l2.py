@@ -147,6 +147,26 @@ def test_the_sharpest_of_the_burst_is_kept(device: Path) -> None:
     assert tenengrad(frame) > tenengrad(burst[2])
 
 
+def test_the_whole_burst_is_for_the_judges_the_sharpest_first(device: Path) -> None:
+    shots = [live(sigma=4, seed=50), live(sigma=0, seed=51), live(sigma=2, seed=52)]
+    burst = source(device, RecordingCapture([*steady(9), *shots])).burst()
+    assert np.array_equal(burst.frame, shots[1])
+    assert [np.array_equal(*pair) for pair in zip(burst.others, (shots[0], shots[2]), strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize("level", [0, 128])
+def test_what_a_covered_lens_gives_is_left_to_the_judges(device: Path, level: int) -> None:
+    burst = source(device, RecordingCapture([np.full((HEIGHT, WIDTH, 3), level, np.uint8)] * 12)).burst()
+    assert int(burst.frame.mean()) == level
+
+
+def test_a_frozen_burst_closes_the_device(device: Path) -> None:
+    capture = RecordingCapture([live()] * 12)
+    with pytest.raises(CameraFault) as caught:
+        source(device, capture).burst()
+    assert (caught.value.code, capture.names()[-1]) == ("frozen", "release")
+
+
 def test_the_device_stays_open_between_shots(device: Path) -> None:
     capture = RecordingCapture(steady(40))
     camera = source(device, capture)

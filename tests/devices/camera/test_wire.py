@@ -10,6 +10,7 @@ from kiosk.devices.camera.wire import (
     MAX_BODY,
     MAX_HEADER,
     PREFIX,
+    FileRequest,
     ShotRefused,
     ShotRequest,
     ShotTaken,
@@ -61,6 +62,12 @@ def test_garbage_headers_are_wire_errors(header: bytes) -> None:
         b'{"type":"refused","number":1,"code":"black","message":""}',
         b'{"type":"shoot","number":1,"within_s":1}',
         b'{"number":1,"width":9,"height":9}',
+        b'{"type":"goods","number":1}',
+        b'{"type":"goods","number":1,"findings":[["ugly",1,1]]}',
+        b'{"type":"goods","number":1,"findings":[["blur",-1,1]]}',
+        b'{"type":"goods","number":1,"findings":[["blur",1,1,1]]}',
+        b'{"type":"goods","number":1,"findings":[],"frame_sha256":"x"}',
+        b'{"type":"goods","number":1,"findings":[],"master":{"size_bytes":8000001,"width":1,"height":1}}',
     ],
 )
 def test_answers_outside_the_rules_are_refused(header: bytes) -> None:
@@ -73,6 +80,13 @@ def test_a_message_the_other_side_would_refuse_is_not_packed() -> None:
         pack(ShotTaken(1, 1, 1), bytes(MAX_BODY + 1))
     with pytest.raises(WireError, match="header"):
         pack(ShotRefused(1, "broken", "x" * MAX_HEADER))
+
+
+def test_a_request_may_ask_for_goods_or_for_a_file() -> None:
+    for request in (ShotRequest(1, 2.5, goods=True), FileRequest(2, 1.0, "/photos/ab/x.jpg")):
+        assert unpack_request(pack(request)[PREFIX.size :]) == request
+    with pytest.raises(WireError):
+        unpack_request(pack(FileRequest(1, 2.5, ""))[PREFIX.size :])
 
 
 def test_a_request_has_a_finite_time() -> None:

@@ -4,10 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import update
 
-from kiosk.domain.events import EpochStarted, IntakeAbandoned, PhotoTaken
+from kiosk.domain.events import EpochStarted, IntakeAbandoned, PhotoAccepted, PhotoRemoved, PhotoTaken, PictureData
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason
 from kiosk.domain.moment import ClockQuality
+from kiosk.domain.verdict import Measures
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.opening import open_beside
 from kiosk.sorting_center.ledger.schema import event
@@ -38,7 +39,7 @@ def test_a_receipt_with_everything_about_it(ledger: Ledger, reports: Reports, fo
     assert (first.row.at, first.row.day, first.row.late) == (station.at, date(2026, 11, 25), False)
     assert first.confirmed.bags[0].tare_g == 160
     assert (first.void.reason, first.void.replacement) == ("wrong_party", str(SECOND))
-    assert first.photos == (photo,)
+    assert first.photos == (PictureData("ab" * 32, 1000, 800, 600),)
     assert [one.type.split(".")[2] for one in first.events] == ["confirmed", "taken", "voided"]
     assert all(one.recomputed and one.before is Link.LINKED for one in first.events)
     assert [one.after for one in first.events] == [Link.LINKED, Link.LINKED, Link.NOT_HERE]
@@ -46,6 +47,26 @@ def test_a_receipt_with_everything_about_it(ledger: Ledger, reports: Reports, fo
     (second,) = reports.receipts.find(SECOND, "shache")
     assert (second.replaces, second.void) == ((str(FIRST),), None)
     assert reports.receipts.find(ReceiptNumber("S0147", "A", 3)) == ()
+
+
+def test_photos_of_a_receipt_are_those_of_buyers_without_the_removed(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    station = ClockedStation()
+    master, natural = PictureData("cd" * 32, 900, 1600, 1600), PictureData("dc" * 32, 800, 1600, 1600)
+    accepted = PhotoAccepted(FIRST.lot, master, natural, Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200))
+    told = [
+        station.start(),
+        station.intake(1),
+        station.add(PhotoTaken(FIRST.lot, "ab" * 32, 1000, 800, 600)),
+        station.add(PhotoTaken(FIRST.lot, "ef" * 32, 1000, 800, 600)),
+        station.add(accepted),
+        station.add(PhotoRemoved(FIRST.lot, "ab" * 32, "face")),
+    ]
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    (first,) = reports.receipts.find(FIRST)
+    assert first.photos == (PictureData("ef" * 32, 1000, 800, 600), master)
 
 
 def test_a_receipt_that_was_told_again_counts_once(ledger: Ledger, reports: Reports, follower: Follower) -> None:

@@ -35,6 +35,7 @@ from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store
 from kiosk.store.records import ParcelRow, PrintJob
 from tests.station.fakes import MOMENT
+from tests.station.hardware import FakeLotCamera
 
 PIN, SECOND_PIN = "482913", "905172"
 SETTINGS = StationSettings("S0147", "yarkant", Path("unused"), village="Test village")
@@ -114,7 +115,7 @@ class CounterRig:
     def __post_init__(self) -> None:
         self.views: list[CounterView] = []
         self.wanted: list[ParcelNumber] = []
-        self.lots: list[tuple[str, str]] = []
+        self.lots = FakeLotCamera()
         self.events = 0
         self.photos = ParcelPhotos(self.folder / "parcel-photos")
         if self.take_people and not self.store.clerks.everyone():
@@ -143,7 +144,7 @@ class CounterRig:
             desk=NobodyLeft(),
             on_event=self._event,
             on_parcel_photo=self.wanted.append,
-            on_lot_photo=lambda lot, product: self.lots.append((lot, product)),
+            lots=self.lots,
         )
 
     def _event(self) -> None:

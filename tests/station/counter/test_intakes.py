@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from kiosk.devices.ports import GoodsShot
 from kiosk.domain.void import VoidReason
+from kiosk.store import ConfirmedRow, DiskFull
 from tests.station.counter.rig import PIN, SECOND_PIN, CounterRig, refused
-from tests.station.hardware import bring_in
+from tests.station.hardware import BLUR, FACE, TILT, bring_in, judged
 
 
 class TestVoid:
@@ -83,13 +85,61 @@ class TestPapers:
         assert ("receipt", "queued", True) in states
         assert refused(lambda: rig.counter.papers.resolve(rig.session, label.id, True)).code == "stale_page"
 
+
+class TestShots:
     def test_a_shot_of_the_goods_is_asked_for_once_at_a_time(self, rig: CounterRig) -> None:
         row = bring_in(rig.store)
-        rig.counter.intakes.take_photo(rig.session, row.receipt)
-        assert rig.lots == [(row.lot, row.product)]
-        assert refused(lambda: rig.counter.intakes.take_photo(rig.session, row.receipt)).code == "busy"
+        rig.counter.lot_shots.take(rig.session, row.receipt)
+        assert rig.lots.asked == [(row.lot, row.product)]
+        assert refused(lambda: rig.counter.lot_shots.take(rig.session, row.receipt)).code == "busy"
         rig.counter.state.photo_done(row.lot, "0" * 64)
         assert (rig.counter.state.view().shot_of, rig.counter.state.view().photo.state) == (row.lot, "done")
+
+    def test_a_clerk_overrules_a_verdict_in_their_own_name(self, rig: CounterRig) -> None:
+        row = self._refused(rig, judged(b"one", BLUR, TILT))
+        photo = rig.counter.state.view().photo
+        assert (photo.state, photo.findings, photo.may_be_overruled) == ("retake", (BLUR, TILT), True)
+        rig.counter.lot_shots.overrule(rig.session, row.receipt)
+        assert rig.lots.kept == [(row.lot, row.product, judged(b"one", BLUR, TILT), "clerk:01")]
+        assert rig.events == 1
+
+    def test_nobody_overrules_a_face(self, rig: CounterRig) -> None:
+        row = self._refused(rig, judged(b"", BLUR, FACE))
+        assert not rig.counter.state.view().photo.may_be_overruled
+        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt)).code == "not_overruled"
+        assert rig.lots.kept == []
+
+    def test_only_the_shot_that_was_refused_just_now_is_overruled(self, rig: CounterRig) -> None:
+        other = bring_in(rig.store)
+        row = self._refused(rig, judged(b"one", BLUR))
+        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, other.receipt)).code == "stale_page"
+        rig.counter.lot_shots.take(rig.session, row.receipt)
+        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt)).code == "stale_page"
+        rig.counter.state.photo_failed(row.lot, "camera_failed")
+        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt)).code == "stale_page"
+        assert rig.counter.state.refused_shot is None, "it is held no longer than it may be used"
+
+    def test_a_shot_is_not_left_for_the_next_person(self, rig: CounterRig) -> None:
+        row = self._refused(rig, judged(b"one", BLUR))
+        rig.access.sign_out(rig.session.token)
+        assert rig.counter.state.refused_shot is None
+        session = rig.access.sign_in("02", SECOND_PIN)
+        assert refused(lambda: rig.counter.lot_shots.overrule(session, row.receipt)).code == "stale_page"
+
+    def test_a_shot_that_cannot_be_kept_may_be_tried_again(self, rig: CounterRig) -> None:
+        row = self._refused(rig, judged(b"one", BLUR))
+        rig.lots.error = DiskFull("full")
+        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt)).code == "disk_full"
+        rig.lots.error = None
+        rig.counter.lot_shots.overrule(rig.session, row.receipt)
+        assert len(rig.lots.kept) == 1
+
+    @staticmethod
+    def _refused(rig: CounterRig, shot: GoodsShot) -> ConfirmedRow:
+        row = bring_in(rig.store)
+        rig.counter.lot_shots.take(rig.session, row.receipt)
+        rig.counter.state.photo_retake(row.lot, shot)
+        return row
 
 
 class TestDay:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,16 @@ from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from tests.station.counter.rig import PIN, digits_in, refused, shot, waybill
 from tests.station.fakes import CARD, PROFILE, STAMP, walking
-from tests.station.hardware import WAIT_S, AfterTheMark, FakeCamera, FakePrinter, PowerCut, bring_in, power_cuts
+from tests.station.hardware import (
+    BLUR,
+    WAIT_S,
+    AfterTheMark,
+    FakeCamera,
+    FakePrinter,
+    PowerCut,
+    bring_in,
+    power_cuts,
+)
 from tests.station.test_service import NOW
 
 
@@ -109,10 +119,27 @@ def test_a_damaged_one_is_shot_by_itself_and_kept_apart(store: Store, tmp_path: 
 def test_a_shot_of_an_intake_is_told_at_the_counter_too(store: Store, tmp_path: Path) -> None:
     intake = bring_in(store, ())
     with opened(store, tmp_path) as station:
-        station.service.counter.intakes.take_photo(station.session, intake.receipt)
+        station.service.counter.lot_shots.take(station.session, intake.receipt)
         seen = station.wait(lambda seen: seen.view.photo.state == "done")
         assert seen.view.shot_of == intake.lot
     assert len(store.photos.of_lot(intake.lot)) == 1
+
+
+def test_a_shot_that_a_clerk_overrules_is_kept_and_told_with_their_name(store: Store, tmp_path: Path) -> None:
+    intake = bring_in(store, ())
+    with opened(store, tmp_path) as station:
+        station.camera.plan.append(BLUR)
+        shots = station.service.counter.lot_shots
+        shots.take(station.session, intake.receipt)
+        station.wait(lambda seen: seen.view.photo.state == "retake")
+        assert store.photos.of_lot(intake.lot) == []
+        shots.overrule(station.session, intake.receipt)
+        assert station.wait(lambda seen: seen.view.photo.state == "done").view.shot_of == intake.lot
+    (row,) = store.photos.of_lot(intake.lot)
+    assert (row.overruled, row.actor) == ((BLUR,), "clerk:01")
+    told = [json.loads(event.body) for event in store.outbox.pending(100)][-2]
+    assert (told["type"], told["data"]["actor"]) == ("station.photo.taken.v2", "clerk:01")
+    assert told["data"]["overruled"] == [{"reason": "blur", "value": 4_000, "limit": 3_000}]
 
 
 def test_without_the_counter_in_sight_scans_are_the_villagers(store: Store, tmp_path: Path) -> None:

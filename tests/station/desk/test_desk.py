@@ -13,9 +13,10 @@ from kiosk.domain.intake import TareSource
 from kiosk.domain.metrology.pan import STALE_S, PanState
 from kiosk.domain.trade import Party
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
+from kiosk.station.desk.view import DeskRefused, DeskView, Phase, PhotoView, Step
 from kiosk.store.errors import DiskFull
 from tests.station.fakes import CARD, Rig, labels
+from tests.station.hardware import BLUR, FACE, TILT, judged
 
 
 def refused(code: str) -> pytest.RaisesExc[DeskRefused]:
@@ -439,6 +440,41 @@ def test_one_shot_is_kept_at_take_and_a_failed_one_may_be_repeated() -> None:
         with refused("photo_kept"):
             rig.desk.booked.take_photo()
     assert (rig.desk.view().photo.state, rig.desk.view().photo.sha256) == ("done", "0" * 64)
+
+
+def test_three_shots_are_judged_and_then_a_clerk_helps() -> None:
+    rig = Rig()
+    shown = at_agree(rig)
+    result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
+    assert result is not None
+    booked = rig.desk.booked
+    for tries, state in ((1, "retake"), (2, "retake"), (3, "help")):
+        assert booked.take_photo().photo == PhotoView("taking", tries=tries - 1)
+        booked.photo_retake(result.lot, judged(b"", BLUR, TILT))
+        assert rig.desk.view().photo == PhotoView(state, findings=(BLUR, TILT), tries=tries)
+    with refused("photo_help"):
+        booked.take_photo()
+    assert len(rig.photos) == 3
+    booked.photo_retake(result.lot, judged(b"", FACE))
+    booked.photo_failed(result.lot, "camera_failed")
+    assert rig.desk.view().photo.findings == (BLUR, TILT), "what the clerk tries is told at the counter"
+    booked.photo_done(result.lot, "0" * 64)
+    assert rig.desk.view().photo == PhotoView("done", "0" * 64)
+
+
+def test_a_shot_that_failed_is_no_try() -> None:
+    rig = Rig()
+    shown = at_agree(rig)
+    result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
+    assert result is not None
+    for _ in range(5):
+        rig.desk.booked.take_photo()
+        rig.desk.booked.photo_failed(result.lot, "camera_failed")
+    rig.desk.booked.take_photo()
+    rig.desk.booked.photo_retake(result.lot, judged(b"", BLUR))
+    rig.desk.booked.photo_retake("Y1L0147A000999X", judged(b"", BLUR))
+    assert rig.desk.view().photo.tries == 1
+    assert rig.desk.booked.skip_photo().photo == PhotoView("none", tries=1)
 
 
 def test_an_unchanged_weight_tells_nobody() -> None:

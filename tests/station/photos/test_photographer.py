@@ -14,11 +14,19 @@ from typing import Any
 import pytest
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
+from kiosk.station.photos import photographer as photographer_room
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.photos.photographer import NoSpace, Photographer, ShotRequest
+from kiosk.station.photos.photographer import (
+    GoodsRequest,
+    Idle,
+    NoSpace,
+    Photographer,
+    PlainRequest,
+    ShotListeners,
+)
 from kiosk.store import DiskFull, Store, StoreError
 from tests.station.fakes import STAMP
-from tests.station.hardware import FakeCamera, Heard, bring_in
+from tests.station.hardware import BLUR, FACE, FakeCamera, Heard, bring_in, judged
 
 JPEG = b"\xff\xd8\xff picture \xff\xd9"
 SHA = hashlib.sha256(JPEG).hexdigest()
@@ -28,12 +36,20 @@ class Studio:
     """A photographer with everything around."""
 
     def __init__(
-        self, camera: Camera | None, store: Any, folder: PhotoFolder, max_bytes: int = 100, **options: Any
+        self,
+        camera: Camera | None,
+        store: Any,
+        folder: PhotoFolder,
+        max_bytes: int = 100,
+        make_space: Callable[[], None] = lambda: None,
+        idle: Idle = lambda: None,
+        **told: Any,
     ) -> None:
-        self.done, self.failed = Heard(), Heard()
-        self._told = {"done": self.done, "failed": self.failed, "make_space": lambda: None, **options}
+        self.done, self.failed, self.retake = Heard(), Heard(), Heard()
+        listeners = ShotListeners(**{"done": self.done, "failed": self.failed, "retake": self.retake, **told})
+        self._make_space = make_space
         self._lots = LotPhotos(folder, store, lambda: STAMP)
-        self.photographer = Photographer(camera, max_bytes)
+        self.photographer = Photographer(camera, listeners, max_bytes, idle)
 
     def __enter__(self) -> Studio:
         self.photographer.start()
@@ -43,10 +59,23 @@ class Studio:
         self.photographer.stop()
 
     def ask(self, lot: str) -> None:
-        self.photographer.ask(ShotRequest(lot, keep=lambda shot: self._lots.keep(lot, "BADAM", shot), **self._told))
+        self.photographer.ask(GoodsRequest(lot, self._make_space, lambda shot: self._lots.keep(lot, "BADAM", shot)))
 
     def answers(self, count: int) -> None:
         self.done.wait(lambda told: len(told) == count)
+
+
+class Refusing:
+    """The photos of a store that does not take them, and has none."""
+
+    def __init__(self, error: StoreError) -> None:
+        self._error = error
+
+    def add(self, *row: Any) -> None:
+        raise self._error
+
+    def of_lot(self, lot: str) -> list[Any]:
+        return []
 
 
 @pytest.fixture
@@ -83,11 +112,7 @@ def test_without_room_the_camera_is_not_asked(store: Store, lot: str, folder: Ph
 def test_a_picture_that_is_not_recorded_does_not_stay(store: Store, lot: str, folder: PhotoFolder) -> None:
     """Nobody would ever find it again, and each try would leave one more."""
 
-    class Full:
-        def add(self, *row: Any) -> None:
-            raise DiskFull("the disk is full")
-
-    studio = Studio(FakeCamera(), SimpleNamespace(photos=Full()), folder)
+    studio = Studio(FakeCamera(), SimpleNamespace(photos=Refusing(DiskFull("the disk is full"))), folder)
     with studio:
         studio.ask(lot)
         studio.ask(lot)
@@ -102,8 +127,11 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
 
     class Watched:
         def add(self, *row: Any) -> None:
-            order.append(f"store after {len(files(folder))} file")
+            order.append(f"store after {len(files(folder))} files")
             store.photos.add(*row)
+
+        def of_lot(self, lot: str) -> list[Any]:
+            return list(store.photos.of_lot(lot))
 
     studio = Studio(
         FakeCamera(), SimpleNamespace(photos=Watched()), folder, done=lambda *_: order.append(types(store)[-1])
@@ -114,20 +142,22 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
         studio.ask("")
         studio.failed.wait(lambda told: len(told) == 1)
     assert order == [
-        "store after 1 file",
+        "store after 2 files",
         "station.listing.drafted.v1",
-        "store after 2 file",
+        "store after 4 files",
         "station.listing.drafted.v1",
-        "store after 2 file",
+        "store after 4 files",
     ]
     first, second = store.photos.of_lot(lot)
-    assert types(store) == ["station.photo.taken.v1", "station.listing.drafted.v1"]
+    assert types(store) == ["station.photo.taken.v2", "station.listing.drafted.v1"]
     for row in (first, second):
-        path = folder.path(row.sha256)
-        assert path is not None
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == row.sha256
-        assert path.relative_to(folder.root).parts == (row.sha256[:2], f"{row.sha256}.jpg")
-        assert (row.size_bytes, row.width, row.height) == (path.stat().st_size, 640, 480)
+        assert row.pictures is not None
+        for picture in (row.pictures.master, row.pictures.natural):
+            path = folder.path(picture.sha256)
+            assert path is not None
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == picture.sha256
+            assert path.relative_to(folder.root).parts == (picture.sha256[:2], f"{picture.sha256}.jpg")
+            assert (picture.size_bytes, picture.width, picture.height) == (path.stat().st_size, 1600, 1600)
 
 
 def test_the_same_shot_twice_is_one_file_and_one_row(store: Store, lot: str, folder: PhotoFolder) -> None:
@@ -138,7 +168,7 @@ def test_the_same_shot_twice_is_one_file_and_one_row(store: Store, lot: str, fol
         studio.ask(lot)
         studio.answers(2)
     assert studio.done.told[0] == studio.done.told[1]
-    assert len(store.photos.of_lot(lot)) == len(files(folder)) == 1
+    assert (len(store.photos.of_lot(lot)), len(files(folder))) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +187,64 @@ def test_a_camera_fault_is_a_word_and_the_next_shot_works(
         studio.ask(lot)
         studio.answers(1)
     assert studio.failed.told == [(lot, word)]
-    assert len(store.photos.of_lot(lot)) == len(files(folder)) == 1
+    assert (len(store.photos.of_lot(lot)), len(files(folder))) == (1, 2)
+
+
+def test_a_shot_that_is_not_accepted_is_handed_on_and_nothing_of_it_is_kept(
+    store: Store, lot: str, folder: PhotoFolder
+) -> None:
+    """Who may overrule it has it from this."""
+    with Studio(FakeCamera(BLUR, FACE), store, folder) as studio:
+        studio.ask(lot)
+        studio.ask(lot)
+        studio.retake.wait(lambda told: len(told) == 2)
+    assert studio.retake.told == [(lot, judged(b"one", BLUR)), (lot, judged(b"two", FACE))]
+    assert (studio.done.told, studio.failed.told, files(folder), store.photos.of_lot(lot)) == ([], [], [], [])
+
+
+def test_a_commit_that_did_not_answer_and_was_done_is_a_kept_shot(store: Store, lot: str, folder: PhotoFolder) -> None:
+    class Mute:
+        of_lot = store.photos.of_lot
+
+        def add(self, *row: Any) -> None:
+            store.photos.add(*row)
+            raise StoreError("no answer")
+
+    with Studio(FakeCamera(), SimpleNamespace(photos=Mute()), folder) as studio:
+        studio.ask(lot)
+        studio.answers(1)
+    assert (len(store.photos.of_lot(lot)), len(files(folder))) == (1, 2)
+
+
+def test_a_plain_shot_is_kept_as_the_camera_gave_it(store: Store, folder: PhotoFolder) -> None:
+    kept: list[Shot] = []
+    with Studio(FakeCamera(), store, folder) as studio:
+        studio.photographer.ask(PlainRequest("P-1", lambda: None, kept.append))
+        studio.answers(1)
+    assert [(shot.jpeg, shot.width) for shot in kept] == [(b"\xff\xd8\xff one \xff\xd9", 640)]
+    assert studio.done.told == [("P-1", kept[0].sha256)]
+
+
+def test_what_can_wait_is_done_in_pieces_while_nobody_wants_a_shot(
+    store: Store, lot: str, folder: PhotoFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photographer_room, "QUIET_S", 0.0)
+    monkeypatch.setattr(photographer_room, "_AGAIN_S", 0.0)
+    pieces, plan = Heard(), [0.0, NoSpace("disk_full", "no"), ZeroDivisionError(), None]
+
+    def idle() -> float | None:
+        step = plan.pop(0)
+        pieces(step)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    with Studio(FakeCamera(), store, folder, idle=idle) as studio:
+        pieces.wait(lambda told: len(told) == 4)
+        plan.append(None)
+        studio.ask(lot)
+        studio.answers(1)
+        pieces.wait(lambda told: len(told) == 5)
 
 
 def test_without_a_camera_every_shot_says_so(store: Store, lot: str, folder: PhotoFolder) -> None:
@@ -203,11 +290,7 @@ def test_a_disk_that_refuses_the_file_leaves_no_half_picture_and_no_event(
 def test_a_store_that_refuses_the_row_is_a_word(
     store: Store, lot: str, folder: PhotoFolder, error: StoreError, word: str
 ) -> None:
-    class Refusing:
-        def add(self, *_: Any) -> None:
-            raise error
-
-    with Studio(FakeCamera(), SimpleNamespace(photos=Refusing()), folder) as studio:
+    with Studio(FakeCamera(), SimpleNamespace(photos=Refusing(error)), folder) as studio:
         studio.ask(lot)
         studio.failed.wait(lambda told: told == [(lot, word)])
     assert store.photos.of_lot(lot) == []

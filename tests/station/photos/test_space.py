@@ -1,9 +1,7 @@
-"""Photographs never fill the card, and none is removed that has no copy elsewhere."""
+"""Photographs never fill the card, and none is removed before the sorting center has it."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,54 +9,65 @@ from typing import Any
 
 import pytest
 
-from kiosk.devices.ports import Shot
+from kiosk.domain.events import PictureData
 from kiosk.station.photos.folder import PhotoFolder
 from kiosk.station.photos.photographer import NoSpace
 from kiosk.station.photos.space import KEPT_FREE_BYTES, Disks, PhotoLimits, PhotoSpace
 from kiosk.store import Store
-from kiosk.store.backup import photos as backup_photos
-from kiosk.store.records import NewPhoto
+from kiosk.store.records import ListingPictures, NewPhoto
 from tests.station.fakes import STAMP
-from tests.station.hardware import PowerCut, bring_in
+from tests.station.hardware import MEASURES, PowerCut, bring_in, shot_of
+from tests.store.village import photo_of_before
 
 SIZE = 1_000
 PLENTY = 10 * KEPT_FREE_BYTES
 
 
 class Card:
-    """A station with photographs of lots, and a medium on another disk that may be plugged in."""
+    """A station with photographs of lots, each a master and a natural cut of half of SIZE."""
 
     def __init__(self, folder: Path, store: Store, budget: int = 10 * SIZE) -> None:
         self.store = store
         self.folder = PhotoFolder(folder / "data" / "photos")
-        self.medium = folder / "medium"
-        self.medium.mkdir()
         self.free = PLENTY
         self.budget = budget
+        self.natural: dict[str, str] = {}
         self.space = self.made()
 
     def made(self, **more: Any) -> PhotoSpace:
-        chosen: dict[str, Any] = {"free": lambda _: self.free, "disk": self.disk, **more}
-        return PhotoSpace(self.folder, self.store, PhotoLimits(self.budget, SIZE), self.medium, Disks(**chosen))
-
-    def disk(self, folder: Path) -> str:
-        folder.stat()  # as the real one: an error when it is gone
-        return "stick" if folder.is_relative_to(self.medium) else "card"
+        chosen: dict[str, Any] = {"free": lambda _: self.free, **more}
+        return PhotoSpace(self.folder, self.store, PhotoLimits(self.budget, SIZE), Disks(**chosen))
 
     def shoot(self, count: int) -> list[str]:
-        """So many lots with a picture each; their hashes."""
+        """So many lots with a shot each; the hashes of their masters."""
         return [self.keep(bring_in(self.store).lot) for _ in range(count)]
 
     def keep(self, lot: str) -> str:
         number = len(self.store.photos.oldest(10_000))
-        jpeg = f"{number:06}".encode().ljust(SIZE, b".")
-        shot = Shot(jpeg, hashlib.sha256(jpeg).hexdigest(), 640, 480)
-        self.folder.keep(shot)
-        self.store.photos.add(NewPhoto(lot, "BADAM", shot.sha256, SIZE, 640, 480), STAMP)
-        return shot.sha256
+        master, natural = (self._picture(f"{number:06}{kind}".encode()) for kind in "mn")
+        self.store.photos.add(NewPhoto(lot, "BADAM", ListingPictures(master, natural, MEASURES)), STAMP)
+        self.natural[master.sha256] = natural.sha256
+        return master.sha256
 
-    def back_up(self, *sha256: str) -> None:
-        backup_photos.copy(self.folder.root, self.medium / "photos", sha256)
+    def _picture(self, name: bytes) -> PictureData:
+        shot = shot_of(name.ljust(SIZE // 2, b"."))
+        self.folder.keep(shot)
+        return PictureData(shot.sha256, len(shot.jpeg), shot.width, shot.height)
+
+    def of_before(self, count: int) -> list[str]:
+        """So many lots with a picture each from before shots were judged."""
+        kept = []
+        for _ in range(count):
+            shot = shot_of(f"{len(self.store.photos.oldest(10_000)):06}".encode().ljust(SIZE, b"."))
+            self.folder.keep(shot)
+            photo_of_before(self.store.photos.database.path, bring_in(self.store).lot, shot.sha256)
+            kept.append(shot.sha256)
+        return kept
+
+    def send(self, *masters: str) -> None:
+        for master in masters:
+            self.store.photos.mark_sent(master)
+            self.store.photos.mark_sent(self.natural[master])
 
     def here(self, hashes: list[str]) -> list[bool]:
         return [self.folder.path(one) is not None for one in hashes]
@@ -74,10 +83,10 @@ def card(tmp_path: Path, store: Store) -> Card:
     return Card(tmp_path, store)
 
 
-def test_the_oldest_with_a_copy_make_room(card: Card) -> None:
+def test_the_oldest_that_the_center_has_make_room(card: Card) -> None:
     hashes = card.shoot(10)
+    card.send(*hashes)
     rows = card.store.photos.oldest(100)
-    card.back_up(*hashes)
     card.space.for_goods()
     assert card.here(hashes) == [False, *[True] * 9]
     card.shoot(1)
@@ -89,15 +98,15 @@ def test_the_oldest_with_a_copy_make_room(card: Card) -> None:
 
 def test_while_there_is_room_nothing_goes(card: Card) -> None:
     hashes = card.shoot(9)
-    card.back_up(*hashes)
+    card.send(*hashes)
     card.space.for_goods()
     assert all(card.here(hashes))
 
 
-def test_what_has_no_copy_stays_and_the_shot_is_refused(card: Card) -> None:
+def test_what_the_center_does_not_have_stays_and_the_shot_is_refused(card: Card) -> None:
     hashes = card.shoot(10)
     assert card.refused() == "photo_room"
-    card.back_up(hashes[6])
+    card.send(hashes[6])
     card.space.for_goods()
     assert card.here(hashes) == [*[True] * 6, False, *[True] * 3]
     card.shoot(1)
@@ -108,68 +117,39 @@ def test_a_card_that_is_nearly_full_takes_no_shot_long_before_it_takes_no_intake
     hashes = card.shoot(3)
     card.free = KEPT_FREE_BYTES
     assert card.refused() == "photo_room"
-    assert card.refused(card.space.for_parcel) == "disk_full"
+    assert card.refused(card.space.for_others) == "disk_full"
     bring_in(card.store)
-    card.back_up(*hashes)
+    card.send(*hashes)
     card.space.for_goods()
     assert card.here(hashes) == [False, True, True]
     card.free = 0
     assert card.refused() == "disk_full"
     assert card.here(hashes) == [False] * 3, "all that can make room has done so"
     card.free = PLENTY
-    card.space.for_parcel()
+    card.space.for_others()
     card.space.for_goods()
 
 
-@pytest.mark.parametrize(
-    "trick", ["empty", "other", "half", "link back", "linked folder", "hard link", "folder", "pipe", "unreadable"]
-)
-def test_only_a_whole_copy_of_its_own_counts(card: Card, tmp_path: Path, trick: str) -> None:
+def test_half_of_a_shot_at_the_center_is_not_the_shot(card: Card) -> None:
     hashes = card.shoot(10)
-    own = card.folder.path(hashes[0])
-    assert own is not None
-    copy = card.medium / "photos" / hashes[0][:2] / own.name
-    copy.parent.mkdir(parents=True)
-    match trick:
-        case "empty":
-            copy.touch()
-        case "other":
-            copy.write_bytes(b"x" * SIZE)
-        case "half":
-            copy.write_bytes(own.read_bytes()[: SIZE // 2])
-        case "link back":
-            copy.symlink_to(own)
-        case "linked folder":
-            copy.parent.rmdir()
-            copy.parent.symlink_to(own.parent)
-        case "hard link":
-            copy.hardlink_to(own)
-        case "folder":
-            copy.mkdir()
-        case "pipe":
-            os.mkfifo(copy)
-        case "unreadable":
-            copy.symlink_to("/nowhere")
+    card.store.photos.mark_sent(hashes[0])
+    card.store.photos.mark_sent(card.natural[hashes[1]])
     assert card.refused() == "photo_room"
     assert all(card.here(hashes))
 
 
-def test_a_medium_that_is_the_card_or_is_not_there_holds_no_copy(card: Card) -> None:
-    hashes = card.shoot(10)
-    card.back_up(*hashes)
-    card.space = card.made(disk=lambda folder: "card")
+def test_pictures_of_before_leave_when_they_were_judged_and_not_accepted(card: Card) -> None:
+    """Nobody will ever be shown them, and the sorting center never has them."""
+    hashes = card.of_before(10)
     assert card.refused() == "photo_room"
-    shutil.move(card.medium, card.medium.with_name("in the drawer"))
-    card.space = card.made()
-    assert card.refused() == "photo_room"
-    card.space = PhotoSpace(card.folder, card.store, PhotoLimits(card.budget, SIZE), None, Disks(free=lambda _: PLENTY))
-    assert card.refused() == "photo_room"
-    assert all(card.here(hashes))
+    card.store.photos.leave(hashes[4])
+    card.space.for_goods()
+    assert card.here(hashes) == [*[True] * 4, False, *[True] * 5]
 
 
 def test_links_and_strangers_in_the_folder_are_left_alone(card: Card, tmp_path: Path) -> None:
     hashes = card.shoot(10)
-    card.back_up(*hashes)
+    card.send(*hashes)
     elsewhere, file = tmp_path / "elsewhere", tmp_path / "precious.jpg"
     first, second = (card.folder.path(one) for one in hashes[:2])
     assert first is not None
@@ -192,9 +172,10 @@ def test_links_and_strangers_in_the_folder_are_left_alone(card: Card, tmp_path: 
 
 def test_pictures_that_are_gone_do_no_harm(card: Card) -> None:
     hashes = card.shoot(14)
-    card.back_up(*hashes)
+    card.send(*hashes)
     for one in (*hashes[:3], hashes[5]):
         card.folder.remove(one)
+        card.folder.remove(card.natural[one])
     card.space.for_goods()
     assert card.here(hashes) == [False] * 4 + [True, False] + [True] * 8
     again = card.made()
@@ -203,12 +184,10 @@ def test_pictures_that_are_gone_do_no_harm(card: Card) -> None:
     assert card.here(hashes) == [False] * 6 + [True] * 8
 
 
-def test_a_power_cut_between_any_two_steps_loses_nothing(
-    card: Card, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_power_cut_between_any_two_steps_loses_nothing(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file goes and nothing else is written: every moment is a whole state."""
     hashes = card.shoot(16)
-    card.back_up(*hashes)
+    card.send(*hashes[:8])
     real, left = Path.unlink, [0]
 
     def cut(path: Path, missing_ok: bool = False) -> None:
@@ -224,8 +203,7 @@ def test_a_power_cut_between_any_two_steps_loses_nothing(
         left[0] = step
         with pytest.raises(PowerCut):
             card.space.for_goods()
-        for one, here in zip(hashes, card.here(hashes), strict=True):
-            assert here or backup_photos.holds(card.medium / "photos", one, unlike=tmp_path)
+        assert all(card.here(hashes[8:])), "what the center does not have"
         card.space = card.made()
     monkeypatch.undo()
     card.space.for_goods()
@@ -235,7 +213,7 @@ def test_a_power_cut_between_any_two_steps_loses_nothing(
 
 def test_a_budget_that_was_lowered_is_reached_shot_by_shot(card: Card) -> None:
     hashes = card.shoot(30)
-    card.back_up(*hashes)
+    card.send(*hashes)
     ticks = iter(range(0, 10_000, 2))
     card.space = card.made(clock=lambda: float(next(ticks)))
     card.space.for_goods()

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from kiosk.domain.events import PictureData
+from kiosk.domain.verdict import Reason
 from kiosk.store import Store
 from kiosk.store.backup import backup
 from kiosk.store.backup import medium as backup_medium
@@ -27,7 +30,9 @@ from kiosk.store.backup.medium import BackupRefused, disk_of, finished, read_man
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.errors import StoreError
-from tests.store.village import STATION, bring_in, rows, stamp
+from kiosk.store.journal.series import SeriesMarker
+from kiosk.store.records import ListingPictures, NewPhoto
+from tests.store.village import MEASURES, STATION, bring_in, photo_of_before, pictures, rows, stamp
 
 
 @pytest.fixture
@@ -184,22 +189,59 @@ def photo(folder: Path, content: bytes) -> str:
     return sha256
 
 
+def shot(store: Store, photos: Path, name: bytes) -> tuple[str, str]:
+    """A shot that was accepted: the hashes of its master and its natural cut."""
+    kept = [photo(photos, name + kind) for kind in (b" master", b" natural")]
+    master, natural = (PictureData(sha256, 1, 1600, 1600) for sha256 in kept)
+    lot = bring_in(store).lot
+    store.photos.add(NewPhoto(lot, "ALMOND", ListingPictures(master, natural, MEASURES)), stamp())
+    return kept[0], kept[1]
+
+
 def test_pictures_are_copied_once_and_listed(store: Store, path: Path, medium: Path) -> None:
     photos = path.with_name("photos")
-    first, second = photo(photos, b"one"), photo(photos, b"two")
-    (photos / first[:2] / f".{first}.part").touch()
-    (photos / first[:2] / "note.jpg").touch()
+    first, second = shot(store, photos, b"one"), shot(store, photos, b"two")
+    (photos / first[0][:2] / f".{first[0]}.part").touch()
+    (photos / first[0][:2] / "note.jpg").touch()
     made = make(path, medium)
-    assert made.manifest.photos == tuple(sorted((first, second)))
-    assert (made.photos, backup_photos.hashes(medium / "photos")) == (2, made.manifest.photos)
-    third = photo(photos, b"three")
-    assert make(path, medium).photos == 1
-    assert third in backup_photos.hashes(medium / "photos")
+    assert made.manifest.photos == tuple(sorted((*first, *second)))
+    assert (made.photos, backup_photos.hashes(medium / "photos")) == (4, made.manifest.photos)
+    third = shot(store, photos, b"three")
+    assert make(path, medium).photos == 2
+    assert set(third) < set(backup_photos.hashes(medium / "photos"))
+
+
+def test_what_a_camera_saw_is_in_no_backup(store: Store, path: Path, medium: Path) -> None:
+    """Nor a file that no row knows; what an older backup took of it leaves the medium."""
+    photos = path.with_name("photos")
+    kept = shot(store, photos, b"one")
+    before = [photo(photos, name) for name in (b"waits", b"face", b"poor", b"good")]
+    for sha256 in before:
+        photo_of_before(path, bring_in(store).lot, sha256, "ALMOND")
+    photo(photos, b"of nobody")
+    backup_photos.copy(photos, medium / "photos", before)
+    _, face, poor, good = before
+    store.photos.remove(face, Reason.FACE, stamp())
+    store.photos.leave(poor)
+    store.photos.replace(good, pictures("ab"), stamp())
+    made = make(path, medium)
+    assert made.manifest.photos == tuple(sorted(kept))
+    assert backup_photos.hashes(medium / "photos") == tuple(sorted((*kept, before[0])))
+    assert len(backup_photos.hashes(photos)) == 7, "on the card the station itself decides"
+
+
+def test_a_database_of_before_goes_without_pictures(path: Path, medium: Path) -> None:
+    path.parent.mkdir()
+    shutil.copyfile(Path(__file__).parents[2] / "databases" / "station_schema_5_morning.sqlite", path)
+    photo(path.with_name("photos"), b"one")
+    SeriesMarker(path).add_missing(STATION, [])
+    made = make(path, medium)
+    assert (made.manifest.schema, made.manifest.photos, made.photos) == (5, (), 0)
 
 
 def test_a_damaged_picture_is_named_and_not_copied(store: Store, path: Path, medium: Path) -> None:
     photos = path.with_name("photos")
-    good, bad = photo(photos, b"good"), photo(photos, b"bad")
+    bad, good = shot(store, photos, b"one")
     (photos / bad[:2] / f"{bad}.jpg").write_bytes(b"rotten")
     made = make(path, medium)
     assert bad in made.problem
@@ -209,7 +251,7 @@ def test_a_damaged_picture_is_named_and_not_copied(store: Store, path: Path, med
 def test_a_medium_that_fills_up_with_pictures_keeps_the_database(
     store: Store, path: Path, medium: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo(path.with_name("photos"), b"one")
+    shot(store, path.with_name("photos"), b"one")
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -13,14 +13,17 @@ from typing import Any
 
 import pytest
 
+from kiosk.domain.events import PictureData
 from kiosk.store import Store
 from kiosk.store.backup import restore as restoring
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import Restored, RestoreOptions, restore
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.errors import StoreError
+from kiosk.store.records import ListingPictures, NewPhoto
 from tests.store.village import (
     CATALOG,
+    MEASURES,
     STATION,
     bring_in,
     change,
@@ -189,15 +192,19 @@ def test_a_void_that_waited_is_told_again(store: Store, path: Path, medium: Path
 
 
 def test_pictures_come_back(store: Store, path: Path, medium: Path) -> None:
-    sha256 = hashlib.sha256(b"one").hexdigest()
-    picture = path.with_name("photos") / sha256[:2] / f"{sha256}.jpg"
-    picture.parent.mkdir(parents=True)
-    picture.write_bytes(b"one")
+    names = [hashlib.sha256(jpeg).hexdigest() for jpeg in (b"one", b"two")]
+    files = [path.with_name("photos") / name[:2] / f"{name}.jpg" for name in names]
+    for file, jpeg in zip(files, (b"one", b"two"), strict=True):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(jpeg)
+    master, natural = (PictureData(name, 3, 1600, 1600) for name in names)
+    kept = ListingPictures(master, natural, MEASURES)
+    store.photos.add(NewPhoto(bring_in(store).lot, "ALMOND", kept), stamp())
     made = make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True).path
     store.close()
     shutil.rmtree(path.with_name("photos"))
-    assert bring_back(made, path).photos == 1
-    assert picture.read_bytes() == b"one"
+    assert bring_back(made, path).photos == 2
+    assert [file.read_bytes() for file in files] == [b"one", b"two"]
 
 
 def test_a_backup_without_a_manifest_is_checked_and_said_to_be_unproven(backup: Path, path: Path) -> None:

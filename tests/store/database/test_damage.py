@@ -77,7 +77,10 @@ def _lost_event(path: Path) -> None:
 
 
 def _lost_lot(path: Path) -> None:
-    shot = "INSERT INTO photo VALUES (3, printf('%064d', 0), 1, 1, 1, 1, '2026')"
+    shot = (
+        "INSERT INTO photo (intake, sha256, shot, size_bytes, width, height, taken_at, judged, removed) "
+        "VALUES (3, printf('%064d', 0), 1, 1, 1, 1, '2026', 0, 0)"
+    )
     change(path, shot, "DELETE FROM lot WHERE intake = 3")
 
 

@@ -18,7 +18,7 @@ from kiosk.store.database.migrate import main, migrate
 from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.records import NewPhoto
-from tests.store.village import CATALOG, STATION, bring_in, change, content, open_store, rows, stamp
+from tests.store.village import CATALOG, STATION, bring_in, change, content, open_store, pictures, rows, stamp
 
 OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*.sqlite"))
 """Databases as earlier schemas left them: one empty and one with a morning's work for each."""
@@ -78,7 +78,7 @@ def test_an_old_database_is_brought_up_and_opened_twice(old: Path, path: Path) -
     store.catalogs.add(CATALOG, stamp())
     row = bring_in(store, 5_000)
     assert row.receipt == f"0147-A-{len(receipts) + 1:06d}"
-    store.photos.add(NewPhoto(row.lot, "ALMOND", "ab" * 32, 1, 1, 1), stamp())
+    store.photos.add(NewPhoto(row.lot, "ALMOND", pictures()), stamp())
     store.close()
 
 
@@ -102,12 +102,36 @@ def test_the_papers_of_an_old_database_go_on(path: Path, template: Path) -> None
     store.close()
 
 
+def test_photos_of_before_wait_for_their_verdict(path: Path, template: Path) -> None:
+    """With everything that was known of them, and with the drafts they opened."""
+    path.parent.mkdir()
+    shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_5_morning"), path)
+    before = rows(path, "SELECT * FROM photo ORDER BY intake, shot"), rows(path, "SELECT * FROM listing")
+    assert len(before[0]) == len(before[1]) == 3
+    store = open_store(path, template)
+    kept = "intake, sha256, shot, size_bytes, width, height, taken_at"
+    assert (
+        rows(path, f"SELECT {kept} FROM photo ORDER BY intake, shot"),
+        rows(path, "SELECT * FROM listing"),
+    ) == before
+    lots = rows(path, "SELECT DISTINCT lot FROM lot JOIN photo USING (intake)")
+    shots = [shot for (lot,) in lots for shot in store.photos.of_lot(lot)]
+    assert [(shot.judged, shot.removed, shot.sent, shot.pictures) for shot in shots] == [
+        (False, False, False, None)
+    ] * 3
+    assert len(store.photos.unjudged(10)) == 3
+    assert not any(place.may_leave for place in store.photos.oldest(10))
+    store.outbox.acknowledge(store.outbox.counts().last_seq, [])
+    assert store.photos.unsent(10) == []
+    store.close()
+
+
 def test_a_migration_that_fails_leaves_the_old_database(path: Path) -> None:
     path.parent.mkdir()
     shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_3_morning"), path)
     change(path, "CREATE TABLE pan_load (surprise INTEGER)")
     before = content(path)
-    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 5: .*pan_load already exists"):
+    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 6: .*pan_load already exists"):
         open_store(path, OLD[-1])
     assert content(path) == before
 
@@ -148,6 +172,6 @@ def test_the_migration_program_tells_what_is_wrong(tmp_path: Path, capsys: pytes
 def test_a_migration_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No time at all is given: any other could be enough for it, when this process is held up meanwhile."""
     monkeypatch.setattr(opening, "_MIGRATION_SECONDS", 0.0)
-    with pytest.raises(StoreError, match="could not be brought to schema 5 in 0 seconds"):
+    with pytest.raises(StoreError, match="could not be brought to schema 6 in 0 seconds"):
         Store.open(path, STATION, stamp())
     assert not path.exists()

@@ -44,6 +44,7 @@ from kiosk.store.database.opening import Opening
 from kiosk.store.records import CheckRow, ExpectedParcel, ParcelRow, ScaleContent
 from tests.station.counter.rig import HASHES, PIN, PINS, SECOND_PIN
 from tests.station.fakes import MOMENT, PROFILE, STAMP
+from tests.station.hardware import FakeLotCamera
 from tests.web.shop import CATALOG, Shop
 
 PARCELS = ParcelSettings()
@@ -108,6 +109,7 @@ class CounterShop(Shop):
         super().__init__(data)
         self.parcel_photos = ParcelPhotos(data / "parcel-photos")
         self.wanted: list[ParcelNumber] = []
+        self.lots = FakeLotCamera()
         first = CounterView(consent=parcels.consent.value)
         self.counter_board = CounterBoard(first)
         state = CounterState(first, self.stamp, self.counter_board.show)
@@ -127,7 +129,7 @@ class CounterShop(Shop):
                 desk=self.desk.leaving,
                 on_event=lambda: None,
                 on_parcel_photo=self.wanted.append,
-                on_lot_photo=lambda lot, product: self.photos.append((lot, product)),
+                lots=self.lots,
             ),
         )
         self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)

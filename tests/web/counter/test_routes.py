@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.domain.parcel import ParcelState
+from kiosk.domain.verdict import Reason
 from kiosk.station.clerk.access import Session
 from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.scanning.scans import Scans
@@ -23,7 +24,9 @@ from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
 from kiosk.web.counter.parcel_acts import LISTS, QUESTIONS
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
+from tests.each import each
 from tests.station.counter.rig import PIN, SECOND_PIN, foreign
+from tests.station.hardware import BLUR, FACE, TILT, judged
 from tests.web.counter.shop import CounterShop, waybill
 
 EN = load("en")
@@ -503,7 +506,7 @@ def test_a_photo_of_a_lot(shop: CounterShop, client: FlaskClient) -> None:
     here = f"/counter/intakes/{shop.book()}"
     assert client.post(f"{here}/photo").location == here
     assert says(client.get(here).text, "counter.shot.taking")
-    lot, _ = shop.photos[-1]
+    lot, _ = shop.lots.asked[-1]
     shop.counter.state.photo_failed(lot, "camera_missing")
     assert says(client.get(here).text, "problem.camera_missing")
     (shop.settings.data / f"{'ab' * 32}.jpg").write_bytes(b"\xff\xd8jpeg")
@@ -518,6 +521,36 @@ def test_a_photo_of_a_lot(shop: CounterShop, client: FlaskClient) -> None:
     assert client.get(f"{here}/photo.jpg").status_code == 404
     shop.counter.state.photo_failed(lot, "photo_room")
     assert says(client.get(here).text, "problem.photo_room")
+
+
+def test_a_shot_that_was_not_accepted_says_every_reason(shop: CounterShop, client: FlaskClient) -> None:
+    here = f"/counter/intakes/{shop.book()}"
+    client.post(f"{here}/photo")
+    lot, product = shop.lots.asked[-1]
+    shop.counter.state.photo_retake(lot, judged(b"one", BLUR, TILT))
+    page = client.get(here).text
+    for said in ("photo.reason.blur", "photo.reason.tilt", "counter.shot.overrule"):
+        assert says(page, said)
+    assert client.post(f"{here}/photo/overrule").location == here
+    assert shop.lots.kept == [(lot, product, judged(b"one", BLUR, TILT), "clerk:01")]
+
+
+def test_a_face_offers_no_way_around_it(shop: CounterShop, client: FlaskClient) -> None:
+    here = f"/counter/intakes/{shop.book()}"
+    client.post(f"{here}/photo")
+    shop.counter.state.photo_retake(shop.lots.asked[-1][0], judged(b"", FACE))
+    page = client.get(here).text
+    assert says(page, "photo.reason.face")
+    assert "photo/overrule" not in page
+    answer = client.post(f"{here}/photo/overrule")
+    assert answer.status_code == 409
+    assert says(answer.text, "counter.refused.not_overruled")
+
+
+@each("reason", list(Reason))
+def test_every_reason_has_its_sentence(reason: Reason) -> None:
+    for language in ("ug", "zh", "en"):
+        assert load(language).text(f"photo.reason.{reason}")
 
 
 def test_papers_of_unknown_fate_wait_for_a_person(shop: CounterShop, client: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,10 +21,12 @@ from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS as COUNTER_ACTS
 from kiosk.web.factory import create_app
 from kiosk.web.guard import CSP
-from kiosk.web.public.payload import drawn
+from kiosk.web.public.payload import drawn, message
 from kiosk.web.public.routes import ACTS
 from kiosk.web.settings import WebSettings
+from kiosk.web.speech import Speech
 from tests.station.fakes import CARD
+from tests.station.hardware import BLUR, TILT, judged
 from tests.web.shop import CATALOG, HOSTILE, Shop
 
 PATHS = {"/": Step.HOME, "/who": Step.WHO, "/what": Step.WHAT, "/agree": Step.AGREE, "/take": Step.TAKE}
@@ -340,6 +343,18 @@ def test_photo_wanted_and_not(shop: Shop, client: FlaskClient) -> None:
     assert load("en").text("problem.camera_missing") in unescape(client.get("/take").text)
     assert client.post("/photo/skip").location == "/take"
     assert client.post("/finish").location == "/"
+
+
+def test_a_shot_that_was_not_accepted_says_why_and_after_three_a_clerk_helps(shop: Shop, client: FlaskClient) -> None:
+    shop.at_take()
+    for said in ("photo.reason.blur", "photo.reason.blur", "take.photo_help"):
+        client.post("/photo")
+        shop.desk.booked.photo_retake(shop.photos[0][0], judged(b"", BLUR, TILT))
+        assert load("en").text(said) in unescape(client.get("/take").text)
+    assert client.post("/photo").status_code == 409
+    told = json.loads(message(shop.board.snapshot(), Speech(load("en"), load("zh")), 3))
+    assert (told["photo"], told["photo_tries"]) == ("help", 3)
+    assert told["photo_reasons"] == [{"code": code, "value": 4_000, "limit": 3_000} for code in ("blur", "tilt")]
 
 
 def test_idle_never_clears_goods_or_paper(shop: Shop, client: FlaskClient) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
-from kiosk.devices.camera.child.ports import PictureSource
+from kiosk.devices.camera.child.ports import Inspection, PictureSource
 from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.settings import CameraSettings
+from kiosk.photo.arrays import BgrImage
 
 
 def make_source(settings: CameraSettings) -> PictureSource:
@@ -24,6 +27,12 @@ def make_source(settings: CameraSettings) -> PictureSource:
     raise ValueError(f"camera kind {settings.kind!r} has no child process")
 
 
+def inspect(frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection:
+    """The pipeline, loaded with the first shot of goods: one of a parcel does without."""
+    judged: Inspection = import_module("kiosk.photo.pipeline").inspect(frame, others=others)
+    return judged
+
+
 def main() -> None:
     """Serve until the station closes the pipe."""
     if len(sys.argv) != 2:
@@ -34,7 +43,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     source = make_source(settings)
     try:
-        serve(source, sys.stdin.buffer, answers)
+        serve(source, sys.stdin.buffer, answers, inspect)
     finally:
         source.close()
 

@@ -1,4 +1,4 @@
-"""From a defect of the frame to the fault the clerk reads."""
+"""What stands between a source and a usable picture: the fault the clerk reads, and the file that is no picture."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from kiosk.photo.frame_check import FrameDefect, find_content_defect
 
 _BLACK = "The picture of the camera at {path} is black: take off the lens cap and switch on the lamp."
 _EMPTY = "The camera at {path} shows one flat color: take away what covers the lens, then plug the camera in again."
+
+
+class UnreadablePicture(CameraFault):
+    """A file that cannot be decoded within the limits."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("format", message)
 
 
 def refuse_empty(frame: BgrImage, path: str) -> None:

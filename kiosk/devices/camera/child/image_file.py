@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import stat
 from pathlib import Path
 
-from kiosk.devices.camera.child.content import refuse_empty
+from kiosk.devices.camera.child.content import UnreadablePicture, refuse_empty
+from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import MAX_BYTES, decode_picture
@@ -22,6 +25,15 @@ class ImageFileSource:
 
     def shoot(self) -> BgrImage:
         """Read, check and decode the picture. Raises CameraFault missing, format, black or broken."""
+        file, frame = self._read()
+        refuse_empty(frame, str(file))
+        return frame
+
+    def burst(self) -> Burst:
+        """A file holds one frame. Raises CameraFault missing, or UnreadablePicture."""
+        return Burst(self._read()[1])
+
+    def _read(self) -> tuple[Path, BgrImage]:
         try:
             file = newest_image(self._path)
             data = _read_regular(file)
@@ -31,11 +43,9 @@ class ImageFileSource:
                 f"The camera gives no picture at {self._path} ({error.strerror}): plug it in and switch it on.",
             ) from error
         try:
-            frame = decode_picture(data)
+            return file, decode_picture(data)
         except PictureRefused as error:
-            raise CameraFault("format", f"The picture {file} cannot be used: {error}. Take it again.") from error
-        refuse_empty(frame, str(file))
-        return frame
+            raise UnreadablePicture(f"The picture {file} cannot be used: {error}. Take it again.") from error
 
     def close(self) -> None:
         """Nothing is held between shots."""
@@ -57,3 +67,28 @@ def _read_regular(file: Path) -> bytes:
         raise FileNotFoundError(2, "not a regular file")
     with file.open("rb") as stream:
         return stream.read(MAX_BYTES + 1)
+
+
+def read_kept(path: Path) -> BgrImage:
+    """A picture of the photo folder, whose name is the SHA-256 of its content. Raises UnreadablePicture.
+
+    No other file can be asked for: what is not named by its own content is not decoded.
+    """
+    try:
+        # Not through a link, and without waiting for a writer should it be a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnreadablePicture(f"{path} is no regular file.")
+            with open(descriptor, "rb", closefd=False) as stream:
+                data = stream.read(MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise UnreadablePicture(f"The picture {path} cannot be read ({error}).") from error
+    if path.name != f"{hashlib.sha256(data).hexdigest()}.jpg":
+        raise UnreadablePicture(f"The picture {path} is not what was kept under its name.")
+    try:
+        return decode_picture(data)
+    except PictureRefused as error:
+        raise UnreadablePicture(f"The picture {path} cannot be used: {error}.") from error

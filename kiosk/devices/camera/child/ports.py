@@ -1,18 +1,52 @@
-"""Where the child's pictures come from, and what it needs of OpenCV."""
+"""Where the child's pictures come from, who judges them, and what it needs of OpenCV."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kiosk.domain.verdict import Measures, Verdict
 from kiosk.photo.arrays import BgrImage
 
 
-class PictureSource(Protocol):
-    """A way to get one picture; ``shoot`` raises CameraFault."""
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """The sharpest frame, and the others of the same moment."""
 
-    def shoot(self) -> BgrImage: ...
+    frame: BgrImage
+    others: tuple[BgrImage, ...] = ()
+
+
+class PictureSource(Protocol):
+    """A way to get pictures. Both raise CameraFault, for a file that is no picture its kind UnreadablePicture."""
+
+    def shoot(self) -> BgrImage:
+        """One picture; never one that shows nothing."""
+
+    def burst(self) -> Burst:
+        """For the judges, who have a word for what is black or flat."""
 
     def close(self) -> None: ...
+
+
+class Inspection(Protocol):
+    """What the child takes of ``kiosk.photo.pipeline.Inspection``."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def measures(self) -> Measures | None: ...
+    @property
+    def master(self) -> BgrImage | None: ...
+    @property
+    def natural(self) -> BgrImage | None: ...
+
+
+class Inspect(Protocol):
+    """``kiosk.photo.pipeline.inspect``, as far as the child calls it."""
+
+    def __call__(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection: ...
 
 
 class Capture(Protocol):

@@ -1,4 +1,4 @@
-"""The child's only loop: a request in, a picture or a fault out."""
+"""The child's only loop: a request in; a picture, a verdict or a fault out."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import BinaryIO, cast, get_args
 
 import cv2
 
-from kiosk.devices.camera.child.ports import PictureSource
+from kiosk.devices.camera.child.judging import Judge
+from kiosk.devices.camera.child.ports import Inspect, PictureSource
 from kiosk.devices.camera.wire import (
     MAX_BODY,
     PREFIX,
     Answer,
     FaultCode,
+    FileRequest,
+    Request,
     ShotRefused,
     ShotRequest,
     ShotTaken,
@@ -39,13 +42,18 @@ def set_alarm(seconds: float) -> None:
 
 
 def serve(
-    source: PictureSource, requests: BinaryIO, answers: BinaryIO, alarm: Callable[[float], None] = set_alarm
+    source: PictureSource,
+    requests: BinaryIO,
+    answers: BinaryIO,
+    inspect: Inspect,
+    alarm: Callable[[float], None] = set_alarm,
 ) -> None:
     """Answer requests until the station closes its end or breaks the rules."""
     cv2.setNumThreads(1)
+    judge = Judge(source, inspect)
     while (request := _next_request(requests)) is not None:
         alarm(request.within_s + _GRACE_S)
-        answer, body = _answer(source, request)
+        answer, body = _answer(source, judge, request)
         try:
             _write_all(answers, pack(answer, body))
         except BrokenPipeError:
@@ -53,7 +61,7 @@ def serve(
         alarm(0)
 
 
-def _next_request(requests: BinaryIO) -> ShotRequest | None:
+def _next_request(requests: BinaryIO) -> Request | None:
     prefix = requests.read(PREFIX.size)
     if len(prefix) < PREFIX.size:
         return None
@@ -66,20 +74,30 @@ def _next_request(requests: BinaryIO) -> ShotRequest | None:
         return None
 
 
-def _answer(source: PictureSource, request: ShotRequest) -> tuple[Answer, bytes]:
+def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answer, bytes]:
     try:
-        frame = source.shoot()
-        jpeg = encode_jpeg(frame)
-        if len(jpeg) > MAX_BODY:
-            raise CameraFault("format", f"The picture is {len(jpeg)} bytes large: set a smaller picture size.")
+        match request:
+            case FileRequest():
+                return judge.file(request.number, request.path)
+            case ShotRequest(goods=True):
+                return judge.shot(request.number)
+            case _:
+                return _plain(source, request.number)
     except CameraFault as fault:
         return ShotRefused(request.number, _code(fault), str(fault)[:_MESSAGE_LENGTH]), b""
     except Exception as error:  # whatever a driver or decoder does, the station gets an answer
         what = f"{type(error).__name__}: {error}"[: _MESSAGE_LENGTH // 2]
         message = f"The camera program failed ({what}): try again; if it stays, restart the station."
         return ShotRefused(request.number, "broken", message), b""
+
+
+def _plain(source: PictureSource, number: int) -> tuple[Answer, bytes]:
+    frame = source.shoot()
+    jpeg = encode_jpeg(frame)
+    if len(jpeg) > MAX_BODY:
+        raise CameraFault("format", f"The picture is {len(jpeg)} bytes large: set a smaller picture size.")
     height, width = frame.shape[:2]
-    return ShotTaken(request.number, width, height), jpeg
+    return ShotTaken(number, width, height), jpeg
 
 
 def _code(fault: CameraFault) -> FaultCode:

@@ -8,7 +8,8 @@ first frame is measured; a missing device is no exception, only a capture that i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -16,10 +17,10 @@ import cv2
 import numpy as np
 
 from kiosk.devices.camera.child.content import refuse_empty
-from kiosk.devices.camera.child.ports import Capture
+from kiosk.devices.camera.child.ports import Burst, Capture
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.frame_check import has_shape, is_settled, mean_luminance, sharpest
+from kiosk.photo.frame_check import find_content_defect, has_shape, is_settled, mean_luminance, sharpest
 
 FOURCC = "MJPG"
 FRAMES_PER_SECOND = 30
@@ -54,17 +55,31 @@ class V4l2Source:
 
     def shoot(self) -> BgrImage:
         """Let exposure settle, take a burst, keep the sharpest. Raises CameraFault; the device is closed then."""
-        try:
-            capture = self._opened()
-            means = self._settle(capture)
-            burst = [self._read(capture) for _ in range(BURST)]
-            frame = burst[sharpest(burst)]
+        with self._closing_on_failure():
+            frame = self._burst().frame
             refuse_empty(frame, self._path)
-            self._refuse_repeated(means, burst)
+            return frame
+
+    def burst(self) -> Burst:
+        """The same with the frames beside it, whatever they show. Raises CameraFault; the device is closed then."""
+        with self._closing_on_failure():
+            return self._burst()
+
+    @contextmanager
+    def _closing_on_failure(self) -> Iterator[None]:
+        try:
+            yield
         except Exception:
             self.close()
             raise
-        return frame
+
+    def _burst(self) -> Burst:
+        capture = self._opened()
+        means = self._settle(capture)
+        burst = [self._read(capture) for _ in range(BURST)]
+        self._refuse_repeated(means, burst)
+        frame = burst.pop(sharpest(burst))
+        return Burst(frame, tuple(burst))
 
     def close(self) -> None:
         """Free the device."""
@@ -124,7 +139,9 @@ class V4l2Source:
         raise CameraFault("broken", f"The camera at {self._path} sends no frames: unplug it, plug it in again.")
 
     def _refuse_repeated(self, means: list[float], burst: list[BgrImage]) -> None:
-        # A live sensor never gives the same frame a dozen times over, noise included.
+        # A live sensor never gives the same frame a dozen times over, noise included; a covered one may.
+        if find_content_defect(burst[0]) is not None:
+            return
         if len(set(means)) == 1 and len(means) > 1 and all(np.array_equal(burst[0], frame) for frame in burst[1:]):
             raise CameraFault("frozen", f"The camera at {self._path} repeats one frame: unplug it, plug it in again.")
 

@@ -29,6 +29,7 @@ from kiosk.domain.events import (
     ParcelCollected,
     ParcelReturned,
     ParcelWithdrawn,
+    PhotoAccepted,
     PhotoTaken,
 )
 from kiosk.domain.trade import Mode
@@ -277,7 +278,7 @@ class _Found:
             parcels_in=max(0, counts[ParcelArrived.TYPE] - counts[ParcelWithdrawn.TYPE]),
             parcels_out=counts[ParcelCollected.TYPE],
             parcels_returned=counts[ParcelReturned.TYPE],
-            photos=counts[PhotoTaken.TYPE],
+            photos=counts[PhotoTaken.TYPE] + counts[PhotoAccepted.TYPE],
         )
 
 

@@ -1,0 +1,34 @@
+"""Shots of the goods of a lot: asked for by the villager's desk and by the counter, kept by the same hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from kiosk.devices.ports import GoodsShot
+from kiosk.station.photos.folder import LotPhotos
+from kiosk.station.photos.photographer import NO_SPACE, GoodsRequest, Photographer
+from kiosk.station.photos.space import PhotoSpace
+from kiosk.store.errors import DiskFull, StoreError
+
+
+class LotCamera:
+    """``done(lot, sha256)`` hears of a shot that a clerk has overruled, as of every other that is kept."""
+
+    def __init__(
+        self, photographer: Photographer, space: PhotoSpace, lots: LotPhotos, done: Callable[[str, str], None]
+    ) -> None:
+        self._photographer, self._space, self._lots, self._done = photographer, space, lots, done
+
+    def shoot(self, lot: str, product: str) -> None:
+        """Ask for a shot; who listens to the photographer hears what becomes of it."""
+        self._photographer.ask(GoodsRequest(lot, self._space.for_goods, partial(self._lots.keep, lot, product)))
+
+    def keep(self, lot: str, product: str, shot: GoodsShot, actor: str) -> None:
+        """Keep a shot that ``actor`` overrules; space for it was made before it was taken. Raises StoreError."""
+        try:
+            sha256 = self._lots.keep(lot, product, shot, actor)
+        except OSError as error:
+            failure = DiskFull if error.errno in NO_SPACE else StoreError
+            raise failure(f"The shot of {lot} cannot be kept ({error}): check the card.") from error
+        self._done(lot, sha256)

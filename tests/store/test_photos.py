@@ -1,0 +1,236 @@
+"""Photos of lots: what is kept of a shot, what the sorting center has of it, and the pictures of before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.events import PhotoAccepted
+from kiosk.domain.verdict import Finding, Reason
+from kiosk.store import Store, StoreError
+from kiosk.store.records import NewPhoto, PhotoRow, UnsentPicture
+from tests.store.counter_rig import CLERK
+from tests.store.village import (
+    bring_in,
+    content,
+    events,
+    photo_of_before,
+    pictures,
+    rows,
+    stamp,
+)
+
+AB, BA, CD, DC, EF, FE = (name * 32 for name in ("ab", "ba", "cd", "dc", "ef", "fe"))
+BLUR = Finding(Reason.BLUR, 4_000, 3_000)
+
+
+def types(path: Path) -> list[str]:
+    return [event["type"].removeprefix("station.") for event in events(path)]
+
+
+def acknowledge(store: Store, less: int = 0) -> None:
+    store.outbox.acknowledge(store.outbox.counts().last_seq - less, [])
+
+
+def test_a_photo_opens_a_listing_draft_once(store: Store, path: Path) -> None:
+    lot = bring_in(store).lot
+    store.photos.add(NewPhoto(lot, "ALMOND", pictures("ab")), stamp(5))
+    before = content(path)
+    store.photos.add(NewPhoto(lot, "ALMOND", pictures("ab")), stamp(9))
+    assert content(path) == before
+    store.photos.add(NewPhoto(lot, "ALMOND", pictures("cd", 200_000), (BLUR,), CLERK), stamp(2))
+    first = PhotoRow(
+        lot, AB, 300_000, 1600, 1600, "2026-11-24T03:00:05.000Z", True, False, False, pictures("ab"), (), None
+    )
+    second = replace(
+        first,
+        sha256=CD,
+        size_bytes=200_000,
+        taken_at="2026-11-24T03:00:02.000Z",
+        pictures=pictures("cd", 200_000),
+        overruled=(BLUR,),
+        actor=CLERK,
+    )
+    assert store.photos.of_lot(lot) == [first, second]
+    assert rows(path, "SELECT product, state FROM listing") == [("ALMOND", "draft")] * 2
+    assert types(path)[-4:] == ["photo.taken.v2", "listing.drafted.v1"] * 2
+    told = events(path)[-2]["data"]
+    assert (told["master"]["sha256"], told["natural"]["sha256"], told["measures"]["coverage_bp"]) == (CD, DC, 2_400)
+    assert (told["overruled"], told["actor"]) == ([{"reason": "blur", "value": 4_000, "limit": 3_000}], CLERK)
+
+
+@pytest.mark.parametrize("lot", ["", "Y1", "Y1L0147A0000095", "Y1L0147B0000017", "Y1B0147A000001K", "' OR 1=1"])
+def test_a_lot_that_is_not_there_has_no_photos(store: Store, lot: str) -> None:
+    bring_in(store)
+    assert store.photos.of_lot(lot) == []
+    with pytest.raises(StoreError, match="not of this database"):
+        store.photos.add(NewPhoto(lot, "ALMOND", pictures()), stamp())
+
+
+def test_a_face_is_overruled_by_nobody(store: Store, path: Path) -> None:
+    lot = bring_in(store).lot
+    before = content(path)
+    with pytest.raises(ValueError, match="nobody decides"):
+        store.photos.add(NewPhoto(lot, "ALMOND", pictures(), (Finding(Reason.FACE, 1_000, 0),), CLERK), stamp())
+    assert content(path) == before
+
+
+# What the sorting center has
+
+
+def test_pictures_are_unsent_once_the_center_knows_of_them_the_smallest_first(store: Store) -> None:
+    first, second = bring_in(store).lot, bring_in(store).lot
+    store.photos.add(NewPhoto(first, "ALMOND", pictures("ab", 300_000)), stamp())
+    store.photos.add(NewPhoto(second, "ALMOND", pictures("cd", 200_000)), stamp())
+    assert store.photos.unsent(10) == []
+    acknowledge(store, less=4)
+    assert store.photos.unsent(10) == []
+    acknowledge(store, less=3)
+    assert [one.sha256 for one in store.photos.unsent(10)] == [BA, AB]
+    acknowledge(store)
+    assert store.photos.unsent(10) == [
+        UnsentPicture(DC, 199_999),
+        UnsentPicture(CD, 200_000),
+        UnsentPicture(BA, 299_999),
+        UnsentPicture(AB, 300_000),
+    ]
+    assert [one.sha256 for one in store.photos.unsent(1)] == [DC]
+
+
+def test_a_picture_that_was_sent_is_not_asked_for_again(store: Store, path: Path) -> None:
+    lot = bring_in(store).lot
+    store.photos.add(NewPhoto(lot, "ALMOND", pictures("ab")), stamp())
+    acknowledge(store)
+    store.photos.mark_sent(BA)
+    assert [one.sha256 for one in store.photos.unsent(10)] == [AB]
+    assert [
+        (row.sent, place.may_leave) for row, place in zip(store.photos.of_lot(lot), store.photos.oldest(9), strict=True)
+    ] == [(False, False)]
+    store.photos.mark_sent(AB)
+    assert store.photos.unsent(10) == []
+    assert [row.sent for row in store.photos.of_lot(lot)] == [True]
+    assert [place.may_leave for place in store.photos.oldest(10)] == [True]
+    before = content(path)
+    for sha256 in (AB, EF, "", "' OR 1=1"):
+        store.photos.mark_sent(sha256)
+    assert content(path) == before
+
+
+def test_the_same_picture_of_two_lots_is_sent_once(store: Store) -> None:
+    for _ in range(2):
+        store.photos.add(NewPhoto(bring_in(store).lot, "ALMOND", pictures("ab")), stamp())
+    acknowledge(store)
+    assert [one.sha256 for one in store.photos.unsent(10)] == [BA, AB]
+    store.photos.mark_sent(AB)
+    store.photos.mark_sent(BA)
+    assert store.photos.unsent(10) == []
+
+
+def test_what_the_center_has_put_aside_is_not_sent(store: Store) -> None:
+    """It knows of no picture then, and would refuse it each time, before all others."""
+    store.photos.add(NewPhoto(bring_in(store).lot, "ALMOND", pictures("ab")), stamp())
+    last = store.outbox.counts().last_seq
+    store.outbox.acknowledge(last, [last - 1])
+    assert store.photos.unsent(10) == []
+    store.outbox.acknowledge(last, [])
+    assert len(store.photos.unsent(10)) == 2
+
+
+def test_a_shot_that_is_told_again_in_a_new_epoch_waits_for_that_event(store: Store) -> None:
+    store.photos.add(NewPhoto(bring_in(store).lot, "ALMOND", pictures("ab")), stamp())
+    assert store.epochs.start("behind")
+    assert store.photos.unsent(10) == []
+    acknowledge(store)
+    assert [one.sha256 for one in store.photos.unsent(10)] == [BA, AB]
+
+
+def test_a_shot_whose_number_the_center_gave_away_waits_for_the_event_that_tells_it_again(store: Store) -> None:
+    store.photos.add(NewPhoto(bring_in(store).lot, "ALMOND", pictures("ab")), stamp())
+    acknowledge(store)
+    old = store.epochs.identity().epoch
+    assert store.epochs.start("behind")
+    assert len(store.photos.unsent(10)) == 2
+    assert store.epochs.tell_again(old, 1) > 0
+    assert store.photos.unsent(10) == []
+    acknowledge(store)
+    assert len(store.photos.unsent(10)) == 2
+
+
+# Pictures of before
+
+
+@pytest.fixture
+def lots(store: Store, path: Path) -> list[str]:
+    """Two lots: one picture of before is of both, one of the second alone, and that has a shot of now as well."""
+    found = [bring_in(store).lot for _ in range(2)]
+    for lot, sha256 in ((found[0], AB), (found[1], AB), (found[1], CD)):
+        photo_of_before(path, lot, sha256, "ALMOND")
+    store.photos.add(NewPhoto(found[1], "ALMOND", pictures("ef")), stamp())
+    return found
+
+
+def test_pictures_of_before_wait_in_the_order_of_their_intakes(store: Store, lots: list[str]) -> None:
+    waiting = store.photos.unjudged(10)
+    assert [(place.shot, place.sha256, place.natural_sha256) for place in waiting] == [
+        (1, AB, None),
+        (1, AB, None),
+        (2, CD, None),
+    ]
+    assert store.photos.unjudged(10, waiting[1]) == waiting[2:]
+    assert store.photos.unjudged(1) == waiting[:1]
+    assert store.photos.removed(10) == []
+    acknowledge(store)
+    assert [one.sha256 for one in store.photos.unsent(10)] == [FE, EF]
+
+
+def test_a_removed_picture_is_told_for_each_of_its_lots(store: Store, path: Path, lots: list[str]) -> None:
+    store.photos.remove(AB, Reason.FACE, stamp())
+    assert [event["data"] for event in events(path)[-2:]] == [
+        {"lot": lot, "photo_sha256": AB, "why": "face"} for lot in lots
+    ]
+    assert [place.sha256 for place in store.photos.unjudged(10)] == [CD]
+    assert [place.sha256 for place in store.photos.removed(10)] == [AB, AB]
+    (row,) = store.photos.of_lot(lots[0])
+    assert (row.judged, row.removed, row.pictures) == (True, True, None)
+    before = content(path)
+    store.photos.remove(AB, Reason.FACE, stamp())
+    assert content(path) == before, "it is told once"
+
+
+def test_an_accepted_picture_of_before_is_a_shot_of_now(store: Store, path: Path, lots: list[str]) -> None:
+    store.photos.replace(AB, pictures("12"), stamp())
+    assert types(path)[-4:] == ["photo.taken.v2", "listing.drafted.v1"] * 2
+    for lot in lots:
+        old, new = (row for row in store.photos.of_lot(lot) if row.sha256 in (AB, "12" * 32))
+        assert (old.judged, old.removed, old.pictures) == (True, True, None)
+        assert (new.judged, new.removed, new.pictures) == (True, False, pictures("12"))
+    before = content(path)
+    store.photos.replace(AB, pictures("12"), stamp())
+    assert content(path) == before
+
+
+def test_a_picture_that_is_not_accepted_stays_and_nothing_is_told(store: Store, path: Path, lots: list[str]) -> None:
+    told = types(path)
+    store.photos.leave(CD)
+    assert types(path) == told
+    row = next(row for row in store.photos.of_lot(lots[1]) if row.sha256 == CD)
+    assert (row.judged, row.removed, row.sent, row.pictures) == (True, False, False, None)
+    assert [place.sha256 for place in store.photos.unjudged(10)] == [AB, AB]
+    assert [place.sha256 for place in store.photos.oldest(10) if place.may_leave] == [CD]
+
+
+def test_no_shot_of_now_is_judged_as_one_of_before(store: Store, path: Path, lots: list[str]) -> None:
+    before = content(path)
+    store.photos.remove(EF, Reason.FACE, stamp())
+    store.photos.replace(EF, pictures("12"), stamp())
+    store.photos.leave(EF)
+    assert content(path) == before
+
+
+def test_what_is_kept_of_a_shot_is_what_its_event_tells(store: Store, path: Path) -> None:
+    store.photos.add(NewPhoto(bring_in(store).lot, "ALMOND", pictures("ab")), stamp())
+    body = next(event for event in events(path) if event["type"] == PhotoAccepted.TYPE)["data"]
+    assert body["measures"] == json.loads(rows(path, "SELECT measures FROM photo")[0][0])

@@ -16,17 +16,33 @@ _OPTIONS = (
     click.option(
         "--photos",
         metavar="HOST:PORT",
+        envvar="PHOTOS",
+        show_envvar=True,
         help="Receive the stations' pictures there, over TLS with their certificates; plain HTTP on loopback alone.",
     ),
     click.option(
         "--photos-dir",
         type=click.Path(file_okay=False, resolve_path=True),
         metavar="DIR",
+        envvar="PHOTOS_DIR",
+        show_envvar=True,
         help="Where pictures are kept; made when it is not there.",
     ),
-    click.option("--photos-cert", type=_FILE, help="Certificate of the place where pictures are received."),
-    click.option("--photos-key", type=_FILE, help="Its key."),
-    click.option("--photos-ca", type=_FILE, help="Who signed the stations' certificates; nobody else is let in."),
+    click.option(
+        "--photos-cert",
+        type=_FILE,
+        envvar="PHOTOS_CERT",
+        show_envvar=True,
+        help="Certificate of the place where pictures are received.",
+    ),
+    click.option("--photos-key", type=_FILE, envvar="PHOTOS_KEY", show_envvar=True, help="Its key."),
+    click.option(
+        "--photos-ca",
+        type=_FILE,
+        envvar="PHOTOS_CA",
+        show_envvar=True,
+        help="Who signed the stations' certificates; nobody else is let in.",
+    ),
 )
 
 

@@ -17,9 +17,9 @@ from typing import Final
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange, PictureName
-from kiosk.messaging.relay.photos.chunks import MOST_S, ChunkSize
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.held import Held
+from kiosk.messaging.relay.photos.part_size import MOST_S, PartSize
 from kiosk.messaging.relay.photos.ports import (
     Answer,
     Center,
@@ -93,7 +93,7 @@ class PhotosLane:
         self._settings, self._clock = settings, clock
         self._pictures, self._events, self._watcher = station.pictures, station.events, station.watcher
         self._center = center
-        self._size = ChunkSize()
+        self._size = PartSize()
         self._budget = ByteBudget(settings.bytes_per_second)
         self._share: Callable[[], float] = partial(random.uniform, _LEAST_SHARE, 1.0)
         self._pauses = Backoff(settings.reconnect_s, max(settings.reconnect_max_s, _LONGEST_S), self._share)

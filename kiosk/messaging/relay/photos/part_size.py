@@ -15,7 +15,7 @@ MOST_S: Final = 2.0
 _GROWTH: Final = 4
 
 
-class ChunkSize:
+class PartSize:
     """Follows the measured rate: grows step by step, shrinks at once."""
 
     def __init__(self) -> None:

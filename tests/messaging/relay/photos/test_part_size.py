@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given, strategies
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES
-from kiosk.messaging.relay.photos.chunks import FIRST_BYTES, LEAST_BYTES, MOST_S, ChunkSize
+from kiosk.messaging.relay.photos.part_size import FIRST_BYTES, LEAST_BYTES, MOST_S, PartSize
 from tests.each import each
 
 
-def over(line: float, parts: int, size: ChunkSize, round_trip_s: float = 0.1) -> list[float]:
+def over(line: float, parts: int, size: PartSize, round_trip_s: float = 0.1) -> list[float]:
     """Seconds for which each part keeps a line of so many bytes a second busy."""
     took = []
     for _ in range(parts):
@@ -20,7 +20,7 @@ def over(line: float, parts: int, size: ChunkSize, round_trip_s: float = 0.1) ->
 
 @each("kbit", [16, 32, 64, 256, 1000, 10_000, 100_000])
 def test_no_part_takes_longer_on_a_steady_line(kbit: int) -> None:
-    size = ChunkSize()
+    size = PartSize()
     took = over(kbit * 125, 40, size)
     assert max(took[1:]) <= MOST_S
     assert took[0] <= FIRST_BYTES / (kbit * 125)
@@ -28,14 +28,14 @@ def test_no_part_takes_longer_on_a_steady_line(kbit: int) -> None:
 
 
 def test_a_long_way_is_no_slow_line() -> None:
-    size = ChunkSize()
+    size = PartSize()
     size.asked(3.0)
     assert max(over(50_000, 20, size, round_trip_s=3.0)) <= MOST_S
     assert size.bytes > 20_000
 
 
 def test_a_line_that_becomes_slow_is_followed_at_once() -> None:
-    size = ChunkSize()
+    size = PartSize()
     over(1_000_000, 20, size)
     assert size.bytes == MAX_PART_BYTES
     took = over(4000, 3, size)
@@ -43,14 +43,14 @@ def test_a_line_that_becomes_slow_is_followed_at_once() -> None:
 
 
 def test_what_broke_off_is_tried_smaller_and_never_with_nothing() -> None:
-    size = ChunkSize()
+    size = PartSize()
     for _ in range(50):
         size.broke()
     assert size.bytes == LEAST_BYTES
 
 
 def test_the_rest_of_a_picture_says_nothing_about_more() -> None:
-    size = ChunkSize()
+    size = PartSize()
     over(100_000, 10, size)
     before = size.bytes
     size.passed(10, 0.1)
@@ -61,7 +61,7 @@ def test_the_rest_of_a_picture_says_nothing_about_more() -> None:
 
 @given(strategies.lists(strategies.floats(0.0, 1000.0), max_size=40))
 def test_it_stays_within_its_bounds(times: list[float]) -> None:
-    size = ChunkSize()
+    size = PartSize()
     for seconds in times:
         before = size.bytes
         size.asked(seconds / 2)

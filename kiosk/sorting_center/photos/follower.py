@@ -15,7 +15,7 @@ from kiosk.domain.events.photo import PictureData
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.photos.arrivals import Arrivals
-from kiosk.sorting_center.photos.photos import Announced, Photos, Position
+from kiosk.sorting_center.photos.photos import Announced, Photos, Position, Standing
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,9 @@ class Follower:
         told = list(_announced(entries))
         self._photos.follow(told, Position(position.ledger_id, position.generation, entries[-1].feedseq))
         for one in told:
-            self._arrivals.adopt(one)
+            name = one.name
+            if self._photos.standing(name.region, name.station, name.sha256) is Standing.PENDING:
+                self._arrivals.adopt(one)
         return len(entries)
 
     def run(self, ending: threading.Event) -> None:

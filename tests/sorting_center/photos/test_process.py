@@ -18,13 +18,15 @@ from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.child import PhotosProcess
 from kiosk.sorting_center.photos.photos import Photos
 from kiosk.sorting_center.photos.settings import PhotosSettings
+from kiosk.sorting_center.service import Beside, SortingCenter
 from tests.each import each
 from tests.messaging.authority import Authority
-from tests.sorting_center.brokers import until
+from tests.sorting_center.brokers import Broker, Stopwatch, until
 from tests.sorting_center.photos.lanes import REGION, SOON_S, STATION, Reply, Shot, announce, head, jpeg, put
 from tests.sorting_center.stations import Station
 
@@ -106,6 +108,26 @@ def test_its_figures_are_the_health_s(process: PhotosProcess, ledger: Ledger, he
     os.kill(pid, signal.SIGKILL)
     until(lambda: "begun again" in health.report().photos_trouble)
     until(lambda: health.report().photos_trouble == "")
+
+
+def test_the_sorting_center_has_it_and_ends_it_in_time(
+    broker: Broker, ledger_url: str, tmp_path: Path, station: Station
+) -> None:
+    one = Shot.of(jpeg(1))
+    ledger = Ledger.open(ledger_url)
+    announce(ledger, station, one)
+    settings = PhotosSettings(host="127.0.0.1", port=0, folder=str(tmp_path / "photos"))
+    with SortingCenter(ledger, BrokerAddress.parse(broker.url), None, beside=Beside(photos=settings)) as center:
+        assert center.start(SOON_S)
+        url = center.photos_address
+        assert url is not None
+        until(lambda: center.health.report().photos.get("pending") == 1)
+        assert asked(url, one).offset == 0
+        with Stopwatch() as watch:
+            center.stop()
+        assert watch.seconds < 5
+    with pytest.raises(ConnectionError):
+        http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=SOON_S).connect()
 
 
 PARENT = """

@@ -16,6 +16,7 @@ from kiosk.app.systemd import Notifier
 from kiosk.cli.broker_check import broker_check
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger
+from kiosk.cli.center.photos import photos_options
 from kiosk.cli.center.registry import registry
 from kiosk.cli.center.token import token
 from kiosk.cli.center.user import user
@@ -23,8 +24,9 @@ from kiosk.cli.center.web import on_loopback, web, web_options
 from kiosk.cli.one_line import OneLineGroup
 from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ledger import Ledger, shown
-from kiosk.sorting_center.service import SortingCenter
+from kiosk.sorting_center.ledger import Ledger, LedgerError, shown
+from kiosk.sorting_center.photos.settings import PhotosSettings
+from kiosk.sorting_center.service import Beside, SortingCenter
 from kiosk.sorting_center.web.settings import WebSettings
 
 _WAIT_FOR_BROKER_S: Final = 5.0
@@ -83,6 +85,7 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     help="sqlite:///path, made when it is not there; or an empty database postgresql://user@host:port/name",
 )
 @web_options(required=False)
+@photos_options
 @click.option(
     "--metrics",
     metavar="HOST:PORT",
@@ -107,6 +110,7 @@ def run(  # one parameter for each option
     password_file: Path | None,
     ledger_url: str,
     web: WebSettings | None,
+    photos: PhotosSettings | None,
     metrics: str | None,
     regions: tuple[str, ...],
     tls_ca: Path | None,
@@ -121,14 +125,16 @@ def run(  # one parameter for each option
         click.echo(_SHOWN, err=True)
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    with _assemble(ledger_url, address, web, regions, on_loopback("--metrics", metrics)) as center:
+    beside = Beside(on_loopback("--metrics", metrics), photos)
+    with _assemble(ledger_url, address, web, regions, beside) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
         pages = center.http_address or "none"
         waiting = "" if connected else " (not connected yet)"
-        metrics_too = f", metrics {center.metrics_address}" if center.metrics_address is not None else ""
-        where = f"ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}{metrics_too}"
+        further = {"metrics": center.metrics_address, "photos": center.photos_address}
+        more = "".join(f", {name} {place}" for name, place in further.items() if place is not None)
+        where = f"ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}{more}"
         click.echo(f"sorting center ready: {where}", err=True)
         manager = Notifier.from_environ()
         manager.ready(f"broker {address}, pages {pages}")
@@ -141,15 +147,19 @@ def _assemble(
     address: BrokerAddress,
     web: WebSettings | None,
     regions: tuple[str, ...],
-    metrics: tuple[str, int] | None,
+    beside: Beside,
 ) -> SortingCenter:
     ledger = Ledger.open(ledger_url)
     try:
-        return SortingCenter(ledger, address, web, regions, metrics)
+        return SortingCenter(ledger, address, web, regions, beside)
+    except LedgerError:
+        ledger.close()
+        raise
     except OSError as error:
         ledger.close()
         asked = [f"{web.host}:{web.port}"] if web is not None else []
-        asked += [f"{metrics[0]}:{metrics[1]}"] if metrics is not None else []
+        asked += [f"{beside.metrics[0]}:{beside.metrics[1]}"] if beside.metrics is not None else []
+        asked += [f"{beside.photos.host}:{beside.photos.port}"] if beside.photos is not None else []
         where = " or ".join(asked) or str(address)
         raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from kiosk.sorting_center.decision_worker import DecisionWorker
 from kiosk.sorting_center.feed.child import FeedProcess
@@ -24,8 +24,10 @@ from kiosk.sorting_center.ingest.watchdog import Watchdog
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 from kiosk.sorting_center.web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 
 _BATCH_END_S: Final = 2.5
 _PART_END_S: Final = 0.6
@@ -70,7 +72,7 @@ class SortingCenter:
             "feed": lambda: self._feed.is_alive,
         }
         self._watchdog = Watchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
-        self._monitoring = MonitoringServer(ledger, self.health, *metrics) if metrics is not None else None
+        self._monitoring = _monitoring(ledger, self.health, metrics)
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
 
     @property
@@ -118,3 +120,12 @@ class SortingCenter:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _monitoring(ledger: Ledger, health: Health, address: tuple[str, int] | None) -> MonitoringServer | None:
+    """Flask is loaded for it alone: the pages have a process of their own."""
+    if address is None:
+        return None
+    from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
+
+    return MonitoringServer(ledger, health, *address)

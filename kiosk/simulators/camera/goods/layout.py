@@ -107,7 +107,7 @@ def _bunch(goods: Goods, lamp: int, rng: np.random.Generator) -> Iterator[tuple[
 def _apart(goods: Goods, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
     """Each where it is farthest from those already there, of a few random places."""
     produce = PRODUCE[goods.name]
-    span_x, span_y = room.width - produce.length, room.height - produce.length
+    span_x, span_y = (max(0.0, side - produce.length) for side in (room.width, room.height))
     there: list[tuple[float, float]] = []
     for _ in range(goods.count):
         tries = [(rng.uniform(0, span_x), rng.uniform(0, span_y) * 0.9) for _ in range(12)]

@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.markers import Points, SeenMat
-from kiosk.photo.mat import CORNER_MARKERS, FIELD_GREY, INTERIOR, PATCHES, SCALE_BAR, SHEET, VERSION_MARKER, Box
+from kiosk.photo.mat import (
+    CORNER_MARKERS,
+    FIELD_GREY,
+    INTERIOR,
+    PATCHES,
+    SCALE_BAR,
+    SEAM_MARKS,
+    SHEET,
+    VERSION_MARKER,
+    WORDS,
+    Box,
+)
 from kiosk.photo.rectify import Channels, SeenPatch, Window
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -175,7 +186,7 @@ def printed_mask() -> Mask:
     """Everything that is not the field, with a little around it; not to be written to."""
     markers = (marker.box.grown(marker.quiet) for marker in (*CORNER_MARKERS, VERSION_MARKER))
     mask = np.zeros((SHEET_WINDOW.height, SHEET_WINDOW.width), np.bool_)
-    for box in (*markers, *(patch.box for patch in PATCHES), SCALE_BAR.grown(_PRINT_MM)):
+    for box in (*markers, *(patch.box for patch in PATCHES), SCALE_BAR.grown(_PRINT_MM), *WORDS, *SEAM_MARKS):
         mask |= box_mask(box.grown(_PRINT_MM))
     return mask
 

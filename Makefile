@@ -50,6 +50,7 @@ check:           ## Format, lint, types, import rules, sizes, rooms, sources of 
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --explicit-package-bases --namespace-packages benchmarks
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/sizes.py
 	@$(BIN)/python scripts/rooms.py

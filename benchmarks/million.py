@@ -44,8 +44,10 @@ _LOOK_S: Final = 0.02
 _ROUNDS: Final = 2
 """Batches of each station that come on top."""
 _BODIES: Final = {
-    "SQLite": "SELECT body FROM event WHERE feedseq > {} ORDER BY feedseq LIMIT {}",
-    "PostgreSQL": "SELECT body FROM event_by_month WHERE seq > {} % 5000 ORDER BY station, epoch, seq LIMIT {}",
+    "million, SQLite": "SELECT body FROM event WHERE feedseq > {} ORDER BY feedseq LIMIT {}",
+    "million, PostgreSQL": (
+        "SELECT body FROM event_by_month WHERE seq > {} % 5000 ORDER BY station, epoch, seq LIMIT {}"
+    ),
 }
 
 Query = Callable[[str], Sequence[Any]]
@@ -211,7 +213,6 @@ def rows_of(name: str, folder: Path, url: str, empty_url: str, query: Query) -> 
     with started(folder / "broker", url) as (running, seconds):
         yield Row(f"{name}: start to the first acknowledgement", seconds, "s", 3, least, "of an empty ledger")
         yield from feed_rows(name, running, query)
-        yield Row(f"{name}: the front page, made anew", running.get("/live"), "s")
         running.get("/metrics")
         yield Row(f"{name}: more batches to the commit", more(running, url), "/s")
         yield Row(f"{name}: largest process of the center", running.memory_mb(), "MB PSS", 120)

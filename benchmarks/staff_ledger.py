@@ -34,9 +34,10 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.money import amount_fen
 from kiosk.domain.parcel import Consent, ParcelNumber
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
+from kiosk.sorting_center.ledger.database.places import EventCopy
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
 from kiosk.sorting_center.ledger.database.times import told
-from kiosk.sorting_center.ledger.schema import event, intake, intake_void, station_status, stream
+from kiosk.sorting_center.ledger.schema import intake, intake_void, station_status, stream
 
 DAYS: Final = 62
 FIRST_DAY: Final = datetime(2026, 9, 18, tzinfo=UTC)
@@ -148,7 +149,7 @@ class CountyStation:
         return f"{int(self.station[1:]):016x}"
 
     def day(self, at: datetime, feedseq: int, events: int) -> Iterator[tuple[Any, ...]]:
-        """Rows of ``event``: a check weight, intakes and parcels, now and then a void, a close."""
+        """Rows of an event: a check weight, intakes and parcels, now and then a void, a close."""
         unset = 2 if self.dice.random() < 0.05 else 0
         received_at = told(at + timedelta(hours=14, minutes=self.dice.randrange(60)))
         for number in range(events):
@@ -242,17 +243,19 @@ def fill(connection: Connection, events: int, count: int) -> list[CountyStation]
     county = stations(count)
     a_day = max(2, round(events / (DAYS * count)))
     feedseq = 0
+    copy = EventCopy(connection)
     for day in range(DAYS):
         rows: list[tuple[Any, ...]] = []
         for station in county:
             rows.extend(station.day(FIRST_DAY + timedelta(days=day), feedseq, a_day))
             feedseq += a_day
-        insert_rows(connection, event, rows)
+        copy.add(rows)
         insert_rows(connection, intake, [row for one in county for row in one.intakes])
         insert_missing(connection, intake_void, [row for one in county for row in one.voids])
         for station in county:
             station.intakes.clear()
             station.voids.clear()
+    copy.end()
     at = told(LAST_DAY + timedelta(hours=15))
     key = [
         (one.station, one.epoch, one.region, one.seq, one.head, one.seq, None, told(FIRST_DAY), at) for one in county

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Final
 
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 LONG_ONES_FIRST: Final = (
     "tests/systemd/test_new_box.py",
@@ -66,7 +67,25 @@ def unit_of(node: str) -> str:
 
 
 class Units(LoadScopeScheduling):
-    """Hands out unit after unit, in the order in which they were collected."""
+    """Hands out unit after unit, in the order in which they were collected.
+
+    A process that died is replaced, and what it had not done is handed out again. xdist would hand out what it had done
+    as well: units with nothing left to run, and whoever gets one of those is never heard of again.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return unit_of(nodeid)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        work = self.assigned_work[node]
+        for unit in [unit for unit, tests in work.items() if all(tests.values())]:
+            del work[unit]
+        return super().remove_node(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """A process begins a test when it knows the next one, so a single one is never enough while there are more."""
+        if node not in self.registered_collections:  # a new one, which does not know its tests yet
+            return
+        super()._reschedule(node)
+        while self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            self._assign_work_unit(node)

@@ -16,6 +16,10 @@ NOUNS = {
     "scale": ("kiosk.cli.scale.group:scale", "Scales: formats, decoding, live readings, a simulated scale."),
     "printer": ("kiosk.cli.printing:printer", "Printers: what their answers mean."),
     "label": ("kiosk.cli.printing:label", "Labels and receipts as bytes for a printer or as a picture."),
+    "photo": (
+        "kiosk.cli.photo.group:photo",
+        "Photographs: is a shot good, what a channel gets of it, the mat on paper.",
+    ),
     "scan": ("kiosk.cli.scan:scan", "Scans: what a scanner sent and what it means."),
     "waybill": ("kiosk.cli.scan:waybill", "Waybill numbers: whose parcel it may be."),
     "clerk": ("kiosk.cli.clerk:clerk", "The people at the counter and their PINs."),

@@ -39,10 +39,16 @@ def decode_picture(data: bytes, max_bytes: int = MAX_BYTES, max_pixels: int = MA
     return np.asarray(image, np.uint8)
 
 
-def encode_jpeg(image: BgrImage, quality: int = JPEG_QUALITY) -> bytes:
-    """Encode pixels as a baseline JPEG without any metadata; raises ValueError when they cannot be encoded."""
+def encode_jpeg(image: BgrImage, quality: int = JPEG_QUALITY, full_color: bool = False) -> bytes:
+    """Encode pixels as a baseline JPEG without any metadata; raises ValueError when they cannot be encoded.
+
+    ``full_color`` keeps the color of every pixel (4:4:4); else four share one (4:2:0), and red bleeds into white.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    if full_color:
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     try:
-        written, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        written, data = cv2.imencode(".jpg", image, options)
     except cv2.error as error:
         raise ValueError("these pixels cannot be written as a JPEG") from error
     if not written:

@@ -97,7 +97,7 @@ class Child:
             try:
                 status = self._one_life()
             except Exception:
-                log.exception("%s cannot be begun.", self._plan.name)
+                log.exception("The %s cannot be begun.", self._plan.name)
                 status = -1
             if self._stopping.is_set():
                 return

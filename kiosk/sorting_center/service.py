@@ -10,10 +10,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Self
 
+from kiosk.sorting_center.child import Child
 from kiosk.sorting_center.decision_worker import DecisionWorker
-from kiosk.sorting_center.feed.child import FeedProcess
+from kiosk.sorting_center.feed.child import NEWS, plan
 from kiosk.sorting_center.feed.process import task
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
@@ -70,11 +72,12 @@ class SortingCenter:
         client_id = f"sorting-center-{ledger.ledger_id}"
         inbox = Inbox(lambda: self.health.count(dropped=1))
         self._line = receiving(broker, client_id, inbox, self.health, regions)
-        self._feed = FeedProcess(task(ledger.url, broker, f"{client_id}-feed"), self.health)
+        self._feed = Child(plan(task(ledger.url, broker, f"{client_id}-feed"), self.health))
+        wake = partial(self._feed.tell, NEWS)
         receiver = Receiver(inbox, self._line)
-        self._worker = Worker(receiver, ledger, self.health, utc_now, self._feed.wake)
+        self._worker = Worker(receiver, ledger, self.health, utc_now, wake)
         self._announcer = Announcer(ledger, receiver.tell)
-        self._decisions = DecisionWorker(ledger, self._feed.wake)
+        self._decisions = DecisionWorker(ledger, wake)
         parts = {
             "ingest worker": lambda: self._worker.is_alive,
             "receiving connection": lambda: self._line.is_alive,

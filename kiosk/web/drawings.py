@@ -21,3 +21,9 @@ def drawing(name: str) -> str:
     """The address of a drawing; goods and containers whose picture nobody has drawn get the mixed basket."""
     known = name if name in known_drawings() else UNKNOWN
     return url_for("static", filename=f"drawings/{known}.svg")
+
+
+def shot_drawing(reason: str) -> str:
+    """The name of the drawing that shows what to change before the next shot."""
+    name = f"shot-{reason}"
+    return name if name in known_drawings() else "shot-again"

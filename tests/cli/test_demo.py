@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 from click.testing import CliRunner
+from PIL import Image
 
 from kiosk.cli.kiosk import main as kiosk
 from kiosk.domain.identifiers import parse_internal_code
@@ -44,12 +47,28 @@ def test_one_whole_intake_and_one_line_of_json(tmp_path: Path) -> None:
     assert (told["ok"], told["acknowledged"], told["net_g"]) == (True, True, 12_450)
     assert told["receipt"] == "0147-A-000001"
     assert parse_internal_code(told["label_text"]).name == "lot"
-    photo = folder / "station" / "photos" / told["photo_sha256"][:2] / f"{told['photo_sha256']}.jpg"
-    assert photo.read_bytes().startswith(b"\xff\xd8\xff")
+    _only_what_was_cut_out_is_kept(folder, told["photo_sha256"])
     assert 0 < told["seconds"] <= 120
     assert living_in(tmp_path) == []
     for log in (folder / "logs").iterdir():
         assert "Traceback" not in log.read_text(), log.name
+
+
+def _only_what_was_cut_out_is_kept(folder: Path, master: str) -> None:
+    """The camera's own picture lies in its folder, and nowhere in the station's: neither as it is nor re-encoded."""
+    with closing(sqlite3.connect(folder / "station" / "station.db")) as connection:
+        (row,) = connection.execute("SELECT sha256, natural_sha256, judged FROM photo").fetchall()
+    assert row == (master, row[1], 1)
+    pictures = {path.stem: path for path in (folder / "station").rglob("*") if _is_picture(path)}
+    assert set(pictures) == {master, row[1]}
+    for path in pictures.values():
+        with Image.open(path) as image:
+            assert image.size == (1600, 1600)
+    assert (folder / "camera" / "scene.jpg").exists()
+
+
+def _is_picture(path: Path) -> bool:
+    return path.is_file() and path.read_bytes()[:3] in (b"\xff\xd8\xff", b"\x89PN")
 
 
 def test_a_demo_that_cannot_begin_says_which_step_failed(tmp_path: Path) -> None:

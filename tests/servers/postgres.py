@@ -72,7 +72,7 @@ class PostgresServer:
     def __init__(self, programs: Path, folder: Path, port: int, user: str | None) -> None:
         """``folder`` has the data in it already, and belongs to ``user``."""
         self.port = port
-        self._command = [programs / "postgres", "-D", folder / "data", *_options(folder, port)]
+        self._command: list[str | Path] = [programs / "postgres", "-D", folder / "data", *_options(folder, port)]
         self._folder, self._user = folder, user
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None

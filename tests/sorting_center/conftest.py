@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from tests.servers.postgres import PostgresServer, running_postgres
 from tests.servers.rabbitmq import RabbitMQ, Vhost
 from tests.sorting_center.brokers import Broker
@@ -57,3 +57,17 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
 @pytest.fixture
 def vhost(rabbitmq: RabbitMQ) -> Vhost:
     return rabbitmq.vhost()
+
+
+@pytest.fixture
+def numbered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a commit released has its place in the feed when the test looks, also where a numberer gives it."""
+    commit = Ledger.commit
+
+    def commit_and_number(ledger: Ledger, delivery: Delivery, received_at: str) -> list[StreamState]:
+        states = commit(ledger, delivery, received_at)
+        while ledger.number(100):
+            pass
+        return states
+
+    monkeypatch.setattr(Ledger, "commit", commit_and_number)

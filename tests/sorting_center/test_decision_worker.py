@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from kiosk.sorting_center.decision_worker import FAILED, OVERTAKEN, TAKE_AGAIN, DecisionWorker, is_there
-from kiosk.sorting_center.desk.decisions import Decision, Kind
+from kiosk.sorting_center.desk.decisions import Decision, Kind, Said
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerUnwritable
@@ -49,7 +49,7 @@ def key(ledger: Ledger, station: Station) -> EventKey:
 def wish(desk: Desk, key: EventKey | str, act: str = TAKE_AGAIN) -> Decision:
     subject = (Kind.QUARANTINE, str(key))
     seen = len(desk.decisions.history(*subject))
-    return desk.decisions.decide(subject, seen, act, ("operator-1", "software is updated"), NOON)
+    return desk.decisions.decide(subject, seen, act, Said("operator-1", "software is updated"), NOON)
 
 
 def outcomes(desk: Desk, key: EventKey | str) -> list[str]:

@@ -8,11 +8,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from kiosk.domain.metrology.pan import PanState
+from kiosk.domain.verdict import Reason
 from tests.each import each
 
 FOLDER = Path(str(files("kiosk.web"))) / "static" / "drawings"
 DRAWINGS = sorted(FOLDER.iterdir())
 
+SHOOT_AGAIN = {Reason.FROZEN, Reason.UNREADABLE}
+"""Nothing before the camera is to be changed."""
 GOODS = """badam walnut jujube honey raisin apricot pistachio mulberry fig pomegranate peach melon apple pear grape
 chili other"""
 CONTAINERS = "sack crate bucket own-container none"
@@ -21,6 +24,7 @@ camera certificate grower cooperative"""
 COUNTER = """scan shelf clerk lock queue day undo damaged send-back handover not-there truck wrench void proxy"""
 MARKS = "scale printer link link-off attention"
 WORTH = "check-weight check-failed not-for-trade seal-expired"
+SHOTS = {"shot-good", "shot-again", *(f"shot-{reason}" for reason in Reason if reason not in SHOOT_AGAIN)}
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHAPES = {"path", "circle", "ellipse", "rect"}
@@ -38,7 +42,7 @@ def tag(element: ET.Element) -> str:
 
 def test_every_drawing_the_screens_name_is_there_and_no_other() -> None:
     states = {f"state-{state}" for state in PanState}
-    wanted = states.union(*(words.split() for words in (GOODS, CONTAINERS, ACTS, COUNTER, MARKS, WORTH)))
+    wanted = (states | SHOTS).union(*(words.split() for words in (GOODS, CONTAINERS, ACTS, COUNTER, MARKS, WORTH)))
     assert {path.name for path in DRAWINGS} == {f"{name}.svg" for name in wanted}
 
 

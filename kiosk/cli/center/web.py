@@ -22,18 +22,20 @@ from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
 
 _OPTIONS = (
+    click.option("--http-cert", "cert_file", metavar="FILE", help="PEM: serve over TLS with it and what signed it."),
+    click.option("--http-key", "key_file", metavar="FILE", help="Its key, without a password."),
     click.option(
         "--http-name",
         "http_names",
         multiple=True,
         metavar="NAME",
-        help="A name a reverse proxy passes on, once for each; others than this machine's are refused.",
+        help="A name of the certificate or of a reverse proxy, once for each; others than this machine's are refused.",
     ),
     click.option(
         "--trusted-proxy",
         metavar="ADDRESS",
-        help="Of the reverse proxy that speaks TLS: what it says of who asks is believed. Needed for any address but "
-        "this machine's own.",
+        help="Of the reverse proxy that speaks TLS: what it says of who asks is believed. Without --http-cert "
+        "needed for any address but this machine's own.",
     ),
     click.option("--zone", default="Asia/Shanghai", show_default=True, help="In which the center's days begin."),
     click.option(
@@ -51,6 +53,8 @@ _OPTIONS = (
     ),
 )
 
+_ASKED = ("cert_file", "key_file", "trusted_proxy", "zone", "webhook_hosts", "mail_logins")
+
 
 def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The options, given to the command as one ``web``: settings, or None without ``--http``."""
@@ -58,9 +62,11 @@ def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[...,
     def add(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def with_settings(*args: Any, http: str | None, **rest: Any) -> None:
-            asked = {name: rest.pop(name) for name in ("trusted_proxy", "zone", "webhook_hosts", "mail_logins")}
+            asked = {name: rest.pop(name) for name in _ASKED}
             names = rest.pop("http_names")
             web = None
+            if http is None and (asked["cert_file"] or asked["key_file"]):
+                raise click.UsageError("--http-cert and --http-key need --http: the address to serve the pages on")
             if http is not None:
                 host, port = host_and_port("--http", http)
                 try:
@@ -93,8 +99,7 @@ def web(url: str, web: WebSettings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
     listening = socket.create_server((web.host, web.port), family=family)
-    host = f"[{web.host}]" if ":" in web.host else web.host
-    click.echo(f"pages of {shown(url)} on http://{host}:{listening.getsockname()[1]}", err=True)
+    click.echo(f"pages of {shown(url)} on {web.url(listening.getsockname()[1])}", err=True)
     serve(url, web, listening, RemoteHealth(), ending)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from kiosk.domain.waybill import narrow, normalize
 from kiosk.protocols.barcodes.postal import S10, parse_s10
 from kiosk.protocols.barcodes.strangers import stranger
 
@@ -108,26 +109,9 @@ def _why_not(text: str, normalized: str, candidates: tuple[str, ...], s10: S10 |
     if not normalized:
         return "empty"
     # The text as it came is asked too: an address or a grouped telephone number must be known before it is squeezed.
-    named = stranger(_narrow(text)) or stranger(normalized)
+    named = stranger(narrow(text)) or stranger(normalized)
     if named is not None:
         return named
     if not MIN_LENGTH <= len(normalized) <= MAX_LENGTH:
         return "too_short" if len(normalized) < MIN_LENGTH else "too_long"
     return None if candidates and (s10 is None or s10.valid) else "not_a_waybill"
-
-
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0xFEFF: None}
-_AIM = re.compile(r"\][A-Za-z][0-9A-Za-z]")
-
-
-def _narrow(text: str) -> str:
-    """Full-width forms of a Chinese input method as ASCII, without byte order mark and AIM identifier."""
-    narrow = text.translate(_FULL_WIDTH).strip()
-    aim = _AIM.match(narrow)
-    return narrow[aim.end() :] if aim else narrow
-
-
-def normalize(text: str) -> str:
-    """Upper-case ASCII where it has one, without spaces, line ends, byte order mark and AIM identifier."""
-    joined = "".join(_narrow(text).split(" ")).strip("\r\n\t")
-    return joined.upper() if joined.isascii() else joined

@@ -29,7 +29,19 @@ GOODS = (
 
 _BUCKET_G, _SACK_G = 8_000, 16_000
 
-SCENE_PICTURES = {"empty": "none"}
+SCENE_PICTURES = {
+    "empty": "none",
+    "black-raisin": "raisin",
+    "prune": "other",
+    "egg": "other",
+    "orange": "apple",
+    "potato": "other",
+    "garlic": "other",
+    "radish": "other",
+    "aubergine": "other",
+    "pepper": "chili",
+    "greens": "other",
+}
 """Scenes whose drawing has another name."""
 
 

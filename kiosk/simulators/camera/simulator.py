@@ -1,7 +1,7 @@
 """A camera above the photo mat that writes what it sees as ``scene.jpg``: the real file adapter reads it unchanged.
 
 Fault words as in ``kiosk.simulators.faults``. ``scene NAME`` puts other goods down and leaves a healthy camera: lit,
-in focus, nobody in the picture. ``blur``, ``dark``, ``black`` and ``face`` add to the scene that lies there.
+in focus, nobody in the picture. The words that spoil a picture, ``blur`` to ``face``, add to the scene that lies there.
 ``freeze`` keeps the picture whatever happens before the lens; like a real frozen camera it must be unplugged, and the
 next scene word plugs it in again.
 """
@@ -9,11 +9,10 @@ next scene word plugs it in again.
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from kiosk.simulators.camera.scenes import SCENES, View, draw_view
+from kiosk.simulators.camera.scenes import SCENES, SPOILS, View, draw_view
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 
 FILE_NAME = "scene.jpg"
@@ -23,7 +22,7 @@ _QUALITY = 92
 class CameraSimulator:
     """Writes ``directory/scene.jpg`` at once and after each command, always whole; safe to call from any thread.
 
-    The first picture takes about a second to draw. Equal seeds give equal pictures.
+    A picture takes some tenths of a second to draw. Equal seeds give equal pictures.
     """
 
     def __init__(self, directory: Path, scene: str = "badam", seed: int = 0) -> None:
@@ -46,7 +45,8 @@ class CameraSimulator:
         """One line for a bench page: the scene, then whatever is wrong."""
         if not self._plugged:
             return "unplugged"
-        return " ".join([self._view.scene, *self._view.faults, *(["frozen"] if self._frozen else [])])
+        faults = [word for word in SPOILS if word in self._view.faults]
+        return " ".join([self._view.scene, *faults, *(["frozen"] if self._frozen else [])])
 
     def command(self, text: str) -> None:
         """Carry out one fault word, like ``scene walnut``; raises BadFaultWord, which names what is allowed."""
@@ -89,12 +89,4 @@ def _picture(view: View, seed: int) -> bytes:
 
 
 def _changed(view: View, word: str, argument: str) -> View:
-    if word == "scene":
-        return View(argument)
-    changes = {
-        "face": replace(view, face=True),
-        "blur": replace(view, blur=True),
-        "dark": replace(view, dark=True),
-        "black": replace(view, black=True),
-    }
-    return changes[word]
+    return View(argument) if word == "scene" else View(view.scene, view.faults | {word})

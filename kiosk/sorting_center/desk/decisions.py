@@ -38,8 +38,19 @@ ACTS: Final[Mapping[Kind, frozenset[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """Who decides and why, and the figures it is decided on, as this person sees them; "" where there are none."""
+
+    who: str
+    reason: str
+    figures: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """``number`` is its place among those on the same subject, from 1. ``outcome``: what came of it, "" for nothing."""
+    """``number`` is its place among those on the same subject, from 1. ``outcome``: what came of it, "" for nothing.
+    ``figures``: those it was decided on, as `Said` has them.
+    """
 
     kind: Kind
     subject: str
@@ -49,6 +60,7 @@ class Decision:
     who: str
     at: str
     outcome: str
+    figures: str
 
 
 class Decisions:
@@ -57,16 +69,15 @@ class Decisions:
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
-    def decide(self, subject: tuple[Kind, str], seen: int, act: str, said: tuple[str, str], now: datetime) -> Decision:
-        """``seen``: how many decisions whoever decides has seen. ``said``: who and why.
+    def decide(self, subject: tuple[Kind, str], seen: int, act: str, said: Said, now: datetime) -> Decision:
+        """``seen``: how many decisions whoever decides has seen.
 
         Raises Refused: no_such_act, no_reason, decided_meanwhile.
         """
         kind, key = subject
-        who, reason = said
         if act not in ACTS[kind]:
             raise Refused("no_such_act", f"on a {kind} one decides {' or '.join(sorted(ACTS[kind]))}")
-        fresh = Decision(kind, key, seen + 1, act, checked_reason(reason), who, told(now), "")
+        fresh = Decision(kind, key, seen + 1, act, checked_reason(said.reason), said.who, told(now), "", said.figures)
         mine = (decision.c.kind == kind.value) & (decision.c.subject == key)
         with self._database.writing() as connection:
             last = connection.execute(select(decision).where(mine).order_by(decision.c.number.desc()).limit(1)).first()
@@ -131,4 +142,6 @@ class Decisions:
 
 
 def _decision(row: Row[Any]) -> Decision:
-    return Decision(Kind(row.kind), row.subject, row.number, row.act, row.reason, row.who, row.at, row.outcome)
+    return Decision(
+        Kind(row.kind), row.subject, row.number, row.act, row.reason, row.who, row.at, row.outcome, row.figures
+    )

@@ -167,6 +167,7 @@ decision = Table(
     Column("who", Code, nullable=False),
     Column("at", Instant, nullable=False),
     Column("outcome", Code, nullable=False),
+    Column("figures", Code, nullable=False, server_default=""),
     UniqueConstraint("kind", "subject", "number"),
     sqlite_autoincrement=True,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ import msgspec
 from kiosk.domain.backoff import Backoff
 from kiosk.messaging.contract.strict_json import canonical_again
 from kiosk.messaging.contract.topics import feed_topic
+from kiosk.sorting_center.feed.loop import Loop
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import FeedEntry, Ledger, LedgerError
 from kiosk.sorting_center.ports import Publisher
@@ -65,34 +65,10 @@ class Feed:
         """Up to where the broker has taken everything, as far as this process knows."""
         self._kept_at = clock()
         self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
-        self._news = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self.loop = Loop("feed", self._tried, _IDLE_S, self._kept)
+        """To be stopped after the publisher."""
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> None:
-        """End after the window in hand; the publisher must have been stopped before."""
-        self._stopping.set()
-        self._news.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread runs; it does until `stop`."""
-        return self._thread.is_alive()
-
-    def wake(self) -> None:
-        """There may be something new."""
-        self._news.set()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._news.clear()
-            if not self._tried():
-                self._news.wait(_IDLE_S)
+    def _kept(self) -> None:
         with suppress(LedgerError):
             self._keep()
 
@@ -136,7 +112,7 @@ class Feed:
         if taken == len(entries):
             self._refusals.reset()
             return True
-        if not self._stopping.is_set():
+        if not self.loop.is_stopping:
             self._refused(messages[taken][0])
         return False
 
@@ -150,4 +126,4 @@ class Feed:
         text = f"The broker does not take the feed on {topic}: allow the sorting center to publish there."
         if self._health.trouble("feed", text):
             log.error("%s", text)
-        self._stopping.wait(self._refusals.next())
+        self.loop.rest(self._refusals.next())

@@ -1,4 +1,4 @@
-"""The feed's process: ``python -m kiosk.sorting_center.feed.process``, begun by `child.FeedProcess` and by nobody else.
+"""The feed's process: ``python -m kiosk.sorting_center.feed.process``, begun as `child.plan` says and by nobody else.
 
 What it needs to know comes as one line of JSON on standard input, where no other user sees it; each further byte there
 says that there may be something new, and the end of it that the sorting center has ended, however it ended. Its
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from kiosk.sorting_center.feed.feed import Feed
+from kiosk.sorting_center.feed.loop import Loop
 from kiosk.sorting_center.feed.numbering import Numbering
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress, Transport
@@ -35,7 +36,7 @@ BEHIND: Final = 5
 """How much nicer it is than who takes in, which it would else take half of a core from: a third of a share is left to
 it while both have their hands full, and all that is free at other times. Not where it numbers as well: many wait for
 that."""
-_Part = Feed | FeedConnection | Numbering
+_Part = Loop | FeedConnection
 
 
 def task(ledger_url: str, broker: BrokerAddress, name: str) -> bytes:
@@ -67,20 +68,20 @@ def main() -> int:
     health = Health()
     publisher = sending(_address(told["broker"]), told["name"], health, ledger.generation)
     feed = Feed(ledger, publisher, health)
-    numbering = Numbering(ledger, health, feed.wake)
-    reader = threading.Thread(target=_listen, args=(sys.stdin.buffer, (feed, numbering), ending), daemon=True)
-    parts: list[_Part] = [feed, publisher, *([numbering] if ledger.numbers_apart else [])]
+    numbering = Numbering(ledger, health, feed.loop.wake)
+    reader = threading.Thread(target=_listen, args=(sys.stdin.buffer, (feed.loop, numbering.loop), ending), daemon=True)
+    parts: list[_Part] = [feed.loop, publisher, *([numbering.loop] if ledger.numbers_apart else [])]
     for part in parts:
         part.start()
     reader.start()
     lost = _watch(health, parts, ending)
-    for stop in (publisher.stop, feed.stop, numbering.stop):
+    for stop in (publisher.stop, feed.loop.stop, numbering.loop.stop):
         stop(_PART_END_S)
     ledger.close()
     return 1 if lost else 0
 
 
-def _listen(wakes: IO[bytes], woken: tuple[Feed, Numbering], ending: threading.Event) -> None:
+def _listen(wakes: IO[bytes], woken: Sequence[Loop], ending: threading.Event) -> None:
     while wakes.read1(4096):  # type: ignore[attr-defined]  # a buffered reader has it
         for part in woken:
             part.wake()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -26,6 +26,26 @@ class Difference:
     field: str
     said: int
     found: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """How a close and the ledger stood at some time."""
+
+    verdict: Verdict
+    missing: int
+    said: Totals
+    found: Totals
+
+    @classmethod
+    def read(cls, figures: str) -> Stood | None:
+        """From what `Closing.figures` was then; None for "" and for what a later version wrote."""
+        try:
+            told = json.loads(figures)
+            said, found = (Totals(*(int(one) for one in told[name])) for name in ("said", "found"))
+            return cls(Verdict(told["verdict"]), int(told["missing"]), said, found)
+        except (ValueError, TypeError, KeyError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +74,19 @@ class Closing:
     not_counted: tuple[str, ...]
     voided_since: tuple[str, ...]
     prints_unknown: int
+
+    @property
+    def figures(self) -> str:
+        """All that is compared, as JSON: another text as soon as any of it is another."""
+        told = {
+            "verdict": self.verdict.value,
+            "missing": self.missing,
+            "said": astuple(self.said),
+            "found": astuple(self.found),
+            "not_counted": self.not_counted,
+            "voided_since": self.voided_since,
+        }
+        return json.dumps(told, separators=(",", ":"))
 
     @property
     def differences(self) -> tuple[Difference, ...]:

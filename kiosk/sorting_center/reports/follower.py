@@ -16,8 +16,8 @@ from kiosk.sorting_center.reports.following.page import LedgerReader
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.reports.tables.errors import ReportsTaken
 from kiosk.sorting_center.reports.tables.opening import begin_again
-from kiosk.sorting_center.reports.tables.schema import SCHEMA_VERSION, closing
-from kiosk.sorting_center.reports.tables.stamps import Stamp
+from kiosk.sorting_center.reports.tables.schema import closing
+from kiosk.sorting_center.reports.tables.stamps import SCHEMA, Stamp
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Follower:
     def _stamp(self) -> Stamp:
         with self._tables.reading() as connection:
             stamp = Stamp.read(connection)
-        if stamp is None or (stamp.schema, stamp.zone) != (SCHEMA_VERSION, self._zone.key):
+        if stamp is None or (stamp.schema, stamp.zone) != (SCHEMA, self._zone.key):
             raise ReportsTaken("the reports were made again by another version, or for another zone: start this again")
         return stamp
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,9 +14,6 @@ from kiosk.sorting_center.reports.tables.schema import parcel
 
 MAX_PARCELS: Final = 50
 """With one digest: a waybill has few packages, and of a million parcels hardly two share a digest by chance."""
-
-_DIGEST_CHARACTERS: Final = 8
-_AIM: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +66,3 @@ class Parcels:
         wanted = select(parcel).where(c.digest == digest).order_by(c.feedseq.desc()).limit(MAX_PARCELS)
         with self._tables.reading() as connection:
             return tuple(ParcelRow.of(row) for row in connection.execute(wanted))
-
-
-def waybill_digest(text: str) -> str:
-    """What the stations tell of a waybill, from its number as it is scanned or typed: the first eight hexadecimal
-    digits of the SHA-256 of its ASCII letters and digits in upper case, without spaces.
-    """
-    narrow = unicodedata.normalize("NFKC", text).replace("\ufeff", "").strip()
-    aim = _AIM.match(narrow)
-    joined = "".join((narrow[aim.end() :] if aim else narrow).split(" ")).strip("\r\n\t")
-    waybill = joined.upper() if joined.isascii() else joined
-    return hashlib.sha256(waybill.encode()).hexdigest()[:_DIGEST_CHARACTERS]

@@ -19,11 +19,12 @@ from kiosk.domain.identifiers import (
     parse_internal_code,
 )
 from kiosk.domain.parcel import ParcelNumber, read_slip
+from kiosk.domain.waybill import normalize, waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.reports.following.subjects import receipt_in
 from kiosk.sorting_center.reports.members import regions_of
-from kiosk.sorting_center.reports.parcels import Parcels, waybill_digest
+from kiosk.sorting_center.reports.parcels import Parcels
 from kiosk.sorting_center.reports.tables.opening import Tables
 from kiosk.sorting_center.reports.tables.schema import goods, parcel, told
 
@@ -150,7 +151,7 @@ class Search:
     def _waybills(self, asked: str) -> Iterator[Hit]:
         if not _WAYBILL.fullmatch(asked.replace(" ", "")):
             return
-        digests = [waybill_digest(asked), *([asked.lower()] if _DIGEST.fullmatch(asked) else [])]
+        digests = [waybill_digest(normalize(asked)), *([asked.lower()] if _DIGEST.fullmatch(asked) else [])]
         for digest in digests:
             for row in self._parcels.with_digest(digest):
                 yield Hit(HitKind.WAYBILL, row.parcel, row.region, row.station)

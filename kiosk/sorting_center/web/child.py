@@ -33,19 +33,14 @@ class WebProcess:
     def __init__(self, ledger_url: str, settings: WebSettings, health: Health) -> None:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         self._listening = socket.create_server((settings.host, settings.port), family=family)
-        self.host, self.port = settings.host, int(self._listening.getsockname()[1])
+        self.url = settings.url(self._listening.getsockname()[1])
+        """Where the pages are."""
         self._health = health
         descriptor = self._listening.fileno()
         task = msgspec.json.encode(Task(ledger_url, settings, descriptor)) + b"\n"
         self._child = Child(ChildPlan("web's process", _COMMAND, task, _heard, _ended, (descriptor,)))
         self._stopping = threading.Event()
         self._telling = threading.Thread(target=self._tell, name="health for the web", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where the pages are."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
 
     @property
     def pid(self) -> int | None:

@@ -24,6 +24,9 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+_ONLY_TLS: Final = f"max-age={365 * 24 * 3600}"
+"""Not under the name of loopback: it would be for every port, and other programs there have no TLS."""
+
 
 class Hosts:
     """Loopback names and ``address``, where the pages are served, on its own port; and ``names`` on any.
@@ -37,11 +40,11 @@ class Hosts:
         self._names = frozenset(name.lower() for name in names)
         self._takes_addresses = _is_any(address)
 
-    def allow(self, host: str, port: int) -> bool:
+    def allow(self, host: str, port: int, scheme: str) -> bool:
         """Whether a Host header is one of this server, on ``port``, where the request came in."""
         try:
             parts = urlsplit(f"//{host}")
-            name, asked = parts.hostname, parts.port or _PORTS["http"]
+            name, asked = parts.hostname, parts.port or _PORTS[scheme]
         except ValueError:
             return False
         if name is None or parts.path or parts.query or parts.fragment or parts.username is not None:
@@ -55,7 +58,7 @@ def install(app: Flask, hosts: Hosts) -> None:
     """Check every request before anything else, and put the headers on every answer."""
 
     def check() -> None:
-        if not hosts.allow(request.host, int(request.environ["SERVER_PORT"])):
+        if not hosts.allow(request.host, int(request.environ["SERVER_PORT"]), request.scheme):
             abort(403)
         if request.method not in ("GET", "HEAD") and not _is_own_origin():
             abort(403)
@@ -66,6 +69,8 @@ def install(app: Flask, hosts: Hosts) -> None:
 
 def _harden(response: Response) -> Response:
     response.headers.update(HEADERS)
+    if request.is_secure and not request.host.lower().startswith("localhost"):
+        response.headers["Strict-Transport-Security"] = _ONLY_TLS
     response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
     return response
 
@@ -101,7 +106,8 @@ class TrustedProxy:
         last = {name: text.rpartition(",")[2].strip() for name, text in said.items()}
         if self._address is not None and environ.get("REMOTE_ADDR") == self._address:
             environ["REMOTE_ADDR"] = last["FOR"] if _is_address(last["FOR"]) else "unknown"
-            environ["wsgi.url_scheme"] = "https" if last["PROTO"] == "https" else "http"
+            if last["PROTO"] in _PORTS:
+                environ["wsgi.url_scheme"] = last["PROTO"]
             if last["HOST"]:
                 environ["HTTP_HOST"] = last["HOST"]
         return self._app(environ, start_response)

@@ -35,7 +35,7 @@ from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.server import WebServer
-from kiosk.sorting_center.web.settings import WebSettings
+from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
 from kiosk.sorting_center.web.sources import opened_stores, sources
 
 _END_S: Final = 3.0
@@ -64,7 +64,7 @@ def main() -> int:
     threading.Thread(target=_listen, args=(sys.stdin.buffer, health, ending), daemon=True).start()
     try:
         serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), health, ending)
-    except (LedgerError, DeskError) as error:
+    except (LedgerError, DeskError, BadWebSettings) as error:
         log.error("The pages cannot be served: %s", error)
         return CANNOT_BEGIN
     return 0
@@ -73,9 +73,12 @@ def main() -> int:
 def serve(
     ledger_url: str, settings: WebSettings, listening: socket.socket, health: RemoteHealth, ending: threading.Event
 ) -> None:
-    """Until ``ending``; raises LedgerError and DeskError when there is nothing to show. Closes ``listening``."""
+    """Until ``ending``; raises LedgerError and DeskError when there is nothing to show, BadWebSettings when the files
+    for TLS cannot be used. Closes ``listening``.
+    """
     zone = ZoneInfo(settings.zone)
     with listening, opened_stores(ledger_url, zone) as stores:
+        tls = settings.tls()
         follower = Follower(stores.ledger, stores.reports)
         look = partial(seen, stores.ledger, stores.reports, stores.desk)
         watch = Watch(look, stores.desk, lambda: follower.leads)
@@ -90,7 +93,7 @@ def serve(
         with app.app_context():
             pictures = sources().pictures
         beside.append(threading.Thread(target=pictures.tend, args=(ending,), name="pictures", daemon=True))
-        server = WebServer(app, listening)
+        server = WebServer(app, listening, tls)
         server.start()
         for thread in (*beside, sending):
             thread.start()

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
+from functools import partial
 from typing import Any, Final
 
 from flask import Flask
 from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
+from kiosk.sorting_center.web.connections.channels import (
+    IDLE_S,
+    MAX_CONNECTIONS,
+    RECORD_BYTES,
+    Channel,
+    TlsChannel,
+    rate_limited_log,
+)
+
 _THREADS: Final = 8
 _MAX_BODY_BYTES: Final = 17 * 1024 * 1024
 """More than the largest form: whoever sends more is hung up on before it fills the disk."""
+_CLEANED_EVERY_S: Final = 5
 
 
 class WebServer:
-    """Answers on a socket that listens already; whoever made the socket closes it."""
+    """Answers on a socket that listens already; whoever made the socket closes it. ``tls``: None for plain HTTP."""
 
-    def __init__(self, app: Flask, listening: socket.socket) -> None:
+    def __init__(self, app: Flask, listening: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         self._channels: dict[int, Any] = {}
         self._server = create_server(
             app,
@@ -26,9 +38,16 @@ class WebServer:
             sockets=[listening.dup()],
             threads=_THREADS,
             ident=None,
+            url_scheme="http" if tls is None else "https",
             max_request_body_size=_MAX_BODY_BYTES,
             clear_untrusted_proxy_headers=False,
+            recv_bytes=RECORD_BYTES,
+            connection_limit=2 * MAX_CONNECTIONS,  # nothing is accepted beyond it, so room is made before
+            channel_timeout=IDLE_S,
+            cleanup_interval=_CLEANED_EVERY_S,
+            asyncore_use_poll=True,
         )
+        self._server.channel_class = Channel if tls is None else partial(TlsChannel, tls, rate_limited_log())
         self._thread = threading.Thread(target=self._server.run, name="pages", daemon=True)
 
     def start(self) -> None:
@@ -45,4 +64,7 @@ class WebServer:
             self._thread.join(timeout_s)
 
     def _hang_up(self) -> None:
+        for one in list(self._channels.values()):
+            if isinstance(one, Channel):
+                one.handle_close()  # with the file of an answer that was not sent to its end
         wasyncore.close_all(self._channels, ignore_all=True)

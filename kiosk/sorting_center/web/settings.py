@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from kiosk.sorting_center.web.connections.tls import TlsFilesError, tls_context
 from kiosk.sorting_center.web.guard import is_loopback
 
 
@@ -14,14 +16,16 @@ class BadWebSettings(ValueError):
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``host`` and ``port``: where to listen, port 0 for a free one. ``names``: further names a reverse proxy is asked
-    under; ``trusted_proxy``: its address, whose word about who asks is believed. ``zone``: of the center's days.
-    ``webhook_hosts``: those inside this network that webhooks may go to; ``mail_logins``: the folder of the files with
-    users and passwords of mail servers.
+    """``host`` and ``port``: where to listen, port 0 for a free one. ``cert_file`` and ``key_file``: for TLS, both or
+    neither. ``names``: further names the pages are asked under; ``trusted_proxy``: the address of a reverse proxy,
+    whose word about who asks is believed. ``zone``: of the center's days. ``webhook_hosts``: those inside this network
+    that webhooks may go to; ``mail_logins``: the folder of the files with users and passwords of mail servers.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
+    cert_file: str | None = None
+    key_file: str | None = None
     names: tuple[str, ...] = ()
     trusted_proxy: str | None = None
     zone: str = "Asia/Shanghai"
@@ -36,9 +40,26 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadWebSettings(
                 f"--zone {self.zone!r} must be a time zone like Asia/Shanghai or Asia/Urumqi"
             ) from None
-        if not is_loopback(self.host) and self.trusted_proxy is None:
+        if self.tls() is None and not is_loopback(self.host) and self.trusted_proxy is None:
             raise BadWebSettings(
-                f"--http {self.host} would send passwords over the network in plain text: listen on 127.0.0.1, or put "
-                "a reverse proxy with TLS before it and name its address with --trusted-proxy"
+                f"--http {self.host} would send passwords over the network in plain text: listen on 127.0.0.1, give a "
+                "certificate with --http-cert and --http-key, or put a reverse proxy with TLS before it and name its "
+                "address with --trusted-proxy"
             )
         return self
+
+    def tls(self) -> ssl.SSLContext | None:
+        """From the files as they are now, None without any; raises BadWebSettings."""
+        if self.cert_file is None and self.key_file is None:
+            return None
+        if self.cert_file is None or self.key_file is None:
+            raise BadWebSettings("--http-cert and --http-key go together: a certificate and its key")
+        try:
+            return tls_context(self.cert_file, self.key_file)
+        except TlsFilesError as error:
+            raise BadWebSettings(str(error)) from error
+
+    def url(self, port: int) -> str:
+        """Where the pages are, on the port that was had."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self.cert_file is None else 'https'}://{host}:{port}"

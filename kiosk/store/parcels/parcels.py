@@ -26,6 +26,7 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.events.parcel import ParcelStep
 from kiosk.domain.parcel import MAY_ARRIVE, TERMINAL, WAITING, ParcelNumber, ParcelRefused, ParcelState, Proof, move
+from kiosk.domain.waybill import waybill_digest
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreError, StoreRefusal
@@ -63,7 +64,7 @@ class Parcels(Tables):
             parcel=str(row.number),
             actor=arrival.actor,
             carrier=arrival.carrier,
-            waybill_sha256_8=rows.waybill_hash(arrival.waybill).hex()[:8],
+            waybill_sha256_8=waybill_digest(arrival.waybill),
             consent=arrival.consent,
             expected=row.expected,
             surplus=row.surplus,

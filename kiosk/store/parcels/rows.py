@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, Select, insert, select, text, update
 from kiosk.domain.identifiers import BadIdentifier
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import TERMINAL, ParcelNumber, ParcelState
+from kiosk.domain.waybill import waybill_hash
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.schema import station as station_table
 from kiosk.store.errors import StoreError
@@ -38,11 +38,6 @@ ROWS = select(
     parcel_table.c.closed_at,
     parcel_table.c.shelf_since,
 )
-
-
-def waybill_hash(waybill: str) -> bytes:
-    """SHA-256 of a normalized waybill: the key it is found by, before and after the waybill itself is erased."""
-    return hashlib.sha256(waybill.encode()).digest()
 
 
 def next_number(connection: Connection) -> ParcelNumber:

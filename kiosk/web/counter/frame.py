@@ -16,7 +16,7 @@ from kiosk.web.counter.live import badges, scan_id
 from kiosk.web.counter.parcel_acts import picture_of
 from kiosk.web.counter.refusals import refused
 from kiosk.web.counter.rows import clock, local_times, short, tail
-from kiosk.web.drawings import drawing
+from kiosk.web.drawings import drawing, shot_drawing
 from kiosk.web.paging import page_of
 from kiosk.web.ports import Station
 from kiosk.web.settings import WebSettings
@@ -111,6 +111,7 @@ class CounterFrame:
             both=speech.both,
             one=speech.one,
             drawing=drawing,
+            shot_drawing=shot_drawing,
             decimals=self._settings.weight_decimals,
             settings=self._settings,
             tail=tail,

@@ -8,7 +8,7 @@ from flask import render_template, request
 
 from kiosk.station.desk.view import DeskView, Step
 from kiosk.texts import Texts
-from kiosk.web.drawings import drawing
+from kiosk.web.drawings import drawing, shot_drawing
 from kiosk.web.paging import page_of
 from kiosk.web.ports import Station
 from kiosk.web.public.papers import papers
@@ -77,6 +77,7 @@ class Screens:
             "one": speech.one,
             "names": speech.names,
             "drawing": drawing,
+            "shot_drawing": shot_drawing,
             "mark_text": mark_text,
             "decimals": self._settings.weight_decimals,
             "settings": self._settings,

@@ -27,6 +27,7 @@ from kiosk.devices.camera.worker import CameraWorker
 from kiosk.devices.ports import CameraFault, GoodsShot
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.codec import metadata_markers
+from kiosk.simulators.camera.simulator import CameraSimulator
 
 PATIENT_S = 60.0
 """For shots that should work: a loaded machine may need seconds to start Python and OpenCV."""
@@ -132,6 +133,31 @@ def test_the_real_child_takes_a_picture_of_a_file(make: Make, tmp_path: Path) ->
     scene(tmp_path / "scene.jpg", seed=2)
     assert camera.shoot(PATIENT_S).sha256 != shot.sha256
     assert camera.child_pid == pid, "one child serves many shots"
+
+
+def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) -> None:
+    """Taken live and as a picture that was kept: the same file gives the same, to the byte."""
+    simulator, camera = CameraSimulator(tmp_path), make(path=str(tmp_path))
+    shot = camera.inspect(PATIENT_S)
+    assert shot.verdict.accepted
+    assert shot.measures is not None and shot.master is not None and shot.natural is not None
+    for picture in (shot.master, shot.natural):
+        assert (picture.width, picture.height) == (1600, 1600)
+        assert metadata_markers(picture.jpeg) == ()
+    content = (tmp_path / "scene.jpg").read_bytes()
+    kept = tmp_path / "kept" / f"{hashlib.sha256(content).hexdigest()}.jpg"
+    kept.parent.mkdir()
+    kept.write_bytes(content)
+    assert camera.inspect_file(kept, PATIENT_S) == shot
+    simulator.command("face")
+    face = camera.inspect(PATIENT_S)
+    assert [one.reason for one in face.verdict.findings] == [Reason.FACE]
+    assert (face.measures, face.master, face.natural) == (None, None, None)
+    assert camera.child_pid is not None
+    peak = Path(f"/proc/{camera.child_pid}/status").read_text().partition("VmHWM:")[2].split()[0]
+    assert int(peak) < 250_000, "kilobytes"
+    (tmp_path / "scene.jpg").write_bytes(content[:-40])
+    assert [one.reason for one in camera.inspect(PATIENT_S).verdict.findings] == [Reason.UNREADABLE]
 
 
 def test_the_same_file_twice_is_not_frozen(make: Make, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.cases import Condition, State
-from kiosk.sorting_center.desk.decisions import Kind
+from kiosk.sorting_center.desk.decisions import Kind, Said
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.notices.targets import Target, Way
 from kiosk.sorting_center.desk.people import Role
@@ -37,7 +37,7 @@ def work(desk: Desk) -> None:
     desk.notices.collect(NOW)
     (case,) = desk.cases.page(State)
     desk.cases.take(case.id, case.version, "turdi", NOW)
-    desk.decisions.decide((Kind.QUARANTINE, EVENT), 0, "set_aside", ("gulnar", "of a test machine"), NOW)
+    desk.decisions.decide((Kind.QUARANTINE, EVENT), 0, "set_aside", Said("gulnar", "of a test machine"), NOW)
 
 
 def assert_all_is_there(ledger_url: str) -> None:
@@ -57,7 +57,7 @@ def assert_all_is_there(ledger_url: str) -> None:
         assert (claim.notice.cases[0].station, claim.target.secret[:4]) == ("S0147", "whs_")
         # And people go on: nothing that is counted begins anew.
         desk.audit.record("turdi", Act.CASE_TAKEN, "1", "", NOW)
-        desk.decisions.decide((Kind.QUARANTINE, EVENT), 1, "take_again", ("turdi", "the update is here"), NOW)
+        desk.decisions.decide((Kind.QUARANTINE, EVENT), 1, "take_again", Said("turdi", "the update is here"), NOW)
         assert len(desk.cases.observe([Condition("quiet", "shache", "S0200")], NOW)) == 1
         assert desk.notices.collect(NOW) == 1
 

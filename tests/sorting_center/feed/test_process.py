@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.feed.child import FeedProcess
+from kiosk.sorting_center.child import Child
+from kiosk.sorting_center.feed.child import NEWS, plan
 from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.feed.process import BEHIND, task
 from kiosk.sorting_center.health import Health
@@ -39,9 +40,9 @@ def places(peer: Peer) -> list[int]:
 
 
 @contextmanager
-def feeding(broker: Broker, url: str, name: str = "feed") -> Iterator[tuple[FeedProcess, Health]]:
+def feeding(broker: Broker, url: str, name: str = "feed") -> Iterator[tuple[Child, Health]]:
     health = Health()
-    process = FeedProcess(task(url, BrokerAddress.parse(broker.url), name), health)
+    process = Child(plan(task(url, BrokerAddress.parse(broker.url), name), health))
     process.start()
     try:
         yield process, health
@@ -61,7 +62,7 @@ def test_it_publishes_what_comes_and_goes_on_when_it_is_killed(
         assert first is not None
         os.kill(first, signal.SIGKILL)
         ledger.accept([station.intake(9)], "shache", NOW)
-        process.wake()
+        process.tell(NEWS)
         until(lambda: places(peer) == [1, 2, 3, 4])
         assert process.pid not in (None, first)
         until(lambda: ledger.feed_position(POSITION_NAME) == 4)
@@ -81,7 +82,7 @@ def test_many_wakes_that_nobody_reads_never_wait(broker: Broker, ledger: Ledger,
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
         for _ in range(200_000):
-            process.wake()
+            process.tell(NEWS)
         os.kill(pid, signal.SIGCONT)
 
 
@@ -161,7 +162,7 @@ def test_news_before_it_has_heard_its_task_are_no_trouble(
     with feeding(broker, ledger_url) as (process, health):
 
         def told() -> bool:
-            process.wake()
+            process.tell(NEWS)
             troubles.add(health.report().feed_trouble)
             return places(peer) == [1, 2]
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
-
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
@@ -22,14 +20,5 @@ def file_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def numbered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a commit released has its place in the feed when the test looks, also where a numberer gives it."""
-    commit = Ledger.commit
-
-    def commit_and_number(ledger: Ledger, delivery: Delivery, received_at: str) -> list[StreamState]:
-        states = commit(ledger, delivery, received_at)
-        while ledger.number(100):
-            pass
-        return states
-
-    monkeypatch.setattr(Ledger, "commit", commit_and_number)
+def numbered(numbered_at_once: None) -> None:
+    """In every test of this folder."""

@@ -3,13 +3,10 @@ from __future__ import annotations
 from kiosk.domain.events import ParcelArrived, ParcelCollected
 from kiosk.domain.identifiers import ReceiptNumber, internal_code
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
-from kiosk.protocols.barcodes.waybills import normalize
+from kiosk.domain.waybill import waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Hit, HitKind, Reports
 from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.reports.parcels import waybill_digest
-from kiosk.store.parcels.rows import waybill_hash
-from tests.each import each
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.stations import NOW
 
@@ -102,20 +99,3 @@ def test_a_parcel_is_where_its_last_event_says(ledger: Ledger, reports: Reports,
     assert (found.row.carrier, found.row.state) == ("SF", ParcelState.COLLECTED)
     assert [one.type for one in found.events] == [ParcelArrived.TYPE, ParcelCollected.TYPE]
     assert reports.parcels.with_digest(waybill_digest(WAYBILL)) == (found.row,)
-
-
-@each(
-    "text",
-    [
-        "SF1385000000001",
-        "sf 1385 0000",
-        "ＳＦ１３８５",
-        "]C1SF1385000000001",
-        "\ufeffSF1385",
-        "SF1385\r\n",
-        "JD-0112 345-1-",
-        "ئۇ1",
-    ],
-)
-def test_the_digest_is_what_stations_make_of_a_waybill(text: str) -> None:
-    assert waybill_digest(text) == waybill_hash(normalize(text)).hex()[:8]

@@ -8,6 +8,10 @@ from kiosk.domain.events import (
     CountersData,
     EpochStarted,
     IntakeAbandoned,
+    PhotoAccepted,
+    PhotoRemoved,
+    PhotoTaken,
+    PictureData,
     ScaleChanged,
     ScaleChecked,
     ScaleData,
@@ -15,6 +19,7 @@ from kiosk.domain.events import (
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason
 from kiosk.domain.metrology.standing import CheckState, Verification
+from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.control import DoctorRow, Hello, Status
 from kiosk.sorting_center.ledger import Delivery, EventKey, Ledger, Sighting
 from kiosk.sorting_center.reports import Part, Reports
@@ -130,6 +135,27 @@ def test_a_close_beside_what_the_ledger_has(ledger: Ledger, reports: Reports, fo
     assert second.verdict is Verdict.DIFFERENT
     assert second.differences[0] == Difference("intakes", 2, 1)
     assert [one.field for one in second.differences] == ["intakes", "bags", "net_g", "consignment_fen"]
+
+
+def test_a_photo_counts_for_the_day_whichever_version_tells_it(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    station = ClockedStation()
+    lot = ReceiptNumber("S0147", "A", 1).lot
+    master, natural = (PictureData(name * 32, 900, 1600, 1600) for name in ("cd", "dc"))
+    told = [
+        station.start(),
+        station.intake(1),
+        station.add(PhotoTaken(lot, "ab" * 32, 1000, 800, 600)),
+        station.add(PhotoAccepted(lot, master, natural, Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200))),
+        station.add(PhotoRemoved(lot, "ab" * 32, "face")),
+    ]
+    said = {"intakes": 1, "bags": 1, "net_g": 12_450, "consignment_fen": 29_880, "photos": 2}
+    told.append(station.add(closed(**said, first_seq=1, last_seq=5)))
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    (found,) = reports.closings.of_station("shache", "S0147")
+    assert (found.verdict, found.found.photos) == (Verdict.SAME, 2)
 
 
 def test_a_close_over_an_event_that_was_set_apart_says_so(ledger: Ledger, reports: Reports, follower: Follower) -> None:

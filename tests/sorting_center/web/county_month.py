@@ -12,10 +12,10 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.metrology.standing import CheckState, Verification
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof
+from kiosk.domain.waybill import waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import told
 from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.reports.parcels import waybill_digest
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.stations import believed, confirmed, of_weight

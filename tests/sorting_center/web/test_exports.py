@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import sys
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -13,9 +14,12 @@ from openpyxl import load_workbook
 
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.export import spreadsheet
 from kiosk.sorting_center.export.spreadsheet import plain_text
 from kiosk.sorting_center.reports import Figures
 from kiosk.sorting_center.reports.figures import total
+from kiosk.sorting_center.web.exporting import process
+from kiosk.sorting_center.web.exporting.making import FILES
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff import exports
 from tests.sorting_center.reports.counties import County, expected_days
@@ -110,6 +114,41 @@ def test_exports_of_any_county_come_to_the_sum_of_its_events(stores: Stores, see
     assert len(expected) > 3
 
 
+def cells(name: str, data: bytes) -> object:
+    if not name.endswith(".xlsx"):
+        return data
+    return [[[cell.value for cell in row] for row in one.iter_rows()] for one in load_workbook(io.BytesIO(data))]
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+def test_a_large_one_is_the_same_file_made_by_another_process(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in FILES:
+        monkeypatch.setattr(exports, "HERE", 500)
+        small = client.get(f"/exports/2026-11/{name}?lang=ug", buffered=True)
+        monkeypatch.setattr(exports, "HERE", 0)
+        large = client.get(f"/exports/2026-11/{name}?lang=ug", buffered=True)
+        assert (large.status_code, cells(name, large.data)) == (200, cells(name, small.data)), name
+        assert int(large.headers["Content-Length"]) == len(large.data)
+
+
+def test_what_another_process_cannot_do_is_said(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "HERE", 0)
+    for program, status, said in (
+        ("import sys; sys.exit(7)", 409, "status 7"),
+        ("import os; os.kill(os.getpid(), 9)", 409, "status -9"),
+        ('print(\'{"of": "file", "said": "No space left"}\')', 409, "No space left"),
+        ('print(\'{"of": "database", "said": "the database is away"}\')', 503, "the database is away"),
+    ):
+        monkeypatch.setattr(process, "_COMMAND", (sys.executable, "-c", program))
+        answer = client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True)
+        assert (answer.status_code, said in answer.text) == (status, True), program
+    monkeypatch.setattr(process, "_LONGEST_S", 0.05)
+    monkeypatch.setattr(process, "_COMMAND", (sys.executable, "-c", "import sys; sys.stdin.read()"))
+    assert "status -9" in client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True).text
+
+
 def test_a_day_alone(client: FlaskClient, county: Stores) -> None:
     day = date(2026, 11, 5)
     told = rows(client.get(f"/exports/{day}/receipts.csv?lang=en", buffered=True).data)
@@ -157,11 +196,11 @@ def test_too_many_at_once_and_no_room_are_said(client: FlaskClient, monkeypatch:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exports.spreadsheet, "workbook", full)
+    monkeypatch.setattr(spreadsheet, "workbook", full)
     for _ in range(3):
         answer = client.get("/exports/2026-11/all.xlsx", buffered=True)
         assert answer.status_code == 409
-        assert "No space left" in answer.text
+        assert "the server has no room" in answer.text
     with exports._AT_ONCE, exports._AT_ONCE:
         assert "wait until one is done" in client.get("/exports/2026-11/receipts.csv", buffered=True).text
     assert client.get("/exports/2026-11/receipts.csv", buffered=True).status_code == 200

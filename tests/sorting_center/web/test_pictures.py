@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.drawing import HEIGHT, Bar, bars, percent
-from kiosk.sorting_center.web.pictures.shared import MIN_AGE_S, TENDED_S, WANTED_S, Rendered, Shared, etag_of
+from kiosk.sorting_center.web.pictures.shared import MIN_AGE_S, TENDED_S, Rendered, Shared, etag_of
 from kiosk.sorting_center.web.pictures.times import local_time, start_of_day
 
 
@@ -83,14 +83,78 @@ def test_where_somebody_tends_nobody_waits(clock: Clock) -> None:
     assert shared.current().value == 3
 
 
-def test_nothing_is_made_for_nobody(clock: Clock) -> None:
+def test_for_nobody_it_is_made_now_and_then_and_the_first_who_looks_does_not_wait(clock: Clock) -> None:
+    made = count(1)
+
+    def make() -> int:
+        clock.now += 0.1
+        return next(made)
+
+    shared = Shared(make, clock)
+    shared.tend()
+    for _ in range(3600 * 2):
+        clock.now += 0.5
+        shared.tend()
+    for_nobody = next(made)
+    assert for_nobody <= 62
+    assert shared.current().value == for_nobody - 1, "the last one that was made, and no new one"
+    for _ in range(20):
+        clock.now += 0.5
+        shared.tend()
+    assert shared.current().value > for_nobody
+
+
+def test_between_the_last_who_looked_and_the_first_again_it_stands(clock: Clock) -> None:
     made = count(1)
     shared = Shared(lambda: next(made), clock)
-    shared.tend()
-    assert shared.current().value == 1
-    clock.now += WANTED_S
-    shared.tend()
-    assert next(made) == 2
+    shared.current()
+    for _ in range(2 * 200):
+        clock.now += 0.5
+        shared.tend()
+    last = next(made)
+    assert shared.current().value == last - 1
+
+
+def test_what_costs_much_is_made_more_rarely_for_nobody(clock: Clock) -> None:
+    made = count(1)
+
+    def make() -> int:
+        clock.now += 1.0
+        return next(made)
+
+    shared = Shared(make, clock)
+    for _ in range(2 * 1000):
+        clock.now += 0.5
+        shared.tend()
+    assert next(made) <= 4
+
+
+def test_who_looks_at_what_is_made_of_another_looks_at_both(clock: Clock) -> None:
+    made = count(1)
+    part = Shared(lambda: next(made), clock)
+    whole = Shared(lambda: part.latest().value * 10, clock, made_of=[part])
+    for shared in (part, whole):
+        shared.tend()
+    assert (part.latest().value, whole.latest().value) == (1, 10)
+    whole.current()
+    clock.now += MIN_AGE_S
+    for shared in (part, whole):
+        shared.tend()
+    assert whole.current().value == 20
+
+
+def test_a_database_that_is_away_is_not_asked_again_and_again_for_nobody(clock: Clock) -> None:
+    asked = []
+
+    def make() -> int:
+        asked.append(clock.now)
+        raise LedgerError("away")
+
+    shared = Shared(make, clock)
+    for _ in range(2 * 60):
+        shared.tend()
+        clock.now += 0.5
+    assert len(asked) == 1
 
 
 def test_an_old_picture_does_not_stand_for_a_database_that_is_away(clock: Clock) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.sorting_center.desk.decisions import Kind
+from kiosk.sorting_center.desk.decisions import Kind, Said
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import Ledger
@@ -15,7 +15,7 @@ from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff.reconciliation import CARDS, ROWS
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
-from tests.sorting_center.staff import app_of, sign_in
+from tests.sorting_center.staff import NOON, app_of, sign_in
 from tests.sorting_center.stations import NOW, of_weight
 
 DAY = "2026-11-25"
@@ -51,10 +51,19 @@ def client(stores: Stores) -> Iterator[FlaskClient]:
 def settle(client: FlaskClient, desk: Desk) -> Callable[..., tuple[int, str]]:
     csrf = sign_in(client, desk, Role.OPERATOR)
 
-    def send(path: str, act: str, reason: str = "asked by telephone", seen: int = 0) -> tuple[int, str]:
-        form = {"csrf": csrf, "act": act, "reason": reason, "seen": str(seen)}
+    def send(
+        path: str, act: str, reason: str = "asked by telephone", seen: int = 0, figures: str = ""
+    ) -> tuple[int, str]:
+        form = {"csrf": csrf, "act": act, "reason": reason, "seen": str(seen), "figures": figures or shown(path)}
         answer = client.post(f"/reconciliation/{path}/settle?lang=en", data=form)
         return answer.status_code, answer.text
+
+    def shown(path: str) -> str:
+        """What the form on the page of this station says of the figures."""
+        page = client.get(f"/reconciliation/{path.rpartition('/')[0].rpartition('/')[0]}").text
+        _, _, form = page.partition(f'action="/reconciliation/{path}/settle"')
+        found = re.search(r'name="figures" value="(\w+)"', form)
+        return found[1] if found is not None else ""
 
     return send
 
@@ -145,6 +154,50 @@ def test_the_second_who_settles_a_day_is_refused(settle: Settle, desk: Desk, led
     assert [one.act for one in desk.decisions.newest(Kind.DAY, 9)] == ["accepted"]
     assert settle(path, "asked_back", " ", seen=1)[0] == 409
     assert settle(path, "burn", seen=1)[0] == 409
+
+
+@pytest.mark.usefixtures("numbered_at_once")
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+def test_a_settled_day_is_open_again_when_its_figures_change(
+    client: FlaskClient, settle: Settle, desk: Desk, ledger: Ledger, stores: Stores
+) -> None:
+    wrong = county(ledger, stores)["wrong"]
+    path = f"shache/S0001/{wrong.epoch}/3"
+    assert settle(path, "accepted", "a bag is torn")[0] == 303
+    shown = client.get(f"/reconciliation?day={DAY}&lang=en").text
+    old = re.search(r'name="figures" value="(\w+)"', shown[shown.index('id="settled"') :])
+    assert old is not None
+    assert "S0001" not in shown[: shown.index('id="settled"')]
+    ledger.accept([wrong.void(1)], "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    shown = client.get(f"/reconciliation?day={DAY}&lang=en").text
+    open_again = of(shown[: shown.index('id="settled"')], "S0001")
+    for text in ("open again", "a bag is torn", "operator-0", "At that time:", "differs", "13.000\u00a0kg"):
+        assert text in open_again, text
+    status, page = settle(path, "accepted", "still", seen=1, figures=old[1])
+    assert (status, "Nothing was stored" in page) == (409, True), "decided on figures that are gone"
+    assert settle(path, "accepted", "the paper says so", seen=1)[0] == 303
+    shown = client.get(f"/reconciliation?day={DAY}&lang=en").text
+    assert "S0001" not in shown[: shown.index('id="settled"')]
+    settled = of(shown[shown.index('id="settled"') :], "S0001")
+    assert settled.index("the paper says so") < settled.index("a bag is torn") < settled.index("At that time:")
+    assert [one.who for one in desk.decisions.newest(Kind.DAY, 9)] == ["operator-0"] * 2
+
+
+def test_a_day_that_agrees_by_now_still_shows_what_was_decided_before(
+    client: FlaskClient, settle: Settle, ledger: Ledger, stores: Stores
+) -> None:
+    station = ClockedStation()
+    told = [station.start(), station.intake(1), station.add(closed(**ONE, first_seq=1, last_seq=2))]
+    ledger.accept(told, "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    close = stores.reports.closings.of_station("shache", "S0147")[0]
+    stores.desk.decisions.decide(
+        (Kind.DAY, f"shache S0147 {station.epoch} 3"), 0, "accepted", Said("gulnar", "as told", "{}"), NOON
+    )
+    shown = client.get(f"/reconciliation?day={DAY}&lang=en").text
+    assert close.verdict.value == "same"
+    assert "open again" in of(shown[: shown.index('id="settled"')], "S0147")
 
 
 def test_what_is_no_close_is_not_settled(settle: Settle, desk: Desk, ledger: Ledger, stores: Stores) -> None:

@@ -76,7 +76,7 @@ def test_a_way_back_never_leads_away(client: FlaskClient) -> None:
 
 
 def test_nonsense_at_the_door_is_a_wrong_password(client: FlaskClient) -> None:
-    for name, password in [("\x00", "\x00"), ("x" * 10_000, "y" * 10_000), ("' OR 1=1 --", "\u202e"), ("", "")]:
+    for name, password in [("\x01", "\x1b"), ("x" * 10_000, "y" * 10_000), ("' OR 1=1 --", "\u202e"), ("", "")]:
         assert typed(client, name, password) in (403, 429)
     assert client.post("/sign-in", data=b"\xff\xfe" * 100).status_code in (403, 429)
     assert client.post("/sign-in", data={"name": "a" * 200_000}).status_code == 413

@@ -21,6 +21,7 @@ from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.connection import connect
 from kiosk.store.database.opening import Opening
+from kiosk.store.database.schema import SCHEMA_VERSION
 from tests.station.counter.rig import refused
 from tests.station.fakes import STAMP
 from tests.store.failing import Plan, failing_connect
@@ -76,7 +77,7 @@ def test_a_program_without_the_key_leaves_them_as_they_are(card: Card) -> None:
     """The relay, a backup, an import: each brings the schema up, and none of them needs the key."""
     before = card.kept()
     card.open().close()
-    assert rows(card.path, "PRAGMA user_version") == [(5,)]
+    assert rows(card.path, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
     assert card.kept() == before
     assert not (card.data / "pickup-key").exists()
 

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from kiosk.devices.camera.child.ports import Inspection, PictureSource
 from kiosk.devices.camera.child.server import serve
@@ -29,8 +28,9 @@ def make_source(settings: CameraSettings) -> PictureSource:
 
 def inspect(frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection:
     """The pipeline, loaded with the first shot of goods: one of a parcel does without."""
-    judged: Inspection = import_module("kiosk.photo.pipeline").inspect(frame, others=others)
-    return judged
+    from kiosk.photo.pipeline import inspect as judge
+
+    return judge(frame, others=others)
 
 
 def main() -> None:

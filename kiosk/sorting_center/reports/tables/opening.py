@@ -13,9 +13,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final, Protocol
 
-from sqlalchemy import Connection, Engine, func, inspect, select, text
+from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.schema import DropTable
 
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
@@ -106,8 +107,9 @@ class Tables:
 
 
 def begin_again(connection: Connection, stamp: Stamp) -> None:
-    """Empty tables, in the transaction of ``connection``."""
-    metadata.drop_all(connection)
+    """Empty tables, in the transaction of ``connection``; none of another version is left."""
+    for name in inspect(connection).get_table_names():
+        connection.execute(DropTable(Table(name, MetaData())))
     metadata.create_all(connection)
     stamp.write(connection)
 

@@ -11,9 +11,6 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, text
 
-SCHEMA_VERSION: Final = 1
-"""Another one, and every table is made again."""
-
 Code = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that is ordered by its bytes, on every database."""
 

@@ -31,8 +31,8 @@ class Pictures:
         self.rendered = Rendered()
         self.overview: Shared[Overview] = Shared(lambda: ledger.overview(start_of_day(now())))
         self.fleet: Shared[FleetPicture] = Shared(lambda: fleet_picture(reports, desk, now()))
-        today = Today(ledger, reports, lambda: self.fleet.current().value)
-        self.today: Shared[TodayPicture] = Shared(lambda: today.picture(now()))
+        today = Today(ledger, reports, lambda: self.fleet.latest().value)
+        self.today: Shared[TodayPicture] = Shared(lambda: today.picture(now()), made_of=[self.fleet])
 
     def tend(self, ending: threading.Event) -> None:
         """Until ``ending``, whatever happens: who looks does not wait for what can be made before."""

@@ -14,7 +14,7 @@ from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.decisions import ACTS, Kind
+from kiosk.sorting_center.desk.decisions import ACTS, Kind, Said
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.reports import Receipt
 from kiosk.sorting_center.reports.journal import EventRow, converted
@@ -66,7 +66,7 @@ def settle(region: str, number: str) -> Response:
     known = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) <= _MAX_SEEN else -1
     act, reason = request.form.get("act", "")[:40], request.form.get("reason", "")[:1000]
     subject = _subject(found)
-    who.desk.decisions.decide((Kind.RECEIPT, subject), known, act, (current().person.name, reason), who.now())
+    who.desk.decisions.decide((Kind.RECEIPT, subject), known, act, Said(current().person.name, reason), who.now())
     who.desk.audit.record(current().person.name, Act.RECEIPT_SETTLED, subject, f"{act}: {reason}", who.now())
     return redirect(url_for("receipts.receipt", region=region, number=number), 303)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -14,12 +15,12 @@ from werkzeug.wrappers import Response
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
 from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.decisions import Decision, Kind
+from kiosk.sorting_center.desk.decisions import Decision, Kind, Said
 from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports import COUNTY
-from kiosk.sorting_center.reports.closings import Closing
+from kiosk.sorting_center.reports.closings import Closing, Stood
 from kiosk.sorting_center.reports.figures import Figures
 from kiosk.sorting_center.reports.following.closes import Verdict
 from kiosk.sorting_center.reports.receipts import Receipt
@@ -38,6 +39,7 @@ _CLOSES: Final = 60
 _LOOKED_FOR: Final = 1_000
 _RECEIPTS: Final = 60
 _MAX_REASON: Final = 2_000
+_MARK_CHARACTERS: Final = 16
 _NOTHING: Final = Figures()
 _FIRST_DAY: Final = date(2000, 1, 1)
 _STATION: Final = re.compile(r"S[0-9]{4}")
@@ -45,15 +47,32 @@ _STATION: Final = re.compile(r"S[0-9]{4}")
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """Something a person settles, and what was decided on it, oldest first."""
+    """Something a person settles, and what was decided on it, oldest first. ``figures`` are those of now, "" where
+    there are none.
+    """
 
     subject: str
     history: Sequence[Decision]
+    figures: str = ""
 
     @property
     def is_settled(self) -> bool:
-        """Asked back is not settled: the answer is still to come."""
-        return bool(self.history) and self.history[-1].act != "asked_back"
+        """Asked back is not settled: the answer is still to come. Nor is what was decided on other figures."""
+        return bool(self.history) and self.history[-1].act != "asked_back" and not self.has_changed
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the figures are others than those of the last decision."""
+        return bool(self.history) and self.history[-1].figures not in ("", self.figures)
+
+    @property
+    def mark(self) -> str:
+        """Stands for the figures in a form: nobody decides on others than those on the page."""
+        return hashlib.sha256(self.figures.encode()).hexdigest()[:_MARK_CHARACTERS]
+
+    def then(self, row: Decision) -> Stood | None:
+        """How it stood when that was decided; None when that is how it stands now, or nobody knows."""
+        return Stood.read(row.figures) if row.figures != self.figures else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +84,10 @@ class Day:
 
     @property
     def needs_a_look(self) -> bool:
+        """Also when it agrees by now, and a person has decided on something else."""
         closing = self.closing
-        return closing.verdict is not Verdict.SAME or bool(closing.voided_since or closing.not_counted)
+        differs = closing.verdict is not Verdict.SAME or bool(closing.voided_since or closing.not_counted)
+        return differs or self.settling.has_changed
 
     @property
     def lines(self) -> Sequence[tuple[str, Markup, Markup, Markup]]:
@@ -154,11 +175,13 @@ def settle_day(region: str, station: str, epoch: str, seq: int) -> Response:
     if not _is_there(region, station):
         abort(404)
     known = sources().reports.closings.of_station(region, station, _LOOKED_FOR)
-    if (epoch, seq) not in {(one.epoch, one.seq) for one in known}:
+    settling = next(
+        (one.settling for one in _days([one for one in known if (one.epoch, one.seq) == (epoch, seq)])), None
+    )
+    if settling is None:
         abort(404)
-    subject = f"{region} {station} {epoch} {seq}"
-    if refused := _settle(Kind.DAY, subject):
-        return _refused(_station_page(region, station, refused, subject))
+    if refused := _settle(settling):
+        return _refused(_station_page(region, station, refused, settling.subject))
     return redirect(_back(url_for("reconciliation.of_station", region=region, station=station)), 303)
 
 
@@ -199,19 +222,22 @@ def _doubles() -> Sequence[Double]:
         if event is not None and number is not None:
             numbers[event.region, number] = None
     found = [receipt for region, number in numbers for receipt in reports.receipts.find(number, region)]
-    settlings = _settlings_of(Kind.RECEIPT, [f"{one.region} {one.station} {one.number}" for one in found])
+    settlings = _settlings_of(Kind.RECEIPT, {f"{one.region} {one.station} {one.number}": "" for one in found})
     return [Double(*pair) for pair in zip(found, settlings, strict=True)]
 
 
-def _settle(kind: Kind, subject: str) -> str:
+def _settle(settling: Settling) -> str:
     """The code of a refusal; "" when it is done."""
     act, reason, seen = (request.form.get(name, "")[:_MAX_REASON] for name in ("act", "reason", "seen"))
     who, now, desk = current().person.name, doors().now(), doors().desk
+    if request.form.get("figures", "") != settling.mark:
+        return "figures_changed"
+    said = Said(who, reason, settling.figures)
     try:
-        made = desk.decisions.decide((kind, subject), _number(seen) or 0, act, (who, reason), now)
+        made = desk.decisions.decide((Kind.DAY, settling.subject), _number(seen) or 0, act, said, now)
     except Refused as error:
         return error.code
-    desk.audit.record(who, Act.DAY_SETTLED, subject, f"{made.act}: {made.reason}", now)
+    desk.audit.record(who, Act.DAY_SETTLED, settling.subject, f"{made.act}: {made.reason}", now)
     return ""
 
 
@@ -222,14 +248,18 @@ def _refused(page: str) -> Response:
 
 
 def _days(closings: Sequence[Closing]) -> Sequence[Day]:
-    subjects = [f"{one.region} {one.station} {one.epoch} {one.seq}" for one in closings]
-    return [Day(*pair) for pair in zip(closings, _settlings_of(Kind.DAY, subjects), strict=True)]
+    figures = {f"{one.region} {one.station} {one.epoch} {one.seq}": one.figures for one in closings}
+    return [Day(*pair) for pair in zip(closings, _settlings_of(Kind.DAY, figures), strict=True)]
 
 
-def _settlings_of(kind: Kind, subjects: Sequence[str]) -> Sequence[Settling]:
+def _settlings_of(kind: Kind, figures: Mapping[str, str]) -> Sequence[Settling]:
+    """``figures`` by subject."""
     decisions = doors().desk.decisions
-    decided = decisions.latest(kind, subjects)
-    return [Settling(one, decisions.history(kind, one) if one in decided else ()) for one in subjects]
+    decided = decisions.latest(kind, figures)
+    return [
+        Settling(subject, decisions.history(kind, subject) if subject in decided else (), of_now)
+        for subject, of_now in figures.items()
+    ]
 
 
 def _villages() -> dict[tuple[str, str], str]:

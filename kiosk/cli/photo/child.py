@@ -1,0 +1,101 @@
+"""``python -m kiosk.cli.photo.child RULE_JSON``: judges one picture from standard input, in bounds, and ends.
+
+A decoder is where a stranger's bytes meet C code. Here it has a process of its own: whatever it does with memory, time
+or an address ends this process, and the command says that the file is unreadable.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from kiosk.cli.photo.answer import MEMORY_BYTES, READY, WITHIN_S, Answer, unreadable
+from kiosk.domain.verdict import Verdict
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.channels.picture import ChannelRefused, make_picture
+from kiosk.photo.channels.rules import ChannelRule
+from kiosk.photo.codec import MAX_BYTES
+
+
+class Judged(Protocol):
+    """What is needed of an inspection of the pipeline."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+    @property
+    def master(self) -> BgrImage | None: ...
+
+    @property
+    def natural(self) -> BgrImage | None: ...
+
+    @property
+    def metrics(self) -> Mapping[str, float]: ...
+
+
+Inspect = Callable[[bytes], Judged]
+
+
+def confine() -> None:
+    """Bound the memory and the time of this process; neither can be taken back."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
+    size, resident = (int(count) * resource.getpagesize() for count in pages[:2])
+    # Addresses that are mapped and not used yet, as of libraries, do not count against the picture.
+    most = size - resident + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.setitimer(signal.ITIMER_REAL, WITHIN_S)  # the kernel's own, also in a call that hangs inside a library
+
+
+def judge(data: bytes, rule: ChannelRule | None, inspect: Inspect) -> tuple[Answer, bytes]:
+    """The verdict on a picture and, when it is accepted and a rule is given, the channel's picture."""
+    try:
+        seen = inspect(data)
+        answer = Answer(
+            accepted=seen.verdict.accepted,
+            reasons=tuple((row.reason.value, row.value, row.limit) for row in seen.verdict.findings),
+            metrics={name: float(value) if math.isfinite(value) else None for name, value in seen.metrics.items()},
+        )
+        return _with_picture(answer, seen, rule) if rule is not None and answer.accepted else (answer, b"")
+    except MemoryError:
+        return unreadable(f"it needs more than {MEMORY_BYTES // 1_000_000} MB of memory"), b""
+    except Exception as error:  # whatever a library makes of a stranger's file, there is an answer
+        return unreadable(f"{type(error).__name__}: {error}"[:400]), b""
+
+
+def _with_picture(answer: Answer, seen: Judged, rule: ChannelRule) -> tuple[Answer, bytes]:
+    cut = seen.natural if rule.cut == "natural" else seen.master
+    if cut is None:
+        raise ValueError("an accepted shot without its pictures")
+    try:
+        return answer, make_picture(cut, rule).data
+    except ChannelRefused as refused:
+        rows = tuple((row.reason.value, row.value, row.limit) for row in refused.findings)
+        return msgspec.structs.replace(answer, refused=rows), b""
+
+
+def serve(arguments: Sequence[str], inspect: Inspect) -> None:
+    """Answer on standard output, which image libraries cannot reach: what they print goes to standard error."""
+    rule = msgspec.json.decode(arguments[0], type=ChannelRule | None)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with answers:
+        answers.write(READY)
+        answers.flush()
+        confine()
+        answer, body = judge(sys.stdin.buffer.read(MAX_BYTES + 1), rule, inspect)
+        answers.write(msgspec.json.encode(answer) + b"\n" + body)
+
+
+if __name__ == "__main__":
+    from kiosk.photo.pipeline import inspect_bytes
+
+    serve(sys.argv[1:], inspect_bytes)

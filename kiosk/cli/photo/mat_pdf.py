@@ -1,0 +1,199 @@
+"""The mat as a PDF to scale: one A3 sheet, or two A4 sheets to glue.
+
+Everything that is measured is a filled rectangle in millimeters, never a picture: it is as exact as the printer. Only
+the words are pictures, because a PDF needs their letters joined beforehand.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from fpdf import FPDF
+from fpdf.prefs import ViewerPreferences
+from PIL import Image, ImageOps
+
+from kiosk.labels.paper_texts import PaperText
+from kiosk.labels.typesetting.typeset import Align, draw, fit, styles
+from kiosk.photo.marker_cells import CELLS, white_cells
+from kiosk.photo.mat import (
+    CORNER_MARKERS,
+    FIELD_GREY,
+    PATCHES,
+    SCALE_BAR,
+    SHEET,
+    TICK_EVERY_MM,
+    TICK_MM,
+    VERSION_MARKER,
+    Box,
+    Marker,
+)
+
+
+class Paper(StrEnum):
+    """What the mat is printed on."""
+
+    A3 = "a3"
+    A4 = "a4"
+
+
+BLACK, WHITE = 0, 255
+SEAM_MM: Final = SHEET.width / 2
+"""Where the edge of the right half lies on the left one, from the left of the sheet."""
+UNPRINTED_MM: Final = 5.0
+"""Most printers leave this much of the paper white. The white around the markers ends there, so nothing is lost."""
+A4_WIDTH_MM: Final = 210.0
+_MARKS_MM: Final = ((8.0, 4.0), (43.0, 5.0), (249.5, 5.0), (288.0, 4.0))
+"""Top and height of the marks on the seam, outside the interior: on each half a triangle that meets the other's."""
+
+_DOTS_PER_MM: Final = 24
+_LINE_MM: Final = 5.2
+_LETTER_MM: Final = 3.6
+_SMALLEST_MM: Final = 2.2
+_WORDS_TOP_MM: Final = 254.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """Which part of the sheet an A4 paper shows, where its words stand, and which they are."""
+
+    left: float
+    field: Box
+    words: tuple[float, float]
+    texts: tuple[str, ...]
+
+
+_WHOLE: Final = _Half(0.0, SHEET, (70.0, 280.0), ("title", "measure"))
+_LEFT: Final = _Half(
+    UNPRINTED_MM,
+    Box(UNPRINTED_MM, 0.0, A4_WIDTH_MM, SHEET.height),
+    (64.0, 90.0),
+    ("title", "left_half", "measure_half"),
+)
+_RIGHT: Final = _Half(
+    SEAM_MM - UNPRINTED_MM,
+    Box(SEAM_MM, 0.0, A4_WIDTH_MM - UNPRINTED_MM, SHEET.height),
+    (266.0, 90.0),
+    ("title", "right_half", "measure_half"),
+)
+
+
+def mat_pdf(paper: Paper) -> bytes:
+    """Return the document, the same bytes at each call. Raises FontProblem when letters are missing."""
+    pdf = FPDF(unit="mm")
+    pdf.set_auto_page_break(False)
+    pdf.set_title("Photo mat, version 1")
+    pdf.set_creation_date(datetime(2026, 1, 1, tzinfo=UTC))
+    pdf.viewer_preferences = ViewerPreferences(print_scaling="None")
+    if paper is Paper.A3:
+        _page(pdf, _WHOLE, SHEET.width)
+    else:
+        for half in (_LEFT, _RIGHT):
+            _page(pdf, half, A4_WIDTH_MM)
+    return bytes(pdf.output())
+
+
+def _page(pdf: FPDF, half: _Half, width: float) -> None:
+    pdf.add_page(orientation="P", format=(width, SHEET.height))
+    sheet = _Sheet(pdf, half.left)
+    sheet.fill(half.field, FIELD_GREY)
+    for marker in (*CORNER_MARKERS, VERSION_MARKER):
+        sheet.marker(marker)
+    for patch in PATCHES:
+        sheet.fill(patch.box, patch.grey)
+    for box in _scale_bar():
+        sheet.fill(box, BLACK)
+    sheet.words(half)
+    if half is _LEFT:
+        sheet.seam(towards=-1)
+    elif half is _RIGHT:
+        sheet.fill(Box(half.left, 0.0, UNPRINTED_MM, SHEET.height), WHITE)
+        sheet.seam(towards=1)
+
+
+def _scale_bar() -> Iterator[Box]:
+    yield SCALE_BAR
+    hair = 0.3
+    for tick in range(round(SCALE_BAR.width / TICK_EVERY_MM) + 1):
+        at = SCALE_BAR.left + tick * TICK_EVERY_MM
+        # The outer ones end with the bar: its length is what people measure.
+        left = min(max(at - hair / 2, SCALE_BAR.left), SCALE_BAR.right - hair)
+        yield Box(left, SCALE_BAR.bottom - TICK_MM, hair, TICK_MM)
+
+
+class _Sheet:
+    """A page on which places are named as on the mat."""
+
+    def __init__(self, pdf: FPDF, left: float) -> None:
+        self._pdf, self._left = pdf, left
+
+    def fill(self, box: Box, grey: int) -> None:
+        self._pdf.set_fill_color(grey)
+        self._pdf.rect(box.left - self._left, box.top, box.width, box.height, style="F")
+
+    def marker(self, marker: Marker) -> None:
+        """White cells on one black square: its edge, by which everything is measured, is one line."""
+        self.fill(marker.box.grown(marker.quiet), WHITE)
+        self.fill(marker.box, BLACK)
+        cell = marker.box.width / CELLS
+        for row, whites in enumerate(white_cells(marker.number)):
+            for first, count in _stretches(whites):
+                left, top = marker.box.left + first * cell, marker.box.top + row * cell
+                self.fill(Box(left, top, count * cell, cell), WHITE)
+
+    def words(self, half: _Half) -> None:
+        """Each text in three languages, above the scale bar."""
+        left, width = half.words
+        lines = [(text, rtl) for name in half.texts for text, rtl in _languages(_texts()[name])]
+        step = min(_LINE_MM, (SCALE_BAR.bottom - TICK_MM - _WORDS_TOP_MM) / len(lines))
+        for number, (text, rtl) in enumerate(lines):
+            picture = _line(text, rtl, (width, step))
+            self._pdf.image(picture, left - self._left, _WORDS_TOP_MM + number * step, width, step)
+
+    def seam(self, towards: int) -> None:
+        """A line along the whole seam but for the interior, and the marks that must meet."""
+        at = SEAM_MM - self._left
+        self._pdf.set_draw_color(BLACK)
+        self._pdf.set_fill_color(BLACK)
+        self._pdf.set_line_width(0.2)
+        for top, height in _MARKS_MM:
+            self._pdf.line(at, top - 1.0, at, top + height + 1.0)
+            middle = top + height / 2
+            tip = at + towards * height
+            self._pdf.polygon([(at, top), (at, top + height), (tip, middle)], style="F")
+
+
+def _stretches(cells: tuple[bool, ...]) -> Iterator[tuple[int, int]]:
+    """First index and length of every run of True."""
+    first = None
+    for index, value in enumerate([*cells, False]):
+        if value and first is None:
+            first = index
+        elif not value and first is not None:
+            yield first, index - first
+            first = None
+
+
+def _languages(text: PaperText) -> tuple[tuple[str, bool], ...]:
+    return (text.ug, True), (text.zh, False), (text.en, False)
+
+
+@cache
+def _texts() -> dict[str, PaperText]:
+    text = Path(__file__).with_name("mat_texts.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), dict[str, PaperText])
+
+
+def _line(text: str, rtl: bool, size_mm: tuple[float, float]) -> Image.Image:
+    """One line as black letters on the gray of the field."""
+    room = round(size_mm[0] * _DOTS_PER_MM), round(size_mm[1] * _DOTS_PER_MM)
+    choices = styles(round(_LETTER_MM * _DOTS_PER_MM), round(_SMALLEST_MM * _DOTS_PER_MM))
+    ink = draw(fit(text, room, choices, rtl), room, Align.CENTER)
+    return ImageOps.colorize(ink.convert("L"), black=(FIELD_GREY,) * 3, white=(BLACK,) * 3).convert("L")

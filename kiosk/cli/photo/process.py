@@ -1,0 +1,81 @@
+"""The command's side of the child that judges a picture."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.cli.photo.answer import READY, WITHIN_S, Answer, unreadable
+from kiosk.photo.channels.rules import ChannelRule
+
+CHILD: Final = (sys.executable, "-P", "-m", "kiosk.cli.photo.child")
+"""-P keeps modules in the working directory out of it."""
+STANDARD_INPUT: Final = Path("-")
+_START_S: Final = 20.0
+"""For loading the libraries: a small board needs 5 s."""
+_ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
+"""Each thread would take memory of its own."""
+
+
+class ChildFault(RuntimeError):
+    """The child could not start; the text says why. No picture can be judged then."""
+
+
+class PictureJudge:
+    """Has pictures judged, each by a child of its own. ``command`` replaces the child's command line."""
+
+    def __init__(self, command: Sequence[str] = CHILD, within_s: float = WITHIN_S + _START_S) -> None:
+        self._command, self._within_s = tuple(command), within_s
+
+    def judge(self, file: Path, rule: ChannelRule | None = None) -> tuple[Answer, bytes]:
+        """The answer and, when a rule is given and kept, the channel's picture. ``-`` is standard input.
+
+        A child that crashes or takes too long makes the file unreadable. Raises OSError when the file cannot be
+        opened, ChildFault.
+        """
+        if file == STANDARD_INPUT:
+            return self._ask(None, rule)
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe or device could block or never end
+                return unreadable("it is not a regular file"), b""
+            return self._ask(descriptor, rule)
+        finally:
+            os.close(descriptor)
+
+    def _ask(self, descriptor: int | None, rule: ChannelRule | None) -> tuple[Answer, bytes]:
+        try:
+            done = subprocess.run(
+                [*self._command, msgspec.json.encode(rule).decode()],
+                stdin=descriptor,
+                capture_output=True,
+                timeout=self._within_s,
+                env={**os.environ, **_ONE_THREAD},
+            )
+        except subprocess.TimeoutExpired:
+            return unreadable(f"it takes longer than {self._within_s:g} s"), b""
+        if not done.stdout.startswith(READY):
+            raise ChildFault(_last_line(done.stderr) or f"it ended with {_how(done.returncode)}")
+        line, _, body = done.stdout.removeprefix(READY).partition(b"\n")
+        if done.returncode == -signal.SIGALRM:
+            return unreadable(f"it takes longer than {WITHIN_S:g} s"), b""
+        if done.returncode != 0:
+            return unreadable(f"reading it ended the program with {_how(done.returncode)}"), b""
+        return msgspec.json.decode(line, type=Answer), body
+
+
+def _how(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"exit {status}"
+
+
+def _last_line(text: bytes) -> str:
+    lines = text.decode("utf-8", "replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,115 @@
+"""Goods laid out in a channel's frame: centered, whole, never stretched, the rest white."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.channels.rules import ChannelRule
+
+WHITE: Final = 255
+GOODS_BELOW: Final = 245
+"""A pixel with a channel below this belongs to the goods. JPEG leaves 237 to 254 in the white right beside them."""
+_CLEARED_PX: Final = 4
+"""Nothing that belongs to the goods is farther from GOODS_BELOW; what is left there is of JPEG or of a shadow."""
+FAR_PX: Final = 15
+"""Along rows and columns, as every pixel is that is 20 or more away as the crow flies. A block of JPEG, which spreads
+what an edge leaves, is 8 pixels wide in full color: it cannot reach there from what _CLEARED_PX has left.
+"""
+_REACHED: Final = 128
+_SOFT_EDGE_PX: Final = 6
+"""Of the cut-out, outside the box of the goods: lighter than GOODS_BELOW, and it belongs to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsBox:
+    """The upright rectangle around the goods, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def longer(self) -> int:
+        return max(self.width, self.height)
+
+    def margin(self, size: tuple[int, int]) -> int:
+        """White between the goods and the nearest edge of a picture of that width and height."""
+        right, bottom = size[0] - self.left - self.width, size[1] - self.top - self.height
+        return min(self.left, self.top, right, bottom)
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """A frame with the goods in it, and by how much they were enlarged to get there; below 1 they were made smaller."""
+
+    picture: BgrImage
+    enlarged: float
+
+
+def goods_mask(picture: BgrImage) -> BgrImage:
+    """Rows x columns, 255 where the goods are on their white, else 0."""
+    blue, green, red = cv2.split(picture)
+    darkest = cv2.min(cv2.min(blue, green), red)
+    return np.asarray(cv2.threshold(darkest, GOODS_BELOW - 1, WHITE, cv2.THRESH_BINARY_INV)[1], np.uint8)
+
+
+def goods_box(picture: BgrImage) -> GoodsBox | None:
+    """Where the goods are on their white, None when there is nothing else."""
+    left, top, width, height = cv2.boundingRect(goods_mask(picture))
+    return GoodsBox(left, top, width, height) if width and height else None
+
+
+def white_around(picture: BgrImage, at_least_px: int) -> BgrImage:
+    """Rows x columns, 255 around the goods where no pixel of theirs is nearer, in rows and columns; else 0.
+
+    A light spot inside white goods is none of it: it is not reached from outside.
+    """
+    reach = 2 * at_least_px - 1
+    near = cv2.dilate(goods_mask(picture), np.ones((reach, reach), np.uint8))
+    framed = cv2.copyMakeBorder(near, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=[0])
+    cv2.floodFill(framed, None, (0, 0), [_REACHED])
+    return np.asarray(cv2.inRange(framed[1:-1, 1:-1], np.array(_REACHED), np.array(_REACHED)), np.uint8)
+
+
+def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> LaidOut:
+    """The goods in the middle, as large as the aimed margin leaves, on pure white."""
+    width, height = rule.size_px
+    room = width - 2 * rule.aimed_margin_px, height - 2 * rule.aimed_margin_px
+    scale = min(room[0] / box.width, room[1] / box.height)
+    soft = min(_SOFT_EDGE_PX, int(rule.aimed_margin_px / scale))
+    left, top = max(0, box.left - soft), max(0, box.top - soft)
+    part = _scaled(cut[top : box.top + box.height + soft, left : box.left + box.width + soft], scale, rule.size_px)
+    at = (width - box.width * scale) / 2, (height - box.height * scale) / 2
+    picture = _placed(part, (at[0] - (box.left - left) * scale, at[1] - (box.top - top) * scale), rule.size_px)
+    picture[white_around(picture, _CLEARED_PX + 1) == WHITE] = WHITE
+    return LaidOut(picture, scale)
+
+
+def lay_out_natural(cut: BgrImage, rule: ChannelRule) -> LaidOut:
+    """The whole cut in the middle, as large as the frame takes it, white where the frame is wider or higher."""
+    (width, height), (rows, columns) = rule.size_px, cut.shape[:2]
+    scale = min(width / columns, height / rows)
+    part = _scaled(cut, scale, rule.size_px)
+    at = (width - part.shape[1]) / 2, (height - part.shape[0]) / 2
+    return LaidOut(_placed(part, at, rule.size_px), scale)
+
+
+def _scaled(part: BgrImage, scale: float, most: tuple[int, int]) -> BgrImage:
+    rows, columns = part.shape[:2]
+    size = min(max(1, round(columns * scale)), most[0]), min(max(1, round(rows * scale)), most[1])
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(part, size, interpolation=way), np.uint8)
+
+
+def _placed(part: BgrImage, at: tuple[float, float], size: tuple[int, int]) -> BgrImage:
+    rows, columns = part.shape[:2]
+    left, top = min(max(0, round(at[0])), size[0] - columns), min(max(0, round(at[1])), size[1] - rows)
+    picture = np.full((size[1], size[0], 3), WHITE, np.uint8)
+    picture[top : top + rows, left : left + columns] = part
+    return picture

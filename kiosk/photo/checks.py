@@ -1,0 +1,139 @@
+"""One question for each reason to take a shot again, with its limit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kiosk.domain.verdict import Finding, Reason
+from kiosk.photo.color import Correction, Light
+from kiosk.photo.markers import SeenMat
+from kiosk.photo.mat import MIN_CORNER_MARKERS
+from kiosk.photo.measures import Detail, Outline, Reach
+
+_TILT_DEG = 25.0
+_RISE_PX: Final = 3.5
+"""Measured on printed edges: 2.9 pixels at a blur of sigma 1, 4.1 at 1.5."""
+_COARSE_PX_PER_MM = 2.4
+"""Below that a sharp edge shows no more than a soft one does at this scale; a 1080p frame of the mat has 3 to 3.6."""
+_MOTION_LEVELS = 2.0
+_STRIPES = 0.04
+_DARK_LEVEL, _DARK_GREY = 45.0, 94
+"""At an eighth to a quarter of the right light; noise shows in what is brightened."""
+_BRIGHT_LEVEL, _BRIGHT_GREY = 232.0, 188
+"""White goods have long lost their shape then."""
+_USUAL_GREY_LEVELS: Final = (60.0, 196.0)
+"""Of the two patches: within, black and white goods may well be black and white."""
+_DARK_MEAN, _BRIGHT_MEAN = 18.0, 235.0
+"""Of a frame without a mat: it may not be found because nothing can be seen."""
+_LOST, _BURNT = 0.20, 0.05
+_GLARE, _LARGEST_GLARE = 0.02, 0.005
+_PATCH_DIFFERENCE = 3.0
+_FIELD_CHROMA = 55.0
+"""A red-hot lamp gives 30 to 40. Beyond, one channel is almost dark, and balancing it shows little but noise."""
+_EMPTY, _SMALL, _FULL = 0.003, 0.04, 0.75
+_EDGE_MM = 8.0
+
+
+def _finding(reason: Reason, value: float, limit: float) -> Finding:
+    return Finding(reason, round(value * 1000), round(limit * 1000))
+
+
+def _above(reason: Reason, value: float, limit: float) -> Finding | None:
+    return _finding(reason, value, limit) if value > limit else None
+
+
+def check_face(faces: int) -> Finding | None:
+    return _above(Reason.FACE, faces, 0)
+
+
+def check_mat(mat: SeenMat | None, corner_markers: int, whole: bool) -> Finding | None:
+    """``whole``: all of the interior is in the frame."""
+    if mat is None:  # another mat, or markers that do not fit together, count for nothing
+        return _finding(Reason.MAT, corner_markers if corner_markers < MIN_CORNER_MARKERS else 0, MIN_CORNER_MARKERS)
+    return None if whole else _finding(Reason.MAT, len(mat.markers), 4)
+
+
+def check_tilt(mat: SeenMat) -> Finding | None:
+    return _above(Reason.TILT, mat.tilt_deg, _TILT_DEG)
+
+
+def check_blur(mat: SeenMat) -> Finding | None:
+    return _above(Reason.BLUR, rise_at_usual_scale(mat), _RISE_PX)
+
+
+def rise_at_usual_scale(mat: SeenMat) -> float:
+    """A picture with few pixels shows as little as a blurred one."""
+    return mat.edge_rise_px * max(1.0, _COARSE_PX_PER_MM / mat.px_per_mm)
+
+
+def check_motion(levels: float) -> Finding | None:
+    return _above(Reason.MOTION, levels, _MOTION_LEVELS)
+
+
+def check_banding(stripes: float) -> Finding | None:
+    return _above(Reason.BANDING, stripes * 100, _STRIPES * 100)
+
+
+def check_dark(light: Light, detail: Detail | None) -> Finding | None:
+    level = light.level_of(_DARK_GREY)
+    if level < _DARK_LEVEL:
+        return _finding(Reason.DARK, level, _DARK_LEVEL)
+    if detail is None or level > _USUAL_GREY_LEVELS[0]:
+        return None
+    return _above(Reason.DARK, detail.lost * 100, _LOST * 100)
+
+
+def check_bright(light: Light, detail: Detail | None) -> Finding | None:
+    level = light.level_of(_BRIGHT_GREY)
+    if level > _BRIGHT_LEVEL:
+        return _finding(Reason.BRIGHT, level, _BRIGHT_LEVEL)
+    if detail is None or level < _USUAL_GREY_LEVELS[1]:
+        return None
+    return _above(Reason.BRIGHT, detail.burnt * 100, _BURNT * 100)
+
+
+def check_frame_dark(mean: float) -> Finding | None:
+    return _finding(Reason.DARK, mean, _DARK_MEAN) if mean < _DARK_MEAN else None
+
+
+def check_frame_bright(mean: float) -> Finding | None:
+    return _above(Reason.BRIGHT, mean, _BRIGHT_MEAN)
+
+
+def levels(light: Light) -> dict[str, float]:
+    """The two levels that dark and bright are judged by."""
+    return {"dark_grey_level": light.level_of(_DARK_GREY), "light_grey_level": light.level_of(_BRIGHT_GREY)}
+
+
+def check_glare(detail: Detail) -> Finding | None:
+    if detail.largest_glare > _LARGEST_GLARE:
+        return _finding(Reason.GLARE, detail.largest_glare * 100, _LARGEST_GLARE * 100)
+    return _above(Reason.GLARE, detail.glare * 100, _GLARE * 100)
+
+
+def check_cast(correction: Correction) -> Finding | None:
+    if correction.patch_difference > _PATCH_DIFFERENCE:
+        return _finding(Reason.CAST, correction.patch_difference, _PATCH_DIFFERENCE)
+    return _above(Reason.CAST, correction.light.color, _FIELD_CHROMA)
+
+
+def check_hand(reach: Reach) -> Finding | None:
+    return _above(Reason.HAND, max(reach.body, reach.shadow) * 100, 0)
+
+
+def check_cover(outline: Outline | None) -> Finding | None:
+    """Nothing there, too little of it, too much of it, or too near to the edge."""
+    percent = outline.coverage * 100 if outline else 0.0
+    if outline is None or outline.coverage < _EMPTY:
+        return _finding(Reason.EMPTY, percent, _EMPTY * 100)
+    if outline.coverage < _SMALL:
+        return _finding(Reason.SMALL, percent, _SMALL * 100)
+    if outline.coverage > _FULL:
+        return _finding(Reason.FRAMING, percent, _FULL * 100)
+    return None
+
+
+def check_edge(outline: Outline | None) -> Finding | None:
+    if outline is None or not _EMPTY <= outline.coverage <= _FULL or outline.edge >= _EDGE_MM:
+        return None
+    return _finding(Reason.FRAMING, outline.edge, _EDGE_MM)

@@ -1,0 +1,265 @@
+"""The mat in a frame: which markers are seen, where every millimetre of the sheet lies, how sharp its edges are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Final, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS, VERSION_MARKER, Box
+
+Points: TypeAlias = NDArray[np.float64]
+"""Rows of x and y."""
+
+_LEAST_SIDE_PX = 24
+"""A frame with a shorter side cannot show three markers of 4 x 4 cells with their border."""
+_LEAST_MARKER_PX = 12.0
+"""Side of a marker: two pixels a cell."""
+_PRINTS = 4
+"""Of one number at most, the largest: 5 choices for each of 4 numbers are 625 sets, which takes 0.1 s."""
+_RESIDUAL_MM = 2.5
+"""How far a corner may lie from its place. A wide lens without calibration gives up to 2 mm; another print far more."""
+_FOCAL = 0.9
+"""Focal length as a share of the longer side where no calibration tells: webcams see 55 to 65 degrees across."""
+
+_EDGE_REACH_MM = 4.5
+"""To either side of a marker's outline: the white around it is 5 mm wide, its black border 6.7 mm."""
+_EDGE_STEPS = 73
+_EDGE_PLACES = tuple(np.linspace(0.15, 0.85, 16))
+_EDGE_GROUP = 4
+"""Neighbouring profiles averaged against noise; an outline does not bend over 7 mm."""
+_EDGE_CONTRAST = 16.0
+"""Grey levels from black to white, below which an edge says nothing."""
+NO_EDGE_PX: Final = 99.0
+"""The rise of an edge that cannot be measured: softer than any limit."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenMat:
+    """The mat as it lies in a frame. Lengths of the frame are its own pixels, of the sheet millimetres."""
+
+    markers: Mapping[int, Points]
+    """The corner markers that were used, by number: their corners in the frame, in the order of ``Box.corners``."""
+    to_frame: Points
+    """3 x 3: millimetres of the sheet to pixels of the frame."""
+    tilt_deg: float
+    """Between the camera's axis and the vertical of the mat."""
+    px_per_mm: float
+    """In the middle of the interior."""
+    edge_rise_px: float
+    """From 10 to 90 % of the step at the markers' outlines, in the worse of the sheet's two directions."""
+
+    def place(self, places: Sequence[tuple[float, float]] | Points) -> Points:
+        """Where places on the sheet lie in the frame."""
+        return _projected(self.to_frame, np.asarray(places, np.float64))
+
+    def shows(self, box: Box, width: int, height: int) -> bool:
+        """Whether the box lies wholly inside a frame of this size."""
+        x, y = self.place(box.corners).T
+        return bool(min(x) >= 0 and min(y) >= 0 and max(x) <= width - 1 and max(y) <= height - 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenMarkers:
+    """Every marker of a frame: its number, its four corners; the grey frame they were seen in."""
+
+    prints: tuple[tuple[int, Points], ...]
+    grey: NDArray[np.uint8]
+
+    def of(self, number: int) -> tuple[Points, ...]:
+        """The largest prints of this number, largest first."""
+        prints = [corners for seen, corners in self.prints if seen == number]
+        return tuple(sorted(prints, key=_area, reverse=True)[:_PRINTS])
+
+    @property
+    def corner_markers(self) -> int:
+        """How many of the sheet's four are there at least once."""
+        return sum(bool(self.of(marker.number)) for marker in CORNER_MARKERS)
+
+
+def see_markers(frame: BgrImage) -> SeenMarkers:
+    """Look for the markers of the mat; a frame too small to show any has none."""
+    grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
+    if min(grey.shape) < _LEAST_SIDE_PX:
+        return SeenMarkers((), grey)
+    corners, numbers, _ = _detector().detectMarkers(grey)
+    if numbers is None:
+        return SeenMarkers((), grey)
+    prints = [
+        (int(number), np.asarray(four, np.float64).reshape(4, 2))
+        for number, four in zip(np.asarray(numbers).ravel(), corners, strict=True)
+    ]
+    wide = [(number, four) for number, four in prints if _area(four) >= _LEAST_MARKER_PX**2]
+    return SeenMarkers(tuple((number, _refined(grey, four)) for number, four in wide), grey)
+
+
+def find_mat(frame: BgrImage, focal: float | None = None) -> SeenMat | None:
+    """The mat in the frame; None when fewer than three corner markers fit together, or it is another mat.
+
+    ``focal`` is the focal length as a share of the frame's longer side, where a calibration tells it.
+    """
+    return fit_mat(see_markers(frame), focal)
+
+
+def fit_mat(seen: SeenMarkers, focal: float | None = None) -> SeenMat | None:
+    """The sheet that most of the markers agree on; None as for ``find_mat``."""
+    best: tuple[int, float, dict[int, Points], Points] | None = None
+    for chosen in _sets(seen):
+        if best is not None and len(chosen) < best[0]:
+            break
+        fit = _fit(chosen)
+        if fit is not None and (best is None or fit[0] < best[1]):
+            best = len(chosen), fit[0], chosen, fit[1]
+    if best is None or _is_another_mat(seen, best[3]):
+        return None
+    _, _, chosen, to_frame = best
+    height, width = seen.grey.shape
+    return SeenMat(
+        markers=chosen,
+        to_frame=to_frame,
+        tilt_deg=_tilt(to_frame, width, height, focal or _FOCAL),
+        px_per_mm=_scale(to_frame),
+        edge_rise_px=_edge_rise(seen.grey, chosen, to_frame),
+    )
+
+
+@lru_cache(maxsize=1)
+def _detector() -> cv2.aruco.ArucoDetector:
+    parameters = cv2.aruco.DetectorParameters()
+    parameters.adaptiveThreshWinSizeMin = 5
+    parameters.adaptiveThreshWinSizeMax = 25
+    parameters.adaptiveThreshWinSizeStep = 20
+    parameters.minMarkerPerimeterRate = 0.04
+    return cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50), parameters)
+
+
+def _refined(grey: NDArray[np.uint8], four: Points) -> Points:
+    """The corners to a tenth of a pixel; the window must not reach the cells of the pattern."""
+    reach = int(np.clip(np.sqrt(_area(four)) / 12, 2, 6))
+    corners = four.astype(np.float32).reshape(4, 1, 2)
+    until = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.03)
+    fine = cv2.cornerSubPix(grey, corners, (reach, reach), (-1, -1), until).reshape(4, 2).astype(np.float64)
+    moved = np.abs(fine - four).max()
+    return fine if moved <= reach + 1 else four
+
+
+def _area(four: Points) -> float:
+    return float(abs(cv2.contourArea(four.astype(np.float32))))
+
+
+def _sets(seen: SeenMarkers) -> Iterator[dict[int, Points]]:
+    """Every choice of one print or none for each corner, fullest first; none below three corners."""
+    choices = [(*seen.of(marker.number), None) for marker in CORNER_MARKERS]
+    sets = [
+        {marker.number: four for marker, four in zip(CORNER_MARKERS, chosen, strict=True) if four is not None}
+        for chosen in product(*choices)
+    ]
+    yield from sorted((one for one in sets if len(one) >= MIN_CORNER_MARKERS), key=len, reverse=True)
+
+
+def _fit(chosen: Mapping[int, Points]) -> tuple[float, Points] | None:
+    """The greatest distance of a corner from its place in millimetres, and the way from the sheet to the frame."""
+    sheet = np.concatenate([CORNER_MARKERS[number].box.corners for number in chosen])
+    frame = np.concatenate(list(chosen.values()))
+    to_frame, _ = cv2.findHomography(sheet, frame)
+    if to_frame is None or not np.isfinite(to_frame).all() or abs(np.linalg.det(to_frame)) < 1e-9:
+        return None
+    to_frame = np.asarray(to_frame, np.float64)
+    if (_depths(to_frame) <= 0).any() or _jacobian(to_frame) <= 0:
+        return None
+    residual = float(np.linalg.norm(_projected(np.linalg.inv(to_frame), frame) - sheet, axis=1).max())
+    return (residual, to_frame) if residual <= _RESIDUAL_MM else None
+
+
+def _is_another_mat(seen: SeenMarkers, to_frame: Points) -> bool:
+    to_sheet = np.linalg.inv(to_frame)
+    at = VERSION_MARKER.box.grown(VERSION_MARKER.box.width / 4)
+    for number, four in seen.prints:
+        x, y = _projected(to_sheet, four).mean(axis=0)
+        if number != VERSION_MARKER.number and at.left <= x <= at.right and at.top <= y <= at.bottom:
+            return True
+    return False
+
+
+def _projected(way: Points, places: Points) -> Points:
+    return cv2.perspectiveTransform(places.reshape(-1, 1, 2), way).reshape(-1, 2).astype(np.float64)
+
+
+def _depths(to_frame: Points) -> Points:
+    """Of the interior's corners: negative behind the camera, as in a mirrored or absurd fit."""
+    corners = np.array([(*corner, 1.0) for corner in INTERIOR.corners])
+    return np.asarray(corners @ to_frame[2], np.float64)
+
+
+def _jacobian(to_frame: Points) -> float:
+    """Square pixels a square millimetre in the middle of the interior; negative when mirrored."""
+    x, y = (INTERIOR.left + INTERIOR.right) / 2, (INTERIOR.top + INTERIOR.bottom) / 2
+    middle, right, down = _projected(to_frame, np.array([(x, y), (x + 1, y), (x, y + 1)]))
+    across, along = right - middle, down - middle
+    return float(across[0] * along[1] - across[1] * along[0])
+
+
+def _scale(to_frame: Points) -> float:
+    return float(np.sqrt(_jacobian(to_frame)))
+
+
+def _tilt(to_frame: Points, width: int, height: int, focal: float) -> float:
+    """Degrees, from the homography and a focal length (Z. Zhang, "A flexible new technique for camera calibration")."""
+    length = focal * max(width, height)
+    camera = np.array([(length, 0, width / 2), (0, length, height / 2), (0, 0, 1)])
+    across, along, _ = (np.linalg.inv(camera) @ to_frame).T
+    normal = np.cross(across, along)
+    return float(np.degrees(np.arccos(np.clip(abs(normal[2]) / np.linalg.norm(normal), 0, 1))))
+
+
+def _edge_rise(grey: NDArray[np.uint8], chosen: Mapping[int, Points], to_frame: Points) -> float:
+    reach = np.linspace(-_EDGE_REACH_MM, _EDGE_REACH_MM, _EDGE_STEPS)
+    rises: list[list[float]] = [[], []]
+    for number in chosen:
+        corners = np.array(CORNER_MARKERS[number].box.corners)
+        middle = corners.mean(axis=0)
+        for side in range(4):
+            start, end = corners[side], corners[(side + 1) % 4]
+            outward = (start + end) / 2 - middle
+            outward /= np.linalg.norm(outward)
+            base = start + np.outer(_EDGE_PLACES, end - start)
+            places = base[:, None, :] + reach[None, :, None] * outward
+            seen = _projected(to_frame, places.reshape(-1, 2)).reshape(*places.shape)
+            step_px = float(np.linalg.norm(seen[:, -1] - seen[:, 0], axis=1).mean()) / (_EDGE_STEPS - 1)
+            rises[side % 2] += [steps * step_px for steps in _rise_steps(_sampled(grey, seen))]
+    medians = [float(np.median(some)) if some else NO_EDGE_PX for some in rises]
+    return max(medians)
+
+
+def _sampled(grey: NDArray[np.uint8], places: Points) -> NDArray[np.float32]:
+    x, y = places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
+    return np.asarray(cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _rise_steps(profiles: NDArray[np.float32]) -> list[float]:
+    """Steps from 10 to 90 % for each group of profiles that go from black to white."""
+    found = []
+    for group in profiles.reshape(-1, _EDGE_GROUP, profiles.shape[1]).mean(axis=1):
+        ends = len(group) // 6
+        low, high = float(np.median(group[:ends])), float(np.median(group[-ends:]))
+        if high - low < _EDGE_CONTRAST:
+            continue
+        share = (group - low) / (high - low)
+        half = int(np.argmax(share >= 0.5))
+        below, above = np.flatnonzero(share[:half] <= 0.1), np.flatnonzero(share[half:] >= 0.9)
+        if below.size and above.size:
+            found.append(_crossing(share, half + int(above[0]), 0.9) - _crossing(share, int(below[-1]) + 1, 0.1))
+    return found
+
+
+def _crossing(share: NDArray[np.float32], after: int, level: float) -> float:
+    """Where the line from the step before to ``after`` meets the level."""
+    before, behind = float(share[after - 1]), float(share[after])
+    return after - 1 + (level - before) / (behind - before) if behind != before else float(after)

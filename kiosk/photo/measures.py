@@ -1,0 +1,263 @@
+"""What can be counted and measured of a shot. What the figures mean for the verdict is said by the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.color import SHEET_WINDOW, Light, Mask, bare_field, box_mask, printed_mask
+from kiosk.photo.cutout import CUT_PX_PER_MM, lightness_and_chroma
+from kiosk.photo.frame_check import tenengrad
+from kiosk.photo.markers import Points, SeenMat
+from kiosk.photo.mat import INTERIOR, SHEET, Box
+
+_PIECE_SHARE = 0.02
+"""Of the largest piece: what is smaller fell off one."""
+
+_MOTION_WIDTH_PX = 480
+_FOCUS_WIDTH_PX = 960
+"""Wide enough to tell the sharpest of a burst, and four times as quick as the whole frame."""
+
+_CLIPPED = 250
+_GLARE_LEAST = 240
+"""Lowest channel of a mirrored lamp; white goods stay below at a right exposure."""
+_GLARE_STEP = 35.0
+"""Grey levels above what lies around it: white goods have no such step."""
+_GLARE_RING_PX = 9
+_NO_DETAIL = 3
+
+_STRIPE_BINS = 120
+_FEWEST_STRIPES = 2
+"""In the height of the sheet; fewer is uneven light, which the parabola takes."""
+_MOST_STRIPES = 30
+
+_REACH_RIM_MM = 10
+_REACH_DIFFERENT = 16.0
+_REACH_DARK = -34.0
+_REACH_LEAST_MM2 = 60.0
+_SKIN_SHARE = 0.5
+_SHADED = 0.62
+"""Of the light that the rest of the mat gets: a hand right over the mat; a person beside it leaves more."""
+_SHADED_LEAST = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The goods on the mat, in millimetres of the sheet."""
+
+    coverage: float
+    """Share of the interior."""
+    box: Box
+    length: float
+    width: float
+    pieces: int
+    edge: float
+    """From the edge of the interior to the nearest goods."""
+
+
+def outline(mask: NDArray[np.uint8]) -> Outline | None:
+    """Of a mask of the CUT_WINDOW; None when there is nothing."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count < 2:
+        return None
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    places = cv2.findNonZero(np.asarray(mask - cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0), np.uint8))
+    _, sides, _ = cv2.minAreaRect(places)
+    left, top, width, height = (int(side) for side in cv2.boundingRect(places))
+    rows, columns = mask.shape
+    edge = min(left, top, columns - left - width, rows - top - height)
+    mm = 1 / CUT_PX_PER_MM
+    return Outline(
+        coverage=float(areas.sum()) / mask.size,
+        box=Box(INTERIOR.left + left * mm, INTERIOR.top + top * mm, width * mm, height * mm),
+        # Sides of a rectangle around pixels' middles: half a pixel is missing at each end.
+        length=(max(sides) + 1) * mm,
+        width=(min(sides) + 1) * mm,
+        pieces=int((areas >= _PIECE_SHARE * areas.max()).sum()),
+        edge=edge * mm,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Shares of the goods where the camera tells nothing more."""
+
+    burnt: float
+    lost: float
+    glare: float
+    largest_glare: float
+
+
+def detail(raw: BgrImage, mask: NDArray[np.uint8]) -> Detail:
+    """Of the CUT_WINDOW as the camera gave it."""
+    area = max(1, cv2.countNonZero(mask))
+    blue, green, red = cv2.split(raw)
+    highest = cv2.bitwise_and(cv2.max(cv2.max(blue, green), red), mask)
+    lowest = cv2.bitwise_and(cv2.min(cv2.min(blue, green), red), mask)
+    seen = cv2.countNonZero(cv2.threshold(highest, _NO_DETAIL, 255, cv2.THRESH_BINARY)[1])
+    mirrors = _mirrors(raw, np.asarray(lowest, np.uint8), mask)
+    return Detail(
+        burnt=cv2.countNonZero(cv2.threshold(highest, _CLIPPED - 1, 255, cv2.THRESH_BINARY)[1]) / area,
+        lost=max(0, area - seen) / area,
+        glare=sum(mirrors) / area,
+        largest_glare=max(mirrors, default=0) / area,
+    )
+
+
+def _mirrors(raw: BgrImage, lowest: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[int]:
+    """Areas of mirrored lamps: white, and much brighter than what lies around them."""
+    white = np.asarray(cv2.threshold(lowest, _GLARE_LEAST - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    if not cv2.countNonZero(white):
+        return []
+    grey = cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
+    found = []
+    for label in np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:20] + 1:  # the largest say it
+        left, top, width, height, area = (int(value) for value in stats[label])
+        if area < 4:
+            break
+        reach = _GLARE_RING_PX
+        part = np.s_[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach]
+        blob = np.where(labels[part] == label, 255, 0).astype(np.uint8)
+        near = cv2.dilate(blob, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+        around = (near > 0) & (white[part] == 0) & (mask[part] > 0)
+        if around.any() and float(grey[part][blob > 0].mean() - np.median(grey[part][around])) >= _GLARE_STEP:
+            found.append(area)
+    return found
+
+
+def stripes(sheet: BgrImage, light: Light, mat: SeenMat) -> float:
+    """Height of the strongest even stripes across the frame, from dark to bright, as a share of the light.
+
+    ``sheet`` is the SHEET_WINDOW as the camera gave it. Stripes of a flickering lamp cross the whole frame: both halves
+    of the sheet must show them in step, so that neither a shadow nor a spot counts.
+    """
+    margin = bare_field() & ~box_mask(INTERIOR)
+    y, x = (places[::2] for places in np.nonzero(margin))
+    levels = sheet[y, x].max(axis=1)
+    told = (levels > 4) & (levels < _CLIPPED)
+    y, x = y[told] + 0.5, x[told] + 0.5
+    if len(x) < 5 * _STRIPE_BINS:
+        return 0.0
+    strength = light.stronger(sheet[y.astype(int), x.astype(int)], x, y)
+    place = mat.place(np.stack([x, y], axis=1))
+    return max(_stripes_along(place[:, axis], place[:, 1 - axis], strength) for axis in (0, 1))
+
+
+def _stripes_along(along: Points, across: Points, strength: Points) -> float:
+    low, high = float(along.min()), float(along.max())
+    bins = np.minimum(((along - low) / (high - low + 1e-6) * _STRIPE_BINS).astype(int), _STRIPE_BINS - 1)
+    half = across > np.median(across)
+    spectra = [_spectrum(_profile(bins[side], strength[side])) for side in (half, ~half)]
+    common = (spectra[0] * spectra[1].conj()).real
+    power = np.convolve(common, np.ones(3), "same")[_FEWEST_STRIPES : _MOST_STRIPES + 1]
+    return float(2 * np.sqrt(max(0.0, power.max())))
+
+
+def _profile(bins: NDArray[np.int_], strength: Points) -> Points:
+    count = np.bincount(bins, minlength=_STRIPE_BINS)
+    mean = np.bincount(bins, np.clip(strength, -1, 1), minlength=_STRIPE_BINS) / np.maximum(count, 1)
+    known = np.flatnonzero(count)
+    every = np.arange(_STRIPE_BINS)
+    whole = np.interp(every, known, mean[known]) if known.size else np.zeros(_STRIPE_BINS)
+    return np.asarray(whole - np.polyval(np.polyfit(every, whole, 2), every), np.float64)
+
+
+def _spectrum(profile: Points) -> NDArray[np.complex128]:
+    """Amplitudes of sines, by their number in the profile."""
+    return np.asarray(np.fft.rfft(profile) * 2 / len(profile), np.complex128)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What comes in over the edge of the interior, as shares of the interior."""
+
+    body: float
+    shadow: float
+
+
+def reach_in(sheet: BgrImage) -> Reach:
+    """Of the SHEET_WINDOW with true colors: what lies in the interior and goes on to the edge of the sheet, or is of
+    the color of skin and goes on beyond the interior."""
+    lightness, chroma = lightness_and_chroma(np.asarray(cv2.GaussianBlur(sheet, (0, 0), 0.8), np.uint8))
+    paper = ~printed_mask() & box_mask(SHEET.grown(-3))
+    inside = box_mask(INTERIOR)
+    other = ((chroma > _REACH_DIFFERENT) | (lightness > _REACH_DIFFERENT) | (lightness < _REACH_DARK)) & paper
+    rim = paper & ~box_mask(SHEET.grown(-_REACH_RIM_MM))
+    skin = other & _skin(sheet)
+    body = 0.0
+    for component in _components(other):
+        within = np.count_nonzero(component & inside)
+        beyond = np.count_nonzero(component & ~inside)
+        if min(within, beyond) < _REACH_LEAST_MM2:
+            continue
+        fleshy = np.count_nonzero(component & skin & ~inside) >= _SKIN_SHARE * beyond
+        if fleshy or np.count_nonzero(component & rim) >= _REACH_LEAST_MM2 / 4:
+            body += within
+    return Reach(body / np.count_nonzero(inside), _shadow(lightness, chroma, paper, rim, inside))
+
+
+def _shadow(lightness: NDArray[np.float32], chroma: NDArray[np.float32], paper: Mask, rim: Mask, inside: Mask) -> float:
+    darker = 116 * (0.1842 * _SHADED) ** (1 / 3) - 16 - 50.03
+    shaded = (lightness < darker) & (chroma < _REACH_DIFFERENT) & paper
+    whole = np.count_nonzero(inside)
+    for component in _components(shaded):
+        within = np.count_nonzero(component & inside)
+        if within >= _SHADED_LEAST * whole and np.count_nonzero(component & rim) >= _REACH_LEAST_MM2:
+            return within / whole
+    return 0.0
+
+
+def _components(mask: Mask) -> list[Mask]:
+    """The largest five, with gaps of printed things in between closed."""
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    order = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:5] + 1
+    return [labels == label for label in order if stats[label, cv2.CC_STAT_AREA] >= 2 * _REACH_LEAST_MM2]
+
+
+def _skin(sheet: BgrImage) -> Mask:
+    """From light to dark skin in true colors: the hue of blood and melanin (D. Chai, K. Ngan, 1999: Cr 133 to 173,
+    Cb 77 to 127)."""
+    hue = cv2.cvtColor(sheet, cv2.COLOR_BGR2YCrCb)
+    red, blue = hue[..., 1], hue[..., 2]
+    return np.asarray((red >= 133) & (red <= 178) & (blue >= 77) & (blue <= 127), np.bool_)
+
+
+def motion(frame: BgrImage, other: BgrImage, mat: SeenMat) -> float:
+    """Mean difference of the interior in two frames, in grey levels; a lamp that grew brighter in between does not
+    count."""
+    height, width = frame.shape[:2]
+    size = (_MOTION_WIDTH_PX, max(1, round(height * _MOTION_WIDTH_PX / width)))
+    one, two = (_calm_grey(picture, size) for picture in (frame, other))
+    corners = mat.place(INTERIOR.corners) * (size[0] / width, size[1] / height)
+    where = cv2.fillConvexPoly(np.zeros(one.shape, np.uint8), np.rint(corners).astype(np.int32), 1) > 0
+    first, second = one[where], two[where]
+    if not first.size:
+        return 0.0
+    return float(np.abs(first * (second.mean() / max(1.0, float(first.mean()))) - second).mean())
+
+
+def _calm_grey(picture: BgrImage, size: tuple[int, int]) -> NDArray[np.float32]:
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.blur(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), (3, 3)), np.float32)
+
+
+def focus(frames: Sequence[BgrImage], mat: SeenMat) -> list[float]:
+    """How sharp the interior is in frames of one size and one scene; it says nothing of two scenes."""
+    height, width = frames[0].shape[:2]
+    x, y = np.clip(mat.place(INTERIOR.corners), 0, (width - 1, height - 1)).T
+    part = np.s_[int(y.min()) : int(y.max()) + 1, int(x.min()) : int(x.max()) + 1]
+    share = min(1.0, _FOCUS_WIDTH_PX / width)
+    scores = []
+    for frame in frames:
+        seen = frame[part]
+        size = (max(1, round(seen.shape[1] * share)), max(1, round(seen.shape[0] * share)))
+        scores.append(tenengrad(np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.uint8)))
+    return scores

@@ -1,0 +1,120 @@
+"""The two pictures that are kept of a shot: cut out on white, and on the grey of the mat with its shadow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.color import Correction
+from kiosk.photo.cutout import CUT_PX_PER_MM, CUT_WINDOW, Mask
+from kiosk.photo.markers import SeenMat
+from kiosk.photo.mat import FIELD_GREY, Box
+from kiosk.photo.rectify import Window, flatten
+
+SIDE_PX: Final = 1600
+GOODS_SHARE: Final = 0.85
+"""Of the side, for the longer side of the goods."""
+
+_SOFT_SIGMA_PX = 1.1
+"""In the mask: rounds its steps, and makes a ramp for the soft edge."""
+_FEATHER_PX = 3.0
+"""Of the finished picture, from nothing to all."""
+_CHOKE = 0.10
+"""Share by which the edge lies inside the mask: the outermost pixels are half mat."""
+_FINER = 1.3
+"""Pixels for each of the camera's when a slanted picture is made flat, so that nothing of it is lost."""
+_NEAR_GOODS_MM = 1.0
+_SHADOW_SIGMA_MM = 1.5
+_CLEAN_LEVELS = 5.0
+"""What differs less from the mat's grey is a stain, or noise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pictures:
+    """Both 1600 x 1600."""
+
+    master: BgrImage
+    natural: BgrImage
+
+
+def crop_window(goods: Box) -> Window:
+    """The square around the goods, which may reach beyond the interior."""
+    side = max(goods.width, goods.height) / GOODS_SHARE
+    left, top = goods.left + (goods.width - side) / 2, goods.top + (goods.height - side) / 2
+    return Window(left, top, SIDE_PX / side, SIDE_PX, SIDE_PX)
+
+
+def make_pictures(
+    frame: BgrImage, mat: SeenMat, correction: Correction, interior: BgrImage, mask: Mask, window: Window
+) -> Pictures:
+    """``interior`` is the CUT_WINDOW with true colors, ``mask`` the goods in it."""
+    seen = _seen(frame, mat, correction, window)
+    alpha = _alpha(mask, window)
+    natural = _on(_mat_with_shadow(interior, mask, window), seen, alpha)
+    cv2.bitwise_not(seen, dst=seen)
+    cv2.multiply(seen, cv2.merge((alpha, alpha, alpha)), dst=seen, scale=1 / 255)
+    cv2.bitwise_not(seen, dst=seen)
+    return Pictures(seen, natural)
+
+
+def _seen(frame: BgrImage, mat: SeenMat, correction: Correction, window: Window) -> BgrImage:
+    """With true colors. A part that the camera shows with fewer pixels is enlarged last: that is three times as
+    quick, and looks the same."""
+    side = min(window.width, round(window.width * mat.px_per_mm * _FINER / window.px_per_mm))
+    native = Window(window.left, window.top, window.px_per_mm * side / window.width, side, side)
+    seen = correction.apply(flatten(frame, mat, native, fine=True), native)
+    if side == window.width:
+        return seen
+    return np.asarray(cv2.resize(seen, (window.width, window.height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _alpha(mask: Mask, window: Window) -> Mask:
+    soft = cv2.GaussianBlur(mask, (0, 0), _SOFT_SIGMA_PX, borderType=cv2.BORDER_CONSTANT)
+    wide = cv2.warpAffine(soft, _to_crop(window), (window.width, window.height), flags=cv2.INTER_LINEAR)
+    # The ramp of the blur is 2.5 sigma wide; a table makes it as steep as the feather.
+    ramp = 2.5 * _SOFT_SIGMA_PX * window.px_per_mm / CUT_PX_PER_MM
+    steep = max(1.0, ramp / _FEATHER_PX)
+    share = np.clip((np.arange(256) / 255 - 0.5 - _CHOKE) * steep + 0.5, 0, 1)
+    return np.asarray(cv2.LUT(wide, np.rint(share * 255).astype(np.uint8)), np.uint8)
+
+
+def _to_crop(window: Window) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    way = window.to_window() @ np.linalg.inv(CUT_WINDOW.to_window())
+    return np.asarray(way[:2], np.float64)
+
+
+def _mat_with_shadow(interior: BgrImage, mask: Mask, window: Window) -> Mask:
+    """A clean grey with nothing of the mat on it but the soft shadow of the goods."""
+    near = 2 * round(_NEAR_GOODS_MM * CUT_PX_PER_MM) + 1
+    bare = cv2.bitwise_not(cv2.dilate(mask, np.ones((near, near), np.uint8)))
+    grey = cv2.bitwise_and(cv2.cvtColor(interior, cv2.COLOR_BGR2GRAY), bare)
+    small = (CUT_WINDOW.width // 2, CUT_WINDOW.height // 2)
+    sigma = _SHADOW_SIGMA_MM * CUT_PX_PER_MM / 2
+    light, share = (
+        cv2.GaussianBlur(cv2.resize(plane, small, interpolation=cv2.INTER_AREA).astype(np.float32), (0, 0), sigma)
+        for plane in (grey, bare)
+    )
+    level = np.where(share > 4, light * 255 / np.maximum(share, 4), FIELD_GREY)
+    darker = np.maximum(FIELD_GREY - level - _CLEAN_LEVELS, 0)
+    shadow = np.rint(FIELD_GREY - darker).astype(np.uint8)
+    shrink = np.array([(2, 0, 0.5), (0, 2, 0.5), (0, 0, 1)])
+    way = np.vstack([_to_crop(window), (0, 0, 1)]) @ shrink
+    wide = cv2.warpAffine(
+        shadow,
+        way[:2],
+        (window.width, window.height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(FIELD_GREY,),
+    )
+    return np.asarray(wide, np.uint8)
+
+
+def _on(ground: Mask, seen: BgrImage, alpha: Mask) -> BgrImage:
+    rest = cv2.multiply(ground, cv2.bitwise_not(alpha), scale=1 / 255)
+    laid = cv2.multiply(seen, cv2.merge((alpha, alpha, alpha)), scale=1 / 255)
+    return np.asarray(cv2.add(laid, cv2.merge((rest, rest, rest)), dst=laid), np.uint8)

@@ -1,0 +1,250 @@
+"""From a shot to its verdict and its two pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import cv2
+import numpy as np
+
+from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
+from kiosk.photo import checks
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.codec import decode_picture
+from kiosk.photo.color import SHEET_WINDOW, Correction, find_correction, fit_light
+from kiosk.photo.cutout import CUT_WINDOW, CutOut, Mask, cut_out
+from kiosk.photo.faces import FaceDetector, haar_faces
+from kiosk.photo.frame_check import mean_luminance
+from kiosk.photo.lens import Lens
+from kiosk.photo.markers import SeenMat, find_mat, fit_mat, see_markers
+from kiosk.photo.mat import INTERIOR, PX_PER_MM
+from kiosk.photo.measures import Detail, Outline, Reach, detail, focus, motion, outline, reach_in, stripes
+from kiosk.photo.picture_header import PictureRefused
+from kiosk.photo.pictures import crop_window, make_pictures
+from kiosk.photo.rectify import flatten, see_patches
+
+MAX_SIDE_PX: Final = 2200
+"""A larger frame is made smaller first: the mat then has 5 pixels a millimetre, and time and memory stay bounded."""
+MAX_OTHERS: Final = 4
+"""Further frames of a burst that are looked at."""
+_INTERIOR_SIZE = (round(INTERIOR.width * PX_PER_MM), round(INTERIOR.height * PX_PER_MM))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """A verdict and what it rests on. The pictures are there when the verdict is good or may be overruled."""
+
+    verdict: Verdict
+    measures: Measures | None = None
+    """None when there is no mat, or nothing on it."""
+    master: BgrImage | None = None
+    natural: BgrImage | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """All that was measured, by name."""
+    cutout: Mask | None = None
+    """255 where goods are in the interior at 6 pixels a millimetre: 1200 rows of 1680."""
+
+
+def inspect_bytes(data: bytes, lens: Lens | None = None) -> Inspection:
+    """Of an untrusted JPEG or PNG: ``unreadable`` when it cannot or may not be decoded."""
+    try:
+        frame = decode_picture(data)
+    except PictureRefused:
+        return Inspection(_verdict(_unreadable()))
+    return inspect(frame, lens)
+
+
+def inspect(
+    frame: BgrImage,
+    lens: Lens | None = None,
+    others: Sequence[BgrImage] = (),
+    faces: FaceDetector | None = None,
+) -> Inspection:
+    """Judge the sharpest of a burst; a bad picture is a verdict, never an error.
+
+    ``others`` are further frames of the burst; those of another size are left out.
+    """
+    if min(frame.shape[:2]) < 1:
+        return Inspection(_verdict(_unreadable()))
+    burst = [_bounded(one) for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
+    if lens is not None:
+        burst = [lens.straightened(one) for one in burst]
+    focal = lens.focal if lens else None
+    seen = see_markers(burst[0])
+    mat = fit_mat(seen, focal)
+    moved = max((motion(burst[0], other, mat) for other in burst[1:]), default=0.0) if mat else 0.0
+    if mat and len(burst) > 1:
+        scores = focus(burst, mat)
+        best = scores.index(max(scores))
+        again = find_mat(burst[best], focal) if best else None
+        if again is not None:
+            mat, burst[0] = again, burst[best]
+    chosen = burst[0]
+    del burst  # the other frames are as large as all that follows
+    found = (faces or haar_faces()).count(chosen)
+    if mat is None:
+        return _without_mat(chosen, seen.corner_markers, found)
+    return _judged(_look(chosen, mat), found, moved)
+
+
+def _unreadable() -> Finding:
+    return Finding(Reason.UNREADABLE, 0, 0)
+
+
+def _verdict(*findings: Finding | None) -> Verdict:
+    return Verdict(tuple(finding for finding in findings if finding is not None))
+
+
+def _bounded(frame: BgrImage) -> BgrImage:
+    height, width = frame.shape[:2]
+    share = MAX_SIDE_PX / max(height, width)
+    if share >= 1:
+        return np.ascontiguousarray(frame)
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(cv2.resize(np.ascontiguousarray(frame), size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _without_mat(frame: BgrImage, corner_markers: int, faces: int) -> Inspection:
+    mean = mean_luminance(frame)
+    findings = (
+        checks.check_face(faces),
+        checks.check_mat(None, corner_markers, whole=False),
+        checks.check_frame_dark(mean),
+        checks.check_frame_bright(mean),
+    )
+    return Inspection(
+        _verdict(*findings), metrics={"faces": faces, "corner_markers": corner_markers, "mean_level": mean}
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """A frame with the mat, and what was made of it on the way to a verdict."""
+
+    frame: BgrImage
+    mat: SeenMat
+    whole: bool
+    """All of the interior is in the frame."""
+    correction: Correction
+    stripes: float
+    reach: Reach
+    interior: BgrImage
+    """The CUT_WINDOW with true colors."""
+    cut: CutOut
+    goods: Outline | None
+    detail: Detail | None
+
+
+def _look(frame: BgrImage, mat: SeenMat) -> _Look:
+    height, width = frame.shape[:2]
+    sheet = flatten(frame, mat, SHEET_WINDOW)
+    light = fit_light(sheet, mat, width, height)
+    correction = find_correction(light, see_patches(frame, mat))
+    raw = flatten(frame, mat, CUT_WINDOW)
+    interior = correction.apply(raw, CUT_WINDOW)
+    cut = cut_out(interior)
+    goods = outline(cut.mask)
+    return _Look(
+        frame=frame,
+        mat=mat,
+        whole=mat.shows(INTERIOR, width, height),
+        correction=correction,
+        stripes=stripes(sheet, light, mat),
+        reach=reach_in(correction.apply(sheet, SHEET_WINDOW)),
+        interior=interior,
+        cut=cut,
+        goods=goods,
+        detail=detail(raw, cut.mask) if goods else None,
+    )
+
+
+def _judged(look: _Look, faces: int, moved: float) -> Inspection:
+    verdict = _verdict(*_findings(look, faces, moved))
+    metrics = _metrics(look, faces, moved)
+    if faces or not look.whole or look.goods is None:
+        return Inspection(verdict, metrics=metrics)
+    measures = _measures(look, look.goods)
+    mask = cv2.resize(look.cut.mask, _INTERIOR_SIZE, interpolation=cv2.INTER_LINEAR)
+    cutout = np.where(mask >= 128, 255, 0).astype(np.uint8)
+    if not (verdict.accepted or verdict.may_be_overruled):
+        return Inspection(verdict, measures, metrics=metrics, cutout=cutout)
+    window = crop_window(look.goods.box)
+    pictures = make_pictures(look.frame, look.mat, look.correction, look.interior, look.cut.mask, window)
+    crop = {"crop_left_mm": window.left, "crop_top_mm": window.top, "crop_px_per_mm": window.px_per_mm}
+    return Inspection(verdict, measures, pictures.master, pictures.natural, {**metrics, **crop}, cutout)
+
+
+def _findings(look: _Look, faces: int, moved: float) -> list[Finding | None]:
+    light = look.correction.light
+    of_the_shot = [
+        checks.check_face(faces),
+        checks.check_mat(look.mat, len(look.mat.markers), look.whole),
+        checks.check_tilt(look.mat),
+        checks.check_blur(look.mat),
+        checks.check_motion(moved),
+        checks.check_banding(look.stripes),
+        checks.check_dark(light, look.detail),
+        checks.check_bright(light, look.detail),
+        checks.check_cast(look.correction),
+    ]
+    if not look.whole:
+        return of_the_shot
+    of_the_goods = [
+        checks.check_glare(look.detail) if look.detail else None,
+        checks.check_hand(look.reach),
+        checks.check_cover(look.goods),
+        checks.check_edge(look.goods),
+    ]
+    return of_the_shot + of_the_goods
+
+
+def _measures(look: _Look, goods: Outline) -> Measures:
+    return Measures(
+        coverage_bp=round(goods.coverage * 10_000),
+        length_mm=round(goods.length),
+        width_mm=round(goods.width),
+        pieces=goods.pieces,
+        edge_rise_millipx=round(look.mat.edge_rise_px * 1000),
+        tilt_millideg=round(look.mat.tilt_deg * 1000),
+        px_per_m=round(look.mat.px_per_mm * 1000),
+    )
+
+
+def _metrics(look: _Look, faces: int, moved: float) -> dict[str, float]:
+    light = look.correction.light
+    metrics = {
+        "faces": faces,
+        "corner_markers": len(look.mat.markers),
+        "tilt_deg": look.mat.tilt_deg,
+        "px_per_mm": look.mat.px_per_mm,
+        "edge_rise_px": look.mat.edge_rise_px,
+        "motion_levels": moved,
+        "stripes_percent": look.stripes * 100,
+        "light_ratio": light.ratio,
+        "mat_chroma": light.color,
+        "patches": look.correction.patches,
+        "patch_difference": look.correction.patch_difference,
+        "reach_percent": look.reach.body * 100,
+        "shadow_percent": look.reach.shadow * 100,
+        "unsure_percent": look.cut.unsure * 100,
+        "grabcut": float(look.cut.grabcut),
+        **checks.levels(light),
+    }
+    if look.goods:
+        metrics |= {
+            "coverage_percent": look.goods.coverage * 100,
+            "edge_mm": look.goods.edge,
+            "length_mm": look.goods.length,
+            "width_mm": look.goods.width,
+            "pieces": look.goods.pieces,
+        }
+    if look.detail:
+        metrics |= {
+            "burnt_percent": look.detail.burnt * 100,
+            "lost_percent": look.detail.lost * 100,
+            "glare_percent": look.detail.glare * 100,
+            "largest_glare_percent": look.detail.largest_glare * 100,
+        }
+    return metrics

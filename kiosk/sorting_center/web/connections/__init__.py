@@ -1,0 +1,1 @@
+"""Connections to the pages, with TLS and without."""

@@ -1,0 +1,167 @@
+"""Connections to the pages: slow, half begun and idle ones hold up nobody.
+
+One thread reads and writes all of them as far as they go, TLS included; a thread that answers gets a request when it is
+there as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any, Final
+
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+
+from kiosk.domain.rate_limited_log import RateLimitedLog
+
+MAX_CONNECTIONS: Final = 300
+"""Ten screens have sixty. One of TLS takes up to 100 KB."""
+IDLE_S: Final = 60
+REQUEST_S: Final = 120.0
+"""From the first byte of a request to its last: a list of stations over a slow line takes a minute."""
+HANDSHAKE_S: Final = 10.0
+RECORD_BYTES: Final = 16_384
+"""Of TLS at most (RFC 8446, 5.1): read with one call, so nothing is left where the loop does not see it."""
+_SAID_EVERY_S: Final = 60.0
+
+
+def rate_limited_log() -> RateLimitedLog:
+    """Whatever strangers do at the door, it is a line a minute."""
+    return RateLimitedLog(logging.getLogger(__name__), time.monotonic, _SAID_EVERY_S)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """One that takes too long over its request is closed; when there are too many, so is the one that idles longest
+    among those of the address that has the most.
+    """
+
+    def __init__(self, server: Any, *args: Any, **rest: Any) -> None:
+        super().__init__(server, *args, **rest)
+        self._begun_at: float | None = None
+        _make_room(server.active_channels.values())
+
+    def readable(self) -> bool:
+        """Asked at every turn of the loop, and once a second at least."""
+        now = time.monotonic()
+        if self.request is None:
+            self._begun_at = None
+        elif self._begun_at is None:
+            self._begun_at = now
+        elif now - self._begun_at > REQUEST_S:
+            self.will_close = True
+        return bool(super().readable())
+
+
+class TlsChannel(Channel):
+    """TLS without waiting for the other side."""
+
+    socket: Any
+    """Plain until the first byte is there: who says nothing costs no more than that. None when it is closed."""
+
+    def __init__(self, context: ssl.SSLContext, log: RateLimitedLog, *args: Any, **rest: Any) -> None:
+        self._context = context
+        self._log = log
+        self._open_until = time.monotonic() + HANDSHAKE_S
+        self._is_shaken = self._wants_to_write = False
+        self._using = threading.Lock()
+        """OpenSSL takes one caller at a time, and a thread that answers sends while the loop receives."""
+        super().__init__(*args, **rest)
+
+    def readable(self) -> bool:
+        """Until the handshake is done, whatever comes."""
+        if self._is_shaken:
+            return super().readable()
+        if time.monotonic() > self._open_until:
+            self.will_close = True
+        return not self.will_close
+
+    def writable(self) -> bool:
+        """In a handshake what it says itself."""
+        return bool(super().writable()) if self._is_shaken else self._wants_to_write or self.will_close
+
+    def handle_read(self) -> None:
+        """At most one record."""
+        if not (self._is_shaken or self._shakes_hands()):
+            return
+        try:
+            with self._using:
+                data = self.socket.recv(RECORD_BYTES)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.last_activity = time.time()
+            self.received(data)
+        else:
+            self.handle_close()
+
+    def handle_write(self) -> None:
+        """A part of an answer, or of the handshake."""
+        if self._is_shaken or self.will_close:
+            super().handle_write()
+        else:
+            self._shakes_hands()
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """At most one record; 0 when there is no room, or no other side."""
+        sock = self.socket
+        if sock is None:
+            return 0
+        try:
+            with self._using:
+                return int(sock.send(data[:RECORD_BYTES]))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+        except OSError:
+            if do_close:
+                self.handle_close()
+            return 0
+
+    def handle_close(self) -> None:
+        """Say that nothing is cut off, as far as the other side is there to hear it."""
+        if self._is_shaken and self.socket is not None:
+            with self._using, suppress(OSError, ValueError):
+                self.socket.unwrap()
+        super().handle_close()
+
+    def _shakes_hands(self) -> bool:
+        """Go on with the handshake; whether it is done."""
+        self._wants_to_write = False
+        try:
+            if not isinstance(self.socket, ssl.SSLSocket):
+                self.socket = self._context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+            self.socket.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLWantWriteError:
+            self._wants_to_write = True
+            return False
+        except (OSError, ValueError) as error:
+            self._log.write(f"A connection from {self.addr[0]} was closed: {_reason(error)}.")
+            self.handle_close()
+            return False
+        self._is_shaken = True
+        return True
+
+
+def _reason(error: Exception) -> str:
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    if reason == "HTTP_REQUEST":
+        return "it asked for plain http on the port of https"
+    return f"it came to no TLS ({(reason or type(error).__name__).replace('_', ' ').lower()})"
+
+
+def _make_room(channels: Collection[Any]) -> None:
+    open_now = [one for one in channels if not one.will_close]
+    if len(open_now) <= MAX_CONNECTIONS:
+        return
+    ((crowded, _),) = Counter(one.addr[0] for one in open_now).most_common(1)
+    idle = [one for one in open_now if one.addr[0] == crowded and not one.requests]
+    if idle:
+        min(idle, key=lambda one: one.last_activity).will_close = True

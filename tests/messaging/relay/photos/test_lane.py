@@ -19,6 +19,7 @@ from kiosk.messaging.relay.photos.lane import PhotosLane
 from kiosk.messaging.relay.photos.ports import Answer, Backlog, GaveWay, NoWay
 from kiosk.simulators.link import Link, LinkState
 from kiosk.sorting_center.ledger import Ledger
+from tests.depth import many
 from tests.each import each
 from tests.messaging.authority import Authority
 from tests.messaging.relay.photos.stations import Clock, Station
@@ -26,7 +27,8 @@ from tests.sorting_center.brokers import until
 from tests.sorting_center.photos.lanes import STATION, Listening, Receiving, Shot, announce, jpeg, shots
 from tests.sorting_center.stations import Station as Journal
 
-WEEKS_S = 3 * 7 * 86_400.0
+OFFLINE_S = many(1, torture=21) * 86_400.0
+"""Three weeks in `make torture`: a day tries everything that a week does."""
 
 
 def files(authority: Authority, station: str = STATION, **more: int) -> dict[str, object]:
@@ -187,15 +189,15 @@ def test_weeks_without_a_line_cost_little_and_lose_nothing(
     silent = dead.lane()
     began, turns = resource.getrusage(resource.RUSAGE_SELF), 0
     start = station.clock.now
-    while station.clock.now < start + WEEKS_S / 20:
+    while station.clock.now < start + OFFLINE_S:
         dead.turn(silent)
         turns += 1
     ended = resource.getrusage(resource.RUSAGE_SELF)
-    assert turns < WEEKS_S / 20 / 100, "one try in some minutes"
+    assert turns < OFFLINE_S / 100, "one try in some minutes"
     assert (ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime) / turns < 0.02
     assert dead.heard.fault is PhotoFault.NO_WAY
     lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(lines) <= WEEKS_S / 20 / 300 + 2, "a line in five minutes at most"
+    assert len(lines) <= OFFLINE_S / 300 + 2, "a line in five minutes at most"
     silent.stop()
     link.command("up")
     assert finished(station, lane, 6)

@@ -20,7 +20,7 @@ from xdist.remote import Producer
 from xdist.scheduler import Scheduling
 
 from kiosk.station.clock import SYNCED_MARK
-from tests import bytecode, depth, memory, quick, statements, templates, turns
+from tests import bytecode, depth, memory, migrated, quick, statements, templates, turns
 from tests.house import failures_record
 from tests.web.browsing import Browsers
 
@@ -91,6 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
     failures_record.register(config)
     templates.translate_once()
     statements.compile_once()
+    migrated.migrate_once()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -29,14 +29,17 @@ def looks(
 ) -> Iterator[tuple[Scene, list[tuple[Panel, Language]]]]:
     """Each scene with the panels and languages it is looked at in.
 
-    Twice: on the first panel, the smallest, and in the language after on one of the larger ones. Language and larger
-    panel are others from scene to scene, so that every panel is seen with every language. `make torture` looks at the
-    whole product.
+    On the first panel, the smallest and tightest; every second scene on one of the larger ones as well, in another
+    language: that shows how a panel fills. Languages and larger panels are others from scene to scene, so that every
+    panel is seen with every language. `make torture` looks at the whole product.
     """
     larger = panels[1:] or panels
     for number, scene in enumerate(scenes):
         if TORTURE:
             yield scene, [(panel, language) for panel in panels for language in languages]
-        else:
-            one, other = (languages[(number + at) % len(languages)] for at in (0, 1))
-            yield scene, [(panels[0], one), (larger[number // len(languages) % len(larger)], other)]
+            continue
+        seen_on = [(panels[0], languages[number % len(languages)])]
+        if number % 2 == 0:
+            other = languages[(number + 1) % len(languages)]
+            seen_on.append((larger[number // 2 // len(languages) % len(larger)], other))
+        yield scene, seen_on

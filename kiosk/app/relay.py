@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from kiosk.app.systemd import LoopStop, Notifier
 from kiosk.config.relay import RelayConfig
@@ -11,12 +12,19 @@ from kiosk.messaging.relay.relay import Relay
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.mark import DoctorMark
 from kiosk.station.open_store import open_store
+from kiosk.store.store import Store
+
+if TYPE_CHECKING:
+    from kiosk.messaging.relay.photos.lane import PhotosLane
 
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:
     """The relay until ``stop`` is set."""
     store = open_store(config.station)
+    lane = _photos_lane(config, store)
     try:
+        if lane is not None:
+            lane.start()
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
         data = config.station.data
@@ -24,4 +32,15 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         relay.run(LoopStop(stop, manager))
         manager.stopping()
     finally:
+        if lane is not None:
+            lane.stop()
         store.close()
+
+
+def _photos_lane(config: RelayConfig, store: Store) -> PhotosLane | None:
+    """None where no place for pictures is set; then nothing of it is loaded."""
+    if config.relay.photos is None:
+        return None
+    from kiosk.app.photos_lane import photos_lane
+
+    return photos_lane(config, store)

@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.markers import Points, SeenMat
-from kiosk.photo.mat import CORNER_MARKERS, FIELD_GREY, INTERIOR, PATCHES, SCALE_BAR, SHEET, VERSION_MARKER, Box
+from kiosk.photo.mat import (
+    CORNER_MARKERS,
+    FIELD_GREY,
+    INTERIOR,
+    PATCHES,
+    SCALE_BAR,
+    SEAM_MARKS,
+    SHEET,
+    VERSION_MARKER,
+    WORDS,
+    Box,
+)
 from kiosk.photo.rectify import Channels, SeenPatch, Window
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -82,9 +93,9 @@ class Light:
         """For places in millimetres: one more axis, blue, green, red."""
         return _basis(x, y) @ self.parabola
 
-    def stronger(self, levels: BgrImage, x: Points, y: Points) -> Points:
-        """By how much 8-bit levels at these places are above the bare mat's, in the logarithm, green and red."""
-        return np.asarray((_LOG_TABLE[levels] - self.at(x, y))[..., 1:].mean(axis=-1), np.float64)
+    def above(self, levels: BgrImage, x: Points, y: Points) -> Points:
+        """By how much 8-bit levels at these places are above the bare mat's, in the logarithm, a column a channel."""
+        return np.asarray(_LOG_TABLE[levels] - self.at(x, y), np.float64)
 
     def level_of(self, grey: int) -> float:
         """Grey level (BT.709) at which the camera shows a patch of this sRGB in the middle of the interior."""
@@ -94,9 +105,10 @@ class Light:
 
     @property
     def color(self) -> float:
-        """Chroma (CIE 1976) at which the camera shows the mat in the middle of the interior."""
+        """Chroma (CIE 1976) at which the camera shows the mat in the middle of the interior, when exposed right."""
         x, y = INTERIOR.left + INTERIOR.width / 2, INTERIOR.top + INTERIOR.height / 2
-        level = np.clip(_encoded(np.exp(self.at(np.array(x), np.array(y)))), 0, 255)
+        linear = np.exp(self.at(np.array(x), np.array(y)))
+        level = np.clip(_encoded(linear * np.exp(_LOG_FIELD) / (linear @ _LUMA)), 0, 255)
         return float(np.linalg.norm(to_lab(np.asarray(level, np.float64))[1:]))
 
     @property
@@ -174,7 +186,7 @@ def printed_mask() -> Mask:
     """Everything that is not the field, with a little around it; not to be written to."""
     markers = (marker.box.grown(marker.quiet) for marker in (*CORNER_MARKERS, VERSION_MARKER))
     mask = np.zeros((SHEET_WINDOW.height, SHEET_WINDOW.width), np.bool_)
-    for box in (*markers, *(patch.box for patch in PATCHES), SCALE_BAR.grown(_PRINT_MM)):
+    for box in (*markers, *(patch.box for patch in PATCHES), SCALE_BAR.grown(_PRINT_MM), *WORDS, *SEAM_MARKS):
         mask |= box_mask(box.grown(_PRINT_MM))
     return mask
 

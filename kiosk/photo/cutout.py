@@ -161,7 +161,7 @@ def _open_mat(bare: Mask, lightness: _Plane, chroma: _Plane) -> Mask:
         left, top, width, height = (int(side) for side in stats[label, :4])
         part = np.s_[top : top + height, left : left + width]
         on = labels[part] == label
-        if abs(float(lightness[part][on].mean())) < _GAP_BRIGHTER and float(chroma[part][on].mean()) < _GAP_CHROMA:
+        if float(lightness[part][on].mean()) < _GAP_BRIGHTER and float(chroma[part][on].mean()) < _GAP_CHROMA:
             keep[label] = 255
     return keep[labels]
 

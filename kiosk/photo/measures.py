@@ -31,6 +31,8 @@ _GLARE_STEP = 35.0
 _GLARE_RING_PX = 9
 _NO_DETAIL = 3
 
+_NEUTRAL = 0.3
+"""Channels of what is the mat, in the light of stripes or not, agree to this share; goods and hands do not."""
 _STRIPE_BINS = 120
 _FEWEST_STRIPES = 2
 """In the height of the sheet; fewer is uneven light, which the parabola takes."""
@@ -41,6 +43,8 @@ _REACH_DIFFERENT = 16.0
 _REACH_DARK = -34.0
 _REACH_LEAST_MM2 = 60.0
 _SKIN_SHARE = 0.5
+_SKIN_BEYOND_MM = 22.0
+"""From the interior: nuts and raisins have the color of skin, and may lie over its edge."""
 _SHADED = 0.62
 """Of the light that the rest of the mat gets: a hand right over the mat; a person beside it leaves more."""
 _SHADED_LEAST = 0.03
@@ -140,11 +144,12 @@ def stripes(sheet: BgrImage, light: Light, mat: SeenMat) -> float:
     margin = bare_field() & ~box_mask(INTERIOR)
     y, x = (places[::2] for places in np.nonzero(margin))
     levels = sheet[y, x].max(axis=1)
-    told = (levels > 4) & (levels < _CLIPPED)
-    y, x = y[told] + 0.5, x[told] + 0.5
+    above = light.above(sheet[y, x], x + 0.5, y + 0.5)
+    neutral = np.ptp(above, axis=1) < _NEUTRAL
+    told = (levels > 4) & (levels < _CLIPPED) & neutral
+    y, x, strength = y[told] + 0.5, x[told] + 0.5, above[told].mean(axis=1)
     if len(x) < 5 * _STRIPE_BINS:
         return 0.0
-    strength = light.stronger(sheet[y.astype(int), x.astype(int)], x, y)
     place = mat.place(np.stack([x, y], axis=1))
     return max(_stripes_along(place[:, axis], place[:, 1 - axis], strength) for axis in (0, 1))
 
@@ -190,13 +195,14 @@ def reach_in(sheet: BgrImage) -> Reach:
     other = ((chroma > _REACH_DIFFERENT) | (lightness > _REACH_DIFFERENT) | (lightness < _REACH_DARK)) & paper
     rim = paper & ~box_mask(SHEET.grown(-_REACH_RIM_MM))
     skin = other & _skin(sheet)
+    far = paper & ~box_mask(INTERIOR.grown(_SKIN_BEYOND_MM))
     body = 0.0
     for component in _components(other):
         within = np.count_nonzero(component & inside)
         beyond = np.count_nonzero(component & ~inside)
         if min(within, beyond) < _REACH_LEAST_MM2:
             continue
-        fleshy = np.count_nonzero(component & skin & ~inside) >= _SKIN_SHARE * beyond
+        fleshy = np.count_nonzero(component & skin & far) >= _SKIN_SHARE * max(_REACH_LEAST_MM2, beyond / 4)
         if fleshy or np.count_nonzero(component & rim) >= _REACH_LEAST_MM2 / 4:
             body += within
     return Reach(body / np.count_nonzero(inside), _shadow(lightness, chroma, paper, rim, inside))

@@ -16,7 +16,7 @@ from kiosk.photo.codec import decode_picture
 from kiosk.photo.color import SHEET_WINDOW, Correction, find_correction, fit_light
 from kiosk.photo.cutout import CUT_WINDOW, CutOut, Mask, cut_out
 from kiosk.photo.faces import FaceDetector, haar_faces
-from kiosk.photo.frame_check import mean_luminance
+from kiosk.photo.frame_check import mean_luminance, sharpest_edge_px
 from kiosk.photo.lens import Lens
 from kiosk.photo.markers import SeenMat, find_mat, fit_mat, see_markers
 from kiosk.photo.mat import INTERIOR, PX_PER_MM
@@ -107,16 +107,16 @@ def _bounded(frame: BgrImage) -> BgrImage:
 
 
 def _without_mat(frame: BgrImage, corner_markers: int, faces: int) -> Inspection:
-    mean = mean_luminance(frame)
+    mean, edge = mean_luminance(frame), sharpest_edge_px(frame)
     findings = (
         checks.check_face(faces),
         checks.check_mat(None, corner_markers, whole=False),
+        checks.check_frame_blur(edge),
         checks.check_frame_dark(mean),
         checks.check_frame_bright(mean),
     )
-    return Inspection(
-        _verdict(*findings), metrics={"faces": faces, "corner_markers": corner_markers, "mean_level": mean}
-    )
+    metrics = {"faces": faces, "corner_markers": corner_markers, "mean_level": mean}
+    return Inspection(_verdict(*findings), metrics=metrics if edge is None else {**metrics, "sharpest_edge_px": edge})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,6 +178,7 @@ def _judged(look: _Look, faces: int, moved: float) -> Inspection:
 
 def _findings(look: _Look, faces: int, moved: float) -> list[Finding | None]:
     light = look.correction.light
+    dark, cast = checks.check_dark(light, look.detail), checks.check_cast(look.correction)
     of_the_shot = [
         checks.check_face(faces),
         checks.check_mat(look.mat, len(look.mat.markers), look.whole),
@@ -185,19 +186,17 @@ def _findings(look: _Look, faces: int, moved: float) -> list[Finding | None]:
         checks.check_blur(look.mat),
         checks.check_motion(moved),
         checks.check_banding(look.stripes),
-        checks.check_dark(light, look.detail),
+        dark,
         checks.check_bright(light, look.detail),
-        checks.check_cast(look.correction),
+        cast,
     ]
     if not look.whole:
         return of_the_shot
-    of_the_goods = [
-        checks.check_glare(look.detail) if look.detail else None,
-        checks.check_hand(look.reach),
-        checks.check_cover(look.goods),
-        checks.check_edge(look.goods),
-    ]
-    return of_the_shot + of_the_goods
+    hand = checks.check_hand(look.reach.body, 0.0 if checks.check_banding(look.stripes) else look.reach.shadow)
+    if dark or cast:  # noise for goods and goods for noise: where they end cannot be said
+        return [*of_the_shot, hand, checks.check_empty(look.goods)]
+    of_the_goods = [checks.check_glare(look.detail) if look.detail else None, hand]
+    return [*of_the_shot, *of_the_goods, checks.check_empty(look.goods), *checks.check_place(look.goods)]
 
 
 def _measures(look: _Look, goods: Outline) -> Measures:

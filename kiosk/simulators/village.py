@@ -7,7 +7,7 @@ sorting center are the same processes that run in the field.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -89,6 +89,7 @@ resend_s = 1.0
 resend_max_s = 5.0
 reconnect_s = 0.2
 reconnect_max_s = 2.0
+photos = "http://127.0.0.1:{photos_link_port}"
 """
 
 
@@ -147,12 +148,15 @@ class Village:
             self.camera = CameraSimulator(folder / "camera")
             self.broker = ends.enter_context(Broker(folder / "broker"))
             self.link = ends.enter_context(Link(self.broker.port))
+            photos_port = _held(ends)
+            self.photos_link = ends.enter_context(Link(photos_port))
             self._write_settings()
             self.counter_stock = _stocked(folder, plan) if plan.stocked else None
             self.catalog = plan.catalog or _sample_catalog(folder)
             self._import_catalog()
             self.center_access = plan.access(self.ledger_url)
-            self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, logs)
+            photos = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(folder / "photos")]
+            self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, photos, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)
             for child in (self.center, self.station, self.relay):
@@ -179,7 +183,7 @@ class Village:
             "camera": self.camera.command,
             "scanner": self.scanner.command,
             "panel": self.panel.command,
-            "link": self.link.command,
+            "link": self._links,
             "broker": self.broker.command,
             "process": lambda word: self.station.stall(stall_s(word)),
             "power": self._power,
@@ -212,6 +216,11 @@ class Village:
         self.label_printer.command(text)
         self.receipt_printer.command(text)
 
+    def _links(self, text: str) -> None:
+        """One line carries events and pictures."""
+        self.link.command(text)
+        self.photos_link.command(text)
+
     def _power(self, text: str) -> None:
         parse_fault("power", text)
         self.station.kill()
@@ -237,6 +246,7 @@ class Village:
                 scanner_kind=self._plan.scanner,
                 backups=self.folder / "backups",
                 link_port=self.link.port,
+                photos_link_port=self.photos_link.port,
             )
             + self._plan.more_settings,
             encoding="utf-8",
@@ -286,11 +296,12 @@ def _sample_catalog(folder: Path) -> Path:
         return Path(shutil.copy(path, folder / "catalog.toml"))
 
 
-def _sorting_center(broker_url: str, ledger_url: str, url: str, logs: Path) -> Child:
+def _sorting_center(broker_url: str, ledger_url: str, url: str, photos: Sequence[str], logs: Path) -> Child:
     http = url.removeprefix("http://")
+    command = ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http]
     return Child(
         "sorting center",
-        ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http],
+        [*command, *photos],
         logs / "sorting-center.log",
         answers(f"{url}/health"),
     )

@@ -9,7 +9,8 @@ from typing import Final
 
 _CLEAR: Final = ""
 _LOOK_S: Final = 0.05
-_PLACES: Final = ("broker", "answers", "ledger", "feed", "numbering", "worker", "watchdog")
+REFUSED: Final = "refused_"
+_PLACES: Final = ("broker", "answers", "ledger", "feed", "numbering", "worker", "watchdog", "photos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ class HealthReport:
     """All commits together; each with its messages' parts in it."""
     waiting: int
     """Messages in the inbox, a second ago at most."""
+    photos_trouble: str
+    photos: dict[str, int]
+    """Pictures ``received`` and ``pending``, those refused by reason (``refused_hash``); empty without their lane."""
 
     @property
     def ok(self) -> bool:
@@ -41,7 +45,13 @@ class HealthReport:
     @property
     def troubles(self) -> tuple[str, ...]:
         """What is wrong, one sentence each."""
-        told = (self.broker_trouble, self.ledger_trouble, self.feed_trouble, self.intake_trouble)
+        told = (
+            self.broker_trouble,
+            self.ledger_trouble,
+            self.feed_trouble,
+            self.intake_trouble,
+            self.photos_trouble,
+        )
         return tuple(text for text in told if text)
 
     def as_json(self) -> dict[str, object]:
@@ -59,6 +69,7 @@ class Health:
         self._trouble = dict.fromkeys(_PLACES, _CLEAR)
         self._counts = {"messages": 0, "events": 0, "refused": 0, "dropped": 0, "commits": 0, "waiting": 0}
         self._commit_s = 0.0
+        self._photos: dict[str, int] = {}
 
     def connected(self, is_connected: bool) -> None:
         """The consuming connection came up, with all it reads from, or went down."""
@@ -78,7 +89,7 @@ class Health:
         """Set, or clear with no text, what is wrong; true when it is news.
 
         ``where``: ``broker``; ``answers``, where those go out over a connection of their own; ``ledger``; ``feed`` and
-        the ``numbering`` before it; or of taking in, as the ``worker`` and the ``watchdog`` see it.
+        the ``numbering`` before it; ``photos``; or of taking in, as the ``worker`` and the ``watchdog`` see it.
         """
         with self._lock:
             changed = self._trouble[where] != text
@@ -102,6 +113,11 @@ class Health:
         with self._lock:
             self._counts["waiting"] = messages
 
+    def photos(self, figures: dict[str, int]) -> None:
+        """How many pictures there are, as in `HealthReport.photos`."""
+        with self._lock:
+            self._photos = figures
+
     def report(self) -> HealthReport:
         """The state now."""
         with self._lock:
@@ -111,6 +127,8 @@ class Health:
                 ledger_trouble=self._trouble["ledger"],
                 feed_trouble=self._joined("numbering", "feed"),
                 intake_trouble=self._joined("worker", "watchdog"),
+                photos_trouble=self._joined("photos"),
+                photos=self._photos,
                 commit_s=self._commit_s,
                 **self._counts,
             )

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from kiosk.sorting_center.health import REFUSED
 from kiosk.sorting_center.kept import Kept
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.overview import Figures
@@ -43,6 +44,18 @@ class HealthCollector(Collector):
         yield GaugeMetricFamily("sorting_center_waiting", "Messages in the inbox.", value=report.waiting)
         yield GaugeMetricFamily("sorting_center_connected", "1: connected.", value=int(report.broker_connected))
         yield GaugeMetricFamily("sorting_center_ok", "1: all a station needs works.", value=int(report.ok))
+        if report.photos:
+            yield from _of_photos(report.photos)
+
+
+def _of_photos(photos: Mapping[str, int]) -> Iterator[Metric]:
+    for name, text in (("received", "Pictures that are here."), ("pending", "Pictures that are still to come.")):
+        yield GaugeMetricFamily(f"sorting_center_photos_{name}", text, value=photos.get(name, 0))
+    refused = CounterMetricFamily("sorting_center_photos_refused", "Requests for pictures refused.", labels=["reason"])
+    for key, times in sorted(photos.items()):
+        if key.startswith(REFUSED):
+            refused.add_metric([key.removeprefix(REFUSED)], times)
+    yield refused
 
 
 class LedgerCollector(Collector):

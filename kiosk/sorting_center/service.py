@@ -1,6 +1,6 @@
 """The sorting center: puts the parts together, starts them, ends them in time.
 
-The feed and the pages have processes of their own.
+The feed, the pages and the pictures have processes of their own.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from kiosk.sorting_center.child import Child
 from kiosk.sorting_center.decision_worker import DecisionWorker
@@ -25,9 +26,13 @@ from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.watchdog import Watchdog
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.photos.child import PhotosProcess
+from kiosk.sorting_center.photos.settings import PhotosSettings
 from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 from kiosk.sorting_center.web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 
 _BATCH_END_S: Final = 2.5
 _PART_END_S: Final = 0.6
@@ -40,6 +45,14 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What else is answered. ``metrics``: host and port of this machine where monitoring alone is."""
+
+    metrics: tuple[str, int] | None = None
+    photos: PhotosSettings | None = None
+
+
 class SortingCenter:
     """Made: the ledger is open and the port is taken. Started: it takes in, acknowledges, feeds and shows."""
 
@@ -49,13 +62,13 @@ class SortingCenter:
         broker: BrokerAddress,
         web: WebSettings | None,
         regions: Sequence[str] = (),
-        metrics: tuple[str, int] | None = None,
+        beside: Beside | None = None,
     ) -> None:
         """Raises OSError when an address cannot be had. Closes ``ledger`` in `stop`.
 
-        ``regions`` are those whose stations are listened to; none for all. ``metrics``: host and port of this machine
-        where monitoring alone is answered.
+        ``regions`` are those whose stations are listened to; none for all.
         """
+        beside = beside or Beside()
         self.health = Health()
         self._ledger = ledger
         client_id = f"sorting-center-{ledger.ledger_id}"
@@ -73,13 +86,19 @@ class SortingCenter:
             "feed": lambda: self._feed.is_alive,
         }
         self._watchdog = Watchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
-        self._monitoring = MonitoringServer(ledger, self.health, *metrics) if metrics is not None else None
+        self._monitoring = _monitoring(ledger, self.health, beside.metrics)
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
+        self._photos = PhotosProcess(ledger.url, beside.photos, self.health) if beside.photos else None
 
     @property
     def http_address(self) -> str | None:
         """Where the pages are, None without any."""
         return self._web.url if self._web is not None else None
+
+    @property
+    def photos_address(self) -> str | None:
+        """Where pictures are received, None for nowhere."""
+        return self._photos.url if self._photos is not None else None
 
     @property
     def metrics_address(self) -> str | None:
@@ -91,7 +110,7 @@ class SortingCenter:
 
         ``ending``, once set, ends the wait.
         """
-        for part in (self._web, self._monitoring):
+        for part in (self._web, self._monitoring, self._photos):
             if part is not None:
                 part.start()
         self._worker.start()
@@ -107,11 +126,12 @@ class SortingCenter:
         deadline = time.monotonic() + _END_S
         self._watchdog.stop(_PART_END_S)
         self._feed.end()
-        if self._web is not None:
-            self._web.end()
+        for child in (self._web, self._photos):
+            if child is not None:
+                child.end()
         self._worker.stop(_BATCH_END_S)
         stops = [self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
-        stops += [part.stop for part in (self._web, self._monitoring) if part is not None]
+        stops += [part.stop for part in (self._web, self._monitoring, self._photos) if part is not None]
         for stop in stops:
             stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
         self._ledger.close()
@@ -121,3 +141,12 @@ class SortingCenter:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _monitoring(ledger: Ledger, health: Health, address: tuple[str, int] | None) -> MonitoringServer | None:
+    """Flask is loaded for it alone: the pages have a process of their own."""
+    if address is None:
+        return None
+    from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
+
+    return MonitoringServer(ledger, health, *address)

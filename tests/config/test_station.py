@@ -163,8 +163,8 @@ def test_what_is_not_set_up_is_not_there(path: Path) -> None:
 
 def test_the_file_the_demo_writes_is_a_good_one(path: Path) -> None:
     values = dict.fromkeys(
-        ("port", "label_port", "receipt_port", "scale", "camera", "scanner", "link_port", "data", "backups"), "1"
-    )
+        ("port", "label_port", "receipt_port", "scale", "camera", "scanner", "data", "backups"), "1"
+    ) | {"link_port": "1883", "photos_link_port": "8843"}
     chosen = {
         "station": "S0147",
         "region": REGION,

@@ -1,4 +1,7 @@
-"""Every engine is fuzzed for a moment by both drivers; ``make fuzz`` does it for longer."""
+"""Every engine is fuzzed for a moment by the plain driver; by atheris, a program for each, one engine and the messages.
+
+``make torture`` and ``make fuzz`` let both drivers work on each of them; ``make fuzz`` for longer.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.depth import TORTURE
 from tests.fuzz import messages, plain, targets
 from tests.fuzz.__main__ import ROOT, has_atheris, main
 
 _ENGINES = sorted(targets.engines())
+_BY_ATHERIS = [*_ENGINES, messages.NAME] if TORTURE else ["LineEngine", messages.NAME]
 INPUTS = 2000
 SECONDS = 600
 """So long as the slowest machine needs: the number of inputs is the end of it, and they are the same every time."""
@@ -36,7 +41,7 @@ def test_the_plain_driver_finds_nothing_in_what_stations_send() -> None:
     assert kept >= len(list(messages.seeds()))
 
 
-@pytest.mark.parametrize("engine", [*_ENGINES, messages.NAME] if has_atheris() else ())
+@pytest.mark.parametrize("engine", _BY_ATHERIS if has_atheris() else ())
 def test_atheris_finds_nothing(engine: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     limits = ["--seconds", str(SECONDS), "--runs", "3000", "--seed", "1"]
     assert main(["--engine", engine, *limits, "--folder", str(tmp_path)]) == 0

@@ -30,7 +30,7 @@ def runner() -> Iterator[Runner]:
 
 
 def test_seeded_runs_end_with_everything_at_the_center_once(runner: Runner) -> None:
-    failures = [failure for seed in range(many(40, torture=40, quick=2)) if (failure := runner.run(seed))]
+    failures = [failure for seed in range(many(24, torture=40, quick=2)) if (failure := runner.run(seed))]
     assert not failures, "\n".join(str(failure) for failure in failures)
 
 
@@ -108,7 +108,7 @@ def test_what_hypothesis_chooses_ends_as_well(runner: Runner) -> None:
     run_state_machine_as_test(
         Torture,
         settings=settings(
-            max_examples=many(10, torture=300, quick=1),
+            max_examples=many(6, torture=300, quick=1),
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

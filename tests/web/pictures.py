@@ -18,7 +18,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from kiosk.devices.ports import GoodsShot
 from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
+from kiosk.domain.verdict import Finding, Reason, Verdict
+from kiosk.station.desk.view import PHOTO_TRIES
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
@@ -69,6 +72,8 @@ SCENES = (
     Scene("agree-waiting-check-failed"),
     Scene("refused"),
     Scene("take"),
+    Scene("take-retake"),
+    Scene("take-help"),
     Scene("take-done"),
     Scene("take-unknown"),
     Scene("take-not-for-trade"),
@@ -133,6 +138,15 @@ def stage(shop: Shop, name: str) -> None:
             shop.rest(2_350)
         case "take":
             shop.at_take()
+        case "take-retake" | "take-help":
+            view = shop.at_take()
+            findings = (Finding(Reason.FRAMING, 3_500, 8_000), Finding(Reason.DARK, 61_000, 95_000))
+            for _ in range(1 if name == "take-retake" else PHOTO_TRIES):
+                shop.desk.booked.take_photo()
+                shop.desk.booked.photo_retake(
+                    str(view.result.lot if view.result else ""), GoodsShot(Verdict(findings), None, None, None)
+                )
+            shop.printed("printed")
         case "take-done" | "take-unknown":
             view = shop.at_take()
             shop.desk.booked.photo_done(str(view.result.lot if view.result else ""), _photo(shop))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -40,6 +41,36 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotosEndpoint:
+    """Where the sorting center takes pictures."""
+
+    host: str
+    port: int
+    tls: bool
+
+    @classmethod
+    def parse(cls, url: str) -> PhotosEndpoint:
+        """Read ``https://host:port``, or ``http://host:port`` of this machine; raises ValueError."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            port = 0
+        if not port or not parts.hostname or parts.path not in ("", "/") or parts.query or "@" in url:
+            raise ValueError(f"photos {url!r} must look like https://host:8843, with a port of 1 to 65535")
+        if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+            raise ValueError(f"photos {url!r} must begin with https://: pictures go over a network with TLS alone")
+        return cls(parts.hostname, port, parts.scheme == "https")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class RelaySettings:
     """Times are seconds. Raises ValueError for what cannot work.
 
@@ -64,6 +95,8 @@ class RelaySettings:
     reconnect_max_s: float = 60.0
     bytes_per_second: int = 0
     """What events may take of a line that people use as well, upwards; 0: as fast as it goes."""
+    photos: str | None = None
+    """Where the sorting center takes pictures; None: none are sent."""
     boot: str = ""
 
     def __post_init__(self) -> None:
@@ -77,10 +110,18 @@ class RelaySettings:
             raise ValueError(
                 f"bytes_per_second {self.bytes_per_second} must be 0 (no limit) or at least {LEAST_BYTES_PER_SECOND}"
             )
-        if not self.endpoint.tls and (self.ca_file or self.cert_file):
+        photos = self.photos_endpoint
+        if photos is not None and photos.tls and self.cert_file is None:
+            raise ValueError("photos with https:// needs cert_file and key_file: by them the center knows the station")
+        if not self.endpoint.tls and (self.ca_file or self.cert_file) and (photos is None or not photos.tls):
             raise ValueError("certificates are set but the broker URL is mqtt://: write mqtts://")
 
     @property
     def endpoint(self) -> Endpoint:
         """The broker's place; raises ValueError for a bad URL."""
         return Endpoint.parse(self.broker_url)
+
+    @property
+    def photos_endpoint(self) -> PhotosEndpoint | None:
+        """The place for pictures; raises ValueError for a bad URL."""
+        return PhotosEndpoint.parse(self.photos) if self.photos is not None else None

@@ -9,6 +9,7 @@ from kiosk.simulators.camera.goods.layout import EMPTY, Goods
 from kiosk.simulators.camera.goods.produce import PRODUCE, Way
 from kiosk.simulators.camera.hand import Hand
 from kiosk.simulators.camera.mat import Picture
+from kiosk.simulators.camera.people import Face
 from kiosk.simulators.camera.stage import StagePlan, draw_frame
 
 SCENES = (*PRODUCE, EMPTY)
@@ -56,7 +57,7 @@ SPOILS: Mapping[str, Callable[[StagePlan], StagePlan]] = {
     "banding": lambda plan: replace(plan, light=replace(plan.light, banding=0.55)),
     "tilt": lambda plan: replace(plan, pose=replace(plan.pose, tilt_deg=33.0)),
     "hand": lambda plan: replace(plan, hand=Hand(side=3, along=0.62, reach_mm=80.0)),
-    "face": lambda plan: replace(plan, face_px=200),
+    "face": lambda plan: replace(plan, face=Face()),
     "black": lambda plan: _lit(plan, 0.0),
 }
 """What each fault word that spoils the picture does to a healthy stage."""

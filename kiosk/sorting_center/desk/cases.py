@@ -268,7 +268,7 @@ def checked_reason(text: str) -> str:
 def _found(connection: Connection, number: int) -> Case:
     row = connection.execute(select(alarm_case).where(alarm_case.c.id == number)).first()
     if row is None:
-        raise Refused("no_such_case", f"there is no case {number}")
+        raise Refused("no_such_case", f"there is no case {number}", number=number)
     return _case(row)
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, func, inspect, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
@@ -22,6 +22,10 @@ SCRIPTS: Final = str(Path(__file__).with_name("migrations")).replace("%", "%%")
 """As Alembic's settings write it."""
 VERSION_TABLE: Final = "desk_version"
 _PRIVATE: Final = 0o600
+_WRITER_LOCK: Final = 0x53_4B_07
+"""Of one transaction. With a file SQLite has such a lock itself; without it two administrators of two processes could
+take each other's right to sign in at the same moment, and each see the other one remain.
+"""
 _bringing_up: Final = threading.Lock()
 """Alembic has one context for all threads of a process."""
 
@@ -66,6 +70,8 @@ class DeskDatabase:
     def writing(self) -> Iterator[Connection]:
         """A transaction that nobody else's stands beside; raises DeskError, and then nothing of it is stored."""
         with self._lock, self._translated("written"), self._writer.begin() as connection:
+            if self.path is None:
+                connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
             yield connection
 
     def _is_of_today(self, connection: Connection) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Final, Literal
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN: Final = 24 * 60
@@ -19,8 +19,16 @@ Span = tuple[int, int]
 """Minutes since midnight, the second one not included."""
 
 
+HoursCode = Literal["hours_backward", "hours_no_time", "hours_twice", "hours_unreadable"]
+
+
 class BadHours(ValueError):
-    """The text says what hours look like."""
+    """The text says what hours look like; ``code`` is the rule that ``said``, a part of what was given, breaks."""
+
+    def __init__(self, code: HoursCode, said: str, message: str) -> None:
+        super().__init__(message)
+        self.code: Final = code
+        self.said: Final = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +48,17 @@ class OpeningHours:
         for part in filter(None, (piece.strip().lower() for piece in text.split(";"))):
             found = _PART.fullmatch(part)
             if found is None or found["first"] not in DAYS or (found["last"] or "mon") not in DAYS:
-                raise BadHours(f"{part[:40]!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00")
+                said = part[:40]
+                message = f"{said!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00"
+                raise BadHours("hours_unreadable", said, message)
             first = DAYS.index(found["first"])
             last = DAYS.index(found["last"]) if found["last"] else first
             span = (_minutes(found["from"]), _minutes(found["to"]))
             if span[0] >= span[1] or first > last:
-                raise BadHours(f"{part!r} ends before it begins")
+                raise BadHours("hours_backward", part, f"{part!r} ends before it begins")
             for day in range(first, last + 1):
                 if week[day] is not None:
-                    raise BadHours(f"{DAYS[day]} has hours twice")
+                    raise BadHours("hours_twice", DAYS[day], f"{DAYS[day]} has hours twice")
                 week[day] = span
         return cls(tuple(week))
 
@@ -102,7 +112,7 @@ def _minute_of(moment: datetime, day: date) -> int:
 def _minutes(text: str) -> int:
     hour, minute = int(text[:2]), int(text[3:])
     if minute > 59 or hour * 60 + minute > DAY_MIN:
-        raise BadHours(f"{text} is no time of day")
+        raise BadHours("hours_no_time", text, f"{text} is no time of day")
     return hour * 60 + minute
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from functools import cache
@@ -64,12 +64,15 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """``language`` is "" for whatever the browser asks for."""
+    """``language`` is "" for whatever the browser asks for. ``changed_at`` is when password, role or whether they are
+    let in was changed last; "" where nobody asks.
+    """
 
     name: str
     role: Role
     disabled: bool = False
     language: str = ""
+    changed_at: str = field(default="", compare=False)
 
 
 @cache
@@ -85,7 +88,7 @@ class People:
         self._hasher = PasswordHasher(TIME_COST, MEMORY_KIB, PARALLELISM)
 
     def add(self, name: str, role: Role, password: str, now: datetime) -> Person:
-        """Raises Refused: bad_name, weak_password, name_taken, too_many."""
+        """Raises Refused: bad_name, name_taken, too_many, and as `check_password` does."""
         if not _NAME.fullmatch(name):
             raise Refused(
                 "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
@@ -94,12 +97,12 @@ class People:
         hashed = self._hasher.hash(password)
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(person)).scalar_one() >= MAX_PEOPLE:
-                raise Refused("too_many", f"there are {MAX_PEOPLE} people already: remove those who left")
+                raise Refused("too_many", f"there are {MAX_PEOPLE} people already", n=MAX_PEOPLE)
             if connection.execute(select(person.c.name).where(person.c.name == name)).first() is not None:
-                raise Refused("name_taken", f"there is a {name} already")
+                raise Refused("name_taken", f"there is a {name} already", name=name)
             row = {"name": name, "role": role.word, "password_hash": hashed, "disabled": False, "language": ""}
             connection.execute(insert(person).values(**row, changed_at=told(now)))
-        return Person(name, role)
+        return Person(name, role, changed_at=told(now))
 
     def verify(self, name: str, password: str) -> Person | None:
         """Takes the time and memory of one Argon2id, whoever is asked for; a person who is disabled is none."""
@@ -115,10 +118,14 @@ class People:
             raise DeskError(f"the stored password of {name} cannot be read: set it anew") from error
         return _person(row) if right and row is not None and not row.disabled else None
 
-    def set_password(self, name: str, password: str, now: datetime) -> None:
-        """Ends every session of this person. Raises Refused: weak_password, no_such_person."""
-        check_password(password, name, self.get(name).role)
+    def set_password(self, name: str, password: str, now: datetime) -> Person:
+        """This person as from now on. Ends every session of theirs. Raises Refused: no_such_person, and as
+        `check_password` does.
+        """
+        before = self.get(name)
+        check_password(password, name, before.role)
         self._change(name, now, password_hash=self._hasher.hash(password))
+        return replace(before, changed_at=told(now))
 
     def set_role(self, name: str, role: Role, now: datetime) -> None:
         """Ends every session of this person. Raises Refused: no_such_person, last_admin."""
@@ -157,23 +164,24 @@ class People:
                 raise _nobody(name)
             admins = select(func.count()).where(person.c.role == Role.ADMIN.word, person.c.disabled.is_(False))
             if "password_hash" not in values and not connection.execute(admins).scalar_one():
-                raise Refused("last_admin", f"{name} is the only admin: make somebody else one first")
+                raise Refused("last_admin", f"{name} is the only admin: make somebody else one first", name=name)
             connection.execute(delete(session).where(session.c.person == name))
 
 
 def check_password(password: str, name: str, role: Role) -> None:
-    """Raises Refused (weak_password), whose text never repeats it."""
+    """Raises Refused (weak_password, guessed_password), whose text never repeats it."""
     least = MIN_ADMIN_PASSWORD if role is Role.ADMIN else MIN_PASSWORD
     if not least <= len(password) <= MAX_PASSWORD:
-        raise Refused("weak_password", f"the password of a {role.word} has {least} to {MAX_PASSWORD} characters")
+        said = f"the password of a {role.word} has {least} to {MAX_PASSWORD} characters"
+        raise Refused("weak_password", said, least=least, most=MAX_PASSWORD)
     plain = password.lower()
     if plain in _COMMON or name in plain or len(set(plain)) < 5:
-        raise Refused("weak_password", "this password is among the first that are guessed: take another")
+        raise Refused("guessed_password", "this password is among the first that are guessed: take another")
 
 
 def _person(row: Row[Any]) -> Person:
-    return Person(row.name, Role.of(row.role), bool(row.disabled), row.language)
+    return Person(row.name, Role.of(row.role), bool(row.disabled), row.language, row.changed_at)
 
 
 def _nobody(name: str) -> Refused:
-    return Refused("no_such_person", f"there is no {name[:40]!r} here")
+    return Refused("no_such_person", f"there is no {name[:40]!r} here", name=name[:40])

@@ -8,12 +8,12 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
 from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
-from kiosk.sorting_center.desk.hours import BadHours, OpeningHours
+from kiosk.sorting_center.desk.hours import BadHours, HoursCode, OpeningHours
 from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, Register, Township
 
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -38,17 +38,82 @@ _CALCULATED: Final = ("=", "+", "-", "@", "\t", "\r")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
+FaultCode = (
+    Literal[
+        "bad_date",
+        "bad_quiet",
+        "bad_region",
+        "bad_station",
+        "cells",
+        "column_missing",
+        "column_twice",
+        "empty",
+        "hidden",
+        "hours_without_township",
+        "no_column",
+        "no_csv",
+        "no_encoding",
+        "no_station",
+        "no_utf16",
+        "other_hours",
+        "station_twice",
+        "too_large",
+        "too_long",
+        "too_many",
+    ]
+    | HoursCode
+)
+"""What can be wrong with a list: each has a sentence in every language of the pages."""
+
+Value = str | int
+
+_SAID: Final[Mapping[FaultCode, str]] = {
+    "bad_date": "{text!r} is no date like 2026-05-31",
+    "bad_quiet": "a whole number of minutes from 1 to {most}",
+    "bad_region": "region id {text!r} must be 1 to 16 of a-z, 0-9 and -, and not 'feed'",
+    "bad_station": "station id {text!r} must be S and four digits, like S0147",
+    "cells": "{n} cells where the first line names {names} columns",
+    "column_missing": "the column {name} is missing",
+    "column_twice": "the column {name} is there twice",
+    "empty": "the file is empty: its first line names the columns {columns}",
+    "hidden": "a hidden character, {mark}",
+    "hours_backward": "{text!r} ends before it begins",
+    "hours_no_time": "{text} is no time of day",
+    "hours_twice": "{text} has hours twice",
+    "hours_unreadable": "{text!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00",
+    "hours_without_township": "hours are those of a township: name it",
+    "no_column": "there is no column {name!r}; there are {columns}",
+    "no_csv": "no CSV: {problem}",
+    "no_encoding": "neither UTF-8 nor GB18030: save it as CSV UTF-8",
+    "no_station": "there is no station in the file",
+    "no_utf16": "no UTF-16 at byte {at}",
+    "other_hours": "other hours than line {line} gives for {name}",
+    "station_twice": "{station} of {region} is there twice",
+    "too_large": "the file has {n} bytes, at most {most} are read",
+    "too_long": "{n} characters, at most {most} are kept",
+    "too_many": "more than {most} stations",
+}
+"""In English, for the command line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``line`` counts from 1, the line of the names included; 0 for the file as a whole."""
+    """``line`` counts from 1, the line of the names included; 0 for the file as a whole. ``values`` fill the sentence
+    of the code.
+    """
 
     line: int
     column: str
-    what: str
+    code: FaultCode
+    values: Mapping[str, Value] = field(default_factory=dict)
 
     def __str__(self) -> str:
         place = f"line {self.line}, {self.column}: " if self.line and self.column else f"line {self.line}: "
-        return (place if self.line else "") + self.what
+        return (place if self.line else "") + _SAID[self.code].format_map(self.values)
+
+
+def _of_file(code: FaultCode, **values: Value) -> Fault:
+    return Fault(0, "", code, values)
 
 
 class BadRegistry(ValueError):
@@ -71,7 +136,7 @@ class ReadRegistry:
 def read_registry(content: bytes) -> ReadRegistry:
     """All of it; raises BadRegistry."""
     if len(content) > MAX_BYTES:
-        raise BadRegistry([Fault(0, "", f"the file has {len(content)} bytes, at most {MAX_BYTES} are read")])
+        raise BadRegistry([_of_file("too_large", n=len(content), most=MAX_BYTES)])
     text, encoding = _decoded(content)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     faults: list[Fault] = []
@@ -79,13 +144,13 @@ def read_registry(content: bytes) -> ReadRegistry:
     townships: dict[tuple[str, str], tuple[Township, int]] = {}
     for line, row in _rows(reader, faults):
         if len(stations) >= MAX_ROWS:
-            faults.append(Fault(line, "", f"more than {MAX_ROWS} stations"))
+            faults.append(Fault(line, "", "too_many", {"most": MAX_ROWS}))
             break
         _take(line, row, (stations, townships), faults)
         if len(faults) >= MAX_FAULTS:
             break
     if not faults and not stations:
-        faults.append(Fault(0, "", "there is no station in the file"))
+        faults.append(_of_file("no_station"))
     if faults:
         raise BadRegistry(faults[:MAX_FAULTS])
     return ReadRegistry(tuple(stations.values()), tuple(place for place, _ in townships.values()), encoding)
@@ -120,13 +185,13 @@ def _decoded(content: bytes) -> tuple[str, str]:
         try:
             return content.decode("utf-16"), "UTF-16"
         except UnicodeDecodeError as error:
-            raise BadRegistry([Fault(0, "", f"no UTF-16 at byte {error.start}")]) from error
+            raise BadRegistry([_of_file("no_utf16", at=error.start)]) from error
     for encoding, name in (("utf-8-sig", "UTF-8"), ("gb18030", "GB18030")):
         try:
             return content.decode(encoding), name
         except UnicodeDecodeError:
             continue
-    raise BadRegistry([Fault(0, "", "neither UTF-8 nor GB18030: save it as CSV UTF-8")])
+    raise BadRegistry([_of_file("no_encoding")])
 
 
 def _rows(reader: Iterator[list[str]], faults: list[Fault]) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -141,23 +206,23 @@ def _rows(reader: Iterator[list[str]], faults: list[Fault]) -> Iterator[tuple[in
                 if faults:
                     return
             elif len(row) != len(names):
-                faults.append(Fault(line, "", f"{len(row)} cells where the first line names {len(names)} columns"))
+                faults.append(Fault(line, "", "cells", {"n": len(row), "names": len(names)}))
             else:
                 yield line, {name: _taken_back(cell.strip()) for name, cell in zip(names, row, strict=True)}
     except csv.Error as error:
-        faults.append(Fault(line + 1, "", f"no CSV: {error}"))
+        faults.append(Fault(line + 1, "", "no_csv", {"problem": str(error)}))
     if names is None and not faults:
-        faults.append(Fault(0, "", f"the file is empty: its first line names the columns {', '.join(COLUMNS)}"))
+        faults.append(_of_file("empty", columns=", ".join(COLUMNS)))
 
 
 def _names(row: list[str], faults: list[Fault]) -> list[str]:
     names = [cell.strip().lower() for cell in row]
     for name in names:
         if name not in COLUMNS:
-            faults.append(Fault(1, "", f"there is no column {name[:40]!r}; there are {', '.join(COLUMNS)}"))
+            faults.append(Fault(1, "", "no_column", {"name": name[:40], "columns": ", ".join(COLUMNS)}))
         elif names.count(name) > 1:
-            faults.append(Fault(1, "", f"the column {name} is there twice"))
-    faults += [Fault(1, "", f"the column {name} is missing") for name in NEEDED if name not in names]
+            faults.append(Fault(1, "", "column_twice", {"name": name}))
+    faults += [Fault(1, "", "column_missing", {"name": name}) for name in NEEDED if name not in names]
     return names
 
 
@@ -166,7 +231,7 @@ Taken = tuple[dict[tuple[str, str], ExpectedStation], dict[tuple[str, str], tupl
 
 def _take(line: int, row: Mapping[str, str], taken: Taken, faults: list[Fault]) -> None:
     stations, townships = taken
-    found = [Fault(line, name, what) for name, cell in row.items() if (what := _wrong(name, cell))]
+    found = [Fault(line, name, *wrong) for name, cell in row.items() if (wrong := _wrong(name, cell)) is not None]
     if found:
         faults += found
         return
@@ -174,33 +239,38 @@ def _take(line: int, row: Mapping[str, str], taken: Taken, faults: list[Fault]) 
     hours, quiet = known.pop("hours"), known.pop("quiet_min")
     station = ExpectedStation(**known)
     if station.key in stations:
-        faults.append(Fault(line, "station", f"{station.station} of {station.region} is there twice"))
+        faults.append(Fault(line, "station", "station_twice", {"station": station.station, "region": station.region}))
         return
     stations[station.key] = station
     if not station.township:
         if hours or quiet:
-            faults.append(Fault(line, "township", "hours are those of a township: name it"))
+            faults.append(Fault(line, "township", "hours_without_township"))
         return
     place = Township(station.region, station.township, OpeningHours.parse(hours), int(quiet or QUIET_MIN))
     before, first = townships.setdefault((place.region, place.name), (place, line))
     if before != place:
-        faults.append(Fault(line, "hours", f"other hours than line {first} gives for {place.name}"))
+        faults.append(Fault(line, "hours", "other_hours", {"line": first, "name": place.name}))
 
 
-def _wrong(name: str, cell: str) -> str:
-    """What is wrong with a cell; "" for nothing."""
+Wrong = tuple[FaultCode, Mapping[str, Value]]
+
+
+def _wrong(name: str, cell: str) -> Wrong | None:
+    """What is wrong with a cell."""
     if len(cell) > MAX_TEXT:
-        return f"{len(cell)} characters, at most {MAX_TEXT} are kept"
+        return "too_long", {"n": len(cell), "most": MAX_TEXT}
     hidden = next((mark for mark in cell if unicodedata.category(mark)[0] == "C"), None)
     if hidden is not None:
-        return f"a hidden character, U+{ord(hidden):04X}"
+        return "hidden", {"mark": f"U+{ord(hidden):04X}"}
     try:
         return _wrong_as(name, cell)
-    except (BadIdentifier, BadHours) as error:
-        return str(error)
+    except BadIdentifier:
+        return "bad_region" if name == "region" else "bad_station", {"text": cell}
+    except BadHours as error:
+        return error.code, {"text": error.said}
 
 
-def _wrong_as(name: str, cell: str) -> str:
+def _wrong_as(name: str, cell: str) -> Wrong | None:
     if name == "region":
         check_region(cell)
     elif name == "station":
@@ -209,10 +279,10 @@ def _wrong_as(name: str, cell: str) -> str:
         OpeningHours.parse(cell)
     elif name == "quiet_min" and cell:
         if not (cell.isascii() and cell.isdecimal() and 1 <= int(cell) <= MAX_QUIET_MIN):
-            return f"a whole number of minutes from 1 to {MAX_QUIET_MIN}"
+            return "bad_quiet", {"most": MAX_QUIET_MIN}
     elif name in ("verified_on", "valid_until") and cell and not _is_date(cell):
-        return f"{cell[:20]!r} is no date like 2026-05-31"
-    return ""
+        return "bad_date", {"text": cell[:20]}
+    return None
 
 
 def _is_date(text: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import delete, insert, select, update
 
 from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Person, Role
 from kiosk.sorting_center.desk.schema import person, session
 from kiosk.sorting_center.ledger.database.times import told
@@ -42,9 +43,14 @@ class Sessions:
         self._database = database
 
     def begin(self, who: Person, host: str, now: datetime) -> str:
-        """The token for the browser: 256 bits, as text."""
+        """The token for the browser: 256 bits, as text. Raises Refused (wrong_password) when ``who`` was changed since
+        they were asked for their password: a reset ends also the session that was about to begin.
+        """
         fresh, at = secrets.token_urlsafe(32), told(now)
         with self._database.writing() as connection:
+            changed_at = connection.execute(select(person.c.changed_at).where(person.c.name == who.name)).scalar()
+            if who.changed_at and changed_at != who.changed_at:
+                raise Refused("wrong_password", f"{who.name} was changed meanwhile: sign in again")
             connection.execute(delete(session).where(session.c.seen_at < told(now - IDLE)))
             mine = select(session.c.token_sha256).where(session.c.person == who.name)
             kept = mine.order_by(session.c.seen_at.desc()).limit(MAX_OF_ONE - 1)

@@ -71,13 +71,14 @@ class Tokens:
         if not wanted:
             raise Refused("no_scope", f"a token opens something: {', '.join(Scope)}")
         if not 1 <= per_minute <= MAX_PER_MINUTE:
-            raise Refused("bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute")
+            raise Refused("bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute", most=MAX_PER_MINUTE)
         secret = _PREFIX + secrets.token_urlsafe(32)
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(token_table)).scalar_one() >= MAX_TOKENS:
-                raise Refused("too_many", f"there are {MAX_TOKENS} tokens already")
+                raise Refused("too_many", f"there are {MAX_TOKENS} tokens already", n=MAX_TOKENS)
             if connection.execute(select(token_table.c.name).where(token_table.c.name == name)).first() is not None:
-                raise Refused("name_taken", f"there is or was a token {name} already: take another name")
+                said = f"there is or was a token {name} already: take another name"
+                raise Refused("name_taken", said, name=name)
             connection.execute(
                 insert(token_table).values(
                     name=name,
@@ -106,7 +107,7 @@ class Tokens:
         with self._database.writing() as connection:
             mine = (token_table.c.name == name) & token_table.c.revoked_at.is_(None)
             if not connection.execute(update(token_table).where(mine).values(revoked_at=told(now))).rowcount:
-                raise Refused("no_such_token", f"there is no token {name[:40]!r} that is good")
+                raise Refused("no_such_token", f"there is no token {name[:40]!r} that is good", name=name[:40])
 
     def all(self) -> list[Token]:
         """By name, those that were revoked too."""

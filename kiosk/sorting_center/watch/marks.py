@@ -17,6 +17,7 @@ class Mark(StrEnum):
     TWIN = "twin"
     FAULT = "fault"
     GAP = "gap"
+    DEVICE = "device"
     NEVER = "never"
     QUIET = "quiet"
     LATE = "late"
@@ -64,6 +65,8 @@ def _seen(row: FleetRow, measure: Measure) -> Iterator[Mark]:
         yield Mark.FORK if row.complains == "fork" else Mark.FAULT
     if measure.has_gap(row):
         yield Mark.GAP
+    if row.doctor == "fail":
+        yield Mark.DEVICE
     if measure.is_quiet(row):
         yield Mark.QUIET
     if measure.has_backlog(row) or measure.is_late(row):

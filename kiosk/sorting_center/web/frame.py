@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from kiosk.sorting_center.desk.errors import DeskError, Refused
@@ -91,11 +92,12 @@ def _wants_json() -> bool:
     return need is not None and need.role is None and need.scope is not None
 
 
-def _refusal(status: int, text_id: str, said: str) -> Response:
+def _refusal(status: int, text_id: str, said: str, why: Markup | None = None) -> Response:
+    """``said`` is for programs, and for whoever helps; ``why`` the same in the language of who asks."""
     if _wants_json() or request.path.endswith(".json"):
         answer = jsonify(error=said)
     else:
-        answer = make_response(show("refusal.html", text_id=text_id, said=said, status=status))
+        answer = make_response(show("refusal.html", text_id=text_id, said=said, why=why, status=status))
     answer.status_code = status
     return answer
 
@@ -105,7 +107,8 @@ def _no_database(error: Exception) -> Response:
 
 
 def _refused(error: Refused) -> Response:
-    return _refusal(409, "refused_act", str(error))
+    known = texts().known(f"refused_{error.code}")
+    return _refusal(409, "refused_act", str(error), texts().refusal(error) if known else None)
 
 
 def _other(error: HTTPException) -> Response:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.people import Person, Role
 from kiosk.sorting_center.desk.throttle import Moment
 from kiosk.sorting_center.web.access import EVERYONE, Pages, current, doors, forget, host, remember, session_token
 from kiosk.sorting_center.web.frame import show
@@ -21,6 +21,10 @@ _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _HASHING: Final = threading.BoundedSemaphore(1)
 """One Argon2id at a time: each takes 19 MiB, and whoever waits has a throttle before it."""
 _HASHING_WAIT_S: Final = 5.0
+_IN_HAND: Final = threading.BoundedSemaphore(3)
+"""Attempts that may wait at once, of the eight threads that pages have: a flood of strangers from everywhere keeps
+nobody who is signed in from their pages.
+"""
 _LONGEST: Final = 400
 
 door = Pages("door", __name__)
@@ -35,9 +39,18 @@ def sign_in() -> str:
 @door.act("/sign-in", EVERYONE)
 def signed_in() -> Response:
     """A wrong name and a wrong password look the same."""
-    found = doors()
     name, password = (request.form.get(field, "")[:_LONGEST] for field in ("name", "password"))
-    name, address, at = name.strip().lower(), request.remote_addr or "unknown", _moment()
+    name = name.strip().lower()
+    if not _IN_HAND.acquire(blocking=False):
+        return _again(name, "busy", 10)
+    try:
+        return _asked(name, password)
+    finally:
+        _IN_HAND.release()
+
+
+def _asked(name: str, password: str) -> Response:
+    found, address, at = doors(), request.remote_addr or "unknown", _moment()
     if wait_ms := found.desk.throttle.attempt(name, address, at):
         return _again(name, "wait", -(-wait_ms // 1000))
     if not _HASHING.acquire(timeout=_HASHING_WAIT_S):
@@ -46,14 +59,22 @@ def signed_in() -> Response:
         person = found.desk.people.verify(name, password)
     finally:
         _HASHING.release()
-    if person is None:
+    token = _begun(person) if person is not None else None
+    if person is None or token is None:
         found.desk.audit.record(address, Act.SIGN_IN_REFUSED, name, "", found.now())
         return _again(name, "wrong", 0)
     found.desk.throttle.succeeded(name, address, at)
     found.desk.audit.record(person.name, Act.SIGNED_IN, person.name, address, found.now())
-    token = found.desk.sessions.begin(person, host(), found.now())
     found.desk.sessions.end(session_token())
     return remember(redirect(_own_path(request.form.get("next", "/")), 303), token)
+
+
+def _begun(person: Person) -> str | None:
+    """The token of a new session; None when the password was changed after it was looked at."""
+    try:
+        return doors().desk.sessions.begin(person, host(), doors().now())
+    except Refused:
+        return None
 
 
 def _again(name: str, wrong: str, wait_s: int) -> Response:
@@ -79,7 +100,7 @@ def sign_out() -> Response:
 @door.look("/account", Role.VIEWER)
 def account() -> str:
     """One's own name, role and password."""
-    return show("account.html", refused="", done=request.args.get("done", "") == "1")
+    return show("account.html", refused=None, done=request.args.get("done", "") == "1")
 
 
 @door.act("/account/password", Role.VIEWER)
@@ -95,13 +116,15 @@ def change_password() -> Response:
             if found.desk.people.verify(person.name, old) is None:
                 raise Refused("wrong_password", "the password of now is another one")
             found.desk.throttle.succeeded(person.name, address, at)
-            found.desk.people.set_password(person.name, new, found.now())
+            changed = found.desk.people.set_password(person.name, new, found.now())
     except Refused as error:
-        answer = make_response(show("account.html", refused=str(error), done=False))
+        answer = make_response(show("account.html", refused=error, done=False))
         answer.status_code = 409
         return answer
     found.desk.audit.record(person.name, Act.PASSWORD_CHANGED, person.name, "", found.now())
-    token = found.desk.sessions.begin(person, host(), found.now())
+    token = _begun(changed)
+    if token is None:
+        return forget(redirect(url_for("door.sign_in"), 303))
     return remember(redirect(url_for("door.account", done="1"), 303), token)
 
 

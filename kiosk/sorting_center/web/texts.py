@@ -10,6 +10,8 @@ from typing import Final
 
 from markupsafe import Markup
 
+from kiosk.sorting_center.desk.errors import Refused
+from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES, Language
 
 FALLBACK: Final = "en"
@@ -43,6 +45,19 @@ class CenterTexts:
     def __call__(self, text_id: str, **values: object) -> Markup:
         """The text as HTML; values are escaped unless they are markup already."""
         return Markup(self._texts[text_id]).format(**values)  # noqa: S704 - the files are ours
+
+    def filled(self, text_id: str, values: Mapping[str, str | int]) -> Markup:
+        """With values as they come from the desk: figures and names, each with its own direction."""
+        shown = {
+            name: html.bdi_number(value) if isinstance(value, int) else html.bdi_name(value)
+            for name, value in values.items()
+        }
+        return self(text_id, **shown)
+
+    def refusal(self, error: Refused, page: str = "") -> Markup:
+        """Why something was not done, in the words of ``page`` where it has its own."""
+        own = f"{page}_refused_{error.code}"
+        return self.filled(own if self.known(own) else f"refused_{error.code}", error.values)
 
     def known(self, text_id: str) -> bool:
         """Whether there is such a text: codes come from the ledger, and a later version may know more of them."""

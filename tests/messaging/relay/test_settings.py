@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.messaging.contract.receive import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
-from kiosk.messaging.relay.settings import Endpoint, RelaySettings
+from kiosk.messaging.relay.settings import Endpoint, PhotosEndpoint, RelaySettings
 from kiosk.messaging.relay.tuning import TUNING
 
 FILE = Path("x")
@@ -44,11 +44,28 @@ def test_urls(url: str, endpoint: Endpoint) -> None:
         ("mqtt://broker", {"cert_file": FILE, "key_file": FILE}, "write mqtts"),
         ("mqtts://broker", {"cert_file": FILE}, "belong together"),
         ("mqtt://broker", {"password_file": FILE}, "needs a username"),
+        ("mqtts://broker", {"photos": "https://county.example:8843"}, "needs cert_file and key_file"),
+        ("mqtt://broker", {"photos": "https://county.example"}, "port"),
+        ("mqtt://broker", {"photos": "https://county.example:0"}, "port"),
+        ("mqtt://broker", {"photos": "https://county.example:99999"}, "port"),
+        ("mqtt://broker", {"photos": "https://u:p@county.example:8843"}, "must look like"),
+        ("mqtt://broker", {"photos": "https://county.example:8843/photos"}, "must look like"),
+        ("mqtt://broker", {"photos": "http://county.example:8843"}, "must begin with https"),
+        ("mqtt://broker", {"photos": "ftp://127.0.0.1:8843"}, "must begin with https"),
+        ("mqtt://broker", {"photos": "http://127.0.0.1:8843", "cert_file": FILE, "key_file": FILE}, "write mqtts"),
     ],
 )
 def test_what_cannot_work_is_refused(url: str, more: dict[str, object], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         settings(url, **more)
+
+
+def test_where_pictures_go() -> None:
+    assert settings().photos_endpoint is None
+    plain = settings(photos="http://127.0.0.1:8843").photos_endpoint
+    assert plain == PhotosEndpoint("127.0.0.1", 8843, False)
+    safe = settings(photos="https://county.example:8843/", cert_file=FILE, key_file=FILE).photos_endpoint
+    assert safe == PhotosEndpoint("county.example", 8843, True)
 
 
 def test_a_full_batch_is_one_the_center_takes() -> None:

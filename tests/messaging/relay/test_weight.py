@@ -9,6 +9,7 @@ HEAVY = ("flask", "jinja2", "sqlalchemy", "numpy", "PIL", "cv2", "serial", "babe
 
 
 def test_the_relay_s_library_loads_nothing_heavy() -> None:
-    code = f"import sys, kiosk.messaging.relay.relay\nprint([name for name in {HEAVY} if name in sys.modules])"
+    modules = "sys, kiosk.messaging.relay.relay, kiosk.messaging.relay.photos.lane, kiosk.messaging.relay.photos.client"
+    code = f"import {modules}\nprint([name for name in {HEAVY} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert loaded.stdout.strip() == "[]"

@@ -116,7 +116,7 @@ def test_ten_megabytes_without_an_end_stay_flat_and_no_byte_costs_more_than_the_
         assert kept(decoder) <= MOST_KEPT, name
 
 
-@each("protocol", _PROTOCOLS)
+@each("protocol", _long_ones())
 def test_memory_is_flat_over_many_calls(protocol: str) -> None:
     for name, block in endless(protocol, 4_096):
         decoder = registry.decoder(protocol, {})

@@ -3,19 +3,20 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, text, update
 
 from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.database import DeskDatabase, desk_path
 from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.errors import DeskError, Refused
 from kiosk.sorting_center.desk.notices.targets import Target, Way
 from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.desk.schema import metadata
+from kiosk.sorting_center.desk.schema import metadata, person
 from kiosk.sorting_center.ledger import Ledger
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -26,6 +27,33 @@ def test_opened_twice_it_is_what_it_was(desk: Desk, ledger_url: str) -> None:
     for _ in range(2):
         with Desk.open(ledger_url) as again:
             assert [person.name for person in again.people.all()] == ["gulnar"]
+
+
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+def test_two_administrators_of_two_processes_do_not_lock_each_other_out(postgres_url: str) -> None:
+    """The second waits until the first is done, and then sees what was done."""
+    with Desk.open(postgres_url) as one, Desk.open(postgres_url) as other:
+        for name in ("gulnar", "aygul"):
+            one.people.add(name, Role.ADMIN, "melon and almond", NOW)
+        said: list[str] = []
+
+        def disable() -> None:
+            try:
+                other.people.set_disabled("gulnar", True, NOW)
+            except Refused as error:
+                said.append(error.code)
+
+        second = threading.Thread(target=disable)
+        with one.database.writing() as connection:
+            connection.execute(update(person).where(person.c.name == "aygul").values(disabled=True))
+            second.start()
+            while second.is_alive() and not connection.execute(text(WAITING)).scalar_one():
+                pass
+        second.join(30)
+        assert said == ["last_admin"]
+        assert [row.disabled for row in one.people.all()] == [True, False]
 
 
 def test_its_tables_are_those_the_program_knows(desk: Desk) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Person, Role
 from kiosk.sorting_center.desk.schema import session
 from kiosk.sorting_center.desk.sessions import IDLE, LONGEST, MAX_OF_ONE
@@ -26,6 +27,20 @@ def test_a_token_opens_what_it_was_given_for_and_nothing_else(desk: Desk, who: P
     assert desk.sessions.find(token, "evil.example", NOW) is None, "a session does not move to another host"
     for wrong in ("", "x", token[:-1], token + "A", token.swapcase(), "\ud800"):
         assert desk.sessions.find(wrong, "center.example", NOW) is None
+
+
+def test_a_session_does_not_begin_with_a_password_of_before(desk: Desk, who: Person) -> None:
+    """Somebody who knows it tries again and again: one attempt is always under way when it is reset."""
+    looked_at = desk.people.verify("gulnar", "melon and almond")
+    assert looked_at is not None
+    desk.people.set_password("gulnar", "walnut and apricot", NOW + timedelta(seconds=1))
+    with pytest.raises(Refused) as refused:
+        desk.sessions.begin(looked_at, "c", NOW)
+    assert refused.value.code == "wrong_password"
+    assert desk.sessions.end_all("gulnar") == 0
+    again = desk.people.verify("gulnar", "walnut and apricot")
+    assert again is not None
+    assert desk.sessions.begin(again, "c", NOW)
 
 
 def test_each_session_has_a_word_of_its_own_for_its_forms(desk: Desk, who: Person) -> None:

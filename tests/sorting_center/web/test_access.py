@@ -39,15 +39,15 @@ def rules(app: Flask) -> list[Rule]:
     return [rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
 
 
-def address(rule: Rule) -> str:
-    with_values = dict.fromkeys(rule.arguments, "1")
+def address(rule: Rule, value: str = "1") -> str:
+    with_values = dict.fromkeys(rule.arguments, value)
     built = rule.build(with_values) if not rule.arguments else None
     if built is not None:
         return str(built[1])
     path = rule.rule
     for _ in rule.arguments:
         start = path.index("<")
-        path = path[:start] + "1" + path[path.index(">", start) + 1 :]
+        path = path[:start] + value + path[path.index(">", start) + 1 :]
     return path
 
 
@@ -80,6 +80,33 @@ def test_each_route_lets_in_whom_it_is_for_and_nobody_else(app: Flask, desk: Des
                 if asked(client, rule, csrf) != expected:
                     wrong.append((rule.rule, str(role)))
     assert wrong == []
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+def test_no_route_fails_at_what_stands_in_its_address(app: Flask, desk: Desk) -> None:
+    """Numbers that no database counts with, what no text may hold, and what is no text."""
+    hostile = ("9" * 30, str(2**63), "%00", "%ED%A0%80", "%E2%80%AE", "%ff", "x" * 3_000, "..%2f..")
+    broken: list[tuple[str, str, int]] = []
+    with app.test_client() as client:
+        csrf = sign_in(client, desk, Role.ADMIN)
+        for rule in rules(app):
+            for value in hostile if rule.arguments else ():
+                method = "POST" if "POST" in (rule.methods or ()) else "GET"
+                form = {"csrf": csrf} if method == "POST" else None
+                answer = client.open(address(rule, value), method=method, data=form, buffered=True)
+                if answer.status_code >= 500:
+                    broken.append((rule.rule, value, answer.status_code))
+    assert broken == []
+
+
+def test_what_no_text_may_hold_is_refused_before_a_database_is_asked(app: Flask, desk: Desk) -> None:
+    with app.test_client() as client:
+        csrf = sign_in(client, desk, Role.ADMIN)
+        for path in ("/search?q=%00", "/audit?who=%00", "/alarms?station=%00", "/stations/shache/%00"):
+            assert client.get(path).status_code == 400, path
+        assert client.post("/people/add", data={"csrf": csrf, "name": "a\0b"}).status_code == 400
+        answer = client.post("/sign-in?lang=zh", data={"name": "\0", "password": "\0"})
+        assert (answer.status_code, "发送的内容不能用" in answer.text) == (400, True)
 
 
 def test_a_token_opens_its_scope_and_no_page(app: Flask, desk: Desk) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from flask.testing import FlaskClient
+from markupsafe import Markup
 from werkzeug.test import TestResponse
 
 from kiosk.sorting_center.desk.audit import Act
@@ -60,20 +61,20 @@ def test_a_person_from_the_first_day_to_the_last(admin: Admin, desk: Desk) -> No
 def test_what_is_refused_says_why_and_changes_nothing(admin: Admin, desk: Desk) -> None:
     before = desk.people.all()
     for path, form, said in [
-        ("/people/add", {"name": "Gul nar", "role": "viewer", "password": PASSWORD}, "a name has 2 to 40"),
-        ("/people/add", {"name": "gulnar", "role": "king", "password": PASSWORD}, "a role is"),
-        ("/people/add", {"name": "gulnar", "role": "admin", "password": "short"}, "12 to 200"),
-        ("/people/add", {}, "a role is"),
-        ("/people/admin-0/role", {"role": "viewer"}, "only admin"),
-        ("/people/admin-0/disabled", {"disabled": "1"}, "only admin"),
-        ("/people/ghost/password", {"password": PASSWORD}, "there is no"),
-        ("/people/%3Cscript%3E/role", {"role": "viewer"}, "there is no"),
-        ("/tokens/add", {"name": "ware"}, "opens something"),
-        ("/tokens/add", {"name": "ware", "scope": "feed", "per_minute": "many"}, "1 to 100000"),
-        ("/tokens/ghost/revoke", {}, "no token"),
+        ("/people/add", {"name": "Gul nar", "role": "viewer", "password": PASSWORD}, "A name has 2 to 40"),
+        ("/people/add", {"name": "gulnar", "role": "king", "password": PASSWORD}, "Choose viewer"),
+        ("/people/add", {"name": "gulnar", "role": "admin", "password": "short"}, "12 to 200 characters"),
+        ("/people/add", {}, "Choose viewer"),
+        ("/people/admin-0/role", {"role": "viewer"}, "admin-0 is the only administrator"),
+        ("/people/admin-0/disabled", {"disabled": "1"}, "admin-0 is the only administrator"),
+        ("/people/ghost/password", {"password": PASSWORD}, "There is no person ghost"),
+        ("/people/%3Cscript%3E/role", {"role": "viewer"}, "There is no person"),
+        ("/tokens/add", {"name": "ware"}, "at least one thing"),
+        ("/tokens/add", {"name": "ware", "scope": "feed", "per_minute": "many"}, "1 to 100,000"),
+        ("/tokens/ghost/revoke", {}, "The token ghost is not there"),
     ]:
         answer = admin.sends(path, **form)
-        assert (answer.status_code, said in answer.text) == (409, True), (path, form)
+        assert (answer.status_code, said in Markup(answer.text).striptags()) == (409, True), (path, form)
         assert "<script>" not in answer.text
     assert desk.people.all() == before
     assert desk.tokens.all() == []

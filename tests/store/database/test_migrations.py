@@ -18,10 +18,18 @@ from kiosk.store.database.migrate import main, migrate
 from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.records import NewPhoto
+from tests import migrated
 from tests.store.village import CATALOG, STATION, bring_in, change, content, open_store, pictures, rows, stamp
 
 OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*.sqlite"))
 """Databases as earlier schemas left them: one empty and one with a morning's work for each."""
+
+
+@pytest.fixture(autouse=True)
+def in_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at a station: nothing is copied."""
+    monkeypatch.setattr(opening, "_migrate_in_child", migrated.in_child)
+
 
 _TABLES = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND sql IS NOT NULL ORDER BY name"
 

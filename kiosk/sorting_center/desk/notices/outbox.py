@@ -111,11 +111,11 @@ class Notices:
         with self._database.writing() as connection:
             row = connection.execute(select(notice_target).where(notice_target.c.name == target)).first()
             if row is None:
-                raise Refused("no_such_target", f"there is no target {target[:40]!r}")
+                raise Refused("no_such_target", f"there is no target {target[:40]!r}", name=target[:40])
             if row.paused:
-                raise Refused("paused", f"{target} is paused: let it go on first")
+                raise Refused("paused", f"{target} is paused: let it go on first", name=target)
             if _waiting(connection) >= MAX_WAITING:
-                raise Refused("no_room", f"{MAX_WAITING} notices wait already")
+                raise Refused("no_room", f"{MAX_WAITING} notices wait already", n=MAX_WAITING)
             _write(connection, target, (), NoticeState.WAITING, now)
             mine = notice_target.c.name == target
             connection.execute(update(notice_target).where(mine).values(next_at=told(now)))

@@ -138,7 +138,9 @@ class Target:
         MailServer.parse(self.server)
         recipients = self.address.split()
         if not 1 <= len(recipients) <= MAX_RECIPIENTS or not all(map(_MAIL.fullmatch, [*recipients, self.sender])):
-            raise Refused("bad_mail", f"a sender and 1 to {MAX_RECIPIENTS} recipients like post@example.org")
+            raise Refused(
+                "bad_mail", f"a sender and 1 to {MAX_RECIPIENTS} recipients like post@example.org", most=MAX_RECIPIENTS
+            )
         if self.login and _FILE.fullmatch(self.login) is None:
             raise Refused("bad_login", "the file with user and password is told by its name alone, without folders")
         return self
@@ -171,10 +173,10 @@ class Targets:
         }
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(notice_target)).scalar_one() >= MAX_TARGETS:
-                raise Refused("too_many", f"there are {MAX_TARGETS} targets already")
+                raise Refused("too_many", f"there are {MAX_TARGETS} targets already", n=MAX_TARGETS)
             mine = select(notice_target.c.name).where(notice_target.c.name == target.name)
             if connection.execute(mine).first() is not None:
-                raise Refused("name_taken", f"there is a target {target.name} already")
+                raise Refused("name_taken", f"there is a target {target.name} already", name=target.name)
             beginning = {"made_at": told(now), "turn": 0, "failures": 0, "next_at": _AT_ONCE}
             connection.execute(insert(notice_target).values(**row, **beginning))
         return secret
@@ -185,14 +187,14 @@ class Targets:
             mine = notice_target.c.name == name
             values = {"paused": paused, "failures": 0, "next_at": _AT_ONCE}
             if not connection.execute(update(notice_target).where(mine).values(**values)).rowcount:
-                raise Refused("no_such_target", f"there is no target {name[:40]!r}")
+                raise Refused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
 
     def remove(self, name: str) -> None:
         """With all its notices. Raises Refused: no_such_target."""
         with self._database.writing() as connection:
             connection.execute(delete(notice).where(notice.c.target == name))
             if not connection.execute(delete(notice_target).where(notice_target.c.name == name)).rowcount:
-                raise Refused("no_such_target", f"there is no target {name[:40]!r}")
+                raise Refused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
 
     def all(self) -> list[Target]:
         """By name."""

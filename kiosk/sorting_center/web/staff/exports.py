@@ -45,7 +45,7 @@ def export(period: str, name: str) -> Response:
         who.desk.audit.record(current().person.name, Act.EXPORTED, f"{period} {name}", "", who.now())
         return _sent(_made(_order(period, asked, name)), f"sorting-center-{period}-{name}")
     except OSError as error:
-        raise Refused("no_room", f"the file cannot be made: {error.strerror or error}") from None
+        raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
     finally:
         _AT_ONCE.release()
 

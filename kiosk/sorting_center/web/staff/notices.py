@@ -26,7 +26,7 @@ def targets() -> str:
     return _shown()
 
 
-def _shown(refused: str = "", secret: str = "") -> str:
+def _shown(refused: Refused | None = None, secret: str = "") -> str:
     desk = sources().desk
     found = desk.notice_targets.all()
     counts = desk.notices.counts()
@@ -114,7 +114,7 @@ def remove(name: str) -> Response:
 
 
 def _again(error: Refused) -> Response:
-    answer = make_response(_shown(refused=f"{error.code}: {error}"))
+    answer = make_response(_shown(error))
     answer.status_code = 409
     return answer
 

@@ -23,7 +23,7 @@ def everybody() -> str:
     return _shown()
 
 
-def _shown(refused: str = "", secret: str = "") -> str:
+def _shown(refused: Refused | None = None, secret: str = "") -> str:
     desk = doors().desk
     return show(
         "people.html",
@@ -38,7 +38,7 @@ def _shown(refused: str = "", secret: str = "") -> str:
 
 
 def _again(error: Refused) -> Response:
-    answer = make_response(_shown(refused=str(error)))
+    answer = make_response(_shown(error))
     answer.status_code = 409
     return answer
 

@@ -16,7 +16,7 @@ from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger.quarantine import entries
 from kiosk.sorting_center.ledger.quarantine.again import BY_THE_READER
-from kiosk.sorting_center.ledger.quarantine.entries import Apart, Asked
+from kiosk.sorting_center.ledger.quarantine.entries import Apart, Asked, Examined
 from kiosk.sorting_center.web.access import Pages, current, doors
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
@@ -34,6 +34,8 @@ MAX_DIFFERING: Final = 40
 _MAX_NAME: Final = 60
 _MAX_VALUE: Final = 80
 _MAX_REASON: Final = 2_000
+_MAX_NUMBER: Final = 2**53
+"""Far above every event that is set apart, and within what both databases count with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,7 @@ def one(number: int) -> Response:
 @quarantine.act("/quarantine/<int:number>/decide", Role.OPERATOR)
 def decide(number: int) -> Response:
     """``seen``: how many decisions whoever decides has seen."""
-    with sources().ledger.reading() as connection:
-        found = entries.examined(connection, number)
+    found = _examined(number)
     if found is None:
         return _gone(number)
     act, reason, seen = (request.form.get(name, "")[:_MAX_REASON] for name in ("act", "reason", "seen"))
@@ -99,8 +100,7 @@ def decide(number: int) -> Response:
 
 
 def _shown(number: int, refused: str = "", act: str = "", reason: str = "") -> Response:
-    with sources().ledger.reading() as connection:
-        found = entries.examined(connection, number)
+    found = _examined(number)
     if found is None:
         return _gone(number)
     history = doors().desk.decisions.history(Kind.QUARANTINE, str(found.apart.key))
@@ -121,6 +121,13 @@ def _shown(number: int, refused: str = "", act: str = "", reason: str = "") -> R
     answer = make_response(page)
     answer.status_code = 409 if refused else 200
     return answer
+
+
+def _examined(number: int) -> Examined | None:
+    if number > _MAX_NUMBER:
+        return None
+    with sources().ledger.reading() as connection:
+        return entries.examined(connection, number)
 
 
 def _gone(number: int) -> Response:

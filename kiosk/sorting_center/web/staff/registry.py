@@ -38,6 +38,7 @@ from kiosk.sorting_center.watch.heard import heard
 from kiosk.sorting_center.web.access import Need, Pages, current, doors
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
+from kiosk.texts.plain import plain
 
 registry = Pages("registry", __name__)
 
@@ -171,7 +172,7 @@ def export() -> Response:
 def check() -> Response:
     """Read the file and say what it would change; nothing is changed."""
     sent = request.files.get("file")
-    name = (sent.filename or "")[:120] if sent is not None else ""
+    name = plain(sent.filename or "", 120) if sent is not None else ""
     if sent is None or not name:
         return _refused(_shown("no_file"), 422)
     with _READING:

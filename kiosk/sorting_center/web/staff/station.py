@@ -23,8 +23,9 @@ from kiosk.sorting_center.reports.stations import CheckRow, ScaleFacts
 from kiosk.sorting_center.watch.marks import Mark
 from kiosk.sorting_center.web.access import Pages
 from kiosk.sorting_center.web.drawing import bars
-from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.web.frame import show, texts
 from kiosk.sorting_center.web.live import way
+from kiosk.sorting_center.web.pictures.doctor import doctor_picture
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import html
 
@@ -70,6 +71,7 @@ def shown(region: str, station: str) -> str:
         township=register.townships.get((region, expected.township)) if expected is not None else None,
         history=history,
         marks=_marks(region, station),
+        doctor=doctor_picture(sources().reports.stations.doctor(region, station), texts()),
         cases=desk.cases.of_station(region, station),
         days=days,
         spans=SPANS,

@@ -1,0 +1,58 @@
+"""The photos lane of a relay: its parts put together over the station's own database and folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from kiosk.config.relay import RelayConfig
+from kiosk.messaging.relay.photos.client import Client
+from kiosk.messaging.relay.photos.lane import PhotosLane, StationPhotos
+from kiosk.messaging.relay.photos.ports import Backlog, Picture
+from kiosk.station.doctor.photos_mark import PhotosMark
+from kiosk.store.store import Store
+
+_MOST_COUNTED: Final = 100_000
+
+
+def photos_lane(config: RelayConfig, store: Store) -> PhotosLane:
+    """Not started."""
+    data = config.station.data
+    station = StationPhotos(StoredPictures(store, data / "photos"), StoredEvents(store), PhotosMark(data))
+    return PhotosLane(config.relay, Client(config.relay), station)
+
+
+class StoredPictures:
+    """Those of the database, in the folder of the station's process."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._photos, self._folder = store.photos, folder
+
+    def waiting(self, limit: int) -> Sequence[Picture]:
+        """The smallest first."""
+        return [Picture(row.sha256, row.size_bytes) for row in self._photos.unsent(limit)]
+
+    def backlog(self) -> Backlog:
+        """All that waits."""
+        waiting = self._photos.unsent(_MOST_COUNTED)
+        return Backlog(len(waiting), sum(row.size_bytes for row in waiting))
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Raises OSError."""
+        return (self._folder / sha256[:2] / f"{sha256}.jpg").open("rb")
+
+    def sent(self, sha256: str) -> None:
+        """Raises StoreError; then the center is asked once more."""
+        self._photos.mark_sent(sha256)
+
+
+class StoredEvents:
+    """The outbox of the database."""
+
+    def __init__(self, store: Store) -> None:
+        self._outbox = store.outbox
+
+    def any_waiting(self) -> bool:
+        """Of the current epoch."""
+        return self._outbox.counts().pending > 0

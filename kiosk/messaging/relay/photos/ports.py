@@ -1,0 +1,94 @@
+"""What the photos lane needs of the station and of the sorting center, and whom it tells how it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from kiosk.messaging.contract.photos import ContentRange, PictureName
+from kiosk.messaging.relay.photos.faults import PhotoFault
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One that an event has announced and the sorting center does not have."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits."""
+
+    pictures: int
+    size_bytes: int
+
+
+class Pictures(Protocol):
+    """The pictures of this station. Any call may raise the store's errors."""
+
+    def waiting(self, limit: int) -> Sequence[Picture]:
+        """At most ``limit`` of them, the smallest first."""
+
+    def backlog(self) -> Backlog: ...
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Its bytes; raises OSError, FileNotFoundError when it is not here (any more)."""
+
+    def sent(self, sha256: str) -> None:
+        """The sorting center has it."""
+
+
+class Events(Protocol):
+    """What goes before pictures. May raise the store's errors."""
+
+    def any_waiting(self) -> bool:
+        """Whether an event waits for the sorting center's acknowledgement."""
+
+
+class PhotoWatcher(Protocol):
+    """Who is told how the lane does. Must return at once and raise nothing."""
+
+    def tell(self, backlog: Backlog, fault: PhotoFault | None) -> None:
+        """What waits, and what a person must look into; told again as long as it lasts."""
+
+
+class NoWay(Exception):
+    """The center cannot be reached, or the connection broke; the text says where and why."""
+
+
+class GaveWay(Exception):
+    """A part was broken off for an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the center says; ``offset``: where the next part begins."""
+
+    status: int
+    complete: bool = False
+    offset: int | None = None
+    again_s: float | None = None
+    why: str = ""
+
+
+class Center(Protocol):
+    """The sorting center's end: `client.Client`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a question needs no new connection."""
+
+    def look(self, name: PictureName) -> Answer:
+        """How far the center is with a picture; raises NoWay."""
+
+    def send(self, name: PictureName, part: ContentRange, data: bytes, gives_way: Callable[[], bool]) -> Answer:
+        """Send a part; raises NoWay, and GaveWay as soon as ``gives_way`` says so between two pieces."""
+
+    def close(self) -> None:
+        """Hang up; the next question opens a new connection."""
+
+    def end(self) -> None:
+        """From another thread: whatever waits for the center is over, and nothing is opened any more."""

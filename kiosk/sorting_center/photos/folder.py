@@ -1,0 +1,123 @@
+"""The pictures on the disk: ``{region}/{station}/ab/abcd….jpg``, and beside it ``.abcd….part`` while it comes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kiosk.files import sync_folder
+from kiosk.messaging.contract.photos import PictureName
+
+
+class PictureBusy(Exception):
+    """Another request writes this picture at this moment."""
+
+
+class PictureFolder:
+    """Every method but `path` may raise OSError. Used by several threads, and by several processes with one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, name: PictureName) -> Path:
+        """Where the whole picture is, or would be."""
+        return self.root / name.region / name.station / name.sha256[:2] / f"{name.sha256}.jpg"
+
+    def offset(self, name: PictureName) -> int:
+        """How many bytes have come of one that is not whole."""
+        try:
+            return self._part(name).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def holds(self, name: PictureName) -> bool:
+        """Whether the whole picture is here: read, and compared with its name."""
+        try:
+            with self.path(name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == name.sha256
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def writing(self, name: PictureName) -> Iterator[Part]:
+        """The part of it that is here, to be written on; raises PictureBusy."""
+        part = self._part(name)
+        self._make_folders(part.parent)
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise PictureBusy from error
+            if not _is_still_there(descriptor, part):
+                raise PictureBusy  # whoever had it has finished it in this moment
+            yield Part(descriptor, part, self.path(name))
+        finally:
+            os.close(descriptor)
+
+    def free_bytes(self) -> int:
+        """Room on its disk for somebody who is not root."""
+        self._make_folders(self.root)
+        found = os.statvfs(self.root)
+        return found.f_bavail * found.f_frsize
+
+    def _part(self, name: PictureName) -> Path:
+        return self.path(name).with_name(f".{name.sha256}.part")
+
+    def _make_folders(self, folder: Path) -> None:
+        """Each with its name on the disk before anything is put into it."""
+        if folder.is_dir():
+            return
+        self._make_folders(folder.parent)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o750)
+        sync_folder(folder.parent)
+
+
+class Part:
+    """A picture that is coming, locked. What was written is counted by the length of the file, and by nothing else."""
+
+    def __init__(self, descriptor: int, path: Path, target: Path) -> None:
+        self._descriptor, self._path, self._target = descriptor, path, target
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self._descriptor).st_size
+
+    def write(self, block: bytes) -> None:
+        """Behind what is there. Where the disk is full a beginning of the block may be written."""
+        while block:
+            block = block[os.write(self._descriptor, block) :]
+
+    def content(self) -> bytes:
+        return self._path.read_bytes()
+
+    def discard(self) -> None:
+        """It begins anew."""
+        self._path.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Put it in its place: whole, on the disk, and its name as well, when this returns.
+
+        What the disk would not take for sure is thrown away: a second attempt to force it out may find nothing to do.
+        """
+        try:
+            os.fsync(self._descriptor)
+        except OSError:
+            self.discard()
+            raise
+        self._path.replace(self._target)
+        sync_folder(self._target.parent)
+
+
+def _is_still_there(descriptor: int, path: Path) -> bool:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    own = os.fstat(descriptor)
+    return (own.st_dev, own.st_ino) == (found.st_dev, found.st_ino)

@@ -1,0 +1,80 @@
+"""Whether bytes are a JPEG with nothing in it but a picture, by its markers alone (ITU T.81, annex B)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
+"""Baseline, extended sequential, progressive: what every reader of pictures knows."""
+_TABLES: Final = frozenset({0xC4, 0xDB, 0xDD})
+_JFIF: Final = 0xE0
+_RESTARTS: Final = range(0xD0, 0xD8)
+
+
+class NotPlain(ValueError):
+    """No JPEG, or one with something beside its picture; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+def plain_sides(data: bytes) -> Sides:
+    """The sides of a JPEG that has one frame, no metadata (APP1 to APP15, comments), and nothing behind its end.
+
+    Raises NotPlain. Every marker is looked at, those between the scans of a progressive picture as well.
+    """
+    found: Sides | None = None
+    scans = 0
+    for marker, segment in _segments(data):
+        if marker in _FRAMES:
+            if found is not None or len(segment) < 6:
+                raise NotPlain("it has more than one frame, or a broken one")
+            found = Sides(int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big"))
+        elif marker == _SCAN:
+            scans += 1
+            if found is None:
+                raise NotPlain("its picture begins before its frame")
+        elif marker not in _TABLES and marker != _JFIF:
+            raise NotPlain(f"it has a segment FF{marker:02X}, which is no part of a picture")
+    if found is None or not scans:
+        raise NotPlain("it has no picture")
+    return found
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and content of each segment from the start of the picture to its end, which is the end of the bytes."""
+    if data[:2] != bytes((0xFF, _START)):
+        raise NotPlain("it does not begin as a JPEG")
+    at = 2
+    while True:
+        if data[at : at + 1] != b"\xff" or at + 2 > len(data):
+            raise NotPlain("it breaks off, or has bytes between its segments")
+        marker = data[at + 1]
+        if marker == _END:
+            if at + 2 != len(data):
+                raise NotPlain("it has bytes behind its end")
+            return
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        if length < 2 or at + 2 + length > len(data):
+            raise NotPlain("a segment is longer than what is there")
+        yield marker, data[at + 4 : at + 2 + length]
+        at += 2 + length
+        if marker == _SCAN:
+            at = _after_scan(data, at)
+
+
+def _after_scan(data: bytes, at: int) -> int:
+    """Where the coded picture that begins at ``at`` ends: at a marker that is neither stuffing nor a restart."""
+    while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
+        if data[at + 1] != 0 and data[at + 1] not in _RESTARTS:
+            return at
+        at += 2
+    raise NotPlain("its picture breaks off")

@@ -1,0 +1,34 @@
+"""TLS of the photos listener: a station shows its certificate, and the common name of that is who it is."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from kiosk.domain.identifiers import BadIdentifier, check_station
+
+
+def tls_context(cert: str, key: str, ca: str) -> ssl.SSLContext:
+    """Raises OSError naming a file that cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    # A session that is taken up again would outlive the certificate it began with.
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    try:
+        context.load_cert_chain(cert, key)
+        context.load_verify_locations(ca)
+    except OSError as error:
+        raise OSError(f"{cert}, {key} and {ca} cannot be used for TLS: {error}") from error
+    return context
+
+
+def station_of(sock: ssl.SSLSocket) -> str | None:
+    """By the certificate that was checked in the handshake; None where its common name is no station's."""
+    certificate: Any = sock.getpeercert() or {}
+    names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    try:
+        return check_station(str(names[0])) if len(names) == 1 else None
+    except BadIdentifier:
+        return None

@@ -1,0 +1,210 @@
+"""The pictures of accepted shots: which were announced, which are here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from sqlalchemy import ColumnElement, Select, Table, and_, func, select, tuple_
+
+from kiosk.messaging.contract.photos import PictureName
+from kiosk.sorting_center.health import REFUSED
+from kiosk.sorting_center.ledger.database.rows import insert_missing, upsert_rows
+from kiosk.sorting_center.photos.database import PhotosDatabase
+from kiosk.sorting_center.photos.schema import announced, followed, received, refused
+
+_PAGE: Final = 500
+
+
+class Standing(StrEnum):
+    """How it is with one picture."""
+
+    UNKNOWN = "unknown"
+    """No accepted event of this station has told of it, as far as the feed is followed."""
+    PENDING = "pending"
+    RECEIVED = "received"
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What an event said of a picture; sides in pixels."""
+
+    name: PictureName
+    size_bytes: int
+    width: int
+    height: int
+    feedseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Of one station, for one reason."""
+
+    region: str
+    station: str
+    reason: str
+    times: int
+    last_at: str
+    last_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFigures:
+    """What monitoring asks. ``refused`` is by reason, over all stations."""
+
+    received: int
+    pending: int
+    refused: Mapping[str, int]
+
+    def flat(self) -> dict[str, int]:
+        """As `kiosk.sorting_center.health.HealthReport.photos`."""
+        return {
+            "received": self.received,
+            "pending": self.pending,
+            **{f"{REFUSED}{reason}": times for reason, times in self.refused.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where the feed of a ledger is followed."""
+
+    ledger_id: str
+    generation: str
+    feedseq: int
+
+
+class Photos:
+    """Safe to use from several threads and processes; every call may raise a LedgerError."""
+
+    def __init__(self, database: PhotosDatabase) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, ledger_url: str) -> Self:
+        """Beside this ledger; made when it is not there."""
+        return cls(PhotosDatabase(ledger_url))
+
+    def close(self) -> None:
+        """No call may follow."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- asked
+
+    def standing(self, region: str, station: str, sha256: str) -> Standing:
+        """How it is with this picture."""
+        with self._database.reading() as connection:
+            for table, standing in ((received, Standing.RECEIVED), (announced, Standing.PENDING)):
+                if connection.execute(select(table.c.station).where(_is(table, region, station, sha256))).first():
+                    return standing
+        return Standing.UNKNOWN
+
+    def announced(self, name: PictureName) -> Announced | None:
+        """What an event said of it."""
+        query = select(announced).where(_is(announced, name.region, name.station, name.sha256))
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Announced(name, row.size_bytes, row.width, row.height, row.feedseq)
+
+    def pending(self, limit: int, after: PictureName | None = None) -> list[Announced]:
+        """Pictures that were announced and are not here, by station, region and hash."""
+        query = _not_received(select(announced)).order_by(*announced.primary_key).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(*announced.primary_key) > (after.station, after.region, after.sha256))
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Announced(
+                PictureName(row.region, row.station, row.sha256), row.size_bytes, row.width, row.height, row.feedseq
+            )
+            for row in rows
+        ]
+
+    def all_pending(self) -> Iterable[Announced]:
+        """Every one of them, in pages."""
+        after = None
+        while page := self.pending(_PAGE, after):
+            yield from page
+            after = page[-1].name
+
+    def refusals(self) -> list[Refusal]:
+        """The most frequent first."""
+        query = select(refused).order_by(refused.c.times.desc(), *refused.primary_key)
+        with self._database.reading() as connection:
+            return [
+                Refusal(row.region, row.station, row.reason, row.times, row.last_at, row.last_sha256)
+                for row in connection.execute(query)
+            ]
+
+    def figures(self) -> PhotoFigures:
+        """Looks at every row: not for each request."""
+        by_reason = select(refused.c.reason, func.sum(refused.c.times)).group_by(refused.c.reason)
+        with self._database.reading() as connection:
+            return PhotoFigures(
+                int(connection.execute(select(func.count()).select_from(received)).scalar_one()),
+                int(connection.execute(_not_received(select(func.count()).select_from(announced))).scalar_one()),
+                {reason: int(times) for reason, times in connection.execute(by_reason)},
+            )
+
+    def position(self) -> Position | None:
+        """None when nothing was followed yet."""
+        with self._database.reading() as connection:
+            found = {row.name: row.value for row in connection.execute(select(followed))}
+        try:
+            return Position(found["ledger_id"], found["generation"], int(found["feedseq"]))
+        except (KeyError, ValueError):
+            return None
+
+    # --- kept
+
+    def follow(self, told: Iterable[Announced], position: Position) -> None:
+        """Keep what a page of the feed announced, and how far it is followed. What is known stays as it is."""
+        rows = [
+            (one.name.station, one.name.region, one.name.sha256, one.size_bytes, one.width, one.height, one.feedseq)
+            for one in told
+        ]
+        place = {
+            "ledger_id": position.ledger_id,
+            "generation": position.generation,
+            "feedseq": str(position.feedseq),
+        }
+        with self._database.writing() as connection:
+            insert_missing(connection, announced, rows)
+            upsert_rows(connection, followed, sorted(place.items()))
+
+    def receive(self, one: Announced, received_at: str) -> None:
+        """Its file is in the folder, whole and on the disk."""
+        row = (one.name.station, one.name.region, one.name.sha256, one.size_bytes, received_at)
+        with self._database.writing() as connection:
+            insert_missing(connection, received, [row])
+
+    def refuse(self, more: Iterable[Refusal]) -> None:
+        """Add to how often; at most one of a station and reason."""
+        wanted = list(more)
+        with self._database.writing() as connection:
+            for one in wanted:
+                same = (
+                    (refused.c.station == one.station)
+                    & (refused.c.region == one.region)
+                    & (refused.c.reason == one.reason)
+                )
+                before = connection.execute(select(refused.c.times).where(same)).scalar() or 0
+                row = (one.station, one.region, one.reason, before + one.times, one.last_at, one.last_sha256)
+                upsert_rows(connection, refused, [row])
+
+
+def _is(table: Table, region: str, station: str, sha256: str) -> ColumnElement[bool]:
+    return and_(table.c.station == station, table.c.region == region, table.c.sha256 == sha256)
+
+
+def _not_received(query: Select[Any]) -> Select[Any]:
+    same = [received.c[name] == announced.c[name] for name in ("station", "region", "sha256")]
+    return query.where(~select(received.c.station).where(*same).exists())

@@ -1,0 +1,54 @@
+"""What the doctor of a station says, in words: it sends codes, and those of newer software are shown as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from kiosk.messaging.contract.control import DoctorRow
+from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.texts import html, load
+from kiosk.texts.catalog import PLACEHOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One row: what it is about, ``ok``, ``warn`` or ``fail``, and what is to be done."""
+
+    state: str
+    name: Markup
+    to_do: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorPicture:
+    """``bad`` is in the order of the station, the worst first; both are empty of one that says nothing."""
+
+    bad: tuple[Said, ...]
+    well: tuple[Said, ...]
+
+
+def doctor_picture(rows: Sequence[DoctorRow], texts: CenterTexts) -> DoctorPicture:
+    """In the language of ``texts``."""
+    said = [Said(row.state, _name(row.row, texts), _to_do(row.code, texts)) for row in rows]
+    return DoctorPicture(
+        tuple(row for row in said if row.state != "ok"), tuple(row for row in said if row.state == "ok")
+    )
+
+
+def _name(device: str, texts: CenterTexts) -> Markup:
+    return _of_the_station(f"doctor.device.{device}", texts) or html.bdi_code(device)
+
+
+def _to_do(code: str, texts: CenterTexts) -> Markup:
+    own = f"doctor_do_{code}"
+    return texts(own) if texts.known(own) else _of_the_station(f"doctor.do.{code}", texts) or html.bdi_code(code)
+
+
+def _of_the_station(text_id: str, texts: CenterTexts) -> Markup:
+    """As its own pages say it; empty where it has no text, or one with a place or a count that is not known here."""
+    words = load(texts.language.code)
+    said = words.template(text_id, {}) if text_id in words else ""
+    return Markup("") if PLACEHOLDER.search(said) else escape(said)

@@ -1,0 +1,486 @@
+"""The station's end of the photos lane, against the center's real one, over a line that does what lines do."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
+from kiosk.messaging.relay.photos.client import Client
+from kiosk.messaging.relay.photos.faults import PhotoFault
+from kiosk.messaging.relay.photos.lane import PhotosLane
+from kiosk.messaging.relay.photos.ports import Answer, Backlog, GaveWay, NoWay
+from kiosk.simulators.link import Link, LinkState
+from kiosk.sorting_center.ledger import Ledger
+from tests.depth import many
+from tests.each import each
+from tests.messaging.authority import Authority
+from tests.messaging.relay.photos.stations import Clock, Station
+from tests.sorting_center.brokers import until
+from tests.sorting_center.photos.lanes import STATION, Listening, Receiving, Shot, announce, jpeg, shots
+from tests.sorting_center.stations import Station as Journal
+
+OFFLINE_S = many(1, torture=21) * 86_400.0
+"""Three weeks in `make torture`: a day tries everything that a week does."""
+
+
+def files(authority: Authority, station: str = STATION, **more: int) -> dict[str, object]:
+    cert, key = authority.issue(station, **more)
+    return {"ca_file": authority.file, "cert_file": cert, "key_file": key}
+
+
+@pytest.fixture
+def station(link: Link, authority: Authority) -> Station:
+    return Station(f"https://127.0.0.1:{link.port}", files(authority))
+
+
+@contextmanager
+def running(station: Station) -> Iterator[PhotosLane]:
+    lane = station.lane()
+    lane.start()
+    try:
+        yield lane
+    finally:
+        lane.stop()
+
+
+def told(receiving: Receiving, journal: Journal, *pictures: Shot) -> tuple[Shot, ...]:
+    announce(receiving.ledger, journal, *pictures)
+    receiving.follow()
+    return pictures
+
+
+def test_every_picture_arrives_the_smallest_first(station: Station, receiving: Receiving, journal: Journal) -> None:
+    pictures = told(receiving, journal, *(Shot.of(jpeg(n, side), side) for n, side in enumerate((96, 32, 128, 64))))
+    station.pictures.add(*pictures)
+    with running(station):
+        assert station.pictures.wait_done(4)
+    by_size = sorted(pictures, key=lambda one: len(one.content))
+    assert station.pictures.done == [one.told.sha256 for one in by_size]
+    assert all(receiving.has(one) for one in pictures)
+
+
+def test_no_picture_goes_while_an_event_waits(station: Station, receiving: Receiving, journal: Journal) -> None:
+    (one,) = told(receiving, journal, *shots(1))
+    station.pictures.add(one)
+    station.clock = Clock()
+    lane = station.lane()
+    station.outbox.waits = True
+    for _ in range(20):
+        assert station.turn(lane) > 0
+    assert receiving.folder.offset(one.name()) == 0
+    station.outbox.waits = False
+    assert finished(station, lane, 1)
+    lane.stop()
+
+
+def finished(station: Station, lane: PhotosLane, count: int, turns: int = 200) -> bool:
+    for _ in range(turns):
+        if len(station.pictures.done) >= count:
+            return True
+        station.turn(lane)
+    return False
+
+
+def test_between_two_parts_it_looks_for_events(station: Station, receiving: Receiving, journal: Journal) -> None:
+    (one,) = told(receiving, journal, Shot.of(jpeg(1, 128), 128))
+    station.pictures.add(one)
+    station.clock = Clock()
+    lane = station.lane()
+    station.turn(lane)
+    station.turn(lane)
+    assert 0 < receiving.folder.offset(one.name()) <= 4096
+    station.outbox.waits = True
+    before = receiving.folder.offset(one.name())
+    for _ in range(5):
+        station.turn(lane)
+    assert receiving.folder.offset(one.name()) == before
+    station.outbox.waits = False
+    assert finished(station, lane, 1)
+    assert receiving.has(one)
+    lane.stop()
+
+
+def test_a_part_that_takes_too_long_gives_way_to_an_event(
+    link: Link, authority: Authority, receiving: Receiving
+) -> None:
+    client = Client(Station(f"https://127.0.0.1:{link.port}", files(authority)).settings)
+    link.set(LinkState(bytes_per_s=2000.0))
+    name = PictureName("shache", STATION, "ab" * 32)
+    with closing(client), pytest.raises(GaveWay):
+        client.send(name, ContentRange(0, 99_999, 100_000), bytes(100_000), lambda: True)
+
+
+def test_on_32_kbit_a_picture_comes_in_small_parts(
+    station: Station, link: Link, receiving: Receiving, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    (one,) = told(receiving, journal, Shot.of(jpeg(1, 96), 96))
+    station.pictures.add(one)
+    taken: list[ContentRange] = []
+    take = receiving.uploads.take
+
+    def noting(asker: str, name: PictureName, part: ContentRange, body: object) -> object:
+        taken.append(part)
+        return take(asker, name, part, body)  # type: ignore[arg-type]
+
+    receiving.uploads.take = noting  # type: ignore[method-assign,assignment]
+    link.command("slow 32kbit")
+    with running(station):
+        assert station.pictures.wait_done(1, 120.0)
+    assert receiving.has(one)
+    assert len(taken) >= 2
+    assert max(part.size for part in taken) <= 2 * 4000
+    assert [part.first for part in taken[1:]] == [part.last + 1 for part in taken[:-1]], "no byte twice"
+
+
+def test_cut_anywhere_it_goes_on_there(station: Station, link: Link, receiving: Receiving, journal: Journal) -> None:
+    pictures = told(receiving, journal, *(Shot.of(jpeg(n, 96), 96) for n in range(4)))
+    station.pictures.add(*pictures)
+    with running(station):
+        for number, at in enumerate((5000, 9000, 15_000, 20_000), 1):
+            link.set(LinkState(cut_at=at))
+            link.wait_cut(number, 60.0)
+        assert station.pictures.wait_done(4)
+    assert all(receiving.has(one) for one in pictures)
+
+
+def test_a_lossy_line_only_takes_longer(station: Station, link: Link, receiving: Receiving, journal: Journal) -> None:
+    pictures = told(receiving, journal, *shots(3))
+    station.pictures.add(*pictures)
+    link.command("lossy 10%")
+    with running(station):
+        station.pictures.wait_done(3, 20.0)
+        link.command("up")
+        assert station.pictures.wait_done(3)
+    assert all(receiving.has(one) for one in pictures)
+
+
+def test_a_relay_that_is_restarted_goes_on(station: Station, receiving: Receiving, journal: Journal) -> None:
+    (one,) = told(receiving, journal, Shot.of(jpeg(1, 128), 128))
+    station.pictures.add(one)
+    station.clock = Clock()
+    offsets = [0]
+    while not station.pictures.done:
+        lane = station.lane()
+        for _ in range(2):
+            station.turn(lane)
+        lane.stop()
+        offsets.append(receiving.folder.offset(one.name()) or len(one.content))
+    assert all(later > earlier for earlier, later in pairwise(offsets))
+    assert receiving.has(one)
+
+
+def test_weeks_without_a_line_cost_little_and_lose_nothing(
+    station: Station, link: Link, receiving: Receiving, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    pictures = told(receiving, journal, *shots(6))
+    station.pictures.add(*pictures)
+    station.clock = Clock()
+    lane = station.lane()
+    link.command("down")
+    dead = Station("http://127.0.0.1:1", clock=station.clock, pictures=station.pictures)
+    silent = dead.lane()
+    began, turns = resource.getrusage(resource.RUSAGE_SELF), 0
+    start = station.clock.now
+    while station.clock.now < start + OFFLINE_S:
+        dead.turn(silent)
+        turns += 1
+    ended = resource.getrusage(resource.RUSAGE_SELF)
+    assert turns < OFFLINE_S / 100, "one try in some minutes"
+    assert (ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime) / turns < 0.02
+    assert dead.heard.fault is PhotoFault.NO_WAY
+    lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(lines) <= OFFLINE_S / 300 + 2, "a line in five minutes at most"
+    silent.stop()
+    link.command("up")
+    assert finished(station, lane, 6)
+    assert all(receiving.has(one) for one in pictures)
+    lane.stop()
+
+
+def test_a_picture_whose_event_is_not_there_yet_holds_nobody_up(
+    station: Station, receiving: Receiving, journal: Journal
+) -> None:
+    small, large = (Shot.of(jpeg(n, side), side) for n, side in ((1, 32), (2, 96)))
+    station.pictures.add(small, large)
+    told(receiving, journal, large)
+    station.clock = Clock()
+    lane = station.lane()
+    assert finished(station, lane, 1)
+    assert station.pictures.done == [large.told.sha256]
+    for _ in range(10):
+        station.turn(lane)
+    assert station.heard.fault is None
+    told(receiving, journal, small)
+    assert finished(station, lane, 2)
+    lane.stop()
+
+
+def test_another_station_s_certificate_stops_each_picture_with_a_name(
+    link: Link, authority: Authority, receiving: Receiving, journal: Journal
+) -> None:
+    pictures = told(receiving, journal, *shots(3))
+    wrong = Station(f"https://127.0.0.1:{link.port}", files(authority, "S0148"), Clock())
+    wrong.pictures.add(*pictures)
+    lane = wrong.lane()
+    for _ in range(30):
+        wrong.turn(lane)
+    assert wrong.heard.fault is PhotoFault.FORBIDDEN
+    receiving.refusals.keep()
+    (refused,) = receiving.photos.refusals()
+    assert (refused.station, refused.reason, refused.times) == ("S0148", "not_yours", 3), "each once, no loop"
+    assert wrong.pictures.done == []
+    lane.stop()
+
+
+@each("what", ["expired", "another authority", "a plain broker"])
+def test_a_way_that_is_not_safe_is_none(what: str) -> None:
+    """Said with what to look at; nothing is sent."""
+    with tempfile.TemporaryDirectory() as folder, Ledger.open(f"sqlite:///{folder}/ledger.db") as ledger:
+        here = Authority(Path(folder))
+        elsewhere = Authority(Path(folder), "elsewhere")
+        with Receiving(ledger, Path(folder) / "center") as receiving, Listening(receiving, here) as center:
+            (one,) = shots(1)
+            told(receiving, Journal(), one)
+            given = files(here, days=-1) if what == "expired" else files(here)
+            if what == "another authority":
+                given["ca_file"] = elsewhere.file
+            station = Station(f"https://127.0.0.1:{center.port}", given, Clock())
+            client = Client(station.settings)
+            with closing(client):
+                if what == "a plain broker":
+                    assert client.look(one.name()).status == 204
+                else:
+                    with pytest.raises(NoWay, match="check"):
+                        client.look(one.name())
+
+
+def test_a_damaged_picture_is_begun_anew_and_then_named(
+    station: Station, receiving: Receiving, journal: Journal
+) -> None:
+    damaged, sound = told(receiving, journal, *shots(2))
+    station.pictures.add(damaged, sound)
+    station.pictures.contents[damaged.told.sha256] = bytes(len(damaged.content))
+    station.clock = Clock()
+    lane = station.lane()
+    for _ in range(120):
+        station.turn(lane)
+    assert station.pictures.done == [sound.told.sha256]
+    assert station.heard.fault is PhotoFault.CONTENT
+    receiving.refusals.keep()
+    assert [(one.reason, one.times) for one in receiving.photos.refusals()] == [("hash", 3)]
+    lane.stop()
+
+
+def test_a_file_that_is_gone_is_named_and_the_others_go(
+    station: Station, receiving: Receiving, journal: Journal
+) -> None:
+    gone, here = told(receiving, journal, Shot.of(jpeg(1, 32), 32), Shot.of(jpeg(2, 64), 64))
+    station.pictures.add(gone, here)
+    station.clock = Clock()
+    opened = station.pictures.open
+    station.pictures.open = lambda sha256: _missing() if sha256 == gone.told.sha256 else opened(sha256)  # type: ignore[method-assign,assignment,return-value]
+    lane = station.lane()
+    assert finished(station, lane, 1)
+    for _ in range(5):
+        station.turn(lane)
+    assert station.heard.fault is PhotoFault.MISSING
+    lane.stop()
+
+
+def _missing() -> None:
+    raise FileNotFoundError("no such picture")
+
+
+def test_a_database_that_is_locked_is_waited_for(station: Station, receiving: Receiving, journal: Journal) -> None:
+    (one,) = told(receiving, journal, *shots(1))
+    station.pictures.add(one)
+    station.pictures.failures = [RuntimeError("locked")] * 3
+    station.clock = Clock()
+    lane = station.lane()
+    assert finished(station, lane, 1)
+    lane.stop()
+
+
+# --- what a center may answer
+
+
+class Saying:
+    """A lane that is told this, whatever it asks."""
+
+    def __init__(self, station: Station, *answers: Answer) -> None:
+        self.station = station
+        self.asked: list[str] = []
+        self._answers = answers
+        self.lane = station.lane(self)
+
+    @property
+    def is_open(self) -> bool:
+        return True
+
+    def look(self, name: PictureName) -> Answer:
+        self.asked.append("HEAD")
+        return self._answers[min(len(self.asked), len(self._answers)) - 1]
+
+    def send(self, name: PictureName, part: ContentRange, data: bytes, gives_way: object) -> Answer:
+        self.asked.append(str(part))
+        return self._answers[min(len(self.asked), len(self._answers)) - 1]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def end(self) -> None:
+        """Nothing is open."""
+
+
+def of_one(clock: Clock) -> Station:
+    station = Station("http://127.0.0.1:1", clock=clock)
+    station.pictures.add(*shots(1))
+    return station
+
+
+@each("answer", [Answer(429, again_s=3600), Answer(503, again_s=30), Answer(507, again_s=600), Answer(503)])
+def test_a_center_that_asks_to_wait_is_heard(answer: Answer) -> None:
+    saying = Saying(of_one(Clock()), answer)
+    asked_s = answer.again_s or 0.0
+    wait_s = saying.lane.turn()
+    assert asked_s <= wait_s <= max(1.5 * asked_s, 1.0)
+    assert saying.station.heard.fault is None
+
+
+@each(
+    ("answers", "fault"),
+    [
+        ((Answer(403),), PhotoFault.FORBIDDEN),
+        ((Answer(409),), PhotoFault.SIZE),
+        ((Answer(204, offset=0), Answer(413)), PhotoFault.PART_TOO_LARGE),
+        ((Answer(400),), PhotoFault.REFUSED),
+        ((Answer(500),), PhotoFault.REFUSED),
+        ((Answer(302),), PhotoFault.REFUSED),
+        ((Answer(200),), PhotoFault.REFUSED),
+        ((Answer(204),), PhotoFault.REFUSED),
+        ((Answer(204, offset=10**9),), PhotoFault.REFUSED),
+        ((Answer(416, offset=0),), PhotoFault.REFUSED),
+        ((Answer(204, offset=0),), PhotoFault.REFUSED),
+    ],
+)
+def test_no_answer_makes_it_ask_without_end(answers: tuple[Answer, ...], fault: PhotoFault) -> None:
+    clock = Clock()
+    saying = Saying(of_one(clock), *answers)
+    start = clock.now
+    while clock.now < start + 3600:
+        clock.now += max(saying.lane.turn(), 0.01)
+    assert saying.station.heard.fault is fault
+    assert len(saying.asked) < 20
+    assert saying.station.pictures.done == []
+
+
+class Interrupted(Saying):
+    """Every part is broken off for an event, when a little of it has arrived."""
+
+    def __init__(self, station: Station) -> None:
+        super().__init__(station)
+        self.arrived = 0
+
+    def look(self, name: PictureName) -> Answer:
+        return Answer(204, offset=self.arrived)
+
+    def send(self, name: PictureName, part: ContentRange, data: bytes, gives_way: object) -> Answer:
+        self.asked.append(str(part))
+        assert part.first == self.arrived, "nothing is sent that is there"
+        self.arrived += min(100, part.size)
+        if self.arrived == part.total:
+            return Answer(201, complete=True)
+        raise GaveWay
+
+
+def test_a_picture_that_always_gives_way_arrives_in_the_end() -> None:
+    clock = Clock()
+    center = Interrupted(of_one(clock))
+    while not center.station.pictures.done:
+        clock.now += max(center.lane.turn(), 0.01)
+        assert center.station.heard.fault is None
+    assert len(center.asked) > 40
+
+
+def test_a_center_that_knows_nothing_is_asked_rarely() -> None:
+    clock = Clock()
+    station = Station("http://127.0.0.1:1", clock=clock)
+    station.pictures.add(*shots(40))
+    saying = Saying(station, Answer(404))
+    start = clock.now
+    while clock.now < start + 86_000:
+        clock.now += max(saying.lane.turn(), 0.01)
+    assert len(saying.asked) < 86_000 / 60
+    assert station.heard.fault is None
+
+
+def test_an_allowance_of_the_line_is_kept(receiving: Receiving, journal: Journal) -> None:
+    (one,) = told(receiving, journal, Shot.of(jpeg(1, 128), 128))
+    with Listening(receiving) as plain:
+        station = Station(f"http://127.0.0.1:{plain.port}", clock=Clock(), bytes_per_second=1000)
+        station.pictures.add(one)
+        assert station.clock is not None
+        began, lane = station.clock.now, station.lane()
+        assert finished(station, lane, 1, 2000)
+        assert station.clock.now - began >= len(one.content) / 1000 - 5
+        lane.stop()
+
+
+def test_a_fast_line_is_used(receiving: Receiving, journal: Journal) -> None:
+    (one,) = told(receiving, journal, Shot.of(jpeg(1, 512), 512))
+    with Listening(receiving) as plain:
+        station = Station(f"http://127.0.0.1:{plain.port}")
+        station.pictures.add(one)
+        lane = station.lane()
+        turns = 0
+        while not station.pictures.done:
+            lane.turn()
+            turns += 1
+        assert turns <= 4 + len(one.content) // MAX_PART_BYTES + 4
+        lane.stop()
+
+
+def test_it_tells_what_waits(station: Station, receiving: Receiving, journal: Journal) -> None:
+    pictures = told(receiving, journal, *shots(3))
+    station.pictures.add(*pictures)
+    station.clock = Clock()
+    lane = station.lane()
+    station.turn(lane)
+    assert station.heard.backlog == Backlog(3, sum(len(one.content) for one in pictures))
+    assert finished(station, lane, 3)
+    station.clock.now += 60
+    station.turn(lane)
+    assert station.heard.backlog == Backlog(0, 0)
+    lane.stop()
+
+
+def test_while_events_wait_nobody_says_that_there_is_no_way(station: Station) -> None:
+    station.pictures.add(*shots(1))
+    station.clock = Clock()
+    station.outbox.waits = True
+    lane = station.lane()
+    for _ in range(5000):
+        station.turn(lane)
+    assert (station.heard.fault, station.clock.now > 4000) == (None, True)
+    lane.stop()
+
+
+def test_it_ends_at_once_wherever_it_waits(
+    station: Station, link: Link, receiving: Receiving, journal: Journal
+) -> None:
+    (one,) = told(receiving, journal, Shot.of(jpeg(1, 256), 256))
+    station.pictures.add(one)
+    link.set(LinkState(bytes_per_s=500.0))
+    lane = station.lane()
+    lane.start()
+    until(lambda: station.outbox.asked > 0)
+    lane.stop()
+    assert station.pictures.done == []

@@ -1,0 +1,86 @@
+"""What the doctor of a station says, as somebody at the county reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from msgspec import json
+
+from kiosk.messaging.contract.control import DoctorRow, Status
+from kiosk.sorting_center.ledger import Delivery, Sighting
+from kiosk.sorting_center.web.pictures.doctor import doctor_picture
+from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.texts import CenterTexts, languages
+from kiosk.station.doctor.report import NOT_TOLD
+from kiosk.texts.catalog import catalog
+from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.web.looking import page
+
+STATION = "/stations/shache/S0147"
+ROWS = (
+    DoctorRow("scale", "fail", "scale_missing"),
+    DoctorRow("backup", "warn", "backup_none"),
+    DoctorRow("moon_lamp", "warn", "moon_is_dark"),
+    DoctorRow("clock"),
+)
+
+
+@pytest.fixture
+def says(stores: Stores) -> Callable[..., None]:
+    def say(*rows: DoctorRow, online: bool = True) -> None:
+        status = Status(online, 0, "1.0.0", Station().epoch, doctor=rows)
+        stores.ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), NOW)
+
+    return say
+
+
+def test_what_is_broken_and_what_to_do_is_said_in_each_language(stores: Stores, says: Callable[..., None]) -> None:
+    says(*ROWS)
+    for language, scale, backup in [
+        ("en", "The scale is not there: check its cable and its power.", "plug in a second medium"),
+        ("zh", "没有电子秤", "请插入第二个介质"),
+        ("ug", "تەرەزە يوق", "ئىككىنچى ساقلىغۇچنى"),
+    ]:
+        text = page(stores, STATION, lang=language)
+        assert scale in text and backup in text
+        assert "moon_lamp" in text and "moon_is_dark" in text, "a newer station's codes are shown as they are"
+        well = text.split('class="well"')[1].split("</ul>")[0]
+        assert well.count("<li>") == 1, "what is well is there by its name alone"
+
+
+def test_a_station_that_says_nothing_and_one_that_is_well(stores: Stores, says: Callable[..., None]) -> None:
+    says()
+    assert "This station does not say it" in page(stores, STATION)
+    says(DoctorRow("clock"), DoctorRow("scale"))
+    assert "Everything it looks at is well." in page(stores, STATION)
+    says(*ROWS)
+    says(online=False)
+    text = page(stores, STATION)
+    assert "this is how it was then" in text and "The scale is not there" in text
+
+
+def test_a_broken_device_is_seen_from_afar(stores: Stores, says: Callable[..., None]) -> None:
+    says(*ROWS[1:])
+    assert 'class="tile m-well"' in page(stores, "/fleet")
+    says(*ROWS)
+    assert 'class="tile m-device"' in page(stores, "/fleet")
+    assert "S0147" in page(stores, "/fleet?state=device")
+    assert 'class="chip m-device"' in page(stores, STATION)
+
+
+def test_every_word_of_a_station_has_a_sentence_here() -> None:
+    """No code is shown where words could be, and nothing asks for a place or a count that no status tells."""
+    link = re.compile(r"(link|center|broker)_")
+    ids = [name.split(".", 2) for name in catalog("en") if name.startswith(("doctor.do.", "doctor.device."))]
+    codes = sorted(word for _, kind, word in ids if kind == "do" and not link.match(word))
+    devices = sorted(word for _, kind, word in ids if kind == "device" and word not in NOT_TOLD)
+    assert len(codes) > 60 and len(devices) > 20
+    rows = [DoctorRow(device, "warn", code) for device, code in zip(devices * 4, codes, strict=False)]
+    assert len(rows) == len(codes)
+    for language in languages():
+        for row, said in zip(rows, doctor_picture(rows, CenterTexts(language.code)).bad, strict=True):
+            assert row.code not in said.to_do and "{" not in said.to_do, f"{language.code}: {row.code}"
+            assert f">{row.row}<" not in said.name, f"{language.code}: {row.row}"
+    assert json.decode(json.encode(rows), type=list[DoctorRow]) == rows

@@ -1,0 +1,180 @@
+"""Whatever is refused is said in the language of who asks: no code is without its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+from flask.testing import FlaskClient
+
+from kiosk.sorting_center.desk import registry_csv
+from kiosk.sorting_center.desk.cases import Condition
+from kiosk.sorting_center.desk.decisions import Kind
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.errors import PageCode, Refused
+from kiosk.sorting_center.desk.notices import outbox
+from kiosk.sorting_center.desk.notices.targets import MAX_TARGETS, MailServer, Target, Way, Webhook
+from kiosk.sorting_center.desk.people import Role, check_password
+from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, Fault, FaultCode, read_registry
+from kiosk.sorting_center.desk.tokens import Scope
+from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.staff import exports
+from kiosk.sorting_center.web.texts import CenterTexts, languages
+from tests.sorting_center.staff import PASSWORD, app_of, sign_in
+
+NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+LANGUAGES = [language.code for language in languages()]
+HOOK = Target("hook", Way.WEBHOOK, "https://example.org/alarms", "en")
+MAIL = Target("post", Way.MAIL, "a@example.org", "en", server="mail.example.org:465/tls", sender="b@example.org")
+"""To be changed by one thing that is wrong."""
+
+
+@pytest.fixture
+def admin(stores: Stores) -> Iterator[tuple[FlaskClient, str]]:
+    with app_of(stores).test_client() as client:
+        yield client, sign_in(client, stores.desk, Role.ADMIN)
+
+
+OF_PAGES: Mapping[PageCode, str] = {
+    "bad_language": "this language is not spoken here",
+    "bad_way": "a target is reached by mail or by webhook",
+    "export_busy": "two exports are being made",
+    "not_written": "the file cannot be made",
+    "only_the_chain": "the chain alone says",
+    "wait": "too many wrong passwords",
+    "wrong_password": "the password of now is another one",
+}
+"""What pages refuse themselves, of which no sentence needs a value; the tests of those pages bring each about."""
+
+
+def acts(desk: Desk) -> Mapping[PageCode, Callable[[], object]]:
+    """Something that is refused, for each reason the desk has."""
+    people, tokens, targets, cases = desk.people, desk.tokens, desk.notice_targets, desk.cases
+    cases.observe([Condition("fork", "shache", "S0147"), Condition("twin", "shache", "S0147")], NOW)
+    cases.close(1, 1, "gulnar", "a reason", NOW)
+    people.add("root", Role.ADMIN, PASSWORD, NOW)
+    for number in range(MAX_TARGETS):
+        targets.add(replace(HOOK, name=f"hook{number}"), NOW)
+    targets.set_paused("hook0", True)
+    decide, subject = desk.decisions.decide, (Kind.DAY, "shache S0147 x 3")
+    return {
+        "bad_kind": lambda: replace(HOOK, kinds=frozenset({"no word"})).checked(),
+        "bad_login": lambda: replace(MAIL, login="../x").checked(),
+        "bad_mail": lambda: replace(MAIL, sender="nobody").checked(),
+        "bad_name": lambda: people.add("Root!", Role.VIEWER, PASSWORD, NOW),
+        "bad_rate": lambda: tokens.add("other", [Scope.READ], NOW, 0),
+        "bad_server": lambda: MailServer.parse("mail.example.org"),
+        "bad_url": lambda: Webhook.parse("ftp://example.org"),
+        "changed_meanwhile": lambda: desk.registry.replace([], [], "of another list"),
+        "closed": lambda: cases.close(1, 2, "gulnar", "again", NOW),
+        "decided_meanwhile": lambda: decide(subject, 7, "accepted", ("gulnar", "a reason"), NOW),
+        "guessed_password": lambda: check_password("password1234", "gulnar", Role.VIEWER),
+        "last_admin": lambda: people.set_role("root", Role.VIEWER, NOW),
+        "name_taken": lambda: people.add("root", Role.VIEWER, PASSWORD, NOW),
+        "no_draft": lambda: desk.drafts.find("gulnar", "x", "y", NOW),
+        "no_reason": lambda: cases.close(2, 1, "gulnar", " ", NOW),
+        "no_room": lambda: desk.notices.test("hook1", NOW),
+        "no_scope": lambda: tokens.add("other", [], NOW),
+        "no_such_act": lambda: decide(subject, 0, "burn", ("gulnar", "a reason"), NOW),
+        "no_such_case": lambda: cases.get(99),
+        "no_such_language": lambda: people.set_language("root", "xx"),
+        "no_such_person": lambda: people.set_role("nobody", Role.VIEWER, NOW),
+        "no_such_role": lambda: Role.of("king"),
+        "no_such_target": lambda: targets.remove("nowhere"),
+        "no_such_token": lambda: tokens.revoke("nothing", NOW),
+        "not_closed": lambda: cases.reopen(2, 1, "gulnar", "a reason", NOW),
+        "paused": lambda: desk.notices.test("hook0", NOW),
+        "too_many": lambda: targets.add(replace(HOOK, name="one-more"), NOW),
+        "weak_password": lambda: check_password("short", "gulnar", Role.VIEWER),
+    }
+
+
+def refused(desk: Desk) -> Iterator[Refused]:
+    """One of each code."""
+    yield from (Refused(code, said) for code, said in OF_PAGES.items())
+    for code, act in acts(desk).items():
+        with pytest.raises(Refused) as caught:
+            act()
+        assert caught.value.code == code
+        yield caught.value
+
+
+def test_every_refusal_has_a_sentence_in_every_language(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "MAX_WAITING", 0)
+    found = list(refused(desk))
+    assert {error.code for error in found} == set(get_args(PageCode))
+    for error in found:
+        said = {texts.refusal(error) for texts in map(CenterTexts, LANGUAGES)}
+        assert len(said) == len(LANGUAGES), f"{error.code} is not said in each language"
+        for value in error.values.values():
+            shown = f"{value:,}" if isinstance(value, int) else str(value)
+            assert all(shown in sentence for sentence in said), f"{error.code} does not say {value}"
+
+
+HEAD = "region,station,township,hours,quiet_min,verified_on,village\n"
+LISTS: Mapping[FaultCode, str | bytes] = {
+    "bad_date": f"{HEAD}shache,S0001,T,,,2026-13-01,\n",
+    "bad_quiet": f"{HEAD}shache,S0001,T,,0,,\n",
+    "bad_region": f"{HEAD}Shache!,S0001,T,,,,\n",
+    "bad_station": f"{HEAD}shache,S1,T,,,,\n",
+    "cells": f"{HEAD}shache\n",
+    "column_missing": "region\nshache\n",
+    "column_twice": "region,station,region\nshache,S0001,shache\n",
+    "empty": "",
+    "hidden": f"{HEAD}shache,S0001,T,,,,a\u202eb\n",
+    "hours_backward": f"{HEAD}shache,S0001,T,mon 10:00-09:00,,,\n",
+    "hours_no_time": f"{HEAD}shache,S0001,T,mon 10:00-26:00,,,\n",
+    "hours_twice": f"{HEAD}shache,S0001,T,mon 09:00-10:00; mon 11:00-12:00,,,\n",
+    "hours_unreadable": f"{HEAD}shache,S0001,T,9 to 5,,,\n",
+    "hours_without_township": f"{HEAD}shache,S0001,,mon 09:00-10:00,,,\n",
+    "no_column": "region,station,color\nshache,S0001,red\n",
+    "no_csv": f'{HEAD}"shache" x,S0001\n',
+    "no_encoding": b"region,station\nshache,S0001,\xff\xff\n",
+    "no_station": HEAD,
+    "no_utf16": b"\xff\xfeabc",
+    "other_hours": f"{HEAD}shache,S0001,T,mon 09:00-10:00,,,\nshache,S0002,T,mon 11:00-12:00,,,\n",
+    "station_twice": f"{HEAD}shache,S0001,,,,,\nshache,S0001,,,,,\n",
+    "too_large": b" " * (MAX_BYTES + 1),
+    "too_long": f"{HEAD}shache,S0001,,,,,{'x' * 121}\n",
+    "too_many": "region,station\nshache,S0001\nshache,S0002\n",
+}
+
+
+def test_every_fault_of_a_list_has_a_sentence_in_every_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {code for part in get_args(FaultCode) for code in get_args(part)}
+    assert LISTS.keys() == known
+    for code, content in LISTS.items():
+        with monkeypatch.context() as lowered:
+            if code == "too_many":
+                lowered.setattr(registry_csv, "MAX_ROWS", 1)
+            fault = next(fault for fault in faults(content) if fault.code == code)
+        assert str(fault)
+        said = {texts.filled(f"registry_fault_{code}", fault.values) for texts in map(CenterTexts, LANGUAGES)}
+        assert len(said) == len(LANGUAGES), code
+
+
+def faults(content: str | bytes) -> list[Fault]:
+    with pytest.raises(BadRegistry) as caught:
+        read_registry(content.encode() if isinstance(content, str) else content)
+    return caught.value.faults
+
+
+def test_pages_say_it_in_the_language_of_who_asks(admin: tuple[FlaskClient, str], desk: Desk) -> None:
+    client, csrf = admin
+    texts = CenterTexts("ug")
+    for path, form, said in [
+        ("/people/add", {"name": "Root!", "role": "viewer", "password": PASSWORD}, texts("refused_bad_name")),
+        ("/people/add", {"name": "root", "role": "king", "password": PASSWORD}, texts("refused_no_such_role")),
+        ("/tokens/add", {"name": "billing", "per_minute": "60"}, texts("refused_no_scope")),
+        ("/notices/add", {"name": "hook", "way": "pigeon", "language": "ug"}, texts("refused_bad_way")),
+        ("/notices/add", {"name": "hook", "way": "webhook", "language": "xx"}, texts("refused_bad_language")),
+        ("/account/password", {"old": "not it at all", "new": PASSWORD}, texts("refused_wrong_password")),
+    ]:
+        answer = client.post(f"{path}?lang=ug", data={"csrf": csrf, **form})
+        assert answer.status_code == 409, path
+        assert said in answer.text, path
+    with exports._AT_ONCE, exports._AT_ONCE:
+        assert texts("refused_export_busy") in client.get("/exports/2026-11/days.csv?lang=ug", buffered=True).text

@@ -1,0 +1,67 @@
+"""What the relay's photos lane says of itself, and how the station reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kiosk.messaging.relay.photos.faults import PhotoFault
+from kiosk.messaging.relay.photos.ports import Backlog
+from kiosk.station.doctor.photos_mark import PHOTOS_MARK, PhotosMark, PhotosOnTheirWay
+from tests.messaging.relay.photos.stations import Clock
+
+THREE = Backlog(3, 900_000)
+
+
+def marks(data: Path, clock: Clock, boot: str = "b1") -> PhotosMark:
+    return PhotosMark(data, clock, boot)
+
+
+def test_what_is_told_is_read_by_another_process(tmp_path: Path) -> None:
+    clock = Clock()
+    lane, station = marks(tmp_path, clock), marks(tmp_path, clock)
+    assert station.read() is None
+    lane.tell(THREE, None)
+    assert station.read() == PhotosOnTheirWay(3, 900_000, None)
+    clock.now += 30
+    lane.tell(Backlog(2, 500_000), PhotoFault.FORBIDDEN)
+    assert station.read() == PhotosOnTheirWay(2, 500_000, PhotoFault.FORBIDDEN)
+
+
+def test_a_lane_that_is_silent_says_nothing_any_more(tmp_path: Path) -> None:
+    clock = Clock()
+    marks(tmp_path, clock).tell(THREE, None)
+    assert marks(tmp_path, clock, "b2").read() is None, "of another start of the machine"
+    clock.now += 3600
+    assert marks(tmp_path, clock).read() is None
+
+
+def test_the_card_is_spared(tmp_path: Path) -> None:
+    clock = Clock()
+    lane, written = marks(tmp_path, clock), []
+    for number in range(720):
+        lane.tell(Backlog(720 - number, 1000), None)
+        written.append((tmp_path / PHOTOS_MARK).read_text())
+        clock.now += 5
+    assert len(set(written)) <= 3600 / 20 + 1
+    lane.tell(THREE, None)
+    stays = []
+    for _ in range(60):
+        lane.tell(THREE, None)
+        stays.append((tmp_path / PHOTOS_MARK).read_text())
+        clock.now += 5
+    assert len(set(stays)) <= 3
+
+
+def test_nonsense_and_a_card_that_cannot_be_written_are_nothing(tmp_path: Path) -> None:
+    station = marks(tmp_path, Clock())
+    for text in (
+        "",
+        "[]",
+        "{",
+        '{"boot":"b1"}',
+        '{"boot":"b1","second":"x"}',
+        '{"boot":"b1","second":990,"fault":"x"}',
+    ):
+        (tmp_path / PHOTOS_MARK).write_text(text)
+        assert station.read() is None, text
+    marks(tmp_path / "nowhere", Clock()).tell(THREE, None)

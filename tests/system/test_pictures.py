@@ -1,0 +1,176 @@
+"""Pictures from the card of a station to the county: the real programs over TLS, a line to cut, both ends killed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.events import PictureData
+from kiosk.simulators.broker import DEFAULT_CONF, Broker
+from kiosk.simulators.link import Link, LinkState
+from kiosk.simulators.processes import Child
+from kiosk.simulators.village import REGION as VILLAGE_REGION
+from kiosk.simulators.village import Village
+from kiosk.station.doctor.photos_mark import PhotosMark
+from kiosk.store import Store
+from kiosk.store.database.opening import Opening
+from kiosk.store.records import ListingPictures, NewPhoto
+from tests.messaging.authority import Authority
+from tests.messaging.ports import claimed_port
+from tests.sorting_center.brokers import until
+from tests.sorting_center.photos.lanes import jpeg
+from tests.store.village import CATALOG, MEASURES, STATION, bring_in, stamp
+
+REGION = "hotan"
+SETTINGS = """\
+[station]
+station = "{station}"
+region = "{region}"
+village = "Tagharchi"
+data = "{data}"
+
+[relay]
+broker_url = "mqtts://127.0.0.1:{broker}"
+photos = "https://127.0.0.1:{photos}"
+ca_file = "{ca}"
+cert_file = "{cert}"
+key_file = "{key}"
+resend_s = 0.5
+resend_max_s = 2.0
+reconnect_s = 0.2
+reconnect_max_s = 0.5
+"""
+
+
+@dataclass
+class County:
+    """A card with pictures, the two programs, and the line that carries the pictures."""
+
+    folder: Path
+    link: Link
+    center: Child
+    relay: Child
+    shots: list[bytes]
+
+    def received(self) -> set[str]:
+        return {path.stem for path in (self.folder / "received").rglob("*.jpg")}
+
+    def unsent(self) -> int:
+        with closing(opened(self.folder / "station")) as store:
+            return len(store.photos.unsent(100))
+
+
+def opened(data: Path) -> Store:
+    return Store.open(data / "station.db", STATION, stamp(), Opening(check=False, reserve_bytes=0))
+
+
+def filled(data: Path, shots: list[bytes]) -> None:
+    """Lots whose two pictures are on the card and told of."""
+    with closing(opened(data)) as store:
+        store.catalogs.add(CATALOG, stamp())
+        for master, natural in zip(shots[::2], shots[1::2], strict=True):
+            told = [PictureData(hashlib.sha256(one).hexdigest(), len(one), 160, 160) for one in (master, natural)]
+            for one, content in zip(told, (master, natural), strict=True):
+                place = data / "photos" / one.sha256[:2] / f"{one.sha256}.jpg"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+            lot = bring_in(store).lot
+            store.photos.add(NewPhoto(lot, "ALMOND", ListingPictures(*told, MEASURES)), stamp())
+
+
+@contextmanager
+def tls_broker(folder: Path, authority: Authority) -> Iterator[tuple[Broker, int]]:
+    cert, key = authority.issue("broker", host="127.0.0.1")
+    with claimed_port() as port, claimed_port() as safe:
+        more = f"listener {safe} 127.0.0.1\ncafile {authority.file}\ncertfile {cert}\nkeyfile {key}\n"
+        with Broker(folder / "broker", port, f"{DEFAULT_CONF}{more}require_certificate true\n") as broker:
+            yield broker, safe
+
+
+@pytest.fixture
+def county(tmp_path: Path) -> Iterator[County]:
+    authority = Authority(tmp_path)
+    shots = [jpeg(number, 160) for number in range(4)]
+    data = tmp_path / "station"
+    data.mkdir()
+    filled(data, shots)
+    with ExitStack() as ends:
+        broker, safe = ends.enter_context(tls_broker(tmp_path, authority))
+        port = ends.enter_context(claimed_port())
+        link = ends.enter_context(Link(port))
+        server = authority.issue("center", host="127.0.0.1")
+        center = Child(
+            "sorting center",
+            [
+                *("kiosk.cli.sorting_center", "run", "--broker", broker.url),
+                *("--ledger", f"sqlite:///{tmp_path / 'ledger.db'}"),
+                *("--photos", f"127.0.0.1:{port}", "--photos-dir", str(tmp_path / "received")),
+                *("--photos-cert", str(server[0]), "--photos-key", str(server[1]), "--photos-ca", str(authority.file)),
+            ],
+            tmp_path / "center.log",
+        )
+        cert, key = authority.issue(STATION)
+        config = tmp_path / "station.toml"
+        config.write_text(
+            SETTINGS.format(
+                station=STATION,
+                region=REGION,
+                data=data,
+                broker=safe,
+                photos=link.port,
+                ca=authority.file,
+                cert=cert,
+                key=key,
+            )
+        )
+        relay = Child("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], tmp_path / "relay.log")
+        for child in (center, relay):
+            child.start()
+            ends.callback(child.stop)
+        yield County(tmp_path, link, center, relay, shots)
+
+
+def test_killed_twice_and_cut_off_on_the_way_every_picture_arrives(county: County) -> None:
+    hashes = {hashlib.sha256(one).hexdigest() for one in county.shots}
+    county.link.set(LinkState(bytes_per_s=12_000.0))
+    for number, end in enumerate((county.relay, county.center, county.relay, county.center)):
+        until(lambda: any((county.folder / "received").rglob(".*.part")) or county.received() == hashes)
+        end.kill()
+        county.link.command("down" if number == 1 else "up")
+        end.start()
+        county.link.set(LinkState(bytes_per_s=12_000.0))
+    county.link.command("up")
+    until(lambda: county.received() == hashes)
+    until(lambda: county.unsent() == 0)
+    for one in county.shots:
+        sha256 = hashlib.sha256(one).hexdigest()
+        place = county.folder / "received" / REGION / STATION / sha256[:2] / f"{sha256}.jpg"
+        assert place.read_bytes() == one
+    assert not list((county.folder / "received").rglob("*.part"))
+
+    def told() -> bool:
+        mark = PhotosMark(county.folder / "station").read()
+        return mark is not None and (mark.pictures, mark.fault) == (0, None)
+
+    until(told)
+
+
+def test_the_demo_has_the_lane_and_its_line_obeys_the_fault_words(tmp_path: Path) -> None:
+    shots = [jpeg(number, 160) for number in range(2)]
+    data = tmp_path / "station"
+    data.mkdir()
+    filled(data, shots)
+    received = tmp_path / "photos" / VILLAGE_REGION / STATION
+    with Village(tmp_path) as village:
+        village.command("link", "down")
+        before = {path.name for path in received.rglob("*.jpg")}
+        village.command("link", "slow 256kbit")
+        until(lambda: len(list(received.rglob("*.jpg"))) == len(shots))
+        village.command("link", "up")
+    assert before <= {path.name for path in received.rglob("*.jpg")}
+    assert sorted(path.read_bytes() for path in received.rglob("*.jpg")) == sorted(shots)

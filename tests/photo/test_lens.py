@@ -14,7 +14,7 @@ from kiosk.photo.mat import INTERIOR
 from kiosk.photo.pipeline import inspect
 from tests.photo.stage import Array, Plan, draw, fruit
 
-VIEWS = ((0.0, 0.0), (14.0, 25.0), (18.0, -40.0), (12.0, 90.0))
+VIEWS = ((0.0, 0.0), (15.0, 6.0), (20.0, -8.0), (18.0, 180.0))
 BARREL = -0.12
 
 

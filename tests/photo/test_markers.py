@@ -121,7 +121,7 @@ def test_edges_rise_over_as_many_pixels_as_the_lens_blurs() -> None:
     assert rises == sorted(rises)
     assert rises[0] < 2.6 < rises[1] < rises[2]
     assert rises[2] > 4
-    assert rises[3] == pytest.approx(2.56 * 3.0, rel=0.12)
+    assert rises[3] == pytest.approx(2.56 * 3.0, rel=0.25)
 
 
 def test_motion_in_one_direction_is_seen() -> None:

@@ -8,13 +8,13 @@ from kiosk.domain.verdict import Finding, Reason
 from kiosk.photo.color import Correction, Light
 from kiosk.photo.markers import SeenMat
 from kiosk.photo.mat import MIN_CORNER_MARKERS
-from kiosk.photo.measures import Detail, Outline, Reach
+from kiosk.photo.measures import Detail, Outline
 
 _TILT_DEG = 25.0
 _RISE_PX: Final = 3.5
 """Measured on printed edges: 2.9 pixels at a blur of sigma 1, 4.1 at 1.5."""
-_COARSE_PX_PER_MM = 2.4
-"""Below that a sharp edge shows no more than a soft one does at this scale; a 1080p frame of the mat has 3 to 3.6."""
+_COARSE_PX_PER_MM = 2.7
+"""Below that a sharp edge shows no more than a soft one does at this scale; a 1080p frame of the mat has 2.9 to 3.6."""
 _MOTION_LEVELS = 2.0
 _STRIPES = 0.04
 _DARK_LEVEL, _DARK_GREY = 45.0, 94
@@ -23,12 +23,14 @@ _BRIGHT_LEVEL, _BRIGHT_GREY = 232.0, 188
 """White goods have long lost their shape then."""
 _USUAL_GREY_LEVELS: Final = (60.0, 196.0)
 """Of the two patches: within, black and white goods may well be black and white."""
+_FRAME_EDGE_PX = 6.0
+"""Of a frame without a mat: sharp ones have 3 to 4, and markers are lost above 8."""
 _DARK_MEAN, _BRIGHT_MEAN = 18.0, 235.0
 """Of a frame without a mat: it may not be found because nothing can be seen."""
 _LOST, _BURNT = 0.20, 0.05
 _GLARE, _LARGEST_GLARE = 0.02, 0.005
 _PATCH_DIFFERENCE = 3.0
-_FIELD_CHROMA = 55.0
+_FIELD_CHROMA = 42.0
 """A red-hot lamp gives 30 to 40. Beyond, one channel is almost dark, and balancing it shows little but noise."""
 _EMPTY, _SMALL, _FULL = 0.003, 0.04, 0.75
 _EDGE_MM = 8.0
@@ -92,6 +94,10 @@ def check_bright(light: Light, detail: Detail | None) -> Finding | None:
     return _above(Reason.BRIGHT, detail.burnt * 100, _BURNT * 100)
 
 
+def check_frame_blur(edge_px: float | None) -> Finding | None:
+    return None if edge_px is None else _above(Reason.BLUR, edge_px, _FRAME_EDGE_PX)
+
+
 def check_frame_dark(mean: float) -> Finding | None:
     return _finding(Reason.DARK, mean, _DARK_MEAN) if mean < _DARK_MEAN else None
 
@@ -117,23 +123,22 @@ def check_cast(correction: Correction) -> Finding | None:
     return _above(Reason.CAST, correction.light.color, _FIELD_CHROMA)
 
 
-def check_hand(reach: Reach) -> Finding | None:
-    return _above(Reason.HAND, max(reach.body, reach.shadow) * 100, 0)
+def check_hand(body: float, shadow: float) -> Finding | None:
+    """Shares of the interior: what reaches in, and a hard shadow that does."""
+    return _above(Reason.HAND, max(body, shadow) * 100, 0)
 
 
-def check_cover(outline: Outline | None) -> Finding | None:
-    """Nothing there, too little of it, too much of it, or too near to the edge."""
-    percent = outline.coverage * 100 if outline else 0.0
+def check_empty(outline: Outline | None) -> Finding | None:
+    share = outline.coverage if outline else 0.0
+    return _finding(Reason.EMPTY, share * 100, _EMPTY * 100) if share < _EMPTY else None
+
+
+def check_place(outline: Outline | None) -> tuple[Finding | None, ...]:
+    """Too little of the mat, too much of it, or too near to its edge; nothing is `empty`."""
     if outline is None or outline.coverage < _EMPTY:
-        return _finding(Reason.EMPTY, percent, _EMPTY * 100)
-    if outline.coverage < _SMALL:
-        return _finding(Reason.SMALL, percent, _SMALL * 100)
+        return ()
     if outline.coverage > _FULL:
-        return _finding(Reason.FRAMING, percent, _FULL * 100)
-    return None
-
-
-def check_edge(outline: Outline | None) -> Finding | None:
-    if outline is None or not _EMPTY <= outline.coverage <= _FULL or outline.edge >= _EDGE_MM:
-        return None
-    return _finding(Reason.FRAMING, outline.edge, _EDGE_MM)
+        return (_finding(Reason.FRAMING, outline.coverage * 100, _FULL * 100),)
+    small = _finding(Reason.SMALL, outline.coverage * 100, _SMALL * 100) if outline.coverage < _SMALL else None
+    near = _finding(Reason.FRAMING, outline.edge, _EDGE_MM) if outline.edge < _EDGE_MM else None
+    return small, near

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
 
@@ -23,6 +25,8 @@ MIN_DISCARDED = 8
 """Automatic exposure of UVC cameras needs 8 to 15 frames; three successive means within 1 % show that it has ended."""
 
 _DENOISE_SIGMA = 1.0
+_EDGE_BLOCK_PX, _EDGE_BLOCKS, _EDGE_STEP = 40, 12, 40.0
+"""Blocks, how many must show a step, and the grey levels of a step."""
 
 _BGR_LUMA = (0.114, 0.587, 0.299)
 """ITU-R BT.601, clause 2.5.1: the luma OpenCV's own grey conversion uses."""
@@ -89,3 +93,28 @@ def sharpest(frames: Sequence[BgrImage]) -> int:
     """Index of the sharpest frame of one burst, the earliest of equals; raises ValueError for an empty burst."""
     scores = [tenengrad(frame) for frame in frames]
     return scores.index(max(scores))
+
+
+def sharpest_edge_px(frame: BgrImage) -> float | None:
+    """About the 10 to 90 % rise of the sharpest strong edges of any picture, in pixels; None when it has none.
+
+    The step of a block over the steepest slope in it: for a Gaussian edge 2.5 sigma. Coarser than what the edges of a
+    marker tell, and good only for saying that nothing is in focus.
+    """
+    grey = cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), (0, 0), _DENOISE_SIGMA)
+    rows, columns = (side // _EDGE_BLOCK_PX * _EDGE_BLOCK_PX for side in grey.shape)
+    if not rows or not columns:
+        return None
+    slope = cv2.magnitude(*(cv2.Sobel(grey, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1))))
+    steepest = _blocks(slope[:rows, :columns]).max(axis=(1, 3))
+    calm = _blocks(grey[:rows, :columns])
+    step = calm.max(axis=(1, 3)).astype(np.float32) - calm.min(axis=(1, 3))
+    strong = step >= _EDGE_STEP
+    if np.count_nonzero(strong) < _EDGE_BLOCKS:
+        return None
+    return float(np.percentile(step[strong] / np.maximum(steepest[strong], 1e-3), 10))
+
+
+def _blocks(plane: NDArray[Any]) -> NDArray[Any]:
+    rows, columns = (side // _EDGE_BLOCK_PX for side in plane.shape)
+    return plane.reshape(rows, _EDGE_BLOCK_PX, columns, _EDGE_BLOCK_PX)

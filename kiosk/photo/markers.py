@@ -22,6 +22,7 @@ _LEAST_SIDE_PX = 24
 """A frame with a shorter side cannot show three markers of 4 x 4 cells with their border."""
 _LEAST_MARKER_PX = 12.0
 """Side of a marker: two pixels a cell."""
+_SHRINK = 3
 _PRINTS = 4
 """Of one number at most, the largest: 5 choices for each of 4 numbers are 625 sets, which takes 0.1 s."""
 _RESIDUAL_MM = 2.5
@@ -89,15 +90,20 @@ def see_markers(frame: BgrImage) -> SeenMarkers:
     grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
     if min(grey.shape) < _LEAST_SIDE_PX:
         return SeenMarkers((), grey)
-    corners, numbers, _ = _detector().detectMarkers(grey)
-    if numbers is None:
-        return SeenMarkers((), grey)
-    prints = [
-        (int(number), np.asarray(four, np.float64).reshape(4, 2))
-        for number, four in zip(np.asarray(numbers).ravel(), corners, strict=True)
-    ]
-    wide = [(number, four) for number, four in prints if _area(four) >= _LEAST_MARKER_PX**2]
-    return SeenMarkers(tuple((number, _refined(grey, four)) for number, four in wide), grey)
+    seen = SeenMarkers(tuple((number, _refined(grey, four)) for number, four in _detected(grey, _detector())), grey)
+    if _best(seen) is not None:
+        return seen
+    # What is out of focus is in focus in a smaller picture; the frame itself still tells how soft its edges are.
+    size = tuple(max(1, side // _SHRINK) for side in grey.shape[::-1])
+    small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    scale = np.array(grey.shape[::-1]) / size
+    rough = SeenMarkers(
+        tuple(
+            (number, (_refined(small, four) + 0.5) * scale - 0.5) for number, four in _detected(small, _soft_detector())
+        ),
+        grey,
+    )
+    return rough if rough.corner_markers > seen.corner_markers or _best(rough) is not None else seen
 
 
 def find_mat(frame: BgrImage, focal: float | None = None) -> SeenMat | None:
@@ -110,16 +116,10 @@ def find_mat(frame: BgrImage, focal: float | None = None) -> SeenMat | None:
 
 def fit_mat(seen: SeenMarkers, focal: float | None = None) -> SeenMat | None:
     """The sheet that most of the markers agree on; None as for ``find_mat``."""
-    best: tuple[int, float, dict[int, Points], Points] | None = None
-    for chosen in _sets(seen):
-        if best is not None and len(chosen) < best[0]:
-            break
-        fit = _fit(chosen)
-        if fit is not None and (best is None or fit[0] < best[1]):
-            best = len(chosen), fit[0], chosen, fit[1]
-    if best is None or _is_another_mat(seen, best[3]):
+    best = _best(seen)
+    if best is None or _is_another_mat(seen, best.to_frame):
         return None
-    _, _, chosen, to_frame = best
+    chosen, to_frame = best.chosen, best.to_frame
     height, width = seen.grey.shape
     return SeenMat(
         markers=chosen,
@@ -130,12 +130,52 @@ def fit_mat(seen: SeenMarkers, focal: float | None = None) -> SeenMat | None:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    chosen: dict[int, Points]
+    residual_mm: float
+    to_frame: Points
+
+
+def _best(seen: SeenMarkers) -> _Fit | None:
+    """The fullest set of markers that fit the sheet; of equals the one that fits best."""
+    best: _Fit | None = None
+    for chosen in _sets(seen):
+        if best is not None and len(chosen) < len(best.chosen):
+            break
+        fit = _fit(chosen)
+        if fit is not None and (best is None or fit.residual_mm < best.residual_mm):
+            best = fit
+    return best
+
+
+def _detected(grey: NDArray[np.uint8], detector: cv2.aruco.ArucoDetector) -> list[tuple[int, Points]]:
+    if min(grey.shape) < _LEAST_SIDE_PX:
+        return []
+    corners, numbers, _ = detector.detectMarkers(grey)
+    prints = (
+        (int(number[0]), np.asarray(four, np.float64).reshape(4, 2))
+        for number, four in zip(() if numbers is None else numbers, corners, strict=bool(corners))
+    )
+    return [(number, four) for number, four in prints if _area(four) >= _LEAST_MARKER_PX**2]
+
+
 @lru_cache(maxsize=1)
 def _detector() -> cv2.aruco.ArucoDetector:
+    return _make_detector(25)
+
+
+@lru_cache(maxsize=1)
+def _soft_detector() -> cv2.aruco.ArucoDetector:
+    return _make_detector(45, 0.06)
+
+
+def _make_detector(widest_px: int, corner_rate: float = 0.03) -> cv2.aruco.ArucoDetector:
     parameters = cv2.aruco.DetectorParameters()
     parameters.adaptiveThreshWinSizeMin = 5
-    parameters.adaptiveThreshWinSizeMax = 25
+    parameters.adaptiveThreshWinSizeMax = widest_px
     parameters.adaptiveThreshWinSizeStep = 20
+    parameters.polygonalApproxAccuracyRate = corner_rate
     parameters.minMarkerPerimeterRate = 0.04
     return cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50), parameters)
 
@@ -164,18 +204,17 @@ def _sets(seen: SeenMarkers) -> Iterator[dict[int, Points]]:
     yield from sorted((one for one in sets if len(one) >= MIN_CORNER_MARKERS), key=len, reverse=True)
 
 
-def _fit(chosen: Mapping[int, Points]) -> tuple[float, Points] | None:
-    """The greatest distance of a corner from its place in millimetres, and the way from the sheet to the frame."""
+def _fit(chosen: dict[int, Points]) -> _Fit | None:
+    """None when a corner lies too far from its place, or the sheet would be mirrored."""
     sheet = np.concatenate([CORNER_MARKERS[number].box.corners for number in chosen])
     frame = np.concatenate(list(chosen.values()))
-    to_frame, _ = cv2.findHomography(sheet, frame)
-    if to_frame is None or not np.isfinite(to_frame).all() or abs(np.linalg.det(to_frame)) < 1e-9:
+    to_frame = np.asarray(cv2.findHomography(sheet, frame)[0], np.float64)  # of None, which is no matrix, NaN
+    if to_frame.shape != (3, 3) or not np.isfinite(to_frame).all() or abs(np.linalg.det(to_frame)) < 1e-9:
         return None
-    to_frame = np.asarray(to_frame, np.float64)
     if (_depths(to_frame) <= 0).any() or _jacobian(to_frame) <= 0:
         return None
     residual = float(np.linalg.norm(_projected(np.linalg.inv(to_frame), frame) - sheet, axis=1).max())
-    return (residual, to_frame) if residual <= _RESIDUAL_MM else None
+    return _Fit(chosen, residual, to_frame) if residual <= _RESIDUAL_MM else None
 
 
 def _is_another_mat(seen: SeenMarkers, to_frame: Points) -> bool:

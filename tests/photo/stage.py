@@ -96,7 +96,7 @@ def random_plan(seed: int) -> Plan:
     rng = np.random.default_rng([seed, 3])
     names = tuple(COLORS)
     places = [(0.0, 0.0), (-70.0, 10.0), (70.0, -10.0), (-10.0, 40.0)][: int(rng.integers(1, 5))]
-    size = float(rng.uniform(58, 78)) if len(places) < 4 else float(rng.uniform(50, 60))
+    size = float(rng.uniform(64, 78)) if len(places) < 4 else float(rng.uniform(50, 60))
     warm = float(rng.uniform(-0.3, 0.4))
     cast = (1 - 0.7 * warm, 0.95, 1.0) if warm > 0 else (1.0, 0.95, 1 + 0.7 * warm)
     return replace(
@@ -177,7 +177,9 @@ def _homography(plan: Plan) -> Array:
     turned = rolled @ tilted
     width, height = plan.frame_size
     focal = FOCAL_PX * width / WIDTH
-    camera = np.array([(focal, 0, (width - 1) / 2 + plan.shift[0]), (0, focal, (height - 1) / 2 + plan.shift[1]), (0, 0, 1)])
+    camera = np.array(
+        [(focal, 0, (width - 1) / 2 + plan.shift[0]), (0, focal, (height - 1) / 2 + plan.shift[1]), (0, 0, 1)]
+    )
     distance = 490 + 3.5 * plan.tilt_deg + 6 * min(10.0, abs(plan.roll_deg))
     plane = np.column_stack([turned[:, 0], turned[:, 1], (0, 0, distance)])
     return camera @ plane @ np.array([(1, 0, -SHEET.width / 2), (0, 1, -SHEET.height / 2), (0, 0, 1)])

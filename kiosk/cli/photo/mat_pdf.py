@@ -28,10 +28,12 @@ from kiosk.photo.mat import (
     FIELD_GREY,
     PATCHES,
     SCALE_BAR,
+    SEAM_MARKS,
     SHEET,
     TICK_EVERY_MM,
     TICK_MM,
     VERSION_MARKER,
+    WORDS,
     Box,
     Marker,
 )
@@ -50,38 +52,33 @@ SEAM_MM: Final = SHEET.width / 2
 UNPRINTED_MM: Final = 5.0
 """Most printers leave this much of the paper white. The white around the markers ends there, so nothing is lost."""
 A4_WIDTH_MM: Final = 210.0
-_MARKS_MM: Final = ((8.0, 4.0), (43.0, 5.0), (249.5, 5.0), (288.0, 4.0))
-"""Top and height of the marks on the seam, outside the interior: on each half a triangle that meets the other's."""
-
+BLEED_MM: Final = 1.0
+"""The right half is printed this far beyond its seam: scissors that stray leave no white line in the mat."""
 _DOTS_PER_MM: Final = 24
-_LINE_MM: Final = 5.2
-_LETTER_MM: Final = 3.6
-_SMALLEST_MM: Final = 2.2
-_WORDS_TOP_MM: Final = 254.0
+_LINE_MM: Final = WORDS[0].height / 9
+_LETTER_MM: Final = 3.1
+_SMALLEST_MM: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Half:
-    """Which part of the sheet an A4 paper shows, where its words stand, and which they are."""
+class _Part:
+    """What one paper shows of the sheet: where it begins, what is printed, and the texts of each place for words."""
 
     left: float
-    field: Box
-    words: tuple[float, float]
-    texts: tuple[str, ...]
+    printed: Box
+    texts: tuple[tuple[str, ...], tuple[str, ...]]
 
 
-_WHOLE: Final = _Half(0.0, SHEET, (70.0, 280.0), ("title", "measure"))
-_LEFT: Final = _Half(
+_WHOLE: Final = _Part(0.0, SHEET, (("title",), ("measure",)))
+_LEFT: Final = _Part(
     UNPRINTED_MM,
     Box(UNPRINTED_MM, 0.0, A4_WIDTH_MM, SHEET.height),
-    (64.0, 90.0),
-    ("title", "left_half", "measure_half"),
+    (("title", "left_half", "measure_half"), ()),
 )
-_RIGHT: Final = _Half(
+_RIGHT: Final = _Part(
     SEAM_MM - UNPRINTED_MM,
-    Box(SEAM_MM, 0.0, A4_WIDTH_MM - UNPRINTED_MM, SHEET.height),
-    (266.0, 90.0),
-    ("title", "right_half", "measure_half"),
+    Box(SEAM_MM - BLEED_MM, 0.0, SEAM_MM - UNPRINTED_MM + BLEED_MM, SHEET.height),
+    ((), ("title", "right_half", "measure_half")),
 )
 
 
@@ -95,27 +92,26 @@ def mat_pdf(paper: Paper) -> bytes:
     if paper is Paper.A3:
         _page(pdf, _WHOLE, SHEET.width)
     else:
-        for half in (_LEFT, _RIGHT):
-            _page(pdf, half, A4_WIDTH_MM)
+        for part in (_LEFT, _RIGHT):
+            _page(pdf, part, A4_WIDTH_MM)
     return bytes(pdf.output())
 
 
-def _page(pdf: FPDF, half: _Half, width: float) -> None:
+def _page(pdf: FPDF, part: _Part, width: float) -> None:
     pdf.add_page(orientation="P", format=(width, SHEET.height))
-    sheet = _Sheet(pdf, half.left)
-    sheet.fill(half.field, FIELD_GREY)
-    for marker in (*CORNER_MARKERS, VERSION_MARKER):
-        sheet.marker(marker)
-    for patch in PATCHES:
-        sheet.fill(patch.box, patch.grey)
-    for box in _scale_bar():
-        sheet.fill(box, BLACK)
-    sheet.words(half)
-    if half is _LEFT:
-        sheet.seam(towards=-1)
-    elif half is _RIGHT:
-        sheet.fill(Box(half.left, 0.0, UNPRINTED_MM, SHEET.height), WHITE)
-        sheet.seam(towards=1)
+    sheet = _Sheet(pdf, part.left)
+    with pdf.rect_clip(part.printed.left - part.left, 0.0, part.printed.width, part.printed.height):
+        sheet.fill(part.printed, FIELD_GREY)
+        for marker in (*CORNER_MARKERS, VERSION_MARKER):
+            sheet.marker(marker)
+        for patch in PATCHES:
+            sheet.fill(patch.box, patch.grey)
+        for box in _scale_bar():
+            sheet.fill(box, BLACK)
+        for room, texts in zip(WORDS, part.texts, strict=True):
+            sheet.words(room, texts)
+    if part is not _WHOLE:
+        sheet.seam(towards=-1 if part is _LEFT else 1)
 
 
 def _scale_bar() -> Iterator[Box]:
@@ -148,26 +144,25 @@ class _Sheet:
                 left, top = marker.box.left + first * cell, marker.box.top + row * cell
                 self.fill(Box(left, top, count * cell, cell), WHITE)
 
-    def words(self, half: _Half) -> None:
-        """Each text in three languages, above the scale bar."""
-        left, width = half.words
-        lines = [(text, rtl) for name in half.texts for text, rtl in _languages(_texts()[name])]
-        step = min(_LINE_MM, (SCALE_BAR.bottom - TICK_MM - _WORDS_TOP_MM) / len(lines))
+    def words(self, room: Box, texts: tuple[str, ...]) -> None:
+        """Each text in three languages, a line each, from the bottom of the place up."""
+        lines = [(text, rtl) for name in texts for text, rtl in _languages(_texts()[name])]
+        top = room.bottom - len(lines) * _LINE_MM
         for number, (text, rtl) in enumerate(lines):
-            picture = _line(text, rtl, (width, step))
-            self._pdf.image(picture, left - self._left, _WORDS_TOP_MM + number * step, width, step)
+            picture = _line(text, rtl, (room.width, _LINE_MM))
+            self._pdf.image(picture, room.left - self._left, top + number * _LINE_MM, room.width, _LINE_MM)
 
     def seam(self, towards: int) -> None:
-        """A line along the whole seam but for the interior, and the marks that must meet."""
+        """Where to cut or to lay the edge: at the rims and beside the interior, with the marks that must meet."""
         at = SEAM_MM - self._left
         self._pdf.set_draw_color(BLACK)
         self._pdf.set_fill_color(BLACK)
-        self._pdf.set_line_width(0.2)
-        for top, height in _MARKS_MM:
-            self._pdf.line(at, top - 1.0, at, top + height + 1.0)
-            middle = top + height / 2
-            tip = at + towards * height
-            self._pdf.polygon([(at, top), (at, top + height), (tip, middle)], style="F")
+        self._pdf.set_line_width(0.1)
+        for mark in SEAM_MARKS:
+            top, bottom = mark.top + 0.5, mark.bottom - 0.5
+            self._pdf.line(at, mark.top, at, mark.bottom)
+            tip = at + towards * (bottom - top)
+            self._pdf.polygon([(at, top), (at, bottom), (tip, (top + bottom) / 2)], style="F")
 
 
 def _stretches(cells: tuple[bool, ...]) -> Iterator[tuple[int, int]]:

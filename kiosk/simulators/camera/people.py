@@ -7,25 +7,41 @@ from dataclasses import dataclass
 import numpy as np
 
 from kiosk.simulators.camera.mat import Picture
+from kiosk.simulators.camera.pose import HEIGHT, WIDTH
 
 
-def draw_face(canvas: Picture, center: tuple[int, int], width: int) -> None:
-    """A frontal face with a round cap and a coat, ``width`` pixels wide, plain enough for a face detector."""
+@dataclass(frozen=True, slots=True)
+class Face:
+    """Somebody beside the mat who looks up to the camera."""
+
+    width_px: int = 200
+    on_left: bool = False
+    height: float = 0.33
+    """Of the face's middle in the frame, from 0 above to 1 below."""
+
+
+def draw_face(frame: Picture, face: Face) -> None:
+    """With a round cap and a coat, plain enough for a face detector. A large one hides some of the mat."""
+    side = max(126.0, face.width_px * 0.56)
+    x, y = side if face.on_left else WIDTH - side, face.height * HEIGHT
+    scale = face.width_px / 200
+    left, top = max(0, round(x - 130 * scale)), max(0, round(y - 200 * scale))
+    around = frame[top : round(y + 410 * scale), left : round(x + 130 * scale)]
+    _draw(around, (x - left, y - top), scale)
+
+
+def _draw(canvas: Picture, center: tuple[float, float], scale: float) -> None:
     import cv2
 
-    scale = width / 200
     for row in _FACE:
-        layer = canvas.copy()
-        at = (round(center[0] + row.x * scale), round(center[1] + row.y * scale))
-        axes = (max(1, round(row.half_width * scale)), max(1, round(row.half_height * scale)))
-        cv2.ellipse(layer, (at, (axes[0] * 2, axes[1] * 2), 0), row.color, -1, cv2.LINE_AA)
+        middle = (round(center[0] + row.x * scale), round(center[1] + row.y * scale))
+        axes = (2 * max(1, round(row.half_width * scale)), 2 * max(1, round(row.half_height * scale)))
+        stroke = np.zeros(canvas.shape[:2], np.float32)
+        cv2.ellipse(stroke, (middle, axes, 0), 1.0, -1, cv2.LINE_AA)
         if row.soft:
-            stroke = np.zeros(canvas.shape[:2], np.float32)
-            cv2.ellipse(stroke, (at, (axes[0] * 2, axes[1] * 2), 0), 1.0, -1, cv2.LINE_AA)
-            weight = cv2.GaussianBlur(stroke, (0, 0), row.soft * scale)[..., None]
-            canvas[:] = (canvas * (1 - weight) + np.array(row.color) * weight + 0.5).astype(np.uint8)
-        else:
-            canvas[:] = layer
+            stroke = cv2.GaussianBlur(stroke, (0, 0), row.soft * scale).astype(np.float32)
+        weight = np.clip(stroke, 0, 1)[..., None]
+        canvas[:] = (canvas * (1 - weight) + np.array(row.color) * weight + 0.5).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

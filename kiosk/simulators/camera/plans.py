@@ -13,6 +13,7 @@ from kiosk.simulators.camera.goods.pieces import LAMPS
 from kiosk.simulators.camera.goods.produce import PRODUCE, Way
 from kiosk.simulators.camera.hand import SIDES, Hand
 from kiosk.simulators.camera.light import Light, Sensor
+from kiosk.simulators.camera.people import Face
 from kiosk.simulators.camera.pose import Pose
 from kiosk.simulators.camera.stage import StagePlan
 from kiosk.simulators.camera.table import TABLES
@@ -27,8 +28,9 @@ def plan_of(seed: int) -> StagePlan:
         goods=_goods(rng, _NAMES[seed % len(_NAMES)]),
         light=_light(rng),
         pose=_pose(rng),
-        sensor=Sensor(rng.uniform(0.35, 0.65), rng.uniform(0.8, 2.4), int(rng.integers(86, 96))),
+        sensor=Sensor(rng.uniform(0.35, 0.70), rng.uniform(0.8, 2.4), int(rng.integers(86, 96))),
         table=int(rng.integers(TABLES)),
+        covered=(int(rng.integers(4)),) if rng.uniform() < 0.06 else (),
         seed=seed,
     )
 
@@ -85,7 +87,7 @@ def _pose(rng: np.random.Generator) -> Pose:
 
 
 def _blurred(plan: StagePlan, rng: np.random.Generator) -> StagePlan:
-    return replace(plan, sensor=replace(plan.sensor, blur_px=rng.uniform(1.7, 6.0)))
+    return replace(plan, sensor=replace(plan.sensor, blur_px=rng.uniform(1.25, 6.0)))
 
 
 def _tilted(plan: StagePlan, rng: np.random.Generator) -> StagePlan:
@@ -121,6 +123,11 @@ def _hand(plan: StagePlan, rng: np.random.Generator) -> StagePlan:
     return replace(plan, hand=hand)
 
 
+def _looked_at(plan: StagePlan, rng: np.random.Generator) -> StagePlan:
+    face = Face(int(rng.integers(110, 290)), bool(rng.integers(2)), rng.uniform(0.25, 0.65))
+    return replace(plan, face=face)
+
+
 def _small(plan: StagePlan, rng: np.random.Generator) -> StagePlan:
     """A piece or two that would be lost in the picture."""
     name = ("walnut", "jujube", "apricot", "prune", "badam")[int(rng.integers(5))]
@@ -148,7 +155,7 @@ _SPOILS: Mapping[Reason, Callable[[StagePlan, np.random.Generator], StagePlan]] 
     Reason.MAT: _mat,
     Reason.GLARE: lambda plan, rng: replace(plan, glare=rng.uniform(0.05, 0.12)),
     Reason.HAND: _hand,
-    Reason.FACE: lambda plan, rng: replace(plan, face_px=int(rng.integers(110, 290))),
+    Reason.FACE: _looked_at,
     Reason.EMPTY: lambda plan, rng: replace(plan, goods=Goods(EMPTY)),
     Reason.SMALL: _small,
     Reason.FRAMING: _framing,

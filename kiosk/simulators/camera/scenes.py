@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from kiosk.simulators.camera.goods.layout import EMPTY, Goods
 from kiosk.simulators.camera.goods.produce import PRODUCE, Way
 from kiosk.simulators.camera.hand import Hand
 from kiosk.simulators.camera.mat import Picture
+from kiosk.simulators.camera.people import Face
 from kiosk.simulators.camera.stage import StagePlan, draw_frame
 
 SCENES = (*PRODUCE, EMPTY)
@@ -19,18 +20,36 @@ _WAYS = {Way.HEAP: 0, Way.BUNCH: 0, Way.SEVERAL: 1, Way.ONE: 1, Way.PILE: 2}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A scene and the fault words in force."""
+    """A scene and the fault words in force, each by its name."""
 
     scene: str
-    faults: frozenset[str] = frozenset()
+    blur: bool = False
+    dark: bool = False
+    bright: bool = False
+    cast: bool = False
+    glare: bool = False
+    banding: bool = False
+    tilt: bool = False
+    hand: bool = False
+    face: bool = False
+    black: bool = False
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The fault words in force."""
+        said = asdict(self)
+        return tuple(word for word in SPOILS if said[word])
+
+    def spoilt(self, word: str) -> View:
+        """With one fault word more."""
+        return View(**{**asdict(self), word: True})
 
 
 def draw_view(view: View, seed: int = 0) -> Picture:
-    """The picture of the camera, 1920 x 1080. Raises KeyError for a scene or a fault that is not in the lists."""
+    """The picture of the camera, 1920 x 1080. Raises KeyError for a scene that is not in SCENES."""
     plan = StagePlan(goods=_goods(view.scene, seed), seed=seed)
-    for word, spoil in SPOILS.items():
-        if word in view.faults:
-            plan = spoil(plan)
+    for word in view.faults:
+        plan = SPOILS[word](plan)
     return draw_frame(plan)
 
 
@@ -56,7 +75,7 @@ SPOILS: Mapping[str, Callable[[StagePlan], StagePlan]] = {
     "banding": lambda plan: replace(plan, light=replace(plan.light, banding=0.55)),
     "tilt": lambda plan: replace(plan, pose=replace(plan.pose, tilt_deg=33.0)),
     "hand": lambda plan: replace(plan, hand=Hand(side=3, along=0.62, reach_mm=80.0)),
-    "face": lambda plan: replace(plan, face_px=200),
+    "face": lambda plan: replace(plan, face=Face()),
     "black": lambda plan: _lit(plan, 0.0),
 }
 """What each fault word that spoils the picture does to a healthy stage."""

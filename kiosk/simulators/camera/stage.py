@@ -21,19 +21,18 @@ from kiosk.simulators.camera.goods.produce import FLAT
 from kiosk.simulators.camera.hand import Hand, draw_hand
 from kiosk.simulators.camera.light import Light, Sensor, illuminate, sense
 from kiosk.simulators.camera.mat import Picture
-from kiosk.simulators.camera.people import draw_face
+from kiosk.simulators.camera.people import Face, draw_face
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH, Matrix, Pose, frame_to_sheet, project, sheet_to_frame
 from kiosk.simulators.camera.table import table_under
 
-BLURRED_PX = 1.25
-"""Standard deviation of a blur that makes a marker's edge rise over clearly more than three pixels."""
+BLURRED_PX = 0.9
+"""Standard deviation of a blur at which a marker's edge rises over three pixels; 0.5 makes 1.8 of it, 1.5 makes 4.7."""
 ASKEW_DEG = 25.0
 DARK_LEVEL, BRIGHT_LEVEL = 0.2, 1.5
 LOST_CHANNEL = 12.0
 """With one channel so much weaker than another, one is burnt out or the other is lost in noise."""
 STRIPED = 0.10
 LEAST_COVER, MOST_COVER, EDGE_MM = 0.04, 0.75, 8.0
-_FACE_AT = (1794, 360)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,7 @@ class StagePlan:
     covered: tuple[int, ...] = ()
     """Corner markers that a sheet of paper lies on."""
     hand: Hand | None = None
-    face_px: int = 0
-    """Width of a face beside the mat; 0 when nobody looks."""
+    face: Face | None = None
     glare: float = 0.0
     """Share of the goods in which a lamp is mirrored."""
     seed: int = 0
@@ -127,8 +125,8 @@ def _frame(plan: StagePlan, canvas: Canvas, homography: Matrix) -> Picture:
     cv2.remap(sheet, x, y, cv2.INTER_LINEAR, dst=seen, borderMode=cv2.BORDER_TRANSPARENT)
     if plan.hand is not None:
         draw_hand(seen, plan.hand, homography)
-    if plan.face_px:
-        draw_face(seen, _FACE_AT, plan.face_px)
+    if plan.face is not None:
+        draw_face(seen, plan.face)
     lit = illuminate(seen, plan.light)
     if plan.glare:
         spots = cv2.remap(_mirrored(canvas, plan.glare), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
@@ -177,7 +175,7 @@ def _mask(canvas: Canvas) -> Plane:
 def _faults(plan: StagePlan, mask: Plane, homography: Matrix) -> set[Reason]:
     light = plan.light
     said = {
-        Reason.FACE: plan.face_px > 0,
+        Reason.FACE: plan.face is not None,
         Reason.HAND: plan.hand is not None,
         Reason.GLARE: plan.glare > 0,
         Reason.MAT: _markers_seen(plan, homography) < MIN_CORNER_MARKERS or light.level == 0,

@@ -13,26 +13,26 @@ from playwright.sync_api import Browser, Page, Playwright
 
 PROGRAM = "/usr/bin/chromium"
 _ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu"]
-_VIEWPORT = {"width": 1400, "height": 1000}
-_FINE = 2.0
+_VIEWPORT = {"width": 1700, "height": 1240}
+_FINE = 3
+PX_PER_MM = _FINE * 1123 / 297.0
+"""At a zoom of 100 percent, whatever the document says of its size: 96 / 25.4 a millimeter, and a page is rounded up to
+whole pixels of style sheets, which makes 1123 of 1122.5."""
 _AROUND = 80
 """Lighter is the paper: the viewer's own background is 40, and darker where the paper throws a shadow on it."""
+_SHADE_PX = 12
+"""The shadow lies on the rim of the paper too, alike on all sides: its middle is known better than its edge."""
 
 
 @dataclass(frozen=True)
 class Paper:
-    """One page as gray levels. The scale is that of its edges, so it does not depend on the viewer's zoom."""
+    """One page as gray levels, to scale."""
 
     grey: np.ndarray
-    width_mm: float
-
-    @property
-    def px_per_mm(self) -> float:
-        return self.grey.shape[1] / self.width_mm
 
     def mm(self, pixels: np.ndarray) -> np.ndarray:
         """Places in pixels, of pixels' middles, as millimeters from the top left edge."""
-        return (pixels + 0.5) / self.px_per_mm
+        return (pixels + 0.5) / PX_PER_MM
 
 
 @contextmanager
@@ -49,28 +49,30 @@ def drawn(browser: Browser, document: Path, number: int, size_mm: tuple[float, f
     """A page of a document, counted from 1."""
     page = browser.new_page(viewport=_VIEWPORT, device_scale_factor=_FINE)  # type: ignore[arg-type]
     try:
-        page.goto(f"{document.as_uri()}#toolbar=0&navpanes=0&page={number}&view=Fit")
+        page.goto(f"{document.as_uri()}#toolbar=0&navpanes=0&page={number}&zoom=100")
         return _cut_out(page, size_mm)
     finally:
         page.close()
 
 
 def _cut_out(page: Page, size_mm: tuple[float, float]) -> Paper:
-    """The viewer tells nobody when it has drawn: it has when the screen shows a sheet of this shape twice alike."""
+    """The viewer tells nobody when it has drawn: it has when the screen shows a sheet of this size twice alike."""
+    width, height = (round(side * PX_PER_MM) for side in size_mm)
     before = b""
-    for _ in range(100):
+    for _ in range(50):
         data = page.screenshot()
         if data == before:
-            screen = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            screen = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
             assert screen is not None
-            there = screen.min(axis=2) > _AROUND
-            rows, columns = _longest(there.mean(axis=1) > 0.3), _longest(there.mean(axis=0) > 0.3)
-            height, width = rows.stop - rows.start, columns.stop - columns.start
-            if height > 1000 and abs(width / height - size_mm[0] / size_mm[1]) < 0.003:
-                return Paper(cv2.cvtColor(screen[rows, columns], cv2.COLOR_BGR2GRAY), size_mm[0])
+            there = screen > _AROUND
+            rows, columns = _longest(there.mean(axis=1) > 0.1), _longest(there.mean(axis=0) > 0.1)
+            off = max(abs(rows.stop - rows.start - height), abs(columns.stop - columns.start - width))
+            if off <= _SHADE_PX:
+                top, left = (rows.start + rows.stop - height) // 2, (columns.start + columns.stop - width) // 2
+                return Paper(screen[top : top + height, left : left + width])
         before = data
         page.wait_for_timeout(100)
-    raise AssertionError("the viewer shows no page")
+    raise AssertionError(f"the viewer shows no page of {size_mm} mm at 100 percent")
 
 
 def _longest(there: np.ndarray) -> slice:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import resource
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 import pytest
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
 from kiosk.messaging.relay.photos.client import Client
 from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.lane import PhotosLane
-from kiosk.messaging.relay.photos.ports import Answer, Backlog, GaveWay, NoWay
+from kiosk.messaging.relay.photos.lane import PhotosLane, StationPhotos
+from kiosk.messaging.relay.photos.ports import Answer, Backlog, GaveWay, NoWay, Picture
 from kiosk.simulators.link import Link, LinkState
 from kiosk.sorting_center.ledger import Ledger
 from tests.depth import many
@@ -27,6 +28,7 @@ from tests.sorting_center.brokers import until
 from tests.sorting_center.photos.lanes import STATION, Listening, Receiving, Shot, announce, jpeg, shots
 from tests.sorting_center.stations import Station as Journal
 
+T = TypeVar("T")
 OFFLINE_S = many(1, torture=21) * 86_400.0
 """Three weeks in `make torture`: a day tries everything that a week does."""
 
@@ -307,6 +309,67 @@ def test_a_database_that_is_locked_is_waited_for(station: Station, receiving: Re
     lane = station.lane()
     assert finished(station, lane, 1)
     lane.stop()
+
+
+class FailsOnce:
+    """The station's side, whose n-th call of any kind fails; ``after``: though it is done."""
+
+    def __init__(self, station: Station, number: int, after: bool) -> None:
+        self.struck = False
+        self._station, self._left, self._after = station, number, after
+
+    def _call(self, act: Callable[[], T]) -> T:
+        self._left -= 1
+        if self._left != 0:
+            return act()
+        self.struck = True
+        if self._after:
+            act()
+        raise OSError("the card does not answer")
+
+    def waiting(self, limit: int) -> Sequence[Picture]:
+        return self._call(lambda: self._station.pictures.waiting(limit))
+
+    def backlog(self) -> Backlog:
+        return self._call(self._station.pictures.backlog)
+
+    def open(self, sha256: str) -> BinaryIO:
+        return self._call(lambda: self._station.pictures.open(sha256))
+
+    def sent(self, sha256: str) -> None:
+        self._call(lambda: self._station.pictures.sent(sha256))
+
+    def any_waiting(self) -> bool:
+        return self._call(self._station.outbox.any_waiting)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_the_nth_call_of_the_station_fails_and_the_picture_arrives(
+    receiving: Receiving, journal: Journal, after: bool
+) -> None:
+    number = 0
+    with Listening(receiving) as plain:
+        while True:
+            number += 1
+            (one,) = told(receiving, journal, Shot.of(jpeg(5000 + number)))
+            clock = Clock()
+            station = Station(f"http://127.0.0.1:{plain.port}", clock=clock)
+            station.pictures.add(one)
+            failing = FailsOnce(station, number, after)
+            side = StationPhotos(failing, failing, station.heard)
+            lane = PhotosLane(station.settings, Client(station.settings), side, clock=clock)
+            for _ in range(200):
+                if station.pictures.done:
+                    break
+                station.turn(lane)
+                if station.heard.fault is PhotoFault.MISSING:
+                    clock.now += 90_000  # a file that could not be read is tried again after a day
+            lane.stop()
+            assert receiving.has(one), number
+            assert set(station.pictures.done) == {one.told.sha256}, number
+            if not failing.struck:
+                break
+    assert number > 8, "as many calls as there are"
 
 
 # --- what a center may answer

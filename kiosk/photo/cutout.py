@@ -40,6 +40,8 @@ _COLOR_SIGMA_PX = 1.2
 _COLORED, _TINTED = 9.0, 3.6
 """Chroma of what is no mat, in one pixel and over a few millimetres; stains of light stay below 3."""
 _COLOR_EDGE = 4.0
+_SHADE_LEAST_PX, _SHADE_TINT = 200, 0.12
+"""Samples of shadow, and the most color for each unit of L* that it is darker than the mat."""
 _BRIGHTER = 6.0
 """L* above the mat."""
 _RIM_PX = 4
@@ -97,8 +99,10 @@ def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
     darker = np.asarray(np.clip(-lightness, 0, 40), np.float32)
     chroma = np.asarray(cv2.magnitude(a, b), np.float32)
     shade = _penumbra(darker, chroma)
-    for plane in (a, b):
-        plane -= darker * (float(np.median(plane[shade] / darker[shade])) if shade.any() else 0.0)
+    if np.count_nonzero(shade) >= _SHADE_LEAST_PX:
+        for plane in (a, b):
+            tint = float(np.median(plane[shade] / darker[shade]))
+            plane -= darker * np.float32(np.clip(tint, -_SHADE_TINT, _SHADE_TINT))
     seen = cv2.merge(
         [cv2.convertScaleAbs(plane, alpha=scale, beta=128) for plane, scale in _edge_planes(lightness, a, b)]
     )
@@ -112,11 +116,12 @@ def _edge_planes(lightness: _Plane, a: _Plane, b: _Plane) -> Iterator[tuple[_Pla
 
 
 def _penumbra(darker: _Plane, chroma: _Plane) -> NDArray[np.bool_]:
-    """A sample of shadow on bare mat: a little darker, and next to it. What color shadows have depends on what else
-    lights the room."""
+    """A sample of shadow on bare mat: a little darker, next to it, and away from colors, which run in a JPEG. What
+    color shadows have depends on what else lights the room."""
     bare = ((darker < _MAT_DARKER) & (chroma < _MAT_CHROMA)).astype(np.uint8)
     near = cv2.dilate(cv2.erode(bare, np.ones((5, 5), np.uint8)), np.ones((13, 13), np.uint8)) > 0
-    return np.asarray((darker > 4) & (darker < 14) & (chroma < 6) & near, np.bool_)
+    colors = cv2.dilate((chroma > _COLORED).astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
+    return np.asarray((darker > 4) & (darker < 14) & (chroma < 6) & near & ~colors, np.bool_)
 
 
 def lightness_and_chroma(picture: BgrImage) -> tuple[_Plane, _Plane]:

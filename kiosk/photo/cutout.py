@@ -98,7 +98,9 @@ def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
     shade = _penumbra(darker, chroma)
     for plane in (a, b):
         plane -= darker * (float(np.median(plane[shade] / darker[shade])) if shade.any() else 0.0)
-    seen = cv2.merge([cv2.convertScaleAbs(plane, alpha=scale, beta=128) for plane, scale in _edge_planes(lightness, a, b)])
+    seen = cv2.merge(
+        [cv2.convertScaleAbs(plane, alpha=scale, beta=128) for plane, scale in _edge_planes(lightness, a, b)]
+    )
     return np.asarray(lightness, np.float32), np.asarray(cv2.magnitude(a, b), np.float32), np.asarray(seen, np.uint8)
 
 
@@ -136,7 +138,9 @@ def _without_shadows(black: Mask, goods: Mask, lightness: _Plane) -> Mask:
     """The black areas that end hard where no other goods are; the deepest shadow fades into the mat."""
     if not cv2.countNonZero(black):
         return black
-    steep = cv2.magnitude(cv2.Sobel(lightness, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(lightness, cv2.CV_32F, 0, 1, scale=1 / 8))
+    steep = cv2.magnitude(
+        cv2.Sobel(lightness, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(lightness, cv2.CV_32F, 0, 1, scale=1 / 8)
+    )
     near = np.ones((2 * _RIM_PX + 1, 2 * _RIM_PX + 1), np.uint8)
     rim = cv2.subtract(cv2.dilate(black, np.ones((3, 3), np.uint8)), cv2.erode(black, np.ones((3, 3), np.uint8)))
     rim = cv2.bitwise_and(rim, cv2.bitwise_not(cv2.dilate(goods, near)))
@@ -172,7 +176,9 @@ def _wide(told: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _opened(told: NDArray[np.bool_]) -> Mask:
-    return np.asarray(cv2.morphologyEx(told.astype(np.uint8) * 255, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+    return np.asarray(
+        cv2.morphologyEx(told.astype(np.uint8) * 255, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8
+    )
 
 
 def _parted(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
@@ -189,7 +195,9 @@ def _parted(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
 def _tidied(mask: Mask) -> Mask:
     """Without crumbs and with small holes filled."""
     mask = _without_small(mask, _LEAST_PIECE_MM2)
-    return np.asarray(cv2.bitwise_not(_without_small(np.asarray(cv2.bitwise_not(mask), np.uint8), _LARGEST_HOLE_MM2)), np.uint8)
+    return np.asarray(
+        cv2.bitwise_not(_without_small(np.asarray(cv2.bitwise_not(mask), np.uint8), _LARGEST_HOLE_MM2)), np.uint8
+    )
 
 
 def _without_small(mask: Mask, least_mm2: float) -> Mask:

@@ -98,7 +98,10 @@ def see_markers(frame: BgrImage) -> SeenMarkers:
     small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
     scale = np.array(grey.shape[::-1]) / size
     rough = SeenMarkers(
-        tuple((number, (_refined(small, four) + 0.5) * scale - 0.5) for number, four in _detected(small, _soft_detector())), grey
+        tuple(
+            (number, (_refined(small, four) + 0.5) * scale - 0.5) for number, four in _detected(small, _soft_detector())
+        ),
+        grey,
     )
     return rough if rough.corner_markers > seen.corner_markers or _best(rough) is not None else seen
 

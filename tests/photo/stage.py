@@ -177,7 +177,9 @@ def _homography(plan: Plan) -> Array:
     turned = rolled @ tilted
     width, height = plan.frame_size
     focal = FOCAL_PX * width / WIDTH
-    camera = np.array([(focal, 0, (width - 1) / 2 + plan.shift[0]), (0, focal, (height - 1) / 2 + plan.shift[1]), (0, 0, 1)])
+    camera = np.array(
+        [(focal, 0, (width - 1) / 2 + plan.shift[0]), (0, focal, (height - 1) / 2 + plan.shift[1]), (0, 0, 1)]
+    )
     distance = 490 + 3.5 * plan.tilt_deg + 6 * min(10.0, abs(plan.roll_deg))
     plane = np.column_stack([turned[:, 0], turned[:, 1], (0, 0, distance)])
     return camera @ plane @ np.array([(1, 0, -SHEET.width / 2), (0, 1, -SHEET.height / 2), (0, 0, 1)])

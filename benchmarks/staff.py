@@ -7,6 +7,7 @@ The follower is measured by processor time, the answers by the clock. Making the
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,14 +17,21 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from flask.testing import FlaskClient
+
 from benchmarks.measure import Row, percentile
-from benchmarks.staff_ledger import LAST_DAY, NEAR, fill
+from benchmarks.staff_ledger import FAR, LAST_DAY, NEAR, fill
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.opening import open_beside
 from kiosk.sorting_center.reports import Part, Reports
 from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.web.app import create_app
+from kiosk.sorting_center.web.sources import Stores
 from tests.servers.postgres import running_postgres
+from tests.sorting_center.staff import sign_in
 
 EVENTS: Final = 1_000_000
 STATIONS: Final = 2_000
@@ -36,10 +44,12 @@ _ASKED: Final = (str(_RECEIPT), _RECEIPT.lot, "M-79961", "S1999", "SF13850000000
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """Something that is asked, and how many milliseconds it may take."""
+    """Something that is asked, and how many milliseconds it may take; None where it is made beside, before somebody
+    looks.
+    """
 
     name: str
-    limit_ms: float
+    limit_ms: float | None
     ask: Callable[[], object]
 
 
@@ -59,13 +69,13 @@ def _answers(reports: Reports) -> list[_Answer]:
         days.goods_by_day(month, _DAY)
 
     return [
-        _Answer("today", 50, today),
-        _Answer("fleet of 200", 100, lambda: reports.fleet.rows(_DAY, Part(NEAR))),
-        _Answer("fleet of 2,000", 100, lambda: reports.fleet.rows(_DAY)),
+        _Answer("today", None, today),
+        _Answer("fleet of 200", None, lambda: reports.fleet.rows(_DAY, Part(NEAR))),
+        _Answer("fleet of 2,000", None, lambda: reports.fleet.rows(_DAY)),
         _Answer("search", 100, lambda: reports.search.find(next(texts))),
         _Answer("a receipt", 50, lambda: reports.receipts.find(_RECEIPT)),
         _Answer("a month of days", 200, month_of_days),
-        _Answer("closes of a day", 100, lambda: reports.closings.of_day(_DAY)),
+        _Answer("closes of a day", None, lambda: reports.closings.of_day(_DAY)),
     ]
 
 
@@ -92,6 +102,8 @@ def rows_of(name: str, url: str) -> Iterator[Row]:
             pass
         for answer in _answers(reports):
             yield Row(f"{name}: {answer.name}, p95", _asked(answer), "ms", answer.limit_ms)
+        with Desk.open(url) as desk:
+            yield from page_rows(name, Stores(ledger, desk, reports))
 
 
 def _while_following(follower: Follower, answer: _Answer) -> float:
@@ -102,6 +114,72 @@ def _while_following(follower: Follower, answer: _Answer) -> float:
         answer.ask()
         taken.append(1000 * (time.perf_counter() - began))
     return percentile(taken, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page that is asked, and how many milliseconds its answer may take."""
+
+    name: str
+    path: str
+    limit_ms: float
+
+
+_MONTH: Final = f"{_DAY:%Y-%m}"
+_PAGES: Final = (
+    _Page("the page of today", "/", 50),
+    _Page("the page of the stations", "/fleet", 100),
+    _Page("the page of a search", f"/search?q={_ASKED[2]}", 100),
+    _Page("the page of a receipt", f"/receipts/{FAR}/{_RECEIPT}", 50),
+    _Page("the page of a month", f"/days?month={_MONTH}", 200),
+)
+_SCREENS: Final = 10
+_SCREENS_S: Final = 30.0
+
+
+def page_rows(name: str, stores: Stores) -> Iterator[Row]:
+    """Whole answers of the application, and what screens that stand open cost; with what makes pictures beside."""
+    noon = (LAST_DAY + timedelta(hours=16)).astimezone(ZONE)
+    app = create_app(stores, Health(), lambda: noon)
+    pictures, ending = app.extensions["sources"].pictures, threading.Event()
+    tending = threading.Thread(target=pictures.tend, args=(ending,))
+    tending.start()
+    try:
+        client = app.test_client()
+        sign_in(client, stores.desk)
+        time.sleep(3)  # nobody has looked yet: what is made for the first one is made by then
+        for page in _PAGES:
+            first = _got(client, page)
+            again = [_got(client, page) for _ in range(_TIMES)]
+            yield Row(f"{name}: {page.name}, first look", first[0], "ms", page.limit_ms)
+            yield Row(f"{name}: {page.name}, p95", percentile([one[0] for one in again], 0.95), "ms", page.limit_ms)
+            yield Row(f"{name}: {page.name}", first[1] / 1024, "KB", 150)
+        yield Row(f"{name}: ten open screens", _screens(client), "% of a core", 5)
+    finally:
+        ending.set()
+        tending.join()
+
+
+def _got(client: FlaskClient, page: _Page) -> tuple[float, int]:
+    began = time.perf_counter()
+    answer = client.get(page.path)
+    took = 1000 * (time.perf_counter() - began)
+    if answer.status_code != 200:
+        raise SystemExit(f"{page.path} answers {answer.status_code}")
+    return took, len(answer.data)
+
+
+def _screens(client: FlaskClient) -> float:
+    """Five that show today and five that show the stations, each asking every two seconds as the page does."""
+    marks: dict[int, str] = {}
+    began, spent = time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < _SCREENS_S:
+        for screen in range(_SCREENS):
+            path = "/live" if screen % 2 else "/fleet/live"
+            answer = client.get(path, headers={"If-None-Match": marks.get(screen, "")})
+            marks[screen] = answer.headers.get("ETag", "")
+            time.sleep(2 / _SCREENS)
+    return 100 * (time.process_time() - spent) / (time.perf_counter() - began)
 
 
 def filled(url: str) -> str:

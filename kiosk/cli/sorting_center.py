@@ -1,40 +1,25 @@
-"""The ``sorting-center`` command."""
+"""The ``sorting-center`` command: each of its commands is loaded only when it is named."""
 
 from __future__ import annotations
 
-import logging
-import signal
-import sys
-import threading
-from pathlib import Path
+import importlib
 from typing import Final
 
 import click
-from click.core import ParameterSource
 
-from kiosk.app.systemd import Notifier
-from kiosk.cli.broker_check import broker_check
-from kiosk.cli.center.errors import PROGRAM, clear_errors
-from kiosk.cli.center.ledger import ledger
-from kiosk.cli.center.photos import photos_options
-from kiosk.cli.center.registry import registry
-from kiosk.cli.center.token import token
-from kiosk.cli.center.user import user
-from kiosk.cli.center.web import on_loopback, web, web_options
 from kiosk.cli.one_line import OneLineGroup
-from kiosk.domain.identifiers import BadIdentifier, check_region
-from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ledger import Ledger, LedgerError, shown
-from kiosk.sorting_center.photos.settings import PhotosSettings
-from kiosk.sorting_center.service import Beside, SortingCenter
-from kiosk.sorting_center.web.settings import WebSettings
 
-_WAIT_FOR_BROKER_S: Final = 5.0
-_SHOWN: Final = (
-    f"{PROGRAM}: the broker's password is on the command line, where every user of this machine sees it: give "
-    "--broker-password-file, or the address in the environment variable BROKER"
-)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+PROGRAM: Final = "sorting-center"
+COMMANDS: Final = {
+    "broker-check": "kiosk.cli.broker_check:broker_check",
+    "ledger": "kiosk.cli.center.ledger:ledger",
+    "registry": "kiosk.cli.center.registry:registry",
+    "run": "kiosk.cli.center.run:run",
+    "token": "kiosk.cli.center.token:token",
+    "user": "kiosk.cli.center.user:user",
+    "web": "kiosk.cli.center.web:web",
+}
+"""In the order in which the help lists them."""
 
 
 class _Program(OneLineGroup):
@@ -46,137 +31,22 @@ class _Program(OneLineGroup):
     def line(self, error: click.ClickException) -> str:
         return error.format_message().replace("\n", " ")
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
 
-@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None for an unknown word."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.command(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="station-kiosk", prog_name=PROGRAM)
 def main() -> None:
     """Take the stations' events in, keep them, acknowledge them, show them."""
-
-
-def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        return tuple(dict.fromkeys(check_region(value) for value in values))
-    except BadIdentifier as error:
-        raise click.BadParameter(str(error)) from error
-
-
-@main.command()
-@click.option(
-    "--broker",
-    required=True,
-    metavar="URL",
-    envvar="BROKER",
-    show_envvar=True,
-    help="mqtt://host:port, mqtts://, amqp://host:port/vhost or amqps://; mqtt://user@host:port with a password file",
-)
-@click.option(
-    "--broker-password-file",
-    "password_file",
-    type=_FILE,
-    envvar="BROKER_PASSWORD_FILE",
-    show_envvar=True,
-    help="Holds the password of the broker's user, and nothing else: every user sees the options of a program.",
-)
-@click.option(
-    "--ledger",
-    "ledger_url",
-    required=True,
-    metavar="URL",
-    help="sqlite:///path, made when it is not there; or an empty database postgresql://user@host:port/name",
-)
-@web_options(required=False)
-@photos_options
-@click.option(
-    "--metrics",
-    metavar="HOST:PORT",
-    help="Answer /metrics and /health there, on loopback alone: for a worker without --http; port 0 takes a free one.",
-)
-@click.option(
-    "--region",
-    "regions",
-    multiple=True,
-    metavar="REGION",
-    callback=_regions,
-    help="Take in the stations of this region only, once for each; over AMQP each has a queue of its own.",
-)
-@click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
-@click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
-@click.option("--tls-key", type=_FILE, help="Its key.")
-@click.pass_context
-@clear_errors
-def run(  # one parameter for each option
-    context: click.Context,
-    broker: str,
-    password_file: Path | None,
-    ledger_url: str,
-    web: WebSettings | None,
-    photos: PhotosSettings | None,
-    metrics: str | None,
-    regions: tuple[str, ...],
-    tls_ca: Path | None,
-    tls_cert: Path | None,
-    tls_key: Path | None,
-) -> None:
-    """Take in, acknowledge and show until SIGTERM or SIGINT."""
-    address = BrokerAddress.parse(broker, ca_file=tls_ca, cert_file=tls_cert, key_file=tls_key)
-    if password_file is not None:
-        address = address.with_password(password_file)
-    elif address.password and context.get_parameter_source("broker") is ParameterSource.COMMANDLINE:
-        click.echo(_SHOWN, err=True)
-    ending = _on_signal()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    beside = Beside(on_loopback("--metrics", metrics), photos)
-    with _assemble(ledger_url, address, web, regions, beside) as center:
-        connected = center.start(_WAIT_FOR_BROKER_S, ending)
-        if ending.is_set():
-            return
-        pages = center.http_address or "none"
-        waiting = "" if connected else " (not connected yet)"
-        further = {"metrics": center.metrics_address, "photos": center.photos_address}
-        more = "".join(f", {name} {place}" for name, place in further.items() if place is not None)
-        where = f"ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}{more}"
-        click.echo(f"sorting center ready: {where}", err=True)
-        manager = Notifier.from_environ()
-        manager.ready(f"broker {address}, pages {pages}")
-        ending.wait()
-        manager.stopping()
-
-
-def _assemble(
-    ledger_url: str,
-    address: BrokerAddress,
-    web: WebSettings | None,
-    regions: tuple[str, ...],
-    beside: Beside,
-) -> SortingCenter:
-    ledger = Ledger.open(ledger_url)
-    try:
-        return SortingCenter(ledger, address, web, regions, beside)
-    except LedgerError:
-        ledger.close()
-        raise
-    except OSError as error:
-        ledger.close()
-        asked = [f"{web.host}:{web.port}"] if web is not None else []
-        asked += [f"{beside.metrics[0]}:{beside.metrics[1]}"] if beside.metrics is not None else []
-        asked += [f"{beside.photos.host}:{beside.photos.port}"] if beside.photos is not None else []
-        where = " or ".join(asked) or str(address)
-        raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
-
-
-def _on_signal() -> threading.Event:
-    ending = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
-    return ending
-
-
-main.add_command(broker_check)
-main.add_command(ledger)
-main.add_command(registry)
-main.add_command(user)
-main.add_command(token)
-main.add_command(web)
 
 
 if __name__ == "__main__":

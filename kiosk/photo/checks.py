@@ -13,8 +13,8 @@ from kiosk.photo.measures import Detail, Outline
 _TILT_DEG = 25.0
 _RISE_PX: Final = 3.5
 """Measured on printed edges: 2.9 pixels at a blur of sigma 1, 4.1 at 1.5."""
-_COARSE_PX_PER_MM = 2.4
-"""Below that a sharp edge shows no more than a soft one does at this scale; a 1080p frame of the mat has 3 to 3.6."""
+_COARSE_PX_PER_MM = 2.7
+"""Below that a sharp edge shows no more than a soft one does at this scale; a 1080p frame of the mat has 2.9 to 3.6."""
 _MOTION_LEVELS = 2.0
 _STRIPES = 0.04
 _DARK_LEVEL, _DARK_GREY = 45.0, 94

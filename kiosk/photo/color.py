@@ -1,12 +1,12 @@
 """True colors from the mat: the lamp's unevenness out of its grey field, white balance and tone out of its patches.
 
-Everything is reckoned in linear light and applied as one table a channel and one smooth gain (von Kries). Grey-world and
-its like are never used: around red goods they make the colors worse than doing nothing.
+Everything is reckoned in linear light and applied as one table a channel and one smooth gain (von Kries). Grey-world
+and its like are never used: around red goods they make the colors worse than doing nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.markers import Points, SeenMat
-from kiosk.photo.mat import CORNER_MARKERS, FIELD_GREY, INTERIOR, PATCHES, SCALE_BAR, SHEET, VERSION_MARKER, Box
+from kiosk.photo.mat import (
+    CORNER_MARKERS,
+    FIELD_GREY,
+    INTERIOR,
+    PATCHES,
+    SCALE_BAR,
+    SEAM_MARKS,
+    SHEET,
+    VERSION_MARKER,
+    WORDS,
+    Box,
+)
 from kiosk.photo.rectify import Channels, SeenPatch, Window
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -39,7 +50,9 @@ _LEAST_SAMPLES = 300
 _CLIPPED, _BLACK = 251.0, 2.0
 """8-bit levels at which a channel tells no more than "at least" or "at most"."""
 _COVERED = 40.0
-"""Color difference after white balance by the field alone, beyond which a patch is not the patch but what lies on it."""
+"""Color difference after white balance by the field alone, beyond which something lies on a patch."""
+_FOREIGN, _FEWEST_PATCHES = 6.0, 6
+"""A patch that stays that far off its color, when the others agree, is covered by something like it; two may be."""
 _SLOPES = (0.5, 2.0)
 """Of a camera's tone curve against sRGB, log over log."""
 _TOE = 255 * 0.055
@@ -123,7 +136,7 @@ def fit_light(sheet: BgrImage, mat: SeenMat, width: int, height: int) -> Light:
     """
     field, margin = bare_field(), ~box_mask(INTERIOR)
     x, y = np.meshgrid(*(np.arange(0, side, _SAMPLE_MM, dtype=np.float64) + 0.5 for side in sheet.shape[1::-1]))
-    levels = cv2.blur(sheet, (3, 3))[::_SAMPLE_MM, ::_SAMPLE_MM]
+    levels = np.asarray(cv2.blur(sheet, (3, 3))[::_SAMPLE_MM, ::_SAMPLE_MM], np.uint8)
     place = mat.place(np.stack([x.ravel(), y.ravel()], axis=1))
     in_frame = ((place > 2) & (place < (width - 3, height - 3))).all(axis=1).reshape(x.shape)
     told = (levels.max(axis=2) < _CLIPPED) & in_frame & field[::_SAMPLE_MM, ::_SAMPLE_MM]
@@ -167,15 +180,20 @@ def _basis(x: Points, y: Points) -> Points:
 @lru_cache(maxsize=1)
 def bare_field() -> Mask:
     """Where nothing is printed in the SHEET_WINDOW; not to be written to."""
-    return box_mask(SHEET.grown(-_RIM_MM)) & ~printed_mask()
+    patches = _boxes(patch.box for patch in PATCHES)
+    return box_mask(SHEET.grown(-_RIM_MM)) & ~marker_mask() & ~patches
 
 
 @lru_cache(maxsize=1)
-def printed_mask() -> Mask:
-    """Everything that is not the field, with a little around it; not to be written to."""
+def marker_mask() -> Mask:
+    """Everything printed in black and white, with a little around it; not to be written to."""
     markers = (marker.box.grown(marker.quiet) for marker in (*CORNER_MARKERS, VERSION_MARKER))
+    return _boxes((*markers, SCALE_BAR.grown(_PRINT_MM), *WORDS, *SEAM_MARKS))
+
+
+def _boxes(boxes: Iterable[Box]) -> Mask:
     mask = np.zeros((SHEET_WINDOW.height, SHEET_WINDOW.width), np.bool_)
-    for box in (*markers, *(patch.box for patch in PATCHES), SCALE_BAR.grown(_PRINT_MM)):
+    for box in boxes:
         mask |= box_mask(box.grown(_PRINT_MM))
     return mask
 
@@ -208,7 +226,7 @@ class Correction:
             level = cv2.LUT(np.ascontiguousarray(picture[..., channel]), self._table(channel, brightest[channel]))
             gain = cv2.resize(gains[..., channel], (window.width, window.height), interpolation=cv2.INTER_LINEAR)
             cv2.multiply(level, gain, dst=level)
-            corrected[..., channel] = cv2.add(level, -_TOE, dtype=cv2.CV_8U)
+            corrected[..., channel] = cv2.convertScaleAbs(level, beta=-_TOE)
         return corrected
 
     def _table(self, channel: int, brightest: float) -> Gain:
@@ -221,7 +239,8 @@ class Correction:
         x = np.clip(window.left + share * window.width / window.px_per_mm, SHEET.left, SHEET.right)
         y = np.clip(window.top + share * window.height / window.px_per_mm, SHEET.top, SHEET.bottom)
         slopes = np.array([a for a, _ in self.tone])
-        return np.exp((brightest - self.light.at(*np.meshgrid(x, y))) * slopes / _POWER).astype(np.float32)
+        higher = (brightest - self.light.at(*np.meshgrid(x, y))) * slopes
+        return np.asarray(np.exp(higher / _POWER), np.float32)
 
 
 def find_correction(light: Light, patches: Sequence[SeenPatch]) -> Correction:
@@ -231,11 +250,19 @@ def find_correction(light: Light, patches: Sequence[SeenPatch]) -> Correction:
     told = [seen for seen in told if _difference(light, straight, seen) < _COVERED]
     if not told:
         return Correction(light, straight, _COVERED, 0)
+    while True:
+        tone = _tone(light, told)
+        differences = np.array([_difference(light, tone, seen) for seen in told])
+        worst = int(differences.argmax())
+        if differences[worst] < _FOREIGN or len(told) <= _FEWEST_PATCHES:
+            return Correction(light, tone, float(np.sqrt((differences**2).mean())), len(told))
+        del told[worst]
+
+
+def _tone(light: Light, told: Sequence[SeenPatch]) -> tuple[tuple[float, float], ...]:
     offsets = np.array([_log(seen.level) - _light_at(light, seen) for seen in told])
     truth = np.array([float(_log(np.array(float(seen.patch.grey)))) - _LOG_FIELD for seen in told])
-    tone = tuple(_fit_tone(offsets[:, channel], truth) for channel in range(3))
-    differences = np.array([_difference(light, tone, seen) for seen in told])
-    return Correction(light, tone, float(np.sqrt((differences**2).mean())), len(told))
+    return tuple(_fit_tone(offsets[:, channel], truth) for channel in range(3))
 
 
 def _light_at(light: Light, seen: SeenPatch) -> Channels:

@@ -42,12 +42,14 @@ _COLORED, _TINTED = 9.0, 3.6
 _COLOR_EDGE = 4.0
 _BRIGHTER = 6.0
 """L* above the mat."""
-_BLACK_L = 17.0
-"""A shadow that still lets a ninth of the light through is brighter."""
 _RIM_PX = 4
 _HARD_STEP = 5.0
 """L* from pixel to pixel: a shadow that falls from black to bare mat over 3 mm has 3 to 4."""
-_HARD_LEAST_PX, _HARD_SHARE = 12, 0.15
+_HARD_OF_DEPTH = 0.3
+"""Of what an area is darker than the mat; its hard edge takes at most three pixels."""
+_HARD_LEAST_PX = 12
+_DARK = ((33.0, 0.15), (9.0, 0.5))
+"""L* below the mat, and the share of the outline that must be hard: hardly a shadow is black, any may be grey."""
 _GAP_MM2, _MOST_GAPS = 20.0, 40
 _GAP_BRIGHTER, _GAP_CHROMA = 1.3, 1.8
 _MAT_CHROMA, _MAT_BRIGHTER, _MAT_DARKER = 3.2, 2.5, 3.5
@@ -90,18 +92,17 @@ def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
     which edges of color count for more than edges of light."""
     calm = cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX).astype(np.float32)
     lab = cv2.cvtColor(np.multiply(calm, 1 / 255, out=calm), cv2.COLOR_BGR2Lab)
-    lightness, a, b = cv2.split(lab)
-    lightness -= _FIELD_L
-    a, b = (cv2.GaussianBlur(plane, (0, 0), _COLOR_SIGMA_PX) for plane in (a, b))
-    darker = np.clip(-lightness, 0, 40)
-    chroma = cv2.magnitude(a, b)
+    lightness = np.asarray(lab[..., 0] - _FIELD_L, np.float32)
+    a, b = (np.asarray(cv2.GaussianBlur(lab[..., plane], (0, 0), _COLOR_SIGMA_PX), np.float32) for plane in (1, 2))
+    darker = np.asarray(np.clip(-lightness, 0, 40), np.float32)
+    chroma = np.asarray(cv2.magnitude(a, b), np.float32)
     shade = _penumbra(darker, chroma)
     for plane in (a, b):
         plane -= darker * (float(np.median(plane[shade] / darker[shade])) if shade.any() else 0.0)
     seen = cv2.merge(
         [cv2.convertScaleAbs(plane, alpha=scale, beta=128) for plane, scale in _edge_planes(lightness, a, b)]
     )
-    return np.asarray(lightness, np.float32), np.asarray(cv2.magnitude(a, b), np.float32), np.asarray(seen, np.uint8)
+    return lightness, np.asarray(cv2.magnitude(a, b), np.float32), np.asarray(seen, np.uint8)
 
 
 def _edge_planes(lightness: _Plane, a: _Plane, b: _Plane) -> Iterator[tuple[_Plane, float]]:
@@ -128,28 +129,34 @@ def _sure(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:
     """What is goods and what is bare mat without a doubt."""
     colored = (chroma > _COLORED) | _wide(chroma > _TINTED)
     goods = _opened(colored | (lightness > _BRIGHTER))
-    black = _opened((lightness < _BLACK_L - _FIELD_L) & ~colored)
-    cv2.bitwise_or(goods, _without_shadows(black, goods, lightness), dst=goods)
+    for darker, hard_share in _DARK:
+        dark = _opened((lightness < -darker) & ~colored)
+        cv2.bitwise_or(goods, _without_shadows(dark, goods, lightness, hard_share), dst=goods)
     bare = _opened((chroma < _MAT_CHROMA) & (lightness < _MAT_BRIGHTER) & (lightness > -_MAT_DARKER))
     return goods, _open_mat(bare, lightness, chroma)
 
 
-def _without_shadows(black: Mask, goods: Mask, lightness: _Plane) -> Mask:
-    """The black areas that end hard where no other goods are; the deepest shadow fades into the mat."""
-    if not cv2.countNonZero(black):
-        return black
+def _without_shadows(dark: Mask, goods: Mask, lightness: _Plane, hard_share: float) -> Mask:
+    """The dark areas that end hard where no other goods are; the deepest shadow fades into the mat."""
+    if not cv2.countNonZero(dark):
+        return dark
     steep = cv2.magnitude(
         cv2.Sobel(lightness, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(lightness, cv2.CV_32F, 0, 1, scale=1 / 8)
     )
     near = np.ones((2 * _RIM_PX + 1, 2 * _RIM_PX + 1), np.uint8)
-    rim = cv2.subtract(cv2.dilate(black, np.ones((3, 3), np.uint8)), cv2.erode(black, np.ones((3, 3), np.uint8)))
+    rim = cv2.subtract(cv2.dilate(dark, np.ones((3, 3), np.uint8)), cv2.erode(dark, np.ones((3, 3), np.uint8)))
     rim = cv2.bitwise_and(rim, cv2.bitwise_not(cv2.dilate(goods, near)))
-    hard = (cv2.dilate(steep, np.ones((3, 3), np.uint8)) > _HARD_STEP) & (rim > 0)
-    count, labels = cv2.connectedComponents(cv2.dilate(black, np.ones((3, 3), np.uint8)), connectivity=8)
+    count, found = cv2.connectedComponents(cv2.dilate(dark, np.ones((3, 3), np.uint8)), connectivity=8)
+    labels = np.asarray(found, np.int32)
+    on = dark > 0
+    area = np.maximum(np.bincount(labels[on], minlength=count), 1)
+    depth = np.bincount(labels[on], -lightness[on], minlength=count) / area
+    step = np.minimum(_HARD_STEP, _HARD_OF_DEPTH * depth).astype(np.float32)
+    hard = (cv2.dilate(steep, np.ones((3, 3), np.uint8)) > step[labels]) & (rim > 0)
     along, ends = (np.bincount(labels[some], minlength=count) for some in (rim > 0, hard))
-    keep = np.where((ends >= _HARD_LEAST_PX) & (ends >= _HARD_SHARE * along), 255, 0).astype(np.uint8)
+    keep = np.where((ends >= _HARD_LEAST_PX) & (ends >= hard_share * along), 255, 0).astype(np.uint8)
     keep[0] = 0
-    return np.asarray(cv2.bitwise_and(keep[labels], black), np.uint8)
+    return np.asarray(cv2.bitwise_and(keep[labels], dark), np.uint8)
 
 
 def _open_mat(bare: Mask, lightness: _Plane, chroma: _Plane) -> Mask:
@@ -167,7 +174,7 @@ def _open_mat(bare: Mask, lightness: _Plane, chroma: _Plane) -> Mask:
         on = labels[part] == label
         if float(lightness[part][on].mean()) < _GAP_BRIGHTER and float(chroma[part][on].mean()) < _GAP_CHROMA:
             keep[label] = 255
-    return keep[labels]
+    return np.asarray(keep[labels], np.uint8)
 
 
 def _wide(told: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -204,7 +211,7 @@ def _without_small(mask: Mask, least_mm2: float) -> Mask:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     keep = np.zeros(count, np.uint8)
     keep[1:] = np.where(stats[1:, cv2.CC_STAT_AREA] >= least_mm2 * CUT_PX_PER_MM**2, 255, 0)
-    return keep[labels]
+    return np.asarray(keep[labels], np.uint8)
 
 
 def _grabcut(calm: BgrImage, mask: Mask, goods: Mask, bare: Mask) -> Mask:
@@ -220,7 +227,7 @@ def _grabcut(calm: BgrImage, mask: Mask, goods: Mask, bare: Mask) -> Mask:
     if not (has[cv2.GC_BGD] or has[cv2.GC_PR_BGD]) or not (has[cv2.GC_FGD] or has[cv2.GC_PR_FGD]):
         return mask
     cv2.setRNGSeed(1)  # its k-means begins at random
-    cv2.grabCut(small, sides, None, np.zeros((1, 65)), np.zeros((1, 65)), _GRABCUT_TURNS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, sides, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), _GRABCUT_TURNS, cv2.GC_INIT_WITH_MASK)
     found = np.where((sides == cv2.GC_FGD) | (sides == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
     wide = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.where((wide >= 128) | (goods > 0), 255, 0), np.uint8)

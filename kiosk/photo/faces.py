@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -26,10 +28,21 @@ _MARGIN = 0.04
 """Of the longer side, added around: the cascades want to see a whole head, and people are cut by the frame."""
 
 
-class FaceDetector(Protocol):
-    """Counts the faces of a frame of any size."""
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """An upright square in pixels of the frame."""
 
-    def count(self, frame: BgrImage) -> int: ...
+    left: float
+    top: float
+    side: float
+    profile: bool
+    """Turned to one side: less certain."""
+
+
+class FaceDetector(Protocol):
+    """Finds the faces of a frame of any size."""
+
+    def find(self, frame: BgrImage) -> Sequence[SeenFace]: ...
 
 
 class HaarFaces:
@@ -40,37 +53,37 @@ class HaarFaces:
     """
 
     def __init__(self) -> None:
-        folder = Path(cv2.data.haarcascades)
+        folder = Path(cv2.__file__).parent / "data"
         self._frontal = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_alt2.xml"))
         self._profile = cv2.CascadeClassifier(str(folder / "haarcascade_profileface.xml"))
         if self._frontal.empty() or self._profile.empty():
             raise OSError(f"the face cascades of OpenCV are missing from {folder}: install the package again")
 
-    def count(self, frame: BgrImage) -> int:
-        """Faces found; the largest number that one of the searches sees."""
+    def find(self, frame: BgrImage) -> tuple[SeenFace, ...]:
+        """Every hit; one head may be found by more than one of the searches."""
         grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
-        profile = _fitted(grey, _PROFILE_PX)
-        return max(
-            _count(self._frontal, _fitted(grey, _FRONTAL_PX), _FRONTAL_STEP),
-            _count(self._profile, profile, _PROFILE_STEP),
-            _count(self._profile, np.asarray(cv2.flip(profile, 1), np.uint8), _PROFILE_STEP),
-        )
+        width = grey.shape[1]
+        frontal = _search(self._frontal, grey, _FRONTAL_PX, _FRONTAL_STEP)
+        profile = _search(self._profile, grey, _PROFILE_PX, _PROFILE_STEP)
+        other = _search(self._profile, np.asarray(cv2.flip(grey, 1), np.uint8), _PROFILE_PX, _PROFILE_STEP)
+        turned = [*profile, *((width - left - side, top, side) for left, top, side in other)]
+        return (*(SeenFace(*hit, False) for hit in frontal), *(SeenFace(*hit, True) for hit in turned))
 
 
-def _fitted(grey: _Grey, longer_px: int) -> _Grey:
-    height, width = grey.shape
-    share = min(1.0, longer_px / max(width, height))
-    size = (max(1, round(width * share)), max(1, round(height * share)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    margin = round(_MARGIN * max(size))
-    return np.asarray(cv2.copyMakeBorder(small, *[margin] * 4, cv2.BORDER_REPLICATE), np.uint8)
-
-
-def _count(cascade: cv2.CascadeClassifier, grey: _Grey, step: float) -> int:
-    least = max(20, round(_LEAST_FACE * max(grey.shape)))
-    if min(grey.shape) < least:
-        return 0
-    return len(cascade.detectMultiScale(grey, step, _NEIGHBORS, minSize=(least, least)))
+def _search(
+    cascade: cv2.CascadeClassifier, grey: _Grey, longer_px: int, step: float
+) -> list[tuple[float, float, float]]:
+    """Left, top and side of the hits, in pixels of the frame."""
+    share = min(1.0, longer_px / max(grey.shape))
+    height, width = (max(1, round(side * share)) for side in grey.shape)
+    margin = round(_MARGIN * max(width, height))
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    wide = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    least = max(20, round(_LEAST_FACE * max(width, height)))
+    if min(wide.shape) < least:
+        return []
+    hits = cascade.detectMultiScale(wide, step, _NEIGHBORS, minSize=(least, least))
+    return [((left - margin) / share, (top - margin) / share, side / share) for left, top, side, _ in hits]
 
 
 @lru_cache(maxsize=1)  # reading the cascades takes as long as three shots

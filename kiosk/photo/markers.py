@@ -153,11 +153,9 @@ def _detected(grey: NDArray[np.uint8], detector: cv2.aruco.ArucoDetector) -> lis
     if min(grey.shape) < _LEAST_SIDE_PX:
         return []
     corners, numbers, _ = detector.detectMarkers(grey)
-    if numbers is None:
-        return []
     prints = (
-        (int(number), np.asarray(four, np.float64).reshape(4, 2))
-        for number, four in zip(np.asarray(numbers).ravel(), corners, strict=True)
+        (int(number[0]), np.asarray(four, np.float64).reshape(4, 2))
+        for number, four in zip(() if numbers is None else numbers, corners, strict=bool(corners))
     )
     return [(number, four) for number, four in prints if _area(four) >= _LEAST_MARKER_PX**2]
 
@@ -210,10 +208,9 @@ def _fit(chosen: dict[int, Points]) -> _Fit | None:
     """None when a corner lies too far from its place, or the sheet would be mirrored."""
     sheet = np.concatenate([CORNER_MARKERS[number].box.corners for number in chosen])
     frame = np.concatenate(list(chosen.values()))
-    to_frame, _ = cv2.findHomography(sheet, frame)
-    if to_frame is None or not np.isfinite(to_frame).all() or abs(np.linalg.det(to_frame)) < 1e-9:
+    to_frame = np.asarray(cv2.findHomography(sheet, frame)[0], np.float64)  # of None, which is no matrix, NaN
+    if to_frame.shape != (3, 3) or not np.isfinite(to_frame).all() or abs(np.linalg.det(to_frame)) < 1e-9:
         return None
-    to_frame = np.asarray(to_frame, np.float64)
     if (_depths(to_frame) <= 0).any() or _jacobian(to_frame) <= 0:
         return None
     residual = float(np.linalg.norm(_projected(np.linalg.inv(to_frame), frame) - sheet, axis=1).max())

@@ -76,6 +76,10 @@ PATCHES: Final = tuple(
 SCALE_BAR: Final = Box(160.0, 280.0, 100.0, 3.0)
 TICK_EVERY_MM: Final = 10.0
 TICK_MM: Final = 6.0
+WORDS: Final = (Box(60.0, 253.0, 95.0, 37.0), Box(265.0, 253.0, 95.0, 37.0))
+"""Where a printed sheet may say how to print and glue it."""
+SEAM_MARKS: Final = tuple(Box(205.0, top, 10.0, 5.0) for top in (37.5, 42.5, 249.5, 286.5))
+"""By which two halves are glued."""
 INTERIOR: Final = Box(70.0, 48.5, 280.0, 200.0)
 """Where goods may lie, and all that is ever kept of a shot."""
 SQUARE_MM: Final = 200.0

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.color import SHEET_WINDOW, Light, Mask, bare_field, box_mask, printed_mask
+from kiosk.photo.color import SHEET_WINDOW, Light, Mask, bare_field, box_mask, marker_mask, to_lab
 from kiosk.photo.cutout import CUT_PX_PER_MM, lightness_and_chroma
 from kiosk.photo.frame_check import tenengrad
 from kiosk.photo.markers import Points, SeenMat
-from kiosk.photo.mat import INTERIOR, SHEET, Box
+from kiosk.photo.mat import INTERIOR, PATCHES, SHEET, Box
 
 _PIECE_SHARE = 0.02
 """Of the largest piece: what is smaller fell off one."""
@@ -119,7 +120,7 @@ def _mirrors(raw: BgrImage, lowest: NDArray[np.uint8], mask: NDArray[np.uint8]) 
     if not cv2.countNonZero(white):
         return []
     grey = cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
     found = []
     for label in np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:20] + 1:  # the largest say it
         left, top, width, height, area = (int(value) for value in stats[label])
@@ -142,15 +143,15 @@ def stripes(sheet: BgrImage, light: Light, mat: SeenMat) -> float:
     of the sheet must show them in step, so that neither a shadow nor a spot counts.
     """
     margin = bare_field() & ~box_mask(INTERIOR)
-    y, x = (places[::2] for places in np.nonzero(margin))
-    levels = sheet[y, x].max(axis=1)
-    above = light.above(sheet[y, x], x + 0.5, y + 0.5)
+    rows, columns = (places[::2] for places in np.nonzero(margin))
+    y, x = (np.asarray(places + 0.5, np.float64) for places in (rows, columns))
+    seen = sheet[rows, columns]
+    levels, above = seen.max(axis=1), light.above(seen, x, y)
     neutral = np.ptp(above, axis=1) < _NEUTRAL
     told = (levels > 4) & (levels < _CLIPPED) & neutral
-    y, x, strength = y[told] + 0.5, x[told] + 0.5, above[told].mean(axis=1)
-    if len(x) < 5 * _STRIPE_BINS:
+    if np.count_nonzero(told) < 5 * _STRIPE_BINS:
         return 0.0
-    place = mat.place(np.stack([x, y], axis=1))
+    strength, place = above[told].mean(axis=1), mat.place(np.stack([x[told], y[told]], axis=1))
     return max(_stripes_along(place[:, axis], place[:, 1 - axis], strength) for axis in (0, 1))
 
 
@@ -190,7 +191,9 @@ def reach_in(sheet: BgrImage) -> Reach:
     """Of the SHEET_WINDOW with true colors: what lies in the interior and goes on to the edge of the sheet, or is of
     the color of skin and goes on beyond the interior."""
     lightness, chroma = lightness_and_chroma(np.asarray(cv2.GaussianBlur(sheet, (0, 0), 0.8), np.uint8))
-    paper = ~printed_mask() & box_mask(SHEET.grown(-3))
+    expected, edges = _expected()
+    lightness -= expected
+    paper = ~marker_mask() & ~edges & box_mask(SHEET.grown(-3))
     inside = box_mask(INTERIOR)
     other = ((chroma > _REACH_DIFFERENT) | (lightness > _REACH_DIFFERENT) | (lightness < _REACH_DARK)) & paper
     rim = paper & ~box_mask(SHEET.grown(-_REACH_RIM_MM))
@@ -206,6 +209,17 @@ def reach_in(sheet: BgrImage) -> Reach:
         if fleshy or np.count_nonzero(component & rim) >= _REACH_LEAST_MM2 / 4:
             body += within
     return Reach(body / np.count_nonzero(inside), _shadow(lightness, chroma, paper, rim, inside))
+
+
+@lru_cache(maxsize=1)
+def _expected() -> tuple[NDArray[np.float32], Mask]:
+    """L* of the printed sheet above its field's, and the edges of its patches; not to be written to."""
+    lightness = np.zeros((SHEET_WINDOW.height, SHEET_WINDOW.width), np.float32)
+    edges = np.zeros(lightness.shape, np.bool_)
+    for patch in PATCHES:
+        lightness[box_mask(patch.box)] = to_lab(np.full(3, float(patch.grey)))[0] - 50.03
+        edges |= box_mask(patch.box.grown(2)) & ~box_mask(patch.box.grown(-2))
+    return lightness, edges
 
 
 def _shadow(lightness: NDArray[np.float32], chroma: NDArray[np.float32], paper: Mask, rim: Mask, inside: Mask) -> float:

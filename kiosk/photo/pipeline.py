@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo import checks
@@ -15,7 +16,7 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture
 from kiosk.photo.color import SHEET_WINDOW, Correction, find_correction, fit_light
 from kiosk.photo.cutout import CUT_WINDOW, CutOut, Mask, cut_out
-from kiosk.photo.faces import FaceDetector, haar_faces
+from kiosk.photo.faces import FaceDetector, SeenFace, haar_faces
 from kiosk.photo.frame_check import mean_luminance, sharpest_edge_px
 from kiosk.photo.lens import Lens
 from kiosk.photo.markers import SeenMat, find_mat, fit_mat, see_markers
@@ -24,6 +25,8 @@ from kiosk.photo.measures import Detail, Outline, Reach, detail, focus, motion, 
 from kiosk.photo.picture_header import PictureRefused
 from kiosk.photo.pictures import crop_window, make_pictures
 from kiosk.photo.rectify import flatten, see_patches
+
+Corners: TypeAlias = NDArray[np.float32]
 
 MAX_SIDE_PX: Final = 2200
 """A larger frame is made smaller first: the mat then has 5 pixels a millimetre, and time and memory stay bounded."""
@@ -83,7 +86,7 @@ def inspect(
             mat, burst[0] = again, burst[best]
     chosen = burst[0]
     del burst  # the other frames are as large as all that follows
-    found = (faces or haar_faces()).count(chosen)
+    found = _people((faces or haar_faces()).find(chosen), mat)
     if mat is None:
         return _without_mat(chosen, seen.corner_markers, found)
     return _judged(_look(chosen, mat), found, moved)
@@ -104,6 +107,20 @@ def _bounded(frame: BgrImage) -> BgrImage:
         return np.ascontiguousarray(frame)
     size = (max(1, round(width * share)), max(1, round(height * share)))
     return np.asarray(cv2.resize(np.ascontiguousarray(frame), size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _people(faces: Sequence[SeenFace], mat: SeenMat | None) -> int:
+    """Faces that count. A profile that lies wholly inside the interior is taken for goods: a head has a body, which
+    would reach in over the edge, and round goods in side light look like cheeks."""
+    if mat is None:
+        return len(faces)
+    where = mat.place(INTERIOR.corners).astype(np.float32)
+    return sum(not (face.profile and _inside(face, where)) for face in faces)
+
+
+def _inside(face: SeenFace, where: Corners) -> bool:
+    corners = ((face.left + x * face.side, face.top + y * face.side) for x in (0, 1) for y in (0, 1))
+    return all(cv2.pointPolygonTest(where, corner, False) >= 0 for corner in corners)
 
 
 def _without_mat(frame: BgrImage, corner_markers: int, faces: int) -> Inspection:

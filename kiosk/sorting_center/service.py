@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from kiosk.sorting_center.child import Child
 from kiosk.sorting_center.decision_worker import DecisionWorker
@@ -29,8 +29,10 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.child import PhotosProcess
 from kiosk.sorting_center.photos.settings import PhotosSettings
 from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 from kiosk.sorting_center.web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 
 _BATCH_END_S: Final = 2.5
 _PART_END_S: Final = 0.6
@@ -84,7 +86,7 @@ class SortingCenter:
             "feed": lambda: self._feed.is_alive,
         }
         self._watchdog = Watchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
-        self._monitoring = MonitoringServer(ledger, self.health, *beside.metrics) if beside.metrics else None
+        self._monitoring = _monitoring(ledger, self.health, beside.metrics)
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
         self._photos = PhotosProcess(ledger.url, beside.photos, self.health) if beside.photos else None
 
@@ -139,3 +141,12 @@ class SortingCenter:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _monitoring(ledger: Ledger, health: Health, address: tuple[str, int] | None) -> MonitoringServer | None:
+    """Flask is loaded for it alone: the pages have a process of their own."""
+    if address is None:
+        return None
+    from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
+
+    return MonitoringServer(ledger, health, *address)

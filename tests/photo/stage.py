@@ -96,7 +96,7 @@ def random_plan(seed: int) -> Plan:
     rng = np.random.default_rng([seed, 3])
     names = tuple(COLORS)
     places = [(0.0, 0.0), (-70.0, 10.0), (70.0, -10.0), (-10.0, 40.0)][: int(rng.integers(1, 5))]
-    size = float(rng.uniform(58, 78)) if len(places) < 4 else float(rng.uniform(50, 60))
+    size = float(rng.uniform(64, 78)) if len(places) < 4 else float(rng.uniform(50, 60))
     warm = float(rng.uniform(-0.3, 0.4))
     cast = (1 - 0.7 * warm, 0.95, 1.0) if warm > 0 else (1.0, 0.95, 1 + 0.7 * warm)
     return replace(

@@ -121,15 +121,18 @@ def center(broker: Broker) -> Iterator[LedgerCenter]:
 
 @pytest.fixture(scope="module")
 def empty() -> Iterator[Path]:
-    """The fleet's own template, made once for all calls; those of the command make theirs."""
+    """The fleet's own template, made once for all calls; one of the command makes its own."""
     with empty_database() as path:
         yield path
 
 
-@pytest.fixture
-def call(broker: Broker, tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FleetResult]:
+@pytest.fixture(autouse=True)
+def made_once(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_module, "empty_database", lambda: nullcontext(empty))
 
+
+@pytest.fixture
+def call(broker: Broker, tmp_path: Path) -> Callable[..., FleetResult]:
     def run(stations: int, intakes: int, timeout_s: float = 300.0) -> FleetResult:
         return Fleet(FleetPlan(stations, intakes, broker.url, tmp_path / "stations", 7, timeout_s)).run()
 
@@ -300,7 +303,8 @@ def test_a_database_that_cannot_be_used_ends_the_fleet(
         call(2, 1)
 
 
-def test_the_command(broker: Broker, center: LedgerCenter, tmp_path: Path) -> None:
+def test_the_command(broker: Broker, center: LedgerCenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_module, "empty_database", empty_database)
     arguments = ["--stations", "2", "--intakes", "1", "--broker", broker.url, "--dir", str(tmp_path / "stations")]
     done = CliRunner().invoke(fleet_command, arguments)
     assert done.exit_code == 0

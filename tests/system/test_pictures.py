@@ -14,6 +14,8 @@ from kiosk.domain.events import PictureData
 from kiosk.simulators.broker import DEFAULT_CONF, Broker
 from kiosk.simulators.link import Link, LinkState
 from kiosk.simulators.processes import Child
+from kiosk.simulators.village import REGION as VILLAGE_REGION
+from kiosk.simulators.village import Village
 from kiosk.station.doctor.photos_mark import PhotosMark
 from kiosk.store import Store
 from kiosk.store.database.opening import Opening
@@ -156,3 +158,19 @@ def test_killed_twice_and_cut_off_on_the_way_every_picture_arrives(county: Count
         return mark is not None and (mark.pictures, mark.fault) == (0, None)
 
     until(told)
+
+
+def test_the_demo_has_the_lane_and_its_line_obeys_the_fault_words(tmp_path: Path) -> None:
+    shots = [jpeg(number, 160) for number in range(2)]
+    data = tmp_path / "station"
+    data.mkdir()
+    filled(data, shots)
+    received = tmp_path / "photos" / VILLAGE_REGION / STATION
+    with Village(tmp_path) as village:
+        village.command("link", "down")
+        before = {path.name for path in received.rglob("*.jpg")}
+        village.command("link", "slow 256kbit")
+        until(lambda: len(list(received.rglob("*.jpg"))) == len(shots))
+        village.command("link", "up")
+    assert before <= {path.name for path in received.rglob("*.jpg")}
+    assert sorted(path.read_bytes() for path in received.rglob("*.jpg")) == sorted(shots)

@@ -16,10 +16,8 @@ import click
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.sorting_center.ledger import shown
-from kiosk.sorting_center.web.guard import is_loopback
-from kiosk.sorting_center.web.process import serve
 from kiosk.sorting_center.web.remote_health import RemoteHealth
-from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
+from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings, is_loopback
 
 _OPTIONS = (
     click.option("--http-cert", "cert_file", metavar="FILE", help="PEM: serve over TLS with it and what signed it."),
@@ -93,6 +91,8 @@ def web(url: str, web: WebSettings) -> None:
 
     Changes the desk's database beside the ledger, where people, tokens and decisions are kept.
     """
+    from kiosk.sorting_center.web.process import serve  # the options are those of other commands as well
+
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())

@@ -28,10 +28,12 @@ from kiosk.photo.mat import (
     FIELD_GREY,
     PATCHES,
     SCALE_BAR,
+    SEAM_MARKS,
     SHEET,
     TICK_EVERY_MM,
     TICK_MM,
     VERSION_MARKER,
+    WORDS,
     Box,
     Marker,
 )
@@ -52,36 +54,31 @@ UNPRINTED_MM: Final = 5.0
 A4_WIDTH_MM: Final = 210.0
 BLEED_MM: Final = 1.0
 """The right half is printed this far beyond its seam: scissors that stray leave no white line in the mat."""
-_MARKS_MM: Final = ((38.0, 4.0), (43.0, 4.0), (250.0, 4.0), (287.0, 4.0))
-"""Top and height of the marks on the seam, outside the interior: on each half a triangle that meets the other's."""
-
 _DOTS_PER_MM: Final = 24
-_LETTER_MM: Final = 3.4
+_LINE_MM: Final = WORDS[0].height / 9
+_LETTER_MM: Final = 3.1
 _SMALLEST_MM: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one paper shows of the sheet: where it begins, what is printed, which words, and where they stand."""
+    """What one paper shows of the sheet: where it begins, what is printed, and the texts of each place for words."""
 
     left: float
     printed: Box
-    words: Box
-    texts: tuple[str, ...]
+    texts: tuple[tuple[str, ...], tuple[str, ...]]
 
 
-_WHOLE: Final = _Part(0.0, SHEET, Box(70.0, 254.0, 280.0, 22.5), ("title", "measure"))
+_WHOLE: Final = _Part(0.0, SHEET, (("title",), ("measure",)))
 _LEFT: Final = _Part(
     UNPRINTED_MM,
     Box(UNPRINTED_MM, 0.0, A4_WIDTH_MM, SHEET.height),
-    Box(60.0, 253.0, 95.0, 37.0),
-    ("title", "left_half", "measure_half"),
+    (("title", "left_half", "measure_half"), ()),
 )
 _RIGHT: Final = _Part(
     SEAM_MM - UNPRINTED_MM,
     Box(SEAM_MM - BLEED_MM, 0.0, SEAM_MM - UNPRINTED_MM + BLEED_MM, SHEET.height),
-    Box(265.0, 253.0, 95.0, 37.0),
-    ("title", "right_half", "measure_half"),
+    ((), ("title", "right_half", "measure_half")),
 )
 
 
@@ -111,7 +108,8 @@ def _page(pdf: FPDF, part: _Part, width: float) -> None:
             sheet.fill(patch.box, patch.grey)
         for box in _scale_bar():
             sheet.fill(box, BLACK)
-        sheet.words(part)
+        for room, texts in zip(WORDS, part.texts, strict=True):
+            sheet.words(room, texts)
     if part is not _WHOLE:
         sheet.seam(towards=-1 if part is _LEFT else 1)
 
@@ -146,14 +144,13 @@ class _Sheet:
                 left, top = marker.box.left + first * cell, marker.box.top + row * cell
                 self.fill(Box(left, top, count * cell, cell), WHITE)
 
-    def words(self, part: _Part) -> None:
-        """Each text in three languages, a line each."""
-        lines = [(text, rtl) for name in part.texts for text, rtl in _languages(_texts()[name])]
-        room = part.words
-        step = room.height / len(lines)
+    def words(self, room: Box, texts: tuple[str, ...]) -> None:
+        """Each text in three languages, a line each, from the bottom of the place up."""
+        lines = [(text, rtl) for name in texts for text, rtl in _languages(_texts()[name])]
+        top = room.bottom - len(lines) * _LINE_MM
         for number, (text, rtl) in enumerate(lines):
-            picture = _line(text, rtl, (room.width, step))
-            self._pdf.image(picture, room.left - self._left, room.top + number * step, room.width, step)
+            picture = _line(text, rtl, (room.width, _LINE_MM))
+            self._pdf.image(picture, room.left - self._left, top + number * _LINE_MM, room.width, _LINE_MM)
 
     def seam(self, towards: int) -> None:
         """Where to cut or to lay the edge: at the rims and beside the interior, with the marks that must meet."""
@@ -161,9 +158,11 @@ class _Sheet:
         self._pdf.set_draw_color(BLACK)
         self._pdf.set_fill_color(BLACK)
         self._pdf.set_line_width(0.1)
-        for top, height in _MARKS_MM:
-            self._pdf.line(at, top - 0.5, at, top + height + 0.5)
-            self._pdf.polygon([(at, top), (at, top + height), (at + towards * height, top + height / 2)], style="F")
+        for mark in SEAM_MARKS:
+            top, bottom = mark.top + 0.5, mark.bottom - 0.5
+            self._pdf.line(at, mark.top, at, mark.bottom)
+            tip = at + towards * (bottom - top)
+            self._pdf.polygon([(at, top), (at, bottom), (tip, (top + bottom) / 2)], style="F")
 
 
 def _stretches(cells: tuple[bool, ...]) -> Iterator[tuple[int, int]]:

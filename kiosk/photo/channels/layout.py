@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.channels.rules import ChannelRule
+
+Mask: TypeAlias = NDArray[np.uint8]
+"""Rows x columns, 255 where it is so, else 0."""
 
 WHITE: Final = 255
 GOODS_BELOW: Final = 245
@@ -21,6 +25,7 @@ FAR_PX: Final = 15
 what an edge leaves, is 8 pixels wide in full color: it cannot reach there from what _CLEARED_PX has left.
 """
 _REACHED: Final = 128
+_LIGHT, _LIGHTEST = np.full(3, GOODS_BELOW), np.full(3, WHITE)
 _SOFT_EDGE_PX: Final = 6
 """Of the cut-out, outside the box of the goods: lighter than GOODS_BELOW, and it belongs to them."""
 
@@ -44,37 +49,45 @@ class GoodsBox:
         return min(self.left, self.top, right, bottom)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LaidOut:
-    """A frame with the goods in it, and by how much they were enlarged to get there; below 1 they were made smaller."""
+    """A frame with the goods in it, where they are, and by how much they were enlarged; below 1: made smaller."""
 
     picture: BgrImage
+    goods: Mask
     enlarged: float
 
 
-def goods_mask(picture: BgrImage) -> BgrImage:
-    """Rows x columns, 255 where the goods are on their white, else 0."""
-    blue, green, red = cv2.split(picture)
-    darkest = cv2.min(cv2.min(blue, green), red)
-    return np.asarray(cv2.threshold(darkest, GOODS_BELOW - 1, WHITE, cv2.THRESH_BINARY_INV)[1], np.uint8)
+def goods_mask(picture: BgrImage) -> Mask:
+    """Where the goods are on their white."""
+    return np.asarray(cv2.bitwise_not(cv2.inRange(picture, _LIGHT, _LIGHTEST)), np.uint8)
 
 
-def goods_box(picture: BgrImage) -> GoodsBox | None:
-    """Where the goods are on their white, None when there is nothing else."""
-    left, top, width, height = cv2.boundingRect(goods_mask(picture))
+def box_of(goods: Mask) -> GoodsBox | None:
+    """The box around them, None when there are none."""
+    left, top, width, height = cv2.boundingRect(goods)
     return GoodsBox(left, top, width, height) if width and height else None
 
 
-def white_around(picture: BgrImage, at_least_px: int) -> BgrImage:
-    """Rows x columns, 255 around the goods where no pixel of theirs is nearer, in rows and columns; else 0.
+def white_around(goods: Mask, at_least_px: int) -> Mask:
+    """Where no pixel of the goods is nearer than that, in rows and columns.
 
     A light spot inside white goods is none of it: it is not reached from outside.
     """
     reach = 2 * at_least_px - 1
-    near = cv2.dilate(goods_mask(picture), np.ones((reach, reach), np.uint8))
+    near = cv2.dilate(goods, np.ones((reach, reach), np.uint8))
     framed = cv2.copyMakeBorder(near, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=[0])
     cv2.floodFill(framed, None, (0, 0), [_REACHED])
     return np.asarray(cv2.inRange(framed[1:-1, 1:-1], np.array(_REACHED), np.array(_REACHED)), np.uint8)
+
+
+def lowest(picture: BgrImage, where: Mask) -> int:
+    """The lowest value of any channel in these places; 255 when there are none."""
+    rows, columns = where.shape
+    inside = cv2.merge([where, where, where]).reshape(rows, columns * 3)
+    if not cv2.countNonZero(where):
+        return WHITE
+    return int(cv2.minMaxLoc(picture.reshape(rows, columns * 3), inside)[0])
 
 
 def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> LaidOut:
@@ -87,8 +100,10 @@ def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> LaidOut:
     part = _scaled(cut[top : box.top + box.height + soft, left : box.left + box.width + soft], scale, rule.size_px)
     at = (width - box.width * scale) / 2, (height - box.height * scale) / 2
     picture = _placed(part, (at[0] - (box.left - left) * scale, at[1] - (box.top - top) * scale), rule.size_px)
-    picture[white_around(picture, _CLEARED_PX + 1) == WHITE] = WHITE
-    return LaidOut(picture, scale)
+    goods = goods_mask(picture)
+    around = white_around(goods, _CLEARED_PX + 1)
+    cv2.bitwise_or(picture, cv2.merge([around, around, around]), dst=picture)
+    return LaidOut(picture, goods, scale)
 
 
 def lay_out_natural(cut: BgrImage, rule: ChannelRule) -> LaidOut:
@@ -97,7 +112,8 @@ def lay_out_natural(cut: BgrImage, rule: ChannelRule) -> LaidOut:
     scale = min(width / columns, height / rows)
     part = _scaled(cut, scale, rule.size_px)
     at = (width - part.shape[1]) / 2, (height - part.shape[0]) / 2
-    return LaidOut(_placed(part, at, rule.size_px), scale)
+    picture = _placed(part, at, rule.size_px)
+    return LaidOut(picture, goods_mask(picture), scale)
 
 
 def _scaled(part: BgrImage, scale: float, most: tuple[int, int]) -> BgrImage:

@@ -11,7 +11,17 @@ import cv2
 import numpy as np
 
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.channels.layout import FAR_PX, WHITE, LaidOut, goods_box, lay_out_natural, lay_out_white, white_around
+from kiosk.photo.channels.layout import (
+    FAR_PX,
+    WHITE,
+    LaidOut,
+    box_of,
+    goods_mask,
+    lay_out_natural,
+    lay_out_white,
+    lowest,
+    white_around,
+)
 from kiosk.photo.channels.rules import ChannelRule
 from kiosk.photo.codec import JPEG_QUALITY, decode_picture, encode_jpeg
 
@@ -80,9 +90,9 @@ def make_picture(cut: BgrImage, rule: ChannelRule) -> ChannelPicture:
     Raises ChannelRefused.
     """
     laid_out = lay_out_natural(cut, rule) if rule.cut == "natural" else _on_white(cut, rule)
-    findings = [*_too_enlarged(laid_out), *_out_of_frame(laid_out.picture, rule)]
+    findings = [*_too_enlarged(laid_out), *_out_of_frame(laid_out, rule)]
     data, quality = _encode(laid_out.picture, rule)
-    findings += [*_out_of_bytes(data, rule), *_not_white(data, laid_out.picture, rule)]
+    findings += [*_out_of_bytes(data, rule), *_not_white(data, laid_out, rule)]
     if findings:
         raise ChannelRefused(rule.channel, tuple(findings))
     width, height = rule.size_px
@@ -95,10 +105,10 @@ def make_picture_from_jpeg(jpeg: bytes, rule: ChannelRule) -> ChannelPicture:
 
 
 def _on_white(cut: BgrImage, rule: ChannelRule) -> LaidOut:
-    lowest = int(min(edge.min() for edge in (cut[0], cut[-1], cut[:, 0], cut[:, -1])))
-    box = goods_box(cut)
-    if lowest < WHITE:
-        raise ChannelRefused(rule.channel, (ChannelFinding(ChannelReason.NOT_ON_WHITE, lowest, WHITE),))
+    edge = int(min(line.min() for line in (cut[0], cut[-1], cut[:, 0], cut[:, -1])))
+    if edge < WHITE:
+        raise ChannelRefused(rule.channel, (ChannelFinding(ChannelReason.NOT_ON_WHITE, edge, WHITE),))
+    box = box_of(goods_mask(cut))
     if box is None:
         raise ChannelRefused(rule.channel, (ChannelFinding(ChannelReason.NO_GOODS, 0, max(1, rule.least_goods_px)),))
     return lay_out_white(cut, box, rule)
@@ -110,10 +120,10 @@ def _too_enlarged(laid_out: LaidOut) -> Iterator[ChannelFinding]:
         yield ChannelFinding(ChannelReason.ENLARGED, percent, MOST_ENLARGED)
 
 
-def _out_of_frame(picture: BgrImage, rule: ChannelRule) -> Iterator[ChannelFinding]:
+def _out_of_frame(laid_out: LaidOut, rule: ChannelRule) -> Iterator[ChannelFinding]:
     if rule.margin_px is None:
         return
-    box = goods_box(picture)
+    box = box_of(laid_out.goods)
     longer, margin = (box.longer, box.margin(rule.size_px)) if box else (0, min(rule.size_px) // 2)
     if longer < rule.least_goods_px:
         yield ChannelFinding(ChannelReason.GOODS_SMALL, longer, rule.least_goods_px)
@@ -155,14 +165,11 @@ def _out_of_bytes(data: bytes, rule: ChannelRule) -> Iterator[ChannelFinding]:
         yield ChannelFinding(ChannelReason.BYTES_MANY, len(data), rule.most_bytes)
 
 
-def _not_white(data: bytes, picture: BgrImage, rule: ChannelRule) -> Iterator[ChannelFinding]:
+def _not_white(data: bytes, laid_out: LaidOut, rule: ChannelRule) -> Iterator[ChannelFinding]:
     """Judged on the pixels that others will decode."""
     if rule.background != "white":
         return
-    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    far = white_around(picture, FAR_PX)
-    if shown is None or not cv2.countNonZero(far):
-        return
-    lowest = int(min(cv2.minMaxLoc(channel, far)[0] for channel in cv2.split(shown)))
-    if lowest < WHITE:
-        yield ChannelFinding(ChannelReason.NOT_ON_WHITE, lowest, WHITE)
+    shown = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+    far = lowest(shown, white_around(laid_out.goods, FAR_PX))
+    if far < WHITE:
+        yield ChannelFinding(ChannelReason.NOT_ON_WHITE, far, WHITE)

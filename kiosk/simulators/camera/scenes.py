@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from kiosk.simulators.camera.goods.layout import EMPTY, Goods
 from kiosk.simulators.camera.goods.produce import PRODUCE, Way
@@ -20,18 +20,36 @@ _WAYS = {Way.HEAP: 0, Way.BUNCH: 0, Way.SEVERAL: 1, Way.ONE: 1, Way.PILE: 2}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A scene and the fault words in force."""
+    """A scene and the fault words in force, each by its name."""
 
     scene: str
-    faults: frozenset[str] = frozenset()
+    blur: bool = False
+    dark: bool = False
+    bright: bool = False
+    cast: bool = False
+    glare: bool = False
+    banding: bool = False
+    tilt: bool = False
+    hand: bool = False
+    face: bool = False
+    black: bool = False
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The fault words in force."""
+        said = asdict(self)
+        return tuple(word for word in SPOILS if said[word])
+
+    def spoilt(self, word: str) -> View:
+        """With one fault word more."""
+        return View(**{**asdict(self), word: True})
 
 
 def draw_view(view: View, seed: int = 0) -> Picture:
-    """The picture of the camera, 1920 x 1080. Raises KeyError for a scene or a fault that is not in the lists."""
+    """The picture of the camera, 1920 x 1080. Raises KeyError for a scene that is not in SCENES."""
     plan = StagePlan(goods=_goods(view.scene, seed), seed=seed)
-    for word, spoil in SPOILS.items():
-        if word in view.faults:
-            plan = spoil(plan)
+    for word in view.faults:
+        plan = SPOILS[word](plan)
     return draw_frame(plan)
 
 

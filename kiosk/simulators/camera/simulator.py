@@ -12,7 +12,7 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
-from kiosk.simulators.camera.scenes import SCENES, SPOILS, View, draw_view
+from kiosk.simulators.camera.scenes import SCENES, View, draw_view
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 
 FILE_NAME = "scene.jpg"
@@ -45,8 +45,7 @@ class CameraSimulator:
         """One line for a bench page: the scene, then whatever is wrong."""
         if not self._plugged:
             return "unplugged"
-        faults = [word for word in SPOILS if word in self._view.faults]
-        return " ".join([self._view.scene, *faults, *(["frozen"] if self._frozen else [])])
+        return " ".join([self._view.scene, *self._view.faults, *(["frozen"] if self._frozen else [])])
 
     def command(self, text: str) -> None:
         """Carry out one fault word, like ``scene walnut``; raises BadFaultWord, which names what is allowed."""
@@ -59,7 +58,7 @@ class CameraSimulator:
             elif word == "freeze":
                 self._frozen = True
             else:
-                self._look(_changed(self._view, word, argument), word)
+                self._look(View(argument) if word == "scene" else self._view.spoilt(word), word)
 
     def _unplug(self) -> None:
         self._plugged = self._frozen = False
@@ -86,7 +85,3 @@ def _picture(view: View, seed: int) -> bytes:
     if not written:
         raise OSError("OpenCV could not encode the scene")
     return data.tobytes()
-
-
-def _changed(view: View, word: str, argument: str) -> View:
-    return View(argument) if word == "scene" else View(view.scene, view.faults | {word})

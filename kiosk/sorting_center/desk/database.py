@@ -67,10 +67,13 @@ class DeskDatabase:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that nobody else's stands beside; raises DeskError, and then nothing of it is stored."""
+    def writing(self, *, alone: bool = True) -> Iterator[Connection]:
+        """A transaction that nobody else's stands beside; raises DeskError, and then nothing of it is stored.
+
+        Not ``alone``: with PostgreSQL others of other processes may, and the rows it locks are all that is its own.
+        """
         with self._lock, self._translated("written"), self._writer.begin() as connection:
-            if self.path is None:
+            if alone and self.path is None:
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
             yield connection
 

@@ -109,7 +109,7 @@ class Decisions:
         with self._database.reading() as connection:
             if connection.execute(oldest).first() is None:
                 return None
-        with self._database.writing() as connection:
+        with self._database.writing(alone=False) as connection:
             row = connection.execute(oldest.with_for_update(skip_locked=True)).first()
             if row is None:
                 return None

@@ -46,6 +46,10 @@ SUSPECT: Final = frozenset({Why.NOT_YOURS, Why.SIZE, Why.HASH, Why.FORMAT})
 """No line and no restart makes these: a card that dies, or somebody who tries."""
 
 
+_OF_A_KNOWN_PICTURE: Final = SUSPECT - {Why.NOT_YOURS} | {Why.OFFSET}
+"""For the others a region is only what was asked for: nobody fills the list with regions that are not there."""
+
+
 class Refusals:
     """Used by the threads of the listener."""
 
@@ -59,7 +63,7 @@ class Refusals:
     def count(self, name: PictureName, station: str, why: Why) -> None:
         """``station`` is who asked, by its certificate."""
         with self._lock:
-            key = (name.region, station, why.value)
+            key = (name.region if why in _OF_A_KNOWN_PICTURE else "", station, why.value)
             before = self._counts.get(key)
             if before is None and len(self._counts) >= _MAX_KEPT:
                 return

@@ -82,7 +82,8 @@ class Uploads:
 
     def _counted(self, station: str, name: PictureName, act: Callable[[], Answer]) -> Answer:
         if station != name.station:
-            answer = Answer(403, why=Why.NOT_YOURS)
+            refused = self._spent(station, 0)
+            answer = refused or Answer(403, why=Why.NOT_YOURS)
         else:
             try:
                 answer = act()
@@ -125,9 +126,9 @@ class Uploads:
 
     def _refused_at_once(self, station: str, name: PictureName, size: int) -> Answer | None:
         """What is answered without looking at the body; None when there is something to look at."""
-        wait_s = self._allowance.spend(station, size)
-        if wait_s is not None:
-            return Answer(429, again_s=min(wait_s, _MAX_AGAIN_S), why=Why.QUOTA)
+        spent = self._spent(station, size)
+        if spent is not None:
+            return spent
         standing = self._photos.standing(name.region, name.station, name.sha256)
         if standing is Standing.RECEIVED:
             return _HERE
@@ -135,6 +136,11 @@ class Uploads:
         if announced is None:
             return Answer(404, why=Why.NOT_ANNOUNCED)
         return self._on_disk(lambda: _HERE if self._arrivals.adopt(announced) else None)
+
+    def _spent(self, station: str, size: int) -> Answer | None:
+        """None while the day's share allows this."""
+        wait_s = self._allowance.spend(station, size)
+        return None if wait_s is None else Answer(429, again_s=min(wait_s, _MAX_AGAIN_S), why=Why.QUOTA)
 
     def _write(self, announced: Announced, part: ContentRange, body: Body) -> Answer:
         if self._folder.free_bytes() < RESERVE_BYTES + part.total:

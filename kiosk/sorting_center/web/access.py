@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, redirect, request
-from werkzeug.exceptions import BadRequest, Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.sorting_center.desk.desk import Desk
@@ -172,15 +172,17 @@ def _check() -> AnyResponse | None:
         request.max_content_length, request.max_form_memory_size = need.form_bytes, _PIECE_BYTES
     if not need.everyone and request.method not in ("GET", "HEAD") and not _is_own_form():
         raise Forbidden
+    if "\0" in request.path:
+        raise NotFound
     if _says_nul():
-        raise BadRequest("an address or a form has a character U+0000 in it")
+        raise BadRequest("a question or a form has a character U+0000 in it")
     return None
 
 
 def _says_nul() -> bool:
     """PostgreSQL keeps no U+0000 in a text, and fails at the question for one; no person types it."""
     values = (text for part in (request.args, request.form) for texts in part.listvalues() for text in texts)
-    return "\0" in request.path or any("\0" in text for text in values)
+    return any("\0" in text for text in values)
 
 
 def _who() -> Current:

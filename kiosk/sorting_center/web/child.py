@@ -13,7 +13,6 @@ import msgspec
 
 from kiosk.sorting_center.child import Child, ChildPlan
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.web.process import Task
 from kiosk.sorting_center.web.remote_health import told_of
 from kiosk.sorting_center.web.settings import WebSettings
 
@@ -21,6 +20,14 @@ log = logging.getLogger(__name__)
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.sorting_center.web.process")
 _TELL_S: Final = 1.0
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What the process needs; ``descriptor`` is the listening socket that is handed over."""
+
+    ledger: str
+    settings: WebSettings
+    descriptor: int
 
 
 class WebProcess:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
 
+from kiosk.sorting_center.web.settings import is_address
+
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PORTS: Final = {"http": 80, "https": 443}
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
@@ -51,7 +53,7 @@ class Hosts:
             return False
         if name in self._names:
             return True
-        return asked == port and (name in self._own or (self._takes_addresses and _is_address(name)))
+        return asked == port and (name in self._own or (self._takes_addresses and is_address(name)))
 
 
 def install(app: Flask, hosts: Hosts) -> None:
@@ -105,7 +107,7 @@ class TrustedProxy:
         said = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in ("FOR", "PROTO", "HOST")}
         last = {name: text.rpartition(",")[2].strip() for name, text in said.items()}
         if self._address is not None and environ.get("REMOTE_ADDR") == self._address:
-            environ["REMOTE_ADDR"] = last["FOR"] if _is_address(last["FOR"]) else "unknown"
+            environ["REMOTE_ADDR"] = last["FOR"] if is_address(last["FOR"]) else "unknown"
             if last["PROTO"] in _PORTS:
                 environ["wsgi.url_scheme"] = last["PROTO"]
             if last["HOST"]:
@@ -113,18 +115,5 @@ class TrustedProxy:
         return self._app(environ, start_response)
 
 
-def is_loopback(address: str) -> bool:
-    """Whether nobody but this machine gets to what listens there."""
-    return address == "localhost" or (_is_address(address) and ipaddress.ip_address(address).is_loopback)
-
-
 def _is_any(address: str) -> bool:
-    return _is_address(address) and ipaddress.ip_address(address).is_unspecified
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    return is_address(address) and ipaddress.ip_address(address).is_unspecified

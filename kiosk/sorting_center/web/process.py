@@ -31,6 +31,7 @@ from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.watch.watching import Watch, seen
 from kiosk.sorting_center.web.app import create_app
+from kiosk.sorting_center.web.child import Task
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.remote_health import RemoteHealth
@@ -43,14 +44,6 @@ _PART_END_S: Final = 1.0
 CANNOT_BEGIN: Final = 3
 
 log = logging.getLogger(__name__)
-
-
-class Task(msgspec.Struct, frozen=True):
-    """``descriptor`` is the listening socket that was handed over."""
-
-    ledger: str
-    settings: WebSettings
-    descriptor: int
 
 
 def main() -> int:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from kiosk.sorting_center.web.connections.tls import TlsFilesError, tls_context
-from kiosk.sorting_center.web.guard import is_loopback
+
+
+def is_address(name: str) -> bool:
+    """Whether it is an address and no name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(address: str) -> bool:
+    """Whether nobody but this machine gets to what listens there."""
+    return address == "localhost" or (is_address(address) and ipaddress.ip_address(address).is_loopback)
 
 
 class BadWebSettings(ValueError):

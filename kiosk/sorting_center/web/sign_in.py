@@ -21,6 +21,10 @@ _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _HASHING: Final = threading.BoundedSemaphore(1)
 """One Argon2id at a time: each takes 19 MiB, and whoever waits has a throttle before it."""
 _HASHING_WAIT_S: Final = 5.0
+_IN_HAND: Final = threading.BoundedSemaphore(3)
+"""Attempts that may wait at once, of the eight threads that pages have: a flood of strangers from everywhere keeps
+nobody who is signed in from their pages.
+"""
 _LONGEST: Final = 400
 
 door = Pages("door", __name__)
@@ -35,9 +39,18 @@ def sign_in() -> str:
 @door.act("/sign-in", EVERYONE)
 def signed_in() -> Response:
     """A wrong name and a wrong password look the same."""
-    found = doors()
     name, password = (request.form.get(field, "")[:_LONGEST] for field in ("name", "password"))
-    name, address, at = name.strip().lower(), request.remote_addr or "unknown", _moment()
+    name = name.strip().lower()
+    if not _IN_HAND.acquire(blocking=False):
+        return _again(name, "busy", 10)
+    try:
+        return _asked(name, password)
+    finally:
+        _IN_HAND.release()
+
+
+def _asked(name: str, password: str) -> Response:
+    found, address, at = doors(), request.remote_addr or "unknown", _moment()
     if wait_ms := found.desk.throttle.attempt(name, address, at):
         return _again(name, "wait", -(-wait_ms // 1000))
     if not _HASHING.acquire(timeout=_HASHING_WAIT_S):

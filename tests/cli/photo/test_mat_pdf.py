@@ -12,7 +12,10 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, Playwright
 
 from kiosk.cli.kiosk import main
+from kiosk.domain.verdict import Reason
+from kiosk.photo.arrays import BgrImage
 from kiosk.photo.mat import CORNER_MARKERS, FIELD_GREY, INTERIOR, PATCHES, SCALE_BAR, VERSION_MARKER, Box
+from kiosk.photo.pipeline import inspect
 from tests.cli.photo.paper import PX_PER_MM, Paper, drawn, viewer
 
 WITHIN_MM = 0.2
@@ -98,13 +101,37 @@ def judge(paper: Paper, left: float) -> None:
     assert (inside.min(), inside.max()) == (FIELD_GREY, FIELD_GREY), "nothing is printed where goods lie"
 
 
+def shot_of(paper: Paper, goods: bool) -> BgrImage:
+    """The sheet on a table under a good lamp, as a camera of 1920 x 1080 sees it."""
+    frame = np.full((1080, 1920, 3), (90, 120, 150), np.uint8)
+    scale = 1040 / paper.grey.shape[0]
+    sheet = cv2.resize(paper.grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    top, left = (1080 - sheet.shape[0]) // 2, (1920 - sheet.shape[1]) // 2
+    frame[top : top + sheet.shape[0], left : left + sheet.shape[1]] = sheet[..., None]
+    if goods:
+        cv2.ellipse(frame, (960, 540), (190, 150), 20, 0, 360, (40, 50, 180), -1, cv2.LINE_AA)
+    noise = np.random.default_rng(1).normal(0, 1.6, frame.shape)
+    return np.clip(cv2.GaussianBlur(frame, (0, 0), 0.6) * 0.9 + noise, 0, 255).astype(np.uint8)
+
+
+def works(paper: Paper) -> None:
+    """Nothing that is printed on it is taken for light, goods or a hand."""
+    assert inspect(shot_of(paper, goods=True)).verdict.findings == ()
+    (nothing,) = inspect(shot_of(paper, goods=False)).verdict.findings
+    assert nothing.reason is Reason.EMPTY
+
+
 def test_a3_is_to_scale(browser: Browser, tmp_path: Path) -> None:
-    judge(drawn(browser, written(tmp_path, "a3"), 1, A3), 0.0)
+    sheet = drawn(browser, written(tmp_path, "a3"), 1, A3)
+    judge(sheet, 0.0)
+    works(sheet)
 
 
 def test_two_halves_of_a4_make_the_sheet(browser: Browser, tmp_path: Path) -> None:
     path = written(tmp_path, "a4")
-    judge(glued(drawn(browser, path, 1, A4), drawn(browser, path, 2, A4)), LEFT_OF_HALVES)
+    sheet = glued(drawn(browser, path, 1, A4), drawn(browser, path, 2, A4))
+    judge(sheet, LEFT_OF_HALVES)
+    works(sheet)
 
 
 def test_a_viewer_is_told_not_to_scale_and_the_file_is_the_same_each_time(tmp_path: Path) -> None:

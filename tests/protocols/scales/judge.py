@@ -12,7 +12,6 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import to_text
 from kiosk.protocols.scales.protocol import Shown
 from kiosk.protocols.scales.reading import Decoded, Reading
-from tests.depth import many
 from tests.protocols.scales.damage import Kind
 from tests.protocols.scales.format_rows import Judged, formats
 from tests.protocols.scales.golden import FIELDS, decode, frames, full, plain
@@ -21,8 +20,6 @@ Told = tuple[Any, ...]
 """One reading that carries a weight (or counts): weight text, unit, the four flags, counts."""
 Parse = Callable[[bytes], Mapping[str, Sequence[Mapping[str, Any]]]]
 MOST_FRAMES, MOST_OTHERS = 6, 4
-ONE_IN = {"garbage_inside": many(5, torture=1)}
-"""Of the kind with the most cases: six noises at every place of a frame, which take turns when it is one in five."""
 SHOWN = (
     Shown(Decimal("12.450")),
     Shown(Decimal("-0.385"), net=True),
@@ -117,17 +114,16 @@ def cases(kind: Kind, damaged: Sequence[bytes], good: Sequence[bytes]) -> Iterat
             yield hit, stream, frame, other
 
 
-def wrong(kind: Kind, protocol: str, judged: Judged) -> list[Wrong]:
+def wrong(kind: Kind, protocol: str, judged: Judged, one_in: int = 1) -> list[Wrong]:
     """Every reading that the station's own decoder makes of a damaged stream and that neither frame carried.
 
-    Every case of a kind that the format is excused from: that an excuse is needed, a single case may show.
+    ``one_in``: of so many cases one is tried.
     """
     damaged, good = wire(protocol, judged.params)
-    step = 1 if kind.id in judged.blind else ONE_IN.get(kind.id, 1)
     sent = {frame: set(told(decode(protocol, judged.params, frame))) for frame in (*damaged, *good, b"")}
     return [
         Wrong(hit, stream, one)
-        for hit, stream, frame, other in islice(cases(kind, damaged, good), 0, None, step)
+        for hit, stream, frame, other in islice(cases(kind, damaged, good), 0, None, one_in)
         for one in told(decode(protocol, judged.params, stream))
         if one not in sent[frame] and one not in sent[other]
     ]

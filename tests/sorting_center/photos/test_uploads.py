@@ -165,6 +165,18 @@ def test_a_day_has_an_end(ledger: Ledger, tmp_path: Path, station: Station) -> N
         assert receiving.send(pictures[1]) == 201
 
 
+def test_asking_for_what_is_not_one_s_own_has_an_end_too(ledger: Ledger, tmp_path: Path, station: Station) -> None:
+    (one,) = shots(1)
+    announce(ledger, station, one)
+    with Receiving(ledger, tmp_path / "photos", day=(1000, 3)) as receiving:
+        receiving.follow()
+        said = [receiving.uploads.look("S0148", one.name(region=f"r{number}")).status for number in range(5)]
+        assert said == [403, 403, 403, 429, 429]
+        receiving.refusals.keep()
+        told = {(found.region, found.station, found.reason): found.times for found in receiving.photos.refusals()}
+        assert told == {("", "S0148", "not_yours"): 3, ("", "S0148", "quota"): 2}
+
+
 def test_a_full_disk_is_told_and_nothing_is_lost(
     receiving: Receiving, told: list[Shot], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.throttle import OF_NAME
+from kiosk.sorting_center.web import sign_in as sign_in_module
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 
@@ -73,6 +74,15 @@ def test_a_way_back_never_leads_away(client: FlaskClient) -> None:
     for target in ("//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "", "/a\nb"):
         answer = client.post("/sign-in", data={"name": "gulnar", "password": PASSWORD, "next": target})
         assert answer.headers["Location"] == "/", target
+
+
+def test_a_flood_at_the_door_keeps_nobody_from_their_pages(client: FlaskClient, desk: Desk) -> None:
+    """Beyond a few nobody waits, no password is looked at, and nothing is written down."""
+    with sign_in_module._IN_HAND, sign_in_module._IN_HAND, sign_in_module._IN_HAND:
+        answer = client.post("/sign-in", data={"name": "gulnar", "password": PASSWORD})
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "10")
+    assert desk.audit.page() == []
+    assert typed(client, "gulnar", PASSWORD) == 303
 
 
 def test_nonsense_at_the_door_is_a_wrong_password(client: FlaskClient) -> None:

@@ -40,7 +40,7 @@ def village(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Village]
     folder.mkdir()
     path = folder / "kiosk.sqlite"
     if request.param == "page limit":
-        disk = SmallDisk(356, path.with_name(".reserve"))
+        disk = SmallDisk(358, path.with_name(".reserve"))
         yield Village(path, {"connect": disk.connect}, lambda: setattr(disk, "pages", 3_000))
         return
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "village", folder], check=True)

@@ -39,7 +39,8 @@ _LOOK_S: Final = 1.0
 """Between two looks while an event waits, or the line has spent its allowance."""
 _IDLE_S: Final = 5.0
 """Between two looks while no picture waits."""
-_TELL_S: Final = 5.0
+_TELL_S: Final = 15.0
+"""Every picture that waits is counted for it."""
 _AT_ONCE: Final = 8
 """Pictures looked at beyond those that are held."""
 _SILENT_S: Final = 3600.0
@@ -47,8 +48,11 @@ _SILENT_S: Final = 3600.0
 _LEAST_SHARE: Final = 0.02
 _LONGEST_S: Final = 300.0
 _MOST_AGAIN_S: Final = 3600.0
-_RESYNCS: Final = 5
-"""Corrections of the offset without a byte of progress."""
+_STUCK: Final = 5
+_UNKNOWN: Final = 5
+"""Pictures in a row of which the center knows nothing: then it is the center, and not the pictures."""
+_KEEP_OPEN_S: Final = 10.0
+"""Without a question; the center hangs up after twice as long."""
 _LOG_PERIOD_S: Final = 300.0
 
 _GONE_WRONG: Final = {
@@ -60,12 +64,14 @@ _GONE_WRONG: Final = {
 
 @dataclass(slots=True)
 class _Sending:
-    """A picture on its way; ``offset`` is None before the center was asked."""
+    """A picture on its way; ``offset`` is None before the center was asked, ``furthest`` the highest it has said."""
 
     picture: Picture
     name: PictureName
     offset: int | None = None
-    resyncs: int = 0
+    furthest: int = -1
+    stuck: int = 0
+    """Parts in a row after which the center was no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,9 @@ class PhotosLane:
         self._pauses = Backoff(settings.reconnect_s, max(settings.reconnect_max_s, _LONGEST_S), self._share)
         self._held = Held(self._share)
         self._sending: _Sending | None = None
-        self._heard_at = clock()
-        self._tell_at = clock()
+        self._asked_at = self._tell_at = clock()
+        self._no_way_since: float | None = None
+        self._unknown = 0
         self._log = RateLimitedLog(logging.getLogger(f"kiosk.photos.{settings.station}"), clock, _LOG_PERIOD_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="photos lane", daemon=True)
@@ -127,8 +134,11 @@ class PhotosLane:
             return self._step()
         except GaveWay:
             self._size.broke()
+            if self._sending is not None:
+                self._sending.offset = None  # the center has an unknown part of it
             return _LOOK_S
         except NoWay as error:
+            self._no_way_since = self._no_way_since or self._clock()
             if not self._stop.is_set():
                 self._log.write(str(error), kind="way")
         except Exception as error:
@@ -144,6 +154,8 @@ class PhotosLane:
         now = self._clock()
         self._tell(now)
         if self._events.any_waiting() or not self._budget.open(now):
+            if now - self._asked_at > _KEEP_OPEN_S:
+                self._center.close()
             return _LOOK_S
         if self._sending is None:
             self._sending = self._next(now)
@@ -152,6 +164,7 @@ class PhotosLane:
             waiting = self._held.wait_s(now)
             return _IDLE_S if waiting is None else min(_IDLE_S, max(waiting, _LOOK_S))
         sending = self._sending
+        self._asked_at = now
         answer = self._look(sending) if sending.offset is None else self._send_part(sending, sending.offset)
         return self._answered(sending, answer) if answer is not None else 0.0
 
@@ -159,8 +172,6 @@ class PhotosLane:
         waiting = self._pictures.waiting(len(self._held) + _AT_ONCE)
         if len(waiting) < len(self._held) + _AT_ONCE:
             self._held.only({picture.sha256 for picture in waiting})
-            if not waiting:
-                self._heard_at = now
         for picture in waiting:
             if self._held.free(picture.sha256, now):
                 name = PictureName(self._settings.region, self._settings.station, picture.sha256)
@@ -204,10 +215,17 @@ class PhotosLane:
     def _answered(self, sending: _Sending, answer: Answer) -> float:
         """What follows from the center's answer; seconds until the next step."""
         now, sha256 = self._clock(), sending.picture.sha256
-        self._heard_at = now
+        self._no_way_since = None
         if answer.status in (429, 503, 507):
             self._sending = None
+            self._center.close()
             return self._wait_as_asked(answer)
+        if answer.status == 404:
+            self._held.later(sha256, now)
+            self._sending = None
+            self._unknown += 1
+            return self._pauses.next() if self._unknown > _UNKNOWN else 0.0
+        self._unknown = 0
         self._pauses.reset()
         if answer.status in (200, 201) and answer.complete:
             self._pictures.sent(sha256)
@@ -215,9 +233,6 @@ class PhotosLane:
             self._sending = None
         elif answer.status in (204, 416) and answer.offset is not None:
             return self._go_on(sending, answer, answer.offset)
-        elif answer.status == 404:
-            self._held.later(sha256, now)
-            self._sending = None
         elif answer.status == 422:
             self._sending = None
             if not self._held.spoiled(sha256, now):
@@ -228,9 +243,11 @@ class PhotosLane:
 
     def _go_on(self, sending: _Sending, answer: Answer, offset: int) -> float:
         """From where the center says. It is believed, but not without end."""
-        moved = sending.offset is None or offset > sending.offset
-        sending.resyncs = 0 if moved and answer.status == 204 else sending.resyncs + 1
-        if offset >= sending.picture.size_bytes or sending.resyncs > _RESYNCS:
+        if sending.offset is not None and offset <= sending.furthest:
+            sending.stuck += 1
+        elif offset > sending.furthest:
+            sending.furthest, sending.stuck = offset, 0
+        if offset >= sending.picture.size_bytes or sending.stuck > _STUCK:
             self._drop(PhotoFault.REFUSED, sending, answer)
         sending.offset = offset
         return 0.0
@@ -256,5 +273,5 @@ class PhotosLane:
             return
         self._tell_at = now + _TELL_S
         backlog = self._pictures.backlog()
-        silent = backlog.pictures > 0 and now - self._heard_at > _SILENT_S
+        silent = self._no_way_since is not None and now - self._no_way_since > _SILENT_S
         self._watcher.tell(backlog, PhotoFault.NO_WAY if silent else self._held.fault)

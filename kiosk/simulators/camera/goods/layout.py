@@ -82,12 +82,12 @@ def _group(goods: Goods, lamp: int, room: Box, rng: np.random.Generator) -> Iter
 def _heap(goods: Goods, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
     """Layers of pieces, each smaller than the one below."""
     produce = PRODUCE[goods.name]
-    inset = (produce.length + produce.width) / 4
-    reach = max(goods.reach_mm, 1.3 * produce.length)
-    half = (reach * 1.12 - inset, reach * 0.92 - inset)
-    if goods.way is Way.PILE:
-        inset = produce.length * 0.56
-        half = (room.width / 2 - inset, room.height / 2 - inset)
+    inset = produce.length * 0.56
+    half = (room.width / 2 - inset, room.height / 2 - inset)
+    if goods.way is Way.HEAP:
+        middle = (produce.length + produce.width) / 4
+        reach = max(goods.reach_mm, 1.3 * produce.length)
+        half = (min(reach * 1.12 - middle, half[0]), min(reach * 0.92 - middle, half[1]))
     corner = 9.0 if goods.way is Way.PILE else 2.0
     pitch = float(np.sqrt(produce.length * produce.width)) * 0.76
     for share in (1.0, 0.8) if goods.way is Way.PILE else (1.0, 0.74, 0.46):
@@ -107,7 +107,7 @@ def _bunch(goods: Goods, lamp: int, rng: np.random.Generator) -> Iterator[tuple[
 def _apart(goods: Goods, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
     """Each where it is farthest from those already there, of a few random places."""
     produce = PRODUCE[goods.name]
-    span_x, span_y = room.width - produce.length, room.height - produce.length
+    span_x, span_y = (max(0.0, side - produce.length) for side in (room.width, room.height))
     there: list[tuple[float, float]] = []
     for _ in range(goods.count):
         tries = [(rng.uniform(0, span_x), rng.uniform(0, span_y) * 0.9) for _ in range(12)]

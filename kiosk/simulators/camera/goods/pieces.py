@@ -21,7 +21,7 @@ PX_PER_MM = 4
 
 LAMPS: tuple[Direction, ...] = ((-0.42, -0.50, 0.76), (0.46, -0.40, 0.79), (-0.12, -0.24, 0.96))
 """Towards the lamp: from the left, from the right, from almost above; one for all goods of a stage."""
-_AMBIENT, _DIFFUSE = 0.42, 0.72
+_AMBIENT, _DIFFUSE = 0.54, 0.60
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def light(relief: Relief, lamp: Direction) -> Piece:
     half = np.array([lamp[0], lamp[1], lamp[2] + 1])
     half /= np.linalg.norm(half)
     mirror = np.clip((-across * half[0] - down * half[1] + half[2]) / length, 0, 1)
-    rim = 0.62 + 0.38 / length
+    rim = 0.76 + 0.24 / length
     shine = 255 * relief.gloss * mirror**relief.sheen
     color = relief.albedo * ((_AMBIENT + _DIFFUSE * facing) * rim)[..., None] + shine[..., None]
     shade, margin = _shade(relief, lamp)

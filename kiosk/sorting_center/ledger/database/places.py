@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, text, update
 
-from kiosk.sorting_center.ledger.database.binary import fetch_rows
 from kiosk.sorting_center.ledger.database.rows import Rows, insert_rows
 from kiosk.sorting_center.ledger.schema import ARCHIVED, event, event_by_month, feed_position, numbered
 
@@ -91,6 +90,8 @@ def placed_events(
     wanted = _placed_events(connection.dialect.name, columns, types)
     parameters = {"after": after, "upto": upto}
     if _has_ranges(connection):
+        from kiosk.sorting_center.ledger.database.binary import fetch_rows  # a ledger in SQLite does without psycopg
+
         return fetch_rows(connection, wanted, parameters)
     return connection.execute(wanted, parameters).all()
 

@@ -12,8 +12,6 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Table
 
-from kiosk.sorting_center.ledger.database.binary import copy_rows, type_name
-
 Rows = Sequence[tuple[Any, ...]]
 
 _ROWS_AT_ONCE: Final = 128
@@ -24,6 +22,8 @@ network thread would wait for it row by row."""
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
     """Raises what the database says of a row that is there already."""
     if connection.dialect.name == "postgresql" and rows:
+        from kiosk.sorting_center.ledger.database.binary import copy_rows  # a ledger in SQLite does without psycopg
+
         copy_rows(connection, table, rows)
     else:
         _execute(connection, table, rows)
@@ -84,6 +84,8 @@ def _insert_values(table: Table, count: int, left_out: str) -> str:
 @cache
 def _insert_arrays(table: Table, left_out: str) -> str:
     """PostgreSQL takes the values of each column as an array: one statement, however many rows there are."""
+    from kiosk.sorting_center.ledger.database.binary import type_name
+
     arrays = ", ".join(f"%s::{type_name(column)}[]" for column in _columns(table, left_out))
     return f"{_into(table, left_out)} SELECT * FROM unnest({arrays})"  # noqa: S608 - names of our tables
 

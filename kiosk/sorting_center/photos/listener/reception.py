@@ -208,11 +208,17 @@ class Reception:
 
     def _seat(self, guest: Guest, station: str | None) -> None:
         with self._lock:
-            full = len(self._places) >= self.limits.connections
-            own = sum(1 for other in self._places.values() if other == station)
-            welcome = not full and (station is None or own < self.limits.of_station)
+            own = [other for other, name in self._places.items() if station is not None and name == station]
+            given_up = own[0] if len(own) >= self.limits.of_station else None
+            if given_up is not None:
+                # A station has one connection at a time: of an older one its line has not told anybody that it broke.
+                del self._places[given_up]
+                self._deadlines.pop(given_up, None)
+            welcome = len(self._places) < self.limits.connections
             if welcome:
                 self._places[guest] = station
+        if given_up is not None:
+            _hang_up(given_up)
         if welcome:
             if self._strangers.pop(guest, None) is not None:
                 self._selector.unregister(guest.sock)

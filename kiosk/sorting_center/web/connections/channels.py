@@ -67,7 +67,7 @@ class TlsChannel(Channel):
         self._context = context
         self._log = log
         self._open_until = time.monotonic() + HANDSHAKE_S
-        self._is_shaken = self._wants_to_write = False
+        self._is_shaken = self._wants_to_write = self._is_over = False
         self._using = threading.Lock()
         """OpenSSL takes one caller at a time, and a thread that answers sends while the loop receives."""
         super().__init__(*args, **rest)
@@ -110,12 +110,9 @@ class TlsChannel(Channel):
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """At most one record; 0 when there is no room, or no other side."""
-        sock = self.socket
-        if sock is None:
-            return 0
         try:
             with self._using:
-                return int(sock.send(data[:RECORD_BYTES]))
+                return 0 if self._is_over else int(self.socket.send(data[:RECORD_BYTES]))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
         except OSError:
@@ -125,13 +122,17 @@ class TlsChannel(Channel):
 
     def handle_close(self) -> None:
         """Say that nothing is cut off, as far as the other side is there to hear it."""
-        if self._is_shaken and self.socket is not None:
-            with self._using, suppress(OSError, ValueError):
-                self.socket.unwrap()
+        with self._using:
+            if self._is_shaken and not self._is_over:
+                with suppress(OSError, ValueError):
+                    self.socket.unwrap()
+            self._is_over = True  # what a socket without its TLS is given goes out as it is
         super().handle_close()
 
     def _shakes_hands(self) -> bool:
         """Go on with the handshake; whether it is done."""
+        if self._is_over:
+            return False
         self._wants_to_write = False
         try:
             if not isinstance(self.socket, ssl.SSLSocket):

@@ -24,7 +24,7 @@ from kiosk.sorting_center.web.exporting.making import Order, make
 _COMMAND: Final = (sys.executable, "-m", "kiosk.sorting_center.web.exporting.process")
 _LONGEST_S: Final = 600.0
 """A million receipts take less than three minutes of a core."""
-BEHIND: Final = 10
+BEHIND: Final = 5
 """How much nicer it is than the pages, and than who takes in."""
 
 

@@ -11,8 +11,9 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.metrics import HealthCollector, LedgerCollector, page
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import guard
-from kiosk.sorting_center.web.guard import Hosts, is_loopback
+from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.server import WebServer
+from kiosk.sorting_center.web.settings import is_loopback
 
 
 def health_answer(health: HealthSource) -> tuple[Response, int]:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import resource
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 import pytest
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
 from kiosk.messaging.relay.photos.client import Client
 from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.lane import PhotosLane
-from kiosk.messaging.relay.photos.ports import Answer, GaveWay, NoWay
+from kiosk.messaging.relay.photos.lane import PhotosLane, StationPhotos
+from kiosk.messaging.relay.photos.ports import Answer, Backlog, GaveWay, NoWay, Picture
 from kiosk.simulators.link import Link, LinkState
 from kiosk.sorting_center.ledger import Ledger
+from tests.depth import many
 from tests.each import each
 from tests.messaging.authority import Authority
 from tests.messaging.relay.photos.stations import Clock, Station
@@ -26,7 +28,9 @@ from tests.sorting_center.brokers import until
 from tests.sorting_center.photos.lanes import STATION, Listening, Receiving, Shot, announce, jpeg, shots
 from tests.sorting_center.stations import Station as Journal
 
-WEEKS_S = 3 * 7 * 86_400.0
+T = TypeVar("T")
+OFFLINE_S = many(1, torture=21) * 86_400.0
+"""Three weeks in `make torture`: a day tries everything that a week does."""
 
 
 def files(authority: Authority, station: str = STATION, **more: int) -> dict[str, object]:
@@ -187,15 +191,15 @@ def test_weeks_without_a_line_cost_little_and_lose_nothing(
     silent = dead.lane()
     began, turns = resource.getrusage(resource.RUSAGE_SELF), 0
     start = station.clock.now
-    while station.clock.now < start + WEEKS_S / 20:
+    while station.clock.now < start + OFFLINE_S:
         dead.turn(silent)
         turns += 1
     ended = resource.getrusage(resource.RUSAGE_SELF)
-    assert turns < WEEKS_S / 20 / 100, "one try in some minutes"
+    assert turns < OFFLINE_S / 100, "one try in some minutes"
     assert (ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime) / turns < 0.02
     assert dead.heard.fault is PhotoFault.NO_WAY
     lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(lines) <= WEEKS_S / 20 / 300 + 2, "a line in five minutes at most"
+    assert len(lines) <= OFFLINE_S / 300 + 2, "a line in five minutes at most"
     silent.stop()
     link.command("up")
     assert finished(station, lane, 6)
@@ -307,6 +311,67 @@ def test_a_database_that_is_locked_is_waited_for(station: Station, receiving: Re
     lane.stop()
 
 
+class FailsOnce:
+    """The station's side, whose n-th call of any kind fails; ``after``: though it is done."""
+
+    def __init__(self, station: Station, number: int, after: bool) -> None:
+        self.struck = False
+        self._station, self._left, self._after = station, number, after
+
+    def _call(self, act: Callable[[], T]) -> T:
+        self._left -= 1
+        if self._left != 0:
+            return act()
+        self.struck = True
+        if self._after:
+            act()
+        raise OSError("the card does not answer")
+
+    def waiting(self, limit: int) -> Sequence[Picture]:
+        return self._call(lambda: self._station.pictures.waiting(limit))
+
+    def backlog(self) -> Backlog:
+        return self._call(self._station.pictures.backlog)
+
+    def open(self, sha256: str) -> BinaryIO:
+        return self._call(lambda: self._station.pictures.open(sha256))
+
+    def sent(self, sha256: str) -> None:
+        self._call(lambda: self._station.pictures.sent(sha256))
+
+    def any_waiting(self) -> bool:
+        return self._call(self._station.outbox.any_waiting)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_the_nth_call_of_the_station_fails_and_the_picture_arrives(
+    receiving: Receiving, journal: Journal, after: bool
+) -> None:
+    number = 0
+    with Listening(receiving) as plain:
+        while True:
+            number += 1
+            (one,) = told(receiving, journal, Shot.of(jpeg(5000 + number)))
+            clock = Clock()
+            station = Station(f"http://127.0.0.1:{plain.port}", clock=clock)
+            station.pictures.add(one)
+            failing = FailsOnce(station, number, after)
+            side = StationPhotos(failing, failing, station.heard)
+            lane = PhotosLane(station.settings, Client(station.settings), side, clock=clock)
+            for _ in range(200):
+                if station.pictures.done:
+                    break
+                station.turn(lane)
+                if station.heard.fault is PhotoFault.MISSING:
+                    clock.now += 90_000  # a file that could not be read is tried again after a day
+            lane.stop()
+            assert receiving.has(one), number
+            assert set(station.pictures.done) == {one.told.sha256}, number
+            if not failing.struck:
+                break
+    assert number > 8, "as many calls as there are"
+
+
 # --- what a center may answer
 
 
@@ -380,6 +445,46 @@ def test_no_answer_makes_it_ask_without_end(answers: tuple[Answer, ...], fault: 
     assert saying.station.pictures.done == []
 
 
+class Interrupted(Saying):
+    """Every part is broken off for an event, when a little of it has arrived."""
+
+    def __init__(self, station: Station) -> None:
+        super().__init__(station)
+        self.arrived = 0
+
+    def look(self, name: PictureName) -> Answer:
+        return Answer(204, offset=self.arrived)
+
+    def send(self, name: PictureName, part: ContentRange, data: bytes, gives_way: object) -> Answer:
+        self.asked.append(str(part))
+        assert part.first == self.arrived, "nothing is sent that is there"
+        self.arrived += min(100, part.size)
+        if self.arrived == part.total:
+            return Answer(201, complete=True)
+        raise GaveWay
+
+
+def test_a_picture_that_always_gives_way_arrives_in_the_end() -> None:
+    clock = Clock()
+    center = Interrupted(of_one(clock))
+    while not center.station.pictures.done:
+        clock.now += max(center.lane.turn(), 0.01)
+        assert center.station.heard.fault is None
+    assert len(center.asked) > 40
+
+
+def test_a_center_that_knows_nothing_is_asked_rarely() -> None:
+    clock = Clock()
+    station = Station("http://127.0.0.1:1", clock=clock)
+    station.pictures.add(*shots(40))
+    saying = Saying(station, Answer(404))
+    start = clock.now
+    while clock.now < start + 86_000:
+        clock.now += max(saying.lane.turn(), 0.01)
+    assert len(saying.asked) < 86_000 / 60
+    assert station.heard.fault is None
+
+
 def test_an_allowance_of_the_line_is_kept(receiving: Receiving, journal: Journal) -> None:
     (one,) = told(receiving, journal, Shot.of(jpeg(1, 128), 128))
     with Listening(receiving) as plain:
@@ -409,9 +514,26 @@ def test_a_fast_line_is_used(receiving: Receiving, journal: Journal) -> None:
 def test_it_tells_what_waits(station: Station, receiving: Receiving, journal: Journal) -> None:
     pictures = told(receiving, journal, *shots(3))
     station.pictures.add(*pictures)
-    with running(station):
-        assert station.pictures.wait_done(3)
-        until(lambda: station.heard.backlog is not None and station.heard.backlog.pictures == 0)
+    station.clock = Clock()
+    lane = station.lane()
+    station.turn(lane)
+    assert station.heard.backlog == Backlog(3, sum(len(one.content) for one in pictures))
+    assert finished(station, lane, 3)
+    station.clock.now += 60
+    station.turn(lane)
+    assert station.heard.backlog == Backlog(0, 0)
+    lane.stop()
+
+
+def test_while_events_wait_nobody_says_that_there_is_no_way(station: Station) -> None:
+    station.pictures.add(*shots(1))
+    station.clock = Clock()
+    station.outbox.waits = True
+    lane = station.lane()
+    for _ in range(5000):
+        station.turn(lane)
+    assert (station.heard.fault, station.clock.now > 4000) == (None, True)
+    lane.stop()
 
 
 def test_it_ends_at_once_wherever_it_waits(

@@ -7,10 +7,21 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from kiosk.domain.events import BagData, CertificateData, EpochStarted, EventData, IntakeConfirmed, IntakeVoided
+from kiosk.domain.events import (
+    BagData,
+    CertificateData,
+    EpochStarted,
+    EventData,
+    IntakeConfirmed,
+    IntakeVoided,
+    ListingSubmitted,
+    PhotoAccepted,
+)
+from kiosk.domain.events.photo import PictureData, WordsData
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.money import amount_fen
+from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
@@ -55,6 +66,27 @@ def confirmed(station: str, counter: int, **changes: object) -> IntakeConfirmed:
     return IntakeConfirmed(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def offered(lot: str, photos: tuple[str, ...], **changes: object) -> ListingSubmitted:
+    """A lot of almonds as a clerk offers it."""
+    values: dict[str, object] = {
+        "lot": lot,
+        "product": "BADAM",
+        "catalog_version": 1,
+        "photos": photos,
+        "pack_g": 500,
+        "price_fen": 5800,
+        "title": WordsData("بادام", "巴旦木", "Almonds"),
+        "story": WordsData("يېڭى", "新货", "Of this autumn"),
+        "storage": WordsData("", "阴凉处", "Keep cool"),
+        "origin": "SHACHE",
+        "grade": "A",
+        "harvest": "2026-09",
+        "allergens": ("tree_nuts",),
+        "actor": "clerk:07",
+    }
+    return ListingSubmitted(**{**values, **changes})  # type: ignore[arg-type]
+
+
 class Station:
     """A station's journal, kept in memory: seals what it is given and links it to what came before."""
 
@@ -89,6 +121,21 @@ class Station:
     def void(self, counter: int, reason: str = "wrong_party", replacement: str | None = None) -> ReceivedEvent:
         receipt = ReceiptNumber(self.station, "A", counter)
         return self.add(IntakeVoided(str(receipt), receipt.lot, reason, ("clerk:07", "witness:02"), replacement))
+
+    def lot(self, counter: int) -> str:
+        """Of the receipt with this number."""
+        return ReceiptNumber(self.station, "A", counter).lot
+
+    def shot(self, counter: int, *masters: PictureData) -> list[ReceivedEvent]:
+        """Accepted shots of the goods of a lot; the natural picture has the master's hash turned round."""
+        lot, measures = self.lot(counter), Measures(3000, 120, 80, 1, 2100, 1500, 4000)
+        naturals = [PictureData(one.sha256[::-1], one.size_bytes, one.width, one.height) for one in masters]
+        pairs = zip(masters, naturals, strict=True)
+        return [self.add(PhotoAccepted(lot, master, natural, measures)) for master, natural in pairs]
+
+    def offer(self, counter: int, *photos: str, **changes: object) -> ReceivedEvent:
+        """The lot is offered for sale."""
+        return self.add(offered(self.lot(counter), photos, **changes))
 
     def run(self, count: int) -> list[ReceivedEvent]:
         """``count`` events: the start of the epoch, then intakes."""

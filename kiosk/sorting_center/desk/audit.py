@@ -45,6 +45,11 @@ class Act(StrEnum):
     DAY_SETTLED = "day_settled"
     RECEIPT_SETTLED = "receipt_settled"
     NOTICE_TARGET_CHANGED = "notice_target_changed"
+    LISTING_EDITED = "listing_edited"
+    LISTING_PUBLISHED = "listing_published"
+    LISTING_PAUSED = "listing_paused"
+    LISTING_SOLD_OUT = "listing_sold_out"
+    LISTING_WITHDRAWN = "listing_withdrawn"
 
 
 @dataclass(frozen=True, slots=True)

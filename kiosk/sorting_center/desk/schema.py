@@ -224,3 +224,54 @@ notice = Table(
 )
 """``code``: 128 random bits, the same however often it is sent. ``cases``: JSON, what was so when it was written;
 ``number`` of them. ``state``: waiting, sent or given_up."""
+
+listing = Table(
+    "listing",
+    metadata,
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("lot", Code, primary_key=True),
+    Column("offered", Code, nullable=False),
+    Column("state", Code, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("edited", Code),
+    Column("published", Code),
+    Column("updated_at", Instant, nullable=False),
+    Index("listing_state", "state", "updated_at"),
+)
+"""A lot that a station offers for sale. ``offered``: JSON of the newest offer; ``edited``: JSON of the texts a person
+wrote instead; ``published``: JSON of exactly what buyers see. ``version`` counts all that was done to it."""
+
+listing_step = Table(
+    "listing_step",
+    metadata,
+    Column("id", Counting, primary_key=True, autoincrement=True),
+    Column("region", Code, nullable=False),
+    Column("station", Code, nullable=False),
+    Column("lot", Code, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", Code, nullable=False),
+    Column("act", Code, nullable=False),
+    Column("reason", Code, nullable=False),
+    Index("listing_step_listing", "region", "station", "lot", "id"),
+    sqlite_autoincrement=True,
+)
+"""Only ever added to. An offer has as ``reason`` which event it came with, ``{epoch}-{seq}``: it is taken once."""
+
+listing_told = Table(
+    "listing_told",
+    metadata,
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("lot", Code, primary_key=True),
+    Column("what", Code, primary_key=True),
+)
+"""What accepted events said of a lot, offered by then or not: the SHA-256 of each master, or ``voided``."""
+
+listing_place = Table(
+    "listing_place",
+    metadata,
+    Column("generation", Code, primary_key=True),
+    Column("feedseq", BigInteger, nullable=False),
+)
+"""One row: up to where the ledger's feed is followed, in which generation of it."""

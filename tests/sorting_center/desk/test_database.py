@@ -138,6 +138,7 @@ def test_one_of_before_the_notices_is_brought_up_and_tells_nothing_of_then(desk:
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147")], NOW)
     with desk.database.writing() as connection:
         for statement in (
+            *(f"DROP TABLE {name}" for name in ("listing", "listing_step", "listing_told", "listing_place")),
             "ALTER TABLE decision DROP COLUMN figures",
             "DROP TABLE notice",
             "DROP TABLE notice_target",

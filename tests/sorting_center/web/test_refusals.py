@@ -10,9 +10,10 @@ from typing import get_args
 import pytest
 from flask.testing import FlaskClient
 
+from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk import registry_csv
 from kiosk.sorting_center.desk.cases import Condition
-from kiosk.sorting_center.desk.decisions import Kind
+from kiosk.sorting_center.desk.decisions import Kind, Said
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import PageCode, Refused
 from kiosk.sorting_center.desk.notices import outbox
@@ -20,10 +21,16 @@ from kiosk.sorting_center.desk.notices.targets import MAX_TARGETS, MailServer, T
 from kiosk.sorting_center.desk.people import Role, check_password
 from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, Fault, FaultCode, read_registry
 from kiosk.sorting_center.desk.tokens import Scope
+from kiosk.sorting_center.listings.arrivals import Arrivals
+from kiosk.sorting_center.listings.listings import Doing, Listings
+from kiosk.sorting_center.listings.ports import NoPictures
+from kiosk.sorting_center.listings.records import Key, Texts
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff import exports
 from kiosk.sorting_center.web.texts import CenterTexts, languages
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
+from tests.sorting_center.stations import NOW as CAME
+from tests.sorting_center.stations import Station
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 LANGUAGES = [language.code for language in languages()]
@@ -50,8 +57,17 @@ OF_PAGES: Mapping[PageCode, str] = {
 """What pages refuse themselves, of which no sentence needs a value; the tests of those pages bring each about."""
 
 
-def acts(desk: Desk) -> Mapping[PageCode, Callable[[], object]]:
+def offered(stores: Stores) -> Key:
+    """A lot that a station offers, without its photo."""
+    station = Station()
+    stores.ledger.accept([station.start(), station.intake(1), station.offer(1, "ab" * 32)], "shache", CAME)
+    Arrivals(stores.ledger, stores.desk.database, lambda: NOW).step()
+    return Key("shache", station.station, station.lot(1))
+
+
+def acts(stores: Stores) -> Mapping[PageCode, Callable[[], object]]:
     """Something that is refused, for each reason the desk has."""
+    desk = stores.desk
     people, tokens, targets, cases = desk.people, desk.tokens, desk.notice_targets, desk.cases
     cases.observe([Condition("fork", "shache", "S0147"), Condition("twin", "shache", "S0147")], NOW)
     cases.close(1, 1, "gulnar", "a reason", NOW)
@@ -59,6 +75,8 @@ def acts(desk: Desk) -> Mapping[PageCode, Callable[[], object]]:
     for number in range(MAX_TARGETS):
         targets.add(replace(HOOK, name=f"hook{number}"), NOW)
     targets.set_paused("hook0", True)
+    listings, lot = Listings(desk.database, NoPictures()), offered(stores)
+    doing, no_title = Doing("gulnar", 1, NOW), Texts(WordsData("", "", ""), WordsData("", "", ""))
     decide, subject = desk.decisions.decide, (Kind.DAY, "shache S0147 x 3")
     return {
         "bad_kind": lambda: replace(HOOK, kinds=frozenset({"no word"})).checked(),
@@ -70,7 +88,7 @@ def acts(desk: Desk) -> Mapping[PageCode, Callable[[], object]]:
         "bad_url": lambda: Webhook.parse("ftp://example.org"),
         "changed_meanwhile": lambda: desk.registry.replace([], [], "of another list"),
         "closed": lambda: cases.close(1, 2, "gulnar", "again", NOW),
-        "decided_meanwhile": lambda: decide(subject, 7, "accepted", ("gulnar", "a reason"), NOW),
+        "decided_meanwhile": lambda: decide(subject, 7, "accepted", Said("gulnar", "a reason"), NOW),
         "guessed_password": lambda: check_password("password1234", "gulnar", Role.VIEWER),
         "last_admin": lambda: people.set_role("root", Role.VIEWER, NOW),
         "name_taken": lambda: people.add("root", Role.VIEWER, PASSWORD, NOW),
@@ -78,33 +96,36 @@ def acts(desk: Desk) -> Mapping[PageCode, Callable[[], object]]:
         "no_reason": lambda: cases.close(2, 1, "gulnar", " ", NOW),
         "no_room": lambda: desk.notices.test("hook1", NOW),
         "no_scope": lambda: tokens.add("other", [], NOW),
-        "no_such_act": lambda: decide(subject, 0, "burn", ("gulnar", "a reason"), NOW),
+        "no_such_act": lambda: decide(subject, 0, "burn", Said("gulnar", "a reason"), NOW),
         "no_such_case": lambda: cases.get(99),
         "no_such_language": lambda: people.set_language("root", "xx"),
+        "no_such_listing": lambda: listings.pause(replace(lot, lot="L-NOT-THERE"), doing),
         "no_such_person": lambda: people.set_role("nobody", Role.VIEWER, NOW),
         "no_such_role": lambda: Role.of("king"),
         "no_such_target": lambda: targets.remove("nowhere"),
         "no_such_token": lambda: tokens.revoke("nothing", NOW),
+        "no_title": lambda: listings.edit(lot, no_title, doing),
         "not_closed": lambda: cases.reopen(2, 1, "gulnar", "a reason", NOW),
         "paused": lambda: desk.notices.test("hook0", NOW),
+        "photo_pending": lambda: listings.publish(lot, doing),
         "too_many": lambda: targets.add(replace(HOOK, name="one-more"), NOW),
         "weak_password": lambda: check_password("short", "gulnar", Role.VIEWER),
     }
 
 
-def refused(desk: Desk) -> Iterator[Refused]:
+def refused(stores: Stores) -> Iterator[Refused]:
     """One of each code."""
     yield from (Refused(code, said) for code, said in OF_PAGES.items())
-    for code, act in acts(desk).items():
+    for code, act in acts(stores).items():
         with pytest.raises(Refused) as caught:
             act()
         assert caught.value.code == code
         yield caught.value
 
 
-def test_every_refusal_has_a_sentence_in_every_language(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_refusal_has_a_sentence_in_every_language(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MAX_WAITING", 0)
-    found = list(refused(desk))
+    found = list(refused(stores))
     assert {error.code for error in found} == set(get_args(PageCode))
     for error in found:
         said = {texts.refusal(error) for texts in map(CenterTexts, LANGUAGES)}

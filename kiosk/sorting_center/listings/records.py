@@ -1,0 +1,175 @@
+"""A lot that a station offers for sale, what people make of it, and what buyers see."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.domain.events.photo import ListingSubmitted, WordsData
+
+
+class State(StrEnum):
+    """Where a listing stands."""
+
+    REVIEW = "review"
+    PUBLISHED = "published"
+    PAUSED = "paused"
+    SOLD_OUT = "sold_out"
+    WITHDRAWN = "withdrawn"
+    """For ever."""
+
+
+class Deed(StrEnum):
+    """What is done to a listing; `ITSELF` does the first by the ledger's events, and may do the last."""
+
+    OFFER = "offer"
+    EDIT = "edit"
+    PUBLISH = "publish"
+    PAUSE = "pause"
+    SELL_OUT = "sell_out"
+    WITHDRAW = "withdraw"
+
+
+ITSELF: Final = "ledger"
+"""Who does what an event does; no person is called so."""
+VOIDED: Final = "voided"
+"""The reason of a listing whose intake was voided."""
+
+_OPEN: Final = frozenset(State) - {State.WITHDRAWN}
+MAY_FROM: Final[Mapping[Deed, frozenset[State]]] = {
+    Deed.EDIT: _OPEN,
+    Deed.PUBLISH: _OPEN,
+    Deed.PAUSE: frozenset({State.PUBLISHED}),
+    Deed.SELL_OUT: frozenset({State.PUBLISHED, State.PAUSED}),
+    Deed.WITHDRAW: _OPEN,
+}
+"""Of people. A published one is published again to show what has changed since."""
+
+LEADS_TO: Final[Mapping[Deed, State]] = {
+    Deed.PUBLISH: State.PUBLISHED,
+    Deed.PAUSE: State.PAUSED,
+    Deed.SELL_OUT: State.SOLD_OUT,
+    Deed.WITHDRAW: State.WITHDRAWN,
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Which lot of whom."""
+
+    region: str
+    station: str
+    lot: str
+
+    def __str__(self) -> str:
+        return f"{self.region}/{self.station}/{self.lot}"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the station said last, and with which event."""
+
+    epoch: str
+    seq: int
+    told: ListingSubmitted
+
+    @property
+    def place(self) -> str:
+        """``{epoch}-{seq}``."""
+        return f"{self.epoch}-{self.seq}"
+
+    @property
+    def sha256(self) -> str:
+        """Over what it says, however often it is said."""
+        return hashlib.sha256(msgspec.json.encode(self.told)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Those that a person may write anew."""
+
+    title: WordsData
+    story: WordsData
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Exactly what buyers see, but ``offer``: the hash of the offer it was made of. ``photos`` are masters that are
+    here, in their order.
+    """
+
+    texts: Texts
+    storage: WordsData
+    product: str
+    photos: tuple[str, ...]
+    pack_g: int
+    price_fen: int
+    origin: str
+    grade: str
+    harvest: str
+    allergens: tuple[str, ...]
+    at: str
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """As it stands; ``version`` is what whoever acts must have seen."""
+
+    key: Key
+    offer: Offer
+    state: State
+    version: int
+    edited: Texts | None
+    published: Published | None
+    updated_at: str
+
+    @property
+    def texts(self) -> Texts:
+        """What a person wrote, else what the offer says."""
+        return self.edited or Texts(self.offer.told.title, self.offer.told.story)
+
+    @property
+    def newer_offer_waits(self) -> bool:
+        """Buyers see what was made of an older offer."""
+        return self.published is not None and self.published.offer != self.offer.sha256
+
+    @property
+    def newer_texts_wait(self) -> bool:
+        """Somebody wrote other texts than buyers see."""
+        return self.published is not None and self.published.texts != self.texts
+
+    def may(self, deed: Deed) -> bool:
+        """Whether a person may do it now."""
+        return self.state in MAY_FROM[deed]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was done to a listing. ``reason`` of an offer is which event it came with."""
+
+    at: str
+    who: str
+    act: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One of an offer. ``known``: an accepted event told of it for this very lot; no other is ever shown. ``path``:
+    None while it is not here.
+    """
+
+    sha256: str
+    known: bool
+    path: Path | None
+
+    @property
+    def may_be_shown(self) -> bool:
+        return self.known and self.path is not None

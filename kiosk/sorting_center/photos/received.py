@@ -1,0 +1,23 @@
+"""The pictures that are here, for those who show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kiosk.messaging.contract.photos import PictureName
+from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.photos.photos import Photos, Standing
+
+
+class ReceivedPictures:
+    """Read beside the process that receives them."""
+
+    def __init__(self, photos: Photos, folder: PictureFolder) -> None:
+        self._photos, self._folder = photos, folder
+
+    def path(self, region: str, station: str, sha256: str) -> Path | None:
+        """None while it is not here, or when its file is gone. Raises a LedgerError."""
+        if self._photos.standing(region, station, sha256) is not Standing.RECEIVED:
+            return None
+        path = self._folder.path(PictureName(region, station, sha256))
+        return path if path.is_file() else None

@@ -1,0 +1,23 @@
+"""Every test of this folder that asks for a center runs on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sorting_center.listings.centers import Center, running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'county.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def center(ledger_url: str, tmp_path: Path) -> Iterator[Center]:
+    with running(ledger_url, tmp_path) as opened:
+        yield opened

@@ -1,0 +1,182 @@
+"""What the feed says of lots that are offered: once, whatever happens on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+
+from kiosk.messaging.contract.receive import parse_event
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.listings.arrivals import Arrivals
+from kiosk.sorting_center.listings.records import State
+from tests.sorting_center.listings.centers import FIRST, SECOND, TIME, Center, almonds, masters, running
+
+
+def test_an_offer_is_a_listing_to_be_reviewed(center: Center) -> None:
+    one = almonds(center)
+    assert (one.state, one.version, one.edited, one.published) == (State.REVIEW, 1, None, None)
+    assert (one.texts.title.zh, one.offer.place) == ("巴旦木", "00112233445566aa-5")
+    assert center.steps() == [("ledger", "offer")]
+    assert center.listings.history(center.key())[0].reason == "00112233445566aa-5"
+
+
+def test_only_masters_that_were_told_of_this_lot_are_shown(center: Center) -> None:
+    station, natural, others = center.station, FIRST[::-1], "ef" * 32
+    center.take(station.start(), station.intake(1), station.intake(2))
+    center.take(*station.shot(1, *masters(FIRST)), *station.shot(2, *masters(others)))
+    center.take(station.offer(1, FIRST, natural, others, SECOND))
+    center.came(FIRST, natural, others, SECOND)
+    assert [photo.known for photo in center.listings.photos(center.one())] == [True, False, False, False]
+    center.listings.publish(center.key(), center.seen())
+    assert [published.photos for _, published in center.listings.published()] == [(FIRST,)]
+
+
+def test_a_voided_intake_takes_its_listing_back(center: Center) -> None:
+    almonds(center)
+    center.listings.publish(center.key(), center.seen())
+    seen = center.seen()
+    center.take(center.station.void(1))
+    one = center.one()
+    assert (one.state, one.version) == (State.WITHDRAWN, seen.version + 1)
+    step = center.listings.history(center.key())[-1]
+    assert (step.who, step.act, step.reason) == ("ledger", "withdraw", "voided")
+    assert list(center.listings.published()) == []
+
+
+def test_a_lot_that_was_voided_before_it_is_offered(center: Center) -> None:
+    station = center.station
+    center.take(station.start(), station.intake(1), *station.shot(1, *masters(FIRST)), station.void(1))
+    center.take(station.offer(1, FIRST))
+    assert center.one().state is State.WITHDRAWN
+    assert center.steps() == [("ledger", "offer"), ("ledger", "withdraw")]
+    center.take(station.offer(1, FIRST, price_fen=6200))
+    assert (center.one().state, center.one().offer.told.price_fen) == (State.WITHDRAWN, 6200)
+
+
+def test_a_newer_offer_waits_until_a_person_publishes_it(center: Center) -> None:
+    almonds(center)
+    center.listings.publish(center.key(), center.seen())
+    seen = center.seen()
+    center.take(center.station.offer(1, SECOND, price_fen=6200))
+    one = center.one()
+    assert (one.state, one.newer_offer_waits, one.version) == (State.PUBLISHED, True, seen.version + 1)
+    assert [published.price_fen for _, published in center.listings.published()] == [5800]
+    again = center.listings.publish(center.key(), center.seen())
+    assert not again.newer_offer_waits
+    assert [(one.price_fen, one.photos) for _, one in center.listings.published()] == [(6200, (SECOND,))]
+
+
+def test_the_same_offer_told_again_disturbs_nobody(center: Center) -> None:
+    almonds(center)
+    center.listings.publish(center.key(), center.seen())
+    seen = center.seen()
+    center.take(center.station.offer(1, FIRST, SECOND))
+    assert (center.one().version, center.one().newer_offer_waits) == (seen.version, False)
+
+
+def test_what_people_did_stays_when_the_feed_begins_again(ledger_url: str, tmp_path: Path) -> None:
+    with running(ledger_url, tmp_path) as center:
+        almonds(center)
+        center.take(center.station.offer(1, FIRST, price_fen=6200))
+        center.listings.publish(center.key(), center.seen())
+        before, steps = center.one(), center.steps()
+        station = center.station
+    Ledger.restored(ledger_url)
+    with running(ledger_url, tmp_path) as center:
+        center.follow()
+        center.station = station
+        assert (center.one(), center.steps()) == (before, steps)
+        center.take(station.offer(1, FIRST, price_fen=6400))
+        assert center.one().newer_offer_waits
+
+
+def test_a_feed_that_is_shorter_than_it_was_is_followed_again(center: Center, tmp_path: Path) -> None:
+    """The ledger came back from a backup, and nobody said so."""
+    almonds(center)
+    center.take(*(center.station.intake(counter) for counter in range(2, 9)))
+    before = center.one()
+    url = f"sqlite:///{tmp_path / 'older.db'}"
+    with Ledger.open(url) as older:
+        older.accept(
+            [parse_event(sealed.body) for sealed in center.station.sealed[:5]], "shache", "2026-11-25T04:00:00.000Z"
+        )
+        arrivals = Arrivals(older, center.desk.database, lambda: TIME)
+        while arrivals.step():
+            pass
+    assert (center.one(), center.steps()) == (before, [("ledger", "offer")])
+
+
+def test_two_centers_follow_into_one_desk(center: Center, ledger_url: str) -> None:
+    station = center.station
+    center.take(
+        station.start(), station.intake(1), *station.shot(1, *masters(FIRST)), station.offer(1, FIRST), follow=False
+    )
+    with Desk.open(ledger_url) as desk:
+        beside = Arrivals(center.ledger, desk.database, lambda: TIME)
+        while center.arrivals.step(1) + beside.step(2):
+            pass
+    assert center.steps() == [("ledger", "offer")]
+
+
+def test_killed_between_any_two_writes_it_goes_on(center: Center) -> None:
+    """The n-th write of a step fails, for every n: nothing of the step is kept, and the next one does all of it."""
+    station = center.station
+    center.take(station.start(), station.intake(1), station.intake(2), follow=False)
+    center.take(*station.shot(1, *masters(FIRST)), station.offer(1, FIRST), station.void(1), follow=False)
+    center.take(*station.shot(2, *masters(SECOND)), station.void(2), station.offer(2, SECOND), follow=False)
+    failed = 0
+    while _fails_at(center, failed + 1):
+        assert center.listings.get(center.key(1)) is center.listings.get(center.key(2)) is None
+        failed += 1
+    assert failed >= 12
+    for counter in (1, 2):
+        assert center.steps(counter) == [("ledger", "offer"), ("ledger", "withdraw")]
+        assert center.one(counter).version == 2
+    assert center.arrivals.step() == 0
+
+
+def _fails_at(center: Center, number: int) -> bool:
+    """Whether there was such a write; it failed then, and with it the step."""
+    with failing_write(number):
+        try:
+            center.follow()
+        except DeskError:
+            return True
+    return False
+
+
+@contextmanager
+def failing_write(number: int) -> Iterator[None]:
+    """The ``number``-th from here on."""
+    left = [number]
+
+    def before(_c: object, _u: object, statement: str, *_: object) -> None:
+        if statement.lstrip().startswith(("INSERT", "UPDATE", "DELETE")):
+            left[0] -= 1
+            if not left[0]:
+                raise OSError("killed")
+
+    event.listen(Engine, "before_cursor_execute", before)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", before)
+
+
+def test_an_act_of_a_person_is_done_whole_or_not(center: Center) -> None:
+    almonds(center)
+    for act in (center.listings.publish, center.listings.pause, center.listings.withdraw):
+        before, steps = center.one(), center.steps()
+        doing = center.seen(reason="for the test")
+        for number in (1, 2):
+            with failing_write(number), pytest.raises(DeskError):
+                act(center.key(), doing)
+            assert (center.one(), center.steps()) == (before, steps)
+        act(center.key(), doing)
+        assert len(center.steps()) == len(steps) + 1

@@ -200,8 +200,8 @@ def _parted(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
 
 
 def _tidied(mask: Mask) -> Mask:
-    """Without crumbs and with small holes filled."""
-    mask = _without_small(mask, _LEAST_PIECE_MM2)
+    """With an even outline, without crumbs, and with small holes filled."""
+    mask = _without_small(np.asarray(cv2.medianBlur(mask, 5), np.uint8), _LEAST_PIECE_MM2)
     return np.asarray(
         cv2.bitwise_not(_without_small(np.asarray(cv2.bitwise_not(mask), np.uint8), _LARGEST_HOLE_MM2)), np.uint8
     )

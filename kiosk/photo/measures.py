@@ -30,6 +30,7 @@ _GLARE_LEAST = 240
 _GLARE_STEP = 35.0
 """Grey levels above what lies around it: white goods have no such step."""
 _GLARE_RING_PX = 9
+_GLARE_LARGEST = 20
 _GLARE_LEAST_PX = 4
 """Less is noise."""
 _NO_DETAIL = 3
@@ -117,22 +118,51 @@ def detail(raw: BgrImage, mask: NDArray[np.uint8]) -> Detail:
 
 
 def _mirrors(raw: BgrImage, lowest: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[int]:
-    """Areas of mirrored lamps: white, and much brighter than the goods around them. Wet raisins have a thousand."""
+    """Areas of mirrored lamps: white, and much brighter than the goods around them.
+
+    The largest are compared each with what lies around it; of wet raisins a thousand specks, all of them at once.
+    """
     white = np.asarray(cv2.threshold(lowest, _GLARE_LEAST - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
     if not cv2.countNonZero(white):
         return []
     grey = np.asarray(cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY), np.uint8)
     number, seen_labels, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
-    labels = np.asarray(seen_labels, np.int32)
-    around, told = _around(grey, np.asarray(cv2.bitwise_and(mask, cv2.bitwise_not(white)), np.uint8))
+    labels, areas = np.asarray(seen_labels, np.int32), stats[:, cv2.CC_STAT_AREA]
+    goods = np.asarray(cv2.bitwise_and(mask, cv2.bitwise_not(white)), np.uint8)
+    largest = np.argsort(-areas[1:])[:_GLARE_LARGEST] + 1
+    is_speck = areas >= _GLARE_LEAST_PX
+    is_speck[0] = False
+    is_speck[largest] = False
+    if is_speck.any():
+        is_speck &= _brighter_specks(grey, goods, labels, number)
+    lamps = [label for label in largest if areas[label] >= _GLARE_LEAST_PX]
+    mirrored = [label for label in lamps if _stands_out(grey, goods, labels == label, stats[label])]
+    return [int(area) for area in (*areas[is_speck], *areas[mirrored])]
+
+
+def _stands_out(
+    grey: NDArray[np.uint8], goods: NDArray[np.uint8], blob: NDArray[np.bool_], stats: NDArray[np.int32]
+) -> bool:
+    left, top, width, height = (int(value) for value in stats[:4])
+    reach = _GLARE_RING_PX
+    part = np.s_[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach]
+    near = cv2.dilate(blob[part].astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    around = (near > 0) & (goods[part] > 0)
+    if not around.any():
+        return False
+    return float(grey[part][blob[part]].mean() - np.median(grey[part][around])) >= _GLARE_STEP
+
+
+def _brighter_specks(
+    grey: NDArray[np.uint8], goods: NDArray[np.uint8], labels: NDArray[np.int32], number: int
+) -> NDArray[np.bool_]:
+    """For each label whether its mean is much brighter than that of the goods near each of its pixels."""
+    around, told = _around(grey, goods)
     here = (labels > 0) & told
     of = labels[here]
     seen = np.maximum(np.bincount(of, minlength=number), 1)
     brighter = np.bincount(of, grey[here].astype(np.float64) - around[here], minlength=number) / seen
-    areas = stats[:, cv2.CC_STAT_AREA]
-    mirrored = (brighter >= _GLARE_STEP) & (areas >= _GLARE_LEAST_PX)
-    mirrored[0] = False
-    return [int(area) for area in areas[mirrored]]
+    return np.asarray(brighter >= _GLARE_STEP)
 
 
 def _around(grey: NDArray[np.uint8], goods: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

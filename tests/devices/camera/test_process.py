@@ -141,6 +141,14 @@ def test_the_real_child_takes_a_picture_of_a_file(make: Make, tmp_path: Path) ->
     assert camera.child_pid == pid, "one child serves many shots"
 
 
+def kept(folder: Path, content: bytes) -> Path:
+    """A picture in the station's folder, under its own hash."""
+    path = folder / "kept" / f"{hashlib.sha256(content).hexdigest()}.jpg"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
 def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) -> None:
     """Taken live and as a picture that was kept: the same file gives the same, to the byte."""
     simulator, camera = CameraSimulator(tmp_path), make(path=str(tmp_path))
@@ -151,13 +159,15 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
         assert (picture.width, picture.height) == (1600, 1600)
         assert metadata_markers(picture.jpeg) == ()
     content = (tmp_path / "scene.jpg").read_bytes()
-    kept = tmp_path / "kept" / f"{hashlib.sha256(content).hexdigest()}.jpg"
-    kept.parent.mkdir()
-    kept.write_bytes(content)
-    assert camera.inspect_file(kept, PATIENT_S) == shot
+    assert camera.inspect_file(kept(tmp_path, content), PATIENT_S) == shot
     mat = camera.measure(PATIENT_S)
     assert mat.measures.good and mat.preview is not None
     assert metadata_markers(mat.preview.jpeg) == ()
+    simulator.command("hand")
+    cut = camera.inspect_file(kept(tmp_path, (tmp_path / "scene.jpg").read_bytes()), PATIENT_S)
+    assert Reason.HAND in [one.reason for one in cut.verdict.findings]
+    assert cut.master is None and cut.sheet is not None
+    assert metadata_markers(cut.sheet.jpeg) == ()
     simulator.command("face")
     face = camera.inspect(PATIENT_S)
     assert [one.reason for one in face.verdict.findings] == [Reason.FACE]

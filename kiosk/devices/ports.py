@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Verdict
 from kiosk.protocols.printers.page_setup import PageSetup
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording
@@ -177,13 +178,23 @@ class GoodsShot:
     """A judged shot of goods on the mat. What the camera saw is not in it, and nowhere else.
 
     ``measures`` and both pictures are there exactly when the verdict accepts the shot or may be overruled. ``master``
-    has the goods on white, ``natural`` on the grey of the mat.
+    has the goods on white, ``natural`` on the grey of the mat. ``sheet`` is the mat as it was seen, with nothing around
+    it: only of a picture that was kept, is not accepted, and shows the mat and no person.
     """
 
     verdict: Verdict
     measures: Measures | None = None
     master: Shot | None = None
     natural: Shot | None = None
+    sheet: Shot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatShot:
+    """The mat, measured. ``preview`` shows it with nothing around it, and is there exactly when it was found."""
+
+    measures: MatMeasures
+    preview: Shot | None = None
 
 
 class Inspector(Protocol):
@@ -205,6 +216,9 @@ class Camera(Inspector, Protocol):
         Raises CameraFault for what only a hand at the camera or the station mends; a picture that cannot be read and
         one that the camera repeats are reasons of the verdict.
         """
+
+    def measure(self, deadline_s: float) -> MatShot:
+        """Take a burst now and measure the mat in it. Raises CameraFault."""
 
     def close(self) -> None: ...
 

@@ -17,8 +17,8 @@ from kiosk.files import write_durably
 logger = logging.getLogger(__name__)
 
 DRAFT_MODE = 0o600
-Proof = Literal["seen", "unseen", "absent"]
-"""A device has shown itself, has not been tried, is not there."""
+Proof = Literal["seen", "poor", "unseen", "absent"]
+"""A device has shown itself, was measured outside its limits, has not been tried, is not there."""
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from kiosk.devices.ports import Camera, PortProbe, Printer, Progress, Scale, Sca
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.domain.mat_measures import MatMeasures
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
 
@@ -40,10 +41,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class TrialView:
-    """How far a device has proved itself. ``state``: waiting, working, seen or failed.
+    """How far a device has proved itself. ``state``: waiting, working, seen, poor or failed.
 
     ``motion`` is the word of a scale's reading (``weight.*``), ``raw`` its frame or the scan as printable text,
-    ``code`` the text that is to be scanned, ``shots`` how many pictures there have been.
+    ``code`` the text that is to be scanned, ``shots`` how many pictures there have been. ``mat`` is what the camera
+    makes of the mat; "poor" when that is outside its limits.
     """
 
     state: str
@@ -53,11 +55,12 @@ class TrialView:
     raw: str = ""
     code: str = ""
     shots: int = 0
+    mat: MatMeasures | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """One line of the last page. ``proof`` is the last word of ``setup.proof.*``: seen, unseen, absent or set."""
+    """One line of the last page. ``proof`` is the last word of ``setup.proof.*``: seen, poor, unseen, absent or set."""
 
     text_id: str
     what: str
@@ -111,7 +114,7 @@ class Wizard(Protocol):
         """Begin an attempt: print, shoot, reach. Does nothing for another question or while one is under way."""
 
     def shot(self) -> bytes | None:
-        """The newest picture of the camera, as JPEG."""
+        """The mat in the newest picture of the camera, as JPEG; None where it was not found."""
 
     def leave(self) -> None:
         """The last page is on the screen: the wizard may end and the station begin."""

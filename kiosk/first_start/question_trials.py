@@ -42,10 +42,9 @@ def _listen(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
 
 def _printer(name: str) -> Make:
     def make(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
-        def act() -> bytes:
+        def act() -> None:
             paper = test_paper(name, draft, data)
             machine.printer(printer_settings(getattr(draft, name))).print(paper, PRINT_S, lambda: None)
-            return b""
 
         return OnDemandTrial(f"{name} printer", act)
 
@@ -63,12 +62,16 @@ def _scanner(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
 def _camera(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
     assert draft.camera is not None
     camera = machine.camera(CameraSettings(draft.camera.kind, draft.camera.path))
-    return OnDemandTrial("camera", lambda: camera.shoot(SHOT_S).jpeg, camera.close)
+    return OnDemandTrial("camera", lambda: camera.measure(SHOT_S), camera.close)
 
 
 def _broker(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
     settings = relay_settings(draft, data)
-    return OnDemandTrial("broker", lambda: machine.reach(settings).encode())
+
+    def act() -> None:
+        machine.reach(settings)
+
+    return OnDemandTrial("broker", act)
 
 
 _TRIALS: Mapping[str, Make] = {

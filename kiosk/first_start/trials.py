@@ -1,4 +1,5 @@
-"""A device shows itself: the scale reads, the scanner scans, paper comes out, a picture is taken, the broker answers.
+"""A device shows itself: the scale reads, the scanner scans, paper comes out, the mat is measured,
+the broker answers.
 
 A trial lives as long as its question is on the screen. What takes time runs in a thread of its own and ends by its own
 deadline; the screen looks at how far it is.
@@ -14,6 +15,7 @@ from typing import Protocol
 from kiosk.devices.ports import (
     CameraFault,
     LinkState,
+    MatShot,
     OnProgress,
     PortProbe,
     PrintNotStarted,
@@ -30,7 +32,7 @@ from kiosk.protocols.scales.reading import Reading
 
 logger = logging.getLogger(__name__)
 
-WAITING, WORKING, SEEN, FAILED = "waiting", "working", "seen", "failed"
+WAITING, WORKING, SEEN, POOR, FAILED = "waiting", "working", "seen", "poor", "failed"
 _RAW = 64
 ALIKE = 5
 """Readings alike, one after the other, before a weight counts as still where the indicator does not say so."""
@@ -217,22 +219,22 @@ class ScannerTrial:
 
 
 class OnDemandTrial:
-    """Something that is tried on demand, one attempt at a time: a test print, a shot, a call to the broker.
+    """Something that is tried on demand, one attempt at a time: a test print, a shot of the mat, a call to the broker.
 
-    ``act`` returns what there is to show of a success, as bytes.
+    ``act`` returns the mat where one was measured; None is a success that there is nothing to see of.
     """
 
-    def __init__(self, name: str, act: Callable[[], bytes], end: Callable[[], None] | None = None) -> None:
+    def __init__(self, name: str, act: Callable[[], MatShot | None], end: Callable[[], None] | None = None) -> None:
         self._name, self._act, self._end = name, act, end
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._view = TrialView(WAITING)
-        self._result: bytes | None = None
+        self._picture: bytes | None = None
 
     @property
-    def result(self) -> bytes | None:
-        """What the last success gave."""
-        return self._result
+    def picture(self) -> bytes | None:
+        """What the last attempt showed, as JPEG."""
+        return self._picture
 
     def look(self) -> TrialView:
         """How far the newest attempt is."""
@@ -261,8 +263,10 @@ class OnDemandTrial:
     def _run(self) -> None:
         shots = self._view.shots
         try:
-            self._result = self._act()
-            self._view = TrialView(SEEN, shots=shots + 1)
+            shot = self._act()
+            self._picture = shot.preview.jpeg if shot and shot.preview else None
+            mat = shot.measures if shot else None
+            self._view = TrialView(SEEN if mat is None or mat.good else POOR, shots=shots + 1, mat=mat)
         except OSError as error:
             self._view = TrialView(FAILED, error.strerror or str(error), shots=shots)
         except (PrintNotStarted, PrintUncertain, CameraFault, ValueError) as error:

@@ -19,7 +19,7 @@ from kiosk.first_start.pins import AGAIN, PinQuestions
 from kiosk.first_start.ports import AnswerRefused, Machine, WizardView
 from kiosk.first_start.question_trials import trial_of
 from kiosk.first_start.settings import screen_of, toml, write_settings
-from kiosk.first_start.trials import FAILED, SEEN, WAITING, ListenTrial, OnDemandTrial, Trial
+from kiosk.first_start.trials import FAILED, POOR, SEEN, WAITING, ListenTrial, OnDemandTrial, Trial
 from kiosk.station.catalog.file import CatalogError
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
@@ -90,10 +90,10 @@ class FirstStartWizard:
         )
 
     def shot(self) -> bytes | None:
-        """The newest picture of the camera, as JPEG."""
+        """The mat in the newest picture of the camera, as JPEG; None where it was not found."""
         with self._lock:
             trial, at = self._trial, self._draft.at
-        return trial.result if at == "camera_test" and isinstance(trial, OnDemandTrial) else None
+        return trial.picture if at == "camera_test" and isinstance(trial, OnDemandTrial) else None
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
@@ -163,11 +163,18 @@ class FirstStartWizard:
         proves = steps.question(question).proves
         if proves and form.get("value") == YES and not self._has_shown(proves):
             raise AnswerRefused("not_seen")
-        return ANSWERS[question](self._draft, form, self._machine)
+        draft = ANSWERS[question](self._draft, form, self._machine)
+        if proves and form.get("value") != YES and self._state() == POOR:
+            # Not "not tried": whoever reads the last page is to know that the camera stands badly.
+            return replace(draft, proven={**draft.proven, proves: "poor"})
+        return draft
+
+    def _state(self) -> str:
+        return self._trial.look().state if self._trial else WAITING
 
     def _has_shown(self, device: str) -> bool:
         """Whether "yes" can be true. Only the eye can tell of a paper: a printer may have printed and not said so."""
-        state = self._trial.look().state if self._trial else WAITING
+        state = self._state()
         return state == SEEN or (state == FAILED and device in ("label", "receipt"))
 
     def _move(self, draft: SettingsDraft) -> None:

@@ -10,13 +10,13 @@ from kiosk.photo.markers import SeenMat
 from kiosk.photo.mat import MIN_CORNER_MARKERS
 from kiosk.photo.measures import Detail, Outline
 
-_TILT_DEG = 25.0
-_RISE_PX: Final = 3.5
+TILT_DEG: Final = 25.0
+RISE_PX: Final = 3.5
 """Measured on printed edges: 2.9 pixels at a blur of sigma 1, 4.1 at 1.5."""
-_COARSE_PX_PER_MM = 2.7
+COARSE_PX_PER_MM: Final = 2.7
 """Below that a sharp edge shows no more than a soft one does at this scale; a 1080p frame of the mat has 2.9 to 3.6."""
 _MOTION_LEVELS = 2.0
-_STRIPES = 0.04
+STRIPES: Final = 0.04
 _DARK_LEVEL, _DARK_GREY = 45.0, 94
 """At an eighth to a quarter of the right light; noise shows in what is brightened."""
 _BRIGHT_LEVEL, _BRIGHT_GREY = 232.0, 188
@@ -56,16 +56,16 @@ def check_mat(mat: SeenMat | None, corner_markers: int, whole: bool) -> Finding 
 
 
 def check_tilt(mat: SeenMat) -> Finding | None:
-    return _above(Reason.TILT, mat.tilt_deg, _TILT_DEG)
+    return _above(Reason.TILT, mat.tilt_deg, TILT_DEG)
 
 
 def check_blur(mat: SeenMat) -> Finding | None:
-    return _above(Reason.BLUR, rise_at_usual_scale(mat), _RISE_PX)
+    return _above(Reason.BLUR, rise_at_usual_scale(mat), RISE_PX)
 
 
 def rise_at_usual_scale(mat: SeenMat) -> float:
     """A picture with few pixels shows as little as a blurred one."""
-    return mat.edge_rise_px * max(1.0, _COARSE_PX_PER_MM / mat.px_per_mm)
+    return mat.edge_rise_px * max(1.0, COARSE_PX_PER_MM / mat.px_per_mm)
 
 
 def check_motion(levels: float) -> Finding | None:
@@ -73,7 +73,7 @@ def check_motion(levels: float) -> Finding | None:
 
 
 def check_banding(stripes: float) -> Finding | None:
-    return _above(Reason.BANDING, stripes * 100, _STRIPES * 100)
+    return _above(Reason.BANDING, stripes * 100, STRIPES * 100)
 
 
 def check_dark(light: Light, detail: Detail | None) -> Finding | None:

@@ -71,7 +71,7 @@ def inspect(
     """
     if min(frame.shape[:2]) < 1:
         return Inspection(_verdict(_unreadable()))
-    burst = [_bounded(one) for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
+    burst = [bounded(one) for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
     if lens is not None:
         burst = [lens.straightened(one) for one in burst]
     focal = lens.focal if lens else None
@@ -100,7 +100,8 @@ def _verdict(*findings: Finding | None) -> Verdict:
     return Verdict(tuple(finding for finding in findings if finding is not None))
 
 
-def _bounded(frame: BgrImage) -> BgrImage:
+def bounded(frame: BgrImage) -> BgrImage:
+    """At most MAX_SIDE_PX on its longer side."""
     height, width = frame.shape[:2]
     share = MAX_SIDE_PX / max(height, width)
     if share >= 1:

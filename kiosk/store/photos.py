@@ -116,6 +116,17 @@ class Photos(Tables):
         """A picture of before was not accepted: it stays where it is, and is sent nowhere."""
         _judge(connection, sha256, removed=0)
 
+    @writing
+    def cut(self, connection: Connection, sha256: str, sheet: PictureData) -> None:
+        """A picture of before was not accepted, and only the sheet in it stays. Nobody is told: it is sent nowhere.
+
+        The row of the picture goes on saying "removed", so that its file goes whatever comes in between.
+        """
+        mine = select(_c.intake, _c.taken_at).where(_UNJUDGED, _c.sha256 == sha256)
+        for intake, taken_at in connection.execute(mine).all():
+            _add_cut(connection, intake, sheet, taken_at)
+        _judge(connection, sha256, removed=1)
+
 
 def point_to(connection: Connection, data: PhotoAccepted, position: int) -> None:
     """Let the shot name the event that tells it now."""
@@ -162,6 +173,25 @@ def _add(connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
         )
     )
     journal.append(connection, ListingDrafted(photo.lot, photo.product, master.sha256), stamp)
+
+
+def _add_cut(connection: Connection, intake: int, sheet: PictureData, taken_at: str) -> None:
+    before = connection.execute(select(_c.sha256).where(_c.intake == intake)).scalars().all()
+    if sheet.sha256 in before:
+        return
+    connection.execute(
+        insert(photo_table).values(
+            intake=intake,
+            sha256=sheet.sha256,
+            shot=len(before) + 1,
+            size_bytes=sheet.size_bytes,
+            width=sheet.width,
+            height=sheet.height,
+            taken_at=taken_at,
+            judged=1,
+            removed=0,
+        )
+    )
 
 
 def _json(value: object) -> str:

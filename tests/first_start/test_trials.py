@@ -10,15 +10,20 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from kiosk.devices.ports import CameraFault, Scanner
+from kiosk.devices.ports import CameraFault, MatShot, Scanner, Shot
 from kiosk.devices.scale.probe import TIMING, ScaleProbe
+from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.first_start.choices import _with_found
+from kiosk.first_start.draft import CameraDraft, draft_path, load_draft
 from kiosk.first_start.ports import AnswerRefused, Choice, TrialView
 from kiosk.first_start.trials import (
     FAILED,
+    POOR,
     SEEN,
     WAITING,
     WORKING,
@@ -79,7 +84,7 @@ def until(wizard: FirstStartWizard, right: Callable[[TrialView], bool], timeout_
 
 
 def ended(trial: TrialView) -> bool:
-    return trial.state in (SEEN, FAILED)
+    return trial.state in (SEEN, POOR, FAILED)
 
 
 Begin = Callable[[str], FirstStartWizard]
@@ -315,15 +320,59 @@ class TestScanner:
         assert trial.look().state == SEEN
 
 
+MAT = MatMeasures(tuple(MatMeasure(one, 3_000, 3_000) for one in MatQuality))
+
+
+def proof_of_camera(bench: Bench) -> str:
+    """What stands in the draft that a restart would read."""
+    return load_draft(draft_path(bench.config)).proven["camera"]
+
+
 class TestCamera:
-    def test_a_shot(self, bench: Bench, at: Begin) -> None:
+    def test_the_mat_is_measured_and_shown(self, bench: Bench, at: Begin) -> None:
         wizard = at("camera_test")
         assert wizard.shot() is None
         wizard.go("camera_test")
-        assert until(wizard, ended).shots == 1
+        trial = until(wizard, ended)
+        assert (trial.state, trial.shots) == (SEEN, 1)
+        assert trial.mat is not None and trial.mat.good
         picture = wizard.shot()
         assert picture is not None
         assert picture.startswith(b"\xff\xd8\xff")
+        wizard.answer("camera_test", {"value": "yes"})
+        assert proof_of_camera(bench) == "seen"
+
+    def test_a_camera_that_stands_badly_proves_nothing_and_that_is_written_down(self, bench: Bench, at: Begin) -> None:
+        bench.camera.command("tilt")
+        wizard = at("camera_test")
+        wizard.go("camera_test")
+        trial = until(wizard, ended)
+        assert trial.state == POOR and trial.mat is not None
+        assert MatQuality.TILT in {row.quality for row in trial.mat.rows if not row.good}
+        with pytest.raises(AnswerRefused, match="not_seen"):
+            wizard.answer("camera_test", {"value": "yes"})
+        wizard.answer("camera_test", {"value": "skip"})
+        assert wizard.view().question == "broker"
+        assert proof_of_camera(bench) == "poor"
+
+    def test_who_goes_on_without_a_measurement_has_tried_nothing(self, bench: Bench, at: Begin) -> None:
+        wizard = at("camera_test")
+        wizard.answer("camera_test", {"value": "skip"})
+        assert proof_of_camera(bench) == "unseen"
+
+    def test_no_mat_is_no_picture(self, tmp_path: Path, bench: Bench, at: Begin) -> None:
+        table = np.random.default_rng(1).integers(0, 255, (540, 960, 3)).astype(np.uint8)
+        (tmp_path / "table.png").write_bytes(cv2.imencode(".png", table)[1].tobytes())
+        draft = draft_at(bench, "camera_test")
+        wizard = bench.begin(replace(draft, camera=CameraDraft("file", str(tmp_path / "table.png"))))
+        try:
+            wizard.go("camera_test")
+            trial = until(wizard, ended)
+            assert trial.state == POOR and trial.mat is not None
+            assert [row.value for row in trial.mat.rows] == [0]
+            assert wizard.shot() is None
+        finally:
+            wizard.close()
 
     def test_a_lens_cap(self, bench: Bench, at: Begin) -> None:
         bench.camera.command("black")
@@ -355,10 +404,10 @@ class TestAttempt:
     def test_one_at_a_time_and_its_end_is_waited_for(self) -> None:
         gate, calls = threading.Event(), []
 
-        def act() -> bytes:
+        def act() -> MatShot:
             calls.append(1)
             assert gate.wait(30)
-            return b"x"
+            return MatShot(MAT, Shot(b"x", "", 1, 1))
 
         attempt = OnDemandTrial("thing", act)
         attempt.go()
@@ -367,13 +416,13 @@ class TestAttempt:
         gate.set()
         attempt.close()
         attempt.join()
-        assert (attempt.look().state, attempt.result, len(calls)) == (SEEN, b"x", 1)
+        assert (attempt.look().state, attempt.picture, len(calls)) == (SEEN, b"x", 1)
 
     @pytest.mark.parametrize(
         "error", [OSError("no way"), ValueError("no way"), CameraFault("timeout", "no way"), RuntimeError("no way")]
     )
     def test_whatever_goes_wrong_is_told(self, error: Exception) -> None:
-        def act() -> bytes:
+        def act() -> None:
             raise error
 
         attempt = OnDemandTrial("thing", act)

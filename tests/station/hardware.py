@@ -7,13 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.devices.ports import CameraFault, GoodsShot, PrinterStatus, PrintNotStarted, Shot
+from kiosk.devices.ports import CameraFault, GoodsShot, MatShot, PrinterStatus, PrintNotStarted, Shot
 from kiosk.devices.printer.profiles import profile
 from kiosk.domain.intake import TareSource, Weighing
+from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.store import ConfirmedRow, NewPrintJob, Store
@@ -81,7 +82,9 @@ class FakePrinter:
 
 
 MEASURES = Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
-BLUR, TILT, FACE = (Finding(reason, 4_000, 3_000) for reason in (Reason.BLUR, Reason.TILT, Reason.FACE))
+BLUR, TILT, FACE, HAND = (
+    Finding(reason, 4_000, 3_000) for reason in (Reason.BLUR, Reason.TILT, Reason.FACE, Reason.HAND)
+)
 
 
 def shot_of(jpeg: bytes, width: int = 1600, height: int = 1600) -> Shot:
@@ -95,6 +98,11 @@ def judged(name: bytes, *findings: Finding) -> GoodsShot:
         return GoodsShot(verdict)
     master, natural = (shot_of(b"\xff\xd8\xff " + name + kind + b" \xff\xd9") for kind in (b" master", b" natural"))
     return GoodsShot(verdict, MEASURES, master, natural)
+
+
+def with_sheet(shot: GoodsShot, name: bytes) -> GoodsShot:
+    """The same of a picture of before, in which the mat was found."""
+    return replace(shot, sheet=shot_of(b"\xff\xd8\xff " + name + b" sheet \xff\xd9"))
 
 
 class FakeCamera:
@@ -125,6 +133,10 @@ class FakeCamera:
         if isinstance(found, BaseException):
             raise found
         return found
+
+    def measure(self, deadline_s: float) -> MatShot:
+        self._step(deadline_s)
+        return MatShot(MatMeasures((MatMeasure(MatQuality.MARKERS, 0, 3_000),)))
 
     def close(self) -> None:
         self.closed = True

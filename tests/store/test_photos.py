@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.domain.events import PhotoAccepted
+from kiosk.domain.events import PhotoAccepted, PictureData
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.store import Store, StoreError
 from kiosk.store.records import NewPhoto, PhotoRow, UnsentPicture
@@ -222,11 +222,31 @@ def test_a_picture_that_is_not_accepted_stays_and_nothing_is_told(store: Store, 
     assert [place.sha256 for place in store.photos.oldest(10) if place.may_leave] == [CD]
 
 
+def test_a_picture_that_is_cut_to_its_sheet_has_a_row_of_its_own_and_nothing_is_told(
+    store: Store, path: Path, lots: list[str]
+) -> None:
+    told, sheet = types(path), PictureData("12" * 32, 4_000, 1500, 1050)
+    store.photos.cut(AB, sheet)
+    assert types(path) == told
+    for lot in lots:
+        old, new = (row for row in store.photos.of_lot(lot) if row.sha256 in (AB, sheet.sha256))
+        assert (old.judged, old.removed) == (True, True)
+        assert (new.judged, new.removed, new.sent, new.pictures) == (True, False, False, None)
+        assert (new.size_bytes, new.width, new.height, new.taken_at) == (4_000, 1500, 1050, old.taken_at)
+    assert [place.sha256 for place in store.photos.removed(10)] == [AB, AB], "its file goes, whenever that is"
+    assert {place.sha256 for place in store.photos.oldest(10) if place.may_leave} >= {sheet.sha256}
+    assert store.photos.unsent(10) == []
+    before = content(path)
+    store.photos.cut(AB, sheet)
+    assert content(path) == before, "once"
+
+
 def test_no_shot_of_now_is_judged_as_one_of_before(store: Store, path: Path, lots: list[str]) -> None:
     before = content(path)
     store.photos.remove(EF, Reason.FACE, stamp())
     store.photos.replace(EF, pictures("12"), stamp())
     store.photos.leave(EF)
+    store.photos.cut(EF, PictureData("34" * 32, 4_000, 1500, 1050))
     assert content(path) == before
 
 

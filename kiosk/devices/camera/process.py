@@ -17,19 +17,22 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from kiosk.devices.camera.goods import goods_shot, shot_of
+from kiosk.devices.camera.goods import goods_shot, kept_shot, shot_of
+from kiosk.devices.camera.mat import mat_shot
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (
     Answer,
     FileRequest,
     GoodsInspected,
+    MatMeasured,
+    MeasureRequest,
     ShotRefused,
     ShotRequest,
     ShotTaken,
     WireError,
 )
 from kiosk.devices.camera.worker import CameraWorker, MakeRequest, WorkerDied
-from kiosk.devices.ports import CameraFault, GoodsShot, Shot
+from kiosk.devices.ports import CameraFault, GoodsShot, MatShot, Shot
 from kiosk.domain.verdict import Finding, Reason, Verdict
 
 T = TypeVar("T")
@@ -82,6 +85,10 @@ class ChildCamera:
     def inspect_file(self, path: Path, deadline_s: float) -> GoodsShot:
         """Judge a picture that was kept. Raises CameraFault."""
         return self._exchange(partial(FileRequest, path=str(path)), self._judged, deadline_s)
+
+    def measure(self, deadline_s: float) -> MatShot:
+        """Take a burst and measure the mat within ``deadline_s`` seconds. Raises CameraFault."""
+        return self._exchange(MeasureRequest, self._measured, deadline_s)
 
     def close(self) -> None:
         """End the child, cutting short a shot that is under way; later shots raise CameraFault."""
@@ -160,15 +167,21 @@ class ChildCamera:
         shot = shot_of(body, answer.width, answer.height)
         last, self._last_picture = self._last_picture, shot.sha256
         if self._repeats(shot.sha256, last):
-            raise CameraFault(
-                "frozen",
-                f"The camera at {self._settings.path} repeats an old picture: unplug it, plug it in again.",
-            )
+            raise self._frozen()
         return shot
 
     @staticmethod
     def _judged(answer: Answer, body: bytes) -> GoodsShot:
-        return goods_shot(_goods(answer), body)
+        return kept_shot(_goods(answer), body)
+
+    def _measured(self, answer: Answer, body: bytes) -> MatShot:
+        if not isinstance(answer, MatMeasured):
+            raise WireError("something else where the mat was to be measured")
+        shot = mat_shot(answer, body)
+        last, self._last_frame = self._last_frame, answer.frame_sha256
+        if self._repeats(answer.frame_sha256, last):
+            raise self._frozen()
+        return shot
 
     def _live(self, answer: Answer, body: bytes) -> GoodsShot:
         goods = _goods(answer)
@@ -183,6 +196,11 @@ class ChildCamera:
             return False
         self._drop(gently=True)
         return True
+
+    def _frozen(self) -> CameraFault:
+        return CameraFault(
+            "frozen", f"The camera at {self._settings.path} repeats an old picture: unplug it, plug it in again."
+        )
 
     def _broken(self, error: Exception) -> CameraFault:
         if self._closed.is_set():

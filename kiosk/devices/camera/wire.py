@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from kiosk.domain.mat_measures import MatQuality
 from kiosk.domain.verdict import Reason
 
 MAX_HEADER = 4_096
@@ -29,6 +30,9 @@ Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=MAX_WITHIN_S)]
 
 MAX_PICTURE: Final = 8_000_000
 """Bytes of one of the two pictures of goods: the rule of the event that tells of them."""
+MAX_SHEET: Final = 4_000_000
+"""Bytes of the sheet out of a picture that was kept; with the two others it fills a body."""
+MAX_PREVIEW: Final = 500_000
 MAX_MEASURE: Final = 1_000_000
 MAX_VALUE: Final = 2**31 - 1
 MAX_COVERAGE_BP: Final = 10_000
@@ -36,6 +40,7 @@ MAX_TILT_MILLIDEG: Final = 90_000
 PictureBytes: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_PICTURE)]
 Measure: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_MEASURE)]
 Value: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_VALUE)]
+FrameHash: TypeAlias = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")]
 
 
 class WireError(Exception):
@@ -59,6 +64,13 @@ class FileRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
     number: Number
     within_s: Seconds
     path: Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
+
+
+class MeasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="measure"):
+    """Take a burst and measure the mat in it."""
+
+    number: Number
+    within_s: Seconds
 
 
 class ShotTaken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="taken"):
@@ -106,7 +118,9 @@ class WireMeasures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="goods"):
-    """The body is the JPEG of the master and behind it that of the natural cut, or empty.
+    """The body is the JPEG of the master, behind it that of the natural cut, then the sheet: those that are there.
+
+    ``sheet`` is all of the mat, of a picture that was kept before and is not accepted, where no person is seen.
 
     ``frame_sha256`` is over the pixels of the frame that was judged, empty when there was none: a live sensor never
     gives the same twice.
@@ -117,15 +131,33 @@ class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     measures: WireMeasures | None = None
     master: WirePicture | None = None
     natural: WirePicture | None = None
-    frame_sha256: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    frame_sha256: FrameHash = ""
+    sheet: WirePicture | None = None
 
 
-Request: TypeAlias = ShotRequest | FileRequest
-Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected
+class WireMatMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """``kiosk.domain.mat_measures.MatMeasure``."""
+
+    quality: MatQuality
+    value: Value
+    limit: Value
+
+
+class MatMeasured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="mat"):
+    """The body is the preview as JPEG, or empty. ``frame_sha256`` as in GoodsInspected."""
+
+    number: Number
+    measures: Annotated[tuple[WireMatMeasure, ...], msgspec.Meta(min_length=1, max_length=len(MatQuality))]
+    preview: WirePicture | None = None
+    frame_sha256: FrameHash = ""
+
+
+Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest
+Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured
 
 _encoder = msgspec.json.Encoder()
-_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(ShotTaken | ShotRefused | GoodsInspected)
-_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(ShotRequest | FileRequest)
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(ShotTaken | ShotRefused | GoodsInspected | MatMeasured)
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(ShotRequest | FileRequest | MeasureRequest)
 
 
 def pack(header: Request | Answer, body: bytes = b"") -> bytes:

@@ -1,5 +1,7 @@
 """The pictures of before shots were judged: each is judged once, in the background, and may be lost to its verdict.
 
+What is not accepted is cut to the mat's sheet where that is found, else left as it is; either is sent nowhere.
+
 The row is the truth, the file follows it. Whatever this process dies of, the next start goes on: a row that says
 "removed" has its file deleted, a row that is not judged is judged again, which finds the same.
 """
@@ -82,6 +84,8 @@ class PicturesBefore:
             self._photos.remove(sha256, Reason.FACE, self._tools.stamps())
             self._folder.remove(sha256)
             self._tools.on_event()
+        elif shot.sheet is not None:
+            self._lots.cut(sha256, shot.sheet)
         else:
             self._photos.leave(sha256)
 

@@ -10,6 +10,7 @@ from kiosk.first_start.ports import AnswerRefused, Wizard, WizardView
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
 from kiosk.web.drawings import drawing
+from kiosk.web.first_start.measures import advice, mat_rows
 from kiosk.web.first_start.pads import NAMES, PADS, Pad, allowed, pressed
 from kiosk.web.first_start.screens import SCREENS, Screen
 from kiosk.web.paging import page_of
@@ -70,6 +71,8 @@ class Pages:
             "drawing": picture,
             "tongues": {code: speech(code).one("setup.ask.language") for code in LANGUAGES},
             "size": _size(view),
+            "measures": mat_rows(view.trial),
+            "advice": advice(view.trial),
             "page": page_of(view.choices, row.tiles, request.args.get("page")),
         }
 

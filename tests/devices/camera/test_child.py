@@ -28,16 +28,20 @@ from kiosk.devices.camera.wire import (
     Answer,
     FileRequest,
     GoodsInspected,
+    MatMeasured,
+    MeasureRequest,
     ShotRefused,
     ShotRequest,
     ShotTaken,
     WireFinding,
+    WireMatMeasure,
     WireMeasures,
     pack,
     unpack_answer,
     unpack_prefix,
 )
 from kiosk.devices.ports import CameraFault
+from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture, metadata_markers
@@ -49,6 +53,8 @@ def picture(seed: int = 0, level: int = 255) -> BgrImage:
 
 class FakeSource:
     """Gives or raises what it was told, in order."""
+
+    path = "/x"
 
     def __init__(self, *outcomes: BgrImage | Exception) -> None:
         self._outcomes = iter(outcomes)
@@ -87,14 +93,39 @@ class FakeInspection:
     natural: BgrImage | None = field(default_factory=lambda: NATURAL)
 
 
+FOUND = MatMeasures(tuple(MatMeasure(one, 2_000, 3_000) for one in MatQuality))
+NOT_FOUND = MatMeasures((MatMeasure(MatQuality.MARKERS, 1_000, 3_000),))
+
+
+@dataclass(frozen=True)
+class FakeMeasuredMat:
+    measures: MatMeasures = FOUND
+    preview: BgrImage | None = field(default_factory=lambda: NATURAL)
+
+
 class FakePipeline:
     """Says what it was told, and remembers what it was shown."""
 
-    def __init__(self, said: FakeInspection | Exception | None = None) -> None:
+    def __init__(
+        self,
+        said: FakeInspection | Exception | None = None,
+        sheet: BgrImage | None = None,
+        mat: FakeMeasuredMat | None = None,
+    ) -> None:
         self.said = said or FakeInspection()
+        self.sheet, self.mat = sheet, mat or FakeMeasuredMat()
         self.shown: list[tuple[BgrImage, Sequence[BgrImage]]] = []
+        self.cut = 0
 
-    def __call__(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> FakeInspection:
+    def cut_to_sheet(self, frame: BgrImage) -> BgrImage | None:
+        self.cut += 1
+        return self.sheet
+
+    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> FakeMeasuredMat:
+        self.shown.append((frame, others))
+        return self.mat
+
+    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> FakeInspection:
         self.shown.append((frame, others))
         if isinstance(self.said, Exception):
             raise self.said
@@ -132,7 +163,7 @@ def of_goods(
     source: FakeSource, said: FakeInspection | Exception | None = None
 ) -> tuple[GoodsInspected | ShotRefused, bytes]:
     ((answer, body),), _ = converse(source, pack(ShotRequest(1, 2.0, goods=True)), FakePipeline(said))
-    assert not isinstance(answer, ShotTaken)
+    assert isinstance(answer, GoodsInspected | ShotRefused)
     return answer, body
 
 
@@ -224,6 +255,82 @@ def test_a_kept_picture_is_judged_as_a_shot(tmp_path: Path) -> None:
     assert (shown[0].shape, shown[1]) == ((60, 80, 3), ())
 
 
+def sheet_of(path: Path, verdict: Verdict, pipeline: FakePipeline) -> tuple[GoodsInspected, bytes]:
+    pipeline.said = FakeInspection(verdict)
+    ((answer, body),), _ = converse(FakeSource(), pack(FileRequest(1, 2.0, str(path))), pipeline)
+    assert isinstance(answer, GoodsInspected)
+    return answer, body
+
+
+def test_of_a_kept_picture_that_is_not_accepted_the_sheet_leaves_unless_a_person_is_seen(tmp_path: Path) -> None:
+    path, pipeline = kept(tmp_path, jpeg_of(picture())), FakePipeline(sheet=NATURAL)
+    blur, hand, face = (Finding(reason, 4, 3) for reason in (Reason.BLUR, Reason.HAND, Reason.FACE))
+    for verdict in (Verdict((blur,)), Verdict((hand, blur))):
+        answer, body = sheet_of(path, verdict, pipeline)
+        assert answer.sheet is not None
+        assert (answer.sheet.width, answer.sheet.height) == (150, 160)
+        jpeg = body[-answer.sheet.size_bytes :]
+        assert metadata_markers(jpeg) == ()
+        assert abs(float(decode_picture(jpeg).mean()) - 119) < 2
+        others = [one.size_bytes for one in (answer.master, answer.natural) if one is not None]
+        assert len(body) == sum(others) + answer.sheet.size_bytes
+        assert bool(others) is verdict.may_be_overruled
+    looked_for = pipeline.cut
+    for verdict in (Verdict(), Verdict((blur, face))):
+        answer, _ = sheet_of(path, verdict, pipeline)
+        assert answer.sheet is None
+    assert pipeline.cut == looked_for
+    assert sheet_of(path, Verdict((hand,)), FakePipeline()) == (
+        GoodsInspected(1, (WireFinding(Reason.HAND, 4, 3),), frame_sha256=answer.frame_sha256),
+        b"",
+    )
+
+
+def test_a_live_shot_never_has_a_sheet() -> None:
+    pipeline = FakePipeline(FakeInspection(Verdict((Finding(Reason.HAND, 4, 3),))), sheet=NATURAL)
+    ((answer, body),), _ = converse(FakeSource(picture()), pack(ShotRequest(1, 2.0, goods=True)), pipeline)
+    assert isinstance(answer, GoodsInspected)
+    assert (answer.sheet, body, pipeline.cut) == (None, b"", 0)
+
+
+def measured(source: FakeSource, mat: FakeMeasuredMat) -> tuple[Answer, bytes]:
+    (told,), _ = converse(source, pack(MeasureRequest(1, 2.0)), FakePipeline(mat=mat))
+    return told
+
+
+def test_the_mat_is_measured_in_a_burst_and_its_preview_leaves() -> None:
+    answer, body = measured(FakeSource(picture()), FakeMeasuredMat())
+    assert isinstance(answer, MatMeasured)
+    assert answer.measures == tuple(WireMatMeasure(one, 2_000, 3_000) for one in MatQuality)
+    assert answer.preview is not None
+    assert (answer.preview.size_bytes, answer.preview.width, answer.preview.height) == (len(body), 150, 160)
+    assert metadata_markers(body) == ()
+    assert answer.frame_sha256 == hashlib.sha256(picture().tobytes()).hexdigest()
+
+
+def test_without_the_mat_no_picture_leaves_and_a_lens_cap_is_a_fault() -> None:
+    bare = FakeMeasuredMat(NOT_FOUND, None)
+    answer, body = measured(FakeSource(picture()), bare)
+    assert isinstance(answer, MatMeasured)
+    assert (answer.measures, answer.preview, body) == (
+        (WireMatMeasure(MatQuality.MARKERS, 1_000, 3_000),),
+        None,
+        b"",
+    )
+    answer, body = measured(FakeSource(np.zeros((60, 80, 3), np.uint8)), bare)
+    assert isinstance(answer, ShotRefused)
+    assert (answer.code, body) == ("black", b"")
+    answer, _ = measured(FakeSource(CameraFault("frozen", "repeats")), bare)
+    assert answer == ShotRefused(1, "frozen", "repeats")
+
+
+def test_measures_outside_the_bounds_are_brought_into_them() -> None:
+    wild = MatMeasures((MatMeasure(MatQuality.MARKERS, -1, 2**40),))
+    answer, _ = measured(FakeSource(picture()), FakeMeasuredMat(wild, None))
+    assert isinstance(answer, MatMeasured)
+    assert answer.measures == (WireMatMeasure(MatQuality.MARKERS, 0, 2**31 - 1),)
+
+
 def test_no_file_is_opened_that_is_not_named_by_its_own_content(tmp_path: Path) -> None:
     """Whoever could make the station ask for a path gets nothing but pictures that the station has kept."""
     good = kept(tmp_path, jpeg_of(picture()))
@@ -270,7 +377,7 @@ class Hangs:
     def burst(self): time.sleep(600)
     def close(self): pass
 server._GRACE_S = 0.2
-server.serve(Hangs(), sys.stdin.buffer, sys.stdout.buffer, inspect=None)
+server.serve(Hangs(), sys.stdin.buffer, sys.stdout.buffer, pipeline=None)
 """
     run = subprocess.run(
         [sys.executable, "-c", script], input=pack(ShotRequest(1, 0.1)), capture_output=True, timeout=30, check=False

@@ -24,7 +24,8 @@ from kiosk.devices.camera import worker as camera_worker
 from kiosk.devices.camera.process import ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
 from kiosk.devices.camera.worker import CameraWorker
-from kiosk.devices.ports import CameraFault, GoodsShot
+from kiosk.devices.ports import CameraFault, GoodsShot, MatShot
+from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.codec import metadata_markers
 from kiosk.simulators.camera.simulator import CameraSimulator
@@ -36,6 +37,7 @@ SPEAK = """
 import sys, time
 from kiosk.devices.camera.wire import *
 from kiosk.devices.camera.wire import PREFIX, unpack_prefix, unpack_request
+from kiosk.domain.mat_measures import MatQuality
 def ask():
     prefix = sys.stdin.buffer.read(8)
     if len(prefix) < 8: sys.exit(0)
@@ -49,8 +51,12 @@ MEASURES = WireMeasures(2400, 130, 90, 3, 2100, 1500, 3200)
 def goods(number, *reasons, frame="", **parts):
     findings = tuple(WireFinding(reason, 4, 3) for reason in reasons)
     return GoodsInspected(number, findings, **{"measures": MEASURES, **SIZES, **parts}, frame_sha256=frame)
-def bare(number, *reasons, frame=""):
-    return goods(number, *reasons, frame=frame, measures=None, master=None, natural=None)
+def mat(number, *qualities, **parts):
+    measures = tuple(WireMatMeasure(quality, 2000, 3000) for quality in qualities or MatQuality)
+    return MatMeasured(number, measures, **{"preview": WirePicture(len(JPEG), 500, 350), **parts})
+SHEET = WirePicture(len(OTHER), 1500, 1050)
+def bare(number, *reasons, frame="", **parts):
+    return goods(number, *reasons, frame=frame, measures=None, master=None, natural=None, **parts)
 """
 WORKING = "while True: say(pack(ShotTaken(ask().number, 64, 48), JPEG))"
 
@@ -135,6 +141,14 @@ def test_the_real_child_takes_a_picture_of_a_file(make: Make, tmp_path: Path) ->
     assert camera.child_pid == pid, "one child serves many shots"
 
 
+def kept(folder: Path, content: bytes) -> Path:
+    """A picture in the station's folder, under its own hash."""
+    path = folder / "kept" / f"{hashlib.sha256(content).hexdigest()}.jpg"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
 def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) -> None:
     """Taken live and as a picture that was kept: the same file gives the same, to the byte."""
     simulator, camera = CameraSimulator(tmp_path), make(path=str(tmp_path))
@@ -145,10 +159,15 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
         assert (picture.width, picture.height) == (1600, 1600)
         assert metadata_markers(picture.jpeg) == ()
     content = (tmp_path / "scene.jpg").read_bytes()
-    kept = tmp_path / "kept" / f"{hashlib.sha256(content).hexdigest()}.jpg"
-    kept.parent.mkdir()
-    kept.write_bytes(content)
-    assert camera.inspect_file(kept, PATIENT_S) == shot
+    assert camera.inspect_file(kept(tmp_path, content), PATIENT_S) == shot
+    mat = camera.measure(PATIENT_S)
+    assert mat.measures.good and mat.preview is not None
+    assert metadata_markers(mat.preview.jpeg) == ()
+    simulator.command("hand")
+    cut = camera.inspect_file(kept(tmp_path, (tmp_path / "scene.jpg").read_bytes()), PATIENT_S)
+    assert Reason.HAND in [one.reason for one in cut.verdict.findings]
+    assert cut.master is None and cut.sheet is not None
+    assert metadata_markers(cut.sheet.jpeg) == ()
     simulator.command("face")
     face = camera.inspect(PATIENT_S)
     assert [one.reason for one in face.verdict.findings] == [Reason.FACE]
@@ -354,6 +373,8 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
         "say(pack(goods(n, master=WirePicture(len(JPEG), 0, 1600)), JPEG + OTHER))",
         "say(pack(goods(n, frame='x'), JPEG + OTHER))",
         "say(pack(goods(n + 1), JPEG + OTHER))",
+        "say(pack(bare(n, 'hand', sheet=SHEET), OTHER))",
+        "say(pack(mat(n), JPEG))",
         "say(pack(ShotTaken(n, 64, 48), JPEG))",
     ],
 )
@@ -362,6 +383,82 @@ def test_a_child_that_lies_about_goods_is_a_fault(make: Make, script: str) -> No
     with pytest.raises(CameraFault) as caught:
         camera.inspect(PATIENT_S)
     assert caught.value.code == "broken"
+    assert camera.child_pid is None
+
+
+def test_a_kept_picture_may_come_with_its_sheet(make: Make) -> None:
+    camera = make("""
+        say(pack(bare(ask().number, "hand", sheet=SHEET), OTHER))
+        say(pack(goods(ask().number, "blur", sheet=SHEET), JPEG + OTHER + OTHER))
+        ask()
+    """)
+    first, second = (camera.inspect_file(Path("/x"), PATIENT_S) for _ in range(2))
+    for shot in (first, second):
+        assert shot.sheet is not None
+        assert (len(shot.sheet.jpeg), shot.sheet.width, shot.sheet.height) == (106, 1500, 1050)
+    assert first.master is None and second.master is not None
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "say(pack(bare(n, 'face', sheet=SHEET), OTHER))",
+        "say(pack(bare(n, 'unreadable', sheet=SHEET), OTHER))",
+        "say(pack(goods(n, sheet=SHEET), JPEG + OTHER + OTHER))",
+        "say(pack(bare(n, 'hand', sheet=SHEET), b''))",
+        "say(pack(bare(n, 'hand', sheet=SHEET), OTHER + b'x'))",
+        "say(pack(bare(n, 'hand', sheet=SHEET), b'x' * len(OTHER)))",
+        "say(pack(bare(n, 'hand', sheet=WirePicture(4_000_001, 9, 9)), b'x' * 4_000_001))",
+        "say(pack(mat(n), JPEG))",
+    ],
+)
+def test_a_child_that_lies_about_a_kept_picture_is_a_fault(make: Make, script: str) -> None:
+    camera = make("n = ask().number; " + script)
+    with pytest.raises(CameraFault) as caught:
+        camera.inspect_file(Path("/x"), PATIENT_S)
+    assert (caught.value.code, camera.child_pid) == ("broken", None)
+
+
+def test_the_mat_comes_measured(make: Make) -> None:
+    camera = make("""
+        say(pack(mat(ask().number), JPEG))
+        say(pack(mat(ask().number, "markers", preview=None)))
+        ask()
+    """)
+    found, missing = camera.measure(PATIENT_S), camera.measure(PATIENT_S)
+    assert [row.quality for row in found.measures.rows] == list(MatQuality)
+    assert found.preview is not None and (found.preview.width, found.preview.height) == (500, 350)
+    assert missing == MatShot(MatMeasures((MatMeasure(MatQuality.MARKERS, 2_000, 3_000),)))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "say(pack(mat(n, preview=None)))",
+        "say(pack(mat(n), OTHER))",
+        "say(pack(mat(n), b'x' * len(JPEG)))",
+        "say(pack(mat(n, preview=WirePicture(500_001, 9, 9)), b'x' * 500_001))",
+        "say(pack(mat(n, 'markers'), JPEG))",
+        "say(pack(mat(n, 'tilt', preview=None)))",
+        "say(pack(mat(n, 'markers', 'markers'), JPEG))",
+        "say(pack(mat(n, *['markers'] * 6), JPEG))",
+        "say(pack(mat(n + 1), JPEG))",
+        "say(pack(goods(n), JPEG + OTHER))",
+        "say(pack(ShotTaken(n, 64, 48), JPEG))",
+    ],
+)
+def test_a_child_that_lies_about_the_mat_is_a_fault(make: Make, script: str) -> None:
+    camera = make("n = ask().number; " + script)
+    with pytest.raises(CameraFault) as caught:
+        camera.measure(PATIENT_S)
+    assert (caught.value.code, camera.child_pid) == ("broken", None)
+
+
+def test_a_v4l2_camera_that_repeats_a_frame_of_the_mat_is_frozen(make: Make) -> None:
+    camera = make("while True: say(pack(mat(ask().number, frame_sha256='ab' * 32), JPEG))", kind="v4l2", path="/dev/v9")
+    assert camera.measure(PATIENT_S).measures.found
+    with pytest.raises(CameraFault, match="repeats"):
+        camera.measure(PATIENT_S)
     assert camera.child_pid is None
 
 

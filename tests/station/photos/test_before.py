@@ -21,7 +21,7 @@ from kiosk.station.photos.photographer import NoSpace
 from kiosk.store import Store, StoreError
 from kiosk.store.database.opening import Opening
 from tests.station.fakes import STAMP
-from tests.station.hardware import BLUR, FACE, FakeCamera, PowerCut, bring_in, judged
+from tests.station.hardware import BLUR, FACE, HAND, FakeCamera, PowerCut, bring_in, judged, with_sheet
 from tests.store.failing import Plan, failing_connect
 from tests.store.village import photo_of_before
 
@@ -103,21 +103,25 @@ def pictures_of(shot: GoodsShot) -> set[str]:
 
 def test_each_goes_the_way_of_its_verdict(attic: Attic) -> None:
     good, face, poor = judged(b"good"), judged(b"", FACE, BLUR), judged(b"poor", BLUR)
+    cut = with_sheet(judged(b"cut", BLUR), b"cut")
+    assert cut.sheet is not None
     with_good, with_face, with_poor = attic.keep("a", good, lots=2), attic.keep("b", face), attic.keep("c", poor)
+    with_cut = attic.keep("d", cut, lots=2)
     attic.start()
-    assert attic.files() == {with_poor, *pictures_of(good)}
+    assert attic.files() == {with_poor, cut.sheet.sha256, *pictures_of(good)}
     assert good.master is not None
     assert attic.told() == [
         *[("photo.taken.v2", good.master.sha256)] * 2,
         ("photo.removed.v1", with_face),
     ]
-    assert attic.camera.looked_at == [with_good, with_face, with_poor]
+    assert attic.camera.looked_at == [with_good, with_face, with_poor, with_cut]
     assert attic.heard == ["event"] * 2
     with closing(attic.opened()) as store:
-        assert [place.may_leave for place in store.photos.oldest(10) if place.sha256 == with_poor] == [True]
+        kept = {with_poor, cut.sheet.sha256}
+        assert [place.may_leave for place in store.photos.oldest(20) if place.sha256 in kept] == [True] * 3
         assert store.photos.unjudged(10) == []
     attic.start()
-    assert len(attic.camera.looked_at) == 3, "each once"
+    assert len(attic.camera.looked_at) == 4, "each once"
 
 
 def test_one_at_a_time_with_a_rest_in_between(attic: Attic) -> None:
@@ -240,25 +244,41 @@ class _Cutter:
             monkeypatch.setattr(owner, name, cut)
 
 
-def _whole(attic: Attic, raw: dict[str, str], good: GoodsShot) -> None:
-    """At any moment: what is told of a picture of before is true of the files, or will be after the next start."""
-    told, files = attic.told(), attic.files()
-    with closing(attic.opened()) as store:
-        waiting = {place.sha256 for place in store.photos.unjudged(10)}
-        store.journal.verify()
-    assert waiting <= files, "nothing is lost before it is told"
-    assert good.master is not None
-    if ("photo.taken.v2", good.master.sha256) in told:
-        assert pictures_of(good) <= files, "what is told is there"
-    assert raw["poor"] in files
+class Kept:
+    """One picture of before for each way that a verdict has; ``raw`` are their hashes."""
 
+    good, face, poor = judged(b"good"), judged(b"", FACE), judged(b"poor", BLUR)
+    cut = with_sheet(judged(b"", HAND), b"cut")
 
-def _finished(attic: Attic, raw: dict[str, str], good: GoodsShot) -> None:
-    assert good.master is not None
-    assert attic.files() == {raw["poor"], *pictures_of(good)}
-    assert sorted(attic.told()) == sorted(
-        [("photo.taken.v2", good.master.sha256), ("photo.removed.v1", raw["face"])]
-    ), "each is told once"
+    def __init__(self, attic: Attic) -> None:
+        shots = {"good": self.good, "face": self.face, "poor": self.poor, "cut": self.cut}
+        self.raw = {name: attic.keep(name, shot) for name, shot in shots.items()}
+        assert self.good.master is not None and self.cut.sheet is not None
+        self.master, self.sheet = self.good.master.sha256, self.cut.sheet.sha256
+
+    def whole(self, attic: Attic) -> None:
+        """At any moment: what is told of a picture is true of the files, or will be after the next start."""
+        told, files = attic.told(), attic.files()
+        with closing(attic.opened()) as store:
+            waiting = {place.sha256 for place in store.photos.unjudged(10)}
+            rows = {place.sha256 for place in store.photos.oldest(20)}
+            store.journal.verify()
+        assert waiting <= files, "nothing is lost before it is told"
+        if ("photo.taken.v2", self.master) in told:
+            assert pictures_of(self.good) <= files, "what is told is there"
+        if self.sheet in rows:
+            assert self.sheet in files, "a row has its file"
+        assert self.raw["poor"] in files
+        assert files & {self.raw["cut"], self.sheet}, "something of it is always there"
+
+    def finished(self, attic: Attic) -> None:
+        assert attic.files() == {self.raw["poor"], self.sheet, *pictures_of(self.good)}
+        assert sorted(attic.told()) == sorted(
+            [("photo.taken.v2", self.master), ("photo.removed.v1", self.raw["face"])]
+        ), "each is told once, and of a cut nothing"
+        with closing(attic.opened()) as store:
+            assert [place.sha256 for place in store.photos.oldest(20)].count(self.sheet) == 1
+            assert {self.sheet, self.raw["cut"]}.isdisjoint(one.sha256 for one in store.photos.unsent(20))
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -266,11 +286,10 @@ def _finished(attic: Attic, raw: dict[str, str], good: GoodsShot) -> None:
 def test_killed_at_any_step_it_goes_on(
     tmp_path: Path, begun: Path, monkeypatch: pytest.MonkeyPatch, where: str, after: bool
 ) -> None:
-    good, face, poor = judged(b"good"), judged(b"", FACE), judged(b"poor", BLUR)
     first = tmp_path / "first"
     shutil.copytree(begun, first)
     made = Attic(first)
-    raw = {"good": made.keep("a", good), "face": made.keep("b", face), "poor": made.keep("c", poor)}
+    kept = Kept(made)
     cuts = 0
     for step in range(1, 200):
         folder = tmp_path / f"{step}"
@@ -280,13 +299,13 @@ def test_killed_at_any_step_it_goes_on(
         if not _cut(attic, step, where, after, monkeypatch):
             break
         cuts += 1
-        _whole(attic, raw, good)
+        kept.whole(attic)
         attic.photos.tidy()
         attic.start()
-        _finished(attic, raw, good)
+        kept.finished(attic)
         shutil.rmtree(folder)
-    assert cuts >= 10
-    _finished(attic, raw, good)
+    assert cuts >= 12
+    kept.finished(attic)
 
 
 def _cut(attic: Attic, step: int, where: str, after: bool, monkeypatch: pytest.MonkeyPatch) -> bool:

@@ -105,6 +105,7 @@ class Bench:
         shutil.rmtree(self.data, ignore_errors=True)
         (self.keys / BROKEN).unlink(missing_ok=True)
         self.labels.command("paper-in")
+        self.camera.command("scene badam")
         self.scale.command("take")
         self.broker.listen()
 

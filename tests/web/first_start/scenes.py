@@ -104,6 +104,18 @@ def _go(bench: Bench, page: Page) -> None:
     page.locator(".foot .act.primary:enabled").wait_for()
 
 
+def _measured_badly(*words: str) -> Act:
+    """The camera stands as these fault words of its simulator say."""
+
+    def act(bench: Bench, page: Page) -> None:
+        for word in words:
+            bench.camera.command(word)
+        page.locator(".words .act").tap()
+        page.locator(".measures .is-bad").first.wait_for()
+
+    return act
+
+
 def _no_paper(bench: Bench, page: Page) -> None:
     bench.labels.command("paper-out")
     page.locator(".words .act").tap()
@@ -183,6 +195,7 @@ _MORE = (
     SetupScene("village-letters", "village", _other_letters),
     SetupScene("label-pad", "label", _pad),
     SetupScene("label_test-failed", "label_test", _no_paper),
+    SetupScene("camera_test-tilted", "camera_test", _measured_badly("tilt", "banding")),
     SetupScene("broker_test-failed", "broker_test", _nobody_listens),
     SetupScene("protocol-heard", "protocol", _heard),
     SetupScene("scanner_test-seen", "scanner_test", _scanned),

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kiosk.devices.camera.child.ports import Inspection, PictureSource
+from kiosk.devices.camera.child.ports import Inspection, MeasuredMat, PictureSource
 from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.photo.arrays import BgrImage
@@ -26,11 +26,23 @@ def make_source(settings: CameraSettings) -> PictureSource:
     raise ValueError(f"camera kind {settings.kind!r} has no child process")
 
 
-def inspect(frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection:
-    """The pipeline, loaded with the first shot of goods: one of a parcel does without."""
-    from kiosk.photo.pipeline import inspect as judge
+class PhotoPipeline:
+    """Loaded with the first shot of goods or of the mat: one of a parcel does without."""
 
-    return judge(frame, others=others)
+    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection:
+        from kiosk.photo.pipeline import inspect
+
+        return inspect(frame, others=others)
+
+    def cut_to_sheet(self, frame: BgrImage) -> BgrImage | None:
+        from kiosk.photo.sheet.cut import cut_to_sheet
+
+        return cut_to_sheet(frame)
+
+    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat:
+        from kiosk.photo.sheet.measured import measure_mat
+
+        return measure_mat(frame, others)
 
 
 def main() -> None:
@@ -43,7 +55,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     source = make_source(settings)
     try:
-        serve(source, sys.stdin.buffer, answers, inspect)
+        serve(source, sys.stdin.buffer, answers, PhotoPipeline())
     finally:
         source.close()
 

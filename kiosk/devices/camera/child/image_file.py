@@ -23,6 +23,10 @@ class ImageFileSource:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
 
+    @property
+    def path(self) -> str:
+        return str(self._path)
+
     def shoot(self) -> BgrImage:
         """Read, check and decode the picture. Raises CameraFault missing, format, black or broken."""
         file, frame = self._read()

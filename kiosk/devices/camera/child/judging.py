@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from kiosk.devices.camera.child.content import UnreadablePicture
+import msgspec
+
+from kiosk.devices.camera.child.content import UnreadablePicture, refuse_empty
 from kiosk.devices.camera.child.image_file import read_kept
-from kiosk.devices.camera.child.ports import Burst, Inspect, Inspection, PictureSource
+from kiosk.devices.camera.child.ports import Inspection, PictureSource, Pipeline
 from kiosk.devices.camera.wire import (
     MAX_COVERAGE_BP,
     MAX_MEASURE,
     MAX_PICTURE,
+    MAX_PREVIEW,
+    MAX_SHEET,
     MAX_TILT_MILLIDEG,
     MAX_VALUE,
     GoodsInspected,
+    MatMeasured,
     WireFinding,
+    WireMatMeasure,
     WireMeasures,
     WirePicture,
 )
@@ -34,27 +39,50 @@ _REASON_OF_FAULT: Final = {"frozen": Reason.FROZEN}
 class Judge:
     """Pictures of goods through the pipeline. Raises CameraFault where there is no frame to judge."""
 
-    def __init__(self, source: PictureSource, inspect: Inspect) -> None:
-        self._source, self._inspect = source, inspect
+    def __init__(self, source: PictureSource, pipeline: Pipeline) -> None:
+        self._source, self._pipeline = source, pipeline
 
     def shot(self, number: int) -> Judged:
         """A burst of now."""
-        return self._judge(number, self._source.burst)
-
-    def file(self, number: int, path: str) -> Judged:
-        """A picture that was kept."""
-        return self._judge(number, lambda: Burst(read_kept(Path(path))))
-
-    def _judge(self, number: int, take: Callable[[], Burst]) -> Judged:
         try:
-            burst = take()
+            burst = self._source.burst()
         except UnreadablePicture:
             return _without_frame(number, Reason.UNREADABLE)
         except CameraFault as fault:
             if (reason := _REASON_OF_FAULT.get(fault.code)) is None:
                 raise
             return _without_frame(number, reason)
-        return _told(number, self._inspect(burst.frame, others=burst.others), _digest(burst.frame))
+        return _told(number, self._pipeline.inspect(burst.frame, others=burst.others), _digest(burst.frame))
+
+    def file(self, number: int, path: str) -> Judged:
+        """A picture that was kept; the sheet out of it when it is not accepted and shows no person."""
+        try:
+            frame = read_kept(Path(path))
+        except UnreadablePicture:
+            return _without_frame(number, Reason.UNREADABLE)
+        inspection = self._pipeline.inspect(frame)
+        answer, body = _told(number, inspection, _digest(frame))
+        reasons = {finding.reason for finding in inspection.verdict.findings}
+        sheet = self._pipeline.cut_to_sheet(frame) if reasons and Reason.FACE not in reasons else None
+        if sheet is None:
+            return answer, body
+        jpeg = _encoded(sheet, MAX_SHEET)
+        return msgspec.structs.replace(answer, sheet=_picture(sheet, jpeg)), body + jpeg
+
+    def mat(self, number: int) -> tuple[MatMeasured, bytes]:
+        """A burst of now, in which nothing but the mat is looked for; black and flat are faults where it is not."""
+        burst = self._source.burst()
+        measured = self._pipeline.measure_mat(burst.frame, burst.others)
+        rows = tuple(
+            WireMatMeasure(row.quality, _within(row.value, MAX_VALUE), _within(row.limit, MAX_VALUE))
+            for row in measured.measures.rows
+        )
+        digest, preview = _digest(burst.frame), measured.preview
+        if preview is None:
+            refuse_empty(burst.frame, self._source.path)
+            return MatMeasured(number, rows, frame_sha256=digest), b""
+        jpeg = _encoded(preview, MAX_PREVIEW)
+        return MatMeasured(number, rows, _picture(preview, jpeg), digest), jpeg
 
 
 def _without_frame(number: int, reason: Reason) -> Judged:
@@ -83,9 +111,9 @@ def _may_be_kept(verdict: Verdict) -> bool:
     return verdict.accepted or verdict.may_be_overruled
 
 
-def _encoded(picture: BgrImage) -> bytes:
+def _encoded(picture: BgrImage, most: int = MAX_PICTURE) -> bytes:
     jpeg = encode_jpeg(picture)
-    if len(jpeg) > MAX_PICTURE:
+    if len(jpeg) > most:
         raise CameraFault("format", f"A picture of the goods is {len(jpeg)} bytes large: set a smaller picture size.")
     return jpeg
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Verdict
 from kiosk.photo.arrays import BgrImage
 
@@ -19,7 +20,13 @@ class Burst:
 
 
 class PictureSource(Protocol):
-    """A way to get pictures. Both raise CameraFault, for a file that is no picture its kind UnreadablePicture."""
+    """A way to get pictures. Every shot may raise CameraFault, for a file that is no picture its kind
+    UnreadablePicture.
+    """
+
+    @property
+    def path(self) -> str:
+        """What a technician calls it by."""
 
     def shoot(self) -> BgrImage:
         """One picture; never one that shows nothing."""
@@ -43,10 +50,23 @@ class Inspection(Protocol):
     def natural(self) -> BgrImage | None: ...
 
 
-class Inspect(Protocol):
-    """``kiosk.photo.pipeline.inspect``, as far as the child calls it."""
+class MeasuredMat(Protocol):
+    """What the child takes of ``kiosk.photo.sheet.measured.MeasuredMat``."""
 
-    def __call__(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection: ...
+    @property
+    def measures(self) -> MatMeasures: ...
+    @property
+    def preview(self) -> BgrImage | None: ...
+
+
+class Pipeline(Protocol):
+    """What the child calls of ``kiosk.photo``."""
+
+    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection: ...
+
+    def cut_to_sheet(self, frame: BgrImage) -> BgrImage | None: ...
+
+    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat: ...
 
 
 class Capture(Protocol):

@@ -9,13 +9,14 @@ from typing import BinaryIO, cast, get_args
 import cv2
 
 from kiosk.devices.camera.child.judging import Judge
-from kiosk.devices.camera.child.ports import Inspect, PictureSource
+from kiosk.devices.camera.child.ports import PictureSource, Pipeline
 from kiosk.devices.camera.wire import (
     MAX_BODY,
     PREFIX,
     Answer,
     FaultCode,
     FileRequest,
+    MeasureRequest,
     Request,
     ShotRefused,
     ShotRequest,
@@ -45,12 +46,12 @@ def serve(
     source: PictureSource,
     requests: BinaryIO,
     answers: BinaryIO,
-    inspect: Inspect,
+    pipeline: Pipeline,
     alarm: Callable[[float], None] = set_alarm,
 ) -> None:
     """Answer requests until the station closes its end or breaks the rules."""
     cv2.setNumThreads(1)
-    judge = Judge(source, inspect)
+    judge = Judge(source, pipeline)
     while (request := _next_request(requests)) is not None:
         alarm(request.within_s + _GRACE_S)
         answer, body = _answer(source, judge, request)
@@ -79,6 +80,8 @@ def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answ
         match request:
             case FileRequest():
                 return judge.file(request.number, request.path)
+            case MeasureRequest():
+                return judge.mat(request.number)
             case ShotRequest(goods=True):
                 return judge.shot(request.number)
             case _:

@@ -53,6 +53,10 @@ class V4l2Source:
         self._clock = clock
         self._capture: Capture | None = None
 
+    @property
+    def path(self) -> str:
+        return self._path
+
     def shoot(self) -> BgrImage:
         """Let exposure settle, take a burst, keep the sharpest. Raises CameraFault; the device is closed then."""
         with self._closing_on_failure():

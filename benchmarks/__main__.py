@@ -23,6 +23,7 @@ from benchmarks import (
     fleet,
     latency,
     million,
+    photo,
     scale_port,
     scales,
     staff,
@@ -43,6 +44,7 @@ ALL = {
     "cluster": cluster.run,
     "million": million.run,
     "staff": staff.run,
+    "photo": photo.run,
 }
 SCRATCH = "/var/tmp"  # a real disk: what is measured are durable commits
 

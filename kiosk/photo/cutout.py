@@ -40,16 +40,18 @@ _COLOR_SIGMA_PX = 1.2
 _COLORED, _TINTED = 9.0, 3.6
 """Chroma of what is no mat, in one pixel and over a few millimetres; stains of light stay below 3."""
 _COLOR_EDGE = 4.0
+_SHADE_LEAST_PX, _SHADE_TINT = 200, 0.12
+"""Samples of shadow, and the most color for each unit of L* that it is darker than the mat."""
 _BRIGHTER = 6.0
 """L* above the mat."""
 _RIM_PX = 4
 _HARD_STEP = 5.0
 """L* from pixel to pixel: a shadow that falls from black to bare mat over 3 mm has 3 to 4."""
-_HARD_OF_DEPTH = 0.3
-"""Of what an area is darker than the mat; its hard edge takes at most three pixels."""
 _HARD_LEAST_PX = 12
-_DARK = ((33.0, 0.15), (9.0, 0.5))
-"""L* below the mat, and the share of the outline that must be hard: hardly a shadow is black, any may be grey."""
+_HARD_SHARE = 0.15
+"""Of the outline that must be hard: on the side of the lamp."""
+_BLACK_L = 17.0
+"""Hardly a shadow is darker."""
 _GAP_MM2, _MOST_GAPS = 20.0, 40
 _GAP_BRIGHTER, _GAP_CHROMA = 1.3, 1.8
 _MAT_CHROMA, _MAT_BRIGHTER, _MAT_DARKER = 3.2, 2.5, 3.5
@@ -97,8 +99,10 @@ def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
     darker = np.asarray(np.clip(-lightness, 0, 40), np.float32)
     chroma = np.asarray(cv2.magnitude(a, b), np.float32)
     shade = _penumbra(darker, chroma)
-    for plane in (a, b):
-        plane -= darker * (float(np.median(plane[shade] / darker[shade])) if shade.any() else 0.0)
+    if np.count_nonzero(shade) >= _SHADE_LEAST_PX:
+        for plane in (a, b):
+            tint = float(np.median(plane[shade] / darker[shade]))
+            plane -= darker * np.float32(np.clip(tint, -_SHADE_TINT, _SHADE_TINT))
     seen = cv2.merge(
         [cv2.convertScaleAbs(plane, alpha=scale, beta=128) for plane, scale in _edge_planes(lightness, a, b)]
     )
@@ -112,11 +116,12 @@ def _edge_planes(lightness: _Plane, a: _Plane, b: _Plane) -> Iterator[tuple[_Pla
 
 
 def _penumbra(darker: _Plane, chroma: _Plane) -> NDArray[np.bool_]:
-    """A sample of shadow on bare mat: a little darker, and next to it. What color shadows have depends on what else
-    lights the room."""
+    """A sample of shadow on bare mat: a little darker, next to it, and away from colors, which run in a JPEG. What
+    color shadows have depends on what else lights the room."""
     bare = ((darker < _MAT_DARKER) & (chroma < _MAT_CHROMA)).astype(np.uint8)
     near = cv2.dilate(cv2.erode(bare, np.ones((5, 5), np.uint8)), np.ones((13, 13), np.uint8)) > 0
-    return np.asarray((darker > 4) & (darker < 14) & (chroma < 6) & near, np.bool_)
+    colors = cv2.dilate((chroma > _COLORED).astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
+    return np.asarray((darker > 4) & (darker < 14) & (chroma < 6) & near & ~colors, np.bool_)
 
 
 def lightness_and_chroma(picture: BgrImage) -> tuple[_Plane, _Plane]:
@@ -129,14 +134,13 @@ def _sure(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:
     """What is goods and what is bare mat without a doubt."""
     colored = (chroma > _COLORED) | _wide(chroma > _TINTED)
     goods = _opened(colored | (lightness > _BRIGHTER))
-    for darker, hard_share in _DARK:
-        dark = _opened((lightness < -darker) & ~colored)
-        cv2.bitwise_or(goods, _without_shadows(dark, goods, lightness, hard_share), dst=goods)
+    black = _opened((lightness < _BLACK_L - _FIELD_L) & ~colored)
+    cv2.bitwise_or(goods, _without_shadows(black, goods, lightness), dst=goods)
     bare = _opened((chroma < _MAT_CHROMA) & (lightness < _MAT_BRIGHTER) & (lightness > -_MAT_DARKER))
     return goods, _open_mat(bare, lightness, chroma)
 
 
-def _without_shadows(dark: Mask, goods: Mask, lightness: _Plane, hard_share: float) -> Mask:
+def _without_shadows(dark: Mask, goods: Mask, lightness: _Plane) -> Mask:
     """The dark areas that end hard where no other goods are; the deepest shadow fades into the mat."""
     if not cv2.countNonZero(dark):
         return dark
@@ -148,13 +152,9 @@ def _without_shadows(dark: Mask, goods: Mask, lightness: _Plane, hard_share: flo
     rim = cv2.bitwise_and(rim, cv2.bitwise_not(cv2.dilate(goods, near)))
     count, found = cv2.connectedComponents(cv2.dilate(dark, np.ones((3, 3), np.uint8)), connectivity=8)
     labels = np.asarray(found, np.int32)
-    on = dark > 0
-    area = np.maximum(np.bincount(labels[on], minlength=count), 1)
-    depth = np.bincount(labels[on], -lightness[on], minlength=count) / area
-    step = np.minimum(_HARD_STEP, _HARD_OF_DEPTH * depth).astype(np.float32)
-    hard = (cv2.dilate(steep, np.ones((3, 3), np.uint8)) > step[labels]) & (rim > 0)
+    hard = (cv2.dilate(steep, np.ones((3, 3), np.uint8)) > _HARD_STEP) & (rim > 0)
     along, ends = (np.bincount(labels[some], minlength=count) for some in (rim > 0, hard))
-    keep = np.where((ends >= _HARD_LEAST_PX) & (ends >= hard_share * along), 255, 0).astype(np.uint8)
+    keep = np.where((ends >= _HARD_LEAST_PX) & (ends >= _HARD_SHARE * along), 255, 0).astype(np.uint8)
     keep[0] = 0
     return np.asarray(cv2.bitwise_and(keep[labels], dark), np.uint8)
 
@@ -200,8 +200,8 @@ def _parted(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
 
 
 def _tidied(mask: Mask) -> Mask:
-    """Without crumbs and with small holes filled."""
-    mask = _without_small(mask, _LEAST_PIECE_MM2)
+    """With an even outline, without crumbs, and with small holes filled."""
+    mask = _without_small(np.asarray(cv2.medianBlur(mask, 5), np.uint8), _LEAST_PIECE_MM2)
     return np.asarray(
         cv2.bitwise_not(_without_small(np.asarray(cv2.bitwise_not(mask), np.uint8), _LARGEST_HOLE_MM2)), np.uint8
     )

@@ -30,6 +30,8 @@ _GLARE_LEAST = 240
 _GLARE_STEP = 35.0
 """Grey levels above what lies around it: white goods have no such step."""
 _GLARE_RING_PX = 9
+_GLARE_LEAST_PX = 4
+"""Less is noise."""
 _NO_DETAIL = 3
 
 _NEUTRAL = 0.3
@@ -115,25 +117,30 @@ def detail(raw: BgrImage, mask: NDArray[np.uint8]) -> Detail:
 
 
 def _mirrors(raw: BgrImage, lowest: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[int]:
-    """Areas of mirrored lamps: white, and much brighter than what lies around them."""
+    """Areas of mirrored lamps: white, and much brighter than the goods around them. Wet raisins have a thousand."""
     white = np.asarray(cv2.threshold(lowest, _GLARE_LEAST - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
     if not cv2.countNonZero(white):
         return []
-    grey = cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
-    found = []
-    for label in np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:20] + 1:  # the largest say it
-        left, top, width, height, area = (int(value) for value in stats[label])
-        if area < 4:
-            break
-        reach = _GLARE_RING_PX
-        part = np.s_[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach]
-        blob = np.where(labels[part] == label, 255, 0).astype(np.uint8)
-        near = cv2.dilate(blob, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-        around = (near > 0) & (white[part] == 0) & (mask[part] > 0)
-        if around.any() and float(grey[part][blob > 0].mean() - np.median(grey[part][around])) >= _GLARE_STEP:
-            found.append(area)
-    return found
+    grey = np.asarray(cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY), np.uint8)
+    number, seen_labels, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
+    labels = np.asarray(seen_labels, np.int32)
+    around, told = _around(grey, np.asarray(cv2.bitwise_and(mask, cv2.bitwise_not(white)), np.uint8))
+    here = (labels > 0) & told
+    of = labels[here]
+    seen = np.maximum(np.bincount(of, minlength=number), 1)
+    brighter = np.bincount(of, grey[here].astype(np.float64) - around[here], minlength=number) / seen
+    areas = stats[:, cv2.CC_STAT_AREA]
+    mirrored = (brighter >= _GLARE_STEP) & (areas >= _GLARE_LEAST_PX)
+    mirrored[0] = False
+    return [int(area) for area in areas[mirrored]]
+
+
+def _around(grey: NDArray[np.uint8], goods: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Mean of the goods within _GLARE_RING_PX of each place, and where there are any."""
+    side = (2 * _GLARE_RING_PX + 1,) * 2
+    share = cv2.boxFilter((goods > 0).astype(np.float32), -1, side)
+    total = cv2.boxFilter(np.where(goods > 0, grey, 0).astype(np.float32), -1, side)
+    return np.asarray(total / np.maximum(share, 1e-3), np.float32), share > 0.02
 
 
 def stripes(sheet: BgrImage, light: Light, mat: SeenMat) -> float:

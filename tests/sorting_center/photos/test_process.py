@@ -80,18 +80,25 @@ def killed_in_the_middle_of_a_part(process: PhotosProcess, one: Shot, first: int
     until(lambda: process.pid not in (None, pid))
 
 
+def sent_on(client: http.client.HTTPConnection, one: Shot) -> int:
+    """As a station does: ask, and send the rest from there. What it is told when it asks."""
+    found = head(client, one.name())
+    if found.offset is not None:
+        assert put(client, one.name(), one.part(found.offset)).status in (201, 416, 503)
+    return found.status
+
+
 def test_killed_twice_on_the_way_a_picture_arrives(
     process: PhotosProcess, ledger: Ledger, tmp_path: Path, station: Station
 ) -> None:
     one = Shot.of(jpeg(1))
     announce(ledger, station, one)
-    reached = 0
     for _ in range(2):
-        assert asked(process.url, one).offset == reached
-        killed_in_the_middle_of_a_part(process, one, reached)
         reached = asked(process.url, one).offset or 0
+        killed_in_the_middle_of_a_part(process, one, reached)
     with closing(connected(process)) as client:
-        assert put(client, one.name(), one.part(reached)).status == 201
+        # The call that was killed last may have waited at the port, and its bytes are taken in by the new process.
+        until(lambda: sent_on(client, one) == 200)
     with Photos.open(ledger.url) as photos:
         assert photos.standing(REGION, STATION, one.told.sha256) == "received"
     (whole,) = (tmp_path / "photos" / REGION / STATION).rglob("*.jpg")

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, expect
 
 from kiosk.domain.events.photo import PictureData, WordsData
 from kiosk.messaging.contract.photos import PictureName
+from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.listings.arrivals import Arrivals
@@ -48,8 +49,10 @@ class Offered:
         events = [self.station.start(), self.station.intake(1), *self.station.shot(1, *told)]
         self.take(*events, self.station.offer(1, FIRST, SECOND))
 
-    def take(self, *events: object) -> None:
-        self.stores.ledger.accept(list(events), "shache", NOW)  # type: ignore[arg-type]
+    def take(self, *events: ReceivedEvent) -> None:
+        self.stores.ledger.accept(events, "shache", NOW)
+        while self.stores.ledger.number(1000):
+            pass
         arrivals = Arrivals(self.stores.ledger, self.stores.desk.database)
         while arrivals.step():
             pass
@@ -210,6 +213,7 @@ def pages(app: Flask, offered: Offered, browser: Browser) -> Iterator[Pages]:
         server.stop(5)
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_it_is_reviewed_and_published_in_a_browser(pages: Pages, offered: Offered) -> None:
     offered.came(0, 1)
     page = pages.page("turdi", Role.OPERATOR)

@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 from click.core import ParameterSource
+from msgspec import structs
 
 from kiosk.app.systemd import Notifier
 from kiosk.cli.center.errors import PROGRAM, clear_errors
@@ -103,6 +104,8 @@ def run(  # one parameter for each option
         click.echo(_SHOWN, err=True)
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    if web is not None and photos is not None:
+        web = structs.replace(web, photos_dir=photos.folder)
     beside = Beside(on_loopback("--metrics", metrics), photos)
     with _assemble(ledger_url, address, web, regions, beside) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any
 
 import click
+from msgspec import structs
 
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
@@ -85,8 +86,16 @@ def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[...,
 @click.command()
 @ledger_option
 @web_options(required=True)
+@click.option(
+    "--photos-dir",
+    type=click.Path(file_okay=False, resolve_path=True),
+    metavar="DIR",
+    envvar="PHOTOS_DIR",
+    show_envvar=True,
+    help="Where the pictures of stations are kept; without it every photo of a listing is pending.",
+)
 @clear_errors
-def web(url: str, web: WebSettings) -> None:
+def web(url: str, web: WebSettings, photos_dir: str | None) -> None:
     """Serve the pages of a ledger, and take nothing in; any number beside the sorting centers of the same ledger.
 
     Changes the desk's database beside the ledger, where people, tokens and decisions are kept.
@@ -100,7 +109,7 @@ def web(url: str, web: WebSettings) -> None:
     family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
     listening = socket.create_server((web.host, web.port), family=family)
     click.echo(f"pages of {shown(url)} on {web.url(listening.getsockname()[1])}", err=True)
-    serve(url, web, listening, RemoteHealth(), ending)
+    serve(url, structs.replace(web, photos_dir=photos_dir), listening, RemoteHealth(), ending)
 
 
 def on_loopback(option: str, text: str | None) -> tuple[str, int] | None:

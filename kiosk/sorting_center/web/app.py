@@ -12,6 +12,7 @@ from kiosk.sorting_center.metrics import LedgerCollector
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import access, frame, guard
 from kiosk.sorting_center.web.guard import Hosts, TrustedProxy
+from kiosk.sorting_center.web.listings.pages import listings
 from kiosk.sorting_center.web.machine.openapi import openapi
 from kiosk.sorting_center.web.machine.routes import machine
 from kiosk.sorting_center.web.pictures.pictures import Pictures
@@ -50,6 +51,7 @@ PARTS: Final = (
     exports,
     reconciliation,
     quarantine,
+    listings,
 )
 MAX_FORM_BYTES: Final = 64 * 1024
 

@@ -28,6 +28,7 @@ PLACES: Final = (
     ("days.goods", "nav_goods", Role.VIEWER),
     ("reconciliation.day", "nav_reconciliation", Role.VIEWER),
     ("quarantine.everything", "nav_quarantine", Role.VIEWER),
+    ("listings.everything", "nav_listings", Role.VIEWER),
     ("registry.stations", "nav_registry", Role.VIEWER),
     ("people.everybody", "nav_people", Role.ADMIN),
     ("notices.targets", "nav_notices", Role.ADMIN),

@@ -28,6 +28,7 @@ from kiosk.sorting_center.desk.notices.sender import Sender
 from kiosk.sorting_center.desk.notices.targets import Way
 from kiosk.sorting_center.desk.notices.webhook import WebhookWay
 from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.listings.arrivals import Arrivals
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.watch.watching import Watch, seen
 from kiosk.sorting_center.web.app import create_app
@@ -70,14 +71,16 @@ def serve(
     for TLS cannot be used. Closes ``listening``.
     """
     zone = ZoneInfo(settings.zone)
-    with listening, opened_stores(ledger_url, zone) as stores:
+    with listening, opened_stores(ledger_url, zone, _folder(settings.photos_dir)) as stores:
         tls = settings.tls()
         follower = Follower(stores.ledger, stores.reports)
         look = partial(seen, stores.ledger, stores.reports, stores.desk)
         watch = Watch(look, stores.desk, lambda: follower.leads)
+        arrivals = Arrivals(stores.ledger, stores.desk.database)
         beside = [
             threading.Thread(target=follower.run, args=(ending,), name="reports", daemon=True),
             threading.Thread(target=watch.run, args=(ending,), name="watch", daemon=True),
+            threading.Thread(target=arrivals.run, args=(ending,), name="listings", daemon=True),
         ]
         sender = sender_of(stores.desk, settings)
         sending = threading.Thread(target=sender.run, args=(ending,), name="notices", daemon=True)
@@ -100,9 +103,13 @@ def serve(
 def sender_of(desk: Desk, settings: WebSettings) -> Sender:
     """What sends the notices of a desk."""
     words = NoticeWords()
-    logins = Path(settings.mail_logins) if settings.mail_logins is not None else None
+    logins = _folder(settings.mail_logins)
     hosts = frozenset(host.lower() for host in settings.webhook_hosts)
     return Sender(desk.notices, {Way.MAIL: MailWay(words, logins), Way.WEBHOOK: WebhookWay(words, hosts)})
+
+
+def _folder(name: str | None) -> Path | None:
+    return Path(name) if name is not None else None
 
 
 def _listen(lines: IO[bytes], health: RemoteHealth, ending: threading.Event) -> None:

@@ -34,6 +34,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     neither. ``names``: further names the pages are asked under; ``trusted_proxy``: the address of a reverse proxy,
     whose word about who asks is believed. ``zone``: of the center's days. ``webhook_hosts``: those inside this network
     that webhooks may go to; ``mail_logins``: the folder of the files with users and passwords of mail servers.
+    ``photos_dir``: where the pictures of stations are kept.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +46,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = "Asia/Shanghai"
     webhook_hosts: tuple[str, ...] = ()
     mail_logins: str | None = None
+    photos_dir: str | None = None
 
     def checked(self) -> WebSettings:
         """Itself; raises BadWebSettings."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -18,12 +19,17 @@ from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.listings.listings import Listings
+from kiosk.sorting_center.listings.ports import NoPictures
+from kiosk.sorting_center.listings.records import State
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.remote_health import STALE_S, RemoteHealth, told_of
 from kiosk.sorting_center.web.settings import WebSettings
 from tests.sorting_center.brokers import SOON_S, until
+from tests.sorting_center.photos.lanes import Receiving, shots
 from tests.sorting_center.stations import NOW, Station, of_weight
 
 
@@ -82,6 +88,31 @@ def test_it_looks_after_the_stations(ledger: Ledger, health: Health, station: St
     try:
         with Desk.open(ledger.url) as desk:
             until(lambda: "fork" in {case.kind for case in desk.cases.of_station("shache", "S0147")})
+    finally:
+        web.stop(SOON_S)
+
+
+def test_it_takes_offers_in_and_shows_photos_as_they_come(
+    ledger: Ledger, health: Health, station: Station, tmp_path: Path
+) -> None:
+    (shot,) = shots(1)
+    told = station.start(), station.intake(1), *station.shot(1, shot.told), station.offer(1, shot.told.sha256)
+    ledger.accept(told, "shache", NOW)
+    web = WebProcess(ledger.url, WebSettings(photos_dir=str(tmp_path / "photos")), health)
+    web.start()
+    try:
+        with Desk.open(ledger.url) as desk, Receiving(ledger, tmp_path / "photos") as receiving:
+            listings = Listings(desk.database, NoPictures())
+            until(lambda: listings.counts()[State.REVIEW] == 1)
+            person = desk.people.add("turdi", Role.VIEWER, "melon and almond", datetime.now(UTC))
+            token = desk.sessions.begin(person, web.url.removeprefix("http://"), datetime.now(UTC))
+            asking = urllib.request.Request(f"{web.url}/listings", headers={"Cookie": f"center={token}"})
+            with urllib.request.urlopen(asking, timeout=SOON_S) as answer:
+                assert b"photo pending" in answer.read()
+            receiving.follow()
+            assert receiving.send(shot) == 201
+            with urllib.request.urlopen(asking, timeout=SOON_S) as answer:
+                assert f"/photos/{shot.told.sha256}.jpg" in answer.read().decode()
     finally:
         web.stop(SOON_S)
 

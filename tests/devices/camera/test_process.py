@@ -168,6 +168,7 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
     assert Reason.HAND in [one.reason for one in cut.verdict.findings]
     assert cut.master is None and cut.sheet is not None
     assert metadata_markers(cut.sheet.jpeg) == ()
+    simulator.command("scene badam")
     simulator.command("face")
     face = camera.inspect(PATIENT_S)
     assert [one.reason for one in face.verdict.findings] == [Reason.FACE]

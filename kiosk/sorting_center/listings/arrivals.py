@@ -24,7 +24,8 @@ from kiosk.sorting_center.listings.records import ITSELF, VOIDED, Deed, Key, Lis
 
 log = logging.getLogger(__name__)
 
-STEP_EVENTS: Final = 1000
+STEP_EVENTS: Final = 250
+"""Were all of them offers, people at the desk would wait for a fraction of a second."""
 _LOOK_S: Final = 0.5
 _AGAIN_FIRST_S: Final = 0.5
 _AGAIN_MAX_S: Final = 30.0

@@ -82,11 +82,17 @@ class Listings:
 
     def photos(self, one: Listing) -> list[Photo]:
         """Those of its newest offer, in their order. Raises DeskError and LedgerError."""
+        return self._photos(one.key, one.offer.told.photos)
+
+    def buyers_photos(self, one: Listing) -> list[Photo]:
+        """Those that were published, in their order. Raises DeskError and LedgerError."""
+        return self._photos(one.key, one.published.photos) if one.published is not None else []
+
+    def _photos(self, key: Key, hashes: Sequence[str]) -> list[Photo]:
         with self._database.reading() as connection:
-            known = set(connection.execute(select(listing_told.c.what).where(_of(listing_told, one.key))).scalars())
+            known = set(connection.execute(select(listing_told.c.what).where(_of(listing_told, key))).scalars())
         return [
-            Photo(sha256, sha256 in known, self._pictures.path(one.key.region, one.key.station, sha256))
-            for sha256 in one.offer.told.photos
+            Photo(sha256, sha256 in known, self._pictures.path(key.region, key.station, sha256)) for sha256 in hashes
         ]
 
     def published(self) -> Iterator[tuple[Key, Published]]:

@@ -138,12 +138,16 @@ class Listing:
     @property
     def newer_offer_waits(self) -> bool:
         """Buyers see what was made of an older offer."""
-        return self.published is not None and self.published.offer != self.offer.sha256
+        return (
+            self.state is not State.WITHDRAWN
+            and self.published is not None
+            and self.published.offer != self.offer.sha256
+        )
 
     @property
     def newer_texts_wait(self) -> bool:
         """Somebody wrote other texts than buyers see."""
-        return self.published is not None and self.published.texts != self.texts
+        return self.state is not State.WITHDRAWN and self.published is not None and self.published.texts != self.texts
 
     def may(self, deed: Deed) -> bool:
         """Whether a person may do it now."""

@@ -19,14 +19,22 @@ from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.notices.targets import Target, Way
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.listings.arrivals import Arrivals
+from kiosk.sorting_center.listings.listings import Doing, Listings
+from kiosk.sorting_center.listings.ports import NoPictures
+from kiosk.sorting_center.listings.records import Key
+from kiosk.sorting_center.listings.records import State as Listed
 from tests.sorting_center.desk.test_cases import NOW
+from tests.sorting_center.stations import NOW as CAME
+from tests.sorting_center.stations import Station
 
 PASSWORD = "a long enough one"
+ALMONDS = Key("shache", "S0147", Station().lot(1))
 EVENT = "shache S0147 0011223344556677 4 ab12"
 FORK = Condition("fork", "shache", "S0147", "0011223344556677 4", "event 4 came twice")
 
 
-def work(desk: Desk) -> None:
+def work(desk: Desk, ledger_url: str) -> None:
     """An admin decides, an operator takes a case."""
     desk.people.add("gulnar", Role.ADMIN, PASSWORD, NOW)
     desk.people.add("turdi", Role.OPERATOR, PASSWORD, NOW)
@@ -38,6 +46,13 @@ def work(desk: Desk) -> None:
     (case,) = desk.cases.page(State)
     desk.cases.take(case.id, case.version, "turdi", NOW)
     desk.decisions.decide((Kind.QUARANTINE, EVENT), 0, "set_aside", Said("gulnar", "of a test machine"), NOW)
+    with Ledger.open_beside(ledger_url) as ledger:
+        station = Station()
+        ledger.accept([station.start(), station.intake(1), station.offer(1, "ab" * 32)], "shache", CAME)
+        while ledger.number(100):
+            pass
+        Arrivals(ledger, desk.database, lambda: NOW).step()
+    Listings(desk.database, NoPictures()).withdraw(ALMONDS, Doing("turdi", 1, NOW, "moldy"))
 
 
 def assert_all_is_there(ledger_url: str) -> None:
@@ -55,6 +70,11 @@ def assert_all_is_there(ledger_url: str) -> None:
         claim = desk.notices.claim(NOW)
         assert claim is not None
         assert (claim.notice.cases[0].station, claim.target.secret[:4]) == ("S0147", "whs_")
+        listings = Listings(desk.database, NoPictures())
+        assert [(step.who, step.act, step.reason) for step in listings.history(ALMONDS)][1:] == [
+            ("turdi", "withdraw", "moldy")
+        ]
+        assert listings.counts()[Listed.WITHDRAWN] == 1
         # And people go on: nothing that is counted begins anew.
         desk.audit.record("turdi", Act.CASE_TAKEN, "1", "", NOW)
         desk.decisions.decide((Kind.QUARANTINE, EVENT), 1, "take_again", Said("turdi", "the update is here"), NOW)
@@ -77,7 +97,7 @@ def refused(*arguments: str) -> str:
 
 
 def test_the_restore_drill(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
-    work(desk)
+    work(desk, ledger_url)
     folder = tmp_path / "backups"
     folder.mkdir()
     made = call("backup", "--ledger", ledger_url, str(folder / "county-1.db"))  # while people work
@@ -95,7 +115,7 @@ def test_the_restore_drill(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
 
 
 def test_a_backup_goes_back_into_a_database(desk: Desk, ledger_url: str, postgres_url: str, tmp_path: Path) -> None:
-    work(desk)
+    work(desk, ledger_url)
     call("backup", "--ledger", ledger_url, str(tmp_path / "backup.db"))
     desk.close()
     if ledger_url.startswith("postgresql"):
@@ -114,7 +134,7 @@ def test_a_ledger_at_whose_desk_nobody_works(ledger_url: str, tmp_path: Path) ->
 
 
 def test_nothing_is_replaced(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
-    work(desk)
+    work(desk, ledger_url)
     (tmp_path / "backup.desk.db").write_bytes(b"an older one")
     assert "there already" in refused("backup", "--ledger", ledger_url, str(tmp_path / "backup.db"))
     assert (tmp_path / "backup.desk.db").read_bytes() == b"an older one"
@@ -127,7 +147,7 @@ def test_nothing_is_replaced(desk: Desk, ledger_url: str, tmp_path: Path) -> Non
 
 
 def test_a_desk_of_an_older_version_is_brought_up_first(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
-    work(desk)
+    work(desk, ledger_url)
     with desk.database.writing() as connection:
         connection.execute(text("UPDATE desk_version SET version_num = '0001'"))
     result = CliRunner().invoke(main, ["ledger", "copy", ledger_url, f"sqlite:///{tmp_path / 'copy.db'}"])
@@ -136,7 +156,7 @@ def test_a_desk_of_an_older_version_is_brought_up_first(desk: Desk, ledger_url: 
 
 
 def test_a_backup_of_the_desk_that_fails_leaves_no_half(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
-    work(desk)
+    work(desk, ledger_url)
     (tmp_path / ".backup.db.desk.db").mkdir()  # in the way of the file it writes first
     result = CliRunner().invoke(main, ["ledger", "backup", "--ledger", ledger_url, str(tmp_path / "backup.db")])
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)

@@ -173,10 +173,14 @@ def test_a_newer_offer_and_a_void_are_shown(operator: Person, offered: Offered) 
     operator.does(f"{offered.path}/publish", version=1)
     offered.take(offered.station.offer(1, FIRST, price_fen=6200))
     page = operator.sees(offered.path)
+    assert f"/photos/{SECOND}.jpg" in page, "buyers see it still"
+    found = operator.client.get(f"{offered.path}/photos/{SECOND}.jpg")
+    assert found.data == SHOTS[1]
+    found.close()
     assert "newer offer waits" in page and "¥58.00" in page and "¥62.00" in page
     offered.take(offered.station.void(1))
     page = operator.sees(offered.path)
-    assert "Its intake was voided." in page and "by itself" in page
+    assert "Its intake was voided." in page and "by itself" in page and "newer offer waits" not in page
 
 
 def test_of_two_operators_the_second_is_told(app: Flask, operator: Person, offered: Offered) -> None:

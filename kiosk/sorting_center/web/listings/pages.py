@@ -77,8 +77,8 @@ def one(region: str, station: str, lot: str) -> str:
 @listings.look(f"{_AT}/photos/<sha256>.jpg", Role.VIEWER)
 def photo(region: str, station: str, lot: str, sha256: str) -> Response:
     """A master of this listing that is here; no other picture."""
-    listing = _found(Key(region, station, lot))
-    for one in sources().listings.photos(listing):
+    listing, found = _found(Key(region, station, lot)), sources().listings
+    for one in (*found.photos(listing), *found.buyers_photos(listing)):
         if one.sha256 == sha256 and one.known and one.path is not None:
             return send_file(one.path, mimetype="image/jpeg", etag=sha256)
     raise NotFound("this listing has no such photo, or it is not here")
@@ -121,6 +121,7 @@ def _shown(key: Key, typed: _Typed) -> str:
         "listing.html",
         listing=listing,
         photos=found.photos(listing),
+        buyers_photos=found.buyers_photos(listing),
         steps=found.history(key),
         texts=typed.texts or listing.texts,
         may={deed.value for deed in (*WAYS, Deed.EDIT) if listing.may(deed)},

@@ -149,7 +149,8 @@ def test_a_shot_to_take_again_has_no_listing(shots: Path, tmp_path: Path) -> Non
     out = tmp_path / "out.jpg"
     done = call("listing", shots / "face.jpg", "--channel", "jd", "--out", out)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "face: 1, limit 0" in done.stderr.splitlines()
+    (line,) = done.stderr.splitlines()
+    assert line in ("face: 1, limit 0", "face: 2, limit 0"), "one head may be found from the front and from the side"
     (tmp_path / "text.jpg").write_text("no picture")
     done = call("listing", tmp_path / "text.jpg", "--channel", "jd", "--out", out)
     assert done.exit_code == 1

@@ -45,8 +45,13 @@ def strict(payload: bytes) -> ReceivedEvent | str:
 
 
 def test_every_type_of_event_is_read_at_once_as_the_strict_reader_reads_it() -> None:
+    """Texts of people in their own scripts are not what it is made for: listings alone have any."""
     for body in BODIES:
-        assert read_at_once(body) == strict(body)
+        assert outcome(body) == strict(body)
+        if body.isascii():
+            assert read_at_once(body) == strict(body)
+        else:
+            assert b"listing.submitted" in body and read_at_once(body) is None
 
 
 STRANGE = (
@@ -146,7 +151,7 @@ def test_other_attributes_and_other_data_are_judged_as_the_strict_reader_judges_
     """In canonical form all the same."""
     told = json.loads(body) | attributes
     if isinstance(told["data"], dict):
-        told["data"] |= data
+        told["data"] = told["data"] | data  # not in place: what was drawn is drawn again
     assert outcome(canonical(told)) == strict(canonical(told))
 
 

@@ -169,7 +169,7 @@ def test_slow_is_seen_printing_for_seconds(printer: PrinterSimulator, monkeypatc
     printer.command("slow")  # the mechanism looks at its clock when it is told something
     assert not printer.wait_for(1, 0.2)
     assert ask(printer) == 0x20
-    now[0] = 3.0
+    now[0] = 5.0  # three seconds after the latest moment at which it can have begun
     printer.command("slow")
     assert printer.wait_for(1, WAIT_S)
 

@@ -133,7 +133,10 @@ def test_a_large_one_is_the_same_file_made_by_another_process(
         assert int(large.headers["Content-Length"]) == len(large.data)
 
 
-def test_what_another_process_cannot_do_is_said(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_process_cannot_do_is_said(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To a person what to do, to the log why."""
     monkeypatch.setattr(exports, "HERE", 0)
     for program, status, said in (
         ("import sys; sys.exit(7)", 409, "status 7"),
@@ -143,10 +146,13 @@ def test_what_another_process_cannot_do_is_said(client: FlaskClient, monkeypatch
     ):
         monkeypatch.setattr(process, "_COMMAND", (sys.executable, "-c", program))
         answer = client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True)
-        assert (answer.status_code, said in answer.text) == (status, True), program
+        assert (answer.status_code, said in answer.text + caplog.text) == (status, True), program
+        assert status == 503 or "Tell the person who looks after the server." in answer.text
     monkeypatch.setattr(process, "_LONGEST_S", 0.05)
     monkeypatch.setattr(process, "_COMMAND", (sys.executable, "-c", "import sys; sys.stdin.read()"))
-    assert "status -9" in client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True).text
+    caplog.clear()
+    assert client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True).status_code == 409
+    assert "status -9" in caplog.text
 
 
 def test_a_day_alone(client: FlaskClient, county: Stores) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from tempfile import TemporaryFile
 from typing import IO, Final
@@ -22,6 +23,7 @@ from kiosk.sorting_center.web.staff.days import Month, month_asked
 from kiosk.sorting_center.web.staff.links import day_asked
 
 exports = Pages("exports", __name__)
+log = logging.getLogger(__name__)
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _CSV: Final = "text/csv; charset=utf-8"
@@ -45,6 +47,7 @@ def export(period: str, name: str) -> Response:
         who.desk.audit.record(current().person.name, Act.EXPORTED, f"{period} {name}", "", who.now())
         return _sent(_made(_order(period, asked, name)), f"sorting-center-{period}-{name}")
     except OSError as error:
+        log.error("%s of %s cannot be made: %s", name, period, error.strerror or error)
         raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
     finally:
         _AT_ONCE.release()

@@ -347,7 +347,7 @@ def test_photo_wanted_and_not(shop: Shop, client: FlaskClient) -> None:
 
 def test_a_shot_that_was_not_accepted_says_why_and_after_three_a_clerk_helps(shop: Shop, client: FlaskClient) -> None:
     shop.at_take()
-    for said in ("photo.reason.blur", "photo.reason.blur", "take.photo_help"):
+    for said in ("photo.act.blur", "photo.act.blur", "take.photo_help"):
         client.post("/photo")
         shop.desk.booked.photo_retake(shop.photos[0][0], judged(b"", BLUR, TILT))
         assert load("en").text(said) in unescape(client.get("/take").text)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kiosk.domain.verdict import Finding, Reason
+from kiosk.domain.verdict import Reason
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import encode_jpeg
 from kiosk.photo.faces import SeenFace

@@ -22,8 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import psycopg
+from sqlalchemy import select
 
 from benchmarks.county import GIVE_UP_S, children, publish, taken, until
 from benchmarks.large_ledger import EVENTS, REGION, STATION_NAMES, Journal, epoch_of, postgres_ledger, sqlite_ledger
@@ -32,8 +34,11 @@ from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS, build_batch
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker
 from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.schema import listing_place
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.web.settings import WebSettings
 from tests.sorting_center.brokers import Peer
 
 _PAGE: Final = 1000
@@ -41,6 +46,7 @@ _PAGES: Final = 100
 _PLACES: Final = {"beginning": 0, "middle": EVENTS // 2, "end": EVENTS - (_PAGES + 1) * _PAGE}
 _NEW_STATION: Final = "S0999"
 _LOOK_S: Final = 0.02
+_FOLLOW_S: Final = 900
 _ROUNDS: Final = 2
 """Batches of each station that come on top."""
 _BODIES: Final = {
@@ -155,6 +161,22 @@ def timed(query: Query, statement: str) -> float:
     return time.perf_counter() - began
 
 
+def followed(url: str) -> float:
+    """Seconds until the reports and the listings, which were not there yet, are made of the whole ledger."""
+    began = time.monotonic()
+    with Reports.open(url, ZoneInfo(WebSettings().zone)) as reports, Desk.open(url) as desk:
+        while reports.progress().behind or _listings_behind(desk, reports.progress().end):
+            if time.monotonic() - began > _FOLLOW_S:
+                raise SystemExit(f"the reports are still {reports.progress().behind} events behind")
+            time.sleep(0.5)
+    return time.monotonic() - began
+
+
+def _listings_behind(desk: Desk, end: int) -> bool:
+    with desk.database.reading() as connection:
+        return (connection.execute(select(listing_place.c.feedseq)).scalar() or 0) < end
+
+
 def feed_rows(name: str, running: Running, query: Query) -> Iterator[Row]:
     """Pages of the feed, as a reader gets them who follows it from there on."""
     processes = [running.process.pid, *children(running.process.pid)]
@@ -212,6 +234,7 @@ def rows_of(name: str, folder: Path, url: str, empty_url: str, query: Query) -> 
     yield from export_rows(name, url, query)
     with started(folder / "broker", url) as (running, seconds):
         yield Row(f"{name}: start to the first acknowledgement", seconds, "s", 3, least, "of an empty ledger")
+        yield Row(f"{name}: the reports made of all of it, beside the pages", followed(url), "s")
         yield from feed_rows(name, running, query)
         running.get("/metrics")
         yield Row(f"{name}: more batches to the commit", more(running, url), "/s")

@@ -28,7 +28,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.opening import open_beside
 from kiosk.sorting_center.reports import Part, Reports
 from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.web.app import create_app
+from kiosk.sorting_center.web.app import compile_templates, create_app
 from kiosk.sorting_center.web.sources import Stores
 from tests.servers.postgres import running_postgres
 from tests.sorting_center.staff import sign_in
@@ -144,6 +144,7 @@ def page_rows(name: str, stores: Stores) -> Iterator[Row]:
     pictures, ending = app.extensions["sources"].pictures, threading.Event()
     tending = threading.Thread(target=pictures.tend, args=(ending,))
     tending.start()
+    compile_templates(app)  # as the process does when it begins
     try:
         client = app.test_client()
         sign_in(client, stores.desk)

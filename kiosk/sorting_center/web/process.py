@@ -31,7 +31,7 @@ from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.arrivals import Arrivals
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.watch.watching import Watch, seen
-from kiosk.sorting_center.web.app import create_app
+from kiosk.sorting_center.web.app import compile_templates, create_app
 from kiosk.sorting_center.web.child import Task
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.notice_words import NoticeWords
@@ -88,6 +88,7 @@ def serve(
         app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), hosts, settings.trusted_proxy)
         with app.app_context():
             pictures = sources().pictures
+        beside.append(threading.Thread(target=compile_templates, args=(app,), name="templates", daemon=True))
         beside.append(threading.Thread(target=pictures.tend, args=(ending,), name="pictures", daemon=True))
         server = WebServer(app, listening, tls)
         server.start()

@@ -14,6 +14,7 @@ from sqlalchemy import (
     case,
     exists,
     false,
+    func,
     insert,
     select,
     text,
@@ -77,6 +78,13 @@ class Photos(Tables):
         both = union(_told(master), _told(natural)).subquery()
         wanted = select(both).order_by(both.c.size_bytes, both.c.sha256).limit(limit)
         return [UnsentPicture(*row) for row in connection.execute(wanted)]
+
+    @reading
+    def unsent_count(self, connection: Connection) -> int:
+        """How many pictures of accepted shots the center does not have, whether it was told of them yet or not."""
+        shots = select(func.count()).select_from(photo_table)
+        halves = (_c.sent, _c.natural_sent)
+        return sum(connection.execute(shots.where(half == _NO)).scalar_one() for half in halves)
 
     @finishing
     def mark_sent(self, connection: Connection, sha256: str) -> None:

@@ -1,4 +1,4 @@
-"""The listing desk: the pictures of a lot in the order buyers see them, pack and grade, what they will read, and *send*.
+"""The listing desk: pictures of a lot in the order buyers see them, pack and grade, what they will read, and *send*.
 
 Nobody writes here: every text is of the product data. Reading changes nothing. The posts are rows of ``acts.ACTS``.
 """
@@ -6,8 +6,8 @@ Nobody writes here: every text is of the product data. Reading changes nothing. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import ceil, sqrt
+from dataclasses import dataclass, replace
+from math import ceil
 from unicodedata import east_asian_width
 
 from flask import Blueprint, abort, redirect, request, send_file
@@ -40,8 +40,15 @@ from kiosk.web.ports import Station
 from kiosk.web.roles import Need
 
 NEEDS = {f"counter_listing.{name}": Need.CLERK for name in ("desk", "review", "sent", "picture")}
-_LONG = 580
-"""Letters of Latin width that fit beside the other words at full size; a Chinese one is as wide as two."""
+_BESIDE, _ALONE = (("large", 280), ("plain", 400)), (("large", 480), ("plain", 690))
+"""So many letters of Latin width of a story fit beside the other words, or alone on the page, at a size of the letters.
+
+A Chinese letter is as wide as two. Above the last number the letters are the smallest, alone: that holds every story.
+"""
+_FACTS, _TITLE, _PLAIN = 190, 60, 100
+"""Letters up to which facts leave room for a story, a title is large, and facts without a story stand wide apart."""
+_IN_ONE_COLUMN, _IN_TWO = 2, 6
+"""Pictures of the review."""
 _WHY = "counter.listing.why."
 _WHY_PICTURES = {NO_PHOTO: "camera", VOIDED: "void", NO_SALE_DATA: "receipt", NOT_IN_CATALOG: "receipt"}
 _FOR_NOTHING = frozenset({VOIDED, NO_SALE_DATA, NOT_IN_CATALOG})
@@ -79,17 +86,41 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What buyers read in one language; ``facts`` are pairs of a word and its text."""
+    """What buyers read in one language; ``facts`` are pairs of a word and its text.
+
+    A long story has a page of its own: ``pages`` is 2 then, and ``page`` which of them this is.
+    """
 
     language: Language
     title: str
     story: str
     facts: tuple[tuple[str, str], ...]
+    page: int = 1
 
     @property
-    def is_long(self) -> bool:
-        """The story needs smaller letters."""
-        return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in self.story) > _LONG
+    def pages(self) -> int:
+        """How many there are."""
+        facts = sum(_width(word) + _width(text) for word, text in self.facts)
+        return 2 if _width(self.story) > _BESIDE[-1][1] or (self.story and facts > _FACTS) else 1
+
+    @property
+    def size(self) -> str:
+        """Of the letters of the story: ``large``, ``plain``, ``long`` for the smallest."""
+        sizes = _BESIDE if self.pages == 1 else _ALONE
+        return next((size for size, most in sizes if _width(self.story) <= most), "long")
+
+    @property
+    def long_title(self) -> bool:
+        return _width(self.title) > _TITLE
+
+    @property
+    def shows_words(self) -> bool:
+        """Title and facts."""
+        return self.page == 1
+
+    @property
+    def shows_story(self) -> bool:
+        return bool(self.story) and self.page == self.pages
 
 
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
@@ -147,7 +178,8 @@ class ListingPages:
             most=PICTURES,
             last=len(cards) - 1,
             grade=_grade(view),
-            hindrances=[self._why(word) for word in view.hindrances],
+            notes=[self._why(word) for word in view.hindrances if cards],
+            instead=self._instead(view),
             may_shoot=self._may_shoot(view),
             offered=view.state in (SUBMITTED, CHANGED),
             may_change=VOIDED not in view.hindrances,
@@ -164,16 +196,20 @@ class ListingPages:
             return redirect(desk, 303)
         wanted = request.args.get("text", "")
         told = _told(view, sale, LANGUAGES[wanted]) if wanted in LANGUAGES else None
+        page = Page((told,), min(number_of(request.args.get("page")), told.pages), told.pages) if told else None
+        plain = list(_facts(view, sale, self._frame.speech.main))
         cards = [card for card in self._cards(view) if not card.left_out]
         return self._frame.page(
             "listing_review",
             session.person,
             Where("intakes", f"{desk}/review"),
             listing=view,
-            told=told,
-            plain=list(_facts(view, sale, self._frame.speech.main)),
+            told=replace(told, page=page.number) if told and page else None,
+            page=page,
+            plain=plain,
+            dense=sum(_width(word) + _width(text) for word, text in plain) > _PLAIN,
             cards=cards,
-            columns=ceil(sqrt(max(1, len(cards)))),
+            columns=1 if len(cards) <= _IN_ONE_COLUMN else 2 if len(cards) <= _IN_TWO else 3,
             per_kg=unit_price_fen(view.pack.price_fen, view.pack.net_g),
             languages=LANGUAGES.values(),
             hindered=bool(view.hindrances),
@@ -218,6 +254,11 @@ class ListingPages:
             here = self._station.photo_folder.path(photo.sha256) is not None
             cards.append(Card(photo.sha256, place, shown, _like(photo), photo.like != view.lot, here))
         return cards
+
+    def _instead(self, view: ListingView) -> Why:
+        """What stands in the place of pictures that are not there: the reason, when no picture would help."""
+        lasting = [word for word in view.hindrances if word in _FOR_NOTHING]
+        return self._why(lasting[0]) if lasting else Why("counter.listing.none", "shot-good")
 
     def _why(self, word: str) -> Why:
         text_id = f"{_WHY}{word}"
@@ -277,3 +318,8 @@ def _facts(view: ListingView, sale: Sale, texts: Texts) -> Iterator[tuple[str, s
 
 def _in(names: Names, texts: Texts) -> str:
     return {"ug": names.ug, "zh": names.zh, "en": names.en}[texts.language.code]
+
+
+def _width(text: str) -> int:
+    """In letters of Latin width."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -9,10 +9,9 @@ from io import BytesIO
 import msgspec
 from PIL import Image, ImageDraw
 
-from kiosk.domain.catalog import Allergen, Catalog, Grade, Names, Origin, Pack, Product, Sale
+from kiosk.domain.catalog import Allergen, Grade, Names, Origin, Pack, Sale
 from kiosk.domain.events import PictureData
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.verdict import Measures
 from kiosk.store.records import ListingPictures, NewPhoto
 from tests.station.hardware import MEASURES
 from tests.web.counter.shop import CounterShop

@@ -152,6 +152,7 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
     assert types(store) == ["station.photo.taken.v2", "station.listing.drafted.v1"]
     for row in (first, second):
         assert row.pictures is not None
+        assert row.pictures.likeness == judged(b"one").likeness
         for picture in (row.pictures.master, row.pictures.natural):
             path = folder.path(picture.sha256)
             assert path is not None

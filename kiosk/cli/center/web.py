@@ -55,7 +55,7 @@ _OPTIONS = (
         metavar="URL",
         envvar="CATALOGUE_URL",
         show_envvar=True,
-        help="Where buyers find the public catalogue, like https://goods.example.org: links in files for shops begin so.",
+        help="Where buyers find the catalogue, like https://goods.example.org: links in files for shops begin so.",
     ),
 )
 

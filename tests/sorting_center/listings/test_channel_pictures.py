@@ -114,7 +114,7 @@ def test_the_same_listings_come_to_the_same_bytes(folder: Folder) -> None:
 
 
 def test_every_limit_of_a_channel_is_a_line(folder: Folder) -> None:
-    strict = dict(least_bytes=19_000_000, most_bytes=20_000_000, least_goods_px=790, margin_px=(200, 300))
+    strict = {"least_bytes": 19_000_000, "most_bytes": 20_000_000, "least_goods_px": 790, "margin_px": (200, 300)}
     strange = ChannelRule(**{**rule_fields("taobao_white"), **strict})
     order = Order(strange, (Wanted("a", (folder.keep("good", encode_jpeg(goods("round").master, 92)),)),), {})
     here = io.BytesIO()
@@ -139,7 +139,7 @@ def test_what_the_process_cannot_do_is_an_error(folder: Folder, monkeypatch: pyt
     for program, said in (
         ("import sys; sys.exit(7)", "status 7"),
         ("import os; os.kill(os.getpid(), 11)", "status -11"),
-        ("print('{\"trouble\": \"No space left\"}')", "No space left"),
+        ('print(\'{"trouble": "No space left"}\')', "No space left"),
         ("print('{\"pict')", "in the middle of a word"),
     ):
         monkeypatch.setattr(child, "_COMMAND", (sys.executable, "-c", program))

@@ -46,7 +46,15 @@ FORMULAS: Final = ("=1+1", "+1", "-1", "@SUM(A1)", "＝1+1", "\t=1", " \u200e=1"
 HOSTILE: Final = (
     *FORMULAS,
     *("a\tb\nc\rd\u2028e\x0bf", "\u202eabc\u2066d\u200bf\ufeff", 'say "good", 5\'', '"quoted"', "\x00\x1b[31mred"),
-    *("<script>alert(1)</script>", "a\ud800b", "x" * 2000, "ئا" * 1000, "e\u0301" * 1000, "\u0301" * 2000, "word " * 400),
+    *(
+        "<script>alert(1)</script>",
+        "a\ud800b",
+        "x" * 2000,
+        "ئا" * 1000,
+        "e\u0301" * 1000,
+        "\u0301" * 2000,
+        "word " * 400,
+    ),
 )
 
 
@@ -62,7 +70,9 @@ def table_of(heading: str, number: int = 0) -> list[Mapping[str, str]]:
     """One of the tables below a heading of the document, by the names in its head."""
     section = DOCS.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     lines = re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)[number].splitlines()
-    head, _, *rows = [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    head, _, *rows = [
+        [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines
+    ]
     return [dict(zip(head, row, strict=True)) for row in rows]
 
 
@@ -123,14 +133,31 @@ def test_the_document_has_the_columns_of_the_files_in_their_order() -> None:
 def test_each_field_of_the_table() -> None:
     (row,) = read_csv((KEY, ALMONDS))
     assert row == {
-        **dict(id="shache-S0147-Y1L0147A0000019", region="shache", station="S0147", lot=KEY.lot, product="almond"),
-        **dict(title_ug="بادام", title_zh="巴旦木", title_en="Almonds"),
-        **dict(story_ug="يېڭى", story_zh="新货", story_en="Of this autumn"),
-        **dict(storage_ug="", storage_zh="阴凉处", storage_en="Keep cool"),
-        **dict(pack_g="500", price_yuan="58.00", price_yuan_per_kg="116.00", origin="SHACHE", grade="A"),
-        **dict(harvest="2026-09", allergens="tree_nuts not_for_infants", published_at="2026-11-27T08:00:00.000Z"),
+        "id": "shache-S0147-Y1L0147A0000019",
+        "region": "shache",
+        "station": "S0147",
+        "lot": KEY.lot,
+        "product": "almond",
+        "title_ug": "بادام",
+        "title_zh": "巴旦木",
+        "title_en": "Almonds",
+        "story_ug": "يېڭى",
+        "story_zh": "新货",
+        "story_en": "Of this autumn",
+        "storage_ug": "",
+        "storage_zh": "阴凉处",
+        "storage_en": "Keep cool",
+        "pack_g": "500",
+        "price_yuan": "58.00",
+        "price_yuan_per_kg": "116.00",
+        "origin": "SHACHE",
+        "grade": "A",
+        "harvest": "2026-09",
+        "allergens": "tree_nuts not_for_infants",
+        "published_at": "2026-11-27T08:00:00.000Z",
         **{f"page_{language}": f"{BASE}/{language}/shache/S0147/{KEY.lot}" for language in LANGUAGES},
-        **dict(photos=f"{FIRST} {SECOND}", pictures=f"{BASE}/pictures/{FIRST}.jpg {BASE}/pictures/{SECOND}.jpg"),
+        "photos": f"{FIRST} {SECOND}",
+        "pictures": f"{BASE}/pictures/{FIRST}.jpg {BASE}/pictures/{SECOND}.jpg",
     }
     (bare,) = read_csv((KEY, ALMONDS), addresses=None)
     assert {name: value for name, value in row.items() if bare[name] != value}.keys() == {
@@ -149,9 +176,16 @@ def test_each_field_of_product_data() -> None:
         "link": f"{BASE}/zh/shache/S0147/{KEY.lot}",
         "image_link": f"{BASE}/pictures/{FIRST}.jpg",
         "additional_image_link": f"{BASE}/pictures/{SECOND}.jpg",
-        **dict(availability="in_stock", price="58.00 CNY", condition="new", brand="", identifier_exists="no"),
-        **dict(unit_pricing_measure="500g", unit_pricing_base_measure="1kg", shipping_weight="500 g"),
-        **dict(custom_label_0="shache", custom_label_1="S0147"),
+        "availability": "in_stock",
+        "price": "58.00 CNY",
+        "condition": "new",
+        "brand": "",
+        "identifier_exists": "no",
+        "unit_pricing_measure": "500g",
+        "unit_pricing_base_measure": "1kg",
+        "shipping_weight": "500 g",
+        "custom_label_0": "shache",
+        "custom_label_1": "S0147",
     }
     (other,) = read_tsv("ug", (KEY, replace(ALMONDS, allergens=("tree_nuts", "of_a_newer_station"))))
     assert (other["title"], other["link"]) == ("بادام", f"{BASE}/ug/shache/S0147/{KEY.lot}")
@@ -262,5 +296,8 @@ def test_only_what_is_published_is_in_them(center: Center) -> None:
         fed = read_tsv(language, *published)
         assert {row["id"]: row["price"] for row in fed} == {one: f"{price} CNY" for one, price in shown.items()}
     assert [
-        fault for row in read_csv(*published) for field in CSV_FIELDS for fault in field.faults(plain_text(row[field.name]))
+        fault
+        for row in read_csv(*published)
+        for field in CSV_FIELDS
+        for fault in field.faults(plain_text(row[field.name]))
     ] == []

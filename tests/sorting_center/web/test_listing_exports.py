@@ -18,6 +18,7 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.pictures import child
+from kiosk.sorting_center.listings.exports.pictures.making import make
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import Photos
 from kiosk.sorting_center.web.app import Outside, create_app
@@ -49,6 +50,12 @@ def operator(app: Flask, offered: Offered) -> Person:
     return Person(app, offered.stores.desk)
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are made in this process: beginning another one takes a second."""
+    monkeypatch.setattr(exports, "make_apart", make)
+
+
 def got(person: Person, name: str, status: int = 200) -> bytes:
     answer = person.client.get(f"/listings/exports/{name}", buffered=True)
     assert answer.status_code == status, answer.text
@@ -65,6 +72,7 @@ def told(person: Person) -> list[list[str]]:
     return [[row["id"] for row in table], [row["id"] for row in feed], pictures]
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_what_is_published_is_in_every_file_and_nothing_else(operator: Person, offered: Offered) -> None:
     offered.came(0, 1)
@@ -117,6 +125,7 @@ def test_pictures_that_are_not_here_any_more_are_named(operator: Person, offered
     }
 
 
+@pytest.mark.usefixtures("here")
 def test_many_listings_are_in_more_than_one_file(
     operator: Person, offered: Offered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,5 +193,5 @@ def test_what_the_process_cannot_do_is_said(
 
 def test_a_public_address_that_is_none_is_refused_at_the_start() -> None:
     assert WebSettings(catalogue_url=f"{BASE}/").checked().catalogue() is not None
-    with pytest.raises(BadWebSettings, match="--catalogue-url: the public address 'goods' .* must look like https://"):
+    with pytest.raises(BadWebSettings, match=r"--catalogue-url: the public address 'goods' .* must look like https://"):
         WebSettings(catalogue_url="goods").checked()

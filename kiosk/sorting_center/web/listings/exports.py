@@ -32,8 +32,8 @@ from kiosk.sorting_center.web.texts import CenterTexts, languages
 listing_exports = Pages("listing_exports", __name__)
 log = logging.getLogger(__name__)
 
-_CSV: Final = "text/csv; charset=utf-8"
-_TSV: Final = "text/tab-separated-values; charset=utf-8"
+_CSV: Final = "text/csv"
+_TSV: Final = "text/tab-separated-values"
 _ZIP: Final = "application/zip"
 _ONE: Final = threading.BoundedSemaphore(1)
 """Pictures keep a core busy for minutes."""

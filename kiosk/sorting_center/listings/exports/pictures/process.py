@@ -1,4 +1,4 @@
-"""A process that makes one ZIP of pictures and ends: ``python -m kiosk.sorting_center.listings.exports.pictures.process``.
+"""A process that makes one ZIP of pictures and ends: ``python -m`` and the name of this module.
 
 Masters are a stranger's bytes, and their decoder is C: whatever it does with memory, time or an address ends this
 process, and nothing of the pages.

@@ -10,8 +10,10 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
+from kiosk.cli.sorting_center import main
 from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.people import Role
@@ -195,3 +197,7 @@ def test_a_public_address_that_is_none_is_refused_at_the_start() -> None:
     assert WebSettings(catalogue_url=f"{BASE}/").checked().catalogue() is not None
     with pytest.raises(BadWebSettings, match=r"--catalogue-url: the public address 'goods' .* must look like https://"):
         WebSettings(catalogue_url="goods").checked()
+    options = ["--ledger", "sqlite:////nowhere/ledger.db", "--http", "127.0.0.1:0"]
+    for command in (["web"], ["run", "--broker", "mqtt://127.0.0.1:1"]):
+        called = CliRunner().invoke(main, [*command, *options], env={"CATALOGUE_URL": "goods"})
+        assert (called.exit_code, "must look like https://" in called.output) == (2, True), called.output

@@ -31,7 +31,7 @@ from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.arrivals import Arrivals
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.watch.watching import Watch, seen
-from kiosk.sorting_center.web.app import compile_templates, create_app
+from kiosk.sorting_center.web.app import Outside, compile_templates, create_app
 from kiosk.sorting_center.web.child import Task
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.notice_words import NoticeWords
@@ -88,8 +88,8 @@ def serve(
         ]
         sender = sender_of(stores.desk, settings)
         sending = threading.Thread(target=sender.run, args=(ending,), name="notices", daemon=True)
-        hosts = Hosts(settings.host, settings.names)
-        app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), hosts, settings.trusted_proxy)
+        outside = Outside(Hosts(settings.host, settings.names), settings.trusted_proxy, settings.catalogue())
+        app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), outside)
         with app.app_context():
             pictures = sources().pictures
         beside.append(threading.Thread(target=compile_templates, args=(app,), name="templates", daemon=True))

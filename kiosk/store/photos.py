@@ -82,9 +82,10 @@ class Photos(Tables):
     @reading
     def unsent_count(self, connection: Connection) -> int:
         """How many pictures of accepted shots the center does not have, whether it was told of them yet or not."""
-        shots = select(func.count()).select_from(photo_table)
-        halves = (_c.sent, _c.natural_sent)
-        return sum(connection.execute(shots.where(half == _NO)).scalar_one() for half in halves)
+        master = select(_c.sha256).where(_c.sent == _NO)
+        natural = select(_c.natural_sha256).where(_c.natural_sent == _NO)
+        both = union(master, natural).subquery()
+        return int(connection.execute(select(func.count()).select_from(both)).scalar_one())
 
     @finishing
     def mark_sent(self, connection: Connection, sha256: str) -> None:

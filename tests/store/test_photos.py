@@ -86,6 +86,7 @@ def test_pictures_are_unsent_once_the_center_knows_of_them_the_smallest_first(st
     store.photos.add(NewPhoto(first, "ALMOND", pictures("ab", 300_000)), stamp())
     store.photos.add(NewPhoto(second, "ALMOND", pictures("cd", 200_000)), stamp())
     assert store.photos.unsent(10) == []
+    assert store.photos.unsent_count() == 4, "they wait, although the center was not told of them yet"
     acknowledge(store, less=4)
     assert store.photos.unsent(10) == []
     acknowledge(store, less=3)
@@ -109,8 +110,9 @@ def test_a_picture_that_was_sent_is_not_asked_for_again(store: Store, path: Path
     assert [
         (row.sent, place.may_leave) for row, place in zip(store.photos.of_lot(lot), store.photos.oldest(9), strict=True)
     ] == [(False, False)]
+    assert store.photos.unsent_count() == 1
     store.photos.mark_sent(AB)
-    assert store.photos.unsent(10) == []
+    assert (store.photos.unsent(10), store.photos.unsent_count()) == ([], 0)
     assert [row.sent for row in store.photos.of_lot(lot)] == [True]
     assert [place.may_leave for place in store.photos.oldest(10)] == [True]
     before = content(path)
@@ -124,6 +126,7 @@ def test_the_same_picture_of_two_lots_is_sent_once(store: Store) -> None:
         store.photos.add(NewPhoto(bring_in(store).lot, "ALMOND", pictures("ab")), stamp())
     acknowledge(store)
     assert [one.sha256 for one in store.photos.unsent(10)] == [BA, AB]
+    assert store.photos.unsent_count() == 2
     store.photos.mark_sent(AB)
     store.photos.mark_sent(BA)
     assert store.photos.unsent(10) == []

@@ -181,7 +181,7 @@ class ListingPages:
             notes=[self._why(word) for word in view.hindrances if cards],
             instead=self._instead(view),
             may_shoot=self._may_shoot(view),
-            offered=view.state in (SUBMITTED, CHANGED),
+            offered=_is_offered(view),
             may_change=VOIDED not in view.hindrances,
             offered_at=self._frame.moment(view.told_at),
             intake_address=intake_path(view.receipt),
@@ -220,7 +220,7 @@ class ListingPages:
         """It is offered: since when, and whether its pictures are with the sorting center."""
         view = self._view(session, receipt)
         here = listing_path(view.receipt)
-        if view.state != SUBMITTED:
+        if view.state == CHANGED or not _is_offered(view):
             return redirect(here, 303)
         return self._frame.page(
             "listing_sent",
@@ -276,6 +276,11 @@ class ListingPages:
         shown = {photo.sha256 for photo in view.photos if not photo.left_out}
         rows = self._station.store.photos.of_lot(view.lot)
         return sum(row.sha256 in shown and not row.sent for row in rows)
+
+
+def _is_offered(view: ListingView) -> bool:
+    """The sorting center takes the offer of a void intake back by itself."""
+    return view.state in (SUBMITTED, CHANGED) and VOIDED not in view.hindrances
 
 
 def _page(cards: Sequence[Card]) -> Page[Card]:

@@ -11,7 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.domain.catalog import Allergen, Names, Pack
-from kiosk.station.counter.listings.offer import HINDRANCES
+from kiosk.station.clerk.access import Session
+from kiosk.station.counter.listings.listings import Listings
+from kiosk.station.counter.listings.offer import HINDRANCES, ListingView
 from kiosk.texts import LANGUAGES, load
 from kiosk.texts.formats import kg_text, money, price_per_kg
 from kiosk.web.factory import create_app
@@ -201,6 +203,31 @@ def test_what_was_not_seen_is_not_sent(desk: Desk) -> None:
     status, said = desk.post("submit", seen=now)
     assert (status, EN.text("counter.refused.already_void") in said) == (409, True)
     assert offers(desk.shop) == []
+
+
+def test_what_is_void_is_offered_no_more(desk: Desk) -> None:
+    desk.post("submit", seen=desk.seen())
+    desk.shop.counter.voids.void(desk.shop.session, desk.receipt, "wrong_product", "02", SECOND_PIN)
+    assert desk.client.get(f"{desk.here}/sent").location == desk.here
+    page = plain(desk.page())
+    assert EN.text("counter.listing.why.voided") in page
+    assert EN.text("counter.listing.state.submitted") not in page
+
+
+def test_a_page_is_as_old_as_what_it_shows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shot that is kept while the page is read: the page says the state from before, so that it is drawn again."""
+    read, before = Listings.view, desk.shop.counter.state.view().revision
+
+    def late(self: Listings, session: Session, number: str) -> ListingView:
+        view = read(self, session, number)
+        photograph(desk.shop, desk.receipt, 8)
+        desk.shop.counter.state.change()
+        return view
+
+    monkeypatch.setattr(Listings, "view", late)
+    page = desk.page()
+    assert page.count('class="picture-seen"') == 2
+    assert f'data-drawn="{before}"' in page
 
 
 def test_a_locked_counter_sends_nothing(desk: Desk) -> None:

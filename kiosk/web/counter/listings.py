@@ -5,13 +5,17 @@ Nobody writes here: every text is of the product data. Reading changes nothing. 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from math import ceil
+from pathlib import Path
 from unicodedata import east_asian_width
 
-from flask import Blueprint, abort, redirect, request, send_file
+from flask import Blueprint, Response, abort, redirect, request
 from markupsafe import Markup
+from PIL import Image
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.catalog import Grade, Names, Sale
@@ -39,6 +43,10 @@ from kiosk.web.paging import Page, number_of
 from kiosk.web.ports import Station
 from kiosk.web.roles import Need
 
+logger = logging.getLogger(__name__)
+
+_SIDE = 400
+"""Pixels of a picture on these pages. Ten masters would take the browser of a small machine 100 MB."""
 NEEDS = {f"counter_listing.{name}": Need.CLERK for name in ("desk", "review", "sent", "picture")}
 _BESIDE, _ALONE = (("large", 280), ("plain", 400)), (("large", 480), ("plain", 690))
 """So many letters of Latin width of a story fit beside the other words, or alone on the page, at a size of the letters.
@@ -145,9 +153,8 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
         view = station.counter.listings.view(roles.session(), about)
         mine = any(photo.sha256 == sha256 for photo in view.photos)
         path = station.photo_folder.path(sha256) if mine else None
-        if path is None:
-            abort(404)
-        return send_file(path, mimetype="image/jpeg", max_age=0, conditional=False, etag=False)
+        jpeg = _small(path) if path is not None else None
+        return Response(jpeg, mimetype="image/jpeg") if jpeg is not None else abort(404)
 
     return listing
 
@@ -276,6 +283,20 @@ class ListingPages:
         shown = {photo.sha256 for photo in view.photos if not photo.left_out}
         rows = self._station.store.photos.of_lot(view.lot)
         return sum(row.sha256 in shown and not row.sent for row in rows)
+
+
+def _small(path: Path) -> bytes | None:
+    """The picture in about the size it is shown in, decoded no larger than that; None for one that is damaged."""
+    small = BytesIO()
+    try:
+        with Image.open(path, formats=["JPEG"]) as image:
+            image.draft("RGB", (_SIDE, _SIDE))
+            image.thumbnail((_SIDE, _SIDE))
+            image.save(small, "JPEG", quality=85)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        logger.warning("the picture %s cannot be shown: %s", path.name, error)
+        return None
+    return small.getvalue()
 
 
 def _is_offered(view: ListingView) -> bool:

@@ -17,7 +17,7 @@ from tests.station.hardware import MEASURES
 from tests.web.counter.shop import CounterShop
 from tests.web.shop import CATALOG
 
-SIDE = 400
+SIDE = 1600
 GRADES = (
     Grade("EXTRA", Names("ئالاھىدە", "特级", "Extra")),
     Grade("FIRST", Names("بىرىنچى دەرىجە", "一级", "First grade")),
@@ -72,16 +72,16 @@ def lot_of(receipt: str) -> str:
 
 def photograph(shop: CounterShop, receipt: str, seed: int, product: str = "BADAM", likeness: str = "") -> str:
     """A shot of the lot is accepted and kept; the hash of its master."""
-    master, natural = _picture(shop, seed, "white"), _picture(shop, seed, "#8f9698")
+    master, natural = _picture(shop, seed, "white", SIDE), _picture(shop, seed, "#8f9698", SIDE // 4)
     pictures = ListingPictures(master, natural, MEASURES, likeness)
     shop.store.photos.add(NewPhoto(lot_of(receipt), product, pictures), shop.stamp())
     shop.counter.state.photo_done(lot_of(receipt), master.sha256)
     return master.sha256
 
 
-def _picture(shop: CounterShop, seed: int, ground: str) -> PictureData:
+def _picture(shop: CounterShop, seed: int, ground: str, side: int) -> PictureData:
     """A drawing of goods that differs with its seed; not a photograph."""
-    image = Image.new("RGB", (SIDE, SIDE), ground)
+    image = Image.new("RGB", (SIDE // 4, SIDE // 4), ground)
     draw = ImageDraw.Draw(image)
     for number in range(40):
         x = 90 + (number * 37 + seed * 53) % 190
@@ -90,10 +90,10 @@ def _picture(shop: CounterShop, seed: int, ground: str) -> PictureData:
             (x, y, x + 52, y + 30), fill=("#b5793f", "#a2462c", "#7d8f3a")[seed % 3], outline="#6b3d17", width=3
         )
     jpeg = BytesIO()
-    image.save(jpeg, "JPEG", quality=80)
+    image.resize((side, side)).save(jpeg, "JPEG", quality=80)
     sha256 = hashlib.sha256(jpeg.getvalue()).hexdigest()
     (shop.settings.data / f"{sha256}.jpg").write_bytes(jpeg.getvalue())
-    return PictureData(sha256, len(jpeg.getvalue()), SIDE, SIDE)
+    return PictureData(sha256, len(jpeg.getvalue()), side, side)
 
 
 def offers(shop: CounterShop) -> list[dict[str, object]]:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
+from io import BytesIO
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 
 from kiosk.domain.catalog import Allergen, Names, Pack
 from kiosk.station.clerk.access import Session
@@ -249,6 +251,8 @@ def test_a_picture_of_another_lot_is_neither_shown_nor_moved(desk: Desk) -> None
     with desk.client.get(f"{desk.here}/{desk.hashes[0]}.jpg") as picture:
         assert (picture.status_code, picture.mimetype) == (200, "image/jpeg")
         assert picture.headers["Cache-Control"] == "no-store"
+        with Image.open(BytesIO(picture.data)) as image:
+            assert max(image.size) == 400, "a browser needs ten megabytes for a master"
     assert desk.shown() == desk.hashes
 
 
@@ -366,7 +370,9 @@ def test_a_shot_from_here_is_judged_here(desk: Desk) -> None:
 def test_a_picture_that_has_left_the_card_keeps_its_place(desk: Desk) -> None:
     (desk.shop.settings.data / f"{desk.hashes[0]}.jpg").unlink()
     assert EN.text("counter.listing.gone") in plain(desk.page())
-    assert desk.client.get(f"{desk.here}/{desk.hashes[0]}.jpg").status_code == 404
+    (desk.shop.settings.data / f"{desk.hashes[1]}.jpg").write_bytes(b"\xff\xd8\xff half of it")
+    for sha256 in desk.hashes:
+        assert desk.client.get(f"{desk.here}/{sha256}.jpg").status_code == 404
     desk.post("submit", seen=desk.seen())
     (told,) = offers(desk.shop)
     assert told["photos"] == desk.hashes

@@ -30,6 +30,7 @@ from kiosk.sorting_center.listings.records import (
     Step,
     Texts,
 )
+from kiosk.sorting_center.listings.shown import show
 
 MAX_TITLE: Final = 150
 """Of a title in Google's product data."""
@@ -163,6 +164,8 @@ def change(connection: Connection, one: Listing, step: Step, changes: Mapping[st
     """One step of a listing that is there, and what it changes."""
     connection.execute(update(listing).where(_of(listing, one.key)).values(updated_at=step.at, **changes))
     add_step(connection, one.key, step)
+    if "state" in changes and (after := found(connection, one.key)) is not None:
+        show(connection, after)
 
 
 def add_step(connection: Connection, key: Key, step: Step) -> None:

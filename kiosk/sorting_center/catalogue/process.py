@@ -15,11 +15,13 @@ import threading
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from kiosk.sorting_center.catalogue.app import create_app
 from kiosk.sorting_center.catalogue.database import DeskReader
+from kiosk.sorting_center.catalogue.pages import Sources
 from kiosk.sorting_center.catalogue.published import PublishedListings
 from kiosk.sorting_center.catalogue.settings import BadCatalogueSettings, CatalogueSettings, Task
 from kiosk.sorting_center.photos.folder import PictureFolder
@@ -59,8 +61,9 @@ def serve(ledger_url: str, settings: CatalogueSettings, listening: socket.socket
     with listening, closing(DeskReader(ledger_url)) as reader:
         tls = settings.tls()
         folder = PictureFolder(Path(settings.photos_dir)) if settings.photos_dir is not None else None
-        hosts = Hosts(settings.host, settings.names)
-        app = create_app(PublishedListings(reader), folder, hosts, settings.public_url)
+        public = settings.addresses
+        hosts = Hosts(settings.host, [urlsplit(public.base).hostname or ""] if public is not None else ())
+        app = create_app(Sources(PublishedListings(reader), folder, public), hosts)
         server = WebServer(app, listening, tls, _MAX_BODY_BYTES)
         server.start()
         ending.wait()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, func, select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from kiosk.sorting_center.catalogue.database import DeskReader
 from kiosk.sorting_center.desk.schema import listing, listing_picture, listing_shown
@@ -65,7 +65,8 @@ class PublishedListings:
 
     def get(self, key: Key) -> Goods | None:
         """None when buyers never saw it; raises NoLongerPublished."""
-        wanted = select(listing.c.state, listing.c.published).where(_is(listing, key))
+        same = (listing.c.region == key.region) & (listing.c.station == key.station) & (listing.c.lot == key.lot)
+        wanted = select(listing.c.state, listing.c.published).where(same)
         with self._reader.reading() as connection:
             row = connection.execute(wanted).first()
         if row is None or row.published is None:
@@ -96,7 +97,3 @@ class PublishedListings:
 def _words(search: str) -> list[str]:
     return searchable(search).split()[:MAX_WORDS]
 
-
-def _is(table: Table, key: Key) -> ColumnElement[bool]:
-    columns: Any = table.c
-    return (columns.region == key.region) & (columns.station == key.station) & (columns.lot == key.lot)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from urllib.parse import urlsplit
 
 import msgspec
 
+from kiosk.sorting_center.listings.addresses import BadPublicAddress, PublicAddresses
 from kiosk.sorting_center.web.connections.tls import TlsFilesError, tls_context
 
 
@@ -30,8 +30,10 @@ class CatalogueSettings(msgspec.Struct, frozen=True, kw_only=True):
     def checked(self) -> CatalogueSettings:
         """Itself; raises BadCatalogueSettings."""
         self.tls()
-        if self.public_url is not None:
-            _host_of(self.public_url)
+        try:
+            _ = self.addresses
+        except BadPublicAddress as error:
+            raise BadCatalogueSettings(str(error)) from error
         return self
 
     def tls(self) -> ssl.SSLContext | None:
@@ -46,9 +48,9 @@ class CatalogueSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadCatalogueSettings(str(error)) from error
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Further names it answers under."""
-        return (_host_of(self.public_url),) if self.public_url is not None else ()
+    def addresses(self) -> PublicAddresses | None:
+        """Those that buyers know, None without; raises BadPublicAddress."""
+        return PublicAddresses(self.public_url) if self.public_url is not None else None
 
     def url(self, port: int) -> str:
         """Where it is, on the port that was had."""
@@ -62,19 +64,3 @@ class Task(msgspec.Struct, frozen=True):
     ledger: str
     settings: CatalogueSettings
     descriptor: int
-
-
-def _host_of(public_url: str) -> str:
-    """Raises BadCatalogueSettings for what is more or less than scheme, host and port."""
-    try:
-        parts = urlsplit(public_url)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if host is None or public_url != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in ("http", "https"):
-        raise BadCatalogueSettings(
-            f"{public_url!r} must be where buyers find the catalogue, like https://goods.county.example"
-        )
-    if parts.username is not None or not public_url.isascii() or not public_url.isprintable():
-        raise BadCatalogueSettings(f"{public_url!r} must be an address and nothing else")
-    return host

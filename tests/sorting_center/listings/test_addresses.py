@@ -22,9 +22,26 @@ def test_pages_and_pictures_stand_below_the_public_address() -> None:
 
 def test_what_is_no_public_address_is_said() -> None:
     for base in (
-        *("", "goods.example.org", "ftp://goods.example.org", "https://", "https:///shop", "https://goods.example.org:0"),
-        *("https://goods.example.org:x", "https://user@goods.example.org", "https://goods.example.org/?a=1", "https://a#b"),
-        *("https://goods example.org", "https://goods.example.org/a b", "https://goods.example.org/a\nb", "https://[::1"),
+        *(
+            "",
+            "goods.example.org",
+            "ftp://goods.example.org",
+            "https://",
+            "https:///shop",
+            "https://goods.example.org:0",
+        ),
+        *(
+            "https://goods.example.org:x",
+            "https://user@goods.example.org",
+            "https://goods.example.org/?a=1",
+            "https://a#b",
+        ),
+        *(
+            "https://goods example.org",
+            "https://goods.example.org/a b",
+            "https://goods.example.org/a\nb",
+            "https://[::1",
+        ),
         *("https://goods.example.org/a//b", "https://goods.example.org/\u202e", "https://" + "a" * MAX_BASE),
     ):
         with pytest.raises(BadPublicAddress, match="must look like https://goods.example.org"):

@@ -31,28 +31,24 @@ _OPTIONS = (
         "--catalogue-cert", metavar="FILE", envvar="CATALOGUE_CERT", show_envvar=True, help="PEM: serve it over TLS."
     ),
     click.option("--catalogue-key", metavar="FILE", envvar="CATALOGUE_KEY", show_envvar=True, help="Its key."),
-    click.option(
-        "--catalogue-url",
-        metavar="URL",
-        envvar="CATALOGUE_URL",
-        show_envvar=True,
-        help="Under which buyers find it, as in search engines: https://goods.county.example.",
-    ),
 )
 
 
 def catalogue_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options, given to the command as one ``catalogue``: settings, or None without ``--catalogue``."""
+    """The options, given to the command as one ``catalogue``: settings, or None without ``--catalogue``.
+
+    Above those of the staff's pages, which have the catalogue's public address.
+    """
 
     @wraps(command)
-    def with_settings(*args: Any, catalogue: str | None, **rest: Any) -> None:
-        cert, key, url = (rest.pop(f"catalogue_{name}") for name in ("cert", "key", "url"))
+    def with_settings(*args: Any, catalogue: str | None, catalogue_url: str | None, **rest: Any) -> None:
+        cert, key = rest.pop("catalogue_cert"), rest.pop("catalogue_key")
         settings = None
-        if catalogue is None and (cert or key or url):
-            raise click.UsageError("--catalogue-cert, --catalogue-key and --catalogue-url need --catalogue HOST:PORT")
+        if catalogue is None and (cert or key):
+            raise click.UsageError("--catalogue-cert and --catalogue-key need --catalogue HOST:PORT")
         if catalogue is not None:
-            settings = _settings("--catalogue", catalogue, cert_file=cert, key_file=key, public_url=url)
-        command(*args, catalogue=settings, **rest)
+            settings = _settings("--catalogue", catalogue, cert_file=cert, key_file=key, public_url=catalogue_url)
+        command(*args, catalogue=settings, catalogue_url=catalogue_url, **rest)
 
     decorated: Callable[..., None] = with_settings
     for option in reversed(_OPTIONS):

@@ -65,9 +65,9 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     metavar="URL",
     help="sqlite:///path, made when it is not there; or an empty database postgresql://user@host:port/name",
 )
+@catalogue_options
 @web_options(required=False)
 @photos_options
-@catalogue_options
 @click.option(
     "--metrics",
     metavar="HOST:PORT",

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.catalogue.published import Goods
 from kiosk.sorting_center.listings.addresses import PublicAddresses
+from kiosk.sorting_center.listings.exports.fields import item_id
 from kiosk.texts.languages import LANGUAGES, Language
 
 _INSTEAD: Final = ("zh", "en", "ug")
@@ -44,12 +45,6 @@ def said(words: WordsData, language: str) -> Said | None:
     return None
 
 
-def fen_per_kg(goods: Goods) -> int:
-    """What a kilogram comes to, rounded half up: for comparing; the price is that of the pack."""
-    grams = goods.published.pack_g
-    return (goods.published.price_fen * 1000 + grams // 2) // grams
-
-
 def json_ld(goods: Goods, addresses: PublicAddresses, language: str) -> Markup:
     """A Product with its Offer (schema.org), ready to stand in a script element."""
     lot, here = goods.published, addresses.page(goods.key, language)
@@ -62,7 +57,7 @@ def json_ld(goods: Goods, addresses: PublicAddresses, language: str) -> Markup:
         "name": title.text if title is not None else lot.product,
         **({"description": story.text} if story is not None else {}),
         "url": here,
-        "sku": goods.key.lot,
+        "sku": item_id(goods.key),
         "image": [addresses.picture(sha256) for sha256 in lot.photos],
         "countryOfOrigin": {"@type": "Country", "name": _COUNTRY},
         "weight": {"@type": "QuantitativeValue", "value": _kilograms(lot.pack_g), "unitCode": _KILOGRAM},

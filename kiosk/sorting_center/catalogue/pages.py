@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import Final
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.exceptions import Gone, NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.domain.events.rules import MAX_PICTURE_BYTES
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import PictureName
-from kiosk.sorting_center.catalogue.goods import fen_per_kg, json_ld, said
+from kiosk.sorting_center.catalogue.goods import json_ld, said
 from kiosk.sorting_center.catalogue.published import NoLongerPublished, PublishedListings
 from kiosk.sorting_center.catalogue.sitemap import MAX_SITEMAPS, PER_SITEMAP, sitemap, sitemap_index
 from kiosk.sorting_center.listings.addresses import PublicAddresses
+from kiosk.sorting_center.listings.exports.fields import fen_per_kg
 from kiosk.sorting_center.listings.records import Key
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES
 from kiosk.texts.plain import plain
 
@@ -37,6 +40,8 @@ PICTURE_KEPT_S: Final = 24 * 3600
 """A picture never changes; one that buyers shall not see any more is gone from their machines after that."""
 SAID_EVERY_S: Final = 300.0
 _TEXTS: Final = {code: CenterTexts(code, "kiosk.sorting_center.catalogue") for code in LANGUAGE_CODES}
+_WARNINGS: Final = {code: CenterTexts(code) for code in LANGUAGE_CODES}
+"""Of allergens, in the words of the files for shops."""
 _IN: Final = "/<any(zh, ug, en):language>"
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,40}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -168,8 +173,15 @@ def shown(template: str, **values: object) -> str:
         languages=[LANGUAGES[code] for code in LANGUAGE_CODES],
         said=said,
         fen_per_kg=fen_per_kg,
+        warning=_warning,
         **values,
     )
+
+
+def _warning(word: str) -> Markup:
+    """One that a newer station knows is said as its word."""
+    known, text_id = _WARNINGS[texts().language.code], f"export_warning_{word}"
+    return known(text_id) if known.known(text_id) else html.bdi_code(word)
 
 
 def _page(template: str, places: dict[str, str], **values: object) -> Response:

@@ -96,4 +96,3 @@ class PublishedListings:
 
 def _words(search: str) -> list[str]:
     return searchable(search).split()[:MAX_WORDS]
-

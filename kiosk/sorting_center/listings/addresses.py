@@ -54,4 +54,5 @@ def _is_base(text: str) -> bool:
         and not any(sign in text for sign in "?#")
         and _HOST.fullmatch(host) is not None
         and _PATH.fullmatch(parts.path) is not None
+        and all("!" <= sign <= "~" for sign in text)
     )

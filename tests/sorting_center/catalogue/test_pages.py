@@ -16,9 +16,9 @@ def test_a_lot_is_shown_with_all_that_is_known_of_it_in_three_languages(shop: Sh
     shop.sell(allergens=("tree_nuts", "a_later_one"))
     buyer = shop.buyer()
     told = {
-        "zh": ("巴旦木", "新货", "阴凉处", "含有坚果", "中国", "每份"),
-        "ug": ("بادام", "يېڭى", "阴凉处", "جۇڭگو"),
-        "en": ("Almonds", "Of this autumn", "Keep cool", "Contains tree nuts", "China", "for"),
+        "zh": ("巴旦木", "新货", "阴凉处", "含坚果。", "中国", "每份"),
+        "ug": ("بادام", "يېڭى", "阴凉处", "تەركىبىدە قاتتىق پوستلۇق مېۋە بار", "جۇڭگو"),
+        "en": ("Almonds", "Of this autumn", "Keep cool", "Contains tree nuts.", "China", "for"),
     }
     for language in LANGUAGES:
         page = buyer.sees(shop.path(language))

@@ -148,7 +148,7 @@ def test_what_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
         (["catalogue", "--http", "8100"], "HOST:PORT"),
         (["catalogue", "--http", "127.0.0.1:0", "--http-cert", "x.pem"], "go together"),
         (["catalogue", "--http", "127.0.0.1:0", "--public-url", "goods.example"], "https://goods.example.org"),
-        (["run", "--broker", "mqtt://127.0.0.1:1", "--catalogue-url", "https://a.example"], "--catalogue HOST:PORT"),
+        (["run", "--broker", "mqtt://127.0.0.1:1", "--catalogue-cert", "x.pem"], "--catalogue HOST:PORT"),
         (["run", "--broker", "mqtt://127.0.0.1:1", "--catalogue", "8100"], "--catalogue '8100'"),
         (
             ["run", "--broker", "mqtt://127.0.0.1:1", "--catalogue", "127.0.0.1:0", "--catalogue-key", "x"],

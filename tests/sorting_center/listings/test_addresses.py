@@ -44,5 +44,5 @@ def test_what_is_no_public_address_is_said() -> None:
         ),
         *("https://goods.example.org/a//b", "https://goods.example.org/\u202e", "https://" + "a" * MAX_BASE),
     ):
-        with pytest.raises(BadPublicAddress, match="must look like https://goods.example.org"):
+        with pytest.raises(BadPublicAddress, match="must look like https://"):
             PublicAddresses(base)

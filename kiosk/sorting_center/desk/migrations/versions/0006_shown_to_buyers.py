@@ -32,10 +32,9 @@ def upgrade() -> None:
         "listing_picture", *(sa.Column(name, _CODE, primary_key=True) for name in ("sha256", *_KEY))
     )
     op.create_index("listing_picture_listing", "listing_picture", list(_KEY))
-    for key, published in _published():
-        op.execute(sa.insert(shown).values(**key, at=published["at"], words=_words(key["lot"], published)))
-        if published["photos"]:
-            op.bulk_insert(picture, [{"sha256": sha256, **key} for sha256 in published["photos"]])
+    found = _published()
+    op.bulk_insert(shown, [{**key, "at": one["at"], "words": _words(key["lot"], one)} for key, one in found])
+    op.bulk_insert(picture, [{"sha256": sha256, **key} for key, one in found for sha256 in one["photos"]])
 
 
 def _published() -> list[tuple[dict[str, str], dict[str, Any]]]:

@@ -17,7 +17,7 @@ from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.export.spreadsheet import BYTE_ORDER_MARK, plain_text
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.fields import MAX_ID, item_id
-from kiosk.sorting_center.listings.exports.merchant import FIELDS, Feed, is_told, tsv_of
+from kiosk.sorting_center.listings.exports.merchant import FIELDS, ProductData, is_told, tsv_of
 from kiosk.sorting_center.listings.exports.table import COLUMNS, LANGUAGES, csv_of
 from kiosk.sorting_center.listings.records import Key, Published, Texts
 from kiosk.sorting_center.web.exporting.making import Words
@@ -116,7 +116,7 @@ def read_csv(*published: tuple[Key, Published], addresses: PublicAddresses | Non
 
 
 def read_tsv(language: str, *published: tuple[Key, Published]) -> list[dict[str, str]]:
-    data = b"".join(tsv_of(published, Feed(language, ADDRESSES, Words(CenterTexts(language))))).decode()
+    data = b"".join(tsv_of(published, ProductData(language, ADDRESSES, Words(CenterTexts(language))))).decode()
     head, *lines = data.split("\n")[:-1]
     assert data.endswith("\n") and "\r" not in data and not data.startswith(BYTE_ORDER_MARK)
     assert [line.count("\t") for line in lines] == [head.count("\t")] * len(lines)
@@ -193,7 +193,7 @@ def test_each_field_of_product_data() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_feed_has_one_language(language: str) -> None:
+def test_product_data_have_one_language(language: str) -> None:
     other = replace(ALMONDS, texts=Texts(replace(ALMONDS.texts.title, **{language: " \u200b"}), ALMONDS.texts.story))
     none = replace(ALMONDS, texts=Texts(ALMONDS.texts.title, words("")), storage=words(""), allergens=())
     found = read_tsv(language, (KEY, other), (replace(KEY, lot="Y1L0147A0000029"), none))

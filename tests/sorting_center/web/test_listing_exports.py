@@ -10,8 +10,10 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
+from kiosk.cli.sorting_center import main
 from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.people import Role
@@ -65,11 +67,11 @@ def got(person: Person, name: str, status: int = 200) -> bytes:
 def told(person: Person) -> list[list[str]]:
     """The ids in the table and in the product data, and the names in the ZIP's report and beside it."""
     table = csv.DictReader(io.StringIO(got(person, "listings.csv").decode("utf-8-sig"), newline=""))
-    feed = csv.DictReader(io.StringIO(got(person, "merchant-ug.tsv").decode(), newline=""), dialect="excel-tab")
+    data = csv.DictReader(io.StringIO(got(person, "merchant-ug.tsv").decode(), newline=""), dialect="excel-tab")
     with ZipFile(io.BytesIO(got(person, "pictures.zip?channel=jd"))) as archive:
         report = csv.DictReader(io.StringIO(archive.read("report.csv").decode("utf-8-sig"), newline=""))
         pictures = [row["picture"] for row in report]
-    return [[row["id"] for row in table], [row["id"] for row in feed], pictures]
+    return [[row["id"] for row in table], [row["id"] for row in data], pictures]
 
 
 @pytest.mark.usefixtures("here")
@@ -100,9 +102,9 @@ def test_the_files_are_named_and_each_is_in_the_audit(operator: Person, offered:
         assert int(answer.headers["Content-Length"]) == len(answer.data)
         row = offered.stores.desk.audit.page(act=Act.EXPORTED)[0]
         assert (row.who, row.subject) == ("operator-0", f"listings {saved}")
-    feed = got(operator, "merchant-zh.tsv").decode()
-    assert f"\t{BASE}/zh/{offered.key}\t{BASE}/pictures/{FIRST}.jpg\t{BASE}/pictures/{SECOND}.jpg\t" in feed
-    assert "含坚果。" in feed
+    data = got(operator, "merchant-zh.tsv").decode()
+    assert f"\t{BASE}/zh/{offered.key}\t{BASE}/pictures/{FIRST}.jpg\t{BASE}/pictures/{SECOND}.jpg\t" in data
+    assert "含坚果。" in data
     before = len(offered.stores.desk.audit.page())
     for name in ("merchant-xx.tsv", "pictures.zip", "pictures.zip?channel=pinduoduo_detail", "other.csv"):
         got(operator, name, 404)
@@ -163,7 +165,7 @@ def test_the_page_says_how_much_each_file_has(operator: Person, offered: Offered
     operator.does(f"{offered.path}/publish", version=2)
     page = operator.sees("/listings/exports?lang=en")
     assert BASE in page and ">taobao_white (800 × 800)<" in page and "pinduoduo_detail" not in page
-    counts = page.split('class="feeds"')[1].split("</ul>")[0]
+    counts = page.split('class="files"')[1].split("</ul>")[0]
     assert [row.count(">1<") for row in counts.split("<li>")[1:]] == [1, 1, 2]
     assert 'id="page"' not in page
 
@@ -195,3 +197,7 @@ def test_a_public_address_that_is_none_is_refused_at_the_start() -> None:
     assert WebSettings(catalogue_url=f"{BASE}/").checked().catalogue() is not None
     with pytest.raises(BadWebSettings, match=r"--catalogue-url: the public address 'goods' .* must look like https://"):
         WebSettings(catalogue_url="goods").checked()
+    options = ["--ledger", "sqlite:////nowhere/ledger.db", "--http", "127.0.0.1:0"]
+    for command in (["web"], ["run", "--broker", "mqtt://127.0.0.1:1"]):
+        called = CliRunner().invoke(main, [*command, *options], env={"CATALOGUE_URL": "goods"})
+        assert (called.exit_code, "must look like https://" in called.output) == (2, True), called.output

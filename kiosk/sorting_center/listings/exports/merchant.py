@@ -34,40 +34,40 @@ FIELDS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """One language of the catalogue. ``words`` of that language know ``warning_tree_nuts`` and the like."""
+class ProductData:
+    """In which language, where its links lead. ``words`` of that language know ``warning_tree_nuts`` and the like."""
 
     language: str
     addresses: PublicAddresses
     words: Words
 
 
-def tsv_of(published: Iterable[tuple[Key, Published]], feed: Feed) -> Iterator[bytes]:
-    """A head and a line for each that speaks the language of the feed, in UTF-8 without a mark."""
+def tsv_of(published: Iterable[tuple[Key, Published]], data: ProductData) -> Iterator[bytes]:
+    """A head and a line for each that has a title in that language, in UTF-8 without a mark."""
     line = io.StringIO()
     writer = csv.DictWriter(line, FIELDS, dialect="excel-tab", lineterminator="\n")
     writer.writeheader()
     yield line.getvalue().encode()
     for key, one in published:
-        if is_told(one, feed.language):
+        if is_told(one, data.language):
             line.seek(0)
             line.truncate()
-            writer.writerow(_row(key, one, feed))
+            writer.writerow(_row(key, one, data))
             yield line.getvalue().encode()
 
 
 def is_told(one: Published, language: str) -> bool:
-    """Whether it has a title in that language: a feed is of one language, and takes no other for a missing one."""
+    """Whether it has a title in that language: the file has no other language in it."""
     return bool(one.photos and _text(one.texts.title, language))
 
 
-def _row(key: Key, one: Published, feed: Feed) -> Mapping[str, str]:
-    pictures = [feed.addresses.picture(sha256) for sha256 in one.photos]
+def _row(key: Key, one: Published, data: ProductData) -> Mapping[str, str]:
+    pictures = [data.addresses.picture(sha256) for sha256 in one.photos]
     return {
         "id": item_id(key),
-        "title": shortened(_text(one.texts.title, feed.language), MAX_TITLE),
-        "description": _description(one, feed),
-        "link": feed.addresses.page(key, feed.language),
+        "title": shortened(_text(one.texts.title, data.language), MAX_TITLE),
+        "description": _description(one, data),
+        "link": data.addresses.page(key, data.language),
         "image_link": pictures[0],
         "additional_image_link": ",".join(pictures[1 : 1 + MAX_FURTHER_PICTURES]),
         "availability": "in_stock",
@@ -83,11 +83,11 @@ def _row(key: Key, one: Published, feed: Feed) -> Mapping[str, str]:
     }
 
 
-def _description(one: Published, feed: Feed) -> str:
+def _description(one: Published, data: ProductData) -> str:
     """Story, storage and warnings; when it is too long, the story loses its end and never a warning."""
-    storage = shortened(_text(one.storage, feed.language), _MAX_STORAGE)
-    after = " ".join(filter(None, (storage, *(_warning(word, feed.words) for word in one.allergens))))
-    story = _text(one.texts.story, feed.language) or _text(one.texts.title, feed.language)
+    storage = shortened(_text(one.storage, data.language), _MAX_STORAGE)
+    after = " ".join(filter(None, (storage, *(_warning(word, data.words) for word in one.allergens))))
+    story = _text(one.texts.story, data.language) or _text(one.texts.title, data.language)
     return f"{shortened(story, MAX_DESCRIPTION - 1 - len(after))} {after}".rstrip()
 
 

@@ -19,7 +19,7 @@ from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.fields import item_id
-from kiosk.sorting_center.listings.exports.merchant import Feed, is_told, tsv_of
+from kiosk.sorting_center.listings.exports.merchant import ProductData, is_told, tsv_of
 from kiosk.sorting_center.listings.exports.pictures.child import LISTINGS, Master, Order, Wanted, make_apart
 from kiosk.sorting_center.listings.exports.table import csv_of
 from kiosk.sorting_center.listings.records import Key, Published, State
@@ -72,10 +72,10 @@ def merchant(language: str) -> Response:
     """Of those with a title in this language."""
     if language not in [spoken.code for spoken in languages()]:
         raise NotFound("there is a file for each language of these pages: merchant-zh.tsv")
-    feed = Feed(language, _catalogue(), Words(CenterTexts(language)))
+    data = ProductData(language, _catalogue(), Words(CenterTexts(language)))
     name = f"merchant-{language}.tsv"
     _keep(name)
-    return _sent(_written(tsv_of(sources().listings.published(), feed)), _TSV, name)
+    return _sent(_written(tsv_of(sources().listings.published(), data)), _TSV, name)
 
 
 @listing_exports.look("/listings/exports/pictures.zip", Role.OPERATOR)

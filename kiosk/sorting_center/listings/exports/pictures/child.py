@@ -12,7 +12,7 @@ from kiosk.photo.channels.rules import ChannelRule
 from kiosk.sorting_center.apart import Errand, said_of
 
 LISTINGS: Final = 100
-"""Of one file. With ten photos each, which is the most, and a third of a second for a picture, it takes six minutes."""
+"""Of one file. With ten photos each, which is the most, they take a core about two minutes."""
 LONGEST_S: Final = 600.0
 _COMMAND: Final = (sys.executable, "-m", "kiosk.sorting_center.listings.exports.pictures.process")
 _ENVIRONMENT: Final = {

@@ -55,7 +55,7 @@ def test_a_photo_opens_a_listing_draft_once(store: Store, path: Path) -> None:
         actor=CLERK,
     )
     assert store.photos.of_lot(lot) == [first, second]
-    assert rows(path, "SELECT product, state FROM listing") == [("ALMOND", "draft")] * 2
+    assert rows(path, "SELECT drafted_at, pack_g, position FROM listing") == [("2026-11-24T03:00:05.000Z", None, None)]
     assert types(path)[-4:] == ["photo.taken.v2", "listing.drafted.v1"] * 2
     told = events(path)[-2]["data"]
     assert (told["master"]["sha256"], told["natural"]["sha256"], told["measures"]["coverage_bp"]) == (CD, DC, 2_400)
@@ -167,7 +167,7 @@ def lots(store: Store, path: Path) -> list[str]:
     """Two lots: one picture of before is of both, one of the second alone, and that has a shot of now as well."""
     found = [bring_in(store).lot for _ in range(2)]
     for lot, sha256 in ((found[0], AB), (found[1], AB), (found[1], CD)):
-        photo_of_before(path, lot, sha256, "ALMOND")
+        photo_of_before(path, lot, sha256)
     store.photos.add(NewPhoto(found[1], "ALMOND", pictures("ef")), stamp())
     return found
 

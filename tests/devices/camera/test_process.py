@@ -50,13 +50,15 @@ SIZES = dict(master=WirePicture(len(JPEG), 1600, 1600), natural=WirePicture(len(
 MEASURES = WireMeasures(2400, 130, 90, 3, 2100, 1500, 3200)
 def goods(number, *reasons, frame="", **parts):
     findings = tuple(WireFinding(reason, 4, 3) for reason in reasons)
-    return GoodsInspected(number, findings, **{"measures": MEASURES, **SIZES, **parts}, frame_sha256=frame)
+    parts = {"measures": MEASURES, **SIZES, "likeness": "0f" * 8, **parts}
+    return GoodsInspected(number, findings, **parts, frame_sha256=frame)
 def mat(number, *qualities, **parts):
     measures = tuple(WireMatMeasure(quality, 2000, 3000) for quality in qualities or MatQuality)
     return MatMeasured(number, measures, **{"preview": WirePicture(len(JPEG), 500, 350), **parts})
 SHEET = WirePicture(len(OTHER), 1500, 1050)
 def bare(number, *reasons, frame="", **parts):
-    return goods(number, *reasons, frame=frame, measures=None, master=None, natural=None, **parts)
+    nothing = dict(measures=None, master=None, natural=None, likeness="")
+    return goods(number, *reasons, frame=frame, **{**nothing, **parts})
 """
 WORKING = "while True: say(pack(ShotTaken(ask().number, 64, 48), JPEG))"
 
@@ -349,6 +351,7 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
     """)
     first, second = camera.inspect(PATIENT_S), camera.inspect(PATIENT_S)
     assert first.verdict.may_be_overruled and first.master is not None
+    assert (first.likeness, second.likeness) == ("0f" * 8, "")
     assert [one.reason for one in second.verdict.findings] == ["blur", "hand"]
     assert second.master is None
 
@@ -373,6 +376,9 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
         "say(pack(goods(n, master=WirePicture(8_000_001, 1600, 1600)), JPEG + OTHER))",
         "say(pack(goods(n, master=WirePicture(len(JPEG), 0, 1600)), JPEG + OTHER))",
         "say(pack(goods(n, frame='x'), JPEG + OTHER))",
+        "say(pack(goods(n, likeness=''), JPEG + OTHER))",
+        "say(pack(goods(n, likeness='0f' * 8 + chr(10)), JPEG + OTHER))",
+        "say(pack(bare(n, 'face', likeness='0f' * 8)))",
         "say(pack(goods(n + 1), JPEG + OTHER))",
         "say(pack(bare(n, 'hand', sheet=SHEET), OTHER))",
         "say(pack(mat(n), JPEG))",

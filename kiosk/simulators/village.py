@@ -21,6 +21,7 @@ from kiosk.simulators.center_access import CenterAccess
 from kiosk.simulators.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.link import Link
+from kiosk.simulators.listing_stock import stock_listing
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
@@ -107,8 +108,9 @@ class VillagePlan:
     """What is in the village: its scale (``protocol``, ``hz`` frames a second, ``settle_s``), its scanner, its goods.
 
     ``more_settings`` is put behind the settings file. ``stocked``: people work at the counter, parcels wait on its
-    shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``access`` lets
-    somebody in at the sorting center that keeps this ledger; left out, nobody is.
+    shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``offers``: it
+    has taken goods in before, and offers them for sale. ``access`` lets somebody in at the sorting center that keeps
+    this ledger; left out, nobody is.
     """
 
     ports: Ports = Ports()
@@ -120,6 +122,7 @@ class VillagePlan:
     catalog: Path | None = None
     more_settings: str = ""
     stocked: bool = False
+    offers: bool = False
     access: Callable[[str], CenterAccess] = lambda _ledger_url: CenterAccess()
 
 
@@ -151,13 +154,16 @@ class Village:
             self.broker = ends.enter_context(Broker(folder / "broker"))
             self.link = ends.enter_context(Link(self.broker.port))
             photos_port = _held(ends)
+            self.photos_dir = folder / "photos"
             self.photos_link = ends.enter_context(Link(photos_port))
             self._write_settings()
             self.counter_stock = _stocked(folder, plan) if plan.stocked else None
             self.catalog = plan.catalog or _sample_catalog(folder)
             self._import_catalog()
+            if plan.offers:
+                self._offer()
             self.center_access = plan.access(self.ledger_url)
-            more = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(folder / "photos")]
+            more = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(self.photos_dir)]
             if self.catalogue_url is not None:
                 more += ["--catalogue", self.catalogue_url.removeprefix("http://")]
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
@@ -264,6 +270,14 @@ class Village:
                 store.catalogs.add(content, self._stamp())
         except (CatalogError, StoreError, OSError) as error:
             raise DidNotStart(f"the catalog cannot be brought in: {error}") from error
+
+    def _offer(self) -> None:
+        """Before the station starts. Raises DidNotStart."""
+        try:
+            with self._opened_store() as store:
+                stock_listing(store, self.folder / "station", self.camera.path, "clerk:01", self._stamp)
+        except (StoreError, OSError) as error:
+            raise DidNotStart(f"no lot of the demo can be offered: {error}") from error
 
     def __enter__(self) -> Village:
         return self

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
-
 import msgspec
 
+from kiosk.sorting_center.certificate import Certificate, TlsFilesError
 from kiosk.sorting_center.listings.addresses import BadPublicAddress, PublicAddresses
-from kiosk.sorting_center.web.connections.tls import TlsFilesError, tls_context
+from kiosk.sorting_center.web.connections.tls import certificate_of
 
 
 class BadCatalogueSettings(ValueError):
@@ -36,14 +35,14 @@ class CatalogueSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadCatalogueSettings(str(error)) from error
         return self
 
-    def tls(self) -> ssl.SSLContext | None:
+    def tls(self) -> Certificate | None:
         """From the files as they are now, None without any; raises BadCatalogueSettings."""
         if self.cert_file is None and self.key_file is None:
             return None
         if self.cert_file is None or self.key_file is None:
             raise BadCatalogueSettings("the certificate of the catalogue and its key go together")
         try:
-            return tls_context(self.cert_file, self.key_file)
+            return certificate_of(self.cert_file, self.key_file)
         except TlsFilesError as error:
             raise BadCatalogueSettings(str(error)) from error
 

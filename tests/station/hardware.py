@@ -97,7 +97,7 @@ def judged(name: bytes, *findings: Finding) -> GoodsShot:
     if not (verdict.accepted or verdict.may_be_overruled):
         return GoodsShot(verdict)
     master, natural = (shot_of(b"\xff\xd8\xff " + name + kind + b" \xff\xd9") for kind in (b" master", b" natural"))
-    return GoodsShot(verdict, MEASURES, master, natural)
+    return GoodsShot(verdict, MEASURES, master, natural, likeness=hashlib.sha256(name).hexdigest()[:16])
 
 
 def with_sheet(shot: GoodsShot, name: bytes) -> GoodsShot:

@@ -150,8 +150,9 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
     ]
     first, second = store.photos.of_lot(lot)
     assert types(store) == ["station.photo.taken.v2", "station.listing.drafted.v1"]
-    for row in (first, second):
+    for row, name in ((first, b"one"), (second, b"two")):
         assert row.pictures is not None
+        assert row.pictures.likeness == judged(name).likeness
         for picture in (row.pictures.master, row.pictures.natural):
             path = folder.path(picture.sha256)
             assert path is not None

@@ -57,7 +57,7 @@ def _once(folder: Path | None) -> None:
 
 def _stay(folder: Path, stations: int | None) -> None:
     from kiosk.app.demo_access import demo_access
-    from kiosk.app.demo_publishing import published
+    from kiosk.app.first_offer import published
     from kiosk.app.station import run_demo
     from kiosk.simulators.village import Ports, Village, VillagePlan
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from kiosk.sorting_center.certificate import Certificate, TlsFilesError
 from kiosk.sorting_center.listings.addresses import BadPublicAddress, PublicAddresses
-from kiosk.sorting_center.web.connections.tls import TlsFilesError, tls_context
+from kiosk.sorting_center.web.connections.tls import certificate_of
 
 
 def is_address(name: str) -> bool:
@@ -67,14 +67,14 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
             )
         return self
 
-    def tls(self) -> ssl.SSLContext | None:
+    def tls(self) -> Certificate | None:
         """From the files as they are now, None without any; raises BadWebSettings."""
         if self.cert_file is None and self.key_file is None:
             return None
         if self.cert_file is None or self.key_file is None:
             raise BadWebSettings("--http-cert and --http-key go together: a certificate and its key")
         try:
-            return tls_context(self.cert_file, self.key_file)
+            return certificate_of(self.cert_file, self.key_file)
         except TlsFilesError as error:
             raise BadWebSettings(str(error)) from error
 

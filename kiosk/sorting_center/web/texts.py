@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 from markupsafe import Markup
 
 from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.sentences import read, utc
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES, Language
 
@@ -58,6 +59,29 @@ class CenterTexts:
         """Why something was not done, in the words of ``page`` where it has its own."""
         own = f"{page}_refused_{error.code}"
         return self.filled(own if self.known(own) else f"refused_{error.code}", error.values)
+
+    def said(self, kept: str, local: Callable[[str], str]) -> Markup:
+        """A sentence of this program's, as it is kept, in this language; any other text as it is. ``local`` writes a
+        moment of RFC 3339 for people.
+        """
+        found = read(kept)
+        if found is None:
+            return Markup('<bdi lang="en">{}</bdi>').format(kept)
+        shown = {name: self._value(name, value, local) for name, value in found.values.items()}
+        return self(f"said_{found.code}", **shown)
+
+    def _value(self, name: str, value: str, local: Callable[[str], str]) -> Markup:
+        match name:
+            case "n" | "seq" | "first" | "most":
+                return html.bdi_number(int(value))
+            case "at":
+                return html.bdi_code(local(utc(value).isoformat()))
+            case "said":
+                return self.said(value, local)
+            case "reason" if self.known(f"reason_{value}"):
+                return self(f"reason_{value}")
+            case _:
+                return html.bdi_code(value)
 
     def known(self, text_id: str) -> bool:
         """Whether there is such a text: codes come from the ledger, and a later version may know more of them."""

@@ -78,7 +78,7 @@ class ListingDrafted(EventData):
 
 @dataclass(frozen=True, slots=True)
 class WordsData:
-    """One text of the product data in Uyghur, Chinese, English; an empty one is not written yet."""
+    """One text of the sale data in Uyghur, Chinese, English; an empty one is not written yet."""
 
     ug: str
     zh: str
@@ -89,7 +89,7 @@ class WordsData:
 class ListingSubmitted(EventData):
     """A clerk offers a lot for sale; told again for the same lot, it replaces what was told before.
 
-    Every text is of the product data of the catalog: nobody writes at the counter.
+    Every text is of the sale data of the catalog: nobody writes at the counter.
     """
 
     TYPE: ClassVar[str] = "station.listing.submitted.v1"

@@ -20,7 +20,7 @@ from xdist.remote import Producer
 from xdist.scheduler import Scheduling
 
 from kiosk.station.clock import SYNCED_MARK
-from tests import bytecode, depth, memory, migrated, quick, statements, templates, turns
+from tests import bytecode, depth, memory, migrated, quick, routes, statements, templates, turns
 from tests.house import failures_record
 from tests.web.browsing import Browsers
 
@@ -90,6 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.basetemp = str(folder.tests)
     failures_record.register(config)
     templates.translate_once()
+    routes.compile_once()
     statements.compile_once()
     migrated.migrate_once()
 

@@ -226,10 +226,10 @@ def _snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Published:
 
 
 def _words(words: WordsData, most: int) -> WordsData:
-    return WordsData(*(_one_line(text)[:most].rstrip() for text in (words.ug, words.zh, words.en)))
+    return WordsData(*(one_line(text)[:most].rstrip() for text in (words.ug, words.zh, words.en)))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without what would act on a page or in a file: control and format characters, line ends."""
     spaced = " ".join(text.split())
     return "".join(character for character in spaced if unicodedata.category(character)[0] != "C")

@@ -25,7 +25,7 @@ OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*.sq
 """Databases as earlier schemas left them: one empty and one with a morning's work for each."""
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def in_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """As at a station: nothing is copied."""
     monkeypatch.setattr(opening, "_migrate_in_child", migrated.in_child)
@@ -90,6 +90,7 @@ def test_an_old_database_is_brought_up_and_opened_twice(old: Path, path: Path) -
     store.close()
 
 
+@pytest.mark.usefixtures("in_a_child")
 def test_the_papers_of_an_old_database_go_on(path: Path, template: Path) -> None:
     path.parent.mkdir()
     shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_2_morning"), path)
@@ -134,6 +135,7 @@ def test_photos_of_before_wait_for_their_verdict(path: Path, template: Path) -> 
     store.close()
 
 
+@pytest.mark.usefixtures("in_a_child")
 def test_a_migration_that_fails_leaves_the_old_database(path: Path) -> None:
     path.parent.mkdir()
     shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_3_morning"), path)
@@ -144,6 +146,7 @@ def test_a_migration_that_fails_leaves_the_old_database(path: Path) -> None:
     assert content(path) == before
 
 
+@pytest.mark.usefixtures("in_a_child")
 def test_a_new_database_is_made_by_a_child_process(path: Path) -> None:
     store = Store.open(path, STATION, stamp(), Opening(reserve_bytes=0))
     assert store.epochs.identity().station == STATION
@@ -177,6 +180,7 @@ def test_the_migration_program_tells_what_is_wrong(tmp_path: Path, capsys: pytes
     _test_schema(tmp_path / "new.sqlite")
 
 
+@pytest.mark.usefixtures("in_a_child")
 def test_a_migration_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No time at all is given: any other could be enough for it, when this process is held up meanwhile."""
     monkeypatch.setattr(opening, "_MIGRATION_SECONDS", 0.0)

@@ -86,7 +86,7 @@ def scene_faults(page: Page, settings: WebSettings, scene: CounterScene, *, axe:
     else:
         yield from counter_faults(page, settings)
     if axe:
-        yield from browsing.axe_faults(page)
+        yield from browsing.axe_faults(page, kept=True)
 
 
 def test_every_page_of_the_counter(browser: Browser, tmp_path: Path) -> None:

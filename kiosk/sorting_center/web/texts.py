@@ -77,7 +77,9 @@ class CenterTexts:
             case "n" | "seq" | "first" | "most":
                 return html.bdi_number(int(value))
             case "at":
-                return html.bdi_code(local(utc(value).isoformat()))
+                return _whole(local(utc(value).isoformat()))
+            case "day":
+                return _whole(value)
             case "said":
                 return self.said(value, local)
             case "reason" if self.known(f"reason_{value}"):
@@ -88,3 +90,8 @@ class CenterTexts:
     def known(self, text_id: str) -> bool:
         """Whether there is such a text: codes come from the ledger, and a later version may know more of them."""
         return text_id in self._texts
+
+
+def _whole(text: str) -> Markup:
+    """On one line: a hyphen is no place to break a date."""
+    return Markup('<span class="whole">{}</span>').format(html.bdi_code(text))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kiosk.simulators.county import CountyPlan
     from kiosk.simulators.village import Village
 
-STATION, CENTER, BENCH = 8080, 8090, 8070
+STATION, CENTER, CATALOGUE, BENCH = 8080, 8090, 8100, 8070
 _WEEKS, _SEED = 3, 1
 """What has happened in the county before the demo begins; the same in every folder."""
 _PROCESSES: Final = 2
@@ -62,7 +62,7 @@ def _stay(folder: Path, stations: int | None) -> None:
 
     county = _county(folder, stations) if stations is not None else None
     access = partial(demo_access, stations=county.names if county is not None else ())
-    begin = partial(Village, folder, VillagePlan(Ports(STATION, CENTER), stocked=True, access=access))
+    begin = partial(Village, folder, VillagePlan(Ports(STATION, CENTER, CATALOGUE), stocked=True, access=access))
     try:
         run_demo(begin if county is None else partial(_before_a_county, begin, county), BENCH)
     except (OSError, RuntimeError) as error:

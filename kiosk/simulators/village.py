@@ -95,10 +95,11 @@ photos = "http://127.0.0.1:{photos_link_port}"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the pages are; 0 takes a free port."""
+    """Where the pages are; 0 takes a free one. ``catalogue``: None for none."""
 
     station: int = 0
     center: int = 0
+    catalogue: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class Village:
             # Held from the start: much is started, and takes ports, before these two listen.
             self.station_url = f"http://127.0.0.1:{plan.ports.station or _held(ends)}"
             self.center_url = f"http://127.0.0.1:{plan.ports.center or _held(ends)}"
+            self.catalogue_url = _catalogue_url(plan.ports, ends)
             self.scale = ends.enter_context(_scale(plan, devices / "scale"))
             self.scanner = ends.enter_context(closing(_SCANNERS[plan.scanner](devices / "scanner")))
             self.label_printer = ends.enter_context(PrinterSimulator("tspl", folder / "labels"))
@@ -155,8 +157,10 @@ class Village:
             self.catalog = plan.catalog or _sample_catalog(folder)
             self._import_catalog()
             self.center_access = plan.access(self.ledger_url)
-            photos = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(folder / "photos")]
-            self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, photos, logs)
+            more = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(folder / "photos")]
+            if self.catalogue_url is not None:
+                more += ["--catalogue", self.catalogue_url.removeprefix("http://")]
+            self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)
             for child in (self.center, self.station, self.relay):
@@ -286,6 +290,12 @@ def _held(ends: ExitStack) -> int:
     return port.number
 
 
+def _catalogue_url(ports: Ports, ends: ExitStack) -> str | None:
+    if ports.catalogue is None:
+        return None
+    return f"http://127.0.0.1:{ports.catalogue or _held(ends)}"
+
+
 def _stocked(folder: Path, plan: VillagePlan) -> CounterStock:
     settings = StationSettings(plan.station, REGION, folder / "station", VILLAGE, ZONE)
     return stock_counter(settings, StationClock(ZONE))
@@ -296,12 +306,12 @@ def _sample_catalog(folder: Path) -> Path:
         return Path(shutil.copy(path, folder / "catalog.toml"))
 
 
-def _sorting_center(broker_url: str, ledger_url: str, url: str, photos: Sequence[str], logs: Path) -> Child:
+def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[str], logs: Path) -> Child:
     http = url.removeprefix("http://")
     command = ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http]
     return Child(
         "sorting center",
-        [*command, *photos],
+        [*command, *more],
         logs / "sorting-center.log",
         answers(f"{url}/health"),
     )

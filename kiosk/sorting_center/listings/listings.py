@@ -30,6 +30,7 @@ from kiosk.sorting_center.listings.records import (
     Step,
     Texts,
 )
+from kiosk.sorting_center.listings.shown import show
 
 MAX_TITLE: Final = 150
 """Of a title in Google's product data."""
@@ -163,6 +164,8 @@ def change(connection: Connection, one: Listing, step: Step, changes: Mapping[st
     """One step of a listing that is there, and what it changes."""
     connection.execute(update(listing).where(_of(listing, one.key)).values(updated_at=step.at, **changes))
     add_step(connection, one.key, step)
+    if "state" in changes and (after := found(connection, one.key)) is not None:
+        show(connection, after)
 
 
 def add_step(connection: Connection, key: Key, step: Step) -> None:
@@ -214,10 +217,10 @@ def _snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Published:
 
 
 def _words(words: WordsData, most: int) -> WordsData:
-    return WordsData(*(_one_line(text)[:most].rstrip() for text in (words.ug, words.zh, words.en)))
+    return WordsData(*(one_line(text)[:most].rstrip() for text in (words.ug, words.zh, words.en)))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without what would act on a page or in a file: control and format characters, line ends."""
     spaced = " ".join(text.split())
     return "".join(character for character in spaced if unicodedata.category(character)[0] != "C")

@@ -216,11 +216,11 @@ def test_looking_at_pages_changes_nothing_in_the_desk(app: Flask, desk: Desk) ->
 
 def test_what_a_proxy_says_is_believed_of_that_proxy_alone(stores: Stores, desk: Desk) -> None:
     from kiosk.sorting_center.health import Health
-    from kiosk.sorting_center.web.app import create_app
+    from kiosk.sorting_center.web.app import Outside, create_app
     from kiosk.sorting_center.web.guard import Hosts
     from tests.sorting_center.staff import NOON
 
-    app = create_app(stores, Health(), lambda: NOON, Hosts("127.0.0.1", ["center.example"]), "10.0.0.1")
+    app = create_app(stores, Health(), lambda: NOON, Outside(Hosts("127.0.0.1", ["center.example"]), "10.0.0.1"))
     said = {"X-Forwarded-For": "6.6.6.6, 192.0.2.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "center.example"}
     form = {"name": "nobody", "password": "x" * 12}
     with app.test_client() as client:

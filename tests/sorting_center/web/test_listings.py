@@ -246,7 +246,7 @@ def test_the_pages_are_clean_and_fit_on_a_telephone(pages: Pages, offered: Offer
     wrong: list[str] = []
     for language, width_px in zip(LANGUAGES, (360, 360, 1280), strict=True):
         page = pages.page(f"operator-{language}", Role.OPERATOR, width_px, language)
-        for path in ("/listings?state=published", offered.path):
+        for path in ("/listings?state=published", offered.path, "/listings/exports"):
             page.goto(pages.url + path)
             browsing.painted(page)
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):

@@ -64,6 +64,7 @@ def everything() -> str:
         page=page,
         more=len(rows) > PAGE,
         view=view,
+        may_export=current().person.role >= Role.OPERATOR,
         views={name: sum(counts[state] for state in states) for name, states in VIEWS.items()},
     )
 

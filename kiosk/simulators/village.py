@@ -166,6 +166,7 @@ class Village:
             more = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(self.photos_dir)]
             if self.catalogue_url is not None:
                 more += ["--catalogue", self.catalogue_url.removeprefix("http://")]
+                more += ["--catalogue-url", self.catalogue_url]
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)

@@ -67,4 +67,6 @@ def _answer(process: subprocess.Popen[bytes], task: bytes) -> bytes:
         process.stdin.flush()
     said = process.stdout.read()
     process.wait()
+    with suppress(BrokenPipeError):  # what it did not read is written again when the pipe is closed
+        process.stdin.close()
     return said

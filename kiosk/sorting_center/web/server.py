@@ -22,7 +22,7 @@ from kiosk.sorting_center.web.connections.channels import (
 )
 
 _THREADS: Final = 8
-_MAX_BODY_BYTES: Final = 17 * 1024 * 1024
+MAX_BODY_BYTES: Final = 17 * 1024 * 1024
 """More than the largest form: whoever sends more is hung up on before it fills the disk."""
 _CLEANED_EVERY_S: Final = 5
 
@@ -32,7 +32,13 @@ class WebServer:
     files are looked at again and again.
     """
 
-    def __init__(self, app: Flask, listening: socket.socket, tls: Certificate | None = None) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        listening: socket.socket,
+        tls: Certificate | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
         self._channels: dict[int, Any] = {}
         self._server = create_server(
             app,
@@ -41,7 +47,7 @@ class WebServer:
             threads=_THREADS,
             ident=None,
             url_scheme="http" if tls is None else "https",
-            max_request_body_size=_MAX_BODY_BYTES,
+            max_request_body_size=max_body_bytes,
             clear_untrusted_proxy_headers=False,
             recv_bytes=RECORD_BYTES,
             connection_limit=2 * MAX_CONNECTIONS,  # nothing is accepted beyond it, so room is made before

@@ -16,13 +16,15 @@ from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES, Language
 
 FALLBACK: Final = "en"
+STAFF: Final = "kiosk.sorting_center.web"
+"""The room with the texts of the staff's pages."""
 
 
 @cache
-def tables() -> Mapping[str, Mapping[str, str]]:
-    """Texts by language and id; an id is told once among all files."""
+def tables(room: str = STAFF) -> Mapping[str, Mapping[str, str]]:
+    """Texts by language and id; an id is told once among all files of the room."""
     found: dict[str, dict[str, str]] = {}
-    for source in sorted(files("kiosk.sorting_center.web").joinpath("texts").iterdir(), key=lambda file: file.name):
+    for source in sorted(files(room).joinpath("texts").iterdir(), key=lambda file: file.name):
         for language, told in tomllib.loads(source.read_text(encoding="utf-8")).items():
             known = found.setdefault(language, {})
             if twice := known.keys() & told.keys():
@@ -33,15 +35,15 @@ def tables() -> Mapping[str, Mapping[str, str]]:
 
 def languages() -> list[Language]:
     """Those the pages speak, in the order of the language buttons."""
-    return [language for code, language in LANGUAGES.items() if code in tables()]
+    return [language for code, language in LANGUAGES.items() if code in tables(STAFF)]
 
 
 class CenterTexts:
     """The texts of one language; raises KeyError for a language or an id the pages do not have."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, room: str = STAFF) -> None:
         self.language = LANGUAGES[code]
-        self._texts = tables()[code]
+        self._texts = tables(room)[code]
 
     def __call__(self, text_id: str, **values: object) -> Markup:
         """The text as HTML; values are escaped unless they are markup already."""
@@ -75,7 +77,9 @@ class CenterTexts:
             case "n" | "seq" | "first" | "most":
                 return html.bdi_number(int(value))
             case "at":
-                return html.bdi_code(local(utc(value).isoformat()))
+                return _whole(local(utc(value).isoformat()))
+            case "day":
+                return _whole(value)
             case "said":
                 return self.said(value, local)
             case "reason" if self.known(f"reason_{value}"):
@@ -86,3 +90,8 @@ class CenterTexts:
     def known(self, text_id: str) -> bool:
         """Whether there is such a text: codes come from the ledger, and a later version may know more of them."""
         return text_id in self._texts
+
+
+def _whole(text: str) -> Markup:
+    """On one line: a hyphen is no place to break a date."""
+    return Markup('<span class="whole">{}</span>').format(html.bdi_code(text))

@@ -165,17 +165,6 @@ def test_it_has_so_much_memory_and_time_and_no_more() -> None:
         assert status == -14 or b"MemoryError" in said
 
 
-def test_it_ends_with_who_waits() -> None:
-    waiting = (
-        "import sys, threading; from kiosk.sorting_center.apart import end_when_nobody_waits as end\n"
-        "threading.Thread(target=end, args=(0,), daemon=True).start(); threading.Event().wait()"
-    )
-    with subprocess.Popen([sys.executable, "-c", waiting], stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(PATIENT_S) == 1
-
-
 def test_who_orders_pictures_loads_no_image_library() -> None:
     """The pages, what serves them, and the sorting center around them."""
     script = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,7 +83,8 @@ def photo(region: str, station: str, lot: str, sha256: str) -> Response:
     listing, found = _found(Key(region, station, lot)), sources().listings
     for one in (*found.photos(listing), *found.buyers_photos(listing)):
         if one.sha256 == sha256 and one.known and one.path is not None:
-            return send_file(one.path, mimetype="image/jpeg", etag=sha256)
+            with suppress(OSError):  # it was here a moment ago
+                return send_file(one.path, mimetype="image/jpeg", etag=sha256)
     raise NotFound("this listing has no such photo, or it is not here")
 
 

@@ -17,7 +17,7 @@ def test_a_lot_is_shown_with_all_that_is_known_of_it_in_three_languages(shop: Sh
     buyer = shop.buyer()
     told = {
         "zh": ("巴旦木", "新货", "阴凉处", "含坚果。", "中国", "每份"),
-        "ug": ("بادام", "يېڭى", "阴凉处", "تەركىبىدە قاتتىق پوستلۇق مېۋە بار", "جۇڭگو"),
+        "ug": ("بادام", "يېڭى", "阴凉处", "تەركىبىدە ياڭاق ۋە بادام تۈرى بار", "جۇڭگو"),
         "en": ("Almonds", "Of this autumn", "Keep cool", "Contains tree nuts.", "China", "for"),
     }
     for language in LANGUAGES:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from statistics import fmean, median
 
+from kiosk.simulators.camera.plans import FAULTY
 from tests.depth import many
 from tests.photo import scenes
 
-GOOD = many(36, torture=340, quick=2)
-SPOILT = many(24, torture=260, quick=2)
-FLAT = many(6, torture=60, quick=1)
+GOOD = many(14, torture=340, quick=2)
+SPOILT = many(len(FAULTY), torture=260, quick=2)
+FLAT = many(3, torture=60, quick=1)
 
 
 def test_good_shots_are_accepted_cut_out_and_true_in_color() -> None:

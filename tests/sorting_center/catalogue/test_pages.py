@@ -6,6 +6,7 @@ import re
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.texts import tables
 from tests.sorting_center.catalogue.shops import FIRST, FOURTH, SECOND, SHOTS, THIRD, Shop, many, titled
 
 LANGUAGES = ("zh", "ug", "en")
@@ -35,6 +36,14 @@ def test_a_lot_is_shown_with_all_that_is_known_of_it_in_three_languages(shop: Sh
     assert '<bdi lang="zh" dir="ltr">阴凉处</bdi>' in buyer.sees(shop.path("ug")), "in its own direction"
     everything = buyer.sees("/en/")
     assert "Almonds" in everything and "¥58.00" in everything and f"/pictures/{FIRST}.jpg" in everything
+
+
+def test_every_sentence_is_there_in_each_language_with_the_same_gaps() -> None:
+    own = tables("kiosk.sorting_center.catalogue")
+    assert own.keys() == set(LANGUAGES)
+    gaps = {code: {name: set(re.findall(r"{\w+}", text)) for name, text in told.items()} for code, told in own.items()}
+    assert gaps["zh"] == gaps["ug"] == gaps["en"]
+    assert all(text.strip() for told in own.values() for text in told.values())
 
 
 def test_texts_of_stations_are_texts(shop: Shop) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from kiosk.domain.mat_measures import MatMeasures
-from kiosk.domain.verdict import Measures, Verdict
+from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.protocols.printers.page_setup import PageSetup
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording
 from kiosk.protocols.scales.reading import Reading
@@ -199,6 +199,32 @@ class MatShot:
     preview: Shot | None = None
 
 
+LOOK_REASONS: Final = (
+    Reason.MAT,
+    Reason.DARK,
+    Reason.BRIGHT,
+    Reason.BLUR,
+    Reason.HAND,
+    Reason.EMPTY,
+    Reason.FRAMING,
+    Reason.SMALL,
+)
+"""What a look may say of a shot that would be taken now. No face is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraLook:
+    """One cheap look at the mat. ``lights`` are some of LOOK_REASONS, each once.
+
+    ``still``: it shows what the look before showed. ``picture`` is a small one of the mat's interior alone, with
+    nothing beside it, and is there exactly when the mat is.
+    """
+
+    lights: tuple[Reason, ...]
+    still: bool = False
+    picture: Shot | None = None
+
+
 class GaveWay(Exception):
     """Somebody wanted a shot meanwhile: nothing is known of the picture, which may be judged later."""
 
@@ -228,6 +254,9 @@ class Camera(Inspector, Protocol):
 
     def measure(self, deadline_s: float) -> MatShot:
         """Take a burst now and measure the mat in it. Raises CameraFault."""
+
+    def look(self, deadline_s: float) -> CameraLook:
+        """Look at the mat now, without any verdict. Raises CameraFault."""
 
     def close(self) -> None: ...
 

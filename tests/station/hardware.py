@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, MatShot, PrinterStatus, PrintNotStarted, Shot
+from kiosk.devices.ports import CameraFault, CameraLook, GaveWay, GoodsShot, MatShot, PrinterStatus, PrintNotStarted, Shot
 from kiosk.devices.printer.profiles import profile
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
@@ -117,6 +117,8 @@ class FakeCamera:
         self.shooting = Heard()
         self.files: dict[str, GoodsShot | BaseException] = {}
         self.looked_at: list[str] = []
+        self.looks: deque[CameraLook | BaseException] = deque([CameraLook((Reason.MAT,))])
+        self.seen = Heard()
         self.closed = False
 
     def shoot(self, deadline_s: float) -> Shot:
@@ -139,6 +141,14 @@ class FakeCamera:
     def measure(self, deadline_s: float) -> MatShot:
         self._step(deadline_s)
         return MatShot(MatMeasures((MatMeasure(MatQuality.MARKERS, 0, 3_000),)))
+
+    def look(self, deadline_s: float) -> CameraLook:
+        """The next of ``looks``, which may be an error to raise; the last again and again."""
+        look = self.looks.popleft() if len(self.looks) > 1 else self.looks[0]
+        if isinstance(look, BaseException):
+            raise look
+        self.seen(look)
+        return look
 
     def close(self) -> None:
         self.closed = True

@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from kiosk.devices.camera.goods import goods_shot, kept_shot, shot_of
+from kiosk.devices.camera.look import camera_look
 from kiosk.devices.camera.mat import mat_shot
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (
     Answer,
     FileRequest,
     GoodsInspected,
+    Looked,
+    LookRequest,
     MatMeasured,
     MeasureRequest,
     ShotRefused,
@@ -32,7 +35,7 @@ from kiosk.devices.camera.wire import (
     WireError,
 )
 from kiosk.devices.camera.worker import CameraWorker, MakeRequest, Patience, WorkerDied
-from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, MatShot, Shot
+from kiosk.devices.ports import CameraFault, CameraLook, GaveWay, GoodsShot, MatShot, Shot
 from kiosk.domain.verdict import Finding, Reason, Verdict
 
 T = TypeVar("T")
@@ -89,6 +92,10 @@ class ChildCamera:
     def measure(self, deadline_s: float) -> MatShot:
         """Take a burst and measure the mat within ``deadline_s`` seconds. Raises CameraFault."""
         return self._exchange(MeasureRequest, self._measured, deadline_s)
+
+    def look(self, deadline_s: float) -> CameraLook:
+        """Look at the mat within ``deadline_s`` seconds. Raises CameraFault."""
+        return self._exchange(LookRequest, self._looked, deadline_s)
 
     def close(self) -> None:
         """End the child, cutting short a shot that is under way; later shots raise CameraFault."""
@@ -181,6 +188,12 @@ class ChildCamera:
     @staticmethod
     def _judged(answer: Answer, body: bytes) -> GoodsShot:
         return kept_shot(_goods(answer), body)
+
+    @staticmethod
+    def _looked(answer: Answer, body: bytes) -> CameraLook:
+        if not isinstance(answer, Looked):
+            raise WireError("something else where a look was asked for")
+        return camera_look(answer, body)
 
     def _measured(self, answer: Answer, body: bytes) -> MatShot:
         if not isinstance(answer, MatMeasured):

@@ -33,6 +33,9 @@ MAX_PICTURE: Final = 8_000_000
 MAX_SHEET: Final = 4_000_000
 """Bytes of the sheet out of a picture that was kept; with the two others it fills a body."""
 MAX_PREVIEW: Final = 500_000
+MAX_LOOK: Final = 40_000
+"""Bytes of the picture of a look, of which there are five a second."""
+LOOK_SIDE: Final = 480
 MAX_MEASURE: Final = 1_000_000
 MAX_VALUE: Final = 2**31 - 1
 MAX_COVERAGE_BP: Final = 10_000
@@ -69,6 +72,13 @@ class FileRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
 
 class MeasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="measure"):
     """Take a burst and measure the mat in it."""
+
+    number: Number
+    within_s: Seconds
+
+
+class LookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="look"):
+    """Look once, cheaply, at what lies on the mat."""
 
     number: Number
     within_s: Seconds
@@ -156,12 +166,25 @@ class MatMeasured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
     frame_sha256: FrameHash = ""
 
 
-Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest
-Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured
+class Looked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="looked"):
+    """``kiosk.devices.ports.CameraLook``. The body is the picture as JPEG, or empty."""
+
+    number: Number
+    lights: Annotated[tuple[Reason, ...], msgspec.Meta(max_length=len(Reason))]
+    still: bool
+    picture: WirePicture | None = None
+
+
+Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest
+Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked
 
 _encoder = msgspec.json.Encoder()
-_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(ShotTaken | ShotRefused | GoodsInspected | MatMeasured)
-_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(ShotRequest | FileRequest | MeasureRequest)
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(
+    ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked
+)
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
+    ShotRequest | FileRequest | MeasureRequest | LookRequest
+)
 
 
 def pack(header: Request | Answer, body: bytes = b"") -> bytes:

@@ -24,10 +24,13 @@ from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.child.v4l2 import V4l2Source
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (
+    MAX_LOOK,
     PREFIX,
     Answer,
     FileRequest,
     GoodsInspected,
+    Looked,
+    LookRequest,
     MatMeasured,
     MeasureRequest,
     ShotRefused,
@@ -104,6 +107,14 @@ class FakeMeasuredMat:
     preview: BgrImage | None = field(default_factory=lambda: NATURAL)
 
 
+@dataclass(frozen=True)
+class FakeLook:
+    small: BgrImage = field(default_factory=lambda: picture(7))
+    lights: tuple[Reason, ...] = ()
+    still: bool = True
+    picture: BgrImage | None = field(default_factory=lambda: NATURAL)
+
+
 class FakePipeline:
     """Says what it was told, and remembers what it was shown."""
 
@@ -112,11 +123,17 @@ class FakePipeline:
         said: FakeInspection | Exception | None = None,
         sheet: BgrImage | None = None,
         mat: FakeMeasuredMat | None = None,
+        looks: Sequence[FakeLook] = (),
     ) -> None:
         self.said = said or FakeInspection()
         self.sheet, self.mat = sheet, mat or FakeMeasuredMat()
         self.shown: list[tuple[BgrImage, Sequence[BgrImage]]] = []
         self.cut = 0
+        self.looks, self.befores = list(looks), list[BgrImage | None]()
+
+    def look(self, frame: BgrImage, before: BgrImage | None) -> FakeLook:
+        self.befores.append(before)
+        return self.looks.pop(0)
 
     def cut_to_sheet(self, frame: BgrImage) -> BgrImage | None:
         self.cut += 1
@@ -324,6 +341,30 @@ def test_without_the_mat_no_picture_leaves_and_a_lens_cap_is_a_fault() -> None:
     assert (answer.code, body) == ("black", b"")
     answer, _ = measured(FakeSource(CameraFault("frozen", "repeats")), bare)
     assert answer == ShotRefused(1, "frozen", "repeats")
+
+
+def test_a_look_shows_the_interior_alone_and_is_compared_with_the_one_before() -> None:
+    looks = (FakeLook(), FakeLook(lights=(Reason.MAT,), picture=None), FakeLook(lights=(Reason.EMPTY,)), FakeLook())
+    pipeline = FakePipeline(looks=looks)
+    outcomes = (picture(), picture(), picture(), CameraFault("missing", "gone"), picture())
+    requests = b"".join(pack(LookRequest(number, 1.0)) for number in range(1, 6))
+    said, _ = converse(FakeSource(*outcomes), requests, pipeline)
+    answer, body = said[0]
+    assert isinstance(answer, Looked) and answer.picture is not None
+    assert (answer.lights, answer.still, answer.picture.width, answer.picture.height) == ((), True, 150, 160)
+    assert metadata_markers(body) == () and answer.picture.size_bytes == len(body) <= MAX_LOOK
+    assert said[1] == (Looked(2, (Reason.MAT,), still=False), b"")
+    assert isinstance(said[3][0], ShotRefused)
+    compared = [before is not None and np.array_equal(before, picture(7)) for before in pipeline.befores]
+    assert compared == [False, True, True, False]  # after a fault there is nothing to compare with
+
+
+def test_a_look_stays_small_whatever_is_on_the_mat() -> None:
+    wild = np.random.default_rng(5).integers(0, 255, (300, 420, 3)).astype(np.uint8)
+    pipeline = FakePipeline(looks=[FakeLook(picture=wild)])
+    ((answer, body),), _ = converse(FakeSource(picture()), pack(LookRequest(1, 1.0)), pipeline)
+    assert isinstance(answer, Looked)
+    assert 0 < len(body) <= MAX_LOOK
 
 
 def test_measures_outside_the_bounds_are_brought_into_them() -> None:

@@ -21,8 +21,10 @@ import pytest
 
 from kiosk.devices.camera import process as camera_process
 from kiosk.devices.camera import worker as camera_worker
+from kiosk.devices.camera.look import camera_look
 from kiosk.devices.camera.process import ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
+from kiosk.devices.camera.wire import Looked, WireError, WirePicture
 from kiosk.devices.camera.worker import CameraWorker
 from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, MatShot
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
@@ -170,7 +172,11 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
     mat = camera.measure(PATIENT_S)
     assert mat.measures.good and mat.preview is not None
     assert metadata_markers(mat.preview.jpeg) == ()
+    looks = [camera.look(PATIENT_S) for _ in range(2)]
+    assert [(one.lights, one.still) for one in looks] == [((), False), ((), True)]
+    assert all(one.picture and metadata_markers(one.picture.jpeg) == () for one in looks)
     simulator.command("hand")
+    assert Reason.HAND in camera.look(PATIENT_S).lights
     cut = camera.inspect_file(kept(tmp_path, (tmp_path / "scene.jpg").read_bytes()), PATIENT_S, nobody)
     assert Reason.HAND in [one.reason for one in cut.verdict.findings]
     assert cut.master is None and cut.sheet is not None
@@ -483,6 +489,40 @@ def test_a_child_that_lies_about_the_mat_is_a_fault(make: Make, script: str) -> 
     camera = make("n = ask().number; " + script)
     with pytest.raises(CameraFault) as caught:
         camera.measure(PATIENT_S)
+    assert (caught.value.code, camera.child_pid) == ("broken", None)
+
+
+LOOK_JPEG = b"\xff\xd8\xff\xe0" + b"x" * 200 + b"\xff\xd9"
+LOOKED = WirePicture(len(LOOK_JPEG), 420, 300)
+
+
+@pytest.mark.parametrize(
+    "answer, body",
+    [
+        (Looked(1, (), True), b""),
+        (Looked(1, (), True), LOOK_JPEG),
+        (Looked(1, (), True, LOOKED), b""),
+        (Looked(1, (), True, LOOKED), LOOK_JPEG + b"x"),
+        (Looked(1, (), True, LOOKED), b"x" * len(LOOK_JPEG)),
+        (Looked(1, (), True, WirePicture(len(LOOK_JPEG), 481, 300)), LOOK_JPEG),
+        (Looked(1, (), True, WirePicture(len(LOOK_JPEG), 420, 481)), LOOK_JPEG),
+        (Looked(1, (), True, WirePicture(40_001, 420, 300)), LOOK_JPEG.ljust(39_999, b"x") + b"\xff\xd9"),
+        (Looked(1, (Reason.MAT,), False, LOOKED), LOOK_JPEG),
+        (Looked(1, (Reason.MAT,), False), LOOK_JPEG),
+        (Looked(1, (Reason.MAT,), True), b""),
+        (Looked(1, (Reason.FACE,), True, LOOKED), LOOK_JPEG),
+        (Looked(1, (Reason.DARK, Reason.DARK), True, LOOKED), LOOK_JPEG),
+    ],
+)
+def test_a_look_that_lies_is_not_believed(answer: Looked, body: bytes) -> None:
+    with pytest.raises(WireError):
+        camera_look(answer, body)
+
+
+def test_another_answer_is_no_look(make: Make) -> None:
+    camera = make("say(pack(mat(ask().number), JPEG))")
+    with pytest.raises(CameraFault) as caught:
+        camera.look(PATIENT_S)
     assert (caught.value.code, camera.child_pid) == ("broken", None)
 
 

@@ -11,6 +11,7 @@ from kiosk.devices.camera.wire import (
     MAX_HEADER,
     PREFIX,
     FileRequest,
+    LookRequest,
     MeasureRequest,
     ShotRefused,
     ShotRequest,
@@ -88,11 +89,12 @@ def test_a_message_the_other_side_would_refuse_is_not_packed() -> None:
         pack(ShotRefused(1, "broken", "x" * MAX_HEADER))
 
 
-def test_a_request_may_ask_for_goods_for_a_file_or_for_the_mat() -> None:
+def test_a_request_may_ask_for_goods_a_file_the_mat_or_a_look() -> None:
     for request in (
         ShotRequest(1, 2.5, goods=True),
         FileRequest(2, 1.0, "/photos/ab/x.jpg"),
         MeasureRequest(3, 1.5),
+        LookRequest(4, 0.5),
     ):
         assert unpack_request(pack(request)[PREFIX.size :]) == request
     with pytest.raises(WireError):

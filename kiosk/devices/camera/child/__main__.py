@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kiosk.devices.camera.child.ports import Inspection, MeasuredMat, PictureSource
+from kiosk.devices.camera.child.ports import Inspection, Looked, MeasuredMat, PictureSource
 from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.photo.arrays import BgrImage
@@ -43,6 +43,11 @@ class PhotoPipeline:
         from kiosk.photo.sheet.measured import measure_mat
 
         return measure_mat(frame, others)
+
+    def look(self, frame: BgrImage, before: BgrImage | None) -> Looked:
+        from kiosk.photo.sheet.look import look
+
+        return look(frame, before)
 
 
 def main() -> None:

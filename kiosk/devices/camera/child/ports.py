@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kiosk.domain.mat_measures import MatMeasures
-from kiosk.domain.verdict import Measures, Verdict
+from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
 
 
@@ -59,6 +59,19 @@ class MeasuredMat(Protocol):
     def preview(self) -> BgrImage | None: ...
 
 
+class Looked(Protocol):
+    """What the child takes of ``kiosk.photo.sheet.look.Looked``."""
+
+    @property
+    def small(self) -> BgrImage: ...
+    @property
+    def lights(self) -> tuple[Reason, ...]: ...
+    @property
+    def still(self) -> bool: ...
+    @property
+    def picture(self) -> BgrImage | None: ...
+
+
 class Pipeline(Protocol):
     """What the child calls of ``kiosk.photo``."""
 
@@ -67,6 +80,8 @@ class Pipeline(Protocol):
     def cut_to_sheet(self, frame: BgrImage) -> BgrImage | None: ...
 
     def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat: ...
+
+    def look(self, frame: BgrImage, before: BgrImage | None) -> Looked: ...
 
 
 class Capture(Protocol):

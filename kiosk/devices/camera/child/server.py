@@ -16,6 +16,7 @@ from kiosk.devices.camera.wire import (
     Answer,
     FaultCode,
     FileRequest,
+    LookRequest,
     MeasureRequest,
     Request,
     ShotRefused,
@@ -82,6 +83,8 @@ def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answ
                 return judge.file(request.number, request.path)
             case MeasureRequest():
                 return judge.mat(request.number)
+            case LookRequest():
+                return judge.look(request.number)
             case ShotRequest(goods=True):
                 return judge.shot(request.number)
             case _:

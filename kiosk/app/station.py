@@ -55,6 +55,7 @@ def make_hardware(config: StationConfig) -> Hardware:
         printers={name: make_printer(settings) for name, settings in config.printers.items()},
         camera=make_camera(config.camera) if config.camera and config.camera.kind != "none" else None,
         content=scale_content(config.scale) if config.scale else None,
+        auto_shutter=config.camera is not None and config.camera.shoots_by_itself,
     )
 
 

@@ -41,6 +41,7 @@ from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
 from kiosk.station.photos.before import BackgroundTools, PicturesBefore
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
+from kiosk.station.photos.live_view import LiveView, Looks
 from kiosk.station.photos.lot_camera import LotCamera
 from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, Photographer, PlainRequest, ShotListeners
 from kiosk.station.photos.space import PhotoLimits, PhotoSpace
@@ -88,6 +89,8 @@ class Hardware:
     camera: Camera | None
     content: ScaleContent | None = None
     clock: Callable[[], float] = monotonic
+    auto_shutter: bool = False
+    """Whether the camera takes shots of goods by itself, once they lie still."""
 
 
 @dataclass
@@ -132,7 +135,9 @@ class StationService:
         limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, 2 * MAX_PHOTO_BYTES)
         self._space = PhotoSpace(self.photo_folder, store, limits)
         lots = LotPhotos(self.photo_folder, store, self.stamp)
-        self._photographer = self._photographer_of(hardware.camera, lots)
+        looks = Looks(hardware.camera, auto=hardware.auto_shutter)
+        self._photographer = self._photographer_of(hardware.camera, lots, looks)
+        self.live_view = LiveView(looks, self._photographer.wake)
         self._lot_camera = LotCamera(self._photographer, self._space, lots, self._signals.photo_done)
         audited = AuditedScale(settings.metrology, hardware.content)
         self.scale_audit = ScaleAudit(store, audited, self.stamp, self.committed)
@@ -230,12 +235,12 @@ class StationService:
         plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
 
-    def _photographer_of(self, camera: Camera | None, lots: LotPhotos) -> Photographer:
+    def _photographer_of(self, camera: Camera | None, lots: LotPhotos, looks: Looks) -> Photographer:
         background = BackgroundTools(self.stamp, self._space.for_others, self.committed)
         before = PicturesBefore(camera, self.store.photos, self.photo_folder, lots, background)
         signals = self._signals
         listeners = ShotListeners(signals.photo_done, signals.photo_failed, signals.photo_retake)
-        return Photographer(camera, listeners, MAX_PHOTO_BYTES, before.step)
+        return Photographer(camera, listeners, MAX_PHOTO_BYTES, before.step, looks)
 
     def _desk_tools(self) -> DeskTools:
         return DeskTools(

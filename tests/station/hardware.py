@@ -11,7 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.devices.ports import CameraFault, CameraLook, GaveWay, GoodsShot, MatShot, PrinterStatus, PrintNotStarted, Shot
+from kiosk.devices.ports import (
+    CameraFault,
+    CameraLook,
+    GaveWay,
+    GoodsShot,
+    MatShot,
+    PrinterStatus,
+    PrintNotStarted,
+    Shot,
+)
 from kiosk.devices.printer.profiles import profile
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality

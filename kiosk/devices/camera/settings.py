@@ -15,13 +15,15 @@ class CameraSettings:
     """``path`` is a device like /dev/v4l/by-id/... for v4l2, an image file or a directory of images for file.
 
     ``width`` and ``height`` in pixels are asked of a v4l2 camera and must be what it gives; an image file keeps its
-    own size. Raises ValueError with the field and what is allowed.
+    own size. ``auto_shutter`` None means: of a camera, not of a file, which nobody lays goods in front of. Raises
+    ValueError with the field and what is allowed.
     """
 
     kind: CameraKind
     path: str
     width: int = 1920
     height: int = 1080
+    auto_shutter: bool | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(CameraKind):
@@ -31,3 +33,8 @@ class CameraSettings:
         for name, side in (("width", self.width), ("height", self.height)):
             if not MIN_SIDE <= side <= MAX_SIDE:
                 raise ValueError(f"camera {name} {side} must be {MIN_SIDE} to {MAX_SIDE} pixels")
+
+    @property
+    def shoots_by_itself(self) -> bool:
+        """Whether a shot of goods is taken without a tap once they lie still."""
+        return self.kind not in ("file", "none") if self.auto_shutter is None else self.auto_shutter

@@ -136,7 +136,7 @@ class Counter:
                 handovers=Handovers(acts, steps, line, proofs, parcels),
             ),
             intakes=Intakes(acts, state, intakes, tools.desk),
-            lot_shots=LotShots(acts, state, intakes, tools.lots),
+            lot_shots=LotShots(acts, state, intakes, tools.lots, store.photos),
             voids=Voids(acts, access, intakes, store.intakes),
             listings=Listings(acts, intakes, store.listings, store.catalogs),
             papers=PaperQueue(acts, store.papers),

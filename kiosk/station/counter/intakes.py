@@ -14,6 +14,7 @@ from kiosk.station.desk.unfinished import Unfinished
 from kiosk.station.desk.view import DeskRefused
 from kiosk.store.days import Days
 from kiosk.store.intakes import Intakes as IntakeTable
+from kiosk.store.photos import Photos as PhotoTable
 from kiosk.store.records import ConfirmedRow
 
 
@@ -91,11 +92,12 @@ class Intakes:
 class LotShots:
     """Shots of the goods of an intake, judged as the villager's own. A clerk may decide against most reasons, once."""
 
-    def __init__(self, acts: Acts, state: CounterState, book: IntakeBook, lots: LotCamera) -> None:
+    def __init__(self, acts: Acts, state: CounterState, book: IntakeBook, lots: LotCamera, photos: PhotoTable) -> None:
         self._acts = acts
         self._state = state
         self._book = book
         self._lots = lots
+        self._photos = photos
 
     def take(self, session: Session, receipt: str) -> None:
         """Ask for a shot; the answer comes with the view, under the lot."""
@@ -106,6 +108,17 @@ class LotShots:
                     raise CounterRefused("busy")
                 self._state.shooting(row.lot)
             self._lots.shoot(row.lot, row.product)
+
+    def take_when_still(self, session: Session, receipt: str) -> None:
+        """The goods lie still: what the tap would do, unless the lot has a shot. Further ones are asked for by a tap.
+
+        Raises CounterRefused.
+        """
+        with self._acts.act(session):
+            row, view = self._book.intake(receipt), self._state.view()
+            asked = view.shot_of != row.lot or view.photo.state == "retake"
+            if asked and not row.voided and not self._photos.of_lot(row.lot):
+                self.take(session, receipt)
 
     def overrule(self, session: Session, receipt: str) -> None:
         """Keep the shot that was refused just now, in the clerk's name.

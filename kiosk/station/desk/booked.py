@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
@@ -13,7 +14,7 @@ from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.errors import refusing
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import PHOTO_TRIES, DeskRefused, DeskView, PhotoView, PrintView, Step
+from kiosk.station.desk.view import ASKED_FOR, PHOTO_TRIES, DeskRefused, DeskView, PhotoView, PrintView, Step
 from kiosk.store.records import ConfirmedRow
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,15 @@ class Booked:
             view = self._state.publish()
             self._tools.on_photo(draft.result.lot, draft.result.product)
             return view
+
+    def photo_when_still(self, lot: str) -> None:
+        """The goods of this lot lie still: what the tap would do, where the screen still asks for it."""
+        with self._state.locks.acts:
+            draft = self._state.draft
+            asked = draft.step is Step.TAKE and draft.result is not None and draft.result.lot == lot
+            if asked and draft.photo.state in ASKED_FOR:
+                with suppress(DeskRefused):
+                    self.take_photo()
 
     def skip_photo(self) -> DeskView:
         """No shot is wanted."""

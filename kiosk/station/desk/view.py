@@ -52,6 +52,9 @@ class PrintView:
 PHOTO_TRIES: Final = 3
 """So many shots of one lot may be refused; then a clerk helps."""
 
+ASKED_FOR: Final = frozenset({"offered", "retake"})
+"""States of a PhotoView in which the screen asks for a shot."""
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoView:

@@ -1,4 +1,5 @@
-"""Shots: taken one at a time by a worker, which looks through the pictures of before while nobody wants one."""
+"""Shots: taken one at a time by a worker, which looks at the mat for a page, or through the pictures of before, while
+nobody wants one."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from kiosk.devices.ports import Camera, CameraFault, GoodsShot, Shot
 from kiosk.store.errors import DiskFull, StoreError
@@ -19,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 MAX_PHOTO_BYTES: Final = 8_000_000
 """Of one picture: more than a camera of a station sends, and little enough for the budget to hold a busy day."""
+DEADLINE_S: Final = 12.0
 QUIET_S: Final = 30.0
 """So long nobody has wanted a shot before pictures of before are looked through: people come in a row."""
 _AGAIN_S: Final = 600.0
@@ -69,16 +72,35 @@ It is given what tells whether somebody waits for a shot, and ends soon then.
 """
 
 
+class Looks(Protocol):
+    """Cheap looks at the mat, for as long as a page asks for them; all three are called by the photographer alone."""
+
+    def due(self) -> float | None:
+        """In how many seconds ``take`` is to be called; None for not at all."""
+
+    def take(self) -> None: ...
+
+    def start_over(self) -> None:
+        """A shot was taken."""
+
+
+class _Wake(Enum):
+    """No request: only a reason to ask ``Looks.due`` again."""
+
+    UP = "up"
+
+
 class Photographer:
     """A thread that takes shots on request. ``max_bytes`` is the largest picture that is kept."""
 
     def __init__(
-        self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, idle: Idle, deadline_s: float = 12.0
+        self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, idle: Idle, looks: Looks
     ) -> None:
-        self._camera, self._listeners, self._idle = camera, listeners, idle
-        self._max_bytes, self._deadline_s = max_bytes, deadline_s
+        self._camera, self._listeners, self._idle, self._looks = camera, listeners, idle, looks
+        self._max_bytes = max_bytes
         self._stopping = threading.Event()
-        self._requests: queue.Queue[Request | None] = queue.Queue(maxsize=4)
+        self._woken = threading.Event()
+        self._requests: queue.Queue[Request | _Wake | None] = queue.Queue(maxsize=4)
         self._thread = threading.Thread(target=self._run, name="photographer", daemon=True)
 
     def start(self) -> None:
@@ -91,6 +113,16 @@ class Photographer:
             self._requests.put_nowait(request)
         except queue.Full:
             self._listeners.failed(request.subject, "busy")
+
+    def wake(self) -> None:
+        """A page asks for looks. However often this is called, one wake at a time is in the way of shots."""
+        if self._woken.is_set():
+            return
+        self._woken.set()
+        try:
+            self._requests.put_nowait(_Wake.UP)
+        except queue.Full:  # then the thread is awake, and asks what is due after the next shot
+            self._woken.clear()
 
     def stop(self, timeout_s: float = 15.0) -> None:
         """Finish the shot in hand, drop those that wait, and end."""
@@ -109,12 +141,27 @@ class Photographer:
     def _next(self) -> Request | None:
         """The next request; work that can wait is done, a piece at a time, until there is one."""
         pause: float | None = QUIET_S
-        while True:
-            with suppress(queue.Empty):
-                return self._requests.get(timeout=pause)
-            if self._stopping.is_set():
-                return None
-            pause = self._idle_once()
+        while not self._stopping.is_set():
+            due = self._looks.due()
+            try:
+                request = self._requests.get(timeout=pause if due is None else due)
+            except queue.Empty:
+                if due is None:
+                    pause = self._idle_once()
+                else:
+                    self._look()
+                    pause = QUIET_S
+                continue
+            if not isinstance(request, _Wake):
+                return request
+            self._woken.clear()
+        return None
+
+    def _look(self) -> None:
+        try:
+            self._looks.take()
+        except Exception:
+            logger.exception("it cannot be looked at the mat")
 
     def _idle_once(self) -> float | None:
         try:
@@ -133,6 +180,7 @@ class Photographer:
             tell = self._take(request)
         except Exception as error:
             tell = partial(self._listeners.failed, request.subject, self._problem(request.subject, error))
+        self._looks.start_over()
         try:
             tell()
         except Exception:
@@ -157,11 +205,11 @@ class Photographer:
             raise CameraFault("missing", "no camera is set up")
         request.make_space()
         if isinstance(request, PlainRequest):
-            plain = self._camera.shoot(self._deadline_s)
+            plain = self._camera.shoot(DEADLINE_S)
             self._check_size(plain)
             request.keep(plain)
             return partial(self._listeners.done, request.subject, plain.sha256)
-        shot = self._camera.inspect(self._deadline_s)
+        shot = self._camera.inspect(DEADLINE_S)
         if not shot.verdict.accepted:
             return partial(self._listeners.retake, request.subject, shot)
         self._check_size(shot.master, shot.natural)

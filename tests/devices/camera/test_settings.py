@@ -13,6 +13,10 @@ def test_defaults() -> None:
     settings = CameraSettings("v4l2", "/dev/v4l/by-id/usb-cam")
     assert (settings.width, settings.height) == (1920, 1080)
     assert CameraSettings("none", "").path == ""
+    by_itself = [CameraSettings(*kind).shoots_by_itself for kind in (("v4l2", "/dev/v0"), ("file", "/x"), ("none", ""))]
+    assert by_itself == [True, False, False]
+    for auto in (True, False):
+        assert CameraSettings("file", "/x", auto_shutter=auto).shoots_by_itself is auto
 
 
 @pytest.mark.parametrize(

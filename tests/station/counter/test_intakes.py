@@ -7,7 +7,9 @@ import pytest
 
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.void import VoidReason
+from kiosk.station.photos.folder import listing_pictures
 from kiosk.store import ConfirmedRow, DiskFull
+from kiosk.store.records import NewPhoto
 from tests.station.counter.rig import PIN, SECOND_PIN, CounterRig, refused
 from tests.station.hardware import BLUR, FACE, TILT, bring_in, judged
 
@@ -94,6 +96,24 @@ class TestShots:
         assert refused(lambda: rig.counter.lot_shots.take(rig.session, row.receipt)).code == "busy"
         rig.counter.state.photo_done(row.lot, "0" * 64)
         assert (rig.counter.state.view().shot_of, rig.counter.state.view().photo.state) == (row.lot, "done")
+
+    def test_goods_that_lie_still_are_shot_without_a_tap_until_the_lot_has_a_shot(self, rig: CounterRig) -> None:
+        row, when_still = bring_in(rig.store), rig.counter.lot_shots.take_when_still
+        when_still(rig.session, row.receipt)
+        when_still(rig.session, row.receipt)
+        assert len(rig.lots.asked) == 1, "it is being taken"
+        rig.counter.state.photo_retake(row.lot, judged(b"one", BLUR))
+        when_still(rig.session, row.receipt)
+        rig.counter.state.photo_failed(row.lot, "camera_failed")
+        when_still(rig.session, row.receipt)
+        assert len(rig.lots.asked) == 2, "what a camera refuses is tried again by a person"
+        other = bring_in(rig.store)
+        pictures, _ = listing_pictures(judged(b"two"))
+        rig.store.photos.add(NewPhoto(other.lot, other.product, pictures), rig.clock.stamp())
+        when_still(rig.session, other.receipt)
+        assert len(rig.lots.asked) == 2
+        rig.access.sign_out(rig.session.token)
+        assert refused(lambda: when_still(rig.session, row.receipt)).code == "not_unlocked"
 
     def test_a_clerk_overrules_a_verdict_in_their_own_name(self, rig: CounterRig) -> None:
         row = self._refused(rig, judged(b"one", BLUR, TILT))

@@ -462,6 +462,27 @@ def test_three_shots_are_judged_and_then_a_clerk_helps() -> None:
     assert rig.desk.view().photo == PhotoView("done", "0" * 64)
 
 
+def test_goods_that_lie_still_are_shot_only_where_the_screen_asks_for_it() -> None:
+    rig = Rig()
+    shown = at_agree(rig)
+    result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
+    assert result is not None
+    booked = rig.desk.booked
+    booked.photo_when_still("Y1L0147A000999X")
+    assert rig.photos == []
+    for tries in (1, 2, 3):
+        booked.photo_when_still(result.lot)
+        booked.photo_when_still(result.lot)
+        assert len(rig.photos) == tries, "one at a time"
+        booked.photo_retake(result.lot, judged(b"", BLUR))
+    booked.photo_when_still(result.lot)
+    booked.skip_photo()
+    booked.photo_when_still(result.lot)
+    booked.finish()
+    booked.photo_when_still(result.lot)
+    assert len(rig.photos) == 3
+
+
 def test_a_shot_that_failed_is_no_try() -> None:
     rig = Rig()
     shown = at_agree(rig)

@@ -16,6 +16,7 @@ import pytest
 from kiosk.devices.ports import Camera, CameraFault, Shot
 from kiosk.station.photos import photographer as photographer_room
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
+from kiosk.station.photos.live_view import Looks
 from kiosk.station.photos.photographer import (
     GoodsRequest,
     Idle,
@@ -43,13 +44,15 @@ class Studio:
         max_bytes: int = 100,
         make_space: Callable[[], None] = lambda: None,
         idle: Idle = lambda is_wanted: None,
+        auto: bool = False,
         **told: Any,
     ) -> None:
         self.done, self.failed, self.retake = Heard(), Heard(), Heard()
         listeners = ShotListeners(**{"done": self.done, "failed": self.failed, "retake": self.retake, **told})
         self._make_space = make_space
         self._lots = LotPhotos(folder, store, lambda: STAMP)
-        self.photographer = Photographer(camera, listeners, max_bytes, idle)
+        self.looks = Looks(camera, auto=auto)
+        self.photographer = Photographer(camera, listeners, max_bytes, idle, self.looks)
 
     def __enter__(self) -> Studio:
         self.photographer.start()

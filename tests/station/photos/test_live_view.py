@@ -1,0 +1,141 @@
+"""Looks for a page: only while it asks, never in the way of a shot, kept for seconds and in memory alone."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+import pytest
+
+from kiosk.devices.ports import CameraFault, CameraLook, Shot
+from kiosk.domain.verdict import Reason
+from kiosk.station.photos.live_view import ASKED_S, GAP_S, KEPT_S, LiveView, Looks, Watch
+from kiosk.station.photos.photographer import Photographer, PlainRequest, ShotListeners
+from tests.station.hardware import FakeCamera, Heard, shot_of
+
+PICTURE = shot_of(b"\xff\xd8\xff look \xff\xd9", 420, 300)
+STILL, MOVING = CameraLook((), True, PICTURE), CameraLook((), False, PICTURE)
+EMPTY = CameraLook((Reason.EMPTY,), True, PICTURE)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TimedCamera(FakeCamera):
+    """A look of it takes ``took_s`` seconds of the clock."""
+
+    def __init__(self, clock: Clock, *looks: CameraLook | BaseException, took_s: float = 0.0) -> None:
+        super().__init__()
+        self.looks = deque(looks)
+        self._clock, self.took_s = clock, took_s
+
+    def look(self, deadline_s: float) -> CameraLook:
+        self._clock.now += self.took_s
+        return super().look(deadline_s)
+
+
+def test_it_is_looked_only_while_a_page_asks_and_nothing_is_kept_longer() -> None:
+    clock = Clock()
+    camera = TimedCamera(clock, STILL)
+    looks = Looks(camera, auto=False, clock=clock)
+    assert looks.due() is None
+    assert looks.ask(Watch("lot")) is None and looks.due() == 0.0
+    looks.take()
+    assert looks.ask(Watch("lot")) == STILL
+    assert looks.due() == pytest.approx(GAP_S)
+    clock.now += ASKED_S
+    assert 0 < (looks.due() or 0) <= KEPT_S - ASKED_S, "until it is to be forgotten"
+    clock.now += KEPT_S
+    assert looks.due() == 0.0
+    looks.take()
+    assert looks.due() is None and len(camera.seen.told) == 1
+
+
+def test_another_lot_never_sees_the_look_of_this_one() -> None:
+    clock = Clock()
+    looks = Looks(TimedCamera(clock, STILL), auto=False, clock=clock)
+    looks.ask(Watch("lot"))
+    looks.take()
+    assert looks.ask(Watch("other")) is None
+
+
+def test_a_slow_look_leaves_the_camera_most_of_the_time() -> None:
+    clock = Clock()
+    looks = Looks(TimedCamera(clock, STILL, took_s=0.4), auto=False, clock=clock)
+    looks.ask(Watch("lot"))
+    looks.take()
+    due = looks.due()
+    assert due is not None and 0.4 / (0.4 + due) <= 0.4 + 1e-9
+
+
+def test_a_camera_that_fails_is_asked_again_later_and_shows_nothing_old() -> None:
+    clock = Clock()
+    looks = Looks(TimedCamera(clock, STILL, CameraFault("missing", "gone"), STILL), auto=False, clock=clock)
+    looks.ask(Watch("lot"))
+    looks.take()
+    clock.now += 0.2
+    looks.take()
+    assert looks.ask(Watch("lot")) is None and (looks.due() or 0) > 1
+    assert Looks(None, auto=True).ask(Watch("lot")) is None
+
+
+def test_goods_that_lie_still_are_shot_once_where_that_is_set_and_the_page_asks() -> None:
+    for auto, watched, wanted in ((True, True, 1), (False, True, 0), (True, False, 0)):
+        clock, shots = Clock(), Heard()
+        looks = Looks(TimedCamera(clock, EMPTY, MOVING, STILL), auto=auto, clock=clock)
+        for _ in range(60):
+            looks.ask(Watch("lot", shots if watched else None))
+            looks.take()
+            clock.now += 0.2
+        assert len(shots.told) == wanted, (auto, watched)
+
+
+def test_a_shot_that_cannot_be_asked_for_ends_nothing() -> None:
+    clock = Clock()
+    looks = Looks(TimedCamera(clock, EMPTY, MOVING, STILL), auto=True, clock=clock)
+
+    def refused() -> None:
+        raise RuntimeError("no")
+
+    for _ in range(20):
+        looks.ask(Watch("lot", refused))
+        looks.take()
+        clock.now += 0.2
+    assert looks.ask(Watch("lot")) == STILL
+
+
+def test_a_page_wakes_the_photographer_and_a_shot_goes_first() -> None:
+    camera, kept = FakeCamera(), Heard()
+    camera.looks = deque([STILL])
+    gate, begun = threading.Event(), threading.Event()
+
+    def hold(shot: Shot) -> None:
+        begun.set()
+        assert gate.wait(30)
+
+    listeners = ShotListeners(done=kept, failed=Heard(), retake=Heard())
+    looks = Looks(camera, auto=False)
+    photographer = Photographer(camera, listeners, 1_000, lambda is_wanted: None, looks)
+    view = LiveView(looks, photographer.wake)
+    photographer.start()
+    try:
+        view.ask(Watch("lot"))
+        camera.seen.wait(lambda told: len(told) >= 2)
+        photographer.ask(PlainRequest("one", lambda: None, hold))
+        assert begun.wait(30)
+        before = len(camera.seen.told)
+        for _ in range(50):
+            view.ask(Watch("lot"))
+        photographer.ask(PlainRequest("two", lambda: None, lambda shot: None))
+        gate.set()
+        kept.wait(lambda told: len(told) == 2)
+        assert len(camera.seen.told) == before, "no look came between them"
+        camera.seen.wait(lambda told: len(told) > before)
+    finally:
+        gate.set()
+        photographer.stop()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from flask import Flask
+from flask import Flask, request
 from jinja2 import StrictUndefined
 
+from kiosk.station.clerk.access import Access, Session
 from kiosk.station.counter.board import CounterSnapshot
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.live import Snapshot
 from kiosk.station.scale.teach import Teach
 from kiosk.texts import html
-from kiosk.web import errors, guard, live, roles
+from kiosk.web import errors, guard, live, mat_view, roles
 from kiosk.web.counter import check as counter_check
 from kiosk.web.counter import check_live
 from kiosk.web.counter import listings as counter_listings
@@ -55,6 +57,7 @@ _FACES = (
     my_parcel,
     technical,
     live,
+    mat_view,
     counter,
     counter_check,
     counter_listings,
@@ -90,6 +93,11 @@ class AllStreams:
         self.check.stop()
 
 
+def _session(access: Access, token: str) -> Session | None:
+    """The session of a request; what a page asks for by itself is no use of it."""
+    return access.peek(token) if request.endpoint in mat_view.WATCHED else access.session(token)
+
+
 def create_app(
     service: Station,
     settings: WebSettings,
@@ -115,12 +123,13 @@ def create_app(
     screens, frame = Screens(service, settings), CounterFrame(service, settings)
     guard.install(app)
     counter.install(app, service, frame)
-    roles.install(app, NEEDS, service.access.session, service.access.sign_out)
+    roles.install(app, NEEDS, partial(_session, service.access), service.access.sign_out)
     errors.install(app, service, screens, settings)
     app.register_blueprint(public.blueprint(service, screens))
     app.register_blueprint(my_parcel.blueprint(service, screens))
     app.register_blueprint(technical.blueprint(service, settings, screens, alive))
     app.register_blueprint(live.blueprint(streams.public, settings.language, settings.weight_decimals))
+    app.register_blueprint(mat_view.blueprint(service))
     app.register_blueprint(counter.blueprint(service, frame))
     app.register_blueprint(counter_live.blueprint(service, streams.counter))
     app.register_blueprint(counter_check.blueprint(service, frame))

@@ -11,6 +11,7 @@ from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter
 from kiosk.station.desk.desk import Desk
 from kiosk.station.live import LiveBoard
+from kiosk.station.photos.live_view import LiveView
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.settings import StationSettings
 from kiosk.store.records import Stamp
@@ -65,6 +66,8 @@ class Station(Protocol):
     def check_weight(self) -> CheckWeight: ...
     def standing(self) -> ScaleStanding: ...
     def stamp(self) -> Stamp: ...
+    @property
+    def live_view(self) -> LiveView: ...
     @property
     def photo_folder(self) -> Pictures: ...
     @property

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
+from kiosk.devices.ports import CameraLook
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.intake import ConfirmedIntake
@@ -25,6 +26,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView
 from kiosk.station.live import LiveBoard
+from kiosk.station.photos.live_view import Watch
 from kiosk.station.settings import StationSettings
 from kiosk.store.records import NewPrintJob, OutboxRow, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
@@ -130,6 +132,18 @@ class Pictures:
         return path if sha256.isalnum() and path.is_file() else None
 
 
+class NoLooks:
+    """There is no camera. ``look`` is what a page gets; what was asked for is remembered."""
+
+    def __init__(self) -> None:
+        self.look: CameraLook | None = None
+        self.asked: list[Watch] = []
+
+    def ask(self, watch: Watch) -> CameraLook | None:
+        self.asked.append(watch)
+        return self.look
+
+
 class Shop:
     """Satisfies ``kiosk.web.ports.Station``; ``read`` and ``rest`` speak for the scale. Nobody is at the counter.
 
@@ -142,6 +156,7 @@ class Shop:
     counter: Any
     store: Any
     check_weight: Any = None
+    live_view: Any
     worth = ScaleStanding()
 
     def __init__(self, data: Path, catalog: Catalog = CATALOG) -> None:
@@ -171,6 +186,7 @@ class Shop:
         )
         self.board = LiveBoard(self.desk.view())
         self.board.mark(scale="ok")
+        self.live_view = NoLooks()
         self.access, self.counter = NobodyWorksHere(), None
         self.counter_board = CounterBoard(CounterView())
 

@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from kiosk.devices.ports import CameraLook
+from kiosk.domain.verdict import Reason
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from tests.messaging.ports import claimed_port
 from tests.station.fakes import CARD
+from tests.station.hardware import shot_of
 from tests.web import browsing
 from tests.web.pictures import open_page
 from tests.web.shop import Shop
@@ -233,6 +238,29 @@ def test_the_second_tick_comes_by_itself(shop: Shop, server: Server, page: Page)
     page.locator(".paper[data-state=printed]").first.wait_for()
     shop.delivered()
     expect(page.locator(".kept")).to_contain_text("The sorting center has it")
+
+
+def test_the_mat_is_seen_at_take_with_what_is_not_right_yet(shop: Shop, server: Server, page: Page) -> None:
+    written, jpeg = cv2.imencode(".jpg", np.full((300, 420, 3), 119, np.uint8))
+    assert written
+    picture = shot_of(jpeg.tobytes(), 420, 300)
+    shop.live_view.look = CameraLook((Reason.HAND, Reason.EMPTY, Reason.SMALL), picture=picture)
+    shop.at_take()
+    page.goto(f"{server.url}/take")
+    view = page.locator("mat-view")
+    view.wait_for()
+    expect(page.locator(".mat-else")).to_be_hidden()
+    lit = view.locator(".mat-light:not([hidden])")
+    expect(lit).to_have_count(2)
+    assert lit.evaluate_all("all => all.map((one) => one.dataset.light)") == ["hand", "empty"]
+    shop.live_view.look = None
+    page.locator(".mat-else").wait_for()
+    expect(view).to_be_hidden()
+    shop.live_view.look = CameraLook((), picture=picture)
+    view.wait_for()
+    expect(lit).to_have_count(0)
+    shop.live_view.asked[-1].shoot()
+    expect(view).to_have_count(0)
 
 
 def test_the_language_changes_in_one_tap(shop: Shop, server: Server, page: Page) -> None:

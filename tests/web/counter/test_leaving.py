@@ -31,7 +31,15 @@ NOBODY = load("en").text("parcel.nobody")
 CLERK, SECOND, TECHNICIAN = "01", "02", "03"
 NO_PAGE = frozenset(
     {
-        *("static", "live.stream", "public.language", "counter.door", "counter.unlock", "counter.lock"),
+        *(
+            "static",
+            "live.stream",
+            "mat_view.take",
+            "public.language",
+            "counter.door",
+            "counter.unlock",
+            "counter.lock",
+        ),
         *("technical.health", "technical.page_alive", "technical.station_css", "technical.photo"),
         "technician.doctor_json",
     }

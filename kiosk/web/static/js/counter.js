@@ -6,6 +6,7 @@ import "./count-down.js";
 import { guardKeys } from "./key-guard.js";
 import "./kept-page.js";
 import "./live-check.js";
+import "./mat-view.js";
 import { gatherScans } from "./scan-field.js";
 import "./touch-pad.js";
 

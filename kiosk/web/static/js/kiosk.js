@@ -4,6 +4,7 @@ import "./alive.js";
 import { guardKeys } from "./key-guard.js";
 import { live } from "./live.js";
 import "./live-parts.js";
+import "./mat-view.js";
 import "./key-pad.js";
 import "./idle-ring.js";
 import { hearButtons } from "./panel-buttons.js";

@@ -1,0 +1,61 @@
+"""The mat on the screen while goods are laid on it: the newest small picture, for the page that asks for the shot.
+
+200  the picture; ``Lights`` names what is not as it should be yet
+204  no picture: no camera, no mat, or no look yet
+404  this page does not ask for a shot now
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from flask import Blueprint, Response, abort
+
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.desk.view import ASKED_FOR, Step
+from kiosk.station.photos.live_view import Watch
+from kiosk.web import roles
+from kiosk.web.ports import Station
+from kiosk.web.roles import Need
+
+NEEDS = {"mat_view.take": Need.OPEN, "mat_view.intake": Need.CLERK}
+WATCHED: Final = frozenset({"mat_view.intake"})
+"""Endpoints that a page asks for by itself, again and again: they must not keep the counter open."""
+
+
+def blueprint(station: Station) -> Blueprint:
+    """``/mat.jpg`` and the same of an intake at the counter."""
+    mat_view = Blueprint("mat_view", __name__)
+
+    @mat_view.get("/mat.jpg")
+    def take() -> Response:
+        view = station.desk.view()
+        if view.step is not Step.TAKE or view.result is None or view.photo.state not in ASKED_FOR:
+            abort(404)
+        lot = view.result.lot
+        return _newest(station, Watch(lot, partial(station.desk.booked.photo_when_still, lot)))
+
+    @mat_view.get("/counter/intakes/<about>/mat.jpg")
+    def intake(about: str) -> Response:
+        session = roles.session()
+        row = station.store.intakes.confirmed(about)
+        if row is None or row.voided:
+            abort(404)
+        return _newest(station, Watch(row.lot, partial(_shoot, station, session, about)))
+
+    return mat_view
+
+
+def _shoot(station: Station, session: Session, receipt: str) -> None:
+    with suppress(CounterRefused):  # the counter was locked meanwhile, or a tap was quicker
+        station.counter.lot_shots.take_when_still(session, receipt)
+
+
+def _newest(station: Station, watch: Watch) -> Response:
+    look = station.live_view.ask(watch)
+    if look is None or look.picture is None:
+        return Response(status=204)
+    return Response(look.picture.jpeg, mimetype="image/jpeg", headers={"Lights": " ".join(look.lights)})

@@ -31,6 +31,8 @@ MAX_PICTURE_BYTES: Final = 8_000_000
 """Of one listing picture: 1600 x 1600 at the best quality is below 5 MB."""
 MAX_LISTING_PHOTOS: Final = 10
 """The most any channel shows of one thing."""
+MAX_WORDS: Final = 120
+"""Characters of a title, of an origin and of a grade, in one language."""
 MAX_PIXELS: Final = 100_000
 """A side of a picture: no camera of a station has a tenth of it."""
 MAX_STEP_S: Final = 10**10
@@ -210,11 +212,13 @@ def _submitted(data: e.ListingSubmitted, station: str) -> None:
     _hash(*data.photos)
     _count(data.pack_g, least=1, most=MAX_GROSS_G)
     _count(data.price_fen, least=1, most=amount_fen(MAX_GROSS_G, MAX_FEN_PER_KG))
-    for words, most in ((data.title, 120), (data.storage, 200), (data.story, 600)):
+    names = (data.title, data.origin_words, data.grade_words)
+    for words, most in (*((one, MAX_WORDS) for one in names), (data.storage, 200), (data.story, 600)):
         _need(
             all(len(text) <= most and text.isprintable() for text in (words.ug, words.zh, words.en)), "a text is none"
         )
     _need(bool(data.title.ug or data.title.zh or data.title.en), "a listing has a title")
+    _need(bool(data.grade) or data.grade_words == e.NO_WORDS, "words of a grade without one")
     _need(not data.harvest or _MONTH.fullmatch(data.harvest) is not None, "the harvest is no month")
     _need(len(data.allergens) <= 14, "more allergens than there are")
     _match(_WORD, "an allergen", *data.allergens)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 
-from kiosk.domain.events.photo import WordsData
+from kiosk.domain.events.photo import NO_WORDS, WordsData
 from kiosk.sorting_center.desk.cases import checked_reason
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.errors import Refused
@@ -117,7 +117,7 @@ class Listings:
     def edit(self, key: Key, texts: Texts, doing: Doing) -> Listing:
         """Write title and story anew; those of the offer again where they are the same. Raises Refused: no_title."""
         clean = Texts(_words(texts.title, MAX_TITLE), _words(texts.story, MAX_STORY))
-        if clean.title == WordsData("", "", ""):
+        if clean.title == NO_WORDS:
             raise _no_title()
         with self._database.writing() as connection:
             seen = _seen(connection, key, Deed.EDIT, doing)
@@ -225,6 +225,8 @@ def _snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Published:
         allergens=offer.allergens,
         at=at,
         offer=one.offer.sha256,
+        origin_words=offer.origin_words,
+        grade_words=offer.grade_words,
     )
 
 

@@ -20,6 +20,8 @@ from kiosk.store.scale import event_counters
 
 _KEPT: Final = 4
 """Versions in memory: the current one, and those of receipts that are looked at."""
+_CONTENT: Final = msgspec.json.Decoder(Catalog)
+"""Made with the module: two threads that are the first to have msgspec look at a dataclass make it crash."""
 
 
 class Catalogs(Tables):
@@ -35,7 +37,7 @@ class Catalogs(Tables):
 
         Other containers than before raise the counter of the tare library.
         """
-        content = msgspec.json.encode(catalog, order="deterministic")
+        content = _content(catalog)
         sha256 = hashlib.sha256(content).hexdigest()
         current = _newest(connection)
         if current is not None and current[1] == sha256:
@@ -83,6 +85,15 @@ class Catalogs(Tables):
             self._kept.pop(oldest, None)
 
 
+def _content(catalog: Catalog) -> bytes:
+    """A product without sale data is written as it was when there was none: the same file is the same version."""
+    table = msgspec.to_builtins(catalog)
+    for product in table["products"]:
+        if product["sale"] is None:
+            del product["sale"]
+    return msgspec.json.encode(table)
+
+
 def _catalog(connection: Connection, version: int) -> Catalog:
     if version == 0:
         return EMPTY_CATALOG
@@ -90,7 +101,7 @@ def _catalog(connection: Connection, version: int) -> Catalog:
     content = connection.execute(query).scalar_one_or_none()
     if content is None:
         raise StoreError(f"There is no catalog version {version}: import the catalog first.")
-    return msgspec.json.decode(content, type=Catalog)
+    return _CONTENT.decode(content)
 
 
 def _newest(connection: Connection) -> tuple[int, str] | None:

@@ -22,6 +22,7 @@ from kiosk.messaging.relay.faults import LinkFault
 from kiosk.station.doctor import box
 from kiosk.station.doctor.finding import Finding, Verdict, unreadable
 from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.photos_mark import PhotosMark, pictures
 from kiosk.station.doctor.ports import Configuration
 from kiosk.station.doctor.records import records
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
@@ -79,6 +80,8 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
         yield people(env, seen)
     yield _looked("pickup_key", lambda: pickup_key(env))
     yield from link(env)
+    if config.relay is not None and config.relay.photos is not None:
+        yield pictures(PhotosMark(data))
     yield _looked("backup", lambda: backup(env))
     yield from box.findings(_SYSTEMD, environ)
 

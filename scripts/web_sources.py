@@ -11,7 +11,7 @@ from kiosk.texts import load
 from kiosk.web.drawings import known_drawings
 
 ROOT = Path(__file__).resolve().parent.parent
-FACES = frozenset({"counter", "technician", "setup"})
+FACES = frozenset({"counter", "listing", "technician", "setup"})
 """Style sheets that are loaded on one face alone: they are not in the weight of the public one."""
 PUBLIC_BYTES, SHEET_BYTES, SCRIPT_LINES = 26_000, 22_000, 150
 WORDS = {"about.html": frozenset({"About", "this", "station"})}
@@ -96,7 +96,7 @@ def _style(name: str, text: str) -> Iterator[str]:
             yield f"{found[0]!r} has a side"
     if len(text.encode()) >= SHEET_BYTES:
         yield f"{SHEET_BYTES} bytes or more"
-    layer = "counter" if name == "technician" else name
+    layer = "counter" if name in ("listing", "technician") else name
     if f"@layer {layer} {{" not in text:
         yield f"is not in the layer {layer}"
 

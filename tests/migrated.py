@@ -1,4 +1,8 @@
-"""An empty database of a station, or of a desk in a file, is migrated once in a process of tests, not anew for each."""
+"""Databases are migrated in the process of the tests, and an empty one once, not anew for every station.
+
+A station has a child process do it, which costs as much again for every database: `in_child` is tried by
+`tests/store/database/test_migrations.py` and by every program that is started.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +13,40 @@ from sqlalchemy import Connection, inspect
 
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.store.database import opening
+from kiosk.store.database.migrate import migrate
+from kiosk.store.database.schema import SCHEMA_VERSION
+from kiosk.store.errors import StoreError
 
 in_child = opening._migrate_in_child
 """What a station does."""
 
 
 def migrate_once() -> None:
-    """From now on a database that is begun in this process is a copy of the first; an old one is brought up as ever."""
+    """From now on a database that is begun in this process is a copy of the first; an old one is brought up here."""
     empty: list[bytes] = []
 
     def copied(path: Path) -> None:
-        if path.exists():
-            in_child(path)
-        elif empty:
-            path.write_bytes(empty[0])
+        if path.exists() or not empty:
+            begun = not path.exists()
+            here(path)
+            if begun:
+                empty.append(path.read_bytes())
         else:
-            in_child(path)
-            empty.append(path.read_bytes())
+            path.write_bytes(empty[0])
 
     opening._migrate_in_child = copied
 
 
+def here(path: Path) -> None:
+    """As `in_child`, without the child. Raises StoreError."""
+    try:
+        migrate(path)
+    except StoreError as error:
+        raise StoreError(f"The database {path} could not be brought to schema {SCHEMA_VERSION}: {error}") from error
+
+
 def desk_once() -> None:
-    """The same for the desks of sorting centers that keep a file."""
+    """From now on the desk of a ledger in a file is begun by the statements that made the first."""
     whole = DeskDatabase._bring_up
     empty: list[str] = []
 

@@ -210,7 +210,7 @@ def make_scale_keys(config: StationConfig, service: StationService) -> ScaleKeys
 
 
 def run_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_port: int) -> None:
-    """The village that ``begin`` starts, until Ctrl-C: three addresses to open in a browser."""
+    """The village that ``begin`` starts, until Ctrl-C: its addresses to open in a browser."""
     from kiosk.simulators.bench.app import create_bench, serve_bench
 
     setup_logging()
@@ -222,6 +222,7 @@ def run_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_po
             print(f"sorting center  {village.center_url}    (sign in as one of these)")  # noqa: T201
             for person in village.center_access.people:
                 print(f"    {person.name:12}{person.password}")  # noqa: T201
+            print(f"catalogue       {village.catalogue_url}    (what buyers see)")  # noqa: T201
             print(f"bench           {bench.url}    (begin here: PINs, goods, parcels, cables)")  # noqa: T201
             print("Ctrl-C ends everything.", flush=True)  # noqa: T201
             stop.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kiosk.simulators.county import CountyPlan
     from kiosk.simulators.village import Village
 
-STATION, CENTER, BENCH = 8080, 8090, 8070
+STATION, CENTER, CATALOGUE, BENCH = 8080, 8090, 8100, 8070
 _WEEKS, _SEED = 3, 1
 """What has happened in the county before the demo begins; the same in every folder."""
 _PROCESSES: Final = 2
@@ -57,12 +57,14 @@ def _once(folder: Path | None) -> None:
 
 def _stay(folder: Path, stations: int | None) -> None:
     from kiosk.app.demo_access import demo_access
+    from kiosk.app.first_offer import published
     from kiosk.app.station import run_demo
     from kiosk.simulators.village import Ports, Village, VillagePlan
 
     county = _county(folder, stations) if stations is not None else None
     access = partial(demo_access, stations=county.names if county is not None else ())
-    begin = partial(Village, folder, VillagePlan(Ports(STATION, CENTER), stocked=True, access=access))
+    plan = VillagePlan(Ports(STATION, CENTER, CATALOGUE), stocked=True, offers=True, access=access)
+    begin = partial(published, partial(Village, folder, plan))
     try:
         run_demo(begin if county is None else partial(_before_a_county, begin, county), BENCH)
     except (OSError, RuntimeError) as error:
@@ -80,7 +82,7 @@ def _county(folder: Path, stations: int) -> CountyPlan:
 
 
 @contextmanager
-def _before_a_county(begin: Callable[[], Village], plan: CountyPlan) -> Iterator[Village]:
+def _before_a_county(begin: Callable[[], AbstractContextManager[Village]], plan: CountyPlan) -> Iterator[Village]:
     """The village, and the county at work behind it."""
     from kiosk.simulators.county import County
 

@@ -12,6 +12,7 @@ from kiosk.cli.one_line import OneLineGroup
 PROGRAM: Final = "sorting-center"
 COMMANDS: Final = {
     "broker-check": "kiosk.cli.broker_check:broker_check",
+    "catalogue": "kiosk.cli.center.catalogue:catalogue",
     "ledger": "kiosk.cli.center.ledger:ledger",
     "registry": "kiosk.cli.center.registry:registry",
     "run": "kiosk.cli.center.run:run",

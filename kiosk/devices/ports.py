@@ -177,9 +177,10 @@ class CameraFault(Exception):
 class GoodsShot:
     """A judged shot of goods on the mat. What the camera saw is not in it, and nowhere else.
 
-    ``measures`` and both pictures are there exactly when the verdict accepts the shot or may be overruled. ``master``
-    has the goods on white, ``natural`` on the grey of the mat. ``sheet`` is the mat as it was seen, with nothing around
-    it: only of a picture that was kept, is not accepted, and shows the mat and no person.
+    Both pictures, ``measures``, ``likeness`` are there exactly when the verdict accepts the shot or may be overruled.
+    ``master`` has the goods on white, ``natural`` on the grey of the mat. ``likeness`` is 64 bits as 16 hex digits, of
+    which few differ between two shots of the same goods. ``sheet`` is the mat as it was seen, with nothing around it:
+    only of a picture that was kept, is not accepted, and shows the mat and no person.
     """
 
     verdict: Verdict
@@ -187,6 +188,7 @@ class GoodsShot:
     master: Shot | None = None
     natural: Shot | None = None
     sheet: Shot | None = None
+    likeness: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +199,18 @@ class MatShot:
     preview: Shot | None = None
 
 
+class GaveWay(Exception):
+    """Somebody wanted a shot meanwhile: nothing is known of the picture, which may be judged later."""
+
+
 class Inspector(Protocol):
     """Judges a picture that was kept before shots were judged, as if it were a shot of now."""
 
-    def inspect_file(self, path: Path, deadline_s: float) -> GoodsShot:
-        """``path`` ends in the SHA-256 of its content; anything else is unreadable. Raises CameraFault."""
+    def inspect_file(self, path: Path, deadline_s: float, is_wanted: Callable[[], bool]) -> GoodsShot:
+        """``path`` ends in the SHA-256 of its content; anything else is unreadable. Raises CameraFault.
+
+        ``is_wanted`` is asked again and again whether somebody waits for a shot; soon after that, raises GaveWay.
+        """
 
 
 class Camera(Inspector, Protocol):

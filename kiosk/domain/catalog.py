@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from kiosk.domain.trade import Mode, Party
 
@@ -16,13 +17,70 @@ class Names:
     en: str
 
 
+class Allergen(StrEnum):
+    """What a package must warn of: the eight kinds of GB 7718, and for whom honey is not."""
+
+    GLUTEN = "gluten"
+    CRUSTACEANS = "crustaceans"
+    FISH = "fish"
+    EGGS = "eggs"
+    PEANUTS = "peanuts"
+    SOYBEANS = "soybeans"
+    MILK = "milk"
+    TREE_NUTS = "tree_nuts"
+    NOT_FOR_INFANTS = "not_for_infants"
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """A class of quality that the trade has a name for."""
+
+    code: str
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where goods grew: a place that buyers know."""
+
+    code: str
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """What a buyer gets at once, and for how much."""
+
+    net_g: int
+    price_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What buyers are told of a product, and how it is packed for them."""
+
+    title: Names
+    story: Names
+    """Each may be empty: not written yet."""
+    storage: Names
+    origin: Origin
+    grades: tuple[Grade, ...]
+    """Empty for goods without grades; the first is offered."""
+    harvest: str
+    """``2026-09``; empty when nobody says."""
+    allergens: tuple[Allergen, ...]
+    packs: tuple[Pack, ...]
+    """At least one; the first is offered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Goods that can be chosen; ``picture`` names a drawing."""
+    """Goods that can be chosen; ``picture`` names a drawing. Those without ``sale`` are not offered to buyers."""
 
     code: str
     names: Names
     picture: str
+    sale: Sale | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,3 +14,10 @@ def amount_fen(net_g: int, price_fen_per_kg: int) -> int:
     if net_g < 0 or price_fen_per_kg < 0:
         raise ValueError("weight and price cannot be negative")
     return (net_g * price_fen_per_kg + 500) // 1000
+
+
+def unit_price_fen(price_fen: int, net_g: int) -> int:
+    """Fen per kilogram of a pack, half up: what a buyer compares packs by. Raises ValueError for a pack of nothing."""
+    if net_g < 1 or price_fen < 0:
+        raise ValueError("a pack has a weight, and no price below zero")
+    return (price_fen * 2000 + net_g) // (2 * net_g)

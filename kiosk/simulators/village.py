@@ -21,6 +21,7 @@ from kiosk.simulators.center_access import CenterAccess
 from kiosk.simulators.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.link import Link
+from kiosk.simulators.listing_stock import stock_listing
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
@@ -95,10 +96,11 @@ photos = "http://127.0.0.1:{photos_link_port}"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the pages are; 0 takes a free port."""
+    """Where the pages are; 0 takes a free one. ``catalogue``: None for none."""
 
     station: int = 0
     center: int = 0
+    catalogue: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,10 @@ class VillagePlan:
     """What is in the village: its scale (``protocol``, ``hz`` frames a second, ``settle_s``), its scanner, its goods.
 
     ``more_settings`` is put behind the settings file. ``stocked``: people work at the counter, parcels wait on its
-    shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``access`` lets
-    somebody in at the sorting center that keeps this ledger; left out, nobody is.
+    shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``offers``: it
+    has taken goods in before, and offers them for sale. ``access`` lets somebody in at the sorting center that keeps
+    this ledger; left out, nobody is. Without ``county`` neither sorting center nor relay runs: the station is alone,
+    as it is while its line is down.
     """
 
     ports: Ports = Ports()
@@ -119,7 +123,9 @@ class VillagePlan:
     catalog: Path | None = None
     more_settings: str = ""
     stocked: bool = False
+    offers: bool = False
     access: Callable[[str], CenterAccess] = lambda _ledger_url: CenterAccess()
+    county: bool = True
 
 
 class Village:
@@ -140,6 +146,7 @@ class Village:
             # Held from the start: much is started, and takes ports, before these two listen.
             self.station_url = f"http://127.0.0.1:{plan.ports.station or _held(ends)}"
             self.center_url = f"http://127.0.0.1:{plan.ports.center or _held(ends)}"
+            self.catalogue_url = _catalogue_url(plan.ports, ends)
             self.scale = ends.enter_context(_scale(plan, devices / "scale"))
             self.scanner = ends.enter_context(closing(_SCANNERS[plan.scanner](devices / "scanner")))
             self.label_printer = ends.enter_context(PrinterSimulator("tspl", folder / "labels"))
@@ -149,17 +156,23 @@ class Village:
             self.broker = ends.enter_context(Broker(folder / "broker"))
             self.link = ends.enter_context(Link(self.broker.port))
             photos_port = _held(ends)
+            self.photos_dir = folder / "photos"
             self.photos_link = ends.enter_context(Link(photos_port))
             self._write_settings()
             self.counter_stock = _stocked(folder, plan) if plan.stocked else None
             self.catalog = plan.catalog or _sample_catalog(folder)
             self._import_catalog()
+            if plan.offers:
+                self._offer()
             self.center_access = plan.access(self.ledger_url)
-            photos = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(folder / "photos")]
-            self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, photos, logs)
+            more = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(self.photos_dir)]
+            if self.catalogue_url is not None:
+                more += ["--catalogue", self.catalogue_url.removeprefix("http://")]
+                more += ["--catalogue-url", self.catalogue_url]
+            self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)
-            for child in (self.center, self.station, self.relay):
+            for child in (self.center, self.station, self.relay) if plan.county else (self.station,):
                 child.start()
                 ends.callback(child.stop)
             self._ends = ends.pop_all()
@@ -261,6 +274,14 @@ class Village:
         except (CatalogError, StoreError, OSError) as error:
             raise DidNotStart(f"the catalog cannot be brought in: {error}") from error
 
+    def _offer(self) -> None:
+        """Before the station starts. Raises DidNotStart."""
+        try:
+            with self._opened_store() as store:
+                stock_listing(store, self.folder / "station", self.camera.path, "clerk:01", self._stamp)
+        except (StoreError, OSError) as error:
+            raise DidNotStart(f"no lot of the demo can be offered: {error}") from error
+
     def __enter__(self) -> Village:
         return self
 
@@ -286,6 +307,12 @@ def _held(ends: ExitStack) -> int:
     return port.number
 
 
+def _catalogue_url(ports: Ports, ends: ExitStack) -> str | None:
+    if ports.catalogue is None:
+        return None
+    return f"http://127.0.0.1:{ports.catalogue or _held(ends)}"
+
+
 def _stocked(folder: Path, plan: VillagePlan) -> CounterStock:
     settings = StationSettings(plan.station, REGION, folder / "station", VILLAGE, ZONE)
     return stock_counter(settings, StationClock(ZONE))
@@ -296,12 +323,12 @@ def _sample_catalog(folder: Path) -> Path:
         return Path(shutil.copy(path, folder / "catalog.toml"))
 
 
-def _sorting_center(broker_url: str, ledger_url: str, url: str, photos: Sequence[str], logs: Path) -> Child:
+def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[str], logs: Path) -> Child:
     http = url.removeprefix("http://")
     command = ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http]
     return Child(
         "sorting center",
-        [*command, *photos],
+        [*command, *more],
         logs / "sorting-center.log",
         answers(f"{url}/health"),
     )

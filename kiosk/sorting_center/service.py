@@ -1,6 +1,6 @@
 """The sorting center: puts the parts together, starts them, ends them in time.
 
-The feed, the pages and the pictures have processes of their own.
+The feed, the pages, the pictures and the catalogue have processes of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
+from kiosk.sorting_center.catalogue.child import CatalogueProcess
+from kiosk.sorting_center.catalogue.settings import CatalogueSettings
 from kiosk.sorting_center.child import Child
 from kiosk.sorting_center.decision_worker import DecisionWorker
 from kiosk.sorting_center.feed.child import NEWS, plan
@@ -51,6 +53,7 @@ class Beside:
 
     metrics: tuple[str, int] | None = None
     photos: PhotosSettings | None = None
+    catalogue: CatalogueSettings | None = None
 
 
 class SortingCenter:
@@ -89,6 +92,7 @@ class SortingCenter:
         self._monitoring = _monitoring(ledger, self.health, beside.metrics)
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
         self._photos = PhotosProcess(ledger.url, beside.photos, self.health) if beside.photos else None
+        self._catalogue = CatalogueProcess(ledger.url, beside.catalogue) if beside.catalogue else None
 
     @property
     def http_address(self) -> str | None:
@@ -101,6 +105,11 @@ class SortingCenter:
         return self._photos.url if self._photos is not None else None
 
     @property
+    def catalogue_address(self) -> str | None:
+        """Where buyers look, None for nowhere."""
+        return self._catalogue.url if self._catalogue is not None else None
+
+    @property
     def metrics_address(self) -> str | None:
         """Where monitoring alone is answered, None for nowhere."""
         return self._monitoring.address if self._monitoring is not None else None
@@ -110,7 +119,7 @@ class SortingCenter:
 
         ``ending``, once set, ends the wait.
         """
-        for part in (self._web, self._monitoring, self._photos):
+        for part in (self._web, self._monitoring, self._photos, self._catalogue):
             if part is not None:
                 part.start()
         self._worker.start()
@@ -126,12 +135,13 @@ class SortingCenter:
         deadline = time.monotonic() + _END_S
         self._watchdog.stop(_PART_END_S)
         self._feed.end()
-        for child in (self._web, self._photos):
+        for child in (self._web, self._photos, self._catalogue):
             if child is not None:
                 child.end()
         self._worker.stop(_BATCH_END_S)
         stops = [self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
-        stops += [part.stop for part in (self._web, self._monitoring, self._photos) if part is not None]
+        beside = (self._web, self._monitoring, self._photos, self._catalogue)
+        stops += [part.stop for part in beside if part is not None]
         for stop in stops:
             stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
         self._ledger.close()

@@ -37,7 +37,7 @@ class Catalogs(Tables):
 
         Other containers than before raise the counter of the tare library.
         """
-        content = msgspec.json.encode(catalog, order="deterministic")
+        content = _content(catalog)
         sha256 = hashlib.sha256(content).hexdigest()
         current = _newest(connection)
         if current is not None and current[1] == sha256:
@@ -83,6 +83,15 @@ class Catalogs(Tables):
         self._kept[version] = catalog
         for oldest in list(self._kept)[:-_KEPT]:
             self._kept.pop(oldest, None)
+
+
+def _content(catalog: Catalog) -> bytes:
+    """A product without sale data is written as it was when there was none: the same file is the same version."""
+    table = msgspec.to_builtins(catalog)
+    for product in table["products"]:
+        if product["sale"] is None:
+            del product["sale"]
+    return msgspec.json.encode(table)
 
 
 def _catalog(connection: Connection, version: int) -> Catalog:

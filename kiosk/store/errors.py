@@ -57,7 +57,8 @@ class StoreRefusal(StoreError):
 
     Of parcels: shelves_full, collected, not_waiting, code_used, damaged_needs_photo, proxy_needs_name,
     unknown_parcel. Of papers: reissue, not_unknown, cancelled, unknown_paper, already_void. Of people: unknown_clerk.
-    Of rows that are not what was sealed: record_altered. ``values`` fill the sentence.
+    Of listings: stale_page, already_void. Of rows that are not what was sealed: record_altered. ``values`` fill the
+    sentence.
     """
 
     def __init__(self, code: str, message: str, values: Mapping[str, str] | None = None) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     case,
     exists,
     false,
+    func,
     insert,
     select,
     text,
@@ -24,9 +25,9 @@ from sqlalchemy import (
 
 from kiosk.domain.events import ListingDrafted, PhotoAccepted, PhotoRemoved, PictureData
 from kiosk.domain.verdict import Finding, Measures, Reason
+from kiosk.store import listings
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
-from kiosk.store.database.schema import listing as listing_table
 from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import photo as photo_table
 from kiosk.store.database.schema import quarantined as quarantined_table
@@ -77,6 +78,14 @@ class Photos(Tables):
         both = union(_told(master), _told(natural)).subquery()
         wanted = select(both).order_by(both.c.size_bytes, both.c.sha256).limit(limit)
         return [UnsentPicture(*row) for row in connection.execute(wanted)]
+
+    @reading
+    def unsent_count(self, connection: Connection) -> int:
+        """How many pictures of accepted shots the center does not have, whether it was told of them yet or not."""
+        master = select(_c.sha256).where(_c.sent == _NO)
+        natural = select(_c.natural_sha256).where(_c.natural_sent == _NO)
+        both = union(master, natural).subquery()
+        return int(connection.execute(select(func.count()).select_from(both)).scalar_one())
 
     @finishing
     def mark_sent(self, connection: Connection, sha256: str) -> None:
@@ -163,15 +172,12 @@ def _add(connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
             natural_height=natural.height,
             natural_sent=0,
             measures=_json(pictures.measures),
+            likeness=pictures.likeness or None,
             overruled=_json(photo.overruled) if photo.actor is not None else None,
             actor=photo.actor,
         )
     )
-    connection.execute(
-        insert(listing_table).values(
-            intake=intake, sha256=master.sha256, product=photo.product, state="draft", drafted_at=taken_at
-        )
-    )
+    listings.begin(connection, intake, stamp)
     journal.append(connection, ListingDrafted(photo.lot, photo.product, master.sha256), stamp)
 
 
@@ -221,6 +227,7 @@ def _pictures(row: RowMapping) -> ListingPictures:
         PictureData(row["sha256"], row["size_bytes"], row["width"], row["height"]),
         PictureData(row["natural_sha256"], row["natural_size_bytes"], row["natural_width"], row["natural_height"]),
         _MEASURES.decode(row["measures"]),
+        row["likeness"] or "",
     )
 
 
@@ -251,12 +258,10 @@ def _told(query: Select[Any]) -> Select[Any]:
 
 def _waiting(connection: Connection, sha256: str) -> list[tuple[str, str]]:
     """Lot and product of every shot of before that is this very picture."""
-    draft = and_(listing_table.c.intake == _c.intake, listing_table.c.sha256 == _c.sha256)
     query = (
-        select(lot_table.c.lot, listing_table.c.product)
+        select(lot_table.c.lot, lot_table.c.product)
         .select_from(photo_table)
         .join(lot_table, lot_table.c.intake == _c.intake)
-        .join(listing_table, draft)
         .where(_UNJUDGED, _c.sha256 == sha256)
         .order_by(*_ORDER)
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kiosk.domain.clerk import Clerk, Role
-from kiosk.domain.events import PictureData
+from kiosk.domain.events import ListingSubmitted, PictureData
 from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
@@ -123,11 +123,13 @@ class PrintJob:
 
 @dataclass(frozen=True, slots=True)
 class ListingPictures:
-    """What is kept of a judged shot: both pictures, and what the mat measured."""
+    """What is kept of a judged shot: both pictures, what the mat measured, and what the goods look like."""
 
     master: PictureData
     natural: PictureData
     measures: Measures
+    likeness: str = ""
+    """As ``GoodsShot.likeness``; empty for one from before there was any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,57 @@ class UnsentPicture:
 
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPhoto:
+    """An accepted shot, by its master, in a listing. ``likeness`` is empty for one that was taken before there was any.
+
+    It is what ``GoodsShot.likeness`` says.
+    """
+
+    sha256: str
+    left_out: bool
+    likeness: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenShot:
+    """An accepted shot of any lot, and what it looks like."""
+
+    lot: str
+    sha256: str
+    likeness: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToldListing:
+    """What the newest offer of a lot says, when it was told, and whether the sorting center has it."""
+
+    data: ListingSubmitted
+    at: str
+    acknowledged: bool = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRow:
+    """Everything that an offer of a lot is made of. ``drafted`` is false before the first shot or choice.
+
+    ``agreed_version`` is the catalog version of the intake, ``catalog_version`` the one in force. ``photos`` are in the
+    order in which buyers see them. ``pack_g`` and ``grade`` are None when nobody chose.
+    """
+
+    lot: str
+    product: str
+    net_g: int
+    agreed_version: int
+    catalog_version: int
+    voided: bool
+    drafted: bool
+    photos: tuple[ListedPhoto, ...]
+    pack_g: int | None
+    grade: str | None
+    told: ToldListing | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from kiosk.store.journal.epochs import Epochs
 from kiosk.store.journal.journal import Journal
 from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
+from kiosk.store.listings import Listings
 from kiosk.store.lockouts import Lockouts
 from kiosk.store.papers.papers import Papers
 from kiosk.store.parcels.deliveries import Deliveries
@@ -44,6 +45,7 @@ class Store:
         self.intakes = Intakes(database)
         self.papers = Papers(database)
         self.photos = Photos(database)
+        self.listings = Listings(database)
         self.deliveries = Deliveries(database)
         self.parcels = Parcels(database)
         self.days = Days(database)

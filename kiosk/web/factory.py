@@ -17,6 +17,7 @@ from kiosk.texts import html
 from kiosk.web import errors, guard, live, roles
 from kiosk.web.counter import check as counter_check
 from kiosk.web.counter import check_live
+from kiosk.web.counter import listings as counter_listings
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter import routes as counter
 from kiosk.web.counter.check_live import PanSnapshot
@@ -49,7 +50,19 @@ _FILTERS = {
 }
 """The only ways a number or a name reaches a page."""
 
-_FACES = (public, my_parcel, technical, live, counter, counter_check, counter_live, check_live, technician, teach_pages)
+_FACES = (
+    public,
+    my_parcel,
+    technical,
+    live,
+    counter,
+    counter_check,
+    counter_listings,
+    counter_live,
+    check_live,
+    technician,
+    teach_pages,
+)
 NEEDS = roles.merge(face.NEEDS for face in _FACES)
 """Who may reach which endpoint; what is not named here nobody reaches."""
 
@@ -101,9 +114,9 @@ def create_app(
     app.jinja_env.filters.update(_FILTERS)
     screens, frame = Screens(service, settings), CounterFrame(service, settings)
     guard.install(app)
+    counter.install(app, service, frame)
     roles.install(app, NEEDS, service.access.session, service.access.sign_out)
     errors.install(app, service, screens, settings)
-    counter.install(app, service, frame)
     app.register_blueprint(public.blueprint(service, screens))
     app.register_blueprint(my_parcel.blueprint(service, screens))
     app.register_blueprint(technical.blueprint(service, settings, screens, alive))
@@ -111,6 +124,7 @@ def create_app(
     app.register_blueprint(counter.blueprint(service, frame))
     app.register_blueprint(counter_live.blueprint(service, streams.counter))
     app.register_blueprint(counter_check.blueprint(service, frame))
+    app.register_blueprint(counter_listings.blueprint(service, frame))
     app.register_blueprint(check_live.blueprint(service, streams.check, settings.language, settings.weight_decimals))
     app.register_blueprint(technician.blueprint(service, settings, doctor))
     app.register_blueprint(teach_pages.blueprint(teach, settings))

@@ -24,6 +24,7 @@ from kiosk.messaging.contract.topics import DOWN_KINDS, UP_KINDS
 from kiosk.protocols.scales import registry
 from kiosk.simulators.bench.app import create_bench
 from kiosk.simulators.faults import FAULT_WORDS
+from kiosk.sorting_center.catalogue.pages import catalogue
 from kiosk.sorting_center.web.app import PARTS
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
@@ -205,6 +206,12 @@ def test_every_route_of_the_station(tmp_path: Path) -> None:
 
 def test_every_route_of_the_sorting_center() -> None:
     assert written_routes("sorting center") == routes(dashboard())
+
+
+def test_every_route_of_the_catalogue() -> None:
+    app = Flask("catalogue")
+    app.register_blueprint(catalogue)
+    assert written_routes("catalogue") == routes(app)
 
 
 def test_every_route_of_the_bench(tmp_path: Path) -> None:

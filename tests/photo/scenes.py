@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.verdict import Reason, Verdict
+from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import inspect
 from kiosk.simulators.camera.goods.layout import Goods
 from kiosk.simulators.camera.goods.produce import FLAT, Way
@@ -45,6 +46,7 @@ class Judged:
     overlap: float | None = None
     color: float | None = None
     size: float | None = None
+    likeness: str = ""
 
     @property
     def reasons(self) -> frozenset[Reason]:
@@ -94,7 +96,14 @@ def judged(seed: int, plan: StagePlan, reason: Reason | None) -> Shown:
     if stage.sizes_mm is not None and found.measures is not None:
         told = found.measures.length_mm, found.measures.width_mm
         size = max(abs(mine / true - 1) for mine, true in zip(told, sorted(stage.sizes_mm, reverse=True), strict=True))
-    return Shown(Judged(seed, plan.goods.name, reason, found.verdict, overlap, color, size), stage.frame, found.master)
+    looks = "" if found.master is None else likeness(found.master)
+    row = Judged(seed, plan.goods.name, reason, found.verdict, overlap, color, size, looks)
+    return Shown(row, stage.frame, found.master)
+
+
+def bits_apart(one: str, other: str) -> int:
+    """Of two likenesses."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
 def _overlap(found: Array, truth: Array) -> float:

@@ -15,10 +15,13 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import encode_jpeg
 from kiosk.photo.faces import SeenFace
 from kiosk.photo.mat import INTERIOR, PATCHES, VERSION_MARKER, Box
+from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import Inspection, inspect, inspect_bytes
 from kiosk.simulators.camera.scenes import View, draw_view
+from kiosk.station.counter.listings.lookalikes import NEAR_BITS
 from tests.depth import many
 from tests.each import each
+from tests.photo.scenes import bits_apart
 from tests.photo.stage import Array, Lump, Plan, Stage, draw, fruit, overlap, random_plan
 
 APPLE = fruit("apple", (-40.0, 0.0), (45.0, 10.0), size=72.0)
@@ -84,6 +87,7 @@ def test_an_upside_down_mat_gives_the_same_picture(good: Inspection) -> None:
     assert turned.verdict.accepted
     assert turned.master is not None and good.master is not None
     assert np.abs(turned.master.astype(int) - good.master).mean() < 4
+    assert bits_apart(likeness(turned.master), likeness(good.master)) <= NEAR_BITS
 
 
 @each(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from statistics import fmean, median
 
-from kiosk.simulators.camera.plans import FAULTY
+from kiosk.station.counter.listings.lookalikes import NEAR_BITS
 from tests.depth import many
 from tests.photo import scenes
+from tests.photo.scenes import bits_apart
 
-GOOD = many(14, torture=340, quick=2)
-SPOILT = many(len(FAULTY), torture=260, quick=2)
-FLAT = many(3, torture=60, quick=1)
+GOOD = many(32, torture=340, quick=2)
+SPOILT = many(24, torture=260, quick=2)
+FLAT = many(4, torture=60, quick=1)
 
 
 def test_good_shots_are_accepted_cut_out_and_true_in_color() -> None:
@@ -24,6 +26,8 @@ def test_good_shots_are_accepted_cut_out_and_true_in_color() -> None:
     assert fmean(overlaps.values()) >= 0.95
     assert min(overlaps.values()) >= 0.85, min(overlaps, key=lambda seed: overlaps[seed])
     assert median(colors) <= 3
+    apart = [bits_apart(one.likeness, other.likeness) for one, other in combinations(accepted, 2)]
+    assert sum(bits <= NEAR_BITS for bits in apart) <= len(apart) / 10_000, "other goods do not look alike"
 
 
 def test_spoilt_shots_are_taken_again_for_what_is_wrong() -> None:

@@ -27,8 +27,8 @@ from kiosk.domain.trade import Mode, Party
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
-from kiosk.store.records import Fitting, HandoverProof, NewCheck, NewPhoto
-from tests.depth import TORTURE
+from kiosk.store.records import Fitting, HandoverProof, ListedPhoto, NewCheck, NewPhoto
+from tests.depth import TORTURE, many
 from tests.store.counter_rig import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
 from tests.store.failing import Plan, failing_connect
 from tests.store.scale_rig import LOCK, scale_of, with_frames
@@ -39,6 +39,7 @@ from tests.store.village import (
     bring_in,
     content,
     epochs,
+    offer_of,
     open_intake,
     open_store,
     photo_of_before,
@@ -54,6 +55,12 @@ FIRST, SECOND = ReceiptNumber("S0147", "A", 1), ReceiptNumber("S0147", "A", 2)
 SECOND_EPOCH = f"{2:016x}"
 PARCEL, DAMAGED = ParcelNumber("S0147", "A", 1), ParcelNumber("S0147", "A", 3)
 OPENED = Intake(SECOND, Party("M-00001"), "ALMOND", Mode.PURCHASE, 1, 2400)
+
+
+def submit(store: Store, receipt: ReceiptNumber) -> None:
+    row = store.listings.of(receipt)
+    store.listings.submit(receipt, row, offer_of(row), stamp())
+
 
 USES: dict[str, Use] = {
     "import": lambda store: store.catalogs.add(EMPTY_CATALOG, stamp()),
@@ -73,6 +80,9 @@ USES: dict[str, Use] = {
     "photo overruled": lambda store: store.photos.add(
         NewPhoto(FIRST.lot, "ALMOND", pictures("ef"), (Finding(Reason.BLUR, 4, 3),), CLERK), stamp()
     ),
+    "listing chosen": lambda store: store.listings.choose(FIRST, 500, "1", stamp()),
+    "listing arranged": lambda store: store.listings.arrange(FIRST, [ListedPhoto("cd" * 32, True, "")], stamp()),
+    "listing submitted": lambda store: submit(store, FIRST),
     "photo sent": lambda store: store.photos.mark_sent("cd" * 32),
     "photo of before removed": lambda store: store.photos.remove("ab" * 32, Reason.FACE, stamp()),
     "photo of before replaced": lambda store: store.photos.replace("ab" * 32, pictures("ef"), stamp()),
@@ -129,7 +139,7 @@ def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     store.pan_loads.note(Lies(4, 8_000), stamp())
     store.photos.add(NewPhoto(FIRST.lot, "ALMOND", pictures("cd")), stamp())
     store.close()
-    photo_of_before(folder / "kiosk.sqlite", FIRST.lot, "ab" * 32, "ALMOND")
+    photo_of_before(folder / "kiosk.sqlite", FIRST.lot, "ab" * 32)
     return folder
 
 
@@ -140,6 +150,7 @@ def _copy(morning: Path, folder: Path) -> Path:
 
 
 MOST_OPERATIONS = 10_000
+KILLS = many(4, torture=10)
 
 
 @pytest.mark.parametrize("success_lost", [False, True])
@@ -224,8 +235,9 @@ for number in itertools.count():
 
 
 def test_killed_at_any_time_everything_promised_is_there(path: Path, template: Path) -> None:
+    """`make torture` kills it ten times."""
     promised: list[tuple[str, int]] = []
-    for round_ in range(10):
+    for round_ in range(KILLS):
         promised += _work_until_killed(path, template, intakes=3 + 4 * round_)
         store = open_store(path, template)
         store.journal.verify()
@@ -234,7 +246,7 @@ def test_killed_at_any_time_everything_promised_is_there(path: Path, template: P
             assert row is not None and (row.seq, row.net_g) == (seq, 4_680)
         store.close()
         _assert_nothing_half_done(path)
-    assert len(promised) >= 10 * 3
+    assert len(promised) >= KILLS * 3
 
 
 def _work_until_killed(path: Path, template: Path, intakes: int) -> list[tuple[str, int]]:

@@ -55,7 +55,7 @@ def test_a_photo_opens_a_listing_draft_once(store: Store, path: Path) -> None:
         actor=CLERK,
     )
     assert store.photos.of_lot(lot) == [first, second]
-    assert rows(path, "SELECT product, state FROM listing") == [("ALMOND", "draft")] * 2
+    assert rows(path, "SELECT drafted_at, pack_g, position FROM listing") == [("2026-11-24T03:00:05.000Z", None, None)]
     assert types(path)[-4:] == ["photo.taken.v2", "listing.drafted.v1"] * 2
     told = events(path)[-2]["data"]
     assert (told["master"]["sha256"], told["natural"]["sha256"], told["measures"]["coverage_bp"]) == (CD, DC, 2_400)
@@ -86,6 +86,7 @@ def test_pictures_are_unsent_once_the_center_knows_of_them_the_smallest_first(st
     store.photos.add(NewPhoto(first, "ALMOND", pictures("ab", 300_000)), stamp())
     store.photos.add(NewPhoto(second, "ALMOND", pictures("cd", 200_000)), stamp())
     assert store.photos.unsent(10) == []
+    assert store.photos.unsent_count() == 4, "they wait, although the center was not told of them yet"
     acknowledge(store, less=4)
     assert store.photos.unsent(10) == []
     acknowledge(store, less=3)
@@ -109,8 +110,9 @@ def test_a_picture_that_was_sent_is_not_asked_for_again(store: Store, path: Path
     assert [
         (row.sent, place.may_leave) for row, place in zip(store.photos.of_lot(lot), store.photos.oldest(9), strict=True)
     ] == [(False, False)]
+    assert store.photos.unsent_count() == 1
     store.photos.mark_sent(AB)
-    assert store.photos.unsent(10) == []
+    assert (store.photos.unsent(10), store.photos.unsent_count()) == ([], 0)
     assert [row.sent for row in store.photos.of_lot(lot)] == [True]
     assert [place.may_leave for place in store.photos.oldest(10)] == [True]
     before = content(path)
@@ -124,6 +126,7 @@ def test_the_same_picture_of_two_lots_is_sent_once(store: Store) -> None:
         store.photos.add(NewPhoto(bring_in(store).lot, "ALMOND", pictures("ab")), stamp())
     acknowledge(store)
     assert [one.sha256 for one in store.photos.unsent(10)] == [BA, AB]
+    assert store.photos.unsent_count() == 2
     store.photos.mark_sent(AB)
     store.photos.mark_sent(BA)
     assert store.photos.unsent(10) == []
@@ -167,7 +170,7 @@ def lots(store: Store, path: Path) -> list[str]:
     """Two lots: one picture of before is of both, one of the second alone, and that has a shot of now as well."""
     found = [bring_in(store).lot for _ in range(2)]
     for lot, sha256 in ((found[0], AB), (found[1], AB), (found[1], CD)):
-        photo_of_before(path, lot, sha256, "ALMOND")
+        photo_of_before(path, lot, sha256)
     store.photos.add(NewPhoto(found[1], "ALMOND", pictures("ef")), stamp())
     return found
 

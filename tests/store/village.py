@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
-from kiosk.domain.events import PictureData
+from kiosk.domain.events import ListingSubmitted, PictureData, WordsData
 from kiosk.domain.intake import ConfirmedIntake, Intake, TareSource, Weighing
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
@@ -19,7 +19,7 @@ from kiosk.domain.verdict import Measures
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
 from kiosk.store.database.opening import Opening
-from kiosk.store.records import ChosenGoods, ListingPictures
+from kiosk.store.records import ChosenGoods, ListingPictures, ListingRow
 
 STATION = "S0147"
 METROLOGY = "1.0/ab12cd34"
@@ -74,6 +74,31 @@ def bring_in(store: Store, *gross_g: int, token: str | None = None, mode: Mode =
     return store.intakes.confirm(weighed(intake, *gross_g), token or str(intake.receipt), JOBS, METROLOGY, stamp())
 
 
+def offer_of(row: ListingRow, **changes: Any) -> ListingSubmitted:
+    """What a clerk offers of a lot."""
+    words = WordsData("", "", "Almonds")
+    photos = tuple(one.sha256 for one in row.photos if not one.left_out)
+    values = {
+        "lot": row.lot,
+        "product": row.product,
+        "catalog_version": row.catalog_version,
+        "photos": photos,
+    } | changes
+    return ListingSubmitted(
+        **values,
+        pack_g=500,
+        price_fen=2900,
+        title=words,
+        story=words,
+        storage=words,
+        origin="YARKANT",
+        grade="1",
+        harvest="2026-09",
+        allergens=("tree_nuts",),
+        actor="clerk:07",
+    )
+
+
 def void_of(intake: Intake, reason: VoidReason = VoidReason.WRONG_PARTY) -> Void:
     """Two people agree that it does not count."""
     return Void(intake.receipt, reason, "clerk:07", "witness:02")
@@ -89,10 +114,13 @@ def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def content(path: Path) -> list[str]:
-    """Everything in the database, as text."""
+    """Everything in the database, as text: how it is built, and the rows of each table."""
     connection = sqlite3.connect(path)
     try:
-        return list(connection.iterdump())
+        built = connection.execute("SELECT name, type, sql FROM sqlite_master ORDER BY name, type").fetchall()
+        tables = [name for name, kind, _ in built if kind == "table" and not name.startswith("sqlite_stat")]
+        held = (connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables)
+        return [repr(part) for part in (built, *held)]
     finally:
         connection.close()
 
@@ -105,13 +133,13 @@ def events(path: Path) -> list[dict[str, Any]]:
 MEASURES = Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
 
 
-def pictures(name: str = "ab", size: int = 300_000) -> ListingPictures:
+def pictures(name: str = "ab", size: int = 300_000, likeness: str = "") -> ListingPictures:
     """A master whose hash repeats ``name``, and a natural cut, which is smaller."""
     master = PictureData(name * 32, size, 1600, 1600)
-    return ListingPictures(master, PictureData(name[::-1] * 32, max(1, size - 1), 1600, 1600), MEASURES)
+    return ListingPictures(master, PictureData(name[::-1] * 32, max(1, size - 1), 1600, 1600), MEASURES, likeness)
 
 
-def photo_of_before(path: Path, lot: str, sha256: str, product: str = "BADAM") -> None:
+def photo_of_before(path: Path, lot: str, sha256: str) -> None:
     """A shot as it was kept before shots were judged, without its event."""
     connection = sqlite3.connect(path)
     try:
@@ -122,7 +150,7 @@ def photo_of_before(path: Path, lot: str, sha256: str, product: str = "BADAM") -
             "VALUES (?, ?, ?, 1000, 640, 480, '2026', 0, 0)",
             (intake, sha256, shots + 1),
         )
-        connection.execute("INSERT INTO listing VALUES (?, ?, ?, 'draft', '2026')", (intake, sha256, product))
+        connection.execute("INSERT OR IGNORE INTO listing (intake, drafted_at) VALUES (?, '2026')", (intake,))
         connection.commit()
     finally:
         connection.close()

@@ -30,6 +30,7 @@ _RUN_AXE = """
 """
 """Only what is read comes out of the browser: the whole answer of axe costs as much again on its way to Python."""
 
+AXE = "/static/axe.js"
 STILL = "/static/drawings/back.svg"
 """A document of the pages' own site that does nothing. ``about:blank`` is of no site: the way there and back would be a
 new process of the browser each time, and nothing it has compiled would be left.
@@ -110,21 +111,34 @@ def patient(app: ServedApp) -> ServedApp:
 def kept(app: ServedApp) -> ServedApp:
     """The same pages, except that the browser keeps style sheets, scripts and drawings instead of asking again.
 
-    For those who look at page after page; that it asks again each time is a promise with a test of its own.
+    For those who look at page after page; that it asks again each time is a promise with a test of its own. What
+    `axe_faults` runs in a page lies beside them: a script that the browser keeps is compiled once, also what it does.
     """
+    plain = app.view_functions["static"]
+
+    def static(filename: str) -> Any:
+        if filename != AXE.rpartition("/")[2]:
+            return plain(filename=filename)
+        return Response(AXE_SCRIPT, mimetype="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
     def keep(response: Response) -> Response:
         if response.headers.get("Cache-Control") == "no-cache":
             response.headers["Cache-Control"] = "max-age=86400"
         return response
 
+    app.view_functions["static"] = static
     app.after_request_funcs.setdefault(None, []).insert(0, keep)  # the first in the list comes last
     return app
 
 
-def axe_faults(page: Page) -> Iterator[str]:
-    """What the rules of accessibility say about the page on the screen."""
-    page.evaluate(AXE_SCRIPT)
+def axe_faults(page: Page, *, kept: bool = False) -> Iterator[str]:
+    """What the rules of accessibility say about the page on the screen. ``kept``: of an application that went through
+    `kept`.
+    """
+    if kept:
+        page.add_script_tag(url=AXE)
+    else:
+        page.evaluate(AXE_SCRIPT)
     answer = page.evaluate(_RUN_AXE, AXE_RULES)
     assert answer["passed"] > 10
     yield from answer["broken"]

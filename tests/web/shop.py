@@ -209,7 +209,7 @@ class Shop:
 
     def at_agree(self, grams: int = 12_480, product: str = "BADAM", member: str = "04412") -> DeskView:
         self.at_what(grams, member)
-        return self.desk.choices.choose_product(product, 1)
+        return self.desk.choices.choose_product(product, self.desk.view().catalog_version)
 
     def at_take(self) -> DeskView:
         view = self.at_agree()

@@ -14,10 +14,12 @@ from click.core import ParameterSource
 from msgspec import structs
 
 from kiosk.app.systemd import Notifier
+from kiosk.cli.center.catalogue import catalogue_options
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.photos import photos_options
 from kiosk.cli.center.web import on_loopback, web_options
 from kiosk.domain.identifiers import BadIdentifier, check_region
+from kiosk.sorting_center.catalogue.settings import CatalogueSettings
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, LedgerError, shown
 from kiosk.sorting_center.photos.settings import PhotosSettings
@@ -63,6 +65,7 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     metavar="URL",
     help="sqlite:///path, made when it is not there; or an empty database postgresql://user@host:port/name",
 )
+@catalogue_options
 @web_options(required=False)
 @photos_options
 @click.option(
@@ -90,6 +93,7 @@ def run(  # one parameter for each option
     ledger_url: str,
     web: WebSettings | None,
     photos: PhotosSettings | None,
+    catalogue: CatalogueSettings | None,
     metrics: str | None,
     regions: tuple[str, ...],
     tls_ca: Path | None,
@@ -104,16 +108,21 @@ def run(  # one parameter for each option
         click.echo(_SHOWN, err=True)
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    if web is not None and photos is not None:
-        web = structs.replace(web, photos_dir=photos.folder)
-    beside = Beside(on_loopback("--metrics", metrics), photos)
+    if photos is not None:
+        web = structs.replace(web, photos_dir=photos.folder) if web is not None else None
+        catalogue = structs.replace(catalogue, photos_dir=photos.folder) if catalogue is not None else None
+    beside = Beside(on_loopback("--metrics", metrics), photos, catalogue)
     with _assemble(ledger_url, address, web, regions, beside) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
         pages = center.http_address or "none"
         waiting = "" if connected else " (not connected yet)"
-        further = {"metrics": center.metrics_address, "photos": center.photos_address}
+        further = {
+            "metrics": center.metrics_address,
+            "photos": center.photos_address,
+            "catalogue": center.catalogue_address,
+        }
         more = "".join(f", {name} {place}" for name, place in further.items() if place is not None)
         where = f"ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}{more}"
         click.echo(f"sorting center ready: {where}", err=True)
@@ -141,6 +150,7 @@ def _assemble(
         asked = [f"{web.host}:{web.port}"] if web is not None else []
         asked += [f"{beside.metrics[0]}:{beside.metrics[1]}"] if beside.metrics is not None else []
         asked += [f"{beside.photos.host}:{beside.photos.port}"] if beside.photos is not None else []
+        asked += [f"{beside.catalogue.host}:{beside.catalogue.port}"] if beside.catalogue is not None else []
         where = " or ".join(asked) or str(address)
         raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
 

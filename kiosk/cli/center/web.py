@@ -50,9 +50,16 @@ _OPTIONS = (
         metavar="DIR",
         help="Where the files with user and password of mail servers are.",
     ),
+    click.option(
+        "--catalogue-url",
+        metavar="URL",
+        envvar="CATALOGUE_URL",
+        show_envvar=True,
+        help="Where buyers find the catalogue, like https://goods.example.org: links in files for shops begin so.",
+    ),
 )
 
-_ASKED = ("cert_file", "key_file", "trusted_proxy", "zone", "webhook_hosts", "mail_logins")
+_ASKED = ("cert_file", "key_file", "trusted_proxy", "zone", "webhook_hosts", "mail_logins", "catalogue_url")
 
 
 def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -51,11 +51,11 @@ def _judged(answer: GoodsInspected, body: bytes) -> GoodsShot:
         raise WireError("a reason that is said twice")
     parts = (answer.measures, answer.master, answer.natural)
     if not (verdict.accepted or verdict.may_be_overruled):
-        if body or any(part is not None for part in parts):
+        if body or answer.likeness or any(part is not None for part in parts):
             raise WireError("a picture of a shot that nobody may keep")
         return GoodsShot(verdict)
-    if answer.measures is None or answer.master is None or answer.natural is None:
-        raise WireError("a shot that may be kept, without its pictures or measures")
+    if answer.measures is None or answer.master is None or answer.natural is None or not answer.likeness:
+        raise WireError("a shot that may be kept, without its pictures, measures or likeness")
     master, natural = _parted(body, answer.master, answer.natural)
     m = answer.measures
     return GoodsShot(
@@ -63,6 +63,7 @@ def _judged(answer: GoodsInspected, body: bytes) -> GoodsShot:
         Measures(m.coverage_bp, m.length_mm, m.width_mm, m.pieces, m.edge_rise_millipx, m.tilt_millideg, m.px_per_m),
         master,
         natural,
+        likeness=answer.likeness,
     )
 
 

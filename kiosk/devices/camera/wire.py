@@ -41,6 +41,7 @@ PictureBytes: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_PICTURE)]
 Measure: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_MEASURE)]
 Value: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_VALUE)]
 FrameHash: TypeAlias = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")]
+Likeness: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{16})?\Z")]
 
 
 class WireError(Exception):
@@ -124,6 +125,8 @@ class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
 
     ``frame_sha256`` is over the pixels of the frame that was judged, empty when there was none: a live sensor never
     gives the same twice.
+
+    ``likeness`` is ``kiosk.photo.pictures.likeness`` of the master, and there exactly when that is.
     """
 
     number: Number
@@ -133,6 +136,7 @@ class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     natural: WirePicture | None = None
     frame_sha256: FrameHash = ""
     sheet: WirePicture | None = None
+    likeness: Likeness = ""
 
 
 class WireMatMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):

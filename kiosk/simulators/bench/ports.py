@@ -1,4 +1,4 @@
-"""What the bench needs of a village: fault words to say, pictures to show, two addresses to look at."""
+"""What the bench needs of a village: fault words to say, pictures to show, addresses to look at."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ class VillageParts(Protocol):
     def station_url(self) -> str: ...
     @property
     def center_url(self) -> str: ...
+    @property
+    def catalogue_url(self) -> str | None: ...
     @property
     def center_access(self) -> CenterAccess: ...
     @property

@@ -275,3 +275,26 @@ listing_place = Table(
     Column("feedseq", BigInteger, nullable=False),
 )
 """One row: up to where the ledger's feed is followed, in which generation of it."""
+
+listing_shown = Table(
+    "listing_shown",
+    metadata,
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("lot", Code, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("words", Code, nullable=False),
+    Index("listing_shown_at", "at", "region", "station", "lot"),
+)
+"""A row for each listing that buyers see now: since when, and in which words it is found."""
+
+listing_picture = Table(
+    "listing_picture",
+    metadata,
+    Column("sha256", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("lot", Code, primary_key=True),
+    Index("listing_picture_listing", "region", "station", "lot"),
+)
+"""The pictures of these listings, by hash: no other one is shown to buyers."""

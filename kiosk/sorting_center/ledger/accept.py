@@ -35,6 +35,7 @@ from kiosk.sorting_center.ledger.database.rows import insert_counted, insert_mis
 from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
 from kiosk.sorting_center.ledger.schema import archived, quarantine, stream, unnumbered
 from kiosk.sorting_center.ledger.schema import event as event_table
+from kiosk.sorting_center.sentences import say
 
 MAX_AHEAD: Final = 50_000
 """How far above ``upto`` an event may be held. A busy station writes some 700 a day and has at most 3,200 on their way
@@ -126,9 +127,7 @@ class Acceptance:
             station, _, region = key
             if key not in known:
                 if epochs[station, region] >= MAX_EPOCHS:
-                    told = (
-                        f"tells of more than {MAX_EPOCHS} epochs; nothing of a further one is taken in or acknowledged"
-                    )
+                    told = say("too_many_epochs", n=MAX_EPOCHS)
                     self._attention(region).raise_alarm(TOO_MANY_EPOCHS, (station, "", 0), told)
                     continue
                 epochs[station, region] += 1
@@ -150,7 +149,7 @@ class Acceptance:
     def _look_at(self, chain: Chain) -> None:
         """One event with an absurd number would leave a gap that no station can ever fill: it is kept apart."""
         if any(item.region not in ("", chain.region) for item in chain.events):
-            detail = "sends events that name another region than their topic; the topic's is the one they count in"
+            detail = say("names_another_region")
             self._attention(chain.region).raise_alarm(SECOND_REGION, (chain.station, "", 0), detail)
         if any(_ZERO in item.body for item in chain.events):
             chain.events = [storable(item) for item in chain.events]
@@ -198,7 +197,7 @@ class Acceptance:
             if have is None:
                 known[item.seq], chain.fresh[item.seq] = item.sha256, item
             elif have != item.sha256:
-                self._contradicts(chain, item, FORK, "came twice with different content")
+                self._contradicts(chain, item, FORK, say("came_twice", seq=item.seq))
 
     def _walk(self, chain: Chain, feed: FeedNumbers | None) -> None:
         """Upward from ``upto`` as far as the chain holds; the event that breaks it is evicted."""
@@ -234,15 +233,15 @@ class Acceptance:
                 yield item, row.received_at
 
     def _evict(self, chain: Chain, item: ReceivedEvent, was_held: bool) -> None:
-        self._contradicts(chain, item, BROKEN_CHAIN, "does not follow the event before it")
+        self._contradicts(chain, item, BROKEN_CHAIN, say("breaks_the_chain", seq=item.seq))
         if was_held:
             self._connection.execute(delete(event_table).where(_of(chain), event_table.c.seq == item.seq))
         else:
             del chain.fresh[item.seq]
 
-    def _contradicts(self, chain: Chain, item: ReceivedEvent, reason: str, what: str) -> None:
+    def _contradicts(self, chain: Chain, item: ReceivedEvent, reason: str, detail: str) -> None:
         self._quarantine(chain, item, reason)
-        self._attention(chain.region).alarm(reason, item, f"event {item.seq} {what}")
+        self._attention(chain.region).alarm(reason, item, detail)
 
     def _quarantine(self, chain: Chain, item: ReceivedEvent, reason: str) -> None:
         self._attention(chain.region).quarantine(item, reason)

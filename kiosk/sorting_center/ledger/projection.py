@@ -18,6 +18,7 @@ from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.ledger.schema import intake, intake_void
+from kiosk.sorting_center.sentences import say
 
 TYPES: Final = frozenset({IntakeConfirmed.TYPE, IntakeVoided.TYPE})
 """Only these change anything here."""
@@ -137,7 +138,7 @@ def _is_new(connection: Connection, item: ReleasedEvent, row: _Intake, same_rece
     first = next((one for one in same_receipt if one.region == row.region), None)
     if first is not None and not (_has_same_data(first, item, row) and (first.reissued or row.reissued)):
         # Re-issued events carry the same data into a new epoch and say so; anything else is a second intake.
-        detail = f"event {item.seq} confirms a receipt that event {first.seq} of {first.epoch} has confirmed"
+        detail = say("confirmed_again", seq=item.seq, first=first.seq, epoch=first.epoch)
         attention = Attention(connection, item.region, item.received_at)
         attention.raise_alarm(RECEIPT_TWICE, (item.station, item.epoch, item.seq), detail)
     return first is None

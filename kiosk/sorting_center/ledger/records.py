@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from kiosk.messaging.contract.control import Ack, Hello, Status
+from kiosk.messaging.contract.control import Ack, DoctorRow, Hello, Status
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 
@@ -52,6 +52,14 @@ class Sighting:
     status: Status | None = None
     live: bool = True
     hello: Hello | None = None
+
+
+class SeenRow(DoctorRow, frozen=True, omit_defaults=True):
+    """A row of a station's doctor. ``since``: when this center was first told of it in this state, RFC 3339 in UTC; ""
+    of one that is well, and of one that was last told to software that kept no such time.
+    """
+
+    since: str = ""
 
 
 class Delivery(msgspec.Struct, frozen=True):

@@ -124,7 +124,7 @@ station_status = Table(
     Column("doctor", Code),
 )
 """``alarm``: what the station's newest status complains of, "" for nothing. ``doctor``: the rows of its newest status
-as the JSON of the contract; null until it has sent one since this column is there."""
+as JSON of `SeenRow`; null until it has sent one since this column is there."""
 
 alarm = Table(
     "alarm",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
-from kiosk.messaging.contract.control import Hello
+from kiosk.messaging.contract.control import DoctorRow, Hello
 from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, TWIN, Refusal, Sighting
+from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, TWIN, Refusal, SeenRow, Sighting
 from kiosk.sorting_center.ledger.schema import meta, refused, station_status
 from kiosk.sorting_center.ledger.twins import Boots, twin
+from kiosk.sorting_center.sentences import say
 
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024
@@ -31,25 +32,34 @@ def record(connection: Connection, sightings: Iterable[Sighting], received_at: s
 
     A number heard in a second region is an alarm, and one that two machines use by turns is one, too.
     """
-    changes: dict[tuple[str, str], dict[str, object]] = {}
+    changes: dict[_Key, dict[str, object]] = {}
+    doctors: dict[_Key, tuple[DoctorRow, ...]] = {}
     # By station, so that two processes that take in never wait for each other.
     for sighting in sorted(sightings, key=lambda one: (one.station, one.region)):
         if sighting.hello is not None:
             _look_for_twins(connection, sighting, sighting.hello, received_at)
-        changes.setdefault((sighting.station, sighting.region), {}).update(_change(sighting, received_at))
+        key = (sighting.station, sighting.region)
+        changes.setdefault(key, {}).update(_change(sighting, received_at))
+        if sighting.status is not None and sighting.status.online:
+            doctors[key] = sighting.status.doctor
     if not changes:
         return
+    for key, rows_seen in _seen(connection, doctors, received_at).items():
+        changes[key]["doctor"] = msgspec.json.encode(rows_seen).decode("ascii")
     known = _regions(connection, {station for station, _ in changes})
     for station, region in changes:
         heard_in = known.setdefault(station, [])
         if region not in heard_in:
             if heard_in:
-                detail = f"is heard in the region {region} as well as in {heard_in[0]}"
+                detail = say("in_two_regions", region=region, other=heard_in[0])
                 Attention(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
             heard_in.append(region)
     rows = [(*key, *(values.get(name) for name in _TOLD)) for key, values in sorted(changes.items())]
     upsert_rows(connection, station_status, rows, unless_null=True)
 
+
+_Key = tuple[str, str]
+"""Station and region."""
 
 _TOLD: Final = station_status.columns.keys()[2:]
 """Behind the key; what a sighting does not tell stays as it was."""
@@ -69,6 +79,42 @@ def _heard(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
     heard = select(station_status.c.station, station_status.c.region).select_from(keys.table)
     return heard.join(station_status, station_status.c.station == keys.text(0))
+
+
+def _seen(
+    connection: Connection, told: Mapping[_Key, Sequence[DoctorRow]], received_at: str
+) -> dict[_Key, list[SeenRow]]:
+    """What doctors tell now, each row that is not well with the time at which it was first told so."""
+    stations = {station for (station, _), rows in told.items() if any(row.state != "ok" for row in rows)}
+    before: dict[_Key, str | None] = {}
+    if stations:
+        rows = connection.execute(_doctors(connection.dialect.name), as_parameter((one,) for one in sorted(stations)))
+        before = {(row.station, row.region): row.doctor for row in rows}
+    found = {}
+    for key, now in told.items():
+        since = {_same(row): row.since for row in _kept(before.get(key))}
+        found[key] = [
+            SeenRow(one.row, one.state, one.code, "" if one.state == "ok" else since.get(_same(one)) or received_at)
+            for one in now
+        ]
+    return found
+
+
+def _same(row: DoctorRow) -> tuple[str, str, str]:
+    return row.row, row.state, row.code
+
+
+def _kept(doctor: str | None) -> Sequence[SeenRow]:
+    try:
+        return msgspec.json.decode(doctor, type=tuple[SeenRow, ...]) if doctor else ()
+    except msgspec.DecodeError:  # of a later version
+        return ()
+
+
+@cache
+def _doctors(dialect: str) -> Select[Any]:
+    keys, c = Keys(dialect), station_status.c
+    return select(c.station, c.region, c.doctor).join_from(keys.table, station_status, c.station == keys.text(0))
 
 
 def _look_for_twins(connection: Connection, sighting: Sighting, hello: Hello, received_at: str) -> None:
@@ -96,8 +142,6 @@ def _change(sighting: Sighting, received_at: str) -> dict[str, object]:
             "software": status.software,
             "alarm": status.alarm,
         }
-        if status.online:
-            values["doctor"] = msgspec.json.encode(status.doctor).decode("ascii")
     if sighting.live and (status is None or status.online):
         # A last will is the broker's word, not the station's: it says nothing about when the station was there.
         values["last_seen"] = received_at

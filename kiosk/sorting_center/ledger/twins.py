@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.messaging.contract.control import Hello
+from kiosk.sorting_center.sentences import say
 
 _REMEMBERED: Final = 4
 """Boots of one station number: two twins, and one start of each in between."""
@@ -52,4 +53,4 @@ def twin(previous: Boots, hello: Hello) -> str | None:
     last = previous.heard[-1][0]
     if hello.boot == last or hello.boot not in dict(previous.heard):
         return None
-    return f"two machines send by turns under this number: boot {hello.boot} and boot {last}"
+    return say("by_turns", boot=hello.boot, other=last)

@@ -11,11 +11,11 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from kiosk.domain.backoff import Backoff
 from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
 from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.schema import listing, listing_place, listing_step, listing_told
+from kiosk.sorting_center.following import Place, follow, go_on
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_missing
 from kiosk.sorting_center.ledger.database.times import told
@@ -26,11 +26,7 @@ log = logging.getLogger(__name__)
 
 STEP_EVENTS: Final = 250
 """Were all of them offers, people at the desk would wait for a fraction of a second."""
-_LOOK_S: Final = 0.5
-_AGAIN_FIRST_S: Final = 0.5
-_AGAIN_MAX_S: Final = 30.0
 _TYPES: Final = frozenset({ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE})
-_Place = tuple[str, int]
 
 
 class _Shot(msgspec.Struct):
@@ -75,8 +71,8 @@ class Arrivals:
         not taken again. Raises LedgerError and DeskError, and then nothing was done.
         """
         kept = self._kept()
-        start = self._start(kept)
-        entries = self._ledger.feed(start[1], limit)
+        start = go_on(self._ledger, kept)
+        entries = self._ledger.feed(start.feedseq, limit)
         if not entries:
             return 0
         with self._database.writing() as connection:
@@ -86,43 +82,21 @@ class Arrivals:
                 if entry.type in _TYPES:
                     _take(connection, entry, told(self._now()))
             connection.execute(delete(listing_place))
-            connection.execute(insert(listing_place).values(generation=start[0], feedseq=entries[-1].feedseq))
+            connection.execute(insert(listing_place).values(generation=start.generation, feedseq=entries[-1].feedseq))
         return len(entries)
 
     def run(self, ending: threading.Event) -> None:
         """Follow until ``ending`` is set, whatever happens."""
-        pauses = Backoff(_AGAIN_FIRST_S, _AGAIN_MAX_S)
-        trouble = ""
-        while not ending.is_set():
-            try:
-                done = self.step()
-            except Exception as error:
-                said = f"Listings cannot follow the ledger: {error}"
-                if said != trouble:
-                    log.error("%s", said)
-                trouble = said
-                ending.wait(pauses.next())
-            else:
-                pauses.reset()
-                trouble = ""
-                if not done:
-                    ending.wait(_LOOK_S)
+        follow(self.step, "Listings", ending)
 
-    def _kept(self) -> _Place | None:
+    def _kept(self) -> Place | None:
         with self._database.reading() as connection:
             return _place(connection)
 
-    def _start(self, kept: _Place | None) -> _Place:
-        """Where the feed is gone on with: at its beginning when it is another one than the one that was followed."""
-        generation = self._ledger.generation
-        if kept is None or kept[0] != generation or kept[1] > self._ledger.feed_end():
-            return generation, 0
-        return kept
 
-
-def _place(connection: Connection) -> _Place | None:
+def _place(connection: Connection) -> Place | None:
     row = connection.execute(select(listing_place)).first()
-    return (row.generation, row.feedseq) if row is not None else None
+    return Place(row.generation, row.feedseq) if row is not None else None
 
 
 def _take(connection: Connection, entry: FeedEntry, now: str) -> None:

@@ -30,10 +30,13 @@ from kiosk.sorting_center.listings.records import (
     Step,
     Texts,
 )
+from kiosk.sorting_center.listings.shown import show
 
 MAX_TITLE: Final = 150
 """Of a title in Google's product data."""
 MAX_STORY: Final = 2_000
+MAX_STEPS: Final = 200
+"""Shown of a history: a station may offer a lot again and again."""
 _PAGE: Final = 100
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -74,11 +77,12 @@ class Listings:
         return {state: there.get(state, 0) for state in State}
 
     def history(self, key: Key) -> list[Step]:
-        """The oldest first."""
+        """The newest MAX_STEPS of them, the oldest first."""
         steps = listing_step.c
-        wanted = select(steps.at, steps.who, steps.act, steps.reason).where(_of(listing_step, key)).order_by(steps.id)
+        wanted = select(steps.at, steps.who, steps.act, steps.reason).where(_of(listing_step, key))
         with self._database.reading() as connection:
-            return [Step(*row) for row in connection.execute(wanted)]
+            rows = connection.execute(wanted.order_by(steps.id.desc()).limit(MAX_STEPS)).all()
+        return [Step(*row) for row in reversed(rows)]
 
     def photos(self, one: Listing) -> list[Photo]:
         """Those of its newest offer, in their order. Raises DeskError and LedgerError."""
@@ -114,7 +118,7 @@ class Listings:
         """Write title and story anew; those of the offer again where they are the same. Raises Refused: no_title."""
         clean = Texts(_words(texts.title, MAX_TITLE), _words(texts.story, MAX_STORY))
         if clean.title == WordsData("", "", ""):
-            raise Refused("no_title", "give a title in one language at least")
+            raise _no_title()
         with self._database.writing() as connection:
             seen = _seen(connection, key, Deed.EDIT, doing)
             offered = Texts(seen.offer.told.title, seen.offer.told.story)
@@ -123,14 +127,19 @@ class Listings:
 
     def publish(self, key: Key, doing: Doing) -> Listing:
         """Buyers see it from now on as it stands, with those of its photos that are here. Raises Refused:
-        photo_pending.
+        photo_pending, no_title.
         """
         before = self.get(key)
         photos = self.photos(before) if before is not None else []
-        if before is not None and before.version == doing.version and not (photos and photos[0].may_be_shown):
-            raise Refused("photo_pending", "its first photo has not come from the station yet: wait until it is here")
         with self._database.writing() as connection:
             seen = _seen(connection, key, Deed.PUBLISH, doing)
+            if before is None or before.version != seen.version:  # its photos are those of another offer
+                raise Refused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
+            if not (photos and photos[0].may_be_shown):
+                raise Refused("photo_pending", "its first photo has not come from the station: wait until it is here")
+            title = seen.texts.title
+            if not any(text.strip() for text in (title.ug, title.zh, title.en)):
+                raise _no_title()
             here = tuple(photo.sha256 for photo in photos if photo.may_be_shown)
             snapshot = _snapshot(seen, here, told(doing.now))
             return _done(connection, seen, Deed.PUBLISH, doing, {"published": _json(snapshot)})
@@ -163,12 +172,18 @@ def change(connection: Connection, one: Listing, step: Step, changes: Mapping[st
     """One step of a listing that is there, and what it changes."""
     connection.execute(update(listing).where(_of(listing, one.key)).values(updated_at=step.at, **changes))
     add_step(connection, one.key, step)
+    if "state" in changes and (after := found(connection, one.key)) is not None:
+        show(connection, after)
 
 
 def add_step(connection: Connection, key: Key, step: Step) -> None:
     """At the end of its history."""
     of = {"region": key.region, "station": key.station, "lot": key.lot}
     connection.execute(insert(listing_step).values(at=step.at, who=step.who, act=step.act, reason=step.reason, **of))
+
+
+def _no_title() -> Refused:
+    return Refused("no_title", "give a title in one language at least")
 
 
 def _seen(connection: Connection, key: Key, deed: Deed, doing: Doing) -> Listing:
@@ -214,10 +229,10 @@ def _snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Published:
 
 
 def _words(words: WordsData, most: int) -> WordsData:
-    return WordsData(*(_one_line(text)[:most].rstrip() for text in (words.ug, words.zh, words.en)))
+    return WordsData(*(one_line(text)[:most].rstrip() for text in (words.ug, words.zh, words.en)))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without what would act on a page or in a file: control and format characters, line ends."""
     spaced = " ".join(text.split())
     return "".join(character for character in spaced if unicodedata.category(character)[0] != "C")

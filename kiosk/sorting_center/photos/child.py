@@ -11,7 +11,7 @@ import msgspec
 
 from kiosk.sorting_center.child import Child, ChildPlan
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.photos.listener.tls import tls_context
+from kiosk.sorting_center.photos.listener.tls import certificate_of
 from kiosk.sorting_center.photos.photos import Photos
 from kiosk.sorting_center.photos.settings import PhotosSettings, Task
 
@@ -30,7 +30,7 @@ class PhotosProcess:
     def __init__(self, ledger_url: str, settings: PhotosSettings, health: Health) -> None:
         self._health = health
         if settings.tls is not None:
-            tls_context(*settings.tls)
+            certificate_of(*settings.tls)
         Photos.open(ledger_url).close()
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         self._listening = socket.create_server((settings.host, settings.port), family=family)

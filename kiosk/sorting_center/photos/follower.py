@@ -9,20 +9,17 @@ from typing import Final
 
 import msgspec
 
-from kiosk.domain.backoff import Backoff
 from kiosk.domain.events import PhotoAccepted
 from kiosk.domain.events.photo import PictureData
 from kiosk.messaging.contract.photos import PictureName
+from kiosk.sorting_center.following import Place, follow, go_on
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.photos.arrivals import Arrivals
-from kiosk.sorting_center.photos.photos import Announced, Photos, Position, Standing
+from kiosk.sorting_center.photos.photos import Announced, Photos, Standing
 
 log = logging.getLogger(__name__)
 
 STEP_EVENTS: Final = 1000
-_LOOK_S: Final = 0.5
-_AGAIN_FIRST_S: Final = 0.5
-_AGAIN_MAX_S: Final = 30.0
 
 
 class _Pictures(msgspec.Struct):
@@ -41,19 +38,21 @@ class Follower:
     def __init__(self, ledger: Ledger, photos: Photos, arrivals: Arrivals) -> None:
         """Closes none of them."""
         self._ledger, self._photos, self._arrivals = ledger, photos, arrivals
+        self._adopted = False
 
     def step(self, limit: int = STEP_EVENTS) -> int:
         """Take in the next events of the feed; how many, 0 at its end. Raises a LedgerError.
 
-        Of another ledger, or a generation after a restored backup, the feed is followed from its beginning. What was
-        announced stays: an event that the backup lacks is told again by its station.
+        In a generation after a restored backup the feed is followed from its beginning. What was announced stays: an
+        event that the backup lacks is told again by its station.
         """
-        position = self._position()
-        entries = self._ledger.feed(position.feedseq, limit)
+        self._adopt_all()
+        start = go_on(self._ledger, self._photos.place())
+        entries = self._ledger.feed(start.feedseq, limit)
         if not entries:
             return 0
         told = list(_announced(entries))
-        self._photos.follow(told, Position(position.ledger_id, position.generation, entries[-1].feedseq))
+        self._photos.follow(told, Place(start.generation, entries[-1].feedseq))
         for one in told:
             name = one.name
             if self._photos.standing(name.region, name.station, name.sha256) is Standing.PENDING:
@@ -62,37 +61,15 @@ class Follower:
 
     def run(self, ending: threading.Event) -> None:
         """Follow until ``ending`` is set, whatever happens."""
-        pauses = Backoff(_AGAIN_FIRST_S, _AGAIN_MAX_S)
-        trouble, adopted = "", False
-        while not ending.is_set():
-            try:
-                if not adopted:
-                    self._adopt_all()
-                    adopted = True
-                done = self.step()
-            except Exception as error:
-                said = f"The photos cannot follow the ledger: {error}"
-                if said != trouble:
-                    log.error("%s", said)
-                trouble = said
-                ending.wait(pauses.next())
-            else:
-                pauses.reset()
-                trouble = ""
-                if not done:
-                    ending.wait(_LOOK_S)
+        follow(self.step, "The photos", ending)
 
     def _adopt_all(self) -> None:
-        """Killed between the file and its row, this process has pictures that the list does not know."""
+        """Once: killed between the file and its row, a process left pictures that the list does not know."""
+        if self._adopted:
+            return
         for one in self._photos.all_pending():
             self._arrivals.adopt(one)
-
-    def _position(self) -> Position:
-        at = self._photos.position()
-        start = Position(self._ledger.ledger_id, self._ledger.generation, 0)
-        if at is None or (at.ledger_id, at.generation) != (start.ledger_id, start.generation):
-            return start
-        return at if at.feedseq <= self._ledger.feed_end() else start
+        self._adopted = True
 
 
 def _announced(entries: Sequence[FeedEntry]) -> Iterator[Announced]:

@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 from sqlalchemy import ColumnElement, Select, Table, and_, func, select, tuple_
 
 from kiosk.messaging.contract.photos import PictureName
+from kiosk.sorting_center.following import Place
 from kiosk.sorting_center.health import REFUSED
 from kiosk.sorting_center.ledger.database.rows import insert_missing, upsert_rows
 from kiosk.sorting_center.photos.database import PhotosDatabase
@@ -65,15 +66,6 @@ class PhotoFigures:
             "pending": self.pending,
             **{f"{REFUSED}{reason}": times for reason, times in self.refused.items()},
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Up to where the feed of a ledger is followed."""
-
-    ledger_id: str
-    generation: str
-    feedseq: int
 
 
 class Photos:
@@ -154,31 +146,26 @@ class Photos:
                 {reason: int(times) for reason, times in connection.execute(by_reason)},
             )
 
-    def position(self) -> Position | None:
-        """None when nothing was followed yet."""
+    def place(self) -> Place | None:
+        """Up to where the feed is followed; None when nothing was yet."""
         with self._database.reading() as connection:
             found = {row.name: row.value for row in connection.execute(select(followed))}
         try:
-            return Position(found["ledger_id"], found["generation"], int(found["feedseq"]))
+            return Place(found["generation"], int(found["feedseq"]))
         except (KeyError, ValueError):
             return None
 
     # --- kept
 
-    def follow(self, told: Iterable[Announced], position: Position) -> None:
+    def follow(self, told: Iterable[Announced], place: Place) -> None:
         """Keep what a page of the feed announced, and how far it is followed. What is known stays as it is."""
         rows = [
             (one.name.station, one.name.region, one.name.sha256, one.size_bytes, one.width, one.height, one.feedseq)
             for one in told
         ]
-        place = {
-            "ledger_id": position.ledger_id,
-            "generation": position.generation,
-            "feedseq": str(position.feedseq),
-        }
         with self._database.writing() as connection:
             insert_missing(connection, announced, rows)
-            upsert_rows(connection, followed, sorted(place.items()))
+            upsert_rows(connection, followed, [("feedseq", str(place.feedseq)), ("generation", place.generation)])
 
     def receive(self, one: Announced, received_at: str) -> None:
         """Its file is in the folder, whole and on the disk."""

@@ -28,7 +28,7 @@ from kiosk.sorting_center.photos.arrivals import Arrivals
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.follower import Follower
 from kiosk.sorting_center.photos.listener.server import PhotosServer
-from kiosk.sorting_center.photos.listener.tls import tls_context
+from kiosk.sorting_center.photos.listener.tls import certificate_of
 from kiosk.sorting_center.photos.photos import Photos
 from kiosk.sorting_center.photos.refusals import Refusals
 from kiosk.sorting_center.photos.settings import PhotosSettings, Task
@@ -62,11 +62,11 @@ def serve(ledger_url: str, settings: PhotosSettings, listening: socket.socket, e
     """Until ``ending``; raises LedgerError and OSError when it cannot begin. Closes ``listening``."""
     folder = PictureFolder(Path(settings.folder))
     with listening, Ledger.open_readonly(ledger_url) as ledger, Photos.open(ledger_url) as photos:
-        context = tls_context(*settings.tls) if settings.tls is not None else None
+        certificate = certificate_of(*settings.tls) if settings.tls is not None else None
         arrivals, refusals = Arrivals(photos, folder, _now), Refusals(photos, _now)
         lines = RateLimitedLog(log, time.monotonic, _LOG_PERIOD_S)
         uploads = Uploads(photos, folder, arrivals, Allowance(lambda: datetime.now(UTC)), refusals, lines)
-        server = PhotosServer(uploads, listening, context)
+        server = PhotosServer(uploads, listening, certificate)
         beside = [
             threading.Thread(target=Follower(ledger, photos, arrivals).run, args=(ending,), name="photos follower"),
             threading.Thread(target=_tell, args=(photos, refusals, ending), name="photos figures"),

@@ -14,7 +14,7 @@ Code = Text().with_variant(Text(collation="C"), "postgresql")
 metadata = MetaData()
 
 followed = Table("followed", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
-"""Of which ledger, in which generation of its feed, and up to where."""
+"""In which generation of the ledger's feed, and up to where."""
 
 announced = Table(
     "announced",

@@ -7,8 +7,8 @@ import threading
 from dataclasses import replace
 from typing import Final
 
-from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.following import follow
+from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_rows, upsert_rows
 from kiosk.sorting_center.reports.following.applying import Applying
 from kiosk.sorting_center.reports.following.closes import Closes
@@ -22,9 +22,6 @@ from kiosk.sorting_center.reports.tables.stamps import SCHEMA, Stamp
 log = logging.getLogger(__name__)
 
 STEP_EVENTS: Final = 1000
-_LOOK_S: Final = 0.5
-_AGAIN_FIRST_S: Final = 0.5
-_AGAIN_MAX_S: Final = 30.0
 
 
 class Follower:
@@ -35,8 +32,6 @@ class Follower:
         self._ledger = ledger
         self._tables = reports.tables
         self._zone = reports.zone
-        self.trouble = ""
-        """What `run` has met last; "" while all is well."""
         self.leads = False
         """Whether it is this process that follows, as of the last step."""
 
@@ -47,9 +42,18 @@ class Follower:
         Tables that do not fit the ledger any more are made again from the beginning. Raises a LedgerError, and then
         nothing was done.
         """
-        self.leads = self._tables.role.has()
-        if not self.leads:
-            return 0
+        try:
+            self.leads = self._tables.role.has()
+            return self._take_in(limit) if self.leads else 0
+        except Exception:
+            self.leads = False
+            raise
+
+    def run(self, ending: threading.Event) -> None:
+        """Follow until ``ending`` is set, whatever happens."""
+        follow(self.step, "The reports", ending)
+
+    def _take_in(self, limit: int) -> int:
         stamp = self._stamp()
         with self._ledger.reading() as connection:
             reader = LedgerReader(connection)
@@ -73,30 +77,6 @@ class Follower:
                 upsert_rows(connection, closing, closes.late_rows(page))
             replace(start, feedseq=page.upto, sha256=page.sha256).write(connection)
         return page.upto - start.feedseq
-
-    def run(self, ending: threading.Event) -> None:
-        """Follow until ``ending`` is set, whatever happens."""
-        pauses = Backoff(_AGAIN_FIRST_S, _AGAIN_MAX_S)
-        while not ending.is_set():
-            try:
-                done = self.step()
-            except LedgerError as error:
-                self._failed(str(error))
-                ending.wait(pauses.next())
-            except Exception as error:
-                log.exception("The reports cannot follow the ledger.")
-                self._failed(f"The reports cannot follow the ledger: {type(error).__name__}.")
-                ending.wait(pauses.next())
-            else:
-                pauses.reset()
-                self.trouble = ""
-                if not done:
-                    ending.wait(_LOOK_S)
-
-    def _failed(self, trouble: str) -> None:
-        if trouble != self.trouble:
-            log.error("%s", trouble)
-        self.trouble, self.leads = trouble, False
 
     def _stamp(self) -> Stamp:
         with self._tables.reading() as connection:

@@ -20,11 +20,11 @@ from kiosk.domain.events import (
     ScaleData,
     TaresChanged,
 )
-from kiosk.messaging.contract.control import DoctorRow
 from kiosk.sorting_center.ledger import Ledger, streams
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS, EpochRow
 from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
+from kiosk.sorting_center.ledger.records import SeenRow
 from kiosk.sorting_center.reports.journal import EventRow, Journal, converted
 from kiosk.sorting_center.reports.tables.opening import Tables
 from kiosk.sorting_center.reports.tables.schema import newest
@@ -87,13 +87,13 @@ class Stations:
             wanted = select(status.region).where(status.station == station).order_by(status.region)
             return tuple(connection.execute(wanted).scalars())
 
-    def doctor(self, region: str, station: str) -> tuple[DoctorRow, ...]:
+    def doctor(self, region: str, station: str) -> tuple[SeenRow, ...]:
         """What its doctor said in its newest status, the worst first; none from a station that does not say it."""
         status = ledger_schema.station_status.c
         with self._ledger.reading() as connection:
             wanted = select(status.doctor).where(status.station == station, status.region == region)
             rows = connection.execute(wanted).scalar()
-        return msgspec.json.decode(rows, type=tuple[DoctorRow, ...]) if rows else ()
+        return msgspec.json.decode(rows, type=tuple[SeenRow, ...]) if rows else ()
 
     def epochs(self, region: str, station: str) -> tuple[EpochRow, ...]:
         """The newest of them, in the order in which they began."""

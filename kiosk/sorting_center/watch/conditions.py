@@ -10,6 +10,7 @@ from typing import Final
 from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.registry import ExpectedStation, Register
 from kiosk.sorting_center.reports.fleet import FleetRow
+from kiosk.sorting_center.sentences import moment, say
 from kiosk.sorting_center.watch.measure import Measure
 
 TOLD_BY_ALARM: Final = frozenset({"fork", "broken_chain"})
@@ -63,12 +64,12 @@ def conditions(seen: Seen) -> list[Condition]:
 
 def _of_alarm(group: Group) -> Condition:
     subject = " ".join(filter(None, (group.epoch, group.day)))
-    detail = group.detail if group.number == 1 else f"{group.number} times; the first: {group.detail}"
+    detail = group.detail if group.number == 1 else say("many_times", n=group.number, said=group.detail)
     return Condition(group.kind, group.region, group.station, subject, detail)
 
 
 def _of_quarantine(group: Group) -> Condition:
-    detail = f"{group.number} events set apart: {group.kind}"
+    detail = say("set_apart", n=group.number, reason=group.kind)
     return Condition("quarantine", group.region, group.station, f"{group.kind} {group.day}", detail)
 
 
@@ -79,22 +80,19 @@ def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:
     if row.complains:
         yield of("reports", row.complains)
     if measure.is_quiet(row) and row.last_heard is not None:
-        yield of("quiet", "", f"last heard {_utc(row.last_heard)}")
+        yield of("quiet", "", say("last_heard", at=moment(row.last_heard)))
     if measure.has_backlog(row):
-        yield of("backlog", "", f"{row.pending} events wait there")
+        yield of("backlog", "", say("waiting", n=row.pending or 0))
     if measure.has_gap(row):
-        since = f" since {_utc(row.gaps.since)}" if row.gaps.since is not None else ""
-        yield of("gap", "", f"{row.gaps.missing - row.gaps.lost} events are missing{since}")
+        missing, since = row.gaps.missing - row.gaps.lost, row.gaps.since
+        yield of("gap", "", say("missing_since", n=missing, at=moment(since)) if since else say("missing", n=missing))
     if row.gaps.lost:
-        yield of("gap", LOST, f"{row.gaps.lost} events of an ended epoch never came")
+        yield of("gap", LOST, say("never_came", n=row.gaps.lost))
     if measure.is_old(row):
         yield of("old_software", "", row.software or "")
 
 
 def _over(expected: ExpectedStation) -> Condition:
-    detail = f"{expected.scale} valid until {expected.valid_until}".strip()
+    day = expected.valid_until
+    detail = say("scale_valid_until", text=expected.scale, day=day) if expected.scale else say("valid_until", day=day)
     return Condition("verification_over", expected.region, expected.station, expected.valid_until, detail)
-
-
-def _utc(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M UTC")

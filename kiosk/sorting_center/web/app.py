@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from flask import Flask
 
+from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.metrics import LedgerCollector
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import access, frame, guard
 from kiosk.sorting_center.web.guard import Hosts, TrustedProxy
+from kiosk.sorting_center.web.listings.exports import listing_exports
 from kiosk.sorting_center.web.listings.pages import listings
 from kiosk.sorting_center.web.machine.openapi import openapi
 from kiosk.sorting_center.web.machine.routes import machine
@@ -52,8 +55,20 @@ PARTS: Final = (
     reconciliation,
     quarantine,
     listings,
+    listing_exports,
 )
 MAX_FORM_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """``hosts`` are the names the pages answer under, None: loopback only; ``trusted_proxy`` speaks for who asks;
+    ``catalogue`` is where buyers find what is published.
+    """
+
+    hosts: Hosts | None = None
+    trusted_proxy: str | None = None
+    catalogue: PublicAddresses | None = None
 
 
 def compile_templates(app: Flask) -> None:
@@ -63,19 +78,17 @@ def compile_templates(app: Flask) -> None:
 
 
 def create_app(
-    stores: Stores,
-    health: HealthSource,
-    now: Callable[[], datetime],
-    hosts: Hosts | None = None,
-    trusted_proxy: str | None = None,
+    stores: Stores, health: HealthSource, now: Callable[[], datetime], outside: Outside | None = None
 ) -> Flask:
-    """The WSGI application. ``hosts`` are the names it answers under; None: loopback only."""
+    """The WSGI application."""
+    outside = outside or Outside()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
-    app.wsgi_app = TrustedProxy(app.wsgi_app, trusted_proxy)  # type: ignore[method-assign]
+    app.wsgi_app = TrustedProxy(app.wsgi_app, outside.trusted_proxy)  # type: ignore[method-assign]
     pictures = Pictures(stores.ledger, stores.desk, stores.reports, now)
-    app.extensions["sources"] = Sources(stores, health, LedgerCollector(stores.ledger), pictures, now)
-    guard.install(app, hosts or Hosts())
+    figures = LedgerCollector(stores.ledger)
+    app.extensions["sources"] = Sources(stores, health, figures, pictures, now, outside.catalogue)
+    guard.install(app, outside.hosts or Hosts())
     access.install(app, PARTS, stores.desk)
     frame.install(app)
     return app

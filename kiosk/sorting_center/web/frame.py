@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from markupsafe import Markup
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, default_exceptions
 
 from kiosk.sorting_center.desk.errors import DeskError, Refused
 from kiosk.sorting_center.desk.people import Role
@@ -18,6 +18,8 @@ from kiosk.sorting_center.web.texts import FALLBACK, CenterTexts, languages
 from kiosk.texts import formats, html
 
 LANGUAGE_COOKIE: Final = "language"
+_NOTHING_MORE: Final = frozenset(error.description for error in default_exceptions.values())
+"""What the library says of its own: the page says it in the language of who asks."""
 _YEAR_S: Final = 365 * 24 * 3600
 
 PLACES: Final = (
@@ -98,7 +100,8 @@ def _refusal(status: int, text_id: str, said: str, why: Markup | None = None) ->
     if _wants_json() or request.path.endswith(".json"):
         answer = jsonify(error=said)
     else:
-        answer = make_response(show("refusal.html", text_id=text_id, said=said, why=why, status=status))
+        shown = said if said not in _NOTHING_MORE else ""
+        answer = make_response(show("refusal.html", text_id=text_id, said=shown, why=why, status=status))
     answer.status_code = status
     return answer
 

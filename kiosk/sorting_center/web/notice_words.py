@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kiosk.sorting_center.desk.notices.outbox import ToldCase
+from kiosk.sorting_center.sentences import read
 from kiosk.sorting_center.web.texts import FALLBACK, tables
 from kiosk.texts.languages import LANGUAGES
 from kiosk.texts.plain import plain
@@ -23,9 +24,9 @@ class NoticeWords:
         texts = tables().get(language, tables()[FALLBACK])
         is_rtl = language in LANGUAGES and LANGUAGES[language].direction == "rtl"
         place = f"{plain(case.station, _LIMIT)} ({plain(case.region, _LIMIT)})"
-        detail = plain(case.detail, _LIMIT)
         if is_rtl:
-            place, detail = _ISOLATE.format(place), _ISOLATE.format(detail) if detail else ""
+            place = _ISOLATE.format(place)
+        detail = _said(texts, case.detail, is_rtl)
         again = texts["notices_again"] if case.again else ""
         said = [f"{place}: {texts.get(f'case_kind_{case.kind}', plain(case.kind, _LIMIT))}.", again, detail]
         return " ".join(filter(None, said))
@@ -38,6 +39,20 @@ class NoticeWords:
         parts = [f"{case.number}. {self.line(case, language)}\n{_to_do(texts, case)}" for case in cases]
         subject = texts["notices_subject"].format(n=len(cases))
         return subject, "\n\n".join([*parts, texts["notices_end"]])
+
+
+def _said(texts: Mapping[str, str], detail: str, is_rtl: bool) -> str:
+    """A sentence of this program's in the language of ``texts``; any other text as it is."""
+    found = read(detail)
+    isolated = _ISOLATE if is_rtl else "{}"
+    if found is None:
+        return isolated.format(plain(detail, _LIMIT)) if detail else ""
+    shown = {name: isolated.format(plain(value, _LIMIT)) for name, value in found.values.items()}
+    if "said" in shown:
+        shown["said"] = _said(texts, found.values["said"], is_rtl)
+    if "reason" in shown:
+        shown["reason"] = texts.get(f"reason_{found.values['reason']}", shown["reason"])
+    return texts[f"said_{found.code}"].format(**shown)
 
 
 def _to_do(texts: Mapping[str, str], case: ToldCase) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 from functools import partial
 from typing import Any, Final
@@ -12,6 +11,7 @@ from flask import Flask
 from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
+from kiosk.sorting_center.certificate import Certificate
 from kiosk.sorting_center.web.connections.channels import (
     IDLE_S,
     MAX_CONNECTIONS,
@@ -22,15 +22,23 @@ from kiosk.sorting_center.web.connections.channels import (
 )
 
 _THREADS: Final = 8
-_MAX_BODY_BYTES: Final = 17 * 1024 * 1024
+MAX_BODY_BYTES: Final = 17 * 1024 * 1024
 """More than the largest form: whoever sends more is hung up on before it fills the disk."""
 _CLEANED_EVERY_S: Final = 5
 
 
 class WebServer:
-    """Answers on a socket that listens already; whoever made the socket closes it. ``tls``: None for plain HTTP."""
+    """Answers on a socket that listens already; whoever made the socket closes it. ``tls``: None for plain HTTP; its
+    files are looked at again and again.
+    """
 
-    def __init__(self, app: Flask, listening: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        listening: socket.socket,
+        tls: Certificate | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
         self._channels: dict[int, Any] = {}
         self._server = create_server(
             app,
@@ -39,7 +47,7 @@ class WebServer:
             threads=_THREADS,
             ident=None,
             url_scheme="http" if tls is None else "https",
-            max_request_body_size=_MAX_BODY_BYTES,
+            max_request_body_size=max_body_bytes,
             clear_untrusted_proxy_headers=False,
             recv_bytes=RECORD_BYTES,
             connection_limit=2 * MAX_CONNECTIONS,  # nothing is accepted beyond it, so room is made before
@@ -49,13 +57,22 @@ class WebServer:
         )
         self._server.channel_class = Channel if tls is None else partial(TlsChannel, tls, rate_limited_log())
         self._thread = threading.Thread(target=self._server.run, name="pages", daemon=True)
+        self._ending = threading.Event()
+        self._tending = (
+            threading.Thread(target=tls.tend, args=(self._ending,), name="certificate", daemon=True) if tls else None
+        )
 
     def start(self) -> None:
         self._thread.start()
+        if self._tending is not None:
+            self._tending.start()
 
     def stop(self, timeout_s: float) -> None:
         """Stop listening, wait for requests in hand, hang up."""
+        self._ending.set()
         self._server.task_dispatcher.shutdown(timeout=timeout_s)
+        if self._tending is not None and self._tending.ident is not None:
+            self._tending.join(timeout_s)
         if self._thread.ident is None:
             self._hang_up()
         else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kiosk.sorting_center.web.connections.tls import TlsFilesError, tls_context
+from kiosk.sorting_center.certificate import Certificate, TlsFilesError
+from kiosk.sorting_center.listings.addresses import BadPublicAddress, PublicAddresses
+from kiosk.sorting_center.web.connections.tls import certificate_of
 
 
 def is_address(name: str) -> bool:
@@ -34,7 +35,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     neither. ``names``: further names the pages are asked under; ``trusted_proxy``: the address of a reverse proxy,
     whose word about who asks is believed. ``zone``: of the center's days. ``webhook_hosts``: those inside this network
     that webhooks may go to; ``mail_logins``: the folder of the files with users and passwords of mail servers.
-    ``photos_dir``: where the pictures of stations are kept.
+    ``photos_dir``: where the pictures of stations are kept. ``catalogue_url``: where buyers find what is published.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +48,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_hosts: tuple[str, ...] = ()
     mail_logins: str | None = None
     photos_dir: str | None = None
+    catalogue_url: str | None = None
 
     def checked(self) -> WebSettings:
         """Itself; raises BadWebSettings."""
@@ -56,6 +58,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadWebSettings(
                 f"--zone {self.zone!r} must be a time zone like Asia/Shanghai or Asia/Urumqi"
             ) from None
+        self.catalogue()
         if self.tls() is None and not is_loopback(self.host) and self.trusted_proxy is None:
             raise BadWebSettings(
                 f"--http {self.host} would send passwords over the network in plain text: listen on 127.0.0.1, give a "
@@ -64,16 +67,25 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
             )
         return self
 
-    def tls(self) -> ssl.SSLContext | None:
+    def tls(self) -> Certificate | None:
         """From the files as they are now, None without any; raises BadWebSettings."""
         if self.cert_file is None and self.key_file is None:
             return None
         if self.cert_file is None or self.key_file is None:
             raise BadWebSettings("--http-cert and --http-key go together: a certificate and its key")
         try:
-            return tls_context(self.cert_file, self.key_file)
+            return certificate_of(self.cert_file, self.key_file)
         except TlsFilesError as error:
             raise BadWebSettings(str(error)) from error
+
+    def catalogue(self) -> PublicAddresses | None:
+        """None without one; raises BadWebSettings."""
+        if self.catalogue_url is None:
+            return None
+        try:
+            return PublicAddresses(self.catalogue_url)
+        except BadPublicAddress as error:
+            raise BadWebSettings(f"--catalogue-url: {error}") from None
 
     def url(self, port: int) -> str:
         """Where the pages are, on the port that was had."""

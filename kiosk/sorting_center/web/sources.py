@@ -13,6 +13,7 @@ from flask import current_app
 
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.listings import Listings
 from kiosk.sorting_center.listings.ports import NoPictures, Pictures
 from kiosk.sorting_center.metrics import LedgerCollector
@@ -51,13 +52,16 @@ def opened_stores(ledger_url: str, zone: ZoneInfo, photos: Path | None = None) -
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """``now`` is the local time, with its zone; the center's days are those of this zone."""
+    """``now`` is the local time, with its zone; the center's days are those of this zone. ``catalogue`` is where buyers
+    find what is published, None where nobody has said so.
+    """
 
     stores: Stores
     health: HealthSource
     figures: LedgerCollector
     pictures: DrawnPictures
     now: Callable[[], datetime]
+    catalogue: PublicAddresses | None = None
 
     @property
     def ledger(self) -> Ledger:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -11,17 +11,20 @@ from typing import Final
 from markupsafe import Markup
 
 from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.sentences import read, utc
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES, Language
 
 FALLBACK: Final = "en"
+STAFF: Final = "kiosk.sorting_center.web"
+"""The room with the texts of the staff's pages."""
 
 
 @cache
-def tables() -> Mapping[str, Mapping[str, str]]:
-    """Texts by language and id; an id is told once among all files."""
+def tables(room: str = STAFF) -> Mapping[str, Mapping[str, str]]:
+    """Texts by language and id; an id is told once among all files of the room."""
     found: dict[str, dict[str, str]] = {}
-    for source in sorted(files("kiosk.sorting_center.web").joinpath("texts").iterdir(), key=lambda file: file.name):
+    for source in sorted(files(room).joinpath("texts").iterdir(), key=lambda file: file.name):
         for language, told in tomllib.loads(source.read_text(encoding="utf-8")).items():
             known = found.setdefault(language, {})
             if twice := known.keys() & told.keys():
@@ -32,15 +35,15 @@ def tables() -> Mapping[str, Mapping[str, str]]:
 
 def languages() -> list[Language]:
     """Those the pages speak, in the order of the language buttons."""
-    return [language for code, language in LANGUAGES.items() if code in tables()]
+    return [language for code, language in LANGUAGES.items() if code in tables(STAFF)]
 
 
 class CenterTexts:
     """The texts of one language; raises KeyError for a language or an id the pages do not have."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, room: str = STAFF) -> None:
         self.language = LANGUAGES[code]
-        self._texts = tables()[code]
+        self._texts = tables(room)[code]
 
     def __call__(self, text_id: str, **values: object) -> Markup:
         """The text as HTML; values are escaped unless they are markup already."""
@@ -59,6 +62,36 @@ class CenterTexts:
         own = f"{page}_refused_{error.code}"
         return self.filled(own if self.known(own) else f"refused_{error.code}", error.values)
 
+    def said(self, kept: str, local: Callable[[str], str]) -> Markup:
+        """A sentence of this program's, as it is kept, in this language; any other text as it is. ``local`` writes a
+        moment of RFC 3339 for people.
+        """
+        found = read(kept)
+        if found is None:
+            return Markup('<bdi lang="en">{}</bdi>').format(kept)
+        shown = {name: self._value(name, value, local) for name, value in found.values.items()}
+        return self(f"said_{found.code}", **shown)
+
+    def _value(self, name: str, value: str, local: Callable[[str], str]) -> Markup:
+        match name:
+            case "n" | "seq" | "first" | "most":
+                return html.bdi_number(int(value))
+            case "at":
+                return _whole(local(utc(value).isoformat()))
+            case "day":
+                return _whole(value)
+            case "said":
+                return self.said(value, local)
+            case "reason" if self.known(f"reason_{value}"):
+                return self(f"reason_{value}")
+            case _:
+                return html.bdi_code(value)
+
     def known(self, text_id: str) -> bool:
         """Whether there is such a text: codes come from the ledger, and a later version may know more of them."""
         return text_id in self._texts
+
+
+def _whole(text: str) -> Markup:
+    """On one line: a hyphen is no place to break a date."""
+    return Markup('<span class="whole">{}</span>').format(html.bdi_code(text))

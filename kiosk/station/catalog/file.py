@@ -7,23 +7,16 @@ a key whose list position counts from 1) and what is allowed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from msgspec import UnsetType
 
-from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
+from kiosk.domain.catalog import Catalog, Container, Member, Price, Product
 from kiosk.domain.identifiers import BadIdentifier, parse_internal_code
 from kiosk.station.catalog.document import CatalogError, load_document, shown
-from kiosk.station.catalog.tables import (
-    ContainerTable,
-    MemberTable,
-    NamesTable,
-    PriceTable,
-    ProductTable,
-    read_tables,
-)
-from kiosk.station.catalog.words import BadWord, chinese_name, english_name, person_name, uyghur_name
+from kiosk.station.catalog.place import Place
+from kiosk.station.catalog.sale import read_sale
+from kiosk.station.catalog.tables import ContainerTable, MemberTable, PriceTable, ProductTable, read_tables
+from kiosk.station.catalog.words import person_name
 
 _MEMBER_NUMBER = re.compile(r"M-[0-9]{5}", re.ASCII)
 _LONGEST_MEMBER_DIGITS = 5
@@ -44,43 +37,14 @@ def parse_catalog(data: bytes, file: str) -> Catalog:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """One table in the file, for errors: ``products[3]``."""
-
-    file: str
-    path: str
-
-    def error(self, key: str, problem: str) -> CatalogError:
-        return CatalogError(self.file, f"{self.path}.{key}", problem)
-
-    def word(self, key: str, text: str, check: Callable[[str], str], *, private: bool = False) -> str:
-        """The text as ``check`` cleans it; private text is not repeated in the error."""
-        try:
-            return check(text)
-        except BadWord as error:
-            raise self.error(key, str(error) if private else f"{shown(text)} {error}") from error
-
-    def names(self, names: NamesTable) -> Names:
-        return Names(
-            ug=self.word("names.ug", names.ug, uyghur_name),
-            zh=self.word("names.zh", names.zh, chinese_name),
-            en=self.word("names.en", names.en, english_name),
-        )
-
-    def once(self, seen: set[object], key: object, name: str) -> None:
-        if key in seen:
-            raise self.error(name, "stands twice: each may be listed once")
-        seen.add(key)
-
-
 def _products(rows: tuple[ProductTable, ...], file: str) -> tuple[Product, ...]:
     seen: set[object] = set()
     products = []
     for number, row in enumerate(rows, 1):
-        place = _Place(file, f"products[{number}]")
+        place = Place(file, f"products[{number}]")
         place.once(seen, row.code, "code")
-        products.append(Product(row.code, place.names(row.names), row.picture))
+        sale = None if isinstance(row.sale, UnsetType) else read_sale(row.sale, place.inside("sale"))
+        products.append(Product(row.code, place.names("names", row.names), row.picture, sale))
     if not products:
         raise CatalogError(file, "products", "is empty: at least one product is needed")
     return tuple(products)
@@ -90,7 +54,7 @@ def _prices(rows: tuple[PriceTable, ...], products: set[str], file: str) -> tupl
     seen: set[object] = set()
     prices = []
     for number, row in enumerate(rows, 1):
-        place = _Place(file, f"prices[{number}]")
+        place = Place(file, f"prices[{number}]")
         if row.product not in products:
             raise place.error("product", f"is {shown(row.product)}: no product of this file has that code")
         place.once(seen, (row.product, row.mode), "product")
@@ -102,11 +66,11 @@ def _containers(rows: tuple[ContainerTable, ...], file: str) -> tuple[Container,
     seen: set[object] = set()
     containers = []
     for number, row in enumerate(rows, 1):
-        place = _Place(file, f"containers[{number}]")
+        place = Place(file, f"containers[{number}]")
         place.once(seen, row.code, "code")
         if row.weighed and row.tare_g:
             raise place.error("tare_g", f"is {row.tare_g}: it must be 0 when weighed = true, the pan finds the tare")
-        containers.append(Container(row.code, place.names(row.names), row.tare_g, row.picture, row.weighed))
+        containers.append(Container(row.code, place.names("names", row.names), row.tare_g, row.picture, row.weighed))
     return tuple(containers)
 
 
@@ -115,7 +79,7 @@ def _members(rows: tuple[MemberTable, ...], file: str) -> tuple[Member, ...]:
     cards: set[object] = set()
     members = []
     for number, row in enumerate(rows, 1):
-        place = _Place(file, f"members[{number}]")
+        place = Place(file, f"members[{number}]")
         _check_number(row.number, place)
         place.once(numbers, row.number, "number")
         card = None if isinstance(row.card, UnsetType) else row.card
@@ -126,7 +90,7 @@ def _members(rows: tuple[MemberTable, ...], file: str) -> tuple[Member, ...]:
     return tuple(members)
 
 
-def _check_number(number: str, place: _Place) -> None:
+def _check_number(number: str, place: Place) -> None:
     if _MEMBER_NUMBER.fullmatch(number):
         return
     if sum(character.isdecimal() for character in number) > _LONGEST_MEMBER_DIGITS:
@@ -135,7 +99,7 @@ def _check_number(number: str, place: _Place) -> None:
     raise place.error("number", f"is {shown(number)}: it must be M- and five digits, like M-04412")
 
 
-def _check_card(card: str, place: _Place) -> None:
+def _check_card(card: str, place: Place) -> None:
     refused = place.error("card", f"is {shown(card)}: it must be Y1P, five digits and the check character")
     try:
         code = parse_internal_code(card)

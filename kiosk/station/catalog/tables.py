@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec import inspect as types
 
+from kiosk.domain.catalog import Allergen
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Mode
 from kiosk.station.catalog.document import CatalogError, shown
@@ -21,6 +22,12 @@ from kiosk.station.catalog.document import CatalogError, shown
 MAX_TARE_G: Final = 20_000
 """The heaviest container a clerk lifts onto a pan; more is a typing mistake."""
 MAX_PRODUCTS, MAX_CONTAINERS, MAX_MEMBERS = 500, 100, 20_000
+MAX_PACKS, MAX_GRADES = 8, 6
+"""As many as a clerk sees at a glance."""
+MAX_PACK_G: Final = 50_000
+"""Couriers take no heavier parcel."""
+MAX_PACK_FEN: Final = 10_000_000
+"""CNY 100,000: more is a typing mistake."""
 
 Code = Annotated[str, Meta(pattern=r"\A[A-Z0-9-]{1,16}\Z", description="1 to 16 of A-Z, 0-9 and -")]
 Picture = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,24}\Z", description="1 to 24 of a-z, 0-9 and -")]
@@ -33,6 +40,15 @@ FenPerKg = Annotated[
     ),
 ]
 TareG = Annotated[int, Meta(ge=0, le=MAX_TARE_G, description=f"a whole number of grams from 0 to {MAX_TARE_G}")]
+PackG = Annotated[int, Meta(ge=1, le=MAX_PACK_G, description=f"a whole number of grams from 1 to {MAX_PACK_G}")]
+PackFen = Annotated[int, Meta(ge=1, le=MAX_PACK_FEN, description=f"a whole number of fen from 1 to {MAX_PACK_FEN}")]
+Harvest = Annotated[
+    str,
+    Meta(
+        pattern=r"\A((19|20)[0-9]{2}-(0[1-9]|1[0-2]))?\Z",
+        description="a year and a month like 2026-09, or empty",
+    ),
+]
 
 
 class NamesTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,12 +59,40 @@ class NamesTable(Struct, frozen=True, forbid_unknown_fields=True):
     en: str
 
 
+class CodeTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """``origin``, and one of ``grades``."""
+
+    code: Code
+    names: NamesTable
+
+
+class PackTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of ``packs``."""
+
+    net_g: PackG
+    price_fen: PackFen
+
+
+class SaleTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """What buyers are told of a product."""
+
+    title: NamesTable
+    story: NamesTable
+    storage: NamesTable
+    origin: CodeTable
+    packs: Annotated[tuple[PackTable, ...], Meta(min_length=1, max_length=MAX_PACKS)]
+    grades: Annotated[tuple[CodeTable, ...], Meta(max_length=MAX_GRADES)] = ()
+    harvest: Harvest = ""
+    allergens: Annotated[tuple[Allergen, ...], Meta(max_length=len(Allergen))] = ()
+
+
 class ProductTable(Struct, frozen=True, forbid_unknown_fields=True):
     """One of ``products``."""
 
     code: Code
     names: NamesTable
     picture: Picture
+    sale: SaleTable | UnsetType = UNSET
 
 
 class PriceTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,7 +201,9 @@ def _allowed(kind: types.Type) -> str:
     if isinstance(kind, types.StructType):
         return f"a table with {', '.join(_fields(kind))}"
     if isinstance(kind, types.VarTupleType):
-        return f"a list of at most {kind.max_length} tables"
+        count = f"{kind.min_length} to" if kind.min_length else "at most"
+        rows = "words" if isinstance(kind.item_type, types.EnumType) else "tables"
+        return f"a list of {count} {kind.max_length} {rows}"
     if isinstance(kind, types.EnumType):
         return " or ".join(row.value for row in kind.cls)
     assert isinstance(kind, types.BoolType)

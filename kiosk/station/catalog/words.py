@@ -32,6 +32,7 @@ _REFUSED_CATEGORIES = {
     "Zp": "a paragraph separator",
     "Zs": "an unusual space",
 }
+_SENTENCE_MARKS = frozenset("؛:؟!«»")
 _JIN = re.compile(r"(?<!公)斤|\bjin\b|(?<!\w)جىڭ(?!\w)", re.IGNORECASE)
 _LONG_NUMBER = 3
 
@@ -40,11 +41,11 @@ class BadWord(ValueError):
     """The text says which character is refused and what is allowed."""
 
 
-def clean_name(text: str) -> str:
+def clean_name(text: str, most: int = MAX_NAME) -> str:
     """The name in NFC; raises BadWord when it is empty, too long or has characters no name needs."""
     name = unicodedata.normalize("NFC", text)
-    if not 1 <= len(name) <= MAX_NAME:
-        raise BadWord(f"is {len(name)} characters long: 1 to {MAX_NAME} are allowed")
+    if not 1 <= len(name) <= most:
+        raise BadWord(f"is {len(name)} characters long: 1 to {most} are allowed")
     if name != name.strip(" "):
         raise BadWord("begins or ends with a space: remove it")
     for character in name:
@@ -56,21 +57,27 @@ def clean_name(text: str) -> str:
 
 def uyghur_name(text: str) -> str:
     """A name in Arabic-script Uyghur; raises BadWord."""
-    name = clean_name(text)
+    return _uyghur(clean_name(text), _UYGHUR_BESIDE, "( ) . , - / + %")
+
+
+def uyghur_text(text: str, most: int) -> str:
+    """Sentences in Arabic-script Uyghur; raises BadWord."""
+    return _uyghur(clean_name(text, most), _UYGHUR_BESIDE | _SENTENCE_MARKS, "( ) . ، - / + % ؛ : ؟ ! « »")
+
+
+def _uyghur(name: str, beside: frozenset[str], marks: str) -> str:
     _refuse_foreign_arabic(name)
-    strange = next((c for c in name if c not in UYGHUR_LETTERS and c not in _UYGHUR_BESIDE), None)
+    strange = next((c for c in name if c not in UYGHUR_LETTERS and c not in beside), None)
     if strange is not None:
-        raise BadWord(
-            f"has {strange!r} U+{ord(strange):04X}: only Uyghur letters, digits and ( ) . , - / + % are allowed"
-        )
+        raise BadWord(f"has {strange!r} U+{ord(strange):04X}: only Uyghur letters, digits and {marks} are allowed")
     if not any(character in UYGHUR_LETTERS for character in name):
         raise BadWord("has no Uyghur letter")
     return _without_jin(name)
 
 
-def chinese_name(text: str) -> str:
+def chinese_name(text: str, most: int = MAX_NAME) -> str:
     """A name with at least one Chinese character and no Arabic letter; raises BadWord."""
-    name = clean_name(text)
+    name = clean_name(text, most)
     if not any(_script(character) == "CJK" for character in name):
         raise BadWord("has no Chinese character")
     if any(_script(character) == "ARABIC" for character in name):
@@ -78,9 +85,9 @@ def chinese_name(text: str) -> str:
     return _without_jin(name)
 
 
-def english_name(text: str) -> str:
+def english_name(text: str, most: int = MAX_NAME) -> str:
     """A name whose letters are all Latin; raises BadWord."""
-    name = clean_name(text)
+    name = clean_name(text, most)
     letters = [character for character in name if character.isalpha()]
     if not letters or any(_script(character) != "LATIN" for character in letters):
         raise BadWord("must be written in Latin letters: are two languages swapped?")

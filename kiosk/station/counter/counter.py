@@ -11,6 +11,7 @@ from kiosk.station.clerk.access import Access
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.day import Day
 from kiosk.station.counter.intakes import IntakeBook, Intakes, LotShots, Voids
+from kiosk.station.counter.listings.listings import Listings
 from kiosk.station.counter.paper_count import PaperCount
 from kiosk.station.counter.papers import PaperQueue
 from kiosk.station.counter.parcels.book import ParcelBook
@@ -103,6 +104,7 @@ class Counter:
     intakes: Intakes
     lot_shots: LotShots
     voids: Voids
+    listings: Listings
     papers: PaperQueue
     paper_count: PaperCount
     day: Day
@@ -136,6 +138,7 @@ class Counter:
             intakes=Intakes(acts, state, intakes, tools.desk),
             lot_shots=LotShots(acts, state, intakes, tools.lots),
             voids=Voids(acts, access, intakes, store.intakes),
+            listings=Listings(acts, intakes, store.listings, store.catalogs),
             papers=PaperQueue(acts, store.papers),
             paper_count=paper_count,
             day=Day(acts, store.days, tools.papers),

@@ -5,6 +5,7 @@ They need nothing of a running station, so the page and the command line say the
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from kiosk.messaging.relay.faults import LinkFault
 from kiosk.station.doctor import box
 from kiosk.station.doctor.finding import Finding, Verdict, unreadable
 from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.photos_mark import PhotosMark, pictures
 from kiosk.station.doctor.ports import Configuration
 from kiosk.station.doctor.records import records
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
@@ -78,6 +80,8 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
         yield people(env, seen)
     yield _looked("pickup_key", lambda: pickup_key(env))
     yield from link(env)
+    if config.relay is not None and config.relay.photos is not None:
+        yield pictures(PhotosMark(data))
     yield _looked("backup", lambda: backup(env))
     yield from box.findings(_SYSTEMD, environ)
 
@@ -111,11 +115,14 @@ def database(station: StationSettings) -> tuple[Look | None, Finding]:
 
 
 def _try_to_read(path: Path) -> None:
-    """Raises OSError: SQLite only says that it cannot open, which would look like damage."""
+    """Raises OSError: SQLite only says that it cannot open, which would look like damage.
+
+    Asked, never opened: the station looks at its own database, and the first handle that a process closes gives back
+    all its locks. The next program that closes the file would take the log away from under the station.
+    """
     for file in (path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES)):
-        if file.exists():
-            with file.open("rb"):
-                pass
+        if file.exists() and not os.access(file, os.R_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
 
 
 def _hindered(path: Path) -> Finding | None:

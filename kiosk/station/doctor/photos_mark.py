@@ -11,6 +11,7 @@ from typing import Final
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.ports import Backlog
 from kiosk.station.clock import read_boot_id
+from kiosk.station.doctor.finding import FINE, Finding, Verdict
 from kiosk.station.page_heartbeat import since_boot
 
 PHOTOS_MARK: Final = "photos-mark"
@@ -73,3 +74,14 @@ class PhotosMark:
             return PhotosOnTheirWay(int(mark["pictures"]), int(mark["size_bytes"]), fault)
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def pictures(mark: PhotosMark) -> Finding:
+    """The doctor's row of the pictures of goods: how many the sorting center does not have, and what keeps them."""
+    found = mark.read()
+    if found is None:
+        return Finding("photos", None, None, word="photos_unknown")
+    values = {"n": found.pictures}
+    if found.fault is not None:
+        return Finding("photos", True, False, Verdict.WARN, f"photos_{found.fault.value}", values=values)
+    return Finding("photos", True, True, word="photos_wait" if found.pictures else FINE, values=values)

@@ -114,7 +114,7 @@ def listing_pictures(shot: GoodsShot) -> tuple[ListingPictures, tuple[Shot, Shot
     if shot.measures is None or shot.master is None or shot.natural is None:
         raise ValueError("a shot without pictures cannot be kept")
     return (
-        ListingPictures(_picture(shot.master), _picture(shot.natural), shot.measures),
+        ListingPictures(_picture(shot.master), _picture(shot.natural), shot.measures, shot.likeness),
         (shot.master, shot.natural),
     )
 

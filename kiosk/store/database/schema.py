@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 """``PRAGMA user_version`` of a file that fits this code: the number of the newest migration."""
 
 APPLICATION_ID: Final = 0x4B494F53
@@ -230,6 +230,7 @@ photo = Table(
     Column("measures", Text),
     Column("overruled", Text),
     Column("actor", Text),
+    Column("likeness", Text),
     CheckConstraint("length(sha256) = 64 AND length(natural_sha256) = 64", name="sha256_length"),
     CheckConstraint("shot > 0 AND size_bytes > 0 AND width > 0 AND height > 0", name="sizes_positive"),
     CheckConstraint(
@@ -250,6 +251,9 @@ photo = Table(
         name="sent_when_accepted",
     ),
     CheckConstraint("(overruled IS NULL) = (actor IS NULL)", name="overruled_by_somebody"),
+    CheckConstraint(
+        "likeness IS NULL OR (length(likeness) = 16 AND position IS NOT NULL)", name="likeness_of_an_accepted_shot"
+    ),
     sqlite_with_rowid=False,
     sqlite_strict=True,
 )
@@ -263,13 +267,25 @@ Index("photo_unjudged", photo.c.sha256, sqlite_where=photo.c.judged == text("0")
 listing = Table(
     "listing",
     metadata,
-    Column("intake", Integer, primary_key=True),
-    Column("sha256", Text, primary_key=True),
-    Column("product", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("intake", Integer, ForeignKey("lot.intake"), primary_key=True),
     Column("drafted_at", Text, nullable=False),
+    Column("pack_g", Integer),
+    Column("grade", Text),
+    Column("position", Integer, ForeignKey("journal.position")),
+    CheckConstraint("pack_g > 0 AND (pack_g IS NULL) = (grade IS NULL)", name="chosen_together"),
+    sqlite_strict=True,
+)
+
+listing_photo = Table(
+    "listing_photo",
+    metadata,
+    Column("intake", Integer, ForeignKey("listing.intake"), primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("left_out", Integer, nullable=False),
     ForeignKeyConstraint(["intake", "sha256"], ["photo.intake", "photo.sha256"]),
-    CheckConstraint("state IN ('draft')", name="state_known"),
+    CheckConstraint("place > 0", name="place_from_one"),
+    CheckConstraint("left_out IN (0, 1)", name="yes_or_no"),
     sqlite_with_rowid=False,
     sqlite_strict=True,
 )

@@ -8,10 +8,18 @@ from collections.abc import Callable, Mapping
 import msgspec
 from sqlalchemy import Column, Connection, Table, select, update
 
-from kiosk.domain.events import DayClosed, EpochStarted, IntakeAbandoned, IntakeConfirmed, IntakeVoided, PhotoAccepted
+from kiosk.domain.events import (
+    DayClosed,
+    EpochStarted,
+    IntakeAbandoned,
+    IntakeConfirmed,
+    IntakeVoided,
+    ListingSubmitted,
+    PhotoAccepted,
+)
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.envelope import EVENT_TYPES
-from kiosk.store import photos
+from kiosk.store import listings, photos
 from kiosk.store.database.connection import Database
 from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import day as day_table
@@ -165,13 +173,18 @@ def _tell_again(connection: Connection, epoch: str, after: int, region: str) -> 
         for row in journal.rows_from(
             connection, journal.position_of(earlier.number, after + 1), earlier.acked_upto - after
         )
-        if row.type != EpochStarted.TYPE
+        if row.type != EpochStarted.TYPE and not _is_replaced(connection, row)
     ]
     # A close of before stays where it was: what the current epoch tells already did not happen before it.
     for row in lost:
         _reissue(connection, row, region)
     connection.execute(update(epoch_table).where(epoch_table.c.number == earlier.number).values(acked_upto=after))
     return len(lost)
+
+
+def _is_replaced(connection: Connection, row: journal.JournalRow) -> bool:
+    """Of two offers of a lot the center takes the one it hears last: an older one is not told after a newer one."""
+    return row.type == ListingSubmitted.TYPE and not listings.is_told_by(connection, row.position)
 
 
 def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> int:
@@ -185,6 +198,8 @@ def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> in
         _point(connection, void_table, void_table.c.intake, data.receipt, position)
     elif isinstance(data, PhotoAccepted):
         photos.point_to(connection, data, position)
+    elif isinstance(data, ListingSubmitted):
+        listings.point_to(connection, row.position, position)
     return position
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.listings.offer import ListingView
 from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.web.counter.frame import HOME, Where
 
@@ -21,6 +23,9 @@ MOST_SCAN = 256
 _PICKUP_CODE = re.compile("[0-9]{6}")
 _MOST_DIGITS = 18
 _MOST_GRAMS = 6
+_WAYS = {"earlier": -1, "later": 1}
+PICTURES: Final = 3
+"""Of a lot, side by side on one page."""
 
 Form = Mapping[str, str]
 
@@ -170,6 +175,59 @@ def _overrule(post: Post) -> str:
     return intake_path(post.about)
 
 
+def _listing_photo(post: Post) -> str:
+    post.counter.lot_shots.take(post.session, post.about)
+    return listing_path(post.about)
+
+
+def _listing_overrule(post: Post) -> str:
+    post.counter.lot_shots.overrule(post.session, post.about)
+    return listing_path(post.about)
+
+
+def _listing_pack(post: Post) -> str:
+    """The grade stays as it is now, whatever it was when the page was drawn."""
+    listings, pack_g = post.counter.listings, post.whole("pack_g")
+    listings.choose(post.session, post.about, pack_g, listings.view(post.session, post.about).grade)
+    return listing_path(post.about)
+
+
+def _listing_grade(post: Post) -> str:
+    listings, grade = post.counter.listings, post.field("grade")
+    pack = listings.view(post.session, post.about).pack
+    listings.choose(post.session, post.about, pack.net_g if pack else 0, grade)
+    return listing_path(post.about)
+
+
+def _listing_move(post: Post) -> str:
+    """One place on; a picture that is no longer where the clerk saw it stays."""
+    places, listings = _WAYS.get(post.field("way")), post.counter.listings
+    sha256, place = post.field("sha256"), post.whole("place")
+    if places is None or _place_of(listings.view(post.session, post.about), sha256) != place:
+        raise CounterRefused("stale_page")
+    return _listing_at(listings.move(post.session, post.about, sha256, places), sha256)
+
+
+def _listing_leave(post: Post) -> str:
+    sha256, out = post.field("sha256"), post.field("out") == "1"
+    return _listing_at(post.counter.listings.leave_out(post.session, post.about, sha256, out), sha256)
+
+
+def _listing_submit(post: Post) -> str:
+    post.counter.listings.submit(post.session, post.about, post.field("seen"))
+    return f"{listing_path(post.about)}/sent"
+
+
+def _place_of(view: ListingView, sha256: str) -> int | None:
+    return next((place for place, photo in enumerate(view.photos) if photo.sha256 == sha256), None)
+
+
+def _listing_at(view: ListingView, sha256: str) -> str:
+    """The page of the pictures on which this one is now."""
+    page = (_place_of(view, sha256) or 0) // PICTURES + 1
+    return listing_path(view.receipt) if page == 1 else f"{listing_path(view.receipt)}?page={page}"
+
+
 def _reprint(post: Post) -> str:
     post.counter.papers.reprint(post.session, int(post.about))
     return "/counter/queue"
@@ -213,6 +271,13 @@ ACTS: Mapping[str, Run] = {
     "/counter/intakes/<about>/photo": _photograph,
     "/counter/intakes/<about>/photo/overrule": _overrule,
     "/counter/intakes/<about>/take_up": _take_up,
+    "/counter/intakes/<about>/listing/photo": _listing_photo,
+    "/counter/intakes/<about>/listing/photo/overrule": _listing_overrule,
+    "/counter/intakes/<about>/listing/pack": _listing_pack,
+    "/counter/intakes/<about>/listing/grade": _listing_grade,
+    "/counter/intakes/<about>/listing/move": _listing_move,
+    "/counter/intakes/<about>/listing/leave": _listing_leave,
+    "/counter/intakes/<about>/listing/submit": _listing_submit,
     "/counter/prints/<int:about>/reprint": _reprint,
     "/counter/prints/<int:about>/resolve": _resolve,
     "/counter/day/close": _close_day,
@@ -230,6 +295,11 @@ def intake_path(receipt: str) -> str:
     return f"/counter/intakes/{receipt}"
 
 
+def listing_path(receipt: str) -> str:
+    """The page on which the lot of an intake is offered for sale."""
+    return f"{intake_path(receipt)}/listing"
+
+
 def back_to(path: str, form: Form) -> Where:
     """Where a refused act leads back to: the page it came from."""
     parts = path.split("/")[2:]
@@ -240,6 +310,8 @@ def back_to(path: str, form: Form) -> Where:
             return Where("intakes", f"{intake_path(receipt)}?ask=void&reason={form.get('reason', '')}")
         case ["intakes", _, "take_up"]:
             return Where("intakes", "/counter/intakes")
+        case ["intakes", receipt, "listing", *_]:
+            return Where("intakes", listing_path(receipt))
         case ["intakes", receipt, *_]:
             return Where("intakes", intake_path(receipt))
         case ["prints", *_]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import render_template, request
+from flask import g, render_template, request
 
 from kiosk.domain.catalog import Names
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.counter.board import CounterSnapshot
 from kiosk.web.counter.live import badges, scan_id
 from kiosk.web.counter.parcel_acts import picture_of
 from kiosk.web.counter.refusals import refused
@@ -56,7 +57,7 @@ class CounterFrame:
 
         A technician has the check weight and the journal of the pan here, and no tabs: those pages are the clerk's.
         """
-        snapshot = self._station.counter_board.snapshot()
+        snapshot: CounterSnapshot = g.counter
         figures = badges(snapshot.view)
         clerk = person.role is Role.CLERK
         extra.setdefault("stream", _STREAM if clerk else _STAFF_STREAM)

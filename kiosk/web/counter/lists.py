@@ -19,8 +19,8 @@ from kiosk.store.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import counted
 from kiosk.web.counter.parcel_acts import ACTS, LISTS, QUESTIONS
-from kiosk.web.counter.refusals import refusal_id
 from kiosk.web.counter.rows import intake_row, unfinished_row
+from kiosk.web.counter.shots import Shots
 from kiosk.web.paging import Page, page_of
 from kiosk.web.ports import Station
 from kiosk.web.scale_marks import check_due
@@ -95,6 +95,7 @@ class CounterLists:
     def __init__(self, station: Station, frame: CounterFrame) -> None:
         self._station = station
         self._frame = frame
+        self._shots = Shots(station)
 
     # --- parcels ---------------------------------------------------------------------------------------------------
 
@@ -158,11 +159,13 @@ class CounterLists:
     def _parcel_shot(self, parcel: ParcelRow) -> dict[str, Any]:
         """The picture of a damaged parcel: the one just taken, or the one it was accepted with."""
         if not parcel.damaged:
-            return self._shot("", "")
+            return self._shots.of("", "", self._frame.speech.main)
         if parcel.photo_sha256:
             kept = PhotoView("done", parcel.photo_sha256)
             return {"shot": kept, "shot_address": f"/counter/parcels/{parcel.number}/photo.jpg", "shot_problem": ""}
-        return self._shot(str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg")
+        return self._shots.of(
+            str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg", self._frame.speech.main
+        )
 
     # --- intakes ---------------------------------------------------------------------------------------------------
 
@@ -210,7 +213,7 @@ class CounterLists:
             intake=intake_row(row, self._catalog()),
             row=row,
             papers=papers,
-            **self._shot(row.lot, f"{where.here}/photo.jpg"),
+            **self._shots.of(row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
         )
 
     def _void(self, session: Session, where: Where) -> str:
@@ -228,23 +231,6 @@ class CounterLists:
             ),
         )
 
-    def _shot(self, subject: str, address: str) -> dict[str, Any]:
-        view = self._station.counter.state.view()
-        photo = view.photo if subject and view.shot_of == subject else PhotoView()
-        if photo.state == "done" and not self._kept(photo.sha256 or ""):
-            photo = PhotoView("gone")
-        problem = refusal_id(photo.problem or "", self._frame.speech.main)
-        return {
-            "shot": photo,
-            "shot_address": f"{address}?{(photo.sha256 or '')[:8]}",
-            "shot_problem": problem if problem.startswith("problem.") else "counter.shot.failed",
-        }
-
-    def _kept(self, sha256: str) -> bool:
-        """Whether the picture is still on this card: old ones leave it once the sorting center has them."""
-        station = self._station
-        return station.photo_folder.path(sha256) is not None or station.parcel_photos.path(sha256) is not None
-
     def _catalog(self) -> Catalog:
         return self._station.store.catalogs.get()[1]
 
@@ -261,6 +247,7 @@ class CounterLists:
             Where("queue", "/counter/queue"),
             page=page,
             pending=snapshot.pending,
+            pictures=self._station.store.photos.unsent_count(),
             link=snapshot.marks.link,
             since=self._frame.moment(self._oldest_event()),
             left=sent_in(self._station.settings.data) if snapshot.pending else None,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from flask import Blueprint, Flask, abort, redirect, request, send_file
+from flask import Blueprint, Flask, abort, g, redirect, request, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import Role
@@ -71,6 +71,12 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 def install(app: Flask, station: Station, frame: CounterFrame) -> None:
     """What is refused at the counter looks like the counter."""
 
+    def look() -> None:
+        """Before anything of a page is read: what changes meanwhile makes it older than it says, and never newer, and
+        then its stream has it drawn again.
+        """
+        g.counter = station.counter_board.snapshot()
+
     def refused(error: CounterRefused) -> Answer:
         logger.info("refused at %s: %s", request.endpoint, error.code)
         session = station.access.session(request.cookies.get(roles.COOKIE, ""))
@@ -86,6 +92,7 @@ def install(app: Flask, station: Station, frame: CounterFrame) -> None:
             return redirect(HOME, 303)
         return frame.denied("counter.denied.role" if error.unlocked else "counter.denied.locked"), 403
 
+    app.before_request(look)
     app.register_error_handler(CounterRefused, refused)
     app.register_error_handler(roles.Denied, denied)
 

@@ -154,6 +154,7 @@ class _Pages:
             more=max(0, len(numbers) - MOST_NUMBERS),
             pending=pending,
             left=sent_in(self.doctor.station.settings.data) if pending else None,
+            pictures=store.photos.unsent_count(),
             identity=identity,
         )
 

@@ -45,6 +45,7 @@ from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture, metadata_markers
+from kiosk.photo.pictures import likeness
 
 
 def picture(seed: int = 0, level: int = 255) -> BgrImage:
@@ -190,6 +191,7 @@ def test_a_burst_of_goods_is_judged_and_only_the_two_pictures_leave() -> None:
     for jpeg, level in ((body[: answer.master.size_bytes], 255), (body[answer.master.size_bytes :], 119)):
         assert metadata_markers(jpeg) == ()
         assert abs(float(decode_picture(jpeg).mean()) - level) < 2
+    assert answer.likeness == likeness(MASTER)
     assert alarms == [3.0, 0]
 
 
@@ -198,7 +200,7 @@ def test_of_a_shot_that_nobody_may_keep_no_picture_leaves_whatever_the_pipeline_
     verdict = Verdict((Finding(Reason.BLUR, 4, 3), Finding(reason, 1, 0)))
     answer, body = told(FakeSource(picture()), FakeInspection(verdict))
     assert answer.findings == (WireFinding(Reason.BLUR, 4, 3), WireFinding(reason, 1, 0))
-    assert (answer.measures, answer.master, answer.natural, body) == (None, None, None, b"")
+    assert (answer.measures, answer.master, answer.natural, answer.likeness, body) == (None, None, None, "", b"")
 
 
 def test_a_shot_that_a_clerk_may_overrule_has_its_pictures() -> None:

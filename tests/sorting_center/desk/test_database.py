@@ -29,6 +29,7 @@ def test_opened_twice_it_is_what_it_was(desk: Desk, ledger_url: str) -> None:
             assert [person.name for person in again.people.all()] == ["gulnar"]
 
 
+LISTINGS = ("listing", "listing_step", "listing_told", "listing_place", "listing_shown", "listing_picture")
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
@@ -138,7 +139,7 @@ def test_one_of_before_the_notices_is_brought_up_and_tells_nothing_of_then(desk:
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147")], NOW)
     with desk.database.writing() as connection:
         for statement in (
-            *(f"DROP TABLE {name}" for name in ("listing", "listing_step", "listing_told", "listing_place")),
+            *(f"DROP TABLE {name}" for name in LISTINGS),
             "ALTER TABLE decision DROP COLUMN figures",
             "DROP TABLE notice",
             "DROP TABLE notice_target",

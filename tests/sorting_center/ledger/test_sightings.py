@@ -57,7 +57,7 @@ def test_the_newest_rows_of_a_stations_doctor_are_kept(ledger: Ledger) -> None:
             return {row.station: row.doctor for row in connection.execute(select(station_status))}
 
     scale = DoctorRow("scale", "fail", "scale_silent")
-    silent = '[{"row":"scale","state":"fail","code":"scale_silent"},{"row":"clock"}]'
+    silent = '[{"row":"scale","state":"fail","code":"scale_silent","since":"NOW"},{"row":"clock"}]'.replace("NOW", NOW)
     assert say("S0147", True, scale, DoctorRow("clock")) == {"S0147": silent}
     assert say("S0148", False) == {"S0147": silent, "S0148": None}
     assert say("S0147", False) == {"S0147": silent, "S0148": None}, "a last will is the broker's word"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.listings.listings import MAX_TITLE, Doing, Listings
+from kiosk.sorting_center.listings.listings import MAX_STEPS, MAX_TITLE, Doing, Listings
 from kiosk.sorting_center.listings.records import MAY_FROM, Key, Listing, State, Texts
-from tests.sorting_center.listings.centers import FIRST, SECOND, TIME, Center, almonds, masters
+from tests.sorting_center.listings.centers import FIRST, SECOND, TIME, Center, Received, almonds, masters
 
 Act = Callable[[Key, Doing], Listing]
 TEXTS = Texts(WordsData("بادام مېغىزى", "巴旦木仁", "Sweet almonds"), WordsData("", "", "By hand"))
@@ -127,6 +128,42 @@ def test_photos_that_come_later_wait_for_the_next_publishing(center: Center) -> 
     assert [published.photos for _, published in center.listings.published()] == [(FIRST,)]
     center.listings.publish(center.key(), center.seen())
     assert [published.photos for _, published in center.listings.published()] == [(FIRST, SECOND)]
+
+
+def test_a_title_of_nothing_but_spaces_is_not_published(center: Center) -> None:
+    almonds(center)
+    blank = WordsData(" ", "", "  ")
+    center.take(center.station.offer(1, FIRST, title=blank))
+    with pytest.raises(Refused) as refused:
+        center.listings.publish(center.key(), center.seen())
+    assert (refused.value.code, center.one().state) == ("no_title", State.REVIEW)
+
+
+def test_who_claims_to_have_seen_what_is_not_there_yet_publishes_nothing(
+    center: Center, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Photos are looked at before the transaction: those of the version that is published, and of no other."""
+    almonds(center)
+    early = Doing("turdi", center.one().version + 1, TIME)
+    path = type(center.pictures).path
+
+    def meanwhile(pictures: Received, region: str, station: str, sha256: str) -> Path | None:
+        monkeypatch.undo()
+        center.take(center.station.offer(1, "ef" * 32))
+        return path(pictures, region, station, sha256)
+
+    monkeypatch.setattr(type(center.pictures), "path", meanwhile)
+    with pytest.raises(Refused) as refused:
+        center.listings.publish(center.key(), early)
+    assert (refused.value.code, center.one().version) == ("decided_meanwhile", early.version)
+
+
+def test_of_a_long_history_the_newest_is_shown(center: Center) -> None:
+    almonds(center)
+    station = center.station
+    center.take(*(station.offer(1, FIRST, price_fen=price) for price in range(1, MAX_STEPS + 3)))
+    steps = center.listings.history(center.key())
+    assert (len(steps), steps[-1].reason) == (MAX_STEPS, f"{station.epoch}-{len(station.sealed)}")
 
 
 def test_it_is_withdrawn_with_a_reason(center: Center) -> None:

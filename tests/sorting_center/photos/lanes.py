@@ -32,7 +32,7 @@ from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.follower import Follower
 from kiosk.sorting_center.photos.listener.reception import Limits
 from kiosk.sorting_center.photos.listener.server import PhotosServer
-from kiosk.sorting_center.photos.listener.tls import tls_context
+from kiosk.sorting_center.photos.listener.tls import certificate_of
 from kiosk.sorting_center.photos.photos import Photos
 from kiosk.sorting_center.photos.refusals import Refusals
 from kiosk.sorting_center.photos.uploads import Uploads
@@ -166,13 +166,13 @@ class Listening:
 
     def __init__(self, receiving: Receiving, authority: Authority | None = None, limits: Limits | None = None) -> None:
         self.authority = authority
-        context = None
+        self.certificate = None
         if authority is not None:
             cert, key = authority.issue("center", host="127.0.0.1")
-            context = tls_context(str(cert), str(key), str(authority.file))
+            self.certificate = certificate_of(str(cert), str(key), str(authority.file))
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(listening.getsockname()[1])
-        self._server = PhotosServer(receiving.uploads, listening, context, limits)
+        self._server = PhotosServer(receiving.uploads, listening, self.certificate, limits)
 
     def __enter__(self) -> Self:
         self._server.start()

@@ -52,6 +52,18 @@ def lane(receiving: Receiving, authority: Authority, told: list[Shot]) -> Iterat
         yield listening
 
 
+def test_a_renewed_certificate_is_shown_from_the_next_connection_on(lane: Listening, authority: Authority) -> None:
+    with ExitStack() as ends:
+        before, certificate = lane.raw(ends), lane.certificate
+        authority.issue("center", host="127.0.0.1")
+        assert isinstance(before, ssl.SSLSocket) and certificate is not None
+        for _ in range(2):
+            certificate.look()
+        after = lane.raw(ends)
+        assert isinstance(after, ssl.SSLSocket)
+        assert before.getpeercert(True) != after.getpeercert(True)
+
+
 def test_a_picture_arrives_over_one_connection(lane: Listening, receiving: Receiving, told: list[Shot]) -> None:
     one, other = told
     with closing(lane.client()) as client:

@@ -171,7 +171,7 @@ def test_what_cannot_be_used_is_told_at_once(ledger: Ledger, tmp_path: Path, hea
     settings = PhotosSettings(
         host="127.0.0.1", port=0, folder="photos", cert=str(cert), key=str(key), ca=str(tmp_path / "empty")
     )
-    with pytest.raises(OSError, match="cannot be used for TLS"):
+    with pytest.raises(OSError, match="empty holds no certificate in PEM"):
         PhotosProcess(ledger.url, settings.checked(), health)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from msgspec.structs import replace
+from sqlalchemy import update
 
 from kiosk.domain.events import (
     CountersData,
@@ -22,6 +23,8 @@ from kiosk.domain.metrology.standing import CheckState, Verification
 from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.control import DoctorRow, Hello, Status
 from kiosk.sorting_center.ledger import Delivery, EventKey, Ledger, Sighting
+from kiosk.sorting_center.ledger import schema as ledger_schema
+from kiosk.sorting_center.ledger.database.opening import open_beside
 from kiosk.sorting_center.reports import Part, Reports
 from kiosk.sorting_center.reports.closings import Difference
 from kiosk.sorting_center.reports.follower import Follower
@@ -69,10 +72,36 @@ def test_what_the_doctor_of_a_station_says(ledger: Ledger, reports: Reports) -> 
     said = {"S0001": (scale, paper, DoctorRow("clock")), "S0002": (paper,), "S0003": (DoctorRow("clock"),), "S0004": ()}
     told = [Sighting("shache", name, Status(True, 0, "1", "00" * 8, doctor=rows)) for name, rows in said.items()]
     ledger.commit(Delivery(sightings=[*told, Sighting("shache", "S0005")]), NOW)
-    assert {name: reports.stations.doctor("shache", name) for name in said} == said
+    rows = {name: reports.stations.doctor("shache", name) for name in said}
+    assert {name: tuple(DoctorRow(row.row, row.state, row.code) for row in rows[name]) for name in said} == said
     assert reports.stations.doctor("shache", "S0005") == reports.stations.doctor("yarkant", "S0001") == ()
     worst = {row.station: row.doctor for row in reports.fleet.rows(DAY)}
     assert worst == {"S0001": "fail", "S0002": "warn", "S0003": "ok", "S0004": "", "S0005": ""}
+
+
+def test_since_when_a_row_of_the_doctor_is_seen_so(ledger: Ledger, reports: Reports) -> None:
+    paper, scale = DoctorRow("printer_label", "warn", "printer_near_end"), DoctorRow("scale", "fail", "scale_silent")
+
+    def since(hour: int, *rows: DoctorRow, online: bool = True) -> list[str]:
+        status = Status(online, 0, "1", "00" * 8, doctor=rows)
+        told = [Sighting(region, "S0001", status) for region in ("shache", "yarkant")]
+        ledger.commit(Delivery(sightings=told if hour else told[:1]), f"2026-11-25T{hour:02}:00:00.000Z")
+        return [row.since[11:13] for row in reports.stations.doctor("shache", "S0001")]
+
+    assert since(0, scale, DoctorRow("clock")) == ["00", ""], "what is well needs no time"
+    assert since(1, scale, paper) == ["00", "01"]
+    assert since(2, DoctorRow("scale", "warn", "scale_silent"), paper) == ["02", "01"]
+    assert since(3, online=False) == ["02", "01"], "a last will says nothing of it"
+    assert since(4, DoctorRow("scale", "warn", "scale_parameter"), paper) == ["04", "01"]
+    assert since(5, DoctorRow("scale"), paper) == ["", "01"]
+    assert since(6, DoctorRow("scale", "warn", "scale_parameter")) == ["06"], "it was well in between"
+    assert [row.since[11:13] for row in reports.stations.doctor("yarkant", "S0001")] == ["06"]
+    opened = open_beside(ledger.url)
+    for hour, kept in ((7, '[{"row":"scale","state":"fail","code":"scale_silent"}]'), (8, '[{"row":1}]')):
+        with opened.writing.begin() as connection:
+            connection.execute(update(ledger_schema.station_status).values(doctor=kept))
+        assert since(hour, scale) == [f"{hour:02}"], "other software kept no time"
+    opened.close()
 
 
 def test_two_machines_under_one_number_are_a_twin(ledger: Ledger, reports: Reports) -> None:

@@ -8,18 +8,29 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from msgspec.structs import replace
+from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from kiosk.sorting_center.desk.cases import State
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.tokens import Scope
+from kiosk.sorting_center.ledger.schema import quarantine
+from kiosk.sorting_center.listings.arrivals import Arrivals
 from kiosk.sorting_center.web.access import EVERYONE, Need, Pages
 from kiosk.sorting_center.web.app import PARTS
 from kiosk.sorting_center.web.sources import Stores
-from tests.sorting_center.staff import app_of, bearer, sign_in
+from tests.sorting_center.staff import app_of, bearer, looked_after, sign_in
+from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, REGION, fill, read
 
 NEEDS = {endpoint: need for part in PARTS for endpoint, need in part.needs.items()}
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
+NUMBERS = (10**30, 2**63, 2**63 - 1, 2**53, 2**31)
+"""Beyond what a database, JSON or a column counts with."""
+COUNTED = ("after", "after_feedseq", "limit", "before", "gone", "page", "seen", "version", "per_minute", "year", "days")
+"""What addresses and forms have numbers in."""
 LET_IN_CODES = frozenset({200, 302, 303, 304, 400, 404, 409, 422, 429, 503})
 """Not 401 and 403, nor a way to the door: whatever the route itself says of an empty request."""
 
@@ -85,7 +96,7 @@ def test_each_route_lets_in_whom_it_is_for_and_nobody_else(app: Flask, desk: Des
 @pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_no_route_fails_at_what_stands_in_its_address(app: Flask, desk: Desk) -> None:
     """Numbers that no database counts with, what no text may hold, and what is no text."""
-    hostile = ("9" * 30, str(2**63), "%00", "%ED%A0%80", "%E2%80%AE", "%ff", "x" * 3_000, "..%2f..")
+    hostile = (*map(str, NUMBERS), "%00", "%ED%A0%80", "%E2%80%AE", "%ff", "x" * 3_000, "..%2f..")
     broken: list[tuple[str, str, int]] = []
     with app.test_client() as client:
         csrf = sign_in(client, desk, Role.ADMIN)
@@ -97,6 +108,63 @@ def test_no_route_fails_at_what_stands_in_its_address(app: Flask, desk: Desk) ->
                 if answer.status_code >= 500:
                     broken.append((rule.rule, value, answer.status_code))
     assert broken == []
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+def test_no_route_fails_at_a_number_it_is_asked_with(app: Flask, stores: Stores, desk: Desk) -> None:
+    """Of things that are there; a reader of the feed is told what would do."""
+    station = Station("S0150", "00112233445566dd")
+    fill(stores.ledger)
+    apart = replace(station.intake(2), problem="unknown_type")
+    stores.ledger.accept([station.start(), station.intake(1), station.offer(1, "ab" * 32), apart], REGION, NOW)
+    read(stores)
+    looked_after(stores)
+    Arrivals(stores.ledger, desk.database).step()
+    with stores.ledger.reading() as connection:
+        number = connection.execute(select(quarantine.c.id)).scalar_one()
+    (case, *_) = desk.cases.page([State.OPEN], None, 1)
+    of = {
+        "alarms": {"number": case.id},
+        "quarantine": {"number": number},
+        "receipts": {"region": REGION, "number": str(DOUBLE), "lot": DOUBLE.lot},
+        "members": {"region": REGION, "number": MEMBER},
+        "listings": {
+            "region": REGION,
+            "station": "S0150",
+            "lot": station.lot(1),
+            "deed": "publish",
+            "sha256": "ab" * 32,
+        },
+        "days": {"day": "2026-11-25"},
+    }
+    wrong: list[tuple[str, int, int]] = []
+    with app.test_client() as client:
+        csrf = sign_in(client, desk, Role.ADMIN)
+        for rule in rules(app):
+            if rule.endpoint in ("door.sign_out", "door.sign_out_everywhere"):
+                continue  # nobody is signed in any more
+            values = of.get(rule.endpoint.partition(".")[0], {})
+            if rule.endpoint == "receipts.parcel":
+                values = {"region": REGION, "number": str(PARCEL)}
+            built = rule.build({name: values.get(name, "1") for name in rule.arguments})
+            assert built is not None
+            at = str(built[1])
+            if "GET" in (rule.methods or ()) and values and rule.endpoint != "listings.photo":
+                assert client.get(at).status_code == 200, at
+            told = 409 if rule.endpoint == "machine.feed" else 200
+            for asked in NUMBERS:
+                said = dict.fromkeys(COUNTED, str(asked))
+                if "POST" in (rule.methods or ()):
+                    answer = client.post(at, data={"csrf": csrf, **said, "reason": "because", "act": "accepted"})
+                else:
+                    answer = client.get(at, query_string=said, buffered=True)
+                if rule.endpoint in ("machine.feed", "machine.intakes"):
+                    is_right = answer.status_code == (told if asked < 2**53 else 400)
+                else:
+                    is_right = answer.status_code < 500 or rule.endpoint == "machine.health"
+                if not is_right:
+                    wrong.append((rule.rule, asked, answer.status_code))
+    assert wrong == []
 
 
 def test_what_no_text_may_hold_is_refused_before_a_database_is_asked(app: Flask, desk: Desk) -> None:
@@ -216,11 +284,11 @@ def test_looking_at_pages_changes_nothing_in_the_desk(app: Flask, desk: Desk) ->
 
 def test_what_a_proxy_says_is_believed_of_that_proxy_alone(stores: Stores, desk: Desk) -> None:
     from kiosk.sorting_center.health import Health
-    from kiosk.sorting_center.web.app import create_app
+    from kiosk.sorting_center.web.app import Outside, create_app
     from kiosk.sorting_center.web.guard import Hosts
     from tests.sorting_center.staff import NOON
 
-    app = create_app(stores, Health(), lambda: NOON, Hosts("127.0.0.1", ["center.example"]), "10.0.0.1")
+    app = create_app(stores, Health(), lambda: NOON, Outside(Hosts("127.0.0.1", ["center.example"]), "10.0.0.1"))
     said = {"X-Forwarded-For": "6.6.6.6, 192.0.2.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "center.example"}
     form = {"name": "nobody", "password": "x" * 12}
     with app.test_client() as client:

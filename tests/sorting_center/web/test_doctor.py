@@ -10,6 +10,7 @@ from msgspec import json
 
 from kiosk.messaging.contract.control import DoctorRow, Status
 from kiosk.sorting_center.ledger import Delivery, Sighting
+from kiosk.sorting_center.ledger.records import SeenRow
 from kiosk.sorting_center.web.pictures.doctor import doctor_picture
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import CenterTexts, languages
@@ -38,13 +39,14 @@ def says(stores: Stores) -> Callable[..., None]:
 
 def test_what_is_broken_and_what_to_do_is_said_in_each_language(stores: Stores, says: Callable[..., None]) -> None:
     says(*ROWS)
-    for language, scale, backup in [
-        ("en", "The scale is not there: check its cable and its power.", "plug in a second medium"),
-        ("zh", "没有电子秤", "请插入第二个介质"),
-        ("ug", "تەرەزە يوق", "ئىككىنچى ساقلىغۇچنى"),
+    for language, scale, backup, since in [
+        ("en", "The scale is not there: check its cable and its power.", "plug in a second medium", "Seen so since"),
+        ("zh", "没有电子秤", "请插入第二个介质", "首次发现"),
+        ("ug", "تەرەزە يوق", "ئىككىنچى ساقلىغۇچنى", "شۇنداق كۆرۈلگەن ۋاقتى"),
     ]:
         text = page(stores, STATION, lang=language)
         assert scale in text and backup in text
+        assert text.count(since) == 3 and text.count(f'<time datetime="{NOW}">') >= 3
         assert "moon_lamp" in text and "moon_is_dark" in text, "a newer station's codes are shown as they are"
         well = text.split('class="well"')[1].split("</ul>")[0]
         assert well.count("<li>") == 1, "what is well is there by its name alone"
@@ -77,10 +79,12 @@ def test_every_word_of_a_station_has_a_sentence_here() -> None:
     codes = sorted(word for _, kind, word in ids if kind == "do" and not link.match(word))
     devices = sorted(word for _, kind, word in ids if kind == "device" and word not in NOT_TOLD)
     assert len(codes) > 60 and len(devices) > 20
-    rows = [DoctorRow(device, "warn", code) for device, code in zip(devices * 4, codes, strict=False)]
+    rows = [SeenRow(device, "warn", code) for device, code in zip(devices * 4, codes, strict=False)]
     assert len(rows) == len(codes)
     for language in languages():
         for row, said in zip(rows, doctor_picture(rows, CenterTexts(language.code)).bad, strict=True):
             assert row.code not in said.to_do and "{" not in said.to_do, f"{language.code}: {row.code}"
             assert f">{row.row}<" not in said.name, f"{language.code}: {row.row}"
-    assert json.decode(json.encode(rows), type=list[DoctorRow]) == rows
+    assert json.decode(json.encode(rows), type=list[DoctorRow]) == [
+        DoctorRow(row.row, row.state, row.code) for row in rows
+    ]

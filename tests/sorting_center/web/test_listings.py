@@ -152,6 +152,28 @@ def test_a_photo_is_the_file_itself_and_no_other_is_given(operator: Person, offe
         assert operator.client.get(f"{offered.path}/photos/{name}.jpg").status_code == 404
 
 
+def test_a_photo_whose_file_is_gone_or_cannot_be_read(
+    operator: Person, offered: Offered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered.came(0, 1)
+    operator.does(f"{offered.path}/publish", version=1)
+    path = offered.stores.photos.path(offered.key.region, offered.key.station, FIRST)
+    assert path is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_file", lambda _: True)
+        path.unlink()
+        assert operator.client.get(f"{offered.path}/photos/{FIRST}.jpg").status_code == 404
+    assert operator.sees(offered.path).count("photo pending") == 3, "of the offer, and of what buyers see"
+    assert "photo pending" in operator.sees("/listings?state=published")
+
+
+def test_a_title_of_nothing_leaves_the_lot_to_be_pointed_at(operator: Person, offered: Offered) -> None:
+    offered.take(offered.station.offer(1, FIRST, title=WordsData(" ", "", "  ")))
+    for path in ("/listings", offered.path):
+        heading = operator.sees(path).split("offer is-review")[-1].split("<h", 2)[-1].split("</h")[0]
+        assert offered.key.lot in heading
+
+
 def test_texts_are_written_in_three_languages_and_a_mistake_keeps_what_was_typed(
     operator: Person, offered: Offered
 ) -> None:
@@ -246,7 +268,7 @@ def test_the_pages_are_clean_and_fit_on_a_telephone(pages: Pages, offered: Offer
     wrong: list[str] = []
     for language, width_px in zip(LANGUAGES, (360, 360, 1280), strict=True):
         page = pages.page(f"operator-{language}", Role.OPERATOR, width_px, language)
-        for path in ("/listings?state=published", offered.path):
+        for path in ("/listings?state=published", offered.path, "/listings/exports"):
             page.goto(pages.url + path)
             browsing.painted(page)
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):

@@ -131,6 +131,13 @@ def test_parameters_have_the_limits_of_their_routes(
     for path, item in document["paths"].items():
         for parameter in item["get"]["parameters"]:
             limits = parameter["schema"]
-            for value, status in ((limits["minimum"], 200), (limits["minimum"] - 1, 400), (limits["default"], 200)):
+            at_most = (limits["maximum"], 409 if (path, parameter["name"]) == ("/feed", "after") else 200)
+            for value, status in (
+                (limits["minimum"], 200),
+                (limits["minimum"] - 1, 400),
+                (limits["default"], 200),
+                at_most,
+                (limits["maximum"] + 1, 400),
+            ):
                 answer = client.get(path, query_string={parameter["name"]: value}, headers=token)
                 assert answer.status_code == status, (path, parameter["name"], value)

@@ -50,7 +50,9 @@ OF_PAGES: Mapping[PageCode, str] = {
     "bad_way": "a target is reached by mail or by webhook",
     "export_busy": "two exports are being made",
     "not_written": "the file cannot be made",
+    "no_public_address": "no public address of the catalogue is set",
     "only_the_chain": "the chain alone says",
+    "pictures_busy": "pictures are being made already",
     "wait": "too many wrong passwords",
     "wrong_password": "the password of now is another one",
 }

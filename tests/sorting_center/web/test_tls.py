@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -20,13 +20,14 @@ from cryptography.hazmat.primitives import serialization
 from flask import Flask, request
 
 from kiosk.cli.sorting_center import main
+from kiosk.sorting_center.certificate import Certificate
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.connections import channels
 from kiosk.sorting_center.web.connections.channels import MAX_CONNECTIONS
-from kiosk.sorting_center.web.connections.tls import tls_context
+from kiosk.sorting_center.web.connections.tls import certificate_of
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
@@ -80,6 +81,7 @@ class Served:
 
     port: int
     client: ssl.SSLContext | None
+    certificate: Certificate | None = None
 
     def connect(self) -> socket.socket:
         """Below TLS."""
@@ -120,12 +122,12 @@ class Answer:
 
 @contextmanager
 def served(app: Flask, files: Files | None) -> Iterator[Served]:
-    context = tls_context(files.cert, files.key) if files is not None else None
+    certificate = certificate_of(files.cert, files.key) if files is not None else None
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = WebServer(app, listening, context)
+        server = WebServer(app, listening, certificate)
         server.start()
         try:
-            yield Served(listening.getsockname()[1], files.client if files is not None else None)
+            yield Served(listening.getsockname()[1], files.client if files is not None else None, certificate)
         finally:
             server.stop(SOON_S)
 
@@ -181,7 +183,18 @@ def test_two_versions_of_tls(files: Files, version: ssl.TLSVersion) -> None:
     with served(large_app(), files) as running, running.secured() as connection:
         assert isinstance(connection, ssl.SSLSocket)
         assert connection.version() == version.name.replace("_", ".")
-    assert tls_context(files.cert, files.key).minimum_version is ssl.TLSVersion.TLSv1_2
+    assert certificate_of(files.cert, files.key).context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_a_renewed_certificate_is_shown_from_the_next_connection_on(files: Files, tmp_path: Path) -> None:
+    with served(large_app(), files) as running, running.secured() as before:
+        renewed = replace(running, client=files_in(tmp_path).client)
+        assert running.certificate is not None
+        for _ in range(2):
+            running.certificate.look()
+        assert renewed.ask("/large").body == LARGE
+        before.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert before.recv(12) == b"HTTP/1.1 200"
 
 
 def test_much_goes_both_ways(pages: Served) -> None:

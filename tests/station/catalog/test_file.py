@@ -12,7 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kiosk.catalogs
-from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
+from kiosk.domain.catalog import (
+    Allergen,
+    Catalog,
+    Container,
+    Grade,
+    Member,
+    Names,
+    Origin,
+    Pack,
+    Price,
+    Product,
+    Sale,
+)
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.trade import Mode
 from kiosk.station.catalog.file import CatalogError, parse_catalog
@@ -24,10 +36,28 @@ SAMPLE = Path(kiosk.catalogs.__path__[0]) / "yarkant.toml"
 DOCS = Path(__file__).parents[3] / "docs" / "catalog.md"
 
 
+def sale() -> dict[str, Any]:
+    return {
+        "title": {"ug": "يەكەن بادىمى", "zh": "莎车巴旦木", "en": "Yarkant almonds"},
+        "story": {"ug": "", "zh": "村里收获，太阳晒干。", "en": "Dried in the sun: nothing is added!"},
+        "storage": {"ug": "قۇرۇق، سالقىن جايدا ساقلاڭ.", "zh": "存放于阴凉干燥处。", "en": "Keep cool and dry."},
+        "origin": {"code": "YARKANT", "names": {"ug": "يەكەن", "zh": "莎车县", "en": "Yarkant County"}},
+        "grades": [{"code": "1", "names": {"ug": "1-دەرىجە", "zh": "一级", "en": "Grade 1"}}],
+        "harvest": "2026-09",
+        "allergens": ["tree_nuts"],
+        "packs": [{"net_g": 500, "price_fen": 2900}, {"net_g": 1000, "price_fen": 5600}],
+    }
+
+
 def document() -> dict[str, Any]:
     return {
         "products": [
-            {"code": "BADAM", "picture": "badam", "names": {"ug": "بادام", "zh": "巴旦木", "en": "Almond (badam)"}},
+            {
+                "code": "BADAM",
+                "picture": "badam",
+                "names": {"ug": "بادام", "zh": "巴旦木", "en": "Almond (badam)"},
+                "sale": sale(),
+            },
             {"code": "HONEY", "picture": "honey", "names": {"ug": "ھەسەل", "zh": "蜂蜜", "en": "Honey"}},
         ],
         "prices": [
@@ -51,9 +81,19 @@ def document() -> dict[str, Any]:
     }
 
 
+SALE = Sale(
+    title=Names("يەكەن بادىمى", "莎车巴旦木", "Yarkant almonds"),
+    story=Names("", "村里收获，太阳晒干。", "Dried in the sun: nothing is added!"),
+    storage=Names("قۇرۇق، سالقىن جايدا ساقلاڭ.", "存放于阴凉干燥处。", "Keep cool and dry."),
+    origin=Origin("YARKANT", Names("يەكەن", "莎车县", "Yarkant County")),
+    grades=(Grade("1", Names("1-دەرىجە", "一级", "Grade 1")),),
+    harvest="2026-09",
+    allergens=(Allergen.TREE_NUTS,),
+    packs=(Pack(500, 2900), Pack(1000, 5600)),
+)
 EXPECTED = Catalog(
     products=(
-        Product("BADAM", Names("بادام", "巴旦木", "Almond (badam)"), "badam"),
+        Product("BADAM", Names("بادام", "巴旦木", "Almond (badam)"), "badam", SALE),
         Product("HONEY", Names("ھەسەل", "蜂蜜", "Honey"), "honey"),
     ),
     prices=(Price("BADAM", Mode.PURCHASE, 2400), Price("BADAM", Mode.CONSIGNMENT, 2500)),
@@ -127,6 +167,7 @@ def test_the_sample_is_a_good_catalog() -> None:
         "OWN": 0,
     }
     assert [c.code for c in catalog.containers if c.weighed] == ["OWN"]
+    assert all(product.sale for product in catalog.products), "each can be offered"
     assert [m.card for m in catalog.members] == [internal_code("P", m.number[2:]) for m in catalog.members]
     assert parse_catalog(as_json(tomllib.loads(SAMPLE.read_text("utf-8"))), "s.json") == catalog
 
@@ -182,6 +223,25 @@ def test_a_forgotten_list_is_refused_but_an_empty_one_is_meant(missing: str) -> 
         ("products.0.picture", "../x", "products[1].picture", "a-z, 0-9"),
         ("products.0.names", "badam", "products[1].names", "must be a table with ug, zh, en"),
         ("products.0.names.fr", "amande", "products[1].names.'fr'", "allowed here: ug, zh, en"),
+        ("products.0.sale", "yes", "products[1].sale", "must be a table with title, story, storage, origin, packs"),
+        ("products.0.sale.note", "x", "products[1].sale.'note'", "allowed here: title, story"),
+        ("products.0.sale.packs", [], "products[1].sale.packs", "must be a list of 1 to 8 tables"),
+        ("products.0.sale.packs.1.net_g", 500, "products[1].sale.packs[2].net_g", "stands twice"),
+        ("products.0.sale.packs.0.net_g", 0.5, "products[1].sale.packs[1].net_g", "whole number of grams from 1"),
+        ("products.0.sale.packs.0.price_fen", 0, "products[1].sale.packs[1].price_fen", "whole number of fen from 1"),
+        ("products.0.sale.grades.0.code", "one", "products[1].sale.grades[1].code", "A-Z, 0-9"),
+        ("products.0.sale.grades", [sale()["grades"][0]] * 2, "products[1].sale.grades[2].code", "stands twice"),
+        ("products.0.sale.grades", [sale()["grades"][0]] * 7, "products[1].sale.grades", "at most 6 tables"),
+        ("products.0.sale.origin.names.zh", "", "products[1].sale.origin.names.zh", "1 to 40"),
+        ("products.0.sale.harvest", "2026-13", "products[1].sale.harvest", "a month like 2026-09, or empty"),
+        ("products.0.sale.harvest", "2026-09\n", "products[1].sale.harvest", "a month like 2026-09, or empty"),
+        ("products.0.sale.allergens.0", "nuts", "products[1].sale.allergens[1]", "gluten or crustaceans or"),
+        ("products.0.sale.allergens", ["fish"] * 2, "products[1].sale.allergens[2]", "stands twice"),
+        ("products.0.sale.allergens", ["fish"] * 10, "products[1].sale.allergens", "at most 9 words"),
+        ("products.0.sale.title.en", "a" * 61, "products[1].sale.title.en", "1 to 60 are allowed"),
+        ("products.0.sale.story.en", "a" * 501, "products[1].sale.story.en", "1 to 500 are allowed"),
+        ("products.0.sale.storage.en", "a" * 121, "products[1].sale.storage.en", "1 to 120 are allowed"),
+        ("products.0.sale.title.ug", "", "products[1].sale.title.ug", "1 to 60 are allowed"),
         ("products.0", 7, "products[1]", "must be a table"),
         ("products", {}, "products", "must be a list"),
         ("extra", 1, "'extra'", "allowed here: products, prices, containers, members"),
@@ -299,6 +359,46 @@ def test_swapped_languages_and_the_jin_are_refused(path: str, name: str) -> None
     refusal(changed(path, name))
 
 
+@each(
+    ("path", "text", "said"),
+    [
+        ("title.zh", "新疆最好的巴旦木", "最"),
+        ("title.zh", "莎车第一巴旦木", "第一"),
+        ("story.zh", "国家级产品。", "国家级"),
+        ("title.en", "The BEST almonds", "BEST"),
+        ("story.en", "National-level almonds.", "National-level"),
+        ("story.ug", "ئەڭ ياخشى بادام.", "ئەڭ"),
+        ("story.zh", "有抗癌作用。", "抗癌"),
+        ("story.en", "Lowers blood pressure.", "blood pressure"),
+        ("title.zh", "有机红枣", "有机"),
+        ("title.en", "Organic jujubes", "Organic"),
+        ("storage.ug", "ئورگانىك", "ئورگانىك"),
+    ],
+)
+def test_buyers_are_promised_nothing_that_no_offer_may_say(path: str, text: str, said: str) -> None:
+    error = refusal(changed(f"products.0.sale.{path}", text))
+    assert error.place == f"products[1].sale.{path}"
+    assert f"says {said!r}" in str(error)
+
+
+@each(
+    ("path", "text"),
+    [
+        ("story.zh", ""),
+        ("story.ug", "ئەڭگۈشتەر؛ «بادام»: ياخشىمۇ؟"),
+        ("story.en", "Almost all of it is air-cured; organisms aside."),
+        ("grades.0.names.zh", "特级"),
+    ],
+)
+def test_words_that_only_hold_such_a_word_are_none(path: str, text: str) -> None:
+    assert parse_catalog(as_json(changed(f"products.0.sale.{path}", text)), "c.json").products[0].sale is not None
+
+
+def test_a_story_has_the_letters_of_its_language() -> None:
+    for path, text in (("ug", "badam"), ("zh", "بادام"), ("en", "巴旦木"), ("en", "a\nb"), ("en", "500 g is one jin.")):
+        assert refusal(changed(f"products.0.sale.story.{path}", text)).place == f"products[1].sale.story.{path}"
+
+
 def test_the_kilogram_and_a_person_called_jin_are_allowed() -> None:
     table = changed("products.0.names.zh", "巴旦木(公斤装)")
     table["members"][1]["short_name"] = "Jin Hua"
@@ -352,6 +452,10 @@ PATHS = (
     "products.1.names",
     "products.0.names.ug",
     "products.0.names.zh",
+    "products.0.sale",
+    "products.0.sale.story.zh",
+    "products.0.sale.packs.0",
+    "products.0.sale.allergens",
     "prices.0",
     "prices.0.fen_per_kg",
     "prices.1.mode",
@@ -384,7 +488,7 @@ def test_any_value_anywhere_is_taken_or_a_catalog_error(path: str, value: object
 
 
 @settings(max_examples=many(50, torture=450), deadline=None)
-@given(st.integers(0, 3_000), st.integers(0, 30), st.text(max_size=12))
+@given(st.integers(0, 13_000), st.integers(0, 30), st.text(max_size=12))
 def test_a_damaged_sample_is_taken_or_a_catalog_error(at: int, cut: int, put: str) -> None:
     text = SAMPLE.read_text("utf-8")
     damaged = text[:at] + put + text[at + cut :]

@@ -21,6 +21,8 @@ from kiosk.devices.scale.pause import ScaleListeners
 from kiosk.domain.clerk import Role
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.messaging.relay.faults import LinkFault
+from kiosk.messaging.relay.photos.faults import PhotoFault
+from kiosk.messaging.relay.photos.ports import Backlog
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor import box as doctor_box
@@ -30,6 +32,7 @@ from kiosk.station.doctor import records as doctor_records
 from kiosk.station.doctor.doctor import alive
 from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.station.doctor.liveness import PageWatch, RelayHeartbeat, ScaleLiveness, ScaleWatch, ScannerWatch
+from kiosk.station.doctor.photos_mark import PhotosMark
 from kiosk.station.health import Part
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -406,6 +409,14 @@ def test_the_pickup_key_wherever_it_belongs(well: Clinic, monkeypatch: pytest.Mo
 
 
 # --- link, center, backup ---------------------------------------------------------------------------------------------
+
+
+def test_pictures_have_a_row_where_a_place_for_them_is_set(well: Clinic) -> None:
+    assert "photos" not in well.rows()
+    well.config.relay = replace(well.config.relay, photos="http://127.0.0.1:8843")
+    assert well.rows()["photos"] == ("ok", "photos_unknown")
+    PhotosMark(well.settings.data).tell(Backlog(7, 700_000), PhotoFault.NO_WAY)
+    assert well.rows()["photos"] == ("warn", "photos_no_way")
 
 
 def test_events_that_wait_while_the_center_answers_are_no_trouble(well: Clinic) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.ports import Backlog
-from kiosk.station.doctor.photos_mark import PHOTOS_MARK, PhotosMark, PhotosOnTheirWay
+from kiosk.station.doctor.finding import Verdict
+from kiosk.station.doctor.photos_mark import PHOTOS_MARK, PhotosMark, PhotosOnTheirWay, pictures
+from kiosk.texts import LANGUAGES, load
 from tests.messaging.relay.photos.stations import Clock
 
 THREE = Backlog(3, 900_000)
@@ -65,3 +67,24 @@ def test_nonsense_and_a_card_that_cannot_be_written_are_nothing(tmp_path: Path) 
         (tmp_path / PHOTOS_MARK).write_text(text)
         assert station.read() is None, text
     marks(tmp_path / "nowhere", Clock()).tell(THREE, None)
+
+
+def test_the_doctor_says_what_waits_and_what_keeps_it(tmp_path: Path) -> None:
+    clock = Clock()
+    lane, station = marks(tmp_path, clock), marks(tmp_path, clock)
+    assert pictures(station).word == "photos_unknown"
+    for backlog, fault, verdict, word in (
+        (Backlog(0, 0), None, Verdict.OK, "fine"),
+        (THREE, None, Verdict.OK, "photos_wait"),
+        *((THREE, fault, Verdict.WARN, f"photos_{fault.value}") for fault in PhotoFault),
+    ):
+        clock.now += 30
+        lane.tell(backlog, fault)
+        row = pictures(station)
+        assert (row.device, row.verdict, row.word, row.needed) == ("photos", verdict, word, False)
+        assert row.values == {"n": backlog.pictures}
+        for lang in LANGUAGES:
+            assert row.sentence(load(lang, strict=True))
+            assert row.name_id in load(lang)
+    clock.now += 3600
+    assert pictures(station).found is None, "a lane that is silent is not known to be well"

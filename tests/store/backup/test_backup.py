@@ -217,7 +217,7 @@ def test_what_a_camera_saw_is_in_no_backup(store: Store, path: Path, medium: Pat
     kept = shot(store, photos, b"one")
     before = [photo(photos, name) for name in (b"waits", b"face", b"poor", b"good")]
     for sha256 in before:
-        photo_of_before(path, bring_in(store).lot, sha256, "ALMOND")
+        photo_of_before(path, bring_in(store).lot, sha256)
     photo(photos, b"of nobody")
     backup_photos.copy(photos, medium / "photos", before)
     _, face, poor, good = before

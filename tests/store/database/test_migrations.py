@@ -11,6 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store import Store, StoreError
 from kiosk.store.database import opening
 from kiosk.store.database.connection import connect, engine_for
@@ -19,13 +20,13 @@ from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.records import NewPhoto
 from tests import migrated
-from tests.store.village import CATALOG, STATION, bring_in, change, content, open_store, pictures, rows, stamp
+from tests.store.village import CATALOG, STATION, bring_in, change, content, offer_of, open_store, pictures, rows, stamp
 
 OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*.sqlite"))
 """Databases as earlier schemas left them: one empty and one with a morning's work for each."""
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def in_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """As at a station: nothing is copied."""
     monkeypatch.setattr(opening, "_migrate_in_child", migrated.in_child)
@@ -83,6 +84,8 @@ def test_an_old_database_is_brought_up_and_opened_twice(old: Path, path: Path) -
     assert rows(path, _PAPERS) == papers
     assert rows(path, "SELECT * FROM journal ORDER BY position")[: len(journal)] == journal
     store = open_store(path, old)
+    version, catalog = store.catalogs.get()
+    assert not version or store.catalogs.add(catalog, stamp()) == version, "the same file is no new version"
     store.catalogs.add(CATALOG, stamp())
     row = bring_in(store, 5_000)
     assert row.receipt == f"0147-A-{len(receipts) + 1:06d}"
@@ -90,6 +93,7 @@ def test_an_old_database_is_brought_up_and_opened_twice(old: Path, path: Path) -
     store.close()
 
 
+@pytest.mark.usefixtures("in_a_child")
 def test_the_papers_of_an_old_database_go_on(path: Path, template: Path) -> None:
     path.parent.mkdir()
     shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_2_morning"), path)
@@ -114,14 +118,13 @@ def test_photos_of_before_wait_for_their_verdict(path: Path, template: Path) -> 
     """With everything that was known of them, and with the drafts they opened."""
     path.parent.mkdir()
     shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_5_morning"), path)
-    before = rows(path, "SELECT * FROM photo ORDER BY intake, shot"), rows(path, "SELECT * FROM listing")
-    assert len(before[0]) == len(before[1]) == 3
+    before = rows(path, "SELECT * FROM photo ORDER BY intake, shot")
+    drafts = rows(path, "SELECT intake, min(drafted_at) FROM listing GROUP BY intake")
+    assert len(before) == 3
     store = open_store(path, template)
     kept = "intake, sha256, shot, size_bytes, width, height, taken_at"
-    assert (
-        rows(path, f"SELECT {kept} FROM photo ORDER BY intake, shot"),
-        rows(path, "SELECT * FROM listing"),
-    ) == before
+    assert rows(path, f"SELECT {kept} FROM photo ORDER BY intake, shot") == before
+    assert rows(path, "SELECT intake, drafted_at FROM listing") == drafts
     lots = rows(path, "SELECT DISTINCT lot FROM lot JOIN photo USING (intake)")
     shots = [shot for (lot,) in lots for shot in store.photos.of_lot(lot)]
     assert [(shot.judged, shot.removed, shot.sent, shot.pictures) for shot in shots] == [
@@ -134,16 +137,38 @@ def test_photos_of_before_wait_for_their_verdict(path: Path, template: Path) -> 
     store.close()
 
 
+def test_shots_and_drafts_of_schema_6_are_kept_and_can_be_offered(path: Path, template: Path) -> None:
+    """The drafts of one lot are one listing, with every accepted shot in the order it was taken."""
+    path.parent.mkdir()
+    shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_6_morning"), path)
+    photos = rows(path, "SELECT * FROM photo ORDER BY intake, shot")
+    drafts = rows(path, "SELECT intake, min(drafted_at) FROM listing GROUP BY intake")
+    accepted = rows(path, "SELECT sha256 FROM photo WHERE intake = 1 AND position IS NOT NULL ORDER BY shot")
+    assert len(photos) > len(drafts) > 1 and len(accepted) > 1
+    store = open_store(path, template)
+    assert rows(path, "SELECT * FROM photo ORDER BY intake, shot") == [(*photo, None) for photo in photos]
+    assert rows(path, "SELECT intake, drafted_at FROM listing") == drafts
+    receipt = ReceiptNumber("S0147", "A", 1)
+    row = store.listings.of(receipt)
+    assert [(one.sha256, one.left_out, one.likeness) for one in row.photos] == [(sha, False, "") for (sha,) in accepted]
+    assert (row.drafted, row.pack_g, row.told, store.listings.newest_shots(9)) == (True, None, None, [])
+    store.listings.submit(receipt, row, offer_of(row), stamp())
+    assert store.listings.of(receipt).told is not None
+    store.close()
+
+
+@pytest.mark.usefixtures("in_a_child")
 def test_a_migration_that_fails_leaves_the_old_database(path: Path) -> None:
     path.parent.mkdir()
     shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_3_morning"), path)
     change(path, "CREATE TABLE pan_load (surprise INTEGER)")
     before = content(path)
-    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 6: .*pan_load already exists"):
+    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 7: .*pan_load already exists"):
         open_store(path, OLD[-1])
     assert content(path) == before
 
 
+@pytest.mark.usefixtures("in_a_child")
 def test_a_new_database_is_made_by_a_child_process(path: Path) -> None:
     store = Store.open(path, STATION, stamp(), Opening(reserve_bytes=0))
     assert store.epochs.identity().station == STATION
@@ -177,9 +202,10 @@ def test_the_migration_program_tells_what_is_wrong(tmp_path: Path, capsys: pytes
     _test_schema(tmp_path / "new.sqlite")
 
 
+@pytest.mark.usefixtures("in_a_child")
 def test_a_migration_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No time at all is given: any other could be enough for it, when this process is held up meanwhile."""
     monkeypatch.setattr(opening, "_MIGRATION_SECONDS", 0.0)
-    with pytest.raises(StoreError, match="could not be brought to schema 6 in 0 seconds"):
+    with pytest.raises(StoreError, match="could not be brought to schema 7 in 0 seconds"):
         Store.open(path, STATION, stamp())
     assert not path.exists()

@@ -13,7 +13,9 @@ from kiosk.station.scale.settings import MetrologySettings
 from kiosk.web.roles import COOKIE
 from kiosk.web.server import Server
 from kiosk.web.settings import WebSettings
+from tests.station.hardware import BLUR, TILT, judged
 from tests.web import browsing
+from tests.web.counter.selling import LONGEST, lot_of, photograph, sell
 from tests.web.counter.shop import CounterShop, waybill
 
 PUBLIC_SCENES = frozenset({"parcel-pad", "parcel-found", "parcel-wrong", "parcel-locked", "parcel-full", "scan-named"})
@@ -160,6 +162,45 @@ def _of(number: int, query: str = "") -> Callable[[CounterShop], str]:
     return path
 
 
+def _not_for_sale(shop: CounterShop) -> str:
+    return "/counter/intakes/0147-A-000003/listing"
+
+
+def _no_picture(shop: CounterShop) -> str:
+    sell(shop, WALNUT=LONGEST)
+    return LISTING
+
+
+def _listing(shop: CounterShop) -> str:
+    """Another lot was photographed with the same goods on the mat; one shot of this lot is left out."""
+    photograph(shop, "0147-A-000003", 4, "HONEY", likeness="00ff00ff00ff00ff")
+    for seed, likeness in enumerate(("ff00ff00ff00ff00", "00ff00ff00ff00fe", "0f0f0f0f0f0f0f0f")):
+        last = photograph(shop, "0147-A-000001", seed, likeness=likeness)
+    shop.counter.listings.leave_out(shop.session, "0147-A-000001", last, True)
+    return LISTING
+
+
+def _retake(shop: CounterShop) -> str:
+    """Every reason that a clerk may decide against, of a second lot with as many pictures as buyers see, and more."""
+    receipt = "0147-A-000002"
+    for seed in range(10, 20):
+        photograph(shop, receipt, seed, "WALNUT")
+    shop.counter.state.shooting(lot_of(receipt))
+    shop.counter.state.photo_retake(lot_of(receipt), judged(b"one", BLUR, TILT))
+    return f"/counter/intakes/{receipt}/listing?page=4"
+
+
+def _sent(shop: CounterShop) -> str:
+    seen = shop.counter.listings.view(shop.session, "0147-A-000001").seen
+    shop.counter.listings.submit(shop.session, "0147-A-000001", seen)
+    return f"{LISTING}/sent"
+
+
+def _changed(shop: CounterShop) -> str:
+    shop.counter.listings.choose(shop.session, "0147-A-000001", 1_000, "FIRST")
+    return LISTING
+
+
 def _voided(shop: CounterShop) -> str:
     shop.counter.voids.void(shop.session, "0147-A-000002", "wrong_product", "02", "905172")
     return "/counter/intakes"
@@ -218,6 +259,8 @@ def _locked(shop: CounterShop) -> str:
     return "/counter"
 
 
+LISTING = "/counter/intakes/0147-A-000001/listing"
+
 SCENES = (
     CounterScene("counter-unlock", _at("/counter")),
     CounterScene("counter-home", _unlocked),
@@ -255,6 +298,18 @@ SCENES = (
     CounterScene("counter-proxy", _of(701, "?ask=proxy")),
     CounterScene("counter-lost", _of(701, "?ask=lost")),
     CounterScene("counter-intake", _at("/counter/intakes/0147-A-000001")),
+    CounterScene("counter-not-for-sale", _not_for_sale),
+    CounterScene("counter-listing-none", _no_picture),
+    CounterScene("counter-listing", _listing),
+    CounterScene("counter-listing-review", _at(f"{LISTING}/review")),
+    CounterScene("counter-listing-sent", _sent),
+    CounterScene("counter-listing-changed", _changed),
+    CounterScene("counter-listing-retake", _retake),
+    CounterScene("counter-listing-packs", _at("/counter/intakes/0147-A-000002/listing?ask=pack")),
+    CounterScene("counter-listing-grades", _at("/counter/intakes/0147-A-000002/listing?ask=grade")),
+    CounterScene("counter-listing-many", _at("/counter/intakes/0147-A-000002/listing/review")),
+    CounterScene("counter-listing-long", _at("/counter/intakes/0147-A-000002/listing/review?text=zh")),
+    CounterScene("counter-listing-longest", _at("/counter/intakes/0147-A-000002/listing/review?text=zh&page=2")),
     CounterScene("counter-void", _at("/counter/intakes/0147-A-000002?ask=void")),
     CounterScene("counter-second", _at("/counter/intakes/0147-A-000002?ask=void&reason=wrong_product")),
     CounterScene("counter-intakes", _voided),

@@ -129,7 +129,7 @@ def scene_faults(
     with show(screen, bench, scene, language, panel) as page:
         yield from screen_faults(page, panel)
         if axe:
-            yield from browsing.axe_faults(page)
+            yield from browsing.axe_faults(page, kept=True)
 
 
 def seen_on(number: int) -> list[tuple[WebSettings, Language]]:

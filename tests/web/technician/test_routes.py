@@ -31,6 +31,7 @@ from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.backup.medium import finished
 from kiosk.store.database.migrate import migrate
 from kiosk.store.errors import StoreError
+from kiosk.store.records import NewPhoto
 from kiosk.texts import LANGUAGES, load
 from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS
@@ -40,7 +41,7 @@ from kiosk.web.technician import technical
 from tests.station.doctor.clinic import Clinic
 from tests.station.fakes import Rig
 from tests.station.scale.test_keys import FakeScale
-from tests.store.village import bring_in, content, events
+from tests.store.village import bring_in, content, events, pictures
 from tests.web.scale_worth import LONGEST, give_scale
 
 PEOPLE = {
@@ -529,9 +530,12 @@ def test_events_kept_apart_are_listed(client: FlaskClient, clinic: Clinic) -> No
 
 
 def test_events_that_wait_and_how_long_it_takes(client: FlaskClient, clinic: Clinic) -> None:
-    bring_in(clinic.store)
+    row = bring_in(clinic.store)
+    clinic.store.photos.add(NewPhoto(row.lot, row.product, pictures()), clinic.stamp())
     RelayHeartbeat(clinic.settings.data).left(100.0)
-    assert "all sent in about 2 min" in words(client.get("/technician/events"))
+    page = words(client.get("/technician/events"))
+    assert "all sent in about 2 min" in page
+    assert "Pictures to be sent2" in page
 
 
 def test_a_fork_is_settled_by_a_new_epoch_after_a_question(client: FlaskClient, clinic: Clinic) -> None:

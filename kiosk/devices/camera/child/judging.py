@@ -30,6 +30,7 @@ from kiosk.devices.ports import CameraFault
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import encode_jpeg
+from kiosk.photo.pictures import likeness
 
 Judged = tuple[GoodsInspected, bytes]
 _REASON_OF_FAULT: Final = {"frozen": Reason.FROZEN}
@@ -103,6 +104,7 @@ def _told(number: int, inspection: Inspection, frame_sha256: str) -> Judged:
         _picture(inspection.master, master),
         _picture(inspection.natural, natural),
         frame_sha256,
+        likeness=likeness(inspection.master),
     )
     return answer, master + natural
 

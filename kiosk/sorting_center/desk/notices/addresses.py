@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from kiosk.sorting_center.desk.notices.ports import Undelivered
+from kiosk.sorting_center.sentences import say
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Numeric addresses of a name; raises OSError."""
@@ -37,11 +38,11 @@ def places_of(host: str, port: int, allowed: Collection[str], resolve: Resolve) 
     try:
         found = list(resolve(host, port))
     except (OSError, UnicodeError) as error:
-        raise Undelivered(f"the name {host} is not found") from error
+        raise Undelivered(say("not_found", host=host)) from error
     if not found:
-        raise Undelivered(f"the name {host} is not found")
+        raise Undelivered(say("not_found", host=host))
     if host not in allowed and (inner := [place for place in found if not is_public(place)]):
-        raise Undelivered(f"{host} is {inner[0]}, which is not in the open net: --allow-webhook-host {host} allows it")
+        raise Undelivered(say("not_open", host=host, address=inner[0]))
     return found
 
 

@@ -18,6 +18,7 @@ from kiosk.sorting_center.desk.notices.deadline import hung_up_after
 from kiosk.sorting_center.desk.notices.outbox import Claim
 from kiosk.sorting_center.desk.notices.ports import Undelivered, Wording
 from kiosk.sorting_center.desk.notices.targets import MailServer, Security
+from kiosk.sorting_center.sentences import say
 
 WHOLE_S: Final = 30.0
 """A mail server may ask others before it answers; ten steps go to and fro."""
@@ -54,20 +55,22 @@ class MailWay:
             ):
                 refused = self._hand_over(plain, server, login, message)
         except Refused as error:
-            raise Undelivered(str(error)) from error
+            raise Undelivered(say("bad_target")) from error
         except smtplib.SMTPAuthenticationError as error:
-            raise Undelivered(f"the mail server did not take the login ({error.smtp_code})") from error
+            raise Undelivered(say("mail_login_refused", n=error.smtp_code)) from error
         except smtplib.SMTPResponseException as error:
             # Its words are left out: they may be anything that was said to it before, the login too.
-            raise Undelivered(f"the mail server answered {error.smtp_code}") from error
+            raise Undelivered(say("mail_answered", n=error.smtp_code)) from error
         except smtplib.SMTPRecipientsRefused as error:
-            raise Undelivered(f"the mail server takes none of {len(error.recipients)} recipients") from error
+            raise Undelivered(say("mail_none_taken", n=len(error.recipients))) from error
         except TimeoutError as error:
-            raise Undelivered(f"mail server {claim.target.server}: no answer within {self.whole_s:g} s") from error
+            seconds = f"{self.whole_s:g}"
+            raise Undelivered(say("mail_late", host=claim.target.server, seconds=seconds)) from error
         except (OSError, ValueError, smtplib.SMTPException) as error:
             said = f": {error.strerror or error}" if isinstance(error, OSError) else ""
-            raise Undelivered(f"mail server {claim.target.server}: {type(error).__name__}{said[:120]}") from error
-        return f"given to the mail server{f'; it refused {refused} of the recipients' if refused else ''}"
+            text = f"{type(error).__name__}{said[:120]}"
+            raise Undelivered(say("mail_failed", host=claim.target.server, text=text)) from error
+        return say("mail_taken_in_part", n=refused) if refused else say("mail_taken")
 
     def _hand_over(self, plain: socket.socket, server: MailServer, login: Login | None, message: EmailMessage) -> int:
         first = self.tls.wrap_socket(plain, server_hostname=server.host) if server.security is Security.TLS else plain
@@ -96,14 +99,14 @@ class MailWay:
         if not name:
             return None
         if self.logins is None:
-            raise Undelivered("no folder of logins is given: --mail-logins DIR")
+            raise Undelivered(say("no_logins", option="--mail-logins DIR"))
         try:
             with (self.logins / name).open("rb") as file:
                 lines = file.read(_MAX_LOGIN_BYTES).decode("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise Undelivered(f"the file of the login {name} cannot be read") from error
+            raise Undelivered(say("login_unreadable", name=name)) from error
         if len(lines) != 2 or not all(lines):
-            raise Undelivered(f"the file of the login {name} must have two lines: user and password")
+            raise Undelivered(say("login_lines", name=name))
         return Login(lines[0], lines[1])
 
 

@@ -19,6 +19,7 @@ from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.notices.targets import Target, target_of
 from kiosk.sorting_center.desk.schema import alarm_case, case_step, notice, notice_target
 from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.sentences import say
 
 CASES_IN_ONE: Final = 50
 """A power cut makes hundreds of stations quiet at once: nobody reads a hundred letters."""
@@ -235,7 +236,7 @@ def _write(connection: Connection, target: str, cases: Sequence[ToldCase], state
         "tries": 0,
         "made_at": told(now),
         "ended_at": None if waits else told(now),
-        "result": "" if waits else f"there was no room: {MAX_WAITING} notices wait already",
+        "result": "" if waits else say("no_room", n=MAX_WAITING),
     }
     connection.execute(insert(notice).values(**row))
 

@@ -28,4 +28,4 @@ class Way(Protocol):
 
 
 class Undelivered(Exception):
-    """The text says why, without a secret in it."""
+    """The text is one of `sentences`, and says why, without a secret in it."""

@@ -13,6 +13,7 @@ from kiosk.domain.backoff import Backoff
 from kiosk.sorting_center.desk.errors import DeskError
 from kiosk.sorting_center.desk.notices import ports, targets
 from kiosk.sorting_center.desk.notices.outbox import Claim, Notices
+from kiosk.sorting_center.sentences import say
 
 LOOK_S: Final = 3.0
 FIRST_S: Final = 30.0
@@ -52,7 +53,7 @@ class Sender:
             self._failed(claim, str(error))
         except Exception as error:
             log.exception("A notice for %s could not be sent.", claim.target.name)
-            self._failed(claim, f"an error of this software: {type(error).__name__}; it is in the log")
+            self._failed(claim, say("own_error", text=type(error).__name__))
         else:
             self._notices.sent(claim, result, self._now())
         return True

@@ -22,6 +22,7 @@ from kiosk.sorting_center.desk.notices.deadline import hung_up_after
 from kiosk.sorting_center.desk.notices.outbox import Claim, ToldCase
 from kiosk.sorting_center.desk.notices.ports import Undelivered, Wording
 from kiosk.sorting_center.desk.notices.targets import Webhook
+from kiosk.sorting_center.sentences import say
 
 WHOLE_S: Final = 10.0
 """For connecting, TLS, question and answer together."""
@@ -64,9 +65,9 @@ class WebhookWay:
         try:
             address = Webhook.parse(claim.target.address)
         except Refused as error:
-            raise Undelivered(str(error)) from error
+            raise Undelivered(say("bad_target")) from error
         if address.scheme == "http" and address.host not in self.allowed:
-            raise Undelivered(f"plain http goes only to a host named with --allow-webhook-host, like {address.host}")
+            raise Undelivered(say("plain_http", host=address.host))
         body = self._body(claim)
         begun = time.monotonic()
         places = places_of(address.host, address.port, self.allowed, self.resolve)
@@ -74,12 +75,14 @@ class WebhookWay:
             with closing(self._connected(address, places, begun)) as connection:
                 status = self._ask(connection, address, claim, body, self._left_s(begun))
         except TimeoutError as error:
-            raise Undelivered(f"{address.host}: no answer within {self.whole_s:g} s") from error
+            raise Undelivered(say("late", host=address.host, seconds=f"{self.whole_s:g}")) from error
         except (OSError, http.client.HTTPException) as error:
-            raise Undelivered(f"{address.host}: {type(error).__name__}: {str(error)[:120]}") from error
+            raise Undelivered(
+                say("failed", host=address.host, text=f"{type(error).__name__}: {str(error)[:120]}")
+            ) from error
         if not 200 <= status < 300:
-            raise Undelivered(f"{address.host} answered {status}")
-        return f"{address.host} answered {status}"
+            raise Undelivered(say("answered", host=address.host, n=status))
+        return say("answered", host=address.host, n=status)
 
     def _body(self, claim: Claim) -> bytes:
         notice, language = claim.notice, claim.target.language
@@ -87,7 +90,7 @@ class WebhookWay:
         what = "alarms" if cases else "test"
         body = msgspec.json.encode(_Body(notice.code, what, notice.made_at, language, cases))
         if len(body) > MAX_BODY_BYTES:
-            raise Undelivered(f"the notice has {len(body)} bytes, at most {MAX_BODY_BYTES} are sent")
+            raise Undelivered(say("too_long", n=len(body), most=MAX_BODY_BYTES))
         return body
 
     def _left_s(self, begun: float) -> float:

@@ -23,10 +23,11 @@ _WRITER_PRAGMAS: Final = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "wal_autocheckpoint=4000",
-    "cache_size=-65536",
 )
 """FULL: with NORMAL an event that was acknowledged can be gone after a power cut, and the station deletes its copy.
-16 MiB of log and 64 MiB of cache: the same pages of the indexes change in commit after commit."""
+16 MiB of log: the same pages of the indexes change in commit after commit."""
+_LEDGER_CACHE_KIB: Final = 64 * 1024
+"""For the same reason."""
 
 CHECKED_BESIDE_BYTES: Final = 64 * 1024 * 1024
 """A file up to here is checked in less than a second, before the ledger is opened; of a million events it takes 50."""
@@ -47,9 +48,9 @@ def take_lock(path: Path) -> IO[str]:
     return lock
 
 
-def writer(path: Path) -> Engine:
+def writer(path: Path, cache_kib: int = _LEDGER_CACHE_KIB) -> Engine:
     """Each transaction is one of writing from its begin on."""
-    return _engine(path, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
+    return _engine(path, (*_WRITER_PRAGMAS, f"cache_size=-{cache_kib}"), "BEGIN IMMEDIATE")
 
 
 def reader(path: Path, views: Sequence[str] = ()) -> Engine:

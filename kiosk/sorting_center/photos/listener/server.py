@@ -20,6 +20,7 @@ from cheroot.ssl import Adapter
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import COMPLETE, MAX_PART_BYTES, OFFSET, REFUSED, ContentRange, PictureName
+from kiosk.sorting_center.certificate import Certificate
 from kiosk.sorting_center.photos.listener.headers import StrictHeaders
 from kiosk.sorting_center.photos.listener.reception import Guest, Limits, Reception
 from kiosk.sorting_center.photos.uploads import Answer, BrokeOff, Uploads
@@ -52,24 +53,35 @@ class PhotosServer:
         self,
         uploads: Uploads,
         listening: socket.socket,
-        context: ssl.SSLContext | None,
+        certificate: Certificate | None,
         limits: Limits | None = None,
     ) -> None:
         self._reception = Reception(_come_in, limits)
-        self._server = _Server(listening, self._reception, partial(_PictureGateway, uploads), context)
+        self._server = _Server(listening, self._reception, partial(_PictureGateway, uploads), certificate)
         self._thread = threading.Thread(target=self._server.serve, name="photos", daemon=True)
+        self._ending = threading.Event()
+        self._tending = (
+            threading.Thread(target=certificate.tend, args=(self._ending,), name="certificate", daemon=True)
+            if certificate is not None
+            else None
+        )
 
     def start(self) -> None:
         """Begin to answer."""
         self._server.prepare()
         self._reception.start()
         self._thread.start()
+        if self._tending is not None:
+            self._tending.start()
 
     def stop(self) -> None:
         """Hang up; what came of a picture is kept."""
+        self._ending.set()
         self._reception.stop()
         self._server.stop()
         self._thread.join()
+        if self._tending is not None:
+            self._tending.join()
 
 
 def _come_in(guest: Guest) -> None:
@@ -80,8 +92,8 @@ def _come_in(guest: Guest) -> None:
 class _StationTls(Adapter):
     """As the server wants it: it only puts TLS around a connection; who speaks is found out by the reception."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self.context = context
+    def __init__(self, certificate: Certificate) -> None:
+        self._certificate = certificate
 
     def bind(self, sock: socket.socket) -> socket.socket:
         return sock
@@ -89,7 +101,7 @@ class _StationTls(Adapter):
     def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, str]]:
         """Raises FatalSSLAlert for a connection that is gone already."""
         try:
-            return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False), {}
+            return self._certificate.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False), {}
         except OSError as error:
             sock.close()
             raise FatalSSLAlert(*error.args) from error
@@ -154,13 +166,13 @@ class _Server(HTTPServer):
         listening: socket.socket,
         reception: Reception,
         gateway: Callable[[Any], Gateway],
-        context: ssl.SSLContext | None,
+        certificate: Certificate | None,
     ) -> None:
         places = reception.limits.connections
         super().__init__(listening.getsockname()[:2], gateway, places, places, "photos")
         self.keep_alive_conn_limit = places
         self.timeout = max(1, round(reception.limits.head_s))
-        self.ssl_adapter = _StationTls(context) if context is not None else None
+        self.ssl_adapter = _StationTls(certificate) if certificate is not None else None
         self.reception = reception
         self._listening = listening
         self._log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, _LOG_PERIOD_S)

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from typing import Any
 
 from kiosk.domain.identifiers import BadIdentifier, check_station
+from kiosk.sorting_center.certificate import Certificate, TlsFilesError, check_pem, load_pair, said_of
 
 
-def tls_context(cert: str, key: str, ca: str) -> ssl.SSLContext:
-    """Raises OSError naming a file that cannot be used."""
+def certificate_of(cert: str, key: str, ca: str) -> Certificate:
+    """Raises TlsFilesError for files that cannot be used."""
+    return Certificate((cert, key, ca), partial(_context, cert, key, ca))
+
+
+def _context(cert: str, key: str, ca: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     # A session that is taken up again would outlive the certificate it began with.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
+    load_pair(context, cert, key)
+    check_pem(ca, "CERTIFICATE-----", "certificate")
     try:
-        context.load_cert_chain(cert, key)
         context.load_verify_locations(ca)
+    except ssl.SSLError as error:
+        raise TlsFilesError(f"{ca} cannot be used for TLS: {said_of(error)}") from error
     except OSError as error:
-        raise OSError(f"{cert}, {key} and {ca} cannot be used for TLS: {error}") from error
+        raise TlsFilesError(f"the certificate {ca} cannot be read: {error.strerror or error}") from error
     return context
 
 

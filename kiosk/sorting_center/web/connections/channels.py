@@ -18,6 +18,7 @@ from typing import Any, Final
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.sorting_center.certificate import Certificate
 
 MAX_CONNECTIONS: Final = 300
 """Ten screens have sixty. One of TLS takes up to 100 KB."""
@@ -63,8 +64,8 @@ class TlsChannel(Channel):
     socket: Any
     """Plain until the first byte is there: who says nothing costs no more than that. None when it is closed."""
 
-    def __init__(self, context: ssl.SSLContext, log: RateLimitedLog, *args: Any, **rest: Any) -> None:
-        self._context = context
+    def __init__(self, certificate: Certificate, log: RateLimitedLog, *args: Any, **rest: Any) -> None:
+        self._certificate = certificate
         self._log = log
         self._open_until = time.monotonic() + HANDSHAKE_S
         self._is_shaken = self._wants_to_write = self._is_over = False
@@ -136,7 +137,8 @@ class TlsChannel(Channel):
         self._wants_to_write = False
         try:
             if not isinstance(self.socket, ssl.SSLSocket):
-                self.socket = self._context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+                context = self._certificate.context
+                self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
             self.socket.do_handshake()
         except ssl.SSLWantReadError:
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.listings.listings import MAX_STORY, MAX_TITLE, Doing, Listings
 from kiosk.sorting_center.listings.records import ITSELF, VOIDED, Deed, Key, Listing, State, Texts
 from kiosk.sorting_center.web.access import Pages, current, doors
+from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.frame import show, texts
 from kiosk.sorting_center.web.sources import sources
 
@@ -55,7 +57,7 @@ def everything() -> str:
     found = sources().listings
     view = request.args.get("state", "")
     view = view if view in VIEWS else State.REVIEW.value
-    page = max(1, min(_number(request.args.get("page", "")), MAX_PAGE))
+    page = max(1, whole_number(request.args.get("page", ""), MAX_PAGE) or 1)
     rows = found.page(VIEWS[view], (page - 1) * PAGE, PAGE + 1)
     counts = found.counts()
     return show(
@@ -64,6 +66,7 @@ def everything() -> str:
         page=page,
         more=len(rows) > PAGE,
         view=view,
+        may_export=current().person.role >= Role.OPERATOR,
         views={name: sum(counts[state] for state in states) for name, states in VIEWS.items()},
     )
 
@@ -80,7 +83,8 @@ def photo(region: str, station: str, lot: str, sha256: str) -> Response:
     listing, found = _found(Key(region, station, lot)), sources().listings
     for one in (*found.photos(listing), *found.buyers_photos(listing)):
         if one.sha256 == sha256 and one.known and one.path is not None:
-            return send_file(one.path, mimetype="image/jpeg", etag=sha256)
+            with suppress(OSError):  # it was here a moment ago
+                return send_file(one.path, mimetype="image/jpeg", etag=sha256)
     raise NotFound("this listing has no such photo, or it is not here")
 
 
@@ -103,7 +107,7 @@ def act(region: str, station: str, lot: str, deed: str) -> Response:
 def _do(key: Key, way: tuple[_Way, Act], typed: _Typed) -> Response:
     deed, kept_as = way
     who, now = current().person.name, doors().now()
-    doing = Doing(who, _number(request.form.get("version", "")), now, typed.reason)
+    doing = Doing(who, whole_number(request.form.get("version", "")) or 0, now, typed.reason)
     try:
         deed(sources().listings, key, doing)
     except Refused as error:
@@ -144,7 +148,3 @@ def _found(key: Key) -> Listing:
 def _words(name: str, most: int) -> WordsData:
     ug, zh, en = (request.form.get(f"{name}_{code}", "")[: most * 2] for code in ("ug", "zh", "en"))
     return WordsData(ug, zh, en)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0

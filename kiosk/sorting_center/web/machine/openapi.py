@@ -15,6 +15,7 @@ from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS
 from kiosk.sorting_center.health import HealthReport
 from kiosk.sorting_center.ledger.overview import Counts, IntakeRow, StationRow, Totals
 from kiosk.sorting_center.web.access import EVERYONE, Need, Pages, doors
+from kiosk.sorting_center.web.asked import MOST, whole_number
 
 VERSION: Final = "1.0.0"
 """Of what is described, not of the program: another first number when a program that reads it must be changed."""
@@ -28,28 +29,33 @@ openapi = Pages("openapi", __name__)
 
 @dataclass(frozen=True, slots=True)
 class WholeNumber:
-    """A parameter of a query. What is above ``most`` is taken for ``most``."""
+    """A parameter of a query. What is above ``most`` is refused, or taken for ``most`` where ``lowered``."""
 
     name: str
     default: int
     least: int
     most: int
     text: str
+    lowered: bool = False
 
     def asked(self) -> int:
         """Of this request; raises BadRequest."""
         text = request.args.get(self.name)
         if text is None:
             return self.default
-        if not (text.isascii() and text.isdecimal() and len(text) <= 19 and self.least <= int(text)):
-            raise BadRequest(f"{self.name} must be a whole number from {self.least}")
-        return min(int(text), self.most)
+        number = whole_number(text)
+        if number is None or number < self.least or (number > self.most and not self.lowered):
+            raise BadRequest(
+                f"{self.name} must be a whole number from {self.least} to {MOST if self.lowered else self.most}"
+            )
+        return min(number, self.most)
 
     @property
     def described(self) -> Schema:
         """As OpenAPI says it."""
-        limits = {"type": "integer", "minimum": self.least, "default": self.default}
-        text = f"{self.text} Above {self.most:,} it is taken for that."
+        most = MOST if self.lowered else self.most
+        limits = {"type": "integer", "minimum": self.least, "maximum": most, "default": self.default}
+        text = f"{self.text} Above {self.most:,} it is taken for that." if self.lowered else self.text
         return {"name": self.name, "in": "query", "required": False, "description": text, "schema": limits}
 
 

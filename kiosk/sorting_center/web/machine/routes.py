@@ -13,6 +13,7 @@ from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES
 from kiosk.sorting_center.web.access import EVERYONE, Need, Pages
+from kiosk.sorting_center.web.asked import MOST
 from kiosk.sorting_center.web.machine.monitoring import health_answer, metrics_answer
 from kiosk.sorting_center.web.machine.openapi import (
     Beyond,
@@ -26,12 +27,10 @@ from kiosk.sorting_center.web.machine.openapi import (
 )
 from kiosk.sorting_center.web.sources import sources
 
-_MAX_FEEDSEQ: Final = 2**63 - 1
-
-_AFTER: Final = WholeNumber("after", 0, 0, _MAX_FEEDSEQ, "The feedseq behind which to begin.")
-_AFTER_FEEDSEQ: Final = WholeNumber("after_feedseq", 0, 0, _MAX_FEEDSEQ, "The feedseq behind which to begin.")
-_EVENTS: Final = WholeNumber("limit", 100, 1, MAX_FEED_PAGE, "How many events at most.")
-_RECEIPTS: Final = WholeNumber("limit", 100, 1, MAX_INTAKES, "How many receipts at most.")
+_AFTER: Final = WholeNumber("after", 0, 0, MOST, "The feedseq behind which to begin.")
+_AFTER_FEEDSEQ: Final = WholeNumber("after_feedseq", 0, 0, MOST, "The feedseq behind which to begin.")
+_EVENTS: Final = WholeNumber("limit", 100, 1, MAX_FEED_PAGE, "How many events at most.", lowered=True)
+_RECEIPTS: Final = WholeNumber("limit", 100, 1, MAX_INTAKES, "How many receipts at most.", lowered=True)
 
 machine = Pages("machine", __name__)
 

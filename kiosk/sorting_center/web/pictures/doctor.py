@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from kiosk.messaging.contract.control import DoctorRow
+from kiosk.sorting_center.ledger.records import SeenRow
 from kiosk.sorting_center.web.texts import CenterTexts
 from kiosk.texts import html, load
 from kiosk.texts.catalog import PLACEHOLDER
@@ -15,11 +15,12 @@ from kiosk.texts.catalog import PLACEHOLDER
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One row: what it is about, ``ok``, ``warn`` or ``fail``, and what is to be done."""
+    """One row: what it is about, ``ok``, ``warn`` or ``fail``, what is to be done, and since when it is seen so."""
 
     state: str
     name: Markup
     to_do: Markup
+    since: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,9 @@ class DoctorPicture:
     well: tuple[Said, ...]
 
 
-def doctor_picture(rows: Sequence[DoctorRow], texts: CenterTexts) -> DoctorPicture:
+def doctor_picture(rows: Sequence[SeenRow], texts: CenterTexts) -> DoctorPicture:
     """In the language of ``texts``."""
-    said = [Said(row.state, _name(row.row, texts), _to_do(row.code, texts)) for row in rows]
+    said = [Said(row.state, _name(row.row, texts), _to_do(row.code, texts), row.since) for row in rows]
     return DoctorPicture(
         tuple(row for row in said if row.state != "ok"), tuple(row for row in said if row.state == "ok")
     )

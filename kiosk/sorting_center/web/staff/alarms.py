@@ -15,14 +15,13 @@ from kiosk.sorting_center.desk.cases import ITSELF, MAX_REASON, Case, Only, Stat
 from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.web.access import Pages, current, doors
+from kiosk.sorting_center.web.asked import MOST, whole_number
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 
 alarms = Pages("alarms", __name__)
 
 PAGE: Final = 50
-MAX_NUMBER: Final = 2**53
-"""Far above every case there will be, and within what both databases count with."""
 VIEWS: Final[Mapping[str, tuple[State, ...]]] = {
     "now": (State.OPEN, State.TAKEN),
     "open": (State.OPEN,),
@@ -40,7 +39,7 @@ def cases() -> str:
     view = request.args.get("state", "")
     view = view if view in VIEWS else "now"
     only = Only(request.args.get("kind", "")[:40], request.args.get("station", "").strip()[:40])
-    rows = found.page(VIEWS[view], _number(request.args.get("before", "")), PAGE + 1, only)
+    rows = found.page(VIEWS[view], whole_number(request.args.get("before", "")), PAGE + 1, only)
     counts = found.counts()
     return show(
         "alarms.html",
@@ -63,7 +62,7 @@ def _shown(number: int, refused: str = "", reason: str = "") -> str:
     """``refused`` is the code of what was not done; ``reason`` what was typed then, so that nobody types it again."""
     desk = sources().desk
     try:
-        found = desk.cases.get(number) if number < MAX_NUMBER else None
+        found = desk.cases.get(number) if number <= MOST else None
     except Refused:
         found = None
     if found is None:
@@ -108,10 +107,10 @@ def reopen(number: int) -> Response:
 
 
 def _decide(number: int, act: Act, deciding: Deciding) -> Response:
-    version = _number(request.form.get("version", ""))
+    version = whole_number(request.form.get("version", ""))
     who, now = current().person.name, doors().now()
     try:
-        decided = deciding(min(number, MAX_NUMBER), version or 0, who, now)
+        decided = deciding(min(number, MOST), version or 0, who, now)
     except Refused as error:
         answer = make_response(_shown(number, error.code, _reason()))
         answer.status_code = 409
@@ -123,7 +122,3 @@ def _decide(number: int, act: Act, deciding: Deciding) -> Response:
 
 def _reason() -> str:
     return request.form.get("reason", "")[: MAX_REASON * 2]
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None

@@ -26,7 +26,7 @@ exports = Pages("exports", __name__)
 log = logging.getLogger(__name__)
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_CSV: Final = "text/csv; charset=utf-8"
+_CSV: Final = "text/csv"
 _AT_ONCE: Final = threading.BoundedSemaphore(2)
 """Each takes a core for as long as it is made, and the pages have eight threads."""
 HERE: Final = 500

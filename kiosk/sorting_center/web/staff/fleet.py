@@ -11,6 +11,7 @@ from flask import Response, request
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.watch.marks import Mark
 from kiosk.sorting_center.web.access import Pages
+from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.live import Part
 from kiosk.sorting_center.web.pictures.fleet import FleetPicture, Tile
@@ -36,8 +37,7 @@ class Asked:
         """Whatever makes no sense asks for all."""
         said, number = request.args.get("state", ""), request.args.get("page", "")
         state = Mark(said) if said in set(Mark) else None
-        page = int(number) if number.isascii() and number.isdecimal() and len(number) <= 6 else 1
-        return cls(state, request.args.get("q", "").strip()[:_MAX_WORDS], max(1, page))
+        return cls(state, request.args.get("q", "").strip()[:_MAX_WORDS], max(1, whole_number(number) or 1))
 
     def tiles(self, picture: FleetPicture) -> list[Tile]:
         """All pages of them. One of several marks is found under each."""

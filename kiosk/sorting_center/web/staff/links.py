@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, check_region
 from kiosk.sorting_center.reports import Hit, HitKind, ReceiptRow
+from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import html
 
@@ -100,8 +101,7 @@ def page_asked(rows: int, of: int) -> Page:
     """What ``?page=`` says, as far as there is one."""
     text = request.args.get("page", "")
     pages = max(1, -(-rows // of))
-    asked = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 1
-    number = min(max(1, asked), pages)
+    number = min(max(1, whole_number(text) or 1), pages)
     return Page(number, pages, (number - 1) * of)
 
 

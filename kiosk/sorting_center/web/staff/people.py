@@ -10,6 +10,7 @@ from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.tokens import PER_MINUTE, Scope
 from kiosk.sorting_center.web.access import Pages, current, doors
+from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.frame import show
 
 people = Pages("people", __name__)
@@ -116,9 +117,7 @@ def add_token() -> Response:
     found, name = doors(), _field("name", 80).strip()
     try:
         scopes = [scope for scope in Scope if scope.value in request.form.getlist("scope")]
-        rate = _field("per_minute", 12)
-        per_minute = int(rate) if rate.isascii() and rate.isdecimal() else 0
-        secret = found.desk.tokens.add(name, scopes, found.now(), per_minute)
+        secret = found.desk.tokens.add(name, scopes, found.now(), whole_number(_field("per_minute")) or 0)
     except Refused as error:
         return _again(error)
     _record(Act.TOKEN_ADDED, name, " ".join(scopes))
@@ -141,6 +140,5 @@ def revoke_token(name: str) -> Response:
 def audit() -> str:
     """Who looked for whom, who decided what; the newest first."""
     before, who, act = (request.args.get(name, "")[:80] for name in ("before", "who", "act"))
-    place = int(before) if before.isascii() and before.isdecimal() and len(before) < 16 else None
-    rows = doors().desk.audit.page(place, _PAGE, who or None, act if act in list(Act) else None)
+    rows = doors().desk.audit.page(whole_number(before), _PAGE, who or None, act if act in list(Act) else None)
     return show("audit.html", rows=rows, acts=list(Act), who=who, act=act, more=len(rows) == _PAGE)

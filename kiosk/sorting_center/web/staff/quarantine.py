@@ -18,6 +18,7 @@ from kiosk.sorting_center.ledger.quarantine import entries
 from kiosk.sorting_center.ledger.quarantine.again import BY_THE_READER
 from kiosk.sorting_center.ledger.quarantine.entries import Apart, Asked, Examined
 from kiosk.sorting_center.web.access import Pages, current, doors
+from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 
@@ -55,7 +56,7 @@ def everything() -> str:
     """What is set apart, by reason and station; the newest first."""
     told = (request.args.get(name, "")[:64].strip() for name in ("reason", "station", "region"))
     asked = Asked(*(text if text.isprintable() else "" for text in told))
-    before, gone = (_number(request.args.get(name, "")) for name in ("before", "gone"))
+    before, gone = (whole_number(request.args.get(name, "")) for name in ("before", "gone"))
     state = ALL if request.args.get("state") == ALL else OPEN
     rows, last = _listed(asked, before, open_only=state == OPEN)
     with sources().ledger.reading() as connection:
@@ -92,7 +93,7 @@ def decide(number: int) -> Response:
     try:
         if act == "take_again" and found.apart.reason not in BY_THE_READER:
             raise Refused("only_the_chain", "whether this event stands among the others, the chain alone says")
-        made = desk.decisions.decide(subject, _number(seen) or 0, act, Said(who, reason), now)
+        made = desk.decisions.decide(subject, whole_number(seen) or 0, act, Said(who, reason), now)
     except Refused as error:
         return _shown(number, error.code, act, reason)
     desk.audit.record(who, Act.QUARANTINE_DECIDED, made.subject, f"{made.act}: {made.reason}", now)
@@ -192,7 +193,3 @@ def _fields(name: str, value: object) -> Iterator[tuple[str, str]]:
         return
     for part, held in inside:
         yield from _fields(f"{name}.{part}" if name else str(part), held)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None

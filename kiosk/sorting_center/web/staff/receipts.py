@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from flask import redirect, request, url_for
 from werkzeug.exceptions import NotFound
@@ -19,13 +18,13 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.reports import Receipt
 from kiosk.sorting_center.reports.journal import EventRow, converted
 from kiosk.sorting_center.web.access import Pages, current, doors
+from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.staff.links import common, receipt_number, region_of
 
 receipts = Pages("receipts", __name__)
 
-_MAX_SEEN: Final = 6
 """Digits of how many decisions somebody has seen."""
 
 
@@ -62,10 +61,9 @@ def settle(region: str, number: str) -> Response:
     found = _found(region, number)
     if not _twice(found):
         raise NotFound(f"{number} is not there twice")
-    who, seen = doors(), request.form.get("seen", "")
-    known = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) <= _MAX_SEEN else -1
+    who, known = doors(), whole_number(request.form.get("seen", ""))
     act, reason = request.form.get("act", "")[:40], request.form.get("reason", "")[:1000]
-    subject = _subject(found)
+    subject, known = _subject(found), -1 if known is None else known
     who.desk.decisions.decide((Kind.RECEIPT, subject), known, act, Said(current().person.name, reason), who.now())
     who.desk.audit.record(current().person.name, Act.RECEIPT_SETTLED, subject, f"{act}: {reason}", who.now())
     return redirect(url_for("receipts.receipt", region=region, number=number), 303)

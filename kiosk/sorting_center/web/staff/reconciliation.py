@@ -25,6 +25,7 @@ from kiosk.sorting_center.reports.figures import Figures
 from kiosk.sorting_center.reports.following.closes import Verdict
 from kiosk.sorting_center.reports.receipts import Receipt
 from kiosk.sorting_center.web.access import Pages, current, doors
+from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import formats, html
@@ -128,7 +129,7 @@ def _value(field: str, value: int) -> str:
 @reconciliation.look("/reconciliation", Role.VIEWER)
 def day() -> str:
     """A day of all stations; yesterday where none is asked for."""
-    asked, page = _asked_day(), max(1, _number(request.args.get("page", "")) or 1)
+    asked, page = _asked_day(), max(1, whole_number(request.args.get("page", "")) or 1)
     reports, now = sources().reports, sources().now()
     closings = reports.closings.of_day(asked)
     closed = {(one.station, one.region) for one in closings}
@@ -234,7 +235,7 @@ def _settle(settling: Settling) -> str:
         return "figures_changed"
     said = Said(who, reason, settling.figures)
     try:
-        made = desk.decisions.decide((Kind.DAY, settling.subject), _number(seen) or 0, act, said, now)
+        made = desk.decisions.decide((Kind.DAY, settling.subject), whole_number(seen) or 0, act, said, now)
     except Refused as error:
         return error.code
     desk.audit.record(who, Act.DAY_SETTLED, settling.subject, f"{made.act}: {made.reason}", now)
@@ -301,7 +302,3 @@ def _receipt_number(text: str) -> ReceiptNumber | None:
         return ReceiptNumber.parse(text)
     except BadIdentifier:
         return None
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None

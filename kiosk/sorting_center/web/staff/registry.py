@@ -36,6 +36,7 @@ from kiosk.sorting_center.desk.registry_csv import (
 )
 from kiosk.sorting_center.watch.heard import heard
 from kiosk.sorting_center.web.access import Need, Pages, current, doors
+from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts.plain import plain
@@ -223,5 +224,4 @@ def _refused(page: str, status: int) -> Response:
 
 
 def _page() -> int:
-    text = request.args.get("page", "")
-    return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
+    return max(1, whole_number(request.args.get("page", "")) or 1)

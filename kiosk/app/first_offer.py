@@ -1,0 +1,67 @@
+"""Somebody at the sorting center of a demo who publishes what its station has offered before it began."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from kiosk.simulators.village import Village
+from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.errors import DeskError, Refused
+from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.listings.listings import Doing, Listings
+from kiosk.sorting_center.listings.records import State
+from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.photos.photos import Photos
+from kiosk.sorting_center.photos.received import ReceivedPictures
+
+log = logging.getLogger(__name__)
+
+WHO: Final = "operator"
+"""One of the people of `demo_access`."""
+_LOOK_S: Final = 1.0
+_END_S: Final = 10.0
+
+
+@contextmanager
+def published(begin: Callable[[], AbstractContextManager[Village]]) -> Iterator[Village]:
+    """The village that ``begin`` starts; its first offer is published as soon as it is there, with its photo."""
+    ending = threading.Event()
+    with begin() as village:
+        waiting = threading.Thread(target=_publish, args=(village, ending), name="first offer", daemon=True)
+        waiting.start()
+        try:
+            yield village
+        finally:
+            ending.set()
+            waiting.join(_END_S)
+
+
+def _publish(village: Village, ending: threading.Event) -> None:
+    try:
+        with Desk.open(village.ledger_url) as desk, Photos.open(village.ledger_url) as photos:
+            listings = Listings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
+            while not publish_first(desk, listings) and not ending.wait(_LOOK_S):
+                pass
+    except (DeskError, LedgerError, Refused) as error:
+        log.warning("The first offer of the demo is not published: %s", error)
+
+
+def publish_first(desk: Desk, listings: Listings) -> bool:
+    """Whether nothing is left to do: it is published now, or somebody has decided on it. Raises DeskError,
+    LedgerError and Refused.
+    """
+    if any(count for state, count in listings.counts().items() if state is not State.REVIEW):
+        return True
+    offers = listings.page([State.REVIEW], 0, 1)
+    if not offers or not listings.photos(offers[0])[0].may_be_shown:
+        return False
+    now = datetime.now(UTC)
+    listings.publish(offers[0].key, Doing(WHO, offers[0].version, now))
+    desk.audit.record(WHO, Act.LISTING_PUBLISHED, str(offers[0].key), "", now)
+    return True

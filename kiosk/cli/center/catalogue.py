@@ -1,0 +1,99 @@
+"""``sorting-center catalogue``: serves what is published to everybody; and the same as options of ``run``."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from kiosk.cli.center.errors import clear_errors
+from kiosk.cli.center.ledger import ledger_option
+from kiosk.cli.center.web import host_and_port
+from kiosk.sorting_center.catalogue.settings import BadCatalogueSettings, CatalogueSettings
+from kiosk.sorting_center.ledger import shown
+
+_OPTIONS = (
+    click.option(
+        "--catalogue",
+        metavar="HOST:PORT",
+        envvar="CATALOGUE",
+        show_envvar=True,
+        help="Show what is published to everybody there, without login; port 0 takes a free one.",
+    ),
+    click.option(
+        "--catalogue-cert", metavar="FILE", envvar="CATALOGUE_CERT", show_envvar=True, help="PEM: serve it over TLS."
+    ),
+    click.option("--catalogue-key", metavar="FILE", envvar="CATALOGUE_KEY", show_envvar=True, help="Its key."),
+)
+
+
+def catalogue_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options, given to the command as one ``catalogue``: settings, or None without ``--catalogue``.
+
+    Above those of the staff's pages, which have the catalogue's public address.
+    """
+
+    @wraps(command)
+    def with_settings(*args: Any, catalogue: str | None, catalogue_url: str | None, **rest: Any) -> None:
+        cert, key = rest.pop("catalogue_cert"), rest.pop("catalogue_key")
+        settings = None
+        if catalogue is None and (cert or key):
+            raise click.UsageError("--catalogue-cert and --catalogue-key need --catalogue HOST:PORT")
+        if catalogue is not None:
+            settings = _settings("--catalogue", catalogue, cert_file=cert, key_file=key, public_url=catalogue_url)
+        command(*args, catalogue=settings, catalogue_url=catalogue_url, **rest)
+
+    decorated: Callable[..., None] = with_settings
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+@click.command()
+@ledger_option
+@click.option("--http", required=True, metavar="HOST:PORT", help="Serve it there; port 0 takes a free one.")
+@click.option("--http-cert", "cert_file", metavar="FILE", help="PEM: serve over TLS with it and what signed it.")
+@click.option("--http-key", "key_file", metavar="FILE", help="Its key, without a password.")
+@click.option(
+    "--photos-dir",
+    type=click.Path(file_okay=False, resolve_path=True),
+    metavar="DIR",
+    envvar="PHOTOS_DIR",
+    show_envvar=True,
+    help="Where the pictures of stations are kept; without it no picture is shown.",
+)
+@click.option("--public-url", metavar="URL", help="Under which buyers find it: https://goods.county.example.")
+@clear_errors
+def catalogue(url: str, http: str, photos_dir: str | None, public_url: str | None, **files: str | None) -> None:
+    """Show what is published to everybody, without login; any number beside the sorting centers of the same ledger.
+
+    Changes nothing, and waits for a desk that is not there yet.
+    """
+    from kiosk.sorting_center.catalogue.process import serve  # the options are those of `run` as well
+
+    settings = _settings("--http", http, photos_dir=photos_dir, public_url=public_url, **files)
+    told = shown(url)
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.create_server((settings.host, settings.port), family=family)
+    click.echo(f"catalogue of {told} on {settings.url(listening.getsockname()[1])}", err=True)
+    serve(url, settings, listening, ending)
+
+
+def _settings(option: str, place: str, **rest: str | None) -> CatalogueSettings:
+    """Raises click.UsageError."""
+    host, port = host_and_port(option, place)
+    try:
+        return CatalogueSettings(host=host, port=port, **rest).checked()
+    except BadCatalogueSettings as error:
+        raise click.UsageError(str(error)) from error

@@ -1,0 +1,59 @@
+"""The catalogue's process as the sorting center sees it: its port, its beginning and end."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from typing import Final
+
+import msgspec
+
+from kiosk.sorting_center.catalogue.settings import CatalogueSettings, Task
+from kiosk.sorting_center.child import Child, ChildPlan
+
+log = logging.getLogger(__name__)
+
+_COMMAND: Final = (sys.executable, "-m", "kiosk.sorting_center.catalogue.process")
+
+
+class CatalogueProcess:
+    """A process of its own: whatever strangers do there, events are taken in and staff see their pages beside it.
+
+    Has its port from the moment it is made, also while the process is begun again; raises OSError when the address
+    cannot be had.
+    """
+
+    def __init__(self, ledger_url: str, settings: CatalogueSettings) -> None:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        self._listening = socket.create_server((settings.host, settings.port), family=family)
+        self.url = settings.url(self._listening.getsockname()[1])
+        descriptor = self._listening.fileno()
+        task = msgspec.json.encode(Task(ledger_url, settings, descriptor)) + b"\n"
+        self._child = Child(ChildPlan("catalogue's process", _COMMAND, task, _heard, _ended, (descriptor,)))
+
+    @property
+    def pid(self) -> int | None:
+        """None while none runs."""
+        return self._child.pid
+
+    def start(self) -> None:
+        """Begin it, and again whenever it ends."""
+        self._child.start()
+
+    def end(self) -> None:
+        """Have it end, without waiting."""
+        self._child.end()
+
+    def stop(self, timeout_s: float) -> None:
+        """Have it end; one that does not in time is killed."""
+        self._child.stop(timeout_s)
+        self._listening.close()
+
+
+def _heard(_line: bytes) -> None:
+    """It writes its log to standard error, and nothing else."""
+
+
+def _ended(status: int) -> None:
+    log.error("The catalogue's process has ended with status %d; it is begun again.", status)

@@ -1,0 +1,220 @@
+"""What everybody may look at: the goods that are published, and what programs need to find them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.exceptions import Gone, NotFound
+from werkzeug.wrappers import Response
+
+from kiosk.domain.events.rules import MAX_PICTURE_BYTES
+from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.messaging.contract.photos import PictureName
+from kiosk.sorting_center.catalogue.goods import json_ld, said
+from kiosk.sorting_center.catalogue.published import NoLongerPublished, PublishedListings
+from kiosk.sorting_center.catalogue.sitemap import MAX_SITEMAPS, PER_SITEMAP, sitemap, sitemap_index
+from kiosk.sorting_center.listings.addresses import PublicAddresses
+from kiosk.sorting_center.listings.exports.fields import fen_per_kg
+from kiosk.sorting_center.listings.records import Key
+from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.texts import html
+from kiosk.texts.languages import LANGUAGES
+from kiosk.texts.plain import plain
+
+catalogue = Blueprint("catalogue", __name__)
+
+LANGUAGE_CODES: Final = ("zh", "ug", "en")
+"""Of two that are asked for with equal weight the first; it is also what is given to who asks for none of them."""
+PAGE: Final = 24
+MAX_SEARCH: Final = 60
+PICTURE_KEPT_S: Final = 24 * 3600
+"""A picture never changes; one that buyers shall not see any more is gone from their machines after that."""
+SAID_EVERY_S: Final = 300.0
+_TEXTS: Final = {code: CenterTexts(code, "kiosk.sorting_center.catalogue") for code in LANGUAGE_CODES}
+_WARNINGS: Final = {code: CenterTexts(code) for code in LANGUAGE_CODES}
+"""Of allergens, in the words of the files for shops."""
+_IN: Final = "/<any(zh, ug, en):language>"
+_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,40}")
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}")
+
+_log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, SAID_EVERY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """``pictures`` and ``public``: None for none, and for addresses of whatever host somebody asks under."""
+
+    listings: PublishedListings
+    pictures: PictureFolder | None
+    public: PublicAddresses | None
+
+
+def sources() -> Sources:
+    """Those of the running application."""
+    found = current_app.extensions["catalogue"]
+    if not isinstance(found, Sources):
+        raise TypeError("the catalogue was not made by create_app")
+    return found
+
+
+def addresses() -> PublicAddresses:
+    """Under which what is here is found from elsewhere."""
+    return sources().public or PublicAddresses(request.host_url)
+
+
+def texts() -> CenterTexts:
+    """In the language of the address, else in that of the browser."""
+    asked = (request.view_args or {}).get("language", "") or request.path[1:3]
+    return _TEXTS[asked if asked in LANGUAGE_CODES else _browsers()]
+
+
+@catalogue.get("/")
+def front() -> Response:
+    """To the list in the browser's language."""
+    answer = redirect(url_for("catalogue.everything", language=_browsers()))
+    answer.headers["Vary"] = "Accept-Language"
+    return answer
+
+
+@catalogue.get(f"{_IN}/")
+def everything(language: str) -> Response:
+    """``?q=`` words, ``page=`` from 1; what was published last first."""
+    search = plain(request.args.get("q", ""), MAX_SEARCH)
+    asked = request.args.get("page", "1")
+    page = int(asked) if _NUMBER.fullmatch(asked) else 0
+    if not page:
+        raise NotFound(f"{asked[:20]!r} is no page")
+    found = sources().listings.page(search, (page - 1) * PAGE, PAGE)
+    pages = max(1, -(-found.total // PAGE))
+    if page > pages:
+        raise NotFound(f"there are {pages} pages")
+    here = "" if page == 1 else f"?page={page}"
+    places = {code: f"{addresses().base}/{code}/{here}" for code in LANGUAGE_CODES}
+    return _page("list.html", places, goods=found.goods, total=found.total, page=page, pages=pages, search=search)
+
+
+@catalogue.get(f"{_IN}/<region>/<station>/<lot>")
+def one(language: str, region: str, station: str, lot: str) -> Response:
+    """All that buyers are told of a lot."""
+    key = Key(region, station, lot)
+    if not all(_NAME.fullmatch(part) for part in (region, station, lot)):
+        raise NotFound("no lot is called so")
+    try:
+        goods = sources().listings.get(key)
+    except NoLongerPublished as error:
+        raise Gone(f"{error} is not published any more") from error
+    if goods is None:
+        raise NotFound(f"there is no lot {key}")
+    places = {code: addresses().page(key, code) for code in LANGUAGE_CODES}
+    return _page("product.html", places, goods=goods, json_ld=json_ld(goods, addresses(), language))
+
+
+@catalogue.get("/pictures/<sha256>.jpg")
+def picture(sha256: str) -> Response:
+    """A master of a published lot, and no other file; read whole, and given only when its hash is its name."""
+    holders = sources().listings.stations_of(sha256) if _HASH.fullmatch(sha256) else []
+    folder = sources().pictures
+    if not holders or folder is None:
+        raise NotFound("no published lot has such a picture")
+    if request.if_none_match.contains(sha256):
+        return _picture(Response(status=304), sha256)
+    for region, station in holders:
+        content = _content(folder.path(PictureName(region, station, sha256)), sha256)
+        if content is not None:
+            return _picture(Response(content, mimetype="image/jpeg"), sha256)
+    raise NotFound("the picture is not here")
+
+
+@catalogue.get("/robots.txt")
+def robots() -> Response:
+    """Everything may be read; a search leads to nothing that is not in the list."""
+    told = f"User-agent: *\nAllow: /\nDisallow: /*?q=\n\nSitemap: {addresses().base}/sitemap.xml\n"
+    return _answer(told, "text/plain")
+
+
+@catalogue.get("/sitemap.xml")
+def sitemaps() -> Response:
+    """Where the parts of it are."""
+    count = -(-sources().listings.count() // PER_SITEMAP)
+    return _answer(sitemap_index(addresses(), min(count, MAX_SITEMAPS)), "application/xml")
+
+
+@catalogue.get("/sitemap-<int:number>.xml")
+def sitemap_part(number: int) -> Response:
+    """From 1."""
+    found = sources().listings.keys((number - 1) * PER_SITEMAP, PER_SITEMAP) if 0 < number <= MAX_SITEMAPS else []
+    if not found:
+        raise NotFound("there is no such part")
+    return _answer(sitemap(addresses(), LANGUAGE_CODES, found), "application/xml")
+
+
+@catalogue.get("/health")
+def health() -> Response:
+    """Whether the desk can be read; 503 when not."""
+    sources().listings.count()
+    return _answer("ok\n", "text/plain")
+
+
+def shown(template: str, **values: object) -> str:
+    """A page in the language of who asks."""
+    return render_template(
+        template,
+        t=texts(),
+        languages=[LANGUAGES[code] for code in LANGUAGE_CODES],
+        said=said,
+        fen_per_kg=fen_per_kg,
+        warning=_warning,
+        **values,
+    )
+
+
+def _warning(word: str) -> Markup:
+    """One that a newer station knows is said as its word."""
+    known, text_id = _WARNINGS[texts().language.code], f"export_warning_{word}"
+    return known(text_id) if known.known(text_id) else html.bdi_code(word)
+
+
+def _page(template: str, places: dict[str, str], **values: object) -> Response:
+    """``places``: where the same page is, by language."""
+    return _answer(shown(template, places=places, home=f"{addresses().base}/", **values), "text/html")
+
+
+def _answer(body: str, mimetype: str) -> Response:
+    answer = Response(body, mimetype=mimetype)
+    answer.add_etag()
+    return answer.make_conditional(request)
+
+
+def _picture(answer: Response, sha256: str) -> Response:
+    answer.set_etag(sha256)
+    answer.cache_control.public = True
+    answer.cache_control.max_age = PICTURE_KEPT_S
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # shops that sell the goods show it, too
+    return answer
+
+
+def _content(path: Path, sha256: str) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_PICTURE_BYTES + 1)
+    except OSError as error:
+        _log.write(f"A published picture cannot be read: {error}", kind="unreadable")
+        return None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        _log.write(f"A published picture is damaged: {path}", kind="damaged")
+        return None
+    return content
+
+
+def _browsers() -> str:
+    return request.accept_languages.best_match(LANGUAGE_CODES, LANGUAGE_CODES[0]) or LANGUAGE_CODES[0]

@@ -1,0 +1,98 @@
+"""What is published, as buyers look for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from sqlalchemy import func, select, tuple_
+
+from kiosk.sorting_center.catalogue.database import DeskReader
+from kiosk.sorting_center.desk.schema import listing, listing_picture, listing_shown
+from kiosk.sorting_center.listings.records import Key, Published, State
+from kiosk.sorting_center.listings.shown import searchable
+
+MAX_WORDS: Final = 5
+"""Of a search; what comes behind them is left out."""
+_KEY: Final = (listing_shown.c.region, listing_shown.c.station, listing_shown.c.lot)
+_decode: Final = msgspec.json.Decoder(Published).decode
+
+
+class NoLongerPublished(LookupError):
+    """Buyers saw it once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """A lot as buyers see it."""
+
+    key: Key
+    published: Published
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of those that were found; ``total``: how many were."""
+
+    goods: tuple[Goods, ...]
+    total: int
+
+
+class PublishedListings:
+    """Nothing else about a lot is ever read. Every call may raise DeskError."""
+
+    def __init__(self, reader: DeskReader) -> None:
+        self._reader = reader
+
+    def page(self, search: str, skip: int, limit: int) -> Page:
+        """Those with every word of ``search`` in title, goods code or lot; what was published last first."""
+        wanted = [listing_shown.c.words.contains(word, autoescape=True) for word in _words(search)]
+        last_first = [column.desc() for column in (listing_shown.c.at, *_KEY)]
+        keys = select(*_KEY).where(*wanted).order_by(*last_first).offset(skip).limit(limit)
+        with self._reader.reading() as connection:
+            total = connection.execute(select(func.count()).select_from(listing_shown).where(*wanted)).scalar_one()
+            found = [Key(*row) for row in connection.execute(keys)]
+            rows = connection.execute(
+                select(listing.c.region, listing.c.station, listing.c.lot, listing.c.published).where(
+                    tuple_(listing.c.region, listing.c.station, listing.c.lot).in_(
+                        [(key.region, key.station, key.lot) for key in found]
+                    )
+                )
+            )
+            texts = {Key(row.region, row.station, row.lot): row.published for row in rows}
+        return Page(tuple(Goods(key, _decode(texts[key])) for key in found), int(total))
+
+    def get(self, key: Key) -> Goods | None:
+        """None when buyers never saw it; raises NoLongerPublished."""
+        same = (listing.c.region == key.region) & (listing.c.station == key.station) & (listing.c.lot == key.lot)
+        wanted = select(listing.c.state, listing.c.published).where(same)
+        with self._reader.reading() as connection:
+            row = connection.execute(wanted).first()
+        if row is None or row.published is None:
+            return None
+        if row.state != State.PUBLISHED:
+            raise NoLongerPublished(str(key))
+        return Goods(key, _decode(row.published))
+
+    def stations_of(self, sha256: str) -> list[tuple[str, str]]:
+        """Region and station of each published lot that shows this picture."""
+        shown = listing_picture.c
+        wanted = select(shown.region, shown.station).where(shown.sha256 == sha256).distinct()
+        with self._reader.reading() as connection:
+            return [(row.region, row.station) for row in connection.execute(wanted)]
+
+    def count(self) -> int:
+        """How many are published."""
+        with self._reader.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(listing_shown)).scalar_one())
+
+    def keys(self, skip: int, limit: int) -> list[tuple[Key, str]]:
+        """By key, each with when it was published."""
+        wanted = select(*_KEY, listing_shown.c.at).order_by(*_KEY).offset(skip).limit(limit)
+        with self._reader.reading() as connection:
+            return [(Key(row.region, row.station, row.lot), row.at) for row in connection.execute(wanted)]
+
+
+def _words(search: str) -> list[str]:
+    return searchable(search).split()[:MAX_WORDS]

@@ -1,0 +1,57 @@
+"""A process that makes one ZIP of pictures and ends: ``python -m`` and the name of this module.
+
+Masters are a stranger's bytes, and their decoder is C: whatever it does with memory, time or an address ends this
+process, and nothing of the pages.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.sorting_center.apart import BEHIND, end_when_nobody_waits
+from kiosk.sorting_center.listings.exports.pictures.child import Made, Task
+from kiosk.sorting_center.listings.exports.pictures.making import make
+
+_MEMORY_BYTES: Final = 500_000_000
+"""A master of 8 MB may have 40 megapixels, 120 MB decoded; what is made of it is smaller."""
+
+
+def main() -> int:
+    """Make it, and say what came of it on standard output, which image libraries cannot reach."""
+    os.nice(BEHIND)
+    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    threading.Thread(target=end_when_nobody_waits, args=(sys.stdin.fileno(),), daemon=True).start()
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    confine(task.longest_s)
+    with answers:
+        try:
+            with os.fdopen(task.descriptor, "wb") as file:
+                made = make(task.order, file)
+        except OSError as error:
+            made = Made(trouble=error.strerror or str(error))
+        answers.write(msgspec.json.encode(made))
+    return 1 if made.trouble else 0
+
+
+def confine(longest_s: float) -> None:
+    """Bound the memory and the time of this process; neither can be taken back."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
+    size, resident = (int(count) * resource.getpagesize() for count in pages[:2])
+    # Addresses that are mapped and not used yet, as of libraries, do not count against the pictures.
+    most = size - resident + _MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.setitimer(signal.ITIMER_REAL, longest_s)  # the kernel's own, also in a call that hangs inside a library
+
+
+if __name__ == "__main__":
+    sys.exit(main())

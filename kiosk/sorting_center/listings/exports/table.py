@@ -1,0 +1,48 @@
+"""Every field of what is published, as CSV that calculates nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from kiosk.domain.events.photo import WordsData
+from kiosk.sorting_center.export.spreadsheet import Cell, csv_lines, yuan
+from kiosk.sorting_center.listings.addresses import PublicAddresses
+from kiosk.sorting_center.listings.exports.fields import fen_per_kg, item_id
+from kiosk.sorting_center.listings.listings import one_line
+from kiosk.sorting_center.listings.records import Key, Published
+
+LANGUAGES: Final = ("ug", "zh", "en")
+COLUMNS: Final = (
+    *("id", "region", "station", "lot", "product"),
+    *(f"{text}_{language}" for text in ("title", "story", "storage") for language in LANGUAGES),
+    *("pack_g", "price_yuan", "price_yuan_per_kg", "origin", "grade", "harvest", "allergens", "published_at"),
+    *(f"page_{language}" for language in LANGUAGES),
+    *("photos", "pictures"),
+)
+"""`docs/listings.md` says of each what stands there. They are the same in every language: programs read them."""
+
+
+def csv_of(published: Iterable[tuple[Key, Published]], addresses: PublicAddresses | None) -> Iterator[bytes]:
+    """A head and a line for each; without ``addresses`` those of pages and pictures are empty."""
+    return csv_lines(COLUMNS, (_cells(key, one, addresses) for key, one in published), str)
+
+
+def _cells(key: Key, one: Published, addresses: PublicAddresses | None) -> list[Cell]:
+    """In the order of COLUMNS."""
+    pages = [addresses.page(key, language) if addresses is not None else "" for language in LANGUAGES]
+    pictures = [addresses.picture(sha256) for sha256 in one.photos] if addresses is not None else []
+    return [
+        *(item_id(key), key.region, key.station, key.lot, one.product),
+        *_texts(one.texts.title),
+        *_texts(one.texts.story),
+        *_texts(one.storage),
+        *(one.pack_g, yuan(one.price_fen), yuan(fen_per_kg(one.price_fen, one.pack_g))),
+        *(one.origin, one.grade, one.harvest, " ".join(one.allergens), one.at),
+        *pages,
+        *(" ".join(one.photos), " ".join(pictures)),
+    ]
+
+
+def _texts(words: WordsData) -> list[str]:
+    return [one_line(text) for text in (words.ug, words.zh, words.en)]

@@ -1,0 +1,59 @@
+"""Where in a catalog file something stands, for its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kiosk.domain.catalog import Names
+from kiosk.station.catalog.document import CatalogError, shown
+from kiosk.station.catalog.tables import NamesTable
+from kiosk.station.catalog.words import BadWord, chinese_name, english_name, uyghur_name
+
+Check = Callable[[str], str]
+"""Returns the text as it is kept, or raises BadWord."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The rule of a text in each language."""
+
+    ug: Check
+    zh: Check
+    en: Check
+
+
+NAMES = Checks(uyghur_name, chinese_name, english_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One table in the file: ``products[3]``."""
+
+    file: str
+    path: str
+
+    def error(self, key: str, problem: str) -> CatalogError:
+        return CatalogError(self.file, f"{self.path}.{key}", problem)
+
+    def inside(self, key: str) -> Place:
+        return Place(self.file, f"{self.path}.{key}")
+
+    def word(self, key: str, text: str, check: Check, *, private: bool = False) -> str:
+        """The text as ``check`` cleans it; private text is not repeated in the error."""
+        try:
+            return check(text)
+        except BadWord as error:
+            raise self.error(key, str(error) if private else f"{shown(text)} {error}") from error
+
+    def names(self, key: str, names: NamesTable, checks: Checks = NAMES) -> Names:
+        return Names(
+            ug=self.word(f"{key}.ug", names.ug, checks.ug),
+            zh=self.word(f"{key}.zh", names.zh, checks.zh),
+            en=self.word(f"{key}.en", names.en, checks.en),
+        )
+
+    def once(self, seen: set[object], key: object, name: str) -> None:
+        if key in seen:
+            raise self.error(name, "stands twice: each may be listed once")
+        seen.add(key)

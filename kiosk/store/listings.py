@@ -1,0 +1,182 @@
+"""Listings: what a clerk chose for buyers of a lot, and which event offers it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from kiosk.domain.events import ListingSubmitted
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.store.database.schema import catalog_version as catalog_table
+from kiosk.store.database.schema import epoch as epoch_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import journal as journal_table
+from kiosk.store.database.schema import listing as listing_table
+from kiosk.store.database.schema import listing_photo as arranged_table
+from kiosk.store.database.schema import lot as lot_table
+from kiosk.store.database.schema import photo as photo_table
+from kiosk.store.database.schema import void as void_table
+from kiosk.store.database.tables import Tables, reading, writing
+from kiosk.store.errors import StoreError, StoreRefusal
+from kiosk.store.journal import journal
+from kiosk.store.receipts import is_intake, number_of
+from kiosk.store.records import ListedPhoto, ListingRow, SeenShot, Stamp, ToldListing
+
+_c = listing_table.c
+_NEWEST = select(func.max(catalog_table.c.version)).scalar_subquery()
+_ROW = (
+    select(
+        lot_table.c.lot,
+        intake_table.c.product,
+        lot_table.c.net_g,
+        intake_table.c.catalog_version.label("agreed_version"),
+        func.coalesce(_NEWEST, 0).label("catalog_version"),
+        void_table.c.intake.is_not(None).label("voided"),
+        _c.intake.is_not(None).label("drafted"),
+        _c.pack_g,
+        _c.grade,
+        journal_table.c.body,
+        (journal_table.c.seq <= epoch_table.c.acked_upto).label("acknowledged"),
+    )
+    .select_from(intake_table)
+    .join(lot_table)
+    .outerjoin(void_table, void_table.c.intake == intake_table.c.number)
+    .outerjoin(listing_table, _c.intake == intake_table.c.number)
+    .outerjoin(journal_table, journal_table.c.position == _c.position)
+    .outerjoin(epoch_table, epoch_table.c.number == journal_table.c.epoch)
+)
+_ACCEPTED = photo_table.c.position.is_not(None)
+
+
+class Listings(Tables):
+    """One of each lot. Every act is refused for an intake that is void: already_void."""
+
+    @reading
+    def of(self, connection: Connection, receipt: ReceiptNumber) -> ListingRow:
+        """The listing of this confirmed intake, begun or not. Raises StoreError when it is not of this database."""
+        return _read(connection, receipt)
+
+    @reading
+    def newest_shots(self, connection: Connection, limit: int) -> list[SeenShot]:
+        """At most ``limit`` accepted shots of which it is known what they look like, the newest first."""
+        query = (
+            select(lot_table.c.lot, photo_table.c.sha256, photo_table.c.likeness)
+            .join(lot_table, lot_table.c.intake == photo_table.c.intake)
+            .where(photo_table.c.likeness.is_not(None))
+            .order_by(photo_table.c.intake.desc(), photo_table.c.shot.desc())
+            .limit(limit)
+        )
+        return [SeenShot(*row) for row in connection.execute(query)]
+
+    @writing
+    def choose(self, connection: Connection, receipt: ReceiptNumber, pack_g: int, grade: str, stamp: Stamp) -> None:
+        """How the goods are packed, and of which grade they are; ``grade`` is empty for goods without."""
+        _require_valid(_read(connection, receipt))
+        number = number_of(receipt)
+        begin(connection, number, stamp)
+        connection.execute(update(listing_table).where(_c.intake == number).values(pack_g=pack_g, grade=grade))
+
+    @writing
+    def arrange(
+        self, connection: Connection, receipt: ReceiptNumber, photos: Sequence[ListedPhoto], stamp: Stamp
+    ) -> None:
+        """The order of the photos, and which are left out. One that is not named comes after them.
+
+        Raises StoreRefusal stale_page when one is no accepted shot of the lot.
+        """
+        row = _read(connection, receipt)
+        _require_valid(row)
+        if not {one.sha256 for one in photos} <= {one.sha256 for one in row.photos}:
+            raise StoreRefusal("stale_page", f"Receipt {receipt} has no such photo.")
+        number = number_of(receipt)
+        begin(connection, number, stamp)
+        connection.execute(delete(arranged_table).where(arranged_table.c.intake == number))
+        rows = [
+            {"intake": number, "sha256": one.sha256, "place": place, "left_out": int(one.left_out)}
+            for place, one in enumerate(photos, 1)
+        ]
+        if rows:
+            connection.execute(insert(arranged_table), rows)
+
+    @writing
+    def submit(
+        self, connection: Connection, receipt: ReceiptNumber, seen: ListingRow, data: ListingSubmitted, stamp: Stamp
+    ) -> None:
+        """Offer it: the event, and that the listing is told by it.
+
+        ``data`` was made of ``seen``: StoreRefusal stale_page when anything of that is otherwise now.
+        """
+        row = _read(connection, receipt)
+        _require_valid(row)
+        if row != seen:
+            raise StoreRefusal("stale_page", f"The listing of {receipt} has changed.")
+        number = number_of(receipt)
+        begin(connection, number, stamp)
+        position = journal.append(connection, data, stamp)
+        connection.execute(update(listing_table).where(_c.intake == number).values(position=position))
+
+
+def begin(connection: Connection, number: int, stamp: Stamp) -> None:
+    """A draft of the lot of this intake, unless there is one."""
+    if connection.execute(select(_c.intake).where(_c.intake == number)).first() is None:
+        connection.execute(insert(listing_table).values(intake=number, drafted_at=stamp.moment.timestamp))
+
+
+def is_told_by(connection: Connection, position: int) -> bool:
+    """Whether the event at this position is the one that offers a lot now."""
+    return connection.execute(select(_c.intake).where(_c.position == position)).first() is not None
+
+
+def point_to(connection: Connection, before: int, position: int) -> None:
+    """Let the listing that the event at ``before`` tells name the one that tells it now; not one that was told anew."""
+    connection.execute(update(listing_table).where(_c.position == before).values(position=position))
+
+
+def _require_valid(row: ListingRow) -> None:
+    if row.voided:
+        raise StoreRefusal("already_void", f"Lot {row.lot} is of an intake that is void.")
+
+
+def _read(connection: Connection, receipt: ReceiptNumber) -> ListingRow:
+    row = connection.execute(_ROW.where(is_intake(receipt))).one_or_none()
+    if row is None:
+        raise StoreError(f"Receipt {receipt} is not confirmed in this database.")
+    return ListingRow(
+        lot=row.lot,
+        product=row.product,
+        net_g=row.net_g,
+        agreed_version=row.agreed_version,
+        catalog_version=row.catalog_version,
+        voided=bool(row.voided),
+        drafted=bool(row.drafted),
+        photos=_photos(connection, number_of(receipt)),
+        pack_g=row.pack_g,
+        grade=row.grade,
+        told=_told(row),
+    )
+
+
+def _told(row: Row[Any]) -> ToldListing | None:
+    if row.body is None:
+        return None
+    event = json.loads(row.body)
+    return ToldListing(msgspec.convert(event["data"], ListingSubmitted), event["time"], bool(row.acknowledged))
+
+
+def _photos(connection: Connection, number: int) -> tuple[ListedPhoto, ...]:
+    arranged = (arranged_table.c.intake == photo_table.c.intake) & (arranged_table.c.sha256 == photo_table.c.sha256)
+    query = (
+        select(
+            photo_table.c.sha256,
+            func.coalesce(arranged_table.c.left_out, 0),
+            func.coalesce(photo_table.c.likeness, ""),
+        )
+        .outerjoin(arranged_table, arranged)
+        .where(photo_table.c.intake == number, _ACCEPTED)
+        .order_by(arranged_table.c.place.is_(None), arranged_table.c.place, photo_table.c.shot)
+    )
+    return tuple(ListedPhoto(row[0], bool(row[1]), row[2]) for row in connection.execute(query))

@@ -1,0 +1,351 @@
+"""The listing desk: pictures of a lot in the order buyers see them, pack and grade, what they will read, and *send*.
+
+Nobody writes here: every text is of the product data. Reading changes nothing. The posts are rows of ``acts.ACTS``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from math import ceil
+from pathlib import Path
+from unicodedata import east_asian_width
+
+from flask import Blueprint, Response, abort, redirect, request
+from markupsafe import Markup
+from PIL import Image
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.domain.catalog import Grade, Names, Sale
+from kiosk.domain.money import unit_price_fen
+from kiosk.station.clerk.access import Session
+from kiosk.station.counter.listings.offer import (
+    CHANGED,
+    NO_PHOTO,
+    NO_SALE_DATA,
+    NOT_IN_CATALOG,
+    SUBMITTED,
+    VOIDED,
+    ListingPhoto,
+    ListingView,
+)
+from kiosk.store.receipts import receipt_in
+from kiosk.texts import LANGUAGES, Language, Texts, load
+from kiosk.texts.html import bdi_code
+from kiosk.web import roles
+from kiosk.web.counter.acts import PICTURES, intake_path, listing_path
+from kiosk.web.counter.frame import CounterFrame, Where
+from kiosk.web.counter.rows import short
+from kiosk.web.counter.shots import Shots
+from kiosk.web.paging import Page, number_of
+from kiosk.web.ports import Station
+from kiosk.web.roles import Need
+
+logger = logging.getLogger(__name__)
+
+_SIDE = 400
+"""Pixels of a picture on these pages. Ten masters would take the browser of a small machine 100 MB."""
+NEEDS = {f"counter_listing.{name}": Need.CLERK for name in ("desk", "review", "sent", "picture")}
+_BESIDE, _ALONE = (("large", 280), ("plain", 400)), (("large", 480), ("plain", 690))
+"""So many letters of Latin width of a story fit beside the other words, or alone on the page, at a size of the letters.
+
+A Chinese letter is as wide as two. Above the last number the letters are the smallest, alone: that holds every story.
+"""
+_FACTS, _TITLE, _PLAIN = 190, 60, 100
+"""Letters up to which facts leave room for a story, a title is large, and facts without a story stand wide apart."""
+_IN_ONE_COLUMN, _IN_TWO = 2, 6
+"""Pictures of the review."""
+_WHY = "counter.listing.why."
+_WHY_PICTURES = {NO_PHOTO: "camera", VOIDED: "void", NO_SALE_DATA: "receipt", NOT_IN_CATALOG: "receipt"}
+_FOR_NOTHING = frozenset({VOIDED, NO_SALE_DATA, NOT_IN_CATALOG})
+"""No picture and no choice helps against these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A picture of the lot. ``place`` counts all from 0, ``number`` those that are shown to buyers from 1; 0: left out.
+
+    ``like`` is the receipt of nearly the same picture, "" for none; ``like_other``: it is another receipt's.
+    ``here``: the file is still on this card.
+    """
+
+    sha256: str
+    place: int
+    number: int
+    like: Markup | str
+    like_other: bool
+    here: bool
+
+    @property
+    def left_out(self) -> bool:
+        """Buyers do not see it."""
+        return self.number == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What is missing before a lot can be offered."""
+
+    text_id: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What buyers read in one language; ``facts`` are pairs of a word and its text.
+
+    A long story has a page of its own: ``pages`` is 2 then, and ``page`` which of them this is.
+    """
+
+    language: Language
+    title: str
+    story: str
+    facts: tuple[tuple[str, str], ...]
+    page: int = 1
+
+    @property
+    def pages(self) -> int:
+        """How many there are."""
+        facts = sum(_width(word) + _width(text) for word, text in self.facts)
+        return 2 if _width(self.story) > _BESIDE[-1][1] or (self.story and facts > _FACTS) else 1
+
+    @property
+    def size(self) -> str:
+        """Of the letters of the story: ``large``, ``plain``, ``long`` for the smallest."""
+        sizes = _BESIDE if self.pages == 1 else _ALONE
+        return next((size for size, most in sizes if _width(self.story) <= most), "long")
+
+    @property
+    def long_title(self) -> bool:
+        return _width(self.title) > _TITLE
+
+    @property
+    def shows_words(self) -> bool:
+        """Title and facts."""
+        return self.page == 1
+
+    @property
+    def shows_story(self) -> bool:
+        return bool(self.story) and self.page == self.pages
+
+
+def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
+    """Everything below ``/counter/intakes/<about>/listing`` that is read."""
+    listing, pages = Blueprint("counter_listing", __name__), ListingPages(station, frame)
+
+    @listing.get("/counter/intakes/<about>/listing")
+    def desk(about: str) -> str:
+        return pages.desk(roles.session(), about)
+
+    @listing.get("/counter/intakes/<about>/listing/review")
+    def review(about: str) -> str | AnyResponse:
+        return pages.review(roles.session(), about)
+
+    @listing.get("/counter/intakes/<about>/listing/sent")
+    def sent(about: str) -> str | AnyResponse:
+        return pages.sent(roles.session(), about)
+
+    @listing.get("/counter/intakes/<about>/listing/<sha256>.jpg")
+    def picture(about: str, sha256: str) -> AnyResponse:
+        """A picture of this lot, and of no other."""
+        view = station.counter.listings.view(roles.session(), about)
+        mine = any(photo.sha256 == sha256 for photo in view.photos)
+        path = station.photo_folder.path(sha256) if mine else None
+        jpeg = _small(path) if path is not None else None
+        return Response(jpeg, mimetype="image/jpeg") if jpeg is not None else abort(404)
+
+    return listing
+
+
+class ListingPages:
+    """Draws; the listings of the counter decide."""
+
+    def __init__(self, station: Station, frame: CounterFrame) -> None:
+        self._station = station
+        self._frame = frame
+        self._shots = Shots(station)
+
+    def desk(self, session: Session, receipt: str) -> str:
+        """Pictures, pack and grade, and what is missing; ``ask`` chooses a pack or a grade."""
+        view = self._view(session, receipt)
+        here = listing_path(view.receipt)
+        sale = view.product.sale
+        ask = request.args.get("ask", "")
+        if sale is not None and ask in ("pack", "grade") and VOIDED not in view.hindrances:
+            return self._choose(session, view, sale, ask)
+        cards = self._cards(view)
+        return self._frame.page(
+            "listing",
+            session.person,
+            Where("intakes", here),
+            listing=view,
+            page=_page(cards),
+            most=PICTURES,
+            last=len(cards) - 1,
+            grade=_grade(view),
+            notes=[self._why(word) for word in view.hindrances if cards],
+            instead=self._instead(view),
+            may_shoot=self._may_shoot(view),
+            offered=_is_offered(view),
+            may_change=VOIDED not in view.hindrances,
+            offered_at=self._frame.moment(view.told_at),
+            intake_address=intake_path(view.receipt),
+            **self._shots.of(view.lot, f"{here}/photo.jpg", self._frame.speech.main),
+        )
+
+    def review(self, session: Session, receipt: str) -> str | AnyResponse:
+        """Exactly what is told: once the facts, and once for each language what its buyers read (``text``)."""
+        view = self._view(session, receipt)
+        desk, sale = listing_path(view.receipt), view.product.sale
+        if sale is None or view.pack is None:
+            return redirect(desk, 303)
+        wanted = request.args.get("text", "")
+        told = _told(view, sale, LANGUAGES[wanted]) if wanted in LANGUAGES else None
+        page = Page((told,), min(number_of(request.args.get("page")), told.pages), told.pages) if told else None
+        plain = list(_facts(view, sale, self._frame.speech.main))
+        cards = [card for card in self._cards(view) if not card.left_out]
+        return self._frame.page(
+            "listing_review",
+            session.person,
+            Where("intakes", f"{desk}/review"),
+            listing=view,
+            told=replace(told, page=page.number) if told and page else None,
+            page=page,
+            plain=plain,
+            dense=sum(_width(word) + _width(text) for word, text in plain) > _PLAIN,
+            cards=cards,
+            columns=1 if len(cards) <= _IN_ONE_COLUMN else 2 if len(cards) <= _IN_TWO else 3,
+            per_kg=unit_price_fen(view.pack.price_fen, view.pack.net_g),
+            languages=LANGUAGES.values(),
+            hindered=bool(view.hindrances),
+            desk=desk,
+        )
+
+    def sent(self, session: Session, receipt: str) -> str | AnyResponse:
+        """It is offered: since when, and whether its pictures are with the sorting center."""
+        view = self._view(session, receipt)
+        here = listing_path(view.receipt)
+        if view.state == CHANGED or not _is_offered(view):
+            return redirect(here, 303)
+        return self._frame.page(
+            "listing_sent",
+            session.person,
+            Where("intakes", here),
+            listing=view,
+            offered_at=self._frame.moment(view.told_at),
+            waiting=self._waiting(view),
+        )
+
+    def _view(self, session: Session, receipt: str) -> ListingView:
+        return self._station.counter.listings.view(session, receipt)
+
+    def _choose(self, session: Session, view: ListingView, sale: Sale, field: str) -> str:
+        packs = [(pack, str(pack.net_g), unit_price_fen(pack.price_fen, pack.net_g)) for pack in sale.packs]
+        return self._frame.page(
+            "listing_choose",
+            session.person,
+            Where("intakes", listing_path(view.receipt)),
+            listing=view,
+            field=field,
+            packs=packs if field == "pack" else [],
+            grades=sale.grades if field == "grade" else [],
+        )
+
+    def _cards(self, view: ListingView) -> list[Card]:
+        cards, number = list[Card](), 0
+        for place, photo in enumerate(view.photos):
+            number += not photo.left_out
+            shown = 0 if photo.left_out else number
+            here = self._station.photo_folder.path(photo.sha256) is not None
+            cards.append(Card(photo.sha256, place, shown, _like(photo), photo.like != view.lot, here))
+        return cards
+
+    def _instead(self, view: ListingView) -> Why:
+        """What stands in the place of pictures that are not there: the reason, when no picture would help."""
+        lasting = [word for word in view.hindrances if word in _FOR_NOTHING]
+        return self._why(lasting[0]) if lasting else Why("counter.listing.none", "shot-good")
+
+    def _why(self, word: str) -> Why:
+        text_id = f"{_WHY}{word}"
+        known = text_id in self._frame.speech.main
+        return Why(text_id if known else f"{_WHY}other", _WHY_PICTURES.get(word, "attention"))
+
+    def _may_shoot(self, view: ListingView) -> bool:
+        """A shot for a lot that cannot be offered, or while one is taken, would be for nothing."""
+        state = self._station.counter.state.view()
+        taking = state.shot_of == view.lot and state.photo.state == "taking"
+        return not taking and _FOR_NOTHING.isdisjoint(view.hindrances)
+
+    def _waiting(self, view: ListingView) -> int:
+        """Pictures of the offer that the sorting center does not have yet."""
+        shown = {photo.sha256 for photo in view.photos if not photo.left_out}
+        rows = self._station.store.photos.of_lot(view.lot)
+        return sum(row.sha256 in shown and not row.sent for row in rows)
+
+
+def _small(path: Path) -> bytes | None:
+    """The picture in about the size it is shown in, decoded no larger than that; None for one that is damaged."""
+    small = BytesIO()
+    try:
+        with Image.open(path, formats=["JPEG"]) as image:
+            image.draft("RGB", (_SIDE, _SIDE))
+            image.thumbnail((_SIDE, _SIDE))
+            image.save(small, "JPEG", quality=85)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        logger.warning("the picture %s cannot be shown: %s", path.name, error)
+        return None
+    return small.getvalue()
+
+
+def _is_offered(view: ListingView) -> bool:
+    """The sorting center takes the offer of a void intake back by itself."""
+    return view.state in (SUBMITTED, CHANGED) and VOIDED not in view.hindrances
+
+
+def _page(cards: Sequence[Card]) -> Page[Card]:
+    """The pictures asked for in the query; the last page when there are no more so many."""
+    count = max(1, ceil(len(cards) / PICTURES))
+    number = min(number_of(request.args.get("page")), count)
+    return Page(tuple(cards[(number - 1) * PICTURES : number * PICTURES]), number, count)
+
+
+def _like(photo: ListingPhoto) -> Markup | str:
+    receipt = receipt_in(photo.like) if photo.like else None
+    return bdi_code(short(receipt or photo.like)) if photo.like else ""
+
+
+def _grade(view: ListingView) -> Grade | None:
+    grades = view.product.sale.grades if view.product.sale else ()
+    return next((grade for grade in grades if grade.code == view.grade), None)
+
+
+def _told(view: ListingView, sale: Sale, language: Language) -> Told:
+    texts = load(language.code)
+    title = _in(sale.title, texts) or texts.text("counter.listing.nothing")
+    storage = _in(sale.storage, texts)
+    facts = [*([(texts.text("counter.listing.storage"), storage)] if storage else []), *_facts(view, sale, texts)]
+    return Told(language, title, _in(sale.story, texts), tuple(facts))
+
+
+def _facts(view: ListingView, sale: Sale, texts: Texts) -> Iterator[tuple[str, str]]:
+    """Origin, grade, harvest, allergens, those that are known, in the language of ``texts``."""
+    grade = _grade(view)
+    yield texts.text("counter.listing.origin"), _in(sale.origin.names, texts)
+    if grade is not None:
+        yield texts.text("counter.listing.grade"), _in(grade.names, texts)
+    if sale.harvest:
+        yield texts.text("counter.listing.harvest"), sale.harvest
+    if sale.allergens:
+        words = [texts.text(f"counter.listing.allergen.{allergen.value}") for allergen in sale.allergens]
+        yield texts.text("counter.listing.allergens"), " · ".join(words)
+
+
+def _in(names: Names, texts: Texts) -> str:
+    return {"ug": names.ug, "zh": names.zh, "en": names.en}[texts.language.code]
+
+
+def _width(text: str) -> int:
+    """In letters of Latin width."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -215,8 +215,9 @@ def _submitted(data: e.ListingSubmitted, station: str) -> None:
     _count(data.pack_g, least=1, most=MAX_GROSS_G)
     _count(data.price_fen, least=1, most=amount_fen(MAX_GROSS_G, MAX_FEN_PER_KG))
     for words, most in ((data.title, 120), (data.storage, 200), (data.story, 600)):
-        for text in (words.ug, words.zh, words.en):
-            _need(len(text) <= most and text.isprintable() and bool(text) == bool(text.strip()), "a text is none")
+        _need(
+            all(len(text) <= most and text.isprintable() for text in (words.ug, words.zh, words.en)), "a text is none"
+        )
     _need(bool(data.title.ug or data.title.zh or data.title.en), "a listing has a title")
     _need(not data.harvest or _MONTH.fullmatch(data.harvest) is not None, "the harvest is no month")
     _need(len(data.allergens) <= 14, "more allergens than there are")

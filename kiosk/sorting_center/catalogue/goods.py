@@ -40,7 +40,7 @@ def said(words: WordsData, language: str) -> Said | None:
     """In this language, else in another one; None when it is written in none."""
     texts = {"ug": words.ug, "zh": words.zh, "en": words.en}
     for code in (language, *_INSTEAD):
-        if texts[code]:
+        if texts[code].strip():
             return Said(texts[code], LANGUAGES[code])
     return None
 

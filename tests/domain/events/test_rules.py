@@ -226,7 +226,6 @@ BAD_OTHERS: dict[str, EventData] = {
     "offer with a photo twice": changed("ListingSubmitted", photos=("ab" * 32,) * 2),
     "offer with a line break": changed("ListingSubmitted", title=WordsData("", "", "Badam\nBadam")),
     "offer without a title": changed("ListingSubmitted", title=WordsData("", "", "")),
-    "offer with a title of blanks": changed("ListingSubmitted", title=WordsData("", " ", "Badam")),
     "offer of a long story": changed("ListingSubmitted", story=WordsData("", "", "a" * 601)),
     "offer for nothing": changed("ListingSubmitted", price_fen=0),
     "offer of month 13": changed("ListingSubmitted", harvest="2026-13"),

@@ -29,7 +29,7 @@ def looks(
 ) -> Iterator[tuple[Scene, list[tuple[Panel, Language]]]]:
     """Each scene with the panels and languages it is looked at in.
 
-    On the first panel, the smallest and tightest; every second scene on one of the larger ones as well, in another
+    On the first panel, the smallest and tightest; every fourth scene on one of the larger ones as well, in another
     language: that shows how a panel fills. Languages and larger panels are others from scene to scene, so that every
     panel is seen with every language. `make torture` looks at the whole product.
     """
@@ -39,7 +39,7 @@ def looks(
             yield scene, [(panel, language) for panel in panels for language in languages]
             continue
         seen_on = [(panels[0], languages[number % len(languages)])]
-        if number % 2 == 0:
+        if number % 4 == 0:
             other = languages[(number + 1) % len(languages)]
-            seen_on.append((larger[number // 2 // len(languages) % len(larger)], other))
+            seen_on.append((larger[number // 4 // len(languages) % len(larger)], other))
         yield scene, seen_on

@@ -199,11 +199,18 @@ class MatShot:
     preview: Shot | None = None
 
 
+class GaveWay(Exception):
+    """Somebody wanted a shot meanwhile: nothing is known of the picture, which may be judged later."""
+
+
 class Inspector(Protocol):
     """Judges a picture that was kept before shots were judged, as if it were a shot of now."""
 
-    def inspect_file(self, path: Path, deadline_s: float) -> GoodsShot:
-        """``path`` ends in the SHA-256 of its content; anything else is unreadable. Raises CameraFault."""
+    def inspect_file(self, path: Path, deadline_s: float, is_wanted: Callable[[], bool]) -> GoodsShot:
+        """``path`` ends in the SHA-256 of its content; anything else is unreadable. Raises CameraFault.
+
+        ``is_wanted`` is asked again and again whether somebody waits for a shot; soon after that, raises GaveWay.
+        """
 
 
 class Camera(Inspector, Protocol):

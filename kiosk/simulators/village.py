@@ -110,7 +110,8 @@ class VillagePlan:
     ``more_settings`` is put behind the settings file. ``stocked``: people work at the counter, parcels wait on its
     shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``offers``: it
     has taken goods in before, and offers them for sale. ``access`` lets somebody in at the sorting center that keeps
-    this ledger; left out, nobody is.
+    this ledger; left out, nobody is. Without ``county`` neither sorting center nor relay runs: the station is alone,
+    as it is while its line is down.
     """
 
     ports: Ports = Ports()
@@ -124,6 +125,7 @@ class VillagePlan:
     stocked: bool = False
     offers: bool = False
     access: Callable[[str], CenterAccess] = lambda _ledger_url: CenterAccess()
+    county: bool = True
 
 
 class Village:
@@ -170,7 +172,7 @@ class Village:
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)
-            for child in (self.center, self.station, self.relay):
+            for child in (self.center, self.station, self.relay) if plan.county else (self.station,):
                 child.start()
                 ends.callback(child.stop)
             self._ends = ends.pop_all()

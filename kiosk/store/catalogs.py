@@ -20,6 +20,8 @@ from kiosk.store.scale import event_counters
 
 _KEPT: Final = 4
 """Versions in memory: the current one, and those of receipts that are looked at."""
+_CONTENT: Final = msgspec.json.Decoder(Catalog)
+"""Made with the module: two threads that are the first to have msgspec look at a dataclass make it crash."""
 
 
 class Catalogs(Tables):
@@ -99,7 +101,7 @@ def _catalog(connection: Connection, version: int) -> Catalog:
     content = connection.execute(query).scalar_one_or_none()
     if content is None:
         raise StoreError(f"There is no catalog version {version}: import the catalog first.")
-    return msgspec.json.decode(content, type=Catalog)
+    return _CONTENT.decode(content)
 
 
 def _newest(connection: Connection) -> tuple[int, str] | None:

@@ -112,14 +112,25 @@ def random_plan(seed: int) -> Plan:
     )
 
 
+def lay(plan: Plan) -> tuple[Array, Array]:
+    """``mask`` and ``color`` of the stage, without a camera."""
+    sheet, _, cover = _sheet(plan.lumps, plan.covers)
+    return _interior(cover), _interior(sheet)
+
+
+@lru_cache(maxsize=3)
 def draw(plan: Plan) -> Stage:
-    sheet, cover = _sheet(plan.lumps, plan.covers)
-    to_frame = _homography(plan)
-    return Stage(_taken(sheet, to_frame, plan), _interior(cover), _interior(sheet), to_frame)
+    """The same arrays for equal plans, so nobody may write in them."""
+    (mask, color), to_frame = lay(plan), _homography(plan)
+    frame = _taken(_sheet(plan.lumps, plan.covers)[1], to_frame, plan)
+    for array in (frame, mask, color):
+        array.flags.writeable = False
+    return Stage(frame, mask, color, to_frame)
 
 
 @lru_cache(maxsize=4)
-def _sheet(lumps: tuple[Lump, ...], covers: tuple[tuple[Box, tuple[int, int, int]], ...]) -> tuple[Array, Array]:
+def _sheet(lumps: tuple[Lump, ...], covers: tuple[tuple[Box, tuple[int, int, int]], ...]) -> tuple[Array, Array, Array]:
+    """As it is printed and laid, as it is seen from afar, and where lumps lie."""
     sheet = draw_mat(PX_PER_MM).copy()
     cover = np.zeros(sheet.shape[:2], np.uint8)
     for box, color in covers:
@@ -130,7 +141,7 @@ def _sheet(lumps: tuple[Lump, ...], covers: tuple[tuple[Box, tuple[int, int, int
         sheet[rows, columns] = color
     for lump in lumps:
         _lay(sheet, cover, lump)
-    return sheet, cover
+    return sheet, cv2.GaussianBlur(sheet, (0, 0), 0.75), cover
 
 
 def _lay(sheet: Array, cover: Array, lump: Lump) -> None:
@@ -185,12 +196,10 @@ def _homography(plan: Plan) -> Array:
     return camera @ plane @ np.array([(1, 0, -SHEET.width / 2), (0, 1, -SHEET.height / 2), (0, 0, 1)])
 
 
-def _taken(sheet: Array, to_frame: Array, plan: Plan) -> Array:
-    rng = np.random.default_rng([plan.seed, 9])
+def _taken(soft: Array, to_frame: Array, plan: Plan) -> Array:
     width, height = plan.frame_size
     scale = np.array([(1 / PX_PER_MM, 0, 0.5 / PX_PER_MM), (0, 1 / PX_PER_MM, 0.5 / PX_PER_MM), (0, 0, 1)])
-    soft = cv2.GaussianBlur(sheet, (0, 0), 0.75)
-    table = np.full((height, width, 3), (64, 104, 146), np.uint8)
+    table = cv2.merge([np.full((height, width), level, np.uint8) for level in (64, 104, 146)])
     way = to_frame @ scale
     if plan.k1:
         camera = np.array([(FOCAL_PX, 0, (width - 1) / 2), (0, FOCAL_PX, (height - 1) / 2), (0, 0, 1)])
@@ -202,15 +211,22 @@ def _taken(sheet: Array, to_frame: Array, plan: Plan) -> Array:
     else:
         cv2.warpPerspective(soft, way, (width, height), dst=table, borderMode=cv2.BORDER_TRANSPARENT)
     frame = cv2.LUT(table, ((np.arange(256) / 255) ** 2.2).astype(np.float32))
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     lamp = plan.light * (1 + plan.gradient[0] * x + plan.gradient[1] * y) * (1 - 0.06 * (x * x + y * y))
     lamp *= 1 + plan.stripes * np.sin(np.pi * 3.3 * y)
-    frame *= lamp[..., None] * np.array(plan.cast, np.float32)
+    frame *= cv2.merge([(lamp * gain).astype(np.float32) for gain in plan.cast])
     if plan.blur:
         frame = cv2.GaussianBlur(frame, (0, 0), plan.blur)
-    frame = np.minimum(frame, 1) ** (1 / 2.2) * 255
-    frame += rng.standard_normal(frame.shape, dtype=np.float32) * plan.noise
-    return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+    frame = cv2.pow(np.minimum(frame, 1, out=frame), 1 / 2.2)
+    frame = cv2.scaleAdd(_noise(plan.seed, plan.frame_size), plan.noise / 255, frame)
+    return cv2.convertScaleAbs(np.maximum(frame, 0, out=frame), alpha=255)
+
+
+@lru_cache(maxsize=2)  # most plans have the same
+def _noise(seed: int, frame_size: tuple[int, int]) -> Array:
+    """Of a standard deviation of one."""
+    width, height = frame_size
+    return np.random.default_rng([seed, 9]).standard_normal((height, width, 3), dtype=np.float32)
 
 
 def overlap(found: Array, truth: Array) -> float:

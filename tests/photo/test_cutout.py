@@ -12,18 +12,18 @@ from kiosk.photo.cutout import CUT_WINDOW, cut_out
 from kiosk.photo.mat import INTERIOR
 from kiosk.photo.measures import outline
 from tests.each import each
-from tests.photo.stage import COLORS, Array, Lump, Plan, draw, fruit, overlap
+from tests.photo.stage import COLORS, Array, Lump, Plan, fruit, lay, overlap
 
 APART = ((-75.0, -30.0), (75.0, 25.0), (0.0, 30.0))
 
 
 def interior(plan: Plan, noise: float = 1.5) -> tuple[Array, Array]:
     """The CUT_WINDOW in true colors with a little noise, and the truth in it."""
-    stage = draw(plan)
+    mask, color = lay(plan)
     size = (CUT_WINDOW.width, CUT_WINDOW.height)
-    seen = cv2.resize(stage.color, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    seen = cv2.resize(color, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     seen += np.random.default_rng(5).standard_normal(seen.shape, np.float32) * noise
-    truth = cv2.resize(stage.mask, size, interpolation=cv2.INTER_AREA)
+    truth = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     return np.clip(np.rint(seen), 0, 255).astype(np.uint8), np.where(truth >= 128, 255, 0)
 
 

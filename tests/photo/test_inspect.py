@@ -254,7 +254,7 @@ def test_bytes_that_are_no_picture_are_unreadable(stage: Stage) -> None:
 def test_scenes_are_judged_right() -> None:
     """White and very dark goods, one piece and several, lamps and cameras as they may be."""
     overlaps, refused = [], []
-    number = many(6, torture=500, quick=3)
+    number = many(3, torture=500)
     for seed in range(number):
         stage = draw(random_plan(seed))
         inspection = inspect(stage.frame)

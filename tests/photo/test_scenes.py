@@ -10,9 +10,9 @@ from tests.depth import many
 from tests.photo import scenes
 from tests.photo.scenes import bits_apart
 
-GOOD = many(36, torture=340, quick=2)
+GOOD = many(32, torture=340, quick=2)
 SPOILT = many(24, torture=260, quick=2)
-FLAT = many(6, torture=60, quick=1)
+FLAT = many(4, torture=60, quick=1)
 
 
 def test_good_shots_are_accepted_cut_out_and_true_in_color() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.devices.ports import CameraFault, GoodsShot, MatShot, PrinterStatus, PrintNotStarted, Shot
+from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, MatShot, PrinterStatus, PrintNotStarted, Shot
 from kiosk.devices.printer.profiles import profile
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
@@ -127,7 +127,9 @@ class FakeCamera:
         finding = self._step(deadline_s)
         return judged(self._next()[4:7], *([finding] if finding else []))
 
-    def inspect_file(self, path: Path, deadline_s: float) -> GoodsShot:
+    def inspect_file(self, path: Path, deadline_s: float, is_wanted: Callable[[], bool]) -> GoodsShot:
+        if is_wanted():
+            raise GaveWay
         self.looked_at.append(path.stem)
         found = self.files.get(path.stem, judged(path.stem.encode()))
         if isinstance(found, BaseException):

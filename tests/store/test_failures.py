@@ -28,7 +28,7 @@ from kiosk.domain.verdict import Finding, Reason
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
 from kiosk.store.records import Fitting, HandoverProof, ListedPhoto, NewCheck, NewPhoto
-from tests.depth import TORTURE
+from tests.depth import TORTURE, many
 from tests.store.counter_rig import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
 from tests.store.failing import Plan, failing_connect
 from tests.store.scale_rig import LOCK, scale_of, with_frames
@@ -150,6 +150,7 @@ def _copy(morning: Path, folder: Path) -> Path:
 
 
 MOST_OPERATIONS = 10_000
+KILLS = many(4, torture=10)
 
 
 @pytest.mark.parametrize("success_lost", [False, True])
@@ -234,8 +235,9 @@ for number in itertools.count():
 
 
 def test_killed_at_any_time_everything_promised_is_there(path: Path, template: Path) -> None:
+    """`make torture` kills it ten times."""
     promised: list[tuple[str, int]] = []
-    for round_ in range(10):
+    for round_ in range(KILLS):
         promised += _work_until_killed(path, template, intakes=3 + 4 * round_)
         store = open_store(path, template)
         store.journal.verify()
@@ -244,7 +246,7 @@ def test_killed_at_any_time_everything_promised_is_there(path: Path, template: P
             assert row is not None and (row.seq, row.net_g) == (seq, 4_680)
         store.close()
         _assert_nothing_half_done(path)
-    assert len(promised) >= 10 * 3
+    assert len(promised) >= KILLS * 3
 
 
 def _work_until_killed(path: Path, template: Path, intakes: int) -> list[tuple[str, int]]:

@@ -114,10 +114,13 @@ def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def content(path: Path) -> list[str]:
-    """Everything in the database, as text."""
+    """Everything in the database, as text: how it is built, and the rows of each table."""
     connection = sqlite3.connect(path)
     try:
-        return list(connection.iterdump())
+        built = connection.execute("SELECT name, type, sql FROM sqlite_master ORDER BY name, type").fetchall()
+        tables = [name for name, kind, _ in built if kind == "table" and not name.startswith("sqlite_stat")]
+        held = (connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables)
+        return [repr(part) for part in (built, *held)]
     finally:
         connection.close()
 

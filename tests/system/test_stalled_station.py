@@ -1,6 +1,6 @@
 """A station that stands still for seconds while somebody empties the pan: nothing is booked that has left it.
 
-The real programs; the process is stopped and let go on by the kernel's own signals. Whether the page's thread or the
+The real program; its process is stopped and let go on by the kernel's own signals. Whether the page's thread or the
 scale's goes on first is up to the kernel, so the tap is sent at several moments. ``KIOSK_STALL_ROUNDS`` tries more;
 `make torture` a hundred, which take some seven minutes.
 """
@@ -77,7 +77,10 @@ def weighed(village: Village) -> int:
 
 def test_what_left_the_pan_while_the_station_stood_still_is_not_booked(tmp_path: Path) -> None:
     believed = []
-    with Village(tmp_path, VillagePlan(settle_s=0.05)) as village, closing(Visitor(village.station_url)) as visitor:
+    with (
+        Village(tmp_path, VillagePlan(settle_s=0.05, county=False)) as village,
+        closing(Visitor(village.station_url)) as visitor,
+    ):
         for number in range(ROUNDS):
             act, stall_s = ACTS[number % len(ACTS)], STALLS_S[number % len(STALLS_S)]
             moment = MOMENTS[(number + number // len(MOMENTS)) % len(MOMENTS)]

@@ -23,7 +23,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("seed", range(many(2, torture=3, quick=1)))
+@pytest.mark.parametrize("seed", range(many(1, torture=3)))
 def test_mosquitto_and_sqlite(seed: int, tmp_path: Path, template: Path) -> None:
     random = Random(seed)
     with sqlite(1) as stand, stand(tmp_path, random) as servers:

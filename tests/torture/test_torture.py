@@ -30,7 +30,7 @@ def runner() -> Iterator[Runner]:
 
 
 def test_seeded_runs_end_with_everything_at_the_center_once(runner: Runner) -> None:
-    failures = [failure for seed in range(many(24, torture=40, quick=2)) if (failure := runner.run(seed))]
+    failures = [failure for seed in range(many(12, torture=40, quick=2)) if (failure := runner.run(seed))]
     assert not failures, "\n".join(str(failure) for failure in failures)
 
 

@@ -1,4 +1,4 @@
-"""Every screen on two of three panels in two of three languages, measured by a browser: millimeters, contrast, axe."""
+"""Every screen, measured by a browser on the smallest panel and some on a larger one: millimeters, contrast, axe."""
 
 from __future__ import annotations
 

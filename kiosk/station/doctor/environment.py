@@ -5,6 +5,7 @@ They need nothing of a running station, so the page and the command line say the
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -114,11 +115,14 @@ def database(station: StationSettings) -> tuple[Look | None, Finding]:
 
 
 def _try_to_read(path: Path) -> None:
-    """Raises OSError: SQLite only says that it cannot open, which would look like damage."""
+    """Raises OSError: SQLite only says that it cannot open, which would look like damage.
+
+    Asked, never opened: the station looks at its own database, and the first handle that a process closes gives back
+    all its locks. The next program that closes the file would take the log away from under the station.
+    """
     for file in (path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES)):
-        if file.exists():
-            with file.open("rb"):
-                pass
+        if file.exists() and not os.access(file, os.R_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
 
 
 def _hindered(path: Path) -> Finding | None:

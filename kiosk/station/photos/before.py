@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.devices.ports import CameraFault, GoodsShot, Inspector
+from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, Inspector
 from kiosk.domain.verdict import Reason
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.store.photos import Photos
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 REST_S: Final = 2.0
 """Between two pictures: processor and card are the weighing's in between."""
 JUDGE_S: Final = 12.0
+"""As long as a shot may take; nobody waits for it that long, since it gives way."""
 _PAGE: Final = 200
 
 Page = Callable[[int, PhotoPlace | None], list[PhotoPlace]]
@@ -49,28 +50,32 @@ class PicturesBefore:
         self._inspector, self._photos, self._folder, self._lots, self._tools = inspector, photos, folder, lots, tools
         self._removed, self._unjudged = _Walk(photos.removed), _Walk(photos.unjudged)
 
-    def step(self) -> float | None:
+    def step(self, is_wanted: Callable[[], bool]) -> float | None:
         """One piece of the work; after how many seconds there is more, None when there is none before the next start.
 
-        Raises OSError, StoreError and what ``make_space`` raises; then the same piece comes again.
+        A piece that is under way when ``is_wanted`` says that somebody waits for a shot is given up, and comes again.
+        Raises OSError, StoreError and what ``make_space`` raises; then the same piece comes again, too.
         """
         while (place := self._removed.here()) is not None:
             self._folder.remove(place.sha256)
             self._removed.go_on()
         while self._inspector is not None and (place := self._unjudged.here()) is not None:
             path = self._folder.path(place.sha256)
-            if path is not None:
-                self._judge(self._inspector, place.sha256, path)
+            try:
+                if path is not None:
+                    self._judge(self._inspector, place.sha256, path, is_wanted)
+            except GaveWay:
+                return REST_S
             self._unjudged.go_on()
             if path is not None:
                 return REST_S
             # One whose file is gone may come back from a backup; the next start looks again.
         return None
 
-    def _judge(self, inspector: Inspector, sha256: str, path: Path) -> None:
+    def _judge(self, inspector: Inspector, sha256: str, path: Path, is_wanted: Callable[[], bool]) -> None:
         self._tools.make_space()
         try:
-            shot = inspector.inspect_file(path, JUDGE_S)
+            shot = inspector.inspect_file(path, JUDGE_S, is_wanted)
         except CameraFault as fault:
             logger.warning("the picture %s of before cannot be judged before the next start: %s", sha256, fault)
             return

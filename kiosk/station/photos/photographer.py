@@ -62,8 +62,11 @@ class GoodsRequest:
 
 
 Request = PlainRequest | GoodsRequest
-Idle = Callable[[], float | None]
-"""One piece of work that can wait; returns after how many seconds there may be more, None when all is done."""
+Idle = Callable[[Callable[[], bool]], float | None]
+"""One piece of work that can wait; returns after how many seconds there may be more, None when all is done.
+
+It is given what tells whether somebody waits for a shot, and ends soon then.
+"""
 
 
 class Photographer:
@@ -115,12 +118,15 @@ class Photographer:
 
     def _idle_once(self) -> float | None:
         try:
-            return self._idle()
+            return self._idle(self._is_wanted)
         except (NoSpace, StoreError, OSError) as error:
             logger.warning("the pictures of before have to wait: %s", error)
         except Exception:
             logger.exception("the pictures of before cannot be looked through")
         return _AGAIN_S
+
+    def _is_wanted(self) -> bool:
+        return not self._requests.empty()
 
     def _answer(self, request: Request) -> None:
         try:

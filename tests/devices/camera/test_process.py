@@ -24,7 +24,7 @@ from kiosk.devices.camera import worker as camera_worker
 from kiosk.devices.camera.process import ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
 from kiosk.devices.camera.worker import CameraWorker
-from kiosk.devices.ports import CameraFault, GoodsShot, MatShot
+from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, MatShot
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.codec import metadata_markers
@@ -143,6 +143,11 @@ def test_the_real_child_takes_a_picture_of_a_file(make: Make, tmp_path: Path) ->
     assert camera.child_pid == pid, "one child serves many shots"
 
 
+def nobody() -> bool:
+    """Waits for a shot."""
+    return False
+
+
 def kept(folder: Path, content: bytes) -> Path:
     """A picture in the station's folder, under its own hash."""
     path = folder / "kept" / f"{hashlib.sha256(content).hexdigest()}.jpg"
@@ -161,12 +166,12 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
         assert (picture.width, picture.height) == (1600, 1600)
         assert metadata_markers(picture.jpeg) == ()
     content = (tmp_path / "scene.jpg").read_bytes()
-    assert camera.inspect_file(kept(tmp_path, content), PATIENT_S) == shot
+    assert camera.inspect_file(kept(tmp_path, content), PATIENT_S, nobody) == shot
     mat = camera.measure(PATIENT_S)
     assert mat.measures.good and mat.preview is not None
     assert metadata_markers(mat.preview.jpeg) == ()
     simulator.command("hand")
-    cut = camera.inspect_file(kept(tmp_path, (tmp_path / "scene.jpg").read_bytes()), PATIENT_S)
+    cut = camera.inspect_file(kept(tmp_path, (tmp_path / "scene.jpg").read_bytes()), PATIENT_S, nobody)
     assert Reason.HAND in [one.reason for one in cut.verdict.findings]
     assert cut.master is None and cut.sheet is not None
     assert metadata_markers(cut.sheet.jpeg) == ()
@@ -338,9 +343,29 @@ def test_what_was_kept_is_judged_by_its_path(make: Make, tmp_path: Path) -> None
         say(pack(bare(request.number, "face")))
         ask()
     """)
-    shot = camera.inspect_file(Path("/data/photos/ab/abc.jpg"), PATIENT_S)
+    shot = camera.inspect_file(Path("/data/photos/ab/abc.jpg"), PATIENT_S, nobody)
     assert shot == GoodsShot(Verdict((Finding(Reason.FACE, 4, 3),)))
     assert asked.read_text() == "/data/photos/ab/abc.jpg"
+
+
+def test_a_kept_picture_gives_way_to_somebody_who_waits(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_worker, "GIVE_WAY_S", 0.01)
+    camera = make("""
+        while True:
+            request = ask()
+            if isinstance(request, FileRequest): ask()
+            say(pack(ShotTaken(request.number, 64, 48), JPEG))
+    """)
+    with pytest.raises(GaveWay):
+        camera.inspect_file(Path("/x"), PATIENT_S, lambda: True)
+    assert camera.child_pid is None
+    assert camera.shoot(PATIENT_S).width == 64
+
+
+def test_a_kept_picture_that_is_nearly_judged_does_not_give_way(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = make("say(pack(bare(ask().number, 'face'))); ask()")
+    monkeypatch.setattr(camera_worker, "GIVE_WAY_S", PATIENT_S)
+    assert not camera.inspect_file(Path("/x"), PATIENT_S, lambda: True).verdict.accepted
 
 
 def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> None:
@@ -399,7 +424,7 @@ def test_a_kept_picture_may_come_with_its_sheet(make: Make) -> None:
         say(pack(goods(ask().number, "blur", sheet=SHEET), JPEG + OTHER + OTHER))
         ask()
     """)
-    first, second = (camera.inspect_file(Path("/x"), PATIENT_S) for _ in range(2))
+    first, second = (camera.inspect_file(Path("/x"), PATIENT_S, nobody) for _ in range(2))
     for shot in (first, second):
         assert shot.sheet is not None
         assert (len(shot.sheet.jpeg), shot.sheet.width, shot.sheet.height) == (106, 1500, 1050)
@@ -422,7 +447,7 @@ def test_a_kept_picture_may_come_with_its_sheet(make: Make) -> None:
 def test_a_child_that_lies_about_a_kept_picture_is_a_fault(make: Make, script: str) -> None:
     camera = make("n = ask().number; " + script)
     with pytest.raises(CameraFault) as caught:
-        camera.inspect_file(Path("/x"), PATIENT_S)
+        camera.inspect_file(Path("/x"), PATIENT_S, nobody)
     assert (caught.value.code, camera.child_pid) == ("broken", None)
 
 
@@ -487,7 +512,7 @@ def test_a_file_and_a_picture_that_was_kept_are_never_frozen(make: Make) -> None
     file, live = make(same), make(same, kind="v4l2", path="/dev/v9")
     for _ in range(2):
         assert file.inspect(PATIENT_S).verdict.accepted
-        assert live.inspect_file(Path("/x"), PATIENT_S).verdict.accepted
+        assert live.inspect_file(Path("/x"), PATIENT_S, nobody).verdict.accepted
 
 
 def test_a_child_that_never_stops_sending_is_cut_off(make: Make) -> None:

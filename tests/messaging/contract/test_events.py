@@ -424,7 +424,7 @@ def depth_of(value: object) -> int:
 
 
 @given(ascii_objects)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100, torture=1000), deadline=None)
 def test_canonical_bytes_are_read_at_once_as_what_they_are(value: dict[str, object]) -> None:
     found = read_canonical(canonical(value), max_bytes=10_000)
     assert found == (value if depth_of(value) <= 8 else None)
@@ -437,7 +437,7 @@ def test_every_ascii_character_is_written_as_the_standard_writes_it() -> None:
 
 
 @given(ascii_objects | json_values, st.data())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=many(200, torture=2000), deadline=None)
 def test_whatever_is_read_at_once_the_strict_reader_reads_the_same(value: object, draw: st.DataObject) -> None:
     """Bytes changed, lost or added, numbers of every kind put in, keys doubled: read at once only where nothing is."""
     payload = canonical(value)

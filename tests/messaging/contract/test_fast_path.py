@@ -71,7 +71,7 @@ STRANGE = (
         max_size=3,
     ),
 )
-@settings(max_examples=many(1500, torture=30_000, quick=300), deadline=None)
+@settings(max_examples=many(500, torture=30_000, quick=300), deadline=None)
 def test_changed_bytes_are_judged_as_the_strict_reader_judges_them(
     body: bytes, changes: list[tuple[int, int, bytes]]
 ) -> None:
@@ -98,7 +98,7 @@ def _values(body: bytes) -> list[bytes]:
 
 
 @given(st.data())
-@settings(max_examples=many(1500, torture=30_000, quick=300), deadline=None)
+@settings(max_examples=many(500, torture=30_000, quick=300), deadline=None)
 def test_a_value_in_another_ones_place_is_judged_as_the_strict_reader_judges_it(draw: st.DataObject) -> None:
     body = draw.draw(st.sampled_from(BODIES))
     value = draw.draw(st.sampled_from(_values(body)))
@@ -144,7 +144,7 @@ members = st.dictionaries(
 
 
 @given(st.sampled_from(BODIES), members, members)
-@settings(max_examples=many(800, torture=10_000, quick=200), deadline=None)
+@settings(max_examples=many(300, torture=10_000, quick=200), deadline=None)
 def test_other_attributes_and_other_data_are_judged_as_the_strict_reader_judges_them(
     body: bytes, attributes: dict[str, object], data: dict[str, object]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -85,16 +86,23 @@ def tiny() -> Goods:
 def painted(mask: np.ndarray, color: tuple[int, int, int], noise: float = 4.0) -> Goods:
     """Goods with a lit and a shaded side and the grain of a sensor, on white and on the gray of the mat."""
     cover = cv2.GaussianBlur(mask, (0, 0), 1.5).astype(np.float32) / 255
-    rows, columns = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
-    light = 1.1 - 0.35 * (rows + columns) / 2
-    grain = np.random.default_rng(7).normal(0, noise, (SIDE, SIDE)).astype(np.float32)
-    grain = cv2.GaussianBlur(grain, (0, 0), 1.2) * 2.5
-    skin = np.float32(color) * light[..., None] + grain[..., None]
-    master = 255 + (skin - 255) * cover[..., None]
-    shadow = cv2.GaussianBlur(cover, (0, 0), 25)[..., None] * 30
-    natural = (FIELD_GREY - shadow) * (1 - cover[..., None]) + skin * cover[..., None]
+    light, grain = _light_and_grain()
+    skins = [light * level + grain * noise for level in color]
+    master = cv2.merge([(skin - 255) * cover + 255 for skin in skins])
+    small = cv2.resize(cover, (SIDE // 8, SIDE // 8), interpolation=cv2.INTER_AREA)
+    shadow = cv2.resize(cv2.GaussianBlur(small, (0, 0), 25 / 8), (SIDE, SIDE)) * 30
+    ground = (FIELD_GREY - shadow) * (1 - cover)
+    natural = cv2.merge([ground + skin * cover for skin in skins])
     return Goods(_pixels(cover * 255), _pixels(master), _pixels(natural))
 
 
+@cache
+def _light_and_grain() -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = np.ogrid[0:SIDE, 0:SIDE]
+    light = (1.1 - 0.35 * (rows + columns) / 2 / SIDE).astype(np.float32)
+    grain = np.random.default_rng(7).standard_normal((SIDE, SIDE), dtype=np.float32)
+    return light, cv2.GaussianBlur(grain, (0, 0), 1.2) * 2.5
+
+
 def _pixels(values: np.ndarray) -> BgrImage:
-    return np.clip(np.round(values), 0, 255).astype(np.uint8)
+    return cv2.convertScaleAbs(np.maximum(values, 0, out=values))

@@ -7,6 +7,7 @@ import re
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.texts import tables
 from tests.sorting_center.catalogue.shops import FIRST, FOURTH, SECOND, SHOTS, THIRD, Shop, many, titled
 
 LANGUAGES = ("zh", "ug", "en")
@@ -18,7 +19,7 @@ def test_a_lot_is_shown_with_all_that_is_known_of_it_in_three_languages(shop: Sh
     buyer = shop.buyer()
     told = {
         "zh": ("巴旦木", "新货", "阴凉处", "含坚果。", "中国", "每份"),
-        "ug": ("بادام", "يېڭى", "阴凉处", "تەركىبىدە قاتتىق پوستلۇق مېۋە بار", "جۇڭگو"),
+        "ug": ("بادام", "يېڭى", "阴凉处", "تەركىبىدە ياڭاق ۋە بادام تۈرى بار", "جۇڭگو"),
         "en": ("Almonds", "Of this autumn", "Keep cool", "Contains tree nuts.", "China", "for"),
     }
     for language in LANGUAGES:
@@ -41,6 +42,14 @@ def test_a_lot_is_shown_with_all_that_is_known_of_it_in_three_languages(shop: Sh
 def test_a_text_of_blanks_is_none(shop: Shop) -> None:
     shop.sell(title=WordsData("بادام", " ", "Almonds"))
     assert 'lang="en" dir="ltr">Almonds</' in shop.buyer().sees(shop.path("zh"))
+
+
+def test_every_sentence_is_there_in_each_language_with_the_same_gaps() -> None:
+    own = tables("kiosk.sorting_center.catalogue")
+    assert own.keys() == set(LANGUAGES)
+    gaps = {code: {name: set(re.findall(r"{\w+}", text)) for name, text in told.items()} for code, told in own.items()}
+    assert gaps["zh"] == gaps["ug"] == gaps["en"]
+    assert all(text.strip() for told in own.values() for text in told.values())
 
 
 def test_texts_of_stations_are_texts(shop: Shop) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 import pytest
 
+from kiosk.domain.catalog import Allergen
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.export.spreadsheet import BYTE_ORDER_MARK, plain_text
 from kiosk.sorting_center.listings.addresses import PublicAddresses
@@ -172,7 +173,7 @@ def test_each_field_of_product_data() -> None:
     assert row == {
         "id": "shache-S0147-Y1L0147A0000019",
         "title": "巴旦木",
-        "description": "新货 阴凉处 含坚果。 12 个月以下婴儿不宜食用。",
+        "description": "新货 阴凉处 含坚果。 不适合一岁以下婴儿。",
         "link": f"{BASE}/zh/shache/S0147/{KEY.lot}",
         "image_link": f"{BASE}/pictures/{FIRST}.jpg",
         "additional_image_link": f"{BASE}/pictures/{SECOND}.jpg",
@@ -189,7 +190,15 @@ def test_each_field_of_product_data() -> None:
     }
     (other,) = read_tsv("ug", (KEY, replace(ALMONDS, allergens=("tree_nuts", "of_a_newer_station"))))
     assert (other["title"], other["link"]) == ("بادام", f"{BASE}/ug/shache/S0147/{KEY.lot}")
-    assert other["description"] == "يېڭى تەركىبىدە قاتتىق پوستلۇق مېۋە بار. of a newer station"
+    assert other["description"] == "يېڭى تەركىبىدە ياڭاق ۋە بادام تۈرى بار. of a newer station"
+
+
+def test_every_allergen_is_said_in_every_language() -> None:
+    for allergen in Allergen:
+        one = replace(ALMONDS, allergens=(allergen.value,), storage=words(""))
+        said = {language: read_tsv(language, (KEY, one))[0]["description"] for language in LANGUAGES}
+        assert len(set(said.values())) == len(LANGUAGES)
+        assert not [text for text in said.values() if text.endswith(allergen.value.replace("_", " "))], allergen
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -244,7 +253,7 @@ def test_a_long_text_loses_its_end_and_no_letter_its_marks() -> None:
     (row,) = read_tsv("en", (KEY, long))
     assert row["title"] == "e\u0301" * 75
     assert len(row["description"]) == 5000
-    assert row["description"].endswith("s Keep cool Contains tree nuts. Not for infants under 12 months.")
+    assert row["description"].endswith("s Keep cool Contains tree nuts. Not for children below one year.")
     (odd,) = read_tsv("en", (KEY, replace(long, texts=Texts(words("x" + "e\u0301" * 1000), words("")))))
     assert odd["title"] == "x" + "e\u0301" * 74, "not half of the last one"
 

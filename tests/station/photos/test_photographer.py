@@ -26,7 +26,7 @@ from kiosk.station.photos.photographer import (
 )
 from kiosk.store import DiskFull, Store, StoreError
 from tests.station.fakes import STAMP
-from tests.station.hardware import BLUR, FACE, FakeCamera, Heard, bring_in, judged
+from tests.station.hardware import BLUR, FACE, WAIT_S, FakeCamera, Heard, bring_in, judged
 
 JPEG = b"\xff\xd8\xff picture \xff\xd9"
 SHA = hashlib.sha256(JPEG).hexdigest()
@@ -42,7 +42,7 @@ class Studio:
         folder: PhotoFolder,
         max_bytes: int = 100,
         make_space: Callable[[], None] = lambda: None,
-        idle: Idle = lambda: None,
+        idle: Idle = lambda is_wanted: None,
         **told: Any,
     ) -> None:
         self.done, self.failed, self.retake = Heard(), Heard(), Heard()
@@ -233,7 +233,7 @@ def test_what_can_wait_is_done_in_pieces_while_nobody_wants_a_shot(
     monkeypatch.setattr(photographer_room, "_AGAIN_S", 0.0)
     pieces, plan = Heard(), [0.0, NoSpace("disk_full", "no"), ZeroDivisionError(), None]
 
-    def idle() -> float | None:
+    def idle(is_wanted: Callable[[], bool]) -> float | None:
         step = plan.pop(0)
         pieces(step)
         if isinstance(step, Exception):
@@ -246,6 +246,25 @@ def test_what_can_wait_is_done_in_pieces_while_nobody_wants_a_shot(
         studio.ask(lot)
         studio.answers(1)
         pieces.wait(lambda told: len(told) == 5)
+
+
+def test_what_can_wait_is_told_when_somebody_wants_a_shot(
+    store: Store, lot: str, folder: PhotoFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photographer_room, "QUIET_S", 0.0)
+    begun, asked, wanted = Heard(), threading.Event(), Heard()
+
+    def idle(is_wanted: Callable[[], bool]) -> None:
+        begun(is_wanted())
+        if asked.wait(WAIT_S):
+            wanted(is_wanted())
+
+    with Studio(FakeCamera(), store, folder, idle=idle) as studio:
+        begun.wait(lambda told: told == [False])
+        studio.ask(lot)
+        asked.set()
+        studio.answers(1)
+    assert wanted.told[0] is True
 
 
 def test_without_a_camera_every_shot_says_so(store: Store, lot: str, folder: PhotoFolder) -> None:

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from kiosk.station.doctor import environment
+from kiosk.station.doctor.records import records
+from kiosk.station.settings import StationSettings
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
@@ -20,6 +23,7 @@ def acts(path: Path, template: Path) -> dict[str, Callable[[], object]]:
     store.catalogs.add(CATALOG, stamp())
     medium = path.parent / "medium"
     medium.mkdir(exist_ok=True)
+    station = StationSettings(STATION, "hotan", path.parent)
     return {
         "nothing": lambda: None,
         "weigh": lambda: bring_in(store).receipt,
@@ -31,6 +35,7 @@ def acts(path: Path, template: Path) -> dict[str, Callable[[], object]]:
         "counters": lambda: event_counters(path),
         "walk the journal": store.journal.verify,
         "can it be written": store.check_writable,
+        "doctor": lambda: (environment.database(station), records(station)),
         "back up": lambda: make_backup(path, STATION, BackupSettings(medium), stamp(), same_disk=True),
         "new epoch": lambda: store.epochs.start("forked", stamp()),
     }

@@ -43,9 +43,9 @@ def village(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Village]
         disk = SmallDisk(358, path.with_name(".reserve"))
         yield Village(path, {"connect": disk.connect}, lambda: setattr(disk, "pages", 3_000))
         return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "village", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "village", folder], check=True)
     try:
-        remount = ["mount", "-o", "remount,size=9m", str(folder)]
+        remount = ["mount", "-o", "remount,size=8m", str(folder)]
         yield Village(path, {}, partial(subprocess.check_call, remount))
     finally:
         subprocess.run(["umount", folder], check=True)
@@ -75,7 +75,7 @@ def test_on_a_full_disk_work_begun_is_finished_and_none_is_begun(village: Villag
     assert store.outbox.counts().pending == 0
     before = content(village.path)
     with pytest.raises(DiskFull):
-        store.catalogs.add(Catalog(CATALOG.products * 20_000, (), (), ()), stamp())
+        store.catalogs.add(Catalog(CATALOG.products * 4_000, (), (), ()), stamp())
     assert content(village.path) == before
     store.close()
     again = village.open(template)

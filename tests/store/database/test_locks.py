@@ -79,9 +79,11 @@ def read_from_outside(path: Path) -> None:
         connection.execute("SELECT count(*) FROM intake").fetchone()
 
 
-def test_no_act_gives_the_locks_back(path: Path, template: Path) -> None:
+def test_no_act_gives_the_locks_back(tmp_path: Path, template: Path) -> None:
+    """Under the name that the doctor looks for."""
+    path = tmp_path / "station.db"
     with holder(path, template) as process:
-        assert "check thoroughly" in process.acts
+        assert {"check thoroughly", "doctor"} <= set(process.acts)
         for act in process.acts:
             process.do("weigh")
             process.do(act)

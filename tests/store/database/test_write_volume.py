@@ -1,6 +1,6 @@
-"""A memory card wears with each byte: what 200 intakes and 200 parcels write, measured where the kernel counts it.
+"""A memory card wears with each byte: what a hundred intakes write, and a hundred parcels, where the kernel counts it.
 
-An intake keeps the frames of two seconds of rest, and what the scale was worth.
+An intake keeps the frames of two seconds of rest, and what the scale was worth. `make torture` writes 200 of each.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import pytest
 from kiosk.domain.trade import Mode
 from kiosk.store import NewPrintJob, Store
 from kiosk.store.records import Fitting
+from tests.depth import many
 from tests.store.counter_rig import SLOTS, Codes, arrival, collect, papers
 from tests.store.scale_rig import with_frames
 from tests.store.village import CATALOG, METROLOGY, open_intake, open_store, stamp
 
-INTAKES = 200
+INTAKES = many(100, torture=200)
 LIMIT_KB = 90
 """Station and relay together are allowed 128 KB an intake; the store leaves room for what else they write."""
 

@@ -1,4 +1,4 @@
-"""Every page of the counter on two panels and in two languages, measured by a browser: R2, R5, nothing cut off, axe.
+"""Every page of the counter, measured by a browser: R2, R5, nothing cut off, axe.
 
 `make torture` looks at every page in every language on either panel.
 """

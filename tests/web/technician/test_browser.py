@@ -134,7 +134,7 @@ def page_faults(page: Page, settings: WebSettings, *, axe: bool) -> Iterator[str
 
 
 def test_fingers_and_eyes(browser: Browser, clinic: Clinic) -> None:
-    """Every page on both panels, each in another language; `make torture` in every language on either."""
+    """Every page on the smaller panel, some on the larger one as well; `make torture` in every language on either."""
     faults: list[str] = []
     said: list[str] = []
     with browsing.screen(browser, said) as screen:

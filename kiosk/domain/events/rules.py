@@ -29,6 +29,10 @@ MAX_BYTES: Final = 2**40
 """Of a photo or a backup: more than a station's disk has."""
 MAX_PICTURE_BYTES: Final = 8_000_000
 """Of one listing picture: 1600 x 1600 at the best quality is below 5 MB."""
+MAX_PICTURE_SIDE: Final = 4_000
+"""Of one listing picture, in pixels: more than twice what a station makes. A few kilobytes can say 65,535, and whoever
+opens such a picture needs gigabytes for it.
+"""
 MAX_LISTING_PHOTOS: Final = 10
 """The most any channel shows of one thing."""
 MAX_WORDS: Final = 120
@@ -179,7 +183,7 @@ def _photo(data: e.PhotoTaken, station: str) -> None:
 def _picture(data: e.PictureData) -> None:
     _hash(data.sha256)
     _count(data.size_bytes, least=1, most=MAX_PICTURE_BYTES)
-    _count(data.width, data.height, least=1, most=MAX_PIXELS)
+    _count(data.width, data.height, least=1, most=MAX_PICTURE_SIDE)
 
 
 def _accepted(data: e.PhotoAccepted, station: str) -> None:

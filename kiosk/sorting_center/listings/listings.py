@@ -94,7 +94,7 @@ class Listings:
 
     def _photos(self, key: Key, hashes: Sequence[str]) -> list[Photo]:
         with self._database.reading() as connection:
-            known = set(connection.execute(select(listing_told.c.what).where(_of(listing_told, key))).scalars())
+            known = told_of(connection, key, hashes)
         return [
             Photo(sha256, sha256 in known, self._pictures.path(key.region, key.station, sha256)) for sha256 in hashes
         ]
@@ -166,6 +166,12 @@ def found(connection: Connection, key: Key) -> Listing | None:
     """As it stands in this transaction."""
     row = connection.execute(select(listing).where(_of(listing, key))).first()
     return _listing(row) if row is not None else None
+
+
+def told_of(connection: Connection, key: Key, asked: Sequence[str]) -> frozenset[str]:
+    """Which of these accepted events said of the lot; a station may have said thousands of other things of it."""
+    wanted = select(listing_told.c.what).where(_of(listing_told, key), listing_told.c.what.in_(asked))
+    return frozenset(connection.execute(wanted).scalars())
 
 
 def change(connection: Connection, one: Listing, step: Step, changes: Mapping[str, str | int | None]) -> None:

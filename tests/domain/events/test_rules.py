@@ -217,6 +217,7 @@ BAD_OTHERS: dict[str, EventData] = {
     "a face that was overruled": changed("PhotoAccepted", overruled=(Finding(Reason.FACE, 1_000, 0),)),
     "a reason said twice": changed("PhotoAccepted", overruled=(Finding(Reason.BLUR, 1, 0),) * 2),
     "a master of no pixels": changed("PhotoAccepted", master=PictureData("ab" * 32, 1, 0, 1600)),
+    "a master that needs gigabytes": changed("PhotoAccepted", master=PictureData("ab" * 32, 4_578, 65_535, 65_535)),
     "a natural cut of 9 MB": changed("PhotoAccepted", natural=PictureData("ab" * 32, 9_000_000, 1600, 1600)),
     "goods that cover more than all": changed("PhotoAccepted", measures=Measures(10_001, 1, 1, 1, 1, 1, 1)),
     "removed for no reason of the list": changed("PhotoRemoved", why="ugly"),

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import json
+=======
+import sqlite3
+>>>>>>> wip/attack
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+<<<<<<< HEAD
 from sqlalchemy import Engine, event, select, update
+=======
+from sqlalchemy import Connection, Engine, event
+>>>>>>> wip/attack
 
 from kiosk.domain.events.photo import NO_WORDS
 from kiosk.messaging.contract.receive import parse_event
@@ -200,6 +208,46 @@ def failing_write(number: int) -> Iterator[None]:
         yield
     finally:
         event.remove(Engine, "before_cursor_execute", before)
+
+
+@contextmanager
+def counted_work() -> Iterator[list[int]]:
+    """How many thousand instructions SQLite needs meanwhile."""
+    done = [0]
+
+    def instructions() -> None:
+        done[0] += 1
+
+    def before(connection: Connection, *_: object) -> None:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_progress_handler(instructions, 1000)
+
+    event.listen(Engine, "before_cursor_execute", before)
+    try:
+        yield done
+    finally:
+        event.remove(Engine, "before_cursor_execute", before)
+
+
+def test_an_offer_is_as_much_work_however_often_its_lot_was_offered_before(tmp_path: Path) -> None:
+    """People at the desk wait while offers are taken in."""
+    with running(f"sqlite:///{tmp_path / 'county.db'}", tmp_path) as center:
+        almonds(center)
+
+        def work() -> int:
+            more = [
+                shot
+                for number in range(200)
+                for shot in center.station.shot(1, *masters(f"{len(center.station.sealed) + number:064x}"))
+            ]
+            offers = [center.station.offer(1, FIRST, price_fen=price) for price in range(1000, 1200)]
+            with counted_work() as done:
+                center.take(*more, *offers)
+            return done[0]
+
+        first, *_, last = [work() for _ in range(3)]
+        assert last < first * 1.2
 
 
 def test_an_act_of_a_person_is_done_whole_or_not(center: Center) -> None:

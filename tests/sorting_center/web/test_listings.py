@@ -166,6 +166,8 @@ def test_a_photo_whose_file_is_gone_or_cannot_be_read(
         patch.setattr(Path, "is_file", lambda _: True)
         path.unlink()
         assert operator.client.get(f"{offered.path}/photos/{FIRST}.jpg").status_code == 404
+    path.symlink_to(__file__)
+    assert operator.client.get(f"{offered.path}/photos/{FIRST}.jpg").status_code == 404
     assert operator.sees(offered.path).count("photo pending") == 3, "of the offer, and of what buyers see"
     assert "photo pending" in operator.sees("/listings?state=published")
 

@@ -40,7 +40,6 @@ def test_a_lot_is_shown_with_all_that_is_known_of_it_in_three_languages(shop: Sh
     assert "Almonds" in everything and "¥58.00" in everything and f"/pictures/{FIRST}.jpg" in everything
 
 
-<<<<<<< HEAD
 def test_origin_and_grade_are_said_in_words_where_the_station_told_some(shop: Shop) -> None:
     shop.sell(**WORDS)
     told = {
@@ -56,11 +55,11 @@ def test_origin_and_grade_are_said_in_words_where_the_station_told_some(shop: Sh
     shop.sell(counter=2, origin_words=WordsData(" ", "", " "))
     page = shop.buyer().sees(shop.path(counter=2))
     assert '<bdi dir="ltr">SHACHE</bdi> · ' in page and '<dd><bdi dir="ltr">A</bdi></dd>' in page
-=======
+
+
 def test_a_text_of_blanks_is_none(shop: Shop) -> None:
     shop.sell(title=WordsData("بادام", " ", "Almonds"))
     assert 'lang="en" dir="ltr">Almonds</' in shop.buyer().sees(shop.path("zh"))
->>>>>>> wip/attack
 
 
 def test_every_sentence_is_there_in_each_language_with_the_same_gaps() -> None:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import json
-=======
 import sqlite3
->>>>>>> wip/attack
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-<<<<<<< HEAD
-from sqlalchemy import Engine, event, select, update
-=======
-from sqlalchemy import Connection, Engine, event
->>>>>>> wip/attack
+from sqlalchemy import Connection, Engine, event, select, update
 
 from kiosk.domain.events.photo import NO_WORDS
 from kiosk.messaging.contract.receive import parse_event

@@ -69,6 +69,12 @@ class FakeSource:
     def burst(self) -> Burst:
         return Burst(self.shoot(), (picture(1), picture(2)))
 
+    def lock(self) -> None:
+        """Nothing to lock."""
+
+    def unlock(self) -> None:
+        """Nothing was locked."""
+
     def close(self) -> None:
         """Nothing to free."""
 

@@ -34,6 +34,14 @@ class PictureSource(Protocol):
     def burst(self) -> Burst:
         """For the judges, who have a word for what is black or flat."""
 
+    def lock(self) -> None:
+        """Let exposure and white balance settle on what lies there now, and keep them until ``unlock``: goods that are
+        laid down afterwards do not change them. A file has nothing to lock.
+        """
+
+    def unlock(self) -> None:
+        """Automatic again; never raises."""
+
     def close(self) -> None: ...
 
 
@@ -81,3 +89,9 @@ class Capture(Protocol):
     def read(self) -> tuple[bool, Any]: ...
 
     def release(self) -> None: ...
+
+
+class Ioctl(Protocol):
+    """``fcntl.ioctl`` with an argument that the kernel changes in place."""
+
+    def __call__(self, fd: int, request: int, arg: bytearray, mutate_flag: bool, /) -> int: ...

@@ -251,7 +251,7 @@ def line_of(text: str) -> int:
         ('kind = "file"', 'kind = "usb"', "[printer.label] kind", "'tcp', 'file'"),
         ('profile = "zpl_203"', 'profile = "laser"', "[printer.label] profile", "tspl_203"),
         ('address = "192.0.2.7:9100"', 'address = "192.0.2.7"', "[printer.receipt] address", "like 192.0.2.7:9100"),
-        ('kind = "v4l2"', 'kind = "webcam"', "[camera] kind", "'v4l2', 'rpicam', 'file', 'none'"),
+        ('kind = "v4l2"', 'kind = "webcam"', "[camera] kind", "'v4l2', 'rpicam', 'picamera2', 'file', 'none'"),
         ("width = 1280", "mains_hz = 55", "[camera] mains_hz", "50 or 60"),
         ("width = 1280", "width = 3", "[camera] width", "160 to 8192"),
         ("baud = 115200", "baud = 0", "[scanner] baud", "300 to 230400"),

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-FittedKind = Literal["v4l2", "rpicam", "file"]
+FittedKind = Literal["v4l2", "rpicam", "picamera2", "file"]
 CameraKind = Literal[FittedKind, "none"]
 
 MIN_SIDE, MAX_SIDE = 160, 8192
-BY_NUMBER: frozenset[CameraKind] = frozenset({"rpicam"})
+BY_NUMBER: frozenset[CameraKind] = frozenset({"rpicam", "picamera2"})
 """Kinds of the camera connector of the board: libcamera counts its cameras, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
     """``path`` is a device like /dev/v4l/by-id/... for v4l2, an image file or a directory of images for file, the
-    number of the camera for rpicam.
+    number of the camera for rpicam and picamera2.
 
     ``width`` and ``height`` in pixels are asked of a camera and must be what it gives; an image file keeps its own
     size. ``mains_hz`` is the frequency that lamps flicker with. Raises ValueError with the field and what is allowed.

@@ -18,7 +18,7 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"kind": "usb"}, "v4l2, rpicam, file, none"),
+        ({"kind": "usb"}, "v4l2, rpicam, picamera2, file, none"),
         ({"path": ""}, "path"),
         ({"path": "a\0b"}, "path"),
         ({"width": 0}, "width 0 must be 160 to 8192"),

@@ -23,6 +23,10 @@ def make_source(settings: CameraSettings) -> PictureSource:
         from kiosk.devices.camera.child.rpicam import RpicamSource
 
         return RpicamSource(settings)
+    if settings.kind == "picamera2":
+        from kiosk.devices.camera.child.picamera import PicameraSource
+
+        return PicameraSource(settings)
     if settings.kind == "file":
         from kiosk.devices.camera.child.image_file import ImageFileSource
 

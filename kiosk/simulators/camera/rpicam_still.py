@@ -22,9 +22,21 @@ _DIES = {
     "in-use": "ERROR: *** failed to acquire camera /base/soc/i2c0mux/i2c@1/imx708@1a ***",
     "die": "terminate called after throwing an instance of 'std::bad_alloc'",
 }
-FAULTS = (*_DIES, "hang", "garbage", "endless", "silent", "chatter", "no-metadata", "half")
-"""Words of ``FAULT``: nothing plugged in, held by another program, dies, never ends; prints no picture,
-100 MB, nothing; talks a lot on standard error, tells no exposure, stops in the middle of the picture."""
+FAULTS = (
+    *_DIES,
+    "hang",
+    "garbage",
+    "endless",
+    "silent",
+    "chatter",
+    "talks-on",
+    "leaves-another",
+    "no-metadata",
+    "half",
+)
+"""Words of ``FAULT``: nothing plugged in, held by another program, dies, never ends; prints no picture, 100 MB, none;
+says much on standard error, or without end; ends while another program it has started holds its output; tells no
+exposure; stops in the middle of the picture."""
 _METADATA = """{
     "SensorTimestamp": 12345678,
     "ScalerCrop": "(0, 0)/4608x2592",
@@ -65,8 +77,11 @@ def main(words: Sequence[str]) -> None:
     if fault in _DIES:
         sys.stderr.write(f"[0:00:01.5] [99] INFO Camera camera_manager.cpp:325 libcamera\n{_DIES[fault]}\n")
         raise SystemExit(255)
-    if fault == "hang":
+    if fault == "hang" or (fault == "leaves-another" and not os.fork()):
         time.sleep(_HANG_S)
+    while fault == "talks-on":
+        sys.stderr.write("Viewfinder frame\n")
+        sys.stderr.flush()
     if fault == "chatter":
         sys.stderr.write("Viewfinder frame\n" * 20_000)
     if fault != "no-metadata":

@@ -64,9 +64,9 @@ def _read(process: subprocess.Popen[bytes], end: float, most_bytes: int) -> tupl
             assert pipe is not None
             selector.register(pipe, selectors.EVENT_READ, heard)
         while selector.get_map() and len(output) <= most_bytes:
-            if not (ready := selector.select(end - time.monotonic())) and time.monotonic() >= end:
+            if (left_s := end - time.monotonic()) <= 0:
                 raise OutOfTime
-            for key, _ in ready:
+            for key, _ in selector.select(left_s):
                 if not (piece := os.read(key.fd, _PIECE)):
                     selector.unregister(key.fd)
                 key.data.extend(piece)
@@ -78,6 +78,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     for pipe in (process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
-    if process.poll() is None:
+    if process.returncode is None:
+        # Not waited for yet, so that the group still bears its number, also when only others of it are left.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -67,7 +67,7 @@ class Exposure:
         return (
             "--immediate",
             "--shutter",
-            f"{self.shutter_us:.0f}us",
+            f"{self.shutter_us:.0f}",
             "--gain",
             f"{self.gain:.4f}",
             "--awbgains",

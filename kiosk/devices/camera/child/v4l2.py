@@ -141,17 +141,22 @@ class V4l2Source:
         if not Path(self._path).exists():
             raise CameraFault("missing", f"There is no camera at {self._path}: plug it in.")
         capture = self._open_capture(self._path)
-        self._opened = capture, ExposureControls(self._path, self._mains_hz, self._ioctl)
+        try:
+            self._ask_format(capture)
+        except Exception:
+            capture.release()
+            raise
+        controls = ExposureControls(self._path, self._mains_hz, self._ioctl)
+        controls.begin()
+        self._opened = capture, controls
+        return self._opened
+
+    def _ask_format(self, capture: Capture) -> None:
         if not capture.isOpened():
             raise CameraFault(
                 "missing",
                 f"The camera at {self._path} cannot be opened: close other programs that use it, or plug it in again.",
             )
-        self._ask_format(capture)
-        self._opened[1].begin()
-        return self._opened
-
-    def _ask_format(self, capture: Capture) -> None:
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*FOURCC))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._height)

@@ -19,6 +19,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = PurePosixPath("usr/lib/station-kiosk")
@@ -195,8 +196,9 @@ def closure(own: Distribution) -> Iterator[Distribution]:
     waiting = list(requirements(own, EXTRAS))
     while waiting:
         requirement = waiting.pop()
-        if requirement.name not in seen:
-            seen.add(requirement.name)
+        name = canonicalize_name(requirement.name)
+        if name not in seen:
+            seen.add(name)
             found = distribution(requirement.name)
             yield found
             waiting += requirements(found, tuple(requirement.extras))
@@ -212,9 +214,9 @@ def requirements(of: Distribution, extras: tuple[str, ...] = ()) -> Iterator[Req
 
 
 def copy_distribution(found: Distribution, target: Path) -> None:
-    """Its files of site-packages; its own commands and compiled files are left out."""
+    """Its files of site-packages; its own commands, compiled files and tests are left out."""
     for file in found.files or ():
-        if ".." in file.parts or "__pycache__" in file.parts or file.parts[0] in STRAY:
+        if ".." in file.parts or "__pycache__" in file.parts or file.parts[0] in STRAY or "tests" in file.parts[:-1]:
             continue
         place = target / file
         place.parent.mkdir(parents=True, exist_ok=True)

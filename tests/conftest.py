@@ -94,6 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
     routes.compile_once()
     statements.compile_once()
     migrated.migrate_once()
+    migrated.desk_once()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -6,8 +6,12 @@ A station has a child process do it, which costs as much again for every databas
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
+from sqlalchemy import Connection, inspect
+
+from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.store.database import opening
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.schema import SCHEMA_VERSION
@@ -39,3 +43,23 @@ def here(path: Path) -> None:
         migrate(path)
     except StoreError as error:
         raise StoreError(f"The database {path} could not be brought to schema {SCHEMA_VERSION}: {error}") from error
+
+
+def desk_once() -> None:
+    """From now on the desk of a ledger in a file is begun by the statements that made the first."""
+    whole = DeskDatabase._bring_up
+    empty: list[str] = []
+
+    def repeated(self: DeskDatabase, connection: Connection) -> None:
+        if self.path is None or inspect(connection).get_table_names():
+            whole(self, connection)
+        elif empty:
+            for statement in empty:
+                connection.exec_driver_sql(statement)
+        else:
+            whole(self, connection)
+            file = connection.connection.driver_connection
+            assert isinstance(file, sqlite3.Connection)
+            empty.extend(line for line in file.iterdump() if line not in ("BEGIN TRANSACTION;", "COMMIT;"))
+
+    DeskDatabase._bring_up = repeated  # type: ignore[method-assign]

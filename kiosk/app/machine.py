@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kiosk.app.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
 from kiosk.app.media import IsMount, catalog_files, mounted, on_another_disk
-from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.camera.settings import CameraSettings, FittedKind
 from kiosk.devices.ports import Camera, OnProgress, OnScan, OnState, PortProbe, Printer, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
@@ -23,6 +23,8 @@ from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tls import tls_context
 
 REACH_S = 8.0
+_RECEIVERS = ("unicam", "rp1-cfe")
+"""How the kernel calls the camera receiver of a Raspberry Pi up to 4, and of 5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class ThisMachine:
     """``dev`` is another folder in tests: the names below it are the same.
 
     ``keys`` are the folders in which certificates, passwords and catalogs are looked for. Below ``media`` sticks are
-    mounted; ``data`` is the data folder, whose disk is no second medium.
+    mounted; ``data`` is the data folder, whose disk is no second medium. ``sys`` is the kernel's own list of devices.
     """
 
     dev: Path = Path("/dev")
@@ -38,6 +40,7 @@ class ThisMachine:
     media: tuple[Path, ...] = ()
     data: Path = Path("/")
     is_mount: IsMount = os.path.ismount
+    sys: Path = Path("/sys")
 
     def serial_ports(self) -> tuple[str, ...]:
         """Serial ports by id, then those that have no id by the socket they are plugged into."""
@@ -54,10 +57,18 @@ class ThisMachine:
         """Printers on USB, as the kernel's usblp shows them."""
         return tuple(str(path) for path in _names(self.dev / "usb") if path.name.startswith("lp"))
 
-    def cameras(self) -> tuple[tuple[str, str], ...]:
+    def cameras(self) -> tuple[tuple[FittedKind, str], ...]:
         """Kind and path of each camera; of a device that shows several nodes the one that gives pictures."""
         found = [path for path in _names(self.dev / "v4l/by-id") if not _is_metadata_node(path)]
-        return tuple(("file" if path.is_file() else "v4l2", str(path)) for path in found)
+        cameras: list[tuple[FittedKind, str]] = [("file" if path.is_file() else "v4l2", str(path)) for path in found]
+        if self._has_connector_camera():
+            cameras.append(("rpicam", "0"))
+        return tuple(cameras)
+
+    def _has_connector_camera(self) -> bool:
+        """The receiver of the board's connector is listed only when a sensor was found at it."""
+        titles = (_text(node / "name") for node in _names(self.sys / "class/video4linux"))
+        return any(title.startswith(_RECEIVERS) for title in titles)
 
     def key_files(self, *endings: str) -> tuple[str, ...]:
         """Files with one of these endings in the folders for keys."""
@@ -107,6 +118,12 @@ def _names(folder: Path) -> list[Path]:
     with suppress(OSError):  # no such device was ever plugged in
         found = iter(sorted(folder.iterdir()))
     return [path for path in found if path.exists()]
+
+
+def _text(file: Path) -> str:
+    with suppress(OSError):  # unplugged meanwhile
+        return file.read_text(encoding="utf-8", errors="replace")
+    return ""
 
 
 def _target(path: Path) -> str:

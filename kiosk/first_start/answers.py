@@ -263,9 +263,8 @@ def _scanner(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraf
 def _camera(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     if value(form) == NONE:
         return _absent(draft, "camera")
-    kinds = {path: kind for kind, path in machine.cameras()}
-    path = _one_of(form, tuple(kinds))
-    camera = CameraDraft("file" if kinds[path] == "file" else "v4l2", path)
+    drafts = {draft.path: draft for draft in (CameraDraft(kind, path) for kind, path in machine.cameras())}
+    camera = drafts[_one_of(form, tuple(drafts))]
     checked("gone", lambda: CameraSettings(camera.kind, camera.path))
     return draft if camera == draft.camera else replace(draft, camera=camera, proven=_unproven(draft, "camera"))
 

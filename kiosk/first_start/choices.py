@@ -159,7 +159,11 @@ def _scanners(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
 
 def _cameras(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     chosen = draft.camera.path if draft.camera else ""
-    yield from (_device(path, path == chosen, "camera") for _, path in machine.cameras())
+    for kind, path in machine.cameras():
+        if kind == "rpicam":
+            yield Choice(path, f"rpicam {path}", picture="camera", chosen=path == chosen)
+        else:
+            yield _device(path, path == chosen, "camera")
     yield _none("camera", "setup.choice.no_camera", draft, draft.camera is None)
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from kiosk.devices.camera.settings import FittedKind
 from kiosk.files import write_durably
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class ScannerDraft(Part, frozen=True):
 class CameraDraft(Part, frozen=True):
     """As CameraSettings."""
 
-    kind: Literal["v4l2", "file"]
+    kind: FittedKind
     path: str
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.camera.settings import CameraSettings, FittedKind
 from kiosk.devices.ports import Camera, PortProbe, Printer, Progress, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
@@ -134,7 +134,7 @@ class Machine(Protocol):
 
     def printers(self) -> tuple[str, ...]: ...
 
-    def cameras(self) -> tuple[tuple[str, str], ...]:
+    def cameras(self) -> tuple[tuple[FittedKind, str], ...]:
         """Kind and path of each."""
 
     def key_files(self, *endings: str) -> tuple[str, ...]:

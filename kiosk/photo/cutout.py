@@ -92,8 +92,8 @@ def cut_out(interior: BgrImage) -> CutOut:
 def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
     """L* against that of the mat, the color against that of the mat or of a shadow as dark, and both as a picture in
     which edges of color count for more than edges of light."""
-    calm = cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX).astype(np.float32)
-    lab = cv2.cvtColor(np.multiply(calm, 1 / 255, out=calm), cv2.COLOR_BGR2Lab)
+    calm = cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX)
+    lab = cv2.cvtColor(np.multiply(calm, np.float32(1 / 255), dtype=np.float32), cv2.COLOR_BGR2Lab)
     lightness = np.asarray(lab[..., 0] - _FIELD_L, np.float32)
     a, b = (np.asarray(cv2.GaussianBlur(lab[..., plane], (0, 0), _COLOR_SIGMA_PX), np.float32) for plane in (1, 2))
     darker = np.asarray(np.clip(-lightness, 0, 40), np.float32)
@@ -201,17 +201,17 @@ def _parted(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
 
 def _tidied(mask: Mask) -> Mask:
     """With an even outline, without crumbs, and with small holes filled."""
-    mask = _without_small(np.asarray(cv2.medianBlur(mask, 5), np.uint8), _LEAST_PIECE_MM2)
-    return np.asarray(
-        cv2.bitwise_not(_without_small(np.asarray(cv2.bitwise_not(mask), np.uint8), _LARGEST_HOLE_MM2)), np.uint8
-    )
-
-
-def _without_small(mask: Mask, least_mm2: float) -> Mask:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    keep = np.zeros(count, np.uint8)
-    keep[1:] = np.where(stats[1:, cv2.CC_STAT_AREA] >= least_mm2 * CUT_PX_PER_MM**2, 255, 0)
-    return np.asarray(keep[labels], np.uint8)
+    even = np.asarray(cv2.medianBlur(mask, 5), np.uint8)
+    lines, levels = cv2.findContours(even, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    holes = [int(level[3]) >= 0 for level in levels[0]] if lines else []
+    for line, is_hole in sorted(zip(lines, holes, strict=True), key=lambda one: one[1]):  # crumbs may lie in holes
+        # Pick's theorem. The line runs on goods: around a hole, and as the rim of a piece.
+        area, rim = float(cv2.contourArea(line)), len(line) / 2
+        if is_hole and area - rim + 1 < _LARGEST_HOLE_MM2 * CUT_PX_PER_MM**2:
+            cv2.drawContours(even, [line], -1, (255,), cv2.FILLED)
+        elif not is_hole and area + rim + 1 < _LEAST_PIECE_MM2 * CUT_PX_PER_MM**2:
+            cv2.drawContours(even, [line], -1, (0,), cv2.FILLED)
+    return even
 
 
 def _grabcut(calm: BgrImage, mask: Mask, goods: Mask, bare: Mask) -> Mask:

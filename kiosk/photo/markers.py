@@ -285,9 +285,9 @@ def _sampled(grey: NDArray[np.uint8], places: Points) -> NDArray[np.float32]:
 def _rise_steps(profiles: NDArray[np.float32]) -> list[float]:
     """Steps from 10 to 90 % for each group of profiles that go from black to white."""
     found = []
-    for group in profiles.reshape(-1, _EDGE_GROUP, profiles.shape[1]).mean(axis=1):
-        ends = len(group) // 6
-        low, high = float(np.median(group[:ends])), float(np.median(group[-ends:]))
+    groups, ends = profiles.reshape(-1, _EDGE_GROUP, profiles.shape[1]).mean(axis=1), profiles.shape[1] // 6
+    lows, highs = (np.median(end, axis=1) for end in (groups[:, :ends], groups[:, -ends:]))
+    for group, low, high in zip(groups, lows, highs, strict=True):
         if high - low < _EDGE_CONTRAST:
             continue
         share = (group - low) / (high - low)

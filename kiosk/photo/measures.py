@@ -70,18 +70,19 @@ class Outline:
 
 def outline(mask: NDArray[np.uint8]) -> Outline | None:
     """Of a mask of the CUT_WINDOW; None when there is nothing."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    if count < 2:
+    lines, levels = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    rims = [line for line, level in zip(lines, levels[0], strict=True) if int(level[3]) < 0] if lines else []
+    if not rims:
         return None
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    places = cv2.findNonZero(np.asarray(mask - cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0), np.uint8))
+    areas = np.array([float(cv2.contourArea(rim)) + len(rim) / 2 + 1 for rim in rims])
+    places = np.concatenate(rims)
     _, sides, _ = cv2.minAreaRect(places)
     left, top, width, height = (int(side) for side in cv2.boundingRect(places))
     rows, columns = mask.shape
     edge = min(left, top, columns - left - width, rows - top - height)
     mm = 1 / CUT_PX_PER_MM
     return Outline(
-        coverage=float(areas.sum()) / mask.size,
+        coverage=float(cv2.countNonZero(mask)) / mask.size,
         box=Box(INTERIOR.left + left * mm, INTERIOR.top + top * mm, width * mm, height * mm),
         # Sides of a rectangle around pixels' middles: half a pixel is missing at each end.
         length=(max(sides) + 1) * mm,
@@ -179,8 +180,7 @@ def stripes(sheet: BgrImage, light: Light, mat: SeenMat) -> float:
     ``sheet`` is the SHEET_WINDOW as the camera gave it. Stripes of a flickering lamp cross the whole frame: both halves
     of the sheet must show them in step, so that neither a shadow nor a spot counts.
     """
-    margin = bare_field() & ~box_mask(INTERIOR)
-    rows, columns = (places[::2] for places in np.nonzero(margin))
+    rows, columns = _margin_places()
     y, x = (np.asarray(places + 0.5, np.float64) for places in (rows, columns))
     seen = sheet[rows, columns]
     levels, above = seen.max(axis=1), light.above(seen, x, y)
@@ -190,6 +190,13 @@ def stripes(sheet: BgrImage, light: Light, mat: SeenMat) -> float:
         return 0.0
     strength, place = above[told].mean(axis=1), mat.place(np.stack([x[told], y[told]], axis=1))
     return max(_stripes_along(place[:, axis], place[:, 1 - axis], strength) for axis in (0, 1))
+
+
+@lru_cache(maxsize=1)
+def _margin_places() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of every second place of the bare margin in the SHEET_WINDOW; not to be written to."""
+    rows, columns = np.nonzero(bare_field() & ~box_mask(INTERIOR))
+    return rows[::2], columns[::2]
 
 
 def _stripes_along(along: Points, across: Points, strength: Points) -> float:

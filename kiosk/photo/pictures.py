@@ -3,6 +3,7 @@ goods look like, in 64 bits."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,10 @@ _CHOKE = 0.10
 """Share by which the edge lies inside the mask: the outermost pixels are half mat."""
 _FINER = 1.3
 """Pixels for each of the camera's when a slanted picture is made flat, so that nothing of it is lost."""
+_RIM_PX = 8
+"""Of the mask, around the goods: more than the soft edge is wide."""
+_CELL_PX = 16
+"""Parts of a picture are whole cells, so that a cell of a coarser picture has whole pixels, too."""
 _NEAR_GOODS_MM = 1.0
 _SHADOW_SIGMA_MM = 1.5
 _CLEAN_LEVELS = 5.0
@@ -58,22 +63,50 @@ def make_pictures(
     frame: BgrImage, mat: SeenMat, correction: Correction, interior: BgrImage, mask: Mask, window: Window
 ) -> Pictures:
     """``interior`` is the CUT_WINDOW with true colors, ``mask`` the goods in it."""
-    seen = _seen(frame, mat, correction, window)
-    alpha = _alpha(mask, window)
-    natural = _on(_mat_with_shadow(interior, mask, window), seen, alpha)
+    part, rows, columns = _around_goods(mask, window)
+    seen = _seen(frame, mat, correction, part)
+    alpha = _alpha(mask, part)
+    ground = _mat_with_shadow(interior, mask, window)
+    natural = np.asarray(cv2.merge((ground, ground, ground)), np.uint8)
+    natural[rows, columns] = _on(ground[rows, columns], seen, alpha)
     cv2.bitwise_not(seen, dst=seen)
     cv2.multiply(seen, cv2.merge((alpha, alpha, alpha)), dst=seen, scale=1 / 255)
-    cv2.bitwise_not(seen, dst=seen)
-    return Pictures(seen, natural)
+    master = np.full_like(natural, 255)
+    master[rows, columns] = cv2.bitwise_not(seen)
+    return Pictures(master, natural)
+
+
+def _around_goods(mask: Mask, window: Window) -> tuple[Window, slice, slice]:
+    """The part of the window that has goods in it, and its rows and columns; the ground around it is quickly made."""
+    across, down = _to_crop(window)
+    left, top, width, height = cv2.boundingRect(mask)
+    columns = _cells(across[0] * (left - _RIM_PX) + across[2], across[0] * (left + width + _RIM_PX) + across[2])
+    rows = _cells(down[1] * (top - _RIM_PX) + down[2], down[1] * (top + height + _RIM_PX) + down[2])
+    mm = 1 / window.px_per_mm
+    part = Window(
+        window.left + columns.start * mm,
+        window.top + rows.start * mm,
+        window.px_per_mm,
+        columns.stop - columns.start,
+        rows.stop - rows.start,
+    )
+    return part, rows, columns
+
+
+def _cells(low: float, high: float) -> slice:
+    """In whole cells of the picture."""
+    first, last = math.floor(low / _CELL_PX), math.ceil(high / _CELL_PX)
+    return slice(max(0, first) * _CELL_PX, min(SIDE_PX // _CELL_PX, last) * _CELL_PX)
 
 
 def _seen(frame: BgrImage, mat: SeenMat, correction: Correction, window: Window) -> BgrImage:
     """With true colors. A part that the camera shows with fewer pixels is enlarged last: that is three times as
     quick, and looks the same."""
-    side = min(window.width, round(window.width * mat.px_per_mm * _FINER / window.px_per_mm))
-    native = Window(window.left, window.top, window.px_per_mm * side / window.width, side, side)
+    of_a_cell = min(_CELL_PX, math.ceil(_CELL_PX * mat.px_per_mm * _FINER / window.px_per_mm))
+    width, height = (side // _CELL_PX * of_a_cell for side in (window.width, window.height))
+    native = Window(window.left, window.top, window.px_per_mm * of_a_cell / _CELL_PX, width, height)
     seen = correction.apply(flatten(frame, mat, native, fine=True), native)
-    if side == window.width:
+    if of_a_cell == _CELL_PX:
         return seen
     return np.asarray(cv2.resize(seen, (window.width, window.height), interpolation=cv2.INTER_CUBIC), np.uint8)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
@@ -69,5 +70,8 @@ def test_a_lot_is_offered_and_published_once_its_photo_is_there(tmp_path: Path) 
         client = create_app(Sources(PublishedListings(reader), folder, None), Hosts()).test_client()
         page = client.get("/en/").text
         assert "Yarkant almonds" in page and "¥29.00" in page
+        (goods,) = set(re.findall(r'href="(/en/yarkant/[^"?]+)"', page))
+        said = client.get(goods).text
+        assert "Yarkant County" in said and "Grade 1" in said and "YARKANT" not in said
         (master,) = {sha256 for sha256 in pictures if f"/pictures/{sha256}.jpg" in page}
         assert client.get(f"/pictures/{master}.jpg").data == pictures[master].read_bytes()

@@ -55,6 +55,19 @@ def test_a_camera_that_is_a_device_is_one(dev: Path) -> None:
     assert ThisMachine(dev=dev).cameras() == (("v4l2", str(dev / "v4l/by-id/usb-C-video-index0")),)
 
 
+def test_a_camera_at_the_connector_of_the_board_is_the_receiver_that_the_kernel_lists(dev: Path) -> None:
+    for title, cameras in (
+        ("unicam-image\n", (("rpicam", "0"),)),
+        ("rp1-cfe-csi2_ch0\n", (("rpicam", "0"),)),
+        ("bcm2835-isp-output0\n", ()),
+    ):
+        name = dev / "sys/class/video4linux/video0/name"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.write_text(title)
+        assert ThisMachine(dev=dev, sys=dev / "sys").cameras() == cameras
+    assert ThisMachine(dev=dev, sys=dev / "nothing").cameras() == ()
+
+
 @pytest.mark.parametrize(
     ("e_g", "shown"), [(1, 3), (2, 3), (5, 3), (10, 2), (20, 2), (50, 2), (100, 1), (1000, 0), (2000, 0)]
 )

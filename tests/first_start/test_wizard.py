@@ -68,6 +68,17 @@ class TestTheWay:
         assert config.printers == {}
         assert config.station.village == ""
 
+    def test_a_camera_at_the_connector_of_the_board_is_offered_and_written_by_its_number(self, start: Start) -> None:
+        receiver = start.machine.sys / "class/video4linux/video0/name"
+        receiver.parent.mkdir(parents=True)
+        receiver.write_text("unicam-image\n")
+        start.walk("camera")
+        assert [tile.label for tile in start.wizard.view().choices][1:2] == ["rpicam 0"]
+        start.walk(camera="0").answer("check", {})
+        camera = load(start.place.config_file).camera
+        assert camera is not None
+        assert (camera.kind, camera.path) == ("rpicam", "0")
+
     def test_a_password_account_bears_the_name_of_the_station(self, start: Start) -> None:
         password = str(start.machine.keys[0] / "broker-password")
         start.walk(broker="mqtt", broker_account=password).answer("check", {})

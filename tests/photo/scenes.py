@@ -1,6 +1,6 @@
 """Shots of the shipped simulator, judged, beside what is true of them.
 
-    python -m tests.photo.scenes --scenes 250 --sheet docs/pictures/shots.jpg
+    python -m tests.photo.scenes --scenes 250 --sheet docs/pictures/shots.png
 
 prints the figures of so many good and so many spoilt shots, and writes a sheet of shots and what was made of them.
 """
@@ -17,6 +17,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from kiosk.domain.verdict import Reason, Verdict
 from kiosk.photo.pictures import likeness
@@ -125,18 +126,18 @@ def _mean_lab(picture: Array, mask: Array) -> Array:
 
 
 def _sheet(shown: Sequence[Shown], path: Path) -> None:
-    """Six in a row: the shot above, the master below, red where there is none."""
+    """Six in a row: the shot above, the master below, red where there is none. In a palette, as documents show it."""
     tiles = []
     for one in shown:
-        above = cv2.resize(one.frame, (240, 135), interpolation=cv2.INTER_AREA)
-        below = np.full((240, 240, 3), (60, 60, 190), np.uint8)
+        above = cv2.resize(one.frame, (160, 90), interpolation=cv2.INTER_AREA)
+        below = np.full((160, 160, 3), (60, 60, 190), np.uint8)
         if one.master is not None:
-            below = cv2.resize(one.master, (240, 240), interpolation=cv2.INTER_AREA)
+            below = cv2.resize(one.master, (160, 160), interpolation=cv2.INTER_AREA)
         tiles.append(np.vstack([above, below]))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % 6)
     rows = [np.hstack(tiles[first : first + 6]) for first in range(0, len(tiles), 6)]
-    if not cv2.imwrite(str(path), np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 80]):
-        raise OSError(f"{path} cannot be written")
+    picture = Image.fromarray(cv2.cvtColor(np.vstack(rows), cv2.COLOR_BGR2RGB))
+    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:

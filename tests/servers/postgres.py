@@ -126,11 +126,15 @@ class PostgresServer:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     @contextmanager
-    def fresh(self) -> Iterator[str]:
-        """The name of an empty database, which is dropped in the end, whoever is still connected."""
+    def fresh(self, like: str = "template1") -> Iterator[str]:
+        """The name of an empty database, or of a copy of one that nobody is connected to.
+
+        It is dropped in the end, whoever is still connected.
+        """
         name = f"ledger_{next(self._numbers)}"
+        new, source = sql.Identifier(name), sql.Identifier(like)
         with self.connection() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {} STRATEGY file_copy").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(new, source))
         try:
             yield name
         finally:

@@ -5,11 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.sorting_center.desk import people
+from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from tests.servers.postgres import PostgresServer, running_postgres
 from tests.servers.rabbitmq import RabbitMQ, Vhost
 from tests.sorting_center.brokers import Broker
 from tests.sorting_center.stations import Station
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """What they cost an attacker costs every test that signs somebody in as much."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(people, "TIME_COST", 1)
+        patch.setattr(people, "MEMORY_KIB", 8 * people.PARALLELISM)
+        yield
 
 
 @pytest.fixture
@@ -44,6 +55,22 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres: PostgresServer) -> Iterator[str]:
     with postgres.fresh() as database:
+        yield postgres.url(database)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> Iterator[str]:
+    """A database with a ledger and a desk in which nothing has happened."""
+    with postgres.fresh() as name:
+        with Ledger.open(postgres.url(name)), Desk.open(postgres.url(name)):
+            pass
+        yield name
+
+
+@pytest.fixture
+def postgres_ledger_url(postgres: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """Of a copy of it: who is no test of how ledgers are made need not make one."""
+    with postgres.fresh(postgres_template) as database:
         yield postgres.url(database)
 
 

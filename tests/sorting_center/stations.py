@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -25,6 +27,7 @@ from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
+from kiosk.messaging.contract.strict_json import canonical
 
 NOW = "2026-11-25T04:00:00.000Z"
 _MOMENT = Moment(datetime(2026, 11, 25, 3, 0, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot-1", 1_000)
@@ -85,6 +88,21 @@ def offered(lot: str, photos: tuple[str, ...], **changes: object) -> ListingSubm
         "actor": "clerk:07",
     }
     return ListingSubmitted(**{**values, **changes})  # type: ignore[arg-type]
+
+
+WORDS: Mapping[str, Any] = {
+    "origin_words": WordsData("يەكەن", "莎车县", "Yarkant"),
+    "grade_words": WordsData("", "一级", "First"),
+}
+"""Of an offer."""
+
+
+def without_words(body: bytes) -> bytes:
+    """An offer as stations told it before there were words of origin and grade."""
+    event = json.loads(body)
+    for name in WORDS:
+        del event["data"][name]
+    return canonical(event)
 
 
 class Station:

@@ -34,6 +34,7 @@ from kiosk.domain.events.parcel import (
     ParcelWithdrawn,
 )
 from kiosk.domain.events.photo import (
+    NO_WORDS,
     ListingDrafted,
     ListingSubmitted,
     PhotoAccepted,
@@ -55,6 +56,7 @@ from kiosk.domain.events.scale import (
 
 __all__ = [
     "EVENT_CLASSES",
+    "NO_WORDS",
     "AuthLocked",
     "BackupMade",
     "BagData",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from kiosk.domain.clerk import check_actor
 from kiosk.domain.events.event import EventData
@@ -85,6 +85,9 @@ class WordsData:
     en: str
 
 
+NO_WORDS: Final = WordsData("", "", "")
+
+
 @dataclass(frozen=True, slots=True)
 class ListingSubmitted(EventData):
     """A clerk offers a lot for sale; told again for the same lot, it replaces what was told before.
@@ -113,6 +116,9 @@ class ListingSubmitted(EventData):
     allergens: tuple[str, ...]
     """Words of the trade: ``tree_nuts``, ``not_for_infants``."""
     actor: str
+    origin_words: WordsData = NO_WORDS
+    """What buyers read instead of the code; older stations tell none."""
+    grade_words: WordsData = NO_WORDS
 
     def __post_init__(self) -> None:
         check_actor(self.actor)

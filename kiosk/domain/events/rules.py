@@ -29,8 +29,14 @@ MAX_BYTES: Final = 2**40
 """Of a photo or a backup: more than a station's disk has."""
 MAX_PICTURE_BYTES: Final = 8_000_000
 """Of one listing picture: 1600 x 1600 at the best quality is below 5 MB."""
+MAX_PICTURE_SIDE: Final = 4_000
+"""Of one listing picture, in pixels: more than twice what a station makes. A few kilobytes can say 65,535, and whoever
+opens such a picture needs gigabytes for it.
+"""
 MAX_LISTING_PHOTOS: Final = 10
 """The most any channel shows of one thing."""
+MAX_WORDS: Final = 120
+"""Characters of a title, of an origin and of a grade, in one language."""
 MAX_PIXELS: Final = 100_000
 """A side of a picture: no camera of a station has a tenth of it."""
 MAX_STEP_S: Final = 10**10
@@ -177,7 +183,7 @@ def _photo(data: e.PhotoTaken, station: str) -> None:
 def _picture(data: e.PictureData) -> None:
     _hash(data.sha256)
     _count(data.size_bytes, least=1, most=MAX_PICTURE_BYTES)
-    _count(data.width, data.height, least=1, most=MAX_PIXELS)
+    _count(data.width, data.height, least=1, most=MAX_PICTURE_SIDE)
 
 
 def _accepted(data: e.PhotoAccepted, station: str) -> None:
@@ -210,11 +216,13 @@ def _submitted(data: e.ListingSubmitted, station: str) -> None:
     _hash(*data.photos)
     _count(data.pack_g, least=1, most=MAX_GROSS_G)
     _count(data.price_fen, least=1, most=amount_fen(MAX_GROSS_G, MAX_FEN_PER_KG))
-    for words, most in ((data.title, 120), (data.storage, 200), (data.story, 600)):
+    names = (data.title, data.origin_words, data.grade_words)
+    for words, most in (*((one, MAX_WORDS) for one in names), (data.storage, 200), (data.story, 600)):
         _need(
             all(len(text) <= most and text.isprintable() for text in (words.ug, words.zh, words.en)), "a text is none"
         )
     _need(bool(data.title.ug or data.title.zh or data.title.en), "a listing has a title")
+    _need(bool(data.grade) or data.grade_words == e.NO_WORDS, "words of a grade without one")
     _need(not data.harvest or _MONTH.fullmatch(data.harvest) is not None, "the harvest is no month")
     _need(len(data.allergens) <= 14, "more allergens than there are")
     _match(_WORD, "an allergen", *data.allergens)

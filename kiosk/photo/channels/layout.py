@@ -69,6 +69,17 @@ def box_of(goods: Mask) -> GoodsBox | None:
     return GoodsBox(left, top, width, height) if width and height else None
 
 
+def box_in(picture: BgrImage) -> GoodsBox | None:
+    """The box around the goods of a picture on white; what ``box_of`` says of their mask, and quicker."""
+    rows, columns = picture.shape[:2]
+    channels = np.ascontiguousarray(picture).reshape(rows, columns * 3)
+    below = cv2.threshold(channels, GOODS_BELOW - 1, 255, cv2.THRESH_BINARY_INV)[1]
+    left, top, width, height = cv2.boundingRect(below)
+    if not width or not height:
+        return None
+    return GoodsBox(left // 3, top, -(-(left + width) // 3) - left // 3, height)
+
+
 def white_around(goods: Mask, at_least_px: int) -> Mask:
     """Where no pixel of the goods is nearer than that, in rows and columns.
 
@@ -119,7 +130,11 @@ def lay_out_natural(cut: BgrImage, rule: ChannelRule) -> LaidOut:
 def _scaled(part: BgrImage, scale: float, most: tuple[int, int]) -> BgrImage:
     rows, columns = part.shape[:2]
     size = min(max(1, round(columns * scale)), most[0]), min(max(1, round(rows * scale)), most[1])
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    while part.shape[1] >= 2 * size[0] and part.shape[0] >= 2 * size[1]:
+        # Quick by halves, as an even number of pixels is; from there on a pixel is made of its neighbors.
+        half = part.shape[1] // 2, part.shape[0] // 2
+        part = np.asarray(cv2.resize(part[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA), np.uint8)
+    way = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(part, size, interpolation=way), np.uint8)
 
 

@@ -15,8 +15,8 @@ from kiosk.photo.channels.layout import (
     FAR_PX,
     WHITE,
     LaidOut,
+    box_in,
     box_of,
-    goods_mask,
     lay_out_natural,
     lay_out_white,
     lowest,
@@ -108,7 +108,7 @@ def _on_white(cut: BgrImage, rule: ChannelRule) -> LaidOut:
     edge = int(min(line.min() for line in (cut[0], cut[-1], cut[:, 0], cut[:, -1])))
     if edge < WHITE:
         raise ChannelRefused(rule.channel, (ChannelFinding(ChannelReason.NOT_ON_WHITE, edge, WHITE),))
-    box = box_of(goods_mask(cut))
+    box = box_in(cut)
     if box is None:
         raise ChannelRefused(rule.channel, (ChannelFinding(ChannelReason.NO_GOODS, 0, max(1, rule.least_goods_px)),))
     return lay_out_white(cut, box, rule)

@@ -40,7 +40,7 @@ def said(words: WordsData, language: str) -> Said | None:
     """In this language, else in another one; None when it is written in none."""
     texts = {"ug": words.ug, "zh": words.zh, "en": words.en}
     for code in (language, *_INSTEAD):
-        if texts[code]:
+        if texts[code].strip():
             return Said(texts[code], LANGUAGES[code])
     return None
 
@@ -49,7 +49,13 @@ def json_ld(goods: Goods, addresses: PublicAddresses, language: str) -> Markup:
     """A Product with its Offer (schema.org), ready to stand in a script element."""
     lot, here = goods.published, addresses.page(goods.key, language)
     title, story = said(lot.texts.title, language), said(lot.texts.story, language)
-    facts = {"grade": lot.grade, "lot": goods.key.lot, "harvest": lot.harvest, "origin": lot.origin}
+    origin, grade = said(lot.origin_words, language), said(lot.grade_words, language)
+    facts = {
+        "grade": grade.text if grade is not None else lot.grade,
+        "lot": goods.key.lot,
+        "harvest": lot.harvest,
+        "origin": origin.text if origin is not None else lot.origin,
+    }
     told = {
         "@context": "https://schema.org",
         "@type": "Product",

@@ -254,6 +254,7 @@ listing_step = Table(
     Column("act", Code, nullable=False),
     Column("reason", Code, nullable=False),
     Index("listing_step_listing", "region", "station", "lot", "id"),
+    Index("listing_step_reason", "region", "station", "lot", "reason"),
     sqlite_autoincrement=True,
 )
 """Only ever added to. An offer has as ``reason`` which event it came with, ``{epoch}-{seq}``: it is taken once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,7 +19,7 @@ from kiosk.sorting_center.following import Place, follow, go_on
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_missing
 from kiosk.sorting_center.ledger.database.times import told
-from kiosk.sorting_center.listings.listings import add_step, change, found
+from kiosk.sorting_center.listings.listings import add_step, change, found, told_of
 from kiosk.sorting_center.listings.records import ITSELF, VOIDED, Deed, Key, Listing, Offer, State, Step
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _offered(connection: Connection, key: Key, offer: Offer, now: str) -> None:
     else:
         is_other = one.offer.sha256 != offer.sha256
         change(connection, one, step, {"offered": offered, "version": one.version + is_other})
-    if (after := found(connection, key)) is not None and VOIDED in _told_of(connection, key):
+    if (after := found(connection, key)) is not None and told_of(connection, key, [VOIDED]):
         _withdraw(connection, after, now)
 
 
@@ -153,12 +153,3 @@ def _is_taken(connection: Connection, key: Key, offer: Offer) -> bool:
 
 def _tell(connection: Connection, key: Key, what: str) -> None:
     insert_missing(connection, listing_told, [(key.region, key.station, key.lot, what)])
-
-
-def _told_of(connection: Connection, key: Key) -> Sequence[str]:
-    of = (
-        (listing_told.c.region == key.region)
-        & (listing_told.c.station == key.station)
-        & (listing_told.c.lot == key.lot)
-    )
-    return connection.execute(select(listing_told.c.what).where(of)).scalars().all()

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 
-from kiosk.domain.events.photo import WordsData
+from kiosk.domain.events.photo import NO_WORDS, WordsData
 from kiosk.sorting_center.desk.cases import checked_reason
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.errors import Refused
@@ -94,7 +94,7 @@ class Listings:
 
     def _photos(self, key: Key, hashes: Sequence[str]) -> list[Photo]:
         with self._database.reading() as connection:
-            known = set(connection.execute(select(listing_told.c.what).where(_of(listing_told, key))).scalars())
+            known = told_of(connection, key, hashes)
         return [
             Photo(sha256, sha256 in known, self._pictures.path(key.region, key.station, sha256)) for sha256 in hashes
         ]
@@ -117,7 +117,7 @@ class Listings:
     def edit(self, key: Key, texts: Texts, doing: Doing) -> Listing:
         """Write title and story anew; those of the offer again where they are the same. Raises Refused: no_title."""
         clean = Texts(_words(texts.title, MAX_TITLE), _words(texts.story, MAX_STORY))
-        if clean.title == WordsData("", "", ""):
+        if clean.title == NO_WORDS:
             raise _no_title()
         with self._database.writing() as connection:
             seen = _seen(connection, key, Deed.EDIT, doing)
@@ -166,6 +166,12 @@ def found(connection: Connection, key: Key) -> Listing | None:
     """As it stands in this transaction."""
     row = connection.execute(select(listing).where(_of(listing, key))).first()
     return _listing(row) if row is not None else None
+
+
+def told_of(connection: Connection, key: Key, asked: Sequence[str]) -> frozenset[str]:
+    """Which of these accepted events said of the lot; a station may have said thousands of other things of it."""
+    wanted = select(listing_told.c.what).where(_of(listing_told, key), listing_told.c.what.in_(asked))
+    return frozenset(connection.execute(wanted).scalars())
 
 
 def change(connection: Connection, one: Listing, step: Step, changes: Mapping[str, str | int | None]) -> None:
@@ -225,6 +231,8 @@ def _snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Published:
         allergens=offer.allergens,
         at=at,
         offer=one.offer.sha256,
+        origin_words=offer.origin_words,
+        grade_words=offer.grade_words,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from kiosk.domain.events.photo import ListingSubmitted, WordsData
+from kiosk.domain.events.photo import NO_WORDS, ListingSubmitted, WordsData
 
 
 class State(StrEnum):
@@ -86,8 +86,14 @@ class Offer:
 
     @property
     def sha256(self) -> str:
-        """Over what it says, however often it is said."""
-        return hashlib.sha256(msgspec.json.encode(self.told)).hexdigest()
+        """Over what it says, however often it is said; without the words of origin and grade that it does not say, as
+        what was published before there were any.
+        """
+        told = msgspec.to_builtins(self.told)
+        for name, words in (("origin_words", self.told.origin_words), ("grade_words", self.told.grade_words)):
+            if words == NO_WORDS:
+                del told[name]
+        return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,8 @@ class Published:
     allergens: tuple[str, ...]
     at: str
     offer: str
+    origin_words: WordsData = NO_WORDS
+    grade_words: WordsData = NO_WORDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ class ReceivedPictures:
         self._photos, self._folder = photos, folder
 
     def path(self, region: str, station: str, sha256: str) -> Path | None:
-        """None while it is not here, or when its file is gone. Raises a LedgerError."""
+        """None while it is not here, and when its file is gone or only leads elsewhere. Raises a LedgerError."""
         if self._photos.standing(region, station, sha256) is not Standing.RECEIVED:
             return None
         path = self._folder.path(PictureName(region, station, sha256))
-        return path if path.is_file() else None
+        return path if path.is_file() and not path.is_symlink() else None

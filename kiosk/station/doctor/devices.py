@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.camera.settings import BY_NUMBER, CameraSettings
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import LinkState, Printer, PrinterFault, PrinterStatus
 from kiosk.devices.printer.settings import PrinterSettings
@@ -83,15 +83,19 @@ def _printer_word(status: PrinterStatus) -> tuple[str, Verdict]:
 
 
 def camera(settings: CameraSettings | None, last_word: str = "ok") -> Finding:
-    """Whether it is plugged in, and how the last shot went; nothing is shot. ``last_word`` is the board's mark."""
+    """Whether it is plugged in, and how the last shot went; nothing is shot. ``last_word`` is the board's mark.
+
+    Only a shot finds a camera that has a number in place of a device.
+    """
     if settings is None or settings.kind == "none":
         return not_fitted("camera")
     values = {"place": str(settings.path)}
-    if not _is_there(Path(settings.path)):
+    by_number = settings.kind in BY_NUMBER
+    if last_word == "camera_missing" if by_number else not _is_there(Path(settings.path)):
         return Finding("camera", False, False, Verdict.WARN, "camera_missing", values=values)
     if last_word not in ("ok", "camera_missing"):
         return Finding("camera", True, False, Verdict.WARN, "camera_failed", values=values)
-    return Finding("camera", True, None)
+    return Finding("camera", None if by_number else True, None)
 
 
 def scanner(settings: ScannerSettings | None, word: str, age_s: float | None = None) -> Finding:

@@ -19,7 +19,9 @@ import pytest
 from kiosk.devices.camera.child.__main__ import make_source
 from kiosk.devices.camera.child.content import UnreadablePicture
 from kiosk.devices.camera.child.image_file import ImageFileSource
+from kiosk.devices.camera.child.picamera import PicameraSource
 from kiosk.devices.camera.child.ports import Burst
+from kiosk.devices.camera.child.rpicam import RpicamSource
 from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.child.v4l2 import V4l2Source
 from kiosk.devices.camera.settings import CameraSettings
@@ -71,6 +73,12 @@ class FakeSource:
 
     def burst(self) -> Burst:
         return Burst(self.shoot(), (picture(1), picture(2)))
+
+    def lock(self) -> None:
+        """Nothing to lock."""
+
+    def unlock(self) -> None:
+        """Nothing was locked."""
 
     def close(self) -> None:
         """Nothing to free."""
@@ -439,6 +447,8 @@ def test_wrong_use_of_the_child_is_one_clear_line() -> None:
 
 def test_settings_choose_the_adapter() -> None:
     assert isinstance(make_source(CameraSettings("v4l2", "/dev/video0")), V4l2Source)
+    assert isinstance(make_source(CameraSettings("rpicam", "0")), RpicamSource)
+    assert isinstance(make_source(CameraSettings("picamera2", "0")), PicameraSource)
     assert isinstance(make_source(CameraSettings("file", "/x.jpg")), ImageFileSource)
     with pytest.raises(ValueError, match="none"):
         make_source(CameraSettings("none", ""))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import struct
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
+from kiosk.devices.camera.child.controls import Control, steady_exposure
 from kiosk.devices.camera.child.v4l2 import V4l2Source
+from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.frame_check import tenengrad
@@ -27,6 +33,7 @@ NAMES = {
 }
 
 
+@cache
 def live(level: float = 110, sigma: float = 0, seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> BgrImage:
     """A scene with something in it, lit to ``level``, with the noise of one moment."""
     rng = np.random.default_rng(seed)
@@ -82,9 +89,56 @@ def device(tmp_path: Path) -> Path:
     return path
 
 
-def source(device: Path, *captures: RecordingCapture, clock: Callable[[], float] = lambda: 0.0) -> V4l2Source:
+class FakeControls:
+    """The controls of a camera, as its driver keeps them; ``refused`` are those that it answers with an error."""
+
+    def __init__(self, exposure: int = 156, refused: dict[Control, int] | None = None) -> None:
+        self.values: dict[Control, int] = dict.fromkeys(Control, 0)
+        self.values[Control.EXPOSURE_ABSOLUTE] = exposure
+        self.refused = refused or {}
+        self.asked: list[tuple[Control, int]] = []
+
+    def __call__(self, fd: int, request: int, arg: bytearray, mutate_flag: bool, /) -> int:
+        number, value = struct.unpack("=Ii", arg)
+        control = Control(number)
+        assert mutate_flag and fd > 2
+        if request == 0xC008561C:
+            self.asked.append((control, value))
+        if control in self.refused:
+            raise OSError(self.refused[control], "refused")
+        if request == 0xC008561C:
+            self.values[control] = value
+        else:
+            assert request == 0xC008561B
+            arg[:] = struct.pack("=Ii", number, self.values[control])
+        return 0
+
+
+SOURCES: list[V4l2Source] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """No descriptor is left open."""
+    yield
+    while SOURCES:
+        SOURCES.pop().close()
+
+
+NO_CONTROLS = dict.fromkeys(Control, errno.ENOTTY)
+
+
+def source(
+    device: Path,
+    *captures: RecordingCapture,
+    clock: Callable[[], float] = lambda: 0.0,
+    controls: FakeControls | None = None,
+) -> V4l2Source:
     waiting = iter(captures)
-    return V4l2Source(str(device), WIDTH, HEIGHT, lambda _: next(waiting), clock)
+    settings = CameraSettings("v4l2", str(device), WIDTH, HEIGHT)
+    camera = V4l2Source(settings, lambda _: next(waiting), clock, controls or FakeControls(refused=NO_CONTROLS))
+    SOURCES.append(camera)
+    return camera
 
 
 def steady(count: int) -> list[BgrImage]:
@@ -276,3 +330,142 @@ def test_an_error_inside_the_driver_closes_the_device(device: Path) -> None:
     with pytest.raises(RuntimeError):
         source(device, capture).shoot()
     assert capture.names()[-1] == "release"
+
+
+BEGUN = [(Control.POWER_LINE_FREQUENCY, 1), (Control.EXPOSURE_AUTO, 3), (Control.AUTO_WHITE_BALANCE, 1)]
+FIXED = [(Control.EXPOSURE_AUTO, 1), (Control.EXPOSURE_ABSOLUTE, 200), (Control.AUTO_WHITE_BALANCE, 0)]
+RELEASED = [(Control.EXPOSURE_AUTO, 3), (Control.AUTO_WHITE_BALANCE, 1)]
+
+
+def test_a_burst_is_taken_with_what_the_automatics_found_in_whole_flickers_of_the_lamp(device: Path) -> None:
+    """The camera was left fixed by somebody who was killed: it settles by itself all the same."""
+    controls, capture = FakeControls(), RecordingCapture(steady(60))
+    camera = source(device, capture, controls=controls)
+    camera.shoot()
+    assert controls.asked == [*BEGUN, *FIXED, *RELEASED]
+    assert capture.reads() == 1 + 8 + 4 + 3, "frames that are on their way when a control is set are not the burst"
+    controls.asked.clear()
+    controls.values[Control.EXPOSURE_ABSOLUTE] = 156
+    camera.shoot()
+    assert controls.asked == [*FIXED, *RELEASED]
+    camera.close()
+    assert controls.asked == [*FIXED, *RELEASED, *RELEASED]
+
+
+def test_a_camera_without_a_control_does_without_it_and_is_named_once(
+    device: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    exposure, white = {Control.EXPOSURE_AUTO, Control.EXPOSURE_ABSOLUTE}, {Control.AUTO_WHITE_BALANCE}
+    for missing, number, kept_out, name in (
+        (Control.POWER_LINE_FREQUENCY, errno.EINVAL, set(), "power_line_frequency"),
+        (Control.EXPOSURE_AUTO, errno.EINVAL, exposure, "auto_exposure"),
+        (Control.EXPOSURE_ABSOLUTE, errno.ERANGE, exposure, "exposure_time_absolute"),
+        (Control.AUTO_WHITE_BALANCE, errno.EACCES, white, "white_balance_automatic"),
+    ):
+        controls = FakeControls(refused={missing: number})
+        camera = source(device, RecordingCapture(steady(60)), controls=controls)
+        caplog.clear()
+        for _ in range(2):
+            assert camera.shoot().shape == (HEIGHT, WIDTH, 3), missing
+        assert [name in line for line in caplog.messages] == [True], missing
+        tries = [control for control, _ in controls.asked if control is missing]
+        assert len(tries) <= 2, "a control that is not there is not asked for again and again"
+        left = {control: controls.values[control] for control in exposure & kept_out - {missing}}
+        assert left.get(Control.EXPOSURE_AUTO, 3) == 3, missing
+        assert left.get(Control.EXPOSURE_ABSOLUTE, 156) == 156, missing
+        camera.close()
+
+
+def test_a_driver_that_fails_is_asked_again_and_takes_pictures(device: Path, caplog: pytest.LogCaptureFixture) -> None:
+    controls = FakeControls(refused=dict.fromkeys(Control, errno.EIO))
+    capture = RecordingCapture(steady(60))
+    camera = source(device, capture, controls=controls)
+    camera.shoot()
+    assert capture.reads() == 1 + 8 + 3
+    assert caplog.messages == []
+    controls.refused.clear()
+    camera.shoot()
+    assert controls.asked[-5:] == [*FIXED, *RELEASED]
+
+
+def test_the_automatics_get_the_camera_back_when_a_shot_fails(device: Path) -> None:
+    controls = FakeControls()
+    capture = RecordingCapture(steady(13))
+    assert fault(source(device, capture, controls=controls)).code == "broken"
+    assert controls.asked == [*BEGUN, *FIXED, *RELEASED]
+    assert capture.names()[-1] == "release"
+
+
+def test_an_exposure_that_is_not_what_the_camera_says_is_given_back(
+    device: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some tell the exposure that was last set by hand while they choose another."""
+    controls = FakeControls(exposure=20_000)
+    dark = [live(20, seed=seed) for seed in range(4)]
+    capture = RecordingCapture([*steady(9), *dark, *steady(11)])
+    frame = source(device, capture, controls=controls).shoot()
+    assert frame.mean() > 85
+    assert controls.asked[-4:] == [*RELEASED, *RELEASED]
+    assert capture.reads() == 1 + 8 + 4 + 8 + 3
+    assert ["stays automatic" in line for line in caplog.messages] == [True]
+
+
+def test_bright_light_keeps_its_short_exposure_and_is_told_once(device: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    controls = FakeControls(exposure=30)
+    camera = source(device, RecordingCapture(steady(60)), controls=controls)
+    camera.shoot()
+    camera.shoot()
+    assert (Control.EXPOSURE_ABSOLUTE, 30) in controls.asked
+    assert ["3 ms" in line and "stripes" in line for line in caplog.messages] == [True]
+
+
+def test_locked_on_the_bare_mat_it_stays_so_for_all_shots_until_it_is_unlocked(device: Path) -> None:
+    controls = FakeControls()
+    capture = RecordingCapture(steady(60))
+    camera = source(device, capture, controls=controls)
+    camera.lock()
+    locked = list(controls.asked)
+    assert locked == [*BEGUN, *RELEASED, *FIXED]
+    reads = capture.reads()
+    camera.burst()
+    camera.shoot()
+    assert controls.asked == locked
+    assert capture.reads() == reads + 2 * (4 + 3)
+    camera.unlock()
+    assert controls.asked == [*locked, *RELEASED]
+    camera.shoot()
+    assert controls.asked[len(locked) + 2 :] == [
+        (Control.EXPOSURE_AUTO, 1),
+        (Control.EXPOSURE_ABSOLUTE, 200),
+        (Control.AUTO_WHITE_BALANCE, 0),
+        *RELEASED,
+    ]
+
+
+def test_a_fault_unlocks(device: Path) -> None:
+    controls = FakeControls()
+    camera = source(device, RecordingCapture(steady(13)), RecordingCapture(steady(40)), controls=controls)
+    camera.lock()
+    assert fault(camera).code == "broken"
+    controls.asked.clear()
+    camera.shoot()
+    assert controls.asked[:3] == BEGUN
+
+
+def test_what_exposures_are_taken_under_lamps_on_the_mains() -> None:
+    for units, mean, hz, taken in (
+        (100, 110, 50, 100),
+        (140, 110, 50, 100),
+        (156, 110, 50, 200),
+        (333, 110, 50, 300),
+        (333, 110, 60, 333),
+        (80, 110, 60, 83),
+        (160, 140, 50, 100),  # a step longer would burn out
+        (80, 110, 50, 100),
+        (50, 100, 50, 100),  # dim, whatever the camera thinks
+        (50, 119, 50, 50),
+        (1, 119, 50, 1),
+        (10_000, 4, 50, 10_000),
+    ):
+        assert steady_exposure(units, mean, hz) == taken, (units, mean, hz)

@@ -135,6 +135,8 @@ EXAMPLES: tuple[EventData, ...] = (
         "2026-09",
         ("tree_nuts",),
         "clerk:07",
+        WordsData("يەكەن", "莎车", "Yarkant"),
+        WordsData("", "一级", ""),
     ),
     CatalogImported(3, "ab" * 32, 12, 20, 4, 30),
     ScaleChanged(4, "ab" * 32, "cd" * 32, "xk3190_tf0", 5, 30_000, "kg", True),

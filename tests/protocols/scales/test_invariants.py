@@ -44,7 +44,7 @@ def sound(item: Decoded, data: bytes) -> None:
 
 
 @_each
-@settings(max_examples=many(25, torture=200) * LONGER, deadline=None)
+@settings(max_examples=many(12, torture=200) * LONGER, deadline=None)
 @given(st.data())
 def test_cutting_the_stream_changes_nothing_and_every_result_is_sound(protocol: str, data: st.DataObject) -> None:
     stream, cuts = data.draw(streams(protocol)), data.draw(_CUTS)
@@ -58,7 +58,7 @@ def test_cutting_the_stream_changes_nothing_and_every_result_is_sound(protocol: 
 
 
 @_each
-@settings(max_examples=many(25, torture=200) * LONGER, deadline=None)
+@settings(max_examples=many(12, torture=200) * LONGER, deadline=None)
 @given(noise=st.binary(max_size=400))
 def test_noise_is_silence_or_rejections_or_what_it_says(protocol: str, noise: bytes) -> None:
     for item in decode(protocol, {}, noise):
@@ -68,7 +68,7 @@ def test_noise_is_silence_or_rejections_or_what_it_says(protocol: str, noise: by
 
 
 @_each
-@settings(max_examples=many(25, torture=200) * LONGER, deadline=None)
+@settings(max_examples=many(12, torture=200) * LONGER, deadline=None)
 @given(shown=SHOWN)
 def test_a_frame_comes_back_as_it_was_shown(protocol: str, shown: Shown) -> None:
     frame = frame_of(protocol, shown)

@@ -11,6 +11,7 @@ from typing import Any
 from kiosk.domain.events.photo import WordsData
 from tests.house.documents import DOCS
 from tests.sorting_center.catalogue.shops import FIRST, SECOND, Shop
+from tests.sorting_center.stations import WORDS
 
 BASE = "https://goods.county.example"
 NASTY = '</script><script>alert("1")</script>&amp;<!-- \\ \''
@@ -45,10 +46,14 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_each_field_is_as_it_is_documented(shop: Shop) -> None:
-    shop.sell(pack_g=1250, price_fen=100_005)
+    shop.sell(pack_g=1250, price_fen=100_005, **WORDS)
     rows = documented()
     assert len(rows) > 20
-    for language, name in (("zh", "巴旦木"), ("ug", "بادام"), ("en", "Almonds")):
+    for language, name, origin, grade in (
+        ("zh", "巴旦木", "莎车县", "一级"),
+        ("ug", "بادام", "يەكەن", "一级"),
+        ("en", "Almonds", "Yarkant", "First"),
+    ):
         found = told(shop.buyer(BASE).sees(shop.path(language)))
         values = list(leaves(found))
         assert {field for field, _ in values} == rows.keys()
@@ -66,21 +71,22 @@ def test_each_field_is_as_it_is_documented(shop: Shop) -> None:
         assert found["offers"]["price"] == "1000.05"
         properties = {one["name"]: one["value"] for one in found["additionalProperty"]}
         lot = shop.center.station.lot(1)
-        assert properties == {"grade": "A", "lot": lot, "harvest": "2026-09", "origin": "SHACHE"}
+        assert properties == {"grade": grade, "lot": lot, "harvest": "2026-09", "origin": origin}
 
 
 def test_what_is_not_known_is_left_out_and_whole_kilograms_have_no_point(shop: Shop) -> None:
     shop.sell(pack_g=10_000, grade="", harvest="", story=WordsData("", "", ""))
     found = told(shop.buyer(BASE).sees(shop.path()))
     assert [one["name"] for one in found["additionalProperty"]] == ["lot", "origin"]
+    assert found["additionalProperty"][1]["value"] == "SHACHE", "its code, for want of words"
     assert "description" not in found
     assert str(found["weight"]["value"]) == "10"
 
 
 def test_no_text_ends_the_block(shop: Shop) -> None:
     words = WordsData("", "", NASTY)
-    shop.sell(title=words, story=words)
+    shop.sell(title=words, story=words, origin_words=words)
     page = shop.buyer(BASE).sees(shop.path())
     found = told(page)
-    assert found["name"] == found["description"] == NASTY
+    assert found["name"] == found["description"] == found["additionalProperty"][-1]["value"] == NASTY
     assert page.count("<script") == page.count("</script>") == 1

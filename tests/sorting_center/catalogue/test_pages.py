@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.texts import tables
 from tests.sorting_center.catalogue.shops import FIRST, FOURTH, SECOND, SHOTS, THIRD, Shop, many, titled
+from tests.sorting_center.stations import WORDS
 
 LANGUAGES = ("zh", "ug", "en")
 HOSTILE_TEXT = "</script><img src=x onerror=alert(1)>{{ 7*7 }}"
@@ -38,6 +40,28 @@ def test_a_lot_is_shown_with_all_that_is_known_of_it_in_three_languages(shop: Sh
     assert "Almonds" in everything and "¥58.00" in everything and f"/pictures/{FIRST}.jpg" in everything
 
 
+def test_origin_and_grade_are_said_in_words_where_the_station_told_some(shop: Shop) -> None:
+    shop.sell(**WORDS)
+    told = {
+        "zh": ('zh" dir="ltr">莎车县', 'zh" dir="ltr">一级'),
+        "ug": ('ug" dir="rtl">يەكەن', 'zh" dir="ltr">一级'),
+        "en": ('en" dir="ltr">Yarkant', 'en" dir="ltr">First'),
+    }
+    for language in LANGUAGES:
+        page = shop.buyer().sees(shop.path(language))
+        for text in told[language]:
+            assert f'<bdi lang="{text}</bdi>' in page
+        assert "SHACHE" not in page and '<bdi dir="ltr">A</bdi>' not in page
+    shop.sell(counter=2, origin_words=WordsData(" ", "", " "))
+    page = shop.buyer().sees(shop.path(counter=2))
+    assert '<bdi dir="ltr">SHACHE</bdi> · ' in page and '<dd><bdi dir="ltr">A</bdi></dd>' in page
+
+
+def test_a_text_of_blanks_is_none(shop: Shop) -> None:
+    shop.sell(title=WordsData("بادام", " ", "Almonds"))
+    assert 'lang="en" dir="ltr">Almonds</' in shop.buyer().sees(shop.path("zh"))
+
+
 def test_every_sentence_is_there_in_each_language_with_the_same_gaps() -> None:
     own = tables("kiosk.sorting_center.catalogue")
     assert own.keys() == set(LANGUAGES)
@@ -48,7 +72,7 @@ def test_every_sentence_is_there_in_each_language_with_the_same_gaps() -> None:
 
 def test_texts_of_stations_are_texts(shop: Shop) -> None:
     words = WordsData(HOSTILE_TEXT, HOSTILE_TEXT, HOSTILE_TEXT)
-    shop.sell(title=words, story=words, storage=words)
+    shop.sell(title=words, story=words, storage=words, origin_words=words, grade_words=words)
     buyer = shop.buyer()
     for path in (shop.path(), "/en/", "/en/?q=script"):
         page = buyer.sees(path)
@@ -138,6 +162,7 @@ def test_a_picture_is_the_file_itself_and_no_other_is_given(shop: Shop) -> None:
     assert (found.status_code, found.mimetype, found.data) == (200, "image/jpeg", SHOTS[0].content)
     assert (found.headers["Cache-Control"], found.headers["ETag"]) == ("public, max-age=86400", f'"{FIRST}"')
     assert buyer.told(f"/pictures/{FIRST}.jpg", headers={"If-None-Match": f'"{FIRST}"'}) == 304
+    assert buyer.told(f"/pictures/{FIRST}.jpg", headers={"If-None-Match": f'"a", W/"{FIRST}"'}) == 304
     assert buyer.asks(f"/pictures/{FIRST}.jpg", "HEAD").content_length == len(SHOTS[0].content)
     refused = {
         "only of a listing that is not published": THIRD,
@@ -176,6 +201,8 @@ def test_a_picture_that_is_not_what_its_name_says_is_not_shown(shop: Shop) -> No
     file.mkdir()
     assert buyer.told(f"/pictures/{FIRST}.jpg") == 404
     file.rmdir()
+    assert buyer.told(f"/pictures/{FIRST}.jpg") == 404
+    os.mkfifo(file)  # nobody waits for who writes to it
     assert buyer.told(f"/pictures/{FIRST}.jpg") == 404
     assert buyer.told(shop.path()) == 200
     assert shop.buyer(pictures=None).told(f"/pictures/{SECOND}.jpg") == 404

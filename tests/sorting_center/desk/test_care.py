@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
@@ -125,7 +126,10 @@ def test_a_backup_goes_back_into_a_database(desk: Desk, ledger_url: str, postgre
     assert_all_is_there(postgres_url)
 
 
-def test_a_ledger_at_whose_desk_nobody_works(ledger_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_ledger_at_whose_desk_nobody_works(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    empty = "postgres_url" if kind == "postgresql" else None
+    ledger_url = str(request.getfixturevalue(empty)) if empty else f"sqlite:///{tmp_path / 'county.db'}"
     with Ledger.open(ledger_url):
         pass
     assert call("backup", "--ledger", ledger_url, str(tmp_path / "backup.db"))["desk"] is None

@@ -3,10 +3,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
+from kiosk.sorting_center.desk import people
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.people import MAX_PASSWORD, Person, Role, check_password
+from kiosk.sorting_center.desk.people import MAX_PASSWORD, MEMORY_KIB, TIME_COST, Person, Role, check_password
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 GOOD = "melon and almond"
@@ -112,3 +114,16 @@ def test_a_language_is_one_of_the_houses(desk: Desk) -> None:
     assert desk.people.get("gulnar").language == "ug"
     with pytest.raises(Refused):
         desk.people.set_language("gulnar", "xx")
+
+
+def test_a_password_costs_an_attacker_what_is_recommended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OWASP's sheet on the storage of passwords; other tests have cheap hashes."""
+    monkeypatch.setattr(people, "TIME_COST", TIME_COST)
+    monkeypatch.setattr(people, "MEMORY_KIB", MEMORY_KIB)
+    assert TIME_COST >= 2 and MEMORY_KIB >= 19 * 1024
+    owner = people.People(desk.people._database)
+    owner.add("gulnar", Role.VIEWER, GOOD, NOW)
+    with desk.people._database.reading() as connection:
+        (hashed,) = connection.execute(text("SELECT password_hash FROM person")).one()
+    assert hashed.startswith(f"$argon2id$v=19$m={MEMORY_KIB},t={TIME_COST},p=1$")
+    assert owner.verify("gulnar", GOOD) is not None

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event, select, update
 
+from kiosk.domain.events.photo import NO_WORDS
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.schema import listing
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.arrivals import Arrivals
 from kiosk.sorting_center.listings.records import State
 from tests.sorting_center.listings.centers import FIRST, SECOND, TIME, Center, almonds, masters, running
+from tests.sorting_center.stations import WORDS, without_words
 
 
 def test_an_offer_is_a_listing_to_be_reviewed(center: Center) -> None:
@@ -78,6 +83,35 @@ def test_the_same_offer_told_again_disturbs_nobody(center: Center) -> None:
     seen = center.seen()
     center.take(center.station.offer(1, FIRST, SECOND))
     assert (center.one().version, center.one().newer_offer_waits) == (seen.version, False)
+
+
+def test_what_was_told_and_published_before_there_were_words_stays_as_it_was(center: Center) -> None:
+    """The desk holds what the version before has written, and a station that is updated tells the same lot again."""
+    station = center.station
+    before = [station.start(), station.intake(1), *station.shot(1, *masters(FIRST))]
+    older = parse_event(without_words(station.offer(1, FIRST).body))
+    assert older.problem is None
+    center.take(*before, older)
+    center.came(FIRST)
+    center.listings.publish(center.key(), center.seen())
+    assert center.one().offer.sha256 == "4275f5b2c37ab9d4c2e9c5766580341d823dce1982405b57d5616c12bdbd62c3"
+    with center.desk.database.writing() as connection:
+        row = connection.execute(select(listing.c.offered, listing.c.published)).one()
+        offered, published = json.loads(row.offered), json.loads(row.published)
+        for name in WORDS:
+            del offered["told"][name], published[name]
+        connection.execute(update(listing).values(offered=json.dumps(offered), published=json.dumps(published)))
+    one = center.one()
+    assert one.published is not None and one.published.origin_words == one.published.grade_words == NO_WORDS
+    assert not one.newer_offer_waits
+    again = station.add(one.offer.told, prevhash=older.sha256)
+    center.take(again)
+    assert (center.one().version, center.one().newer_offer_waits) == (one.version, False)
+    center.take(station.offer(1, FIRST, **WORDS))
+    assert center.one().newer_offer_waits
+    center.listings.publish(center.key(), center.seen())
+    ((_, shown),) = center.listings.published()
+    assert {"origin_words": shown.origin_words, "grade_words": shown.grade_words} == WORDS
 
 
 def test_what_people_did_stays_when_the_feed_begins_again(ledger_url: str, tmp_path: Path) -> None:
@@ -167,6 +201,46 @@ def failing_write(number: int) -> Iterator[None]:
         yield
     finally:
         event.remove(Engine, "before_cursor_execute", before)
+
+
+@contextmanager
+def counted_work() -> Iterator[list[int]]:
+    """How many thousand instructions SQLite needs meanwhile."""
+    done = [0]
+
+    def instructions() -> None:
+        done[0] += 1
+
+    def before(connection: Connection, *_: object) -> None:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_progress_handler(instructions, 1000)
+
+    event.listen(Engine, "before_cursor_execute", before)
+    try:
+        yield done
+    finally:
+        event.remove(Engine, "before_cursor_execute", before)
+
+
+def test_an_offer_is_as_much_work_however_often_its_lot_was_offered_before(tmp_path: Path) -> None:
+    """People at the desk wait while offers are taken in."""
+    with running(f"sqlite:///{tmp_path / 'county.db'}", tmp_path) as center:
+        almonds(center)
+
+        def work() -> int:
+            more = [
+                shot
+                for number in range(200)
+                for shot in center.station.shot(1, *masters(f"{len(center.station.sealed) + number:064x}"))
+            ]
+            offers = [center.station.offer(1, FIRST, price_fen=price) for price in range(1000, 1200)]
+            with counted_work() as done:
+                center.take(*more, *offers)
+            return done[0]
+
+        first, *_, last = [work() for _ in range(3)]
+        assert last < first * 1.2
 
 
 def test_an_act_of_a_person_is_done_whole_or_not(center: Center) -> None:

@@ -42,6 +42,8 @@ ALMONDS: Final = Published(
     allergens=("tree_nuts", "not_for_infants"),
     at="2026-11-27T08:00:00.000Z",
     offer="ab" * 32,
+    origin_words=WordsData("يەكەن", "莎车县", "Yarkant"),
+    grade_words=WordsData("", "一级", ""),
 )
 FORMULAS: Final = ("=1+1", "+1", "-1", "@SUM(A1)", "＝1+1", "\t=1", " \u200e=1", "'=1", "=+-@=1")
 HOSTILE: Final = (
@@ -64,7 +66,8 @@ def words(text: str) -> WordsData:
 
 
 def hostile(text: str) -> Published:
-    return replace(ALMONDS, texts=Texts(words(text), words(text)), storage=words(text))
+    told = words(text)
+    return replace(ALMONDS, texts=Texts(told, told), storage=told, origin_words=told, grade_words=told)
 
 
 def table_of(heading: str, number: int = 0) -> list[Mapping[str, str]]:
@@ -159,6 +162,12 @@ def test_each_field_of_the_table() -> None:
         **{f"page_{language}": f"{BASE}/{language}/shache/S0147/{KEY.lot}" for language in LANGUAGES},
         "photos": f"{FIRST} {SECOND}",
         "pictures": f"{BASE}/pictures/{FIRST}.jpg {BASE}/pictures/{SECOND}.jpg",
+        "origin_ug": "يەكەن",
+        "origin_zh": "莎车县",
+        "origin_en": "Yarkant",
+        "grade_ug": "",
+        "grade_zh": "一级",
+        "grade_en": "",
     }
     (bare,) = read_csv((KEY, ALMONDS), addresses=None)
     assert {name: value for name, value in row.items() if bare[name] != value}.keys() == {
@@ -243,6 +252,7 @@ def test_no_cell_is_calculated() -> None:
         for language in LANGUAGES:
             told = row[f"title_{language}"]
             assert told.startswith("'") and plain_text(told).startswith(starts), repr(text)
+            assert row[f"origin_{language}"] == row[f"grade_{language}"] == told
         (fed,) = read_tsv("en", (KEY, hostile(text)))
         assert not [cell for cell in (fed["title"], fed["description"]) if cell[0] not in "1S'"], repr(text)
     assert read_tsv("en", (KEY, replace(ALMONDS, texts=Texts(words("=-@ +"), words("a"))))) == []

@@ -17,7 +17,7 @@ from tests.web.browsing import Browsers
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A file; a test that names ``postgresql`` for it gets a database of the server."""
     if getattr(request, "param", "sqlite") == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
+        return str(request.getfixturevalue("postgres_ledger_url"))
     return f"sqlite:///{tmp_path / 'ledger.db'}"
 
 

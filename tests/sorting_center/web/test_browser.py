@@ -34,7 +34,7 @@ expect.set_options(timeout=PATIENCE_MS)
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'county.db'}"
-    return str(request.getfixturevalue("postgres_url"))
+    return str(request.getfixturevalue("postgres_ledger_url"))
 
 
 def fill(stores: Stores) -> None:

@@ -27,7 +27,7 @@ from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.photos.lanes import jpeg
 from tests.sorting_center.staff import NOON, app_of
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.stations import NOW, WORDS, Station
 from tests.sorting_center.web.test_alarms import Person
 from tests.sorting_center.web.test_browser_cases import LANGUAGES, LONG, Pages
 from tests.web import browsing
@@ -47,7 +47,7 @@ class Offered:
         self.key = Key("shache", self.station.station, self.station.lot(1))
         told = [PictureData(name, len(shot), 64, 64) for name, shot in zip((FIRST, SECOND), SHOTS, strict=True)]
         events = [self.station.start(), self.station.intake(1), *self.station.shot(1, *told)]
-        self.take(*events, self.station.offer(1, FIRST, SECOND))
+        self.take(*events, self.station.offer(1, FIRST, SECOND, origin_words=WORDS["origin_words"]))
 
     def take(self, *events: ReceivedEvent) -> None:
         self.stores.ledger.accept(events, "shache", NOW)
@@ -103,6 +103,9 @@ def test_a_lot_is_listed_with_what_is_known_of_it(operator: Person, offered: Off
         assert page.count("/photos/") == 1
         assert "¥58.00" in page and "0.500\xa0kg" in page
     assert FIRST in one and f"/photos/{SECOND}" not in one
+    origin = {"en": "Yarkant", "zh": "莎车县", "ug": "يەكەن"}[lang]
+    assert f'<bdi lang="{lang}">{origin}</bdi>' in one and '<bdi dir="ltr">SHACHE</bdi>' in one
+    assert '<dd><bdi dir="ltr">A</bdi></dd>' in one, "a grade without words"
 
 
 def test_counts_lead_to_each_state(operator: Person, offered: Offered) -> None:
@@ -163,6 +166,8 @@ def test_a_photo_whose_file_is_gone_or_cannot_be_read(
         patch.setattr(Path, "is_file", lambda _: True)
         path.unlink()
         assert operator.client.get(f"{offered.path}/photos/{FIRST}.jpg").status_code == 404
+    path.symlink_to(__file__)
+    assert operator.client.get(f"{offered.path}/photos/{FIRST}.jpg").status_code == 404
     assert operator.sees(offered.path).count("photo pending") == 3, "of the offer, and of what buyers see"
     assert "photo pending" in operator.sees("/listings?state=published")
 

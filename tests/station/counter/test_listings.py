@@ -201,6 +201,10 @@ class TestSubmit:
         assert (data["title"]["zh"], data["story"]["ug"], data["storage"]["en"]) == ("巴旦木", "", "Keep cool")
         assert (data["origin"], data["harvest"], data["allergens"]) == ("YARKANT", "2026-09", ["tree_nuts"])
         assert (data["catalog_version"], data["actor"]) == (2, "clerk:01")
+        assert (data["origin_words"]["ug"], data["grade_words"]["zh"]) == (
+            SALE.origin.names.ug,
+            SALE.grades[0].names.zh,
+        )
         assert rig.events == 1
         assert listings.submit(rig.session, row.receipt, view.seen) == done
         assert (len(told(rig)), rig.events) == (1, 1)
@@ -223,6 +227,28 @@ class TestSubmit:
         rig.store.catalogs.add(selling(), STAMP)
         assert rig.counter.listings.view(rig.session, row.receipt).state == "submitted"
 
+    def test_one_of_before_there_were_words_of_origin_and_grade_stays_as_it_was(
+        self, rig: CounterRig, row: ConfirmedRow
+    ) -> None:
+        listings = rig.counter.listings
+        listings.submit(rig.session, row.receipt, listings.view(rig.session, row.receipt).seen)
+        with closing(sqlite3.connect(rig.store.photos.database.path)) as connection, connection:
+            newest = "SELECT max(position) FROM journal"
+            ((body,),) = connection.execute(f"SELECT body FROM journal WHERE position = ({newest})")
+            event = json.loads(body)
+            del event["data"]["origin_words"], event["data"]["grade_words"]
+            connection.execute(f"UPDATE journal SET body = ? WHERE position = ({newest})", [json.dumps(event).encode()])
+        view = listings.view(rig.session, row.receipt)
+        assert view.state == "submitted"
+        assert listings.submit(rig.session, row.receipt, view.seen) == view and len(told(rig)) == 1
+        changed = listings.choose(rig.session, row.receipt, 500, "B")
+        assert changed.state == "changed"
+        listings.submit(rig.session, row.receipt, changed.seen)
+        assert told(rig)[-1]["grade_words"]["en"] == SALE.grades[1].names.en
+        renamed = replace(SALE, origin=Origin("YARKANT", names("otherwise")))
+        rig.store.catalogs.add(selling(renamed), STAMP)
+        assert listings.view(rig.session, row.receipt).state == "changed", "buyers read it"
+
     @pytest.mark.parametrize(
         "change",
         [
@@ -230,9 +256,12 @@ class TestSubmit:
             lambda rig, row: rig.counter.listings.leave_out(rig.session, row.receipt, "ab" * 32, True),
             lambda rig, row: photo(rig.store, row.lot, "12"),
             lambda rig, row: rig.store.catalogs.add(selling(replace(SALE, packs=(Pack(500, 3000),))), STAMP),
+            lambda rig, row: rig.store.catalogs.add(
+                selling(replace(SALE, grades=(Grade("A", names("otherwise")),))), STAMP
+            ),
             lambda rig, row: rig.store.catalogs.add(selling(None), STAMP),
         ],
-        ids=["chosen", "left out", "photo", "price", "no sale data"],
+        ids=["chosen", "left out", "photo", "price", "grade's name", "no sale data"],
     )
     def test_what_was_not_seen_is_not_told(
         self, rig: CounterRig, row: ConfirmedRow, change: Callable[[CounterRig, ConfirmedRow], object]

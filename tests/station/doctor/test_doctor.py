@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import LinkState, PrinterFault, PrinterStatus
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.pause import ScaleListeners
@@ -242,6 +243,11 @@ def test_the_camera_is_looked_for_and_nothing_is_shot(well: Clinic) -> None:
     assert well.rows()["camera"] == ("warn", "camera_failed")
     Path(well.config.camera.path).unlink()
     assert well.rows()["camera"] == ("warn", "camera_missing")
+    well.config.camera = CameraSettings("rpicam", "0")
+    assert well.rows()["camera"] == ("warn", "camera_failed")
+    for mark, row in (("camera_missing", ("warn", "camera_missing")), ("ok", ("ok", "fine"))):
+        well.board.mark(camera=mark)
+        assert well.rows()["camera"] == row
     well.config.camera = None
     assert well.rows()["camera"] == ("ok", "not_fitted")
     assert len(well.camera.pictures) == pictures

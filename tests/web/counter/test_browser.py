@@ -29,7 +29,7 @@ from tests.web.pictures import open_page
 SETTINGS = WebSettings(language="en")
 SAME_TAP_MS = 450
 SHELVES = ParcelSettings(shelves=("A-1:99", "A-2:99", "A-3:99"))
-TRUCK = many(60, torture=200)
+TRUCK = many(30, torture=200)
 
 TYPE = """
 (text, end = 'Enter') => {

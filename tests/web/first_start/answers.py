@@ -24,7 +24,7 @@ def named_devices(folder: Path) -> ThisMachine:
         (dev / name).write_bytes(b"")
     for name in ("county-ca.crt", "station.crt", "station.key", "broker-password"):
         (keys / name).write_bytes(b"")
-    return ThisMachine(dev=dev, keys=(keys,), data=folder / "data")
+    return ThisMachine(dev=dev, keys=(keys,), data=folder / "data", sys=folder / "sys")
 
 
 def answers(machine: ThisMachine) -> Iterator[tuple[str, Mapping[str, str]]]:

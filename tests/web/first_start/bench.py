@@ -93,7 +93,7 @@ class Bench:
     @property
     def machine(self) -> ThisMachine:
         """What the wizard sees of it."""
-        return ThisMachine(self.dev, (self.keys,), (self.media,), self.data, self.is_mount)
+        return ThisMachine(self.dev, (self.keys,), (self.media,), self.data, self.is_mount, self.dev / "no-sys")
 
     def hang_up(self) -> None:
         """Nobody listens where the broker should be, until ``reset``."""

@@ -18,7 +18,15 @@ def make_source(settings: CameraSettings) -> PictureSource:
     if settings.kind == "v4l2":
         from kiosk.devices.camera.child.v4l2 import V4l2Source, open_v4l2
 
-        return V4l2Source(settings.path, settings.width, settings.height, open_v4l2)
+        return V4l2Source(settings, open_v4l2)
+    if settings.kind == "rpicam":
+        from kiosk.devices.camera.child.rpicam import RpicamSource
+
+        return RpicamSource(settings)
+    if settings.kind == "picamera2":
+        from kiosk.devices.camera.child.picamera import PicameraSource
+
+        return PicameraSource(settings)
     if settings.kind == "file":
         from kiosk.devices.camera.child.image_file import ImageFileSource
 

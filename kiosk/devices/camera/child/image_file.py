@@ -51,6 +51,12 @@ class ImageFileSource:
         except PictureRefused as error:
             raise UnreadablePicture(f"The picture {file} cannot be used: {error}. Take it again.") from error
 
+    def lock(self) -> None:
+        """A file has no exposure."""
+
+    def unlock(self) -> None:
+        """Nothing was locked."""
+
     def close(self) -> None:
         """Nothing is held between shots."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
@@ -33,6 +35,14 @@ class PictureSource(Protocol):
 
     def burst(self) -> Burst:
         """For the judges, who have a word for what is black or flat."""
+
+    def lock(self) -> None:
+        """Let exposure and white balance settle on what lies there now, and keep them until ``unlock``: goods that are
+        laid down afterwards do not change them. A file has nothing to lock.
+        """
+
+    def unlock(self) -> None:
+        """Automatic again; never raises."""
 
     def close(self) -> None: ...
 
@@ -96,3 +106,47 @@ class Capture(Protocol):
     def read(self) -> tuple[bool, Any]: ...
 
     def release(self) -> None: ...
+
+
+class Ioctl(Protocol):
+    """``fcntl.ioctl`` with an argument that the kernel changes in place."""
+
+    def __call__(self, fd: int, request: int, arg: bytearray, mutate_flag: bool, /) -> int: ...
+
+
+class PicameraRequest(Protocol):
+    """The part of ``picamera2.request.CompletedRequest`` that is used, under its own names. Release each one."""
+
+    def make_array(self, name: str) -> NDArray[Any]: ...
+
+    def get_metadata(self) -> Mapping[str, object]: ...
+
+    def release(self) -> None: ...
+
+
+class PicameraJob(Protocol):
+    """The part of ``picamera2.job.Job`` that is used."""
+
+    def get_result(self, timeout: float | None = None) -> PicameraRequest:
+        """Raises TimeoutError."""
+
+
+class Picamera(Protocol):
+    """The part of ``picamera2.Picamera2`` that is used, under its own names."""
+
+    @property
+    def camera_controls(self) -> Mapping[str, object]: ...
+
+    def create_video_configuration(self, main: dict[str, Any]) -> dict[str, Any]: ...
+
+    def configure(self, camera_config: dict[str, Any]) -> object: ...
+
+    def set_controls(self, controls: dict[str, Any]) -> None: ...
+
+    def start(self) -> None: ...
+
+    def capture_request(self, wait: bool) -> PicameraJob: ...
+
+    def stop(self) -> None: ...
+
+    def close(self) -> None: ...

@@ -3,10 +3,14 @@
 Facts behind the order of calls: a typical 1080p webcam gives 30 frames a second as MJPG and 5 as YUYV, so the format
 is asked for before the size and the rate; ``set`` may return True and do nothing, so everything is read back and the
 first frame is measured; a missing device is no exception, only a capture that is not open.
+
+Exposure and white balance settle by themselves and then stay as they are for the time of a burst, so that its frames
+are alike and lamps on the mains leave no stripes.
 """
 
 from __future__ import annotations
 
+import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +21,9 @@ import cv2
 import numpy as np
 
 from kiosk.devices.camera.child.content import refuse_empty
-from kiosk.devices.camera.child.ports import Burst, Capture
+from kiosk.devices.camera.child.controls import ExposureControls
+from kiosk.devices.camera.child.ports import Burst, Capture, Ioctl
+from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.frame_check import find_content_defect, has_shape, is_settled, mean_luminance, sharpest
@@ -26,6 +32,10 @@ FOURCC = "MJPG"
 FRAMES_PER_SECOND = 30
 SETTLE_CAP_S = 2.0
 BURST = 3
+LAG = 4
+"""Frames that are on their way when a control is set."""
+_UNLIKE, _UNLIKE_LEVELS = 0.3, 12.0
+"""How far frames may be from the light that is expected: what the curve of a camera and moving hands do."""
 _BAD_READS = 3
 """In a row. The first frame of a stream is often damaged; a camera that is gone fails every time."""
 
@@ -40,18 +50,18 @@ class V4l2Source:
 
     def __init__(
         self,
-        path: str,
-        width: int,
-        height: int,
+        settings: CameraSettings,
         open_capture: Callable[[str], Capture],
         clock: Callable[[], float] = time.monotonic,
+        ioctl: Ioctl = fcntl.ioctl,
     ) -> None:
-        self._path = path
-        self._width = width
-        self._height = height
+        self._path, self._width, self._height = settings.path, settings.width, settings.height
+        self._mains_hz = settings.mains_hz
         self._open_capture = open_capture
         self._clock = clock
-        self._capture: Capture | None = None
+        self._ioctl = ioctl
+        self._opened: tuple[Capture, ExposureControls] | None = None
+        self._locked = False
 
     @property
     def path(self) -> str:
@@ -77,35 +87,76 @@ class V4l2Source:
             self.close()
             raise
 
+    def lock(self) -> None:
+        """Raises CameraFault; the device is closed then. A fault of a later shot unlocks, too."""
+        with self._closing_on_failure():
+            capture, controls = self._open()
+            controls.release()
+            _, self._locked = self._settle_and_fix(capture, controls)
+
+    def unlock(self) -> None:
+        """Automatic again."""
+        self._locked = False
+        if self._opened is not None:
+            self._opened[1].release()
+
     def _burst(self) -> Burst:
-        capture = self._opened()
-        means = self._settle(capture)
+        capture, controls = self._open()
+        if self._locked:
+            means = self._means(capture, LAG)
+        else:
+            means, _ = self._settle_and_fix(capture, controls)
         burst = [self._read(capture) for _ in range(BURST)]
+        if not self._locked:
+            controls.release()
         self._refuse_repeated(means, burst)
         frame = burst.pop(sharpest(burst))
         return Burst(frame, tuple(burst))
 
+    def _settle_and_fix(self, capture: Capture, controls: ExposureControls) -> tuple[list[float], bool]:
+        """Means of what was read, and whether exposure or white balance are fixed."""
+        means = self._settle(capture)
+        expected = controls.fix(means[-1])
+        if expected is None:
+            return means, False
+        fixed = self._means(capture, LAG)
+        if abs(fixed[-1] - expected) <= max(_UNLIKE * expected, _UNLIKE_LEVELS):
+            return [*means, *fixed], True
+        controls.refuse()
+        return self._settle(capture), False
+
     def close(self) -> None:
-        """Free the device."""
-        capture, self._capture = self._capture, None
-        if capture is not None:
+        """Free the device, automatic again."""
+        opened, self._opened = self._opened, None
+        self._locked = False
+        if opened is not None:
+            capture, controls = opened
+            controls.release()
+            controls.close()
             capture.release()
 
-    def _opened(self) -> Capture:
-        if self._capture is not None:
-            return self._capture
+    def _open(self) -> tuple[Capture, ExposureControls]:
+        if self._opened is not None:
+            return self._opened
         if not Path(self._path).exists():
             raise CameraFault("missing", f"There is no camera at {self._path}: plug it in.")
-        self._capture = self._open_capture(self._path)
-        if not self._capture.isOpened():
+        capture = self._open_capture(self._path)
+        try:
+            self._ask_format(capture)
+        except Exception:
+            capture.release()
+            raise
+        controls = ExposureControls(self._path, self._mains_hz, self._ioctl)
+        controls.begin()
+        self._opened = capture, controls
+        return self._opened
+
+    def _ask_format(self, capture: Capture) -> None:
+        if not capture.isOpened():
             raise CameraFault(
                 "missing",
                 f"The camera at {self._path} cannot be opened: close other programs that use it, or plug it in again.",
             )
-        self._ask_format(self._capture)
-        return self._capture
-
-    def _ask_format(self, capture: Capture) -> None:
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*FOURCC))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._height)
@@ -126,10 +177,13 @@ class V4l2Source:
             "set a size that 'v4l2-ctl --list-formats-ext' lists for it.",
         )
 
+    def _means(self, capture: Capture, count: int) -> list[float]:
+        return [mean_luminance(self._read(capture)) for _ in range(count)]
+
     def _settle(self, capture: Capture) -> list[float]:
         cap = self._clock() + SETTLE_CAP_S
         means: list[float] = []
-        while not is_settled(means) and self._clock() < cap:
+        while not means or (not is_settled(means) and self._clock() < cap):
             means.append(mean_luminance(self._read(capture)))
         return means
 

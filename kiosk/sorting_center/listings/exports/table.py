@@ -19,6 +19,7 @@ COLUMNS: Final = (
     *("pack_g", "price_yuan", "price_yuan_per_kg", "origin", "grade", "harvest", "allergens", "published_at"),
     *(f"page_{language}" for language in LANGUAGES),
     *("photos", "pictures"),
+    *(f"{text}_{language}" for text in ("origin", "grade") for language in LANGUAGES),
 )
 """`docs/listings.md` says of each what stands there. They are the same in every language: programs read them."""
 
@@ -41,6 +42,8 @@ def _cells(key: Key, one: Published, addresses: PublicAddresses | None) -> list[
         *(one.origin, one.grade, one.harvest, " ".join(one.allergens), one.at),
         *pages,
         *(" ".join(one.photos), " ".join(pictures)),
+        *_texts(one.origin_words),
+        *_texts(one.grade_words),
     ]
 
 

@@ -25,7 +25,7 @@ from kiosk.sorting_center.reports.tables.schema import metadata
 from kiosk.sorting_center.reports.tables.stamps import Stamp
 
 SCHEMA: Final = "reports"
-_CACHE_KIB: Final = 16 * 1024
+_CACHE_KIB: Final = 8 * 1024
 """Of whoever follows the ledger: with 64 MiB the process of the pages grew to 190 MB over a million events."""
 _SCHEMA_LOCK: Final = 0x53_4B_05
 _FOLLOWER_LOCK: Final = 0x53_4B_06

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 
 from kiosk.domain.catalog import Names, Pack, Product, Sale
-from kiosk.domain.events import ListingSubmitted, WordsData
+from kiosk.domain.events import NO_WORDS, ListingSubmitted, WordsData
 from kiosk.domain.events.rules import MAX_LISTING_PHOTOS
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store.records import ListingRow
@@ -91,7 +91,7 @@ def view_of(listed: ListedLot, like: Mapping[str, str], actor: str) -> ListingVi
         photos=tuple(ListingPhoto(one.sha256, one.left_out, like.get(one.sha256, "")) for one in row.photos),
         pack=pack,
         grade=grade,
-        state=_state(row, seen),
+        state=_state(row, offer),
         hindrances=hindrances,
         seen=seen,
         offer=offer,
@@ -126,14 +126,21 @@ def _hindrances(listed: ListedLot, pack: Pack | None) -> Iterator[str]:
         yield TOO_MANY_PHOTOS
 
 
-def _state(row: ListingRow, seen: str) -> str:
+def _state(row: ListingRow, offer: ListingSubmitted | None) -> str:
     if row.told is None:
         return DRAFT if row.drafted else NONE
-    return SUBMITTED if row.voided or seen == _digest(row.told.data) else CHANGED
+    return SUBMITTED if row.voided or (offer and _is_as_told(offer, row.told.data)) else CHANGED
+
+
+def _is_as_told(offer: ListingSubmitted, told: ListingSubmitted) -> bool:
+    """An offer of before there were words of origin and grade is compared without them: no update changes a listing."""
+    if told.origin_words == told.grade_words == NO_WORDS:
+        offer = replace(offer, origin_words=NO_WORDS, grade_words=NO_WORDS)
+    return _digest(offer) == _digest(told)
 
 
 def _offer(listed: ListedLot, sale: Sale, pack: Pack, actor: str) -> ListingSubmitted:
-    row = listed.row
+    row, grade = listed.row, _chosen(listed.row, sale)[1]
     return ListingSubmitted(
         lot=row.lot,
         product=row.product,
@@ -145,10 +152,12 @@ def _offer(listed: ListedLot, sale: Sale, pack: Pack, actor: str) -> ListingSubm
         story=_words(sale.story),
         storage=_words(sale.storage),
         origin=sale.origin.code,
-        grade=_chosen(row, sale)[1],
+        grade=grade,
         harvest=sale.harvest,
         allergens=tuple(one.value for one in sale.allergens),
         actor=actor,
+        origin_words=_words(sale.origin.names),
+        grade_words=next((_words(one.names) for one in sale.grades if one.code == grade), NO_WORDS),
     )
 
 

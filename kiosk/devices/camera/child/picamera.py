@@ -1,0 +1,194 @@
+"""A camera at the connector of a Raspberry Pi, through the module ``picamera2`` (Debian package python3-picamera2).
+
+The module is none of the project's own and is looked for only when it is set. The camera stays on between shots. What
+a frame was taken with stands in its metadata alone: controls need some frames to come into force.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Final, cast
+
+import numpy as np
+
+from kiosk.devices.camera.child.content import refuse_empty
+from kiosk.devices.camera.child.ports import Burst, Picamera, PicameraRequest
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.ports import CameraFault
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.frame_check import find_content_defect, has_shape, sharpest
+
+BURST: Final = 3
+SETTLE_CAP_S: Final = 2.0
+"""Some sensors never say that their exposure rests."""
+SETTLE_FRAMES: Final = 8
+"""At least: the first ones still tell of the shot before."""
+LAG: Final = 10
+"""Frames after which a control is in force: the buffers and three more."""
+FRAME_S: Final = 3.0
+_SAME: Final = 0.03
+"""Sensors expose in whole lines: up to 3 % from what was asked for."""
+_FLICKER_MANUAL: Final = 1
+_LAYOUT: Final = "RGB888"
+"""Blue, green and red in memory: libcamera names formats from the other end."""
+
+
+def open_picamera(number: int) -> Picamera:
+    """The camera, not yet started. Raises ImportError, and what the module raises when there is no camera."""
+    return cast(Picamera, importlib.import_module("picamera2").Picamera2(number))
+
+
+class PicameraSource:
+    """A picture source."""
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        open_camera: Callable[[int], Picamera] = open_picamera,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings, self._open_camera, self._clock = settings, open_camera, clock
+        self._camera: Picamera | None = None
+        self._locked = False
+
+    @property
+    def path(self) -> str:
+        return f"connector {self._settings.path}"
+
+    def shoot(self) -> BgrImage:
+        """The sharpest of a burst. Raises CameraFault; the camera is closed then."""
+        with self._closing_on_failure():
+            frame = self._burst().frame
+            refuse_empty(frame, self.path)
+            return frame
+
+    def burst(self) -> Burst:
+        """The same with the frames beside it, whatever they show. Raises CameraFault; the camera is closed then."""
+        with self._closing_on_failure():
+            return self._burst()
+
+    def lock(self) -> None:
+        """Raises CameraFault; the camera is closed then. A fault of a later shot unlocks, too."""
+        with self._closing_on_failure():
+            self._settle_and_fix(self._started())
+            self._locked = True
+
+    def unlock(self) -> None:
+        """Automatic again."""
+        self._locked = False
+        if self._camera is not None:
+            with suppress(Exception):  # whatever is wrong with it, the next shot tells
+                _release(self._camera)
+
+    def close(self) -> None:
+        """Free the camera."""
+        camera, self._camera = self._camera, None
+        self._locked = False
+        if camera is not None:
+            with suppress(Exception):  # it is given up: what it says of that helps nobody
+                camera.stop()
+            with suppress(Exception):
+                camera.close()
+
+    @contextmanager
+    def _closing_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self.close()
+            raise
+
+    def _started(self) -> Picamera:
+        if self._camera is not None:
+            return self._camera
+        s = self._settings
+        try:
+            camera = self._open_camera(int(s.path))
+        except ImportError as error:
+            raise CameraFault(
+                "missing",
+                f"The module picamera2 cannot be loaded ({error}): install the package python3-picamera2, and let the "
+                "station's Python see the system's packages.",
+            ) from error
+        except (RuntimeError, IndexError) as error:
+            raise CameraFault(
+                "missing",
+                f"There is no camera at {self.path} of the board, or another program uses it ({error}): switch the box "
+                "off, check the ribbon cable at both ends, switch it on.",
+            ) from error
+        self._camera = camera
+        camera.configure(camera.create_video_configuration(main={"size": (s.width, s.height), "format": _LAYOUT}))
+        if "AeFlickerMode" in camera.camera_controls:
+            flicker_us = 1_000_000 // (2 * s.mains_hz)
+            camera.set_controls({"AeFlickerMode": _FLICKER_MANUAL, "AeFlickerPeriod": flicker_us})
+        camera.start()
+        return camera
+
+    def _burst(self) -> Burst:
+        camera = self._started()
+        if not self._locked:
+            self._settle_and_fix(camera)
+        frames = [self._frame(camera) for _ in range(BURST)]
+        if not self._locked:
+            _release(camera)
+        # A live sensor never gives the same noise twice; a covered one may.
+        if find_content_defect(frames[0]) is None and all(np.array_equal(frames[0], frame) for frame in frames[1:]):
+            raise CameraFault("frozen", f"The camera at {self.path} repeats one frame: switch the box off and on.")
+        frame = frames.pop(sharpest(frames))
+        return Burst(frame, tuple(frames))
+
+    def _settle_and_fix(self, camera: Picamera) -> None:
+        cap = self._clock() + SETTLE_CAP_S
+        count, told = 1, self._told(camera)
+        while count < SETTLE_FRAMES or not (told.get("AeLocked") or self._clock() >= cap):
+            count, told = count + 1, self._told(camera)
+        fixed = {name: told[name] for name in ("ExposureTime", "AnalogueGain", "ColourGains") if told.get(name)}
+        camera.set_controls({"AeEnable": False, "AwbEnable": False, **fixed})
+        for _ in range(LAG):
+            if _is_near(self._told(camera), fixed):
+                break
+
+    def _told(self, camera: Picamera) -> Mapping[str, object]:
+        """The metadata of the next frame."""
+        with self._next(camera) as request:
+            return request.get_metadata()
+
+    def _frame(self, camera: Picamera) -> BgrImage:
+        with self._next(camera) as request:
+            frame = np.array(request.make_array("main"))
+        if not has_shape(frame, self._settings.width, self._settings.height):
+            raise CameraFault(
+                "format",
+                f"The camera at {self.path} gives frames of {' x '.join(str(side) for side in frame.shape)} instead of "
+                f"{self._settings.width} x {self._settings.height}: set another size.",
+            )
+        return frame
+
+    @contextmanager
+    def _next(self, camera: Picamera) -> Iterator[PicameraRequest]:
+        try:
+            request = camera.capture_request(wait=False).get_result(timeout=FRAME_S)
+        except TimeoutError:
+            raise CameraFault(
+                "timeout",
+                f"The camera at {self.path} gave no frame within {FRAME_S:g} s: check the ribbon cable, restart the "
+                "box and try again.",
+            ) from None
+        try:
+            yield request
+        finally:
+            request.release()
+
+
+def _release(camera: Picamera) -> None:
+    camera.set_controls({"AeEnable": True, "AwbEnable": True})
+
+
+def _is_near(told: Mapping[str, object], fixed: Mapping[str, object]) -> bool:
+    asked, taken = fixed.get("ExposureTime"), told.get("ExposureTime")
+    if not isinstance(asked, (int, float)) or not isinstance(taken, (int, float)):
+        return True
+    return abs(taken - asked) <= _SAME * asked

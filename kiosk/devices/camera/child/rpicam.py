@@ -1,0 +1,220 @@
+"""A camera at the connector of a Raspberry Pi, through the program ``rpicam-still`` (Debian package rpicam-apps).
+
+OpenCV has no way to libcamera. The program prints one JPEG and ends; its default of 5 s is for people who look at a
+preview. What it chose of exposure and white balance it writes as metadata, here into memory; a frame with the same
+values given needs no time to settle.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from kiosk.devices.camera.child.content import UnreadablePicture, refuse_empty
+from kiosk.devices.camera.child.ports import Burst
+from kiosk.devices.camera.child.program import OutOfTime, run
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.ports import CameraFault
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.codec import MAX_BYTES, decode_picture
+from kiosk.photo.frame_check import find_content_defect, has_shape, sharpest
+from kiosk.photo.picture_header import PictureRefused
+
+logger = logging.getLogger(__name__)
+
+PROGRAM: Final = "rpicam-still"
+BURST: Final = 3
+SETTLE_MS: Final = 1_500
+"""Automatic exposure and white balance of libcamera rest after about 30 frames; 1 s is too short in dim light."""
+PATIENCE_S: Final = 9.0
+"""For all frames of a shot: three starts of the program on a small board are 5 s. Whoever asks waits 10 s and more."""
+_NO_CAMERA: Final = "no cameras available"
+_IN_USE: Final = ("failed to acquire camera", "in use by another process")
+_METADATA_BYTES: Final = 1 << 20
+_NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?)"
+_EXPOSURE: Final = tuple(
+    re.compile(rf'"{name}":\s*{value}')
+    for name, value in (
+        ("ExposureTime", _NUMBER),
+        ("AnalogueGain", _NUMBER),
+        ("ColourGains", rf"\[\s*{_NUMBER},\s*{_NUMBER}\s*\]"),
+    )
+)
+"""Looked for one by one: what stands beside them is not always JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What a frame was taken with; the gains of red and blue are its white balance."""
+
+    shutter_us: float
+    gain: float
+    red: float
+    blue: float
+
+    def arguments(self) -> tuple[str, ...]:
+        """For a frame that is taken with the same."""
+        return (
+            "--immediate",
+            "--shutter",
+            f"{self.shutter_us:.0f}",
+            "--gain",
+            f"{self.gain:.4f}",
+            "--awbgains",
+            f"{self.red:.4f},{self.blue:.4f}",
+        )
+
+
+def read_exposure(metadata: str) -> Exposure | None:
+    """Of the metadata of rpicam-still; None when a value is missing or is none that a camera takes."""
+    found = [pattern.search(metadata) for pattern in _EXPOSURE]
+    shutter_us, gain, red, blue = [*(float(one) for match in found if match for one in match.groups()), *[0.0] * 4][:4]
+    exposure = Exposure(shutter_us, gain, red, blue)
+    return exposure if all(found) and all(0 < one < 1e9 for one in (shutter_us, gain, red, blue)) else None
+
+
+class RpicamSource:
+    """A picture source; between shots nothing runs and the camera is free."""
+
+    def __init__(self, settings: CameraSettings, program: str = PROGRAM, patience_s: float = PATIENCE_S) -> None:
+        self._settings, self._program, self._patience_s = settings, program, patience_s
+        self._locked: Exposure | None = None
+
+    @property
+    def path(self) -> str:
+        return f"connector {self._settings.path}"
+
+    def shoot(self) -> BgrImage:
+        """One frame, exposure settled or locked. Raises CameraFault."""
+        frame = self._take(self._until(), self._locked)[0]
+        refuse_empty(frame, self.path)
+        return frame
+
+    def burst(self) -> Burst:
+        """Three frames with the exposure of the first, the sharpest ahead. Raises CameraFault."""
+        until, exposure = self._until(), self._locked
+        frames = []
+        if exposure is None:
+            frame, exposure = self._take(until)
+            frames.append(frame)
+        if exposure is not None:
+            frames += [self._take(until, exposure)[0] for _ in range(BURST - len(frames))]
+        else:
+            logger.warning("%s does not tell its exposure: one frame is taken, not %d.", self._program, BURST)
+        self._refuse_repeated(frames)
+        frame = frames.pop(sharpest(frames))
+        return Burst(frame, tuple(frames))
+
+    def lock(self) -> None:
+        """Raises CameraFault. Unlocked afterwards when the program does not tell its exposure."""
+        self._locked = None
+        self._locked = self._take(self._until())[1]
+
+    def unlock(self) -> None:
+        """The next frame settles again."""
+        self._locked = None
+
+    def close(self) -> None:
+        """Nothing is held between shots."""
+        self._locked = None
+
+    def _until(self) -> float:
+        return time.monotonic() + self._patience_s
+
+    def _take(self, until: float, exposure: Exposure | None = None) -> tuple[BgrImage, Exposure | None]:
+        """One run of the program; the exposure it settled on when none was given."""
+        program = shutil.which(self._program)
+        if program is None:
+            raise CameraFault(
+                "missing",
+                f"The program {self._program} is not there: install the package rpicam-apps, or set a USB camera.",
+            )
+        with closing(os.fdopen(os.memfd_create("metadata"), "r+b")) as metadata:
+            told = f"/dev/fd/{metadata.fileno()}"
+            jpeg = self._printed(self._command(program, told, exposure), until, metadata.fileno())
+            metadata.seek(0)
+            settled = read_exposure(metadata.read(_METADATA_BYTES).decode(errors="replace"))
+        return self._decoded(jpeg), settled
+
+    def _command(self, program: str, metadata: str, exposure: Exposure | None) -> Sequence[str]:
+        s = self._settings
+        how = exposure.arguments() if exposure else ("--timeout", str(SETTLE_MS))
+        flicker_us = math.floor(1e6 / (2 * s.mains_hz))
+        return (
+            program,
+            *("--camera", s.path, "--nopreview", "--encoding", "jpg"),
+            *("--width", str(s.width), "--height", str(s.height)),
+            *("--flicker-period", f"{flicker_us}us"),
+            *how,
+            *("--metadata", metadata, "--output", "-"),
+        )
+
+    def _printed(self, command: Sequence[str], until: float, keep_open: int) -> bytes:
+        try:
+            ran = run(command, max(0.1, until - time.monotonic()), MAX_BYTES, (keep_open,))
+        except OutOfTime:
+            raise CameraFault(
+                "timeout",
+                f"{self._program} gave no picture within {self._patience_s:g} s: check the ribbon cable of the camera, "
+                "restart the box and try again.",
+            ) from None
+        except OSError as error:
+            raise CameraFault(
+                "broken", f"{self._program} cannot be started ({error.strerror}): restart the box."
+            ) from error
+        if ran.status:
+            raise self._died(ran.status, ran.complaint)
+        return ran.output
+
+    def _died(self, status: int, complaint: str) -> CameraFault:
+        said = complaint.lower()
+        if _NO_CAMERA in said:
+            return CameraFault(
+                "missing",
+                f"There is no camera at {self.path} of the board: switch the box off, check the ribbon cable at both "
+                "ends, switch it on.",
+            )
+        if any(words in said for words in _IN_USE):
+            return CameraFault(
+                "missing", f"The camera at {self.path} is in use: close other programs that use it and try again."
+            )
+        last = complaint.splitlines()[-1][-200:] if complaint else "without a word"
+        return CameraFault(
+            "broken", f"{self._program} ended with {status} ({last}): try again; if it stays, restart the box."
+        )
+
+    def _decoded(self, jpeg: bytes) -> BgrImage:
+        try:
+            frame = decode_picture(jpeg)
+        except PictureRefused as error:
+            raise UnreadablePicture(
+                f"What {self._program} printed is no picture ({error}): take it again; if it stays, check the ribbon "
+                "cable."
+            ) from error
+        if not has_shape(frame, self._settings.width, self._settings.height):
+            given = " x ".join(str(side) for side in reversed(frame.shape[:2]))
+            raise CameraFault(
+                "format",
+                f"The camera at {self.path} gives {given} instead of {self._settings.width} x {self._settings.height}: "
+                "set a size that 'rpicam-still --list-cameras' lists for it.",
+            )
+        return frame
+
+    def _refuse_repeated(self, frames: list[BgrImage]) -> None:
+        # A live sensor never gives the same noise twice; a covered one may.
+        if len(frames) < BURST or find_content_defect(frames[0]) is not None:
+            return
+        if all(np.array_equal(frames[0], frame) for frame in frames[1:]):
+            raise CameraFault(
+                "frozen", f"The camera at {self.path} repeats one frame: switch the box off and on again."
+            )

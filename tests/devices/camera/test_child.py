@@ -19,6 +19,7 @@ import pytest
 from kiosk.devices.camera.child.__main__ import make_source
 from kiosk.devices.camera.child.content import UnreadablePicture
 from kiosk.devices.camera.child.image_file import ImageFileSource
+from kiosk.devices.camera.child.judging import FIXED_S, Judge
 from kiosk.devices.camera.child.picamera import PicameraSource
 from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.camera.child.rpicam import RpicamSource
@@ -64,6 +65,7 @@ class FakeSource:
 
     def __init__(self, *outcomes: BgrImage | Exception) -> None:
         self._outcomes = iter(outcomes)
+        self.exposure: list[str] = []
 
     def shoot(self) -> BgrImage:
         outcome = next(self._outcomes)
@@ -74,11 +76,11 @@ class FakeSource:
     def burst(self) -> Burst:
         return Burst(self.shoot(), (picture(1), picture(2)))
 
-    def lock(self) -> None:
-        """Nothing to lock."""
+    def fix_exposure(self) -> None:
+        self.exposure.append("fixed")
 
-    def unlock(self) -> None:
-        """Nothing was locked."""
+    def release_exposure(self) -> None:
+        self.exposure.append("released")
 
     def close(self) -> None:
         """Nothing to free."""
@@ -365,6 +367,27 @@ def test_a_look_shows_the_interior_alone_and_is_compared_with_the_one_before() -
     assert isinstance(said[3][0], ShotRefused)
     compared = [before is not None and np.array_equal(before, picture(7)) for before in pipeline.befores]
     assert compared == [False, True, True, False]  # after a fault there is nothing to compare with
+
+
+def test_the_exposure_over_the_empty_mat_is_that_of_the_shot_and_ends_with_it() -> None:
+    now, empty, goods = [0.0], FakeLook(lights=(Reason.EMPTY,)), FakeLook()
+    lit_wrong = FakeLook(lights=(Reason.DARK, Reason.EMPTY))
+    source = FakeSource(*(picture() for _ in range(8)), CameraFault("missing", "gone"))
+    pipeline = FakePipeline(looks=[lit_wrong, empty, empty, goods, empty, goods, empty])
+    judge = Judge(source, pipeline, lambda: now[0])
+    for number in range(4):
+        judge.look(number)
+    assert source.exposure == ["fixed"]
+    judge.shot(4)
+    assert source.exposure == ["fixed", "released"]
+    judge.look(5)
+    now[0] += FIXED_S
+    judge.look(6)
+    assert source.exposure == ["fixed", "released"] * 2, "whose light may have changed since"
+    judge.look(7)
+    with pytest.raises(CameraFault):
+        judge.shot(8)
+    assert source.exposure == ["fixed", "released"] * 3
 
 
 def test_a_look_stays_small_whatever_is_on_the_mat() -> None:

@@ -71,13 +71,13 @@ def test_a_sensor_that_never_says_that_it_rests_is_waited_for_no_longer_than_two
 def test_locked_on_the_bare_mat_it_stays_so_until_it_is_unlocked() -> None:
     camera = SimulatedPicamera([picture(seed) for seed in range(4)])
     taken = source(camera)
-    taken.unlock()
-    taken.lock()
+    taken.release_exposure()
+    taken.fix_exposure()
     frames = len(camera.metadata)
     taken.burst()
     assert camera.asked == [FLICKER, OFF]
     assert len(camera.metadata) == frames + 3
-    taken.unlock()
+    taken.release_exposure()
     assert camera.asked == [FLICKER, OFF, ON]
 
 

@@ -75,9 +75,9 @@ def test_the_first_frame_settles_two_more_are_taken_with_its_exposure_and_the_sh
 def test_locked_on_the_bare_mat_every_frame_has_that_exposure_until_it_is_unlocked(tmp_path: Path) -> None:
     lay(tmp_path, picture(0), picture(1))
     camera = source(tmp_path)
-    camera.lock()
+    camera.fix_exposure()
     assert len(camera.burst().others) == 2
-    camera.unlock()
+    camera.release_exposure()
     camera.shoot()
     assert ["shutter" in run for run in rpicam_still.runs(tmp_path)] == [False, True, True, True, False]
     assert {run["shutter"] for run in rpicam_still.runs(tmp_path)[1:4]} == {"20000"}

@@ -424,7 +424,7 @@ def test_locked_on_the_bare_mat_it_stays_so_for_all_shots_until_it_is_unlocked(d
     controls = FakeControls()
     capture = RecordingCapture(steady(60))
     camera = source(device, capture, controls=controls)
-    camera.lock()
+    camera.fix_exposure()
     locked = list(controls.asked)
     assert locked == [*BEGUN, *RELEASED, *FIXED]
     reads = capture.reads()
@@ -432,7 +432,7 @@ def test_locked_on_the_bare_mat_it_stays_so_for_all_shots_until_it_is_unlocked(d
     camera.shoot()
     assert controls.asked == locked
     assert capture.reads() == reads + 2 * (4 + 3)
-    camera.unlock()
+    camera.release_exposure()
     assert controls.asked == [*locked, *RELEASED]
     camera.shoot()
     assert controls.asked[len(locked) + 2 :] == [
@@ -446,7 +446,7 @@ def test_locked_on_the_bare_mat_it_stays_so_for_all_shots_until_it_is_unlocked(d
 def test_a_fault_unlocks(device: Path) -> None:
     controls = FakeControls()
     camera = source(device, RecordingCapture(steady(13)), RecordingCapture(steady(40)), controls=controls)
-    camera.lock()
+    camera.fix_exposure()
     assert fault(camera).code == "broken"
     controls.asked.clear()
     camera.shoot()

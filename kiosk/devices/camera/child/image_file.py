@@ -51,10 +51,10 @@ class ImageFileSource:
         except PictureRefused as error:
             raise UnreadablePicture(f"The picture {file} cannot be used: {error}. Take it again.") from error
 
-    def lock(self) -> None:
+    def fix_exposure(self) -> None:
         """A file has no exposure."""
 
-    def unlock(self) -> None:
+    def release_exposure(self) -> None:
         """Nothing was locked."""
 
     def close(self) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +41,8 @@ Judged = tuple[GoodsInspected, bytes]
 _REASON_OF_FAULT: Final = {"frozen": Reason.FROZEN}
 """What a hand may mend by taking the shot again; every other fault of a camera stays one."""
 
+FIXED_S: Final = 60.0
+"""So long the light over the empty mat is taken for the light over what is laid there."""
 _LOOK_QUALITIES: Final = (80, 60, 40, 20)
 """At 80, goods of the simulator take 8 to 28 kB."""
 
@@ -45,12 +50,13 @@ _LOOK_QUALITIES: Final = (80, 60, 40, 20)
 class Judge:
     """Pictures of goods through the pipeline. Raises CameraFault where there is no frame to judge."""
 
-    def __init__(self, source: PictureSource, pipeline: Pipeline) -> None:
-        self._source, self._pipeline = source, pipeline
+    def __init__(self, source: PictureSource, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic) -> None:
+        self._source, self._pipeline, self._clock = source, pipeline, clock
         self._before: BgrImage | None = None
+        self._fixed_until: float | None = None
 
     def shot(self, number: int) -> Judged:
-        """A burst of now."""
+        """A burst of now; the exposure is as it was over the empty mat, where that was looked at before."""
         try:
             burst = self._source.burst()
         except UnreadablePicture:
@@ -59,6 +65,8 @@ class Judge:
             if (reason := _REASON_OF_FAULT.get(fault.code)) is None:
                 raise
             return _without_frame(number, reason)
+        finally:
+            self._release()
         return _told(number, self._pipeline.inspect(burst.frame, others=burst.others), _digest(burst.frame))
 
     def file(self, number: int, path: str) -> Judged:
@@ -93,13 +101,27 @@ class Judge:
 
     def look(self, number: int) -> tuple[Looked, bytes]:
         """A frame of now, seen cheaply; the frame before is remembered here and goes nowhere."""
+        if self._fixed_until is not None and self._clock() >= self._fixed_until:
+            self._release()
         before, self._before = self._before, None
         seen = self._pipeline.look(self._source.burst().frame, before)
         self._before = seen.small
+        if seen.lights == (Reason.EMPTY,) and self._fixed_until is None:
+            self._fix()
         if seen.picture is None:
             return Looked(number, seen.lights, still=False), b""
         jpeg = _small_jpeg(seen.picture)
         return Looked(number, seen.lights, seen.still, _picture(seen.picture, jpeg)), jpeg
+
+    def _fix(self) -> None:
+        with suppress(CameraFault):  # the next frame tells
+            self._source.fix_exposure()
+            self._fixed_until = self._clock() + FIXED_S
+
+    def _release(self) -> None:
+        if self._fixed_until is not None:
+            self._fixed_until = None
+            self._source.release_exposure()
 
 
 def _small_jpeg(picture: BgrImage) -> bytes:

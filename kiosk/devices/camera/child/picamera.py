@@ -70,13 +70,13 @@ class PicameraSource:
         with self._closing_on_failure():
             return self._burst()
 
-    def lock(self) -> None:
+    def fix_exposure(self) -> None:
         """Raises CameraFault; the camera is closed then. A fault of a later shot unlocks, too."""
         with self._closing_on_failure():
             self._settle_and_fix(self._started())
             self._locked = True
 
-    def unlock(self) -> None:
+    def release_exposure(self) -> None:
         """Automatic again."""
         self._locked = False
         if self._camera is not None:

@@ -36,12 +36,12 @@ class PictureSource(Protocol):
     def burst(self) -> Burst:
         """For the judges, who have a word for what is black or flat."""
 
-    def lock(self) -> None:
-        """Let exposure and white balance settle on what lies there now, and keep them until ``unlock``: goods that are
-        laid down afterwards do not change them. A file has nothing to lock.
+    def fix_exposure(self) -> None:
+        """Let exposure and white balance settle on what lies there now, and keep them until they are released: goods
+        that are laid down afterwards do not change them. A file has nothing to fix.
         """
 
-    def unlock(self) -> None:
+    def release_exposure(self) -> None:
         """Automatic again; never raises."""
 
     def close(self) -> None: ...

@@ -115,12 +115,12 @@ class RpicamSource:
         frame = frames.pop(sharpest(frames))
         return Burst(frame, tuple(frames))
 
-    def lock(self) -> None:
+    def fix_exposure(self) -> None:
         """Raises CameraFault. Unlocked afterwards when the program does not tell its exposure."""
         self._locked = None
         self._locked = self._take(self._until())[1]
 
-    def unlock(self) -> None:
+    def release_exposure(self) -> None:
         """The next frame settles again."""
         self._locked = None
 

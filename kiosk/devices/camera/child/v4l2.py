@@ -87,14 +87,14 @@ class V4l2Source:
             self.close()
             raise
 
-    def lock(self) -> None:
+    def fix_exposure(self) -> None:
         """Raises CameraFault; the device is closed then. A fault of a later shot unlocks, too."""
         with self._closing_on_failure():
             capture, controls = self._open()
             controls.release()
             _, self._locked = self._settle_and_fix(capture, controls)
 
-    def unlock(self) -> None:
+    def release_exposure(self) -> None:
         """Automatic again."""
         self._locked = False
         if self._opened is not None:

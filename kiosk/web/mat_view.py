@@ -1,8 +1,9 @@
 """The mat on the screen while goods are laid on it: the newest small picture, for the page that asks for the shot.
 
 200  the picture; ``Lights`` names what is not as it should be yet
-204  no picture: no camera, no mat, or no look yet
-404  this page does not ask for a shot now
+204  no picture: no camera, no mat, no look yet, or no shot is asked for any more: a page that is being left still asks,
+     and a browser would complain of 404 on its console
+404  there is no such intake
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def blueprint(station: Station) -> Blueprint:
     def take() -> Response:
         view = station.desk.view()
         if view.step is not Step.TAKE or view.result is None or view.photo.state not in ASKED_FOR:
-            abort(404)
+            return Response(status=204)
         lot = view.result.lot
         return _newest(station, Watch(lot, partial(station.desk.booked.photo_when_still, lot)))
 
@@ -42,8 +43,10 @@ def blueprint(station: Station) -> Blueprint:
     def intake(about: str) -> Response:
         session = roles.session()
         row = station.store.intakes.confirmed(about)
-        if row is None or row.voided:
+        if row is None:
             abort(404)
+        if row.voided:
+            return Response(status=204)
         return _newest(station, Watch(row.lot, partial(_shoot, station, session, about)))
 
     return mat_view

@@ -31,7 +31,7 @@ def unlocked(shop: CounterShop, number: str) -> FlaskClient:
 def test_at_take_it_is_there_only_while_a_shot_is_asked_for(counter_shop: CounterShop) -> None:
     shop, client = counter_shop, browser_of(counter_shop)
     shop.live_view.look = LIT
-    assert client.get("/mat.jpg").status_code == 404
+    assert client.get("/mat.jpg").status_code == 204
     result = shop.at_take().result
     assert result is not None
     assert 'data-address="/mat.jpg"' in client.get("/take").text
@@ -45,12 +45,13 @@ def test_at_take_it_is_there_only_while_a_shot_is_asked_for(counter_shop: Counte
         assert (client.get("/mat.jpg").status_code, client.get("/mat.jpg").data) == (204, b"")
     watch.shoot()
     assert shop.photos == [(result.lot, result.product)]
-    assert client.get("/mat.jpg").status_code == 404, "it is being taken"
+    shop.live_view.look = LIT
+    assert client.get("/mat.jpg").status_code == 204, "it is being taken"
     shop.desk.booked.photo_retake(result.lot, judged(b"", BLUR))
-    assert client.get("/mat.jpg").status_code == 204
+    assert client.get("/mat.jpg").status_code == 200
     shop.desk.booked.finish()
     asked = len(shop.live_view.asked)
-    assert client.get("/mat.jpg").status_code == 404
+    assert client.get("/mat.jpg").status_code == 204
     watch.shoot()
     assert (len(shop.photos), len(shop.live_view.asked)) == (1, asked), "the next villager's screen"
 

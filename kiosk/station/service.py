@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import monotonic
 
-from kiosk.devices.ports import Camera, LinkState, Printer, Scale, ScaleListener
+from kiosk.devices.ports import Camera, LensCamera, Printer, Scale, ScaleListener
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
@@ -91,6 +91,8 @@ class Hardware:
     clock: Callable[[], float] = monotonic
     auto_shutter: bool = False
     """Whether the camera takes shots of goods by itself, once they lie still."""
+    lens: LensCamera | None = None
+    """The camera, as one whose lens can be measured."""
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from kiosk.domain.lens import LensFit
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
@@ -82,6 +83,21 @@ class Looked(Protocol):
     def picture(self) -> BgrImage | None: ...
 
 
+class Calibration(Protocol):
+    """What the child calls of ``kiosk.photo.sheet.calibration.Calibration``."""
+
+    @property
+    def views(self) -> int: ...
+    @property
+    def coverage(self) -> float: ...
+
+    def add(self, frame: BgrImage, others: Sequence[BgrImage] = ()) -> None:
+        """Raises LensRefused."""
+
+    def fit(self) -> LensFit:
+        """Raises LensRefused."""
+
+
 class Pipeline(Protocol):
     """What the child calls of ``kiosk.photo``."""
 
@@ -92,6 +108,9 @@ class Pipeline(Protocol):
     def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat: ...
 
     def look(self, frame: BgrImage, before: BgrImage | None) -> Looked: ...
+
+    def calibration(self) -> Calibration:
+        """A new one, without shots."""
 
 
 class Capture(Protocol):

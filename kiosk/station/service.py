@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import monotonic
 
-from kiosk.devices.ports import Camera, LensCamera, Printer, Scale, ScaleListener
+from kiosk.devices.ports import Camera, LensCamera, LinkState, Printer, Scale, ScaleListener
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile

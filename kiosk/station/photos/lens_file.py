@@ -16,7 +16,8 @@ from kiosk.files import sync_folder, write_durably
 
 logger = logging.getLogger(__name__)
 
-FILE_NAME: Final = "lens.json"
+FILE_NAME: Final = "lens-calibration"
+"""No ending: the first start offers every .json of the data folder as a catalog."""
 _FORM: Final = 1
 _MOST_BYTES: Final = 4_096
 _SAID: Final = {

@@ -124,9 +124,7 @@ class ChildCamera:
     def lens_shot(self, deadline_s: float, *, first: bool) -> LensShot:
         """Take a burst of the mat and keep its corners within ``deadline_s``. Raises CameraFault and LensRefused."""
         request = partial(LensRequest, step="first" if first else "next")
-        shot = self._exchange(request, self._lens_shot, deadline_s)
-        self._calibrating = True
-        return shot
+        return self._exchange(request, self._lens_shot, deadline_s)
 
     def fit_lens(self, deadline_s: float) -> LensFit:
         """What the lens does by the shots so far, within ``deadline_s``. Raises CameraFault and LensRefused."""
@@ -235,9 +233,10 @@ class ChildCamera:
             raise WireError("something else where a look was asked for")
         return camera_look(answer, body)
 
-    @staticmethod
-    def _lens_shot(answer: Answer, body: bytes) -> LensShot:
-        return lens_shot(_lens(answer), body)
+    def _lens_shot(self, answer: Answer, body: bytes) -> LensShot:
+        seen = _lens(answer)
+        self._calibrating = True  # also after a shot that does not count: the next one is on its way
+        return lens_shot(seen, body)
 
     @staticmethod
     def _lens_fit(answer: Answer, body: bytes) -> LensFit:

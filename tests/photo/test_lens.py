@@ -16,6 +16,7 @@ from kiosk.photo.pipeline import inspect
 from kiosk.photo.sheet.calibration import Calibration
 from kiosk.photo.sheet.look import look
 from kiosk.simulators.camera.goods.layout import Goods
+from kiosk.simulators.camera.goods.produce import Way
 from kiosk.simulators.camera.pose import Pose
 from kiosk.simulators.camera.stage import StagePlan, draw_frame, draw_stage
 from tests.photo.stage import Array, Plan, draw
@@ -70,7 +71,7 @@ def test_the_distortion_is_measured_and_is_a_gain_in_shots_it_was_made_without(f
 
 def test_sizes_come_out_within_a_hundredth_where_without_they_are_off(lens: Lens) -> None:
     for name in ("card", "box-lid"):
-        stage = draw_stage(StagePlan(goods=Goods(name), pose=Pose(k1=BARREL)))
+        stage = draw_stage(StagePlan(goods=Goods(name, Way.ONE), pose=Pose(k1=BARREL)))
         assert stage.sizes_mm is not None
         bent, straight = inspect(stage.frame).metrics, inspect(stage.frame, lens).metrics
         for side, true in zip(("length_mm", "width_mm"), stage.sizes_mm, strict=True):

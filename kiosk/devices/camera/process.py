@@ -64,12 +64,12 @@ _FROZEN: Final = GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
 IDLE_S: Final = 60.0
 """Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free."""
 CALIBRATING_S: Final = 600.0
-"""Between two shots of a calibration somebody reads a sentence, lifts the mat and holds it: the corners stay so long."""
+"""Between two shots of a calibration somebody reads, lifts the mat and holds it: the corners stay so long."""
 
 
 class ChildCamera:
-    """Implements ``Camera`` and ``LensCamera`` of ``kiosk.devices.ports``; safe to use from several threads, one shot at
-    a time.
+    """Implements ``Camera`` and ``LensCamera`` of ``kiosk.devices.ports``; safe to use from several threads, one
+    shot at a time.
 
     The deadline covers everything, the start of the child included: measured 0.15 s on a PC, allow a small board
     several seconds. ``command`` replaces the child's command line; ``lens`` is asked each time a child starts. After

@@ -31,8 +31,8 @@ _WORST: Final = 1.5 / 1920
 """Shares of the longer side. A flat sheet leaves 0.1 to 0.3 pixels of 1920, one that is bent by 3 mm more than 3."""
 _GAIN: Final = 0.8
 """At most this share of the error may be left: less of a gain is chance."""
-_ALIKE: Final = 0.02
-"""Share of the longer side that corners must have moved since a shot before, in the mean: a tilt of 3 degrees."""
+_ALIKE: Final = 0.005
+"""Share of the longer side that corners must have moved since a shot before, in the mean: a tilt of some 4 degrees."""
 _MOVED: Final = 1.0 / 1920
 """Share of the longer side that corners may move within a burst."""
 _FIRST_FOCAL: Final = 0.9
@@ -86,8 +86,8 @@ class Calibration:
         full_size = (frame.shape[1], frame.shape[0])
         if self._views and full_size != self._full_size:
             raise LensRefused(LensRefusal.SIZE)
-        for other in others[:1]:
-            again = _view(other) if other.shape == frame.shape else None
+        for other in [one for one in others if one.shape == frame.shape][:1]:
+            again = _view(other)
             if again is None or _shift(view, again) > _MOVED * view.longer:
                 raise LensRefused(LensRefusal.MOVING)
         if len(self._views) == MOST_VIEWS or any(_shift(view, one) < _ALIKE * view.longer for one in self._views):
@@ -179,8 +179,8 @@ def _residuals(view: _View, lens: Lens | None) -> Points:
     seen = np.asarray(view.seen, np.float64)
     straight = seen if lens is None else lens.straight(seen, view.width, view.height)
     flat = np.asarray(view.sheet[:, :2], np.float64)
-    homography, _ = cv2.findHomography(flat, straight, 0)
-    if homography is None:
+    homography = np.asarray(cv2.findHomography(flat, straight, 0)[0], np.float64)
+    if homography.shape != (3, 3):  # OpenCV gives None where points tell nothing
         return np.full(len(flat), np.inf)
     placed = cv2.perspectiveTransform(flat.reshape(-1, 1, 2), homography).reshape(-1, 2)
     return np.asarray(np.linalg.norm(placed - straight, axis=1), np.float64)

@@ -38,7 +38,7 @@ class LensWord(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KnownLens:
-    """``fit`` and the day of the calibration are there exactly for KNOWN; ``why``, in English, for the two bad words."""
+    """``fit`` and the day it was made are there exactly for KNOWN; ``why``, in English, for the two bad words."""
 
     word: LensWord
     fit: LensFit | None = None

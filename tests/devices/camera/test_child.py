@@ -59,7 +59,6 @@ from kiosk.photo.lens import Lens
 from kiosk.photo.pictures import likeness
 from kiosk.photo.sheet import look as photo_look
 
-
 LENS = LensFit(-0.12, 0.01, 0.83, 1920, 1080, 0.2, 2.4, 0.8)
 
 
@@ -430,7 +429,9 @@ def test_a_look_stays_small_whatever_is_on_the_mat() -> None:
 def test_the_lens_is_measured_shot_by_shot_and_no_picture_leaves() -> None:
     steps = ("fit", "next", "first", "next", "next", "next", "fit", "first")
     requests = b"".join(pack(LensRequest(number, 1.0, step)) for number, step in enumerate(steps, 1))  # type: ignore[arg-type]
-    source = FakeSource(picture(), picture(1), picture(2), CameraFault("black", "take off the cap"), picture(4), picture(5))
+    source = FakeSource(
+        picture(), picture(1), picture(2), CameraFault("black", "take off the cap"), picture(4), picture(5)
+    )
     said, _ = converse(source, requests)
     assert [body for _, body in said] == [b""] * len(steps)
     assert [answer for answer, _ in said] == [

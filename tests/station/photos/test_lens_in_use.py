@@ -11,6 +11,7 @@ from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.domain.lens import LensRefusal
 from kiosk.simulators.camera.goods.layout import Goods
+from kiosk.simulators.camera.goods.produce import Way
 from kiosk.simulators.camera.pose import Pose
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.camera.stage import StagePlan, draw_frame
@@ -34,7 +35,7 @@ def lying(k1: float) -> tuple[Pose, ...]:
 
 
 def size_of_the_lid(camera: ChildCamera, path: Path, k1: float) -> tuple[int, int]:
-    plan = StagePlan(goods=Goods("box-lid"), pose=Pose(k1=k1))
+    plan = StagePlan(goods=Goods("box-lid", Way.ONE), pose=Pose(k1=k1))
     assert cv2.imwrite(str(path), draw_frame(plan))
     shot = camera.inspect(PATIENT_S)
     assert shot.measures is not None
@@ -56,7 +57,10 @@ def test_a_bent_lens_is_calibrated_and_a_straight_one_is_left_alone(tmp_path: Pa
                 assert lens.view().refused in ("", LensRefusal.STRAIGHT), number
             assert lens.view().phase is phase
             after = size_of_the_lid(camera, simulator.path, k1)
-            off = [max(abs(side - true) / true for side, true in zip(size, CARD_MM, strict=True)) for size in (before, after)]
+            off = [
+                max(abs(side - true) / true for side, true in zip(size, CARD_MM, strict=True))
+                for size in (before, after)
+            ]
             assert off[1] <= 0.01, (k1, after)
             if k1:
                 assert off[0] > 0.01, before

@@ -1,4 +1,4 @@
-"""``python -m kiosk.devices.camera.child SETTINGS_JSON LENS_JSON``: started by the station, speaks on its pipes only."""
+"""``python -m kiosk.devices.camera.child SETTINGS_JSON LENS_JSON``: speaks on the station's pipes only."""
 
 from __future__ import annotations
 

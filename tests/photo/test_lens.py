@@ -70,13 +70,12 @@ def test_the_distortion_is_measured_and_is_a_gain_in_shots_it_was_made_without(f
 
 
 def test_sizes_come_out_within_a_hundredth_where_without_they_are_off(lens: Lens) -> None:
-    for name in ("card", "box-lid"):
-        stage = draw_stage(StagePlan(goods=Goods(name, Way.ONE), pose=Pose(k1=BARREL)))
-        assert stage.sizes_mm is not None
-        bent, straight = inspect(stage.frame).metrics, inspect(stage.frame, lens).metrics
-        for side, true in zip(("length_mm", "width_mm"), stage.sizes_mm, strict=True):
-            assert straight[side] == pytest.approx(true, rel=0.01), (name, side)
-            assert abs(bent[side] / true - 1) > 0.01, (name, side)
+    stage = draw_stage(StagePlan(goods=Goods("box-lid", Way.ONE), pose=Pose(k1=BARREL)))
+    assert stage.sizes_mm is not None
+    bent, straight = inspect(stage.frame).metrics, inspect(stage.frame, lens).metrics
+    for side, true in zip(("length_mm", "width_mm"), stage.sizes_mm, strict=True):
+        assert straight[side] == pytest.approx(true, rel=0.01), side
+        assert abs(bent[side] / true - 1) > 0.01, side
 
 
 def test_edges_are_straight_and_the_interior_is_in_its_place(frames: list[Array], lens: Lens) -> None:

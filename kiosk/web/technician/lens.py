@@ -12,6 +12,7 @@ from typing import Any, Final
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.domain.lens import LensFit
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.photos.lens_calibration import SHOTS, CalibrationRefused, LensCalibration
 from kiosk.web.drawings import drawing
@@ -52,6 +53,15 @@ def _shoot(lens: LensCalibration) -> None:
     lens.shoot(int(number) if number.isascii() and number.isdigit() and len(number) < 3 else 0)
 
 
+def _quality(fit: LensFit) -> dict[str, str | int]:
+    """Pixels with two digits behind the point, and whole percent of the frame."""
+    return {
+        "after": f"{fit.error_px:.2f}",
+        "before": f"{fit.plain_error_px:.2f}",
+        "covered": round(fit.coverage * 100),
+    }
+
+
 class _Pages:
     """Draws and acts."""
 
@@ -66,7 +76,11 @@ class _Pages:
 
     def page(self) -> str:
         """What is known of the lens; during a calibration the shot that is asked for."""
-        return self._draw("lens", view=self.lens.view(), shots=SHOTS)
+        view = self.lens.view()
+        picture, fit = f"lens-{view.lying.value}", view.known.fit
+        return self._draw(
+            "lens", view=view, shots=SHOTS, picture=picture, quality=None if fit is None else _quality(fit)
+        )
 
     def act(self, do: Callable[[LensCalibration], None]) -> AnyResponse:
         """One post."""

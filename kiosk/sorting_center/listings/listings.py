@@ -39,6 +39,10 @@ MAX_STEPS: Final = 200
 """Shown of a history: a station may offer a lot again and again."""
 _PAGE: Final = 100
 _encode: Final = msgspec.json.Encoder().encode
+_OFFER: Final = msgspec.json.Decoder(Offer)
+_TEXTS: Final = msgspec.json.Decoder(Texts)
+_PUBLISHED: Final = msgspec.json.Decoder(Published)
+"""All with the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +261,10 @@ def _of(table: Any, key: Key) -> Any:
 def _listing(row: Row[Any]) -> Listing:
     return Listing(
         key=Key(row.region, row.station, row.lot),
-        offer=msgspec.json.decode(row.offered, type=Offer),
+        offer=_OFFER.decode(row.offered),
         state=State(row.state),
         version=row.version,
-        edited=msgspec.json.decode(row.edited, type=Texts) if row.edited is not None else None,
-        published=msgspec.json.decode(row.published, type=Published) if row.published is not None else None,
+        edited=_TEXTS.decode(row.edited) if row.edited is not None else None,
+        published=_PUBLISHED.decode(row.published) if row.published is not None else None,
         updated_at=row.updated_at,
     )

@@ -130,6 +130,10 @@ class CatalogTable(Struct, frozen=True, forbid_unknown_fields=True):
     members: Annotated[tuple[MemberTable, ...], Meta(max_length=MAX_MEMBERS)]
 
 
+_LOOKED_AT: Final = msgspec.json.Decoder(CatalogTable)
+"""With the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
+
+
 def read_tables(document: Mapping[str, Any], file: str) -> CatalogTable:
     """The document as its types. Raises CatalogError for the first thing that does not fit."""
     try:

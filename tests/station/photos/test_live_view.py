@@ -9,6 +9,7 @@ import pytest
 
 from kiosk.devices.ports import CameraFault, CameraLook, Shot
 from kiosk.domain.verdict import Reason
+from kiosk.station.desk.view import AskedShot
 from kiosk.station.photos.live_view import ASKED_S, GAP_S, KEPT_S, LiveView, Looks, Watch
 from kiosk.station.photos.photographer import Photographer, PlainRequest, ShotListeners
 from tests.station.hardware import FakeCamera, Heard, shot_of
@@ -126,12 +127,12 @@ def test_a_page_wakes_the_photographer_and_a_shot_goes_first() -> None:
     try:
         view.ask(Watch("lot"))
         camera.seen.wait(lambda told: len(told) >= 2)
-        photographer.ask(PlainRequest("one", lambda: None, hold))
+        photographer.ask(PlainRequest(AskedShot("one"), lambda: None, hold))
         assert begun.wait(30)
         before = len(camera.seen.told)
         for _ in range(50):
             view.ask(Watch("lot"))
-        photographer.ask(PlainRequest("two", lambda: None, lambda shot: None))
+        photographer.ask(PlainRequest(AskedShot("two"), lambda: None, lambda shot: None))
         gate.set()
         kept.wait(lambda told: len(told) == 2)
         assert len(camera.seen.told) == before, "no look came between them"

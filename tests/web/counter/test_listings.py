@@ -356,14 +356,17 @@ def test_a_shot_from_here_is_judged_here(desk: Desk) -> None:
     assert EN.text("counter.shot.taking") in plain(page)
     assert "/listing/photo" not in page, "one at a time"
     assert desk.post("photo")[0] == 409
-    desk.shop.counter.state.photo_retake(lot_of(desk.receipt), judged(b"one", FACE))
+    desk.shop.counter.state.photo_retake(desk.shop.lots.shots[-1], judged(b"one", FACE))
     page = desk.page()
     assert EN.text("photo.reason.face") in plain(page)
     assert "/photo/overrule" not in page
     desk.post("photo")
-    desk.shop.counter.state.photo_retake(lot_of(desk.receipt), judged(b"two", BLUR))
-    assert f'action="{desk.here}/photo/overrule"' in desk.page()
-    assert desk.post("photo/overrule") == (303, desk.here)
+    desk.shop.counter.state.photo_retake(desk.shop.lots.shots[-1], judged(b"two", BLUR))
+    page, token = desk.page(), desk.shop.lots.shots[-1].token
+    assert f'action="{desk.here}/photo/overrule"' in page and f'name="shot" value="{token}"' in page
+    for wrong in ({}, {"shot": ""}, {"shot": desk.shop.lots.shots[0].token}):
+        assert desk.post("photo/overrule", **wrong)[0] == 409
+    assert desk.post("photo/overrule", shot=token) == (303, desk.here)
     assert desk.shop.lots.kept
 
 

@@ -74,6 +74,7 @@ class FakeSource:
     def __init__(self, *outcomes: BgrImage | Exception) -> None:
         self._outcomes = iter(outcomes)
         self.exposure: list[str] = []
+        self.looks = 0
 
     def shoot(self) -> BgrImage:
         outcome = next(self._outcomes)
@@ -83,6 +84,10 @@ class FakeSource:
 
     def burst(self) -> Burst:
         return Burst(self.shoot(), (picture(1), picture(2)))
+
+    def look(self) -> BgrImage:
+        self.looks += 1
+        return self.shoot()
 
     def fix_exposure(self) -> None:
         self.exposure.append("fixed")
@@ -386,7 +391,9 @@ def test_a_look_shows_the_interior_alone_and_is_compared_with_the_one_before() -
     pipeline = FakePipeline(looks=looks)
     outcomes = (picture(), picture(), picture(), CameraFault("missing", "gone"), picture())
     requests = b"".join(pack(LookRequest(number, 1.0)) for number in range(1, 6))
-    said, _ = converse(FakeSource(*outcomes), requests, pipeline)
+    source = FakeSource(*outcomes)
+    said, _ = converse(source, requests, pipeline)
+    assert source.looks == 5, "a single frame each, no burst"
     answer, body = said[0]
     assert isinstance(answer, Looked) and answer.picture is not None
     assert (answer.lights, answer.still, answer.picture.width, answer.picture.height) == ((), True, 150, 160)

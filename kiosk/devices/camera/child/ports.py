@@ -37,6 +37,11 @@ class PictureSource(Protocol):
     def burst(self) -> Burst:
         """For the judges, who have a word for what is black or flat."""
 
+    def look(self) -> BgrImage:
+        """One frame of now, as soon as there is one, whatever it shows: its exposure need not have settled. A camera
+        that repeats an old frame is not found out: the shot tells.
+        """
+
     def fix_exposure(self) -> None:
         """Let exposure and white balance settle on what lies there now, and keep them until they are released: goods
         that are laid down afterwards do not change them. A file has nothing to fix.
@@ -121,6 +126,8 @@ class Capture(Protocol):
     def set(self, prop: int, value: float, /) -> bool: ...
 
     def get(self, prop: int, /) -> float: ...
+
+    def grab(self) -> bool: ...
 
     def read(self) -> tuple[bool, Any]: ...
 

@@ -201,6 +201,15 @@ def _changed(shop: CounterShop) -> str:
     return LISTING
 
 
+def _not_accepted(shop: CounterShop) -> str:
+    """The sorting center keeps the newest offer apart."""
+    seen = shop.counter.listings.view(shop.session, "0147-A-000001").seen
+    shop.counter.listings.submit(shop.session, "0147-A-000001", seen)
+    last = shop.store.outbox.counts().last_seq
+    shop.store.outbox.acknowledge(last, (last,))
+    return LISTING
+
+
 def _voided(shop: CounterShop) -> str:
     shop.counter.voids.void(shop.session, "0147-A-000002", "wrong_product", "02", "905172")
     return "/counter/intakes"
@@ -304,6 +313,7 @@ SCENES = (
     CounterScene("counter-listing-review", _at(f"{LISTING}/review")),
     CounterScene("counter-listing-sent", _sent),
     CounterScene("counter-listing-changed", _changed),
+    CounterScene("counter-listing-not-accepted", _not_accepted),
     CounterScene("counter-listing-retake", _retake),
     CounterScene("counter-listing-packs", _at("/counter/intakes/0147-A-000002/listing?ask=pack")),
     CounterScene("counter-listing-grades", _at("/counter/intakes/0147-A-000002/listing?ask=grade")),

@@ -131,6 +131,8 @@ def test_too_little_to_calibrate_from_is_refused(frames: list[Array]) -> None:
     assert refusal(frames[:3]) is LensRefusal.FEW
     far = tuple(replace(pose, zoom=0.6, shift_x=0.0) for pose in VIEWS)
     assert refusal(seen(BARREL, far)) is LensRefusal.COVERAGE
+    pushed = tuple(Pose(roll_deg=roll, shift_x=x) for roll, x in ((0, 0), (180, 0.02), (8, 0), (5, 0.05), (180, -0.06)))
+    assert refusal(seen(BARREL, pushed)) is LensRefusal.ALIKE, "never tipped: the focal length is anybody's guess"
     assert refusal([wrinkled(frame, number) for number, frame in enumerate(frames)]) is LensRefusal.BENT
 
 

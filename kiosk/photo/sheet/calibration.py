@@ -33,6 +33,10 @@ _GAIN: Final = 0.8
 """At most this share of the error may be left: less of a gain is chance."""
 _ALIKE: Final = 0.005
 """Share of the longer side that corners must have moved since a shot before, in the mean: a tilt of some 4 degrees."""
+_LEAST_TILTED_DEG: Final = 8.0
+"""Between the two views that differ most. A sheet that was only pushed and turned about leaves the focal length open:
+the fit is no worse by its error, and a fourth off in it, and so in how far a camera is found to be tilted.
+"""
 _MOVED: Final = 1.0 / 1920
 """Share of the longer side that corners may move within a burst."""
 _FIRST_FOCAL: Final = 0.9
@@ -102,15 +106,17 @@ class Calibration:
             raise LensRefused(LensRefusal.FEW)
         if self.coverage < _LEAST_COVERAGE:
             raise LensRefused(LensRefusal.COVERAGE)
-        lens = _fitted(views)
+        lens, normals = _fitted(views)
         if max(abs(lens.k1), abs(lens.k2)) > STRONGEST or not FOCAL_RANGE[0] <= lens.focal <= FOCAL_RANGE[1]:
             raise LensRefused(LensRefusal.ALIKE)
-        unseen = [_residuals(view, _fitted([one for one in views if one is not view])) for view in views]
+        unseen = [_residuals(view, _fitted([one for one in views if one is not view])[0]) for view in views]
         error, plain = _rms(unseen), _rms([_residuals(view, None) for view in views])
         if not np.isfinite(error) or error > _WORST * views[0].longer:
             raise LensRefused(LensRefusal.BENT)
         if error > _GAIN * plain:
             raise LensRefused(LensRefusal.STRAIGHT)
+        if _widest_deg(normals) < _LEAST_TILTED_DEG:
+            raise LensRefused(LensRefusal.ALIKE)
         scale = max(self._full_size) / views[0].longer
         return LensFit(
             lens.k1, lens.k2, lens.focal, *self._full_size, error * scale, plain * scale, min(1.0, self.coverage)
@@ -156,13 +162,13 @@ def _coverage(views: Sequence[_View]) -> float:
     return float(cv2.contourArea(hull)) / (views[0].width * views[0].height)
 
 
-def _fitted(views: Sequence[_View]) -> Lens:
-    """Raises LensRefused where OpenCV finds nothing at all."""
+def _fitted(views: Sequence[_View]) -> tuple[Lens, Points]:
+    """The lens, and where the sheet faces in each view. Raises LensRefused where OpenCV finds nothing at all."""
     width, height = views[0].width, views[0].height
     start = Lens(0.0, 0.0, _FIRST_FOCAL).camera(width, height)
     sheets, seen = [view.sheet for view in views], [view.seen for view in views]
     try:
-        _, camera, coefficients, _, _ = cv2.calibrateCamera(
+        _, camera, coefficients, rotations, _ = cv2.calibrateCamera(
             sheets, seen, (width, height), start, np.zeros(5), flags=_FLAGS
         )
     except cv2.error as error:
@@ -171,7 +177,13 @@ def _fitted(views: Sequence[_View]) -> Lens:
     focal = float(np.asarray(camera)[0, 0]) / max(width, height)
     if not np.isfinite([k1, k2, focal]).all():
         raise LensRefused(LensRefusal.BENT)
-    return Lens(k1, k2, focal)
+    normals = np.array([np.asarray(cv2.Rodrigues(rotation)[0], np.float64)[:, 2] for rotation in rotations])
+    return Lens(k1, k2, focal), normals
+
+
+def _widest_deg(normals: Points) -> float:
+    """The largest angle between two of these directions."""
+    return float(np.degrees(np.arccos(np.clip(normals @ normals.T, -1.0, 1.0)).max()))
 
 
 def _residuals(view: _View, lens: Lens | None) -> Points:

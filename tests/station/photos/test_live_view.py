@@ -65,6 +65,27 @@ def test_another_lot_never_sees_the_look_of_this_one() -> None:
     assert looks.ask(Watch("other")) is None
 
 
+def test_two_pages_of_two_lots_both_see_the_mat_and_neither_gets_a_shot_without_a_tap() -> None:
+    clock, shots = Clock(), Heard()
+    seen = {"one": 0, "other": 0}
+
+    class Busy(TimedCamera):
+        def look(self, deadline_s: float) -> CameraLook:
+            """Both pages ask while it is looked at the mat."""
+            look = super().look(deadline_s)
+            for lot in sorted(seen, reverse=len(self.seen.told) % 2 == 0):
+                seen[lot] += looks.ask(Watch(lot, shots)) is not None
+            return look
+
+    looks = Looks(Busy(clock, EMPTY, MOVING, STILL), auto=True, clock=clock)
+    looks.ask(Watch("one", shots))
+    for _ in range(60):
+        looks.take()
+        clock.now += 0.2
+    assert min(seen.values()) > 10, seen
+    assert shots.told == []
+
+
 def test_a_slow_look_leaves_the_camera_most_of_the_time() -> None:
     clock = Clock()
     looks = Looks(TimedCamera(clock, STILL, took_s=0.4), auto=False, clock=clock)

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -50,7 +50,7 @@ class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     form: int
     kind: str
     path: str
-    day: str
+    day: Annotated[str, msgspec.Meta(max_length=10)]
     lens: LensFit
 
 

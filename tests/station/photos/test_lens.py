@@ -93,7 +93,8 @@ def test_whatever_is_damaged_is_named_and_left_aside(file: LensFile, caplog: pyt
     good = file.place.read_bytes()
     texts = [good[:cut] for cut in range(0, len(good) - 2, 7)]
     texts += [b"null", b"[" * 4000, b" " * 5000 + good, good.replace(b'"form": 1', b'"form": 2')]
-    texts += [good.replace(b"-0.12", number) for number in (b"NaN", b"1e999", b"-3.5", b'"x"')]
+    texts += [good.replace(b"-0.12", number) for number in (b"NaN", b"1e999", b"9" * 400, b"-3.5", b'"x"')]
+    texts += [good.replace(b"2026-11-28", b"x" * 11)]
     for text in texts:
         caplog.clear()
         file.place.write_bytes(text)

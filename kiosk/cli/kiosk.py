@@ -22,6 +22,8 @@ NOUNS = {
     ),
     "scan": ("kiosk.cli.scan:scan", "Scans: what a scanner sent and what it means."),
     "waybill": ("kiosk.cli.scan:waybill", "Waybill numbers: whose parcel it may be."),
+    "gs1": ("kiosk.cli.gs1:gs1", "GS1 data: element strings and what is wrong with them."),
+    "digit": ("kiosk.cli.gs1:digit", "Check digits: make one, or judge a number that has one."),
     "clerk": ("kiosk.cli.clerk:clerk", "The people at the counter and their PINs."),
     "parcels": ("kiosk.cli.parcels:parcels", "Parcels: the list of those that are on their way."),
     "doctor": ("kiosk.cli.doctor.command:doctor", "Every device and service: found, answering, what to do."),

@@ -1,4 +1,4 @@
-"""Dates and times of day as GS1 writes them: digits alone. Every text here is of ASCII digits and of the right length."""
+"""Dates and times of day as GS1 writes them: in digits. Every text here is ASCII digits of the right length."""
 
 from __future__ import annotations
 

@@ -15,13 +15,16 @@ from kiosk.protocols.barcodes.gs1.elements import Elements, check_repeats, check
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.table import TABLE
 
+_HOST = r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_CHARACTER = r"[!$%&'()*+,./0-9:;=@A-Z\[\]_a-z~-]"
+"""What may stand in an address unescaped (RFC 3986), without the two that begin the query and the fragment."""
 _LINK = re.compile(
-    r"(?:https?|HTTPS?)://(?P<domain>[A-Za-z0-9.-]+(?::[0-9]{1,5})?)(?P<path>/[^?#]*)(?:\?(?P<query>[^#]*))?(?:#.*)?",
+    rf"(?:https?|HTTPS?)://{_HOST}(?P<path>/{_CHARACTER}*)(?:\?(?P<query>(?:{_CHARACTER}|\?)*))?(?:#.*)?",
     re.ASCII | re.DOTALL,
 )
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
-_DOMAIN = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?", re.ASCII)
+_DOMAIN = re.compile(_HOST, re.ASCII)
 
 
 def is_link(text: str) -> bool:
@@ -38,9 +41,9 @@ def parse_digital_link(text: str) -> Elements:
     path = tuple(_of_path(match["path"], match.start("path")))
     query = tuple(_of_query(match["query"] or "", match.start("query")))
     _check_order(path)
-    _check_query(path, query)
     elements = path + query
-    check_repeats(elements)
+    _check_once(elements)
+    _check_query(path, query)
     return elements
 
 
@@ -92,12 +95,12 @@ def _key_at(words: list[str]) -> int | None:
 
 def _of_query(query: str, start: int) -> Iterator[tuple[str, str]]:
     at = start
-    for parameter in re.split("[&;]", query):
+    for parameter in query.split("&"):
         name, equals, value = parameter.partition("=")
         if _DIGITS.fullmatch(name):
             if not equals:
                 raise BadElementString("link", f"({name}) has no value", name, at)
-            yield name, _value(name, value, at + len(name) + 1)
+            yield name, _value(name, value.replace("+", "%20"), at + len(name) + 1)
         at += len(parameter) + 1
 
 
@@ -128,12 +131,19 @@ def _is_order(key: str, behind: list[str]) -> bool:
     return False
 
 
+def _check_once(elements: Elements) -> None:
+    """Stricter than a symbol: not even the same value twice."""
+    seen: set[str] = set()
+    for identifier, _ in elements:
+        if identifier in seen:
+            raise BadElementString("repeated_ai", f"({identifier}) stands twice", identifier)
+        seen.add(identifier)
+
+
 def _check_query(path: Elements, query: Elements) -> None:
     """Each may be an attribute, and none belongs into the path."""
     key, *behind = (identifier for identifier, _ in path)
     for identifier, _ in query:
-        if identifier == key or identifier in behind:
-            raise BadElementString("link", f"({identifier}) stands in the path and in the query", identifier)
         fits = any(
             _is_order(key, [*behind[:place], identifier, *behind[place:]]) for place in range(len(behind) + 1)
         )

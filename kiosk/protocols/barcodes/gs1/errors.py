@@ -23,7 +23,7 @@ class BadElementString(ValueError):
 
 
 CODES = frozenset(
-    "empty unknown_ai length charset separator brackets repeated_ai missing_ai forbidden_ai check_digit check_pair date "
-    "time country currency prefix iban percent position sequence code zero coupon link".split()
+    "empty unknown_ai length charset separator brackets repeated_ai missing_ai forbidden_ai check_digit check_pair "
+    "date time country currency prefix iban percent position sequence code zero coupon link".split()
 )
 """Every ``code`` there is."""

@@ -28,6 +28,8 @@ GTIN = "06901234567892"
         ("https://example.org/414/6901234567892/254/A", "(414)6901234567892(254)A"),
         (f"https://example.org/00/106141412345678908?02={GTIN}&37=12&10=A", None),
         (f"https://example.org/01/{GTIN}?", f"(01){GTIN}"),
+        (f"https://example.org/01/{GTIN}/22/A+B?&&lang&98=C%2fD", f"(01){GTIN}(22)A+B(98)C/D"),
+        (f"https://[2001:db8::1]:8443/00/x/01/{GTIN}", f"(01){GTIN}"),
     ],
 )
 def test_addresses_of_the_trade(text: str, elements: str | None) -> None:
@@ -52,7 +54,10 @@ def test_addresses_of_the_trade(text: str, elements: str | None) -> None:
         (f"https://example.org/01/{GTIN}/22/A/235/B", "link"),
         (f"https://example.org/01/{GTIN}/3103/002480", "link"),
         (f"https://example.org/01/{GTIN}?10=A", "link"),
-        (f"https://example.org/01/{GTIN}?01={GTIN}", "link"),
+        (f"https://example.org/01/{GTIN}?01={GTIN}", "repeated_ai"),
+        (f"https://example.org/01/{GTIN}?17=260101&17=260101", "repeated_ai"),
+        (f"https://example.org/01/{GTIN}?98=A+B", "charset"),
+        (f"https://example.org/01/{GTIN}?98=A<B", "link"),
         (f"https://example.org/01/{GTIN}?8200=A", "link"),
         (f"https://example.org/01/{GTIN}?3103", "link"),
         (f"https://example.org/01/{GTIN}?3103=2480", "length"),

@@ -144,8 +144,6 @@ def _check_query(path: Elements, query: Elements) -> None:
     """Each may be an attribute, and none belongs into the path."""
     key, *behind = (identifier for identifier, _ in path)
     for identifier, _ in query:
-        fits = any(
-            _is_order(key, [*behind[:place], identifier, *behind[place:]]) for place in range(len(behind) + 1)
-        )
+        fits = any(_is_order(key, [*behind[:place], identifier, *behind[place:]]) for place in range(len(behind) + 1))
         if fits or not TABLE[identifier].in_query:
             raise BadElementString("link", f"({identifier}) may not stand in the query behind ({key})", identifier)

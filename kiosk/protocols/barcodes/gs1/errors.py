@@ -22,8 +22,9 @@ class BadElementString(ValueError):
         return BadElementString(self.code, str(self), self.identifier, self.at + by)
 
 
-CODES = frozenset(
+_CODES = (
     "empty unknown_ai length charset separator brackets repeated_ai missing_ai forbidden_ai check_digit check_pair "
-    "date time country currency prefix iban percent position sequence code zero coupon link".split()
+    "date time country currency prefix iban percent position sequence code zero coupon link"
 )
+CODES = frozenset(_CODES.split())
 """Every ``code`` there is."""

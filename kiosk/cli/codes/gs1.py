@@ -54,11 +54,15 @@ def _judged(text: str, *, associations: bool) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A kind of number: the lengths it has without its check digit, how the digit is made, how a whole is judged."""
+    """A kind of number: the digits it has without its check digit, how that is made, how a whole is judged.
+
+    ``letters`` is how many stand before and how many behind the digits, when they are given.
+    """
 
     lengths: tuple[int, ...]
     digit: Callable[[str], str]
     checks: Callable[[str], bool]
+    letters: int = 0
 
 
 def _s10_checks(text: str) -> bool:
@@ -73,7 +77,7 @@ _KINDS: Mapping[str, _Kind] = {
     "gtin": _Kind((7, 11, 12, 13), gs1_check_digit, gs1_checks),
     "sscc": _Kind((17,), gs1_check_digit, gs1_checks),
     "gln": _Kind((12,), gs1_check_digit, gs1_checks),
-    "s10": _Kind((8,), s10_check_digit, _s10_checks),
+    "s10": _Kind((8,), s10_check_digit, _s10_checks, letters=2),
 }
 
 
@@ -89,14 +93,14 @@ def digit(source: IO[bytes], kind: str, verify: bool) -> None:
 
 
 def _verified(kind: _Kind, text: str) -> dict[str, object]:
-    fits = kind.digit is s10_check_digit or len(text) - 1 in kind.lengths
+    fits = len(text) - 1 in kind.lengths or len(text) - 1 - 2 * kind.letters in kind.lengths
     return {"valid": fits and kind.checks(text)}
 
 
 def _completed(kind: _Kind, text: str) -> dict[str, object]:
     """The letters of a postal item stay round its digits."""
-    with_letters = kind.digit is s10_check_digit and len(text) == 12
-    before, body, behind = (text[:2], text[2:-2], text[-2:]) if with_letters else ("", text, "")
+    around = kind.letters if len(text) - 2 * kind.letters in kind.lengths else 0
+    before, body, behind = text[:around], text[around : len(text) - around], text[len(text) - around :]
     if not is_digits(body):
         return {"check_digit": None, "full": None, "error": "charset"}
     if len(body) not in kind.lengths:

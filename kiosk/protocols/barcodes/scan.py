@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from kiosk.domain.identifiers import BODY_ALPHABET, CODE_PREFIX, CODE_TYPES, BadIdentifier, parse_internal_code
 from kiosk.protocols.barcodes.aim import GS1_SYMBOLOGIES, PRODUCT_SYMBOLOGIES, split_aim, symbology
 from kiosk.protocols.barcodes.digits import gs1_checks
-from kiosk.protocols.barcodes.gs1 import GS, BadElementString, Elements, parse_element_string
+from kiosk.protocols.barcodes.gs1.elements import GS, Elements, parse_element_string
+from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.strangers import stranger
 from kiosk.protocols.barcodes.waybills import Waybill, identify
 

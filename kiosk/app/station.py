@@ -189,7 +189,7 @@ def _scanner(settings: ScannerSettings | None, service: StationService, watch: S
 
 def service_settings(config: StationConfig) -> ServiceSettings:
     """The part of the settings that the service asks for."""
-    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology)
+    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes)
 
 
 def make_health(config: StationConfig, service: StationService) -> Health:

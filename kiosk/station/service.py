@@ -17,10 +17,12 @@ from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.clock import StationClock
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter, CounterTools
+from kiosk.station.counter.scanning.scanned import ScanReader
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.view import CounterView
@@ -73,6 +75,7 @@ class ServiceSettings:
     counter: CounterSettings = field(default_factory=CounterSettings)
     parcels: ParcelSettings = field(default_factory=ParcelSettings)
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
+    codes: CodesSettings = field(default_factory=CodesSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ class StationService:
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(store, settings.counter.lock_after_s, self.stamp, state.access_changed, self._key.pins())
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
-        self.counter = Counter.over(state, self._counter_tools(settings.counter, settings.parcels))
+        self.counter = Counter.over(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
         sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
@@ -259,20 +262,21 @@ class StationService:
             clock=self._hardware.clock,
         )
 
-    def _counter_tools(self, counter: CounterSettings, parcels: ParcelSettings) -> CounterTools:
+    def _counter_tools(self, settings: ServiceSettings) -> CounterTools:
         return CounterTools(
             station=self.settings.station,
             store=self.store,
             access=self.access,
-            papers=CounterPapers(self.settings, parcels, self._key, self._hardware.printers),
+            papers=CounterPapers(self.settings, settings.parcels, self._key, self._hardware.printers),
             photos=self.parcel_photos,
-            slots=parcels.slots,
-            undo_s=counter.undo_s,
+            slots=settings.parcels.slots,
+            undo_s=settings.counter.undo_s,
             stamps=self.stamp,
             desk=self.desk.leaving,
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
             lots=self._lot_camera,
+            reader=ScanReader(settings.codes.layouts),
         )
 
     def _tick(self) -> None:

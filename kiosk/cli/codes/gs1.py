@@ -10,7 +10,7 @@ from typing import IO
 import click
 
 from kiosk.protocols.barcodes.digits import gs1_check_digit, gs1_checks, is_digits, s10_check_digit
-from kiosk.protocols.barcodes.gs1.associations import check_associations
+from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.elements import Elements, build_element_string
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.notation import parse_written
@@ -25,7 +25,7 @@ def gs1() -> None:
 
 
 @gs1.command("check")
-@click.option("--no-associations", is_flag=True, help="Do not ask what must and must not stand together.")
+@click.option("--no-associations", is_flag=True, help="Do not ask what must stand together.")
 @_source
 def check(source: IO[bytes], no_associations: bool) -> None:
     """Judge element strings, one a line: (01)...(10)..., or without brackets and ^ for FNC1."""
@@ -37,6 +37,7 @@ def _judged(text: str, *, associations: bool) -> dict[str, object]:
     elements: Elements = ()
     try:
         elements = parse_written(text)
+        check_pairs(elements)
         if associations:
             check_associations(elements)
     except BadElementString as error:

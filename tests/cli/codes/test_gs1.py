@@ -44,10 +44,12 @@ def test_every_line_has_its_answer() -> None:
 
 
 def test_without_associations() -> None:
-    for line in "(10)A", "(21)A(235)B", "(02)06901234567892":
+    """As in GS1's own engine: an invalid pair stays one."""
+    for line in "(10)A", "(02)06901234567892", "(8030)AB":
         assert [row["valid"] for row in said(["gs1", "check"], line)] == [False]
         assert [row["valid"] for row in said(["gs1", "check", "--no-associations"], line)] == [True]
-    assert said(["gs1", "check", "--no-associations"], "(10)A(10)B")[0]["error"] == "repeated_ai"
+    for line, error in ("(10)A(10)B", "repeated_ai"), ("(21)A(235)B", "forbidden_ai"):
+        assert said(["gs1", "check", "--no-associations"], line)[0]["error"] == error
 
 
 @each(

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.protocols.barcodes.digits import gs1_check_digit
-from kiosk.protocols.barcodes.in_store import BadLayout, InStoreNumber, inner_check_digit, parse_layout
+from kiosk.protocols.barcodes.in_store import (
+    BadLayout,
+    InStoreLayout,
+    InStoreNumber,
+    inner_check_digit,
+    read_in_store,
+)
 from tests.each import each
 
 
@@ -23,10 +29,47 @@ def ean(body: str) -> str:
         ("2IIIIIIPPPPPC", ean("212345601990"), InStoreNumber("123456", None, 1990)),
         ("02IIIIIKPPPPC", ean("021234592875"), InStoreNumber("12345", None, 2875)),
         ("02IIIIKPPPPPC", ean("021234614685"), InStoreNumber("1234", None, 14685)),
+        ("21IIIIIWWWWWPPPPPC", ean("21123450248004712"), InStoreNumber("12345", 2480, 4712)),
+        ("22IIIIIPPPPPWWWWWC", ean("22123450471202480"), InStoreNumber("12345", 2480, 4712)),
     ],
 )
-def test_layouts_of_the_trade(layout: str, number: str, meaning: InStoreNumber) -> None:
-    assert parse_layout(layout).read(number) == meaning
+def test_layouts_of_the_trade_both_ways(layout: str, number: str, meaning: InStoreNumber) -> None:
+    assert InStoreLayout(layout).read(number) == meaning
+    assert InStoreLayout(layout).number(meaning) == number
+
+
+@each(
+    ("layout", "said"),
+    [
+        ("20IIIIIWWWWWC", InStoreNumber("123456", 2480, None)),
+        ("20IIIIIWWWWWC", InStoreNumber("12345", 100_000, None)),
+        ("20IIIIIWWWWWC", InStoreNumber("12345", -1, None)),
+        ("20IIIIIWWWWWC", InStoreNumber("12345", None, None)),
+        ("20IIIIIWWWWWC", InStoreNumber("12345", 2480, 4712)),
+        ("22IIIIIPPPPPC", InStoreNumber("12345", 2480, None)),
+        ("20IIIIIWWWWWC", InStoreNumber("1234٣", 2480, None)),
+        ("20IIIIIWWWWWC", InStoreNumber("A", 2480, None)),
+    ],
+)
+def test_what_a_layout_has_no_place_for(layout: str, said: InStoreNumber) -> None:
+    with pytest.raises(BadLayout):
+        InStoreLayout(layout).number(said)
+
+
+def test_the_first_layout_that_fits_reads_a_number() -> None:
+    layouts = [InStoreLayout("20IIIIIWWWWWC"), InStoreLayout("21IIIIIPPPPPC")]
+    assert read_in_store(layouts, ean("211234501990")) == InStoreNumber("12345", None, 1990)
+    assert read_in_store(layouts, ean("221234501990")) is None
+    assert read_in_store([], ean("211234501990")) is None
+
+
+@given(st.integers(0, 99_999), st.integers(0, 99_999), st.integers(0, 99_999))
+def test_every_number_that_is_made_is_read_back(item: int, grams: int, fen: int) -> None:
+    for text in "20IIIIIWWWWWC", "02IIIIKPPPPPC", "21IIIIIWWWWWPPPPPC":
+        said = InStoreNumber(
+            f"{item:05d}"[-text.count("I") :], grams if "W" in text else None, fen if "P" in text else None
+        )
+        assert InStoreLayout(text).read(InStoreLayout(text).number(said)) == said
 
 
 @each(
@@ -41,7 +84,7 @@ def test_layouts_of_the_trade(layout: str, number: str, meaning: InStoreNumber) 
     ],
 )
 def test_what_is_no_number_of_a_layout(layout: str, number: str) -> None:
-    assert parse_layout(layout).read(number) is None
+    assert InStoreLayout(layout).read(number) is None
 
 
 @each(
@@ -54,14 +97,16 @@ def test_what_is_no_number_of_a_layout(layout: str, number: str) -> None:
         "20IIIIIWWWWWWC",
         "IIIIIIIWWWWWC",
         "20WWWWWIIIIIC",
-        "20IIIIIWWPPPC",
+        "20IIIIIWWWWWPPPPC",
+        "20IIIIIWWPPPPPPPPPC",
+        "20IIIKWWWWPPPPPPPC",
         "20IIIKPPPPPPC",
         "20IIIIIWWWWWc",
     ],
 )
 def test_what_is_no_layout(layout: str) -> None:
     with pytest.raises(BadLayout):
-        parse_layout(layout)
+        InStoreLayout(layout)
 
 
 @each(("amount", "digit"), [("2875", "9"), ("14685", "6"), ("0000", "0"), ("00000", "0")])

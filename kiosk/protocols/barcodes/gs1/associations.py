@@ -1,7 +1,7 @@
-"""What must and what must not stand beside an application identifier (General Specifications 4.13 and 4.14).
+"""What must and what must not stand beside an application identifier (General Specifications 4.13).
 
-The rules are for all that is marked on one physical item, which may be more than one symbol: a scanner's single
-reading is not judged by them.
+What must is asked of all that is marked on one physical item, which may be more than one symbol: a scanner's single
+reading is not judged by it. What must not is wrong in one symbol already.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ LENGTH_WITHOUT_SERIAL: Mapping[str, int] = {"253": 13, "255": 13, "8003": 14}
 """A digital signature is for one item: these keys stand for a class of items when they have no more than this."""
 
 
-def check_associations(elements: Elements) -> None:
-    """Raises BadElementString ``missing_ai`` or ``forbidden_ai`` for the first identifier that is not satisfied."""
+def check_pairs(elements: Elements) -> None:
+    """Invalid pairs: raises BadElementString ``forbidden_ai`` for the first identifier that one is beside."""
     present = {identifier for identifier, _ in elements}
     for identifier, _ in elements:
         _check_forbidden(identifier, present)
+
+
+def check_associations(elements: Elements) -> None:
+    """Mandatory associations: raises BadElementString ``missing_ai`` for the first identifier that lacks one."""
+    present = {identifier for identifier, _ in elements}
     for identifier, _ in elements:
         _check_missing(identifier, present)
     if SIGNATURE in present:

@@ -24,8 +24,8 @@ def is_date(text: str) -> bool:
 
 
 def is_long_date(text: str) -> bool:
-    """YYYYMMDD with a day."""
-    return text[:4] != "0000" and text[6:] != "00" and _exists(int(text[:4]), int(text[4:6]), int(text[6:]))
+    """YYYYMMDD with a day; the year 0000 has the days of 2000, the calendar of the library begins behind it."""
+    return text[6:] != "00" and _exists(int(text[:4]) or 2000, int(text[4:6]), int(text[6:]))
 
 
 def is_hour(text: str) -> bool:

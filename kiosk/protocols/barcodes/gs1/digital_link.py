@@ -27,6 +27,11 @@ _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _DOMAIN = re.compile(_HOST, re.ASCII)
 
 
+def is_domain(text: str) -> bool:
+    """Whether links can be made there: "id.example.org", "example.org:8443"."""
+    return _DOMAIN.fullmatch(text) is not None
+
+
 def is_link(text: str) -> bool:
     """Whether the text is an address at all whose path holds a key; its values may still be wrong."""
     match = _LINK.fullmatch(text)
@@ -52,7 +57,7 @@ def build_digital_link(domain: str, elements: Elements) -> str:
 
     Raises BadElementString ``link`` when there is no key, or an element may stand neither behind it nor in the query.
     """
-    if _DOMAIN.fullmatch(domain) is None:
+    if not is_domain(domain):
         raise BadElementString("link", f"{domain!r} is no domain")
     for identifier, value in elements:
         check_value(identifier, value)

@@ -21,7 +21,7 @@ def parse_element_string(data: str) -> Elements:
     """Split ``data`` (GS between values, no leading FNC1) into identifiers and values; raises BadElementString.
 
     Each value is checked by itself, and the same identifier twice has the same value. What must and must not stand
-    together is ``associations.check_associations``: it may be spread over several symbols.
+    together is asked in ``associations``.
     """
     if not data:
         raise BadElementString("empty", "an element string needs at least one application identifier")

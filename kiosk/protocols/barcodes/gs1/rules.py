@@ -87,7 +87,7 @@ RULES: Mapping[str, Rule] = {
     "sex": Rule("code", ["0", "1", "2", "9"].__contains__),
     "winding": Rule("code", ["0", "1", "9"].__contains__),
     "bit": Rule("code", ["0", "1"].__contains__),
-    "importer": Rule("charset", lambda text: text.replace("-", "A").replace("_", "A").isalnum()),
+    "importer": Rule("charset", lambda text: text.isascii() and text.replace("-", "A").replace("_", "A").isalnum()),
     "hyphen": Rule("charset", lambda text: text == "-" * len(text)),
     "letter": Rule("charset", lambda text: not is_digits(text)),
     "padding": Rule("charset", _is_padded),

@@ -26,7 +26,7 @@ OF_RULE = {
     "piece": "0102",
     "sequence": "1/2",
     "media": "80",
-    "package": "APE",
+    "package": "AP",
     "sex": "9",
     "winding": "9",
     "bit": "1",

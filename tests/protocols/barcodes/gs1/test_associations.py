@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.protocols.barcodes.gs1.associations import check_associations
+from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.elements import Elements
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.notation import parse_written
@@ -115,19 +115,27 @@ FORBIDDEN = [
 
 @each("text", GOOD)
 def test_what_may_stand_together(text: str) -> None:
-    check_associations(parse_written(text))
+    elements = parse_written(text)
+    check_pairs(elements)
+    check_associations(elements)
 
 
-@each(
-    ("text", "code", "identifier"),
-    [(text, "missing_ai", one) for text, one in MISSING] + [(text, "forbidden_ai", one) for text, one in FORBIDDEN],
-)
-def test_what_may_not(text: str, code: str, identifier: str) -> None:
+@each(("text", "identifier"), MISSING)
+def test_what_must_stand_beside_it(text: str, identifier: str) -> None:
+    elements = parse_written(text)
+    check_pairs(elements)
     with pytest.raises(BadElementString) as caught:
-        check_associations(parse_written(text))
-    assert caught.value.code == code
-    if code == "missing_ai":
-        assert caught.value.identifier == identifier
+        check_associations(elements)
+    assert (caught.value.code, caught.value.identifier) == ("missing_ai", identifier)
+
+
+@each(("text", "identifier"), FORBIDDEN)
+def test_what_must_not(text: str, identifier: str) -> None:
+    elements = parse_written(text)
+    assert identifier in dict(elements)
+    with pytest.raises(BadElementString) as caught:
+        check_pairs(elements)
+    assert caught.value.code == "forbidden_ai"
 
 
 def concrete(pattern: str) -> str:
@@ -155,8 +163,10 @@ def company(identifier: str) -> set[str]:
 
 
 @each("identifier", sorted(TABLE))
-def test_every_row_is_satisfied_by_its_first_alternative(identifier: str) -> None:
-    check_associations(with_values(company(identifier)))
+def test_every_row_is_satisfied_by_the_alternative_that_adds_least(identifier: str) -> None:
+    elements = with_values(company(identifier))
+    check_pairs(elements)
+    check_associations(elements)
 
 
 @each("identifier", sorted(one for one in TABLE if TABLE[one].needs))
@@ -172,9 +182,9 @@ def test_every_row_that_needs_another_is_refused_alone(identifier: str) -> None:
 )
 def test_every_pair_that_a_row_forbids(identifier: str, other: str) -> None:
     if identifier == other:
-        check_associations(with_values(company(identifier)))
+        check_pairs(with_values(company(identifier)))
         return
     for first, second in (identifier, other), (other, identifier):
         with pytest.raises(BadElementString) as caught:
-            check_associations(((first, value(first)), (second, value(second))))
+            check_pairs(((first, value(first)), (second, value(second))))
         assert caught.value.code == "forbidden_ai"

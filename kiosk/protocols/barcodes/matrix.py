@@ -47,7 +47,7 @@ def _modules(text: str, symbology: str, **options: bool) -> Modules:
     import zxingcpp  # 3 MB of native code: loaded when the first symbol is drawn
 
     symbol = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, symbology), **options)
-    gray = memoryview(symbol.to_image(scale=1, add_quiet_zones=False))
-    height, width = gray.shape
-    dots = gray.tobytes()
+    picture = symbol.to_image(scale=1, add_quiet_zones=False)
+    height, width = picture.shape
+    dots = memoryview(picture).tobytes()
     return tuple(tuple(dot == 0 for dot in dots[y * width : (y + 1) * width]) for y in range(height))

@@ -59,7 +59,7 @@ EAN: Final = "2012345024809"
 @pytest.fixture(scope="module")
 def judged() -> list[Verdict]:
     """The judge is asked once, for all rows and then for the symbols."""
-    rows = [("gs1datamatrix", row.text, {"lintreqs": row.associations}) for row in ROWS]
+    rows = [("gs1-128", row.text, {"lintreqs": row.associations}) for row in ROWS]
     symbols = [(symbology, text, {"lintreqs": True}) for symbology, text in SYMBOLS]
     return verdicts([*rows, *symbols, ("ean13", EAN, {})])
 

@@ -276,7 +276,7 @@ class StationService:
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
             lots=self._lot_camera,
-            reader=ScanReader(settings.codes.layouts),
+            reader=ScanReader(settings.codes.layouts, settings.codes.company),
         )
 
     def _tick(self) -> None:

@@ -71,6 +71,7 @@ baud = 115200
 
 [codes]
 company_prefix = "6901234"
+items = { BADAM = 1, WALNUT = 2 }
 link_domain = "id.example.org"
 in_store = ["20IIIIIWWWWWC", "21IIIIIWWWWWPPPPPC"]
 
@@ -269,6 +270,14 @@ def line_of(text: str) -> int:
         *(
             ('company_prefix = "6901234"', f'company_prefix = "{prefix}"', "[codes] company_prefix", words)
             for prefix, words in (("690", "4 to 12 digits"), ("690123A", "4 to 12 digits"), ("2012345", "no company's"))
+        ),
+        *(
+            ("items = { BADAM = 1, WALNUT = 2 }", f"items = {items}", "[codes] items", words)
+            for items, words in (
+                ("{ BADAM = 1, WALNUT = 1 }", "the same item reference"),
+                ("{ BADAM = 100000 }", "5 digits are left"),
+                ('{ BADAM = "1" }', "Expected `int`"),
+            )
         ),
         *(
             (

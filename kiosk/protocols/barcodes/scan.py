@@ -35,6 +35,7 @@ _GS1_KEYS = ("00", "01", "02")
 """Without an identifier only these beginnings are taken for GS1: their check digit makes a mistake unlikely."""
 
 _PRODUCT_LENGTHS = (8, 12, 13)
+_CARTON_LENGTH = 14
 _PARCEL_SYMBOLOGIES = frozenset({"CODE128", "CODE39"})
 """Nobody prints a product's number like this: thirteen digits in one of these are a waybill, check digit or not."""
 
@@ -170,6 +171,11 @@ def _product(scan: Scan) -> Scan:
     return replace(scan, kind="product") if gs1_checks(scan.data) else _refused(scan, "check_digit", "product")
 
 
+def _is_carton(scan: Scan) -> bool:
+    """A GTIN-14 in the bars that are printed on cartons alone; no carrier uses them."""
+    return scan.symbology == "ITF" and len(scan.data) == _CARTON_LENGTH and gs1_checks(scan.data)
+
+
 def _internal(scan: Scan, text: str) -> Scan:
     match = _INTERNAL.fullmatch(text)
     if match is None:
@@ -187,7 +193,7 @@ def _foreign(scan: Scan, text: str) -> Scan:
     stranger_word = _STRANGERS.get(waybill.why_not or "")
     if stranger_word is not None:
         return _refused(scan, stranger_word)
-    if scan.in_store is not None:
+    if scan.in_store is not None or _is_carton(scan):
         return replace(scan, kind="product")
     if waybill.why_not == "product_code" and not (waybill.candidates and scan.symbology in _PARCEL_SYMBOLOGIES):
         return replace(scan, kind="product")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from kiosk.protocols.barcodes.gs1.bag import Bag, bag_elements
 from kiosk.protocols.barcodes.gs1.digital_link import is_domain
+from kiosk.protocols.barcodes.gs1.elements import Elements
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.barcodes.in_store import InStoreLayout
 
@@ -12,13 +15,15 @@ from kiosk.protocols.barcodes.in_store import InStoreLayout
 @dataclass(frozen=True, slots=True)
 class CodesSettings:
     """``company_prefix`` as GS1 has given it to the cooperative; "" has none: then labels carry the station's own codes
-    and no GTIN or SSCC. ``link_domain`` is where the links on labels lead, "id.example.org"; "" has none. ``in_store``
-    are layouts of numbers that scales of shops print, "20IIIIIWWWWWC".
+    and no GTIN or SSCC. ``items`` gives goods of the catalog, by their code, the item reference behind that prefix: it
+    is the cooperative that hands these out. ``link_domain`` is where the links on labels lead, "id.example.org"; "" has
+    none. ``in_store`` are layouts of numbers that scales of shops print, "20IIIIIWWWWWC".
 
     Raises ValueError with the field and what is allowed.
     """
 
     company_prefix: str = ""
+    items: Mapping[str, int] = field(default_factory=dict)
     link_domain: str = ""
     in_store: tuple[str, ...] = ()
 
@@ -27,6 +32,7 @@ class CodesSettings:
             _ = self.company
         except ValueError as error:
             raise ValueError(f"company_prefix: {error}") from None
+        self._check_items()
         if self.link_domain and not is_domain(self.link_domain):
             raise ValueError(f"link_domain {self.link_domain!r} must be a domain like id.example.org")
         try:
@@ -35,6 +41,22 @@ class CodesSettings:
             raise ValueError(f"in_store: {error}") from None
         if len(places) != len(self.in_store):
             raise ValueError("in_store: two layouts have the same length and prefix: only the first would be read")
+
+    def _check_items(self) -> None:
+        if self.items and self.company is None:
+            raise ValueError("items need a company_prefix to stand behind")
+        if len(set(self.items.values())) != len(self.items):
+            raise ValueError("items: two goods have the same item reference")
+        for product, item in self.items.items():
+            try:
+                _ = self.company and self.company.gtin(item)
+            except ValueError as error:
+                raise ValueError(f"items: {product}: {error}") from None
+
+    def elements(self, product: str, bag: Bag) -> Elements | None:
+        """What the GS1 symbol of a bag says; None for goods without a number of GS1. Raises BadKey."""
+        item = self.items.get(product)
+        return None if self.company is None or item is None else bag_elements(self.company, item, bag)
 
     @property
     def company(self) -> CompanyPrefix | None:

@@ -96,6 +96,8 @@ def test_a_upc_comes_as_an_ean(data: str, symbology: str) -> None:
         ("]E0Y1P04412J", ("product", "length")),
         ("]C06901234567892", ("waybill", None)),
         ("]Q16901234567892", ("product", None)),
+        ("]I116901234567899", ("product", None)),
+        ("]I173123456789012", ("waybill", None)),
     ],
 )
 def test_products(raw: str, expected: tuple[str, str | None]) -> None:

@@ -9,7 +9,11 @@ import pytest
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.shelf import slot_code
-from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link
+from kiosk.protocols.barcodes.gs1.elements import build_element_string
+from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
+from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.station.counter.scanning.scanned import Scanned, ScanReader
 from kiosk.store import ExpectedParcel
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
 from tests.station.fakes import CARD
@@ -277,6 +281,23 @@ class TestPersonalText:
         assert rig.scan(text).word == word
         assert rig.counter.scans.arrive(rig.session, Scanned.of(text), "SF").word == word
         assert rig.store.parcels.in_states(list(ParcelState)) == []
+
+
+class TestReader:
+    def test_the_gs1_symbol_and_the_link_of_an_own_bag_are_read_as_its_code(self) -> None:
+        reader = ScanReader(company=CompanyPrefix("6901234"))
+        own = "(01)96901234000019(3103)051710(10)0147A000381(21)0147A00038101"
+        for company, text, kind in (
+            (reader, build_element_string(parse_written(own)), "bag"),
+            (reader, build_digital_link("id.example.org", parse_written(own)), "bag"),
+            (reader, build_element_string(parse_written(own.replace("(21)0147A00038101", "(21)o-1"))), "gs1"),
+            (ScanReader(company=CompanyPrefix("6905678")), build_element_string(parse_written(own)), "gs1"),
+            (ScanReader(), build_element_string(parse_written(own)), "gs1"),
+        ):
+            scan = company.read(text).scan
+            assert (scan.kind, scan.valid) == (kind, True), text
+            if kind == "bag":
+                assert scan.data == internal_code("B", "0147A00038101")
 
 
 class TestWho:

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from kiosk.domain.identifiers import BadIdentifier, internal_code
 from kiosk.protocols.barcodes.aim import PRODUCT_SYMBOLOGIES
+from kiosk.protocols.barcodes.gs1.bag import own_serial
+from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.barcodes.in_store import InStoreLayout
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
 from kiosk.protocols.barcodes.waybills import Package, identify
@@ -114,13 +117,22 @@ class Scanned:
 
 @dataclass(frozen=True, slots=True)
 class ScanReader:
-    """Reads scans as this station is set up; ``in_store`` are the layouts of shops around it."""
+    """Reads scans as this station is set up; ``in_store`` are the layouts of shops around it.
+
+    The GS1 symbol or link on a bag of ``company`` stands for the bag's own code, and is read as that.
+    """
 
     in_store: tuple[InStoreLayout, ...] = ()
+    company: CompanyPrefix | None = None
 
     def read(self, text: str) -> Scanned:
         """Judge a scan, or what was typed in its place. Never raises."""
-        return Scanned.of(text, self.in_store)
+        scanned = Scanned.of(text, self.in_store)
+        serial = own_serial(self.company, scanned.scan.ais) if self.company else None
+        try:
+            return Scanned.of(internal_code("B", serial)) if serial else scanned
+        except BadIdentifier:
+            return scanned
 
 
 def _refusal(scan: Scan) -> str:

@@ -10,7 +10,7 @@ Modules = tuple[tuple[bool, ...], ...]
 QUIET_ZONE_MODULES = 4
 """Light modules on every side (ISO/IEC 18004, clause 9.1)."""
 DATAMATRIX_QUIET_ZONE_MODULES = 1
-"""Light modules on every side (ISO/IEC 16022, clause 7.1)."""
+"""Light modules on every side (ISO/IEC 16022)."""
 
 
 def qr_modules(text: str) -> Modules:

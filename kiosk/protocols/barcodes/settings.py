@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kiosk.protocols.barcodes.gs1.bag import Bag, bag_elements
-from kiosk.protocols.barcodes.gs1.digital_link import is_domain
-from kiosk.protocols.barcodes.gs1.elements import Elements
+from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
+from kiosk.protocols.barcodes.gs1.notation import written
 from kiosk.protocols.barcodes.in_store import InStoreLayout
+
+
+@dataclass(frozen=True, slots=True)
+class BagSymbols:
+    """``gs1`` is a bracketed element string, ``link`` an address; "" is none."""
+
+    gs1: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +61,14 @@ class CodesSettings:
             except ValueError as error:
                 raise ValueError(f"items: {product}: {error}") from None
 
-    def elements(self, product: str, bag: Bag) -> Elements | None:
-        """What the GS1 symbol of a bag says; None for goods without a number of GS1. Raises BadKey."""
+    def symbols(self, product: str, bag: Bag) -> BagSymbols:
+        """What the symbol and the link on a bag say; nothing for goods without a number of GS1. Raises BadKey."""
         item = self.items.get(product)
-        return None if self.company is None or item is None else bag_elements(self.company, item, bag)
+        if self.company is None or item is None:
+            return BagSymbols()
+        elements = bag_elements(self.company, item, bag)
+        link = build_digital_link(self.link_domain, elements) if self.link_domain else ""
+        return BagSymbols(written(elements), link)
 
     @property
     def company(self) -> CompanyPrefix | None:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.bag import Bag, own_serial
-from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, parse_digital_link
+from kiosk.protocols.barcodes.gs1.digital_link import parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import check_value
 from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, BadKey, CompanyPrefix
-from kiosk.protocols.barcodes.gs1.notation import written
-from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.settings import BagSymbols, CodesSettings
 from tests.each import each
 
 
@@ -55,17 +55,20 @@ CODES = CodesSettings(company_prefix="6901234", items={"BADAM": 1}, link_domain=
 
 
 def test_a_bag_in_a_symbol_and_in_a_link() -> None:
-    elements = CODES.elements("BADAM", BAG)
-    assert elements is not None
-    assert written(elements) == "(01)96901234000019(3103)051710(13)260914(10)0147A000381(21)0147A00038101"
+    symbols = CODES.symbols("BADAM", BAG)
+    assert symbols.gs1 == "(01)96901234000019(3103)051710(13)260914(10)0147A000381(21)0147A00038101"
+    elements = parse_written(symbols.gs1)
     check_pairs(elements)
     check_associations(elements)
-    again = parse_digital_link(build_digital_link(CODES.link_domain, elements))
+    again = parse_digital_link(symbols.link)
+    assert sorted(again) == sorted(elements)
     assert own_serial(CompanyPrefix("6901234"), again) == BAG.serial
     assert own_serial(CompanyPrefix("6905678"), again) is None
-    unset = CODES.elements("BADAM", replace(BAG, packed=None))
-    assert unset is not None
-    assert "13" not in dict(unset)
+
+
+def test_a_station_whose_clock_is_not_set_says_no_date() -> None:
+    assert "(13)" not in CODES.symbols("BADAM", replace(BAG, packed=None)).gs1
+    assert replace(CODES, link_domain="").symbols("BADAM", BAG).link == ""
 
 
 def test_items_are_of_a_company() -> None:
@@ -74,11 +77,11 @@ def test_items_are_of_a_company() -> None:
 
 
 def test_goods_and_stations_without_a_number_have_no_symbol() -> None:
-    assert CODES.elements("WALNUT", BAG) is None
-    assert CodesSettings().elements("BADAM", BAG) is None
+    assert CODES.symbols("WALNUT", BAG) == BagSymbols()
+    assert CodesSettings().symbols("BADAM", BAG) == BagSymbols()
 
 
 @each("net_g", [0, -1, 1_000_000])
 def test_a_weight_that_does_not_fit_is_not_cut(net_g: int) -> None:
     with pytest.raises(BadKey):
-        CODES.elements("BADAM", replace(BAG, net_g=net_g))
+        CODES.symbols("BADAM", replace(BAG, net_g=net_g))

@@ -11,6 +11,7 @@ import click
 
 from kiosk.protocols.barcodes.digits import gs1_check_digit, gs1_checks, is_digits, s10_check_digit
 from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
+from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain, parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import Elements, build_element_string
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.notation import parse_written
@@ -33,6 +34,27 @@ def check(source: IO[bytes], no_associations: bool) -> None:
         click.echo(json.dumps(_judged(text, associations=not no_associations)))
 
 
+@gs1.command("link")
+@click.option("--domain", default="", help="Where links lead, id.example.org. Left out, links are only read.")
+@_source
+def link(source: IO[bytes], domain: str) -> None:
+    """Make Digital Links of element strings, and element strings of links, one a line."""
+    if domain and not is_domain(domain):
+        raise click.BadParameter(f"{domain!r} must be a domain like id.example.org", param_hint="--domain")
+    for text in _lines(source):
+        click.echo(json.dumps(_linked(text, domain)))
+
+
+def _linked(text: str, domain: str) -> dict[str, object]:
+    try:
+        elements = parse_digital_link(text) if "://" in text else parse_written(text)
+        check_pairs(elements)
+        made = build_digital_link(domain, elements) if domain else None
+    except BadElementString as error:
+        return _wrong((), error)
+    return {**_right(elements), "link": made}
+
+
 def _judged(text: str, *, associations: bool) -> dict[str, object]:
     elements: Elements = ()
     try:
@@ -41,16 +63,25 @@ def _judged(text: str, *, associations: bool) -> dict[str, object]:
         if associations:
             check_associations(elements)
     except BadElementString as error:
-        return {
-            "valid": False,
-            "ais": elements,
-            "element_string": build_element_string(elements) if elements else None,
-            "error": error.code,
-            "ai": error.identifier or None,
-            "at": error.at,
-            "message": str(error),
-        }
+        return _wrong(elements, error)
+    return _right(elements)
+
+
+def _right(elements: Elements) -> dict[str, object]:
     return {"valid": True, "ais": elements, "element_string": build_element_string(elements), "error": None}
+
+
+def _wrong(elements: Elements, error: BadElementString) -> dict[str, object]:
+    """``elements`` are those of a string that could be taken apart."""
+    return {
+        "valid": False,
+        "ais": elements,
+        "element_string": build_element_string(elements) if elements else None,
+        "error": error.code,
+        "ai": error.identifier or None,
+        "at": error.at,
+        "message": str(error),
+    }
 
 
 @dataclass(frozen=True, slots=True)

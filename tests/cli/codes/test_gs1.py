@@ -52,6 +52,17 @@ def test_without_associations() -> None:
         assert said(["gs1", "check", "--no-associations"], line)[0]["error"] == error
 
 
+def test_links_both_ways() -> None:
+    label = "(01)06901234567892(10)A/B(3103)002480"
+    there = said(["gs1", "link", "--domain", "id.example.org"], f"{label}\n(10)A\n(01)06901234567891\n\n")
+    assert there[0]["link"] == "https://id.example.org/01/06901234567892/10/A%2FB?3103=002480"
+    assert [row["error"] for row in there] == [None, "link", "check_digit", "empty"]
+    back = said(["gs1", "link"], f"{there[0]['link']}\nhttps://id.example.org/x\nhttp://\n")
+    assert sorted(back[0]["ais"]) == sorted(there[0]["ais"])
+    assert [(row["valid"], row["error"]) for row in back] == [(True, None), (False, "link"), (False, "link")]
+    assert back[0]["link"] is None
+
+
 @each(
     ("kind", "number", "digit", "full"),
     [
@@ -76,7 +87,12 @@ def test_what_gets_no_digit(number: str, error: str) -> None:
 
 
 def test_wrong_usage_is_one_line() -> None:
-    for arguments in ["digit"], ["digit", "--kind", "isbn"], ["gs1", "read"]:
+    for arguments in (
+        ["digit"],
+        ["digit", "--kind", "isbn"],
+        ["gs1", "read"],
+        ["gs1", "link", "--domain", "https://id.example.org"],
+    ):
         result = CliRunner().invoke(main, arguments, input=b"")
         assert result.exit_code == 2
         assert len(result.stderr.strip().splitlines()) == 1

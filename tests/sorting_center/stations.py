@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from kiosk.domain.events import (
@@ -48,7 +49,8 @@ def of_weight(net_g: int, price: int = 2400) -> dict[str, object]:
 
 def confirmed(station: str, counter: int, **changes: object) -> IntakeConfirmed:
     receipt = ReceiptNumber(station, "A", counter)
-    bag = BagData(1, 12_610, 160, 12_450, 29_880, "SACK", "preset", counter, counter, 1200)
+    code = receipt.bag_code(1)
+    bag = BagData(1, 12_610, 160, 12_450, 29_880, "SACK", "preset", counter, counter, 1200, code=code)
     values: dict[str, object] = {
         "receipt": str(receipt),
         "lot": receipt.lot,
@@ -105,12 +107,24 @@ def without_words(body: bytes) -> bytes:
     return canonical(event)
 
 
-class Station:
-    """A station's journal, kept in memory: seals what it is given and links it to what came before."""
+def without_bag_codes(data: IntakeConfirmed) -> dict[str, Any]:
+    """An intake as stations told it before bags had codes."""
+    told: dict[str, Any] = msgspec.to_builtins(data)
+    for bag in told["bags"]:
+        del bag["code"]
+    return told
 
-    def __init__(self, station: str = "S0147", epoch: str = "00112233445566aa") -> None:
+
+class Station:
+    """A station's journal, kept in memory: seals what it is given and links it to what came before.
+
+    ``bag_codes`` is false for one of before bags had codes: its events do not have the field.
+    """
+
+    def __init__(self, station: str = "S0147", epoch: str = "00112233445566aa", *, bag_codes: bool = True) -> None:
         self.station = station
         self.epoch = epoch
+        self._bag_codes = bag_codes
         self.sealed: list[SealedEvent] = []
 
     @property
@@ -126,6 +140,7 @@ class Station:
                     self.epoch, len(self.sealed) + 1, self.head if prevhash is None else prevhash, reissued=reissued
                 ),
                 _MOMENT,
+                None if self._bag_codes or not isinstance(data, IntakeConfirmed) else without_bag_codes(data),
             )
         )
         return parse_event(self.sealed[-1].body)

@@ -20,7 +20,19 @@ from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.records import NewPhoto
 from tests import migrated
-from tests.store.village import CATALOG, STATION, bring_in, change, content, offer_of, open_store, pictures, rows, stamp
+from tests.store.village import (
+    CATALOG,
+    STATION,
+    bring_in,
+    change,
+    content,
+    events,
+    offer_of,
+    open_store,
+    pictures,
+    rows,
+    stamp,
+)
 
 OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*.sqlite"))
 """Databases as earlier schemas left them: one empty and one with a morning's work for each."""
@@ -90,7 +102,13 @@ def test_an_old_database_is_brought_up_and_opened_twice(old: Path, path: Path) -
     row = bring_in(store, 5_000)
     assert row.receipt == f"0147-A-{len(receipts) + 1:06d}"
     store.photos.add(NewPhoto(row.lot, "ALMOND", pictures()), stamp())
+    assert store.epochs.start("behind")
     store.close()
+    data = {event["id"]: event["data"] for event in events(path)}
+    again = [event for event in events(path) if "reissued" in event]
+    assert again and [event["id"] for event in again if event["data"] != data[event["reissued"]]] == [], (
+        "what was told without a younger field is told again without it"
+    )
 
 
 @pytest.mark.usefixtures("in_a_child")

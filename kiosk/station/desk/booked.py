@@ -30,11 +30,17 @@ class Booked:
     def show(self, draft: Draft, row: ConfirmedRow, prints: tuple[PrintView, ...]) -> None:
         """Put the result up; the caller holds ``locks.state``."""
         self._state.pan.release()
-        self._state.set(replace(draft, step=Step.TAKE, result=row, photo=PhotoView("offered"), prints=prints))
+        shown = replace(draft, step=Step.TAKE, result=row, photo=PhotoView("offered"), prints=prints)
+        self._state.set(replace(shown, scans_bags=self._tools.scan_after_sticking))
 
-    def finish(self) -> DeskView:
-        """The papers are in the hand: back to the start."""
+    def finish(self, anyway: bool = False) -> DeskView:
+        """The papers are in the hand: back to the start. ``anyway``: also without the label of every bag scanned.
+
+        Raises DeskRefused: bag_not_scanned.
+        """
         with self._state.locks.acts, self._state.at(Step.TAKE):
+            if not (anyway or all(self._state.draft.scanned_bags.values())):
+                raise DeskRefused("bag_not_scanned")
             self._state.set(Draft())
             return self._state.publish()
 
@@ -124,9 +130,8 @@ class Booked:
             return ()
 
     def _prints(self, receipt: str) -> tuple[PrintView, ...]:
-        return tuple(
-            PrintView(job.document, job.bag, job.state) for job in self._tools.store.papers.of_receipt(receipt)
-        )
+        jobs = self._tools.store.papers.of_receipt(receipt)
+        return tuple(PrintView(job.document, job.bag, job.state, job.scanned) for job in jobs)
 
 
 # What becomes of a shot that a clerk has asked for at the counter is no try and no failure of the villager's.

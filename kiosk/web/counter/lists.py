@@ -205,7 +205,8 @@ class CounterLists:
         where = Where("intakes", f"/counter/intakes/{row.receipt}")
         if request.args.get("ask") == "void" and not row.voided:
             return self._void(session, where)
-        papers = [_paper(job) for job in self._station.counter.papers.of_intake(session, row.receipt) if not job.copy]
+        jobs = self._station.counter.papers.of_intake(session, row.receipt)
+        papers = [_paper(job) for job in jobs if not job.copy_no]
         return self._frame.page(
             "intake",
             session.person,

@@ -158,6 +158,7 @@ class Shop:
     check_weight: Any = None
     live_view: Any
     worth = ScaleStanding()
+    scan_after_sticking = False
 
     def __init__(self, data: Path, catalog: Catalog = CATALOG) -> None:
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
@@ -182,6 +183,7 @@ class Shop:
                 standing=lambda: self.standing(),
                 on_note=self._note,
                 clock=lambda: self.now,
+                scan_after_sticking=self.scan_after_sticking,
             ),
         )
         self.board = LiveBoard(self.desk.view())

@@ -15,6 +15,7 @@ from kiosk.station.desk.errors import refusing
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
 from kiosk.station.desk.view import ASKED_FOR, PHOTO_TRIES, DeskRefused, DeskView, PhotoView, PrintView, Step
+from kiosk.store.papers.print_jobs import CANCELLED
 from kiosk.store.records import ConfirmedRow
 
 logger = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ class Booked:
             return ()
 
     def _prints(self, receipt: str) -> tuple[PrintView, ...]:
-        jobs = self._tools.store.papers.of_receipt(receipt)
+        jobs = [job for job in self._tools.store.papers.of_receipt(receipt) if job.state != CANCELLED]
         return tuple(PrintView(job.document, job.bag, job.state, job.scanned) for job in jobs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -49,8 +50,7 @@ def of_weight(net_g: int, price: int = 2400) -> dict[str, object]:
 
 def confirmed(station: str, counter: int, **changes: object) -> IntakeConfirmed:
     receipt = ReceiptNumber(station, "A", counter)
-    code = receipt.bag_code(1)
-    bag = BagData(1, 12_610, 160, 12_450, 29_880, "SACK", "preset", counter, counter, 1200, code=code)
+    bag = BagData(1, 12_610, 160, 12_450, 29_880, "SACK", "preset", counter, counter, 1200)
     values: dict[str, object] = {
         "receipt": str(receipt),
         "lot": receipt.lot,
@@ -68,7 +68,11 @@ def confirmed(station: str, counter: int, **changes: object) -> IntakeConfirmed:
         "certificate": CertificateData("producer", "C-1", None),
         "metrology": "1.0 abcd",
     }
-    return IntakeConfirmed(**{**values, **changes})  # type: ignore[arg-type]
+    found = IntakeConfirmed(**{**values, **changes})  # type: ignore[arg-type]
+    if "receipt" in changes:
+        return found
+    coded = (dataclasses.replace(one, code=receipt.bag_code(number)) for number, one in enumerate(found.bags, 1))
+    return dataclasses.replace(found, bags=tuple(coded))
 
 
 def offered(lot: str, photos: tuple[str, ...], **changes: object) -> ListingSubmitted:

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import monotonic
@@ -54,8 +54,8 @@ from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
 from kiosk.station.signals import StationSignals
 from kiosk.station.software import metrology, software_id
-from kiosk.store import NewPrintJob, Stamp, Store, StoreError
-from kiosk.store.records import ScaleContent
+from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
 
@@ -260,6 +260,7 @@ class StationService:
             standing=self.scale_audit.standing,
             on_note=self.scale_audit.note,
             clock=self._hardware.clock,
+            scan_after_sticking=self.settings.scan_after_sticking,
         )
 
     def _counter_tools(self, settings: ServiceSettings) -> CounterTools:
@@ -309,10 +310,10 @@ class StationService:
             PlainRequest(str(number), self._space.for_others, lambda shot: self.parcel_photos.keep(number, shot))
         )
 
-    def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Sequence[NewPrintJob]:
+    def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
         """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
         papers = make_papers(self.settings, self.metrology, confirmed, catalog, stamp)
-        return [paper for paper in papers if paper.printer in self._hardware.printers]
+        return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> PrintWorker:
         setup = printer.setup

@@ -16,7 +16,7 @@ from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, Pr
 from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
 from kiosk.devices.printer.profiles import PrinterProfile
-from kiosk.protocols.printers import escpos, status, tspl, zpl
+from kiosk.protocols.printers import cpcl, escpos, status, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup
 
 ANSWER_S = 1.5
@@ -27,10 +27,10 @@ _LAST_WORD_S = 0.25
 """Beyond the deadline, to learn why: the job is uncertain already, and the reason tells people what to do."""
 
 _FASTEST_MM_S = 500
-"""No receipt printer runs its paper faster: one that is done sooner has not printed."""
+"""No receipt or portable printer runs its paper faster: one that is done sooner has not printed."""
 
-_IDLE = frozenset({PrinterFault.PAPER_NEAR_END})
-_HARMLESS = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING})
+_IDLE = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.BATTERY_LOW})
+_HARMLESS = _IDLE | {PrinterFault.PRINTING}
 _UNKNOWN = PrinterStatus(ready=None, fault=None, flags=(PrinterFault.UNKNOWN,))
 _OWN_JOB = PrinterStatus(ready=False, fault=False, flags=(PrinterFault.PRINTING,))
 
@@ -47,7 +47,14 @@ _DIALECTS = {
     "tspl": _Dialect(tspl.STATUS_QUERY, lambda reply: len(reply) >= 1),
     "escpos": _Dialect(escpos.STATUS_QUERY, lambda reply: len(reply) >= 4),
     "zpl": _Dialect(zpl.STATUS_QUERY, lambda reply: reply.count(b"\x03\r\n") >= 3),
+    "cpcl": _Dialect(cpcl.STATUS_QUERY, lambda reply: len(reply) >= 1),
 }
+_IN_LINE: dict[str, tuple[bytes, Callable[[bytes], tuple[str, ...] | None]]] = {
+    "escpos": (escpos.DRAINED_QUERY, escpos.parse_drained),
+    "cpcl": (cpcl.STATUS_QUERY, cpcl.parse_status),
+}
+"""The query that stands in line behind a job, and how its one byte is read."""
+
 _COUNTER = _Dialect(zpl.COUNTER_QUERY, lambda reply: reply.count(b'"') >= 2)
 
 
@@ -207,23 +214,32 @@ class StreamPrinter(ABC):
 
     def _await_drained(self, channel: Channel, sent: _Sent) -> None:
         """Done when the printer answers a query that stood in line behind the job, not too soon, and has no fault."""
+        query, parse = _IN_LINE[self.language]
         flags = None
         try:
-            self._send_query(channel, escpos.DRAINED_QUERY, sent.until)
+            self._send_query(channel, query, sent.until)
             while flags is None:
-                flags = next(filter(_is_known, map(_parse_drained_byte, channel.receive(sent.until))), None)
+                found = (parse(bytes((value,))) for value in channel.receive(sent.until))
+                flags = next((answer for answer in found if answer is not None), None)
         except ChannelTimeout:
-            found = self._ask(channel, monotonic() + _LAST_WORD_S)
-            raise self._uncertain(self._name.faulty(found.flags) or self._name.silent) from None
-        took = monotonic() - sent.began
-        found = self._ask(channel, sent.until)
-        if found.ready is None or not _HARMLESS.issuperset(found.flags):
-            raise self._uncertain(self._name.faulty(found.flags) or self._name.silent)
-        if took < self._least_s(sent.size):
+            last = self._ask(channel, monotonic() + _LAST_WORD_S)
+            raise self._uncertain(self._name.faulty(last.flags) or self._name.silent) from None
+        state = self._after_the_job(channel, sent.until)
+        if state.ready is None or not _IDLE.issuperset(state.flags):
+            raise self._uncertain(self._name.faulty(state.flags) or self._name.silent)
+        if monotonic() - sent.began < self._least_s(sent.size):
             raise self._uncertain(self._name.hasty)
 
+    def _after_the_job(self, channel: Channel, until: float) -> PrinterStatus:
+        """The state once the printer no longer says that it prints."""
+        while True:
+            found = self._ask(channel, until)
+            if PrinterFault.PRINTING not in found.flags or monotonic() + _POLL_S >= until:
+                return found
+            sleep(_POLL_S)
+
     def _least_s(self, size: int) -> float:
-        """Seconds the paper of a receipt job needs in the fastest of printers: its bytes are its dots, bare."""
+        """Seconds the paper of a job needs at least, in the fastest of printers: its bytes are its dots, bare."""
         head = self._profile.setup.head
         return size * 8 / head.width_dots / head.per_mm / _FASTEST_MM_S
 
@@ -288,11 +304,3 @@ class StreamPrinter(ABC):
 
     def _uncertain(self, reason: str) -> PrintUncertain:
         return PrintUncertain(f"{self._name} may or may not have printed: look at the paper. Reason: {reason}")
-
-
-def _parse_drained_byte(value: int) -> tuple[str, ...] | None:
-    return escpos.parse_drained(bytes((value,)))
-
-
-def _is_known(flags: tuple[str, ...] | None) -> bool:
-    return flags is not None

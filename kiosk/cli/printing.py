@@ -80,7 +80,7 @@ _STRIP_LANGUAGE, _LABEL_LANGUAGE = "escpos", "tspl"
 @click.option("--template", type=click.Choice(sorted(_TEMPLATES)), required=True)
 @click.option("--data", type=click.File("rb"), default="-", help="JSON document; standard input when absent")
 @click.option("--dpi", type=click.Choice([str(dpi) for dpi in DOTS_PER_MM]), default="203", show_default=True)
-@click.option("--language", type=click.Choice(["zpl", "tspl", "escpos", "png"]), required=True)
+@click.option("--language", type=click.Choice([*LANGUAGES, "png"]), required=True)
 @click.option("--profile", type=click.Choice(sorted(profiles())), help="draw and send it as for this printer")
 @click.option("--out", type=click.File("wb", lazy=True), required=True)
 def render(template: str, data: IO[bytes], dpi: str, language: str, profile: str | None, out: IO[bytes]) -> None:
@@ -113,6 +113,10 @@ def _setup(paper: _Template, dpi: int, language: str, name: str | None) -> PageS
     else:
         usual = find_profile(language if language != "png" else _LABEL_LANGUAGE).setup
         drawn = find_profile(_STRIP_LANGUAGE if paper.strip else _LABEL_LANGUAGE).setup
+        if language == "ipp":  # a sheet has one pitch
+            dpi = usual.head.dpi
+        elif language == "cpcl" and dpi != usual.head.dpi:
+            raise ValueError(f"a cpcl printer has {usual.head.dpi} dpi, not {dpi}")
         width = drawn.head.width_dots * DOTS_PER_MM[dpi] // drawn.head.per_mm
         setup = replace(usual, head=PrintHead(dpi, width))
     return replace(setup, gap_mm=0) if paper.strip else setup

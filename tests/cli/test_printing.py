@@ -88,6 +88,11 @@ def render(tmp_path: Path, document: object, *arguments: str, template: str = "b
         ("tspl", "05", {"ready": False, "fault": True, "flags": ["head_open", "paper_out"]}),
         ("escpos", "12 12 12 12", {"ready": True, "fault": False, "flags": []}),
         ("escpos", "1a321272", {"ready": False, "fault": True, "flags": ["offline", "paper_out"]}),
+        ("cpcl", "00", {"ready": True, "fault": False, "flags": []}),
+        ("cpcl", "06", {"ready": False, "fault": True, "flags": ["paper_out", "head_open"]}),
+        ("cpcl", "0180", {"ready": False, "fault": True, "flags": ["printing", "ribbon_out"]}),
+        ("cpcl", "01", {"ready": False, "fault": False, "flags": ["printing"]}),
+        ("ipp", "0101", {"ready": None, "fault": None, "flags": ["unknown"]}),
         ("zpl", b"ready?".hex(), {"ready": None, "fault": None, "flags": ["unknown"]}),
     ],
 )
@@ -151,7 +156,14 @@ def test_a_label_as_tspl_draws_the_same_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "start"), [("zpl", b"^XA^PW384^LL"), ("escpos", b"\x1b@\x1dv0"), ("png", b"\x89PNG")]
+    ("language", "start"),
+    [
+        ("zpl", b"^XA^MNN^PW384^LL"),
+        ("escpos", b"\x1b@\x1dv0"),
+        ("cpcl", b"! 0 200 200 "),
+        ("ipp", b"RaS2PwgRaster\0"),
+        ("png", b"\x89PNG"),
+    ],
 )
 def test_a_receipt_in_every_language(tmp_path: Path, language: str, start: bytes) -> None:
     assert render(tmp_path, RECEIPT, template="receipt", language=language).exit_code == 0

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from kiosk.protocols.printers import pwg
 from kiosk.protocols.printers.page_setup import (
     BAND_ROWS,
     DARKEST,
@@ -94,6 +95,8 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             (not receipt and self.band_rows != BAND_ROWS, "band_rows is for escpos"),
             (self.plain and language not in ("zpl", "cpcl"), "plain is for zpl and cpcl"),
             (self.cutter and language in ("cpcl", "ipp"), f"{language} has no cutter"),
+            (language == "ipp" and self.dpi != pwg.SHEET_DPI, f"a sheet is drawn at {pwg.SHEET_DPI} dpi"),
+            (language == "ipp" and self.width_dots > pwg.PRINTED_DOTS, f"a sheet has {pwg.PRINTED_DOTS} dots across"),
             (language == "cpcl" and self.dpi != _CPCL_DPI, f"cpcl counts in dots of {_CPCL_DPI} dpi"),
             (
                 proof == "drained" and language not in ("escpos", "cpcl"),
@@ -121,7 +124,13 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         )
 
 
-DEFAULT_BY_LANGUAGE = {"tspl": "tspl_203", "zpl": "zpl_203", "escpos": "escpos_58", "cpcl": "cpcl_203"}
+DEFAULT_BY_LANGUAGE = {
+    "tspl": "tspl_203",
+    "zpl": "zpl_203",
+    "escpos": "escpos_58",
+    "cpcl": "cpcl_203",
+    "ipp": "office_a4",
+}
 
 
 @cache
@@ -132,8 +141,10 @@ def profiles() -> dict[str, PrinterProfile]:
     return {row.id: row for row in rows}
 
 
-def profile(name: str) -> PrinterProfile:
-    """Return the row with this id, or the usual one of a language. Raises ProfileProblem."""
+def profile(name: str | PrinterProfile) -> PrinterProfile:
+    """Return the row with this id, the usual one of a language, or the row itself. Raises ProfileProblem."""
+    if isinstance(name, PrinterProfile):
+        return name
     row = profiles().get(DEFAULT_BY_LANGUAGE.get(name, name))
     if row is None:
         raise ProfileProblem(f"no printer {name!r}: known are {', '.join(profiles())}")

@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
-from kiosk.devices.printer.profiles import PrinterProfile
+from kiosk.devices.printer.profiles import PrinterProfile, profile
 from kiosk.protocols.printers import cpcl, escpos, status, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup
 
@@ -71,12 +71,13 @@ class _Sent:
 class StreamPrinter(ABC):
     """A printer behind a byte stream, opened anew for every job. One job at a time; safe from several threads."""
 
-    def __init__(self, profile: PrinterProfile, place: str) -> None:
-        kind = "receipt printer" if profile.language == "escpos" else "label printer"
-        self._profile = profile
-        self._name = PrinterName(kind, place)
+    def __init__(self, language: str | PrinterProfile, place: str) -> None:
+        """``language`` is one, the id of a row of profiles.toml, or such a row. Raises ProfileProblem."""
+        row = profile(language)
+        self._profile = row
+        self._name = PrinterName("receipt printer" if row.language == "escpos" else "label printer", place)
         self._turn = threading.Lock()
-        self._counts = profile.counts_labels and profile.proof != "write"
+        self._counts = row.counts_labels and row.proof != "write"
 
     @property
     def setup(self) -> PageSetup:
@@ -99,6 +100,11 @@ class StreamPrinter(ABC):
     def _open(self, until: float) -> Channel:
         """Open the way to the printer. Raises ChannelBroken or ChannelTimeout."""
 
+    def _wire_s(self, size: int) -> float:
+        """Seconds that so many bytes need on the wire, where that is not next to nothing."""
+        del size
+        return 0.0
+
     def status(self, deadline_s: float) -> PrinterStatus:
         """Ask the printer. While this station's own job is being printed the answer is "printing"."""
         until = monotonic() + deadline_s
@@ -111,7 +117,7 @@ class StreamPrinter(ABC):
 
     def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
         """The deadline covers everything from opening the channel to the proof."""
-        until = monotonic() + deadline_s
+        until = monotonic() + deadline_s + self._wire_s(len(data))
         if not data:
             raise ValueError("an empty print job")
         if not self._turn.acquire(timeout=max(0.0, deadline_s)):
@@ -162,6 +168,7 @@ class StreamPrinter(ABC):
         try:
             while sent < len(data):
                 sent += channel.send(data[sent:], until)
+            channel.flush(until)
         except (ChannelBroken, ChannelTimeout) as error:
             reason = str(error) or "it takes no more data"
             if not sent:
@@ -224,19 +231,16 @@ class StreamPrinter(ABC):
         except ChannelTimeout:
             last = self._ask(channel, monotonic() + _LAST_WORD_S)
             raise self._uncertain(self._name.faulty(last.flags) or self._name.silent) from None
-        state = self._after_the_job(channel, sent.until)
+        took = monotonic() - sent.began
+        state = self._ask(channel, sent.until)
+        while PrinterFault.PRINTING in state.flags and monotonic() + _POLL_S < sent.until:
+            sleep(_POLL_S)
+            state = self._ask(channel, sent.until)
+            took = monotonic() - sent.began
         if state.ready is None or not _IDLE.issuperset(state.flags):
             raise self._uncertain(self._name.faulty(state.flags) or self._name.silent)
-        if monotonic() - sent.began < self._least_s(sent.size):
+        if took < self._least_s(sent.size):
             raise self._uncertain(self._name.hasty)
-
-    def _after_the_job(self, channel: Channel, until: float) -> PrinterStatus:
-        """The state once the printer no longer says that it prints."""
-        while True:
-            found = self._ask(channel, until)
-            if PrinterFault.PRINTING not in found.flags or monotonic() + _POLL_S >= until:
-                return found
-            sleep(_POLL_S)
 
     def _least_s(self, size: int) -> float:
         """Seconds the paper of a job needs at least, in the fastest of printers: its bytes are its dots, bare."""

@@ -35,4 +35,5 @@ class PrinterModel:
 LABEL_PRINTER = PrinterModel(203, 832, 150.0)
 RECEIPT_PRINTER = PrinterModel(203, 384, 250.0)
 PORTABLE_PRINTER = PrinterModel(203, 576, 127.0)
-"""Three that are usual; all are of the faster ones, so that a demonstration has no long waits."""
+OFFICE_PRINTER = PrinterModel(300, 2480, 600.0)
+"""Four that are usual; all are of the faster ones, so that a demonstration has no long waits."""

@@ -40,7 +40,7 @@ class _Job:
 
 
 class IppSimulator:
-    """One printer; ``out_dir`` gets a picture of each sheet. ``place`` is its address; the words of every printer.
+    """One printer; ``out_dir`` gets a picture of each sheet. It takes the words of every printer.
 
     ``port`` 0 takes a free one, kept over ``off`` and ``on``. ``unknown`` keeps what no printer would have understood.
     """
@@ -69,6 +69,10 @@ class IppSimulator:
         self._mechanism.power_off()
         self._hang_up()
         self._mechanism.stop()
+
+    @property
+    def address(self) -> str:
+        return f"ipp://{self.host}:{self.port}{self.path}"
 
     @property
     def printed(self) -> tuple[Path, ...]:

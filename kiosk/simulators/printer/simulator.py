@@ -116,6 +116,10 @@ class PrinterSimulator:
         self.stop()
 
     @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @property
     def printed(self) -> tuple[Path, ...]:
         """The pictures that have come out, oldest first."""
         return self._mechanism.printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import termios
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic, sleep
@@ -64,12 +65,12 @@ class SerialPrinter(StreamPrinter):
                 xonxoff=flow == "xonxoff",
                 rtscts=flow == "rtscts" and not pseudo,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, termios.error) as error:
             raise ChannelBroken(_reason(error)) from error
         return DtrChannel(port) if flow == "dtr" else SerialChannel(port)
 
 
-def _reason(error: OSError | ValueError) -> str:
+def _reason(error: Exception) -> str:
     number = error.errno if isinstance(error, OSError) else None
     return str(error) if number is None else os.strerror(number)
 
@@ -112,7 +113,7 @@ class SerialChannel(FdChannel):
 
     def _end(self) -> None:
         """Closing a port waits for a printer that holds the line up, half a minute long, unless its queue is empty."""
-        with suppress(OSError, serial.SerialException):
+        with suppress(OSError, termios.error):
             self._port.reset_output_buffer()
         with suppress(OSError):
             self._port.close()

@@ -43,15 +43,24 @@ PinsOf = Callable[[str], Pins]
 
 
 def make_printer(settings: PrinterSettings) -> Printer:
-    """The adapter of one printer."""
-    if settings.kind == "tcp":
-        from kiosk.devices.printer.tcp import TcpPrinter
+    """The adapter of one printer. Raises ProfileProblem."""
+    match settings.kind:
+        case "tcp":
+            from kiosk.devices.printer.tcp import TcpPrinter
 
-        host, port = settings.endpoint
-        return TcpPrinter(host, port, settings.profile)
-    from kiosk.devices.printer.file import FilePrinter
+            return TcpPrinter(*settings.endpoint, settings.row())
+        case "serial":
+            from kiosk.devices.printer.serial import SerialLine, SerialPrinter
 
-    return FilePrinter(Path(settings.address), settings.profile)
+            return SerialPrinter(settings.address, SerialLine(settings.baud, settings.flow), settings.row())
+        case "ipp":
+            from kiosk.devices.printer.ipp import IppPrinter
+
+            return IppPrinter(settings.place, settings.row())
+        case "file":
+            from kiosk.devices.printer.file import FilePrinter
+
+            return FilePrinter(Path(settings.address), settings.row())
 
 
 def make_camera(settings: CameraSettings, lens: LensOf = unknown_lens) -> ChildCamera:

@@ -164,6 +164,7 @@ def run_station(
     clock: StationClock | None = None,
 ) -> None:
     """The station until ``stop`` is set: pages, devices, print workers. ``clock`` stands for the system's in tests."""
+    from kiosk.texts.templates import keep_compiled
     from kiosk.web.factory import create_app
     from kiosk.web.server import serve
 
@@ -172,6 +173,7 @@ def run_station(
         ends.callback(store.close)
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file)
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, PageHeartbeat.from_environ().beat)
+        keep_compiled(app.jinja_env, app.root_path)
         server = serve(app, config.web.host, config.web.port)
         ends.callback(parts.service.stop)
         ends.callback(parts.teach.close)
@@ -214,7 +216,7 @@ def _scanner(settings: ScannerSettings | None, service: StationService, watch: S
 
 def service_settings(config: StationConfig) -> ServiceSettings:
     """The part of the settings that the service asks for."""
-    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology)
+    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes)
 
 
 def make_health(config: StationConfig, service: StationService) -> Health:

@@ -95,6 +95,7 @@ class PrinterFault(StrEnum):
     PAPER_OUT = "paper_out"
     PAPER_NEAR_END = "paper_near_end"
     RIBBON_OUT = "ribbon_out"
+    BATTERY_LOW = "battery_low"
     PAUSED = "paused"
     PRINTING = "printing"
     BUFFER_FULL = "buffer_full"
@@ -132,7 +133,7 @@ class Printer(Protocol):
 
     @property
     def language(self) -> str:
-        """``tspl``, ``zpl`` or ``escpos``."""
+        """``tspl``, ``zpl``, ``escpos``, ``cpcl`` or ``ipp``."""
 
     @property
     def setup(self) -> PageSetup:
@@ -140,7 +141,7 @@ class Printer(Protocol):
 
     @property
     def proof(self) -> str:
-        """What shows that a job came out: ``status``, ``drained``, ``faults`` or ``write`` (then it cannot answer)."""
+        """What shows that a job came out: ``status``, ``drained``, ``job``, ``faults`` or ``write`` (no answer)."""
 
     @property
     def proves(self) -> bool:

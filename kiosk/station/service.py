@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,10 +18,12 @@ from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.clock import StationClock
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter, CounterTools
+from kiosk.station.counter.scanning.scanned import ScanReader
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.view import CounterView
@@ -53,8 +55,8 @@ from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
 from kiosk.station.signals import StationSignals
 from kiosk.station.software import metrology, software_id
-from kiosk.store import NewPrintJob, Stamp, Store, StoreError
-from kiosk.store.records import ScaleContent
+from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class ServiceSettings:
     counter: CounterSettings = field(default_factory=CounterSettings)
     parcels: ParcelSettings = field(default_factory=ParcelSettings)
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
+    codes: CodesSettings = field(default_factory=CodesSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ class StationService:
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(store, settings.counter.lock_after_s, self.stamp, state.access_changed, self._key.pins())
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
-        self.counter = Counter.over(state, self._counter_tools(settings.counter, settings.parcels))
+        self.counter = Counter.over(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
         sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
@@ -260,22 +263,24 @@ class StationService:
             standing=self.scale_audit.standing,
             on_note=self.scale_audit.note,
             clock=self._hardware.clock,
+            scan_after_sticking=self.settings.scan_after_sticking,
         )
 
-    def _counter_tools(self, counter: CounterSettings, parcels: ParcelSettings) -> CounterTools:
+    def _counter_tools(self, settings: ServiceSettings) -> CounterTools:
         return CounterTools(
             station=self.settings.station,
             store=self.store,
             access=self.access,
-            papers=CounterPapers(self.settings, parcels, self._key, self._hardware.printers),
+            papers=CounterPapers(self.settings, settings.parcels, self._key, self._hardware.printers),
             photos=self.parcel_photos,
-            slots=parcels.slots,
-            undo_s=counter.undo_s,
+            slots=settings.parcels.slots,
+            undo_s=settings.counter.undo_s,
             stamps=self.stamp,
             desk=self.desk.leaving,
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
             lots=self._lot_camera,
+            reader=ScanReader(settings.codes.layouts, settings.codes.company),
         )
 
     def _tick(self) -> None:
@@ -307,10 +312,10 @@ class StationService:
         keep = partial(self.parcel_photos.keep, number)
         self._photographer.ask(PlainRequest(asked, self._space.for_others, keep))
 
-    def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Sequence[NewPrintJob]:
+    def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
         """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
         papers = make_papers(self.settings, self.metrology, confirmed, catalog, stamp)
-        return [paper for paper in papers if paper.printer in self._hardware.printers]
+        return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> PrintWorker:
         setup = printer.setup

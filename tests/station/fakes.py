@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,8 +21,9 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools, DocumentMaker
 from kiosk.station.desk.view import AskedShot, DeskView
 from kiosk.store.errors import StoreError
-from kiosk.store.records import ChosenGoods, ConfirmedRow, NewPrintJob, PrintJob, Stamp
+from kiosk.store.records import ChosenGoods, ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
 
+HEAD = "0" * 64
 PROFILE = ScaleProfile(e_g=5, max_g=60_000)
 MOMENT = Moment(datetime(2026, 11, 25, 6, 5, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot", 1000)
 STAMP = Stamp(MOMENT, "station-kiosk/test")
@@ -104,7 +105,7 @@ class FakeStore:
         return Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
 
     def confirm(
-        self, confirmed: ConfirmedIntake, token: str, jobs: Sequence[NewPrintJob], metrology: str, stamp: Stamp
+        self, confirmed: ConfirmedIntake, token: str, papers: IntakePapers, metrology: str, stamp: Stamp
     ) -> ConfirmedRow:
         if token in self.tokens:
             return replace(self.rows[self.tokens[token]], repeated=True)
@@ -129,7 +130,7 @@ class FakeStore:
             acknowledged=False,
             voided=False,
         )
-        self.booked.append((confirmed, token, tuple(jobs)))
+        self.booked.append((confirmed, token, tuple(papers(HEAD))))
         self.rows[row.receipt] = row
         self.tokens[token] = row.receipt
         if self.fail_after_commit is not None:
@@ -159,14 +160,14 @@ class FakeStore:
         for confirmed, _, jobs in self.booked:
             if str(confirmed.intake.receipt) == receipt:
                 return [
-                    PrintJob(number, receipt, job.document, job.printer, job.bag, job.body, "queued", 0, False)
+                    PrintJob(number, receipt, job.document, job.printer, job.bag, job.body, "queued", 0, 0)
                     for number, job in enumerate(jobs, 1)
                 ]
         return []
 
 
-def labels(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> list[NewPrintJob]:
-    return [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
+def labels(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
+    return lambda head: [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
 
 
 class Rig:

@@ -28,7 +28,7 @@ from kiosk.station.desk.view import AskedShot, DeskView
 from kiosk.station.live import LiveBoard
 from kiosk.station.photos.live_view import Watch
 from kiosk.station.settings import StationSettings
-from kiosk.store.records import NewPrintJob, OutboxRow, PrintJob, Stamp
+from kiosk.store.records import IntakePapers, NewPrintJob, OutboxRow, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
 HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
@@ -116,9 +116,9 @@ class NobodyWorksHere:
         return
 
 
-def _papers(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> list[NewPrintJob]:
+def _papers(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
     labels = [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
-    return [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
+    return lambda head: [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
 
 
 class Pictures:
@@ -158,6 +158,7 @@ class Shop:
     check_weight: Any = None
     live_view: Any
     worth = ScaleStanding()
+    scan_after_sticking = False
 
     def __init__(self, data: Path, catalog: Catalog = CATALOG) -> None:
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
@@ -183,6 +184,7 @@ class Shop:
                 standing=lambda: self.standing(),
                 on_note=self._note,
                 clock=lambda: self.now,
+                scan_after_sticking=self.scan_after_sticking,
             ),
         )
         self.board = LiveBoard(self.desk.view())

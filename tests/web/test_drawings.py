@@ -22,7 +22,8 @@ chili other"""
 CONTAINERS = "sack crate bucket own-container none"
 ACTS = """bring parcel check-slip card no-card number-pad photo label receipt agree help language back next cancel
 camera certificate grower cooperative"""
-COUNTER = """scan shelf clerk lock queue day undo damaged send-back handover not-there truck wrench void proxy offer"""
+COUNTER = """scan shelf clerk lock queue day undo damaged send-back handover not-there truck wrench void proxy offer
+bag-scan bag-twice bag-other bag-missing"""
 MARKS = "scale printer link link-off attention"
 WORTH = "check-weight check-failed not-for-trade seal-expired"
 SHOTS = {"shot-good", "shot-again", *(f"shot-{reason}" for reason in Reason if reason not in SHOOT_AGAIN)}

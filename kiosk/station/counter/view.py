@@ -45,7 +45,8 @@ class ScanResult:
         parcel_out        code_right      a pickup slip: the parcel is up for the handover
         parcel_out        waiting         the waybill of a parcel that waits, in mode "out"
         shelf             shelf, shelf_empty
-        intake, lot       intake, lot     receipt; lot or bag
+        intake            intake          receipt
+        lot               lot, bag        lot; a bag of it, whose number is in ``values``
         member            member
         tote, seal, manifest   not_here_yet
         refused           a refusal's word

@@ -15,6 +15,7 @@ from kiosk.station.desk.errors import refusing
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
 from kiosk.station.desk.view import ASKED_FOR, PHOTO_TRIES, AskedShot, DeskRefused, DeskView, PhotoView, PrintView, Step
+from kiosk.store.papers.print_jobs import CANCELLED
 from kiosk.store.records import ConfirmedRow
 
 logger = logging.getLogger(__name__)
@@ -30,11 +31,17 @@ class Booked:
     def show(self, draft: Draft, row: ConfirmedRow, prints: tuple[PrintView, ...]) -> None:
         """Put the result up; the caller holds ``locks.state``."""
         self._state.pan.release()
-        self._state.set(replace(draft, step=Step.TAKE, result=row, photo=PhotoView("offered"), prints=prints))
+        shown = replace(draft, step=Step.TAKE, result=row, photo=PhotoView("offered"), prints=prints)
+        self._state.set(replace(shown, scans_bags=self._tools.scan_after_sticking))
 
-    def finish(self) -> DeskView:
-        """The papers are in the hand: back to the start."""
+    def finish(self, anyway: bool = False) -> DeskView:
+        """The papers are in the hand: back to the start. ``anyway``: also without the label of every bag scanned.
+
+        Raises DeskRefused: bag_not_scanned.
+        """
         with self._state.locks.acts, self._state.at(Step.TAKE):
+            if not (anyway or all(self._state.draft.scanned_bags.values())):
+                raise DeskRefused("bag_not_scanned")
             self._state.set(Draft())
             return self._state.publish()
 
@@ -132,9 +139,8 @@ class Booked:
             return ()
 
     def _prints(self, receipt: str) -> tuple[PrintView, ...]:
-        return tuple(
-            PrintView(job.document, job.bag, job.state) for job in self._tools.store.papers.of_receipt(receipt)
-        )
+        jobs = [job for job in self._tools.store.papers.of_receipt(receipt) if job.state != CANCELLED]
+        return tuple(PrintView(job.document, job.bag, job.state, job.scanned) for job in jobs)
 
 
 def _retake(before: PhotoView, findings: tuple[Finding, ...]) -> PhotoView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -42,13 +43,21 @@ class DeskRefused(Exception):
         self.code = code
 
 
+BAG_LABEL: Final = "bag_label"
+"""The document that is the label of a bag."""
+
+
 @dataclass(frozen=True, slots=True)
 class PrintView:
-    """One paper of the intake just booked; ``state`` is queued, sending, printed or unknown."""
+    """One paper of the intake just booked; ``state`` is queued, sending, printed or unknown.
+
+    ``scanned``: it is the label of a bag that was scanned after sticking.
+    """
 
     document: str
     bag: int
     state: str
+    scanned: bool = False
 
 
 PHOTO_TRIES: Final = 3
@@ -128,6 +137,8 @@ class DeskView:
     result: ConfirmedRow | None
     prints: tuple[PrintView, ...]
     photo: PhotoView
+    scanned_bags: Mapping[int, bool]
+    """Where bags are scanned after sticking, those that have a label, and whether it was scanned; else empty."""
     shown_ref: str = ""
     """A certificate was shown: whose it is has to be said before anything is agreed on."""
     certificate: Certificate | None = None

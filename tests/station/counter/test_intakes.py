@@ -33,8 +33,10 @@ class TestVoid:
         rig.counter.voids.void(rig.session, row.receipt, "goods_taken_back", "02", SECOND_PIN)
         assert rig.store.papers.open_jobs() == []
         assert rig.counter.state.view().pending_prints == 0
-        (job, *_) = rig.counter.papers.of_intake(rig.session, row.receipt)
-        assert refused(lambda: rig.counter.papers.reprint(rig.session, job.id)).code in ("already_void", "cancelled")
+        label, receipt = rig.counter.papers.of_intake(rig.session, row.receipt)
+        assert refused(lambda: rig.counter.papers.reprint(rig.session, label.id)).code == "void_label"
+        rig.counter.papers.reprint(rig.session, receipt.id)
+        assert [(job.document, job.void) for job in rig.store.papers.open_jobs()] == [("receipt", True)]
 
     @pytest.mark.parametrize(
         ("receipt", "reason", "code"),
@@ -64,7 +66,7 @@ class TestPapers:
         row = bring_in(rig.store)
         label, _ = rig.counter.papers.of_intake(rig.session, row.receipt)
         copy = rig.counter.papers.reprint(rig.session, label.id)
-        assert [(job.id, job.copy) for job in rig.counter.papers.queue(rig.session) if job.copy] == [(copy, True)]
+        assert [(job.id, job.copy_no) for job in rig.counter.papers.queue(rig.session) if job.copy_no] == [(copy, 1)]
         assert refused(lambda: rig.counter.papers.reprint(rig.session, 999)).code == "unknown_paper"
 
     def test_a_pickup_slip_is_never_printed_again(self, rig: CounterRig) -> None:
@@ -85,9 +87,10 @@ class TestPapers:
             rig.store.papers.unknown(job.id, "device", rig.clock.stamp())
         rig.counter.papers.resolve(rig.session, label.id, True)
         rig.counter.papers.resolve(rig.session, receipt.id, False)
-        states = [(job.document, job.state, job.copy) for job in rig.counter.papers.of_intake(rig.session, row.receipt)]
-        assert ("bag_label", "printed", False) in states
-        assert ("receipt", "queued", True) in states
+        jobs = rig.counter.papers.of_intake(rig.session, row.receipt)
+        states = [(job.document, job.state, job.copy_no) for job in jobs]
+        assert ("bag_label", "printed", 0) in states
+        assert ("receipt", "queued", 1) in states
         assert refused(lambda: rig.counter.papers.resolve(rig.session, label.id, True)).code == "stale_page"
 
 

@@ -88,7 +88,7 @@ class PanMachine(RuleBasedStateMachine):
                 store=self.store,
                 stamps=lambda: STAMP,
                 new_token=lambda: f"token-{next(self.tokens)}",
-                documents=lambda confirmed, catalog, stamp: [],
+                documents=lambda confirmed, catalog, stamp: lambda head: [],
                 certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
                 metrology="1+00000000",
                 on_view=lambda view: None,

@@ -211,6 +211,8 @@ PRINTER = [
     (PrinterStatus(False, False, (PrinterFault.PAUSED,)), "fail", "printer_paused"),
     (PrinterStatus(False, True, (PrinterFault.CUTTER_ERROR,)), "fail", "printer_fault"),
     (PrinterStatus(False, True, (PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING)), "warn", "printer_near_end"),
+    (PrinterStatus(False, True, (PrinterFault.BATTERY_LOW,)), "warn", "printer_battery"),
+    (PrinterStatus(False, True, (PrinterFault.BATTERY_LOW, PrinterFault.ERROR)), "fail", "printer_fault"),
     (PrinterStatus(False, True, (PrinterFault.PAPER_NEAR_END, PrinterFault.ERROR)), "fail", "printer_fault"),
 ]
 

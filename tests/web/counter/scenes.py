@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.scale.settings import MetrologySettings
@@ -18,7 +19,20 @@ from tests.web import browsing
 from tests.web.counter.selling import LONGEST, lot_of, photograph, sell
 from tests.web.counter.shop import CounterShop, waybill
 
-PUBLIC_SCENES = frozenset({"parcel-pad", "parcel-found", "parcel-wrong", "parcel-locked", "parcel-full", "scan-named"})
+PUBLIC_SCENES = frozenset(
+    {
+        "parcel-pad",
+        "parcel-found",
+        "parcel-wrong",
+        "parcel-locked",
+        "parcel-full",
+        "scan-named",
+        "take-scan",
+        "take-scan-twice",
+        "take-scan-left",
+        "take-scanned",
+    }
+)
 """Scenes of the public face that need a counter behind it."""
 
 
@@ -268,6 +282,30 @@ def _locked(shop: CounterShop) -> str:
     return "/counter"
 
 
+def _stuck(shop: CounterShop) -> str:
+    """Four bags and their labels; those of two are under the scanner already."""
+    shop.book_bags(12_480, 9_310, 11_905, 8_040)
+    shop.print_all()
+    shop.desk.booked.refresh()
+    return _scan_bags(1, 3)(shop)
+
+
+def _scan_bags(*bags: int) -> Callable[[CounterShop], str]:
+    def scan(shop: CounterShop) -> str:
+        result = shop.desk.view().result
+        assert result is not None
+        for bag in bags:
+            shop.router.on_scan(ReceiptNumber.parse(result.receipt).bag_code(bag))
+        return "/take"
+
+    return scan
+
+
+def _scanned_again(shop: CounterShop) -> str:
+    _scan_bags(3)(shop)
+    return f"/take?notice={shop.board.snapshot().notice.count}"
+
+
 LISTING = "/counter/intakes/0147-A-000001/listing"
 
 SCENES = (
@@ -307,6 +345,7 @@ SCENES = (
     CounterScene("counter-proxy", _of(701, "?ask=proxy")),
     CounterScene("counter-lost", _of(701, "?ask=lost")),
     CounterScene("counter-intake", _at("/counter/intakes/0147-A-000001")),
+    CounterScene("counter-intake-bag", _at("/counter/intakes/0147-A-000001?bag=1")),
     CounterScene("counter-not-for-sale", _not_for_sale),
     CounterScene("counter-listing-none", _no_picture),
     CounterScene("counter-listing", _listing),
@@ -335,6 +374,10 @@ SCENES = (
     CounterScene("parcel-locked", _told("code_locked", 540)),
     CounterScene("parcel-full", _told("line_full")),
     CounterScene("scan-named", _told("phone_number", path="/")),
+    CounterScene("take-scan", _stuck),
+    CounterScene("take-scan-twice", _scanned_again),
+    CounterScene("take-scan-left", _at("/take?ask=unscanned")),
+    CounterScene("take-scanned", _scan_bags(2, 4)),
     CounterScene("counter-technician", _technician),
     CounterScene("counter-technician-check", _at("/counter/check")),
     CounterScene("counter-technician-pan", _at("/counter/pan")),

@@ -449,7 +449,7 @@ def test_intakes_are_listed_found_and_their_papers_copied(shop: CounterShop, cli
     assert client.post("/counter/type", data={"text": receipts[1]}).location == f"/counter/intakes/{receipts[1]}"
     job = shop.counter.papers.of_intake(shop.session, receipts[1])[0]
     assert client.post(f"/counter/prints/{job.id}/reprint").location == "/counter/queue"
-    assert [row.copy for row in shop.counter.papers.of_intake(shop.session, receipts[1])].count(True) == 1
+    assert [row.copy_no for row in shop.counter.papers.of_intake(shop.session, receipts[1])].count(1) == 1
 
 
 def test_bags_that_were_left_are_gone_on_with_by_one_touch(shop: CounterShop, client: FlaskClient) -> None:

@@ -56,10 +56,22 @@ class RenderedJob:
 
 
 def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY) -> RenderedJob:
-    """The whole job for a printer of this setup; a reprint carries COPY and its number, one of a voided intake VOID.
+    """The whole job for a printer of this setup, as ``paper_of`` says.
 
-    A pickup slip needs the ``key`` of its code. Raises DocumentProblem, LayoutProblem, PageTooWide, ValueError,
-    CounterRefused (no key).
+    Raises DocumentProblem, LayoutProblem, PageTooWide, ValueError, CounterRefused (no key).
+    """
+    data, drawing = paper_of(job, key), DRAWINGS[job.document]
+    raster = drawing.draw(data, setup.head)
+    return RenderedJob(
+        encode(raster, replace(setup, gap_mm=0) if drawing.strip else setup),
+        raster.height_dots / setup.head.per_mm / setup.speed_mm_s,
+    )
+
+
+def paper_of(job: PrintJob, key: PickupKey = NO_KEY) -> Any:
+    """What is drawn: a reprint carries COPY and its number, the receipt of a voided intake VOID.
+
+    A pickup slip needs the ``key`` of its code. Raises DocumentProblem, ValueError, CounterRefused (no key).
     """
     drawing = DRAWINGS.get(job.document)
     if drawing is None:
@@ -68,9 +80,4 @@ def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY) -> Rendered
     if isinstance(data, WaitingSlip):
         data = data.slip(key)
     marks = {"copy": job.copy_no > 0, "copy_no": job.copy_no, "void": job.void}
-    data = replace(data, **{row.name: marks[row.name] for row in fields(drawing.data) if row.name in marks})
-    raster = drawing.draw(data, setup.head)
-    return RenderedJob(
-        encode(raster, replace(setup, gap_mm=0) if drawing.strip else setup),
-        raster.height_dots / setup.head.per_mm / setup.speed_mm_s,
-    )
+    return replace(data, **{row.name: marks[row.name] for row in fields(data) if row.name in marks})

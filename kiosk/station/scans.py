@@ -49,7 +49,7 @@ class ScanRouter:
     def on_scan(self, text: str) -> None:
         """Take one scan to whoever it is meant for."""
         try:
-            scanned = Scanned.of(text)
+            scanned = self._counter.reader.read(text)
             session = self._access.current() if self._board.watched() else None
             if session is not None and session.person.role is Role.CLERK:
                 self._counter.scans.scan(session, scanned)

@@ -223,11 +223,15 @@ class SeenShot:
 
 @dataclass(frozen=True, slots=True)
 class ToldListing:
-    """What the newest offer of a lot says, when it was told, and whether the sorting center has it."""
+    """What the newest offer of a lot says, when it was told, and whether the sorting center has it.
+
+    ``quarantined``: it has it, and keeps it apart for a person; it counts for nothing until that person takes it in.
+    """
 
     data: ListingSubmitted
     at: str
     acknowledged: bool = field(compare=False)
+    quarantined: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

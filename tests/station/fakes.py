@@ -19,7 +19,7 @@ from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificate
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools, DocumentMaker
-from kiosk.station.desk.view import DeskView
+from kiosk.station.desk.view import AskedShot, DeskView
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ChosenGoods, ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
 
@@ -180,6 +180,7 @@ class Rig:
         self.store = FakeStore()
         self.views: list[DeskView] = []
         self.photos: list[tuple[str, str]] = []
+        self.shots: list[AskedShot] = []
         self.now = 100.0
         self.clock: Callable[[], float] = lambda: self.now
         self.documents: DocumentMaker = labels
@@ -196,10 +197,14 @@ class Rig:
                 on_view=self.views.append,
                 on_scale=lambda state: None,
                 on_event=lambda: None,
-                on_photo=lambda lot, product: self.photos.append((lot, product)),
+                on_photo=self._photo,
                 clock=lambda: self.clock(),
             ),
         )
+
+    def _photo(self, asked: AskedShot, product: str) -> None:
+        self.photos.append((asked.subject, product))
+        self.shots.append(asked)
 
     def read(self, grams: int, count: int = 1, *, unit: str = "kg", stable: bool | None = None) -> DeskView:
         for _ in range(count):

@@ -24,7 +24,7 @@ from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import DeskView
+from kiosk.station.desk.view import AskedShot, DeskView
 from kiosk.station.live import LiveBoard
 from kiosk.station.photos.live_view import Watch
 from kiosk.station.settings import StationSettings
@@ -164,6 +164,7 @@ class Shop:
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
         self.store = self._store(catalog)
         self.photos: list[tuple[str, str]] = []
+        self.shots: list[AskedShot] = []
         self.photo_folder, self.parcel_photos = Pictures(data), Pictures(data / "parcel-photos")
         self.now = 100.0
         numbers = itertools.count(1)
@@ -179,7 +180,7 @@ class Shop:
                 on_view=lambda view: self.board.show(view),
                 on_scale=lambda state: None,
                 on_event=lambda: None,
-                on_photo=lambda lot, product: self.photos.append((lot, product)),
+                on_photo=self._photo,
                 standing=lambda: self.standing(),
                 on_note=self._note,
                 clock=lambda: self.now,
@@ -194,6 +195,10 @@ class Shop:
 
     def _store(self, catalog: Catalog) -> Any:
         return ShopStore(catalog)
+
+    def _photo(self, asked: AskedShot, product: str) -> None:
+        self.photos.append((asked.subject, product))
+        self.shots.append(asked)
 
     def stamp(self) -> Stamp:
         return STAMP

@@ -75,7 +75,7 @@ class ScanResult:
 class CounterView:
     """Everything a counter page needs beside the lists it reads itself. Times are monotonic seconds.
 
-    ``shot_of`` is the parcel or receipt whose shot ``photo`` tells of. ``pending_prints`` counts papers that are
+    ``shot_of`` is the parcel or lot whose shot ``photo`` tells of. ``pending_prints`` counts papers that are
     queued, being sent or unknown. ``unfinished`` is the receipt of an intake that was left with bags on it.
     """
 

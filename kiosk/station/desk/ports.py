@@ -15,7 +15,7 @@ from kiosk.domain.metrology.pan import Lock, PanView
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate
-from kiosk.station.desk.view import DeskView
+from kiosk.station.desk.view import AskedShot, DeskView
 from kiosk.store.records import IntakePapers, Stamp
 from kiosk.store.store import Store
 
@@ -55,8 +55,8 @@ class DeskTools:
     on_scale: Callable[[LinkState], None]
     on_event: Callable[[], None]
     """Something was committed: there may be papers to print and an event to send."""
-    on_photo: Callable[[str, str], None]
-    """Asked for a shot of a lot and its product; ``Booked`` hears later what became of it."""
+    on_photo: Callable[[AskedShot, str], None]
+    """Asked for a shot of a lot, and its product; ``Booked`` hears later what became of it."""
     scan_after_sticking: bool = False
     """The last screen asks for the label of each bag under the scanner."""
     standing: Callable[[], ScaleStanding | None] = lambda: None

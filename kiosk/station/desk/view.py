@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from kiosk.domain.catalog import Catalog, Container, Product
@@ -66,6 +68,16 @@ ASKED_FOR: Final = frozenset({"offered", "retake"})
 
 
 @dataclass(frozen=True, slots=True)
+class AskedShot:
+    """One shot of a lot or parcel. ``token`` is of this very shot: who asked knows by it which answer is theirs, and
+    takes none for it that somebody else's shot of the same lot has.
+    """
+
+    subject: str
+    token: str = field(default_factory=partial(secrets.token_urlsafe, 12), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoView:
     """The shot of the goods.
 
@@ -87,6 +99,8 @@ class PhotoView:
     findings: tuple[Finding, ...] = ()
     tries: int = 0
     may_be_overruled: bool = False
+    token: str = field(default="", repr=False)
+    """Of the AskedShot that this tells of; "" before the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,9 @@ _PICTURES = {
 """Beginnings of a text id or problem word, most telling first is not needed: they do not overlap."""
 
 
-_NAMED = frozenset({"phone_number", "id_number", "url", "wifi", "control", "text", "product", "not_a_waybill"})
+_NAMED = frozenset(
+    {"phone_number", "id_number", "url", "wifi", "control", "look_alike", "text", "product", "not_a_waybill"}
+)
 """Codes of strangers that have a name both a clerk and a villager understand."""
 
 

@@ -94,7 +94,7 @@ class PanMachine(RuleBasedStateMachine):
                 on_view=lambda view: None,
                 on_scale=lambda state: None,
                 on_event=lambda: None,
-                on_photo=lambda lot, product: None,
+                on_photo=lambda asked, product: None,
                 on_note=self.notes.append,
                 clock=lambda: self.now,
             ),

@@ -199,8 +199,8 @@ def _retake(shop: CounterShop) -> str:
     receipt = "0147-A-000002"
     for seed in range(10, 20):
         photograph(shop, receipt, seed, "WALNUT")
-    shop.counter.state.shooting(lot_of(receipt))
-    shop.counter.state.photo_retake(lot_of(receipt), judged(b"one", BLUR, TILT))
+    asked = shop.counter.state.shooting(lot_of(receipt))
+    shop.counter.state.photo_retake(asked, judged(b"one", BLUR, TILT))
     return f"/counter/intakes/{receipt}/listing?page=4"
 
 
@@ -212,6 +212,15 @@ def _sent(shop: CounterShop) -> str:
 
 def _changed(shop: CounterShop) -> str:
     shop.counter.listings.choose(shop.session, "0147-A-000001", 1_000, "FIRST")
+    return LISTING
+
+
+def _not_accepted(shop: CounterShop) -> str:
+    """The sorting center keeps the newest offer apart."""
+    seen = shop.counter.listings.view(shop.session, "0147-A-000001").seen
+    shop.counter.listings.submit(shop.session, "0147-A-000001", seen)
+    last = shop.store.outbox.counts().last_seq
+    shop.store.outbox.acknowledge(last, (last,))
     return LISTING
 
 
@@ -343,6 +352,7 @@ SCENES = (
     CounterScene("counter-listing-review", _at(f"{LISTING}/review")),
     CounterScene("counter-listing-sent", _sent),
     CounterScene("counter-listing-changed", _changed),
+    CounterScene("counter-listing-not-accepted", _not_accepted),
     CounterScene("counter-listing-retake", _retake),
     CounterScene("counter-listing-packs", _at("/counter/intakes/0147-A-000002/listing?ask=pack")),
     CounterScene("counter-listing-grades", _at("/counter/intakes/0147-A-000002/listing?ask=grade")),

@@ -44,7 +44,7 @@ from kiosk.store.database.opening import Opening
 from kiosk.store.records import CheckRow, ExpectedParcel, ParcelRow, ScaleContent
 from tests.station.counter.rig import HASHES, PIN, PINS, SECOND_PIN
 from tests.station.fakes import MOMENT, PROFILE, STAMP
-from tests.station.hardware import FakeLotCamera
+from tests.station.hardware import FakeLotCamera, asked
 from tests.web.shop import CATALOG, Shop
 
 PARCELS = ParcelSettings()
@@ -130,7 +130,7 @@ class CounterShop(Shop):
                 stamps=self.stamp,
                 desk=self.desk.leaving,
                 on_event=lambda: None,
-                on_parcel_photo=self.wanted.append,
+                on_parcel_photo=lambda asked, number: self.wanted.append(number),
                 lots=self.lots,
             ),
         )
@@ -220,7 +220,7 @@ class CounterShop(Shop):
         """The camera answers."""
         taken = _dented()
         self.parcel_photos.keep(number, taken)
-        self.counter.state.photo_done(str(number), taken.sha256)
+        self.counter.state.photo_done(asked(str(number), self.counter.state.view().photo), taken.sha256)
         return taken.sha256
 
     def expect(self, *numbers: int) -> None:

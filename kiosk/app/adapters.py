@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kiosk.devices.camera.process import ChildCamera
+from kiosk.devices.camera.process import ChildCamera, LensOf, unknown_lens
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.none import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import (
-    Camera,
     LineCapture,
     OnButton,
     OnProgress,
@@ -64,9 +63,12 @@ def make_printer(settings: PrinterSettings) -> Printer:
             return FilePrinter(Path(settings.address), settings.row())
 
 
-def make_camera(settings: CameraSettings) -> Camera:
-    """The adapter of a camera that is there: of any kind but "none". Close it."""
-    return ChildCamera(settings)
+def make_camera(settings: CameraSettings, lens: LensOf = unknown_lens) -> ChildCamera:
+    """The adapter of a camera that is there: of any kind but "none". Close it.
+
+    ``lens`` is asked whenever its child starts.
+    """
+    return ChildCamera(settings, lens=lens)
 
 
 def make_scanner(settings: ScannerSettings, on_scan: OnScan, on_state: OnState = ignore_state) -> Scanner:

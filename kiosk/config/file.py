@@ -34,6 +34,7 @@ SECTIONS = (
     "printer",
     "camera",
     "scanner",
+    "codes",
     "panel",
     "relay",
     "backup",

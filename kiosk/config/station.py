@@ -19,6 +19,7 @@ from kiosk.devices.scale.settings import ScaleSettings, check_lasting
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.check_weight import check_expected
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.protocols.scales import registry
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.settings import ParcelSettings
@@ -46,6 +47,7 @@ class StationConfig:
     relay: RelaySettings | None
     backup: BackupSettings | None
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
+    codes: CodesSettings = field(default_factory=CodesSettings)
 
 
 def _check_zone(zone: str) -> None:
@@ -106,6 +108,7 @@ def load(path: Path) -> StationConfig:
         relay=file.section("relay", RelaySettings, relay_identity(station)),
         backup=file.section("backup", BackupSettings),
         metrology=file.section("metrology", MetrologySettings) or MetrologySettings(),
+        codes=file.section("codes", CodesSettings) or CodesSettings(),
     )
     _check_elsewhere(file, config)
     return config

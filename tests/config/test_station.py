@@ -10,6 +10,7 @@ import pytest
 from kiosk.config.file import NO_LONGER_READ, BadConfig
 from kiosk.config.station import load
 from kiosk.domain.trade import NoCertificateReason
+from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.village import REGION, SETTINGS, VILLAGE
 from kiosk.station.software import software_id
@@ -69,6 +70,12 @@ height = 720
 port = "/dev/serial/by-id/usb-scanner"
 baud = 115200
 
+[codes]
+company_prefix = "6901234"
+items = { BADAM = 1, WALNUT = 2 }
+link_domain = "id.example.org"
+in_store = ["20IIIIIWWWWWC", "21IIIIIWWWWWPPPPPC"]
+
 [relay]
 broker_url = "mqtts://center.example:8883"
 username = "S0147"
@@ -111,6 +118,9 @@ def test_every_section_and_every_kind_of_value(path: Path) -> None:
     assert (config.camera.kind, config.camera.height) == ("v4l2", 720)
     assert config.scanner is not None
     assert config.scanner.baud == 115_200
+    assert config.codes.company == CompanyPrefix("6901234")
+    assert config.codes.link_domain == "id.example.org"
+    assert [layout.prefix for layout in config.codes.layouts] == ["20", "21"]
     assert config.relay is not None
     assert config.relay.password_file == Path("/etc/kiosk/password")
     assert (config.relay.station, config.relay.region) == ("S0147", "yarkant")
@@ -160,6 +170,7 @@ def test_what_is_not_set_up_is_not_there(path: Path) -> None:
     assert (config.scale, config.camera, config.scanner, config.relay) == (None, None, None, None)
     assert config.printers == {}
     assert (config.web.port, config.station.zone) == (8080, "Asia/Shanghai")
+    assert (config.codes.company, config.codes.link_domain, config.codes.layouts) == (None, "", ())
 
 
 def test_the_file_the_demo_writes_is_a_good_one(path: Path) -> None:
@@ -258,6 +269,37 @@ def line_of(text: str) -> int:
         ("width = 1280", "width = 3", "[camera] width", "160 to 8192"),
         ("baud = 115200", "baud = 0", "[scanner] baud", "300 to 230400"),
         ('port = "/dev/serial/by-id/usb-scanner"', 'port = ""', "[scanner] port", "must name a device"),
+        *(
+            ('company_prefix = "6901234"', f'company_prefix = "{prefix}"', "[codes] company_prefix", words)
+            for prefix, words in (("690", "4 to 12 digits"), ("690123A", "4 to 12 digits"), ("2012345", "no company's"))
+        ),
+        *(
+            ("items = { BADAM = 1, WALNUT = 2 }", f"items = {items}", "[codes] items", words)
+            for items, words in (
+                ("{ BADAM = 1, WALNUT = 1 }", "the same item reference"),
+                ("{ BADAM = 100000 }", "5 digits are left"),
+                ('{ BADAM = "1" }', "Expected `int`"),
+            )
+        ),
+        *(
+            (
+                'link_domain = "id.example.org"',
+                f'link_domain = "{domain}"',
+                "[codes] link_domain",
+                "like id.example.org",
+            )
+            for domain in ("https://id.example.org", "id.example.org/", "a b", "me@id.example.org")
+        ),
+        *(
+            ('in_store = ["20IIIIIWWWWWC", "21IIIIIWWWWWPPPPPC"]', f"in_store = {rows}", "[codes] in_store", words)
+            for rows, words in (
+                ('["69IIIIIWWWWWC"]', "inside a shop"),
+                ('["20IIIIIC"]', "13 or 18"),
+                ('["20IIIIIWWWWWC", "20IIIIIPPPPPC"]', "same length and prefix"),
+                ('"20IIIIIWWWWWC"', "Expected `array`"),
+                ("[20]", "Expected `str`"),
+            )
+        ),
         (
             'broker_url = "mqtts://center.example:8883"',
             'broker_url = "http://x"',

@@ -55,7 +55,7 @@ Measures = dict[str, float]
 
 
 def job(document: str, body: object) -> PrintJob:
-    return PrintJob(1, "0147-A-000381", document, "label", 1, msgspec.json.encode(body), "queued", 0, False)
+    return PrintJob(1, "0147-A-000381", document, "label", 1, msgspec.json.encode(body), "queued", 0, 0)
 
 
 def on_paper(row: PrinterProfile, paper: PrintJob, folder: Path) -> Image.Image:

@@ -14,7 +14,7 @@ NOUNS = {
     "relay": ("kiosk.cli.run:relay", "The relay: sends what the station has kept to the sorting center."),
     "demo": ("kiosk.cli.demo:demo", "The whole job with simulated hardware, on this machine."),
     "scale": ("kiosk.cli.scale.group:scale", "Scales: formats, decoding, live readings, a simulated scale."),
-    "printer": ("kiosk.cli.printing:printer", "Printers: what their answers mean."),
+    "printer": ("kiosk.cli.printing:printer", "Printers: what their answers mean, a simulated one."),
     "label": ("kiosk.cli.printing:label", "Labels and receipts as bytes for a printer or as a picture."),
     "photo": (
         "kiosk.cli.photo.group:photo",

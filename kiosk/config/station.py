@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,7 +14,6 @@ from zoneinfo import ZoneInfo
 from kiosk.config.file import PRINTERS, SettingsFile
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.settings import PanelSettings
-from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings, check_lasting
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -89,7 +87,7 @@ def _check_elsewhere(file: SettingsFile, config: StationConfig) -> None:
         if check_g is not None:
             file.check("metrology", "check_weight_g", lambda: check_expected(scale.profile, check_g))
     for name, printer in config.printers.items():
-        file.check(f"printer.{name}", "profile", partial(profile, printer.profile))
+        file.check(f"printer.{name}", "profile", printer.row)
 
 
 def load(path: Path) -> StationConfig:

@@ -6,12 +6,13 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
-from kiosk.devices.ports import Camera, LinkState, Printer, Scale, ScaleListener
+from kiosk.devices.ports import Camera, LensCamera, LinkState, Printer, Scale, ScaleListener
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
@@ -28,7 +29,7 @@ from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import DeskRefused
+from kiosk.station.desk.view import AskedShot, DeskRefused
 from kiosk.station.doctor.finding import Finding
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
@@ -54,8 +55,8 @@ from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
 from kiosk.station.signals import StationSignals
 from kiosk.station.software import metrology, software_id
-from kiosk.store import NewPrintJob, Stamp, Store, StoreError
-from kiosk.store.records import ScaleContent
+from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,8 @@ class Hardware:
     clock: Callable[[], float] = monotonic
     auto_shutter: bool = False
     """Whether the camera takes shots of goods by itself, once they lie still."""
+    lens: LensCamera | None = None
+    """The camera, as one whose lens can be measured."""
 
 
 @dataclass
@@ -173,7 +176,7 @@ class StationService:
         signals.paper_moved.connect(self._outbox.wake)
         signals.photo_done.connect(desk.booked.photo_done)
         signals.photo_done.connect(counter.state.photo_done)
-        signals.photo_done.connect(lambda subject, sha256: self._outbox.wake())
+        signals.photo_done.connect(lambda asked, sha256: self._outbox.wake())
         signals.photo_retake.connect(desk.booked.photo_retake)
         signals.photo_retake.connect(counter.state.photo_retake)
         signals.photo_failed.connect(desk.booked.photo_failed)
@@ -260,6 +263,7 @@ class StationService:
             standing=self.scale_audit.standing,
             on_note=self.scale_audit.note,
             clock=self._hardware.clock,
+            scan_after_sticking=self.settings.scan_after_sticking,
         )
 
     def _counter_tools(self, settings: ServiceSettings) -> CounterTools:
@@ -304,15 +308,14 @@ class StationService:
             # A picture more or less keeps no station from weighing; the next start tries again.
             logger.error("the pictures of parcels cannot be tidied: %s", error)
 
-    def _shoot_parcel(self, number: ParcelNumber) -> None:
-        self._photographer.ask(
-            PlainRequest(str(number), self._space.for_others, lambda shot: self.parcel_photos.keep(number, shot))
-        )
+    def _shoot_parcel(self, asked: AskedShot, number: ParcelNumber) -> None:
+        keep = partial(self.parcel_photos.keep, number)
+        self._photographer.ask(PlainRequest(asked, self._space.for_others, keep))
 
-    def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Sequence[NewPrintJob]:
+    def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
         """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
         papers = make_papers(self.settings, self.metrology, confirmed, catalog, stamp)
-        return [paper for paper in papers if paper.printer in self._hardware.printers]
+        return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> PrintWorker:
         setup = printer.setup

@@ -14,6 +14,7 @@ from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.village import REGION, SETTINGS, VILLAGE
 from kiosk.station.software import software_id
+from tests.each import each
 
 EVERYTHING = """\
 [station]
@@ -262,6 +263,7 @@ def line_of(text: str) -> int:
         ('kind = "file"', 'kind = "usb"', "[printer.label] kind", "'tcp', 'file'"),
         ('profile = "zpl_203"', 'profile = "laser"', "[printer.label] profile", "tspl_203"),
         ('address = "192.0.2.7:9100"', 'address = "192.0.2.7"', "[printer.receipt] address", "like 192.0.2.7:9100"),
+        ('profile = "escpos"', 'profile = "office_a4"', "[printer.receipt] profile", "it does not go with kind 'tcp'"),
         ('kind = "v4l2"', 'kind = "webcam"', "[camera] kind", "'v4l2', 'rpicam', 'picamera2', 'file', 'none'"),
         ("width = 1280", "mains_hz = 55", "[camera] mains_hz", "50 or 60"),
         ("width = 1280", "width = 3", "[camera] width", "160 to 8192"),
@@ -312,6 +314,36 @@ def test_a_wrong_value_is_named_with_its_line(path: Path, old: str, new: str, se
     message = refusal(path, EVERYTHING.replace(old, new, 1))
     assert message.startswith(f":{line_of(old)}: {section}: ")
     assert re.search(words.replace(".", r"\."), message), message
+
+
+@each(
+    ("set_here", "words"),
+    [
+        ('flow = "dsr"', "'none', 'rtscts', 'dtr', 'xonxoff'"),
+        ("baud = 300", "1200 to 921600"),
+        ("density = 16", "density must be 0 to 15"),
+        ("density = 8.5", "Expected `int"),
+        ("gap_mm = 31", "gap_mm must be 0 to 30"),
+        ("gap_mm = 0\nmark = true", "gap_mm must say how high the black mark is"),
+        ("offset_x_mm = -1", "offset_x_mm and offset_y_mm must be 0 to 50"),
+        ("speed_mm_s = 0", "speed_mm_s must be 1 to 600"),
+        ("band_rows = 24", "is not a setting"),
+    ],
+)
+def test_what_cannot_be_set_of_a_printer_s_paper_is_named(path: Path, set_here: str, words: str) -> None:
+    message = refusal(path, EVERYTHING.replace('profile = "zpl_203"', f'profile = "zpl_203"\n{set_here}', 1))
+    assert "[printer.label]" in message
+    assert words in message, message
+
+
+def test_what_is_set_of_a_printer_s_paper_stands_in_place_of_the_profile_s(path: Path) -> None:
+    text = 'profile = "zpl_203"\ngap_mm = 4\nmark = true\noffset_x_mm = 1.5\noffset_y_mm = 2\ndensity = 11\n'
+    path.write_text(EVERYTHING.replace('profile = "zpl_203"', text + "cutter = true\nspeed_mm_s = 51", 1), "utf-8")
+    row = load(path).printers["label"].row()
+    setup = row.setup
+    assert (setup.gap_mm, setup.mark, setup.offset_mm) == (4, True, (1.5, 2))
+    assert (setup.density, setup.cutter, setup.speed_ips) == (11, True, 2)
+    assert (row.id, row.counts_labels, setup.head.width_dots) == ("zpl_203", True, 832)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from kiosk.station.counter.scanning.own_codes import OwnCodes
 from kiosk.station.counter.scanning.scanned import ScanReader
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.state import CounterState
+from kiosk.station.desk.view import AskedShot
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.store import Store
@@ -73,7 +74,7 @@ class CounterTools:
     desk: UnfinishedDesk
     on_event: Callable[[], None]
     """Something was committed: there may be papers to print and an event to send."""
-    on_parcel_photo: Callable[[ParcelNumber], None]
+    on_parcel_photo: Callable[[AskedShot, ParcelNumber], None]
     """Asked for a shot of a parcel; the state hears of it by ``photo_done`` or ``photo_failed``."""
     lots: LotCamera
     reader: ScanReader = field(default_factory=ScanReader)

@@ -170,7 +170,7 @@ def _photograph(post: Post) -> str:
 
 
 def _overrule(post: Post) -> str:
-    post.counter.lot_shots.overrule(post.session, post.about)
+    post.counter.lot_shots.overrule(post.session, post.about, post.field("shot"))
     return intake_path(post.about)
 
 
@@ -180,7 +180,7 @@ def _listing_photo(post: Post) -> str:
 
 
 def _listing_overrule(post: Post) -> str:
-    post.counter.lot_shots.overrule(post.session, post.about)
+    post.counter.lot_shots.overrule(post.session, post.about, post.field("shot"))
     return listing_path(post.about)
 
 

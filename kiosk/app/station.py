@@ -184,7 +184,7 @@ def _scanner(settings: ScannerSettings | None, service: StationService, watch: S
         watch.scanned()
         service.scans.on_scan(text)
 
-    return make_scanner(settings, on_scan, watch.on_state)
+    return make_scanner(settings, on_scan, watch.on_state, service.scans.on_refused)
 
 
 def service_settings(config: StationConfig) -> ServiceSettings:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
+from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.protocols.printers.page_setup import PageSetup
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording
 from kiosk.protocols.scales.reading import Reading
@@ -329,6 +330,9 @@ class Pausable(Protocol):
 
 OnScan = Callable[[str], None]
 """Gets a scan as text; called from the scanner's own thread, must not block."""
+
+OnRefused = Callable[[ScanRefusal], None]
+"""Gets why a scan was dropped; called as OnScan."""
 
 OnState = Callable[[str], None]
 """Gets "ok", "scanner_missing" or "scanner_second_keyboard" when it changes; called as OnScan."""

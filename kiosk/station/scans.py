@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from kiosk.domain.clerk import Role
-from kiosk.station.clerk.access import Access
+from kiosk.protocols.barcodes.refusal import ScanRefusal
+from kiosk.station.clerk.access import Access, Session
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter
@@ -48,19 +50,35 @@ class ScanRouter:
 
     def on_scan(self, text: str) -> None:
         """Take one scan to whoever it is meant for."""
+        self._route(partial(self._scanned, Scanned.of(text)))
+
+    def on_refused(self, word: ScanRefusal) -> None:
+        """Tell whoever it was meant for that a scan was dropped, and why."""
+        self._route(partial(self._refused, word))
+
+    def _route(self, take: Callable[[Session | None], None]) -> None:
+        """``take`` gets the session of the clerk at the open counter, None for a villager's scan."""
         try:
-            scanned = Scanned.of(text)
             session = self._access.current() if self._board.watched() else None
-            if session is not None and session.person.role is Role.CLERK:
-                self._counter.scans.scan(session, scanned)
-            else:
-                self._public(scanned)
+            take(session if session is not None and session.person.role is Role.CLERK else None)
         except CounterRefused as refusal:
             self._on_notice(refusal.code, None, refusal.wait_s)
         except DeskRefused as refusal:
             self._on_notice(refusal.code, None, 0)
         except Exception:
             logger.exception("a scan could not be taken")
+
+    def _scanned(self, scanned: Scanned, clerk: Session | None) -> None:
+        if clerk is not None:
+            self._counter.scans.scan(clerk, scanned)
+        else:
+            self._public(scanned)
+
+    def _refused(self, word: ScanRefusal, clerk: Session | None) -> None:
+        if clerk is not None:
+            self._counter.scans.refuse(clerk, word.value)
+        else:
+            self._on_notice(word.value, None, 0)
 
     def _public(self, scanned: Scanned) -> None:
         kind, valid = scanned.scan.kind, scanned.scan.valid

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.domain.metrology.pan import NotBookable, PanState
+from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.station.desk.view import DeskView, Phase, Step
 from kiosk.station.scans import MY_PARCEL
 from kiosk.texts import Texts
@@ -34,7 +35,7 @@ _PICTURES = {
 """Beginnings of a text id or problem word, most telling first is not needed: they do not overlap."""
 
 
-_NAMED = frozenset({"phone_number", "id_number", "url", "wifi", "control", "text", "product", "not_a_waybill"})
+_NAMED = frozenset({"phone_number", "id_number", "url", "wifi", "text", "product", "not_a_waybill", *ScanRefusal})
 """Codes of strangers that have a name both a clerk and a villager understand."""
 
 

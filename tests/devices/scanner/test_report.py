@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.devices.scanner.report import MAX_SCAN, MISSING, OK, ScanReporter, printable
+from kiosk.devices.scanner.report import MAX_SCAN, MISSING, OK, ScanReporter
 from tests.depth import many
 from tests.station.hardware import Heard
 
@@ -16,11 +16,12 @@ from tests.station.hardware import Heard
 @given(st.binary(max_size=300))
 @settings(max_examples=many(80, torture=600), deadline=None)
 def test_nothing_but_printable_ascii_and_gs_ever_passes(line: bytes) -> None:
-    text = printable(line)
+    heard, refused = Heard(), Heard()
+    ScanReporter(heard, clock=lambda: 0.0, on_refused=refused).scan(line)
     allowed = {0x1D, *range(0x20, 0x7F)}
-    assert (text is not None) == (1 <= len(line) <= MAX_SCAN and set(line) <= allowed)
-    if text is not None:
-        assert text.encode("ascii") == line
+    fits = len(line) <= MAX_SCAN and set(line) <= allowed
+    assert heard.told == ([line.decode("ascii")] if line and fits else [])
+    assert len(refused.told) == (0 if fits else 1)
 
 
 def test_a_state_is_told_when_it_changes() -> None:
@@ -39,6 +40,6 @@ def test_nothing_of_a_refused_scan_is_logged(caplog: pytest.LogCaptureFixture) -
             delivery.scan(line)
     assert heard.told == []
     assert [record.getMessage() for record in caplog.records] == [
-        "a scan was refused: 12 bytes hold control characters or are too many",
-        "a scan was refused: 257 bytes hold control characters or are too many",
+        "a scan was refused: its 12 bytes hold control characters",
+        "a scan was refused: it is longer than 256 characters",
     ]

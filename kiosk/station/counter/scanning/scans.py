@@ -59,6 +59,12 @@ class Scans:
             person = self._acts.clerk(session)
             return self._show(scanned, lambda: self._meaning(person, scanned))
 
+    def refuse(self, session: Session | None, word: str) -> ScanResult:
+        """A scan that was dropped before anybody could see what it says. Raises CounterRefused for the session."""
+        with self._acts.lock:
+            self._acts.clerk(session)
+            return self._receiving.show(ScanResult("refused", word))
+
     def arrive(self, session: Session, scanned: Scanned, carrier: str) -> ScanResult:
         """Book a waybill whose carrier the clerk has chosen: its number alone does not tell, or looks like a product.
 

@@ -20,14 +20,8 @@ def dev(tmp_path: Path) -> Path:
 
 def test_nothing_was_ever_plugged_in(tmp_path: Path) -> None:
     machine = ThisMachine(dev=tmp_path / "no", keys=(tmp_path / "nothing",))
-    assert (
-        machine.serial_ports()
-        == machine.keyboards()
-        == machine.hid_scanners()
-        == machine.printers()
-        == machine.cameras()
-        == ()
-    )
+    assert machine.serial_ports() == machine.keyboards() == machine.printers() == machine.cameras() == ()
+    assert machine.hid_scanners() == ()
     assert machine.key_files(".crt") == ()
 
 

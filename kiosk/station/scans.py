@@ -8,6 +8,7 @@ screen, and everything else is named in a notice.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -31,6 +32,9 @@ _NOT_HERE: Final = "not_a_member_card"
 _NAMED: Final = frozenset({"rejected", "product", "gs1"})
 """Kinds of scan that a villager is told by their own name."""
 
+
+_CERTIFICATE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z ()./_-]*")
+"""What issuers number with. A set-up code of a scanner or a line of SQL is no number of anything."""
 
 OnNotice = Callable[[str, ParcelRow | None, int], None]
 """A notice for the public screen: its text id, the masked parcel of ``my_parcel``, the seconds of ``code_locked``."""
@@ -92,6 +96,8 @@ class ScanRouter:
     def _certificate(self, scanned: Scanned) -> bool:
         """Whether it was the number of a certificate, shown while somebody is at the screen with goods."""
         if scanned.scan.kind != "text" or scanned.scan.as_waybill.why_not != "not_a_waybill":
+            return False
+        if not _CERTIFICATE.fullmatch(scanned.text):
             return False
         try:
             self._desk.show_certificate(scanned.scan.data)

@@ -10,7 +10,7 @@ from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.none import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import (
-    Camera,
+    CodeCamera,
     LineCapture,
     OnButton,
     OnProgress,
@@ -34,6 +34,7 @@ from kiosk.devices.scale.line.ports import LinePort, Pins
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.devices.scale.probe import ScaleProbe, ignore_progress
 from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.devices.scanner.camera import CameraScanner
 from kiosk.devices.scanner.reader import ScannerReader
 from kiosk.devices.scanner.report import ScanReporter, ignore_refusal, ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -57,7 +58,7 @@ def make_printer(settings: PrinterSettings) -> Printer:
     return FilePrinter(Path(settings.address), settings.profile)
 
 
-def make_camera(settings: CameraSettings) -> Camera:
+def make_camera(settings: CameraSettings) -> ChildCamera:
     """The adapter of a camera that is there: of any kind but "none". Close it."""
     return ChildCamera(settings)
 
@@ -86,6 +87,11 @@ def make_scanner(
     from kiosk.devices.scanner.serial import SerialScanner
 
     return SerialScanner(settings, report)
+
+
+def make_camera_scanner(camera: CodeCamera, on_scan: OnScan, on_state: OnState, on_refused: OnRefused) -> CameraScanner:
+    """The camera as the scanner; told as ``make_scanner`` tells."""
+    return CameraScanner(camera, ScanReporter(on_scan, on_state, on_refused=on_refused))
 
 
 def make_panel(settings: PanelSettings | None, on_button: OnButton, pins: PinFactory | None = None) -> Panel:

@@ -262,6 +262,13 @@ class Camera(Inspector, Protocol):
     def close(self) -> None: ...
 
 
+class CodeCamera(Protocol):
+    """A camera that can read bar codes."""
+
+    def read_codes(self, deadline_s: float) -> tuple[str, ...]:
+        """Take one frame now: AIM identifier and data of what is seen in it, unchecked. Raises CameraFault."""
+
+
 class ProbeFailed(Exception):
     """The port cannot be listened to; the text names it and says what to do."""
 

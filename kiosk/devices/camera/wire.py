@@ -36,6 +36,10 @@ MAX_PREVIEW: Final = 500_000
 MAX_LOOK: Final = 40_000
 """Bytes of the picture of a look, of which there are five a second."""
 LOOK_SIDE: Final = 480
+MAX_CODE: Final = 300
+"""Characters; longer than any scan may be, so that the scanner's own rule refuses it."""
+MAX_CODES: Final = 4
+"""Of one frame: a label, and its neighbors."""
 MAX_MEASURE: Final = 1_000_000
 MAX_VALUE: Final = 2**31 - 1
 MAX_COVERAGE_BP: Final = 10_000
@@ -79,6 +83,13 @@ class MeasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
 
 class LookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="look"):
     """Look once, cheaply, at what lies on the mat."""
+
+    number: Number
+    within_s: Seconds
+
+
+class CodesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="codes"):
+    """Look once for bar codes."""
 
     number: Number
     within_s: Seconds
@@ -175,15 +186,22 @@ class Looked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="looke
     picture: WirePicture | None = None
 
 
-Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest
-Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked
+class CodesSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="codes_seen"):
+    """AIM identifier and data of each; one that is too long is cut off behind what any code may have. No body."""
+
+    number: Number
+    codes: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=MAX_CODE)], ...], msgspec.Meta(max_length=MAX_CODES)]
+
+
+Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest | CodesRequest
+Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | CodesSeen
 
 _encoder = msgspec.json.Encoder()
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(
-    ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked
+    ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | CodesSeen
 )
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
-    ShotRequest | FileRequest | MeasureRequest | LookRequest
+    ShotRequest | FileRequest | MeasureRequest | LookRequest | CodesRequest
 )
 
 

@@ -19,6 +19,8 @@ class ScanRefusal(StrEnum):
     TOO_FAST = "scan_too_fast"
     """More scans than a hand can make."""
     SECOND_KEYBOARD = "scan_second_keyboard"
+    NO_CODE = "camera_saw_no_code"
+    NO_PICTURE = "camera_failed"
 
 
 @dataclass(frozen=True, slots=True)

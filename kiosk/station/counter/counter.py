@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from kiosk.domain.parcel import ParcelNumber
@@ -26,7 +26,7 @@ from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import Steps
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.scanning.own_codes import OwnCodes
-from kiosk.station.counter.scanning.scans import Scans
+from kiosk.station.counter.scanning.scans import Scans, ScanWays
 from kiosk.station.counter.state import CounterState
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
@@ -75,6 +75,7 @@ class CounterTools:
     on_parcel_photo: Callable[[ParcelNumber], None]
     """Asked for a shot of a parcel; the state hears of it by ``photo_done`` or ``photo_failed``."""
     lots: LotCamera
+    ways: ScanWays = field(default_factory=ScanWays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,9 @@ class Counter:
         receiving = Receiving(acts, state, shots, parcels, tools.undo_s)
         return cls(
             state=state,
-            scans=Scans(acts, state, OwnCodes(intakes, parcels, proofs, line, store.catalogs), receiving, parcels),
+            scans=Scans(
+                tools.ways, acts, state, OwnCodes(intakes, parcels, proofs, line, store.catalogs), receiving, parcels
+            ),
             parcels=CounterParcels(
                 receiving=receiving,
                 deliveries=DeliveryEnd(acts, store.deliveries),

@@ -8,12 +8,14 @@ from typing import BinaryIO, cast, get_args
 
 import cv2
 
+from kiosk.devices.camera.child.codes import codes_seen
 from kiosk.devices.camera.child.judging import Judge
 from kiosk.devices.camera.child.ports import PictureSource, Pipeline
 from kiosk.devices.camera.wire import (
     MAX_BODY,
     PREFIX,
     Answer,
+    CodesRequest,
     FaultCode,
     FileRequest,
     LookRequest,
@@ -85,6 +87,8 @@ def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answ
                 return judge.mat(request.number)
             case LookRequest():
                 return judge.look(request.number)
+            case CodesRequest():
+                return codes_seen(source, request.number), b""
             case ShotRequest(goods=True):
                 return judge.shot(request.number)
             case _:

@@ -34,7 +34,7 @@ def read_codes(gray: memoryview) -> list[str]:
     import zxingcpp
 
     kinds = zxingcpp.BarcodeFormat
-    formats = (kinds.EAN13, kinds.EAN8, kinds.Code128, kinds.QRCode, kinds.DataMatrix)
+    formats = zxingcpp.BarcodeFormats((kinds.EAN13, kinds.EAN8, kinds.Code128, kinds.QRCode, kinds.DataMatrix))
     found = zxingcpp.read_barcodes(gray, formats=formats, text_mode=zxingcpp.TextMode.Plain)
     return [each.symbology_identifier + each.text for each in found if each.valid]
 

@@ -115,11 +115,15 @@ def label(path: Path, *, turned: bool = False) -> Path:
     return path
 
 
-def test_codes_of_a_frame_through_the_child_and_what_is_under_way_has_its_turn(tmp_path: Path) -> None:
+def test_codes_of_a_frame_through_the_child_and_what_is_under_way_has_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that stands still: a loaded machine takes its time to start the child."""
+    monkeypatch.setattr(scanner_camera, "READ_S", 60.0)
     path = label(tmp_path / "label.png", turned=True)
     heard = Heard()
     with closing(ChildCamera(CameraSettings("file", str(path)))) as camera:
-        scanner = CameraScanner(camera, ScanReporter(heard, on_refused=heard))
+        scanner = CameraScanner(camera, ScanReporter(heard, on_refused=heard), lambda: 0.0)
         scanner.start()
         scanner.look_for_code()
         assert camera.shoot(60.0).width == 1920  # in between, or after it

@@ -201,6 +201,18 @@ def test_a_node_replaced_by_something_else_is_a_scanner_that_is_not_there(kind: 
         folder.rmdir()
 
 
+def test_a_device_is_read_by_one_program_and_a_device_of_another_kind_by_none() -> None:
+    system, path = LinuxHid(), Path("/dev/null")
+    opened = system.open(path)
+    try:
+        with pytest.raises(BlockingIOError):
+            system.open(path)
+        with pytest.raises(OSError, match=os.strerror(errno.ENOTTY)):
+            system.descriptor(path, opened)
+    finally:
+        os.close(opened)
+
+
 def test_the_requests_are_the_kernels_numbers() -> None:
     """_IOR('H', 1, int) and _IOR('H', 2, struct of 4 + 4096 bytes) (asm-generic/ioctl.h, linux/hidraw.h)."""
     assert (2 << 30) | (4 << 16) | (ord("H") << 8) | 1 == HIDIOCGRDESCSIZE

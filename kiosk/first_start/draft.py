@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from kiosk.devices.camera.settings import FittedKind
+from kiosk.devices.printer.settings import PrinterKind
 from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.files import write_durably
 
@@ -41,7 +42,7 @@ class ScaleDraft(Part, frozen=True):
 class PrinterDraft(Part, frozen=True):
     """As PrinterSettings; the profile comes after the address."""
 
-    kind: Literal["tcp", "file"]
+    kind: PrinterKind
     address: str
     profile: str = ""
 

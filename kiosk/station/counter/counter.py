@@ -26,8 +26,10 @@ from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import Steps
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.scanning.own_codes import OwnCodes
+from kiosk.station.counter.scanning.scanned import ScanReader
 from kiosk.station.counter.scanning.scans import Scans, ScanWays
 from kiosk.station.counter.state import CounterState
+from kiosk.station.desk.view import AskedShot
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.store import Store
@@ -72,9 +74,10 @@ class CounterTools:
     desk: UnfinishedDesk
     on_event: Callable[[], None]
     """Something was committed: there may be papers to print and an event to send."""
-    on_parcel_photo: Callable[[ParcelNumber], None]
+    on_parcel_photo: Callable[[AskedShot, ParcelNumber], None]
     """Asked for a shot of a parcel; the state hears of it by ``photo_done`` or ``photo_failed``."""
     lots: LotCamera
+    reader: ScanReader = field(default_factory=ScanReader)
     ways: ScanWays = field(default_factory=ScanWays)
 
 
@@ -100,6 +103,7 @@ class Counter:
     """
 
     state: CounterState
+    reader: ScanReader
     scans: Scans
     parcels: CounterParcels
     intakes: Intakes
@@ -126,6 +130,7 @@ class Counter:
         receiving = Receiving(acts, state, shots, parcels, tools.undo_s)
         return cls(
             state=state,
+            reader=tools.reader,
             scans=Scans(
                 tools.ways, acts, state, OwnCodes(intakes, parcels, proofs, line, store.catalogs), receiving, parcels
             ),

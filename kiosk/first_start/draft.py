@@ -14,6 +14,7 @@ import msgspec
 
 from kiosk.devices.camera.settings import FittedKind
 from kiosk.devices.printer.settings import PrinterKind
+from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.files import write_durably
 
 logger = logging.getLogger(__name__)
@@ -49,8 +50,8 @@ class PrinterDraft(Part, frozen=True):
 class ScannerDraft(Part, frozen=True):
     """As ScannerSettings."""
 
-    kind: Literal["serial", "evdev"]
-    port: str
+    kind: ScannerKind
+    port: str = ""
 
 
 class CameraDraft(Part, frozen=True):

@@ -16,6 +16,7 @@ from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
 from kiosk.config.station import StationConfig
+from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.ports import Panel, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -30,6 +31,8 @@ from kiosk.station.health import Health, HealthReporter, fetch
 from kiosk.station.open_store import open_store
 from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.station.panel_control import PanelControl
+from kiosk.station.photos.lens_calibration import LensCalibration
+from kiosk.station.photos.lens_file import LensFile
 from kiosk.station.scale.identity import scale_content
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.scale.teach import Teach
@@ -47,15 +50,36 @@ NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
 """Stands where no scale is set up: nothing ever reads, so nothing is ever booked."""
 
 
+def make_own_camera(config: StationConfig) -> ChildCamera | None:
+    """With what is known of its lens; None when none is set up."""
+    settings = config.camera
+    if settings is None or settings.kind == "none":
+        return None
+    return make_camera(settings, LensFile(config.station.data, settings).known)
+
+
+def make_lens_calibration(config: StationConfig, hardware: Hardware, service: StationService) -> LensCalibration | None:
+    """None without a camera."""
+    if config.camera is None or hardware.lens is None:
+        return None
+
+    def today() -> str:
+        return service.stamp().moment.local_date or "–"  # a clock that was never set knows no day
+
+    return LensCalibration(hardware.lens, LensFile(config.station.data, config.camera), today)
+
+
 def make_hardware(config: StationConfig) -> Hardware:
     """All adapters of a station; what is not set up is simply not there."""
+    camera = make_own_camera(config)
     return Hardware(
         profile=config.scale.profile if config.scale else NO_SCALE,
         scale=partial(make_scale, config.scale) if config.scale else None,
         printers={name: make_printer(settings) for name, settings in config.printers.items()},
-        camera=make_camera(config.camera) if config.camera and config.camera.kind != "none" else None,
+        camera=camera,
         content=scale_content(config.scale) if config.scale else None,
         auto_shutter=config.camera is not None and config.camera.shoots_by_itself,
+        lens=camera,
     )
 
 
@@ -120,6 +144,7 @@ def make_station(config: StationConfig, store: Store, clock: StationClock, setti
         on_event=service.committed,
         end_lamp_test=lamps.again,
         scale_keys=make_scale_keys(config, service),
+        lens=make_lens_calibration(config, hardware, service),
     )
     return StationParts(
         service,
@@ -191,7 +216,7 @@ def _scanner(settings: ScannerSettings | None, service: StationService, watch: S
 
 def service_settings(config: StationConfig) -> ServiceSettings:
     """The part of the settings that the service asks for."""
-    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology)
+    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes)
 
 
 def make_health(config: StationConfig, service: StationService) -> Health:

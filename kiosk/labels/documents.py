@@ -27,7 +27,12 @@ class DocumentProblem(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BagLabel:
-    """One bag. Mass in grams; ``date`` as "2026-11-25", None while the clock is unset. Raises DocumentProblem."""
+    """One bag. Mass in grams; ``date`` as "2026-11-25", None while the clock is unset. Raises DocumentProblem.
+
+    ``bag_code`` is the internal code of this very bag (type B); ``producer`` a member number or the village's shop;
+    ``harvest`` "2026" or "2026-09"; ``gs1`` a bracketed element string for the symbol, "" for the internal code;
+    ``link`` a Digital Link; ``copy_no`` counts reprints, 0 for the first paper.
+    """
 
     goods_ug: str
     goods_zh: str
@@ -45,6 +50,16 @@ class BagLabel:
     not_for_trade: bool = False
     village: str = ""
     county: str = ""
+    bag_code: str = ""
+    producer: str = ""
+    seller: str = ""
+    grade_ug: str = ""
+    grade_zh: str = ""
+    grade_en: str = ""
+    harvest: str = ""
+    gs1: str = ""
+    link: str = ""
+    copy_no: int = 0
 
     def __post_init__(self) -> None:
         if self.net_g < 0:
@@ -86,7 +101,8 @@ class Receipt:
 
     ``certificate`` is kind and reference, or "none" with the reason ("none: own use"). ``scale_marks`` are the words of
     what the scale was not worth when this was weighed, worst first; ``counters`` its event counters as "3-12-5" (scale
-    profile, tare library, clock), ``scale_no`` the serial number on its plate. Raises DocumentProblem.
+    profile, tare library, clock), ``scale_no`` the serial number on its plate, ``verified_until`` the date on its seal.
+    ``head`` is a hash of the journal in hex, ``copy_no`` counts reprints. Raises DocumentProblem.
     """
 
     receipt: str
@@ -110,6 +126,10 @@ class Receipt:
     scale_marks: tuple[str, ...] = ()
     scale_no: str = ""
     county: str = ""
+    head: str = ""
+    verified_until: str = ""
+    void: bool = False
+    copy_no: int = 0
 
     def __post_init__(self) -> None:
         if not self.lines:

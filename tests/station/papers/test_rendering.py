@@ -21,7 +21,7 @@ from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.rendering import render
 from kiosk.store.records import NewPrintJob, PrintJob
 from tests.station.fakes import STAMP
-from tests.station.papers.test_papers import HOSTILE, SETTINGS, agreed
+from tests.station.papers.test_papers import HEAD, HOSTILE, SETTINGS, agreed
 
 CONFIRMED = agreed(12_450)
 
@@ -29,12 +29,12 @@ CONFIRMED = agreed(12_450)
 def jobs(name: str = "بادام") -> list[PrintJob]:
     names = Names(name, name, name)
     catalog = Catalog((Product("BADAM", names, "badam"),), (), (Container("SACK", names, 160, "sack"),), ())
-    made = make_papers(SETTINGS, "1+a91f03c7", CONFIRMED, catalog, STAMP)
+    made = make_papers(SETTINGS, "1+a91f03c7", CONFIRMED, catalog, STAMP)(HEAD)
     return [queued(number, job) for number, job in enumerate(made, 1)]
 
 
 def queued(number: int, job: NewPrintJob) -> PrintJob:
-    return PrintJob(number, "0147-A-000381", job.document, job.printer, job.bag, job.body, "queued", 0, False)
+    return PrintJob(number, "0147-A-000381", job.document, job.printer, job.bag, job.body, "queued", 0, 0)
 
 
 def rendered(job: PrintJob, language: str) -> bytes:
@@ -78,7 +78,7 @@ def test_no_name_can_give_the_printer_an_order(name: str) -> None:
 
 def test_a_reprint_is_another_picture_because_it_says_copy() -> None:
     for job, language in zip(jobs(), ("tspl", "escpos"), strict=True):
-        assert rendered(replace(job, copy=True), language) != rendered(job, language)
+        assert rendered(replace(job, copy_no=1), language) != rendered(job, language)
 
 
 def test_what_cannot_be_drawn_says_so() -> None:

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kiosk.domain.lens import LensFit
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.protocols.printers.page_setup import PageSetup
-from kiosk.protocols.scales.probe.proposals import Proposal, Recording
 from kiosk.protocols.scales.reading import Reading
+
+if TYPE_CHECKING:  # the relay asks for a state alone, and would load every scale format for it
+    from kiosk.protocols.scales.probe.proposals import Proposal, Recording
 
 
 class LinkState(StrEnum):

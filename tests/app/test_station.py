@@ -200,7 +200,7 @@ class Technician:
         data = urlencode(form).encode() if word else None
         request = Request(self._url + address, data=data, headers={"Origin": self._url} if word else {})
         try:
-            with self._opener.open(request, timeout=20) as answer:
+            with self._opener.open(request, timeout=30) as answer:
                 return answer.status, answer.url, answer.read().decode()
         except HTTPError as error:
             with error:
@@ -208,7 +208,7 @@ class Technician:
 
     def press_at_rest(self, key: str) -> tuple[int, str]:
         """Press as soon as the pan is read and rests, until then nothing is sent; status and address of the answer."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             status, address, text = self.ask(f"POST /technician/scale/{key}")
             if "still moves" not in text and "No weight that can be read" not in text:
@@ -217,7 +217,7 @@ class Technician:
 
     def until(self, weight: str) -> None:
         """The scale's page shows this weight."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while json.loads(self.ask("/technician/scale.json")[2])["weight"] != weight:
             assert time.monotonic() < end, f"{weight} never came"
 

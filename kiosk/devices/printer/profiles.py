@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -75,6 +75,9 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 DEFAULT_BY_LANGUAGE = {"tspl": "tspl_203", "zpl": "zpl_203", "escpos": "escpos_58"}
+
+
+_LOOKED_AT: Final = msgspec.json.Decoder(tuple[PrinterProfile, ...])
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -140,10 +140,13 @@ def needs_first_start(config_file: Path) -> bool:
     return False
 
 
+_draft: Final = msgspec.json.Decoder(SettingsDraft).decode
+
+
 def load_draft(path: Path) -> SettingsDraft:
     """The draft, or a fresh one when there is none or it is damaged: the questions are asked again then."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=SettingsDraft)
+        return _draft(path.read_bytes())
     except FileNotFoundError:
         return SettingsDraft()
     except (OSError, msgspec.MsgspecError) as error:

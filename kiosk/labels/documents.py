@@ -29,9 +29,9 @@ class DocumentProblem(ValueError):
 class BagLabel:
     """One bag. Mass in grams; ``date`` as "2026-11-25", None while the clock is unset. Raises DocumentProblem.
 
-    ``bag_code`` is the bag's own internal code (type B). ``producer`` is a member number or the village shop, ``seller``
-    a shop name; ``harvest`` is "2026" or "2026-09". ``gs1`` is a bracketed element string, ``link`` a Digital Link.
-    ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted.
+    ``bag_code`` is the bag's own internal code (type B). ``producer`` is a member number or the village shop,
+    ``seller`` a shop name; ``harvest`` is "2026" or "2026-09". ``gs1`` is a bracketed element string, ``link`` a
+    Digital Link. ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted.
     """
 
     goods_ug: str
@@ -147,7 +147,7 @@ class ToteTag:
 
 @dataclass(frozen=True, slots=True)
 class SealTag:
-    """The seal of a tote. ``code`` is its internal code (type Z), ``seal`` what people read. There is no copy of one."""
+    """The seal of a tote. ``code`` is its internal code (type Z), ``seal`` what people read; no seal has a copy."""
 
     seal: str
     code: str
@@ -161,7 +161,7 @@ class SealTag:
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """One tote of a manifest: its seal, the bags or parcels in it, their net weight in grams. Raises DocumentProblem."""
+    """One tote: its seal, the bags or parcels in it, their net weight in grams. Raises DocumentProblem."""
 
     tote: str
     seal: str
@@ -178,7 +178,7 @@ class ManifestRow:
 class Manifest:
     """What goes to the sorting center in one van. ``code`` is its internal code (type M). Raises DocumentProblem.
 
-    ``items`` and ``net_g`` are sums of the rows.
+    ``items`` and ``net_g`` are sums of all rows; ``sheet`` is the one to print where one has no room for all.
     """
 
     manifest: str
@@ -198,6 +198,7 @@ class Manifest:
     county: str = ""
     copy: bool = False
     copy_no: int = 0
+    sheet: int = 1
 
     def __post_init__(self) -> None:
         _check_copy(self.copy_no)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kiosk.labels import symbols
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.label_page import draw_label
+from kiosk.labels.label_page import LabelContent, draw_ink
 from kiosk.labels.layout import printer_test_layout, slip_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
@@ -24,7 +24,7 @@ _BARS_MM = 8
 def render_test_label(data: TestLabel, head: PrintHead) -> Raster:
     """Return the 60 x 40 mm label. Raises FontProblem when a font is missing."""
     layout, per_mm = printer_test_layout(), head.per_mm
-    ink = draw_label(layout, printer_test_fields(data), CODE, head)
+    ink = draw_ink(layout, LabelContent(printer_test_fields(data), CODE), head)
     if layout.ruler:
         left, top, width, _ = layout.ruler.dots(per_mm)
         ink.paste(1, (left, top), ruler(width, per_mm))

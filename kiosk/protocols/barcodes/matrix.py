@@ -1,4 +1,4 @@
-"""QR codes as a square of modules."""
+"""QR codes and Data Matrix symbols as rows of modules."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ def qr_modules(text: str) -> tuple[tuple[bool, ...], ...]:
     gray = memoryview(symbol.to_image(scale=1, add_quiet_zones=False)).tobytes()
     side = isqrt(len(gray))
     return tuple(tuple(dot == 0 for dot in gray[start : start + side]) for start in range(0, side * side, side))
+
+
+def gs1_datamatrix_modules(bracketed: str) -> tuple[tuple[bool, ...], ...]:
+    """Return the GS1 DataMatrix of ``(01)...(10)...``, row by row, True for dark, without its quiet zone of one module.
+
+    Raises ValueError for what is no element string.
+    """
+    import zxingcpp
+
+    symbol = zxingcpp.create_barcode(bracketed, zxingcpp.BarcodeFormat.DataMatrix, gs1=True)
+    picture = memoryview(symbol.to_image(scale=1, add_quiet_zones=False))
+    _, width = picture.shape or (0, 1)
+    gray = picture.tobytes()
+    return tuple(tuple(dot == 0 for dot in gray[start : start + width]) for start in range(0, len(gray), width))

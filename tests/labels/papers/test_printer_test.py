@@ -43,7 +43,8 @@ def test_the_papers_say_in_three_languages_that_they_are_no_trade(
     render_test_receipt(receipt_test(), STRIP[203])
     for shown in (on_label, texts):
         assert {"测试 TEST سىناق", "非贸易用 not for trade سودا ئەمەس"} <= set(shown)
-        assert {"يېزا ئېلېكترونلۇق سودا پونكىتى", "村级电商服务站", "Village e-commerce station"} <= set(shown)
+        for name in ("يېزا ئېلېكترونلۇق سودا پونكىتى", "村级电商服务站", "Village e-commerce station"):
+            assert any(name in text for text in shown)
         assert not any(ELLIPSIS in text for text in shown)
 
 

@@ -367,7 +367,10 @@ class DaySlip:
 
 @dataclass(frozen=True, slots=True)
 class TestLabel:
-    """A label that shows whether the label printer is well: every dot of the head, three scripts, bars."""
+    """A label that shows whether the label printer is well: every dot of the head, three scripts, bars.
+
+    With ``sample`` it is a label of that kind with sample data, by the layout that is used for it.
+    """
 
     station: str
     date: str | None
@@ -375,6 +378,7 @@ class TestLabel:
     software: str
     village: str = ""
     county: str = ""
+    sample: str = ""
 
 
 @dataclass(frozen=True, slots=True)

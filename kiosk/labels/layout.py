@@ -171,6 +171,7 @@ LABELS = {
     "seal": "seal_60x40",
     "parcel": "parcel_60x40",
     "test": "test_60x40",
+    "calibration": "calibration_60x40",
 }
 """The shipped layout of every kind of label, by its file."""
 
@@ -211,10 +212,38 @@ def manifest_layout(width_mm: float) -> ReceiptLayout:
     return _strip("manifest_a4" if width_mm >= _A4_PRINTED_MM else "manifest_100x150")
 
 
-@cache
 def label_layout(kind: str) -> LabelLayout:
-    """The layout of a kind of label. Raises KeyError for a kind there is none of."""
-    return msgspec.convert(tomllib.loads(_text(LABELS[kind])), LabelLayout)
+    """The layout of a kind of label: the station's own, else the shipped one. Raises KeyError for an unknown kind."""
+    return _own.get(kind) or _shipped(kind)
+
+
+_own: dict[str, LabelLayout] = {}
+
+
+def use_own(kind: str, layout: LabelLayout | None) -> None:
+    """From now on, in this process, draw a kind of label by the station's own layout; None is the shipped one again."""
+    if layout is None:
+        _own.pop(kind, None)
+    else:
+        _own[kind] = layout
+
+
+def shipped_text(kind: str) -> str:
+    """The file of the shipped layout. Raises KeyError for a kind there is none of."""
+    return _text(LABELS[kind])
+
+
+def parse_label(text: str) -> LabelLayout:
+    """Read a layout. Raises LayoutProblem: what is wrong, and where."""
+    try:
+        return msgspec.convert(tomllib.loads(text), LabelLayout)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise LayoutProblem(str(error)) from error
+
+
+@cache
+def _shipped(kind: str) -> LabelLayout:
+    return parse_label(shipped_text(kind))
 
 
 @cache

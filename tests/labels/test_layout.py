@@ -45,6 +45,7 @@ SIZES = {
     "seal": (60, 40),
     "parcel": (60, 40),
     "test": (60, 40),
+    "calibration": (60, 40),
 }
 
 

@@ -293,4 +293,4 @@ def test_a_manifest_names_every_tote_and_its_seal_and_adds_up(manifest: Make, te
 
 
 def test_every_layout_is_drawn_here(papers: list[Paper]) -> None:
-    assert {paper.kind for paper in papers} | {"parcel", "test"} == set(LABELS)
+    assert {paper.kind for paper in papers} | {"parcel", "test", "calibration"} == set(LABELS)

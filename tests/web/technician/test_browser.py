@@ -24,6 +24,7 @@ from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
+from kiosk.web.technician import layouts
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import technical
 from tests.depth import TORTURE, looks
@@ -34,7 +35,18 @@ from tests.web import browsing
 from tests.web.scale_worth import LONGEST, give_scale
 
 PANELS = (WebSettings(800, 480, 7.0), WebSettings(1366, 768, 15.6))
-PAGES = ("", "/tests", "/scale", "/scale?told=unconfirmed", "/lamps", "/care", "/events", "/epoch", "/about")
+PAGES = (
+    "",
+    "/tests",
+    "/scale",
+    "/scale?told=unconfirmed",
+    "/lamps",
+    "/care",
+    "/layouts",
+    "/events",
+    "/epoch",
+    "/about",
+)
 SMALLEST_MM = 12.0
 
 MEASURE = """
@@ -84,9 +96,12 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     app.jinja_env.filters.update(_FILTERS)
     guard.install(app)
     person = Person("01", "Reyhan", Role.TECHNICIAN)
-    roles.install(app, roles.merge([technician.NEEDS, technical.NEEDS]), lambda token: Session(token, person))
+    roles.install(
+        app, roles.merge([technician.NEEDS, technical.NEEDS, layouts.NEEDS]), lambda token: Session(token, person)
+    )
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
+    app.register_blueprint(layouts.blueprint(settings, clinic.doctor))
     return app
 
 

@@ -1,7 +1,8 @@
 """Databases are migrated in the process of the tests, and an empty one once, not anew for every station.
 
-A station has a child process do it, which costs as much again for every database: `in_child` is tried by
-`tests/store/database/test_migrations.py` and by every program that is started.
+A station has a child process do it, which costs a second for every database: `in_child` is tried by
+`tests/store/database/test_migrations.py` and by every program that is started, that of a fleet by every
+process of a county.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
+from kiosk.simulators.fleet import template
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.store.database import opening
 from kiosk.store.database.migrate import migrate
@@ -35,6 +37,7 @@ def migrate_once() -> None:
             path.write_bytes(empty[0])
 
     opening._migrate_in_child = copied
+    template._migrate_in_child = copied
 
 
 def here(path: Path) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kiosk.devices.camera.process import ChildCamera
+from kiosk.devices.camera.process import ChildCamera, LensOf, unknown_lens
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.none import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import (
-    Camera,
     LineCapture,
     OnButton,
     OnProgress,
@@ -44,20 +43,32 @@ PinsOf = Callable[[str], Pins]
 
 
 def make_printer(settings: PrinterSettings) -> Printer:
-    """The adapter of one printer."""
-    if settings.kind == "tcp":
-        from kiosk.devices.printer.tcp import TcpPrinter
+    """The adapter of one printer. Raises ProfileProblem."""
+    match settings.kind:
+        case "tcp":
+            from kiosk.devices.printer.tcp import TcpPrinter
 
-        host, port = settings.endpoint
-        return TcpPrinter(host, port, settings.profile)
-    from kiosk.devices.printer.file import FilePrinter
+            return TcpPrinter(*settings.endpoint, settings.row())
+        case "serial":
+            from kiosk.devices.printer.serial import SerialLine, SerialPrinter
 
-    return FilePrinter(Path(settings.address), settings.profile)
+            return SerialPrinter(settings.address, SerialLine(settings.baud, settings.flow), settings.row())
+        case "ipp":
+            from kiosk.devices.printer.ipp import IppPrinter
+
+            return IppPrinter(settings.place, settings.row())
+        case "file":
+            from kiosk.devices.printer.file import FilePrinter
+
+            return FilePrinter(Path(settings.address), settings.row())
 
 
-def make_camera(settings: CameraSettings) -> Camera:
-    """The adapter of a camera that is there: of any kind but "none". Close it."""
-    return ChildCamera(settings)
+def make_camera(settings: CameraSettings, lens: LensOf = unknown_lens) -> ChildCamera:
+    """The adapter of a camera that is there: of any kind but "none". Close it.
+
+    ``lens`` is asked whenever its child starts.
+    """
+    return ChildCamera(settings, lens=lens)
 
 
 def make_scanner(settings: ScannerSettings, on_scan: OnScan, on_state: OnState = ignore_state) -> Scanner:

@@ -18,6 +18,7 @@ from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
 from kiosk.station.health import fetch
 from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.store.database.lasting import require_lasting
+from kiosk.texts.templates import keep_compiled
 from kiosk.web.first_start import create_first_start_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
@@ -68,7 +69,9 @@ def run_first_start(
         wizard = FirstStartWizard(FirstStartPlace(config_file, data, port), machine, load)
         ends.callback(wizard.close)
         settings = WebSettings(port=port)
-        server = serve(create_first_start_app(wizard, settings, PageHeartbeat.from_environ().beat), settings.host, port)
+        app = create_first_start_app(wizard, settings, PageHeartbeat.from_environ().beat)
+        keep_compiled(app.jinja_env, app.root_path)
+        server = serve(app, settings.host, port)
         ends.callback(server.stop)
         server.start()
         logger.info("there is no %s yet: the first start waits on %s", config_file, server.url)

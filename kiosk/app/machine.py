@@ -21,6 +21,8 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tls import tls_context
+from kiosk.protocols.printers.device_id import proposed_language
+from kiosk.protocols.printers.page_setup import StreamLanguage
 
 REACH_S = 8.0
 _RECEIVERS = ("unicam", "rp1-cfe")
@@ -56,6 +58,10 @@ class ThisMachine:
     def printers(self) -> tuple[str, ...]:
         """Printers on USB, as the kernel's usblp shows them."""
         return tuple(str(path) for path in _names(self.dev / "usb") if path.name.startswith("lp"))
+
+    def printer_language(self, path: str) -> StreamLanguage | None:
+        """What a printer on USB says of itself, by its name in ``printers``."""
+        return proposed_language(_text(self.sys / "class/usbmisc" / Path(path).resolve().name / "device/ieee1284_id"))
 
     def cameras(self) -> tuple[tuple[FittedKind, str], ...]:
         """Kind and path of each camera; of a device that shows several nodes the one that gives pictures."""

@@ -16,6 +16,7 @@ from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
 from kiosk.config.station import StationConfig
+from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.ports import Panel, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -32,6 +33,8 @@ from kiosk.station.health import Health, HealthReporter, fetch
 from kiosk.station.open_store import open_store
 from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.station.panel_control import PanelControl
+from kiosk.station.photos.lens_calibration import LensCalibration
+from kiosk.station.photos.lens_file import LensFile
 from kiosk.station.scale.identity import scale_content
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.scale.teach import Teach
@@ -49,15 +52,36 @@ NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
 """Stands where no scale is set up: nothing ever reads, so nothing is ever booked."""
 
 
+def make_own_camera(config: StationConfig) -> ChildCamera | None:
+    """With what is known of its lens; None when none is set up."""
+    settings = config.camera
+    if settings is None or settings.kind == "none":
+        return None
+    return make_camera(settings, LensFile(config.station.data, settings).known)
+
+
+def make_lens_calibration(config: StationConfig, hardware: Hardware, service: StationService) -> LensCalibration | None:
+    """None without a camera."""
+    if config.camera is None or hardware.lens is None:
+        return None
+
+    def today() -> str:
+        return service.stamp().moment.local_date or "–"  # a clock that was never set knows no day
+
+    return LensCalibration(hardware.lens, LensFile(config.station.data, config.camera), today)
+
+
 def make_hardware(config: StationConfig) -> Hardware:
     """All adapters of a station; what is not set up is simply not there."""
+    camera = make_own_camera(config)
     return Hardware(
         profile=config.scale.profile if config.scale else NO_SCALE,
         scale=partial(make_scale, config.scale) if config.scale else None,
         printers={name: make_printer(settings) for name, settings in config.printers.items()},
-        camera=make_camera(config.camera) if config.camera and config.camera.kind != "none" else None,
+        camera=camera,
         content=scale_content(config.scale) if config.scale else None,
         auto_shutter=config.camera is not None and config.camera.shoots_by_itself,
+        lens=camera,
     )
 
 
@@ -122,6 +146,7 @@ def make_station(config: StationConfig, store: Store, clock: StationClock, setti
         on_event=service.committed,
         end_lamp_test=lamps.again,
         scale_keys=make_scale_keys(config, service),
+        lens=make_lens_calibration(config, hardware, service),
     )
     return StationParts(
         service,
@@ -144,6 +169,7 @@ def run_station(
 
     Raises ValueError when a paper could not be drawn, StoreError, OSError.
     """
+    from kiosk.texts.templates import keep_compiled
     from kiosk.web.factory import create_app
     from kiosk.web.server import serve
 
@@ -155,6 +181,7 @@ def run_station(
         OwnLayouts(config.station.data / LAYOUTS).load()
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file)
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, PageHeartbeat.from_environ().beat)
+        keep_compiled(app.jinja_env, app.root_path)
         server = serve(app, config.web.host, config.web.port)
         ends.callback(parts.service.stop)
         ends.callback(parts.teach.close)
@@ -205,7 +232,7 @@ def _scanner(settings: ScannerSettings | None, service: StationService, watch: S
 
 def service_settings(config: StationConfig) -> ServiceSettings:
     """The part of the settings that the service asks for."""
-    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology)
+    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes)
 
 
 def make_health(config: StationConfig, service: StationService) -> Health:

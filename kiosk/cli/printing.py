@@ -6,11 +6,14 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import click
 import msgspec
 
+from kiosk.cli.scale.answers import ended_by_signal
+from kiosk.cli.scale.fault_lines import obey
 from kiosk.devices.printer.profiles import profile as find_profile
 from kiosk.devices.printer.profiles import profiles
 from kiosk.labels import documents
@@ -25,13 +28,13 @@ from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.protocols.printers import status
 from kiosk.protocols.printers.languages import LANGUAGES
-from kiosk.protocols.printers.page_setup import DOTS_PER_MM, PageSetup, PrintHead
+from kiosk.protocols.printers.page_setup import DOTS_PER_MM, Language, PageSetup, PrintHead
 from kiosk.protocols.printers.pages import encode
 
 
 @click.group()
 def printer() -> None:
-    """Printers: what their answers mean."""
+    """Printers: what their answers mean, and one to try things with."""
 
 
 @printer.command("status")
@@ -42,6 +45,30 @@ def printer_status(language: str, file: IO[str]) -> None:
     for line in file:
         report = status.parse(language, _hex(line))
         click.echo(json.dumps({"ready": report.ready, "fault": report.fault, "flags": list(report.flags)}))
+
+
+@printer.command("simulate")
+@click.option("--language", type=click.Choice(list(LANGUAGES)), required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="folder for the pictures of its papers")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0, as without it, takes a free one")
+def printer_simulate(language: Language, out: Path, port: int) -> None:
+    """Be a printer on loopback: print its address, then obey fault words from standard input until it ends.
+
+    Each paper becomes a picture. What no printer of the language would have understood is counted as unknown.
+    """
+    from kiosk.simulators.printer.ipp import IppSimulator
+    from kiosk.simulators.printer.simulator import PrinterSimulator
+
+    try:
+        made = IppSimulator(out, port=port) if language == "ipp" else PrinterSimulator(language, out, port=port)
+        with ended_by_signal(), made as simulator:
+            click.echo(simulator.address)
+            obey(
+                simulator.command,
+                lambda: {"printed": len(simulator.printed), "unknown": len(simulator.unknown)},
+            )
+    except OSError as error:
+        raise click.UsageError(f"the simulated printer cannot be made: {error}") from error
 
 
 def _hex(line: str) -> bytes:
@@ -95,7 +122,7 @@ _STRIP_LANGUAGE, _LABEL_LANGUAGE = "escpos", "tspl"
 @click.option("--template", type=click.Choice(sorted(_TEMPLATES)), required=True)
 @click.option("--data", type=click.File("rb"), default="-", help="JSON document; standard input when absent")
 @click.option("--dpi", type=click.Choice([str(dpi) for dpi in DOTS_PER_MM]), default="203", show_default=True)
-@click.option("--language", type=click.Choice(["zpl", "tspl", "escpos", "png"]), required=True)
+@click.option("--language", type=click.Choice([*LANGUAGES, "png"]), required=True)
 @click.option("--profile", type=click.Choice(sorted(profiles())), help="draw and send it as for this printer")
 @click.option("--out", type=click.File("wb", lazy=True), required=True)
 def render(template: str, data: IO[bytes], dpi: str, language: str, profile: str | None, out: IO[bytes]) -> None:
@@ -130,6 +157,10 @@ def _setup(paper: _Template, dpi: int, language: str, name: str | None) -> PageS
     else:
         usual = find_profile(language if language != "png" else _LABEL_LANGUAGE).setup
         drawn = find_profile(_STRIP_LANGUAGE if paper.strip else _LABEL_LANGUAGE).setup
+        if language == "ipp":  # a sheet has one pitch
+            dpi = usual.head.dpi
+        elif language == "cpcl" and dpi != usual.head.dpi:
+            raise ValueError(f"a cpcl printer has {usual.head.dpi} dpi, not {dpi}")
         width = (paper.width_mm or drawn.head.width_dots // drawn.head.per_mm) * DOTS_PER_MM[dpi]
         setup = replace(usual, head=PrintHead(dpi, width))
     return replace(setup, gap_mm=0) if paper.strip else setup

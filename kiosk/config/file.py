@@ -34,6 +34,7 @@ SECTIONS = (
     "printer",
     "camera",
     "scanner",
+    "codes",
     "panel",
     "relay",
     "backup",
@@ -127,7 +128,8 @@ class SettingsFile:
         for key, value in table.items():
             if isinstance(value, float) and not isfinite(value):
                 raise self.fail(name, key, "must be a finite number")
-            if key.endswith("_s") and isinstance(value, (int, float)) and value <= 0:
+            seconds = key.endswith("_s") and not key.endswith("_mm_s")
+            if seconds and isinstance(value, (int, float)) and value <= 0:
                 raise self.fail(name, key, f"{value} must be a number of seconds above 0")
         try:
             return msgspec.convert({**table, **extra}, kind, strict=True, dec_hook=_path)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,12 +14,12 @@ from zoneinfo import ZoneInfo
 from kiosk.config.file import PRINTERS, SettingsFile
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.settings import PanelSettings
-from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings, check_lasting
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.check_weight import check_expected
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.protocols.scales import registry
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.settings import ParcelSettings
@@ -48,6 +47,7 @@ class StationConfig:
     relay: RelaySettings | None
     backup: BackupSettings | None
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
+    codes: CodesSettings = field(default_factory=CodesSettings)
 
 
 def _check_zone(zone: str) -> None:
@@ -87,7 +87,7 @@ def _check_elsewhere(file: SettingsFile, config: StationConfig) -> None:
         if check_g is not None:
             file.check("metrology", "check_weight_g", lambda: check_expected(scale.profile, check_g))
     for name, printer in config.printers.items():
-        file.check(f"printer.{name}", "profile", partial(profile, printer.profile))
+        file.check(f"printer.{name}", "profile", printer.row)
 
 
 def load(path: Path) -> StationConfig:
@@ -108,6 +108,7 @@ def load(path: Path) -> StationConfig:
         relay=file.section("relay", RelaySettings, relay_identity(station)),
         backup=file.section("backup", BackupSettings),
         metrology=file.section("metrology", MetrologySettings) or MetrologySettings(),
+        codes=file.section("codes", CodesSettings) or CodesSettings(),
     )
     _check_elsewhere(file, config)
     return config

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from kiosk.domain.lens import LensFit
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.protocols.printers.page_setup import PageSetup
@@ -94,6 +95,7 @@ class PrinterFault(StrEnum):
     PAPER_OUT = "paper_out"
     PAPER_NEAR_END = "paper_near_end"
     RIBBON_OUT = "ribbon_out"
+    BATTERY_LOW = "battery_low"
     PAUSED = "paused"
     PRINTING = "printing"
     BUFFER_FULL = "buffer_full"
@@ -131,7 +133,7 @@ class Printer(Protocol):
 
     @property
     def language(self) -> str:
-        """``tspl``, ``zpl`` or ``escpos``."""
+        """``tspl``, ``zpl``, ``escpos``, ``cpcl`` or ``ipp``."""
 
     @property
     def setup(self) -> PageSetup:
@@ -139,7 +141,7 @@ class Printer(Protocol):
 
     @property
     def proof(self) -> str:
-        """What shows that a job came out: ``status``, ``drained``, ``faults`` or ``write`` (then it cannot answer)."""
+        """What shows that a job came out: ``status``, ``drained``, ``job``, ``faults`` or ``write`` (no answer)."""
 
     @property
     def proves(self) -> bool:
@@ -259,6 +261,30 @@ class Camera(Inspector, Protocol):
         """Look at the mat now, without any verdict. Raises CameraFault."""
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LensShot:
+    """A shot of the mat that counts: how many there are now, and the share of the frame between all their corners."""
+
+    views: int
+    coverage: float
+
+
+class LensCamera(Protocol):
+    """The same camera, for whoever measures its lens. Shots are seen as the lens bends them.
+
+    The camera remembers where corners of the mat were until it is told to forget, or ends: then ``views`` begins anew.
+    """
+
+    def lens_shot(self, deadline_s: float, *, first: bool) -> LensShot:
+        """Take a burst of the mat now; ``first`` forgets those of before. Raises CameraFault and LensRefused."""
+
+    def fit_lens(self, deadline_s: float) -> LensFit:
+        """What the lens does by all shots so far. Raises CameraFault and LensRefused."""
+
+    def renew(self) -> None:
+        """The lens is known, or known otherwise: from the next shot on it is taken out of the picture."""
 
 
 class ProbeFailed(Exception):

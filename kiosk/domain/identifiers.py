@@ -23,7 +23,12 @@ CODE_TYPES = {
     "K": "pickup",
 }
 
+MAX_BAGS = 40
+"""More than a handcart carries; a bound so that no draft grows without end."""
+
 _BODY = re.compile(rf"[{BODY_ALPHABET}]+")
+_RECEIPT_BODY = re.compile(rf"([0-9]{{4}})([{SERIES_LETTERS}])([0-9]{{6}})")
+_BAG_BODY = re.compile(rf"({_RECEIPT_BODY.pattern})([0-9]{{2}})")
 _STATION = re.compile(r"S[0-9]{4}")
 _REGION = re.compile(r"[a-z0-9-]{1,16}")
 _RECEIPT = re.compile(rf"([0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{6}})")
@@ -90,6 +95,20 @@ class ReceiptNumber:
         """The internal code of the lot this intake opens, type L: one lot per receipt, so lots are gap-free too."""
         return internal_code("L", self.body)
 
+    def bag_code(self, number: int) -> str:
+        """The internal code of one bag of this receipt, type B: its body and two digits. Raises BadIdentifier."""
+        if not 1 <= number <= MAX_BAGS:
+            raise BadIdentifier(f"bag {number} must be 1 to {MAX_BAGS}")
+        return internal_code("B", f"{self.body}{number:02d}")
+
+    @classmethod
+    def of_body(cls, body: str) -> ReceiptNumber:
+        """Read ``0147A000381`` as it stands in codes of receipts and lots; raises BadIdentifier."""
+        match = _RECEIPT_BODY.fullmatch(body)
+        if match is None:
+            raise BadIdentifier(f"code body {body!r} is no receipt's: it must look like 0147A000381")
+        return cls(f"S{match[1]}", match[2], int(match[3]))
+
     @classmethod
     def parse(cls, text: str) -> ReceiptNumber:
         """Read ``0147-A-000381``; raises BadIdentifier."""
@@ -148,3 +167,12 @@ def parse_internal_code(text: str) -> InternalCode:
     if internal_code(kind, body) != text:
         raise BadIdentifier(f"{text!r} has a wrong check character: scan it again")
     return InternalCode(kind, body)
+
+
+def bag_of(code: str) -> tuple[ReceiptNumber, int]:
+    """The receipt and the number of the bag that a bag's code names; raises BadIdentifier."""
+    found = parse_internal_code(code)
+    match = _BAG_BODY.fullmatch(found.body)
+    if found.kind != "B" or match is None or not 1 <= int(match[5]) <= MAX_BAGS:
+        raise BadIdentifier(f"{code!r} is no code of a bag")
+    return ReceiptNumber.of_body(match[1]), int(match[5])

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.identifiers import MAX_BAGS, ReceiptNumber
 from kiosk.domain.mass import MAX_GROSS_G
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.money import MAX_FEN_PER_KG, amount_fen
 from kiosk.domain.trade import Certificate, Mode, Party
-
-MAX_BAGS = 40
-"""More than a handcart carries; a bound so that no draft grows without end."""
 
 
 class IntakeRefused(ValueError):

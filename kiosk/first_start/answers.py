@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.printer.profiles import profile
+from kiosk.devices.printer.settings import IPP_PORT, PrinterKind
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.clerk import BadClerk
 from kiosk.domain.identifiers import check_region, check_station
@@ -221,17 +222,28 @@ def _grams(kilograms: str) -> int:
     return int(grams)
 
 
+def _printer_place(form: Form, machine: Machine) -> tuple[PrinterKind, str]:
+    """A typed address begins with "tcp:"; at the port of IPP stands an office printer, at the path all of them have."""
+    kind, _, address = value(form).partition(":")
+    if kind == "tcp" and address.endswith(f":{IPP_PORT}"):
+        return "ipp", f"ipp://{address}/ipp/print"
+    if kind == "tcp":
+        return "tcp", address
+    chosen = _one_of(form, (*machine.printers(), *machine.serial_ports()))
+    return ("file" if chosen in machine.printers() else "serial"), chosen
+
+
 def _printer(name: str) -> Take:
     def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
         if value(form) == NONE:
             return _absent(draft, name)
-        kind, _, address = value(form).partition(":")
-        if kind != "tcp":
-            kind, address = "file", _one_of(form, machine.printers())
+        kind, address = _printer_place(form, machine)
+        if kind == "serial" and draft.scale is not None and draft.scale.port == address:
+            raise AnswerRefused("port_of_scale", address)
         before: PrinterDraft | None = getattr(draft, name)
         if before is not None and (before.kind, before.address) == (kind, address):
             return draft
-        printer = PrinterDraft("tcp" if kind == "tcp" else "file", address, before.profile if before else "")
+        printer = PrinterDraft(kind, address, before.profile if before and before.kind == kind else "")
         checked("address", lambda: printer_settings(printer))
         return replace(draft, **{name: printer}, proven=_unproven(draft, name))
 

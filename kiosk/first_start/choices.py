@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from kiosk.devices.printer.profiles import profiles
 from kiosk.first_start.answers import FOUND, LATER, NONE, PASSWORDS, authorities, key_pairs
@@ -127,30 +128,39 @@ def _printers(name: str, text_id: str) -> List:
         printer: PrinterDraft | None = getattr(draft, name)
         at = printer.address if printer else ""
         yield from (_device(path, path == at, name) for path in machine.printers())
-        if printer and printer.kind == "tcp":
-            yield Choice(f"tcp:{at}", at, detail_id="setup.choice.network_printer", picture=name, chosen=True)
+        taken = {draft.scale.port if draft.scale else "", draft.scanner.port if draft.scanner else ""}
+        for path in machine.serial_ports():
+            if path not in taken:
+                yield _device(path, path == at, name, "setup.choice.serial")
+        if printer and printer.kind in ("tcp", "ipp"):
+            where = at if printer.kind == "tcp" else urlsplit(at).netloc
+            yield Choice(f"tcp:{where}", where, detail_id="setup.choice.network_printer", picture=name, chosen=True)
         yield _none(name, text_id, draft, printer is None)
 
     return choices
 
 
 def _profiles(name: str, languages: tuple[str, ...]) -> List:
+    """What a USB printer says that it speaks comes first; an office printer has profiles of its own."""
+
     def choices(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
         printer: PrinterDraft | None = getattr(draft, name)
-        for row in profiles().values():
-            if row.language in languages:
-                answers = "setup.choice.silent" if row.proof == "write" else "setup.choice.answers"
-                chosen = printer is not None and printer.profile == row.id
-                yield Choice(row.id, row.id, detail=f"{row.dpi} dpi", detail_id=answers, chosen=chosen)
+        spoken = ("ipp",) if printer and printer.kind == "ipp" else languages
+        said = machine.printer_language(printer.address) if printer and printer.kind == "file" else None
+        rows = [row for row in profiles().values() if row.language in spoken]
+        for row in sorted(rows, key=lambda row: row.language != said):
+            answers = "setup.choice.silent" if row.proof == "write" else "setup.choice.answers"
+            chosen = printer is not None and printer.profile == row.id
+            yield Choice(row.id, row.id, detail=f"{row.dpi} dpi", detail_id=answers, chosen=chosen)
 
     return choices
 
 
 def _scanners(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     chosen = draft.scanner.port if draft.scanner else ""
-    taken = draft.scale.port if draft.scale else ""
+    taken = {draft.scale.port if draft.scale else "", *(row.address for row in (draft.label, draft.receipt) if row)}
     for path in machine.serial_ports():
-        if path != taken:
+        if path not in taken:
             yield _device(path, path == chosen, "scan", "setup.choice.serial")
     for path in machine.keyboards():
         yield _device(path, path == chosen, "number-pad", "setup.choice.keyboard")
@@ -237,7 +247,7 @@ LISTS: Mapping[str, List] = {
     "protocol": _protocols,
     "line": _lines,
     "label": _printers("label", "setup.choice.no_label"),
-    "label_profile": _profiles("label", ("tspl", "zpl")),
+    "label_profile": _profiles("label", ("tspl", "zpl", "cpcl")),
     "receipt": _printers("receipt", "setup.choice.no_receipt"),
     "receipt_profile": _profiles("receipt", ("escpos",)),
     "scanner": _scanners,

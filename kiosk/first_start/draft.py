@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from kiosk.devices.camera.settings import FittedKind
+from kiosk.devices.printer.settings import PrinterKind
 from kiosk.files import write_durably
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class ScaleDraft(Part, frozen=True):
 class PrinterDraft(Part, frozen=True):
     """As PrinterSettings; the profile comes after the address."""
 
-    kind: Literal["tcp", "file"]
+    kind: PrinterKind
     address: str
     profile: str = ""
 

@@ -14,6 +14,7 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.screen import ScreenGeometry
 
 
@@ -132,7 +133,11 @@ class Machine(Protocol):
     def keyboards(self) -> tuple[str, ...]:
         """Devices that act as a keyboard, as most scanners do when they are new."""
 
-    def printers(self) -> tuple[str, ...]: ...
+    def printers(self) -> tuple[str, ...]:
+        """On USB."""
+
+    def printer_language(self, path: str) -> StreamLanguage | None:
+        """What one of ``printers`` says that it speaks."""
 
     def cameras(self) -> tuple[tuple[FittedKind, str], ...]:
         """Kind and path of each."""

@@ -55,7 +55,8 @@ def _taken_in(store: Store, stamps: Callable[[], Stamp]) -> ConfirmedRow:
     sack = next(container for container in catalog.containers if not container.weighed)
     goods = ChosenGoods(Party(None), _PRODUCT, price.mode, version, price.fen_per_kg)
     intake = store.intakes.open(goods, stamps()).with_bag(_BAG, sack.code, TareSource.PRESET, sack.tare_g)
-    return store.intakes.confirm(intake.confirm(_CERTIFICATE), f"demo-{intake.receipt}", (), metrology(), stamps())
+    confirmed, token = intake.confirm(_CERTIFICATE), f"demo-{intake.receipt}"
+    return store.intakes.confirm(confirmed, token, lambda head: (), metrology(), stamps())
 
 
 def _shot(scene: Path) -> GoodsShot:

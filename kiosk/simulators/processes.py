@@ -74,7 +74,7 @@ class Child:
         """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, timeout_s: float = 30.0) -> None:
+    def start(self, timeout_s: float = 60.0) -> None:
         """Start and wait until it is ready; raises DidNotStart."""
         if self.running:
             return

@@ -1,8 +1,8 @@
 """One scanner, two screens: who gets a scan.
 
 A counter with a clerk and an open page gets every scan. Otherwise the scan is a villager's: a member card starts an
-intake, a pickup slip puts its parcel up at the counter, the number of a certificate is taken for the goods on the
-screen, and everything else is named in a notice.
+intake, the label of a bag may be what the last screen asks for, a pickup slip puts its parcel up at the counter, the
+number of a certificate is taken for the goods on the screen, and everything else is named in a notice.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ScanRouter:
     def on_scan(self, text: str) -> None:
         """Take one scan to whoever it is meant for."""
         try:
-            scanned = Scanned.of(text)
+            scanned = self._counter.reader.read(text)
             session = self._access.current() if self._board.watched() else None
             if session is not None and session.person.role is Role.CLERK:
                 self._counter.scans.scan(session, scanned)
@@ -64,7 +64,7 @@ class ScanRouter:
 
     def _public(self, scanned: Scanned) -> None:
         kind, valid = scanned.scan.kind, scanned.scan.valid
-        if kind == "member" and valid:
+        if kind in ("member", "bag") and valid:
             self._desk.scan(scanned.text)
         elif kind == "pickup" and valid:
             self._on_notice(MY_PARCEL, self._counter.parcels.handovers.public_code(scanned.text), 0)

@@ -6,27 +6,30 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
-from kiosk.devices.ports import Camera, LinkState, Printer, Scale, ScaleListener
+from kiosk.devices.ports import Camera, LensCamera, LinkState, Printer, Scale, ScaleListener
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.clock import StationClock
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter, CounterTools
+from kiosk.station.counter.scanning.scanned import ScanReader
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import DeskRefused
+from kiosk.station.desk.view import AskedShot, DeskRefused
 from kiosk.station.doctor.finding import Finding
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
@@ -52,8 +55,8 @@ from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
 from kiosk.station.signals import StationSignals
 from kiosk.station.software import metrology, software_id
-from kiosk.store import NewPrintJob, Stamp, Store, StoreError
-from kiosk.store.records import ScaleContent
+from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ class ServiceSettings:
     counter: CounterSettings = field(default_factory=CounterSettings)
     parcels: ParcelSettings = field(default_factory=ParcelSettings)
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
+    codes: CodesSettings = field(default_factory=CodesSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ class Hardware:
     clock: Callable[[], float] = monotonic
     auto_shutter: bool = False
     """Whether the camera takes shots of goods by itself, once they lie still."""
+    lens: LensCamera | None = None
+    """The camera, as one whose lens can be measured."""
 
 
 @dataclass
@@ -152,7 +158,7 @@ class StationService:
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(store, settings.counter.lock_after_s, self.stamp, state.access_changed, self._key.pins())
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
-        self.counter = Counter.over(state, self._counter_tools(settings.counter, settings.parcels))
+        self.counter = Counter.over(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
         sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
@@ -170,7 +176,7 @@ class StationService:
         signals.paper_moved.connect(self._outbox.wake)
         signals.photo_done.connect(desk.booked.photo_done)
         signals.photo_done.connect(counter.state.photo_done)
-        signals.photo_done.connect(lambda subject, sha256: self._outbox.wake())
+        signals.photo_done.connect(lambda asked, sha256: self._outbox.wake())
         signals.photo_retake.connect(desk.booked.photo_retake)
         signals.photo_retake.connect(counter.state.photo_retake)
         signals.photo_failed.connect(desk.booked.photo_failed)
@@ -257,22 +263,24 @@ class StationService:
             standing=self.scale_audit.standing,
             on_note=self.scale_audit.note,
             clock=self._hardware.clock,
+            scan_after_sticking=self.settings.scan_after_sticking,
         )
 
-    def _counter_tools(self, counter: CounterSettings, parcels: ParcelSettings) -> CounterTools:
+    def _counter_tools(self, settings: ServiceSettings) -> CounterTools:
         return CounterTools(
             station=self.settings.station,
             store=self.store,
             access=self.access,
-            papers=CounterPapers(self.settings, parcels, self._key, self._hardware.printers),
+            papers=CounterPapers(self.settings, settings.parcels, self._key, self._hardware.printers),
             photos=self.parcel_photos,
-            slots=parcels.slots,
-            undo_s=counter.undo_s,
+            slots=settings.parcels.slots,
+            undo_s=settings.counter.undo_s,
             stamps=self.stamp,
             desk=self.desk.leaving,
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
             lots=self._lot_camera,
+            reader=ScanReader(settings.codes.layouts, settings.codes.company),
         )
 
     def _tick(self) -> None:
@@ -300,15 +308,14 @@ class StationService:
             # A picture more or less keeps no station from weighing; the next start tries again.
             logger.error("the pictures of parcels cannot be tidied: %s", error)
 
-    def _shoot_parcel(self, number: ParcelNumber) -> None:
-        self._photographer.ask(
-            PlainRequest(str(number), self._space.for_others, lambda shot: self.parcel_photos.keep(number, shot))
-        )
+    def _shoot_parcel(self, asked: AskedShot, number: ParcelNumber) -> None:
+        keep = partial(self.parcel_photos.keep, number)
+        self._photographer.ask(PlainRequest(asked, self._space.for_others, keep))
 
-    def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Sequence[NewPrintJob]:
+    def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
         """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
         papers = make_papers(self.settings, self.metrology, confirmed, catalog, stamp)
-        return [paper for paper in papers if paper.printer in self._hardware.printers]
+        return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> PrintWorker:
         setup = printer.setup

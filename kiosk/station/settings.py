@@ -27,6 +27,8 @@ class StationSettings:
     """Printed and told when a batch came without a certificate."""
     county: str = ""
     """The county's name on papers; the region's id stands for it when it is empty."""
+    scan_after_sticking: bool = False
+    """After an intake the label on each bag is held under the scanner: it proves that the right label is there."""
     photo_budget_mb: int = 4_000
     """Million bytes for all photographs of goods: some two months of a busy station, an eighth of a 32 GB card."""
 

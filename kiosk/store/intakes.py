@@ -26,7 +26,7 @@ from kiosk.store.journal.numbering import next_in_series
 from kiosk.store.journal.sealed_rows import Altered
 from kiosk.store.papers import print_jobs
 from kiosk.store.receipts import is_intake, number_of, parsed, receipt_in
-from kiosk.store.records import ChosenGoods, ConfirmedRow, NewPrintJob, Stamp
+from kiosk.store.records import ChosenGoods, ConfirmedRow, IntakePapers, Stamp
 from kiosk.store.scale import pan_loads, weighings
 
 _SUMMARY = (
@@ -88,7 +88,7 @@ class Intakes(Tables):
         connection: Connection,
         confirmed: ConfirmedIntake,
         token: str,
-        jobs: Sequence[NewPrintJob],
+        papers: IntakePapers,
         metrology: str,
         stamp: Stamp,
     ) -> ConfirmedRow:
@@ -105,9 +105,9 @@ class Intakes(Tables):
             assert first is not None
             return replace(first, repeated=True)
         _check_state(receipt, before[0].state if before else None, IntakeState.OPENED)
-        row = _write_confirmed(connection, confirmed, token, metrology, stamp)
-        print_jobs.add(connection, receipt, jobs)
-        return row
+        event = _write_confirmed(connection, confirmed, token, metrology, stamp)
+        print_jobs.add(connection, receipt, papers(event.sha256))
+        return _row_of(confirmed, event, stamp)
 
     @finishing
     def abandon(
@@ -216,7 +216,7 @@ def _abandon(connection: Connection, receipt: ReceiptNumber, stage: str, why: Ab
 
 def _write_confirmed(
     connection: Connection, confirmed: ConfirmedIntake, token: str, metrology: str, stamp: Stamp
-) -> ConfirmedRow:
+) -> SealedEvent:
     number = number_of(confirmed.intake.receipt)
     certificate = confirmed.certificate
     position, event = journal.append_sealed(connection, IntakeConfirmed.of(confirmed, metrology), stamp)
@@ -243,7 +243,7 @@ def _write_confirmed(
     connection.execute(_LOT, lot)
     weighings.add(connection, number, confirmed)
     pan_loads.confirmed(connection, number, confirmed.intake, stamp)
-    return _row_of(confirmed, event, stamp)
+    return event
 
 
 def _row_of(confirmed: ConfirmedIntake, event: SealedEvent, stamp: Stamp) -> ConfirmedRow:

@@ -19,6 +19,7 @@ from kiosk.store.database.schema import listing as listing_table
 from kiosk.store.database.schema import listing_photo as arranged_table
 from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import photo as photo_table
+from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.errors import StoreError, StoreRefusal
@@ -41,6 +42,7 @@ _ROW = (
         _c.grade,
         journal_table.c.body,
         (journal_table.c.seq <= epoch_table.c.acked_upto).label("acknowledged"),
+        quarantined_table.c.seq.is_not(None).label("quarantined"),
     )
     .select_from(intake_table)
     .join(lot_table)
@@ -48,6 +50,10 @@ _ROW = (
     .outerjoin(listing_table, _c.intake == intake_table.c.number)
     .outerjoin(journal_table, journal_table.c.position == _c.position)
     .outerjoin(epoch_table, epoch_table.c.number == journal_table.c.epoch)
+    .outerjoin(
+        quarantined_table,
+        (quarantined_table.c.epoch == journal_table.c.epoch) & (quarantined_table.c.seq == journal_table.c.seq),
+    )
 )
 _ACCEPTED = photo_table.c.position.is_not(None)
 
@@ -164,7 +170,8 @@ def _told(row: Row[Any]) -> ToldListing | None:
     if row.body is None:
         return None
     event = json.loads(row.body)
-    return ToldListing(msgspec.convert(event["data"], ListingSubmitted), event["time"], bool(row.acknowledged))
+    offer = msgspec.convert(event["data"], ListingSubmitted)
+    return ToldListing(offer, event["time"], bool(row.acknowledged), bool(row.quarantined))
 
 
 def _photos(connection: Connection, number: int) -> tuple[ListedPhoto, ...]:

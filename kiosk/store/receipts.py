@@ -7,11 +7,11 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, and_, false
 
-from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, bag_of, parse_internal_code
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.journal.numbering import key_of
 
-_CODES_OF_AN_INTAKE: Final = "RLB"
+_CODES_OF_A_WHOLE_INTAKE: Final = "RL"
 
 
 def number_of(receipt: ReceiptNumber) -> int:
@@ -34,12 +34,11 @@ def parsed(text: str) -> ReceiptNumber | None:
 
 
 def receipt_in(text: str) -> ReceiptNumber | None:
-    """The receipt that a number or an internal code names: codes of receipts, lots and bags begin with its body."""
+    """The receipt that a number, or the internal code of a receipt, a lot or a bag names."""
     receipt = parsed(text)
     if receipt is not None:
         return receipt
-    with suppress(ValueError):
+    with suppress(BadIdentifier):
         code = parse_internal_code(text)
-        if code.kind in _CODES_OF_AN_INTAKE:
-            return ReceiptNumber(f"S{code.body[:4]}", code.body[4:5], int(code.body[5:11]))
+        return ReceiptNumber.of_body(code.body) if code.kind in _CODES_OF_A_WHOLE_INTAKE else bag_of(text)[0]
     return None

@@ -89,6 +89,10 @@ class NewPrintJob:
     body: bytes = field(repr=False)
 
 
+IntakePapers = Callable[[str], Sequence[NewPrintJob]]
+"""The papers of an intake, of the hash of its event: it is known once the event is sealed, in the same transaction."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewPaper:
     """A paper that is no intake's: parcel_label, pickup_slip, day_slip, test_label or test_receipt.
@@ -103,10 +107,11 @@ class NewPaper:
 
 @dataclass(frozen=True, slots=True)
 class PrintJob:
-    """A paper and how far it got: ``state`` is queued, sending, printed, unknown or cancelled; ``copy`` is a reprint.
+    """A paper and how far it got: ``state`` is queued, sending, printed, unknown or cancelled.
 
-    ``about`` is the receipt number, the parcel number, or ``day-...`` or ``test-...``; ``receipt`` is empty for a
-    paper that is no intake's.
+    ``copy_no`` counts the reprints of this paper, 0 for the first one. ``void``: its intake was voided. ``scanned``: it
+    is the label of a bag that was scanned after sticking. ``about`` is the receipt number, the parcel number, or
+    ``day-...`` or ``test-...``; ``receipt`` is empty for a paper that is no intake's.
     """
 
     id: int
@@ -117,8 +122,10 @@ class PrintJob:
     body: bytes = field(repr=False)
     state: str
     attempts: int
-    copy: bool
+    copy_no: int
     about: str = ""
+    void: bool = False
+    scanned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +223,15 @@ class SeenShot:
 
 @dataclass(frozen=True, slots=True)
 class ToldListing:
-    """What the newest offer of a lot says, when it was told, and whether the sorting center has it."""
+    """What the newest offer of a lot says, when it was told, and whether the sorting center has it.
+
+    ``quarantined``: it has it, and keeps it apart for a person; it counts for nothing until that person takes it in.
+    """
 
     data: ListingSubmitted
     at: str
     acknowledged: bool = field(compare=False)
+    quarantined: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

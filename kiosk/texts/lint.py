@@ -12,8 +12,8 @@ from kiosk.texts.languages import LANGUAGES
 Catalogs = Mapping[str, Mapping[str, Entry]]
 
 _ID = re.compile(r"[a-z]+(\.[a-z][a-z_0-9]*)+")
-_MARKET_UNITS = re.compile(r"斤|\bjin\b|جىڭ", re.IGNORECASE)
-"""The jin in three scripts; Chinese 公斤 is refused with it: the texts say 千克."""
+_MARKET_UNITS = re.compile(r"斤|\bjin\b|جىڭ(?!دوڭ)", re.IGNORECASE)
+"""The jin in three scripts; Chinese 公斤 is refused with it: the texts say 千克. جىڭدوڭ is JD, a carrier."""
 _LATIN = re.compile(r"[A-Za-z]+")
 _NON_WESTERN_DIGITS = re.compile("[\u0660-\u0669\u06f0-\u06f9\uff10-\uff19]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

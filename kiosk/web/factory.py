@@ -31,6 +31,7 @@ from kiosk.web.public import routes as public
 from kiosk.web.public.screens import Screens
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import layouts as layout_pages
+from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import teach as teach_pages
 from kiosk.web.technician import technical
@@ -67,6 +68,7 @@ _FACES = (
     technician,
     teach_pages,
     layout_pages,
+    lens_pages,
 )
 NEEDS = roles.merge(face.NEEDS for face in _FACES)
 """Who may reach which endpoint; what is not named here nobody reaches."""
@@ -140,4 +142,5 @@ def create_app(
     app.register_blueprint(technician.blueprint(service, settings, doctor))
     app.register_blueprint(teach_pages.blueprint(teach, settings))
     app.register_blueprint(layout_pages.blueprint(settings, doctor))
+    app.register_blueprint(lens_pages.blueprint(settings, doctor))
     return app

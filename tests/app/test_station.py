@@ -27,6 +27,8 @@ from kiosk.config.station import StationConfig, load
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.ports import Printer
 from kiosk.devices.printer.file import FilePrinter
+from kiosk.devices.printer.ipp import IppPrinter
+from kiosk.devices.printer.serial import SerialPrinter
 from kiosk.devices.printer.tcp import TcpPrinter
 from kiosk.devices.scale.command import LONGEST_S
 from kiosk.devices.scale.live import LiveScale
@@ -146,6 +148,16 @@ def test_each_setting_gets_its_adapter(tmp_path: Path) -> None:
     assert hardware.scale is not None
     assert isinstance(hardware.scale(None), LiveScale)  # type: ignore[arg-type]
     hardware.camera.close()
+
+
+def test_each_kind_of_printer_gets_its_adapter(tmp_path: Path) -> None:
+    for kind, address, row, adapter in (
+        ("serial", "/dev/serial/by-id/usb-p", "cpcl_203", SerialPrinter),
+        ("ipp", "ipp://127.0.0.1/printers/office", "office_a4", IppPrinter),
+    ):
+        text = f'[printer.label]\nkind="{kind}"\naddress="{address}"\nprofile="{row}"\nspeed_mm_s=33\n'
+        (label,) = runtime.make_hardware(config_of(tmp_path, text)).printers.values()
+        assert (type(label), label.proves, label.setup.speed_mm_s) == (adapter, True, 33)
 
 
 def test_the_keys_of_the_scale_are_those_of_its_format(tmp_path: Path, template: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -14,9 +16,11 @@ from PIL import Image
 from kiosk.cli.kiosk import main
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import tspl
+from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.simulators.printer.events import Page
 from kiosk.simulators.printer.model import LABEL_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
+from tests.each import each
 
 BAG: dict[str, Any] = {
     "goods_ug": "بادام",
@@ -88,6 +92,11 @@ def render(tmp_path: Path, document: object, *arguments: str, template: str = "b
         ("tspl", "05", {"ready": False, "fault": True, "flags": ["head_open", "paper_out"]}),
         ("escpos", "12 12 12 12", {"ready": True, "fault": False, "flags": []}),
         ("escpos", "1a321272", {"ready": False, "fault": True, "flags": ["offline", "paper_out"]}),
+        ("cpcl", "00", {"ready": True, "fault": False, "flags": []}),
+        ("cpcl", "06", {"ready": False, "fault": True, "flags": ["paper_out", "head_open"]}),
+        ("cpcl", "0180", {"ready": False, "fault": True, "flags": ["printing", "ribbon_out"]}),
+        ("cpcl", "01", {"ready": False, "fault": False, "flags": ["printing"]}),
+        ("ipp", "0101", {"ready": None, "fault": None, "flags": ["unknown"]}),
         ("zpl", b"ready?".hex(), {"ready": None, "fault": None, "flags": ["unknown"]}),
     ],
 )
@@ -151,7 +160,14 @@ def test_a_label_as_tspl_draws_the_same_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "start"), [("zpl", b"^XA^PW384^LL"), ("escpos", b"\x1b@\x1dv0"), ("png", b"\x89PNG")]
+    ("language", "start"),
+    [
+        ("zpl", b"^XA^MNN^PW384^LL"),
+        ("escpos", b"\x1b@\x1dv0"),
+        ("cpcl", b"! 0 200 200 "),
+        ("ipp", b"RaS2PwgRaster\0"),
+        ("png", b"\x89PNG"),
+    ],
 )
 def test_a_receipt_in_every_language(tmp_path: Path, language: str, start: bytes) -> None:
     assert render(tmp_path, RECEIPT, template="receipt", language=language).exit_code == 0
@@ -252,3 +268,22 @@ def test_a_place_that_cannot_be_written_is_exit_2_and_one_line(tmp_path: Path) -
     result = render(tmp_path, BAG, "--out", str(tmp_path / "no" / "such" / "folder"))
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
+
+
+def simulate(language: str, out: Path, text: str) -> Result:
+    return CliRunner().invoke(
+        main, ["printer", "simulate", "--language", language, "--out", str(out)], input=text.encode()
+    )
+
+
+@each("language", sorted(LANGUAGES))
+def test_a_simulated_printer_says_where_it_is_and_obeys_words(language: str) -> None:
+    with TemporaryDirectory() as folder:
+        result = simulate(language, Path(folder), "jam\nexplode\non\n")
+        address, *rows = result.stdout.splitlines()
+        told = [json.loads(row) for row in rows]
+        assert result.exit_code == 0
+        assert re.fullmatch(r"(ipp://)?127\.0\.0\.1:\d+(/ipp/print)?", address)
+        assert told[0] == told[2] == {"ok": True, "printed": 0, "unknown": 0}
+        assert told[1]["ok"] is False and "no fault word 'explode'" in told[1]["error"]
+        assert simulate(language, Path("/dev/null/tray"), "").exit_code == 2

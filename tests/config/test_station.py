@@ -10,9 +10,11 @@ import pytest
 from kiosk.config.file import NO_LONGER_READ, BadConfig
 from kiosk.config.station import load
 from kiosk.domain.trade import NoCertificateReason
+from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.village import REGION, SETTINGS, VILLAGE
 from kiosk.station.software import software_id
+from tests.each import each
 
 EVERYTHING = """\
 [station]
@@ -68,6 +70,12 @@ height = 720
 port = "/dev/serial/by-id/usb-scanner"
 baud = 115200
 
+[codes]
+company_prefix = "6901234"
+items = { BADAM = 1, WALNUT = 2 }
+link_domain = "id.example.org"
+in_store = ["20IIIIIWWWWWC", "21IIIIIWWWWWPPPPPC"]
+
 [relay]
 broker_url = "mqtts://center.example:8883"
 username = "S0147"
@@ -110,6 +118,9 @@ def test_every_section_and_every_kind_of_value(path: Path) -> None:
     assert (config.camera.kind, config.camera.height) == ("v4l2", 720)
     assert config.scanner is not None
     assert config.scanner.baud == 115_200
+    assert config.codes.company == CompanyPrefix("6901234")
+    assert config.codes.link_domain == "id.example.org"
+    assert [layout.prefix for layout in config.codes.layouts] == ["20", "21"]
     assert config.relay is not None
     assert config.relay.password_file == Path("/etc/kiosk/password")
     assert (config.relay.station, config.relay.region) == ("S0147", "yarkant")
@@ -159,6 +170,7 @@ def test_what_is_not_set_up_is_not_there(path: Path) -> None:
     assert (config.scale, config.camera, config.scanner, config.relay) == (None, None, None, None)
     assert config.printers == {}
     assert (config.web.port, config.station.zone) == (8080, "Asia/Shanghai")
+    assert (config.codes.company, config.codes.link_domain, config.codes.layouts) == (None, "", ())
 
 
 def test_the_file_the_demo_writes_is_a_good_one(path: Path) -> None:
@@ -251,11 +263,43 @@ def line_of(text: str) -> int:
         ('kind = "file"', 'kind = "usb"', "[printer.label] kind", "'tcp', 'file'"),
         ('profile = "zpl_203"', 'profile = "laser"', "[printer.label] profile", "tspl_203"),
         ('address = "192.0.2.7:9100"', 'address = "192.0.2.7"', "[printer.receipt] address", "like 192.0.2.7:9100"),
+        ('profile = "escpos"', 'profile = "office_a4"', "[printer.receipt] profile", "it does not go with kind 'tcp'"),
         ('kind = "v4l2"', 'kind = "webcam"', "[camera] kind", "'v4l2', 'rpicam', 'picamera2', 'file', 'none'"),
         ("width = 1280", "mains_hz = 55", "[camera] mains_hz", "50 or 60"),
         ("width = 1280", "width = 3", "[camera] width", "160 to 8192"),
         ("baud = 115200", "baud = 0", "[scanner] baud", "300 to 230400"),
         ('port = "/dev/serial/by-id/usb-scanner"', 'port = ""', "[scanner] port", "must name a device"),
+        *(
+            ('company_prefix = "6901234"', f'company_prefix = "{prefix}"', "[codes] company_prefix", words)
+            for prefix, words in (("690", "4 to 12 digits"), ("690123A", "4 to 12 digits"), ("2012345", "no company's"))
+        ),
+        *(
+            ("items = { BADAM = 1, WALNUT = 2 }", f"items = {items}", "[codes] items", words)
+            for items, words in (
+                ("{ BADAM = 1, WALNUT = 1 }", "the same item reference"),
+                ("{ BADAM = 100000 }", "5 digits are left"),
+                ('{ BADAM = "1" }', "Expected `int`"),
+            )
+        ),
+        *(
+            (
+                'link_domain = "id.example.org"',
+                f'link_domain = "{domain}"',
+                "[codes] link_domain",
+                "like id.example.org",
+            )
+            for domain in ("https://id.example.org", "id.example.org/", "a b", "me@id.example.org")
+        ),
+        *(
+            ('in_store = ["20IIIIIWWWWWC", "21IIIIIWWWWWPPPPPC"]', f"in_store = {rows}", "[codes] in_store", words)
+            for rows, words in (
+                ('["69IIIIIWWWWWC"]', "inside a shop"),
+                ('["20IIIIIC"]', "13 or 18"),
+                ('["20IIIIIWWWWWC", "20IIIIIPPPPPC"]', "same length and prefix"),
+                ('"20IIIIIWWWWWC"', "Expected `array`"),
+                ("[20]", "Expected `str`"),
+            )
+        ),
         (
             'broker_url = "mqtts://center.example:8883"',
             'broker_url = "http://x"',
@@ -270,6 +314,36 @@ def test_a_wrong_value_is_named_with_its_line(path: Path, old: str, new: str, se
     message = refusal(path, EVERYTHING.replace(old, new, 1))
     assert message.startswith(f":{line_of(old)}: {section}: ")
     assert re.search(words.replace(".", r"\."), message), message
+
+
+@each(
+    ("set_here", "words"),
+    [
+        ('flow = "dsr"', "'none', 'rtscts', 'dtr', 'xonxoff'"),
+        ("baud = 300", "1200 to 921600"),
+        ("density = 16", "density must be 0 to 15"),
+        ("density = 8.5", "Expected `int"),
+        ("gap_mm = 31", "gap_mm must be 0 to 30"),
+        ("gap_mm = 0\nmark = true", "gap_mm must say how high the black mark is"),
+        ("offset_x_mm = -1", "offset_x_mm and offset_y_mm must be 0 to 50"),
+        ("speed_mm_s = 0", "speed_mm_s must be 1 to 600"),
+        ("band_rows = 24", "is not a setting"),
+    ],
+)
+def test_what_cannot_be_set_of_a_printer_s_paper_is_named(path: Path, set_here: str, words: str) -> None:
+    message = refusal(path, EVERYTHING.replace('profile = "zpl_203"', f'profile = "zpl_203"\n{set_here}', 1))
+    assert "[printer.label]" in message
+    assert words in message, message
+
+
+def test_what_is_set_of_a_printer_s_paper_stands_in_place_of_the_profile_s(path: Path) -> None:
+    text = 'profile = "zpl_203"\ngap_mm = 4\nmark = true\noffset_x_mm = 1.5\noffset_y_mm = 2\ndensity = 11\n'
+    path.write_text(EVERYTHING.replace('profile = "zpl_203"', text + "cutter = true\nspeed_mm_s = 51", 1), "utf-8")
+    row = load(path).printers["label"].row()
+    setup = row.setup
+    assert (setup.gap_mm, setup.mark, setup.offset_mm) == (4, True, (1.5, 2))
+    assert (setup.density, setup.cutter, setup.speed_ips) == (11, True, 2)
+    assert (row.id, row.counts_labels, setup.head.width_dots) == ("zpl_203", True, 832)
 
 
 @pytest.mark.parametrize(

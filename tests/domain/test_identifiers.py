@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from kiosk.domain.identifiers import (
     BODY_ALPHABET,
     CODE_TYPES,
+    MAX_BAGS,
     SERIES_LETTERS,
     BadIdentifier,
     ReceiptNumber,
+    bag_of,
     check_character,
     check_region,
     check_station,
@@ -63,6 +65,51 @@ def test_receipt_numbers_round_trip(station: int, series: str, counter: int) -> 
     assert parse_internal_code(receipt.lot).name == "lot"
     assert parse_internal_code(receipt.code).name == "receipt"
     assert receipt.lot != receipt.code
+
+
+RECEIPTS = st.builds(
+    lambda station, *rest: ReceiptNumber(f"S{station:04d}", *rest),
+    st.integers(0, 9999),
+    st.sampled_from(SERIES_LETTERS),
+    st.integers(1, 999_999),
+)
+
+
+@given(RECEIPTS, st.integers(1, MAX_BAGS))
+def test_each_bag_has_a_code_of_its_own_that_says_which_one_it_is(receipt: ReceiptNumber, number: int) -> None:
+    code = receipt.bag_code(number)
+    assert bag_of(code) == (receipt, number)
+    assert parse_internal_code(code).name == "bag"
+    assert ReceiptNumber.of_body(receipt.body) == receipt
+    assert len({receipt.bag_code(one) for one in range(1, MAX_BAGS + 1)} | {receipt.code, receipt.lot}) == MAX_BAGS + 2
+
+
+def test_the_code_of_a_bag_is_its_receipts_body_and_two_digits() -> None:
+    assert (
+        ReceiptNumber.parse("0147-A-000381").bag_code(1) == internal_code("B", "0147A00038101") == "Y1B0147A00038101L"
+    )
+
+
+@given(RECEIPTS, st.integers(1, MAX_BAGS), st.integers(0, 16), st.sampled_from("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+def test_no_misread_character_makes_another_bag_of_a_code(
+    receipt: ReceiptNumber, number: int, place: int, other: str
+) -> None:
+    code = receipt.bag_code(number)
+    read = code[:place] + other + code[place + 1 :]
+    if read != code:
+        with pytest.raises(BadIdentifier):
+            bag_of(read)
+
+
+def test_codes_of_no_bag_are_refused() -> None:
+    receipt = ReceiptNumber.parse("0147-A-000381")
+    for number in (0, MAX_BAGS + 1, 99):
+        with pytest.raises(BadIdentifier):
+            receipt.bag_code(number)
+    bodies = ("0147A00038100", "0147A00038141", "0147A000381", "0147A0003811", "0147A00000001", "9")
+    for code in (receipt.code, receipt.lot, *(internal_code("B", body) for body in bodies)):
+        with pytest.raises(BadIdentifier):
+            bag_of(code)
 
 
 @each("text", ["", "0147-A-381", "0147-I-000381", "0147-A-000000", "0147-a-000381", "٠١٤٧-A-000381", "0147-A-000381\n"])

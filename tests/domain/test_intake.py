@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.events import IntakeConfirmed
-from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.intake import MAX_BAGS, Intake, IntakeRefused, TareSource, Weighing
+from kiosk.domain.identifiers import MAX_BAGS, ReceiptNumber
+from kiosk.domain.intake import Intake, IntakeRefused, TareSource, Weighing
 from kiosk.domain.mass import NotWholeGrams, UnitRefused, grams
 from kiosk.domain.money import amount_fen
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party

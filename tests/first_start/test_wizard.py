@@ -11,8 +11,9 @@ import pytest
 
 from kiosk.config.station import load
 from kiosk.domain.clerk import Role
+from kiosk.first_start.choices import choices
 from kiosk.first_start.database import fill
-from kiosk.first_start.draft import SettingsDraft, draft_path
+from kiosk.first_start.draft import PrinterDraft, SettingsDraft, draft_path
 from kiosk.first_start.ports import AnswerRefused
 from kiosk.first_start.questions import DONE, QUESTIONS
 from kiosk.station.open_store import open_store
@@ -227,6 +228,32 @@ class TestRefusals:
     def test_a_scanner_cannot_have_the_port_of_the_scale(self, start: Start) -> None:
         start.walk("scanner")
         assert start.refused("scanner", str(start.machine.dev / SCALE)) == "port_of_scale"
+
+    def test_a_printer_on_a_serial_port_or_at_the_port_of_ipp(self, start: Start) -> None:
+        start.walk("label")
+        scale, free = (str(start.machine.dev / name) for name in (SCALE, SCANNER))
+        offered = [choice.value for choice in choices("label", start.draft, start.machine)]
+        assert free in offered and scale not in offered
+        assert start.refused("label", scale) == "port_of_scale"
+        start.wizard.answer("label", {"value": free})
+        assert start.draft.label == PrinterDraft("serial", free)
+        assert "cpcl_203" in [choice.value for choice in choices("label_profile", start.draft, start.machine)]
+        assert free not in [choice.value for choice in choices("scanner", start.draft, start.machine)]
+        start.wizard.back()
+        start.wizard.answer("label", {"value": "tcp:192.0.2.7:631"})
+        assert start.draft.label == PrinterDraft("ipp", "ipp://192.0.2.7:631/ipp/print")
+        rows = [choice.value for choice in choices("label_profile", start.draft, start.machine)]
+        assert rows == ["office_a4", "office_a4_receipt"]
+        (chosen,) = (choice for choice in choices("label", start.draft, start.machine) if choice.chosen)
+        assert (chosen.value, chosen.label) == ("tcp:192.0.2.7:631", "192.0.2.7:631")
+
+    def test_what_a_usb_printer_says_that_it_speaks_comes_first(self, start: Start) -> None:
+        start.walk("label_profile", label=str(start.machine.dev / PRINTER))
+        said = start.machine.sys / "class/usbmisc" / Path(PRINTER).name / "device/ieee1284_id"
+        said.parent.mkdir(parents=True)
+        for text, first in (("MFG:Z;CMD:ZPL;", "zpl_203"), ("MFG:HPRT;CMD:CPCL;", "cpcl_203"), ("\xff", "tspl_203")):
+            said.write_text(text, encoding="latin-1")
+            assert choices("label_profile", start.draft, start.machine)[0].value == first
 
     def test_a_scale_on_the_port_of_the_scanner_takes_it(self, start: Start) -> None:
         port = str(start.machine.dev / SCANNER)

@@ -1,6 +1,7 @@
 """``python -m tests.fuzz [--engine NAME] [--seconds N]``: fuzz one engine, or all of them one after the other.
 
-``Messages`` is the reading of what stations send to the sorting center; the others decode scales.
+``Messages`` is the reading of what stations send to the sorting center, ``Codes`` that of scans and GS1 data; the
+others decode scales.
 
 With atheris where it can be imported (coverage-guided, libFuzzer), else with the driver in ``plain.py``. What was
 found stays below ``build/fuzz``: a corpus that the next run begins with, and the input that broke a property.
@@ -14,15 +15,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fuzz import messages, plain, targets
+from tests.fuzz import codes, messages, plain, targets
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "fuzz"
+TARGETS = {messages.NAME: messages, codes.NAME: codes}
+"""Beside the engines of the scales, each a module."""
 
 
 def engines() -> dict[str, tuple[str, ...]]:
     """Everything that is fuzzed, and what it reads."""
-    return {**targets.engines(), messages.NAME: messages.KINDS}
+    return {**targets.engines(), **{name: each.KINDS for name, each in TARGETS.items()}}
 
 
 def has_atheris() -> bool:
@@ -33,7 +36,7 @@ def has_atheris() -> bool:
 def write_seeds(engine: str, corpus: Path) -> None:
     """The golden frames or messages as files, where libFuzzer looks for its first inputs."""
     corpus.mkdir(parents=True, exist_ok=True)
-    for at, seed in enumerate(messages.seeds() if engine == messages.NAME else targets.seeds(engine)):
+    for at, seed in enumerate(TARGETS[engine].seeds() if engine in TARGETS else targets.seeds(engine)):
         (corpus / f"golden-{at:03}").write_bytes(seed)
 
 
@@ -57,8 +60,8 @@ def with_atheris(engine: str, seconds: int, folder: Path, runs: int, seed: int) 
 
 def without_atheris(engine: str, seconds: float) -> int:
     """The same target with the plain driver."""
-    if engine == messages.NAME:
-        tried, kept = plain.fuzz(messages.target, messages.seeds(), seconds)
+    if engine in TARGETS:
+        tried, kept = plain.fuzz(TARGETS[engine].target, TARGETS[engine].seeds(), seconds)
     else:
         tried, kept = plain.fuzz(targets.target(engine), targets.seeds(engine), seconds)
     print(f"{engine}: {tried} inputs, {kept} kept")

@@ -6,16 +6,22 @@ import sys
 
 import atheris
 
-INCLUDED = ["kiosk.protocols.scales", "kiosk.messaging.contract", "kiosk.sorting_center.ingest.reading"]
+INCLUDED = [
+    "kiosk.protocols.scales",
+    "kiosk.protocols.barcodes",
+    "kiosk.messaging.contract",
+    "kiosk.sorting_center.ingest.reading",
+]
 
 with atheris.instrument_imports(include=INCLUDED):
-    from tests.fuzz import messages, targets
+    from tests.fuzz import targets
+    from tests.fuzz.__main__ import TARGETS
 
 
 def main() -> None:
     """Never returns: libFuzzer ends the process."""
     engine = sys.argv.pop(1)
-    atheris.Setup(sys.argv, messages.target if engine == messages.NAME else targets.target(engine))
+    atheris.Setup(sys.argv, TARGETS[engine].target if engine in TARGETS else targets.target(engine))
     atheris.Fuzz()
 
 

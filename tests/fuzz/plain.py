@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.fuzz.targets import HEAD, Target
 
-WATCHED = ("protocols/scales/", "messaging/contract/", "ingest/reading")
+WATCHED = ("protocols/scales/", "protocols/barcodes/", "messaging/contract/", "ingest/reading")
 LONGEST = 400
 _TOOL = sys.monitoring.PROFILER_ID if sys.version_info >= (3, 12) else 0
 

@@ -14,10 +14,10 @@ import pytest
 
 from tests.depth import TORTURE
 from tests.fuzz import messages, plain, targets
-from tests.fuzz.__main__ import ROOT, has_atheris, main
+from tests.fuzz.__main__ import ROOT, TARGETS, has_atheris, main
 
 _ENGINES = sorted(targets.engines())
-_BY_ATHERIS = [*_ENGINES, messages.NAME] if TORTURE else ["LineEngine", messages.NAME]
+_BY_ATHERIS = [*_ENGINES, *TARGETS] if TORTURE else ["LineEngine", messages.NAME]
 INPUTS = 2000
 SECONDS = 600
 """So long as the slowest machine needs: the number of inputs is the end of it, and they are the same every time."""
@@ -35,10 +35,11 @@ def test_the_plain_driver_finds_nothing(engine: str) -> None:
     assert kept >= len(list(targets.seeds(engine)))
 
 
-def test_the_plain_driver_finds_nothing_in_what_stations_send() -> None:
-    tried, kept = plain.fuzz(messages.target, messages.seeds(), SECONDS, most=INPUTS)
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_plain_driver_finds_nothing_in_messages_and_codes(name: str) -> None:
+    tried, kept = plain.fuzz(TARGETS[name].target, TARGETS[name].seeds(), SECONDS, most=INPUTS)
     assert tried == INPUTS
-    assert kept >= len(list(messages.seeds()))
+    assert kept >= len(list(TARGETS[name].seeds()))
 
 
 @pytest.mark.parametrize("engine", _BY_ATHERIS if has_atheris() else ())
@@ -103,5 +104,6 @@ def test_seeds_choose_the_format_they_are_of() -> None:
 
 
 def test_a_short_input_is_nothing() -> None:
-    messages.target(b"\0\0\0")
+    for each in TARGETS.values():
+        each.target(b"\0\0\0")
     targets.target(_ENGINES[0])(b"\0\0\0")

@@ -121,8 +121,8 @@ def _color_error(master: Array, stage: Stage) -> float | None:
 
 
 def _mean_lab(picture: Array, mask: Array) -> Array:
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_BGR2Lab)
-    return np.asarray(lab[mask > 0].mean(axis=0))
+    inside = picture[mask > 0].reshape(-1, 1, 3).astype(np.float32) / 255
+    return np.asarray(cv2.cvtColor(inside, cv2.COLOR_BGR2Lab).mean(axis=(0, 1)))
 
 
 def _sheet(shown: Sequence[Shown], path: Path) -> None:

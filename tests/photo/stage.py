@@ -114,7 +114,7 @@ def random_plan(seed: int) -> Plan:
 
 def lay(plan: Plan) -> tuple[Array, Array]:
     """``mask`` and ``color`` of the stage, without a camera."""
-    sheet, _, cover = _sheet(plan.lumps, plan.covers)
+    sheet, cover = _sheet(plan.lumps, plan.covers)
     return _interior(cover), _interior(sheet)
 
 
@@ -122,15 +122,15 @@ def lay(plan: Plan) -> tuple[Array, Array]:
 def draw(plan: Plan) -> Stage:
     """The same arrays for equal plans, so nobody may write in them."""
     (mask, color), to_frame = lay(plan), _homography(plan)
-    frame = _taken(_sheet(plan.lumps, plan.covers)[1], to_frame, plan)
+    frame = _taken(_soft(plan.lumps, plan.covers), to_frame, plan)
     for array in (frame, mask, color):
         array.flags.writeable = False
     return Stage(frame, mask, color, to_frame)
 
 
 @lru_cache(maxsize=4)
-def _sheet(lumps: tuple[Lump, ...], covers: tuple[tuple[Box, tuple[int, int, int]], ...]) -> tuple[Array, Array, Array]:
-    """As it is printed and laid, as it is seen from afar, and where lumps lie."""
+def _sheet(lumps: tuple[Lump, ...], covers: tuple[tuple[Box, tuple[int, int, int]], ...]) -> tuple[Array, Array]:
+    """As it is printed and laid, and where lumps lie."""
     sheet = draw_mat(PX_PER_MM).copy()
     cover = np.zeros(sheet.shape[:2], np.uint8)
     for box, color in covers:
@@ -141,7 +141,13 @@ def _sheet(lumps: tuple[Lump, ...], covers: tuple[tuple[Box, tuple[int, int, int
         sheet[rows, columns] = color
     for lump in lumps:
         _lay(sheet, cover, lump)
-    return sheet, cv2.GaussianBlur(sheet, (0, 0), 0.75), cover
+    return sheet, cover
+
+
+@lru_cache(maxsize=4)
+def _soft(lumps: tuple[Lump, ...], covers: tuple[tuple[Box, tuple[int, int, int]], ...]) -> Array:
+    """The sheet as it is seen from afar."""
+    return cv2.GaussianBlur(_sheet(lumps, covers)[0], (0, 0), 0.75)
 
 
 def _lay(sheet: Array, cover: Array, lump: Lump) -> None:
@@ -210,11 +216,12 @@ def _taken(soft: Array, to_frame: Array, plan: Plan) -> Array:
         cv2.remap(soft, at, None, cv2.INTER_LINEAR, dst=table, borderMode=cv2.BORDER_TRANSPARENT)
     else:
         cv2.warpPerspective(soft, way, (width, height), dst=table, borderMode=cv2.BORDER_TRANSPARENT)
-    frame = cv2.LUT(table, ((np.arange(256) / 255) ** 2.2).astype(np.float32))
-    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    linear = ((np.arange(256) / 255) ** 2.2)[:, None] * np.array(plan.cast)
+    frame = cv2.LUT(table, linear.astype(np.float32).reshape(1, 256, 3))
+    y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
     lamp = plan.light * (1 + plan.gradient[0] * x + plan.gradient[1] * y) * (1 - 0.06 * (x * x + y * y))
-    lamp *= 1 + plan.stripes * np.sin(np.pi * 3.3 * y)
-    frame *= cv2.merge([(lamp * gain).astype(np.float32) for gain in plan.cast])
+    lamp *= 1 + plan.stripes * np.sin(np.float32(np.pi * 3.3) * y)
+    frame *= lamp[..., None]
     if plan.blur:
         frame = cv2.GaussianBlur(frame, (0, 0), plan.blur)
     frame = cv2.pow(np.minimum(frame, 1, out=frame), 1 / 2.2)

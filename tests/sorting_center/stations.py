@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from kiosk.domain.events import (
@@ -66,7 +68,11 @@ def confirmed(station: str, counter: int, **changes: object) -> IntakeConfirmed:
         "certificate": CertificateData("producer", "C-1", None),
         "metrology": "1.0 abcd",
     }
-    return IntakeConfirmed(**{**values, **changes})  # type: ignore[arg-type]
+    found = IntakeConfirmed(**{**values, **changes})  # type: ignore[arg-type]
+    if "receipt" in changes:
+        return found
+    coded = (dataclasses.replace(one, code=receipt.bag_code(number)) for number, one in enumerate(found.bags, 1))
+    return dataclasses.replace(found, bags=tuple(coded))
 
 
 def offered(lot: str, photos: tuple[str, ...], **changes: object) -> ListingSubmitted:
@@ -105,12 +111,24 @@ def without_words(body: bytes) -> bytes:
     return canonical(event)
 
 
-class Station:
-    """A station's journal, kept in memory: seals what it is given and links it to what came before."""
+def without_bag_codes(data: IntakeConfirmed) -> dict[str, Any]:
+    """An intake as stations told it before bags had codes."""
+    told: dict[str, Any] = msgspec.to_builtins(data)
+    for bag in told["bags"]:
+        del bag["code"]
+    return told
 
-    def __init__(self, station: str = "S0147", epoch: str = "00112233445566aa") -> None:
+
+class Station:
+    """A station's journal, kept in memory: seals what it is given and links it to what came before.
+
+    ``bag_codes`` is false for one of before bags had codes: its events do not have the field.
+    """
+
+    def __init__(self, station: str = "S0147", epoch: str = "00112233445566aa", *, bag_codes: bool = True) -> None:
         self.station = station
         self.epoch = epoch
+        self._bag_codes = bag_codes
         self.sealed: list[SealedEvent] = []
 
     @property
@@ -126,6 +144,7 @@ class Station:
                     self.epoch, len(self.sealed) + 1, self.head if prevhash is None else prevhash, reissued=reissued
                 ),
                 _MOMENT,
+                None if self._bag_codes or not isinstance(data, IntakeConfirmed) else without_bag_codes(data),
             )
         )
         return parse_event(self.sealed[-1].body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,10 +19,11 @@ from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificate
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools, DocumentMaker
-from kiosk.station.desk.view import DeskView
+from kiosk.station.desk.view import AskedShot, DeskView
 from kiosk.store.errors import StoreError
-from kiosk.store.records import ChosenGoods, ConfirmedRow, NewPrintJob, PrintJob, Stamp
+from kiosk.store.records import ChosenGoods, ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
 
+HEAD = "0" * 64
 PROFILE = ScaleProfile(e_g=5, max_g=60_000)
 MOMENT = Moment(datetime(2026, 11, 25, 6, 5, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot", 1000)
 STAMP = Stamp(MOMENT, "station-kiosk/test")
@@ -104,7 +105,7 @@ class FakeStore:
         return Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
 
     def confirm(
-        self, confirmed: ConfirmedIntake, token: str, jobs: Sequence[NewPrintJob], metrology: str, stamp: Stamp
+        self, confirmed: ConfirmedIntake, token: str, papers: IntakePapers, metrology: str, stamp: Stamp
     ) -> ConfirmedRow:
         if token in self.tokens:
             return replace(self.rows[self.tokens[token]], repeated=True)
@@ -129,7 +130,7 @@ class FakeStore:
             acknowledged=False,
             voided=False,
         )
-        self.booked.append((confirmed, token, tuple(jobs)))
+        self.booked.append((confirmed, token, tuple(papers(HEAD))))
         self.rows[row.receipt] = row
         self.tokens[token] = row.receipt
         if self.fail_after_commit is not None:
@@ -159,14 +160,14 @@ class FakeStore:
         for confirmed, _, jobs in self.booked:
             if str(confirmed.intake.receipt) == receipt:
                 return [
-                    PrintJob(number, receipt, job.document, job.printer, job.bag, job.body, "queued", 0, False)
+                    PrintJob(number, receipt, job.document, job.printer, job.bag, job.body, "queued", 0, 0)
                     for number, job in enumerate(jobs, 1)
                 ]
         return []
 
 
-def labels(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> list[NewPrintJob]:
-    return [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
+def labels(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
+    return lambda head: [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
 
 
 class Rig:
@@ -179,6 +180,7 @@ class Rig:
         self.store = FakeStore()
         self.views: list[DeskView] = []
         self.photos: list[tuple[str, str]] = []
+        self.shots: list[AskedShot] = []
         self.now = 100.0
         self.clock: Callable[[], float] = lambda: self.now
         self.documents: DocumentMaker = labels
@@ -195,10 +197,14 @@ class Rig:
                 on_view=self.views.append,
                 on_scale=lambda state: None,
                 on_event=lambda: None,
-                on_photo=lambda lot, product: self.photos.append((lot, product)),
+                on_photo=self._photo,
                 clock=lambda: self.clock(),
             ),
         )
+
+    def _photo(self, asked: AskedShot, product: str) -> None:
+        self.photos.append((asked.subject, product))
+        self.shots.append(asked)
 
     def read(self, grams: int, count: int = 1, *, unit: str = "kg", stable: bool | None = None) -> DeskView:
         for _ in range(count):

@@ -26,6 +26,7 @@ from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
+from kiosk.station.desk.view import AskedShot, PhotoView
 from kiosk.store import ConfirmedRow, NewPrintJob, Store
 from kiosk.store.records import ChosenGoods
 from tests.station.fakes import STAMP
@@ -179,21 +180,29 @@ class FakeCamera:
         return jpeg
 
 
+def asked(subject: str, photo: PhotoView) -> AskedShot:
+    """The shot of this lot or parcel that a screen waits for."""
+    return AskedShot(subject, photo.token)
+
+
 @dataclass
 class FakeLotCamera:
     """What the counter asks of the camera; ``error`` keeps the next overruled shot from being kept."""
 
     asked: list[tuple[str, str]] = field(default_factory=list)
+    shots: list[AskedShot] = field(default_factory=list)
+    """Those of ``asked``."""
     kept: list[tuple[str, str, GoodsShot, str]] = field(default_factory=list)
     error: Exception | None = None
 
-    def shoot(self, lot: str, product: str) -> None:
-        self.asked.append((lot, product))
+    def shoot(self, asked: AskedShot, product: str) -> None:
+        self.asked.append((asked.subject, product))
+        self.shots.append(asked)
 
-    def keep(self, lot: str, product: str, shot: GoodsShot, actor: str) -> None:
+    def keep(self, asked: AskedShot, product: str, shot: GoodsShot, actor: str) -> None:
         if self.error is not None:
             raise self.error
-        self.kept.append((lot, product, shot, actor))
+        self.kept.append((asked.subject, product, shot, actor))
 
 
 class PowerCut(BaseException):
@@ -219,4 +228,6 @@ def bring_in(store: Store, papers: tuple[NewPrintJob, ...] = PAPERS) -> Confirme
     intake = store.intakes.open(ChosenGoods(Party(None), "BADAM", Mode.PURCHASE, version, price), STAMP)
     intake = intake.with_bag(Weighing(12_450, 10, 1, 1200, 14), "SACK", TareSource.PRESET, 160)
     certificate = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
-    return store.intakes.confirm(intake.confirm(certificate), str(intake.receipt), papers, "1+00000000", STAMP)
+    return store.intakes.confirm(
+        intake.confirm(certificate), str(intake.receipt), lambda head: papers, "1+00000000", STAMP
+    )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from kiosk.store.database.connection import Connect, connect
+
+_ALLOCATE = os.posix_fallocate
 
 
 @dataclass
@@ -72,20 +77,31 @@ def failing_connect(plan: Plan) -> Connect:
 
 @dataclass
 class SmallDisk:
-    """A disk with room for ``pages`` of the database, and for 400 more when the reserve is gone."""
+    """A disk with room for ``pages`` of the database at ``path``, and for 400 more when the reserve is gone.
+
+    Once the database has taken of that room there is none for the reserve any more.
+    """
 
     pages: int
-    reserve: Path
+    path: Path
 
     def connect(self, path: Path) -> sqlite3.Connection:
         """Like the store's own, but with an end."""
-        disk = self
+        disk, reserve = self, self.path.with_name(".reserve")
 
         class LimitedConnection(sqlite3.Connection):
             def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
                 cursor = super().cursor(factory)
-                limit = disk.pages if disk.reserve.exists() else disk.pages + 400
+                limit = disk.pages if reserve.exists() else disk.pages + 400
                 cursor.execute(f"PRAGMA max_page_count = {limit}")
                 return cursor
 
         return connect(path, factory=LimitedConnection)
+
+    def allocate(self, descriptor: int, offset: int, length: int) -> None:
+        """In the place of ``os.posix_fallocate``, by which the reserve is held."""
+        with closing(sqlite3.connect(self.path)) as reader:
+            (taken,) = reader.execute("PRAGMA page_count").fetchone()
+        if taken > self.pages:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _ALLOCATE(descriptor, offset, length)

@@ -80,10 +80,13 @@ def test_a_void_cancels_what_is_not_out_yet(store: Store, path: Path) -> None:
     store.papers.done(sent.id)
     assert store.papers.summary() == {"queued": 2, "sending": 0, "printed": 1, "unknown": 0}
     refused("already_void", lambda: store.intakes.void(void(row.receipt), stamp()))
-    refused("already_void", lambda: store.papers.reprint(sent.id, CLERK, stamp()))
-    cancelled = store.papers.of_receipt(row.receipt)[1]
-    refused("cancelled", lambda: store.papers.reprint(cancelled.id, CLERK, stamp()))
+    refused("void_label", lambda: store.papers.reprint(sent.id, CLERK, stamp()))
     assert [one["type"].split(".")[2] for one in events(path)[-1:]] == ["voided"]
+    receipt = store.papers.of_receipt(row.receipt)[1]
+    copy = store.papers.reprint(receipt.id, CLERK, stamp())
+    found = {job.id: job for job in store.papers.of_receipt(row.receipt)}
+    assert (found[copy].void, found[copy].copy_no, found[copy].state) == (True, 1, "queued")
+    assert not any(job.void for job in store.papers.of_receipt(other.receipt))
 
 
 def _unknown(store: Store, printer: str = "label") -> int:
@@ -110,7 +113,7 @@ def test_a_person_says_that_it_did_not(store: Store, path: Path) -> None:
     job = _unknown(store)
     copy = store.papers.resolve(job, False, CLERK, stamp())
     found = {one.id: one for one in store.papers.of_receipt(row.receipt)}
-    assert copy is not None and (found[copy].copy, found[copy].state, found[copy].bag) == (True, "queued", 1)
+    assert copy is not None and (found[copy].copy_no, found[copy].state, found[copy].bag) == (1, "queued", 1)
     assert (found[job].state, found[copy].body) == ("cancelled", found[job].body)
     assert events(path)[-1]["data"]["came_out"] is False
 
@@ -132,9 +135,9 @@ def test_a_reprint_is_told(store: Store, path: Path) -> None:
 def test_a_day_slip_may_be_printed_again(store: Store) -> None:
     job = store.papers.queue(SLIP, "day-1")
     copy = store.papers.reprint(job, CLERK, stamp())
-    assert [(one.id, one.about, one.copy) for one in store.papers.open_jobs()] == [
-        (job, "day-1", False),
-        (copy, "day-1", True),
+    assert [(one.id, one.about, one.copy_no) for one in store.papers.open_jobs()] == [
+        (job, "day-1", 0),
+        (copy, "day-1", 1),
     ]
 
 

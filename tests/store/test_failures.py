@@ -76,6 +76,8 @@ USES: dict[str, Use] = {
     "unknown": lambda store: store.papers.unknown(1, "device", stamp()),
     "recover": lambda store: store.papers.recover(stamp()),
     "reprint": lambda store: store.papers.reprint(1, "clerk:07", stamp()),
+    "reprint of a receipt": lambda store: store.papers.reprint(2, "clerk:07", stamp()),
+    "label scanned": lambda store: store.papers.scanned(FIRST, 1, stamp()),
     "photo": lambda store: store.photos.add(NewPhoto(FIRST.lot, "ALMOND", pictures("ef")), stamp()),
     "photo overruled": lambda store: store.photos.add(
         NewPhoto(FIRST.lot, "ALMOND", pictures("ef"), (Finding(Reason.BLUR, 4, 3),), CLERK), stamp()
@@ -123,13 +125,18 @@ USES: dict[str, Use] = {
 
 @pytest.fixture(scope="module")
 def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
-    """A folder with a station in the middle of its work: one intake done, one open, one paper on its way."""
+    """A folder with a station in the middle of its work: one intake done, one open; one paper is on its way,
+    and nobody knows of its copy whether it came out.
+    """
     folder = tmp_path_factory.mktemp("morning")
     store = open_store(folder / "kiosk.sqlite", template, new_epoch=epochs())
     store.catalogs.add(CATALOG, stamp())
     bring_in(store)
     open_intake(store)
     store.papers.sending(1)
+    copy = store.papers.reprint(1, CLERK, stamp())
+    store.papers.sending(copy)
+    store.papers.unknown(copy, "device", stamp())
     store.deliveries.expect([ExpectedParcel("SF1", "SF"), ExpectedParcel("SF3", "SF")], stamp())
     codes = Codes()
     arrive(store, codes, "SF1")

@@ -99,8 +99,13 @@ def test_an_offer_is_told_by_one_event(store: Store, lot: str, path: Path) -> No
     assert not row.told.acknowledged
     store.outbox.acknowledge(store.outbox.counts().last_seq, [])
     again = store.listings.of(FIRST).told
-    assert again is not None and again.acknowledged
-    submit(store)
+    assert again is not None and again.acknowledged and not again.quarantined
+    seen, last = store.listings.of(FIRST), store.outbox.counts().last_seq
+    for quarantined in ((last,), (last - 1,), (last - 1, last), ()):
+        store.outbox.acknowledge(last, quarantined)
+        apart = store.listings.of(FIRST).told
+        assert apart is not None and apart.quarantined == (last in quarantined), quarantined
+    submit(store, seen)
     assert len(told(path)) == 2, "the newest one counts"
 
 
@@ -140,6 +145,19 @@ def test_a_void_intake_is_offered_by_nobody(store: Store, lot: str, path: Path) 
         assert caught.value.code == "already_void"
     assert content(path) == before
     assert store.listings.of(FIRST).voided
+
+
+def test_an_offer_that_was_kept_apart_stays_so_in_the_next_epoch_until_it_is_sent_again(store: Store, lot: str) -> None:
+    submit(store)
+    last = store.outbox.counts().last_seq
+    store.outbox.acknowledge(last, [last])
+    assert store.epochs.start("behind")
+    store.outbox.acknowledge(0, [])
+    apart = store.listings.of(FIRST).told
+    assert apart is not None and apart.acknowledged and apart.quarantined
+    submit(store)
+    again = store.listings.of(FIRST).told
+    assert again is not None and not again.acknowledged and not again.quarantined
 
 
 def test_the_newest_offer_is_the_last_one_told_again(store: Store, lot: str, path: Path) -> None:

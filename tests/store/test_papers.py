@@ -1,25 +1,43 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store import NewPrintJob, Store, StoreError
-from tests.store.village import bring_in, content, events, open_intake, open_store, stamp, weighed
+from kiosk.store.errors import StoreRefusal
+from kiosk.store.records import NewPaper
+from tests.store.village import (
+    JOBS,
+    METROLOGY,
+    bring_in,
+    content,
+    events,
+    open_intake,
+    open_store,
+    rows,
+    stamp,
+    void_of,
+    weighed,
+)
+
+CLERK = "clerk:07"
 
 
 def test_a_paper_is_queued_sending_printed(store: Store) -> None:
     bring_in(store)
     job = store.papers.next("label")
     assert job is not None
-    assert (job.receipt, job.document, job.bag, job.body, job.state, job.attempts, job.copy) == (
+    assert (job.receipt, job.document, job.bag, job.body, job.state, job.attempts, job.copy_no) == (
         "0147-A-000001",
         "bag_label",
         1,
         b'{"net":"12.290"}',
         "queued",
         0,
-        False,
+        0,
     )
     store.papers.sending(job.id)
     assert store.papers.summary() == {"queued": 1, "sending": 1, "printed": 0, "unknown": 0}
@@ -87,7 +105,76 @@ def test_a_reprint_is_a_copy_of_the_same_bytes(store: Store) -> None:
     first = store.papers.of_receipt("0147-A-000001")[0]
     copy_id = store.papers.reprint(first.id, "clerk:07", stamp())
     copy = store.papers.of_receipt("0147-A-000001")[-1]
-    assert (copy.id, copy.copy, copy.state, copy.body) == (copy_id, True, "queued", first.body)
+    assert (copy.id, copy.copy_no, copy.state, copy.body) == (copy_id, 1, "queued", first.body)
+
+
+def test_copies_are_counted_whichever_paper_is_printed_again(store: Store) -> None:
+    row = bring_in(store)
+    label, receipt = (job.id for job in store.papers.of_receipt(row.receipt))
+    test = store.papers.queue(NewPaper("test_label", "label", b"{}"), "test-label")
+    other = store.papers.queue(NewPaper("test_receipt", "receipt", b"{}"), "test-receipt")
+    for paper in (label, receipt, test, other):
+        first = store.papers.reprint(paper, CLERK, stamp())
+        again = [store.papers.reprint(one, CLERK, stamp()) for one in (paper, first, paper)]
+        found = {job.id: job.copy_no for job in store.papers.open_jobs()}
+        assert [found[one] for one in (paper, first, *again)] == [0, 1, 2, 3, 4]
+
+
+def test_the_receipt_bears_the_hash_of_its_own_event(store: Store, path: Path) -> None:
+    row = bring_in(store)
+    receipt = store.papers.of_receipt(row.receipt)[1]
+    told = rows(path, "SELECT sha256, seq FROM journal ORDER BY position DESC LIMIT 1")
+    assert told == [(json.loads(receipt.body)["head"], row.seq)]
+
+
+def test_a_scanned_label_was_printed(store: Store, path: Path) -> None:
+    """Whatever was known of it; and once it was scanned, nothing that is heard later makes it unknown."""
+    for before, after in (("printed", "printed"), ("unknown", "printed"), ("sending", "sending")):
+        row = bring_in(store)
+        number, label = ReceiptNumber.parse(row.receipt), store.papers.of_receipt(row.receipt)[0]
+        store.papers.sending(label.id)
+        if before == "printed":
+            store.papers.done(label.id)
+        elif before == "unknown":
+            store.papers.unknown(label.id, "device", stamp())
+        count = len(events(path))
+        store.papers.scanned(number, 1, stamp())
+        found = store.papers.of_receipt(row.receipt)
+        assert [(job.state, job.scanned) for job in found] == [(after, True), ("queued", False)], before
+        told = [event["data"] for event in events(path)[count:]]
+        resolved = {"document": "bag_label", "bag": 1, "about": row.receipt, "came_out": True, "actor": "station"}
+        assert told == ([resolved] if before == "unknown" else []), before
+        held = content(path)
+        with pytest.raises(StoreRefusal, match="was scanned before"):
+            store.papers.scanned(number, 1, stamp())
+        assert content(path) == held, "nothing is written twice"
+        if before == "sending":
+            store.papers.unknown(label.id, "device", stamp())
+            assert store.papers.of_receipt(row.receipt)[0].state == "printed"
+            assert len(events(path)) == count
+
+
+def test_a_label_that_was_scanned_while_it_was_sent_is_printed_after_a_power_cut(store: Store) -> None:
+    row = bring_in(store)
+    label = store.papers.of_receipt(row.receipt)[0]
+    store.papers.sending(label.id)
+    store.papers.scanned(ReceiptNumber.parse(row.receipt), 1, stamp())
+    assert [(job.id, job.state) for job in store.papers.recover(stamp())] == [(label.id, "printed")]
+    assert store.papers.summary()["unknown"] == 0
+
+
+def test_what_has_no_label_cannot_be_scanned(store: Store, path: Path) -> None:
+    row, voided = bring_in(store), open_intake(store)
+    store.intakes.confirm(weighed(voided), "void", JOBS, METROLOGY, stamp())
+    store.intakes.void(void_of(voided), stamp())
+    before = content(path)
+    scans = ((row.receipt, 2, "unknown_code"), ("0147-A-000077", 1, "unknown_code"), (None, 1, "void_label"))
+    for receipt, bag, code in scans:
+        number = ReceiptNumber.parse(receipt) if receipt else voided.receipt
+        with pytest.raises(StoreRefusal) as refused:
+            store.papers.scanned(number, bag, stamp())
+        assert refused.value.code == code
+    assert content(path) == before
 
 
 @pytest.mark.parametrize("job", [NewPrintJob("poem", "label", 1, b""), NewPrintJob("receipt", "fax", 1, b"")])
@@ -95,5 +182,5 @@ def test_a_paper_nobody_knows_undoes_the_whole_confirmation(store: Store, path: 
     intake = open_intake(store)
     before = content(path)
     with pytest.raises(StoreError, match="breaks a rule"):
-        store.intakes.confirm(weighed(intake), "tap", [job], "1", stamp())
+        store.intakes.confirm(weighed(intake), "tap", lambda head: [job], "1", stamp())
     assert content(path) == before

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.events import ListingSubmitted, PictureData, WordsData
@@ -19,7 +19,7 @@ from kiosk.domain.verdict import Measures
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
 from kiosk.store.database.opening import Opening
-from kiosk.store.records import ChosenGoods, ListingPictures, ListingRow
+from kiosk.store.records import ChosenGoods, IntakePapers, ListingPictures, ListingRow
 
 STATION = "S0147"
 METROLOGY = "1.0/ab12cd34"
@@ -31,7 +31,15 @@ CATALOG = Catalog(
     members=(Member("M-00001", "Aygul", "Y1P00001"), Member("M-00002", "Turdi", None)),
 )
 NO_CERTIFICATE = Certificate(CertificateKind.NONE, None, NoCertificateReason.SMALL_GROWER)
-JOBS = (NewPrintJob("bag_label", "label", 1, b'{"net":"12.290"}'), NewPrintJob("receipt", "receipt", 0, b"{}"))
+_LABEL = NewPrintJob("bag_label", "label", 1, b'{"net":"12.290"}')
+
+
+def _jobs(head: str) -> tuple[NewPrintJob, ...]:
+    return _LABEL, NewPrintJob("receipt", "receipt", 0, b'{"head":"%s"}' % head.encode())
+
+
+JOBS: Final[IntakePapers] = _jobs
+"""The label of the first bag, and the receipt."""
 
 
 def stamp(second: int = 0) -> Stamp:

@@ -32,7 +32,7 @@ from tests.system.taps import agree, taken
 
 UYGHUR = load("ug")
 WAIT_S = 60.0
-CUTS = many(1, torture=3)
+CUTS = many(1, torture=8)
 PAPERS_DONE = {"prints": lambda states: bool(states) and set(states) <= {"printed", "unknown"}}
 HOME = {"step": "home", "weight": {"state": "empty"}}
 

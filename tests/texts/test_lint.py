@@ -36,6 +36,7 @@ def test_three_good_entries_have_none() -> None:
         ("{n}-خالتا bag", "Latin letters: bag"),
         ("{n}-халта", "Cyrillic letters"),
         ("{n} جىڭ", "the jin is no unit"),
+        ("{n} جىڭى", "the jin is no unit"),
         ("{n}-خالتا ٣", "digits are 0-9"),
         ("{n}-خالتا\u200f", "no direction marks"),
         ("{n}-خالتا ", "stray white space"),

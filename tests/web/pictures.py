@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
 from kiosk.domain.verdict import Finding, Reason, Verdict
-from kiosk.station.desk.view import PHOTO_TRIES
+from kiosk.station.desk.view import PHOTO_TRIES, AskedShot
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
@@ -139,17 +139,15 @@ def stage(shop: Shop, name: str) -> None:
         case "take":
             shop.at_take()
         case "take-retake" | "take-help":
-            view = shop.at_take()
+            shop.at_take()
             findings = (Finding(Reason.FRAMING, 3_500, 8_000), Finding(Reason.DARK, 61_000, 95_000))
             for _ in range(1 if name == "take-retake" else PHOTO_TRIES):
                 shop.desk.booked.take_photo()
-                shop.desk.booked.photo_retake(
-                    str(view.result.lot if view.result else ""), GoodsShot(Verdict(findings), None, None, None)
-                )
+                shop.desk.booked.photo_retake(shop.shots[-1], GoodsShot(Verdict(findings), None, None, None))
             shop.printed("printed")
         case "take-done" | "take-unknown":
             view = shop.at_take()
-            shop.desk.booked.photo_done(str(view.result.lot if view.result else ""), _photo(shop))
+            shop.desk.booked.photo_done(AskedShot(str(view.result.lot if view.result else "")), _photo(shop))
             shop.printed("unknown" if name == "take-unknown" else "printed")
             if name == "take-done":
                 shop.delivered()

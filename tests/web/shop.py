@@ -24,11 +24,11 @@ from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import DeskView
+from kiosk.station.desk.view import AskedShot, DeskView
 from kiosk.station.live import LiveBoard
 from kiosk.station.photos.live_view import Watch
 from kiosk.station.settings import StationSettings
-from kiosk.store.records import NewPrintJob, OutboxRow, PrintJob, Stamp
+from kiosk.store.records import IntakePapers, NewPrintJob, OutboxRow, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
 HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
@@ -116,9 +116,9 @@ class NobodyWorksHere:
         return
 
 
-def _papers(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> list[NewPrintJob]:
+def _papers(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
     labels = [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
-    return [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
+    return lambda head: [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
 
 
 class Pictures:
@@ -158,11 +158,13 @@ class Shop:
     check_weight: Any = None
     live_view: Any
     worth = ScaleStanding()
+    scan_after_sticking = False
 
     def __init__(self, data: Path, catalog: Catalog = CATALOG) -> None:
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
         self.store = self._store(catalog)
         self.photos: list[tuple[str, str]] = []
+        self.shots: list[AskedShot] = []
         self.photo_folder, self.parcel_photos = Pictures(data), Pictures(data / "parcel-photos")
         self.now = 100.0
         numbers = itertools.count(1)
@@ -178,10 +180,11 @@ class Shop:
                 on_view=lambda view: self.board.show(view),
                 on_scale=lambda state: None,
                 on_event=lambda: None,
-                on_photo=lambda lot, product: self.photos.append((lot, product)),
+                on_photo=self._photo,
                 standing=lambda: self.standing(),
                 on_note=self._note,
                 clock=lambda: self.now,
+                scan_after_sticking=self.scan_after_sticking,
             ),
         )
         self.board = LiveBoard(self.desk.view())
@@ -192,6 +195,10 @@ class Shop:
 
     def _store(self, catalog: Catalog) -> Any:
         return ShopStore(catalog)
+
+    def _photo(self, asked: AskedShot, product: str) -> None:
+        self.photos.append((asked.subject, product))
+        self.shots.append(asked)
 
     def stamp(self) -> Stamp:
         return STAMP

@@ -18,12 +18,15 @@ from werkzeug.routing import Rule
 import kiosk.web
 from kiosk.first_start.questions import QUESTIONS
 from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.photos.lens_calibration import LensCalibration
+from kiosk.station.photos.lens_file import LensFile
 from kiosk.store.database.migrate import migrate
 from kiosk.web.factory import NEEDS, create_app
 from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings
 from tests.station.counter.rig import PIN
 from tests.station.doctor.clinic import Clinic
+from tests.station.photos.test_lens import FakeLensCamera
 from tests.web.counter.shop import CounterShop
 from tests.web.first_start.answers import answers
 from tests.web.first_start.test_routes import Wall
@@ -181,6 +184,8 @@ def doctor(tmp_path: Path) -> Iterator[Doctor]:
     migrate(tmp_path / "empty.db")
     clinic = Clinic(tmp_path / "care", tmp_path / "empty.db")
     give_scale(clinic, LONGEST)
+    lens = LensFile(clinic.settings.data, clinic.config.camera)
+    clinic.equipment.lens = LensCalibration(FakeLensCamera(), lens, lambda: "2026-11-28")
     yield clinic.doctor
     clinic.store.close()
 

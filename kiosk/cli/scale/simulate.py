@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import stat
-import sys
-from os import fstat
 from pathlib import Path
 
 import click
 
-from kiosk.cli.scale.answers import ended_by_signal, say
+from kiosk.cli.scale.answers import ended_by_signal
+from kiosk.cli.scale.fault_lines import obey
 from kiosk.cli.scale.options import params_option, protocol_option
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Transport
-from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.ports import SimulatedLine
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
@@ -71,22 +67,4 @@ def _net_line(protocol: str, link: Path | None, rfc2217: bool, tcp: bool) -> Sim
 
 def _obey(simulator: ScaleSimulator) -> None:
     click.echo(simulator.path)
-    for line in sys.stdin.buffer:
-        say(_obeyed(simulator, line.decode("utf-8", "replace").strip()))
-    if _never_says_anything():
-        signal.pause()
-
-
-def _obeyed(simulator: ScaleSimulator, text: str) -> dict[str, object]:
-    try:
-        simulator.command(text)
-    except BadFaultWord as error:
-        return {"ok": False, "error": str(error)}
-    return {"ok": True, "path": simulator.path}
-
-
-def _never_says_anything() -> bool:
-    try:
-        return stat.S_ISCHR(fstat(sys.stdin.fileno()).st_mode) and not sys.stdin.isatty()
-    except (OSError, ValueError):
-        return False
+    obey(simulator.command, lambda: {"path": simulator.path})

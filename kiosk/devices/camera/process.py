@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from kiosk.devices.camera.goods import goods_shot, kept_shot, shot_of
+from kiosk.devices.camera.lens import lens_fit, lens_shot
 from kiosk.devices.camera.look import camera_look
 from kiosk.devices.camera.mat import mat_shot
 from kiosk.devices.camera.settings import CameraSettings
@@ -25,6 +26,8 @@ from kiosk.devices.camera.wire import (
     Answer,
     FileRequest,
     GoodsInspected,
+    LensRequest,
+    LensSeen,
     Looked,
     LookRequest,
     MatMeasured,
@@ -35,33 +38,54 @@ from kiosk.devices.camera.wire import (
     WireError,
 )
 from kiosk.devices.camera.worker import CameraWorker, MakeRequest, Patience, WorkerDied
-from kiosk.devices.ports import CameraFault, CameraLook, GaveWay, GoodsShot, MatShot, Shot
+from kiosk.devices.ports import CameraFault, CameraLook, GaveWay, GoodsShot, LensShot, MatShot, Shot
+from kiosk.domain.lens import LensFit
 from kiosk.domain.verdict import Finding, Reason, Verdict
 
 T = TypeVar("T")
 
 
-def child_command(settings: CameraSettings) -> tuple[str, ...]:
+def child_command(settings: CameraSettings, lens: LensFit | None = None) -> tuple[str, ...]:
     """The command line of the child; -P keeps modules in the working directory out of it."""
-    return (sys.executable, "-P", "-m", "kiosk.devices.camera.child", json.dumps(asdict(settings)))
+    known = json.dumps(None if lens is None else asdict(lens))
+    return (sys.executable, "-P", "-m", "kiosk.devices.camera.child", json.dumps(asdict(settings)), known)
+
+
+LensOf = Callable[[], LensFit | None]
+"""What is known of the lens now; asked when a child starts."""
+
+
+def unknown_lens() -> LensFit | None:
+    """Of a camera that is not calibrated."""
+    return None
 
 
 _FROZEN: Final = GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
 IDLE_S: Final = 60.0
 """Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free."""
+CALIBRATING_S: Final = 600.0
+"""Between two shots of a calibration somebody reads, lifts the mat and holds it: the corners stay so long."""
 
 
 class ChildCamera:
-    """Implements ``kiosk.devices.ports.Camera``; safe to use from several threads, one shot at a time.
+    """Implements ``Camera`` and ``LensCamera`` of ``kiosk.devices.ports``; safe to use from several threads, one
+    shot at a time.
 
     The deadline covers everything, the start of the child included: measured 0.15 s on a PC, allow a small board
-    several seconds. ``command`` replaces the child's command line. After ``idle_s`` seconds without a shot the child
-    ends.
+    several seconds. ``command`` replaces the child's command line; ``lens`` is asked each time a child starts. After
+    ``idle_s`` seconds without a shot the child ends.
     """
 
-    def __init__(self, settings: CameraSettings, command: Sequence[str] | None = None, idle_s: float = IDLE_S) -> None:
-        self._settings, self._idle_s = settings, idle_s
-        self._command = tuple(command or child_command(settings))
+    def __init__(
+        self,
+        settings: CameraSettings,
+        command: Sequence[str] | None = None,
+        idle_s: float = IDLE_S,
+        lens: LensOf = unknown_lens,
+    ) -> None:
+        self._settings, self._idle_s, self._lens = settings, idle_s, lens
+        self._command = tuple(command or ())
+        self._calibrating = False
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._worker: CameraWorker | None = None
@@ -96,6 +120,20 @@ class ChildCamera:
     def look(self, deadline_s: float) -> CameraLook:
         """Look at the mat within ``deadline_s`` seconds. Raises CameraFault."""
         return self._exchange(LookRequest, self._looked, deadline_s)
+
+    def lens_shot(self, deadline_s: float, *, first: bool) -> LensShot:
+        """Take a burst of the mat and keep its corners within ``deadline_s``. Raises CameraFault and LensRefused."""
+        request = partial(LensRequest, step="first" if first else "next")
+        return self._exchange(request, self._lens_shot, deadline_s)
+
+    def fit_lens(self, deadline_s: float) -> LensFit:
+        """What the lens does by the shots so far, within ``deadline_s``. Raises CameraFault and LensRefused."""
+        return self._exchange(partial(LensRequest, step="fit"), self._lens_fit, deadline_s)
+
+    def renew(self) -> None:
+        """End the child after what is under way: the next one asks for the lens anew."""
+        with self._lock:
+            self._drop(gently=True)
 
     def close(self) -> None:
         """End the child, cutting short a shot that is under way; later shots raise CameraFault."""
@@ -170,7 +208,7 @@ class ChildCamera:
 
     def _start(self) -> CameraWorker:
         try:
-            return CameraWorker(self._command)
+            return CameraWorker(self._command or child_command(self._settings, self._lens()))
         except OSError as error:
             raise CameraFault(
                 "broken", f"The camera program cannot be started ({error.strerror}): restart the station."
@@ -194,6 +232,15 @@ class ChildCamera:
         if not isinstance(answer, Looked):
             raise WireError("something else where a look was asked for")
         return camera_look(answer, body)
+
+    def _lens_shot(self, answer: Answer, body: bytes) -> LensShot:
+        seen = _lens(answer)
+        self._calibrating = True  # also after a shot that does not count: the next one is on its way
+        return lens_shot(seen, body)
+
+    @staticmethod
+    def _lens_fit(answer: Answer, body: bytes) -> LensFit:
+        return lens_fit(_lens(answer), body)
 
     def _measured(self, answer: Answer, body: bytes) -> MatShot:
         if not isinstance(answer, MatMeasured):
@@ -234,6 +281,7 @@ class ChildCamera:
 
     def _drop(self, *, gently: bool) -> None:
         worker, self._worker = self._worker, None
+        self._calibrating = False
         if worker is not None and not worker.end(gently=gently):
             self._unreaped.append(worker)
         self._reap()
@@ -250,7 +298,8 @@ class ChildCamera:
     def _end_when_idle(self) -> None:
         # One timer for as long as a child runs: each firing either ends the child or waits for what is left.
         with self._lock:
-            left = self._idle_since + self._idle_s - time.monotonic()
+            stays = CALIBRATING_S if self._calibrating else self._idle_s
+            left = self._idle_since + stays - time.monotonic()
             self._timer = None
             if self._closed.is_set():
                 return
@@ -265,4 +314,10 @@ class ChildCamera:
 def _goods(answer: Answer) -> GoodsInspected:
     if not isinstance(answer, GoodsInspected):
         raise WireError("a picture where a verdict was asked for")
+    return answer
+
+
+def _lens(answer: Answer) -> LensSeen:
+    if not isinstance(answer, LensSeen):
+        raise WireError("something else where the lens was asked for")
     return answer

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from kiosk.domain.lens import LensRefusal
 from kiosk.domain.mat_measures import MatQuality
 from kiosk.domain.verdict import Reason
 
@@ -36,6 +37,7 @@ MAX_PREVIEW: Final = 500_000
 MAX_LOOK: Final = 40_000
 """Bytes of the picture of a look, of which there are five a second."""
 LOOK_SIDE: Final = 480
+MAX_VIEWS: Final = 100
 MAX_MEASURE: Final = 1_000_000
 MAX_VALUE: Final = 2**31 - 1
 MAX_COVERAGE_BP: Final = 10_000
@@ -82,6 +84,17 @@ class LookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
 
     number: Number
     within_s: Seconds
+
+
+class LensRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="lens"):
+    """Take a burst and keep where the corners of the mat are: the "first" of a calibration forgets those of others.
+
+    "fit" takes none: it says what the lens does by all shots so far.
+    """
+
+    number: Number
+    within_s: Seconds
+    step: Literal["first", "next", "fit"]
 
 
 class ShotTaken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="taken"):
@@ -175,15 +188,38 @@ class Looked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="looke
     picture: WirePicture | None = None
 
 
-Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest
-Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked
+class WireLens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``kiosk.domain.lens.LensFit``."""
+
+    k1: float
+    k2: float
+    focal: float
+    width: Side
+    height: Side
+    error_px: float
+    plain_error_px: float
+    coverage: float
+
+
+class LensSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="lens"):
+    """No picture: how many shots are kept, the share of the frame between their corners, and what a step gave."""
+
+    number: Number
+    views: Annotated[int, msgspec.Meta(ge=0, le=MAX_VIEWS)]
+    coverage: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    refused: LensRefusal | None = None
+    fit: WireLens | None = None
+
+
+Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest
+Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen
 
 _encoder = msgspec.json.Encoder()
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(
-    ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked
+    ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen
 )
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
-    ShotRequest | FileRequest | MeasureRequest | LookRequest
+    ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest
 )
 
 

@@ -31,6 +31,9 @@ class FdChannel:
             except OSError as error:
                 raise ChannelBroken(error.strerror or str(error)) from error
 
+    def flush(self, until: float) -> None:
+        """Sockets and usblp send what they have taken."""
+
     def receive(self, until: float) -> bytes:
         while True:
             self._wait(select.POLLIN, until)

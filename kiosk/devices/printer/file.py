@@ -11,7 +11,7 @@ import msgspec
 
 from kiosk.devices.printer.channel import FdChannel
 from kiosk.devices.printer.ports import Channel, ChannelBroken
-from kiosk.devices.printer.profiles import profile
+from kiosk.devices.printer.profiles import PrinterProfile, profile
 from kiosk.devices.printer.stream import StreamPrinter
 
 
@@ -22,7 +22,7 @@ class FilePrinter(StreamPrinter):
     complete write is the proof and ``status`` is unknown. ``language`` as for TcpPrinter. Raises ProfileProblem.
     """
 
-    def __init__(self, path: str | Path, language: str = "tspl") -> None:
+    def __init__(self, path: str | Path, language: str | PrinterProfile = "tspl") -> None:
         self._path = Path(path)
         row = profile(language)
         if self._path.exists() and not self._path.is_char_device():

@@ -19,6 +19,9 @@ class Channel(Protocol):
     def send(self, data: memoryview, until: float) -> int:
         """Send at least one byte and return how many were taken. Raises ChannelBroken or ChannelTimeout."""
 
+    def flush(self, until: float) -> None:
+        """Wait until all that was sent has left this machine. Raises ChannelBroken or ChannelTimeout."""
+
     def receive(self, until: float) -> bytes:
         """Return at least one byte. Raises ChannelBroken or ChannelTimeout."""
 

@@ -9,12 +9,26 @@ from typing import Literal
 
 import msgspec
 
-from kiosk.protocols.printers.page_setup import Language, PageSetup, PrintHead
+from kiosk.protocols.printers import pwg
+from kiosk.protocols.printers.page_setup import (
+    BAND_ROWS,
+    DARKEST,
+    HIGHEST_BAND,
+    USUAL_DENSITY,
+    Language,
+    PageSetup,
+    PrintHead,
+    Wire,
+)
 
-Proof = Literal["status", "drained", "faults", "write"]
+Proof = Literal["status", "drained", "job", "faults", "write"]
 
 _FASTEST_MM_S = 600
 _WIDEST_GAP_MM = 30
+_FARTHEST_MM = 50
+_OFFSETS = f"offset_x_mm and offset_y_mm must be 0 to {_FARTHEST_MM}"
+_CPCL_DPI = 203
+"""The "200 200" of its first line; other pitches have other figures, and no manual says which."""
 
 
 class ProfileProblem(ValueError):
@@ -37,6 +51,11 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     gap_mm: float = 0.0
     offset_x_mm: float = 0.0
     offset_y_mm: float = 0.0
+    mark: bool = False
+    density: int = USUAL_DENSITY
+    cutter: bool = False
+    band_rows: int = BAND_ROWS
+    plain: bool = False
     settle_s: float = 0.0
     counts_labels: bool = False
 
@@ -46,20 +65,47 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
                 raise ProfileProblem(f"printer {self.id}: {reason}")
 
     def _rules(self) -> tuple[tuple[bool, str], ...]:
-        receipt = self.language == "escpos"
+        return (*self._paper_rules(), *self._language_rules())
+
+    def _paper_rules(self) -> tuple[tuple[bool, str], ...]:
         offsets = (self.offset_x_mm, self.offset_y_mm)
         return (
             (self.width_dots < 8, "width_dots must be 8 or more"),
-            (receipt and self.width_dots % 8 != 0, "width_dots of an escpos head must be whole bytes"),
             (not 0 < self.speed_mm_s <= _FASTEST_MM_S, f"speed_mm_s must be 1 to {_FASTEST_MM_S}"),
             (not 0 <= self.gap_mm <= _WIDEST_GAP_MM, f"gap_mm must be 0 to {_WIDEST_GAP_MM}"),
-            (receipt and self.gap_mm > 0, "gap_mm must be 0: receipt paper has no gaps"),
-            (min(offsets) < 0, "offset_x_mm and offset_y_mm must be 0 or more"),
-            (receipt and max(offsets) > 0, "offset_x_mm and offset_y_mm are for label languages"),
+            (self.mark and not self.gap_mm, "gap_mm must say how high the black mark is"),
+            (not all(0 <= offset <= _FARTHEST_MM for offset in offsets), _OFFSETS),
+            (not 0 <= self.density <= DARKEST, f"density must be 0 to {DARKEST}"),
+            (not 1 <= self.band_rows <= HIGHEST_BAND, f"band_rows must be 1 to {HIGHEST_BAND}"),
             (self.settle_s < 0, "settle_s must be 0 or more"),
-            (self.proof == "drained" and not receipt, "only escpos has a query that waits behind the job"),
-            (self.proof == "status" and receipt, "an escpos status never says that it is printing: use faults"),
-            (self.counts_labels and self.language != "zpl", "only zpl tells how many labels it has printed"),
+        )
+
+    def _language_rules(self) -> tuple[tuple[bool, str], ...]:
+        language, proof = self.language, self.proof
+        receipt = language == "escpos"
+        unmarked = language not in ("tspl", "zpl", "cpcl")
+        return (
+            (receipt and self.width_dots % 8 != 0, "width_dots of an escpos head must be whole bytes"),
+            (receipt and self.gap_mm > 0, "gap_mm must be 0: receipt paper has no gaps"),
+            (
+                receipt and max(self.offset_x_mm, self.offset_y_mm) > 0,
+                "offset_x_mm and offset_y_mm are for label languages",
+            ),
+            (unmarked and self.density != USUAL_DENSITY, "density is for label languages"),
+            (not receipt and self.band_rows != BAND_ROWS, "band_rows is for escpos"),
+            (self.plain and language not in ("zpl", "cpcl"), "plain is for zpl and cpcl"),
+            (self.cutter and language in ("cpcl", "ipp"), f"{language} has no cutter"),
+            (language == "ipp" and self.dpi != pwg.SHEET_DPI, f"a sheet is drawn at {pwg.SHEET_DPI} dpi"),
+            (language == "ipp" and self.width_dots > pwg.PRINTED_DOTS, f"a sheet has {pwg.PRINTED_DOTS} dots across"),
+            (language == "cpcl" and self.dpi != _CPCL_DPI, f"cpcl counts in dots of {_CPCL_DPI} dpi"),
+            (
+                proof == "drained" and language not in ("escpos", "cpcl"),
+                "only escpos and cpcl have a query that waits behind the job",
+            ),
+            (proof == "status" and receipt, "an escpos status never says that it is printing: use faults"),
+            (proof == "status" and language == "cpcl", "a cpcl status waits behind the job: use drained"),
+            ((proof == "job") != (language == "ipp"), "a job can be asked after in ipp, and only in ipp: proof job"),
+            (self.counts_labels and language != "zpl", "only zpl tells how many labels it has printed"),
         )
 
     @property
@@ -71,10 +117,20 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             self.speed_mm_s,
             self.gap_mm,
             (self.offset_x_mm, self.offset_y_mm),
+            mark=self.mark,
+            density=self.density,
+            cutter=self.cutter,
+            wire=Wire(self.band_rows, self.plain),
         )
 
 
-DEFAULT_BY_LANGUAGE = {"tspl": "tspl_203", "zpl": "zpl_203", "escpos": "escpos_58"}
+DEFAULT_BY_LANGUAGE = {
+    "tspl": "tspl_203",
+    "zpl": "zpl_203",
+    "escpos": "escpos_58",
+    "cpcl": "cpcl_203",
+    "ipp": "office_a4",
+}
 
 
 @cache
@@ -85,8 +141,10 @@ def profiles() -> dict[str, PrinterProfile]:
     return {row.id: row for row in rows}
 
 
-def profile(name: str) -> PrinterProfile:
-    """Return the row with this id, or the usual one of a language. Raises ProfileProblem."""
+def profile(name: str | PrinterProfile) -> PrinterProfile:
+    """Return the row with this id, the usual one of a language, or the row itself. Raises ProfileProblem."""
+    if isinstance(name, PrinterProfile):
+        return name
     row = profiles().get(DEFAULT_BY_LANGUAGE.get(name, name))
     if row is None:
         raise ProfileProblem(f"no printer {name!r}: known are {', '.join(profiles())}")

@@ -15,8 +15,8 @@ from time import monotonic, sleep
 from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
-from kiosk.devices.printer.profiles import PrinterProfile
-from kiosk.protocols.printers import escpos, status, tspl, zpl
+from kiosk.devices.printer.profiles import PrinterProfile, profile
+from kiosk.protocols.printers import cpcl, escpos, status, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup
 
 ANSWER_S = 1.5
@@ -27,10 +27,10 @@ _LAST_WORD_S = 0.25
 """Beyond the deadline, to learn why: the job is uncertain already, and the reason tells people what to do."""
 
 _FASTEST_MM_S = 500
-"""No receipt printer runs its paper faster: one that is done sooner has not printed."""
+"""No receipt or portable printer runs its paper faster: one that is done sooner has not printed."""
 
-_IDLE = frozenset({PrinterFault.PAPER_NEAR_END})
-_HARMLESS = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING})
+_IDLE = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.BATTERY_LOW})
+_HARMLESS = _IDLE | {PrinterFault.PRINTING}
 _UNKNOWN = PrinterStatus(ready=None, fault=None, flags=(PrinterFault.UNKNOWN,))
 _OWN_JOB = PrinterStatus(ready=False, fault=False, flags=(PrinterFault.PRINTING,))
 
@@ -47,7 +47,14 @@ _DIALECTS = {
     "tspl": _Dialect(tspl.STATUS_QUERY, lambda reply: len(reply) >= 1),
     "escpos": _Dialect(escpos.STATUS_QUERY, lambda reply: len(reply) >= 4),
     "zpl": _Dialect(zpl.STATUS_QUERY, lambda reply: reply.count(b"\x03\r\n") >= 3),
+    "cpcl": _Dialect(cpcl.STATUS_QUERY, lambda reply: len(reply) >= 1),
 }
+_IN_LINE: dict[str, tuple[bytes, Callable[[bytes], tuple[str, ...] | None]]] = {
+    "escpos": (escpos.DRAINED_QUERY, escpos.parse_drained),
+    "cpcl": (cpcl.STATUS_QUERY, cpcl.parse_status),
+}
+"""The query that stands in line behind a job, and how its one byte is read."""
+
 _COUNTER = _Dialect(zpl.COUNTER_QUERY, lambda reply: reply.count(b'"') >= 2)
 
 
@@ -64,12 +71,13 @@ class _Sent:
 class StreamPrinter(ABC):
     """A printer behind a byte stream, opened anew for every job. One job at a time; safe from several threads."""
 
-    def __init__(self, profile: PrinterProfile, place: str) -> None:
-        kind = "receipt printer" if profile.language == "escpos" else "label printer"
-        self._profile = profile
-        self._name = PrinterName(kind, place)
+    def __init__(self, language: str | PrinterProfile, place: str) -> None:
+        """``language`` is one, the id of a row of profiles.toml, or such a row. Raises ProfileProblem."""
+        row = profile(language)
+        self._profile = row
+        self._name = PrinterName("receipt printer" if row.language == "escpos" else "label printer", place)
         self._turn = threading.Lock()
-        self._counts = profile.counts_labels and profile.proof != "write"
+        self._counts = row.counts_labels and row.proof != "write"
 
     @property
     def setup(self) -> PageSetup:
@@ -92,6 +100,11 @@ class StreamPrinter(ABC):
     def _open(self, until: float) -> Channel:
         """Open the way to the printer. Raises ChannelBroken or ChannelTimeout."""
 
+    def _wire_s(self, size: int) -> float:
+        """Seconds that so many bytes need on the wire, where that is not next to nothing."""
+        del size
+        return 0.0
+
     def status(self, deadline_s: float) -> PrinterStatus:
         """Ask the printer. While this station's own job is being printed the answer is "printing"."""
         until = monotonic() + deadline_s
@@ -104,7 +117,7 @@ class StreamPrinter(ABC):
 
     def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
         """The deadline covers everything from opening the channel to the proof."""
-        until = monotonic() + deadline_s
+        until = monotonic() + deadline_s + self._wire_s(len(data))
         if not data:
             raise ValueError("an empty print job")
         if not self._turn.acquire(timeout=max(0.0, deadline_s)):
@@ -155,6 +168,7 @@ class StreamPrinter(ABC):
         try:
             while sent < len(data):
                 sent += channel.send(data[sent:], until)
+            channel.flush(until)
         except (ChannelBroken, ChannelTimeout) as error:
             reason = str(error) or "it takes no more data"
             if not sent:
@@ -207,23 +221,29 @@ class StreamPrinter(ABC):
 
     def _await_drained(self, channel: Channel, sent: _Sent) -> None:
         """Done when the printer answers a query that stood in line behind the job, not too soon, and has no fault."""
+        query, parse = _IN_LINE[self.language]
         flags = None
         try:
-            self._send_query(channel, escpos.DRAINED_QUERY, sent.until)
+            self._send_query(channel, query, sent.until)
             while flags is None:
-                flags = next(filter(_is_known, map(_parse_drained_byte, channel.receive(sent.until))), None)
+                found = (parse(bytes((value,))) for value in channel.receive(sent.until))
+                flags = next((answer for answer in found if answer is not None), None)
         except ChannelTimeout:
-            found = self._ask(channel, monotonic() + _LAST_WORD_S)
-            raise self._uncertain(self._name.faulty(found.flags) or self._name.silent) from None
+            last = self._ask(channel, monotonic() + _LAST_WORD_S)
+            raise self._uncertain(self._name.faulty(last.flags) or self._name.silent) from None
         took = monotonic() - sent.began
-        found = self._ask(channel, sent.until)
-        if found.ready is None or not _HARMLESS.issuperset(found.flags):
-            raise self._uncertain(self._name.faulty(found.flags) or self._name.silent)
+        state = self._ask(channel, sent.until)
+        while PrinterFault.PRINTING in state.flags and monotonic() + _POLL_S < sent.until:
+            sleep(_POLL_S)
+            state = self._ask(channel, sent.until)
+            took = monotonic() - sent.began
+        if state.ready is None or not _IDLE.issuperset(state.flags):
+            raise self._uncertain(self._name.faulty(state.flags) or self._name.silent)
         if took < self._least_s(sent.size):
             raise self._uncertain(self._name.hasty)
 
     def _least_s(self, size: int) -> float:
-        """Seconds the paper of a receipt job needs in the fastest of printers: its bytes are its dots, bare."""
+        """Seconds the paper of a job needs at least, in the fastest of printers: its bytes are its dots, bare."""
         head = self._profile.setup.head
         return size * 8 / head.width_dots / head.per_mm / _FASTEST_MM_S
 
@@ -288,11 +308,3 @@ class StreamPrinter(ABC):
 
     def _uncertain(self, reason: str) -> PrintUncertain:
         return PrintUncertain(f"{self._name} may or may not have printed: look at the paper. Reason: {reason}")
-
-
-def _parse_drained_byte(value: int) -> tuple[str, ...] | None:
-    return escpos.parse_drained(bytes((value,)))
-
-
-def _is_known(flags: tuple[str, ...] | None) -> bool:
-    return flags is not None

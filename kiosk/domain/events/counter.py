@@ -42,7 +42,9 @@ class PrintReprinted(EventData):
 
 @dataclass(frozen=True, slots=True)
 class PrintResolved(EventData):
-    """A person looked: the paper came out, or it did not and a copy is queued."""
+    """A person looked: the paper came out, or it did not and a copy is queued. The actor ``station`` stands for the
+    scan of a label on its bag, which nobody needs to look for any more.
+    """
 
     TYPE: ClassVar[str] = "station.print.resolved.v1"
     document: str

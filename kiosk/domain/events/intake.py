@@ -37,6 +37,8 @@ class BagData:
     stable_ms: int
     frames_sha256: str | None = None
     """Hash of the raw frames that are kept with this bag at the station."""
+    code: str | None = None
+    """The internal code on the label of this bag; none in events of before bags had one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class IntakeConfirmed(EventData):
                     load=line.weighing.load_no,
                     stable_ms=line.weighing.stable_ms,
                     frames_sha256=frames_sha256(line.weighing.frames),
+                    code=intake.receipt.bag_code(line.number),
                 )
                 for line in intake.lines
             ),

@@ -14,8 +14,8 @@ from typing import Final
 
 from kiosk.domain import events as e
 from kiosk.domain.events.parcel import ParcelStep
-from kiosk.domain.identifiers import SERIES_LETTERS, ReceiptNumber, parse_internal_code
-from kiosk.domain.intake import MAX_BAGS, TareSource
+from kiosk.domain.identifiers import MAX_BAGS, SERIES_LETTERS, ReceiptNumber, parse_internal_code
+from kiosk.domain.intake import TareSource
 from kiosk.domain.mass import MAX_GROSS_G
 from kiosk.domain.money import MAX_FEN_PER_KG, amount_fen
 from kiosk.domain.parcel import ParcelNumber
@@ -113,7 +113,8 @@ def _counters(data: e.CountersData | None) -> None:
 
 
 def _intake(data: e.IntakeConfirmed, station: str) -> None:
-    _need(_receipt(data.receipt, station).lot == data.lot, "the lot is not the receipt's")
+    receipt = _receipt(data.receipt, station)
+    _need(receipt.lot == data.lot, "the lot is not the receipt's")
     Party.parse(data.party)
     _need(data.mode in _MODES, "the mode is none")
     _match(_CODE, "a code", data.product, data.owner)
@@ -124,6 +125,7 @@ def _intake(data: e.IntakeConfirmed, station: str) -> None:
     gross_g = tare_g = net_g = fen = 0
     for number, bag in enumerate(data.bags, 1):
         _need(bag.bag == number, "bags count from 1")
+        _need(bag.code is None or bag.code == receipt.bag_code(number), "the code is not the bag's")
         _bag(bag, data.price_fen_per_kg)
         gross_g += bag.gross_g
         tare_g += bag.tare_g

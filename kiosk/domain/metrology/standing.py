@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
@@ -71,7 +71,8 @@ class Counters:
 class ScaleStanding:
     """``trade`` is False for a scale or format that must not be used for trade, None when nobody has said.
 
-    ``serial_no`` is the scale's own, from its plate, "" when it is not set.
+    ``serial_no`` is the scale's own, from its plate, "" when it is not set. ``verified_until`` is the last day of its
+    verification, as on its seal; it is printed and not kept.
     """
 
     trade: bool | None = None
@@ -79,6 +80,7 @@ class ScaleStanding:
     verification: Verification = Verification.NONE
     counters: Counters = Counters()
     serial_no: str = ""
+    verified_until: date | None = field(default=None, compare=False)
 
     @property
     def marks(self) -> tuple[Mark, ...]:

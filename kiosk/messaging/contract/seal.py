@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -57,8 +58,17 @@ class JournalPosition:
     reissued: str | None = None
 
 
-def seal(data: EventData, source: EventSource, position: JournalPosition, moment: Moment) -> SealedEvent:
+def seal(
+    data: EventData,
+    source: EventSource,
+    position: JournalPosition,
+    moment: Moment,
+    told: Mapping[str, object] | None = None,
+) -> SealedEvent:
     """Put ``data`` into its envelope.
+
+    ``told`` is the data of an event that is told again, as they stood in it: a field that is younger than the event
+    is not added to them, so that whoever has both sees the same data.
 
     Raises ValueError for anything the sorting center would refuse: a fault found here is cheaper than one found by
     quarantine.
@@ -78,7 +88,7 @@ def seal(data: EventData, source: EventSource, position: JournalPosition, moment
         "monotonicms": str(moment.monotonic_ms),
         "clock": moment.quality.value,
         "software": source.software,
-        "data": msgspec.to_builtins(data),
+        "data": msgspec.to_builtins(data) if told is None else told,
     }
     if source.metrology:
         event["metrology"] = source.metrology

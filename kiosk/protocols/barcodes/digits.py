@@ -9,6 +9,14 @@ from __future__ import annotations
 _S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
 _S10_SPECIAL = {10: 0, 11: 5}
 
+_PAIR_VALUES = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+"""Character set 82 in its order: a character's place is its value."""
+_PAIR_CHARACTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_PAIR_MODULUS = 1021
+"""The greatest prime below 1024, which two characters of 32 can write."""
+_MOST_IN_A_PAIR = 97
+"""Characters before the pair: no value of an application identifier has more."""
+
 
 class BadDigits(ValueError):
     """The text names what was given and what would be right."""
@@ -33,6 +41,39 @@ def gs1_check_digit(body: str) -> str:
 def gs1_checks(number: str) -> bool:
     """Whether the last digit is the check digit of those before it; False for anything but digits."""
     return len(number) > 1 and is_digits(number) and gs1_check_digit(number[:-1]) == number[-1]
+
+
+def _primes(most: int) -> tuple[int, ...]:
+    found: list[int] = []
+    number = 2
+    while len(found) < most:
+        if all(number % prime for prime in found):
+            found.append(number)
+        number += 1
+    return tuple(found)
+
+
+_PRIMES = _primes(_MOST_IN_A_PAIR)
+
+
+def gs1_check_pair(body: str) -> str:
+    """The two check characters of a model number (GMN) or a device's registration (GS1 General Specifications 7.9.5).
+
+    Each character's value counts as many times as the prime of its place from the right. Raises BadDigits.
+    """
+    if len(body) > _MOST_IN_A_PAIR or any(character not in _PAIR_VALUES for character in body):
+        raise BadDigits(f"{body!r} must be at most {_MOST_IN_A_PAIR} characters of GS1's set of 82")
+    values = (_PAIR_VALUES.index(character) for character in reversed(body))
+    rest = sum(value * prime for value, prime in zip(values, _PRIMES, strict=False)) % _PAIR_MODULUS
+    return _PAIR_CHARACTERS[rest // 32] + _PAIR_CHARACTERS[rest % 32]
+
+
+def check_pair_checks(text: str) -> bool:
+    """Whether the last two characters are the check pair of those before them."""
+    try:
+        return len(text) > 1 and gs1_check_pair(text[:-2]) == text[-2:]
+    except BadDigits:
+        return False
 
 
 def s10_check_digit(serial: str) -> str:

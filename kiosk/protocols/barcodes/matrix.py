@@ -1,37 +1,53 @@
-"""QR codes and Data Matrix symbols as rows of modules."""
+"""QR codes and DataMatrix symbols: rows of modules, True for dark, without quiet zone."""
 
 from __future__ import annotations
 
-from math import isqrt
+from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
+from kiosk.protocols.barcodes.gs1.notation import parse_written, written
+
+Modules = tuple[tuple[bool, ...], ...]
 
 QUIET_ZONE_MODULES = 4
 """Light modules on every side (ISO/IEC 18004, clause 9.1)."""
+DATAMATRIX_QUIET_ZONE_MODULES = 1
+"""Light modules on every side (ISO/IEC 16022)."""
 
 
-def qr_modules(text: str) -> tuple[tuple[bool, ...], ...]:
-    """Return the QR code of ``text``, row by row, True for dark, without quiet zone, at the library's own level.
+def qr_modules(text: str) -> Modules:
+    """The QR code of ``text``, a Digital Link for example, at the library's own level of error correction.
 
     Raises ValueError for an empty text or one too long for any QR code.
     """
     if not text:
         raise ValueError("a QR code needs at least one character")
+    return _modules(text, "QRCode")
+
+
+def gs1_qr_modules(bracketed: str) -> Modules:
+    """The GS1 QR code of "(01)...(10)...": FNC1 in first position. Raises BadElementString."""
+    return _modules(_checked(bracketed), "QRCode", gs1=True)
+
+
+def gs1_datamatrix_modules(bracketed: str) -> Modules:
+    """The GS1 DataMatrix of "(01)...(10)...", always a square: the library's long shapes are of an extension (ISO/IEC
+    21471) that few scanners read. Raises BadElementString.
+    """
+    return _modules(_checked(bracketed), "DataMatrix", gs1=True, force_square=True)
+
+
+def _checked(bracketed: str) -> str:
+    """All that the one symbol of a label says must be right together."""
+    elements = parse_written(bracketed)
+    check_pairs(elements)
+    check_associations(elements)
+    return written(elements)
+
+
+def _modules(text: str, symbology: str, **options: bool) -> Modules:
     import zxingcpp  # 3 MB of native code: loaded when the first symbol is drawn
 
-    symbol = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode)
-    gray = memoryview(symbol.to_image(scale=1, add_quiet_zones=False)).tobytes()
-    side = isqrt(len(gray))
-    return tuple(tuple(dot == 0 for dot in gray[start : start + side]) for start in range(0, side * side, side))
-
-
-def gs1_datamatrix_modules(bracketed: str) -> tuple[tuple[bool, ...], ...]:
-    """Return the GS1 DataMatrix of ``(01)...(10)...``, row by row, True for dark, without its quiet zone of one module.
-
-    Raises ValueError for what is no element string.
-    """
-    import zxingcpp
-
-    symbol = zxingcpp.create_barcode(bracketed, zxingcpp.BarcodeFormat.DataMatrix, gs1=True)
-    picture = memoryview(symbol.to_image(scale=1, add_quiet_zones=False))
-    _, width = picture.shape or (0, 1)
-    gray = picture.tobytes()
-    return tuple(tuple(dot == 0 for dot in gray[start : start + width]) for start in range(0, len(gray), width))
+    symbol = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, symbology), **options)
+    picture = symbol.to_image(scale=1, add_quiet_zones=False)
+    height, width = picture.shape
+    dots = memoryview(picture).tobytes()
+    return tuple(tuple(dot == 0 for dot in dots[y * width : (y + 1) * width]) for y in range(height))

@@ -1,26 +1,32 @@
 """What one scan is. Everything a scanner sends is text from a stranger until a row here says otherwise.
 
 The order is the rule: what could press a key or hide is refused first; then the symbology decides, where the scanner
-names it; then the codes of these stations; then what strangers show; then waybills; what is left is text.
+names it; then the codes of these stations and GS1 links; then what strangers show; then waybills; what is left is text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kiosk.domain.identifiers import BODY_ALPHABET, CODE_PREFIX, CODE_TYPES, BadIdentifier, parse_internal_code
 from kiosk.protocols.barcodes.aim import GS1_SYMBOLOGIES, PRODUCT_SYMBOLOGIES, split_aim, symbology
+from kiosk.protocols.barcodes.characters import unfit
 from kiosk.protocols.barcodes.digits import gs1_checks
-from kiosk.protocols.barcodes.gs1 import GS, BadElementString, Elements, parse_element_string
+from kiosk.protocols.barcodes.gs1.associations import check_pairs
+from kiosk.protocols.barcodes.gs1.digital_link import is_link, parse_digital_link
+from kiosk.protocols.barcodes.gs1.elements import GS, Elements, parse_element_string
+from kiosk.protocols.barcodes.gs1.errors import BadElementString
+from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber, read_in_store
 from kiosk.protocols.barcodes.strangers import stranger
 from kiosk.protocols.barcodes.waybills import Waybill, identify
 
 MAX_LENGTH = 64
-"""Characters of data; every code of this trade is shorter (a full GS1 label of ours has 56)."""
+"""Characters of data; every code of this trade is shorter, but for GS1 data and its links."""
 MAX_NAMED_LENGTH = 256
-"""Up to here a link is named as one, which helps more than "too long"; no scanner adapter hands over more."""
+"""Most characters of GS1 data. Up to here a link is named as one, which helps more than "too long"; no scanner adapter
+hands over more."""
 
 _STRANGERS: Mapping[str, str] = {"url": "url", "wifi": "wifi", "phone_number": "phone", "id_number": "id_number"}
 """Words of the waybill room that refuse a scan wherever it was made, and the words used here."""
@@ -29,13 +35,23 @@ _GS1_KEYS = ("00", "01", "02")
 """Without an identifier only these beginnings are taken for GS1: their check digit makes a mistake unlikely."""
 
 _PRODUCT_LENGTHS = (8, 12, 13)
+_CARTON_LENGTH = 14
 _PARCEL_SYMBOLOGIES = frozenset({"CODE128", "CODE39"})
 """Nobody prints a product's number like this: thirteen digits in one of these are a waybill, check digit or not."""
 
 _COMMAND = re.compile(
     r"[\^~][A-Z]{2}.*"  # ZPL
     r"|(?:SIZE|GAP|BITMAP|PRINT|CLS|SELFTEST|DOWNLOAD)\b.*"  # TSPL
-    r"|[$%][%#@$].*|@[A-Z]{4,}[0-9]*",  # set-up codes of scanners, printed in their manuals
+    r"|!\s?(?:U1|[0-9]+ [0-9]+ [0-9]+)\b.*"  # CPCL
+    # Set-up codes of scanners, as their manuals print them: Newland and Opticon, Datalogic, Honeywell, JADAK, the
+    # engines in cheap scanners, and modules that take modem commands.
+    r"|@[A-Z_]{4,}[0-9A-Z_@]*"
+    r"|[$%][%#@$+].*|\$[A-Z],?[A-Z0-9]{4,}(?:\$.*)?"
+    r"|(?:DEFALT|DEFOVR|RESET_|REVINF|TERMID|TRMUSB)[0-9A-Z;]*[.!?&]?"
+    r"|(?:PAP|SUF|PRE|DFM|BEP|KBD|TRG|SCN|VSU|232)[0-9A-Z]{3}[0-9A-Z;]*[.!?&]"
+    r"|\{~?[A-Z][0-9]{3,4}[^{}]*/?\}"
+    r"|\^?#[A-Z]{2}\^.*"
+    r"|AT\+.*",
     re.ASCII | re.DOTALL,
 )
 _INTERNAL = re.compile(rf"{CODE_PREFIX}([{''.join(CODE_TYPES)}])[{BODY_ALPHABET}]+[0-9A-Z]", re.ASCII)
@@ -47,7 +63,8 @@ class Scan:
 
     ``aim`` and ``symbology`` are None when the scanner sends no identifier. ``ais`` holds the elements of a GS1 scan.
     ``error`` is None exactly when ``valid``: a code of another station is valid, the station decides what it means.
-    ``as_waybill`` is what ``data`` is as a waybill number, whatever ``kind`` the scan is.
+    ``as_waybill`` is what ``data`` is as a waybill number, whatever ``kind`` the scan is. ``in_store`` is what a
+    shop's own number says by the layouts that were set; else None.
     """
 
     kind: str
@@ -58,16 +75,20 @@ class Scan:
     valid: bool
     error: str | None
     as_waybill: Waybill = field(repr=False)
+    in_store: InStoreNumber | None = None
 
 
-def parse_scan(raw: bytes) -> Scan:
-    """Judge one scan, with or without the scanner's line end. Never raises."""
+def parse_scan(raw: bytes, in_store: Iterable[InStoreLayout] = ()) -> Scan:
+    """Judge one scan, with or without the scanner's line end; ``in_store`` are layouts of shops. Never raises."""
     aim, body = split_aim(_without_line_end(raw))
     data = body.decode("utf-8", "replace")
     kept = data[:MAX_NAMED_LENGTH]
     scan = Scan("text", aim, symbology(aim, data), kept, (), valid=True, error=None, as_waybill=identify(kept))
     error = _unfit(scan, data)
-    return _refused(scan, error) if error else _judged(scan)
+    if error:
+        return _refused(scan, error)
+    found = _judged(replace(scan, in_store=_shop_number(scan, in_store)))
+    return found if found.kind == "product" else replace(found, in_store=None)
 
 
 def _without_line_end(raw: bytes) -> bytes:
@@ -80,23 +101,23 @@ def _refused(scan: Scan, error: str, kind: str = "rejected") -> Scan:
 
 def _unfit(scan: Scan, data: str) -> str | None:
     """Why a scan is refused before anybody looks at its meaning."""
-    if any(character < " " or character == "\x7f" for character in data if character != GS):
-        return "control"
-    if not data.isascii():
-        return "not_ascii"
+    character = unfit(data, allowed=GS)
+    if character is not None:
+        return character
     if not data.strip():
         return "empty"
-    if GS in data and not _may_hold_gs(scan):
+    if GS in data and not _is_gs1(scan):
         return "control"
-    if len(data) > MAX_LENGTH:
-        return _STRANGERS.get(stranger(data) or "", "too_long") if len(data) <= MAX_NAMED_LENGTH else "too_long"
+    if len(data) > MAX_NAMED_LENGTH:
+        return "too_long"
+    if len(data) > MAX_LENGTH and not _is_gs1(scan) and not is_link(data):
+        return _STRANGERS.get(stranger(data) or "", "too_long")
     return None
 
 
-def _may_hold_gs(scan: Scan) -> bool:
-    if scan.aim is not None:
-        return scan.symbology in GS1_SYMBOLOGIES
-    return _elements(scan.data) is not None
+def _is_gs1(scan: Scan) -> bool:
+    """GS1 by its identifier, or by what it says where the scanner sends none."""
+    return scan.symbology in GS1_SYMBOLOGIES if scan.aim is not None else _elements(scan.data) is not None
 
 
 def _elements(data: str) -> Elements | None:
@@ -104,6 +125,12 @@ def _elements(data: str) -> Elements | None:
         return parse_element_string(data)
     except BadElementString:
         return None
+
+
+def _shop_number(scan: Scan, layouts: Iterable[InStoreLayout]) -> InStoreNumber | None:
+    """Thirteen digits in bars that no shop prints are a waybill, whatever a layout makes of them."""
+    is_ean = len(scan.data) in _PRODUCT_LENGTHS
+    return None if is_ean and scan.symbology in _PARCEL_SYMBOLOGIES else read_in_store(layouts, scan.data)
 
 
 def _judged(scan: Scan) -> Scan:
@@ -116,20 +143,37 @@ def _judged(scan: Scan) -> Scan:
         return _internal(scan, text)
     if scan.aim is None and (GS in text or text.startswith(_GS1_KEYS)) and _elements(text):
         return _gs1(scan)
-    return _foreign(scan, text)
+    return _link(scan, text) if is_link(text) else _foreign(scan, text)
 
 
 def _gs1(scan: Scan) -> Scan:
     try:
-        return replace(scan, kind="gs1", ais=parse_element_string(scan.data.strip(" ")))
+        elements = parse_element_string(scan.data.strip(" "))
+        check_pairs(elements)
     except BadElementString as error:
         return _refused(scan, error.code, "gs1")
+    return replace(scan, kind="gs1", ais=elements)
+
+
+def _link(scan: Scan, text: str) -> Scan:
+    """GS1 data that a telephone opens as an address; one that is wrong is an address like any other."""
+    try:
+        elements = parse_digital_link(text)
+        check_pairs(elements)
+    except BadElementString as error:
+        return _refused(scan, error.code)
+    return replace(scan, kind="gs1", ais=elements)
 
 
 def _product(scan: Scan) -> Scan:
     if len(scan.data) not in _PRODUCT_LENGTHS:
         return _refused(scan, "length", "product")
     return replace(scan, kind="product") if gs1_checks(scan.data) else _refused(scan, "check_digit", "product")
+
+
+def _is_carton(scan: Scan) -> bool:
+    """A GTIN-14 in the bars that are printed on cartons alone; no carrier uses them."""
+    return scan.symbology == "ITF" and len(scan.data) == _CARTON_LENGTH and gs1_checks(scan.data)
 
 
 def _internal(scan: Scan, text: str) -> Scan:
@@ -149,6 +193,8 @@ def _foreign(scan: Scan, text: str) -> Scan:
     stranger_word = _STRANGERS.get(waybill.why_not or "")
     if stranger_word is not None:
         return _refused(scan, stranger_word)
+    if scan.in_store is not None or _is_carton(scan):
+        return replace(scan, kind="product")
     if waybill.why_not == "product_code" and not (waybill.candidates and scan.symbology in _PARCEL_SYMBOLOGIES):
         return replace(scan, kind="product")
     if waybill.accept or waybill.why_not == "product_code":

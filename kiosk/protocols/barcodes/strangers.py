@@ -24,8 +24,8 @@ def _row(word: str, pattern: str) -> Stranger:
 
 
 _SCHEMES = (
-    "about alipay alipays blob bitcoin chrome data file geo intent javascript mailto market matmsg mecard otpauth sms "
-    "smsto tel upi vbscript view-source weixin"
+    "about alipay alipays blob bitcoin chrome data file ftp geo http https intent javascript mailto market matmsg "
+    "mecard otpauth sms smsto tel upi vbscript view-source weixin"
 )
 
 STRANGERS: tuple[Stranger, ...] = (

@@ -7,7 +7,7 @@ Source: Epson "ESC/POS Application Programming Guide", commands ESC @, GS v 0, E
 from __future__ import annotations
 
 from kiosk.protocols.printers.bitmap import row_bytes
-from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.page_setup import BAND_ROWS, PageSetup
 from kiosk.protocols.printers.ports import Bitmap
 
 INITIALIZE = b"\x1b@"
@@ -16,9 +16,6 @@ STATUS_QUERY = b"".join(bytes((0x10, 0x04, n)) for n in (1, 2, 3, 4))
 
 DRAINED_QUERY = b"\x1dr\x01"
 """GS r 1 stands in line behind the picture: its answer proves that the printer has worked through the whole job."""
-
-BAND_ROWS = 250
-"""Rows in one GS v 0. Printers with a small buffer lose the end of higher pictures; 255 is the safe most."""
 
 _MISREAD_ROWS = 48
 """58 mm printers of the POS-5890K class print garbage for a band whose height is a multiple of this."""
@@ -34,32 +31,29 @@ _FLAGS_BY_QUERY: tuple[dict[int, str], ...] = (
 )
 
 
-def band_heights(rows: int) -> tuple[int, ...]:
-    """Return the heights of the bands of a picture of ``rows`` rows, in order: none is a multiple of 48 rows."""
-    full, rest = divmod(rows, BAND_ROWS)
+def band_heights(rows: int, most: int = BAND_ROWS) -> tuple[int, ...]:
+    """Heights of the bands of a picture of ``rows`` rows, in order: at most ``most``, and no multiple of 48 rows."""
+    if most % _MISREAD_ROWS == 0:
+        most -= 1
+    full, rest = divmod(rows, most)
     if rest == 0:
-        return (BAND_ROWS,) * full
+        return (most,) * full
     if rest % _MISREAD_ROWS:
-        return (*(BAND_ROWS,) * full, rest)
-    if full:
-        return (*(BAND_ROWS,) * (full - 1), BAND_ROWS - 1, rest + 1)
-    return (rest - 1, 1)
+        return (*(most,) * full, rest)
+    return (*(most,) * full, rest - 1, 1)
 
 
-def page(bitmap: Bitmap, setup: PageSetup, cut: bool = True) -> bytes:
-    """Return the bytes of one receipt: picture in bands, feed to the tear bar, partial cut.
-
-    A printer without a cutter ignores the cut.
-    """
+def page(bitmap: Bitmap, setup: PageSetup) -> bytes:
+    """Return the bytes of one receipt: picture in bands, feed to the tear bar, partial cut when there is a cutter."""
     parts = [INITIALIZE]
     stride = row_bytes(bitmap)
     top = 0
-    for height in band_heights(bitmap.height_dots):
+    for height in band_heights(bitmap.height_dots, setup.wire.band_rows):
         parts.append(b"\x1dv0\x00" + stride.to_bytes(2, "little") + height.to_bytes(2, "little"))
         parts.append(bitmap.rows[top * stride : (top + height) * stride])
         top += height
     parts.append(b"\x1bJ" + bytes((_FEED_MM * setup.head.per_mm,)))
-    if cut:
+    if setup.cutter:
         parts.append(b"\x1dVB\x00")
     return b"".join(parts)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kiosk.protocols.printers import escpos, tspl, zpl
+from kiosk.protocols.printers import cpcl, escpos, ipp, pwg, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup
 from kiosk.protocols.printers.ports import Bitmap
 
@@ -23,4 +23,6 @@ LANGUAGES: Final[Mapping[str, PrinterLanguage]] = {
     "tspl": PrinterLanguage(tspl.page, tspl.parse_status),
     "zpl": PrinterLanguage(zpl.page, zpl.parse_status),
     "escpos": PrinterLanguage(escpos.page, escpos.parse_status),
+    "cpcl": PrinterLanguage(cpcl.page, cpcl.parse_status),
+    "ipp": PrinterLanguage(pwg.page, ipp.parse_status),
 }

@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Language = Literal["tspl", "zpl", "escpos"]
+StreamLanguage = Literal["tspl", "zpl", "escpos", "cpcl"]
+"""Languages of printers that take bytes and answer in bytes, on any wire."""
+
+Language = Literal["tspl", "zpl", "escpos", "cpcl", "ipp"]
+"""``ipp`` is spoken to a queue or an office printer: a page is a PWG raster, an answer an IPP message."""
 
 DOTS_PER_MM = {203: 8, 300: 12}
 """Print heads come in these two pitches; the dpi figure is the trade's rounding of 203.2 and 304.8."""
+
+USUAL_DENSITY, DARKEST = 8, 15
+"""Of 0 to 15. Darker blurs bars, lighter loses them; 8 is the middle of TSPL and leaves any other printer as it is."""
+
+BAND_ROWS, HIGHEST_BAND = 250, 255
+"""Rows of an ESC/POS picture in one piece. Printers with a small buffer lose the end of higher ones."""
 
 _MM_PER_INCH = 25.4
 
@@ -33,14 +43,33 @@ class PrintHead:
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """What a printer takes on its wire, beyond its language.
+
+    ``band_rows``: most rows of one ESC/POS picture. ``plain``: pictures as hex digits (CPCL) or run lengths (ZPL), for
+    a printer that knows no deflated picture or a line that does not pass every byte.
+    """
+
+    band_rows: int = BAND_ROWS
+    plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PageSetup:
-    """``gap_mm`` lies between two labels, 0 on paper that has none; ``offset_mm`` shifts the page right and down."""
+    """``gap_mm`` lies between two labels, 0 on paper that has none; ``offset_mm`` shifts the page right and down.
+
+    ``mark``: the labels are told apart by black marks, ``gap_mm`` high, not by gaps. ``density`` is 0 to 15.
+    """
 
     language: Language
     head: PrintHead
     speed_mm_s: int
     gap_mm: float
     offset_mm: tuple[float, float]
+    mark: bool = False
+    density: int = USUAL_DENSITY
+    cutter: bool = False
+    wire: Wire = Wire()
 
     @property
     def speed_ips(self) -> int:

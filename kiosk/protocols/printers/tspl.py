@@ -1,8 +1,8 @@
 """TSPL/TSPL2, the language of TSC, Xprinter, Gprinter and Deli label printers.
 
-Source: TSC "TSPL/TSPL2 Programming" manual, chapters "Setup and System Commands" (SIZE, GAP, DIRECTION,
-REFERENCE, SPEED, DENSITY),
-"Label Formatting Commands" (CLS, BITMAP, PRINT) and "Status Polling and Immediate Commands" (ESC ! ?).
+Source: TSC "TSPL/TSPL2 Programming" manual, chapters "Setup and System Commands" (SIZE, GAP, BLINE, DIRECTION,
+REFERENCE, SPEED, DENSITY), "Device Reconfiguration Commands" (SET CUTTER), "Label Formatting Commands" (CLS, BITMAP,
+PRINT) and "Status Polling and Immediate Commands" (ESC ! ?).
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ STATUS_QUERY = b"\x1b!?"
 
 The other counter of the language, ~!@ (mileage), tells whole kilometers: no label moves it.
 """
-
-_DENSITY = 8
-"""The middle of 0 to 15: darker blurs bars, lighter loses them."""
 
 _STATUS_BITS = (
     "head_open",
@@ -41,10 +38,15 @@ def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:
         raise ValueError(f"at least one copy must be printed, not {copies}")
     per_mm = setup.head.per_mm
     right, down = setup.offset_dots
+    size = f"SIZE {bitmap.width_dots / per_mm:g} mm,{bitmap.height_dots / per_mm:g} mm\r\n"
+    if setup.mark and setup.gap_mm:  # a change from gaps to marks is obeyed only when it comes before the size
+        size = f"BLINE {setup.gap_mm:g} mm,0 mm\r\n{size}"
+    else:
+        size += f"GAP {setup.gap_mm:g} mm,0 mm\r\n"
+    cutter = "SET CUTTER 1\r\n" if setup.cutter else ""
     head = (
-        f"SIZE {bitmap.width_dots / per_mm:g} mm,{bitmap.height_dots / per_mm:g} mm\r\n"
-        f"GAP {setup.gap_mm:g} mm,0 mm\r\nDIRECTION 1\r\nREFERENCE {right},{down}\r\n"
-        f"SPEED {setup.speed_ips}\r\nDENSITY {_DENSITY}\r\nCLS\r\n"
+        f"{size}{cutter}DIRECTION 1\r\nREFERENCE {right},{down}\r\n"
+        f"SPEED {setup.speed_ips}\r\nDENSITY {setup.density}\r\nCLS\r\n"
         f"BITMAP 0,0,{row_bytes(bitmap)},{bitmap.height_dots},0,"
     )
     return head.encode("ascii") + bitmap.rows.translate(INVERT) + f"\r\nPRINT 1,{copies}\r\n".encode("ascii")

@@ -78,12 +78,16 @@ def sense(lit: Field, sensor: Sensor, rng: np.random.Generator) -> Picture:
 
     if sensor.blur_px:
         lit = cv2.GaussianBlur(lit, (0, 0), sensor.blur_px, borderType=cv2.BORDER_REPLICATE).astype(np.float32)
-    steps = np.clip(lit * (_STEPS - 1) + 0.5, 0, _STEPS - 1)
-    frame: Field = _srgb()[steps.astype(np.uint16)]
+    # In place: a frame is 25 megabytes, and new memory costs more than what is computed in it.
+    frame: Field = lit * np.float32(_STEPS - 1)
+    frame += np.float32(0.5)
+    np.clip(frame, 0, _STEPS - 1, out=frame)
+    np.take(_srgb(), frame.astype(np.uint16), out=frame, mode="clip")
     x, y = rng.integers(0, _NOISE_MARGIN, 2)
     frame += _noise()[y : y + HEIGHT, x : x + WIDTH] * np.float32(sensor.noise)
-    taken = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
-    _, coded = cv2.imencode(".jpg", taken, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
+    np.rint(frame, out=frame)
+    np.clip(frame, 0, 255, out=frame)
+    _, coded = cv2.imencode(".jpg", frame.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
     seen = cv2.imdecode(coded, cv2.IMREAD_COLOR)
     if seen is None:
         raise OSError("OpenCV could not decode its own picture")

@@ -114,7 +114,7 @@ class VillageCounter:
         intake = self._weighed(self._opened(random, stamp), random)
         scale = ScaleStanding(True, self._check, self._verification, self._counters, self._serial_no)
         confirmed = intake.confirm(random.choices(_CERTIFICATES, _HOW_MANY)[0], scale)
-        self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", (), metrology(), stamp)
+        self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", lambda head: (), metrology(), stamp)
 
     def _leave(self, random: Random, stamp: Stamp) -> None:
         why = random.choice([AbandonReason.LEFT, AbandonReason.IDLE])

@@ -44,7 +44,7 @@ class Counter:
         goods = ChosenGoods(party, price.product, price.mode, self._version, price.fen_per_kg)
         intake = self._store.intakes.open(goods, stamp)
         confirmed = _weighed(intake, self._catalog.containers[0], random).confirm(_NO_CERTIFICATE)
-        return self._store.intakes.confirm(confirmed, f"fleet-{intake.receipt}", (), metrology(), stamp)
+        return self._store.intakes.confirm(confirmed, f"fleet-{intake.receipt}", lambda head: (), metrology(), stamp)
 
 
 def _weighed(intake: Intake, container: Container, random: Random) -> Intake:

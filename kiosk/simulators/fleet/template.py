@@ -19,9 +19,13 @@ def empty_database() -> Iterator[Path]:
     """An empty migrated database: making one takes a second, copying it nothing."""
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         path = Path(folder) / "empty.sqlite"
-        command = [sys.executable, "-m", "kiosk.store.database.migrate", str(path)]
-        subprocess.run(command, check=True, timeout=_MIGRATION_S)
+        _migrate_in_child(path)
         yield path
+
+
+def _migrate_in_child(path: Path) -> None:
+    command = [sys.executable, "-m", "kiosk.store.database.migrate", str(path)]
+    subprocess.run(command, check=True, timeout=_MIGRATION_S)
 
 
 def allow_many_files() -> None:

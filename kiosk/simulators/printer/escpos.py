@@ -17,13 +17,13 @@ _CUTS = {0: 3, 1: 3, 48: 3, 49: 3, 65: 4, 66: 4}
 
 
 class EscposInterpreter:
-    """Feed it bytes in any pieces; it gives events. What it does not know is counted in ``ignored``.
+    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing.
 
     The receipt is drawn on the model's paper with the head in its middle.
     """
 
     def __init__(self, model: PrinterModel) -> None:
-        self.ignored = 0
+        self.unknown: list[bytes] = []
         self._paper_dots = model.paper_dots
         self._head_dots = model.head_dots
         self._buffer = bytearray()
@@ -58,7 +58,7 @@ class EscposInterpreter:
         if lead == _LF:
             self._feed_paper(_LINE_DOTS)
         else:
-            self.ignored += 1
+            self.unknown.append(bytes((lead,)))
         return self._begin()
 
     def _begin(self) -> list[Event]:
@@ -73,7 +73,7 @@ class EscposInterpreter:
         command = self._take(3)
         if command[1] == _EOT and 1 <= command[2] <= 4:
             return [StatusAsked(command[2])]
-        self.ignored += 1
+        self.unknown.append(command)
         return []
 
     def _escape(self) -> list[Event] | None:
@@ -84,13 +84,13 @@ class EscposInterpreter:
             return self._keep_job(self._cut())
         if len(self._buffer) < 3:
             return None
-        command, value = self._take(3)[1:]
-        if command == ord("J"):
-            self._feed_paper(value)
-        elif command == ord("d"):
-            self._feed_paper(value * _LINE_DOTS)
+        command = self._take(3)
+        if command[1] == ord("J"):
+            self._feed_paper(command[2])
+        elif command[1] == ord("d"):
+            self._feed_paper(command[2] * _LINE_DOTS)
         else:
-            self.ignored += 1
+            self.unknown.append(command)
         return []
 
     def _group(self) -> list[Event] | None:
@@ -106,8 +106,7 @@ class EscposInterpreter:
             return self._raster()
         if kind == ord("V") and mode in _CUTS:
             return self._cut_command(_CUTS[mode])
-        self._take(3)
-        self.ignored += 1
+        self.unknown.append(self._take(3))
         return []
 
     def _raster(self) -> list[Event] | None:

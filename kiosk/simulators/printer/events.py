@@ -14,7 +14,7 @@ class JobBegun:
 
 @dataclass(frozen=True, slots=True)
 class StatusAsked:
-    """A real-time status query; ``number`` is the n of DLE EOT n and 0 in a label language."""
+    """A status query; ``number`` is the n of DLE EOT n and 0 in a label language."""
 
     number: int = 0
 

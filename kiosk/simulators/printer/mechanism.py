@@ -103,6 +103,13 @@ class PrinterMechanism:
             self._buffer.append(work)
             self._changed.notify_all()
 
+    def drop(self, pages: tuple[Image.Image, ...]) -> None:
+        """Take pages back that have not begun to come out."""
+        with self._changed:
+            kept = [work for work in self._buffer if not any(work is page for page in pages)]
+            self._buffer = deque(kept)
+            self._changed.notify_all()
+
     def flags(self) -> frozenset[str]:
         """The state in the words of the command-line contract: paper_out, head_open, paper_jam, printing."""
         with self._changed:

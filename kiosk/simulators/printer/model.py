@@ -34,4 +34,6 @@ class PrinterModel:
 
 LABEL_PRINTER = PrinterModel(203, 832, 150.0)
 RECEIPT_PRINTER = PrinterModel(203, 384, 250.0)
-"""Two that are usual; both are of the faster ones, so that a demonstration has no long waits."""
+PORTABLE_PRINTER = PrinterModel(203, 576, 127.0)
+OFFICE_PRINTER = PrinterModel(300, 2480, 600.0)
+"""Four that are usual; all are of the faster ones, so that a demonstration has no long waits."""

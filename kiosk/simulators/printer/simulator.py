@@ -12,24 +12,32 @@ from types import TracebackType
 from typing import Literal, Self
 
 from kiosk.simulators.faults import parse_fault
+from kiosk.simulators.printer.cpcl import CpclInterpreter
 from kiosk.simulators.printer.escpos import EscposInterpreter
 from kiosk.simulators.printer.events import CountAsked, DrainAsked, Event, JobBegun, Page, StatusAsked
 from kiosk.simulators.printer.mechanism import PrinterMechanism
-from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER, PrinterModel
+from kiosk.simulators.printer.model import LABEL_PRINTER, PORTABLE_PRINTER, RECEIPT_PRINTER, PrinterModel
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.simulators.printer.zpl import ZplInterpreter
 
-Language = Literal["tspl", "zpl", "escpos"]
+Language = Literal["tspl", "zpl", "escpos", "cpcl"]
 
 _TSPL_BITS = {"head_open": 0x01, "paper_jam": 0x02, "paper_out": 0x04, "printing": 0x20}
 _ESCPOS_FIXED = 0x12
-Interpreter = TsplInterpreter | ZplInterpreter | EscposInterpreter
-_INTERPRETERS: dict[Language, Callable[[PrinterModel], Interpreter]] = {
+_CPCL_BITS = {"printing": 0x01, "paper_out": 0x02, "paper_jam": 0x02, "head_open": 0x04}
+Interpreter = TsplInterpreter | ZplInterpreter | EscposInterpreter | CpclInterpreter
+INTERPRETERS: dict[Language, Callable[[PrinterModel], Interpreter]] = {
     "tspl": TsplInterpreter,
     "zpl": ZplInterpreter,
     "escpos": EscposInterpreter,
+    "cpcl": CpclInterpreter,
 }
-_MODELS: dict[Language, PrinterModel] = {"tspl": LABEL_PRINTER, "zpl": LABEL_PRINTER, "escpos": RECEIPT_PRINTER}
+_MODELS: dict[Language, PrinterModel] = {
+    "tspl": LABEL_PRINTER,
+    "zpl": LABEL_PRINTER,
+    "escpos": RECEIPT_PRINTER,
+    "cpcl": PORTABLE_PRINTER,
+}
 
 
 def tspl_status(flags: frozenset[str]) -> bytes:
@@ -61,6 +69,14 @@ def zpl_status(flags: frozenset[str], waiting: int) -> bytes:
     return b"".join(b"\x02" + text.encode("ascii") + b"\x03\r\n" for text in strings)
 
 
+def cpcl_status(flags: frozenset[str]) -> bytes:
+    """The byte a CPCL printer answers to ESC h; it has no word for a jam and calls it missing paper."""
+    answer = 0
+    for name, bit in _CPCL_BITS.items():
+        answer |= bit if name in flags else 0
+    return bytes((answer,))
+
+
 class PrinterSimulator:
     """One printer; ``out_dir`` gets 000001.png and so on, each complete when it appears.
 
@@ -81,6 +97,8 @@ class PrinterSimulator:
         self.port = port
         self.first_byte_at: deque[float] = deque(maxlen=10_000)
         """Monotonic second of the first byte of each job."""
+        self.unknown: deque[bytes] = deque(maxlen=1000)
+        """What no printer of the language would have understood; of a connection when it has ended."""
         self.model = model or _MODELS[language]
         self._mechanism = PrinterMechanism(out_dir, self.model)
         self._lock = threading.Lock()
@@ -96,6 +114,10 @@ class PrinterSimulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
 
     @property
     def printed(self) -> tuple[Path, ...]:
@@ -168,7 +190,7 @@ class PrinterSimulator:
                     self._spawn(self._serve, link)
 
     def _serve(self, link: socket.socket) -> None:
-        interpreter = _INTERPRETERS[self.language](self.model)
+        interpreter = INTERPRETERS[self.language](self.model)
         try:
             while data := _receive(link):
                 for event in interpreter.feed(data):
@@ -177,13 +199,14 @@ class PrinterSimulator:
                 self._on_event(event, link)
         finally:
             with self._lock:
+                self.unknown.extend(interpreter.unknown)
                 self._links.discard(link)
             link.close()
 
     def _on_event(self, event: Event, link: socket.socket) -> None:
         match event:
             case StatusAsked(number):
-                _answer(link, self._status(number))
+                self._answer_status(link, number)
             case JobBegun():
                 self.first_byte_at.append(monotonic())
             case DrainAsked():
@@ -193,11 +216,23 @@ class PrinterSimulator:
             case Page(image):
                 self._mechanism.accept(image)
 
-    def _status(self, number: int) -> bytes:
+    def _answer_status(self, link: socket.socket, number: int) -> None:
         flags = self._mechanism.flags()
-        if number:
-            return escpos_status(number, flags)
-        return tspl_status(flags) if self.language == "tspl" else zpl_status(flags, self._mechanism.waiting)
+        if self.language == "cpcl" and flags == {"printing"}:  # its answer stands in line behind the label
+            self._mechanism.accept(lambda: _answer(link, cpcl_status(self._mechanism.flags())))
+        else:
+            _answer(link, self._status(number, flags))
+
+    def _status(self, number: int, flags: frozenset[str]) -> bytes:
+        match self.language:
+            case "escpos":
+                return escpos_status(number, flags)
+            case "tspl":
+                return tspl_status(flags)
+            case "cpcl":
+                return cpcl_status(flags)
+            case "zpl":
+                return zpl_status(flags, self._mechanism.waiting)
 
 
 def _receive(link: socket.socket) -> bytes:

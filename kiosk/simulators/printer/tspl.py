@@ -16,16 +16,21 @@ _BITMAP_HEAD_MOST = 40
 _SIZE = re.compile(rb"SIZE (\d+(?:\.\d+)?) mm, ?(\d+(?:\.\d+)?) mm")
 _REFERENCE = re.compile(rb"REFERENCE (\d{1,5}), ?(\d{1,5})")
 _PRINT = re.compile(rb"PRINT (\d{1,4})(?:,(\d{1,4}))?")
+_MM = rb"\d{1,3}(?:\.\d{1,3})? mm"
+_SETTING = re.compile(
+    rb"(?:GAP|BLINE) " + _MM + rb", ?" + _MM + rb"|DIRECTION [01](?:,[01])?|DENSITY (?:1[0-5]|\d)"
+    rb"|SPEED \d{1,2}(?:\.\d)?|SET CUTTER (?:OFF|BATCH|\d{1,5})"
+)
 _LINE_MOST = 4096
 _DOTS_MOST = 4_000_000
 _OVERWRITE, _OR, _XOR = 0, 1, 2
 
 
 class TsplInterpreter:
-    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``ignored`` and does nothing."""
+    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing."""
 
     def __init__(self, model: PrinterModel) -> None:
-        self.ignored: list[bytes] = []
+        self.unknown: list[bytes] = []
         self._dots_per_mm = model.per_mm
         self._head_dots = model.head_dots
         self._buffer = bytearray()
@@ -78,7 +83,7 @@ class TsplInterpreter:
         del self._buffer[at : at + 3]
         if command == b"\x1b!?":
             return [StatusAsked()]
-        self.ignored.append(command)
+        self.unknown.append(command)
         return []
 
     def _bitmap(self) -> list[Event] | None:
@@ -127,9 +132,9 @@ class TsplInterpreter:
             image.paste(1, (self._head_dots, 0, max(image.width, self._head_dots), image.height))
             for _ in range(int(copies[1]) * int(copies[2] or 1)):
                 yield Page(image)
-        elif not line.startswith((b"GAP ", b"DIRECTION ", b"DENSITY ", b"SPEED ")):
-            self.ignored.append(line)
+        elif not _SETTING.fullmatch(line):
+            self.unknown.append(line)
 
     def _drop(self, count: int) -> None:
-        self.ignored.append(bytes(self._buffer[:count]))
+        self.unknown.append(bytes(self._buffer[:count]))
         del self._buffer[:count]

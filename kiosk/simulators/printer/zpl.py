@@ -18,17 +18,25 @@ _HOST_STATUS = b"~HS"
 _GETVAR = re.compile(rb'! U1 getvar "([a-z0-9_.]{1,80})"\r?\n')
 _COUNTER = b"odometer.total_label_count"
 _COMMAND = re.compile(rb"\^([A-Z]{2})([^^~]*)")
-_PICTURE = re.compile(rb"A,(\d{1,8}),(\d{1,8}),(\d{1,5}),:Z64:([A-Za-z0-9+/=]+):([0-9A-Fa-f]{4})")
+_PICTURE = re.compile(rb"A,(\d{1,8}),(\d{1,8}),(\d{1,5}),(.*)", re.DOTALL)
+_DEFLATED = re.compile(rb":Z64:([A-Za-z0-9+/=]+):([0-9A-Fa-f]{4})")
+_RUNS = re.compile(rb"([G-Yg-z]*)([0-9A-Fa-f])|([,!:])")
+_SETTINGS = {
+    b"PR": re.compile(rb"\d{1,2}"),
+    b"MN": re.compile(rb"[NYWM]"),
+    b"MM": re.compile(rb"[TC]"),
+    b"MD": re.compile(rb"-?(?:30|[12]?\d)"),
+}
 _FORMAT_MOST = 4_000_000
 _DOTS_MOST = 8_000_000
 _QUESTION_MOST = 120
 
 
 class ZplInterpreter:
-    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``ignored`` and does nothing."""
+    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing."""
 
     def __init__(self, model: PrinterModel) -> None:
-        self.ignored: list[bytes] = []
+        self.unknown: list[bytes] = []
         self._head_dots = model.head_dots
         self._buffer = bytearray()
         self._in_job = False
@@ -60,7 +68,7 @@ class ZplInterpreter:
         if len(self._buffer) < len(_HOST_STATUS):
             return None
         if not self._buffer[:1].isspace():
-            self.ignored.append(bytes(self._buffer[:1]))
+            self.unknown.append(bytes(self._buffer[:1]))
         del self._buffer[:1]
         return []
 
@@ -75,7 +83,7 @@ class ZplInterpreter:
         del self._buffer[: asked.end()]
         if name == _COUNTER:
             return [CountAsked()]
-        self.ignored.append(name)
+        self.unknown.append(name)
         return []
 
     def _format(self) -> list[Event] | None:
@@ -115,13 +123,15 @@ class ZplInterpreter:
                 case b"GF":
                     picture = _picture(value)
                     if picture is None:
-                        self.ignored.append(name + value[:40])
+                        self.unknown.append(name + value[:40])
                     else:
                         pictures.append((at, picture))
-                case b"FS" | b"PR":
+                case b"FS":
+                    pass
+                case b"PR" | b"MN" | b"MM" | b"MD" if _SETTINGS[name].fullmatch(value):
                     pass
                 case _:
-                    self.ignored.append(name + value[:40])
+                    self.unknown.append(name + value[:40])
         return [Page(self._page(pictures))] * copies
 
     def _page(self, pictures: list[tuple[tuple[int, int], Image.Image]]) -> Image.Image:
@@ -132,7 +142,7 @@ class ZplInterpreter:
         return ImageChops.invert(ink)
 
     def _drop(self, count: int) -> None:
-        self.ignored.append(bytes(self._buffer[: min(count, 40)]))
+        self.unknown.append(bytes(self._buffer[: min(count, 40)]))
         del self._buffer[:count]
 
 
@@ -146,15 +156,48 @@ def _pair(value: bytes) -> tuple[int, int]:
 
 
 def _picture(value: bytes) -> Image.Image | None:
-    """The dots of ^GFA,sent,total,bytes in a row,:Z64:...; None when a figure or the checksum is wrong."""
+    """The dots of ^GFA,sent,total,bytes in a row,data; None when a figure, a digit or the checksum is wrong."""
     found = _PICTURE.fullmatch(value)
     if found is None:
         return None
     total, stride = int(found[2]), int(found[3])
-    if not stride or not 0 < total * 8 <= _DOTS_MOST or int(found[5], 16) != crc_hqx(found[4], 0):
+    if not stride or total % stride or not 0 < total * 8 <= _DOTS_MOST:
+        return None
+    dots = _inflated(found[4], total) if found[4].startswith(b":Z64:") else _run(found[4], total, stride)
+    return Image.frombytes("1", (stride * 8, total // stride), dots) if dots is not None else None
+
+
+def _inflated(data: bytes, total: int) -> bytes | None:
+    found = _DEFLATED.fullmatch(data)
+    if found is None or int(found[2], 16) != crc_hqx(found[1], 0):
         return None
     try:
-        dots = zlib.decompressobj().decompress(b64decode(found[4]), total + 1)
+        dots = zlib.decompressobj().decompress(b64decode(found[1]), total + 1)
     except (Base64Error, zlib.error):
         return None
-    return Image.frombytes("1", (stride * 8, total // stride), dots) if len(dots) == total else None
+    return dots if len(dots) == total else None
+
+
+def _run(data: bytes, total: int, stride: int) -> bytes | None:
+    """Hex digits with repeats: G to Y are 1 to 19 of the next digit, g to z 20 to 400; "," "!" and ":" end a row."""
+    digits, row, at = 2 * stride, b"", 0
+    rows: list[bytes] = []
+    while found := _RUNS.match(data, at):
+        at = found.end()
+        if found[3] == b":":
+            row = rows[-1] if rows and not row else b"x"
+        elif found[3]:
+            row = row.ljust(digits, b"0" if found[3] == b"," else b"F")
+        else:
+            row += found[2] * (sum(map(_repeats, found[1])) or 1)
+        if len(row) >= digits:
+            rows.append(row)
+            row = b""
+    whole = b"".join(rows)
+    if at != len(data) or row or len(whole) != 2 * total or b"x" in whole:
+        return None
+    return bytes.fromhex(whole.decode("ascii"))
+
+
+def _repeats(letter: int) -> int:
+    return letter - ord("F") if letter < ord("g") else (letter - ord("f")) * 20

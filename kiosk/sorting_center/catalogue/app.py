@@ -53,8 +53,6 @@ def create_app(sources: Sources, hosts: Hosts) -> Flask:
     app.register_error_handler(DeskError, _unavailable)
     app.register_error_handler(HTTPException, _other)
     app.register_blueprint(catalogue)
-    for name in app.jinja_env.list_templates():
-        app.jinja_env.get_template(name)  # compiled before anybody waits for it
     return app
 
 

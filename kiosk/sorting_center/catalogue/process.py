@@ -27,6 +27,7 @@ from kiosk.sorting_center.catalogue.settings import BadCatalogueSettings, Catalo
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.server import WebServer
+from kiosk.texts.templates import keep_compiled
 
 _END_S: Final = 3.0
 _PART_END_S: Final = 1.0
@@ -64,6 +65,9 @@ def serve(ledger_url: str, settings: CatalogueSettings, listening: socket.socket
         public = settings.addresses
         hosts = Hosts(settings.host, [urlsplit(public.base).hostname or ""] if public is not None else ())
         app = create_app(Sources(PublishedListings(reader), folder, public), hosts)
+        keep_compiled(app.jinja_env, app.root_path)
+        for name in app.jinja_env.list_templates():
+            app.jinja_env.get_template(name)  # compiled before anybody waits for it
         server = WebServer(app, listening, tls, _MAX_BODY_BYTES)
         server.start()
         ending.wait()

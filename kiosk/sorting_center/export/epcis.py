@@ -2,6 +2,7 @@
 
 An intake is an ObjectEvent ADD, commissioning/active, of a quantity in kilograms (UN/ECE Rec. 20 code KGM).
 There is no GS1 company prefix, hence no LGTIN: the class is the internal lot code as a private URN, which EPCIS allows.
+The bags are its instances, under their codes as private URNs, where the event tells them.
 A void repeats the event with an errorDeclaration: EPCIS knows no editing of events.
 """
 
@@ -93,6 +94,7 @@ def _confirmed(
 ) -> dict[str, object]:
     """The ObjectEvent of an intake: one re-issued in a later epoch is still one intake."""
     place = {"id": f"{_URN}:station:{event.station}"}
+    bags = [f"{_URN}:bag:{_urn_part(bag.code)}" for bag in data.bags if bag.code is not None]
     return {
         "type": "ObjectEvent",
         "eventID": intake_id,
@@ -104,6 +106,7 @@ def _confirmed(
         "disposition": "active",
         "readPoint": place,
         "bizLocation": place,
+        **({"epcList": bags} if bags else {}),
         "quantityList": [
             {"epcClass": f"{_URN}:lot:{_urn_part(data.lot)}", "quantity": data.net_g / 1000, "uom": "KGM"}
         ],

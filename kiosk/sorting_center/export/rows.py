@@ -27,10 +27,11 @@ _DATA: Final = (
     "replacement",
 )
 _STANDING: Final = ("region", "counted", "reissued", "voided")
-COLUMNS: Final = ("station", "epoch", "seq", "type", "received_at", "problem", *_ENVELOPE, *_DATA, *_STANDING)
+_BAGS: Final = "bag_codes"
+COLUMNS: Final = ("station", "epoch", "seq", "type", "received_at", "problem", *_ENVELOPE, *_DATA, *_STANDING, _BAGS)
 """Empty where an event has no such field. Of an intake: ``counted`` is ``yes`` for the one row that is in the totals;
 ``reissued`` is the epoch and number of the row that stands for the receipt, where this one is not it; ``voided`` is
-``yes`` when the receipt is void now."""
+``yes`` when the receipt is void now; ``bag_codes`` are those of its bags, in their order, a space between two."""
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -69,7 +70,14 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
             *(fields.get(name) for name in _DATA),
             event.region,
             *_standing(event),
+            _bag_codes(fields.get("bags")),
         ]
+
+
+def _bag_codes(bags: object) -> str | None:
+    """None for an event without bags, or with bags from before they had codes."""
+    codes = [bag.get("code") for bag in bags if isinstance(bag, Mapping)] if isinstance(bags, list) else []
+    return " ".join(code for code in codes if isinstance(code, str)) or None
 
 
 def _standing(event: StoredEvent) -> tuple[str | None, str | None, str | None]:

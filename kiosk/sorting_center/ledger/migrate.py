@@ -105,6 +105,7 @@ def _to_3(connection: Connection) -> None:
     """The region in every key; and no figure in the totals that contradicts itself."""
     for name in _REBUILT:
         _rebuild(connection, name)
+    schema.bag.create(connection)
     _judge_again(connection)
     regions = func.count(schema.stream.c.region.distinct())
     twice = select(schema.stream.c.station).group_by(schema.stream.c.station).having(regions > 1)
@@ -160,7 +161,7 @@ def _judge_again(connection: Connection) -> None:
 def _project_again(connection: Connection, station: str) -> None:
     """Of a number heard in two regions the receipts of one county stood in the way of the other's."""
     event, alarm = schema.event, schema.alarm
-    for table in (schema.intake, schema.intake_void):
+    for table in (schema.intake, schema.intake_void, schema.bag):
         connection.execute(delete(table).where(table.c.station == station))
     connection.execute(delete(alarm).where(alarm.c.station == station, alarm.c.kind == RECEIPT_TWICE))
     released = (event.c.station == station) & event.c.problem.is_(None) & event.c.feedseq.is_not(None)

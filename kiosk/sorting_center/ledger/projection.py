@@ -17,7 +17,7 @@ from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
-from kiosk.sorting_center.ledger.schema import intake, intake_void
+from kiosk.sorting_center.ledger.schema import bag, intake, intake_void
 from kiosk.sorting_center.sentences import say
 
 TYPES: Final = frozenset({IntakeConfirmed.TYPE, IntakeVoided.TYPE})
@@ -49,6 +49,12 @@ class _Intake(msgspec.Struct, frozen=True, gc=False):
     received_at: str
 
 
+class _Bag(msgspec.Struct, gc=False):
+    bag: int
+    net_g: int
+    code: str | None = None
+
+
 class _Figures(msgspec.Struct, gc=False):
     """Of a confirmed intake what is counted and looked up; the event as a whole was judged when it came."""
 
@@ -58,6 +64,7 @@ class _Figures(msgspec.Struct, gc=False):
     mode: str
     net_g: int
     amount_fen: int
+    bags: list[_Bag]
 
 
 class _VoidedReceipt(msgspec.Struct, gc=False):
@@ -115,10 +122,12 @@ def project(connection: Connection, released: Sequence[ReleasedEvent]) -> None:
 def _add_intakes(connection: Connection, released: Sequence[ReleasedEvent]) -> None:
     if not released:
         return
-    rows = [_intake(item) for item in released]
+    told = [_figures(item.data) for item in released]
+    rows = [_intake(item, figures) for item, figures in zip(released, told, strict=True)]
     known = _known(connection, rows)
     new: list[_Row] = []
-    for item, row in zip(released, rows, strict=True):
+    bags: list[tuple[Any, ...]] = []
+    for item, figures, row in zip(released, told, rows, strict=True):
         receipt = row[:2]
         same_receipt = known.get(receipt)
         if same_receipt is None:
@@ -128,7 +137,9 @@ def _add_intakes(connection: Connection, released: Sequence[ReleasedEvent]) -> N
         else:
             continue
         new.append(row)
+        bags += bag_rows(item, figures)
     insert_rows(connection, intake, new)
+    insert_rows(connection, bag, bags)
 
 
 def _is_new(connection: Connection, item: ReleasedEvent, row: _Intake, same_receipt: Sequence[_Intake]) -> bool:
@@ -174,8 +185,7 @@ def _has_same_data(stored: _Intake, item: ReleasedEvent, row: _Intake) -> bool:
     return stored.data_sha256 == hashlib.sha256(as_before.encode()).hexdigest()
 
 
-def _intake(item: ReleasedEvent) -> _Row:
-    data = _figures(item.data)
+def _intake(item: ReleasedEvent, data: _Figures) -> _Row:
     return (
         item.station,
         data.receipt,
@@ -192,6 +202,11 @@ def _intake(item: ReleasedEvent) -> _Row:
         data.amount_fen,
         item.received_at,
     )
+
+
+def bag_rows(item: ReleasedEvent, data: _Figures) -> list[tuple[Any, ...]]:
+    """In the order of the table's columns."""
+    return [(item.station, data.receipt, one.bag, item.region, one.code, one.net_g) for one in data.bags]
 
 
 def _hashed(data: bytes) -> bytes:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from kiosk.sorting_center.ledger.database.times import Instant
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 REVISION: Final = f"{SCHEMA_VERSION:04}"
 """The same as Alembic calls it."""
 
@@ -162,6 +162,19 @@ intake = Table(
     Index("intake_received_at", "received_at"),
 )
 """One row per receipt, however often its event was re-issued: what totals are made of."""
+
+bag = Table(
+    "bag",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("receipt", Code, primary_key=True),
+    Column("bag", BigInteger, primary_key=True, autoincrement=False),
+    Column("region", Code, primary_key=True),
+    Column("code", Code),
+    Column("net_g", BigInteger, nullable=False),
+)
+"""The bags of each row of `intake`; ``code`` is null for those from before bags had one. A bag is found by its code,
+which holds its receipt and its number."""
 
 intake_void = Table(
     "intake_void",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -16,13 +16,13 @@ from kiosk.domain.identifiers import (
     BadIdentifier,
     InternalCode,
     ReceiptNumber,
+    bag_of,
     parse_internal_code,
 )
 from kiosk.domain.parcel import ParcelNumber, read_slip
 from kiosk.domain.waybill import normalize, waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
-from kiosk.sorting_center.reports.following.subjects import receipt_in
 from kiosk.sorting_center.reports.members import regions_of
 from kiosk.sorting_center.reports.parcels import Parcels
 from kiosk.sorting_center.reports.tables.opening import Tables
@@ -65,7 +65,7 @@ class HitKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """``key`` is the number or code of a receipt, a lot (its code), a bag (its receipt), a member, a parcel (also of a
+    """``key`` is the number or code of a receipt, a lot or a bag (their codes), a member, a parcel (also of a
     waybill), a product or a station, or a day as YYYY-MM-DD. ``region`` and ``station`` are "" where it has none.
     """
 
@@ -96,15 +96,36 @@ class Search:
             code = parse_internal_code(asked)
         except BadIdentifier:
             return
-        number = receipt_in(code) if code.kind in _OF_RECEIPTS else None
-        if number is not None:
-            kind = _OF_RECEIPTS[code.kind]
-            key = asked if kind is HitKind.LOT else str(number)
-            yield from (Hit(kind, key, hit.region, hit.station) for hit in self._receipts(number))
-        elif code.kind == "P":
-            yield from self._members(code.body)
-        elif code.kind == "K":
-            yield from self._slip(code)
+        match code.kind:
+            case "R" | "L":
+                yield from self._receipt_or_lot(code, asked)
+            case "B":
+                yield from self._bag(asked)
+            case "P":
+                yield from self._members(code.body)
+            case "K":
+                yield from self._slip(code)
+
+    def _receipt_or_lot(self, code: InternalCode, asked: str) -> Iterator[Hit]:
+        try:
+            number = ReceiptNumber.of_body(code.body)
+        except BadIdentifier:
+            return
+        for hit in self._receipts(number):
+            yield replace(hit, kind=HitKind.LOT, key=asked) if code.kind == "L" else hit
+
+    def _bag(self, asked: str) -> Iterator[Hit]:
+        """The bag itself; its receipt, where the event that tells its bags has not come yet or had no codes."""
+        try:
+            number, bag = bag_of(asked)
+        except BadIdentifier:
+            return
+        c = ledger_schema.bag.c
+        mine = (c.station == number.station) & (c.receipt == str(number)) & (c.bag == bag) & (c.code == asked)
+        with self._ledger.reading() as connection:
+            regions = connection.execute(select(c.region).where(mine).order_by(c.region)).scalars().all()
+        found = [Hit(HitKind.BAG, asked, region, number.station) for region in regions]
+        yield from found or self._receipts(number)
 
     def _slip(self, code: InternalCode) -> Iterator[Hit]:
         try:
@@ -168,9 +189,6 @@ class Search:
     def _values(self, wanted: Select[Any]) -> list[str]:
         with self._tables.reading() as connection:
             return list(connection.execute(wanted).scalars())
-
-
-_OF_RECEIPTS: Final = {"R": HitKind.RECEIPT, "L": HitKind.LOT, "B": HitKind.BAG}
 
 
 def _clean(text: str) -> str:

@@ -39,6 +39,7 @@ from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
 from kiosk.sorting_center.web.sources import opened_stores, sources
+from kiosk.texts.templates import keep_compiled
 
 _SWITCH_S: Final = 0.0005
 """Of the GIL between threads. With Python's 5 ms a page waits that long again and again for whatever follows the ledger
@@ -90,6 +91,7 @@ def serve(
         sending = threading.Thread(target=sender.run, args=(ending,), name="notices", daemon=True)
         outside = Outside(Hosts(settings.host, settings.names), settings.trusted_proxy, settings.catalogue())
         app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), outside)
+        keep_compiled(app.jinja_env, app.root_path)
         with app.app_context():
             pictures = sources().pictures
         beside.append(threading.Thread(target=compile_templates, args=(app,), name="templates", daemon=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from kiosk.domain.parcel import ParcelNumber
@@ -26,8 +26,10 @@ from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import Steps
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.scanning.own_codes import OwnCodes
+from kiosk.station.counter.scanning.scanned import ScanReader
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.state import CounterState
+from kiosk.station.desk.view import AskedShot
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.store import Store
@@ -72,9 +74,10 @@ class CounterTools:
     desk: UnfinishedDesk
     on_event: Callable[[], None]
     """Something was committed: there may be papers to print and an event to send."""
-    on_parcel_photo: Callable[[ParcelNumber], None]
+    on_parcel_photo: Callable[[AskedShot, ParcelNumber], None]
     """Asked for a shot of a parcel; the state hears of it by ``photo_done`` or ``photo_failed``."""
     lots: LotCamera
+    reader: ScanReader = field(default_factory=ScanReader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Counter:
     """
 
     state: CounterState
+    reader: ScanReader
     scans: Scans
     parcels: CounterParcels
     intakes: Intakes
@@ -125,6 +129,7 @@ class Counter:
         receiving = Receiving(acts, state, shots, parcels, tools.undo_s)
         return cls(
             state=state,
+            reader=tools.reader,
             scans=Scans(acts, state, OwnCodes(intakes, parcels, proofs, line, store.catalogs), receiving, parcels),
             parcels=CounterParcels(
                 receiving=receiving,

@@ -11,7 +11,7 @@ from kiosk.station.counter.lists import window
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.state import CounterState
 from kiosk.station.desk.unfinished import Unfinished
-from kiosk.station.desk.view import DeskRefused
+from kiosk.station.desk.view import AskedShot, DeskRefused
 from kiosk.store.days import Days
 from kiosk.store.intakes import Intakes as IntakeTable
 from kiosk.store.photos import Photos as PhotoTable
@@ -106,8 +106,8 @@ class LotShots:
             with self._state.lock:
                 if self._state.view().photo.state == "taking":
                     raise CounterRefused("busy")
-                self._state.shooting(row.lot)
-            self._lots.shoot(row.lot, row.product)
+                asked = self._state.shooting(row.lot)
+            self._lots.shoot(asked, row.product)
 
     def take_when_still(self, session: Session, receipt: str) -> None:
         """The goods lie still: what the tap would do, unless the lot has a shot. Further ones are asked for by a tap.
@@ -120,20 +120,22 @@ class LotShots:
             if asked and not row.voided and not self._photos.of_lot(row.lot):
                 self.take(session, receipt)
 
-    def overrule(self, session: Session, receipt: str) -> None:
-        """Keep the shot that was refused just now, in the clerk's name.
+    def overrule(self, session: Session, receipt: str, token: str) -> None:
+        """Keep the shot that was refused just now, in the clerk's name. ``token`` is that of the shot the clerk saw.
 
-        Raises CounterRefused: not_overruled (the reasons allow it to nobody), stale_page (it is gone), disk_full.
+        Raises CounterRefused: not_overruled (the reasons allow it to nobody), stale_page (it is gone, or another one
+        has come), disk_full.
         """
         with self._acts.act(session) as (person, _):
             row = self._book.intake(receipt)
             with self._state.lock:
                 view, shot = self._state.view(), self._state.refused_shot
-            if view.shot_of != row.lot or view.photo.state != "retake":
+            photo = view.photo
+            if view.shot_of != row.lot or photo.state != "retake" or photo.token != token:
                 raise CounterRefused("stale_page")
             if shot is None:
                 raise CounterRefused("not_overruled")
-            self._lots.keep(row.lot, row.product, shot, person.actor)
+            self._lots.keep(AskedShot(row.lot, photo.token), row.product, shot, person.actor)
             self._acts.booked()
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from kiosk.devices.ports import GoodsShot
 from kiosk.station.desk.unfinished import Unfinished
-from kiosk.station.desk.view import DeskView
+from kiosk.station.desk.view import AskedShot, DeskView
 
 
 class UnfinishedDesk(Protocol):
@@ -20,10 +20,10 @@ class UnfinishedDesk(Protocol):
 class LotCamera(Protocol):
     """Shots of the goods of a lot; the state hears of what becomes of them."""
 
-    def shoot(self, lot: str, product: str) -> None:
+    def shoot(self, asked: AskedShot, product: str) -> None:
         """Ask for one."""
 
-    def keep(self, lot: str, product: str, shot: GoodsShot, actor: str) -> None:
+    def keep(self, asked: AskedShot, product: str, shot: GoodsShot, actor: str) -> None:
         """Keep one that ``actor`` overrules. Raises StoreError and CounterRefused; then nothing is kept."""
 
 

@@ -14,7 +14,7 @@ from kiosk.devices.ports import GoodsShot
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.view import CounterView, ScanResult
-from kiosk.station.desk.view import PhotoView
+from kiosk.station.desk.view import AskedShot, PhotoView
 from kiosk.store.records import ParcelRow, Stamp
 
 
@@ -44,7 +44,7 @@ class CounterState:
         self.undo: Undo | None = None
         self.fresh: FreshCode | None = None
         self.refused_shot: GoodsShot | None = None
-        """Of the lot ``shot_of``, for as long as a clerk may still overrule it: nothing of it is on the card."""
+        """What ``photo`` of the view tells of, for as long as a clerk may still overrule it: it is not on the card."""
         self._consent = view.consent
         self._stamps = stamps
         self._on_view = on_view
@@ -99,28 +99,31 @@ class CounterState:
                 self.undo = None
                 self.change(undo_until=None)
 
-    def shooting(self, subject: str) -> None:
-        """A shot of this parcel or lot was asked for."""
+    def shooting(self, subject: str) -> AskedShot:
+        """A shot of this parcel or lot is asked for: from now on its answers alone are shown."""
+        asked = AskedShot(subject)
         with self.lock:
             self.refused_shot = None
-            self.change(shot_of=subject, photo=PhotoView("taking"))
+            self.change(shot_of=subject, photo=PhotoView("taking", token=asked.token))
+        return asked
 
-    def photo_done(self, subject: str, sha256: str) -> None:
-        """The shot of this parcel or lot is kept."""
-        self._photo(subject, PhotoView("done", sha256))
+    def photo_done(self, asked: AskedShot, sha256: str) -> None:
+        """The shot of a parcel or lot is kept."""
+        self._photo(asked, PhotoView("done", sha256))
 
-    def photo_retake(self, subject: str, shot: GoodsShot) -> None:
-        """The shot of this lot was not accepted."""
+    def photo_retake(self, asked: AskedShot, shot: GoodsShot) -> None:
+        """The shot of a lot was not accepted."""
         verdict = shot.verdict
         view = PhotoView("retake", findings=verdict.findings, may_be_overruled=verdict.may_be_overruled)
-        self._photo(subject, view, shot if verdict.may_be_overruled else None)
+        self._photo(asked, view, shot if verdict.may_be_overruled else None)
 
-    def photo_failed(self, subject: str, problem: str) -> None:
+    def photo_failed(self, asked: AskedShot, problem: str) -> None:
         """There is no shot; the screens have a sentence for each ``problem``."""
-        self._photo(subject, PhotoView("failed", problem=problem))
+        self._photo(asked, PhotoView("failed", problem=problem))
 
-    def _photo(self, subject: str, photo: PhotoView, refused: GoodsShot | None = None) -> None:
+    def _photo(self, asked: AskedShot, photo: PhotoView, refused: GoodsShot | None = None) -> None:
+        """A shot of the villager's, or of whoever stood here before, is not shown, and so not overruled."""
         with self.lock:
-            if self._view.shot_of == subject:
+            if self._view.shot_of == asked.subject and self._view.photo.token == asked.token:
                 self.refused_shot = refused
-                self.change(photo=photo)
+                self.change(photo=replace(photo, token=asked.token))

@@ -45,7 +45,8 @@ class ScanResult:
         parcel_out        code_right      a pickup slip: the parcel is up for the handover
         parcel_out        waiting         the waybill of a parcel that waits, in mode "out"
         shelf             shelf, shelf_empty
-        intake, lot       intake, lot     receipt; lot or bag
+        intake            intake          receipt
+        lot               lot, bag        lot; a bag of it, whose number is in ``values``
         member            member
         tote, seal, manifest   not_here_yet
         refused           a refusal's word
@@ -74,7 +75,7 @@ class ScanResult:
 class CounterView:
     """Everything a counter page needs beside the lists it reads itself. Times are monotonic seconds.
 
-    ``shot_of`` is the parcel or receipt whose shot ``photo`` tells of. ``pending_prints`` counts papers that are
+    ``shot_of`` is the parcel or lot whose shot ``photo`` tells of. ``pending_prints`` counts papers that are
     queued, being sent or unknown. ``unfinished`` is the receipt of an intake that was left with bags on it.
     """
 

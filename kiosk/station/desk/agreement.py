@@ -68,13 +68,13 @@ class Agreement:
         stamp = self._tools.stamps()
         with refusing():
             confirmed = replace(confirmed, scale=self._tools.standing())
-        jobs = self._tools.documents(confirmed, catalog, stamp)
+        papers = self._tools.documents(confirmed, catalog, stamp)
         with self._state.now():
             if self._state.pan.losses != losses:
                 raise DeskRefused(NotBookable.LOST.value, "the scale was not heard between the tap and the booking")
         try:
             with refusing():
-                return self._tools.store.intakes.confirm(confirmed, token, jobs, self._tools.metrology, stamp)
+                return self._tools.store.intakes.confirm(confirmed, token, papers, self._tools.metrology, stamp)
         except DeskRefused:
             # The answer may have been lost after the commit: then the receipt is there and is the result.
             with refusing():

@@ -14,7 +14,8 @@ from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.errors import refusing
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import ASKED_FOR, PHOTO_TRIES, DeskRefused, DeskView, PhotoView, PrintView, Step
+from kiosk.station.desk.view import ASKED_FOR, PHOTO_TRIES, AskedShot, DeskRefused, DeskView, PhotoView, PrintView, Step
+from kiosk.store.papers.print_jobs import CANCELLED
 from kiosk.store.records import ConfirmedRow
 
 logger = logging.getLogger(__name__)
@@ -30,11 +31,17 @@ class Booked:
     def show(self, draft: Draft, row: ConfirmedRow, prints: tuple[PrintView, ...]) -> None:
         """Put the result up; the caller holds ``locks.state``."""
         self._state.pan.release()
-        self._state.set(replace(draft, step=Step.TAKE, result=row, photo=PhotoView("offered"), prints=prints))
+        shown = replace(draft, step=Step.TAKE, result=row, photo=PhotoView("offered"), prints=prints)
+        self._state.set(replace(shown, scans_bags=self._tools.scan_after_sticking))
 
-    def finish(self) -> DeskView:
-        """The papers are in the hand: back to the start."""
+    def finish(self, anyway: bool = False) -> DeskView:
+        """The papers are in the hand: back to the start. ``anyway``: also without the label of every bag scanned.
+
+        Raises DeskRefused: bag_not_scanned.
+        """
         with self._state.locks.acts, self._state.at(Step.TAKE):
+            if not (anyway or all(self._state.draft.scanned_bags.values())):
+                raise DeskRefused("bag_not_scanned")
             self._state.set(Draft())
             return self._state.publish()
 
@@ -48,9 +55,10 @@ class Booked:
                 raise DeskRefused("photo_kept")  # each further shot would stay on the card
             if draft.photo.tries >= PHOTO_TRIES:
                 raise DeskRefused("photo_help")
-            self._state.set(replace(draft, photo=PhotoView("taking", tries=draft.photo.tries)))
+            asked = AskedShot(draft.result.lot)
+            self._state.set(replace(draft, photo=PhotoView("taking", tries=draft.photo.tries, token=asked.token)))
             view = self._state.publish()
-            self._tools.on_photo(draft.result.lot, draft.result.product)
+            self._tools.on_photo(asked, draft.result.product)
             return view
 
     def photo_when_still(self, lot: str) -> None:
@@ -68,23 +76,30 @@ class Booked:
             self._state.set(replace(self._state.draft, photo=PhotoView("none", tries=self._state.draft.photo.tries)))
             return self._state.publish()
 
-    def photo_done(self, lot: str, sha256: str) -> None:
+    def photo_done(self, asked: AskedShot, sha256: str) -> None:
         """The shot of this lot is kept, whoever asked for it."""
-        self._photo(lot, lambda before: PhotoView("done", sha256))
+        self._photo(asked, lambda before: PhotoView("done", sha256), also_of_others=True)
 
-    def photo_retake(self, lot: str, shot: GoodsShot) -> None:
+    def photo_retake(self, asked: AskedShot, shot: GoodsShot) -> None:
         """The shot of this lot was not accepted, and is gone."""
-        self._photo(lot, lambda before: _retake(before, shot.verdict.findings))
+        self._photo(asked, lambda before: _retake(before, shot.verdict.findings))
 
-    def photo_failed(self, lot: str, problem: str) -> None:
+    def photo_failed(self, asked: AskedShot, problem: str) -> None:
         """There is no shot of this lot; ``problem`` is a word the screens have a sentence for."""
-        self._photo(lot, lambda before: _failed(before, problem))
+        self._photo(asked, lambda before: PhotoView("failed", problem=problem, tries=before.tries))
 
-    def _photo(self, lot: str, after: Callable[[PhotoView], PhotoView]) -> None:
+    def _photo(
+        self, asked: AskedShot, after: Callable[[PhotoView], PhotoView], *, also_of_others: bool = False
+    ) -> None:
+        """What becomes of a shot that a clerk has asked for at the counter is no try and no failure of the villager's,
+        nor is one that the villager did not wait for.
+        """
         with self._state.locks.state:
             draft = self._state.draft
-            photo = after(draft.photo)
-            if draft.step is Step.TAKE and draft.result and draft.result.lot == lot and photo != draft.photo:
+            if draft.step is not Step.TAKE or draft.result is None or draft.result.lot != asked.subject:
+                return
+            photo = after(draft.photo) if also_of_others or draft.photo.token == asked.token else draft.photo
+            if photo != draft.photo:
                 self._state.set(replace(draft, photo=photo))
                 self._state.publish()
 
@@ -124,18 +139,10 @@ class Booked:
             return ()
 
     def _prints(self, receipt: str) -> tuple[PrintView, ...]:
-        return tuple(
-            PrintView(job.document, job.bag, job.state) for job in self._tools.store.papers.of_receipt(receipt)
-        )
-
-
-# What becomes of a shot that a clerk has asked for at the counter is no try and no failure of the villager's.
-def _failed(before: PhotoView, problem: str) -> PhotoView:
-    return PhotoView("failed", problem=problem, tries=before.tries) if before.state == "taking" else before
+        jobs = [job for job in self._tools.store.papers.of_receipt(receipt) if job.state != CANCELLED]
+        return tuple(PrintView(job.document, job.bag, job.state, job.scanned) for job in jobs)
 
 
 def _retake(before: PhotoView, findings: tuple[Finding, ...]) -> PhotoView:
-    if before.state != "taking":
-        return before
     tries = before.tries + 1
     return PhotoView("help" if tries >= PHOTO_TRIES else "retake", findings=findings, tries=tries)

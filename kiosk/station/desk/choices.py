@@ -18,6 +18,7 @@ from kiosk.station.desk.draft import (
 from kiosk.station.desk.errors import refusing
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
+from kiosk.station.desk.stuck_bags import StuckBags
 from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
 from kiosk.store.records import ChosenGoods
 
@@ -25,8 +26,8 @@ from kiosk.store.records import ChosenGoods
 class Choices:
     """The steps from the start to the agreement."""
 
-    def __init__(self, state: DeskState, tools: DeskTools) -> None:
-        self._state, self._tools = state, tools
+    def __init__(self, state: DeskState, tools: DeskTools, bags: StuckBags) -> None:
+        self._state, self._tools, self._bags = state, tools, bags
 
     def begin(self) -> DeskView:
         """Home to who; anywhere else nothing happens, because a second tap is not an error."""
@@ -36,11 +37,15 @@ class Choices:
             return self._state.publish()
 
     def scan(self, text: str) -> DeskView:
-        """A member card starts an intake by itself; everything else is named and refused."""
+        """A member card starts an intake by itself; a bag's label is what the last screen may ask for; everything else
+        is named and refused.
+        """
         try:
             code = parse_internal_code(text.strip())
         except BadIdentifier as error:
             raise DeskRefused("not_a_member_card", str(error)) from None
+        if code.kind == "B":
+            return self._bags.scan(text.strip())
         if code.kind != "P":
             raise DeskRefused("not_a_member_card", f"this is a {code.name} code, not a member card")
         with self._state.locks.acts:

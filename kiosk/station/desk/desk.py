@@ -11,6 +11,7 @@ from kiosk.station.desk.loads import Loads
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.readings import Readings
 from kiosk.station.desk.state import DeskState
+from kiosk.station.desk.stuck_bags import StuckBags
 from kiosk.station.desk.view import DeskView
 
 
@@ -22,9 +23,9 @@ class Desk:
     def __init__(self, profile: ScaleProfile, tools: DeskTools) -> None:
         self._state = DeskState(profile, tools)
         self.readings = Readings(self._state, tools)
-        self.choices = Choices(self._state, tools)
         self.loads = Loads(self._state)
         self.booked = Booked(self._state, tools)
+        self.choices = Choices(self._state, tools, StuckBags(self._state, tools, self.booked))
         self.agreement = Agreement(self._state, tools, self.booked)
         self.leaving = Leaving(self._state, tools)
 

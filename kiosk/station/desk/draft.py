@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kiosk.domain.catalog import EMPTY_CATALOG, Catalog, Container, Product
 from kiosk.domain.intake import Intake, IntakeRefused, TareSource, Weighing
 from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, Party
-from kiosk.station.desk.view import DeskRefused, Phase, PhotoView, PrintView, Step
+from kiosk.station.desk.view import BAG_LABEL, DeskRefused, Phase, PhotoView, PrintView, Step
 from kiosk.store.records import ConfirmedRow
 
 NO_PHOTO = PhotoView()
@@ -33,6 +34,8 @@ class Draft:
     intake: Intake | None = None
     result: ConfirmedRow | None = None
     prints: tuple[PrintView, ...] = ()
+    scans_bags: bool = False
+    """The last screen asks for the label of each bag under the scanner."""
     photo: PhotoView = NO_PHOTO
     shown_ref: str = ""
     """A certificate was held under the scanner; whose it is has not been said yet."""
@@ -42,6 +45,13 @@ class Draft:
     def mode(self) -> Mode | None:
         """Purchase or consignment, once goods are chosen."""
         return self.intake.mode if self.intake else None
+
+    @property
+    def scanned_bags(self) -> Mapping[int, bool]:
+        """By bag, whether its label was scanned; empty where nobody asks for it."""
+        asked = self.scans_bags and self.result is not None and not self.result.voided
+        labels = [row for row in self.prints if row.document == BAG_LABEL] if asked else []
+        return {row.bag: row.scanned for row in sorted(labels, key=lambda row: row.bag)}
 
     @property
     def member_name(self) -> str | None:

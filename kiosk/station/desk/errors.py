@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kiosk.station.desk.view import DeskRefused
-from kiosk.store.errors import DatabaseDamaged, DiskFull, StoreError
+from kiosk.store.errors import DatabaseDamaged, DiskFull, StoreError, StoreRefusal
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ def refusing() -> Iterator[None]:
     except DatabaseDamaged as error:
         logger.error("the database is damaged: %s", error)
         raise DeskRefused("damaged_store", str(error)) from error
+    except StoreRefusal as refusal:
+        raise DeskRefused(refusal.code, str(refusal)) from refusal
     except StoreError as error:
         logger.error("the store refused: %s", error)
         raise DeskRefused("store_failed", str(error)) from error

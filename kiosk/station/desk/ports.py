@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
@@ -15,8 +15,8 @@ from kiosk.domain.metrology.pan import Lock, PanView
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate
-from kiosk.station.desk.view import DeskView
-from kiosk.store.records import NewPrintJob, Stamp
+from kiosk.station.desk.view import AskedShot, DeskView
+from kiosk.store.records import IntakePapers, Stamp
 from kiosk.store.store import Store
 
 
@@ -38,7 +38,7 @@ class PanReader(Protocol):
 
 
 OnNote = Callable[[PanNote], None]
-DocumentMaker = Callable[[ConfirmedIntake, Catalog, Stamp], Sequence[NewPrintJob]]
+DocumentMaker = Callable[[ConfirmedIntake, Catalog, Stamp], IntakePapers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ class DeskTools:
     on_scale: Callable[[LinkState], None]
     on_event: Callable[[], None]
     """Something was committed: there may be papers to print and an event to send."""
-    on_photo: Callable[[str, str], None]
-    """Asked for a shot of a lot and its product; ``Booked`` hears later what became of it."""
+    on_photo: Callable[[AskedShot, str], None]
+    """Asked for a shot of a lot, and its product; ``Booked`` hears later what became of it."""
+    scan_after_sticking: bool = False
+    """The last screen asks for the label of each bag under the scanner."""
     standing: Callable[[], ScaleStanding | None] = lambda: None
     """The legal status of the scale now; may raise StoreError."""
     on_note: OnNote = lambda note: None

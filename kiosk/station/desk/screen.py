@@ -54,6 +54,7 @@ def view_of(draft: Draft, reader: PanReader, page: Page) -> DeskView:
         result=draft.result,
         prints=draft.prints,
         photo=draft.photo,
+        scanned_bags=draft.scanned_bags,
         shown_ref=draft.shown_ref,
         certificate=draft.certificate,
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from kiosk.domain.catalog import Catalog, Container, Product
@@ -40,13 +43,21 @@ class DeskRefused(Exception):
         self.code = code
 
 
+BAG_LABEL: Final = "bag_label"
+"""The document that is the label of a bag."""
+
+
 @dataclass(frozen=True, slots=True)
 class PrintView:
-    """One paper of the intake just booked; ``state`` is queued, sending, printed or unknown."""
+    """One paper of the intake just booked; ``state`` is queued, sending, printed or unknown.
+
+    ``scanned``: it is the label of a bag that was scanned after sticking.
+    """
 
     document: str
     bag: int
     state: str
+    scanned: bool = False
 
 
 PHOTO_TRIES: Final = 3
@@ -54,6 +65,16 @@ PHOTO_TRIES: Final = 3
 
 ASKED_FOR: Final = frozenset({"offered", "retake"})
 """States of a PhotoView in which the screen asks for a shot."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedShot:
+    """One shot of a lot or parcel. ``token`` is of this very shot: who asked knows by it which answer is theirs, and
+    takes none for it that somebody else's shot of the same lot has.
+    """
+
+    subject: str
+    token: str = field(default_factory=partial(secrets.token_urlsafe, 12), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +99,8 @@ class PhotoView:
     findings: tuple[Finding, ...] = ()
     tries: int = 0
     may_be_overruled: bool = False
+    token: str = field(default="", repr=False)
+    """Of the AskedShot that this tells of; "" before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +137,8 @@ class DeskView:
     result: ConfirmedRow | None
     prints: tuple[PrintView, ...]
     photo: PhotoView
+    scanned_bags: Mapping[int, bool]
+    """Where bags are scanned after sticking, those that have a label, and whether it was scanned; else empty."""
     shown_ref: str = ""
     """A certificate was shown: whose it is has to be said before anything is agreed on."""
     certificate: Certificate | None = None

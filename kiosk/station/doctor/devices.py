@@ -32,6 +32,7 @@ _PRINTER_WORDS: Final = (
     (PrinterFault.PAUSED, "printer_paused"),
 )
 """In the order of what is done first; any other fault is told as one."""
+_PRINTS_ON: Final = {PrinterFault.PAPER_NEAR_END: "printer_near_end", PrinterFault.BATTERY_LOW: "printer_battery"}
 _BUSY: Final = frozenset({PrinterFault.PRINTING})
 
 
@@ -77,8 +78,10 @@ def _printer_word(status: PrinterStatus) -> tuple[str, Verdict]:
         if flag in flags:
             return word, Verdict.FAIL
     if status.fault:
-        near_end = flags <= {PrinterFault.PAPER_NEAR_END, *_BUSY}
-        return ("printer_near_end", Verdict.WARN) if near_end else ("printer_fault", Verdict.FAIL)
+        for flag, word in _PRINTS_ON.items():
+            if flag in flags and flags <= {*_PRINTS_ON, *_BUSY}:
+                return word, Verdict.WARN
+        return "printer_fault", Verdict.FAIL
     return "fine", Verdict.OK
 
 

@@ -15,6 +15,7 @@ from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
 from kiosk.station.doctor.ports import Configuration, Examined
 from kiosk.station.health import Part
+from kiosk.station.photos.lens_calibration import LensCalibration
 from kiosk.station.scale.keys import ScaleKeys
 
 PRINTERS: Final = ("label", "receipt")
@@ -28,7 +29,7 @@ class Equipment:
 
     ``parts`` are the health's; ``more`` are findings of others, such as the scale's standing; ``on_event`` wakes
     whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
-    ``scale_keys`` are those of the running scale.
+    ``scale_keys`` are those of the running scale, ``lens`` the calibration of the camera that is set up.
     """
 
     config: Configuration
@@ -44,6 +45,7 @@ class Equipment:
     on_event: Callable[[], None] = lambda: None
     end_lamp_test: Callable[[], None] = lambda: None
     scale_keys: ScaleKeys | None = None
+    lens: LensCalibration | None = None
 
 
 def examine(station: Examined, equipment: Equipment) -> tuple[Finding, ...]:

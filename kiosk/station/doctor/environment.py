@@ -26,6 +26,7 @@ from kiosk.station.doctor.photos_mark import PhotosMark, pictures
 from kiosk.station.doctor.ports import Configuration
 from kiosk.station.doctor.records import records
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
+from kiosk.station.photos.lens_file import LensFile, LensWord
 from kiosk.station.photos.space import KEPT_FREE_BYTES
 from kiosk.station.settings import StationSettings
 from kiosk.store.backup.medium import disk_of, finished, read_manifest, uuid_of
@@ -83,6 +84,8 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     if config.relay is not None and config.relay.photos is not None:
         yield pictures(PhotosMark(data))
     yield _looked("backup", lambda: backup(env))
+    if config.camera is not None and config.camera.kind != "none":
+        yield lens(LensFile(data, config.camera))
     yield from box.findings(_SYSTEMD, environ)
 
 
@@ -92,6 +95,17 @@ def _looked(device: str, look_at: Callable[[], Finding], *, needed: bool = False
         return look_at()
     except OSError as error:
         return unreadable(device, error, needed=needed)
+
+
+def lens(file: LensFile) -> Finding:
+    """Whether the camera's lens is calibrated, and since when. Without that shots are as good as the lens is."""
+    known = file.look()
+    if known.word in (LensWord.DAMAGED, LensWord.OTHER):
+        values = {"place": str(file.place)}
+        return Finding("lens", True, False, Verdict.WARN, f"lens_{known.word.value}", values=values)
+    if known.fit is None:
+        return Finding("lens", False, None, word="lens_none")
+    return Finding("lens", True, True, word="lens_known", values={"day": known.day})
 
 
 def database(station: StationSettings) -> tuple[Look | None, Finding]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate
 from kiosk.labels.documents import BagLabel, Receipt, ReceiptLine
 from kiosk.station.settings import StationSettings
-from kiosk.store.records import NewPrintJob, Stamp
+from kiosk.store.records import IntakePapers, NewPrintJob, Stamp
 
 LABEL = "bag_label"
 RECEIPT = "receipt"
@@ -24,17 +24,24 @@ RECEIPT_PRINTER = "receipt"
 
 def make_papers(
     settings: StationSettings, metrology: str, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
-) -> Sequence[NewPrintJob]:
-    """The print jobs of one intake, labels first: the bag in the hand waits for them."""
-    goods = _goods(catalog, confirmed.intake.product)
+) -> IntakePapers:
+    """The print jobs of one intake, labels first: the bag in the hand waits for them.
+
+    The receipt's ``head`` is the hash of the intake's own event, which is the head of the journal as the villager
+    leaves. The head before it would say nothing of this receipt; this one changes with every figure on it, and with
+    all that the journal held before. It is known as soon as the event is sealed: the paper is finished then, in the
+    same transaction.
+    """
     labels = [
-        NewPrintJob(
-            LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(_label(settings, confirmed, goods, line, stamp))
-        )
-        for line in confirmed.intake.lines
+        NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label))
+        for line, label in zip(confirmed.intake.lines, _labels(settings, confirmed, catalog, stamp), strict=True)
     ]
     receipt = _receipt(settings, metrology, confirmed, catalog, stamp)
-    return [*labels, NewPrintJob(RECEIPT, RECEIPT_PRINTER, 0, msgspec.json.encode(receipt))]
+
+    def papers(head: str) -> Sequence[NewPrintJob]:
+        return [*labels, NewPrintJob(RECEIPT, RECEIPT_PRINTER, 0, msgspec.json.encode(replace(receipt, head=head)))]
+
+    return papers
 
 
 def _goods(catalog: Catalog, code: str) -> Names:
@@ -47,27 +54,40 @@ def _container(catalog: Catalog, code: str) -> Names:
     return container.names if container else Names(code, code, code)
 
 
-def _label(
-    settings: StationSettings, confirmed: ConfirmedIntake, goods: Names, line: IntakeLine, stamp: Stamp
-) -> BagLabel:
+def _labels(
+    settings: StationSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
+) -> Iterator[BagLabel]:
+    """One a bag. A grade is named for goods that have but one: at the scale nobody chooses a grade."""
     intake = confirmed.intake
-    return BagLabel(
+    goods, product = _goods(catalog, intake.product), catalog.product(intake.product)
+    sale = product.sale if product else None
+    grade = sale.grades[0].names if sale and len(sale.grades) == 1 else Names("", "", "")
+    shop = settings.village or settings.station
+    first = BagLabel(
         goods_ug=goods.ug,
         goods_zh=goods.zh,
         goods_en=goods.en,
-        net_g=line.net_g,
+        net_g=0,
         date=stamp.moment.local_date,
         zone=stamp.moment.zone,
         lot_code=confirmed.lot,
         receipt=str(intake.receipt),
         station=settings.station,
-        bag=line.number,
+        bag=1,
         bags=len(intake.lines),
         mode=intake.mode.value,
         not_for_trade=confirmed.scale is not None and confirmed.scale.trade is False,
         village=settings.village,
         county=settings.county_name,
+        producer=intake.party.member or shop,
+        seller=shop,
+        grade_ug=grade.ug,
+        grade_zh=grade.zh,
+        grade_en=grade.en,
+        harvest=sale.harvest if sale else "",
     )
+    for line in intake.lines:
+        yield replace(first, net_g=line.net_g, bag=line.number, bag_code=intake.receipt.bag_code(line.number))
 
 
 def _receipt(
@@ -98,13 +118,14 @@ def _receipt(
 
 
 def scale_fields(standing: ScaleStanding | None) -> dict[str, Any]:
-    """What a receipt says of the scale: event counters, marks, serial number; as far as the paper has room for it."""
+    """What a receipt says of the scale, as far as the paper has room for it."""
     if standing is None:
         return {}
     known = {
         "counters": standing.counters.text,
         "scale_marks": tuple(mark.value for mark in standing.marks),
         "scale_no": standing.serial_no,
+        "verified_until": standing.verified_until.isoformat() if standing.verified_until else "",
     }
     return {row.name: known[row.name] for row in fields(Receipt) if row.name in known}
 

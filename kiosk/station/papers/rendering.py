@@ -56,7 +56,7 @@ class RenderedJob:
 
 
 def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY) -> RenderedJob:
-    """The whole job for a printer of this setup; a reprint carries COPY.
+    """The whole job for a printer of this setup; a reprint carries COPY and its number, one of a voided intake VOID.
 
     A pickup slip needs the ``key`` of its code. Raises DocumentProblem, LayoutProblem, PageTooWide, ValueError,
     CounterRefused (no key).
@@ -67,8 +67,8 @@ def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY) -> Rendered
     data = msgspec.json.decode(job.body, type=drawing.data)
     if isinstance(data, WaitingSlip):
         data = data.slip(key)
-    if job.copy and any(row.name == "copy" for row in fields(drawing.data)):
-        data = replace(data, copy=True)
+    marks = {"copy": job.copy_no > 0, "copy_no": job.copy_no, "void": job.void}
+    data = replace(data, **{row.name: marks[row.name] for row in fields(drawing.data) if row.name in marks})
     raster = drawing.draw(data, setup.head)
     return RenderedJob(
         encode(raster, replace(setup, gap_mm=0) if drawing.strip else setup),

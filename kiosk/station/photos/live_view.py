@@ -116,9 +116,9 @@ class Looks:
         """Whether a shot is to be taken now."""
         now = self._clock()
         with self._lock:
-            if self._watch is None or self._watch.lot != watch.lot:
-                return False  # another page has come meanwhile
             self._newest = _Seen(watch.lot, look, now)
+            if self._watch is None or self._watch.lot != watch.lot:
+                return False  # another page has come meanwhile: whose goods these are is not known
             return self._auto and watch.shoot is not None and self._shutter.seen(look, now)
 
     @staticmethod

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from kiosk.devices.ports import Camera, CameraFault, GoodsShot, Shot
+from kiosk.station.desk.view import AskedShot
 from kiosk.store.errors import DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
@@ -39,18 +40,18 @@ class NoSpace(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ShotListeners:
-    """Who is told of a shot: its subject, and the SHA-256 of what is kept, or a word, or what the verdict was."""
+    """Who is told of a shot: the SHA-256 of what is kept, or a word, or what the verdict was."""
 
-    done: Callable[[str, str], None]
-    failed: Callable[[str, str], None]
-    retake: Callable[[str, GoodsShot], None]
+    done: Callable[[AskedShot, str], None]
+    failed: Callable[[AskedShot, str], None]
+    retake: Callable[[AskedShot, GoodsShot], None]
 
 
 @dataclass(frozen=True, slots=True)
 class PlainRequest:
     """A shot that is kept as the camera gives it. ``make_space`` is called before it, and raises NoSpace."""
 
-    subject: str
+    asked: AskedShot
     make_space: Callable[[], None]
     keep: Callable[[Shot], None]
 
@@ -59,7 +60,7 @@ class PlainRequest:
 class GoodsRequest:
     """A shot of goods, kept when its verdict accepts it; ``keep`` returns the SHA-256 of its master."""
 
-    subject: str
+    asked: AskedShot
     make_space: Callable[[], None]
     keep: Callable[[GoodsShot], str]
 
@@ -112,7 +113,7 @@ class Photographer:
         try:
             self._requests.put_nowait(request)
         except queue.Full:
-            self._listeners.failed(request.subject, "busy")
+            self._listeners.failed(request.asked, "busy")
 
     def wake(self) -> None:
         """A page asks for looks. However often this is called, one wake at a time is in the way of shots."""
@@ -179,12 +180,12 @@ class Photographer:
         try:
             tell = self._take(request)
         except Exception as error:
-            tell = partial(self._listeners.failed, request.subject, self._problem(request.subject, error))
+            tell = partial(self._listeners.failed, request.asked, self._problem(request.asked.subject, error))
         self._looks.start_over()
         try:
             tell()
         except Exception:
-            logger.exception("the screen was not told of the shot of %s", request.subject)
+            logger.exception("the screen was not told of the shot of %s", request.asked.subject)
 
     @staticmethod
     def _problem(subject: str, error: Exception) -> str:
@@ -208,12 +209,12 @@ class Photographer:
             plain = self._camera.shoot(DEADLINE_S)
             self._check_size(plain)
             request.keep(plain)
-            return partial(self._listeners.done, request.subject, plain.sha256)
+            return partial(self._listeners.done, request.asked, plain.sha256)
         shot = self._camera.inspect(DEADLINE_S)
         if not shot.verdict.accepted:
-            return partial(self._listeners.retake, request.subject, shot)
+            return partial(self._listeners.retake, request.asked, shot)
         self._check_size(shot.master, shot.natural)
-        return partial(self._listeners.done, request.subject, request.keep(shot))
+        return partial(self._listeners.done, request.asked, request.keep(shot))
 
     def _check_size(self, *shots: Shot | None) -> None:
         largest = max(len(shot.jpeg) for shot in shots if shot is not None)

@@ -69,6 +69,7 @@ class ScaleAudit:
             verification=verification_state(self.settings.until, now),
             counters=self._store.counters.read(),
             serial_no=self.settings.serial_no,
+            verified_until=self.settings.until,
         )
 
     def last_check(self) -> CheckRow | None:

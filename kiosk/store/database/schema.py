@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 """``PRAGMA user_version`` of a file that fits this code: the number of the newest migration."""
 
 APPLICATION_ID: Final = 0x4B494F53
@@ -202,11 +202,22 @@ print_job = Table(
     CheckConstraint("(intake IS NULL) <> (about IS NULL)", name="about_one_thing"),
     CheckConstraint("printer IN ('label', 'receipt')", name="printer_known"),
     CheckConstraint("state IN ('queued', 'sending', 'printed', 'unknown', 'cancelled')", name="state_known"),
-    CheckConstraint("bag >= 0 AND attempts >= 0 AND copy IN (0, 1)", name="counts_not_negative"),
+    CheckConstraint("bag >= 0 AND attempts >= 0 AND copy >= 0", name="counts_not_negative"),
     sqlite_strict=True,
 )
 Index("print_job_intake", print_job.c.intake, sqlite_where=print_job.c.intake.is_not(None))
 Index("print_job_open", print_job.c.state, sqlite_where=print_job.c.state != text("'printed'"))
+
+scanned_bag = Table(
+    "scanned_bag",
+    metadata,
+    Column("intake", Integer, primary_key=True),
+    Column("bag", Integer, primary_key=True),
+    Column("scanned_at", Text, nullable=False),
+    ForeignKeyConstraint(["intake", "bag"], ["intake_line.intake", "intake_line.bag"]),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
 
 photo = Table(
     "photo",

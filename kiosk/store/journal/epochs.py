@@ -191,7 +191,9 @@ def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> in
     event = json.loads(row.body)
     data = msgspec.convert(event["data"], EVENT_TYPES[row.type])
     first_id = event.get("reissued", event["id"])
-    position = journal.append(connection, data, _stamp_of(event, region), reissued=first_id)
+    position = journal.append(
+        connection, data, _stamp_of(event, region), again=journal.ToldBefore(first_id, event["data"])
+    )
     if isinstance(data, IntakeConfirmed | IntakeAbandoned):
         _point(connection, intake_table, intake_table.c.number, data.receipt, position)
     elif isinstance(data, IntakeVoided):

@@ -136,13 +136,21 @@ def last_seq(connection: Connection, epoch_number: int) -> int:
     return head(connection, epoch_number)[0]
 
 
-def append(connection: Connection, data: EventData, stamp: Stamp, *, reissued: str | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class ToldBefore:
+    """An event that is told again: the ``{epoch}-{seq}`` it had first, and its data as they stood in it."""
+
+    first_id: str
+    data: Mapping[str, object]
+
+
+def append(connection: Connection, data: EventData, stamp: Stamp, *, again: ToldBefore | None = None) -> int:
     """Seal an event as the next one of the current epoch; returns its position. Raises StoreError."""
-    return append_sealed(connection, data, stamp, reissued=reissued)[0]
+    return append_sealed(connection, data, stamp, again=again)[0]
 
 
 def append_sealed(
-    connection: Connection, data: EventData, stamp: Stamp, *, reissued: str | None = None
+    connection: Connection, data: EventData, stamp: Stamp, *, again: ToldBefore | None = None
 ) -> tuple[int, SealedEvent]:
     """The same; returns the event as well."""
     number, epoch, station, seq, prevhash = connection.execute(_END).one()
@@ -150,8 +158,9 @@ def append_sealed(
         sealed = seal(
             data,
             EventSource(station, stamp.software, stamp.metrology, stamp.region),
-            JournalPosition(epoch, (seq or 0) + 1, prevhash or ZERO_HASH, reissued=reissued),
+            JournalPosition(epoch, (seq or 0) + 1, prevhash or ZERO_HASH, again.first_id if again else None),
             stamp.moment,
+            again.data if again else None,
         )
     except ValueError as error:
         raise StoreError(f"Nothing was written: {error}.") from error

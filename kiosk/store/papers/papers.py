@@ -8,25 +8,27 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
+from kiosk.domain.clerk import STATION_ACTOR
 from kiosk.domain.events import PrintReprinted, PrintResolved, PrintUnknown
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store.database.schema import print_job as job_table
+from kiosk.store.database.schema import scanned_bag as scanned_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreRefusal
 from kiosk.store.intakes import is_void
 from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.papers import print_jobs
 from kiosk.store.papers.print_jobs import CANCELLED, JOBS, OPEN, PRINTED, QUEUED, SENDING, UNKNOWN
-from kiosk.store.receipts import is_intake, parsed
+from kiosk.store.receipts import is_intake, number_of, parsed
 from kiosk.store.records import NewPaper, PrintJob, Stamp
 
 _RESTART: Final = "restart"
 
 
 class Papers(Tables):
-    """Print jobs, in the order in which they were queued."""
+    """Print jobs, in the order in which they were queued, and the bags whose labels were scanned after sticking."""
 
     @writing
     def queue(self, connection: Connection, paper: NewPaper, about: str) -> int:
@@ -53,7 +55,8 @@ class Papers(Tables):
 
     @finishing
     def unknown(self, connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
-        """Nobody knows whether the paper came out: sending becomes unknown. A pickup slip's body is erased.
+        """Nobody knows whether the paper came out: sending becomes unknown, or printed for a label that was scanned
+        meanwhile. A pickup slip's body is erased.
 
         ``why`` is ``restart`` or ``device``.
         """
@@ -61,7 +64,7 @@ class Papers(Tables):
 
     @finishing
     def recover(self, connection: Connection, stamp: Stamp) -> list[PrintJob]:
-        """At the station's start: every job found sending becomes unknown."""
+        """At the station's start: every job found sending becomes unknown, or printed when its label was scanned."""
         left = select(job_table.c.id).where(OPEN, job_table.c.state == SENDING).order_by(job_table.c.id)
         ids = list(connection.execute(left).scalars())
         for job_id in ids:
@@ -72,16 +75,17 @@ class Papers(Tables):
     def reprint(self, connection: Connection, job_id: int, actor: str, stamp: Stamp) -> int:
         """A person asked for the paper again: a new queued job with the same body, marked as a copy.
 
-        Refused: reissue (a pickup slip: its code is gone), cancelled, already_void, unknown_paper, record_altered.
+        The receipt of a voided intake is drawn with VOID across it; its labels are not printed any more. Refused:
+        reissue (a pickup slip: its code is gone), cancelled, void_label, unknown_paper, record_altered.
         """
         job = print_jobs.get(connection, job_id)
         _refuse_slip(job)
-        if job.state == CANCELLED:
+        if job.void and job.document == print_jobs.BAG_LABEL:
+            raise StoreRefusal("void_label", f"Receipt {job.receipt} is void: its bags get no label any more.")
+        if job.state == CANCELLED and not job.void:
             raise StoreRefusal("cancelled", f"Print job {job_id} was cancelled: its paper must not come out.")
         receipt = _receipt_of(job)
         if receipt is not None:
-            if is_void(connection, receipt):
-                raise StoreRefusal("already_void", f"Receipt {receipt} is void: it is not printed again.")
             sealed_rows.refuse_altered_intake(connection, receipt)
         journal.append(connection, PrintReprinted(job.document, job.bag, job.about, actor), stamp)
         return print_jobs.copy(connection, job, receipt)
@@ -105,6 +109,30 @@ class Papers(Tables):
             return None
         return print_jobs.copy(connection, job, receipt)
 
+    @writing
+    def scanned(self, connection: Connection, receipt: ReceiptNumber, bag: int, stamp: Stamp) -> None:
+        """The label on this bag was scanned: that proves that it was printed, also where nobody knew.
+
+        A label that is just being sent is printed as soon as the printer's worker has told what it knows. Refused:
+        unknown_code, void_label, bag_twice (this bag was scanned before: nothing is written again).
+        """
+        number = number_of(receipt)
+        query = JOBS.where(is_intake(receipt), job_table.c.document == print_jobs.BAG_LABEL, job_table.c.bag == bag)
+        jobs = [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
+        if not jobs:
+            raise StoreRefusal("unknown_code", f"There is no label of bag {bag} of receipt {receipt}.")
+        if any(job.void for job in jobs):
+            raise StoreRefusal("void_label", f"Receipt {receipt} is void: its bags have no label any more.")
+        if any(job.scanned for job in jobs):
+            raise StoreRefusal("bag_twice", f"Bag {bag} of receipt {receipt} was scanned before.")
+        row = {"intake": number, "bag": bag, "scanned_at": stamp.moment.timestamp}
+        connection.execute(insert(scanned_table).values(row))
+        for job in jobs:
+            if job.state == UNKNOWN:
+                print_jobs.move(connection, job.id, UNKNOWN, PRINTED)
+                resolved = PrintResolved(job.document, job.bag, job.about, came_out=True, actor=STATION_ACTOR)
+                journal.append(connection, resolved, stamp)
+
     @reading
     def open_jobs(self, connection: Connection, limit: int = 200) -> list[PrintJob]:
         """Papers that are queued, sending or unknown, oldest first."""
@@ -124,9 +152,11 @@ class Papers(Tables):
 
 
 def _unknown(connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
-    print_jobs.move(connection, job_id, SENDING, UNKNOWN)
-    print_jobs.erase_slips(connection, job_table.c.id == job_id)
     job = print_jobs.get(connection, job_id)
+    print_jobs.move(connection, job_id, SENDING, PRINTED if job.scanned else UNKNOWN)
+    print_jobs.erase_slips(connection, job_table.c.id == job_id)
+    if job.scanned:
+        return
     journal.append(connection, PrintUnknown(job.receipt, job.document, job.bag, why, job.about), stamp)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Boolean, ColumnElement, Connection, func, insert, select, text, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import print_job as job_table
+from kiosk.store.database.schema import scanned_bag as scanned_table
+from kiosk.store.database.schema import void as void_table
 from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.receipts import number_of
 from kiosk.store.records import NewPaper, NewPrintJob, PrintJob
@@ -20,6 +22,7 @@ PRINTED: Final = "printed"
 UNKNOWN: Final = "unknown"
 CANCELLED: Final = "cancelled"
 PICKUP_SLIP: Final = "pickup_slip"
+BAG_LABEL: Final = "bag_label"
 
 OPEN = text("print_job.state != 'printed'")
 """The condition of the partial index, word for word: SQLite does not find out by itself that it follows."""
@@ -33,9 +36,20 @@ JOBS = select(
     job_table.c.body,
     job_table.c.state,
     job_table.c.attempts,
-    type_coerce(job_table.c.copy, Boolean),
+    job_table.c.copy,
     func.coalesce(intake_table.c.receipt, job_table.c.about),
-).outerjoin(intake_table)
+    void_table.c.intake.is_not(None),
+    scanned_table.c.bag.is_not(None),
+).select_from(
+    job_table.outerjoin(intake_table)
+    .outerjoin(void_table, void_table.c.intake == job_table.c.intake)
+    .outerjoin(
+        scanned_table,
+        (job_table.c.document == BAG_LABEL)
+        & (scanned_table.c.intake == job_table.c.intake)
+        & (scanned_table.c.bag == job_table.c.bag),
+    )
+)
 
 
 def add(connection: Connection, receipt: ReceiptNumber, jobs: Iterable[NewPrintJob]) -> None:
@@ -50,10 +64,18 @@ def queue(connection: Connection, paper: NewPaper, about: str) -> int:
 
 
 def copy(connection: Connection, job: PrintJob, receipt: ReceiptNumber | None) -> int:
-    """Queue the same body again as a copy; ``receipt`` is that of its intake. Returns the new job."""
+    """Queue the same body again as the next copy; ``receipt`` is that of its intake. Returns the new job."""
     intake = number_of(receipt) if receipt is not None else None
+    about = job.about if intake is None else None
     new = NewPrintJob(job.document, job.printer, job.bag, job.body)
-    return _add(connection, intake, job.about if intake is None else None, new, copy=True)
+    return _add(connection, intake, about, new, copy_no=_copies(connection, job, intake) + 1)
+
+
+def _copies(connection: Connection, job: PrintJob, intake: int | None) -> int:
+    """How many copies there are of a paper: their numbers grow with the jobs, so none is before this one."""
+    about = (job_table.c.intake == intake) if intake is not None else (job_table.c.about == job.about)
+    same = about & (job_table.c.document == job.document) & (job_table.c.bag == job.bag) & (job_table.c.id >= job.id)
+    return int(connection.execute(select(func.max(job_table.c.copy)).where(same)).scalar_one())
 
 
 def cancel_queued(connection: Connection, receipt: ReceiptNumber) -> None:
@@ -98,7 +120,7 @@ def summary(connection: Connection) -> dict[str, int]:
     return counts
 
 
-def _add(connection: Connection, intake: int | None, about: str | None, job: NewPrintJob, *, copy: bool = False) -> int:
+def _add(connection: Connection, intake: int | None, about: str | None, job: NewPrintJob, *, copy_no: int = 0) -> int:
     """Queue a job about an intake or about something else; returns its id."""
     result = connection.execute(
         insert(job_table)
@@ -110,7 +132,7 @@ def _add(connection: Connection, intake: int | None, about: str | None, job: New
             bag=job.bag,
             state=QUEUED,
             attempts=0,
-            copy=int(copy),
+            copy=copy_no,
             body=job.body,
         )
         .returning(job_table.c.id)

@@ -16,7 +16,6 @@ from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import Counter
 from kiosk.station.counter.listings.offer import ListingView
-from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.web.counter.frame import HOME, Where
 
 MOST_SCAN = 256
@@ -63,7 +62,7 @@ def _scan(post: Post) -> str:
         raise CounterRefused("text")
     if _PICKUP_CODE.fullmatch(text.strip()):
         return _code_up(post, text.strip())
-    return post.counter.scans.scan(post.session, Scanned.of(text)).path or HOME
+    return post.counter.scans.scan(post.session, post.counter.reader.read(text)).path or HOME
 
 
 def _code_up(post: Post, code: str) -> str:
@@ -77,7 +76,7 @@ def _code(post: Post) -> str:
 
 
 def _arrive(post: Post) -> str:
-    scanned = Scanned.of(post.field("text"))
+    scanned = post.counter.reader.read(post.field("text"))
     return post.counter.scans.arrive(post.session, scanned, post.field("carrier")).path or HOME
 
 
@@ -171,7 +170,7 @@ def _photograph(post: Post) -> str:
 
 
 def _overrule(post: Post) -> str:
-    post.counter.lot_shots.overrule(post.session, post.about)
+    post.counter.lot_shots.overrule(post.session, post.about, post.field("shot"))
     return intake_path(post.about)
 
 
@@ -181,7 +180,7 @@ def _listing_photo(post: Post) -> str:
 
 
 def _listing_overrule(post: Post) -> str:
-    post.counter.lot_shots.overrule(post.session, post.about)
+    post.counter.lot_shots.overrule(post.session, post.about, post.field("shot"))
     return listing_path(post.about)
 
 

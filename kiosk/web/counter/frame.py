@@ -16,7 +16,7 @@ from kiosk.station.counter.board import CounterSnapshot
 from kiosk.web.counter.live import badges, scan_id
 from kiosk.web.counter.parcel_acts import picture_of
 from kiosk.web.counter.refusals import refused
-from kiosk.web.counter.rows import clock, local_times, short, tail
+from kiosk.web.counter.rows import carrier_name, clock, local_times, short, tail
 from kiosk.web.drawings import drawing, shot_drawing
 from kiosk.web.paging import page_of
 from kiosk.web.ports import Station
@@ -116,6 +116,7 @@ class CounterFrame:
             decimals=self._settings.weight_decimals,
             settings=self._settings,
             tail=tail,
+            carrier_name=lambda carrier: carrier_name(carrier, speech.main),
             short=short,
             clock=clock,
             picture_of=picture_of,

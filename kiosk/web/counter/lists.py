@@ -205,7 +205,8 @@ class CounterLists:
         where = Where("intakes", f"/counter/intakes/{row.receipt}")
         if request.args.get("ask") == "void" and not row.voided:
             return self._void(session, where)
-        papers = [_paper(job) for job in self._station.counter.papers.of_intake(session, row.receipt) if not job.copy]
+        jobs = self._station.counter.papers.of_intake(session, row.receipt)
+        papers = [_paper(job) for job in jobs if not job.copy_no]
         return self._frame.page(
             "intake",
             session.person,
@@ -213,6 +214,7 @@ class CounterLists:
             intake=intake_row(row, self._catalog()),
             row=row,
             papers=papers,
+            bag=_bag(papers),
             **self._shots.of(row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
         )
 
@@ -301,6 +303,12 @@ def _paper(job: PrintJob) -> Paper:
         job.bag,
         job.about if slip else "",
     )
+
+
+def _bag(papers: Sequence[Paper]) -> int:
+    """The bag whose label was scanned, as the address says; 0 for none of this intake."""
+    wanted = request.args.get("bag", "")
+    return next((paper.bag for paper in papers if paper.bag and str(paper.bag) == wanted), 0)
 
 
 def _page(total: int, size: int = ROWS) -> tuple[int, int]:

@@ -27,6 +27,7 @@ REFUSAL_PICTURES = {
     "another_package": "parcel",
     "damaged_needs_photo": "camera",
     "already_void": "void",
+    "void_label": "void",
     "record_altered": "receipt",
     "foreign_receipt": "receipt",
     "reissue": "receipt",

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from kiosk.domain.catalog import Catalog, Names
 from kiosk.station.desk.unfinished import Unfinished
 from kiosk.store.records import ConfirmedRow
-from kiosk.texts.html import bdi_code
+from kiosk.texts import Texts
+from kiosk.texts.html import bdi_code, fill
 
 TAIL = 4
 _FIRST_YEAR = 2026
@@ -22,6 +23,12 @@ _FIRST_YEAR = 2026
 def tail(waybill: str) -> str:
     """``··4711``: enough to find a label by, too little to know a parcel by; dots alone once it was erased."""
     return f"··{waybill[-TAIL:]}" if waybill else "··"
+
+
+def carrier_name(carrier: str, texts: Texts) -> Markup:
+    """The carrier as people call it; its code where no name is known."""
+    text_id = f"counter.carrier.{carrier.lower()}"
+    return fill(texts, text_id) if text_id in texts else bdi_code(carrier)
 
 
 def local_times(zone: str) -> Callable[[str | None], datetime | None]:

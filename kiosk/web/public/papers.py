@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kiosk.station.desk.view import PrintView
+from kiosk.station.desk.view import BAG_LABEL, PrintView
 from kiosk.station.live import OK, Marks
 
 _KINDS = (
-    ("bag_label", "label", ("take.take_label", "problem.printer_unknown", "take.look_label")),
+    (BAG_LABEL, "label", ("take.take_label", "problem.printer_unknown", "take.look_label")),
     ("receipt", "receipt", ("take.take_receipt", "problem.receipt_unknown", "take.look_receipt")),
 )
 _SIGNS = {"unknown": "attention", "waiting": "attention", "printed": "state-locked", "sending": "printer"}
@@ -17,16 +17,20 @@ _SIGNS = {"unknown": "attention", "waiting": "attention", "printed": "state-lock
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """``state`` is sending, waiting, printed or unknown; ``sign`` is its drawing."""
+    """``state`` is sending, waiting, printed, unknown or scan; ``sign`` is its drawing.
+
+    Where the label of each bag is scanned after sticking, ``missing`` are the bags whose labels were not yet.
+    """
 
     picture: str
     text_id: str
     state: str
     sign: str
     count: int
+    missing: tuple[int, ...] = ()
 
 
-def papers(prints: Sequence[PrintView], marks: Marks) -> list[Paper]:
+def papers(prints: Sequence[PrintView], marks: Marks, scanned_bags: Mapping[int, bool]) -> list[Paper]:
     """Labels, then the receipt; a kind that is not printed here is left out.
 
     A paper that waits for a hand (no paper, an open lid) says what the hand has to do. One that nobody is sure of
@@ -39,6 +43,9 @@ def papers(prints: Sequence[PrintView], marks: Marks) -> list[Paper]:
         if not states:
             continue
         state, told = _state(states), text_id
+        if document == BAG_LABEL and scanned_bags and state in ("printed", "unknown"):
+            found.append(_scanned(scanned_bags))
+            continue
         sign = _SIGNS[state]
         if state == "sending" and problems[picture] not in (OK, "printer_unknown"):
             state, told, sign = "waiting", f"problem.{problems[picture]}", _SIGNS["waiting"]
@@ -48,6 +55,13 @@ def papers(prints: Sequence[PrintView], marks: Marks) -> list[Paper]:
             told = unknown_id
         found.append(Paper(picture, told, state, sign, len(states)))
     return found
+
+
+def _scanned(bags: Mapping[int, bool]) -> Paper:
+    """Labels that are out, or may be: each is to be held under the scanner, which also tells that it came out."""
+    missing = tuple(bag for bag, scanned in bags.items() if not scanned)
+    told = ("take.scan_bags", "scan", "scan") if missing else ("take.bags_scanned", "printed", _SIGNS["printed"])
+    return Paper("bag-scan", *told, len(bags), missing)
 
 
 def _state(states: Sequence[str]) -> str:

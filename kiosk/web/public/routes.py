@@ -56,7 +56,7 @@ ACTS: Mapping[str, Act] = {
     "/agree": lambda desk, form: desk.agreement.agree(_whole(form, "reading_no"), form.get("token", "")),
     "/back": lambda desk, form: desk.leaving.back(),
     "/leave": lambda desk, form: desk.leaving.leave(idle=form.get("idle") == "1"),
-    "/finish": lambda desk, form: desk.booked.finish(),
+    "/finish": lambda desk, form: desk.booked.finish(anyway=form.get("anyway") == "1"),
     "/photo": lambda desk, form: desk.booked.take_photo(),
     "/photo/skip": lambda desk, form: desk.booked.skip_photo(),
 }

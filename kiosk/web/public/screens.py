@@ -19,7 +19,7 @@ from kiosk.web.settings import WebSettings
 from kiosk.web.speech import speech_of
 
 MEMBER_DIGITS = 5
-_ASKS = {Step.WHO: ("number",), Step.AGREE: ("container", "mode", "leave")}
+_ASKS = {Step.WHO: ("number",), Step.AGREE: ("container", "mode", "leave"), Step.TAKE: ("unscanned",)}
 """Questions a step may ask on a page of their own: one question per screen."""
 
 
@@ -43,7 +43,7 @@ class Screens:
         if view.step is Step.TAKE:
             receipt = view.result.receipt if view.result else ""
             extra["scale_mark"] = public_mark(lambda: self._station.store.weighings.standing(receipt))
-            extra["papers"] = papers(view.prints, self._station.board.snapshot().marks)
+            extra["papers"] = papers(view.prints, self._station.board.snapshot().marks, view.scanned_bags)
         return self.page(f"{view.step.value}.html", view, **extra)
 
     def page(self, template: str, view: DeskView, **extra: Any) -> str:

@@ -15,6 +15,10 @@ _REFUSALS = {
     "goods_on_pan": "take.empty_pan",
     "unknown_container": "agree.choose_container",
     "not_found": "help.home",
+    "bag_twice": "take.bag_twice",
+    "bag_of_other": "take.bag_of_other",
+    "void_label": "take.bag_void",
+    "bag_not_scanned": "take.bag_not_scanned",
 }
 """Words whose sentence has another id; every other word has ``reason.word`` or ``problem.word``."""
 
@@ -30,11 +34,17 @@ _PICTURES = {
     "problem.link": "link-off",
     "who": "card",
     "help": "help",
+    "take.bag_twice": "bag-twice",
+    "take.bag_of_other": "bag-other",
+    "take.bag_void": "void",
+    "take.bag_not_scanned": "bag-missing",
 }
 """Beginnings of a text id or problem word, most telling first is not needed: they do not overlap."""
 
 
-_NAMED = frozenset({"phone_number", "id_number", "url", "wifi", "control", "text", "product", "not_a_waybill"})
+_NAMED = frozenset(
+    {"phone_number", "id_number", "url", "wifi", "control", "look_alike", "text", "product", "not_a_waybill"}
+)
 """Codes of strangers that have a name both a clerk and a villager understand."""
 
 
@@ -64,6 +74,9 @@ _SCANS = {
     "line_full": Sentence("parcel.line_full", "clerk"),
     "unknown_code": Sentence("parcel.wrong_code", "receipt"),
     "not_a_member_card": Sentence("who.unknown_card", "card"),
+    "bag_twice": Sentence("take.bag_twice", "bag-twice"),
+    "bag_of_other": Sentence("take.bag_of_other", "bag-other"),
+    "void_label": Sentence("take.bag_void", "void"),
 }
 _SCAN_PROBLEM = Sentence("parcel.problem", "attention")
 

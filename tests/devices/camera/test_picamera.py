@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.devices.camera.child.picamera import PicameraSource
+from kiosk.devices.camera.child.picamera import SETTLE_FRAMES, PicameraSource
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
@@ -79,6 +79,22 @@ def test_locked_on_the_bare_mat_it_stays_so_until_it_is_unlocked() -> None:
     assert len(camera.metadata) == frames + 3
     taken.release_exposure()
     assert camera.asked == [FLICKER, OFF, ON]
+
+
+def test_a_look_is_the_next_frame_and_leaves_the_automatics_alone() -> None:
+    pictures = [picture(seed) for seed in range(4)]
+    camera = SimulatedPicamera(pictures)
+    taken = source(camera)
+    taken.look()
+    assert len(camera.metadata) == SETTLE_FRAMES + 1, "a camera that was just switched on"
+    before = len(camera.metadata)
+    assert taken.look().shape == (HEIGHT, WIDTH, 3)
+    assert (len(camera.metadata) - before, camera.held) == (2, 0), "the frame that waited, and one of now"
+    assert camera.asked == [FLICKER]
+    camera.ends_after = 0
+    with pytest.raises(CameraFault):
+        taken.look()
+    assert camera.calls[-2:] == ["stop", "close"]
 
 
 def test_each_fault_has_its_code_and_the_camera_is_free_then() -> None:

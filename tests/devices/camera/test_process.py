@@ -26,26 +26,21 @@ from kiosk.devices.camera.process import ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
 from kiosk.devices.camera.wire import Looked, WireError, WirePicture
 from kiosk.devices.camera.worker import CameraWorker
-from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, MatShot
+from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, LensShot, MatShot
+from kiosk.domain.lens import LensFit, LensRefusal, LensRefused
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.codec import metadata_markers
 from kiosk.simulators.camera.simulator import CameraSimulator
+from tests.each import each
 
 PATIENT_S = 60.0
 """For shots that should work: a loaded machine may need seconds to start Python and OpenCV."""
 
-SPEAK = """
-import sys, time
+WORDS = """
 from kiosk.devices.camera.wire import *
-from kiosk.devices.camera.wire import PREFIX, unpack_prefix, unpack_request
+from kiosk.devices.camera.wire import PREFIX
 from kiosk.domain.mat_measures import MatQuality
-def ask():
-    prefix = sys.stdin.buffer.read(8)
-    if len(prefix) < 8: sys.exit(0)
-    return unpack_request(sys.stdin.buffer.read(unpack_prefix(prefix)[0]))
-def say(data):
-    sys.stdout.buffer.write(data); sys.stdout.buffer.flush()
 JPEG = b"\\xff\\xd8\\xff\\xe0" + b"x" * 200 + b"\\xff\\xd9"
 OTHER = b"\\xff\\xd8\\xff\\xe0" + b"y" * 100 + b"\\xff\\xd9"
 SIZES = dict(master=WirePicture(len(JPEG), 1600, 1600), natural=WirePicture(len(OTHER), 1600, 1600))
@@ -62,9 +57,31 @@ def bare(number, *reasons, frame="", **parts):
     nothing = dict(measures=None, master=None, natural=None, likeness="")
     return goods(number, *reasons, frame=frame, **{**nothing, **parts})
 """
+SPEAK = f"""
+import sys, time
+{WORDS}
+from kiosk.devices.camera.wire import unpack_prefix, unpack_request
+def ask():
+    prefix = sys.stdin.buffer.read(8)
+    if len(prefix) < 8: sys.exit(0)
+    return unpack_request(sys.stdin.buffer.read(unpack_prefix(prefix)[0]))
+def say(data):
+    sys.stdout.buffer.write(data); sys.stdout.buffer.flush()
+"""
 WORKING = "while True: say(pack(ShotTaken(ask().number, 64, 48), JPEG))"
 
+ANSWER_AND_LEAVE = 'head -c 8 > /dev/null; exec cat "$0"'
+"""A shell's: once something is asked it says what the file holds. It starts in a fraction of what Python takes."""
+
 Make = Callable[..., ChildCamera]
+
+
+def said(script: str) -> bytes:
+    """What a child that runs the script would say to the first request."""
+    told: list[bytes] = []
+    words: dict[str, object] = {"n": 1, "say": told.append, "ask": lambda: SimpleNamespace(number=1)}
+    exec(WORDS + script, words)
+    return b"".join(told)
 
 
 def scene(path: Path, seed: int = 1) -> Path:
@@ -80,16 +97,23 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make() -> Iterator[Make]:
+def make(tmp_path: Path) -> Iterator[Make]:
     """Cameras that are closed afterwards, and proof that nothing of them is left."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  no Path wanted, only the count
     cameras: list[ChildCamera] = []
 
     def make_camera(
-        script: str | None = None, kind: CameraKind = "file", path: str = "/x", idle_s: float = 60
+        script: str | None = None,
+        kind: CameraKind = "file",
+        path: str = "/x",
+        idle_s: float = 60,
+        answer: str | None = None,
     ) -> ChildCamera:
         command = None if script is None else [sys.executable, "-c", SPEAK + textwrap.dedent(script)]
+        if answer is not None:
+            (tmp_path / "answer").write_bytes(said(answer))
+            command = ["/bin/sh", "-c", ANSWER_AND_LEAVE, str(tmp_path / "answer")]
         cameras.append(ChildCamera(CameraSettings(kind, path), command, idle_s))
         return cameras[-1]
 
@@ -298,7 +322,7 @@ def test_a_child_that_died_between_shots_is_replaced_unnoticed(make: Make) -> No
     assert not psutil.pid_exists(pid)
 
 
-@pytest.mark.parametrize(
+@each(
     "script",
     [
         "ask(); say(b'Traceback (most recent call last): ...\\n' * 50)",
@@ -316,28 +340,34 @@ def test_a_child_that_died_between_shots_is_replaced_unnoticed(make: Make) -> No
         "n = ask().number; say(pack(ShotRefused(n, 'black', 'x'), JPEG))",
         "n = ask().number; say(pack(ShotTaken(n, 64, 48), JPEG)[:-9])",
         "ask()",
-        "sys.exit(3)",
     ],
 )
 def test_a_child_that_babbles_lies_or_leaves_is_a_fault_and_never_a_hang(make: Make, script: str) -> None:
-    camera = make(script)
+    camera = make(answer=script)
     broken = fault(camera)
     assert broken.code == "broken"
     assert "/x" in str(broken)
     assert camera.child_pid is None
 
 
+@each("script", ["ask(); say(b'Traceback (most recent call last): ...\\n' * 50)", "ask()", "sys.exit(3)"])
+def test_a_child_of_python_that_babbles_or_leaves_is_a_fault(make: Make, script: str) -> None:
+    camera = make(script)
+    assert (fault(camera).code, camera.child_pid) == ("broken", None)
+
+
 GOOD = "while True: say(pack(goods(ask().number), JPEG + OTHER))"
 
 
 def test_a_judged_shot_comes_with_its_pictures(make: Make) -> None:
-    shot = make(GOOD).inspect(PATIENT_S)
-    assert shot.verdict.accepted
-    assert shot.measures == Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
-    assert shot.master is not None and shot.natural is not None
-    for part, size in ((shot.master, 206), (shot.natural, 106)):
-        assert (len(part.jpeg), part.width, part.height) == (size, 1600, 1600)
-        assert part.sha256 == hashlib.sha256(part.jpeg).hexdigest()
+    for camera in (make(GOOD), make(answer="say(pack(goods(n), JPEG + OTHER))")):
+        shot = camera.inspect(PATIENT_S)
+        assert shot.verdict.accepted
+        assert shot.measures == Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
+        assert shot.master is not None and shot.natural is not None
+        for part, size in ((shot.master, 206), (shot.natural, 106)):
+            assert (len(part.jpeg), part.width, part.height) == (size, 1600, 1600)
+            assert part.sha256 == hashlib.sha256(part.jpeg).hexdigest()
 
 
 def test_what_was_kept_is_judged_by_its_path(make: Make, tmp_path: Path) -> None:
@@ -387,7 +417,7 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
     assert second.master is None
 
 
-@pytest.mark.parametrize(
+@each(
     "script",
     [
         "say(pack(goods(n, 'face'), JPEG + OTHER))",
@@ -417,7 +447,7 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
     ],
 )
 def test_a_child_that_lies_about_goods_is_a_fault(make: Make, script: str) -> None:
-    camera = make("n = ask().number; " + script)
+    camera = make(answer=script)
     with pytest.raises(CameraFault) as caught:
         camera.inspect(PATIENT_S)
     assert caught.value.code == "broken"
@@ -437,7 +467,7 @@ def test_a_kept_picture_may_come_with_its_sheet(make: Make) -> None:
     assert first.master is None and second.master is not None
 
 
-@pytest.mark.parametrize(
+@each(
     "script",
     [
         "say(pack(bare(n, 'face', sheet=SHEET), OTHER))",
@@ -451,7 +481,7 @@ def test_a_kept_picture_may_come_with_its_sheet(make: Make) -> None:
     ],
 )
 def test_a_child_that_lies_about_a_kept_picture_is_a_fault(make: Make, script: str) -> None:
-    camera = make("n = ask().number; " + script)
+    camera = make(answer=script)
     with pytest.raises(CameraFault) as caught:
         camera.inspect_file(Path("/x"), PATIENT_S, nobody)
     assert (caught.value.code, camera.child_pid) == ("broken", None)
@@ -469,7 +499,7 @@ def test_the_mat_comes_measured(make: Make) -> None:
     assert missing == MatShot(MatMeasures((MatMeasure(MatQuality.MARKERS, 2_000, 3_000),)))
 
 
-@pytest.mark.parametrize(
+@each(
     "script",
     [
         "say(pack(mat(n, preview=None)))",
@@ -486,9 +516,70 @@ def test_the_mat_comes_measured(make: Make) -> None:
     ],
 )
 def test_a_child_that_lies_about_the_mat_is_a_fault(make: Make, script: str) -> None:
-    camera = make("n = ask().number; " + script)
+    camera = make(answer=script)
     with pytest.raises(CameraFault) as caught:
         camera.measure(PATIENT_S)
+    assert (caught.value.code, camera.child_pid) == ("broken", None)
+
+
+FIT = "fit=WireLens(-0.12, 0.01, 0.83, 1920, 1080, 0.2, 2.4, 0.8)"
+
+
+def test_the_lens_is_measured_and_the_child_that_follows_gets_it(tmp_path: Path) -> None:
+    file, asked = scene(tmp_path / "scene.jpg"), list[str]()
+
+    def unknown() -> None:
+        asked.append("lens")
+
+    camera = ChildCamera(CameraSettings("file", str(file)), lens=unknown)
+    try:
+        for first in (True, False):
+            with pytest.raises(LensRefused) as caught:
+                camera.lens_shot(PATIENT_S, first=first)
+            assert caught.value.refusal is LensRefusal.MAT
+        with pytest.raises(LensRefused) as caught:
+            camera.fit_lens(PATIENT_S)
+        assert caught.value.refusal is LensRefusal.FEW
+        assert asked == ["lens"]
+        camera.renew()
+        assert camera.child_pid is None
+        camera.shoot(PATIENT_S)
+        assert asked == ["lens", "lens"], "the child that follows gets what is known then"
+    finally:
+        camera.close()
+
+
+def test_between_two_shots_of_a_calibration_the_child_stays(make: Make) -> None:
+    script = f"say(pack(LensSeen(ask().number, 1, 0.5))); say(pack(LensSeen(ask().number, 1, 0.5, {FIT}))); ask()"
+    camera = make(script, idle_s=0.05)
+    assert camera.lens_shot(PATIENT_S, first=True) == LensShot(1, 0.5)
+    pid, timer = camera.child_pid, camera._timer
+    wait_until(lambda: camera._timer is not timer)
+    assert camera.fit_lens(PATIENT_S) == LensFit(-0.12, 0.01, 0.83, 1920, 1080, 0.2, 2.4, 0.8)
+    assert camera.child_pid == pid
+
+
+@pytest.mark.parametrize(
+    "shot, answer",
+    [
+        (True, f"LensSeen(n, 1, 0.5, {FIT})"),
+        (True, "LensSeen(n, 1, 0.5), JPEG"),
+        (True, "LensSeen(n, 1, 1.5)"),
+        (True, "LensSeen(n, -1, 0.5)"),
+        (True, "LensSeen(n + 1, 1, 0.5)"),
+        (True, "mat(n), JPEG"),
+        (False, "LensSeen(n, 6, 0.5)"),
+        (False, f"LensSeen(n, 6, 0.5, {FIT}), JPEG"),
+        (False, "LensSeen(n, 6, 0.5, fit=WireLens(-3.0, 0.0, 0.8, 64, 48, 0.2, 2.4, 0.8))"),
+        (False, "LensSeen(n, 6, 0.5, fit=WireLens(float('nan'), 0.0, 0.8, 64, 48, 0.2, 2.4, 0.8))"),
+        (False, "LensSeen(n, 6, 0.5, fit=WireLens(-0.1, 0.0, 0.8, 64, 48, 2.5, 2.4, 0.8))"),
+        (False, "ShotTaken(n, 64, 48), JPEG"),
+    ],
+)
+def test_a_child_that_lies_about_the_lens_is_a_fault(make: Make, shot: bool, answer: str) -> None:
+    camera = make(f"n = ask().number; say(pack({answer}))")
+    with pytest.raises(CameraFault) as caught:
+        camera.lens_shot(PATIENT_S, first=True) if shot else camera.fit_lens(PATIENT_S)
     assert (caught.value.code, camera.child_pid) == ("broken", None)
 
 
@@ -496,7 +587,7 @@ LOOK_JPEG = b"\xff\xd8\xff\xe0" + b"x" * 200 + b"\xff\xd9"
 LOOKED = WirePicture(len(LOOK_JPEG), 420, 300)
 
 
-@pytest.mark.parametrize(
+@each(
     "answer, body",
     [
         (Looked(1, (), True), b""),

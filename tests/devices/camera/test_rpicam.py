@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from kiosk.devices.camera.child.content import UnreadablePicture
-from kiosk.devices.camera.child.rpicam import Exposure, RpicamSource, read_exposure
+from kiosk.devices.camera.child.rpicam import SETTLED_S, Exposure, RpicamSource, read_exposure
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
@@ -81,6 +81,40 @@ def test_locked_on_the_bare_mat_every_frame_has_that_exposure_until_it_is_unlock
     camera.shoot()
     assert ["shutter" in run for run in rpicam_still.runs(tmp_path)] == [False, True, True, True, False]
     assert {run["shutter"] for run in rpicam_still.runs(tmp_path)[1:4]} == {"20000"}
+
+
+def test_a_look_is_one_run_that_need_not_settle_again_for_a_while(tmp_path: Path) -> None:
+    lay(tmp_path, picture(0), picture(1))
+    now = [100.0]
+    camera = RpicamSource(SETTINGS, str(rpicam_still.put_on(tmp_path)), PATIENT_S, lambda: now[0])
+    settled = []
+
+    def look() -> None:
+        before = len(rpicam_still.runs(tmp_path))
+        assert camera.look().shape == (HEIGHT, WIDTH, 3)
+        (run,) = rpicam_still.runs(tmp_path)[before:]
+        settled.append("timeout" in run)
+
+    look()
+    look()
+    now[0] += SETTLED_S
+    look()
+    (tmp_path / rpicam_still.FAULT).write_text("die")
+    with pytest.raises(CameraFault):
+        camera.look()
+    (tmp_path / rpicam_still.FAULT).write_text("")
+    look()
+    camera.fix_exposure()
+    look()
+    camera.release_exposure()
+    look()
+    assert settled == [True, False, True, True, False, True]
+    (tmp_path / rpicam_still.FAULT).write_text("no-metadata")
+    camera.release_exposure()
+    look()
+    look()
+    assert settled[-2:] == [True, True], "without its exposure each look settles"
+    assert camera.burst().others == (), "what a look has settled on is not that of a shot"
 
 
 def test_without_its_exposure_there_is_one_frame_and_a_line_in_the_log(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from kiosk.devices.camera.child.controls import Control, steady_exposure
-from kiosk.devices.camera.child.v4l2 import V4l2Source
+from kiosk.devices.camera.child.v4l2 import LAG, V4l2Source
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
@@ -66,6 +66,10 @@ class RecordingCapture:
     def get(self, prop: int, /) -> float:
         self.calls.append((f"get {NAMES[prop]}", 0))
         return self._answers.get(prop, self._properties.get(prop, 0))
+
+    def grab(self) -> bool:
+        self.calls.append(("grab", 0))
+        return next(self._frames, None) is not None
 
     def read(self) -> tuple[bool, Any]:
         self.calls.append(("read", 0))
@@ -212,6 +216,19 @@ def test_the_whole_burst_is_for_the_judges_the_sharpest_first(device: Path) -> N
 def test_what_a_covered_lens_gives_is_left_to_the_judges(device: Path, level: int) -> None:
     burst = source(device, RecordingCapture([np.full((HEIGHT, WIDTH, 3), level, np.uint8)] * 12)).burst()
     assert int(burst.frame.mean()) == level
+
+
+def test_a_look_is_the_newest_frame_and_settles_only_when_the_device_is_opened(device: Path) -> None:
+    waited, now = live(90), live(120, seed=1)
+    capture = RecordingCapture([*steady(9), *[waited] * LAG, now, *[waited] * LAG, now])
+    camera = source(device, capture)
+    assert np.array_equal(camera.look(), now)
+    reads = capture.reads()
+    assert np.array_equal(camera.look(), now)
+    assert (capture.reads() - reads, capture.names().count("grab"), capture.names().count("opened?")) == (1, 2 * LAG, 1)
+    with pytest.raises(CameraFault):
+        camera.look()
+    assert capture.names()[-1] == "release"
 
 
 def test_a_frozen_burst_closes_the_device(device: Path) -> None:

@@ -22,8 +22,8 @@ from kiosk.domain.events import (
     WordsData,
 )
 from kiosk.domain.events.rules import event_fault
-from kiosk.domain.identifiers import SERIES_LETTERS, ReceiptNumber
-from kiosk.domain.intake import MAX_BAGS, Intake, IntakeRefused, TareSource, Weighing
+from kiosk.domain.identifiers import MAX_BAGS, SERIES_LETTERS, ReceiptNumber
+from kiosk.domain.intake import Intake, IntakeRefused, TareSource, Weighing
 from kiosk.domain.mass import MAX_GROSS_G
 from kiosk.domain.metrology.standing import Counters, ScaleStanding
 from kiosk.domain.money import MAX_FEN_PER_KG
@@ -167,6 +167,10 @@ BAD_INTAKES = {
     "no reading": with_bag(reading=0),
     "a negative time": with_bag(stable_ms=-1),
     "no hash": with_bag(frames_sha256="x"),
+    "the code of another bag": with_bag(code=ReceiptNumber.parse(GOOD.receipt).bag_code(2)),
+    "the code of another receipt": with_bag(code=ReceiptNumber(STATION, "B", 1).bag_code(1)),
+    "the lot for a bag's code": with_bag(code=GOOD.lot),
+    "markup for a code": with_bag(code="<b>"),
 }
 FORTY_ONE = tuple(replace(BAG, bag=number) for number in range(1, MAX_BAGS + 2))
 BAD_INTAKES["more bags than a receipt holds"] = replace(
@@ -177,6 +181,8 @@ BAD_INTAKES["more bags than a receipt holds"] = replace(
 def test_an_intake_whose_figures_or_numbers_do_not_agree_breaks_a_rule() -> None:
     assert event_fault(GOOD, STATION) is None
     assert event_fault(with_bag(), STATION) is None
+    assert event_fault(with_bag(code=ReceiptNumber.parse(GOOD.receipt).bag_code(1)), STATION) is None
+    assert event_fault(with_bag(code=None), STATION) is None, "as before bags had codes"
     assert [name for name, data in BAD_INTAKES.items() if event_fault(data, STATION) is None] == []
 
 

@@ -28,8 +28,8 @@ from tests.labels.conftest import BAG_CODE, LONG_EN, LONG_UG, LONG_ZH, LOT_CODE
 
 Make = Callable[..., Any]
 
-GS1 = "(01)96901234567892(3103)012480(13)261125(10)0147A000381(21)02"
-LINK = "https://id.example.org/01/96901234567892/10/0147A000381?13=261125&3103=012480"
+GS1 = "(01)96901234567895(3103)012480(13)261125(10)0147A000381(21)02"
+LINK = "https://id.example.org/01/96901234567895/10/0147A000381?13=261125&3103=012480"
 HEADS = {(row.dpi, row.width_dots): PrintHead(row.dpi, row.width_dots) for row in profiles().values()}
 LABEL_HEADS = [head for (dpi, width), head in HEADS.items() if width >= 100 * head.per_mm]
 STRIP_HEADS = [head for head in HEADS.values() if head not in LABEL_HEADS]

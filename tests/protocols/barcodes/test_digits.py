@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.barcodes.digits import BadDigits, gs1_check_digit, gs1_checks, is_digits, s10_check_digit
+from kiosk.protocols.barcodes.digits import (
+    BadDigits,
+    check_pair_checks,
+    gs1_check_digit,
+    gs1_check_pair,
+    gs1_checks,
+    is_digits,
+    s10_check_digit,
+)
 from tests.each import each
 
 DIGITS = st.text("0123456789", min_size=1, max_size=17)
@@ -54,3 +62,22 @@ def test_only_ascii_digits_are_digits(text: str) -> None:
 def test_a_postal_serial_has_eight_digits(serial: str) -> None:
     with pytest.raises(BadDigits, match="eight digits"):
         s10_check_digit(serial)
+
+
+@each("text", ["1987654Ad4X4bL5ttr2310c2K", "22"])
+def test_check_pairs(text: str) -> None:
+    """The first is the model number that the General Specifications print; of nothing the sum is 0."""
+    assert gs1_check_pair(text[:-2]) == text[-2:]
+    assert check_pair_checks(text)
+
+
+@given(st.text("ABab019-/", min_size=1, max_size=23), st.integers(0, 22))
+def test_one_wrong_character_before_a_pair_is_always_seen(body: str, place: int) -> None:
+    at = place % len(body)
+    wrong = body[:at] + ("Z" if body[at] != "Z" else "Y") + body[at + 1 :]
+    assert gs1_check_pair(wrong) != gs1_check_pair(body)
+
+
+@each("text", ["", "2", "A B22", "喀22", "A" * 98 + "22"])
+def test_what_has_no_check_pair(text: str) -> None:
+    assert not check_pair_checks(text)

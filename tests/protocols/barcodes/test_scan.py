@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import zxingcpp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import CODE_TYPES, internal_code
+from kiosk.protocols.barcodes.digits import gs1_check_digit
+from kiosk.protocols.barcodes.gs1.elements import build_element_string
+from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.scan import MAX_LENGTH, MAX_NAMED_LENGTH, parse_scan
+from tests.depth import many
 from tests.each import each
 
 KINDS = {*CODE_TYPES.values(), "waybill", "gs1", "product", "command", "text", "rejected"}
@@ -91,6 +96,8 @@ def test_a_upc_comes_as_an_ean(data: str, symbology: str) -> None:
         ("]E0Y1P04412J", ("product", "length")),
         ("]C06901234567892", ("waybill", None)),
         ("]Q16901234567892", ("product", None)),
+        ("]I116901234567899", ("product", None)),
+        ("]I173123456789012", ("waybill", None)),
     ],
 )
 def test_products(raw: str, expected: tuple[str, str | None]) -> None:
@@ -143,6 +150,7 @@ def test_what_an_independent_reader_makes_of_a_printed_symbol(
         ("]C1", ("rejected", "empty")),
         ("]C1\x1d10A", ("gs1", "separator")),
         ("]C10106901234567891", ("gs1", "check_digit")),
+        ("]C121A\x1d235B", ("gs1", "forbidden_ai")),
         ("]C1Y1P04412J", ("gs1", "unknown_ai")),
         ("]C1https://x", ("gs1", "unknown_ai")),
         ("]C0A\x1dB", ("rejected", "control")),
@@ -157,6 +165,97 @@ def test_element_strings(raw: str, expected: tuple[str, str | None]) -> None:
 def test_elements_are_there_only_when_all_are_right() -> None:
     assert parse_scan(f"]C1{LABEL}".encode()).ais == (("01", "06901234567892"), ("3103", "002480"), ("10", "12AB"))
     assert parse_scan(f"]C1{LABEL}\x1d17991399".encode()).ais == ()
+
+
+def test_data_longer_than_a_code_of_ours_are_read() -> None:
+    """A supplier's label may fill every field; what is longer than that is nobody's label."""
+    full = build_element_string(
+        parse_written(f"(01)06901234567892(3103)002480(10){'A' * 20}(21){'B' * 20}(91){'C' * 90}")
+    )
+    assert judged(f"]d2{full}") == judged(full) == ("gs1", None)
+    assert judged(f"]C0{full.replace(chr(29), '')}") == ("rejected", "too_long")
+    assert judged(f"]d2{full}\x1d92{'D' * 90}") == ("rejected", "too_long")
+
+
+# --- GS1 links --------------------------------------------------------------------------------------------------------
+
+PATH = "/01/06901234567892/10/12AB/21/X"
+
+
+@each("aim", ["", "]Q1", "]d1"])
+@each(
+    "domain",
+    ["https://id.example.org", "http://kashgar.example:8443", "HTTPS://ID.EXAMPLE.ORG", "https://[2001:db8::1]"],
+)
+def test_a_gs1_link_of_any_domain_is_gs1_data(aim: str, domain: str) -> None:
+    scan = parse_scan(f"{aim}{domain}/shop{PATH}?3103=002480&utm=x\r".encode())
+    assert (scan.kind, scan.error, scan.aim) == ("gs1", None, aim or None)
+    assert scan.ais == (("01", "06901234567892"), ("10", "12AB"), ("21", "X"), ("3103", "002480"))
+
+
+@each(
+    ("link", "error"),
+    [
+        ("https://id.example.org/01/06901234567893", "check_digit"),
+        ("https://id.example.org/01/6901234567892", "length"),
+        ("https://id.example.org/01/06901234567892/21/X/10/A", "link"),
+        ("https://id.example.org/01/06901234567892?10=A", "link"),
+        ("https://id.example.org/01/06901234567892?3103=00248", "length"),
+        ("https://id.example.org/01/06901234567892?02=06901234567892", "forbidden_ai"),
+        ("https://id.example.org/01/06901234567892/10/%zz", "percent"),
+        ("https://id.example.org/99/06901234567892", "url"),
+        ("https://id.example.org/gtin/06901234567892", "url"),
+        ("https://id.example.org/", "url"),
+        ("https://someone@id.example.org/01/06901234567892", "url"),
+        ("https:id.example.org/01/06901234567892", "url"),
+        ("Https://id.example.org/01/06901234567892", "url"),
+        ("ftp://id.example.org/01/06901234567892", "url"),
+        ("javascript://id.example.org/01/06901234567892", "url"),
+        ("https://id.example.org/01/06901234567892/21/" + "A" * 250, "too_long"),
+    ],
+)
+def test_any_other_address_is_refused(link: str, error: str) -> None:
+    scan = parse_scan(link.encode())
+    assert (scan.kind, scan.error, scan.ais) == ("rejected", error, ())
+
+
+# --- numbers of one shop ----------------------------------------------------------------------------------------------
+
+SHOP = (InStoreLayout("20IIIIIWWWWWC"), InStoreLayout("21IIIIIWWWWWPPPPPC"))
+WEIGHED = "201234502480" + gs1_check_digit("201234502480")
+PRICED = "21123450248004712" + gs1_check_digit("21123450248004712")
+
+
+@each(
+    ("raw", "kind", "said"),
+    [
+        (WEIGHED, "product", InStoreNumber("12345", 2480, None)),
+        (f"]E0{WEIGHED}", "product", InStoreNumber("12345", 2480, None)),
+        (f"]C0{WEIGHED}", "waybill", None),
+        (PRICED, "product", InStoreNumber("12345", 2480, 4712)),
+        (f"]C0{PRICED}", "product", InStoreNumber("12345", 2480, 4712)),
+        (PRICED[:-1] + "9", "text", None),
+        ("6901234567892", "product", None),
+        ("13812345678", "rejected", None),
+        (LABEL, "gs1", None),
+    ],
+)
+def test_a_shop_s_own_number_by_its_layouts(raw: str, kind: str, said: InStoreNumber | None) -> None:
+    scan = parse_scan(raw.encode(), SHOP)
+    assert (scan.kind, scan.in_store) == (kind, said)
+
+
+def test_without_a_layout_no_number_has_a_meaning() -> None:
+    assert parse_scan(WEIGHED.encode()).in_store is None
+    assert judged(PRICED) == ("text", None)
+
+
+def test_the_number_of_a_person_is_none_of_a_shop() -> None:
+    """Region 21, born in 1990, and the check digit of a label by chance."""
+    body = next(f"21010219900307{order:03d}" for order in range(1000))
+    person = body + gs1_check_digit(body)
+    scan = parse_scan(person.encode(), SHOP)
+    assert (scan.kind, scan.error, scan.in_store) == ("rejected", "id_number", None)
 
 
 # --- strangers --------------------------------------------------------------------------------------------------------
@@ -182,6 +281,23 @@ def test_elements_are_there_only_when_all_are_right() -> None:
         ("SIZE 60 mm,40 mm", ("command", "command")),
         ("@FACDEF", ("command", "command")),
         ("$%0200", ("command", "command")),
+        ("! 0 200 200 210 1", ("command", "command")),
+        ("! U1 setvar", ("command", "command")),
+        ("@MENU_OPTO@ZZ@TH@OTPO_UNEM@", ("command", "command")),
+        ("@SETUPE1", ("command", "command")),
+        ("$P,HA35$P", ("command", "command")),
+        ("$CSNRM02$Ar", ("command", "command")),
+        ("$+$!", ("command", "command")),
+        ("%%SpecCode00", ("command", "command")),
+        ("DEFALT.", ("command", "command")),
+        ("SUFBK2990D.", ("command", "command")),
+        ("DFMBK30099999999.", ("command", "command")),
+        ("TERMID124", ("command", "command")),
+        ("{G1000/}", ("command", "command")),
+        ("^#SC^3030011", ("command", "command")),
+        ("AT+MODE=1", ("command", "command")),
+        ("PAPER", ("text", None)),
+        ("PREMIUM GOODS", ("text", None)),
         ("' OR '1'='1", ("text", None)),
         ("'; DROP TABLE intakes;--", ("text", None)),
         ("<script>alert(1)</script>", ("text", None)),
@@ -217,11 +333,33 @@ def test_only_the_scanners_own_line_end_is_taken_off() -> None:
 
 
 @each(
-    "text",
-    ["Y1P0٤٤١٢J", "Y1P0４４12J", "Y1P04412J\u202e", "\u202eJ21440P1Y", "ئايگۈل", "\ufeffY1P04412J", "Y1P\u200b04412J"],
+    ("text", "error"),
+    [
+        ("Y1P0٤٤١٢J", "look_alike"),
+        ("Y1P0۴۴۱۲J", "look_alike"),
+        ("Y1P0४४१२J", "look_alike"),
+        ("Y1P0４４12J", "look_alike"),
+        ("SF１３85123456789", "look_alike"),
+        ("Y1Р04412J", "look_alike"),
+        ("АBC-1", "look_alike"),
+        ("ΕE123456785CN", "look_alike"),
+        ("12‑2‑1203", "look_alike"),
+        ("Y1P04412J\u202e", "bidi"),
+        ("\u202eJ21440P1Y", "bidi"),
+        ("\u2067Y1P04412J\u2069", "bidi"),
+        ("\ufeffY1P04412J", "invisible"),
+        ("Y1P\u200b04412J", "invisible"),
+        ("Y1P04412\u0301J", "invisible"),
+        ("Y1P\u2028", "invisible"),
+        ("Y1P04412J\x85", "control"),
+        ("\x9b31mY1P04412J", "control"),
+        ("ئايگۈل", "not_ascii"),
+        ("喀什 Y1P04412J", "not_ascii"),
+    ],
 )
-def test_look_alikes_and_marks_are_refused(text: str) -> None:
-    assert judged(text) == ("rejected", "not_ascii")
+def test_look_alikes_and_marks_are_refused_by_their_reason(text: str, error: str) -> None:
+    assert judged(text) == ("rejected", error)
+    assert judged(f"]Q1{text}") == ("rejected", error)
 
 
 @each("raw", [b"\xff\xfe\x00", b"\xffY1P04412J", b"Y1P\xc3"])
@@ -243,15 +381,23 @@ def test_length() -> None:
     assert len(four_kilobytes.data) == MAX_NAMED_LENGTH
 
 
-@given(st.binary(max_size=400))
+_PIECES = "]C1 ]Q1 01 06901234567892 10 310 Y1P04412J https:// a/01/ ? % & 20 WIFI: ^XA ٣ SF1385123456789"
+PIECES = st.sampled_from([*_PIECES.split(), "\x1d", "\r", "\n", "\u202e", " "])
+
+
+@settings(max_examples=many(100, torture=5_000), deadline=None)
+@given(st.binary(max_size=400) | st.lists(PIECES, max_size=12).map(lambda pieces: "".join(pieces).encode()))
 def test_any_bytes_are_judged(raw: bytes) -> None:
-    scan = parse_scan(raw)
+    scan = parse_scan(raw, SHOP)
     assert scan.kind in KINDS
     assert scan.valid == (scan.error is None)
     assert len(scan.data) <= MAX_NAMED_LENGTH
     if scan.valid:
         assert scan.data.isascii()
         assert all(character.isprintable() or (character == "\x1d" and scan.kind == "gs1") for character in scan.data)
+    assert bool(scan.ais) == (scan.kind == "gs1" and scan.valid)
+    if scan.ais:
+        assert parse_scan(b"]d2" + build_element_string(scan.ais).encode()).ais == scan.ais
 
 
 @given(st.sampled_from(sorted(CODE_TYPES)), st.text("0123456789ABCDEFGHJKLMNPQRSTVWXYZ", min_size=1, max_size=30))

@@ -10,11 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kiosk.protocols.barcodes.linear import NotEncodable, code128_modules
-from kiosk.protocols.barcodes.matrix import qr_modules
+from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link
+from kiosk.protocols.barcodes.gs1.elements import build_element_string
+from kiosk.protocols.barcodes.gs1.errors import BadElementString
+from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, CompanyPrefix
+from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
+from kiosk.protocols.barcodes.linear import (
+    EAN13_QUIET_ZONE_MODULES,
+    GS1_128_MOST_CHARACTERS,
+    NotEncodable,
+    code128_modules,
+    ean13_modules,
+    gs1_128_modules,
+)
+from kiosk.protocols.barcodes.matrix import Modules, gs1_datamatrix_modules, gs1_qr_modules, qr_modules
 from kiosk.protocols.barcodes.reader import Symbol, read
+from kiosk.protocols.barcodes.scan import parse_scan
 from tests.depth import many
 from tests.each import each
+from tests.protocols.barcodes import zbar
 
 MODULES_PER_SYMBOL = 11
 STOP_MODULES = 13
@@ -29,7 +44,7 @@ def bars(modules: str, module: int = 2, height: int = 50) -> Image.Image:
     return image
 
 
-def squares(rows: tuple[tuple[bool, ...], ...], module: int = 4) -> Image.Image:
+def squares(rows: Modules, module: int = 4) -> Image.Image:
     side = len(rows) + 8
     image = Image.new("1", (side, side), 1)
     for y, row in enumerate(rows):
@@ -80,6 +95,98 @@ def test_a_receipt_code_takes_the_smallest_qr_code() -> None:
 def test_an_empty_qr_code_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         qr_modules("")
+
+
+# --- GS1 --------------------------------------------------------------------------------------------------------------
+
+COMPANY = CompanyPrefix("6901234")
+BAG = f"(01){COMPANY.gtin(1, VARIABLE_MEASURE)}(3103)051710(13)260914(10)0147A000381(21)0147A00038101"
+LINK = build_digital_link("id.example.org", parse_written(BAG))
+SSCC = f"(00){COMPANY.sscc(147_000_381, 3)}"
+IN_STORE = InStoreLayout("20IIIIIWWWWWC").number(InStoreNumber("12345", 2480, None))
+
+
+def data_of(bracketed: str) -> bytes:
+    return build_element_string(parse_written(bracketed)).encode()
+
+
+@each(
+    ("picture", "aim", "data", "zbar_reads"),
+    [
+        (squares(gs1_datamatrix_modules(BAG)), "]d2", data_of(BAG), False),
+        (squares(gs1_datamatrix_modules(r"(400)A\(1\(21)(10)B)(01)06901234567892")), "]d2", None, False),
+        (squares(gs1_qr_modules(BAG)), "]Q3", data_of(BAG), True),
+        (squares(qr_modules(LINK)), "]Q1", LINK.encode(), True),
+        (bars(gs1_128_modules(SSCC)), "]C1", data_of(SSCC), True),
+        (bars(gs1_128_modules("(422)156(10)AB(01)06901234567892")), "]C1", None, True),
+        (bars(ean13_modules(IN_STORE)), "]E0", IN_STORE.encode(), True),
+    ],
+)
+def test_two_readers_read_back_what_we_draw(
+    picture: Image.Image, aim: str, data: bytes | None, zbar_reads: bool
+) -> None:
+    """And the station understands what they read."""
+    (symbol,) = read(picture)
+    assert symbol.aim == aim
+    scan = parse_scan(aim.encode() + symbol.text.encode(), [InStoreLayout("20IIIIIWWWWWC")])
+    assert scan.valid
+    assert scan.kind == ("product" if aim == "]E0" else "gs1")
+    if data is not None:
+        assert symbol.text.encode() == data
+    if zbar_reads:
+        assert zbar.read(picture) == [symbol.text.encode()]
+
+
+def test_a_link_and_its_symbol_say_the_same() -> None:
+    for picture in squares(qr_modules(LINK)), squares(gs1_datamatrix_modules(BAG)):
+        (symbol,) = read(picture)
+        scan = parse_scan(symbol.aim.encode() + symbol.text.encode())
+        assert sorted(scan.ais) == sorted(parse_written(BAG))
+
+
+def test_a_bag_s_data_take_a_square_that_fits_the_smallest_label() -> None:
+    """4 dots of 0.125 mm a module: 12 mm, on a label of 40 x 30 mm."""
+    rows = gs1_datamatrix_modules(BAG)
+    assert len(rows) == len(rows[0]) == 24
+    assert len(gs1_qr_modules(BAG)) <= 33
+
+
+@each(
+    ("bracketed", "code"),
+    [
+        ("", "empty"),
+        ("(01)06901234567893", "check_digit"),
+        ("(01)06901234567892(21)A(235)B", "forbidden_ai"),
+        ("(01)06901234567892(10)喀什", "charset"),
+        ("(01)06901234567892(10)A\x1d", "charset"),
+        ("(10)A", "missing_ai"),
+    ],
+)
+def test_what_is_wrong_is_not_drawn(bracketed: str, code: str) -> None:
+    for draw in gs1_datamatrix_modules, gs1_qr_modules, gs1_128_modules:
+        if code == "missing_ai" and draw is gs1_128_modules:
+            assert draw(bracketed)  # what it needs may be on the label's other symbol
+            continue
+        with pytest.raises(BadElementString) as caught:
+            draw(bracketed)
+        assert caught.value.code == code
+
+
+def test_bars_have_an_end() -> None:
+    full = "(91)" + "A" * (GS1_128_MOST_CHARACTERS - 2)
+    assert gs1_128_modules(full)
+    with pytest.raises(NotEncodable):
+        gs1_128_modules(full + "A")
+
+
+@each("number", ["", "6901234567893", "690123456789", "06901234567892", "٦901234567892", "690123456789A"])
+def test_an_ean_is_not_put_right(number: str) -> None:
+    with pytest.raises(NotEncodable):
+        ean13_modules(number)
+
+
+def test_an_ean_of_a_label_40_mm_wide() -> None:
+    assert (len(ean13_modules(IN_STORE)) + sum(EAN13_QUIET_ZONE_MODULES)) * 2 <= 320
 
 
 @each("mode", ["1", "L"])

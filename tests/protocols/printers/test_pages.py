@@ -6,14 +6,16 @@ import re
 import zlib
 from base64 import b64decode
 from binascii import crc_hqx
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.printers import escpos, tspl, zpl
-from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
+from kiosk.protocols.printers import cpcl, escpos, tspl, zpl
+from kiosk.protocols.printers.languages import LANGUAGES
+from kiosk.protocols.printers.page_setup import PageSetup, PrintHead, Wire
 from kiosk.protocols.printers.pages import PageTooWide, encode
 from tests.each import each
 
@@ -26,7 +28,8 @@ class Dots:
 
 
 LABEL = PageSetup("tspl", PrintHead(203, 832), 102, 2, (0, 0))
-RECEIPT = PageSetup("escpos", PrintHead(203, 384), 50, 0, (0, 0))
+RECEIPT = PageSetup("escpos", PrintHead(203, 384), 50, 0, (0, 0), cutter=True)
+PORTABLE = PageSetup("cpcl", PrintHead(203, 576), 76, 2, (0, 0))
 TWO_ROWS = Dots(10, 2, b"\xff\xc0\x80\x00")
 
 
@@ -55,12 +58,14 @@ def test_head_speed_gap_and_offset_come_from_the_setup() -> None:
         b"BITMAP 0,0,90,480,0,"
     )
     assert tail == b"\r\nPRINT 1,2\r\n"
-    assert zpl.page(TWO_ROWS, replace(fine, language="zpl")).startswith(b"^XA^PW28^LL26^LH18,24^PR3^FO0,0^GFA,")
-    assert escpos.page(TWO_ROWS, replace(fine, language="escpos")).endswith(b"\x1bJ\x90\x1dVB\x00"), "12 mm to tear at"
+    assert zpl.page(TWO_ROWS, replace(fine, language="zpl")).startswith(
+        b"^XA^MNY^PW28^LL26^LH18,24^PR3^FO0,0^GFA,4,4,2,"
+    )
+    assert escpos.page(TWO_ROWS, replace(fine, language="escpos")).endswith(b"\x1bJ\x90"), "12 mm to tear at"
 
 
 def test_what_is_wider_than_the_head_is_refused_in_every_language() -> None:
-    for language in ("tspl", "zpl", "escpos"):
+    for language in LANGUAGES:
         setup = PageSetup(language, PrintHead(203, 384), 50, 0, (0, 0))
         assert encode(Dots(384, 1, bytes(48)), setup)
         with pytest.raises(PageTooWide, match="needs 385 dots across, the print head has 384"):
@@ -75,9 +80,50 @@ def test_a_head_nothing_is_drawn_for_is_refused(dpi: int, width: int) -> None:
         PrintHead(dpi, width)
 
 
-def test_tspl_refuses_no_copy() -> None:
+@each("page", [tspl.page, zpl.page, cpcl.page])
+def test_no_copy_is_refused(page: Callable[..., bytes]) -> None:
     with pytest.raises(ValueError, match="copy"):
-        tspl.page(TWO_ROWS, LABEL, copies=0)
+        page(TWO_ROWS, LABEL, copies=0)
+
+
+def test_cpcl_golden_page() -> None:
+    """CPCL manual 7-7: CG width in bytes, height in dots, x, y, binary data; EG the same in hex digits; 1 = black.
+
+    The page of the manual, ! 0 200 200 210 1 / EG 2 16 90 45 F0F0... / FORM / PRINT, with our settings in it.
+    """
+    assert cpcl.page(TWO_ROWS, PORTABLE) == (
+        b"! 0 200 200 2 1\r\nPAGE-WIDTH 10\r\nGAP-SENSE\r\nCONTRAST 0\r\nSPEED 3\r\n"
+        b"CG 2 2 0 0 \xff\xc0\x80\x00\r\nFORM\r\nPRINT\r\n"
+    )
+    of_the_manual = Dots(16, 16, (b"\xf0\xf0" * 4 + b"\x0f\x0f" * 4) * 2)
+    shifted = replace(PORTABLE, offset_mm=(11.25, 5.625), wire=Wire(plain=True), speed_mm_s=600)
+    assert cpcl.page(of_the_manual, shifted, copies=2) == (
+        b"! 0 200 200 61 2\r\nPAGE-WIDTH 106\r\nGAP-SENSE\r\nCONTRAST 0\r\nSPEED 5\r\n"
+        b"EG 2 16 90 45 F0F0F0F0F0F0F0F00F0F0F0F0F0F0F0FF0F0F0F0F0F0F0F00F0F0F0F0F0F0F0F\r\nFORM\r\nPRINT\r\n"
+    )
+
+
+@each(
+    ("change", "tspl_has", "zpl_has", "cpcl_has"),
+    [
+        ({}, b"\r\nGAP 2 mm,0 mm\r\n", b"^XA^MNY^PW", b"\r\nGAP-SENSE\r\n"),
+        ({"mark": True, "gap_mm": 4}, b"BLINE 4 mm,0 mm\r\nSIZE ", b"^XA^MNM^PW", b"\r\nBAR-SENSE\r\n"),
+        ({"mark": True, "gap_mm": 0}, b"\r\nGAP 0 mm,0 mm\r\n", b"^XA^MNN^PW", b"PAGE-WIDTH 10\r\nCONTRAST"),
+        ({"density": 15}, b"\r\nDENSITY 15\r\n", b"^MNY^MD14^PW", b"\r\nCONTRAST 3\r\n"),
+        ({"density": 0}, b"\r\nDENSITY 0\r\n", b"^MNY^MD-16^PW", b"\r\nCONTRAST 0\r\n"),
+        ({"density": 9}, b"\r\nDENSITY 9\r\n", b"^MNY^MD2^PW", b"\r\nCONTRAST 1\r\n"),
+        ({"cutter": True}, b"\r\nSET CUTTER 1\r\n", b"^MNY^MMC^PW", b""),
+    ],
+)
+def test_paper_density_and_cutter_in_each_language(
+    change: dict[str, object], tspl_has: bytes, zpl_has: bytes, cpcl_has: bytes
+) -> None:
+    """TSPL2: BLINE before SIZE, DENSITY 0-15, SET CUTTER; ZPL: ^MN, ^MD -30 to 30, ^MM; CPCL: BAR-SENSE, CONTRAST."""
+    setup = replace(LABEL, **change)  # type: ignore[arg-type]
+    assert tspl_has in tspl.page(TWO_ROWS, setup)
+    assert zpl_has in zpl.page(TWO_ROWS, setup)
+    assert cpcl_has in cpcl.page(TWO_ROWS, setup)
+    assert (b"FORM" in cpcl.page(TWO_ROWS, setup)) is (setup.gap_mm > 0)
 
 
 def test_escpos_golden_page() -> None:
@@ -85,7 +131,7 @@ def test_escpos_golden_page() -> None:
     assert escpos.page(TWO_ROWS, RECEIPT) == (
         b"\x1b@" + b"\x1dv0\x00\x02\x00\x02\x00\xff\xc0\x80\x00" + b"\x1bJ\x60" + b"\x1dVB\x00"
     )
-    assert escpos.page(TWO_ROWS, RECEIPT, cut=False).endswith(b"\x1bJ\x60")
+    assert escpos.page(TWO_ROWS, replace(RECEIPT, cutter=False)).endswith(b"\x1bJ\x60")
 
 
 def test_no_band_of_any_receipt_is_a_multiple_of_48_rows() -> None:
@@ -97,6 +143,15 @@ def test_no_band_of_any_receipt_is_a_multiple_of_48_rows() -> None:
             wrong.append((rows, heights))
     assert wrong == []
     assert escpos.band_heights(0) == ()
+    for most in range(1, 256):
+        heights = [
+            height for rows in (most, most + 48, 2 * most + 96, 960) for height in escpos.band_heights(rows, most)
+        ]
+        assert max(heights) <= most and not any(height % 48 == 0 for height in heights), most
+    assert (
+        escpos.page(Dots(8, 60, bytes(60)), replace(RECEIPT, wire=Wire(band_rows=24))).count(b"\x1dv0\x00\x01\x00\x18")
+        == 2
+    )
 
 
 @given(st.integers(1, 2000))
@@ -121,7 +176,7 @@ def test_zpl_carries_the_picture_and_a_right_checksum(picture: Dots) -> None:
     page = zpl.page(picture, LABEL)
     stride = (picture.width_dots + 7) // 8
     match = re.fullmatch(
-        rb"\^XA\^PW(\d+)\^LL(\d+)\^LH0,0\^PR4\^FO0,0\^GFA,(\d+),\3,(\d+),:Z64:([A-Za-z0-9+/=]+):([0-9A-F]{4})"
+        rb"\^XA\^MNY\^PW(\d+)\^LL(\d+)\^LH0,0\^PR4\^FO0,0\^GFA,(\d+),\3,(\d+),:Z64:([A-Za-z0-9+/=]+):([0-9A-F]{4})"
         rb"\^FS\^PQ1\^XZ\n",
         page,
     )
@@ -136,9 +191,23 @@ def test_zpl_carries_the_picture_and_a_right_checksum(picture: Dots) -> None:
     assert int(match[6], 16) == crc_hqx(match[5], 0)
 
 
-def test_zpl_refuses_no_copy() -> None:
-    with pytest.raises(ValueError, match="copy"):
-        zpl.page(TWO_ROWS, LABEL, copies=0)
+@each(
+    ("rows", "text"),
+    [
+        (b"\x00\x00\x00", b","),
+        (b"\xff\xff\xff", b"!"),
+        (b"\xf0\x00\x00" * 2, b"F,:"),
+        (b"\xab\xbb\xbb", b"AKB"),
+        (b"\x12\x33\x34", b"12I34"),
+        (b"\x0f\xff\xff", b"0!"),
+        (b"\xaa" * 30, b"iA"),
+        (b"\xaa" * 250 + b"\x00", b"zkA,"),
+    ],
+)
+def test_zpl_run_lengths(rows: bytes, text: bytes) -> None:
+    """ZPL II guide, alternative compression: G = 1 ... Y = 19, g = 20 ... z = 400 of the digit that follows."""
+    stride = 3 if len(rows) <= 6 else len(rows)
+    assert zpl.run_lengths(Dots(8 * stride, len(rows) // stride, rows)) == text
 
 
 def test_the_zpl_checksum_is_crc_16_xmodem() -> None:

@@ -75,6 +75,31 @@ def test_the_answer_behind_the_job_is_told_from_a_real_time_answer(reply: bytes,
     assert escpos.parse_drained(reply) == flags
 
 
+@each(
+    ("reply", "flags"),
+    [
+        (b"\x00", ()),
+        (b"\x01", ("printing",)),
+        (b"\x02", ("paper_out",)),
+        (b"\x04", ("head_open",)),
+        (b"\x08", ("battery_low",)),
+        (b"\x10", ()),  # was switched on since
+        (b"\x16", ("paper_out", "head_open")),
+        (b"\x00\x00", ()),
+        (b"\x00\x0f", ()),  # reserved bits of ESC i
+        (b"\x02\x90", ("paper_out", "paper_jam", "ribbon_out")),
+        (b"\x00\x60", ("paused", "paper_near_end")),
+        (b"\x20", None),
+        (b"\xff", None),
+        (b"\x00\x00\x00", None),
+    ],
+)
+def test_cpcl_answers(reply: bytes, flags: tuple[str, ...] | None) -> None:
+    """CPCL manual 11-2 (ESC h) and 11-4 (ESC i)."""
+    assert parse("cpcl", reply).flags == (("unknown",) if flags is None else flags)
+    assert parse("cpcl", reply).ready is (None if flags is None else not flags)
+
+
 def test_zpl_ready_and_work_is_no_fault() -> None:
     assert parse("zpl", zebra()).ready is True
     busy = zebra("030,0,0,1245,003,0,0,0,000,0,0,0", "000,0,0,0,0,2,4,1,00000012,1,000")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -68,7 +70,7 @@ def test_two_receipts_on_one_connection_are_two_pages() -> None:
 
 def test_a_receipt_without_cut_hangs_out_when_the_connection_ends() -> None:
     interpreter = EscposInterpreter(RECEIPT_PRINTER)
-    events = interpreter.feed(escpos.page(SMALL, ESCPOS, cut=False))
+    events = interpreter.feed(escpos.page(SMALL, replace(ESCPOS, cutter=False)))
     assert pages(events) == []
     assert len(pages(interpreter.end())) == 1
 

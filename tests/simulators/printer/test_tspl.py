@@ -115,4 +115,4 @@ def test_garbage_is_ignored_and_never_kills(pieces: list[bytes]) -> None:
 def test_an_absurd_picture_is_refused_without_waiting_for_it() -> None:
     interpreter = TsplInterpreter(LABEL_PRINTER)
     interpreter.feed(b"BITMAP 0,0,60000,60000,0,")
-    assert interpreter.ignored == [b"BITMAP 0,0,60000,60000,0,"]
+    assert interpreter.unknown == [b"BITMAP 0,0,60000,60000,0,"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,6 +16,7 @@ from tests.depth import many
 from tests.each import each
 
 ZPL = profile("zpl").setup
+PLAIN = profile("zpl_203_plain").setup
 SMALL = Raster(12, 3, bytes.fromhex("8010ffe00550"))
 STREAM = zpl.page(SMALL, ZPL)
 QUESTION = zpl.COUNTER_QUERY
@@ -33,8 +36,11 @@ def pages(events: list[Event]) -> list[bytes]:
 def test_every_dot_arrives(width: int, height: int, seed: int) -> None:
     noise = bytes((seed + 7 * index) & 0xFF for index in range((width + 7) // 8 * height))
     raster = Raster.from_ink(Image.frombytes("1", (width, height), noise))
-    (page,) = [event.image for event in feed(zpl.page(raster, ZPL)) if isinstance(event, Page)]
-    assert (page.size, page.tobytes()) == (raster.to_image().size, raster.to_image().tobytes())
+    for setup in (ZPL, PLAIN, replace(ZPL, density=15, cutter=True), replace(PLAIN, mark=True, density=0)):
+        interpreter = ZplInterpreter(LABEL_PRINTER)
+        (page,) = [event.image for event in interpreter.feed(zpl.page(raster, setup)) if isinstance(event, Page)]
+        assert (page.size, page.tobytes()) == (raster.to_image().size, raster.to_image().tobytes())
+        assert interpreter.unknown == []
 
 
 def test_a_stream_cut_anywhere_gives_the_same_page_and_the_same_answers() -> None:
@@ -60,21 +66,32 @@ def test_what_lies_beyond_the_head_is_not_printed() -> None:
     assert page.tobytes() == SMALL.to_image().crop((0, 0, 8, 3)).tobytes()
 
 
-@each("damage", [(b":Z64:e", b":Z64:f"), (b"^GFA,6,", b"^GFA,7,"), (b",2,:Z64", b",0,:Z64")])
+@each("runs", [b"GX", b"F", b"F:", b":", b"F,,,", b"F,F,", b"F,F,F,", b"G", b"zzF", b"FFFF!:", b" F,:", b"F;:"])
+def test_run_lengths_that_are_no_picture_are_an_empty_label(runs: bytes) -> None:
+    """Two rows of two bytes."""
+    interpreter = ZplInterpreter(LABEL_PRINTER)
+    whole = b"^XA^PW16^LL2^FO0,0^GFA,4,4,2," + runs + b"^FS^XZ"
+    (page,) = [event.image for event in interpreter.feed(whole) if isinstance(event, Page)]
+    empty = page.convert("L").getextrema() == (255, 255)
+    assert empty is (runs not in (b"F,F,",))
+    assert bool(interpreter.unknown) is empty
+
+
+@each("damage", [(b":Z64:K", b":Z64:L"), (b"^GFA,6,", b"^GFA,7,"), (b",2,:Z64", b",0,:Z64")])
 def test_a_damaged_picture_is_an_empty_label(damage: tuple[bytes, bytes]) -> None:
     assert damage[0] in STREAM
     interpreter = ZplInterpreter(LABEL_PRINTER)
     (page,) = [event.image for event in interpreter.feed(STREAM.replace(*damage)) if isinstance(event, Page)]
     if damage[0] != b"^GFA,6,":  # the number of bytes sent says nothing of an encoded picture
         assert page.convert("L").getextrema() == (255, 255)
-        assert interpreter.ignored
+        assert interpreter.unknown
 
 
 def test_copies_speed_and_unknown_commands() -> None:
     assert len(pages(feed(zpl.page(SMALL, ZPL, copies=3)))) == 3
     interpreter = ZplInterpreter(LABEL_PRINTER)
     assert len(pages(interpreter.feed(STREAM.replace(b"^FO0,0", b"^CI28^FO0,0")))) == 1
-    assert interpreter.ignored == [b"CI28"]
+    assert interpreter.unknown == [b"CI28"]
 
 
 @settings(max_examples=many(50, torture=450), deadline=None)

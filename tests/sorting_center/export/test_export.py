@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from kiosk.domain.events import IntakeConfirmed
+from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.export import epcis, jsonl, table
 from kiosk.sorting_center.export.rows import COLUMNS
@@ -47,6 +48,7 @@ def test_the_table_is_rfc_4180(ledger: Ledger, station: Station) -> None:
     found = dict(zip(header, intake, strict=True))
     assert found["product"] == awkward
     assert (found["net_g"], found["amount_fen"], found["receipt"]) == ("12450", "29880", "0147-A-000001")
+    assert found["bag_codes"] == ReceiptNumber("S0147", "A", 1).bag_code(1)
     assert dict(zip(header, void, strict=True))["reason"] == "wrong_party"
 
 
@@ -116,6 +118,7 @@ def test_an_intake_is_an_object_event_in_kilograms(ledger: Ledger, station: Stat
     )
     lot = confirmed("S0147", 1).lot
     assert found["quantityList"] == [{"epcClass": f"urn:station-kiosk:lot:{lot}", "quantity": 12.45, "uom": "KGM"}]
+    assert found["epcList"] == [f"urn:station-kiosk:bag:{ReceiptNumber('S0147', 'A', 1).bag_code(1)}"]
     assert (found["eventTime"], found["eventTimeZoneOffset"]) == ("2026-11-25T03:00:00.000Z", "+00:00")
 
 

@@ -17,7 +17,7 @@ from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerInUse, Sighting
 from kiosk.sorting_center.ledger.care.digest import digest
 from kiosk.sorting_center.ledger.database.postgres import IN_USE_LOCK
-from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
+from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, bag, meta, metadata
 from tests.servers.postgres import PostgresServer
 from tests.sorting_center.stations import NOW, Station
 
@@ -46,7 +46,7 @@ def test_it_becomes_what_a_new_ledger_is(old_url: str) -> None:
 
 
 def test_an_event_out_of_reach_no_longer_holds_a_gap_open(old_url: str) -> None:
-    station = Station()
+    station = Station(bag_codes=False)
     events = station.run(6)
     with Ledger.open(old_url) as ledger:
         overview = ledger.overview(NOW)
@@ -112,7 +112,7 @@ def test_figures_that_contradict_themselves_leave_the_totals_and_nothing_else(tw
 
 
 def test_an_unbelievable_event_that_was_held_is_not_counted_when_the_gap_is_filled(two_url: str) -> None:
-    missing = Station("S0149", "00000000000000dd").run(3)[2]
+    missing = Station("S0149", "00000000000000dd", bag_codes=False).run(3)[2]
     with Ledger.open(two_url) as ledger:
         (state,) = ledger.accept([missing], "shache", NOW)
         assert (state.upto, state.quarantined) == (5, (2, 5))
@@ -177,6 +177,10 @@ def stored_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+REGIONS = ("shache", "yarkant", "shache", "yarkant", "shache")
+"""Of the receipts that count, in the order of their numbers."""
+
+
 @pytest.mark.parametrize("stored_url", STORED, indirect=True)
 def test_a_stored_ledger_is_opened_twice_and_goes_on(stored_url: str) -> None:
     for _ in range(2):
@@ -189,7 +193,10 @@ def test_a_stored_ledger_is_opened_twice_and_goes_on(stored_url: str) -> None:
             assert (totals.intakes, totals.voided, totals.net_g) == (5, 0, 5 * 12_450)
             assert [entry.feedseq for entry in ledger.feed(0, 100)] == list(range(1, 12))
             assert (ledger.feed_position("mqtt"), ledger.announced()) == (4, ledger.generation)
-    station = Station("S0147", "00000000000000aa")
+            bags = connection.execute(select(bag).order_by(*bag.primary_key)).all()
+            assert [(row.station, row.bag, row.region) for row in bags] == [("S0147", 1, region) for region in REGIONS]
+            assert {(row.code, row.net_g) for row in bags} == {(None, 12_450)}
+    station = Station("S0147", "00000000000000aa", bag_codes=False)
     missing = station.run(6)[4:]
     with Ledger.open(stored_url) as ledger:
         (state,) = ledger.accept(missing, "shache", "2026-11-21T04:00:00.000Z")

@@ -23,7 +23,7 @@ from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import PASSWORD, app_of, looked_after
 from tests.sorting_center.stations import NOW, Station, of_weight
-from tests.web.browsing import axe_faults
+from tests.web.browsing import axe_faults, painted
 
 PHONE, WALL = {"width": 360, "height": 740}, {"width": 1920, "height": 1080}
 PATIENCE_MS = 30_000
@@ -100,6 +100,7 @@ def viewer(browser: Browser, desk: Desk, url: str, language: str) -> Iterator[Pa
 
 def faults(page: Page) -> list[str]:
     """Of the page on the screen: what the rules of accessibility say, and scrolling sideways."""
+    painted(page)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return [*axe_faults(page), *([f"{page.url} is {wide} px too wide"] if wide else [])]
 

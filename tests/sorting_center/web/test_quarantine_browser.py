@@ -23,7 +23,7 @@ from tests.sorting_center.reports.ledgers import ClockedStation, closed, followe
 from tests.sorting_center.staff import PASSWORD, app_of, stores_of
 from tests.sorting_center.stations import NOW, of_weight
 from tests.sorting_center.web.test_reconciliation import DAY, ONE
-from tests.web.browsing import axe_faults
+from tests.web.browsing import axe_faults, painted
 
 PHONE, DESK_SCREEN = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
 PATIENCE_MS = 30_000
@@ -98,6 +98,7 @@ def opened(context: BrowserContext, url: str, path: str) -> Page:
 
 def faults(page: Page) -> list[str]:
     """Of accessibility, and of a page that is wider than its screen."""
+    painted(page)
     found = list(axe_faults(page))
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return [*found, *([f"{wide} px too wide"] if wide else [])]

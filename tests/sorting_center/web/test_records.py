@@ -10,7 +10,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from kiosk.domain.events import EpochStarted, IntakeAbandoned
-from kiosk.domain.identifiers import internal_code
 from kiosk.domain.intake import AbandonReason
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.decisions import Kind
@@ -81,7 +80,7 @@ def test_one_thing_that_is_found_opens_at_once(client: FlaskClient, desk: Desk) 
     for asked, there in {
         str(RECEIPT): receipt,
         f"]C0{RECEIPT.code}\r": receipt,
-        internal_code("B", f"{RECEIPT.body}01"): receipt,
+        RECEIPT.bag_code(1): f"{receipt}?bag=1",
         RECEIPT.lot: f"/lots/{REGION}/{RECEIPT.lot}",
         MEMBER: f"/members/{REGION}/{MEMBER}",
         str(PARCEL): f"/parcels/{REGION}/{PARCEL}",
@@ -161,6 +160,16 @@ def test_a_receipt_is_a_document(client: FlaskClient) -> None:
     ):
         assert shown in page, shown
     assert "there twice" not in page
+    assert "aria-current" not in lines_of_bags(page)
+    marked = client.get(f"/receipts/{REGION}/{RECEIPT}?lang=en&bag=1").text
+    assert lines_of_bags(marked).count('<tr class="asked" aria-current="true">') == 1
+    assert RECEIPT.bag_code(1) in lines_of_bags(marked)
+    for strange in ("2", "0", "x", "-1", "9" * 50):
+        assert "aria-current" not in lines_of_bags(client.get(f"/receipts/{REGION}/{RECEIPT}?bag={strange}").text)
+
+
+def lines_of_bags(page: str) -> str:
+    return page[page.index('<table class="bags">') : page.index("<tfoot>")]
 
 
 def test_a_void_receipt_says_why_by_whom_and_what_replaces_it(client: FlaskClient) -> None:

@@ -35,7 +35,7 @@ from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store
 from kiosk.store.records import ParcelRow, PrintJob
 from tests.station.fakes import MOMENT
-from tests.station.hardware import FakeLotCamera
+from tests.station.hardware import FakeLotCamera, asked
 
 PIN, SECOND_PIN = "482913", "905172"
 SETTINGS = StationSettings("S0147", "yarkant", Path("unused"), village="Test village")
@@ -143,7 +143,7 @@ class CounterRig:
             stamps=self.clock.stamp,
             desk=NobodyLeft(),
             on_event=self._event,
-            on_parcel_photo=self.wanted.append,
+            on_parcel_photo=lambda asked, number: self.wanted.append(number),
             lots=self.lots,
         )
 
@@ -176,7 +176,7 @@ class CounterRig:
         """The camera answers."""
         taken = shot(picture)
         self.photos.keep(number, taken)
-        self.counter.state.photo_done(str(number), taken.sha256)
+        self.counter.state.photo_done(asked(str(number), self.counter.state.view().photo), taken.sha256)
         return taken.sha256
 
     # --- what lies on the table ------------------------------------------------------------------------------------

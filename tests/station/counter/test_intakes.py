@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 import pytest
 
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.void import VoidReason
+from kiosk.station.desk.view import AskedShot
 from kiosk.station.photos.folder import listing_pictures
 from kiosk.store import ConfirmedRow, DiskFull
 from kiosk.store.records import NewPhoto
@@ -30,8 +33,10 @@ class TestVoid:
         rig.counter.voids.void(rig.session, row.receipt, "goods_taken_back", "02", SECOND_PIN)
         assert rig.store.papers.open_jobs() == []
         assert rig.counter.state.view().pending_prints == 0
-        (job, *_) = rig.counter.papers.of_intake(rig.session, row.receipt)
-        assert refused(lambda: rig.counter.papers.reprint(rig.session, job.id)).code in ("already_void", "cancelled")
+        label, receipt = rig.counter.papers.of_intake(rig.session, row.receipt)
+        assert refused(lambda: rig.counter.papers.reprint(rig.session, label.id)).code == "void_label"
+        rig.counter.papers.reprint(rig.session, receipt.id)
+        assert [(job.document, job.void) for job in rig.store.papers.open_jobs()] == [("receipt", True)]
 
     @pytest.mark.parametrize(
         ("receipt", "reason", "code"),
@@ -61,7 +66,7 @@ class TestPapers:
         row = bring_in(rig.store)
         label, _ = rig.counter.papers.of_intake(rig.session, row.receipt)
         copy = rig.counter.papers.reprint(rig.session, label.id)
-        assert [(job.id, job.copy) for job in rig.counter.papers.queue(rig.session) if job.copy] == [(copy, True)]
+        assert [(job.id, job.copy_no) for job in rig.counter.papers.queue(rig.session) if job.copy_no] == [(copy, 1)]
         assert refused(lambda: rig.counter.papers.reprint(rig.session, 999)).code == "unknown_paper"
 
     def test_a_pickup_slip_is_never_printed_again(self, rig: CounterRig) -> None:
@@ -82,10 +87,16 @@ class TestPapers:
             rig.store.papers.unknown(job.id, "device", rig.clock.stamp())
         rig.counter.papers.resolve(rig.session, label.id, True)
         rig.counter.papers.resolve(rig.session, receipt.id, False)
-        states = [(job.document, job.state, job.copy) for job in rig.counter.papers.of_intake(rig.session, row.receipt)]
-        assert ("bag_label", "printed", False) in states
-        assert ("receipt", "queued", True) in states
+        jobs = rig.counter.papers.of_intake(rig.session, row.receipt)
+        states = [(job.document, job.state, job.copy_no) for job in jobs]
+        assert ("bag_label", "printed", 0) in states
+        assert ("receipt", "queued", 1) in states
         assert refused(lambda: rig.counter.papers.resolve(rig.session, label.id, True)).code == "stale_page"
+
+
+def seen(rig: CounterRig) -> str:
+    """Of the shot that a page shows now."""
+    return rig.counter.state.view().photo.token
 
 
 class TestShots:
@@ -94,7 +105,7 @@ class TestShots:
         rig.counter.lot_shots.take(rig.session, row.receipt)
         assert rig.lots.asked == [(row.lot, row.product)]
         assert refused(lambda: rig.counter.lot_shots.take(rig.session, row.receipt)).code == "busy"
-        rig.counter.state.photo_done(row.lot, "0" * 64)
+        rig.counter.state.photo_done(rig.lots.shots[-1], "0" * 64)
         assert (rig.counter.state.view().shot_of, rig.counter.state.view().photo.state) == (row.lot, "done")
 
     def test_goods_that_lie_still_are_shot_without_a_tap_until_the_lot_has_a_shot(self, rig: CounterRig) -> None:
@@ -102,9 +113,9 @@ class TestShots:
         when_still(rig.session, row.receipt)
         when_still(rig.session, row.receipt)
         assert len(rig.lots.asked) == 1, "it is being taken"
-        rig.counter.state.photo_retake(row.lot, judged(b"one", BLUR))
+        rig.counter.state.photo_retake(rig.lots.shots[-1], judged(b"one", BLUR))
         when_still(rig.session, row.receipt)
-        rig.counter.state.photo_failed(row.lot, "camera_failed")
+        rig.counter.state.photo_failed(rig.lots.shots[-1], "camera_failed")
         when_still(rig.session, row.receipt)
         assert len(rig.lots.asked) == 2, "what a camera refuses is tried again by a person"
         other = bring_in(rig.store)
@@ -119,46 +130,87 @@ class TestShots:
         row = self._refused(rig, judged(b"one", BLUR, TILT))
         photo = rig.counter.state.view().photo
         assert (photo.state, photo.findings, photo.may_be_overruled) == ("retake", (BLUR, TILT), True)
-        rig.counter.lot_shots.overrule(rig.session, row.receipt)
+        rig.counter.lot_shots.overrule(rig.session, row.receipt, seen(rig))
         assert rig.lots.kept == [(row.lot, row.product, judged(b"one", BLUR, TILT), "clerk:01")]
         assert rig.events == 1
 
     def test_nobody_overrules_a_face(self, rig: CounterRig) -> None:
         row = self._refused(rig, judged(b"", BLUR, FACE))
         assert not rig.counter.state.view().photo.may_be_overruled
-        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt)).code == "not_overruled"
+        assert (
+            refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt, seen(rig))).code == "not_overruled"
+        )
         assert rig.lots.kept == []
 
     def test_only_the_shot_that_was_refused_just_now_is_overruled(self, rig: CounterRig) -> None:
         other = bring_in(rig.store)
         row = self._refused(rig, judged(b"one", BLUR))
-        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, other.receipt)).code == "stale_page"
+        assert (
+            refused(lambda: rig.counter.lot_shots.overrule(rig.session, other.receipt, seen(rig))).code == "stale_page"
+        )
         rig.counter.lot_shots.take(rig.session, row.receipt)
-        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt)).code == "stale_page"
-        rig.counter.state.photo_failed(row.lot, "camera_failed")
-        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt)).code == "stale_page"
+        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt, seen(rig))).code == "stale_page"
+        rig.counter.state.photo_failed(rig.lots.shots[-1], "camera_failed")
+        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt, seen(rig))).code == "stale_page"
         assert rig.counter.state.refused_shot is None, "it is held no longer than it may be used"
 
     def test_a_shot_is_not_left_for_the_next_person(self, rig: CounterRig) -> None:
         row = self._refused(rig, judged(b"one", BLUR))
+        token = seen(rig)
         rig.access.sign_out(rig.session.token)
         assert rig.counter.state.refused_shot is None
         session = rig.access.sign_in("02", SECOND_PIN)
-        assert refused(lambda: rig.counter.lot_shots.overrule(session, row.receipt)).code == "stale_page"
+        assert refused(lambda: rig.counter.lot_shots.overrule(session, row.receipt, token)).code == "stale_page"
+
+    def test_an_answer_is_that_of_the_shot_that_was_asked_for_and_of_no_other_of_the_lot(self, rig: CounterRig) -> None:
+        """The camera is slow: whoever asked has left, and the next person asks for the same lot."""
+        row, state = bring_in(rig.store), rig.counter.state
+        rig.counter.lot_shots.take(rig.session, row.receipt)
+        rig.access.sign_out(rig.session.token)
+        session = rig.access.sign_in("02", SECOND_PIN)
+        (first,) = rig.lots.shots
+        state.photo_retake(first, judged(b"one", BLUR))
+        assert (state.view().shot_of, state.refused_shot) == ("", None)
+        rig.counter.lot_shots.take(session, row.receipt)
+        second = rig.lots.shots[-1]
+        for other in (first, AskedShot(row.lot)):
+            state.photo_retake(other, judged(b"one", BLUR))
+            state.photo_failed(other, "camera_failed")
+            state.photo_done(other, "0" * 64)
+            assert (state.view().photo.state, state.refused_shot) == ("taking", None)
+            assert (
+                refused(partial(rig.counter.lot_shots.overrule, session, row.receipt, other.token)).code == "stale_page"
+            )
+        state.photo_retake(second, judged(b"two", TILT))
+        assert refused(partial(rig.counter.lot_shots.overrule, session, row.receipt, first.token)).code == "stale_page"
+        rig.counter.lot_shots.overrule(session, row.receipt, second.token)
+        assert rig.lots.kept == [(row.lot, row.product, judged(b"two", TILT), "clerk:02")]
+
+    def test_a_page_that_shows_the_shot_before_overrules_nothing(self, rig: CounterRig) -> None:
+        """Two pages of one clerk: on the other one a further shot was taken meanwhile."""
+        row = self._refused(rig, judged(b"one", BLUR))
+        old = seen(rig)
+        rig.counter.lot_shots.take(rig.session, row.receipt)
+        rig.counter.state.photo_retake(rig.lots.shots[-1], judged(b"two", TILT))
+        for token in (old, "", "x"):
+            assert (
+                refused(partial(rig.counter.lot_shots.overrule, rig.session, row.receipt, token)).code == "stale_page"
+            )
+        assert rig.lots.kept == []
 
     def test_a_shot_that_cannot_be_kept_may_be_tried_again(self, rig: CounterRig) -> None:
         row = self._refused(rig, judged(b"one", BLUR))
         rig.lots.error = DiskFull("full")
-        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt)).code == "disk_full"
+        assert refused(lambda: rig.counter.lot_shots.overrule(rig.session, row.receipt, seen(rig))).code == "disk_full"
         rig.lots.error = None
-        rig.counter.lot_shots.overrule(rig.session, row.receipt)
+        rig.counter.lot_shots.overrule(rig.session, row.receipt, seen(rig))
         assert len(rig.lots.kept) == 1
 
     @staticmethod
     def _refused(rig: CounterRig, shot: GoodsShot) -> ConfirmedRow:
         row = bring_in(rig.store)
         rig.counter.lot_shots.take(rig.session, row.receipt)
-        rig.counter.state.photo_retake(row.lot, shot)
+        rig.counter.state.photo_retake(rig.lots.shots[-1], shot)
         return row
 
 

@@ -9,7 +9,11 @@ import pytest
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.shelf import slot_code
-from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link
+from kiosk.protocols.barcodes.gs1.elements import build_element_string
+from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
+from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.station.counter.scanning.scanned import Scanned, ScanReader
 from kiosk.store import ExpectedParcel
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
 from tests.station.fakes import CARD
@@ -128,8 +132,8 @@ class TestStrangers:
             ("6901234567892", "product"),
             ("]E06901234567892", "product"),
             ("x" * 4000, "not_a_waybill"),
-            ("\u202eSF1000000000001", "text"),
-            ("SF1٣85000000001", "text"),
+            ("\u202eSF1000000000001", "control"),
+            ("SF1٣85000000001", "look_alike"),
             ("^XA^XZ", "text"),
             ("", "text"),
             ("' OR 1=1 --", "not_a_waybill"),
@@ -253,6 +257,11 @@ class TestPersonalText:
             ("SF12345678901234567", "not_a_waybill", "SF12345678901234567"),
             ("https://example.test/x", "url", "https://example.test/x"),
             ("مەرھابا 2026", "text", "مەرھابا 2026"),
+            ("Y1P0٤٤١٢J", "look_alike", "Y1P0٤٤١٢J"),
+            ("ЅF138512", "look_alike", "ЅF138512"),
+            ("Y1P04412J\u202e", "control", "Y1P04412J"),
+            ("https://example.test/01/96385074", "url", "https://example.test/01/96385074"),
+            ("https://example.test/01/06901234567892", "product", "https://example.test/01/06901234567892"),
             ("EE123456789CN", "not_a_waybill", "EE123456789CN"),
         ],
     )
@@ -272,6 +281,23 @@ class TestPersonalText:
         assert rig.scan(text).word == word
         assert rig.counter.scans.arrive(rig.session, Scanned.of(text), "SF").word == word
         assert rig.store.parcels.in_states(list(ParcelState)) == []
+
+
+class TestReader:
+    def test_the_gs1_symbol_and_the_link_of_an_own_bag_are_read_as_its_code(self) -> None:
+        reader = ScanReader(company=CompanyPrefix("6901234"))
+        own = "(01)96901234000019(3103)051710(10)0147A000381(21)0147A00038101"
+        for company, text, kind in (
+            (reader, build_element_string(parse_written(own)), "bag"),
+            (reader, build_digital_link("id.example.org", parse_written(own)), "bag"),
+            (reader, build_element_string(parse_written(own.replace("(21)0147A00038101", "(21)o-1"))), "gs1"),
+            (ScanReader(company=CompanyPrefix("6905678")), build_element_string(parse_written(own)), "gs1"),
+            (ScanReader(), build_element_string(parse_written(own)), "gs1"),
+        ):
+            scan = company.read(text).scan
+            assert (scan.kind, scan.valid) == (kind, True), text
+            if kind == "bag":
+                assert scan.data == internal_code("B", "0147A00038101")
 
 
 class TestWho:

@@ -133,7 +133,7 @@ def test_a_shot_that_a_clerk_overrules_is_kept_and_told_with_their_name(store: S
         shots.take(station.session, intake.receipt)
         station.wait(lambda seen: seen.view.photo.state == "retake")
         assert store.photos.of_lot(intake.lot) == []
-        shots.overrule(station.session, intake.receipt)
+        shots.overrule(station.session, intake.receipt, station.service.counter.state.view().photo.token)
         assert station.wait(lambda seen: seen.view.photo.state == "done").view.shot_of == intake.lot
     (row,) = store.photos.of_lot(intake.lot)
     assert (row.overruled, row.actor) == ((BLUR,), "clerk:01")

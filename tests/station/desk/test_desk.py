@@ -13,10 +13,10 @@ from kiosk.domain.intake import TareSource
 from kiosk.domain.metrology.pan import STALE_S, PanState
 from kiosk.domain.trade import Party
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station.desk.view import DeskRefused, DeskView, Phase, PhotoView, Step
+from kiosk.station.desk.view import AskedShot, DeskRefused, DeskView, Phase, PhotoView, Step
 from kiosk.store.errors import DiskFull
 from tests.station.fakes import CARD, Rig, labels
-from tests.station.hardware import BLUR, FACE, TILT, judged
+from tests.station.hardware import BLUR, FACE, TILT, asked, judged
 
 
 def refused(code: str) -> pytest.RaisesExc[DeskRefused]:
@@ -421,9 +421,9 @@ def test_a_photo_answers_the_intake_it_was_asked_for() -> None:
     result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
     assert rig.desk.booked.take_photo().photo.state == "taking"
-    rig.desk.booked.photo_done("Y1L0147A000999X", "0" * 64)
+    rig.desk.booked.photo_done(AskedShot("Y1L0147A000999X"), "0" * 64)
     assert rig.desk.view().photo.state == "taking"
-    rig.desk.booked.photo_done(result.lot, "0" * 64)
+    rig.desk.booked.photo_done(asked(result.lot, rig.desk.view().photo), "0" * 64)
     assert rig.desk.view().photo.state == "done"
 
 
@@ -433,9 +433,9 @@ def test_one_shot_is_kept_at_take_and_a_failed_one_may_be_repeated() -> None:
     result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
     rig.desk.booked.take_photo()
-    rig.desk.booked.photo_failed(result.lot, "camera_failed")
+    rig.desk.booked.photo_failed(asked(result.lot, rig.desk.view().photo), "camera_failed")
     rig.desk.booked.take_photo()
-    rig.desk.booked.photo_done(result.lot, "0" * 64)
+    rig.desk.booked.photo_done(asked(result.lot, rig.desk.view().photo), "0" * 64)
     for _ in range(3):
         with refused("photo_kept"):
             rig.desk.booked.take_photo()
@@ -449,16 +449,17 @@ def test_three_shots_are_judged_and_then_a_clerk_helps() -> None:
     assert result is not None
     booked = rig.desk.booked
     for tries, state in ((1, "retake"), (2, "retake"), (3, "help")):
-        assert booked.take_photo().photo == PhotoView("taking", tries=tries - 1)
-        booked.photo_retake(result.lot, judged(b"", BLUR, TILT))
+        taking = booked.take_photo().photo
+        assert taking == PhotoView("taking", tries=tries - 1, token=taking.token)
+        booked.photo_retake(asked(result.lot, rig.desk.view().photo), judged(b"", BLUR, TILT))
         assert rig.desk.view().photo == PhotoView(state, findings=(BLUR, TILT), tries=tries)
     with refused("photo_help"):
         booked.take_photo()
     assert len(rig.photos) == 3
-    booked.photo_retake(result.lot, judged(b"", FACE))
-    booked.photo_failed(result.lot, "camera_failed")
+    booked.photo_retake(AskedShot(result.lot), judged(b"", FACE))
+    booked.photo_failed(AskedShot(result.lot), "camera_failed")
     assert rig.desk.view().photo.findings == (BLUR, TILT), "what the clerk tries is told at the counter"
-    booked.photo_done(result.lot, "0" * 64)
+    booked.photo_done(asked(result.lot, rig.desk.view().photo), "0" * 64)
     assert rig.desk.view().photo == PhotoView("done", "0" * 64)
 
 
@@ -474,7 +475,7 @@ def test_goods_that_lie_still_are_shot_only_where_the_screen_asks_for_it() -> No
         booked.photo_when_still(result.lot)
         booked.photo_when_still(result.lot)
         assert len(rig.photos) == tries, "one at a time"
-        booked.photo_retake(result.lot, judged(b"", BLUR))
+        booked.photo_retake(asked(result.lot, rig.desk.view().photo), judged(b"", BLUR))
     booked.photo_when_still(result.lot)
     booked.skip_photo()
     booked.photo_when_still(result.lot)
@@ -490,12 +491,32 @@ def test_a_shot_that_failed_is_no_try() -> None:
     assert result is not None
     for _ in range(5):
         rig.desk.booked.take_photo()
-        rig.desk.booked.photo_failed(result.lot, "camera_failed")
+        rig.desk.booked.photo_failed(asked(result.lot, rig.desk.view().photo), "camera_failed")
     rig.desk.booked.take_photo()
-    rig.desk.booked.photo_retake(result.lot, judged(b"", BLUR))
-    rig.desk.booked.photo_retake("Y1L0147A000999X", judged(b"", BLUR))
+    rig.desk.booked.photo_retake(asked(result.lot, rig.desk.view().photo), judged(b"", BLUR))
+    rig.desk.booked.photo_retake(AskedShot("Y1L0147A000999X"), judged(b"", BLUR))
     assert rig.desk.view().photo.tries == 1
     assert rig.desk.booked.skip_photo().photo == PhotoView("none", tries=1)
+
+
+def test_only_the_shot_that_the_screen_waits_for_is_a_try() -> None:
+    rig = Rig()
+    shown = at_agree(rig)
+    result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
+    assert result is not None
+    booked = rig.desk.booked
+    booked.take_photo()
+    booked.skip_photo()
+    booked.take_photo()
+    (skipped, mine), before = rig.shots, rig.desk.view().photo
+    for other in (skipped, AskedShot(result.lot)):
+        booked.photo_retake(other, judged(b"", BLUR))
+        booked.photo_failed(other, "camera_failed")
+        assert rig.desk.view().photo == before
+    booked.photo_retake(mine, judged(b"", BLUR))
+    assert (rig.desk.view().photo.state, rig.desk.view().photo.tries) == ("retake", 1)
+    booked.photo_done(AskedShot(result.lot), "0" * 64)
+    assert rig.desk.view().photo.state == "done", "a clerk's own shot counts as well"
 
 
 def test_an_unchanged_weight_tells_nobody() -> None:

@@ -23,4 +23,5 @@ DEVICES = [
     "link",
     "center",
     "backup",
+    "lens",
 ]

@@ -76,7 +76,7 @@ def back_up(clinic: Clinic) -> None:
 def test_a_station_in_order_has_nothing_to_do(well: Clinic) -> None:
     found = well.doctor.findings()
     assert [row.device for row in found] == DEVICES
-    assert {row.device: row.word for row in found if row.word != "fine"} == {}
+    assert {row.device: row.word for row in found if row.word != "fine"} == {"lens": "lens_none"}
     assert all(row.ok for row in found)
     assert not broken(found)
 
@@ -84,6 +84,7 @@ def test_a_station_in_order_has_nothing_to_do(well: Clinic) -> None:
 def test_a_new_station_is_told_what_it_lacks(clinic: Clinic) -> None:
     assert clinic.rows() == {
         **dict.fromkeys(DEVICES, ("ok", "fine")),
+        "lens": ("ok", "lens_none"),
         "scale": ("fail", "scale_missing"),
         "catalog": ("fail", "catalog_none"),
         "people": ("fail", "people_none"),
@@ -210,6 +211,8 @@ PRINTER = [
     (PrinterStatus(False, False, (PrinterFault.PAUSED,)), "fail", "printer_paused"),
     (PrinterStatus(False, True, (PrinterFault.CUTTER_ERROR,)), "fail", "printer_fault"),
     (PrinterStatus(False, True, (PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING)), "warn", "printer_near_end"),
+    (PrinterStatus(False, True, (PrinterFault.BATTERY_LOW,)), "warn", "printer_battery"),
+    (PrinterStatus(False, True, (PrinterFault.BATTERY_LOW, PrinterFault.ERROR)), "fail", "printer_fault"),
     (PrinterStatus(False, True, (PrinterFault.PAPER_NEAR_END, PrinterFault.ERROR)), "fail", "printer_fault"),
 ]
 

@@ -22,6 +22,8 @@ from tests.station.fakes import CATALOG, MOMENT, STAMP
 
 SETTINGS = StationSettings("S0147", "yarkant", Path("data"), village="Yëngi <b>mehelle</b>", zone="Asia/Urumqi")
 NOT_PRESENTED = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
+HEAD = "a91f03c7" * 8
+
 HOSTILE = ["<script>alert(1)</script>", "^XZ^XA", "\"';--", "\x1b@\x1bm", "two\nlines", "\u202edam", "~JR", "{{7*7}}"]
 
 
@@ -33,7 +35,7 @@ def agreed(*gross_g: int, certificate: Certificate = NOT_PRESENTED) -> Confirmed
 
 
 def papers(confirmed: ConfirmedIntake, catalog: Catalog = CATALOG) -> list[NewPrintJob]:
-    return list(make_papers(SETTINGS, "1+a91f03c7", confirmed, catalog, STAMP))
+    return list(make_papers(SETTINGS, "1+a91f03c7", confirmed, catalog, STAMP)(HEAD))
 
 
 def test_one_label_a_bag_then_one_receipt() -> None:
@@ -62,6 +64,9 @@ def test_every_word_and_number_of_a_label() -> None:
         mode="purchase",
         village="Yëngi <b>mehelle</b>",
         county="yarkant",
+        bag_code=confirmed.intake.receipt.bag_code(2),
+        producer="M-04412",
+        seller="Yëngi <b>mehelle</b>",
     )
     assert parse_internal_code(confirmed.lot).name == "lot"
 
@@ -102,6 +107,7 @@ def test_every_word_and_number_of_a_receipt() -> None:
         software="station-kiosk/test",
         metrology="1+a91f03c7",
         county="yarkant",
+        head=HEAD,
     )
     assert parse_internal_code(receipt.receipt_code).name == "receipt"
 
@@ -113,14 +119,14 @@ def test_a_certificate_is_named_with_its_reference() -> None:
 
 def test_the_countys_name_stands_for_its_id_when_a_technician_has_set_it() -> None:
     settings = replace(SETTINGS, county="莎车县")
-    label, receipt = make_papers(settings, "1+a91f03c7", agreed(12_450), CATALOG, STAMP)
+    label, receipt = make_papers(settings, "1+a91f03c7", agreed(12_450), CATALOG, STAMP)(HEAD)
     assert msgspec.json.decode(label.body, type=BagLabel).county == "莎车县"
     assert msgspec.json.decode(receipt.body, type=Receipt).county == "莎车县"
 
 
 def test_an_unset_clock_prints_no_date() -> None:
     unset = replace(MOMENT, utc=datetime(1970, 1, 1, tzinfo=UTC), quality=ClockQuality.UNSET)
-    jobs = make_papers(SETTINGS, "1+a91f03c7", agreed(12_450), CATALOG, replace(STAMP, moment=unset))
+    jobs = make_papers(SETTINGS, "1+a91f03c7", agreed(12_450), CATALOG, replace(STAMP, moment=unset))(HEAD)
     label, receipt = jobs
     assert msgspec.json.decode(label.body, type=BagLabel).date is None
     paper = msgspec.json.decode(receipt.body, type=Receipt)

@@ -64,7 +64,7 @@ def test_a_slip_needs_the_key_of_its_code(rig: CounterRig) -> None:
 
 
 def test_an_unknown_paper_is_named() -> None:
-    job = PrintJob(1, "", "poster", "label", 0, b"{}", "queued", 0, False)
+    job = PrintJob(1, "", "poster", "label", 0, b"{}", "queued", 0, 0)
     with pytest.raises(ValueError, match="'poster'"):
         render(job, profile("tspl").setup)
 
@@ -80,7 +80,7 @@ def test_test_papers_come_out() -> None:
         ("test_label", "label", "tspl", label),
         ("test_receipt", "receipt", "escpos", receipt),
     ):
-        job = PrintJob(1, "", document, printer, 0, body, "queued", 0, False, f"test-{printer}")
+        job = PrintJob(1, "", document, printer, 0, body, "queued", 0, 0, f"test-{printer}")
         assert codes(job, language) == ["TEST"]
 
 

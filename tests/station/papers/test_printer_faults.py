@@ -13,7 +13,7 @@ import pytest
 from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.tcp import TcpPrinter
 from kiosk.labels.raster import Raster
-from kiosk.protocols.printers.page_setup import Language
+from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.protocols.printers.pages import encode
 from kiosk.simulators.faults import FAULT_WORDS
 from kiosk.simulators.printer import mechanism as printer_mechanism
@@ -51,7 +51,7 @@ class Outcome:
 class Play:
     """One job, one printer, one word."""
 
-    def __init__(self, folder: Path, template: Path, language: Language, word: str, moment: Moment) -> None:
+    def __init__(self, folder: Path, template: Path, language: StreamLanguage, word: str, moment: Moment) -> None:
         folder.mkdir()
         self.word, self.moment = word, moment
         self.row = profile(language)
@@ -144,7 +144,7 @@ def test_what_is_called_printed_lies_in_the_tray_once(
     assert HARMLESS | STOPS | {"forget", "late"} == set(WORDS)
     plays = [
         (language, word, moment)
-        for language in get_args(Language)
+        for language in get_args(StreamLanguage)
         for word in WORDS
         for moment in get_args(Moment)
         if moment == "before" or word in ("paper-out", "off")

@@ -9,6 +9,7 @@ import pytest
 
 from kiosk.devices.ports import CameraFault, CameraLook, Shot
 from kiosk.domain.verdict import Reason
+from kiosk.station.desk.view import AskedShot
 from kiosk.station.photos.live_view import ASKED_S, GAP_S, KEPT_S, LiveView, Looks, Watch
 from kiosk.station.photos.photographer import Photographer, PlainRequest, ShotListeners
 from tests.station.hardware import FakeCamera, Heard, shot_of
@@ -62,6 +63,27 @@ def test_another_lot_never_sees_the_look_of_this_one() -> None:
     looks.ask(Watch("lot"))
     looks.take()
     assert looks.ask(Watch("other")) is None
+
+
+def test_two_pages_of_two_lots_both_see_the_mat_and_neither_gets_a_shot_without_a_tap() -> None:
+    clock, shots = Clock(), Heard()
+    seen = {"one": 0, "other": 0}
+
+    class Busy(TimedCamera):
+        def look(self, deadline_s: float) -> CameraLook:
+            """Both pages ask while it is looked at the mat."""
+            look = super().look(deadline_s)
+            for lot in sorted(seen, reverse=len(self.seen.told) % 2 == 0):
+                seen[lot] += looks.ask(Watch(lot, shots)) is not None
+            return look
+
+    looks = Looks(Busy(clock, EMPTY, MOVING, STILL), auto=True, clock=clock)
+    looks.ask(Watch("one", shots))
+    for _ in range(60):
+        looks.take()
+        clock.now += 0.2
+    assert min(seen.values()) > 10, seen
+    assert shots.told == []
 
 
 def test_a_slow_look_leaves_the_camera_most_of_the_time() -> None:
@@ -126,12 +148,12 @@ def test_a_page_wakes_the_photographer_and_a_shot_goes_first() -> None:
     try:
         view.ask(Watch("lot"))
         camera.seen.wait(lambda told: len(told) >= 2)
-        photographer.ask(PlainRequest("one", lambda: None, hold))
+        photographer.ask(PlainRequest(AskedShot("one"), lambda: None, hold))
         assert begun.wait(30)
         before = len(camera.seen.told)
         for _ in range(50):
             view.ask(Watch("lot"))
-        photographer.ask(PlainRequest("two", lambda: None, lambda shot: None))
+        photographer.ask(PlainRequest(AskedShot("two"), lambda: None, lambda shot: None))
         gate.set()
         kept.wait(lambda told: len(told) == 2)
         assert len(camera.seen.told) == before, "no look came between them"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
+from kiosk.station.desk.view import AskedShot
 from kiosk.station.photos import photographer as photographer_room
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.photos.live_view import Looks
@@ -31,6 +32,9 @@ from tests.station.hardware import BLUR, FACE, WAIT_S, FakeCamera, Heard, bring_
 
 JPEG = b"\xff\xd8\xff picture \xff\xd9"
 SHA = hashlib.sha256(JPEG).hexdigest()
+
+
+TOKEN = "token"
 
 
 class Studio:
@@ -62,7 +66,9 @@ class Studio:
         self.photographer.stop()
 
     def ask(self, lot: str) -> None:
-        self.photographer.ask(GoodsRequest(lot, self._make_space, lambda shot: self._lots.keep(lot, "BADAM", shot)))
+        self.photographer.ask(
+            GoodsRequest(AskedShot(lot, TOKEN), self._make_space, lambda shot: self._lots.keep(lot, "BADAM", shot))
+        )
 
     def answers(self, count: int) -> None:
         self.done.wait(lambda told: len(told) == count)
@@ -108,7 +114,7 @@ def test_without_room_the_camera_is_not_asked(store: Store, lot: str, folder: Ph
     studio = Studio(camera, store, folder, make_space=make_space)
     with studio:
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(lot, "photo_room")])
+        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), "photo_room")])
     assert (camera.shooting.told, files(folder)) == ([], [])
 
 
@@ -190,7 +196,7 @@ def test_a_camera_fault_is_a_word_and_the_next_shot_works(
         studio.ask(lot)
         studio.ask(lot)
         studio.answers(1)
-    assert studio.failed.told == [(lot, word)]
+    assert studio.failed.told == [(AskedShot(lot, TOKEN), word)]
     assert (len(store.photos.of_lot(lot)), len(files(folder))) == (1, 2)
 
 
@@ -202,7 +208,10 @@ def test_a_shot_that_is_not_accepted_is_handed_on_and_nothing_of_it_is_kept(
         studio.ask(lot)
         studio.ask(lot)
         studio.retake.wait(lambda told: len(told) == 2)
-    assert studio.retake.told == [(lot, judged(b"one", BLUR)), (lot, judged(b"two", FACE))]
+    assert studio.retake.told == [
+        (AskedShot(lot, TOKEN), judged(b"one", BLUR)),
+        (AskedShot(lot, TOKEN), judged(b"two", FACE)),
+    ]
     assert (studio.done.told, studio.failed.told, files(folder), store.photos.of_lot(lot)) == ([], [], [], [])
 
 
@@ -223,10 +232,10 @@ def test_a_commit_that_did_not_answer_and_was_done_is_a_kept_shot(store: Store, 
 def test_a_plain_shot_is_kept_as_the_camera_gave_it(store: Store, folder: PhotoFolder) -> None:
     kept: list[Shot] = []
     with Studio(FakeCamera(), store, folder) as studio:
-        studio.photographer.ask(PlainRequest("P-1", lambda: None, kept.append))
+        studio.photographer.ask(PlainRequest(AskedShot("P-1", TOKEN), lambda: None, kept.append))
         studio.answers(1)
     assert [(shot.jpeg, shot.width) for shot in kept] == [(b"\xff\xd8\xff one \xff\xd9", 640)]
-    assert studio.done.told == [("P-1", kept[0].sha256)]
+    assert studio.done.told == [(AskedShot("P-1", TOKEN), kept[0].sha256)]
 
 
 def test_what_can_wait_is_done_in_pieces_while_nobody_wants_a_shot(
@@ -273,14 +282,14 @@ def test_what_can_wait_is_told_when_somebody_wants_a_shot(
 def test_without_a_camera_every_shot_says_so(store: Store, lot: str, folder: PhotoFolder) -> None:
     with Studio(None, store, folder) as studio:
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(lot, "camera_missing")])
+        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), "camera_missing")])
     assert not folder.root.exists()
 
 
 def test_a_picture_that_is_too_large_is_not_kept(store: Store, lot: str, folder: PhotoFolder) -> None:
     with Studio(FakeCamera(), store, folder, max_bytes=5) as studio:
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(lot, "camera_failed")])
+        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), "camera_failed")])
     assert not folder.root.exists()
 
 
@@ -302,7 +311,7 @@ def test_a_disk_that_refuses_the_file_leaves_no_half_picture_and_no_event(
     with monkeypatch.context() as broken, Studio(FakeCamera(), store, folder) as studio:
         broken.setattr("kiosk.files.os.fsync", refuse)
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(lot, word)])
+        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), word)])
     assert files(folder) == []
     assert store.photos.of_lot(lot) == []
 
@@ -315,7 +324,7 @@ def test_a_store_that_refuses_the_row_is_a_word(
 ) -> None:
     with Studio(FakeCamera(), SimpleNamespace(photos=Refusing(error)), folder) as studio:
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(lot, word)])
+        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), word)])
     assert store.photos.of_lot(lot) == []
 
 
@@ -329,7 +338,7 @@ def test_when_too_many_wait_the_answer_is_busy_at_once(store: Store, lot: str, f
             studio.ask(lot)
         assert studio.failed.told == []
         studio.ask(lot)
-        assert studio.failed.told == [(lot, "busy")]
+        assert studio.failed.told == [(AskedShot(lot, TOKEN), "busy")]
         go_on.set()
         studio.answers(5)
 

@@ -33,6 +33,11 @@ def test_what_lay_there_before_and_what_does_not_lie_right_are_not_shot() -> Non
         assert shots(AutoShutter(3), EMPTY, MOVING, *[CameraLook((reason,), still=True)] * 40) == [], reason
 
 
+def test_goods_that_never_come_to_rest_are_not_shot() -> None:
+    for swing in ((STILL, MOVING), (STILL, STILL, MOVING), (STILL, STILL, HAND)):
+        assert shots(AutoShutter(3), EMPTY, *swing * 40) == [], swing
+
+
 def test_a_second_shot_wants_that_something_moved_and_a_fourth_never_comes() -> None:
     placing = (HAND, MOVING, *[STILL] * 10)
     shutter = AutoShutter(3)

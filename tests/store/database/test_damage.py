@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
 from kiosk.store import DatabaseDamaged, DatabaseNewer, Store, StoreError
-from tests.store.village import bring_in, change, events, open_store, rows
+from kiosk.store.database.check import LINKS_AT_START
+from tests.store.village import CATALOG, bring_in, change, epochs, events, open_store, rows, stamp
 
 Damage = Callable[[Path], None]
 
@@ -19,12 +24,21 @@ def _everything(path: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in path.parent.iterdir() if not file.name.endswith("-shm")}
 
 
+@pytest.fixture(scope="module")
+def history(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with some history, closed: made once, copied by every test."""
+    path = tmp_path_factory.mktemp("history") / "kiosk.sqlite"
+    with closing(open_store(path, template, new_epoch=epochs())) as store:
+        store.catalogs.add(CATALOG, stamp())
+        for number in range(30):
+            bring_in(store, 1_000 + number)
+    return path
+
+
 @pytest.fixture
-def used(store: Store, path: Path) -> Path:
-    """A database with some history, closed."""
-    for number in range(30):
-        bring_in(store, 1_000 + number)
-    store.close()
+def used(history: Path, path: Path) -> Path:
+    """A copy of it, with what lies beside it."""
+    shutil.copytree(history.parent, path.parent)
     return path
 
 
@@ -100,24 +114,24 @@ def _foreign(path: Path) -> None:
     change(path, "PRAGMA application_id = 7")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        _truncated,
-        _empty,
-        _text,
-        _noise,
-        _flipped_in_an_event,
-        _flipped_in_a_page_header,
-        _swapped_events,
-        _lost_event,
-        _lost_lot,
-        _acknowledged_events_lost,
-        _no_events,
-        _forged_weight,
-        _foreign,
-    ],
+DAMAGES: Final = (
+    _truncated,
+    _empty,
+    _text,
+    _noise,
+    _flipped_in_an_event,
+    _flipped_in_a_page_header,
+    _swapped_events,
+    _lost_event,
+    _lost_lot,
+    _acknowledged_events_lost,
+    _no_events,
+    _forged_weight,
+    _foreign,
 )
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_database_is_named_and_left_alone(used: Path, template: Path, damage: Damage) -> None:
     damage(used)
     before = _everything(used)
@@ -169,12 +183,12 @@ def test_a_newer_database_is_left_to_newer_software(used: Path, template: Path) 
     assert _everything(used) == before
 
 
-def test_old_events_are_checked_when_asked(store: Store, path: Path, template: Path) -> None:
-    for _ in range(220):
-        bring_in(store, 2_000)
-    store.close()
-    change(path, f"UPDATE journal SET body = CAST(body || ' ' AS BLOB) WHERE position = {2**32 + 3}")
-    again = open_store(path, template)
+def test_old_events_are_checked_when_asked(used: Path, template: Path) -> None:
+    with closing(open_store(used, template)) as store:
+        for _ in range(LINKS_AT_START):
+            store.pan_loads.note(Left(500, UnbookedWhy.NOT_ASKED, 1_000), stamp())
+    change(used, f"UPDATE journal SET body = CAST(body || ' ' AS BLOB) WHERE position = {2**32 + 3}")
+    again = open_store(used, template)
     with pytest.raises(DatabaseDamaged, match="event 0000000000000001-3 of the journal was changed"):
         again.journal.verify()
     again.close()

@@ -35,12 +35,13 @@ class Village:
 
 
 @pytest.fixture(params=_DISKS)
-def village(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Village]:
+def village(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village]:
     folder = tmp_path / "small"
     folder.mkdir()
     path = folder / "kiosk.sqlite"
     if request.param == "page limit":
-        disk = SmallDisk(358, path.with_name(".reserve"))
+        disk = SmallDisk(358, path)
+        monkeypatch.setattr(os, "posix_fallocate", disk.allocate)
         yield Village(path, {"connect": disk.connect}, lambda: setattr(disk, "pages", 3_000))
         return
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "village", folder], check=True)

@@ -20,7 +20,19 @@ from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.records import NewPhoto
 from tests import migrated
-from tests.store.village import CATALOG, STATION, bring_in, change, content, offer_of, open_store, pictures, rows, stamp
+from tests.store.village import (
+    CATALOG,
+    STATION,
+    bring_in,
+    change,
+    content,
+    events,
+    offer_of,
+    open_store,
+    pictures,
+    rows,
+    stamp,
+)
 
 OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*.sqlite"))
 """Databases as earlier schemas left them: one empty and one with a morning's work for each."""
@@ -34,7 +46,7 @@ def in_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
 
 _TABLES = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND sql IS NOT NULL ORDER BY name"
 
-_PAPERS = "SELECT id, intake, document, printer, bag, state, attempts, copy, body FROM print_job ORDER BY id"
+_PAPERS = "SELECT id, intake, document, printer, bag, state, attempts, copy > 0, body FROM print_job ORDER BY id"
 
 
 def _spelled_alike(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -90,7 +102,13 @@ def test_an_old_database_is_brought_up_and_opened_twice(old: Path, path: Path) -
     row = bring_in(store, 5_000)
     assert row.receipt == f"0147-A-{len(receipts) + 1:06d}"
     store.photos.add(NewPhoto(row.lot, "ALMOND", pictures()), stamp())
+    assert store.epochs.start("behind")
     store.close()
+    data = {event["id"]: event["data"] for event in events(path)}
+    again = [event for event in events(path) if "reissued" in event]
+    assert again and [event["id"] for event in again if event["data"] != data[event["reissued"]]] == [], (
+        "what was told without a younger field is told again without it"
+    )
 
 
 @pytest.mark.usefixtures("in_a_child")
@@ -157,13 +175,27 @@ def test_shots_and_drafts_of_schema_6_are_kept_and_can_be_offered(path: Path, te
     store.close()
 
 
+def test_copies_of_schema_7_are_counted(path: Path, template: Path) -> None:
+    path.parent.mkdir()
+    shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_7_morning"), path)
+    assert rows(path, "SELECT id FROM print_job WHERE copy = 1") == [(3,), (4,), (5,), (11,), (12,)]
+    store = open_store(path, template)
+    assert rows(path, "SELECT id, copy FROM print_job WHERE copy > 0") == [(3, 1), (4, 2), (5, 3), (11, 1), (12, 2)]
+    copy = store.papers.reprint(1, "clerk:07", stamp())
+    assert rows(path, f"SELECT copy FROM print_job WHERE id = {copy}") == [(4,)]
+    assert not any(job.scanned for job in store.papers.of_receipt("0147-A-000001"))
+    store.papers.scanned(ReceiptNumber("S0147", "A", 1), 1, stamp())
+    assert {job.scanned for job in store.papers.of_receipt("0147-A-000001") if job.document == "bag_label"} == {True}
+    store.close()
+
+
 @pytest.mark.usefixtures("in_a_child")
 def test_a_migration_that_fails_leaves_the_old_database(path: Path) -> None:
     path.parent.mkdir()
     shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_3_morning"), path)
     change(path, "CREATE TABLE pan_load (surprise INTEGER)")
     before = content(path)
-    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 7: .*pan_load already exists"):
+    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 8: .*pan_load already exists"):
         open_store(path, OLD[-1])
     assert content(path) == before
 
@@ -206,6 +238,6 @@ def test_the_migration_program_tells_what_is_wrong(tmp_path: Path, capsys: pytes
 def test_a_migration_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No time at all is given: any other could be enough for it, when this process is held up meanwhile."""
     monkeypatch.setattr(opening, "_MIGRATION_SECONDS", 0.0)
-    with pytest.raises(StoreError, match="could not be brought to schema 7 in 0 seconds"):
+    with pytest.raises(StoreError, match="could not be brought to schema 8 in 0 seconds"):
         Store.open(path, STATION, stamp())
     assert not path.exists()

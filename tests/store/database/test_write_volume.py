@@ -41,9 +41,9 @@ def on_disk() -> Iterator[Path]:
 
 def _whole_intake(store: Store, relay: Store, number: int) -> None:
     intake = open_intake(store, mode=Mode.PURCHASE)
-    jobs = [NewPrintJob("bag_label", "label", 1, _PAPER), NewPrintJob("receipt", "receipt", 0, _PAPER)]
+    jobs = (NewPrintJob("bag_label", "label", 1, _PAPER), NewPrintJob("receipt", "receipt", 0, _PAPER))
     token = f"{number * 0x9E3779B97F4A7C15 % 2**64:032x}"
-    store.intakes.confirm(with_frames(intake, 1_000 + number), token, jobs, METROLOGY, stamp(number))
+    store.intakes.confirm(with_frames(intake, 1_000 + number), token, lambda head: jobs, METROLOGY, stamp(number))
     for printer in ("label", "receipt"):
         job = store.papers.next(printer)
         assert job is not None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.scale.settings import MetrologySettings
@@ -18,7 +19,20 @@ from tests.web import browsing
 from tests.web.counter.selling import LONGEST, lot_of, photograph, sell
 from tests.web.counter.shop import CounterShop, waybill
 
-PUBLIC_SCENES = frozenset({"parcel-pad", "parcel-found", "parcel-wrong", "parcel-locked", "parcel-full", "scan-named"})
+PUBLIC_SCENES = frozenset(
+    {
+        "parcel-pad",
+        "parcel-found",
+        "parcel-wrong",
+        "parcel-locked",
+        "parcel-full",
+        "scan-named",
+        "take-scan",
+        "take-scan-twice",
+        "take-scan-left",
+        "take-scanned",
+    }
+)
 """Scenes of the public face that need a counter behind it."""
 
 
@@ -185,8 +199,8 @@ def _retake(shop: CounterShop) -> str:
     receipt = "0147-A-000002"
     for seed in range(10, 20):
         photograph(shop, receipt, seed, "WALNUT")
-    shop.counter.state.shooting(lot_of(receipt))
-    shop.counter.state.photo_retake(lot_of(receipt), judged(b"one", BLUR, TILT))
+    asked = shop.counter.state.shooting(lot_of(receipt))
+    shop.counter.state.photo_retake(asked, judged(b"one", BLUR, TILT))
     return f"/counter/intakes/{receipt}/listing?page=4"
 
 
@@ -198,6 +212,15 @@ def _sent(shop: CounterShop) -> str:
 
 def _changed(shop: CounterShop) -> str:
     shop.counter.listings.choose(shop.session, "0147-A-000001", 1_000, "FIRST")
+    return LISTING
+
+
+def _not_accepted(shop: CounterShop) -> str:
+    """The sorting center keeps the newest offer apart."""
+    seen = shop.counter.listings.view(shop.session, "0147-A-000001").seen
+    shop.counter.listings.submit(shop.session, "0147-A-000001", seen)
+    last = shop.store.outbox.counts().last_seq
+    shop.store.outbox.acknowledge(last, (last,))
     return LISTING
 
 
@@ -259,6 +282,30 @@ def _locked(shop: CounterShop) -> str:
     return "/counter"
 
 
+def _stuck(shop: CounterShop) -> str:
+    """Four bags and their labels; those of two are under the scanner already."""
+    shop.book_bags(12_480, 9_310, 11_905, 8_040)
+    shop.print_all()
+    shop.desk.booked.refresh()
+    return _scan_bags(1, 3)(shop)
+
+
+def _scan_bags(*bags: int) -> Callable[[CounterShop], str]:
+    def scan(shop: CounterShop) -> str:
+        result = shop.desk.view().result
+        assert result is not None
+        for bag in bags:
+            shop.router.on_scan(ReceiptNumber.parse(result.receipt).bag_code(bag))
+        return "/take"
+
+    return scan
+
+
+def _scanned_again(shop: CounterShop) -> str:
+    _scan_bags(3)(shop)
+    return f"/take?notice={shop.board.snapshot().notice.count}"
+
+
 LISTING = "/counter/intakes/0147-A-000001/listing"
 
 SCENES = (
@@ -298,12 +345,14 @@ SCENES = (
     CounterScene("counter-proxy", _of(701, "?ask=proxy")),
     CounterScene("counter-lost", _of(701, "?ask=lost")),
     CounterScene("counter-intake", _at("/counter/intakes/0147-A-000001")),
+    CounterScene("counter-intake-bag", _at("/counter/intakes/0147-A-000001?bag=1")),
     CounterScene("counter-not-for-sale", _not_for_sale),
     CounterScene("counter-listing-none", _no_picture),
     CounterScene("counter-listing", _listing),
     CounterScene("counter-listing-review", _at(f"{LISTING}/review")),
     CounterScene("counter-listing-sent", _sent),
     CounterScene("counter-listing-changed", _changed),
+    CounterScene("counter-listing-not-accepted", _not_accepted),
     CounterScene("counter-listing-retake", _retake),
     CounterScene("counter-listing-packs", _at("/counter/intakes/0147-A-000002/listing?ask=pack")),
     CounterScene("counter-listing-grades", _at("/counter/intakes/0147-A-000002/listing?ask=grade")),
@@ -325,6 +374,10 @@ SCENES = (
     CounterScene("parcel-locked", _told("code_locked", 540)),
     CounterScene("parcel-full", _told("line_full")),
     CounterScene("scan-named", _told("phone_number", path="/")),
+    CounterScene("take-scan", _stuck),
+    CounterScene("take-scan-twice", _scanned_again),
+    CounterScene("take-scan-left", _at("/take?ask=unscanned")),
+    CounterScene("take-scanned", _scan_bags(2, 4)),
     CounterScene("counter-technician", _technician),
     CounterScene("counter-technician-check", _at("/counter/check")),
     CounterScene("counter-technician-pan", _at("/counter/pan")),

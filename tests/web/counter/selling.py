@@ -13,7 +13,7 @@ from kiosk.domain.catalog import Allergen, Grade, Names, Origin, Pack, Sale
 from kiosk.domain.events import PictureData
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store.records import ListingPictures, NewPhoto
-from tests.station.hardware import MEASURES
+from tests.station.hardware import MEASURES, asked
 from tests.web.counter.shop import CounterShop
 from tests.web.shop import CATALOG
 
@@ -75,7 +75,7 @@ def photograph(shop: CounterShop, receipt: str, seed: int, product: str = "BADAM
     master, natural = _picture(shop, seed, "white", SIDE), _picture(shop, seed, "#8f9698", SIDE // 4)
     pictures = ListingPictures(master, natural, MEASURES, likeness)
     shop.store.photos.add(NewPhoto(lot_of(receipt), product, pictures), shop.stamp())
-    shop.counter.state.photo_done(lot_of(receipt), master.sha256)
+    shop.counter.state.photo_done(asked(lot_of(receipt), shop.counter.state.view().photo), master.sha256)
     return master.sha256
 
 

@@ -44,7 +44,7 @@ from kiosk.store.database.opening import Opening
 from kiosk.store.records import CheckRow, ExpectedParcel, ParcelRow, ScaleContent
 from tests.station.counter.rig import HASHES, PIN, PINS, SECOND_PIN
 from tests.station.fakes import MOMENT, PROFILE, STAMP
-from tests.station.hardware import FakeLotCamera
+from tests.station.hardware import FakeLotCamera, asked
 from tests.web.shop import CATALOG, Shop
 
 PARCELS = ParcelSettings()
@@ -85,7 +85,8 @@ def waybill(number: int, carrier: str = "SF") -> str:
 
 
 class CounterShop(Shop):
-    """Time runs as it does, so that what can be taken back for seconds can be; ``later`` moves both clocks on.
+    """The label of each bag is scanned after sticking. Time runs as it does, so that what can be taken back for seconds
+    can be; ``later`` moves both clocks on.
 
     ``checks`` says what is set about the check weight; what the scale's book would write by its thread is written here.
     """
@@ -94,6 +95,7 @@ class CounterShop(Shop):
     check_weight: CheckWeight
     counter: Counter
     store: Store
+    scan_after_sticking = True
 
     def __init__(
         self,
@@ -128,7 +130,7 @@ class CounterShop(Shop):
                 stamps=self.stamp,
                 desk=self.desk.leaving,
                 on_event=lambda: None,
-                on_parcel_photo=self.wanted.append,
+                on_parcel_photo=lambda asked, number: self.wanted.append(number),
                 lots=self.lots,
             ),
         )
@@ -218,7 +220,7 @@ class CounterShop(Shop):
         """The camera answers."""
         taken = _dented()
         self.parcel_photos.keep(number, taken)
-        self.counter.state.photo_done(str(number), taken.sha256)
+        self.counter.state.photo_done(asked(str(number), self.counter.state.view().photo), taken.sha256)
         return taken.sha256
 
     def expect(self, *numbers: int) -> None:
@@ -265,7 +267,19 @@ class CounterShop(Shop):
         result = self.desk.agreement.agree(view.reading_no, view.token).result
         assert result is not None
         self.rest(0)
-        self.desk.booked.finish()
+        self.desk.booked.finish(anyway=True)
+        return result.receipt
+
+    def book_bags(self, *grams: int) -> str:
+        """An intake of several bags; the screen with its papers stands. Returns its receipt."""
+        view = self.at_agree(grams[0])
+        for one in grams[1:]:
+            self.desk.loads.another_bag(view.reading_no, view.token)
+            self.rest(0)
+            view = self.rest(one)
+        result = self.desk.agreement.agree(view.reading_no, view.token).result
+        self.rest(0)
+        assert result is not None
         return result.receipt
 
 

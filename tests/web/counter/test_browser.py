@@ -13,6 +13,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.web.factory import create_app
@@ -371,6 +372,22 @@ def test_a_slip_under_the_scanner_opens_my_parcel(shop: CounterShop, server: Ser
     page.locator("live-weight[data-state=empty]").wait_for()
     shop.router.on_scan(parcel.number.slip_code(shop.code_of(parcel)))
     expect(page.locator(".my-shelf")).to_contain_text("A-1-01")
+    # The same face after an intake: the labels of its bags under the scanner, the screen following by itself.
+    receipt = ReceiptNumber.parse(shop.book_bags(12_480, 9_310))
+    shop.print_all()
+    shop.desk.booked.refresh()
+    expect(page.locator(".bag-number")).to_have_text(["1", "2"])
+    shop.router.on_scan(receipt.bag_code(1))
+    expect(page.locator(".bag-number")).to_have_text(["2"])
+    shop.router.on_scan(receipt.bag_code(1))
+    notice = page.locator("screen-follow .notice")
+    expect(notice).to_contain_text("This label was scanned before")
+    tap(notice.locator(".primary"), notice, "detached")
+    tap(page.locator(".deal .primary"), page.locator(".asked-of"))
+    shop.router.on_scan(receipt.bag_code(2))
+    expect(page.locator(".bag-number")).to_have_count(0)
+    expect(page.locator(".paper").first).to_contain_text("Every label is in its place")
+    tap(page.locator(".deal .primary"), page.locator(".stage-home"))
 
 
 def test_a_telephone_number_at_the_public_face_is_named_and_goes_away(

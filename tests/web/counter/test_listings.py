@@ -158,6 +158,27 @@ def test_after_it_was_sent(desk: Desk) -> None:
     assert [offer["photos"] for offer in offers(desk.shop)] == [desk.hashes[1:]]
 
 
+def test_an_offer_that_the_center_keeps_apart_is_not_said_to_be_offered(desk: Desk) -> None:
+    outbox, seen = desk.shop.store.outbox, desk.seen()
+    for again in (False, True):
+        for _ in range(2):
+            assert desk.post("submit", seen=seen) == (303, f"{desk.here}/sent")
+        last = outbox.counts().last_seq
+        assert EN.text("counter.listing.offer_waits") in plain(desk.page("/sent")), again
+        outbox.acknowledge(last, (last,))
+        assert desk.client.get(f"{desk.here}/sent").location == desk.here
+        page = plain(desk.page())
+        for text in ("state.not_accepted", "not_accepted_do"):
+            assert EN.text(f"counter.listing.{text}") in page
+        assert EN.text("counter.listing.state.submitted") not in page
+    desk.post("leave", sha256=desk.hashes[0], out="1")
+    assert EN.text("counter.listing.not_accepted_do") in plain(desk.page()), "it was not sent yet"
+    outbox.acknowledge(outbox.counts().last_seq, ())
+    assert EN.text("counter.listing.state.changed") in plain(desk.page()), "a person has taken it in after all"
+    desk.post("leave", sha256=desk.hashes[0], out="0")
+    assert EN.text("counter.listing.state.submitted") in plain(desk.page())
+
+
 def test_the_review_has_every_word_in_its_own_direction(desk: Desk) -> None:
     facts = plain(desk.page("/review"))
     pack = SALE.packs[0]
@@ -356,14 +377,17 @@ def test_a_shot_from_here_is_judged_here(desk: Desk) -> None:
     assert EN.text("counter.shot.taking") in plain(page)
     assert "/listing/photo" not in page, "one at a time"
     assert desk.post("photo")[0] == 409
-    desk.shop.counter.state.photo_retake(lot_of(desk.receipt), judged(b"one", FACE))
+    desk.shop.counter.state.photo_retake(desk.shop.lots.shots[-1], judged(b"one", FACE))
     page = desk.page()
     assert EN.text("photo.reason.face") in plain(page)
     assert "/photo/overrule" not in page
     desk.post("photo")
-    desk.shop.counter.state.photo_retake(lot_of(desk.receipt), judged(b"two", BLUR))
-    assert f'action="{desk.here}/photo/overrule"' in desk.page()
-    assert desk.post("photo/overrule") == (303, desk.here)
+    desk.shop.counter.state.photo_retake(desk.shop.lots.shots[-1], judged(b"two", BLUR))
+    page, token = desk.page(), desk.shop.lots.shots[-1].token
+    assert f'action="{desk.here}/photo/overrule"' in page and f'name="shot" value="{token}"' in page
+    for wrong in ({}, {"shot": ""}, {"shot": desk.shop.lots.shots[0].token}):
+        assert desk.post("photo/overrule", **wrong)[0] == 409
+    assert desk.post("photo/overrule", shot=token) == (303, desk.here)
     assert desk.shop.lots.kept
 
 

@@ -449,7 +449,7 @@ def test_intakes_are_listed_found_and_their_papers_copied(shop: CounterShop, cli
     assert client.post("/counter/type", data={"text": receipts[1]}).location == f"/counter/intakes/{receipts[1]}"
     job = shop.counter.papers.of_intake(shop.session, receipts[1])[0]
     assert client.post(f"/counter/prints/{job.id}/reprint").location == "/counter/queue"
-    assert [row.copy for row in shop.counter.papers.of_intake(shop.session, receipts[1])].count(True) == 1
+    assert [row.copy_no for row in shop.counter.papers.of_intake(shop.session, receipts[1])].count(1) == 1
 
 
 def test_bags_that_were_left_are_gone_on_with_by_one_touch(shop: CounterShop, client: FlaskClient) -> None:
@@ -506,12 +506,11 @@ def test_a_photo_of_a_lot(shop: CounterShop, client: FlaskClient) -> None:
     here = f"/counter/intakes/{shop.book()}"
     assert client.post(f"{here}/photo").location == here
     assert says(client.get(here).text, "counter.shot.taking")
-    lot, _ = shop.lots.asked[-1]
-    shop.counter.state.photo_failed(lot, "camera_missing")
+    shop.counter.state.photo_failed(shop.lots.shots[-1], "camera_missing")
     assert says(client.get(here).text, "problem.camera_missing")
     (shop.settings.data / f"{'ab' * 32}.jpg").write_bytes(b"\xff\xd8jpeg")
     client.post(f"{here}/photo")
-    shop.counter.state.photo_done(lot, "ab" * 32)
+    shop.counter.state.photo_done(shop.lots.shots[-1], "ab" * 32)
     with client.get(f"{here}/photo.jpg") as picture:
         assert picture.status_code == 200
     (shop.settings.data / f"{'ab' * 32}.jpg").unlink()
@@ -519,7 +518,7 @@ def test_a_photo_of_a_lot(shop: CounterShop, client: FlaskClient) -> None:
     assert says(page, "counter.shot.gone")
     assert "shot-photo" not in page
     assert client.get(f"{here}/photo.jpg").status_code == 404
-    shop.counter.state.photo_failed(lot, "photo_room")
+    shop.counter.state.photo_failed(shop.lots.shots[-1], "photo_room")
     assert says(client.get(here).text, "problem.photo_room")
 
 
@@ -527,22 +526,23 @@ def test_a_shot_that_was_not_accepted_says_every_reason(shop: CounterShop, clien
     here = f"/counter/intakes/{shop.book()}"
     client.post(f"{here}/photo")
     lot, product = shop.lots.asked[-1]
-    shop.counter.state.photo_retake(lot, judged(b"one", BLUR, TILT))
+    shop.counter.state.photo_retake(shop.lots.shots[-1], judged(b"one", BLUR, TILT))
     page = client.get(here).text
     for said in ("photo.reason.blur", "photo.reason.tilt", "counter.shot.overrule"):
         assert says(page, said)
-    assert client.post(f"{here}/photo/overrule").location == here
+    assert client.post(f"{here}/photo/overrule", data={"shot": "of before"}).status_code == 409
+    assert client.post(f"{here}/photo/overrule", data={"shot": shop.lots.shots[-1].token}).location == here
     assert shop.lots.kept == [(lot, product, judged(b"one", BLUR, TILT), "clerk:01")]
 
 
 def test_a_face_offers_no_way_around_it(shop: CounterShop, client: FlaskClient) -> None:
     here = f"/counter/intakes/{shop.book()}"
     client.post(f"{here}/photo")
-    shop.counter.state.photo_retake(shop.lots.asked[-1][0], judged(b"", FACE))
+    shop.counter.state.photo_retake(shop.lots.shots[-1], judged(b"", FACE))
     page = client.get(here).text
     assert says(page, "photo.reason.face")
     assert "photo/overrule" not in page
-    answer = client.post(f"{here}/photo/overrule")
+    answer = client.post(f"{here}/photo/overrule", data={"shot": shop.lots.shots[-1].token})
     assert answer.status_code == 409
     assert says(answer.text, "counter.refused.not_overruled")
 

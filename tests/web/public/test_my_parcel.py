@@ -111,6 +111,7 @@ def test_a_slip_under_the_scanner_answers_by_itself(shop: CounterShop, client: F
         ("13812345678", "counter.refused.phone_number"),
         ("https://example.invalid", "counter.refused.url"),
         ("WIFI:S:x;P:secret;;", "counter.refused.wifi"),
+        ("Y1P0٤٤١٢J", "counter.refused.look_alike"),
         (foreign("K"), "parcel.foreign"),
         (waybill(1), "who.unknown_card"),
     ],

@@ -11,7 +11,7 @@ from kiosk.web.public.papers import Paper, papers
 
 
 def told(document: str, state: str, marks: Marks) -> Paper:
-    (paper,) = papers([PrintView(document, 1, state)], marks)
+    (paper,) = papers([PrintView(document, 1, state)], marks, {})
     return paper
 
 
@@ -43,3 +43,13 @@ def test_a_paper_that_waits_for_a_hand_says_what_to_do() -> None:
 def test_a_paper_on_its_way_or_out_is_to_be_taken(state: str, sign: str) -> None:
     paper = told("receipt", state, Marks())
     assert (paper.text_id, paper.sign) == ("take.take_receipt", sign)
+
+
+def test_labels_that_are_out_are_to_be_scanned_where_a_village_wants_it() -> None:
+    for state in ("printed", "unknown"):
+        (paper,) = papers([PrintView("bag_label", bag, state) for bag in (1, 2)], Marks(), {1: True, 2: False})
+        assert (paper.text_id, paper.sign, paper.state, paper.missing) == ("take.scan_bags", "scan", "scan", (2,))
+    (paper,) = papers([PrintView("bag_label", 1, "unknown")], Marks(), {1: True})
+    assert (paper.text_id, paper.sign, paper.missing) == ("take.bags_scanned", "state-locked", ())
+    (paper,) = papers([PrintView("bag_label", 1, "queued")], Marks(label="paper_out"), {1: False})
+    assert paper.text_id == "problem.paper_out", "a label that waits for a hand says that first"

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from kiosk.domain.catalog import Member, Names, Product
 from kiosk.domain.identifiers import internal_code
-from kiosk.station.desk.view import Step
+from kiosk.station.desk.view import AskedShot, Step
 from kiosk.store.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS as COUNTER_ACTS
@@ -323,7 +323,7 @@ def test_the_photo_of_the_result_and_no_other(shop: Shop, client: FlaskClient) -
     view = shop.at_take()
     assert client.get(f"/photos/{own}.jpg").status_code == 404
     assert view.result is not None
-    shop.desk.booked.photo_done(view.result.lot, own)
+    shop.desk.booked.photo_done(AskedShot(view.result.lot), own)
     answer = client.get(f"/photos/{own}.jpg")
     assert (answer.status_code, answer.mimetype) == (200, "image/jpeg")
     assert answer.headers["Cache-Control"] == "no-store"
@@ -339,7 +339,7 @@ def test_photo_wanted_and_not(shop: Shop, client: FlaskClient) -> None:
     assert client.post("/photo").location == "/take"
     assert len(shop.photos) == 1
     assert client.post("/photo").status_code == 409, "one at a time"
-    shop.desk.booked.photo_failed(shop.photos[0][0], "camera_missing")
+    shop.desk.booked.photo_failed(shop.shots[-1], "camera_missing")
     assert load("en").text("problem.camera_missing") in unescape(client.get("/take").text)
     assert client.post("/photo/skip").location == "/take"
     assert client.post("/finish").location == "/"
@@ -349,7 +349,7 @@ def test_a_shot_that_was_not_accepted_says_why_and_after_three_a_clerk_helps(sho
     shop.at_take()
     for said in ("photo.act.blur", "photo.act.blur", "take.photo_help"):
         client.post("/photo")
-        shop.desk.booked.photo_retake(shop.photos[0][0], judged(b"", BLUR, TILT))
+        shop.desk.booked.photo_retake(shop.shots[-1], judged(b"", BLUR, TILT))
         assert load("en").text(said) in unescape(client.get("/take").text)
     assert client.post("/photo").status_code == 409
     told = json.loads(message(shop.board.snapshot(), Speech(load("en"), load("zh")), 3))

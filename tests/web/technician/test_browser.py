@@ -14,9 +14,12 @@ from playwright.sync_api import Browser, Page, Route, expect
 from kiosk.devices.ports import PrinterFault
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.domain.clerk import Role
+from kiosk.domain.lens import LensRefusal, LensRefused
 from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
+from kiosk.station.photos.lens_calibration import SHOTS, LensCalibration
+from kiosk.station.photos.lens_file import LensFile
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES
@@ -24,28 +27,23 @@ from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
-from kiosk.web.technician import layouts
+from kiosk.web.technician import layouts, technical
+from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
-from kiosk.web.technician import technical
 from tests.depth import TORTURE, looks
 from tests.station.doctor.clinic import Clinic, reading
 from tests.station.fakes import Rig
+from tests.station.photos.test_lens import FakeLensCamera
 from tests.station.scale.test_keys import FakeScale
 from tests.web import browsing
 from tests.web.scale_worth import LONGEST, give_scale
 
 PANELS = (WebSettings(800, 480, 7.0), WebSettings(1366, 768, 15.6))
+LENS = ("/lens", "/lens?shot", "/lens?refused", "/lens?kept", "/lens?failed")
+"""The same page; what stands behind the mark says how far the calibration is, see ``calibrate``."""
 PAGES = (
-    "",
-    "/tests",
-    "/scale",
-    "/scale?told=unconfirmed",
-    "/lamps",
-    "/care",
-    "/layouts",
-    "/events",
-    "/epoch",
-    "/about",
+    *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot", *LENS),
+    *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about"),
 )
 SMALLEST_MM = 12.0
 
@@ -90,6 +88,25 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     clinic.store.close()
 
 
+def calibrate(clinic: Clinic, page: str) -> None:
+    """Bring the calibration of the lens to where a page of LENS shows it."""
+    camera = FakeLensCamera()
+    clinic.equipment.lens = lens = LensCalibration(
+        camera, LensFile(clinic.settings.data, clinic.config.camera), lambda: "2026-11-28"
+    )
+    lens.forget()
+    if page in LENS[1:]:
+        lens.begin()
+    if page == "/lens?refused":
+        camera.faults = [LensRefused(LensRefusal.MAT)]
+        lens.shoot(1)
+    if page == "/lens?failed":
+        camera.fit = LensRefused(LensRefusal.COVERAGE)
+    if page in LENS[3:]:
+        for number in range(1, SHOTS + 1):
+            lens.shoot(number)
+
+
 def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     app = ServedApp("kiosk.web", NoStreams())
     app.jinja_env.undefined = StrictUndefined
@@ -97,12 +114,22 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     guard.install(app)
     person = Person("01", "Reyhan", Role.TECHNICIAN)
     roles.install(
-        app, roles.merge([technician.NEEDS, technical.NEEDS, layouts.NEEDS]), lambda token: Session(token, person)
+        app,
+        roles.merge([technician.NEEDS, technical.NEEDS, lens_pages.NEEDS, layouts.NEEDS]),
+        lambda token: Session(token, person),
     )
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
+    app.register_blueprint(lens_pages.blueprint(settings, clinic.doctor))
     app.register_blueprint(layouts.blueprint(settings, clinic.doctor))
     return app
+
+
+def shoot(app: ServedApp) -> None:
+    """A shot of the technician's, which is shown once."""
+    client = app.test_client()
+    client.set_cookie(roles.COOKIE, "any")
+    assert client.post("/technician/shoot").status_code == 303
 
 
 @contextmanager
@@ -154,8 +181,12 @@ def test_fingers_and_eyes(browser: Browser, clinic: Clinic) -> None:
     said: list[str] = []
     with browsing.screen(browser, said) as screen:
         for path, seen_on in looks(PAGES, PANELS, list(LANGUAGES)):
+            calibrate(clinic, path)
             for number, (panel, language) in enumerate(seen_on):
-                with screen.showing(app_of(clinic, panel), panel, language):
+                app = app_of(clinic, panel)
+                if path == "/shot":
+                    shoot(app)
+                with screen.showing(app, panel, language):
                     screen.page.goto(f"{screen.url}/technician{path}")
                     # What axe looks for hangs on no size: once for each page, in another language each time.
                     found = [*page_faults(screen.page, panel, axe=TORTURE or number == 0), *said]

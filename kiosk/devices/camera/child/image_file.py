@@ -37,6 +37,10 @@ class ImageFileSource:
         """A file holds one frame. Raises CameraFault missing, or UnreadablePicture."""
         return Burst(self._read()[1])
 
+    def look(self) -> BgrImage:
+        """The same frame. Raises CameraFault missing, or UnreadablePicture."""
+        return self._read()[1]
+
     def _read(self) -> tuple[Path, BgrImage]:
         try:
             file = newest_image(self._path)

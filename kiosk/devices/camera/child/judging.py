@@ -104,7 +104,7 @@ class Judge:
         if self._fixed_until is not None and self._clock() >= self._fixed_until:
             self._release()
         before, self._before = self._before, None
-        seen = self._pipeline.look(self._source.burst().frame, before)
+        seen = self._pipeline.look(self._source.look(), before)
         self._before = seen.small
         if seen.lights == (Reason.EMPTY,) and self._fixed_until is None:
             self._fix()

@@ -93,6 +93,15 @@ class PicameraSource:
             with suppress(Exception):
                 camera.close()
 
+    def look(self) -> BgrImage:
+        """The next frame; exposure goes on by itself between looks. Raises CameraFault; the camera is closed then."""
+        with self._closing_on_failure():
+            begun = self._camera is not None
+            camera = self._started()
+            for _ in range(1 if begun else SETTLE_FRAMES):  # the first one of a running camera may be of before
+                self._told(camera)
+            return self._frame(camera)
+
     @contextmanager
     def _closing_on_failure(self) -> Iterator[None]:
         try:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from kiosk.domain.lens import LensFit
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
@@ -35,6 +36,11 @@ class PictureSource(Protocol):
 
     def burst(self) -> Burst:
         """For the judges, who have a word for what is black or flat."""
+
+    def look(self) -> BgrImage:
+        """One frame of now, as soon as there is one, whatever it shows: its exposure need not have settled. A camera
+        that repeats an old frame is not found out: the shot tells.
+        """
 
     def fix_exposure(self) -> None:
         """Let exposure and white balance settle on what lies there now, and keep them until they are released: goods
@@ -82,6 +88,21 @@ class Looked(Protocol):
     def picture(self) -> BgrImage | None: ...
 
 
+class Calibration(Protocol):
+    """What the child calls of ``kiosk.photo.sheet.calibration.Calibration``."""
+
+    @property
+    def views(self) -> int: ...
+    @property
+    def coverage(self) -> float: ...
+
+    def add(self, frame: BgrImage, others: Sequence[BgrImage] = ()) -> None:
+        """Raises LensRefused."""
+
+    def fit(self) -> LensFit:
+        """Raises LensRefused."""
+
+
 class Pipeline(Protocol):
     """What the child calls of ``kiosk.photo``."""
 
@@ -93,6 +114,9 @@ class Pipeline(Protocol):
 
     def look(self, frame: BgrImage, before: BgrImage | None) -> Looked: ...
 
+    def calibration(self) -> Calibration:
+        """A new one, without shots."""
+
 
 class Capture(Protocol):
     """The part of ``cv2.VideoCapture`` that is used, under its own names."""
@@ -102,6 +126,8 @@ class Capture(Protocol):
     def set(self, prop: int, value: float, /) -> bool: ...
 
     def get(self, prop: int, /) -> float: ...
+
+    def grab(self) -> bool: ...
 
     def read(self) -> tuple[bool, Any]: ...
 

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -36,6 +36,8 @@ PROGRAM: Final = "rpicam-still"
 BURST: Final = 3
 SETTLE_MS: Final = 1_500
 """Automatic exposure and white balance of libcamera rest after about 30 frames; 1 s is too short in dim light."""
+SETTLED_S: Final = 15.0
+"""So long the light over the mat is taken for the same from look to look: settling is most of the time of a look."""
 PATIENCE_S: Final = 9.0
 """For all frames of a shot: three starts of the program on a small board are 5 s. Whoever asks waits 10 s and more."""
 _NO_CAMERA: Final = "no cameras available"
@@ -86,9 +88,17 @@ def read_exposure(metadata: str) -> Exposure | None:
 class RpicamSource:
     """A picture source; between shots nothing runs and the camera is free."""
 
-    def __init__(self, settings: CameraSettings, program: str = PROGRAM, patience_s: float = PATIENCE_S) -> None:
-        self._settings, self._program, self._patience_s = settings, program, patience_s
+    def __init__(
+        self,
+        settings: CameraSettings,
+        program: str = PROGRAM,
+        patience_s: float = PATIENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings, self._program, self._patience_s, self._clock = settings, program, patience_s, clock
         self._locked: Exposure | None = None
+        self._looked: tuple[Exposure, float] | None = None
+        """What a look has settled on, and until when it holds for further ones."""
 
     @property
     def path(self) -> str:
@@ -115,6 +125,18 @@ class RpicamSource:
         frame = frames.pop(sharpest(frames))
         return Burst(frame, tuple(frames))
 
+    def look(self) -> BgrImage:
+        """One run of the program, with the exposure of the looks before where that is new. Raises CameraFault."""
+        looked, self._looked = self._looked, None  # after a fault it settles anew
+        if looked is not None and self._clock() >= looked[1]:
+            looked = None
+        known = self._locked or (looked[0] if looked else None)
+        frame, settled = self._take(self._until(), known)
+        if known is None and settled is not None:
+            looked = settled, self._clock() + SETTLED_S
+        self._looked = looked
+        return frame
+
     def fix_exposure(self) -> None:
         """Raises CameraFault. Unlocked afterwards when the program does not tell its exposure."""
         self._locked = None
@@ -122,14 +144,14 @@ class RpicamSource:
 
     def release_exposure(self) -> None:
         """The next frame settles again."""
-        self._locked = None
+        self._locked = self._looked = None
 
     def close(self) -> None:
         """Nothing is held between shots."""
-        self._locked = None
+        self._locked = self._looked = None
 
     def _until(self) -> float:
-        return time.monotonic() + self._patience_s
+        return self._clock() + self._patience_s
 
     def _take(self, until: float, exposure: Exposure | None = None) -> tuple[BgrImage, Exposure | None]:
         """One run of the program; the exposure it settled on when none was given."""
@@ -161,7 +183,7 @@ class RpicamSource:
 
     def _printed(self, command: Sequence[str], until: float, keep_open: int) -> bytes:
         try:
-            ran = run(command, max(0.1, until - time.monotonic()), MAX_BYTES, (keep_open,))
+            ran = run(command, max(0.1, until - self._clock()), MAX_BYTES, (keep_open,))
         except OutOfTime:
             raise CameraFault(
                 "timeout",

@@ -8,6 +8,7 @@ from typing import BinaryIO, cast, get_args
 
 import cv2
 
+from kiosk.devices.camera.child.calibrating import LensBench
 from kiosk.devices.camera.child.judging import Judge
 from kiosk.devices.camera.child.ports import PictureSource, Pipeline
 from kiosk.devices.camera.wire import (
@@ -16,6 +17,7 @@ from kiosk.devices.camera.wire import (
     Answer,
     FaultCode,
     FileRequest,
+    LensRequest,
     LookRequest,
     MeasureRequest,
     Request,
@@ -52,10 +54,10 @@ def serve(
 ) -> None:
     """Answer requests until the station closes its end or breaks the rules."""
     cv2.setNumThreads(1)
-    judge = Judge(source, pipeline)
+    judge, lens = Judge(source, pipeline), LensBench(source, pipeline)
     while (request := _next_request(requests)) is not None:
         alarm(request.within_s + _GRACE_S)
-        answer, body = _answer(source, judge, request)
+        answer, body = _answer(source, judge, lens, request)
         try:
             _write_all(answers, pack(answer, body))
         except BrokenPipeError:
@@ -76,7 +78,7 @@ def _next_request(requests: BinaryIO) -> Request | None:
         return None
 
 
-def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answer, bytes]:
+def _answer(source: PictureSource, judge: Judge, lens: LensBench, request: Request) -> tuple[Answer, bytes]:
     try:
         match request:
             case FileRequest():
@@ -85,6 +87,8 @@ def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answ
                 return judge.mat(request.number)
             case LookRequest():
                 return judge.look(request.number)
+            case LensRequest():
+                return lens.step(request), b""
             case ShotRequest(goods=True):
                 return judge.shot(request.number)
             case _:

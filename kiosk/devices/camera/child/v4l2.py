@@ -33,7 +33,7 @@ FRAMES_PER_SECOND = 30
 SETTLE_CAP_S = 2.0
 BURST = 3
 LAG = 4
-"""Frames that are on their way when a control is set."""
+"""Frames that are on their way when a control is set, or have waited since the look before."""
 _UNLIKE, _UNLIKE_LEVELS = 0.3, 12.0
 """How far frames may be from the light that is expected: what the curve of a camera and moving hands do."""
 _BAD_READS = 3
@@ -78,6 +78,19 @@ class V4l2Source:
         """The same with the frames beside it, whatever they show. Raises CameraFault; the device is closed then."""
         with self._closing_on_failure():
             return self._burst()
+
+    def look(self) -> BgrImage:
+        """The newest frame; exposure goes on by itself between looks, and has settled once the device is opened.
+
+        Raises CameraFault; the device is closed then.
+        """
+        with self._closing_on_failure():
+            if self._opened is None:
+                self._settle(self._open()[0])
+            capture, _ = self._open()
+            for _ in range(LAG):
+                capture.grab()
+            return self._read(capture)
 
     @contextmanager
     def _closing_on_failure(self) -> Iterator[None]:

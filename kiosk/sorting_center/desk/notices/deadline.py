@@ -13,9 +13,10 @@ def hung_up_after(seconds: float, connection: socket.socket) -> Iterator[None]:
     """Shut ``connection`` down when the time is over, and raise TimeoutError then, whatever came of it.
 
     What was cut off may look like a short answer. The timer has a descriptor of its own: TLS takes that of the
-    connection away.
+    connection away. A timeout of the connection's own, which could come a moment before as another error, is taken off.
     """
     own, over = connection.dup(), threading.Event()
+    connection.settimeout(None)
 
     def hang_up() -> None:
         over.set()

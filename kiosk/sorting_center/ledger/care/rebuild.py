@@ -16,7 +16,7 @@ from kiosk.sorting_center.ledger.database.places import feed_page
 from kiosk.sorting_center.ledger.errors import LedgerInUse
 from kiosk.sorting_center.ledger.numberer import NUMBERER_LOCK
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
-from kiosk.sorting_center.ledger.schema import alarm, event, intake, intake_void, station_status, stream
+from kiosk.sorting_center.ledger.schema import alarm, bag, event, intake, intake_void, station_status, stream
 
 _CHUNK: Final = 1000
 _TOLD: Final = ("station", "epoch", "region", "seq", "type", "problem", "received_at", "body")
@@ -53,6 +53,7 @@ def _rebuild(connection: Connection, opened: OpenedLedger) -> Rebuilt:
             raise LedgerInUse(
                 f"a sorting center gives events of {opened.address} their places in the feed: stop it first"
             )
+    connection.execute(delete(bag).where(_is_of_intakes_here()))
     for table in (intake, intake_void):
         connection.execute(delete(table).where(_is_here(table)))
     connection.execute(delete(alarm).where(alarm.c.kind == RECEIPT_TWICE, _is_here(alarm)))
@@ -73,6 +74,11 @@ def _is_here(table: Table) -> Exists:
         event.c.seq == table.c.seq,
         event.c.region == table.c.region,
     )
+
+
+def _is_of_intakes_here() -> Exists:
+    mine = (intake.c.station == bag.c.station) & (intake.c.receipt == bag.c.receipt) & (intake.c.region == bag.c.region)
+    return exists().where(mine, _is_here(intake))
 
 
 def _replay(connection: Connection) -> int:

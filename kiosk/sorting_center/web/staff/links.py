@@ -12,7 +12,7 @@ from flask import current_app, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound
 
-from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, check_region
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, bag_of, check_region
 from kiosk.sorting_center.reports import Hit, HitKind, ReceiptRow
 from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.sources import sources
@@ -35,8 +35,11 @@ def station_address(region: str, station: str) -> str | None:
 def address(hit: Hit) -> str | None:
     """The page of what was found, where there is one."""
     match hit.kind:
-        case HitKind.RECEIPT | HitKind.BAG:
+        case HitKind.RECEIPT:
             return url_for("receipts.receipt", region=hit.region, number=hit.key)
+        case HitKind.BAG:
+            number, bag = bag_of(hit.key)
+            return url_for("receipts.receipt", region=hit.region, number=str(number), bag=bag)
         case HitKind.LOT:
             return url_for("receipts.lot", region=hit.region, lot=hit.key)
         case HitKind.PARCEL | HitKind.WAYBILL:

@@ -84,6 +84,7 @@ def _shown(found: Receipt, lot: object = None) -> str:
         "receipt.html",
         receipt=found,
         lot=lot,
+        bag_asked=whole_number(request.args.get("bag", "")),
         lot_code=confirmed.lot if confirmed is not None else ReceiptNumber.parse(found.number).lot,
         party=_party(found),
         standing=_standing(found),

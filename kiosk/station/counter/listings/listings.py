@@ -67,7 +67,7 @@ class Listings:
             return self._arranged(listed, photos, person.actor, stamp)
 
     def submit(self, session: Session, number: str, seen: str) -> ListingView:
-        """Offer it as it was seen; what is offered so already is not told again.
+        """Offer it as it was seen; what is offered so already is not told again, unless it was not accepted.
 
         Raises CounterRefused stale_page when what would be told is not what was seen, or nothing can be told.
         """

@@ -27,8 +27,9 @@ TOO_MANY_PHOTOS: Final = "too_many_photos"
 HINDRANCES: Final = (VOIDED, NOT_IN_CATALOG, NO_SALE_DATA, PACK_OVER_LOT, NO_PHOTO, TOO_MANY_PHOTOS)
 """Why a lot cannot be offered, in the order in which they are said."""
 
-NONE, DRAFT, SUBMITTED, CHANGED = "none", "draft", "submitted", "changed"
-"""States of a listing: neither shot nor choice; not offered yet; offered; offered, and something is otherwise since."""
+NONE, DRAFT, SUBMITTED, CHANGED, NOT_ACCEPTED = "none", "draft", "submitted", "changed", "not_accepted"
+"""States of a listing: neither shot nor choice; not offered yet; offered; offered, and something is otherwise since;
+its newest offer is kept apart by the sorting center, whether something is otherwise since or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ def _hindrances(listed: ListedLot, pack: Pack | None) -> Iterator[str]:
 def _state(row: ListingRow, offer: ListingSubmitted | None) -> str:
     if row.told is None:
         return DRAFT if row.drafted else NONE
+    if row.told.quarantined:
+        return NOT_ACCEPTED
     return SUBMITTED if row.voided or (offer and _is_as_told(offer, row.told.data)) else CHANGED
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import CounterState
+from kiosk.station.desk.view import AskedShot
 from kiosk.station.parcels.photos import ParcelPhotos
 
 logger = logging.getLogger(__name__)
@@ -17,15 +18,16 @@ logger = logging.getLogger(__name__)
 class ParcelShots:
     """``on_photo`` asks for a shot of a parcel; it answers to the state."""
 
-    def __init__(self, state: CounterState, photos: ParcelPhotos, on_photo: Callable[[ParcelNumber], None]) -> None:
+    def __init__(
+        self, state: CounterState, photos: ParcelPhotos, on_photo: Callable[[AskedShot, ParcelNumber], None]
+    ) -> None:
         self._state = state
         self._photos = photos
         self._on_photo = on_photo
 
     def take(self, number: ParcelNumber) -> None:
         """The answer comes with the view."""
-        self._state.shooting(str(number))
-        self._on_photo(number)
+        self._on_photo(self._state.shooting(str(number)), number)
 
     def drop(self, number: ParcelNumber) -> None:
         """The parcel is not accepted."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, bag_of, parse_internal_code
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.shelf import read_shelf
 from kiosk.station.clerk.refusals import CounterRefused, refusing
@@ -43,7 +43,7 @@ class OwnCodes:
         open_: Callable[[str], ScanResult] | None = {
             "receipt": self._receipt,
             "lot": self._lot,
-            "bag": self._lot,
+            "bag": self._bag,
             "member": self._member,
             "shelf": self._shelf,
             "pickup": self._pickup_slip,
@@ -72,6 +72,13 @@ class OwnCodes:
     def _lot(self, code: str) -> ScanResult:
         row = self._intakes.by_code(code, "foreign_code")
         return ScanResult("lot", "lot", f"/counter/intakes/{row.receipt}", receipt=row.receipt)
+
+    def _bag(self, code: str) -> ScanResult:
+        """What its lot opens, and which bag it is."""
+        row = self._intakes.by_code(code, "foreign_code")
+        bag = bag_of(code)[1]
+        path = f"/counter/intakes/{row.receipt}?bag={bag}"
+        return ScanResult("lot", "bag", path, receipt=row.receipt, values={"bag": str(bag)})
 
     def _member(self, code: str) -> ScanResult:
         with refusing():

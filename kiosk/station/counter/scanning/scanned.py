@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from kiosk.domain.identifiers import BadIdentifier, internal_code
 from kiosk.protocols.barcodes.aim import PRODUCT_SYMBOLOGIES
+from kiosk.protocols.barcodes.gs1.bag import own_serial
+from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
+from kiosk.protocols.barcodes.in_store import InStoreLayout
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
 from kiosk.protocols.barcodes.waybills import Package, identify
 from kiosk.station.parcels.waybills import one_of_several, waybill_key
@@ -17,6 +21,8 @@ MOST_SHOWN: Final = 64
 
 _CODES: Final[Mapping[str | None, str]] = {
     "control": "control",
+    "bidi": "control",
+    "look_alike": "look_alike",
     "phone": "phone_number",
     "phone_number": "phone_number",
     "id_number": "id_number",
@@ -30,8 +36,9 @@ _CODES: Final[Mapping[str | None, str]] = {
 }
 """Refusal codes for the reasons of the barcode rooms; every other one is "text": nothing this station knows."""
 
+_OF_CHARACTERS: Final = frozenset({"bidi", "invisible", "look_alike", "not_ascii"})
 _UNSHOWN: Final = frozenset({"phone_number", "id_number", "wifi"})
-_OF_STRANGERS: Final = frozenset({"url", "control", "text", "not_a_waybill"})
+_OF_STRANGERS: Final = frozenset({"url", "control", "look_alike", "text", "not_a_waybill"})
 """Codes of a scan nobody here has made: anything may stand in it."""
 _PERSONAL_SCHEME: Final = re.compile(
     r"\s*(?:begin|mecard|vcard|bizcard|matmsg|mailto|smsto|sms|tel|wifi|otpauth)\s*:", re.I
@@ -63,9 +70,9 @@ class Scanned:
     package: Package | None
 
     @classmethod
-    def of(cls, text: str) -> Self:
+    def of(cls, text: str, in_store: Iterable[InStoreLayout] = ()) -> Self:
         """Judge a scan, or what was typed in its place. Never raises."""
-        scan = parse_scan(text.encode("utf-8", "replace"))
+        scan = parse_scan(text.encode("utf-8", "replace"), in_store)
         return cls(scan, _refusal(scan), waybill_key(scan.as_waybill), one_of_several(scan.as_waybill))
 
     @property
@@ -108,11 +115,33 @@ class Scanned:
         return "".join(character for character in data if character.isprintable())[:MOST_SHOWN]
 
 
+@dataclass(frozen=True, slots=True)
+class ScanReader:
+    """Reads scans as this station is set up; ``in_store`` are the layouts of shops around it.
+
+    The GS1 symbol or link on a bag of ``company`` stands for the bag's own code, and is read as that.
+    """
+
+    in_store: tuple[InStoreLayout, ...] = ()
+    company: CompanyPrefix | None = None
+
+    def read(self, text: str) -> Scanned:
+        """Judge a scan, or what was typed in its place. Never raises."""
+        scanned = Scanned.of(text, self.in_store)
+        serial = own_serial(self.company, scanned.scan.ais) if self.company else None
+        try:
+            return Scanned.of(internal_code("B", serial)) if serial else scanned
+        except BadIdentifier:
+            return scanned
+
+
 def _refusal(scan: Scan) -> str:
     if scan.kind == "rejected":
         # Typed with an input method of full-width or Arabic digits it is the same person's number.
-        named = _CODES.get(identify(_folded(scan.data)).why_not, "text") if scan.error == "not_ascii" else ""
-        return named if named in _UNSHOWN else _CODES.get(scan.error, "text")
+        named = _CODES.get(identify(_folded(scan.data)).why_not, "text") if scan.error in _OF_CHARACTERS else ""
+        if named in _UNSHOWN:
+            return named
+        return "url" if scan.as_waybill.why_not == "url" else _CODES.get(scan.error, "text")
     if scan.kind in _NO_NUMBERS:
         return "product"
     return "text" if scan.kind == "command" else _CODES.get(scan.as_waybill.why_not, "text")

@@ -115,7 +115,7 @@ def test_a_server_that_stalls_drips_or_hangs_up(papers: Certificates) -> None:
             assert "no answer within 0.5 s" in refused(MailWay(Words(), tls=papers.client, whole_s=0.5), letter(port))
     for garbage in (b"", b"\xff\xfe" * 100 + b"\r\n", b"220 x\r\n" + b"9" * 100_000):
         with listening(lambda connection, garbage=garbage: connection.sendall(garbage)) as port:  # type: ignore[misc]
-            assert "mail server" in refused(MailWay(Words(), tls=papers.client, whole_s=2.0), letter(port))
+            assert "mail server" in refused(MailWay(Words(), tls=papers.client), letter(port))
 
 
 def test_a_login_that_is_not_there_says_which(logins: Path, papers: Certificates) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from kiosk.sorting_center.ledger import Ledger, LedgerInUse
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
-from kiosk.sorting_center.ledger.schema import alarm, intake, intake_void, station_status
+from kiosk.sorting_center.ledger.schema import alarm, bag, intake, intake_void, station_status
 from tests.sorting_center.histories import crowded_ledger
 from tests.sorting_center.stations import NOW, Station
 
@@ -24,7 +24,7 @@ def projections(url: str) -> Rows:
     """Alarms without their numbers: those of a kind that is made again are counted on."""
     found: Rows = {}
     with Ledger.open_readonly(url) as ledger, ledger.reading() as connection:
-        for table in (intake, intake_void, station_status, alarm):
+        for table in (intake, intake_void, bag, station_status, alarm):
             columns = [column for column in table.columns if column.name != "id"]
             found[table.name] = sorted(tuple(row) for row in connection.execute(select(*columns)))
     return found
@@ -62,6 +62,8 @@ def test_what_was_damaged_is_as_it_was(ledger_url: str) -> None:
             stray = connection.execute(select(intake).limit(1)).mappings().one()
             connection.execute(delete(intake).where(intake.c.receipt != stray["receipt"]))
             connection.execute(delete(intake_void))
+            connection.execute(delete(bag).where(bag.c.receipt != stray["receipt"]))
+            connection.execute(update(bag).values(code="nobody's"))
             connection.execute(delete(alarm).where(alarm.c.kind == "receipt_twice"))
             connection.execute(insert(intake_void), _void_of(dict(stray)))
     rebuild(ledger_url)

@@ -12,6 +12,7 @@ from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.store import DiskFull, Store
 from kiosk.store.records import ExpectedParcel
 from tests.station.counter.rig import CounterRig, refused, waybill
+from tests.station.hardware import asked
 
 
 def test_a_scan_is_all_it_takes(rig: CounterRig) -> None:
@@ -212,7 +213,7 @@ class TestDamaged:
 
     def test_a_failure_of_the_camera_is_told_and_another_shot_may_be_asked_for(self, rig: CounterRig) -> None:
         row = rig.bring_damaged()
-        rig.counter.state.photo_failed(str(row.number), "camera_missing")
+        rig.counter.state.photo_failed(asked(str(row.number), rig.counter.state.view().photo), "camera_missing")
         assert rig.counter.state.view().photo.problem == "camera_missing"
         rig.counter.parcels.damaged.take_shot(rig.session, str(row.number))
         assert rig.wanted == [row.number, row.number]

@@ -27,7 +27,7 @@ from tests.each import each
 from tests.station.doctor.clinic import Clinic
 from tests.store.village import CATALOG, bring_in
 
-NAMES = ("Aygul", "ئايگۈل", "王芳", "Ömer 'Ali' <b>", "Reyhangul Tursun", "Ali", 'quote"name', "Ünye")
+NAMES = ("Aygul", "ئايگۈل", "王芳", "Ömer 'Ali' <b>", "Reyhangul Tursun", "Abla", 'quote"name', "Ünye")
 PHONES = ("13800138000", "+86 139 1234 5678", "139-8765-4321", "008613512345678", "0998-7654321")
 IDS = ("653125199001011234", "65312519900101123X", "653125 19900101 123x")
 CODES = ("483920", "pin=730164", "code 915 268", "pickup-code:204817x", "the slip's code is 661903")

@@ -8,9 +8,11 @@ from typing import IO
 
 import click
 
+from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.postal import S10
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
 from kiosk.protocols.barcodes.waybills import Waybill, identify
+from kiosk.texts import LANGUAGES, load
 
 _source = click.argument("source", type=click.File("rb"), default="-", metavar="[FILE]")
 
@@ -20,12 +22,27 @@ def scan() -> None:
     """Scans: what a scanner sent and what it means."""
 
 
+def _layouts(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[InStoreLayout, ...]:
+    try:
+        return tuple(InStoreLayout(text) for text in given)
+    except BadLayout as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @scan.command("parse")
+@click.option(
+    "--in-store",
+    "layouts",
+    multiple=True,
+    callback=_layouts,
+    metavar="LAYOUT",
+    help="How a shop's own numbers are divided, 20IIIIIWWWWWC; once for each layout.",
+)
 @_source
-def parse(source: IO[bytes]) -> None:
+def parse(source: IO[bytes], layouts: tuple[InStoreLayout, ...]) -> None:
     """Judge scans, one a line as the scanner sent them: AIM identifier first when it sends one, GS as byte 0x1D."""
     for line in _lines(source):
-        _say(_scan_json(parse_scan(line)))
+        _say(_scan_json(parse_scan(line, layouts)))
 
 
 @click.group("waybill", no_args_is_help=False)
@@ -60,17 +77,28 @@ def _scan_json(found: Scan) -> dict[str, object]:
         "ais": found.ais,
         "valid": found.valid,
         "error": found.error,
+        "in_store": _in_store_json(found.in_store),
     }
+
+
+def _in_store_json(said: InStoreNumber | None) -> dict[str, object] | None:
+    return None if said is None else {"item": said.item, "weight_g": said.weight_g, "amount_fen": said.amount_fen}
 
 
 def _waybill_json(found: Waybill) -> dict[str, object]:
     return {
         "normalized": found.normalized,
         "candidates": found.candidates,
+        "names": {carrier: _names(carrier) for carrier in found.candidates},
         "accept": found.accept,
         "s10": _s10_json(found.s10),
         "why_not": found.why_not,
     }
+
+
+def _names(carrier: str) -> dict[str, str]:
+    """What people call a carrier, by language."""
+    return {language: load(language).text(f"counter.carrier.{carrier.lower()}") for language in LANGUAGES}
 
 
 def _s10_json(found: S10 | None) -> dict[str, object] | None:

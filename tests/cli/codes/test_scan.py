@@ -42,6 +42,7 @@ def test_a_scan_a_line_raw_as_it_came(tmp_path: Path) -> None:
         "ais": [["01", "06901234567892"], ["10", "A"], ["21", "B"]],
         "valid": True,
         "error": None,
+        "in_store": None,
     }
     assert answers[2]["aim"] is None
     assert answers[2]["symbology"] is None
@@ -55,6 +56,7 @@ def test_a_waybill_a_line() -> None:
     assert answers[0] == {
         "normalized": "SF1385123456789",
         "candidates": ["SF"],
+        "names": {"SF": {"ug": "شۈنفېڭ", "zh": "顺丰", "en": "SF Express"}},
         "accept": True,
         "s10": None,
         "why_not": None,
@@ -63,6 +65,17 @@ def test_a_waybill_a_line() -> None:
     assert answers[2]["s10"] == {"valid": True, "service": "EE", "country": "CN", "service_name": "ems"}
     assert (answers[3]["accept"], answers[3]["why_not"]) == (False, "phone_number")
     assert answers[4]["candidates"] == ["SF", "ZTO", "STO"]
+    assert [name["zh"] for name in answers[4]["names"].values()] == ["顺丰", "中通", "申通"]
+
+
+def test_numbers_of_a_shop_by_a_layout() -> None:
+    layouts = ["--in-store", "20IIIIIWWWWWC", "--in-store", "21IIIIIWWWWWPPPPPC"]
+    answers = said(["scan", "parse", *layouts], b"2012345024809\n211234502480047124\n6901234567892\n")
+    assert [(row["kind"], row["in_store"]) for row in answers] == [
+        ("product", {"item": "12345", "weight_g": 2480, "amount_fen": None}),
+        ("product", {"item": "12345", "weight_g": 2480, "amount_fen": 4712}),
+        ("product", None),
+    ]
 
 
 def test_nothing_in_nothing_out() -> None:
@@ -85,6 +98,7 @@ def test_each_answer_is_one_line_of_ascii_whatever_came() -> None:
         ["scan"],
         ["waybill"],
         ["scan", "parse", "--fast"],
+        ["scan", "parse", "--in-store", "69IIIIIWWWWWC"],
         ["scan", "parse", "a", "b"],
         ["waybill", "identify", "/no/such/file"],
         ["waybill", "identify", "/"],

@@ -1,0 +1,180 @@
+"""An office printer, or a queue of CUPS in front of one, by IPP.
+
+A job is made before its document leaves, so that it has a number by which its end can be asked after: a document whose
+answer was lost is not a document whose paper is unknown.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from time import monotonic, sleep
+
+from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, PrintUncertain
+from kiosk.devices.printer.http import HttpExchange, HttpRefused
+from kiosk.devices.printer.messages import PrinterName
+from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout
+from kiosk.devices.printer.profiles import PrinterProfile, profile
+from kiosk.devices.printer.settings import IppPlace
+from kiosk.devices.printer.tcp import connect
+from kiosk.protocols.printers import ipp, pwg
+from kiosk.protocols.printers.ipp import JobState, Operation
+from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.status import parse
+
+ANSWER_S = 5.0
+"""A queue answers at once; a printer that sleeps wakes up first."""
+
+_POLL_S = 0.2
+_IPP = "application/ipp"
+_USER = "kiosk"
+_HARMLESS = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING})
+_UNKNOWN = PrinterStatus(ready=None, fault=None, flags=(PrinterFault.UNKNOWN,))
+_LOST = (ChannelBroken, ChannelTimeout, HttpRefused, ipp.BadAnswer)
+
+
+class IppPrinter:
+    """A connection for each question; one job at a time. Safe from several threads. Raises ProfileProblem."""
+
+    proof = "job"
+    proves = True
+
+    def __init__(self, place: IppPlace, language: str | PrinterProfile = "ipp") -> None:
+        self._place = place
+        self._profile = profile(language)
+        self._name = PrinterName("office printer", place.uri)
+        self._numbers = count(1)
+        self._turn = threading.Lock()
+
+    @property
+    def language(self) -> str:
+        return self._profile.language
+
+    @property
+    def setup(self) -> PageSetup:
+        return self._profile.setup
+
+    def status(self, deadline_s: float) -> PrinterStatus:
+        """Ask the printer; a queue is asked beside a job of this station."""
+        return self._state(monotonic() + deadline_s)
+
+    def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
+        """The deadline covers everything from the first question to the end of the job."""
+        until = monotonic() + deadline_s
+        if not data:
+            raise ValueError("an empty print job")
+        if not self._turn.acquire(timeout=max(0.0, deadline_s)):
+            raise PrintNotStarted(self._name.faulty((PrinterFault.PRINTING,)), (PrinterFault.PRINTING,))
+        try:
+            self._run(data, until, before_first_byte)
+        finally:
+            self._turn.release()
+
+    def _run(self, data: bytes, until: float, before_first_byte: Callable[[], None]) -> None:
+        self._check_ready(until)
+        number = self._made(until)
+        try:
+            before_first_byte()
+        except BaseException:
+            self._cancel(number)
+            raise
+        trouble = self._send(number, data, until)
+        self._await_end(number, until, trouble)
+
+    def _state(self, until: float) -> PrinterStatus:
+        request = ipp.wanted(ipp.PRINTER_ATTRIBUTES)
+        try:
+            reply = self._exchange(Operation.GET_PRINTER_ATTRIBUTES, until, request)
+        except (ChannelBroken, ChannelTimeout, HttpRefused):
+            return _UNKNOWN
+        found = parse("ipp", reply)
+        return PrinterStatus(found.ready, found.fault, tuple(PrinterFault(flag) for flag in found.flags))
+
+    def _check_ready(self, until: float) -> None:
+        found = self._state(until)
+        if found.ready is None:
+            raise PrintNotStarted(self._name.silent, found.flags)
+        if not _HARMLESS.issuperset(found.flags):
+            raise PrintNotStarted(self._name.faulty(found.flags), found.flags)
+        kind = ipp.document_format(pwg.FORMAT)
+        answer = self._asked_before(Operation.VALIDATE_JOB, until, ipp.user(_USER), kind)
+        if not answer.accepted:
+            reason = f"it refuses {pwg.FORMAT}, IPP status {answer.status:#06x}"
+            raise PrintNotStarted(self._name.unreachable(reason), (PrinterFault.OFFLINE,))
+
+    def _made(self, until: float) -> int:
+        """The number of a new job, which has no document yet."""
+        answer = self._asked_before(Operation.CREATE_JOB, until, ipp.user(_USER), ipp.job_name("kiosk"))
+        number = answer.number("job-id")
+        if not answer.accepted or number is None:
+            reason = f"it makes no job, IPP status {answer.status:#06x}"
+            raise PrintNotStarted(self._name.unreachable(reason), (PrinterFault.OFFLINE,))
+        return number
+
+    def _asked_before(self, operation: Operation, until: float, *attributes: ipp.Attribute) -> ipp.Answer:
+        """An answer before anything was sent that could be printed."""
+        try:
+            return ipp.parse(self._exchange(operation, until, *attributes))
+        except _LOST as error:
+            raise PrintNotStarted(self._name.unreachable(_reason(error)), (PrinterFault.UNKNOWN,)) from error
+
+    def _send(self, number: int, data: bytes, until: float) -> str:
+        """Send the document; what went wrong, "" for nothing. What became of it the job itself has to say."""
+        attributes = (ipp.job_id(number), ipp.user(_USER), ipp.document_format(pwg.FORMAT), ipp.last_document())
+        try:
+            answer = ipp.parse(self._exchange(Operation.SEND_DOCUMENT, until, *attributes, document=data))
+        except _LOST as error:
+            return _reason(error)
+        return "" if answer.accepted else f"it refused the document, IPP status {answer.status:#06x}"
+
+    def _await_end(self, number: int, until: float, trouble: str) -> None:
+        """Done when the job says that it is completed, and counts a sheet if it counts sheets."""
+        asked = (ipp.job_id(number), ipp.wanted(ipp.JOB_ATTRIBUTES))
+        while monotonic() < until:
+            answer = None
+            with suppress(*_LOST):
+                answer = ipp.parse(self._exchange(Operation.GET_JOB_ATTRIBUTES, until, *asked))
+            state = answer.number("job-state") if answer else None
+            if answer and state == JobState.COMPLETED:
+                self._completed(answer)
+                return
+            if answer and state in (JobState.CANCELED, JobState.ABORTED):
+                said = ", ".join(answer.words("job-state-reasons")) or trouble or "it says no reason"
+                raise self._uncertain(f"the job was {JobState(state).name.lower()}: {said}")
+            sleep(_POLL_S)
+        found = self._state(monotonic() + _POLL_S)
+        self._cancel(number)
+        raise self._uncertain(self._name.faulty(found.flags) or trouble or self._name.silent)
+
+    def _completed(self, answer: ipp.Answer) -> None:
+        sheets = [found for name in ipp.SHEETS if (found := answer.number(name)) is not None]
+        if sheets and max(sheets) == 0:
+            raise self._uncertain("it says that the job is completed, and counts no sheet")
+        if "job-completed-with-errors" in answer.words("job-state-reasons"):
+            raise self._uncertain("the job was completed with errors")
+
+    def _cancel(self, number: int) -> None:
+        """Whatever has not come out by now shall not come out later, when somebody prints it again."""
+        until = monotonic() + ANSWER_S
+        with suppress(*_LOST):
+            self._exchange(Operation.CANCEL_JOB, until, ipp.job_id(number), ipp.user(_USER))
+
+    def _exchange(self, operation: Operation, until: float, *attributes: ipp.Attribute, document: bytes = b"") -> bytes:
+        """Raises ChannelBroken, ChannelTimeout or HttpRefused. A question has ANSWER_S, a document the deadline."""
+        until = until if document else min(until, monotonic() + ANSWER_S)
+        number = next(self._numbers)
+        message = ipp.request(operation, number, self._place.uri, *attributes)
+        channel = connect((self._place.host, self._place.port), until)
+        try:
+            return HttpExchange(channel, until, ipp.MOST_BYTES).post(self._place, _IPP, (message, document))
+        finally:
+            channel.close()
+
+    def _uncertain(self, reason: str) -> PrintUncertain:
+        return PrintUncertain(f"{self._name} may or may not have printed: look at the paper. Reason: {reason}")
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or "it takes or gives no more data"

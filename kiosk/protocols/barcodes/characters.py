@@ -1,0 +1,43 @@
+"""Characters that no code of this trade has: what could press a key, hide, turn a line round, or look like another.
+
+All codes are ASCII. A text that only looks like one is refused by the reason, never put right: whoever made it with
+the letters of another script made it to be taken for something.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode Standard Annex 9)."""
+_HIDDEN: Final = frozenset({"Cf", "Zl", "Zp", "Mn", "Me", "Cs", "Co", "Cn"})
+"""General categories of what is not seen, or only on top of another character."""
+
+_TWINS: Final = frozenset("АВСЕНІЈКМОРԚЅТԜХҮавсеһіјкмоԛрѕтԝхуӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳՕօԁցհՍս‐‑‒–—−⁄∕")
+"""Letters, hyphens and strokes that no eye tells from ASCII (Unicode Technical Standard 39, single characters)."""
+
+
+def unfit(text: str, allowed: str = "") -> str | None:
+    """``control``, ``bidi``, ``invisible``, ``look_alike`` or ``not_ascii``; None when the text is printable ASCII.
+
+    ``look_alike`` is a text whose every character has a twin in ASCII: digits of other scripts, full-width forms,
+    letters of Cyrillic and Greek. ``allowed`` are control characters that may be there.
+    """
+    seen = {character for character in text if not " " <= character <= "~"} - set(allowed)
+    if not seen:
+        return None
+    kinds = {character: unicodedata.category(character) for character in seen}
+    if "Cc" in kinds.values():
+        return "control"
+    if seen & _BIDI:
+        return "bidi"
+    if _HIDDEN & set(kinds.values()):
+        return "invisible"
+    return "look_alike" if all(_twin(character) for character in seen) else "not_ascii"
+
+
+def _twin(character: str) -> bool:
+    """Whether a character is taken for one of ASCII."""
+    folded = unicodedata.normalize("NFKC", character)
+    return folded.isascii() or character in _TWINS or unicodedata.decimal(character, None) is not None

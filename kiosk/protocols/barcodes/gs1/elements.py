@@ -1,0 +1,108 @@
+"""Element strings of GS1: application identifiers with their values, read and written strictly.
+
+Nothing is forgiven but a separator that is not needed: after a value of predefined length, and at the very end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kiosk.protocols.barcodes.gs1.errors import BadElementString
+from kiosk.protocols.barcodes.gs1.rules import RULES
+from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, Part, needs_separator
+
+GS = "\x1d"
+"""How a scanner sends FNC1 inside a symbol (ISO/IEC 15417, clause 4.3.4.2)."""
+
+Elements = tuple[tuple[str, str], ...]
+
+
+def parse_element_string(data: str) -> Elements:
+    """Split ``data`` (GS between values, no leading FNC1) into identifiers and values; raises BadElementString.
+
+    Each value is checked by itself, and the same identifier twice has the same value. What must and must not stand
+    together is asked in ``associations``.
+    """
+    if not data:
+        raise BadElementString("empty", "an element string needs at least one application identifier")
+    elements: list[tuple[str, str]] = []
+    at = 0
+    while at < len(data):
+        identifier, value, at = _next(data, at)
+        elements.append((identifier, value))
+    check_repeats(elements)
+    return tuple(elements)
+
+
+def build_element_string(elements: Iterable[tuple[str, str]]) -> str:
+    """The data of a symbol, GS where a separator is needed, no leading FNC1; raises BadElementString.
+
+    The order is kept: those of predefined length first save separators.
+    """
+    given = tuple(elements)
+    if not given:
+        raise BadElementString("empty", "an element string needs at least one application identifier")
+    for identifier, value in given:
+        check_value(identifier, value)
+    check_repeats(given)
+    closed = "".join(one + value + (GS if needs_separator(one) else "") for one, value in given)
+    return closed.removesuffix(GS)
+
+
+def _next(data: str, at: int) -> tuple[str, str, int]:
+    """The identifier at a place, its checked value, and where the next begins behind a separator."""
+    if data[at] == GS:
+        raise BadElementString("separator", "a separator stands where an application identifier must begin", at=at)
+    identifier = _identifier(data, at)
+    whole = PREDEFINED_LENGTH.get(identifier[:2])
+    closed = data.find(GS, at)
+    end = len(data) if closed < 0 else closed
+    stop = end if whole is None else min(end, at + whole)
+    start = at + len(identifier)
+    try:
+        check_value(identifier, data[start:stop])
+    except BadElementString as error:
+        raise error.moved(start) from None
+    return identifier, data[start:stop], stop + 1 if stop == closed else stop
+
+
+def _identifier(data: str, at: int) -> str:
+    known = next((data[at : at + size] for size in (2, 3, 4) if data[at : at + size] in TABLE), None)
+    if known is None:
+        raise BadElementString("unknown_ai", f"no application identifier begins with {data[at : at + 4]!r}", at=at)
+    return known
+
+
+def check_repeats(elements: Iterable[tuple[str, str]]) -> None:
+    """The same identifier twice needs the same value (General Specifications 4.13); raises BadElementString."""
+    seen: dict[str, str] = {}
+    for identifier, value in elements:
+        if seen.setdefault(identifier, value) != value:
+            raise BadElementString("repeated_ai", f"({identifier}) stands twice with different values", identifier)
+
+
+def check_value(identifier: str, value: str) -> None:
+    """Check a value against the row of its identifier; raises BadElementString, its place counted in the value."""
+    if identifier not in TABLE:
+        raise BadElementString("unknown_ai", f"({identifier}) is no application identifier", identifier)
+    at = 0
+    for part in TABLE[identifier].parts:
+        piece = value[at : at + part.most]
+        if not piece and part.may_be_absent:
+            break
+        _check_piece(identifier, part, piece, at)
+        at += len(piece)
+    if at != len(value):
+        raise BadElementString("length", f"({identifier}) takes at most {at} characters", identifier, at)
+
+
+def _check_piece(identifier: str, part: Part, piece: str, at: int) -> None:
+    wrong = next((place for place, one in enumerate(piece) if one not in CHARSETS[part.charset]), None)
+    if wrong is not None:
+        raise BadElementString("charset", f"({identifier}) cannot hold {piece[wrong]!r}", identifier, at + wrong)
+    if len(piece) < part.least:
+        message = f"({identifier}) is too short: {piece!r} must have {part.least} characters or more"
+        raise BadElementString("length", message, identifier, at)
+    for name in part.rules:
+        if not RULES[name].holds(piece):
+            raise BadElementString(RULES[name].code, f"({identifier}) has a wrong value {piece!r}", identifier, at)

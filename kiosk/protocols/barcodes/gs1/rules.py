@@ -1,0 +1,100 @@
+"""What a part of a value must be beside its length and its characters, by the names that the rows use.
+
+A rule sees text of the right length and characters only. Sources are the sections of the GS1 General Specifications.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kiosk.protocols.barcodes.digits import check_pair_checks, gs1_checks, is_digits
+from kiosk.protocols.barcodes.gs1 import codes, coupons, dates
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``code`` is what ``BadElementString`` says when ``holds`` is false."""
+
+    code: str
+    holds: Callable[[str], bool]
+
+
+_PREFIX_LENGTH = 4
+"""The shortest GS1 company prefix."""
+_MOST_NORTH, _MOST_EAST = 1_800_000_000, 3_600_000_000
+"""Ten-millionths of a degree, counted from the south pole and from 180 degrees west."""
+_IBAN = re.compile(r"[A-Z]{2}[0-9A-Z]{9,}")
+"""More than ten characters; the character set of the part ends it at 34."""
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SEQUENCE = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
+_PADDED = re.compile(r"[^=]*(={0,2})")
+
+
+def _begins_with_prefix(text: str) -> bool:
+    return len(text) >= _PREFIX_LENGTH and is_digits(text[:_PREFIX_LENGTH])
+
+
+def _is_iban(text: str) -> bool:
+    """ISO 13616: the number with its first four characters moved to the end, letters as 10 to 35, leaves 1 by 97."""
+    if _IBAN.fullmatch(text) is None or text[:2] not in codes.COUNTRIES_ALPHA_2:
+        return False
+    return int("".join(str(int(character, 36)) for character in text[4:] + text[:4])) % 97 == 1
+
+
+def _is_piece_of_total(text: str) -> bool:
+    half = len(text) // 2
+    return 1 <= int(text[:half]) <= int(text[half:])
+
+
+def _is_place_in_sequence(text: str) -> bool:
+    """Birth sequence, "2/3"."""
+    match = _SEQUENCE.fullmatch(text)
+    return match is not None and int(match[1]) <= int(match[2])
+
+
+def _is_padded(text: str) -> bool:
+    """At most two "=", at the end; then the length is a multiple of three (GS1 Barcode Syntax Dictionary)."""
+    match = _PADDED.fullmatch(text)
+    return match is not None and (not match[1] or len(text) % 3 == 0)
+
+
+RULES: Mapping[str, Rule] = {
+    "check": Rule("check_digit", gs1_checks),
+    "check_pair": Rule("check_pair", check_pair_checks),
+    "prefix": Rule("prefix", _begins_with_prefix),
+    "prefix2": Rule("prefix", lambda text: _begins_with_prefix(text[1:])),
+    "date": Rule("date", dates.is_date),
+    "day0": Rule("date", dates.is_date_or_month),
+    "date4": Rule("date", dates.is_long_date),
+    "hh": Rule("time", dates.is_hour),
+    "mm": Rule("time", dates.is_sixtieth),
+    "ss": Rule("time", dates.is_sixtieth),
+    "hhmm": Rule("time", dates.is_time),
+    "country": Rule("country", codes.COUNTRIES_NUMERIC.__contains__),
+    "country999": Rule("country", lambda text: text == "999" or text in codes.COUNTRIES_NUMERIC),
+    "country2": Rule("country", codes.COUNTRIES_ALPHA_2.__contains__),
+    "currency": Rule("currency", codes.CURRENCIES_NUMERIC.__contains__),
+    "iban": Rule("iban", _is_iban),
+    "percent": Rule("percent", lambda text: _STRAY_PERCENT.search(text) is None),
+    "latitude": Rule("position", lambda text: int(text) <= _MOST_NORTH),
+    "longitude": Rule("position", lambda text: int(text) <= _MOST_EAST),
+    "piece": Rule("sequence", _is_piece_of_total),
+    "sequence": Rule("sequence", _is_place_in_sequence),
+    "media": Rule("code", codes.MEDIA_TYPES.__contains__),
+    "package": Rule("code", codes.PACKAGES.__contains__),
+    "sex": Rule("code", ["0", "1", "2", "9"].__contains__),
+    "winding": Rule("code", ["0", "1", "9"].__contains__),
+    "bit": Rule("code", ["0", "1"].__contains__),
+    "importer": Rule("charset", lambda text: text.isascii() and text.replace("-", "A").replace("_", "A").isalnum()),
+    "hyphen": Rule("charset", lambda text: text == "-" * len(text)),
+    "letter": Rule("charset", lambda text: not is_digits(text)),
+    "padding": Rule("charset", _is_padded),
+    "zero": Rule("zero", lambda text: not text.strip("0")),
+    "nonzero": Rule("zero", lambda text: bool(text.strip("0"))),
+    "no_leading_zero": Rule("zero", lambda text: not text.startswith("0")),
+    "coupon": Rule("coupon", coupons.is_coupon),
+    "offer": Rule("coupon", coupons.is_offer),
+}
+"""The name in a row to the rule."""

@@ -1,0 +1,81 @@
+"""What a village sets about codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kiosk.protocols.barcodes.gs1.bag import Bag, bag_elements
+from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain
+from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
+from kiosk.protocols.barcodes.gs1.notation import written
+from kiosk.protocols.barcodes.in_store import InStoreLayout
+
+
+@dataclass(frozen=True, slots=True)
+class BagSymbols:
+    """``gs1`` is a bracketed element string, ``link`` an address; "" is none."""
+
+    gs1: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodesSettings:
+    """``company_prefix`` as GS1 has given it to the cooperative; "" has none: then labels carry the station's own codes
+    and no GTIN or SSCC. ``items`` gives goods of the catalog, by their code, the item reference behind that prefix: it
+    is the cooperative that hands these out. ``link_domain`` is where the links on labels lead, "id.example.org"; "" has
+    none. ``in_store`` are layouts of numbers that scales of shops print, "20IIIIIWWWWWC".
+
+    Raises ValueError with the field and what is allowed.
+    """
+
+    company_prefix: str = ""
+    items: Mapping[str, int] = field(default_factory=dict)
+    link_domain: str = ""
+    in_store: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.company
+        except ValueError as error:
+            raise ValueError(f"company_prefix: {error}") from None
+        self._check_items()
+        if self.link_domain and not is_domain(self.link_domain):
+            raise ValueError(f"link_domain {self.link_domain!r} must be a domain like id.example.org")
+        try:
+            places = {(len(layout.text), layout.prefix) for layout in self.layouts}
+        except ValueError as error:
+            raise ValueError(f"in_store: {error}") from None
+        if len(places) != len(self.in_store):
+            raise ValueError("in_store: two layouts have the same length and prefix: only the first would be read")
+
+    def _check_items(self) -> None:
+        if self.items and self.company is None:
+            raise ValueError("items need a company_prefix to stand behind")
+        if len(set(self.items.values())) != len(self.items):
+            raise ValueError("items: two goods have the same item reference")
+        for product, item in self.items.items():
+            try:
+                _ = self.company and self.company.gtin(item)
+            except ValueError as error:
+                raise ValueError(f"items: {product}: {error}") from None
+
+    def symbols(self, product: str, bag: Bag) -> BagSymbols:
+        """What the symbol and the link on a bag say; nothing for goods without a number of GS1. Raises BadKey."""
+        item = self.items.get(product)
+        if self.company is None or item is None:
+            return BagSymbols()
+        elements = bag_elements(self.company, item, bag)
+        link = build_digital_link(self.link_domain, elements) if self.link_domain else ""
+        return BagSymbols(written(elements), link)
+
+    @property
+    def company(self) -> CompanyPrefix | None:
+        """Who may make numbers of GS1; None for nobody."""
+        return CompanyPrefix(self.company_prefix) if self.company_prefix else None
+
+    @property
+    def layouts(self) -> tuple[InStoreLayout, ...]:
+        """The layouts, in their order."""
+        return tuple(InStoreLayout(text) for text in self.in_store)

@@ -1,0 +1,134 @@
+"""A CPCL interpreter that draws what it is told; incremental, no I/O. Written from the manual, not from the encoder."""
+
+from __future__ import annotations
+
+import re
+
+from PIL import Image, ImageChops
+
+from kiosk.simulators.printer.events import Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.model import PrinterModel
+
+_ESCAPE = 0x1B
+_STATUS = ord("h")
+_BEGIN = re.compile(rb"! (\d{1,4}) (\d{1,3}) (\d{1,3}) (\d{1,5}) (\d{1,4})")
+_PICTURE = re.compile(rb"(EG|EXPANDED-GRAPHICS|CG|COMPRESSED-GRAPHICS) (\d{1,4}) (\d{1,5}) (\d{1,5}) (\d{1,5}) ")
+_PICTURE_WORDS = (b"EG ", b"EXPANDED-GRAPHICS ", b"CG ", b"COMPRESSED-GRAPHICS ")
+_PICTURE_HEAD_MOST = 60
+_SETTING = re.compile(rb"(?:CONTRAST [0-3]|SPEED [0-5]|GAP-SENSE(?: \d{1,3})?|BAR-SENSE(?: LEFT)?|FORM)")
+_WIDTH = re.compile(rb"(?:PAGE-WIDTH|PW) (\d{1,5})")
+_LINE_MOST = 4096
+_DOTS_MOST = 4_000_000
+
+
+class CpclInterpreter:
+    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing."""
+
+    def __init__(self, model: PrinterModel) -> None:
+        self.unknown: list[bytes] = []
+        self._head_dots = model.head_dots
+        self._buffer = bytearray()
+        self._in_job = False
+        self._in_label = False
+        self._copies = 1
+        self._offset = 0
+        self._ink = Image.new("1", (model.head_dots, 1), 0)
+
+    def feed(self, data: bytes) -> list[Event]:
+        self._buffer += data
+        events: list[Event] = []
+        while (found := self._step()) is not None:
+            events.extend(found)
+        return events
+
+    def end(self) -> list[Event]:
+        """The connection ended: half a label is forgotten."""
+        self._buffer.clear()
+        self._in_job = self._in_label = False
+        return []
+
+    def _step(self) -> list[Event] | None:
+        """Take one command off the buffer; None when it is not there in full."""
+        if self._buffer[:1] == bytes((_ESCAPE,)) and not self._in_label:
+            return self._escape()
+        if self._in_label and self._buffer.startswith(_PICTURE_WORDS):
+            return self._picture()
+        end = self._buffer.find(b"\n")
+        if end < 0:
+            if len(self._buffer) > _LINE_MOST:
+                self._drop(len(self._buffer))
+            return self._begin() if self._buffer.strip() and not self._in_job else None
+        line = bytes(self._buffer[:end]).strip()
+        del self._buffer[: end + 1]
+        return [*self._begin(), *self._line(line)] if line else []
+
+    def _begin(self) -> list[Event]:
+        if self._in_job:
+            return []
+        self._in_job = True
+        return [JobBegun()]
+
+    def _escape(self) -> list[Event] | None:
+        """ESC x, between labels only."""
+        if len(self._buffer) < 2:
+            return None
+        command = bytes(self._buffer[:2])
+        del self._buffer[:2]
+        if command[1] == _STATUS:
+            return [StatusAsked()]
+        self.unknown.append(command)
+        return []
+
+    def _picture(self) -> list[Event] | None:
+        head = _PICTURE.match(self._buffer)
+        if head is None:
+            if len(self._buffer) > _PICTURE_HEAD_MOST:
+                self._drop(3)
+                return []
+            return None
+        row_bytes, height, x, y = (int(figure) for figure in head.groups()[1:])
+        hexadecimal = head[1].startswith(b"E")
+        due = head.end() + row_bytes * height * (1 + hexadecimal)
+        if not row_bytes * height or row_bytes * height * 8 > _DOTS_MOST:
+            self._drop(head.end())
+            return []
+        if len(self._buffer) < due:
+            return None
+        data = bytes(self._buffer[head.end() : due])
+        del self._buffer[:due]
+        if hexadecimal:
+            try:
+                data = bytes.fromhex(data.decode("ascii"))
+            except ValueError:
+                self.unknown.append(data[:40])
+                return []
+        self._ink.paste(255, (x + self._offset, y), Image.frombytes("1", (row_bytes * 8, height), data))
+        return []
+
+    def _line(self, line: bytes) -> list[Event]:
+        if begun := _BEGIN.fullmatch(line):
+            return self._label(begun)
+        if not self._in_label:
+            self.unknown.append(line)
+        elif line == b"PRINT":
+            self._in_label = self._in_job = False
+            return [Page(ImageChops.invert(self._ink))] * self._copies
+        elif width := _WIDTH.fullmatch(line):
+            self._ink = self._ink.crop((0, 0, max(1, min(int(width[1]), self._head_dots)), self._ink.height))
+        elif not _SETTING.fullmatch(line):
+            self.unknown.append(line)
+        return []
+
+    def _label(self, begun: re.Match[bytes]) -> list[Event]:
+        """``! offset 200 200 height copies``: a blank label as wide as the head."""
+        self._offset, across, down, height, self._copies = (int(figure) for figure in begun.groups())
+        if (across, down) != (200, 200) or not 0 < height * self._head_dots <= _DOTS_MOST:
+            self.unknown.append(begun[0])
+            return []
+        self._in_label = True
+        self._ink = Image.new("1", (self._head_dots, height), 0)
+        return []
+
+    def _drop(self, count: int) -> None:
+        self.unknown.append(bytes(self._buffer[:count]))
+        del self._buffer[:count]

@@ -1,0 +1,289 @@
+"""An office printer on loopback that is asked by IPP and draws what it was told. Written from RFC 8010 and 8011."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from PIL import Image
+
+from kiosk.simulators.faults import parse_fault
+from kiosk.simulators.printer.mechanism import PrinterMechanism
+from kiosk.simulators.printer.model import OFFICE_PRINTER, PrinterModel
+from kiosk.simulators.printer.pwg import BadRaster, pages
+
+_OK, _BAD_REQUEST, _NOT_FOUND, _NOT_POSSIBLE, _FORMAT, _OPERATION = 0x0000, 0x0400, 0x0406, 0x0404, 0x040A, 0x0501
+_VALIDATE, _CREATE, _SEND, _CANCEL, _JOB, _PRINTER = 0x0004, 0x0005, 0x0006, 0x0008, 0x0009, 0x000B
+_RASTER = "image/pwg-raster"
+_REASONS = {"paper_out": "media-empty-error", "head_open": "cover-open-error", "paper_jam": "media-jam-error"}
+_HELD, _WORKING, _WAITING, _CANCELED, _ABORTED, _COMPLETED = 4, 5, 6, 7, 8, 9
+_FINAL = (_CANCELED, _ABORTED, _COMPLETED)
+_BODY_MOST = 40_000_000
+
+Attributes = list[tuple[int, str, tuple[int | bool | str, ...]]]
+
+
+@dataclass(slots=True)
+class _Job:
+    """``pages`` are those that are or were in the printer's buffer."""
+
+    number: int
+    state: int = _HELD
+    reason: str = "job-incoming"
+    pages: tuple[Image.Image, ...] = ()
+    sheets: int = 0
+
+
+class IppSimulator:
+    """One printer; ``out_dir`` gets a picture of each sheet. It takes the words of every printer.
+
+    ``port`` 0 takes a free one, kept over ``off`` and ``on``. ``unknown`` keeps what no printer would have understood.
+    """
+
+    path = "/ipp/print"
+
+    def __init__(self, out_dir: Path, host: str = "127.0.0.1", port: int = 0, model: PrinterModel = OFFICE_PRINTER):
+        self.host = host
+        self.port = port
+        self.model = model
+        self.unknown: list[bytes] = []
+        self._mechanism = PrinterMechanism(out_dir, model)
+        self._lock = threading.Lock()
+        self._jobs: dict[int, _Job] = {}
+        self._server: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._mechanism.start()
+        self._listen()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._mechanism.power_off()
+        self._hang_up()
+        self._mechanism.stop()
+
+    @property
+    def address(self) -> str:
+        return f"ipp://{self.host}:{self.port}{self.path}"
+
+    @property
+    def printed(self) -> tuple[Path, ...]:
+        """The sheets that have come out, oldest first."""
+        return self._mechanism.printed
+
+    def wait_for(self, count: int, timeout: float) -> bool:
+        """Return True as soon as ``count`` sheets have come out in all, False after ``timeout`` seconds."""
+        return self._mechanism.wait_for(count, timeout)
+
+    def command(self, text: str) -> None:
+        """Carry out a fault word of the printer. Raises BadFaultWord."""
+        word, _ = parse_fault("printer", text)
+        if word == "off":
+            self._mechanism.power_off()
+            self._hang_up()
+            with self._lock:
+                self._jobs.clear()
+        elif word == "on":
+            self._mechanism.power_on()
+            self._listen()
+        else:
+            self._mechanism.set(word)
+
+    def _listen(self) -> None:
+        if self._server is not None:
+            return
+        self._server = ThreadingHTTPServer((self.host, self.port), _handler(self))
+        self._server.daemon_threads = False
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="printer-ipp", daemon=True
+        )
+        self._thread.start()
+
+    def _hang_up(self) -> None:
+        server, self._server = self._server, None
+        if server is not None and self._thread is not None:
+            server.shutdown()
+            server.server_close()
+            self._thread.join()
+
+    def answer(self, body: bytes) -> bytes:
+        """The answer to one IPP request."""
+        try:
+            operation, request, asked, document = _read(body)
+        except (IndexError, struct.error, UnicodeDecodeError):
+            return _written(_BAD_REQUEST, 0, 0, [])
+        status, group, attributes = self._carry_out(operation, asked, document)
+        if status in (_BAD_REQUEST, _OPERATION):
+            self.unknown.append(body[:40])
+        return _written(status, request, group, attributes)
+
+    def _carry_out(self, operation: int, asked: dict[str, str | int], document: bytes) -> tuple[int, int, Attributes]:
+        if asked.get("attributes-charset") != "utf-8" or "printer-uri" not in asked:
+            return _BAD_REQUEST, 0, []
+        if operation == _PRINTER:
+            return _OK, 0x04, self._printer()
+        if asked.get("document-format", _RASTER) != _RASTER:
+            return _FORMAT, 0, []
+        if operation == _VALIDATE:
+            return _OK, 0, []
+        with self._lock:
+            if operation == _CREATE:
+                job = _Job(len(self._jobs) + 1)
+                self._jobs[job.number] = job
+                return _OK, 0x02, _told(job)
+            found = self._jobs.get(int(asked.get("job-id", 0)))
+        if found is None:
+            return _NOT_FOUND, 0, []
+        if operation == _SEND:
+            return self._take(found, document)
+        if operation == _CANCEL:
+            return self._cancel(found)
+        if operation == _JOB:
+            return _OK, 0x02, self._asked(found)
+        return _OPERATION, 0, []
+
+    def _printer(self) -> Attributes:
+        flags = self._mechanism.flags()
+        faults = tuple(_REASONS[flag] for flag in sorted(flags) if flag in _REASONS)
+        state = 5 if faults else 4 if "printing" in flags else 3
+        return [
+            (0x23, "printer-state", (state,)),
+            (0x44, "printer-state-reasons", faults or ("none",)),
+            (0x22, "printer-is-accepting-jobs", (True,)),
+            (0x49, "document-format-supported", (_RASTER, "application/octet-stream")),
+        ]
+
+    def _take(self, job: _Job, document: bytes) -> tuple[int, int, Attributes]:
+        if job.state != _HELD:
+            return _NOT_POSSIBLE, 0, []
+        try:
+            sheets = pages(document)
+        except BadRaster as error:
+            job.state, job.reason = _ABORTED, "document-format-error"
+            self.unknown.append(str(error).encode())
+            return _FORMAT, 0, []
+        job.state, job.reason, job.pages = _WORKING, "job-printing", tuple(sheets)
+        before = self._mechanism.count
+        for sheet in sheets:
+            self._mechanism.accept(sheet)
+        self._mechanism.accept(lambda: self._finished(job, before))
+        return _OK, 0x02, _told(job)
+
+    def _finished(self, job: _Job, before: int) -> None:
+        with self._lock:
+            if job.state == _WORKING:
+                job.sheets = self._mechanism.count - before
+                job.state, job.reason = _COMPLETED, "job-completed-successfully"
+
+    def _cancel(self, job: _Job) -> tuple[int, int, Attributes]:
+        with self._lock:
+            if job.state in _FINAL:
+                return _NOT_POSSIBLE, 0, []
+            job.state, job.reason = _CANCELED, "job-canceled-by-user"
+        self._mechanism.drop(job.pages)
+        return _OK, 0, []
+
+    def _asked(self, job: _Job) -> Attributes:
+        stopped = self._mechanism.flags() - {"printing"}
+        with self._lock:
+            told = _told(job)
+            if job.state == _WORKING and stopped:
+                told[1:3] = [(0x23, "job-state", (_WAITING,)), (0x44, "job-state-reasons", ("printer-stopped",))]
+            return told
+
+
+def _told(job: _Job) -> Attributes:
+    return [
+        (0x21, "job-id", (job.number,)),
+        (0x23, "job-state", (job.state,)),
+        (0x44, "job-state-reasons", (job.reason,)),
+        (0x21, "job-impressions-completed", (job.sheets,)),
+    ]
+
+
+def _read(body: bytes) -> tuple[int, int, dict[str, str | int], bytes]:
+    """Operation, request id, the first value of each attribute, the document."""
+    _, operation, request = struct.unpack_from(">HHI", body)
+    asked: dict[str, str | int] = {}
+    at = 8
+    while body[at] != 0x03:
+        tag = body[at]
+        at += 1
+        if tag < 0x10:
+            continue
+        (size,) = struct.unpack_from(">H", body, at)
+        name = body[at + 2 : at + 2 + size].decode("utf-8")
+        at += 2 + size
+        (size,) = struct.unpack_from(">H", body, at)
+        value = body[at + 2 : at + 2 + size]
+        at += 2 + size
+        if name:
+            asked[name] = int.from_bytes(value) if tag in (0x21, 0x22, 0x23) else value.decode("utf-8")
+    return operation, request, asked, body[at + 1 :]
+
+
+def _written(status: int, request: int, group: int, attributes: Attributes) -> bytes:
+    common: Attributes = [
+        (0x47, "attributes-charset", ("utf-8",)),
+        (0x48, "attributes-natural-language", ("en",)),
+    ]
+    reply = struct.pack(">HHI", 0x0101, status, request) + b"\x01" + _group(common)
+    if group:
+        reply += bytes((group,)) + _group(attributes)
+    return reply + b"\x03"
+
+
+def _group(attributes: Attributes) -> bytes:
+    written = b""
+    for tag, name, values in attributes:
+        key = name.encode()
+        for value in values:
+            if isinstance(value, bool):
+                data = bytes((value,))
+            elif isinstance(value, int):
+                data = struct.pack(">i", value)
+            else:
+                data = value.encode()
+            written += struct.pack(">BH", tag, len(key)) + key + struct.pack(">H", len(data)) + data
+            key = b""
+    return written
+
+
+def _handler(printer: IppSimulator) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 10
+
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if self.path != printer.path or self.headers.get("Content-Type") != "application/ipp":
+                self.send_error(404)
+                return
+            if not length.isdigit() or int(length) > _BODY_MOST:
+                self.send_error(413)
+                return
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):  # broken off: half a document is none
+                self.close_connection = True
+                return
+            reply = printer.answer(body)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/ipp")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(reply), reply))
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name the library gives it
+            return
+
+    return Handler

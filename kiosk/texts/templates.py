@@ -1,0 +1,61 @@
+"""Templates of pages that were compiled lie among the compiled modules: no program that starts compiles them again.
+
+All pages of the sorting center take a second of its processor, those of a station on a Raspberry Pi several.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Final
+
+import jinja2
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
+
+_DIGEST_BYTES: Final = 32
+
+
+class CompiledTemplates(BytecodeCache):
+    """Where nothing can be written, as on a root that is read-only, or what was written is damaged: compiled anew."""
+
+    def __init__(self, folder: Path, environment: Environment) -> None:
+        self._folder = folder
+        blanks = f"{environment.trim_blocks:d}{environment.lstrip_blocks:d}"
+        self._ending = f".{sys.implementation.cache_tag}-jinja2-{jinja2.__version__}-{blanks}.pyc"
+
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:
+        """A name for its file, the same wherever the program is installed."""
+        return name.replace("/", ".") + self._ending
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Called for every template; what was made of another text is not taken."""
+        with suppress(OSError):
+            kept = (self._folder / bucket.key).read_bytes()
+            if kept[:_DIGEST_BYTES] == sha256(kept[_DIGEST_BYTES:]).digest():  # marshal trusts what it reads
+                bucket.bytecode_from_string(kept[_DIGEST_BYTES:])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Called for every template that was not there."""
+        if sys.dont_write_bytecode:
+            return
+        compiled = bucket.bytecode_to_string()
+        with suppress(OSError):
+            self._folder.mkdir(exist_ok=True)
+            with NamedTemporaryFile(dir=self._folder, delete=False) as file:
+                new = Path(file.name)
+                try:
+                    file.write(sha256(compiled).digest() + compiled)
+                    file.close()
+                    new.chmod(0o644)
+                    new.replace(self._folder / bucket.key)
+                except OSError:
+                    new.unlink()
+
+
+def keep_compiled(environment: Environment, application: str) -> None:
+    """From now on; ``application`` is the folder where its modules and templates are."""
+    environment.bytecode_cache = CompiledTemplates(Path(application) / "__pycache__", environment)

@@ -1,0 +1,138 @@
+"""The station's papers in every printer language: the text is in the dots and nowhere else, and the dots are right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
+
+import msgspec
+import zplkit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from zplkit.rendering import Limits
+
+from kiosk.devices.printer.profiles import profile, profiles
+from kiosk.labels.documents import BagLabel, ParcelLabel
+from kiosk.labels.raster import Raster
+from kiosk.protocols.printers.page_setup import PageSetup, StreamLanguage
+from kiosk.protocols.printers.pages import encode
+from kiosk.simulators.printer.events import Page
+from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.simulator import INTERPRETERS
+from kiosk.station.papers.papers import LABEL, RECEIPT
+from kiosk.station.papers.parcel import PARCEL_LABEL
+from kiosk.station.papers.rendering import DRAWINGS
+from tests.depth import many
+from tests.station.papers.test_papers import HOSTILE
+from tests.station.papers.test_profiles import BAG, PARCEL
+from tests.station.papers.test_rendering import jobs
+
+LABELS = ("tspl", "zpl", "zpl_203_plain", "cpcl", "cpcl_203_plain")
+RECEIPTS = ("escpos", "escpos_80")
+PAPERS: dict[str, BagLabel | ParcelLabel | Any] = {
+    LABEL: BAG,
+    PARCEL_LABEL: PARCEL,
+    RECEIPT: msgspec.json.decode(jobs()[1].body, type=DRAWINGS[RECEIPT].data),
+}
+MOST_ZPL = 5 * 1024
+
+PICTURES: dict[str, Callable[[bytes], bytes]] = {
+    "tspl": lambda data: cut_out(data, rb"BITMAP \d+,\d+,(\d+),(\d+),0,", 1),
+    "zpl": lambda data: re.sub(rb"(\^GFA,\d+,\d+,\d+,)[A-Za-z0-9+/=:,!]*\^FS", rb"\1^FS", data),
+    "cpcl": lambda data: cut_out(data, rb"(?:CG|EG) (\d+) (\d+) \d+ \d+ ", 2 if b"\r\nEG " in data else 1),
+    "escpos": lambda data: bands_cut_out(data),
+}
+
+
+def cut_out(data: bytes, head: bytes, each: int) -> bytes:
+    """The commands without the dots, by the figures in front of them."""
+    found = re.search(head, data)
+    assert found is not None
+    return data[: found.end()] + data[found.end() + int(found[1]) * int(found[2]) * each :]
+
+
+def bands_cut_out(data: bytes) -> bytes:
+    """The kinds of commands in their order: how high a receipt is depends on its words."""
+    kinds, at = data[:2], 2
+    while data.startswith(b"\x1dv0\x00", at):
+        head = data[at : at + 8]
+        at += 8 + int.from_bytes(head[4:6], "little") * int.from_bytes(head[6:8], "little")
+    return kinds + data[at:]
+
+
+def drawn(kind: str, paper: object, setup: PageSetup) -> Raster:
+    return DRAWINGS[kind].draw(paper, setup.head)
+
+
+def commands(kind: str, paper: object, row: str) -> bytes:
+    """What the printer is told, without the dots; it understands all of it and prints one sheet."""
+    chosen = profile(row)
+    setup = chosen.setup if kind != RECEIPT else replace(chosen.setup, gap_mm=0)
+    raster = drawn(kind, paper, setup)
+    data = encode(raster, setup)
+    language: StreamLanguage = chosen.language  # type: ignore[assignment]
+    interpreter = INTERPRETERS[language](PrinterModel(chosen.dpi, chosen.width_dots, 100.0))
+    pages = [event.image for event in [*interpreter.feed(data), *interpreter.end()] if isinstance(event, Page)]
+    assert interpreter.unknown == [], row
+    assert len(pages) == 1, row
+    if language != "escpos":
+        assert pages[0].tobytes() == raster.to_image().tobytes(), row
+    return PICTURES[language](data)
+
+
+def texts(paper: Any) -> list[str]:
+    """Fields that hold words; a receipt's lines hold some, too."""
+    return [one.name for one in fields(paper) if isinstance(getattr(paper, one.name), str)]
+
+
+def with_text(paper: Any, name: str, text: str) -> Any:
+    if name == "lines":
+        return replace(paper, lines=tuple(replace(line, goods_ug=text, container_zh=text) for line in paper.lines))
+    return replace(paper, **{name: text})
+
+
+WHERE = [(kind, name) for kind, paper in PAPERS.items() for name in texts(paper)] + [(RECEIPT, "lines")]
+BEGUN = {
+    (kind, row): commands(kind, paper, row)
+    for kind, paper in PAPERS.items()
+    for row in (RECEIPTS if kind == RECEIPT else LABELS)
+}
+
+
+def refused_or_the_same(kind: str, name: str, text: str) -> None:
+    for row in RECEIPTS if kind == RECEIPT else LABELS:
+        try:
+            found = commands(kind, with_text(PAPERS[kind], name, text), row)
+        except ValueError:  # a code that no symbol can hold, a figure that does not add up: nothing is printed
+            continue
+        assert found == BEGUN[kind, row], (row, name, text)
+
+
+@settings(max_examples=many(25, torture=1500), deadline=None)
+@given(st.sampled_from(WHERE), st.text(max_size=60))
+def test_no_text_in_any_field_is_ever_a_command(where: tuple[str, str], text: str) -> None:
+    refused_or_the_same(*where, text)
+
+
+def test_no_hostile_text_in_any_name_is_a_command() -> None:
+    for number, text in enumerate((*HOSTILE, "^XA^XZ~HS\x1b!?\r\nPRINT 9\r\n\x10\x04\x01\x1bh! 0 200 200 9 9\r\n")):
+        refused_or_the_same(*WHERE[number % len(WHERE)], text)
+        refused_or_the_same(LABEL, "goods_zh", text)
+
+
+def test_another_renderer_draws_the_same_dots_and_a_label_is_small() -> None:
+    """zplkit knows pictures and places, not the settings of a machine: those are left out for it."""
+    options, limits = zplkit.Options(profile="specification"), Limits(graphic_bytes=1_000_000)
+    assert len(encode(drawn(LABEL, replace(BAG, copy=False), profile("zpl").setup), profile("zpl").setup)) <= MOST_ZPL
+    for row in profiles().values():
+        if row.language != "zpl":
+            continue
+        for kind in (LABEL, PARCEL_LABEL):
+            raster = drawn(kind, PAPERS[kind], row.setup)
+            data = encode(raster, row.setup)
+            (label,) = zplkit.render(re.sub(rb"\^(?:M[NMD]|P[RQ])[^^]*", b"", data), options, limits=limits).labels
+            seen = label.rasterize()
+            assert (seen.width, seen.height) == (raster.width_dots, raster.height_dots), row.id
+            assert seen.pixels == raster.to_image().convert("L").tobytes(), row.id

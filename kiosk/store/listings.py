@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from kiosk.domain.events import ListingSubmitted
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.messaging.contract.envelope import data_as
 from kiosk.store.database.schema import catalog_version as catalog_table
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import intake as intake_table
@@ -169,7 +169,7 @@ def _told(row: Row[Any]) -> ToldListing | None:
     if row.body is None:
         return None
     event = json.loads(row.body)
-    offer = msgspec.convert(event["data"], ListingSubmitted)
+    offer = data_as(ListingSubmitted, event["data"])
     return ToldListing(offer, event["time"], bool(row.acknowledged), bool(row.quarantined))
 
 

@@ -15,7 +15,7 @@ from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, Visitor
 
 CARD = internal_code("P", "04412")
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -88,15 +88,15 @@ def test_two_taps_for_a_known_member(village: Village, hand: Hand, language: str
     hand.sees("take")
     assert hand.taps == 2
 
-    assert village.label_printer.wait_for(labels + 1, 20)
-    assert village.receipt_printer.wait_for(receipts + 1, 20)
+    assert village.label_printer.wait_for(labels + 1, 60)
+    assert village.receipt_printer.wait_for(receipts + 1, 60)
     row = village.newest_intake()
     assert (row.party, row.gross_g, row.net_g) == ("M-04412", 12_450, 12_450)
     assert (row.mode, row.amount_fen) == ("purchase", 29_880)
     with Image.open(village.label_printer.printed[-1]) as label:
         codes = [symbol.text for symbol in reader.read(label.convert("L"))]
-    assert codes == [row.lot]
-    assert parse_internal_code(codes[0]).name == "lot"
+    assert row.lot in codes
+    assert {parse_internal_code(code).name for code in codes} == {"bag", "lot"}
     with Image.open(village.receipt_printer.printed[-1]) as receipt:
         assert any(parse_internal_code(symbol.text).name == "receipt" for symbol in reader.read(receipt.convert("L")))
 
@@ -162,7 +162,7 @@ def test_an_empty_roll_waits_and_goes_on_by_itself(village: Village, hand: Hand)
     hand.sees("take")
     hand.page.wait_for_selector(".paper[data-state=waiting]", timeout=WAIT_MS)
     village.label_printer.command("paper-in")
-    assert village.label_printer.wait_for(labels + 1, 20)
+    assert village.label_printer.wait_for(labels + 1, 60)
     village.scale.command("take")
     hand.tap("form[action='/finish'] button")
     hand.sees("home")

@@ -26,6 +26,7 @@ from benchmarks import (
     photo,
     scale_port,
     scales,
+    scan,
     staff,
 )
 from benchmarks.measure import Row
@@ -35,6 +36,7 @@ ALL = {
     "latency": latency.run,
     "day": day.run,
     "counter": counter.run,
+    "scan": scan.run,
     "care": care.run,
     "scales": scales.run,
     "scale_port": scale_port.run,

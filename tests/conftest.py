@@ -60,7 +60,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def pytest_collection_finish() -> None:
     """What was collected stays to the end: the garbage collector does not look through it again and again."""
     gc.enable()
-    gc.collect()
     gc.freeze()
 
 

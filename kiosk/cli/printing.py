@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 import click
 import msgspec
@@ -100,6 +100,8 @@ _TEMPLATES = {
     "test_receipt": _Template(documents.TestReceipt, render_test_receipt, strip=True),
 }
 
+_DOCUMENTS: Final = {name: msgspec.json.Decoder(paper.document) for name, paper in _TEMPLATES.items()}
+
 _STRIP_LANGUAGE, _LABEL_LANGUAGE = "escpos", "tspl"
 
 
@@ -118,7 +120,7 @@ def render(template: str, data: IO[bytes], dpi: str, language: str, profile: str
     paper = _TEMPLATES[template]
     try:
         setup = _setup(paper, int(dpi), language, profile)
-        raster = paper.draw(msgspec.json.decode(data.read(), type=paper.document), setup.head)
+        raster = paper.draw(_DOCUMENTS[template].decode(data.read()), setup.head)
         page = _png(raster, setup.head.dpi) if language == "png" else encode(raster, setup)
     except FontProblem as error:
         raise click.ClickException(str(error)) from error

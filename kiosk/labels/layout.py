@@ -6,7 +6,7 @@ import tomllib
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -146,6 +146,9 @@ def receipt_layout() -> ReceiptLayout:
 def slip_layout() -> ReceiptLayout:
     """The 58 mm slips: pickup, day, test."""
     return _strip("slip_58")
+
+
+_LOOKED_AT: Final = (msgspec.json.Decoder(LabelLayout), msgspec.json.Decoder(ReceiptLayout))
 
 
 @cache

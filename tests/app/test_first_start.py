@@ -45,7 +45,7 @@ def port() -> Iterator[int]:
 
 
 def post(port: int, path: str, form: Mapping[str, str]) -> int:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         link.request("POST", path, urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})
         return link.getresponse().status

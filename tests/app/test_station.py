@@ -32,6 +32,7 @@ from kiosk.devices.printer.tcp import TcpPrinter
 from kiosk.devices.scale.command import LONGEST_S
 from kiosk.devices.scale.live import LiveScale
 from kiosk.devices.scale.pause import PausableScale
+from kiosk.devices.scanner.camera import CameraScanner
 from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
 from kiosk.messaging.contract.receive import parse_event
@@ -199,7 +200,7 @@ class Technician:
         data = urlencode(form).encode() if word else None
         request = Request(self._url + address, data=data, headers={"Origin": self._url} if word else {})
         try:
-            with self._opener.open(request, timeout=20) as answer:
+            with self._opener.open(request, timeout=30) as answer:
                 return answer.status, answer.url, answer.read().decode()
         except HTTPError as error:
             with error:
@@ -207,7 +208,7 @@ class Technician:
 
     def press_at_rest(self, key: str) -> tuple[int, str]:
         """Press as soon as the pan is read and rests, until then nothing is sent; status and address of the answer."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             status, address, text = self.ask(f"POST /technician/scale/{key}")
             if "still moves" not in text and "No weight that can be read" not in text:
@@ -216,7 +217,7 @@ class Technician:
 
     def until(self, weight: str) -> None:
         """The scale's page shows this weight."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while json.loads(self.ask("/technician/scale.json")[2])["weight"] != weight:
             assert time.monotonic() < end, f"{weight} never came"
 
@@ -350,6 +351,16 @@ def test_what_is_not_fitted_is_not_made(tmp_path: Path) -> None:
     assert (hardware.scale, hardware.camera, dict(hardware.printers)) == (None, None, {})
     off = runtime.make_hardware(config_of(tmp_path, '[camera]\nkind="none"\npath=""\n'))
     assert off.camera is None
+
+
+def test_the_camera_is_the_scanner_where_it_is_set_up(tmp_path: Path, template: Path) -> None:
+    config = config_of(tmp_path, f'[camera]\nkind = "file"\npath = "{tmp_path}"\n[scanner]\nkind = "camera"\n')
+    stamp = stamps(config.station)()
+    with closing(Store.open(config.station.database, "S0147", stamp, Opening(template=template))) as store:
+        parts = runtime.make_station(config, store, StationClock(config.station.zone), None)
+        assert isinstance(parts.scanner, CameraScanner)
+        ways = parts.service.counter.scans.ways
+        assert (ways.typed, ways.look) == (True, parts.service.code_wanted)
 
 
 def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, port: int) -> None:

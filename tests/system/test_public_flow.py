@@ -15,7 +15,7 @@ from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, Visitor
 
 CARD = internal_code("P", "04412")
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +88,8 @@ def test_two_taps_for_a_known_member(village: Village, hand: Hand, language: str
     hand.sees("take")
     assert hand.taps == 2
 
-    assert village.label_printer.wait_for(labels + 1, 20)
-    assert village.receipt_printer.wait_for(receipts + 1, 20)
+    assert village.label_printer.wait_for(labels + 1, 60)
+    assert village.receipt_printer.wait_for(receipts + 1, 60)
     row = village.newest_intake()
     assert (row.party, row.gross_g, row.net_g) == ("M-04412", 12_450, 12_450)
     assert (row.mode, row.amount_fen) == ("purchase", 29_880)
@@ -162,7 +162,7 @@ def test_an_empty_roll_waits_and_goes_on_by_itself(village: Village, hand: Hand)
     hand.sees("take")
     hand.page.wait_for_selector(".paper[data-state=waiting]", timeout=WAIT_MS)
     village.label_printer.command("paper-in")
-    assert village.label_printer.wait_for(labels + 1, 20)
+    assert village.label_printer.wait_for(labels + 1, 60)
     village.scale.command("take")
     hand.tap("form[action='/finish'] button")
     hand.sees("home")

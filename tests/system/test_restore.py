@@ -39,7 +39,7 @@ def intakes(village: Village, visitor: Visitor, count: int, *, acknowledged: boo
 
 def summary(village: Village) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {village.center_access.token}"}
-    with urlopen(Request(f"{village.center_url}/ledger/summary.json", headers=headers), timeout=10) as answer:
+    with urlopen(Request(f"{village.center_url}/ledger/summary.json", headers=headers), timeout=30) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 

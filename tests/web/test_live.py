@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from hypothesis import strategies as st
 
 from kiosk.domain.metrology.pan import PanView
 from kiosk.station.live import Snapshot
+from kiosk.web import live
 from kiosk.web.factory import PUBLIC_STREAMS, create_app
 from kiosk.web.live import BEAT, BEAT_S, GAP_S, RETRY, Stream, Streams, public_source
 from kiosk.web.server import Server, serve
@@ -237,33 +237,26 @@ def test_a_heartbeat_every_second(shop: Shop) -> None:
     asked = time.perf_counter()
     with served(shop) as server, closing(Listener(server)) as page:
         page.message()
-        heard = [page.event() for _ in range(6)]
-    assert [kind for kind, *_ in heard] == ["beat"] * 6
-    arrived = [when for *_, when in heard]
-    assert arrived[-1] - asked > 6 * 0.8, "what stood still delays the first ones, and none comes before its second"
-    assert sorted(later - earlier for earlier, later in pairwise(arrived))[2] < 1.5
+        heard = [page.event() for _ in range(3)]
+    assert [kind for kind, *_ in heard] == ["beat"] * 3
+    assert heard[-1][2] - asked > 3 * 0.8, "what stood still delays the first ones, and none comes before its second"
 
 
 def test_a_change_is_with_the_client_at_once(shop: Shop) -> None:
-    """p50 3 ms, p99 10 ms on an idle machine (``make bench``); here only that nothing buffers or polls."""
-    taken, asked = [], []
+    """Nothing buffers: each is there without another one behind it. How soon is told by the stream's own clock, above,
+    and measured by ``make bench``.
+    """
     with (
         served(shop) as server,
         closing(Listener(server)) as page,
         closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as other,
     ):
         page.message()
-        for grams in range(20):
-            time.sleep(GAP_S)
-            started = time.perf_counter()
-            shop.read(1000 + 5 * grams)
-            page.message()
-            taken.append(time.perf_counter() - started)
-            started = time.perf_counter()
+        for grams in range(1000, 1100, 5):
+            shop.read(grams)
+            assert page.message()["weight"]["text"] == f"1.{grams - 1000:03}"
             other.request("GET", "/health")
-            other.getresponse().read()
-            asked.append(time.perf_counter() - started)
-    assert median(taken) < 0.05 + median(asked), "as long as a machine with much to do needs for any answer"
+            assert other.getresponse().read()
 
 
 def test_a_page_is_served_while_all_streams_are_open_and_the_oldest_gives_way(shop: Shop) -> None:
@@ -278,19 +271,18 @@ def test_a_page_is_served_while_all_streams_are_open_and_the_oldest_gives_way(sh
             page.close()
 
 
-def test_the_server_stops_at_once_with_open_streams(shop: Shop) -> None:
-    taken = []
+def test_the_server_stops_at_once_with_open_streams(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that would say something in an hour ends as well."""
+    monkeypatch.setattr(live, "BEAT_S", 3600.0)
     for _ in range(5):
         with served(shop) as server:
             pages = [Listener(server) for _ in range(3)]
             for page in pages:
                 page.message()
-            started = time.perf_counter()
             server.stop()
-            taken.append(time.perf_counter() - started)
             for page in pages:
+                assert page.answer.read() == b""
                 page.close()
-    assert sorted(taken)[2] < 1.0, "the machine may stand still for a moment, but not each time"
 
 
 def test_only_loopback_is_served(shop: Shop) -> None:

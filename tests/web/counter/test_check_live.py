@@ -20,7 +20,7 @@ from kiosk.web.speech import speech
 from tests.web.counter.shop import CounterShop, waybill
 from tests.web.test_live import Listener
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_bytes_of_a_device_are_text_and_never_raw(app: Flask, line: PtyLine) -> 
 
 
 def _until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not met() and time.monotonic() < deadline:
         threading.Event().wait(0.05)
     assert met()

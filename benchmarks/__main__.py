@@ -21,6 +21,7 @@ from benchmarks import (
     county,
     day,
     fleet,
+    labels,
     latency,
     million,
     photo,
@@ -34,6 +35,7 @@ from benchmarks.measure import Row
 RESULTS = Path(__file__).with_name("results.json")
 ALL = {
     "latency": latency.run,
+    "labels": labels.run,
     "day": day.run,
     "counter": counter.run,
     "scan": scan.run,

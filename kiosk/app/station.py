@@ -21,6 +21,8 @@ from kiosk.devices.ports import CodeCamera, Panel, PinFactory, Scale, ScaleListe
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts
+from kiosk.labels.typesetting import fonts
 from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
@@ -166,14 +168,20 @@ def run_station(
     settings_file: Path | None = None,
     clock: StationClock | None = None,
 ) -> None:
-    """The station until ``stop`` is set: pages, devices, print workers. ``clock`` stands for the system's in tests."""
+    """The station until ``stop`` is set: pages, devices, print workers. ``clock`` stands for the system's in tests.
+
+    Raises ValueError when a paper could not be drawn, StoreError, OSError.
+    """
     from kiosk.texts.templates import keep_compiled
     from kiosk.web.factory import create_app
     from kiosk.web.server import serve
 
+    if config.printers:
+        _require_fonts()
     with ExitStack() as ends:  # from the last to the first: no page is served by a station that has stopped
         store = open_store(config.station)
         ends.callback(store.close)
+        OwnLayouts(config.station.data / LAYOUTS).load()
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file)
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, PageHeartbeat.from_environ().beat)
         keep_compiled(app.jinja_env, app.root_path)
@@ -192,6 +200,14 @@ def run_station(
         ends.callback(report.stop)
         logger.info("station %s is ready on http://%s:%d", config.station.station, config.web.host, config.web.port)
         stop.wait()
+
+
+def _require_fonts() -> None:
+    """The first paper would fail, with a villager before the desk: better no start, and the package's name."""
+    try:
+        fonts.require_all()
+    except fonts.FontProblem as error:
+        raise ValueError(str(error)) from error
 
 
 def _start_panel_and_scanner(parts: StationParts, ends: ExitStack) -> None:

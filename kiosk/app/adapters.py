@@ -47,7 +47,7 @@ PinsOf = Callable[[str], Pins]
 
 
 def make_printer(settings: PrinterSettings) -> Printer:
-    """The adapter of one printer. Raises ProfileProblem."""
+    """The adapter of one printer. Raises ValueError for a row that there is not, or not with these settings."""
     match settings.kind:
         case "tcp":
             from kiosk.devices.printer.tcp import TcpPrinter

@@ -36,7 +36,7 @@ from kiosk.station.doctor.finding import Finding
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.outbox_poller import OutboxPoller
-from kiosk.station.papers.papers import make_papers
+from kiosk.station.papers.papers import PaperSettings, make_papers
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.rendering import render
 from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintWorker
@@ -135,6 +135,7 @@ class StationService:
     ) -> None:
         self.settings, self.store, self.clock = settings.station, store, clock
         self.software, self.metrology = software_id(), metrology()
+        self._paper_settings = PaperSettings(self.settings, self.metrology, settings.codes)
         self._hardware = hardware
         self._signals = StationSignals()
         self.committed = self._signals.committed
@@ -326,7 +327,7 @@ class StationService:
 
     def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
         """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
-        papers = make_papers(self.settings, self.metrology, confirmed, catalog, stamp)
+        papers = make_papers(self._paper_settings, confirmed, catalog, stamp)
         return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> PrintWorker:

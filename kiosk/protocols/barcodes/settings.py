@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kiosk.protocols.barcodes.gs1.bag import Bag, bag_elements
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain
-from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
+from kiosk.protocols.barcodes.gs1.keys import BadKey, CompanyPrefix
 from kiosk.protocols.barcodes.gs1.notation import written
 from kiosk.protocols.barcodes.in_store import InStoreLayout
 
@@ -62,11 +62,17 @@ class CodesSettings:
                 raise ValueError(f"items: {product}: {error}") from None
 
     def symbols(self, product: str, bag: Bag) -> BagSymbols:
-        """What the symbol and the link on a bag say; nothing for goods without a number of GS1. Raises BadKey."""
+        """What the symbol and the link on a bag say; nothing for goods without a number of GS1.
+
+        Nothing either for a weight that GS1 has no room for: such a bag is booked with the station's own code.
+        """
         item = self.items.get(product)
         if self.company is None or item is None:
             return BagSymbols()
-        elements = bag_elements(self.company, item, bag)
+        try:
+            elements = bag_elements(self.company, item, bag)
+        except BadKey:
+            return BagSymbols()
         link = build_digital_link(self.link_domain, elements) if self.link_domain else ""
         return BagSymbols(written(elements), link)
 

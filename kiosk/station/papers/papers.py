@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from typing import Any
 
 import msgspec
 
 from kiosk.domain.catalog import Catalog, Container, Names, Product
+from kiosk.domain.identifiers import parse_internal_code
 from kiosk.domain.intake import ConfirmedIntake, IntakeLine
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate
 from kiosk.labels.documents import BagLabel, Receipt, ReceiptLine
+from kiosk.protocols.barcodes.gs1.bag import Bag
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.settings import StationSettings
 from kiosk.store.records import IntakePapers, NewPrintJob, Stamp
 
@@ -22,9 +26,16 @@ LABEL_PRINTER = "label"
 RECEIPT_PRINTER = "receipt"
 
 
-def make_papers(
-    settings: StationSettings, metrology: str, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
-) -> IntakePapers:
+@dataclass(frozen=True, slots=True)
+class PaperSettings:
+    """What papers say of the station: its settings, the mark of its metrology, and what its codes are made of."""
+
+    station: StationSettings
+    metrology: str
+    codes: CodesSettings = field(default_factory=CodesSettings)
+
+
+def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
     """The print jobs of one intake, labels first: the bag in the hand waits for them.
 
     The receipt's ``head`` is the hash of the intake's own event, which is the head of the journal as the villager
@@ -36,7 +47,7 @@ def make_papers(
         NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label))
         for line, label in zip(confirmed.intake.lines, _labels(settings, confirmed, catalog, stamp), strict=True)
     ]
-    receipt = _receipt(settings, metrology, confirmed, catalog, stamp)
+    receipt = _receipt(settings, confirmed, catalog, stamp)
 
     def papers(head: str) -> Sequence[NewPrintJob]:
         return [*labels, NewPrintJob(RECEIPT, RECEIPT_PRINTER, 0, msgspec.json.encode(replace(receipt, head=head)))]
@@ -54,15 +65,13 @@ def _container(catalog: Catalog, code: str) -> Names:
     return container.names if container else Names(code, code, code)
 
 
-def _labels(
-    settings: StationSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
-) -> Iterator[BagLabel]:
+def _labels(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Iterator[BagLabel]:
     """One a bag. A grade is named for goods that have but one: at the scale nobody chooses a grade."""
-    intake = confirmed.intake
+    intake, station = confirmed.intake, settings.station
     goods, product = _goods(catalog, intake.product), catalog.product(intake.product)
     sale = product.sale if product else None
     grade = sale.grades[0].names if sale and len(sale.grades) == 1 else Names("", "", "")
-    shop = settings.village or settings.station
+    shop = station.village or station.station
     first = BagLabel(
         goods_ug=goods.ug,
         goods_zh=goods.zh,
@@ -72,13 +81,13 @@ def _labels(
         zone=stamp.moment.zone,
         lot_code=confirmed.lot,
         receipt=str(intake.receipt),
-        station=settings.station,
+        station=station.station,
         bag=1,
         bags=len(intake.lines),
         mode=intake.mode.value,
         not_for_trade=confirmed.scale is not None and confirmed.scale.trade is False,
-        village=settings.village,
-        county=settings.county_name,
+        village=station.village,
+        county=station.county_name,
         producer=intake.party.member or shop,
         seller=shop,
         grade_ug=grade.ug,
@@ -86,20 +95,22 @@ def _labels(
         grade_en=grade.en,
         harvest=sale.harvest if sale else "",
     )
+    packed = date.fromisoformat(stamp.moment.local_date) if stamp.moment.local_date else None
     for line in intake.lines:
-        yield replace(first, net_g=line.net_g, bag=line.number, bag_code=intake.receipt.bag_code(line.number))
+        code = intake.receipt.bag_code(line.number)
+        bag = Bag(line.net_g, packed, intake.receipt.body, parse_internal_code(code).body)
+        symbols = settings.codes.symbols(intake.product, bag)
+        yield replace(first, net_g=line.net_g, bag=line.number, bag_code=code, gs1=symbols.gs1, link=symbols.link)
 
 
-def _receipt(
-    settings: StationSettings, metrology: str, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
-) -> Receipt:
-    intake, moment = confirmed.intake, stamp.moment
+def _receipt(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Receipt:
+    intake, moment, station = confirmed.intake, stamp.moment, settings.station
     goods = _goods(catalog, intake.product)
     return Receipt(
         receipt=str(intake.receipt),
         receipt_code=intake.receipt.code,
-        station=settings.station,
-        village=settings.village,
+        station=station.station,
+        village=station.village,
         party=str(intake.party),
         mode=intake.mode.value,
         lines=tuple(_line(goods, _container(catalog, line.container), line) for line in intake.lines),
@@ -111,8 +122,8 @@ def _receipt(
         certificate=_certificate(confirmed.certificate),
         lot_code=confirmed.lot,
         software=stamp.software,
-        metrology=metrology,
-        county=settings.county_name,
+        metrology=settings.metrology,
+        county=station.county_name,
         **scale_fields(confirmed.scale),
     )
 

@@ -17,7 +17,7 @@ from kiosk.simulators.printer.escpos import EscposInterpreter
 from kiosk.simulators.printer.events import Page
 from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
-from kiosk.station.papers.papers import make_papers
+from kiosk.station.papers.papers import PaperSettings, make_papers
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.records import NewPrintJob, PrintJob
 from tests.station.fakes import STAMP
@@ -30,7 +30,7 @@ CODES = [CONFIRMED.lot, CONFIRMED.intake.receipt.bag_code(1)]
 def jobs(name: str = "بادام") -> list[PrintJob]:
     names = Names(name, name, name)
     catalog = Catalog((Product("BADAM", names, "badam"),), (), (Container("SACK", names, 160, "sack"),), ())
-    made = make_papers(SETTINGS, "1+a91f03c7", CONFIRMED, catalog, STAMP)(HEAD)
+    made = make_papers(PaperSettings(SETTINGS, "1+a91f03c7"), CONFIRMED, catalog, STAMP)(HEAD)
     return [queued(number, job) for number, job in enumerate(made, 1)]
 
 

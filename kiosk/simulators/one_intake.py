@@ -125,9 +125,12 @@ class OneIntake:
 
 
 def read_label(picture: Path) -> str:
-    """What an independent reader (zxing-cpp) decodes from a printed picture; raises StepFailed when nothing."""
+    """What an independent reader (zxing-cpp) decodes from a printed picture; raises StepFailed when nothing.
+
+    A bag's label has its own code and, where there is room, the lot's: of the two it is the bag's.
+    """
     with Image.open(picture) as image:
         symbols = reader.read(image.convert("L"))
     if not symbols:
         raise StepFailed(f"no symbol could be read from {picture.name}")
-    return symbols[0].text
+    return min(symbol.text for symbol in symbols)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kiosk.cli.kiosk import main as kiosk
-from kiosk.domain.identifiers import parse_internal_code
+from kiosk.domain.identifiers import ReceiptNumber, bag_of
 from tests.each import each
 
 
@@ -46,7 +46,7 @@ def test_one_whole_intake_and_one_line_of_json(tmp_path: Path) -> None:
     assert set(told) == {"ok", "receipt", "net_g", "label_text", "photo_sha256", "acknowledged", "seconds"}
     assert (told["ok"], told["acknowledged"], told["net_g"]) == (True, True, 12_450)
     assert told["receipt"] == "0147-A-000001"
-    assert parse_internal_code(told["label_text"]).name == "lot"
+    assert bag_of(told["label_text"]) == (ReceiptNumber.parse(told["receipt"]), 1)
     _only_what_was_cut_out_is_kept(folder, told["photo_sha256"])
     assert 0 < told["seconds"] <= 120
     assert living_in(tmp_path) == []

@@ -13,7 +13,6 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect
 
 from kiosk.simulators.fleet import template
-from kiosk.simulators.fleet import template
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.store.database import opening
 from kiosk.store.database.migrate import migrate
@@ -38,7 +37,6 @@ def migrate_once() -> None:
             path.write_bytes(empty[0])
 
     opening._migrate_in_child = copied
-    template._migrate_in_child = copied
     template._migrate_in_child = copied
 
 

@@ -21,11 +21,13 @@ from benchmarks import (
     county,
     day,
     fleet,
+    labels,
     latency,
     million,
     photo,
     scale_port,
     scales,
+    scan,
     staff,
 )
 from benchmarks.measure import Row
@@ -33,8 +35,10 @@ from benchmarks.measure import Row
 RESULTS = Path(__file__).with_name("results.json")
 ALL = {
     "latency": latency.run,
+    "labels": labels.run,
     "day": day.run,
     "counter": counter.run,
+    "scan": scan.run,
     "care": care.run,
     "scales": scales.run,
     "scale_port": scale_port.run,

@@ -10,9 +10,11 @@ from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.none import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import (
+    CodeCamera,
     LineCapture,
     OnButton,
     OnProgress,
+    OnRefused,
     OnScan,
     OnState,
     Panel,
@@ -32,7 +34,9 @@ from kiosk.devices.scale.line.ports import LinePort, Pins
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.devices.scale.probe import ScaleProbe, ignore_progress
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.devices.scanner.report import ScanReporter, ignore_state
+from kiosk.devices.scanner.camera import CameraScanner
+from kiosk.devices.scanner.reader import ScannerReader
+from kiosk.devices.scanner.report import ScanReporter, ignore_refusal, ignore_state
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Candidate
@@ -71,19 +75,35 @@ def make_camera(settings: CameraSettings, lens: LensOf = unknown_lens) -> ChildC
     return ChildCamera(settings, lens=lens)
 
 
-def make_scanner(settings: ScannerSettings, on_scan: OnScan, on_state: OnState = ignore_state) -> Scanner:
-    """The adapter of the scanner.
+def make_scanner(
+    settings: ScannerSettings,
+    on_scan: OnScan,
+    on_state: OnState = ignore_state,
+    on_refused: OnRefused = ignore_refusal,
+) -> Scanner:
+    """The adapter of a scanner of its own: of any kind but "camera".
 
     ``on_scan`` gets each code as text; ``on_state`` gets "ok", "scanner_missing" or "scanner_second_keyboard", first
-    soon after the start and then whenever it changes. Both are called from the adapter's thread.
+    as soon as it is known and then whenever it changes; ``on_refused`` gets why a scan was dropped. All are called in
+    the scanner's thread.
     """
+    report = ScanReporter(on_scan, on_state, on_refused=on_refused)
     if settings.kind == "evdev":
-        from kiosk.devices.scanner.evdev import EvdevScanner
+        from kiosk.devices.scanner.evdev import EvdevDevice
 
-        return EvdevScanner(settings, ScanReporter(on_scan, on_state))
+        return ScannerReader(EvdevDevice(settings.port, report), report)
+    if settings.kind == "hid_pos":
+        from kiosk.devices.scanner.hid_pos import HidPosDevice
+
+        return ScannerReader(HidPosDevice(settings.port, report), report)
     from kiosk.devices.scanner.serial import SerialScanner
 
-    return SerialScanner(settings, ScanReporter(on_scan, on_state))
+    return SerialScanner(settings, report)
+
+
+def make_camera_scanner(camera: CodeCamera, on_scan: OnScan, on_state: OnState, on_refused: OnRefused) -> CameraScanner:
+    """The camera as the scanner; told as ``make_scanner`` tells."""
+    return CameraScanner(camera, ScanReporter(on_scan, on_state, on_refused=on_refused))
 
 
 def make_panel(settings: PanelSettings | None, on_button: OnButton, pins: PinFactory | None = None) -> Panel:

@@ -21,6 +21,7 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tls import tls_context
+from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor
 from kiosk.protocols.printers.device_id import proposed_language
 from kiosk.protocols.printers.page_setup import StreamLanguage
 
@@ -54,6 +55,18 @@ class ThisMachine:
     def keyboards(self) -> tuple[str, ...]:
         """Devices that act as a keyboard, as most scanners do when they are new."""
         return tuple(str(path) for path in _names(self.dev / "input/by-id") if path.name.endswith("-event-kbd"))
+
+    def hid_scanners(self) -> tuple[str, ...]:
+        """Scanners in HID POS mode, by the names of the station's udev rules: hidraw nodes have no other that stays."""
+        return tuple(str(path) for path in _names(self.dev / "kiosk") if self._is_hid_scanner(path))
+
+    def _is_hid_scanner(self, path: Path) -> bool:
+        """Anybody may read what a HID device says of itself; the node itself need not be opened."""
+        try:
+            read_descriptor((self.sys / "class/hidraw" / path.resolve().name / "device/report_descriptor").read_bytes())
+        except (OSError, BadDescriptor):
+            return False
+        return True
 
     def printers(self) -> tuple[str, ...]:
         """Printers on USB, as the kernel's usblp shows them."""

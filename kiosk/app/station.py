@@ -11,16 +11,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiosk.app.adapters import make_camera, make_panel, make_printer, make_scale, make_scanner
+from kiosk.app.adapters import make_camera, make_camera_scanner, make_panel, make_printer, make_scale, make_scanner
 from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
 from kiosk.config.station import StationConfig
 from kiosk.devices.camera.process import ChildCamera
-from kiosk.devices.ports import Panel, PinFactory, Scale, ScaleListener, Scanner
+from kiosk.devices.ports import CodeCamera, Panel, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts
+from kiosk.labels.typesetting import fonts
 from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
@@ -72,6 +74,7 @@ def make_lens_calibration(config: StationConfig, hardware: Hardware, service: St
 def make_hardware(config: StationConfig) -> Hardware:
     """All adapters of a station; what is not set up is simply not there."""
     camera = make_own_camera(config)
+    scanner = config.scanner.kind if config.scanner else None
     return Hardware(
         profile=config.scale.profile if config.scale else NO_SCALE,
         scale=partial(make_scale, config.scale) if config.scale else None,
@@ -79,6 +82,8 @@ def make_hardware(config: StationConfig) -> Hardware:
         camera=camera,
         content=scale_content(config.scale) if config.scale else None,
         auto_shutter=config.camera is not None and config.camera.shoots_by_itself,
+        scanner=scanner,
+        codes=camera if scanner == "camera" else None,
         lens=camera,
     )
 
@@ -151,7 +156,7 @@ def make_station(config: StationConfig, store: Store, clock: StationClock, setti
         health,
         panel,
         lamps,
-        _scanner(config.scanner, service, scanner_watch),
+        _scanner(config.scanner, hardware.codes, service, scanner_watch),
         Doctor(service, equipment),
         make_teach(config, settings_file, scale),
     )
@@ -163,14 +168,20 @@ def run_station(
     settings_file: Path | None = None,
     clock: StationClock | None = None,
 ) -> None:
-    """The station until ``stop`` is set: pages, devices, print workers. ``clock`` stands for the system's in tests."""
+    """The station until ``stop`` is set: pages, devices, print workers. ``clock`` stands for the system's in tests.
+
+    Raises ValueError when a paper could not be drawn, StoreError, OSError.
+    """
     from kiosk.texts.templates import keep_compiled
     from kiosk.web.factory import create_app
     from kiosk.web.server import serve
 
+    if config.printers:
+        _require_fonts()
     with ExitStack() as ends:  # from the last to the first: no page is served by a station that has stopped
         store = open_store(config.station)
         ends.callback(store.close)
+        OwnLayouts(config.station.data / LAYOUTS).load()
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file)
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, PageHeartbeat.from_environ().beat)
         keep_compiled(app.jinja_env, app.root_path)
@@ -191,6 +202,14 @@ def run_station(
         stop.wait()
 
 
+def _require_fonts() -> None:
+    """The first paper would fail, with a villager before the desk: better no start, and the package's name."""
+    try:
+        fonts.require_all()
+    except fonts.FontProblem as error:
+        raise ValueError(str(error)) from error
+
+
 def _start_panel_and_scanner(parts: StationParts, ends: ExitStack) -> None:
     """From now on buttons and scans are heard."""
     parts.panel.start()
@@ -203,7 +222,9 @@ def _start_panel_and_scanner(parts: StationParts, ends: ExitStack) -> None:
         ends.callback(parts.scanner.stop)
 
 
-def _scanner(settings: ScannerSettings | None, service: StationService, watch: ScannerWatch) -> Scanner | None:
+def _scanner(
+    settings: ScannerSettings | None, camera: CodeCamera | None, service: StationService, watch: ScannerWatch
+) -> Scanner | None:
     if settings is None:
         return None
 
@@ -211,7 +232,11 @@ def _scanner(settings: ScannerSettings | None, service: StationService, watch: S
         watch.scanned()
         service.scans.on_scan(text)
 
-    return make_scanner(settings, on_scan, watch.on_state)
+    if camera is not None:
+        scanner = make_camera_scanner(camera, on_scan, watch.on_state, service.scans.on_refused)
+        service.code_wanted.connect(scanner.look_for_code)
+        return scanner
+    return make_scanner(settings, on_scan, watch.on_state, service.scans.on_refused)
 
 
 def service_settings(config: StationConfig) -> ServiceSettings:

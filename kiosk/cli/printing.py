@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 import click
 import msgspec
@@ -17,11 +17,13 @@ from kiosk.cli.scale.fault_lines import obey
 from kiosk.devices.printer.profiles import profile as find_profile
 from kiosk.devices.printer.profiles import profiles
 from kiosk.labels import documents
-from kiosk.labels.papers.bag_label import render_bag_label
+from kiosk.labels.papers.bag_label import render_bag_label, render_crate_label, render_small_bag_label
 from kiosk.labels.papers.day_slip import render_day_slip
+from kiosk.labels.papers.manifest import render_manifest
 from kiosk.labels.papers.parcel import render_parcel_label, render_pickup_slip
 from kiosk.labels.papers.printer_test import render_test_label, render_test_receipt
 from kiosk.labels.papers.receipt import render_receipt
+from kiosk.labels.papers.tags import render_member_card, render_member_label, render_seal_tag, render_tote_tag
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.protocols.printers import status
@@ -83,15 +85,28 @@ def label() -> None:
 
 
 class _Template(NamedTuple):
-    """A kind of paper: its document, who draws it, and whether it is a strip, which has no gaps."""
+    """A kind of paper: its document, who draws it, and whether it is a strip, which has no gaps.
+
+    ``width_mm`` is what the head prints where it is not the usual one.
+    """
 
     document: type[Any]
     draw: Callable[[Any, PrintHead], Raster]
     strip: bool
+    width_mm: int = 0
 
 
 _TEMPLATES = {
     "bag": _Template(documents.BagLabel, render_bag_label, strip=False),
+    "bag_40x30": _Template(documents.BagLabel, render_small_bag_label, strip=False),
+    "crate_label": _Template(documents.CrateLabel, render_crate_label, strip=False),
+    "member_card": _Template(documents.MemberCard, render_member_label, strip=False),
+    "member_card_86x54": _Template(documents.MemberCard, render_member_card, strip=False),
+    "tote_tag": _Template(documents.ToteTag, render_tote_tag, strip=False),
+    "seal_tag": _Template(documents.SealTag, render_seal_tag, strip=False),
+    "manifest": _Template(documents.Manifest, render_manifest, strip=False),
+    "manifest_a4": _Template(documents.Manifest, render_manifest, strip=False, width_mm=190),
+    "receipt_80": _Template(documents.Receipt, render_receipt, strip=True, width_mm=72),
     "receipt": _Template(documents.Receipt, render_receipt, strip=True),
     "parcel_label": _Template(documents.ParcelLabel, render_parcel_label, strip=False),
     "pickup_slip": _Template(documents.PickupSlip, render_pickup_slip, strip=True),
@@ -99,6 +114,8 @@ _TEMPLATES = {
     "test_label": _Template(documents.TestLabel, render_test_label, strip=False),
     "test_receipt": _Template(documents.TestReceipt, render_test_receipt, strip=True),
 }
+
+_DOCUMENTS: Final = {name: msgspec.json.Decoder(paper.document) for name, paper in _TEMPLATES.items()}
 
 _STRIP_LANGUAGE, _LABEL_LANGUAGE = "escpos", "tspl"
 
@@ -118,7 +135,9 @@ def render(template: str, data: IO[bytes], dpi: str, language: str, profile: str
     paper = _TEMPLATES[template]
     try:
         setup = _setup(paper, int(dpi), language, profile)
-        raster = paper.draw(msgspec.json.decode(data.read(), type=paper.document), setup.head)
+        raster = paper.draw(_DOCUMENTS[template].decode(data.read()), setup.head)
+        for warning in raster.warnings:
+            click.echo(f"warning: {warning}", err=True)
         page = _png(raster, setup.head.dpi) if language == "png" else encode(raster, setup)
     except FontProblem as error:
         raise click.ClickException(str(error)) from error
@@ -144,7 +163,7 @@ def _setup(paper: _Template, dpi: int, language: str, name: str | None) -> PageS
             dpi = usual.head.dpi
         elif language == "cpcl" and dpi != usual.head.dpi:
             raise ValueError(f"a cpcl printer has {usual.head.dpi} dpi, not {dpi}")
-        width = drawn.head.width_dots * DOTS_PER_MM[dpi] // drawn.head.per_mm
+        width = (paper.width_mm or drawn.head.width_dots // drawn.head.per_mm) * DOTS_PER_MM[dpi]
         setup = replace(usual, head=PrintHead(dpi, width))
     return replace(setup, gap_mm=0) if paper.strip else setup
 

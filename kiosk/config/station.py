@@ -72,6 +72,12 @@ def _check_language(language: str) -> None:
         raise ValueError(f"{language!r} is not a language; allowed are {', '.join(LANGUAGES)}")
 
 
+def _check_scanner(config: StationConfig) -> None:
+    camera = config.camera is not None and config.camera.kind != "none"
+    if config.scanner is not None and config.scanner.kind == "camera" and not camera:
+        raise ValueError("'camera' needs a camera: set up [camera]")
+
+
 def _check_elsewhere(file: SettingsFile, config: StationConfig) -> None:
     """Words that name a row of another room: a wrong one must be told here, not by a station that does not start."""
     file.check("station", "zone", lambda: _check_zone(config.station.zone))
@@ -86,6 +92,7 @@ def _check_elsewhere(file: SettingsFile, config: StationConfig) -> None:
         check_g = config.metrology.check_weight_g
         if check_g is not None:
             file.check("metrology", "check_weight_g", lambda: check_expected(scale.profile, check_g))
+    file.check("scanner", "kind", lambda: _check_scanner(config))
     for name, printer in config.printers.items():
         file.check(f"printer.{name}", "profile", printer.row)
 

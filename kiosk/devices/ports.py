@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from kiosk.domain.lens import LensFit
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
+from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.protocols.printers.page_setup import PageSetup
 from kiosk.protocols.scales.reading import Reading
 
@@ -265,6 +266,13 @@ class Camera(Inspector, Protocol):
     def close(self) -> None: ...
 
 
+class CodeCamera(Protocol):
+    """A camera that can read bar codes."""
+
+    def read_codes(self, deadline_s: float) -> tuple[str, ...]:
+        """Take one frame now: AIM identifier and data of what is seen in it, unchecked. Raises CameraFault."""
+
+
 @dataclass(frozen=True, slots=True)
 class LensShot:
     """A shot of the mat that counts: how many there are now, and the share of the frame between all their corners."""
@@ -357,6 +365,9 @@ class Pausable(Protocol):
 
 OnScan = Callable[[str], None]
 """Gets a scan as text; called from the scanner's own thread, must not block."""
+
+OnRefused = Callable[[ScanRefusal], None]
+"""Gets why a scan was dropped; called as OnScan."""
 
 OnState = Callable[[str], None]
 """Gets "ok", "scanner_missing" or "scanner_second_keyboard" when it changes; called as OnScan."""

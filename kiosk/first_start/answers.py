@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.settings import IPP_PORT, PrinterKind
-from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.devices.scanner.settings import ScannerKind, ScannerSettings
 from kiosk.domain.clerk import BadClerk
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.first_start.draft import (
@@ -40,6 +40,8 @@ from kiosk.texts.plain import plain
 
 NONE, LATER, YES, SKIP = "none", "later", "yes", "skip"
 """Words of the tiles that name no device."""
+BY_CAMERA = "camera"
+"""No scanner: the camera reads codes."""
 FOUND = "found:"
 """Begins the answer that names a format with the line it was heard at: ``found:xk3190_tf0 9600 8N1``."""
 
@@ -263,17 +265,26 @@ def _profile(name: str) -> Take:
 def _scanner(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     if value(form) == NONE:
         return _absent(draft, "scanner")
-    kinds = {**dict.fromkeys(machine.serial_ports(), "serial"), **dict.fromkeys(machine.keyboards(), "evdev")}
+    if value(form) == BY_CAMERA and machine.cameras():
+        return replace(draft, scanner=ScannerDraft("camera"), proven={**draft.proven, "scanner": "unseen"})
+    listed: tuple[tuple[ScannerKind, tuple[str, ...]], ...] = (
+        ("serial", machine.serial_ports()),
+        ("hid_pos", machine.hid_scanners()),
+        ("evdev", machine.keyboards()),
+    )
+    kinds = {port: kind for kind, ports in listed for port in ports}
     port = _one_of(form, tuple(kinds))
     if draft.scale is not None and draft.scale.port == port:
         raise AnswerRefused("port_of_scale", port)
-    scanner = ScannerDraft("evdev" if kinds[port] == "evdev" else "serial", port)
+    scanner = ScannerDraft(kinds[port], port)
     checked("gone", lambda: ScannerSettings(scanner.port, scanner.kind))
     return draft if scanner == draft.scanner else replace(draft, scanner=scanner, proven=_unproven(draft, "scanner"))
 
 
 def _camera(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     if value(form) == NONE:
+        if draft.scanner is not None and draft.scanner.kind == "camera":
+            draft = _absent(draft, "scanner")
         return _absent(draft, "camera")
     drafts = {draft.path: draft for draft in (CameraDraft(kind, path) for kind, path in machine.cameras())}
     camera = drafts[_one_of(form, tuple(drafts))]

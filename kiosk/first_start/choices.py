@@ -7,7 +7,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from kiosk.devices.printer.profiles import profiles
-from kiosk.first_start.answers import FOUND, LATER, NONE, PASSWORDS, authorities, key_pairs
+from kiosk.first_start.answers import BY_CAMERA, FOUND, LATER, NONE, PASSWORDS, authorities, key_pairs
 from kiosk.first_start.draft import (
     BrokerDraft,
     CameraDraft,
@@ -162,8 +162,13 @@ def _scanners(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     for path in machine.serial_ports():
         if path not in taken:
             yield _device(path, path == chosen, "scan", "setup.choice.serial")
+    for path in machine.hid_scanners():
+        yield _device(path, path == chosen, "scan", "setup.choice.hid_pos")
     for path in machine.keyboards():
         yield _device(path, path == chosen, "number-pad", "setup.choice.keyboard")
+    if machine.cameras():
+        by_camera = draft.scanner is not None and draft.scanner.kind == "camera"
+        yield Choice(BY_CAMERA, text_id="setup.choice.camera_scans", picture="camera", chosen=by_camera)
     yield _none("scanner", "setup.choice.no_scanner", draft, draft.scanner is None)
 
 

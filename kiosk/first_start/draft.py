@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from kiosk.devices.camera.settings import FittedKind
 from kiosk.devices.printer.settings import PrinterKind
+from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.files import write_durably
 
 logger = logging.getLogger(__name__)
@@ -49,8 +50,8 @@ class PrinterDraft(Part, frozen=True):
 class ScannerDraft(Part, frozen=True):
     """As ScannerSettings."""
 
-    kind: Literal["serial", "evdev"]
-    port: str
+    kind: ScannerKind
+    port: str = ""
 
 
 class CameraDraft(Part, frozen=True):
@@ -139,10 +140,13 @@ def needs_first_start(config_file: Path) -> bool:
     return False
 
 
+_draft: Final = msgspec.json.Decoder(SettingsDraft).decode
+
+
 def load_draft(path: Path) -> SettingsDraft:
     """The draft, or a fresh one when there is none or it is damaged: the questions are asked again then."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=SettingsDraft)
+        return _draft(path.read_bytes())
     except FileNotFoundError:
         return SettingsDraft()
     except (OSError, msgspec.MsgspecError) as error:

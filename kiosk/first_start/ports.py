@@ -133,6 +133,9 @@ class Machine(Protocol):
     def keyboards(self) -> tuple[str, ...]:
         """Devices that act as a keyboard, as most scanners do when they are new."""
 
+    def hid_scanners(self) -> tuple[str, ...]:
+        """Scanners in HID POS mode, by the names that udev's rules gave them."""
+
     def printers(self) -> tuple[str, ...]:
         """On USB."""
 

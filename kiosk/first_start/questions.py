@@ -22,6 +22,11 @@ def _has(part: str) -> Callable[[SettingsDraft], bool]:
     return lambda draft: getattr(draft, part) is not None
 
 
+def _scanner_of_its_own(draft: SettingsDraft) -> bool:
+    """The camera is tried at its own question."""
+    return draft.scanner is not None and draft.scanner.kind != "camera"
+
+
 def _tls(draft: SettingsDraft) -> bool:
     return draft.broker is not None and draft.broker.scheme == "mqtts"
 
@@ -59,7 +64,7 @@ QUESTIONS = (
     Question("receipt_profile", "printers", _has("receipt")),
     Question("receipt_test", "printers", _has("receipt"), proves="receipt"),
     Question("scanner", "scanner"),
-    Question("scanner_test", "scanner", _has("scanner"), proves="scanner"),
+    Question("scanner_test", "scanner", _scanner_of_its_own, proves="scanner"),
     Question("camera", "camera"),
     Question("camera_test", "camera", _has("camera"), proves="camera"),
     Question("broker", "broker"),

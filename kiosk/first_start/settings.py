@@ -138,7 +138,7 @@ def tables(draft: SettingsDraft, data: Path, port: int) -> Iterator[tuple[str, T
     if draft.camera:
         yield "camera", {"kind": draft.camera.kind, "path": draft.camera.path}
     if draft.scanner:
-        yield "scanner", {"kind": draft.scanner.kind, "port": draft.scanner.port}
+        yield "scanner", {"kind": draft.scanner.kind, **({"port": draft.scanner.port} if draft.scanner.port else {})}
     if draft.backup:
         yield "backup", {"folder": draft.backup, **({"uuid": draft.backup_uuid} if draft.backup_uuid else {})}
     if draft.broker:

@@ -29,9 +29,9 @@ class DocumentProblem(ValueError):
 class BagLabel:
     """One bag. Mass in grams; ``date`` as "2026-11-25", None while the clock is unset. Raises DocumentProblem.
 
-    ``bag_code`` is the internal code of this very bag (type B); ``producer`` a member number or the village's shop;
-    ``harvest`` "2026" or "2026-09"; ``gs1`` a bracketed element string for the symbol, "" for the internal code;
-    ``link`` a Digital Link; ``copy_no`` counts reprints, 0 for the first paper.
+    ``bag_code`` is the bag's own internal code (type B). ``producer`` is a member number or the village shop,
+    ``seller`` a shop name; ``harvest`` is "2026" or "2026-09". ``gs1`` is a bracketed element string, ``link`` a
+    Digital Link. ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted.
     """
 
     goods_ug: str
@@ -62,10 +62,154 @@ class BagLabel:
     copy_no: int = 0
 
     def __post_init__(self) -> None:
-        if self.net_g < 0:
-            raise DocumentProblem(f"the net weight is {self.net_g} g: a label needs a weight of 0 or more")
+        _check_weight("net", self.net_g)
+        _check_copy(self.copy_no)
         if not 1 <= self.bag <= self.bags:
             raise DocumentProblem(f"bag {self.bag} of {self.bags} does not exist")
+
+
+@dataclass(frozen=True, slots=True)
+class CrateLabel:
+    """A crate or pallet of one lot, 100 x 150 mm. ``code`` is what its bars say; mass in grams. Raises DocumentProblem.
+
+    ``gross_g`` and ``bags`` are 0 when nobody weighed or counted. The others are as on a BagLabel.
+    """
+
+    goods_ug: str
+    goods_zh: str
+    goods_en: str
+    net_g: int
+    date: str | None
+    zone: str
+    code: str
+    lot_code: str
+    station: str
+    gross_g: int = 0
+    bags: int = 0
+    receipt: str = ""
+    not_for_trade: bool = False
+    village: str = ""
+    county: str = ""
+    producer: str = ""
+    seller: str = ""
+    grade_ug: str = ""
+    grade_zh: str = ""
+    grade_en: str = ""
+    harvest: str = ""
+    gs1: str = ""
+    link: str = ""
+    copy: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        _check_weight("net", self.net_g)
+        _check_copy(self.copy_no)
+        if self.bags < 0:
+            raise DocumentProblem(f"a crate cannot hold {self.bags} bags")
+        if self.gross_g and self.gross_g < self.net_g:
+            raise DocumentProblem(f"gross {self.gross_g} g is less than net {self.net_g} g")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCard:
+    """What a member shows instead of saying a number. No name and no telephone: a lost card tells nobody whose it is.
+
+    ``member`` is the number people say, ``code`` its internal code (type P); ``date`` the day of issue.
+    """
+
+    member: str
+    code: str
+    station: str
+    date: str | None
+    zone: str
+    village: str = ""
+    county: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToteTag:
+    """A tote on its way to the sorting center. ``code`` is its internal code (type T), ``tote`` what people read."""
+
+    tote: str
+    code: str
+    station: str
+    date: str | None
+    zone: str
+    destination: str = ""
+    village: str = ""
+    county: str = ""
+    copy: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        _check_copy(self.copy_no)
+
+
+@dataclass(frozen=True, slots=True)
+class SealTag:
+    """The seal of a tote. ``code`` is its internal code (type Z), ``seal`` what people read; no seal has a copy."""
+
+    seal: str
+    code: str
+    station: str
+    date: str | None
+    zone: str
+    tote: str = ""
+    village: str = ""
+    county: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """One tote: its seal, the bags or parcels in it, their net weight in grams. Raises DocumentProblem."""
+
+    tote: str
+    seal: str
+    items: int
+    net_g: int = 0
+
+    def __post_init__(self) -> None:
+        _check_weight("net", self.net_g)
+        if self.items < 0:
+            raise DocumentProblem(f"tote {self.tote}: {self.items} items are not possible")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What goes to the sorting center in one van. ``code`` is its internal code (type M). Raises DocumentProblem.
+
+    ``items`` and ``net_g`` are sums of all rows; ``sheet`` is the one to print where one has no room for all.
+    """
+
+    manifest: str
+    code: str
+    station: str
+    rows: tuple[ManifestRow, ...]
+    items: int
+    net_g: int
+    date: str | None
+    time: str | None
+    zone: str
+    destination: str = ""
+    carrier: str = ""
+    actor: str = ""
+    software: str = ""
+    village: str = ""
+    county: str = ""
+    copy: bool = False
+    copy_no: int = 0
+    sheet: int = 1
+
+    def __post_init__(self) -> None:
+        _check_copy(self.copy_no)
+        if not self.rows:
+            raise DocumentProblem("a manifest needs at least one tote")
+        for name, total, due in (
+            ("items", self.items, sum(row.items for row in self.rows)),
+            ("net_g", self.net_g, sum(row.net_g for row in self.rows)),
+        ):
+            if total != due:
+                raise DocumentProblem(f"{name} is {total}, but the rows add up to {due}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +246,8 @@ class Receipt:
     ``certificate`` is kind and reference, or "none" with the reason ("none: own use"). ``scale_marks`` are the words of
     what the scale was not worth when this was weighed, worst first; ``counters`` its event counters as "3-12-5" (scale
     profile, tare library, clock), ``scale_no`` the serial number on its plate, ``verified_until`` the date on its seal.
-    ``head`` is a hash of the journal in hex, ``copy_no`` counts reprints. Raises DocumentProblem.
+    ``head`` is the hash of the last event of the journal; a ``void`` receipt is printed only to show that it is void.
+    ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. Raises DocumentProblem.
     """
 
     receipt: str
@@ -132,6 +277,9 @@ class Receipt:
     copy_no: int = 0
 
     def __post_init__(self) -> None:
+        _check_copy(self.copy_no)
+        if self.head:
+            _check_head(self.head)
         if not self.lines:
             raise DocumentProblem("a receipt needs at least one bag")
         net_g, amount_fen = sum(line.net_g for line in self.lines), sum(line.amount_fen for line in self.lines)
@@ -214,13 +362,15 @@ class DaySlip:
         negative = [name for name, figure in asdict(self.totals).items() if figure < 0]
         if negative or self.seq < 0:
             raise DocumentProblem(f"{negative[0] if negative else 'seq'} cannot be negative on a day slip")
-        if not _HEAD.fullmatch(self.head):
-            raise DocumentProblem(f"the head of the journal is 64 lower-case hex digits, not {self.head!r}")
+        _check_head(self.head)
 
 
 @dataclass(frozen=True, slots=True)
 class TestLabel:
-    """A label that shows whether the label printer is well: every dot of the head, three scripts, bars."""
+    """A label that shows whether the label printer is well: every dot of the head, three scripts, bars.
+
+    With ``sample`` it is a label of that kind with sample data, by the layout that is used for it.
+    """
 
     station: str
     date: str | None
@@ -228,6 +378,7 @@ class TestLabel:
     software: str
     village: str = ""
     county: str = ""
+    sample: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +392,21 @@ class TestReceipt:
     zone: str
     software: str
     county: str = ""
+
+
+def _check_head(head: str) -> None:
+    if not _HEAD.fullmatch(head):
+        raise DocumentProblem(f"the head of the journal is 64 lower-case hex digits, not {head!r}")
+
+
+def _check_weight(what: str, grams: int) -> None:
+    if grams < 0:
+        raise DocumentProblem(f"the {what} weight is {grams} g: a label needs a weight of 0 or more")
+
+
+def _check_copy(number: int) -> None:
+    if number < 0:
+        raise DocumentProblem(f"a paper cannot be copy {number}")
 
 
 def _check_tail(what: str, text: str) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageFilter
 
 from kiosk.labels.layout import LayoutProblem, ReceiptLayout
 from kiosk.labels.raster import Raster
-from kiosk.labels.typesetting import typeset
-from kiosk.labels.typesetting.typeset import Align
+from kiosk.labels.typesetting import signs, typeset
+from kiosk.labels.typesetting.typeset import Align, Block, Style
 from kiosk.protocols.printers.page_setup import PrintHead
+
+_LEAST_COLUMNS = 3
+_OUTLINE_DOTS = 3
+_STAMP_MM, _STAMP_SHARE, _STAMP_DEGREES, _STAMP_EVERY = 9, 0.95, 25, 1.7
+"""Large enough to be seen from the other side of the counter; its share is that of the paper's width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +54,60 @@ class Strip:
         self._per_mm = per_mm
         self._margin = round(layout.margin * per_mm)
         self._rows: list[Image.Image] = []
+        self._texts: list[str] = []
 
     def row(self, *cells: Cell) -> None:
         """Add one row; it is as high as its highest cell. Cells without text keep their place."""
         self._rows.append(self._row(cells, self.width))
+
+    def table(self, rows: Sequence[tuple[str, ...]], style: str) -> None:
+        """Add rows of figures, the first column at the left edge, the others under each other to the right.
+
+        All in the largest size in which every row has one line; where none is small enough, the last column has a line
+        of its own. Raises LayoutProblem for figures that no paper of this width can hold.
+        """
+        room = self.width - 2 * self._margin
+        sizes = self._layout.styles[style].styles(self._per_mm)
+        for size in sizes:
+            widths = [
+                max(typeset.width(text, size, rtl=False) for text in column) for column in zip(*rows, strict=True)
+            ]
+            if sum(widths) + (len(widths) - 1) * size.size // 2 <= room:
+                self._rows += [self._figures(row, widths, size) for row in rows]
+                return
+        if len(rows[0]) < _LEAST_COLUMNS:
+            raise LayoutProblem(f"layout {self._layout.name}: {rows[0]!r} is wider than the paper")
+        for row in rows:
+            self.table((row[:-1],), style)
+            self.row(Cell(row[-1], style, align=Align.RIGHT))
+
+    def _figures(self, row: Sequence[str], widths: Sequence[int], style: Style) -> Image.Image:
+        """Spare room goes between the first column and the others, so that the last ends at the right edge."""
+        ink = self._blank(style.line_height)
+        right = self.width - self._margin
+        for text, width in reversed(list(zip(row[1:], widths[1:], strict=True))):
+            drawn = typeset.draw(Block((text,), style, rtl=False), (width, ink.height), Align.RIGHT)
+            ink.paste(1, (right - width, 0), drawn)
+            right -= width + max(style.size // 2, (self.width - 2 * self._margin - sum(widths)) // len(widths))
+        ink.paste(
+            1, (self._margin, 0), typeset.draw(Block((row[0],), style, rtl=False), (widths[0], ink.height), Align.LEFT)
+        )
+        return ink
+
+    def stamp(self, text: str) -> None:
+        """Write across the paper, again and again, over everything that was added so far; figures stay readable."""
+        paper = self._blank(sum(each.height for each in self._rows))
+        _stack(paper, self._rows, 0, 1)
+        style = Style(round(_STAMP_MM * self._per_mm), bold=True)
+        size = (typeset.width(text, style, rtl=False), style.line_height)
+        word = typeset.draw(Block((text,), style, rtl=False), size, Align.LEFT)
+        most = round(self.width * _STAMP_SHARE)
+        word = word.resize((most, word.height * most // word.width)).rotate(_STAMP_DEGREES, expand=True)
+        solid = word.convert("L")
+        outline = ImageChops.subtract(solid.filter(ImageFilter.MaxFilter(_OUTLINE_DOTS)), solid).convert("1")
+        for top in range(word.height // 2, paper.height, round(word.height * _STAMP_EVERY)):
+            paper.paste(1, ((self.width - word.width) // 2, top), outline)
+        self._rows = [paper]
 
     def gap(self, times: float = 1.0) -> None:
         """Add white paper."""
@@ -102,10 +157,14 @@ class Strip:
         self._rows.append(row)
 
     def raster(self) -> Raster:
-        """Return the whole paper."""
-        paper = self._blank(sum(each.height for each in self._rows))
+        """Return the whole paper. Raises LayoutProblem when it is longer than a sheet of the layout."""
+        height = sum(each.height for each in self._rows)
+        sheet = round(self._layout.height * self._per_mm)
+        if sheet and height > sheet:
+            raise LayoutProblem(f"layout {self._layout.name}: {height} dots are too long for a sheet of {sheet}")
+        paper = self._blank(sheet or height)
         _stack(paper, self._rows, 0, 1)
-        return Raster.from_ink(paper)
+        return Raster.from_ink(paper, signs.unknown(self._texts))
 
     def _blank(self, height: int) -> Image.Image:
         return Image.new("1", (self.width, height), 0)
@@ -127,6 +186,7 @@ class Strip:
     def _cell(self, cell: Cell, width: int) -> Image.Image:
         choices = self._layout.styles[cell.style].styles(self._per_mm)
         height = cell.lines * choices[0].line_height
+        self._texts.append(cell.text)
         block = typeset.fit(cell.text, (width, height), choices, cell.rtl, cell.lines)
         return typeset.draw(block, (width, block.height), cell.side)
 

@@ -3,30 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from PIL import Image
 
 from kiosk.labels import symbols
-from kiosk.labels.layout import BarcodeBox, LabelLayout, TextBox
-from kiosk.labels.typesetting import typeset
+from kiosk.labels.layout import LEAST_CODE128_MODULE_MM, BarcodeBox, LabelLayout, SymbolBox, TextBox
+from kiosk.labels.raster import Raster
+from kiosk.labels.typesetting import signs, typeset
 from kiosk.protocols.printers.page_setup import PrintHead
 
 
-def draw_label(layout: LabelLayout, fields: Mapping[str, str], code: str, head: PrintHead) -> Image.Image:
-    """Return the ink (mode "1", 1 = ink) of one label in dots of the head.
+@dataclass(frozen=True, slots=True)
+class LabelContent:
+    """``texts`` by the field of the box, an empty one leaves its box white; ``code`` is what the bars say.
 
-    ``fields`` holds the text of every box; an empty one leaves its box white. ``code`` is what the bars say.
-    Raises SymbolTooWide or NotEncodable for a code that cannot be barred, FontProblem when a font or the shaping
+    ``symbols`` are the 2D symbols the document has, by what a layout calls them.
+    """
+
+    texts: Mapping[str, str]
+    code: str = ""
+    symbols: Mapping[str, str] = field(default_factory=dict)
+
+
+def draw_label(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Raster:
+    """Return one label in dots of the head; a text that its layout has no box for is not drawn.
+
+    Raises SymbolTooWide or NotEncodable for a code that cannot be drawn, FontProblem when a font or the shaping
     library is missing.
     """
+    return Raster.from_ink(draw_ink(layout, content, head), signs.unknown(content.texts.values()))
+
+
+def draw_ink(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Image.Image:
+    """The same as a picture (mode "1", 1 = ink) into which more can be drawn."""
     per_mm = head.per_mm
-    ink = Image.new("1", (layout.width * per_mm, layout.height * per_mm), 0)
+    ink = Image.new("1", (round(layout.width * per_mm), round(layout.height * per_mm)), 0)
     for rule in layout.rules:
         left, top, width, height = rule.dots(per_mm)
         ink.paste(1, (left, top, left + width, top + height))
+    replaced = {box.instead_of for box in layout.boxes if content.texts.get(box.field)}
     for box in layout.boxes:
-        _draw_text(ink, box, fields[box.field], per_mm)
-    _draw_bars(ink, layout.barcode, code, per_mm)
+        if box.field not in replaced:
+            _draw_text(ink, box, content.texts.get(box.field, ""), per_mm)
+    if layout.barcode and content.code:
+        _draw_bars(ink, layout.barcode, content.code, per_mm)
+    for symbol in layout.symbols:
+        _draw_symbol(ink, symbol, content.symbols, per_mm)
     return ink
 
 
@@ -34,15 +58,45 @@ def _draw_text(ink: Image.Image, box: TextBox, text: str, per_mm: int) -> None:
     if not text:
         return
     left, top, width, height = box.dots(per_mm)
-    pad = per_mm // 2 if box.invert else 0
-    block = typeset.fit(text, (width - 2 * pad, height), box.size.styles(per_mm), box.direction == "rtl", box.lines)
-    letters = typeset.draw(block, (width - 2 * pad, height), box.align)
     if box.invert:
         ink.paste(1, (left, top, left + width, top + height))
-    ink.paste(0 if box.invert else 1, (left + pad, top), letters)
+    ink.paste(0 if box.invert else 1, (left + _padding(box, per_mm), top), _letters(text, box, per_mm))
+
+
+def _padding(box: TextBox, per_mm: int) -> int:
+    return per_mm // 2 if box.invert else 0
+
+
+@lru_cache(maxsize=160)
+def _letters(text: str, box: TextBox, per_mm: int) -> Image.Image:
+    """What stands in a box: most of a label is captions, dates and places that come again on the next one."""
+    _, _, width, height = box.dots(per_mm)
+    room = (width - 2 * _padding(box, per_mm), height)
+    block = typeset.fit(text, room, box.size.styles(per_mm), box.direction == "rtl", box.lines)
+    return typeset.draw(block, room, box.align)
+
+
+def forget_letters() -> None:
+    """Draw every text anew: a layout or a font was changed."""
+    _letters.cache_clear()
 
 
 def _draw_bars(ink: Image.Image, box: BarcodeBox, code: str, per_mm: int) -> None:
     left, top, width, height = box.dots(per_mm)
     bars = symbols.code128(code, (width, height), round(box.module * per_mm))
     ink.paste(1, (left, top), bars)
+
+
+def _draw_symbol(ink: Image.Image, box: SymbolBox, symbols_by_name: Mapping[str, str], per_mm: int) -> None:
+    """The first the document has; one that is too long for its place gives way to the next."""
+    left, top, width, height = box.dots(per_mm)
+    side, least = min(width, height), round(LEAST_CODE128_MODULE_MM * per_mm)
+    known = [(kind, symbols_by_name[kind]) for kind in box.carries if symbols_by_name.get(kind)]
+    for number, (kind, text) in enumerate(known, 1):
+        try:
+            ink.paste(symbols.square(kind, text, side, least), (left + (width - side) // 2, top + (height - side) // 2))
+        except symbols.SymbolTooWide:
+            if number == len(known):
+                raise
+        else:
+            return

@@ -6,7 +6,7 @@ import tomllib
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -17,6 +17,14 @@ _COARSEST = min(DOTS_PER_MM.values())
 
 LEAST_CODE128_MODULE_MM = 0.25
 """Two dots at 203 dpi: the finest bar that cheap thermal heads and scanners agree on."""
+
+
+MARKING_DUTIES = frozenset({"place", "producer", "date", "grade", "harvest"})
+"""What packed produce must say of itself: Order 70 of the Ministry of Agriculture (2006), articles 10 to 12."""
+
+_PRODUCE = frozenset({"bag", "crate"})
+_SMALLEST_MARKED_MM = (60, 40)
+"""A smaller label has no room for it: its goods carry their marks on the crate."""
 
 
 class LayoutProblem(ValueError):
@@ -68,35 +76,59 @@ class BarcodeBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
     module: float
 
 
+class SymbolBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A 2D symbol, quiet zone inside the rectangle: the first of ``carries`` that the document has.
+
+    "gs1" becomes a GS1 DataMatrix, anything else a QR code.
+    """
+
+    carries: tuple[str, ...]
+
+    @property
+    def field(self) -> str:
+        return self.carries[0]
+
+
 class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A label of fixed size in mm. ``ruler`` is where a test label shows every dot of the head."""
 
     name: str
-    width: int
-    height: int
-    barcode: BarcodeBox
+    width: float
+    height: float
     boxes: tuple[TextBox, ...]
+    barcode: BarcodeBox | None = None
+    symbols: tuple[SymbolBox, ...] = ()
     rules: tuple[Area, ...] = ()
     ruler: Area | None = None
 
     def __post_init__(self) -> None:
-        ruler = (self.ruler,) if self.ruler else ()
-        for area in (*self.boxes, *self.rules, *ruler, self.barcode):
+        drawn = tuple(area for area in (self.ruler, self.barcode) if area)
+        filled: tuple[Area, ...] = (*self.boxes, *self.symbols, *drawn)
+        for area in (*filled, *self.rules):
             if min(area.x, area.y) < 0 or area.x + area.w > self.width or area.y + area.h > self.height:
                 raise LayoutProblem(f"layout {self.name}: {_title(area)} reaches over the edge of the label")
         for box in self.boxes:
             if box.invert and not box.size.bold:
                 raise LayoutProblem(f"layout {self.name}: box {box.field} is white on black and must be bold")
-        if self.barcode.module < LEAST_CODE128_MODULE_MM:
+        if self.barcode and self.barcode.module < LEAST_CODE128_MODULE_MM:
             raise LayoutProblem(f"layout {self.name}: a bar module of {self.barcode.module} mm is too fine to scan")
-        filled: tuple[Area, ...] = (*self.boxes, *ruler, self.barcode)
         for one, other in combinations(filled, 2):
-            if _overlap(one, other) and not _stands_instead(other, one):
+            if _overlap(one, other) and not (_stands_instead(other, one) or _stands_instead(one, other)):
                 raise LayoutProblem(f"layout {self.name}: {_title(one)} and {_title(other)} overlap")
+        missing = self._duties() - {box.field for box in self.boxes}
+        if missing:
+            raise LayoutProblem(f"layout {self.name}: a label of this size must show {', '.join(sorted(missing))}")
+
+    def _duties(self) -> frozenset[str]:
+        large = self.width >= _SMALLEST_MARKED_MM[0] and self.height >= _SMALLEST_MARKED_MM[1]
+        return MARKING_DUTIES if large and self.name in _PRODUCE else frozenset()
 
 
 class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A strip as wide as the print head, at least ``width`` mm, and as long as needed: receipts and slips."""
+    """A strip as wide as the print head, at least ``width`` mm, and as long as needed: receipts and slips.
+
+    A sheet has a ``height``, and room for so many ``rows`` of a list.
+    """
 
     name: str
     width: int
@@ -106,15 +138,21 @@ class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     qr_module: float
     styles: dict[str, TypeSize]
     bar_module: float = LEAST_CODE128_MODULE_MM
+    height: float = 0.0
+    rows: int = 0
+    symbol: float = 27.0
+    """The square that is kept for the receipt's symbol: a signed one of version 12 fits with modules of 0.375 mm."""
 
 
 def _stands_instead(other: Area, one: Area) -> bool:
     """Whether of two boxes only one is ever filled."""
-    return isinstance(one, TextBox | BarcodeBox) and isinstance(other, TextBox) and other.instead_of == one.field
+    if not isinstance(one, TextBox | BarcodeBox | SymbolBox) or not isinstance(other, TextBox):
+        return False
+    return other.instead_of == one.field
 
 
 def _title(area: Area) -> str:
-    return f"box {area.field}" if isinstance(area, TextBox | BarcodeBox) else "a rule or ruler"
+    return f"box {area.field}" if isinstance(area, TextBox | BarcodeBox | SymbolBox) else "a rule or ruler"
 
 
 def _overlap(one: Area, other: Area) -> bool:
@@ -123,24 +161,45 @@ def _overlap(one: Area, other: Area) -> bool:
     return x < u + s and u < x + w and y < v + t and v < y + h
 
 
+LABELS = {
+    "bag": "bag_60x40",
+    "bag_small": "bag_40x30",
+    "crate": "crate_100x150",
+    "member": "member_60x40",
+    "member_card": "member_86x54",
+    "tote": "tote_60x40",
+    "seal": "seal_60x40",
+    "parcel": "parcel_60x40",
+    "test": "test_60x40",
+    "calibration": "calibration_60x40",
+}
+"""The shipped layout of every kind of label, by its file."""
+
+_NARROW_MM = 64
+"""From this width of the head on a receipt is laid out for 80 mm paper; some of its printers have 512 dots."""
+
+
+_A4_PRINTED_MM = 190
+
+
 def bag_layout() -> LabelLayout:
     """The 60 x 40 mm bag label."""
-    return _label("bag_60x40")
+    return label_layout("bag")
 
 
 def parcel_layout() -> LabelLayout:
     """The 60 x 40 mm parcel label."""
-    return _label("parcel_60x40")
+    return label_layout("parcel")
 
 
 def printer_test_layout() -> LabelLayout:
     """The 60 x 40 mm label that shows whether the printer is well."""
-    return _label("test_60x40")
+    return label_layout("test")
 
 
-def receipt_layout() -> ReceiptLayout:
-    """The 58 mm receipt."""
-    return _strip("receipt_58")
+def receipt_layout(width_mm: float = 48) -> ReceiptLayout:
+    """The receipt for a head that prints ``width_mm``."""
+    return _strip("receipt_80" if width_mm >= _NARROW_MM else "receipt_58")
 
 
 def slip_layout() -> ReceiptLayout:
@@ -148,15 +207,52 @@ def slip_layout() -> ReceiptLayout:
     return _strip("slip_58")
 
 
+def manifest_layout(width_mm: float) -> ReceiptLayout:
+    """The sheet of a manifest: A4 on a printer that can, a 100 x 150 mm label otherwise."""
+    return _strip("manifest_a4" if width_mm >= _A4_PRINTED_MM else "manifest_100x150")
+
+
+def label_layout(kind: str) -> LabelLayout:
+    """The layout of a kind of label: the station's own, else the shipped one. Raises KeyError for an unknown kind."""
+    return _own.get(kind) or _shipped(kind)
+
+
+_own: dict[str, LabelLayout] = {}
+
+
+def use_own(kind: str, layout: LabelLayout | None) -> None:
+    """From now on, in this process, draw a kind of label by the station's own layout; None is the shipped one again."""
+    if layout is None:
+        _own.pop(kind, None)
+    else:
+        _own[kind] = layout
+
+
+def shipped_text(kind: str) -> str:
+    """The file of the shipped layout. Raises KeyError for a kind there is none of."""
+    return _text(LABELS[kind])
+
+
+def parse_label(text: str) -> LabelLayout:
+    """Read a layout. Raises LayoutProblem: what is wrong, and where."""
+    try:
+        return msgspec.convert(tomllib.loads(text), LabelLayout)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise LayoutProblem(str(error)) from error
+
+
+_LOOKED_AT: Final = (msgspec.json.Decoder(LabelLayout), msgspec.json.Decoder(ReceiptLayout))
+
+
 @cache
-def _label(name: str) -> LabelLayout:
-    return msgspec.convert(_table(name), LabelLayout)
+def _shipped(kind: str) -> LabelLayout:
+    return parse_label(shipped_text(kind))
 
 
 @cache
 def _strip(name: str) -> ReceiptLayout:
-    return msgspec.convert(_table(name), ReceiptLayout)
+    return msgspec.convert(tomllib.loads(_text(name)), ReceiptLayout)
 
 
-def _table(name: str) -> dict[str, object]:
-    return tomllib.loads((Path(__file__).parent / "layouts" / f"{name}.toml").read_text(encoding="utf-8"))
+def _text(name: str) -> str:
+    return (Path(__file__).parent / "layouts" / f"{name}.toml").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,9 @@ class PaperText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def caption(self) -> str:
         """The three on one left-to-right line, for headings beside a figure."""
         return f"{self.zh} {self.en} {self.ug}"
+
+
+_LOOKED_AT: Final = msgspec.json.Decoder(dict[str, PaperText])
 
 
 @cache

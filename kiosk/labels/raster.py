@@ -11,12 +11,14 @@ from PIL import Image
 class Raster:
     """A one-bit picture: 1 = black, most significant bit leftmost, every row padded with 0 to whole bytes.
 
-    Raises ValueError when ``rows`` has not exactly the bytes of the size.
+    ``warnings`` say what a reader will miss on the paper. Raises ValueError when ``rows`` has not exactly the bytes of
+    the size.
     """
 
     width_dots: int
     height_dots: int
     rows: bytes = field(repr=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if min(self.width_dots, self.height_dots) < 1:
@@ -26,9 +28,9 @@ class Raster:
             raise ValueError(f"{self.width_dots} x {self.height_dots} dots need {due} bytes, not {len(self.rows)}")
 
     @classmethod
-    def from_ink(cls, ink: Image.Image) -> Raster:
+    def from_ink(cls, ink: Image.Image, warnings: tuple[str, ...] = ()) -> Raster:
         """Take a mode "1" picture in which 1 (white to Pillow) means ink: pages are drawn that way."""
-        return cls(*ink.size, ink.tobytes())
+        return cls(*ink.size, ink.tobytes(), warnings)
 
     def to_image(self) -> Image.Image:
         """Return the page as people see it: mode "1", black ink on white."""

@@ -8,6 +8,8 @@ from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
 from kiosk.labels.typesetting.typeset import Align
 from kiosk.texts.formats import utc_offset
 
+_LARGE = frozenset({"number", "total"})
+
 
 def place(village: str, county: str) -> str:
     """Village and county; each keeps its own direction. "" when the settings name neither."""
@@ -28,17 +30,27 @@ def heading(strip: Strip, station: str, village: str, county: str) -> None:
     name = paper_text("heading")
     strip.gap()
     strip.row(Cell(name.ug, "title", rtl=True, align=Align.CENTER))
-    strip.row(Cell(name.zh, "title", align=Align.CENTER))
-    strip.row(Cell(name.en, "small", align=Align.CENTER))
+    strip.row(Cell(f"{name.zh} · {name.en}", "small", align=Align.CENTER, lines=2))
     where = " · ".join(filter(None, (isolate(clean(station)), place(village, county))))
     strip.row(Cell(where, "strong", align=Align.CENTER, lines=2))
     strip.rule()
 
 
-def copy_mark(strip: Strip, copy: bool) -> None:
+def copy_text(copy: bool, number: int) -> str:
+    """What a reprint says of itself, "" on the first paper; ``number`` is 0 when nobody counted."""
+    text = paper_text("copy")
+    return f"{text.zh} {text.en} {number} {text.ug}" if number else text.caption() if copy else ""
+
+
+def member_text(number: str) -> str:
+    """A member number with its caption."""
+    return f"{paper_text('member').caption()} {isolate(clean(number))}"
+
+
+def copy_mark(strip: Strip, copy: bool, number: int = 0) -> None:
     """Say on a reprint that it is one."""
-    if copy:
-        mark(strip, paper_text("copy"))
+    if text := copy_text(copy, number):
+        strip.banner((Cell(text, "title", align=Align.CENTER),), inverted=True)
         strip.gap(0.5)
 
 
@@ -79,11 +91,25 @@ def figure(strip: Strip, name: PaperText, text: str, style: str = "figures") -> 
     )
 
 
+def fact(strip: Strip, name: PaperText, text: str, style: str = "strong_figures") -> None:
+    """The name in Uyghur at the right edge, where a Uyghur line begins; Chinese and English; the figure at the left."""
+    shares = (10, 4, 5) if style in _LARGE else (6, 4, 5)
+    strip.row(
+        Cell(clean(text), style, share=shares[0], lines=1 if style in _LARGE else 2),
+        Cell(f"{name.zh} {name.en}", "small", align=Align.CENTER, share=shares[1], lines=3),
+        Cell(name.ug, "strong_ug", rtl=True, share=shares[2], lines=2),
+    )
+
+
 def moment(strip: Strip, date: str | None, time: str | None, zone: str, unset: str = "date_not_set") -> None:
     """Date, and time with its distance from UTC, or that the clock was not set, in the words of the key ``unset``."""
     if not date:
         strip.row(*caption(paper_text(unset), "strong"))
         return
     strip.row(*caption(paper_text("date")))
-    text = f"{clean(date)} {clean(time)} {clean(utc_offset(zone, date, time))}" if time else clean(date)
-    strip.row(Cell(text, "figures", align=Align.CENTER))
+    strip.row(Cell(when(date, time, zone), "figures", align=Align.CENTER))
+
+
+def when(date: str, time: str | None, zone: str) -> str:
+    """Date, and time with its distance from UTC."""
+    return f"{clean(date)} {clean(time)} {clean(utc_offset(zone, date, time))}" if time else clean(date)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PIL import Image
 
 from kiosk.protocols.barcodes import linear, matrix
+
+_DATA_MATRIX_QUIET_MODULES = 1
+"""ISO/IEC 16022, clause 7.2."""
 
 
 class SymbolTooWide(ValueError):
@@ -20,21 +25,47 @@ def code128(text: str, size: tuple[int, int], module_dots: int) -> Image.Image:
     needed = (len(modules) + 2 * linear.QUIET_ZONE_MODULES) * module_dots
     if needed > size[0]:
         raise SymbolTooWide(f"the code {text!r} needs {needed} dots across, the label has {size[0]}")
-    start = (size[0] - len(modules) * module_dots) // 2
+    bars = Image.new("1", (len(modules), 1), 0)
+    bars.putdata([module == "1" for module in modules])
+    drawn = bars.resize((len(modules) * module_dots, size[1]), Image.Resampling.NEAREST)
     ink = Image.new("1", size, 0)
-    for index, module in enumerate(modules):
-        if module == "1":
-            left = start + index * module_dots
-            ink.paste(1, (left, 0, left + module_dots, size[1]))
+    ink.paste(drawn, ((size[0] - drawn.width) // 2, 0))
     return ink
 
 
 def qr(text: str, module_dots: int) -> Image.Image:
     """Return an ink picture of the QR code with its quiet zone of four modules on every side."""
-    rows = matrix.qr_modules(text)
-    side = len(rows) + 2 * matrix.QUIET_ZONE_MODULES
+    return _scaled(_framed(matrix.qr_modules(text), matrix.QUIET_ZONE_MODULES), module_dots)
+
+
+def square(kind: str, text: str, side: int, least_dots: int, most_dots: int = 99) -> Image.Image:
+    """Return an ink picture of ``side`` dots with a 2D symbol in its middle, its modules as large as there is room for.
+
+    ``kind`` "gs1" is a GS1 DataMatrix of a bracketed element string, anything else a QR code. Raises SymbolTooWide when
+    a module would have fewer than ``least_dots``, ValueError for a text the symbology cannot carry.
+    """
+    if kind == "gs1":
+        symbol = _framed(matrix.gs1_datamatrix_modules(text), _DATA_MATRIX_QUIET_MODULES)
+    else:
+        symbol = _framed(matrix.qr_modules(text), matrix.QUIET_ZONE_MODULES)
+    module_dots = min(most_dots, side // max(symbol.size))
+    if module_dots < least_dots:
+        needed = max(symbol.size) * least_dots
+        raise SymbolTooWide(f"the symbol of {len(text)} characters needs {needed} dots across, its place has {side}")
+    drawn = _scaled(symbol, module_dots)
     ink = Image.new("1", (side, side), 0)
-    for y, row in enumerate(rows, matrix.QUIET_ZONE_MODULES):
-        for x, dark in enumerate(row, matrix.QUIET_ZONE_MODULES):
-            ink.putpixel((x, y), int(dark))
-    return ink.resize((side * module_dots, side * module_dots), Image.Resampling.NEAREST)
+    ink.paste(drawn, ((side - drawn.width) // 2, (side - drawn.height) // 2))
+    return ink
+
+
+def _framed(rows: Sequence[Sequence[bool]], quiet: int) -> Image.Image:
+    """One dot a module, with the quiet zone around."""
+    symbol = Image.new("1", (len(rows[0]), len(rows)), 0)
+    symbol.putdata([dark for row in rows for dark in row])
+    ink = Image.new("1", (symbol.width + 2 * quiet, symbol.height + 2 * quiet), 0)
+    ink.paste(symbol, (quiet, quiet))
+    return ink
+
+
+def _scaled(symbol: Image.Image, module_dots: int) -> Image.Image:
+    return symbol.resize((symbol.width * module_dots, symbol.height * module_dots), Image.Resampling.NEAREST)

@@ -26,6 +26,7 @@ from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
+from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from kiosk.station.catalog.file import CatalogError, parse_catalog
@@ -119,7 +120,7 @@ class VillagePlan:
     protocol: str = "st_gs_csv"
     hz: float = 10.0
     settle_s: float = 0.4
-    scanner: Literal["evdev", "serial"] = "evdev"
+    scanner: Literal["evdev", "serial", "hid_pos"] = "evdev"
     catalog: Path | None = None
     more_settings: str = ""
     stocked: bool = False
@@ -291,9 +292,10 @@ class Village:
         self.close()
 
 
-_SCANNERS: Mapping[str, Callable[[Path], TypingScannerSimulator | ScannerSimulator]] = {
+_SCANNERS: Mapping[str, Callable[[Path], TypingScannerSimulator | ScannerSimulator | HidPosScannerSimulator]] = {
     "evdev": TypingScannerSimulator,
     "serial": ScannerSimulator,
+    "hid_pos": HidPosScannerSimulator,
 }
 
 

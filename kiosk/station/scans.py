@@ -8,11 +8,14 @@ number of a certificate is taken for the goods on the screen, and everything els
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from kiosk.domain.clerk import Role
-from kiosk.station.clerk.access import Access
+from kiosk.protocols.barcodes.refusal import ScanRefusal
+from kiosk.station.clerk.access import Access, Session
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter
@@ -29,6 +32,9 @@ _NOT_HERE: Final = "not_a_member_card"
 _NAMED: Final = frozenset({"rejected", "product", "gs1"})
 """Kinds of scan that a villager is told by their own name."""
 
+
+_CERTIFICATE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z ()./_-]*")
+"""What issuers number with. A set-up code of a scanner or a line of SQL is no number of anything."""
 
 OnNotice = Callable[[str, ParcelRow | None, int], None]
 """A notice for the public screen: its text id, the masked parcel of ``my_parcel``, the seconds of ``code_locked``."""
@@ -48,19 +54,36 @@ class ScanRouter:
 
     def on_scan(self, text: str) -> None:
         """Take one scan to whoever it is meant for."""
+        self._route(partial(self._scanned, text))
+
+    def on_refused(self, word: ScanRefusal) -> None:
+        """Tell whoever it was meant for that a scan was dropped, and why."""
+        self._route(partial(self._refused, word))
+
+    def _route(self, take: Callable[[Session | None], None]) -> None:
+        """``take`` gets the session of the clerk at the open counter, None for a villager's scan."""
         try:
-            scanned = self._counter.reader.read(text)
             session = self._access.current() if self._board.watched() else None
-            if session is not None and session.person.role is Role.CLERK:
-                self._counter.scans.scan(session, scanned)
-            else:
-                self._public(scanned)
+            take(session if session is not None and session.person.role is Role.CLERK else None)
         except CounterRefused as refusal:
             self._on_notice(refusal.code, None, refusal.wait_s)
         except DeskRefused as refusal:
             self._on_notice(refusal.code, None, 0)
         except Exception:
             logger.exception("a scan could not be taken")
+
+    def _scanned(self, text: str, clerk: Session | None) -> None:
+        scanned = self._counter.reader.read(text)
+        if clerk is not None:
+            self._counter.scans.scan(clerk, scanned)
+        else:
+            self._public(scanned)
+
+    def _refused(self, word: ScanRefusal, clerk: Session | None) -> None:
+        if clerk is not None:
+            self._counter.scans.refuse(clerk, word.value)
+        else:
+            self._on_notice(word.value, None, 0)
 
     def _public(self, scanned: Scanned) -> None:
         kind, valid = scanned.scan.kind, scanned.scan.valid
@@ -74,6 +97,8 @@ class ScanRouter:
     def _certificate(self, scanned: Scanned) -> bool:
         """Whether it was the number of a certificate, shown while somebody is at the screen with goods."""
         if scanned.scan.kind != "text" or scanned.scan.as_waybill.why_not != "not_a_waybill":
+            return False
+        if not _CERTIFICATE.fullmatch(scanned.text):
             return False
         try:
             self._desk.show_certificate(scanned.scan.data)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
-from kiosk.devices.ports import Camera, LensCamera, LinkState, Printer, Scale, ScaleListener
+from kiosk.devices.ports import Camera, CodeCamera, LensCamera, LinkState, Printer, Scale, ScaleListener
+from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
@@ -24,6 +25,7 @@ from kiosk.station.clock import StationClock
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import Counter, CounterTools
 from kiosk.station.counter.scanning.scanned import ScanReader
+from kiosk.station.counter.scanning.scans import ScanWays
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.view import CounterView
@@ -53,7 +55,7 @@ from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scans import ScanRouter
 from kiosk.station.settings import StationSettings
-from kiosk.station.signals import StationSignals
+from kiosk.station.signals import Signal, StationSignals
 from kiosk.station.software import metrology, software_id
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.records import IntakePapers, ScaleContent
@@ -95,6 +97,10 @@ class Hardware:
     clock: Callable[[], float] = monotonic
     auto_shutter: bool = False
     """Whether the camera takes shots of goods by itself, once they lie still."""
+    scanner: ScannerKind | None = None
+    """What reads codes; None for nothing but fingers."""
+    codes: CodeCamera | None = None
+    """The camera, where it is the scanner."""
     lens: LensCamera | None = None
     """The camera, as one whose lens can be measured."""
 
@@ -133,6 +139,8 @@ class StationService:
         self._signals = StationSignals()
         self.committed = self._signals.committed
         """To be sent by whoever commits something outside of the service."""
+        self.code_wanted: Signal[[]] = Signal()
+        """A clerk holds a code before the camera."""
         self._key = PickupKey.load(settings.parcels, self.settings.data, environ)
         self.photo_folder = PhotoFolder(self.settings.data / "photos")
         self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
@@ -280,6 +288,10 @@ class StationService:
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
             lots=self._lot_camera,
+            ways=ScanWays(
+                typed=self._hardware.scanner in (None, "camera"),
+                look=self.code_wanted if self._hardware.scanner == "camera" else None,
+            ),
             reader=ScanReader(settings.codes.layouts, settings.codes.company),
         )
 

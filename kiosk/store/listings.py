@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from kiosk.domain.events import ListingSubmitted
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.messaging.contract.envelope import data_as
 from kiosk.store.database.schema import catalog_version as catalog_table
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import intake as intake_table
@@ -29,6 +29,8 @@ from kiosk.store.records import ListedPhoto, ListingRow, SeenShot, Stamp, ToldLi
 
 _c = listing_table.c
 _NEWEST = select(func.max(catalog_table.c.version)).scalar_subquery()
+_APART = (quarantined_table.c.epoch == journal_table.c.epoch) & (quarantined_table.c.seq == journal_table.c.seq)
+"""The sorting center keeps an event of the journal apart for a person."""
 _ROW = (
     select(
         lot_table.c.lot,
@@ -50,10 +52,7 @@ _ROW = (
     .outerjoin(listing_table, _c.intake == intake_table.c.number)
     .outerjoin(journal_table, journal_table.c.position == _c.position)
     .outerjoin(epoch_table, epoch_table.c.number == journal_table.c.epoch)
-    .outerjoin(
-        quarantined_table,
-        (quarantined_table.c.epoch == journal_table.c.epoch) & (quarantined_table.c.seq == journal_table.c.seq),
-    )
+    .outerjoin(quarantined_table, _APART)
 )
 _ACCEPTED = photo_table.c.position.is_not(None)
 
@@ -170,7 +169,7 @@ def _told(row: Row[Any]) -> ToldListing | None:
     if row.body is None:
         return None
     event = json.loads(row.body)
-    offer = msgspec.convert(event["data"], ListingSubmitted)
+    offer = data_as(ListingSubmitted, event["data"])
     return ToldListing(offer, event["time"], bool(row.acknowledged), bool(row.quarantined))
 
 
@@ -181,9 +180,12 @@ def _photos(connection: Connection, number: int) -> tuple[ListedPhoto, ...]:
             photo_table.c.sha256,
             func.coalesce(arranged_table.c.left_out, 0),
             func.coalesce(photo_table.c.likeness, ""),
+            quarantined_table.c.seq.is_not(None),
         )
         .outerjoin(arranged_table, arranged)
+        .outerjoin(journal_table, journal_table.c.position == photo_table.c.position)
+        .outerjoin(quarantined_table, _APART)
         .where(photo_table.c.intake == number, _ACCEPTED)
         .order_by(arranged_table.c.place.is_(None), arranged_table.c.place, photo_table.c.shot)
     )
-    return tuple(ListedPhoto(row[0], bool(row[1]), row[2]) for row in connection.execute(query))
+    return tuple(ListedPhoto(row[0], bool(row[1]), row[2], bool(row[3])) for row in connection.execute(query))

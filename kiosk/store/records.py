@@ -204,12 +204,14 @@ class UnsentPicture:
 class ListedPhoto:
     """An accepted shot, by its master, in a listing. ``likeness`` is empty for one that was taken before there was any.
 
-    It is what ``GoodsShot.likeness`` says.
+    It is what ``GoodsShot.likeness`` says. ``quarantined``: the sorting center keeps the event that tells of the shot
+    apart for a person, and takes neither of its pictures.
     """
 
     sha256: str
     left_out: bool
     likeness: str
+    quarantined: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from kiosk.web.public import my_parcel
 from kiosk.web.public import routes as public
 from kiosk.web.public.screens import Screens
 from kiosk.web.settings import WebSettings
+from kiosk.web.technician import layouts as layout_pages
 from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import teach as teach_pages
@@ -66,6 +67,7 @@ _FACES = (
     check_live,
     technician,
     teach_pages,
+    layout_pages,
     lens_pages,
 )
 NEEDS = roles.merge(face.NEEDS for face in _FACES)
@@ -139,5 +141,6 @@ def create_app(
     app.register_blueprint(check_live.blueprint(service, streams.check, settings.language, settings.weight_decimals))
     app.register_blueprint(technician.blueprint(service, settings, doctor))
     app.register_blueprint(teach_pages.blueprint(teach, settings))
+    app.register_blueprint(layout_pages.blueprint(settings, doctor))
     app.register_blueprint(lens_pages.blueprint(settings, doctor))
     return app

@@ -8,6 +8,7 @@ import pytest
 
 from kiosk.app.machine import ThisMachine
 from kiosk.first_start.settings import decimals
+from kiosk.simulators.scanner.hid_pos import DESCRIPTOR
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def dev(tmp_path: Path) -> Path:
 def test_nothing_was_ever_plugged_in(tmp_path: Path) -> None:
     machine = ThisMachine(dev=tmp_path / "no", keys=(tmp_path / "nothing",))
     assert machine.serial_ports() == machine.keyboards() == machine.printers() == machine.cameras() == ()
+    assert machine.hid_scanners() == ()
     assert machine.key_files(".crt") == ()
 
 
@@ -48,6 +50,22 @@ def test_keyboards_printers_and_cameras_by_their_names(dev: Path) -> None:
     assert machine.keyboards() == (str(dev / "input/by-id/usb-A-event-kbd"),)
     assert machine.printers() == (str(dev / "usb/lp0"),)
     assert machine.cameras() == (("file", str(dev / "v4l/by-id/usb-C-video-index0")),)
+
+
+def test_a_scanner_in_hid_pos_mode_is_known_by_what_it_says_of_itself(dev: Path) -> None:
+    (dev / "kiosk").mkdir()
+    for node, name, about in (
+        ("hidraw0", "scale", b"\x05\x8d"),
+        ("hidraw1", "scanner", DESCRIPTOR),
+        ("ttyUSB0", "x", b""),
+    ):
+        (dev / node).write_bytes(b"")
+        (dev / "kiosk" / name).symlink_to(dev / node)
+        if node.startswith("hidraw"):
+            device = dev / "sys/class/hidraw" / node / "device"
+            device.mkdir(parents=True)
+            (device / "report_descriptor").write_bytes(about)
+    assert ThisMachine(dev=dev, sys=dev / "sys").hid_scanners() == (str(dev / "kiosk/scanner"),)
 
 
 def test_a_camera_that_is_a_device_is_one(dev: Path) -> None:

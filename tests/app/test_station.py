@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
+from PIL import features
 
 from kiosk.app import process
 from kiosk.app import station as runtime
@@ -32,8 +33,10 @@ from kiosk.devices.printer.tcp import TcpPrinter
 from kiosk.devices.scale.command import LONGEST_S
 from kiosk.devices.scale.live import LiveScale
 from kiosk.devices.scale.pause import PausableScale
+from kiosk.devices.scanner.camera import CameraScanner
 from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
+from kiosk.labels.typesetting import fonts
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.counter_stock import stock_counter
 from kiosk.simulators.processes import answers
@@ -352,6 +355,16 @@ def test_what_is_not_fitted_is_not_made(tmp_path: Path) -> None:
     assert off.camera is None
 
 
+def test_the_camera_is_the_scanner_where_it_is_set_up(tmp_path: Path, template: Path) -> None:
+    config = config_of(tmp_path, f'[camera]\nkind = "file"\npath = "{tmp_path}"\n[scanner]\nkind = "camera"\n')
+    stamp = stamps(config.station)()
+    with closing(Store.open(config.station.database, "S0147", stamp, Opening(template=template))) as store:
+        parts = runtime.make_station(config, store, StationClock(config.station.zone), None)
+        assert isinstance(parts.scanner, CameraScanner)
+        ways = parts.service.counter.scans.ways
+        assert (ways.typed, ways.look) == (True, parts.service.code_wanted)
+
+
 def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, port: int) -> None:
     config = config_of(tmp_path, f'[scanner]\nport = "{tmp_path / "scanner"}"\n', port)
     Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
@@ -377,6 +390,23 @@ def test_a_port_in_use_ends_the_start_with_everything_closed(tmp_path: Path, tem
         Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
         with pytest.raises(OSError, match="Address already in use"):
             runtime.run_station(config, threading.Event())
+
+
+def test_missing_fonts_or_shaping_end_the_start_of_a_station_that_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printers = '[printer.label]\nkind="tcp"\naddress="127.0.0.1:9100"\nprofile="tspl_203"\n'
+    config = config_of(tmp_path, printers)
+    missing = replace(fonts.SOURCES[fonts.Script.HAN, True][0], path="opentype/none.ttc")
+    with monkeypatch.context() as without:
+        without.setitem(fonts.SOURCES, (fonts.Script.HAN, True), (missing,))
+        with pytest.raises(ValueError, match="fonts-noto-cjk"):
+            runtime.run_station(config, threading.Event())
+    with monkeypatch.context() as without:
+        without.setattr(features, "check", lambda name: name != "raqm")
+        with pytest.raises(ValueError, match="libfribidi0"):
+            runtime.run_station(config, threading.Event())
+    assert not config.station.database.exists()
 
 
 def test_the_database_of_another_station_is_refused(tmp_path: Path, template: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from kiosk.config.file import NO_LONGER_READ, BadConfig
 from kiosk.config.station import load
+from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.trade import NoCertificateReason
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.scales.protocol import LineSettings
@@ -268,6 +269,7 @@ def line_of(text: str) -> int:
         ("width = 1280", "mains_hz = 55", "[camera] mains_hz", "50 or 60"),
         ("width = 1280", "width = 3", "[camera] width", "160 to 8192"),
         ("baud = 115200", "baud = 0", "[scanner] baud", "300 to 230400"),
+        ("baud = 115200", 'kind = "hid"', "[scanner] kind", "hid_pos"),
         ('port = "/dev/serial/by-id/usb-scanner"', 'port = ""', "[scanner] port", "must name a device"),
         *(
             ('company_prefix = "6901234"', f'company_prefix = "{prefix}"', "[codes] company_prefix", words)
@@ -314,6 +316,15 @@ def test_a_wrong_value_is_named_with_its_line(path: Path, old: str, new: str, se
     message = refusal(path, EVERYTHING.replace(old, new, 1))
     assert message.startswith(f":{line_of(old)}: {section}: ")
     assert re.search(words.replace(".", r"\."), message), message
+
+
+def test_a_camera_that_scans_is_that_of_the_station(path: Path) -> None:
+    scanner = 'port = "/dev/serial/by-id/usb-scanner"\nbaud = 115200'
+    assert "port must be left out" in refusal(path, EVERYTHING.replace("baud = 115200", 'kind = "camera"'))
+    by_camera = EVERYTHING.replace(scanner, 'kind = "camera"')
+    assert "needs a camera" in refusal(path, by_camera.replace('kind = "v4l2"', 'kind = "none"'))
+    path.write_text(by_camera, encoding="utf-8")
+    assert load(path).scanner == ScannerSettings(kind="camera")
 
 
 @each(

@@ -29,7 +29,7 @@ HOSTS = {
 
 
 def device(path: Path, subsystem: str, uevent: dict[str, str] | None = None, **attributes: str) -> Path:
-    path.mkdir(parents=True)
+    path.mkdir(parents=True, exist_ok=True)
     (path / "uevent").write_text("".join(f"{key}={value}\n" for key, value in (uevent or {}).items()), encoding="ascii")
     home = Path("/sys/class" if subsystem in CLASSES else "/sys/bus") / subsystem
     home.mkdir(parents=True, exist_ok=True)
@@ -68,8 +68,12 @@ def node(kind: str, at: Path) -> Path:
         return device(at / "ttyUSB0/tty/ttyUSB0", "tty", {"MAJOR": "188", "MINOR": "0", "DEVNAME": "ttyUSB0"})
     if kind == "printer":
         return device(at / "usbmisc/lp0", "usbmisc", {"MAJOR": "180", "MINOR": "0", "DEVNAME": "usb/lp0"})
-    if kind == "hidraw":
+    if kind in ("hidraw", "keyboard's hidraw"):
         hid = device(at / "0003:0922:8003.0001", "hid", {"HID_NAME": "Thing"})
+        (hid / "hidraw/hidraw0").mkdir(parents=True)
+        (hid / "hidraw/hidraw0/device").symlink_to(hid)
+        if kind != "hidraw":
+            (hid / "input").mkdir()
         return device(hid / "hidraw/hidraw0", "hidraw", {"MAJOR": "240", "MINOR": "0", "DEVNAME": "hidraw0"})
     parent = device(at / "input/input7", "input", {"PRODUCT": "3/1/2/110"}, name="Thing", phys="usb")
     bits = {"keyboard": ("120013", "0", "1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe")}

@@ -54,6 +54,7 @@ BY_KIND = [
     (Plugged("printer", EPSON), "receipt-printer"),
     (Plugged("keyboard", HONEYWELL), "scanner"),
     (Plugged("hidraw", DYMO), "scale"),
+    (Plugged("hidraw", HONEYWELL), "scanner"),
 ]
 BY_PORT = [
     (Plugged("tty", CH340, "pi3", "1.2"), "scale"),
@@ -62,6 +63,7 @@ BY_PORT = [
     (Plugged("tty", CH340, "pi5", "1"), "scale"),
     (Plugged("tty", NOBODY, "pi4", "1.2"), "scanner"),
     (Plugged("keyboard", NOBODY, "pi4", "1.2"), "scanner"),
+    (Plugged("hidraw", NOBODY, "pi4", "1.2"), "scanner"),
     (Plugged("printer", NOBODY, "pi4", "1.3"), "label-printer"),
     (Plugged("printer", NOBODY, "pi4", "1.4"), "receipt-printer"),
     (Plugged("printer", NOBODY, "pi3", "1.5"), "receipt-printer"),
@@ -91,7 +93,9 @@ def test_the_socket_names_it_more_strongly(device: Plugged, name: str) -> None:
         Plugged("printer", NOBODY, "pi4", "1.1"),  # a printer in the socket of the scale
         Plugged("keyboard", NOBODY),
         Plugged("hidraw", NOBODY),
-        Plugged("hidraw", HONEYWELL),  # a scanner has one, too
+        Plugged("keyboard's hidraw", HONEYWELL),  # a scanner in keyboard mode has one, too
+        Plugged("keyboard's hidraw", NOBODY, "pi4", "1.2"),
+        Plugged("hidraw", NOBODY, "pi4", "1.3"),  # in the socket of the label printer
         Plugged("touch", NOBODY),
     ],
 )

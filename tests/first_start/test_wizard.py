@@ -13,7 +13,7 @@ from kiosk.config.station import load
 from kiosk.domain.clerk import Role
 from kiosk.first_start.choices import choices
 from kiosk.first_start.database import fill
-from kiosk.first_start.draft import PrinterDraft, SettingsDraft, draft_path
+from kiosk.first_start.draft import PrinterDraft, ScannerDraft, SettingsDraft, draft_path
 from kiosk.first_start.ports import AnswerRefused
 from kiosk.first_start.questions import DONE, QUESTIONS
 from kiosk.station.open_store import open_store
@@ -229,6 +229,12 @@ class TestRefusals:
         start.walk("scanner")
         assert start.refused("scanner", str(start.machine.dev / SCALE)) == "port_of_scale"
 
+    def test_a_camera_that_scans_is_not_asked_to_show_it_and_goes_with_the_camera(self, start: Start) -> None:
+        start.walk("camera", scanner="camera")
+        assert start.draft.scanner == ScannerDraft("camera")
+        start.wizard.answer("camera", {"value": "none"})
+        assert start.draft.scanner is None
+
     def test_a_printer_on_a_serial_port_or_at_the_port_of_ipp(self, start: Start) -> None:
         start.walk("label")
         scale, free = (str(start.machine.dev / name) for name in (SCALE, SCANNER))
@@ -403,7 +409,7 @@ def test_what_is_listed_for_each_device(start: Start) -> None:
     start.walk("scanner")
     values = [tile.value for tile in start.wizard.view().choices]
     dev = start.machine.dev
-    assert values == [str(dev / SCANNER), str(dev / KEYBOARD), "none"]
+    assert values == [str(dev / SCANNER), str(dev / KEYBOARD), "camera", "none"]
     start.walk("camera")
     assert [tile.value for tile in start.wizard.view().choices] == [str(dev / CAMERA), "none"]
     start.walk("broker_account")

@@ -6,17 +6,35 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from kiosk.domain.day import DayTotals
 from kiosk.domain.identifiers import internal_code
-from kiosk.labels import documents
-from kiosk.labels.documents import BagLabel, DaySlip, ParcelLabel, PickupSlip, Receipt, ReceiptLine
+from kiosk.labels import documents, label_page
+from kiosk.labels.documents import (
+    BagLabel,
+    CrateLabel,
+    DaySlip,
+    Manifest,
+    ManifestRow,
+    MemberCard,
+    ParcelLabel,
+    PickupSlip,
+    Receipt,
+    ReceiptLine,
+    SealTag,
+    ToteTag,
+)
 from kiosk.labels.typesetting import typeset
 from kiosk.labels.typesetting.shaping import MARKS
 
 LONG_UG = "قۇرۇق ئۈزۈم، بىرىنچى دەرىجىلىك، قارا قۇرۇتۇلغان، تاللانغان، يەرلىك ئالاھىدە مەھسۇلات"
 LONG_ZH = "吐鲁番特级黑加仑葡萄干精选手工晾晒无核大颗粒当年新货产地直供"
 LONG_EN = "Black currant raisins, first grade, hand-picked, sun-dried in the shade, seedless, of this year"
+
+
+BAG_CODE = internal_code("B", "0147A00038102")
+LOT_CODE = "Y1L0147A000381K"
 
 
 @pytest.fixture
@@ -40,6 +58,14 @@ def bag() -> Callable[..., BagLabel]:
             "bag": 2,
             "bags": 3,
             "mode": "purchase",
+            "village": "英艾日克村",
+            "county": "莎车县",
+            "bag_code": BAG_CODE,
+            "producer": "M-04412",
+            "grade_ug": "1-دەرىجە",
+            "grade_zh": "一级",
+            "grade_en": "first grade",
+            "harvest": "2026-09",
         }
         return BagLabel(**{**fields, **changes})
 
@@ -99,15 +125,15 @@ def receipt(line: Callable[..., ReceiptLine]) -> Callable[..., Receipt]:
 def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every line that is set on the paper, in order, without isolate marks and with plain spaces."""
     seen: list[str] = []
-    fit = typeset.fit
+    draw = typeset.draw
 
-    def spy(*arguments: Any, **named: Any) -> typeset.Block:
-        block = fit(*arguments, **named)
+    def spy(block: typeset.Block, *arguments: Any, **named: Any) -> Image.Image:
         line = " ".join(block.lines).translate(dict.fromkeys(map(ord, MARKS)))
         seen.append(line.replace("\u00a0", " "))
-        return block
+        return draw(block, *arguments, **named)
 
-    monkeypatch.setattr(typeset, "fit", spy)
+    monkeypatch.setattr(typeset, "draw", spy)
+    label_page.forget_letters()
     return seen
 
 
@@ -190,6 +216,118 @@ def day(totals: Callable[..., DayTotals]) -> Callable[..., DaySlip]:
             "software": "station-kiosk 0.1.0",
         }
         return DaySlip(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def crate() -> Callable[..., CrateLabel]:
+    def make(**changes: Any) -> CrateLabel:
+        fields: dict[str, Any] = {
+            "goods_ug": "قۇرۇق ئۈزۈم",
+            "goods_zh": "葡萄干",
+            "goods_en": "Raisins",
+            "net_g": 412_480,
+            "gross_g": 420_000,
+            "bags": 12,
+            "date": "2026-11-25",
+            "zone": "Asia/Urumqi",
+            "code": LOT_CODE,
+            "lot_code": LOT_CODE,
+            "station": "S0147",
+            "receipt": "0147-A-000381",
+            "village": "英艾日克村",
+            "county": "莎车县",
+            "producer": "M-04412",
+            "seller": "英艾日克村电商服务站",
+            "grade_ug": "1-دەرىجە",
+            "grade_zh": "一级",
+            "grade_en": "first grade",
+            "harvest": "2026-09",
+        }
+        return CrateLabel(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def member() -> Callable[..., MemberCard]:
+    def make(**changes: Any) -> MemberCard:
+        fields: dict[str, Any] = {
+            "member": "M-04412",
+            "code": "Y1P04412J",
+            "station": "S0147",
+            "date": "2026-11-25",
+            "zone": "Asia/Urumqi",
+            "village": "英艾日克村",
+            "county": "莎车县",
+        }
+        return MemberCard(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def tote() -> Callable[..., ToteTag]:
+    def make(**changes: Any) -> ToteTag:
+        fields: dict[str, Any] = {
+            "tote": "T-0147-A-000012",
+            "code": internal_code("T", "0147A000012"),
+            "station": "S0147",
+            "date": "2026-11-25",
+            "zone": "Asia/Urumqi",
+            "destination": "莎车分拣中心",
+            "village": "英艾日克村",
+            "county": "莎车县",
+        }
+        return ToteTag(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def seal() -> Callable[..., SealTag]:
+    def make(**changes: Any) -> SealTag:
+        fields: dict[str, Any] = {
+            "seal": "Z-0147-000917",
+            "code": internal_code("Z", "0147000917"),
+            "station": "S0147",
+            "date": "2026-11-25",
+            "zone": "Asia/Urumqi",
+            "tote": "T-0147-A-000012",
+            "village": "英艾日克村",
+            "county": "莎车县",
+        }
+        return SealTag(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def manifest() -> Callable[..., Manifest]:
+    def make(totes: int = 12, **changes: Any) -> Manifest:
+        rows = tuple(
+            ManifestRow(f"T-0147-A-{n:06d}", f"Z-0147-{917 + n:06d}", 12 + n % 5, 412_480 + n * 130)
+            for n in range(1, totes + 1)
+        )
+        fields: dict[str, Any] = {
+            "manifest": "M-0147-A-000031",
+            "code": internal_code("M", "0147A000031"),
+            "station": "S0147",
+            "rows": rows,
+            "items": sum(row.items for row in rows),
+            "net_g": sum(row.net_g for row in rows),
+            "date": "2026-11-25",
+            "time": "17:05",
+            "zone": "Asia/Urumqi",
+            "destination": "莎车分拣中心",
+            "carrier": "新Q·A1234",
+            "actor": "clerk:07",
+            "software": "station-kiosk 0.1.0",
+            "village": "英艾日克村",
+            "county": "莎车县",
+        }
+        return Manifest(**{**fields, **changes})
 
     return make
 

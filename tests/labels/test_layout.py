@@ -11,15 +11,18 @@ import pytest
 from kiosk.labels import layout, paper_texts
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import (
+    LABELS,
+    MARKING_DUTIES,
     LabelLayout,
     LayoutProblem,
     bag_layout,
-    parcel_layout,
-    printer_test_layout,
+    label_layout,
+    manifest_layout,
     receipt_layout,
     slip_layout,
 )
 from kiosk.protocols.printers.page_setup import PrintHead
+from tests.each import each
 from tests.labels.heads import STRIP
 
 LAYOUTS = Path(layout.__file__).parent / "layouts"
@@ -32,14 +35,51 @@ def rows() -> dict[str, Any]:
     return tomllib.loads((LAYOUTS / "bag_60x40.toml").read_text(encoding="utf-8"))
 
 
+SIZES = {
+    "bag": (60, 40),
+    "bag_small": (40, 30),
+    "crate": (100, 150),
+    "member": (60, 40),
+    "member_card": (85.6, 54),
+    "tote": (60, 40),
+    "seal": (60, 40),
+    "parcel": (60, 40),
+    "test": (60, 40),
+    "calibration": (60, 40),
+}
+
+
 def test_the_shipped_layouts_load() -> None:
-    for label in (bag_layout(), parcel_layout(), printer_test_layout()):
-        assert (label.width, label.height) == (60, 40)
+    assert {kind: (label_layout(kind).width, label_layout(kind).height) for kind in LABELS} == SIZES
     assert receipt_layout().width == slip_layout().width == 48
+    assert receipt_layout(64).width == receipt_layout(72).width == 64
+    assert [(each.width, each.height) for each in map(manifest_layout, (104, 190))] == [(100, 150), (190, 277)]
+
+
+def test_every_layout_file_is_one_of_them() -> None:
+    strips = {"receipt_58", "receipt_80", "slip_58", "manifest_100x150", "manifest_a4"}
+    assert {path.stem for path in LAYOUTS.glob("*.toml")} == set(LABELS.values()) | strips
+
+
+def test_the_chinese_name_begins_at_three_and_a_half_millimeters() -> None:
+    (box,) = [box for box in bag_layout().boxes if box.field == "goods_zh"]
+    assert box.size.largest >= 3.5
+    assert box.size.bold
+    assert all(box.size.bold for box in bag_layout().boxes if box.field.endswith("caption"))
+
+
+@each("field", sorted(MARKING_DUTIES))
+def test_a_bag_label_without_a_duty_of_marking_is_refused(field: str) -> None:
+    table = tomllib.loads((LAYOUTS / "bag_60x40.toml").read_text(encoding="utf-8"))
+    table["boxes"] = [box for box in table["boxes"] if box["field"] != field]
+    with pytest.raises(msgspec.ValidationError, match=f"must show {field}"):
+        msgspec.convert(table, LabelLayout)
+    small = {**table, "width": 60, "height": 39.75}
+    assert msgspec.convert(small, LabelLayout).height == 39.75
 
 
 def test_uyghur_starts_at_a_readable_size() -> None:
-    boxes = (*bag_layout().boxes, *printer_test_layout().boxes)
+    boxes = [box for kind in LABELS for box in label_layout(kind).boxes]
     assert all(box.size.largest >= LEAST_UYGHUR_MM for box in boxes if box.direction == "rtl")
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kiosk.devices.scanner.hid_pos import HidPosDevice
+from kiosk.devices.scanner.reader import ScannerReader
+from kiosk.devices.scanner.report import ScanReporter
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
+from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.view import DeskRefused, DeskView
@@ -17,6 +23,7 @@ from kiosk.station.scans import ScanRouter
 from kiosk.store.records import ParcelRow
 from tests.station.counter.rig import PIN, CounterRig, foreign, waybill
 from tests.station.fakes import CARD
+from tests.station.hardware import Heard
 
 
 class FakeDesk:
@@ -71,6 +78,36 @@ def test_an_open_unlocked_counter_gets_everything(faces: Faces) -> None:
     assert last.kind == "member"
     assert faces.rig.store.parcels.by_waybill(waybill(1)) is not None
     assert (faces.desk.cards, faces.notices) == ([], [])
+
+
+def test_two_scanners_at_once_book_every_parcel_once(faces: Faces, tmp_path: Path) -> None:
+    """Each has its thread; the same label before both at the same moment is one parcel."""
+    faces.rig.counter.parcels.receiving.set_mode(faces.rig.session, "in")
+    numbers = [waybill(number) for number in range(5)]  # as many as there are slots
+    taken = Heard()
+
+    def on_scan(text: str) -> None:
+        faces.router.on_scan(text)
+        taken(text)
+
+    with ExitStack() as ends:
+        ends.enter_context(faces.board.watching())
+        simulators = []
+        for name in ("left", "right"):
+            simulators.append(ends.enter_context(HidPosScannerSimulator(tmp_path / name)))
+            states = Heard()
+            report = ScanReporter(on_scan, states, lambda: 0.0)
+            reader = ScannerReader(HidPosDevice(str(tmp_path / name), report), report)
+            reader.start()
+            ends.callback(reader.stop, 30.0)
+            states.wait(lambda told: told == ["ok"])
+        for left, right in zip(numbers, reversed(numbers), strict=True):
+            simulators[0].scan(left)
+            simulators[1].scan(right)
+        taken.wait(lambda told: len(told) == 2 * len(numbers))
+    rows = faces.rig.store.parcels.in_states(list(ParcelState))
+    assert sorted(row.waybill for row in rows) == numbers
+    assert len({row.shelf for row in rows}) == len(numbers)
 
 
 def test_a_counter_that_nobody_looks_at_gets_nothing(faces: Faces) -> None:

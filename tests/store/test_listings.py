@@ -79,6 +79,14 @@ def test_what_is_chosen_is_kept(store: Store, lot: str, path: Path) -> None:
     assert len(events(path)) == before + 2, "choices are told to nobody"
 
 
+def test_a_photo_whose_event_is_kept_apart_is_told_apart(store: Store, lot: str) -> None:
+    last = store.outbox.counts().last_seq  # each shot is told by an event, and by one of the draft behind it
+    for quarantined, names in (((), ""), ((last - 1,), "ef"), (range(1, last + 1), "abcdef"), ((), "")):
+        store.outbox.acknowledge(last, tuple(quarantined))
+        apart = [one.sha256[:2] for one in store.listings.of(FIRST).photos if one.quarantined]
+        assert "".join(apart) == names, quarantined
+
+
 def test_no_other_photo_comes_in(store: Store, lot: str, path: Path) -> None:
     before = content(path)
     for name in ("12", "34", "' OR 1=1"):

@@ -94,8 +94,8 @@ def a_blurred_shot_is_taken_again(village: Village, clerk: Clerk) -> str:
 def read_label(village: Village) -> str:
     assert village.label_printer.wait_for(1, WAIT_S)
     with Image.open(village.label_printer.printed[-1]) as label:
-        (symbol,) = reader.read(label.convert("L"))
-    return symbol.text
+        (lot,) = [symbol.text for symbol in reader.read(label.convert("L")) if symbol.text.startswith("Y1L")]
+    return lot
 
 
 def a_clerk_offers_them_for_sale(village: Village, clerk: Clerk, lot: str) -> None:

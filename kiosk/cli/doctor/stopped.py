@@ -67,8 +67,8 @@ def probe_scale(config: StationConfig) -> Finding:
 
 
 def probe_scanner(config: StationConfig) -> Finding:
-    """Open the scanner, wait for its word, give it back; nothing it scans is looked at."""
-    if config.scanner is None:
+    """Open the scanner, wait for its word, give it back; nothing it scans is looked at. A camera has its own row."""
+    if config.scanner is None or config.scanner.kind == "camera":
         return devices.scanner(None, "")
     told, words = threading.Event(), [""]
 

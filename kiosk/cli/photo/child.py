@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -82,9 +82,12 @@ def _with_picture(answer: Answer, seen: Judged, rule: ChannelRule) -> tuple[Answ
         return msgspec.structs.replace(answer, refused=rows), b""
 
 
+_rule: Final = msgspec.json.Decoder(ChannelRule | None).decode
+
+
 def serve(arguments: Sequence[str], inspect: Inspect) -> None:
     """Answer on standard output, which image libraries cannot reach: what they print goes to standard error."""
-    rule = msgspec.json.decode(arguments[0], type=ChannelRule | None)
+    rule = _rule(arguments[0])
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with answers:

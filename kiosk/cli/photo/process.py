@@ -25,6 +25,9 @@ _ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "
 """Each thread would take memory of its own."""
 
 
+_answer: Final = msgspec.json.Decoder(Answer).decode
+
+
 class ChildFault(RuntimeError):
     """The child could not start; the text says why. No picture can be judged then."""
 
@@ -69,7 +72,7 @@ class PictureJudge:
             return unreadable(f"it takes longer than {WITHIN_S:g} s"), b""
         if done.returncode != 0:
             return unreadable(f"reading it ended the program with {_how(done.returncode)}"), b""
-        return msgspec.json.decode(line, type=Answer), body
+        return _answer(line), body
 
 
 def _how(status: int) -> str:

@@ -24,6 +24,8 @@ from kiosk.devices.camera.mat import mat_shot
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (
     Answer,
+    CodesRequest,
+    CodesSeen,
     FileRequest,
     GoodsInspected,
     LensRequest,
@@ -120,6 +122,10 @@ class ChildCamera:
     def look(self, deadline_s: float) -> CameraLook:
         """Look at the mat within ``deadline_s`` seconds. Raises CameraFault."""
         return self._exchange(LookRequest, self._looked, deadline_s)
+
+    def read_codes(self, deadline_s: float) -> tuple[str, ...]:
+        """Look for bar codes within ``deadline_s`` seconds. Raises CameraFault."""
+        return self._exchange(CodesRequest, self._codes, deadline_s)
 
     def lens_shot(self, deadline_s: float, *, first: bool) -> LensShot:
         """Take a burst of the mat and keep its corners within ``deadline_s``. Raises CameraFault and LensRefused."""
@@ -232,6 +238,12 @@ class ChildCamera:
         if not isinstance(answer, Looked):
             raise WireError("something else where a look was asked for")
         return camera_look(answer, body)
+
+    @staticmethod
+    def _codes(answer: Answer, body: bytes) -> tuple[str, ...]:
+        if not isinstance(answer, CodesSeen) or body:
+            raise WireError("something else where codes were asked for")
+        return answer.codes
 
     def _lens_shot(self, answer: Answer, body: bytes) -> LensShot:
         seen = _lens(answer)

@@ -37,6 +37,10 @@ MAX_PREVIEW: Final = 500_000
 MAX_LOOK: Final = 40_000
 """Bytes of the picture of a look, of which there are five a second."""
 LOOK_SIDE: Final = 480
+MAX_CODE: Final = 300
+"""Characters; longer than any scan may be, so that the scanner's own rule refuses it."""
+MAX_CODES: Final = 4
+"""Of one frame: a label, and its neighbors."""
 MAX_VIEWS: Final = 100
 MAX_MEASURE: Final = 1_000_000
 MAX_VALUE: Final = 2**31 - 1
@@ -81,6 +85,13 @@ class MeasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
 
 class LookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="look"):
     """Look once, cheaply, at what lies on the mat."""
+
+    number: Number
+    within_s: Seconds
+
+
+class CodesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="codes"):
+    """Look once for bar codes."""
 
     number: Number
     within_s: Seconds
@@ -188,6 +199,13 @@ class Looked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="looke
     picture: WirePicture | None = None
 
 
+class CodesSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="codes_seen"):
+    """AIM identifier and data of each; one that is too long is cut off behind what any code may have. No body."""
+
+    number: Number
+    codes: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=MAX_CODE)], ...], msgspec.Meta(max_length=MAX_CODES)]
+
+
 class WireLens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``kiosk.domain.lens.LensFit``."""
 
@@ -211,15 +229,15 @@ class LensSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="len
     fit: WireLens | None = None
 
 
-Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest
-Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen
+Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest | CodesRequest
+Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen | CodesSeen
 
 _encoder = msgspec.json.Encoder()
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(
-    ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen
+    ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen | CodesSeen
 )
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
-    ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest
+    ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest | CodesRequest
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -131,6 +131,9 @@ DEFAULT_BY_LANGUAGE = {
     "cpcl": "cpcl_203",
     "ipp": "office_a4",
 }
+
+
+_LOOKED_AT: Final = msgspec.json.Decoder(tuple[PrinterProfile, ...])
 
 
 @cache

@@ -2,128 +2,59 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import select
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from kiosk.devices.scanner.input import input_system
 from kiosk.devices.scanner.keyboards import second_keyboards
 from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, Typed
 from kiosk.devices.scanner.ports import InputSystem
-from kiosk.devices.scanner.report import MISSING, OK, SECOND_KEYBOARD, ScanReporter
-from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.devices.scanner.report import OK, SECOND_KEYBOARD, ScanReporter
+from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
 
-logger = logging.getLogger(__name__)
-
-RETRY_S = 0.5
-LOOK_S = 1.0
-"""How often somebody looks for a second keyboard while nothing is scanned; before each scan it is done anyway."""
-_READ_BYTES = NATIVE.size * 64
+_OTHER = Refusal(ScanRefusal.SECOND_KEYBOARD, "another keyboard is plugged in")
 
 
-class EvdevScanner:
-    """Reports each ended scan; opens the device again for ever. The listeners run in its thread.
+class EvdevDevice:
+    """An event node. While another keyboard is plugged in, every scan is refused and the state says so."""
 
-    While another keyboard is plugged in, every scan is refused and the state says so.
-    """
+    read_bytes = NATIVE.size * 64
 
-    def __init__(
-        self,
-        settings: ScannerSettings,
-        report: ScanReporter,
-        *,
-        system: InputSystem | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._path = Path(settings.port)
+    def __init__(self, port: str, report: ScanReporter, system: InputSystem | None = None) -> None:
+        self.path = Path(port)
         self._report = report
-        self._system = system or input_system(settings.port)
-        self._clock = clock
-        self._stopping = threading.Event()
-        self._wake, self._woken = -1, -1
-        self._lost: str | None = None
-        self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
+        self._system = system or input_system(port)
+        self._node = ""
+        self._decoder = KeyDecoder()
 
-    def start(self) -> None:
-        """Begin to read."""
-        self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._thread.start()
+    def open(self) -> int:
+        """Opened and grabbed; raises OSError."""
+        self._node = self.path.resolve(strict=True).name
+        return self._system.open(self.path)
 
-    def stop(self, timeout_s: float = 3.0) -> None:
-        """End the thread and give the device back; may be called twice."""
-        self._stopping.set()
-        if self._thread.ident is None or self._wake < 0:
-            return
-        os.write(self._wake, b"\0")
-        self._thread.join(timeout_s)
-        if not self._thread.is_alive():
-            os.close(self._wake)
-            os.close(self._woken)
-            self._wake = self._woken = -1
+    def begin(self, descriptor: int) -> None:
+        """Raises OSError or ValueError when nobody knows who can type."""
+        self._decoder = KeyDecoder()
+        self._is_alone()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._session()
-            except Exception as error:
-                self._miss(error)
-            self._stopping.wait(RETRY_S)
+    def take(self, reads: Sequence[bytes], waited_s: float) -> None:
+        for data in reads:
+            for typed in self._decoder.feed(data, waited_s):
+                self._use(typed)
 
-    def _session(self) -> None:
-        node = self._path.resolve(strict=True).name
-        with self._opened() as descriptor:
-            self._look(node)
-            self._lost = None
-            logger.info("the scanner at %s is connected", self._path)
-            self._read(descriptor, node)
+    def idle(self) -> None:
+        """However seldom something is scanned, a second keyboard is seen."""
+        self._is_alone()
 
-    @contextmanager
-    def _opened(self) -> Iterator[int]:
-        descriptor = self._system.open(self._path)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-    def _miss(self, error: Exception) -> None:
-        """Say once why the scanner is not there, not twice a second until somebody comes."""
-        self._report.state(MISSING)
-        if self._lost != str(error):
-            self._lost = str(error)
-            trace = None if isinstance(error, OSError) else error
-            logger.warning("the scanner at %s is not there: check its cable (%s)", self._path, error, exc_info=trace)
-
-    def _read(self, descriptor: int, node: str) -> None:
-        decoder = KeyDecoder()
-        waiting = select.poll()
-        waiting.register(descriptor, select.POLLIN)
-        waiting.register(self._woken, select.POLLIN)
-        while not self._stopping.is_set():
-            ready = dict(waiting.poll(int(LOOK_S * 1000)))
-            if descriptor in ready:
-                data = os.read(descriptor, _READ_BYTES)
-                if not data:
-                    raise OSError("it was pulled out")
-                for typed in decoder.feed(data, self._clock()):
-                    self._use(typed, node)
-            else:
-                self._look(node)
-
-    def _use(self, typed: Typed, node: str) -> None:
+    def _use(self, typed: Typed) -> None:
         if typed.refused:
             self._report.refused(typed.refused)
-        elif not self._look(node):
-            self._report.refused("another keyboard is plugged in")
+        elif not self._is_alone():
+            self._report.refused(_OTHER)
         else:
             self._report.scan(typed.text.encode("ascii"))
 
-    def _look(self, node: str) -> bool:
-        """Whether the scanner alone can type."""
-        alone = not second_keyboards(self._system.devices(self._path), node)
+    def _is_alone(self) -> bool:
+        alone = not second_keyboards(self._system.devices(self.path), self._node)
         self._report.state(OK if alone else SECOND_KEYBOARD)
         return alone

@@ -8,7 +8,7 @@ from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
 
-from kiosk.devices.scanner.keyboards import InputDevice, read_devices
+from kiosk.devices.scanner.keyboards import DeviceList, InputDevice
 from kiosk.devices.scanner.ports import InputSystem
 
 EVIOCGRAB = 0x40044590
@@ -23,6 +23,9 @@ _WHOLE_EVENTS = 24 * 16 * 10
 class LinuxInput:
     """Event nodes of the kernel. A grab that fails is a device that is not there: its keys would reach the screen."""
 
+    def __init__(self) -> None:
+        self.listed = DeviceList()
+
     def open(self, path: Path) -> int:
         """Open and grab."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -35,7 +38,7 @@ class LinuxInput:
 
     def devices(self, path: Path) -> tuple[InputDevice, ...]:
         """What sysfs lists."""
-        return read_devices(Path("/sys/class/input"))
+        return self.listed.read(Path("/sys/class/input"))
 
 
 class PipeInput:
@@ -43,6 +46,9 @@ class PipeInput:
 
     Nothing else on the machine reads a pipe as a keyboard, so there is nothing to grab.
     """
+
+    def __init__(self) -> None:
+        self.listed = DeviceList()
 
     def open(self, path: Path) -> int:
         """Open; like a device, a pipe hands over nothing that was typed before. Raises OSError for anything else."""
@@ -60,7 +66,7 @@ class PipeInput:
 
     def devices(self, path: Path) -> tuple[InputDevice, ...]:
         """What the folder lists."""
-        return read_devices(path.resolve().parent / "class")
+        return self.listed.read(path.resolve().parent / "class")
 
 
 def input_system(port: str) -> InputSystem:

@@ -7,7 +7,7 @@ believed: somebody may be at the counter with a keyboard of his own. Nothing is 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,22 +47,37 @@ def key_bits(words: str, bits_per_word: int = BITS_PER_WORD) -> int:
     return bits
 
 
-def read_devices(folder: Path) -> tuple[InputDevice, ...]:
-    """Every event node below ``folder``, laid out like /sys/class/input.
+class DeviceList:
+    """Event nodes, read again only when they are others: it is looked at before each scan, and reading takes long.
 
-    A node that goes while it is read is gone. Raises OSError when the folder itself cannot be read, and ValueError for
-    content that makes no sense: then nobody knows who can type.
+    A node is the same while its entry is: the kernel makes a new one for whatever is plugged in.
     """
-    return tuple(_devices(folder))
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int], InputDevice] = {}
+
+    def read(self, folder: Path) -> tuple[InputDevice, ...]:
+        """Every event node below ``folder``, laid out like /sys/class/input.
+
+        A node that goes while it is read is gone. Raises OSError when the folder itself cannot be read, and ValueError
+        for content that makes no sense: then nobody knows who can type.
+        """
+        found: dict[tuple[str, int, int], InputDevice] = {}
+        for entry in sorted(folder.iterdir()):
+            if entry.name.startswith("event"):
+                try:
+                    about = entry.stat()
+                    same = (entry.name, about.st_ino, about.st_ctime_ns)
+                    found[same] = self._known.get(same) or _device(entry)
+                except FileNotFoundError:
+                    continue
+        self._known = found
+        return tuple(found.values())
 
 
-def _devices(folder: Path) -> Iterator[InputDevice]:
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith("event"):
-            try:
-                yield _device(entry)
-            except FileNotFoundError:
-                continue
+def read_devices(folder: Path) -> tuple[InputDevice, ...]:
+    """As ``DeviceList.read``, once."""
+    return DeviceList().read(folder)
 
 
 def _device(entry: Path) -> InputDevice:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from kiosk.devices.scanner.report import MAX_SCAN
+from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
 
 LAYOUT_64 = Struct("<qqHHi")
 LAYOUT_32 = Struct("<iiHHi")
@@ -62,10 +63,10 @@ SHIFTED = _rows(shifted=True)
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """One ended scan: its text, or why it is refused ("" when it is not) and then no text."""
+    """One ended scan: its text, or why it is refused and then no text."""
 
     text: str
-    refused: str = ""
+    refused: Refusal | None = None
 
 
 class KeyDecoder:
@@ -76,7 +77,8 @@ class KeyDecoder:
         self._tail = b""
         self._held: set[int] = set()
         self._text: list[str] = []
-        self._refused = ""
+        self._refused: Refusal | None = None
+        self._told = False
         self._newest_at: float | None = None
 
     def feed(self, data: bytes, at: float) -> list[Typed]:
@@ -95,7 +97,7 @@ class KeyDecoder:
     def _lose(self) -> None:
         """The kernel's buffer ran over: what was pressed or released meanwhile is unknown."""
         self._held.clear()
-        self._refuse("keys were lost")
+        self._refuse(ScanRefusal.HALF, "keys were lost")
 
     def _key(self, code: int, value: int, at: float) -> Iterator[Typed]:
         if value != PRESS:  # a key that repeats itself was pressed once
@@ -107,20 +109,23 @@ class KeyDecoder:
         if code in _ENDS:
             yield from self._end()
         elif code not in _SHIFTS | _CTRLS | _STEERING and code != _NUM_LOCK:
-            self._type(code)
+            yield from self._type(code)
 
     def _note_gap(self, at: float) -> None:
         begun = bool(self._text or self._refused)
         if begun and self._newest_at is not None and at - self._newest_at > MAX_GAP_S:
-            self._refuse(f"more than {MAX_GAP_S:g} s passed between two keys")
+            self._refuse(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two keys")
         self._newest_at = at
 
-    def _type(self, code: int) -> None:
+    def _type(self, code: int) -> Iterator[Typed]:
         key = self._character(code)
         if key is None:
-            self._refuse("it holds a key that is no printable character")
+            self._refuse(ScanRefusal.CONTROL, "it holds a key that is no printable character")
         elif len(self._text) >= MAX_SCAN:
-            self._refuse(f"it is longer than {MAX_SCAN} characters")
+            # It may never end: this is told now, and not again at its end.
+            self._refuse(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
+            self._told = True
+            yield Typed("", self._refused)
         elif not self._refused:
             self._text.append(key)
 
@@ -132,16 +137,16 @@ class KeyDecoder:
             return _GS if code == _RIGHT_BRACKET and not shifted else None
         return (SHIFTED if shifted else PLAIN).get(code)
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, word: ScanRefusal, why: str) -> None:
         """The rest up to the next Enter belongs to the same scan and goes with it."""
         self._text.clear()
-        self._refused = self._refused or why
+        self._refused = self._refused or Refusal(word, why)
 
     def _end(self) -> Iterator[Typed]:
         steered = self._held & (_CTRLS | _STEERING)
         if steered and not self._refused:
-            self._refuse("it ends with a steering key")
-        if self._text or self._refused:
+            self._refuse(ScanRefusal.CONTROL, "it ends with a steering key")
+        if (self._text or self._refused) and not self._told:
             yield Typed("".join(self._text), self._refused)
         self._text.clear()
-        self._refused = ""
+        self._refused, self._told = None, False

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from kiosk.devices.scanner.keys import MAX_GAP_S
 from kiosk.devices.scanner.report import MAX_SCAN
+from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
 
 _ENDS = b"\r\n\t"
-_GAP = f"more than {MAX_GAP_S:g} s passed between two characters"
+_GAP = Refusal(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two characters")
+_TOO_LONG = Refusal(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One ended scan: its bytes without the end, or why it is refused ("" when it is not) and then no bytes."""
+    """One ended scan: its bytes without the end, or why it is refused and then no bytes."""
 
     data: bytes
-    refused: str = ""
+    refused: Refusal | None = None
 
 
 class LineDecoder:
@@ -25,7 +27,8 @@ class LineDecoder:
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._refused = ""
+        self._refused: Refusal | None = None
+        self._told = False
 
     def feed(self, data: bytes, silent_s: float) -> Iterator[Line]:
         """The scans that ended with this piece, for which the port was waited ``silent_s``."""
@@ -36,11 +39,17 @@ class LineDecoder:
         for byte in data:
             if byte in _ENDS:
                 yield from self._end()
-            elif not self._refused and len(self._data) <= MAX_SCAN:
-                self._data.append(byte)
+            elif len(self._data) < MAX_SCAN:
+                if not self._refused:
+                    self._data.append(byte)
+            elif not self._refused:
+                # It may never end: this is told now, and not again at its end.
+                self._data.clear()
+                self._refused, self._told = _TOO_LONG, True
+                yield Line(b"", self._refused)
 
     def _end(self) -> Iterator[Line]:
-        if self._data or self._refused:
+        if (self._data or self._refused) and not self._told:
             yield Line(bytes(self._data), self._refused)
         self._data.clear()
-        self._refused = ""
+        self._refused, self._told = None, False

@@ -1,11 +1,36 @@
-"""What the keyboard scanner needs of the machine it runs on."""
+"""What a scanner's thread needs of a device, and the devices of the machine they run on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from kiosk.devices.scanner.keyboards import InputDevice
+
+
+class ScannerDevice(Protocol):
+    """One kind of scanner behind a descriptor. All is called in the scanner's thread."""
+
+    @property
+    def path(self) -> Path:
+        """What a technician calls it by."""
+
+    @property
+    def read_bytes(self) -> int:
+        """How much one read may bring."""
+
+    def open(self) -> int:
+        """A non-blocking descriptor of nothing but such a device. Raises OSError."""
+
+    def begin(self, descriptor: int) -> None:
+        """It was opened, and is silent. Raises OSError or ValueError for what must not be read."""
+
+    def take(self, reads: Sequence[bytes], waited_s: float) -> None:
+        """What lay there at one moment, read by read; ``waited_s`` grows by the seconds of silence alone."""
+
+    def idle(self) -> None:
+        """Nothing came for a while."""
 
 
 class InputSystem(Protocol):
@@ -16,3 +41,13 @@ class InputSystem(Protocol):
 
     def devices(self, path: Path) -> tuple[InputDevice, ...]:
         """All input devices there are; raises OSError or ValueError."""
+
+
+class HidSystem(Protocol):
+    """Where the reports of a HID device come from, one a read."""
+
+    def open(self, path: Path) -> int:
+        """A non-blocking descriptor that no second reader gets; raises OSError."""
+
+    def descriptor(self, path: Path, opened: int) -> bytes:
+        """The device's own description of its reports; raises OSError."""

@@ -5,52 +5,99 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
-from kiosk.devices.ports import OnScan, OnState
+from kiosk.devices.ports import OnRefused, OnScan, OnState
+from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T", str, ScanRefusal)
 
 MAX_SCAN = 256
 OK = "ok"
 MISSING = "scanner_missing"
 SECOND_KEYBOARD = "scanner_second_keyboard"
+_LOG_EVERY_S: Final = 10.0
+"""A scanner that went mad must not fill the card with what it says."""
 
 
 def ignore_state(_: str) -> None:
     """Nobody wants to know it."""
 
 
-def printable(line: bytes) -> str | None:
-    """The scan as text, or None when it is empty, too long, or holds anything but printable ASCII and GS."""
-    if not line or len(line) > MAX_SCAN:
-        return None
-    if any(not 0x20 <= byte < 0x7F and byte != 0x1D for byte in line):
-        return None
-    return line.decode("ascii")
+def ignore_refusal(_: ScanRefusal) -> None:
+    """Nobody is there to be told."""
+
+
+def unfit(line: bytes) -> Refusal | None:
+    """Why a scan is none: only printable ASCII and GS may be in one."""
+    if len(line) > MAX_SCAN:
+        return Refusal(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
+    if any(byte > 0x7E for byte in line if byte != 0x7F):
+        return Refusal(ScanRefusal.NOT_ASCII, f"its {len(line)} bytes are not all ASCII")
+    if any(byte == 0x7F or byte < 0x20 for byte in line if byte != 0x1D):
+        return Refusal(ScanRefusal.CONTROL, f"its {len(line)} bytes hold control characters")
+    return None
 
 
 REPEAT_S: Final = 1.0
 """Longer than a scanner waits before it sends a label again that is still before it; a hand needs more for the next."""
+_REMEMBERED: Final = 8
+"""Labels that lie before the lamp together: those of a parcel, and of its neighbor."""
 
 
 class RereadFilter:
     """One pull of the trigger, or two: a scanner may send what it sees again and again (its "reread delay").
 
-    The same code less than ``repeat_s`` after it was last seen is the same scan. Held before a label, a code is one
-    scan however long; taken away and scanned again it counts, and so does any code after another one.
+    The same code less than ``repeat_s`` after it was last seen is the same scan, also when the scanner sees two labels
+    in turn. Held before a label, a code is one scan however long; taken away and scanned again it counts. Another code
+    counts at once.
     """
 
     def __init__(self, repeat_s: float) -> None:
         self._repeat_s = repeat_s
-        self._newest: str | None = None
-        self._seen_at = 0.0
+        self._seen_at: dict[str, float] = {}
 
     def is_new(self, text: str, at: float) -> bool:
         """Note a code at monotonic second ``at``; whether it is a scan of its own."""
-        again = text == self._newest and at - self._seen_at < self._repeat_s
-        self._newest, self._seen_at = text, at
-        return not again
+        before = self._seen_at.pop(text, None)
+        self._seen_at[text] = at
+        if len(self._seen_at) > _REMEMBERED:
+            del self._seen_at[next(iter(self._seen_at))]
+        return before is None or at - before >= self._repeat_s
+
+
+MOST_A_SECOND: Final = 50.0
+"""A hand makes three. Typed keys and a serial line of 9600 baud bring no more codes than this."""
+MOST_AT_ONCE: Final = 100.0
+"""What a cordless scanner has kept while it was out of reach, sent in one go."""
+
+
+REST_S: Final = 1.0
+
+
+class ScanPace:
+    """How many scans may come: MOST_AT_ONCE together, MOST_A_SECOND for ever.
+
+    Once there were too many none is taken until REST_S have passed without any: of ten thousand codes a few that happen
+    to be booked are worse than none.
+    """
+
+    def __init__(self) -> None:
+        self._left, self._at = MOST_AT_ONCE, 0.0
+        self.crowded = False
+
+    def allows(self, at: float) -> bool:
+        """Whether one more may come at monotonic second ``at``."""
+        rest_s, self._at = max(0.0, at - self._at), at
+        self._left = min(MOST_AT_ONCE, self._left + rest_s * MOST_A_SECOND)
+        self.crowded = rest_s < REST_S if self.crowded else self._left < 1
+        if self.crowded:
+            return False
+        self._left -= 1
+        return True
 
 
 class ScanReporter:
@@ -62,25 +109,39 @@ class ScanReporter:
         on_state: OnState = ignore_state,
         clock: Callable[[], float] = time.monotonic,
         repeat_s: float = REPEAT_S,
+        on_refused: OnRefused = ignore_refusal,
     ) -> None:
-        self._rereads = RereadFilter(repeat_s)
-        self._on_scan = on_scan
-        self._on_state = on_state
+        self._rereads, self._pace = RereadFilter(repeat_s), ScanPace()
+        self._on_scan, self._on_state, self._on_refused = on_scan, on_state, on_refused
         self._clock = clock
+        self._log = RateLimitedLog(logger, clock, _LOG_EVERY_S)
         self._state: str | None = None
 
     def scan(self, line: bytes) -> None:
         """Hand on one code without its line end; nothing of a refused one is kept or logged."""
-        text = printable(line)
-        if text is None:
-            if line:
-                self.refused(f"{len(line)} bytes hold control characters or are too many")
-        elif self._rereads.is_new(text, self._clock()):
+        if not line:
+            return
+        refusal = unfit(line)
+        if refusal is not None:
+            self.refused(refusal)
+            return
+        text = line.decode("ascii")
+        if self._rereads.is_new(text, self._clock()) and self._may_come():
             self._tell(self._on_scan, text)
 
-    def refused(self, why: str) -> None:
+    def refused(self, refusal: Refusal) -> None:
         """A scan is dropped."""
-        logger.warning("a scan was refused: %s", why)
+        self._log.write(f"a scan was refused: {refusal.why}", kind=refusal.word)
+        if refusal.word is ScanRefusal.TOO_FAST or self._may_come():
+            self._tell(self._on_refused, refusal.word)
+
+    def _may_come(self) -> bool:
+        """Too many are refused, and that is told once: ten thousand notices would be as bad as the scans."""
+        crowded = self._pace.crowded
+        allowed = self._pace.allows(self._clock())
+        if not allowed and not crowded:
+            self.refused(Refusal(ScanRefusal.TOO_FAST, f"more than {MOST_A_SECOND:g} come in a second"))
+        return allowed
 
     def state(self, word: str) -> None:
         """Tell the state when it has changed."""
@@ -89,8 +150,8 @@ class ScanReporter:
             self._tell(self._on_state, word)
 
     @staticmethod
-    def _tell(listener: Callable[[str], None], text: str) -> None:
+    def _tell(listener: Callable[[T], None], word: T) -> None:
         try:
-            listener(text)
+            listener(word)
         except Exception:
             logger.exception("what the scanner told could not be used")

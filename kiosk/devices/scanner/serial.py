@@ -11,12 +11,15 @@ from contextlib import suppress
 import serial
 
 from kiosk.devices.scanner.lines import LineDecoder
+from kiosk.devices.scanner.reader import QUIET_S, SETTLE_S
 from kiosk.devices.scanner.report import MISSING, OK, ScanReporter
 from kiosk.devices.scanner.settings import ScannerSettings
 
 logger = logging.getLogger(__name__)
 
 RETRY_S = 0.5
+_READ_S = 60.0
+_PIECE = 4096
 
 
 class SerialScanner:
@@ -62,12 +65,22 @@ class SerialScanner:
             self._stopping.wait(RETRY_S)
 
     def _session(self) -> None:
-        with serial.Serial(self._settings.port, self._settings.baud, timeout=60, exclusive=True) as port:
+        with serial.Serial(self._settings.port, self._settings.baud, timeout=_READ_S, exclusive=True) as port:
             self._port = port
+            self._settle(port)
             self._lost = None
             self._report.state(OK)
             logger.info("the scanner at %s is connected", self._settings.port)
             self._read(port)
+
+    def _settle(self, port: serial.Serial) -> None:
+        """What is on its way while the port is opened is the end of a code, and is thrown away. Raises OSError."""
+        end = time.monotonic() + SETTLE_S
+        port.timeout = QUIET_S
+        while port.read(_PIECE) and not self._stopping.is_set():
+            if time.monotonic() > end:
+                raise OSError("it sends without a rest")
+        port.timeout = _READ_S
 
     def _miss(self, error: Exception) -> None:
         """Say once why the scanner is not there, not every second until somebody comes."""

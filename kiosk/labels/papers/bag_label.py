@@ -1,56 +1,111 @@
-"""The bag label: 60 x 40 mm, one per bag."""
+"""The labels of goods: one for each bag, 60 x 40 or 40 x 30 mm, and one for a crate or lot, 100 x 150 mm."""
 
 from __future__ import annotations
 
-from kiosk.labels.documents import BagLabel
-from kiosk.labels.label_page import draw_label
-from kiosk.labels.layout import bag_layout
+from kiosk.labels.documents import BagLabel, CrateLabel
+from kiosk.labels.label_page import LabelContent, draw_label
+from kiosk.labels.layout import label_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
-from kiosk.labels.strip_parts import place
-from kiosk.labels.typesetting.shaping import clean
+from kiosk.labels.strip_parts import copy_text, member_text, place
+from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text
+
+_MEMBER = "M-"
 
 
 def render_bag_label(data: BagLabel, head: PrintHead) -> Raster:
     """Return the label in dots of the head.
 
-    Raises SymbolTooWide or NotEncodable for a lot code that cannot be barred, FontProblem when a font or the shaping
+    Raises SymbolTooWide or NotEncodable for a code that cannot be drawn, FontProblem when a font or the shaping
     library is missing.
     """
-    return Raster.from_ink(draw_label(bag_layout(), label_fields(data), data.lot_code, head))
+    return draw_label(label_layout("bag"), bag_content(data), head)
 
 
-def label_fields(data: BagLabel) -> dict[str, str]:
-    """Return what is drawn in every box of the layout; an empty text leaves its box white."""
+def render_small_bag_label(data: BagLabel, head: PrintHead) -> Raster:
+    """The same on 40 x 30 mm stock: a square instead of bars."""
+    return draw_label(label_layout("bag_small"), bag_content(data), head)
+
+
+def render_crate_label(data: CrateLabel, head: PrintHead) -> Raster:
+    """The label of a crate or lot. Raises as render_bag_label."""
+    return draw_label(label_layout("crate"), crate_content(data), head)
+
+
+def bag_content(data: BagLabel) -> LabelContent:
+    """What is drawn; the bars say the bag's own code, or the lot's on a paper that is older than bag codes."""
+    code = data.bag_code or data.lot_code
     mode = paper_text("consigned" if data.mode == "consignment" else "purchased")
+    texts = {
+        **_goods(data),
+        "bag_count": f"{data.bag}/{data.bags}",
+        "bag_caption": paper_text("bag").caption(),
+        "producer": _producer(data) or clean(data.seller),
+        "receipt": clean(data.receipt),
+        "mode": mode.caption(),
+        "code": clean(code),
+        "lot": f"{paper_text('lot').caption()} {isolate(clean(data.lot_code))}",
+    }
+    # Bars that say the lot need no square that says it again.
+    lot = data.lot_code if data.bag_code else ""
+    return LabelContent(texts, code, {"code": code, "lot": lot, "gs1": data.gs1, "link": data.link})
+
+
+def crate_content(data: CrateLabel) -> LabelContent:
+    """What is drawn; every line of facts has its caption."""
+    texts = {
+        **_goods(data),
+        "station": clean(data.station),
+        "gross": f"{paper_text('gross').caption()} {isolate(kg_text(data.gross_g))}" if data.gross_g else "",
+        "bag_caption": paper_text("bag").caption() if data.bags else "",
+        "bag_count": str(data.bags) if data.bags else "",
+        "producer": _captioned("producer", _producer(data)),
+        "seller": _captioned("seller", clean(data.seller)),
+        "grade": _captioned("grade", _grade(data)),
+        "code": clean(data.code),
+        "lot_caption": paper_text("lot").caption(),
+        "lot": clean(data.lot_code),
+        "receipt": clean(data.receipt),
+    }
+    return LabelContent(texts, data.code, {"lot": data.lot_code, "gs1": data.gs1, "link": data.link})
+
+
+def _goods(data: BagLabel | CrateLabel) -> dict[str, str]:
+    """What both say: the goods, how much, when and where, and what the paper is."""
     return {
         "goods_ug": clean(data.goods_ug),
         "goods_zh": clean(data.goods_zh),
         "goods_en": clean(data.goods_en),
-        "bag_count": f"{data.bag}/{data.bags}",
-        "bag_caption": paper_text("bag").caption(),
         "net_caption": paper_text("net").caption(),
-        "not_for_trade": paper_text("not_for_trade").caption() if data.not_for_trade else "",
         "net": kg_text(data.net_g),
-        **_date_fields(data),
-        "receipt": clean(data.receipt),
-        "copy": paper_text("copy").caption() if data.copy else "",
-        "station": clean(data.station),
-        "mode_ug": mode.ug,
-        "mode_zh": mode.zh,
-        "mode_en": mode.en,
-        "lot_code": clean(data.lot_code),
+        "not_for_trade": paper_text("not_for_trade").caption() if data.not_for_trade else "",
+        "date_caption": paper_text("date_packed").caption(),
+        **_date(data.date),
+        "place": place(data.village, data.county),
+        "grade": _grade(data),
+        "harvest": _captioned("harvest", clean(data.harvest)),
+        "copy": copy_text(data.copy, data.copy_no),
     }
 
 
-def _date_fields(data: BagLabel) -> dict[str, str]:
-    """When and where, or in three languages that the date was not set; *not for trade* takes the first line."""
-    if data.date:
-        caption = "" if data.not_for_trade else paper_text("date").ug
-        return {"date_1": caption, "date_2": clean(data.date), "date_3": place(data.village, data.county)}
+def _date(date: str | None) -> dict[str, str]:
+    """The packing date, or in three languages that the clock was not set."""
     unset = paper_text("date_not_set")
-    if data.not_for_trade:
-        return {"date_1": "", "date_2": unset.ug, "date_3": f"{unset.zh} {unset.en}"}
-    return {"date_1": unset.ug, "date_2": unset.zh, "date_3": unset.en}
+    if date:
+        return {"date": clean(date), "date_2": "", "date_line": clean(date)}
+    return {"date": unset.ug, "date_2": f"{unset.zh} {unset.en}", "date_line": unset.caption()}
+
+
+def _producer(data: BagLabel | CrateLabel) -> str:
+    """A member by number, a village shop by name."""
+    return member_text(data.producer) if data.producer.startswith(_MEMBER) else clean(data.producer)
+
+
+def _grade(data: BagLabel | CrateLabel) -> str:
+    return " ".join(isolate_name(text) for text in map(clean, (data.grade_zh, data.grade_en, data.grade_ug)) if text)
+
+
+def _captioned(key: str, text: str) -> str:
+    return f"{paper_text(key).caption()} {isolate_name(text)}" if text else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kiosk.labels import symbols
 from kiosk.labels.documents import ParcelLabel, PickupSlip
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.label_page import draw_label
+from kiosk.labels.label_page import LabelContent, draw_label
 from kiosk.labels.layout import parcel_layout, slip_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
@@ -25,7 +25,7 @@ def render_parcel_label(data: ParcelLabel, head: PrintHead) -> Raster:
     Raises SymbolTooWide or NotEncodable for a slot code that cannot be barred, FontProblem when a font or the shaping
     library is missing.
     """
-    return Raster.from_ink(draw_label(parcel_layout(), parcel_fields(data), data.code, head))
+    return draw_label(parcel_layout(), LabelContent(parcel_fields(data), data.code), head)
 
 
 def parcel_fields(data: ParcelLabel) -> dict[str, str]:

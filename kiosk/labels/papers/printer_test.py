@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from PIL import Image, ImageChops
+
 from kiosk.labels import symbols
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.label_page import draw_label
-from kiosk.labels.layout import printer_test_layout, slip_layout
+from kiosk.labels.label_page import LabelContent, draw_ink, draw_label
+from kiosk.labels.layout import LayoutProblem, label_layout, printer_test_layout, slip_layout
 from kiosk.labels.paper_texts import paper_text
+from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import day_and_place, heading, mark, moment
 from kiosk.labels.typesetting.ruler import ruler
@@ -18,17 +21,59 @@ from kiosk.protocols.printers.page_setup import PrintHead
 CODE = "TEST"
 """No internal code: whoever scans a test paper is told that it is none of the station's codes."""
 
+CALIBRATION = "calibration"
+"""The sample that is no label of the station: the stock in the printer is judged by it."""
+
+DENSITY = ("CAL1", "CAL2", "CAL3")
+_STRIP_MM, _STRIP_STEP_MM = (2, 19.5, 44, 5), 6
+"""Left, top, width and height of the first code; the others stand below it."""
+
+_DENSITY_MODULE_MM = 0.375
+"""Three dots at 203 dpi: a dot more or less is what a wrong density does, and a scanner just bears it."""
+
 _BARS_MM = 8
 
 
 def render_test_label(data: TestLabel, head: PrintHead) -> Raster:
-    """Return the 60 x 40 mm label. Raises FontProblem when a font is missing."""
+    """Return the 60 x 40 mm label, or the sample it names. Raises LayoutProblem for an unknown one, FontProblem."""
+    if data.sample == CALIBRATION:
+        return _calibration(data, head)
+    if data.sample:
+        if data.sample not in SAMPLES:
+            raise LayoutProblem(f"there is no sample {data.sample!r}")
+        return draw_label(label_layout(data.sample), SAMPLES[data.sample], head)
     layout, per_mm = printer_test_layout(), head.per_mm
-    ink = draw_label(layout, printer_test_fields(data), CODE, head)
+    ink = draw_ink(layout, LabelContent(printer_test_fields(data), CODE), head)
     if layout.ruler:
         left, top, width, _ = layout.ruler.dots(per_mm)
         ink.paste(1, (left, top), ruler(width, per_mm))
     return Raster.from_ink(ink)
+
+
+def _calibration(data: TestLabel, head: PrintHead) -> Raster:
+    """A frame 1 mm from every edge, a ruler, and one code in bars that are a dot too thin, right, a dot too thick.
+
+    The frame shows the offset, and whether gap or mark is found: cut off at one side it is not. Where only the thin
+    bars cannot be read, the print is too pale; where only the thick ones cannot, too dark.
+    """
+    layout, per_mm = label_layout(CALIBRATION), head.per_mm
+    name = paper_text(CALIBRATION)
+    texts = {"title_ug": name.ug, "title": f"{name.zh} {name.en}", "station": clean(data.station)}
+    ink = draw_ink(layout, LabelContent({**texts, **{f"density_{n}": code for n, code in enumerate(DENSITY, 1)}}), head)
+    if layout.ruler:
+        left, top, width, _ = layout.ruler.dots(per_mm)
+        ink.paste(1, (left, top), ruler(width, per_mm))
+    for row, (code, thicker) in enumerate(zip(DENSITY, (-1, 0, 1), strict=True)):
+        size = (_STRIP_MM[2] * per_mm, _STRIP_MM[3] * per_mm)
+        bars = _thicker(symbols.code128(code, size, round(_DENSITY_MODULE_MM * per_mm)), thicker)
+        ink.paste(1, (_STRIP_MM[0] * per_mm, round((_STRIP_MM[1] + row * _STRIP_STEP_MM) * per_mm)), bars)
+    return Raster.from_ink(ink)
+
+
+def _thicker(bars: Image.Image, dots: int) -> Image.Image:
+    """Every bar so many dots wider (1) or narrower (-1) at its right side."""
+    shifted = ImageChops.offset(bars, 1, 0)
+    return {1: ImageChops.logical_or, -1: ImageChops.logical_and}.get(dots, lambda same, _: same)(bars, shifted)
 
 
 def printer_test_fields(data: TestLabel) -> dict[str, str]:

@@ -1,22 +1,27 @@
-"""The receipt of one intake on 58 mm paper, in three languages at once."""
+"""The receipt of one intake in three languages at once: goods and price once, then one line a bag."""
 
 from __future__ import annotations
+
+from itertools import groupby
 
 from kiosk.labels import symbols
 from kiosk.labels.documents import Receipt, ReceiptLine
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.layout import receipt_layout
+from kiosk.labels.layout import LEAST_CODE128_MODULE_MM, ReceiptLayout, receipt_layout
 from kiosk.labels.paper_texts import PaperText, paper_text, paper_texts
 from kiosk.labels.raster import Raster
-from kiosk.labels.strip_parts import caption, copy_mark, figure, heading, moment, sentence
+from kiosk.labels.strip_parts import caption, copy_mark, copy_text, fact, heading, mark, place, when
 from kiosk.labels.typesetting.shaping import clean, isolate
 from kiosk.labels.typesetting.typeset import Align
 from kiosk.protocols.printers.page_setup import PrintHead
-from kiosk.texts.formats import kg_text, money, price_per_kg
+from kiosk.texts.formats import kg_text, kilograms, money, price_per_kg
 
 NON_MEMBER = "non_member"
 _NOT_FOR_TRADE = "not_for_trade"
 _WORST = frozenset({_NOT_FOR_TRADE, "check_failed"})
+
+_HEAD_DIGITS = 8
+"""What a person compares with the head at the sorting center; the day slip has all 64."""
 
 
 def render_receipt(data: Receipt, head: PrintHead) -> Raster:
@@ -24,139 +29,176 @@ def render_receipt(data: Receipt, head: PrintHead) -> Raster:
 
     Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
     """
-    layout = receipt_layout()
+    layout = receipt_layout(head.width_dots / head.per_mm)
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)
-    copy_mark(strip, data.copy)
-    for mark in data.scale_marks:
-        _scale_mark(strip, mark)
+    _marks(strip, data)
     _number_and_party(strip, data)
-    sentence(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"))
-    for line in data.lines:
-        strip.rule()
-        _bag(strip, line, data)
-    strip.rule()
+    _mode(strip, data)
+    for _, lines in groupby(data.lines, _same):
+        _goods(strip, list(lines), data)
     _totals(strip, data)
-    strip.rule()
-    _date_and_certificate(strip, data)
-    _scale(strip, data)
-    _codes(strip, data, round(layout.qr_module * head.per_mm))
+    _facts(strip, data)
+    if data.void or data.copy or data.copy_no:
+        strip.stamp(paper_text("void").caption() if data.void else copy_text(data.copy, data.copy_no))
+    _codes(strip, data, layout, head.per_mm)
     return strip.raster()
 
 
-def _scale_mark(strip: Strip, mark: str) -> None:
-    """What is wrong with the scale, before any figure: the worst two white on black.
+def _marks(strip: Strip, data: Receipt) -> None:
+    """What this paper is not, before any figure."""
+    if data.void:
+        mark(strip, paper_text("void"))
+        strip.gap(0.5)
+    copy_mark(strip, data.copy, data.copy_no)
+    for word in data.scale_marks:
+        _scale_mark(strip, word)
 
-    A word of a newer station stands as it is.
-    """
-    said = paper_texts().get(f"scale_{mark}", PaperText(mark, mark, mark))
-    strip.gap(0.5)
+
+def _scale_mark(strip: Strip, word: str) -> None:
+    """What is wrong with the scale: the worst two white on black. A word of a newer station stands as it is."""
+    said = paper_texts().get(f"scale_{word}", PaperText(word, word, word))
+    _framed(strip, PaperText(clean(said.ug), clean(said.zh), clean(said.en)), inverted=word in _WORST)
+
+
+def _framed(strip: Strip, said: PaperText, inverted: bool) -> None:
+    """A sentence in a frame, Uyghur first and largest."""
     strip.banner(
         (
-            Cell(clean(said.ug), "strong", rtl=True, align=Align.CENTER, lines=2),
-            Cell(clean(said.zh), "strong", align=Align.CENTER, lines=2),
-            Cell(clean(said.en), "strong", align=Align.CENTER, lines=2),
+            Cell(said.ug, "sentence_ug", rtl=True, align=Align.CENTER, lines=3),
+            Cell(f"{said.zh} · {said.en}", "strong", align=Align.CENTER, lines=3),
         ),
-        inverted=mark in _WORST,
+        inverted=inverted,
     )
     strip.gap(0.5)
-
-
-def _scale(strip: Strip, data: Receipt) -> None:
-    """Which scale it was, and how often it, its tares and its clock were changed."""
-    if data.scale_no:
-        strip.row(*caption(paper_text("scale_no")))
-        strip.row(Cell(clean(data.scale_no), "figures", align=Align.CENTER, lines=2))
-    if data.counters:
-        strip.row(*caption(paper_text("counters")))
-        strip.row(Cell(clean(data.counters), "figures", align=Align.CENTER))
-        strip.row(*caption(paper_text("counters_of")))
-    if data.scale_no or data.counters:
-        strip.rule()
 
 
 def _number_and_party(strip: Strip, data: Receipt) -> None:
-    strip.row(*caption(paper_text("receipt")))
-    strip.row(Cell(clean(data.receipt), "number", align=Align.CENTER))
+    fact(strip, paper_text("receipt"), data.receipt, "number")
     if data.party == NON_MEMBER:
-        strip.row(*caption(paper_text("non_member"), "strong"))
-        return
-    member = paper_text("member")
+        name = paper_text("non_member")
+        strip.row(Cell(f"{name.zh} {name.en}", "strong"), Cell(name.ug, "strong_ug", rtl=True))
+    else:
+        fact(strip, paper_text("member"), data.party)
+
+
+def _mode(strip: Strip, data: Receipt) -> None:
+    strip.gap(0.5)
+    _framed(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"), inverted=False)
+
+
+def _same(line: ReceiptLine) -> tuple[str | int, ...]:
+    """Bags under one heading: the same goods at the same price in the same kind of container."""
+    goods = (line.goods_ug, line.goods_zh, line.goods_en)
+    return (*goods, line.price_fen_per_kg, line.container_ug, line.container_zh, line.container_en)
+
+
+def _goods(strip: Strip, lines: list[ReceiptLine], data: Receipt) -> None:
+    """What it is and what a kilogram costs, once; then the bags."""
+    first = lines[0]
+    strip.row(Cell(clean(first.goods_ug), "goods_ug", rtl=True, lines=3))
+    strip.row(Cell(clean(first.goods_zh), "strong", lines=2), Cell(clean(first.goods_en), align=Align.RIGHT, lines=2))
+    if first.price_fen_per_kg:
+        price = paper_text("reference_price" if data.mode == "consignment" else "price")
+        fact(strip, price, f"× {price_per_kg(first.price_fen_per_kg)}")
+    if _NOT_FOR_TRADE in data.scale_marks:  # at the figures it is about, and not only on top of the paper
+        mark(strip, paper_text(_NOT_FOR_TRADE))
+    strip.gap(0.5)
+    _columns(strip, first)
+    strip.table([_bag(line, data) for line in lines], "bag")
+    strip.rule()
+
+
+def _columns(strip: Strip, first: ReceiptLine) -> None:
+    """What the figures of a line are, in their order, and what the goods were in."""
+    gross, tare, net = (paper_text(key) for key in ("gross", "container", "net"))
+    figures = (f"{gross.zh} − {tare.zh} = {net.zh}", f"{gross.en} − {tare.en} = {net.en}")
+    strip.row(Cell(f"{gross.ug} − {tare.ug} = {net.ug} (kg)", "body", rtl=True, lines=2))
+    strip.row(Cell(figures[0], "small", share=4), Cell(f"{figures[1]} (kg)", "small", align=Align.RIGHT, share=6))
     strip.row(
-        Cell(f"{member.zh} {member.en}", share=2),
-        Cell(clean(data.party), "strong", align=Align.CENTER, share=2),
-        Cell(member.ug, rtl=True, share=1),
+        Cell(f"{tare.zh} {isolate(clean(first.container_zh))} {clean(first.container_en)}", "small", share=5, lines=2),
+        Cell(f"{tare.ug} {clean(first.container_ug)}", "small", rtl=True, share=4, lines=2),
     )
 
 
-def _bag(strip: Strip, line: ReceiptLine, data: Receipt) -> None:
-    strip.row(
-        Cell(f"{line.bag}", "strong", share=1),
-        Cell(f"{isolate(clean(line.goods_zh))} {clean(line.goods_en)}", "strong", share=6, lines=3),
-        Cell(clean(line.goods_ug), "strong", rtl=True, share=5, lines=3),
-    )
-    figure(strip, paper_text("gross"), kg_text(line.gross_g))
-    figure(strip, paper_text("container"), f"− {kg_text(line.tare_g)}")
-    container = f"{isolate(clean(line.container_zh))} {clean(line.container_en)}"
-    strip.row(
-        Cell(container, "small", share=3, lines=2),
-        Cell(clean(line.container_ug), "small", rtl=True, share=2, lines=2),
-    )
-    figure(strip, paper_text("net"), f"= {kg_text(line.net_g)}", "strong_figures")
-    if _NOT_FOR_TRADE in data.scale_marks:  # at the word it is about, and not only on top of the paper
-        strip.row(*caption(paper_text(_NOT_FOR_TRADE), "strong"))
-    if not line.price_fen_per_kg:
-        return
-    price = paper_text("reference_price" if data.mode == "consignment" else "price")
-    figure(strip, price, f"× {price_per_kg(line.price_fen_per_kg)}")
-    if data.mode == "purchase":
-        figure(strip, paper_text("amount"), f"= {money(line.amount_fen)}", "strong_figures")
+def _bag(line: ReceiptLine, data: Receipt) -> tuple[str, str, str]:
+    """Number of the bag, ``52.350 − 0.640 = 51.710``, and what it comes to."""
+    weights = f"{kilograms(line.gross_g)} − {kilograms(line.tare_g)} = {kilograms(line.net_g)}"
+    if not line.price_fen_per_kg or (data.mode == "consignment" and not line.amount_fen):
+        return str(line.bag), weights, ""
+    return str(line.bag), weights, f"{'≈' if data.mode == 'consignment' else ''}{money(line.amount_fen)}"
 
 
 def _totals(strip: Strip, data: Receipt) -> None:
-    strip.row(*caption(paper_text("total"), "strong"))
-    strip.row(Cell(kg_text(data.net_g), "total", align=Align.RIGHT))
+    bags = paper_text("bag")
+    total = paper_text("total")
+    strip.row(
+        Cell(f"{len(data.lines)} {bags.zh} {bags.en}", "strong"),
+        Cell(f"{isolate(str(len(data.lines)))} {bags.ug}", "strong_ug", rtl=True),
+    )
+    fact(strip, total, kg_text(data.net_g), "total")
     if data.mode == "purchase":
-        strip.row(Cell(money(data.amount_fen), "total", align=Align.RIGHT))
+        fact(strip, paper_text("amount"), money(data.amount_fen), "total")
     elif data.amount_fen:
-        figure(strip, paper_text("estimate"), f"≈ {money(data.amount_fen)}", "strong_figures")
-
-
-def _date_and_certificate(strip: Strip, data: Receipt) -> None:
-    moment(strip, data.date, data.time, data.zone)
+        fact(strip, paper_text("estimate"), f"≈ {money(data.amount_fen)}", "strong_figures")
     strip.rule()
-    certificate = clean(data.certificate)
-    kind, _, reason = certificate.partition(":")
-    strip.row(*caption(paper_text("certificate")))
-    if kind in ("", "none"):
-        strip.row(*caption(paper_text("none"), "strong"))
-        _reason(strip, reason.strip())
+
+
+def _facts(strip: Strip, data: Receipt) -> None:
+    if data.date:
+        fact(strip, paper_text("date"), when(data.date, data.time, data.zone))
     else:
-        strip.row(Cell(certificate, align=Align.CENTER, lines=3))
+        strip.row(*caption(paper_text("date_not_set"), "strong"))
+    _certificate(strip, clean(data.certificate))
+    for key, text in (
+        ("scale_no", data.scale_no),
+        ("verified_until", data.verified_until),
+        ("counters", data.counters),
+    ):
+        if text:
+            fact(strip, paper_text(key), text)
+    if data.counters:
+        of = paper_text("counters_of")
+        strip.row(Cell(f"{of.zh} {of.en}", "small", share=6, lines=2), Cell(of.ug, "small", rtl=True, share=4, lines=2))
+    if data.head:
+        fact(strip, paper_text("journal_head"), data.head[:_HEAD_DIGITS])
     strip.rule()
 
 
-def _reason(strip: Strip, reason: str) -> None:
-    """Why there is none: a known word in three languages, anything else as it is."""
+def _certificate(strip: Strip, certificate: str) -> None:
+    """Which one, or that there is none and why: a known word in three languages, anything else as it is."""
+    kind, _, reason = certificate.partition(":")
+    name = paper_text("certificate")
+    if kind not in ("", "none"):
+        fact(strip, name, certificate, "strong")
+        return
+    none, reason = paper_text("none"), reason.strip()
     known = paper_texts().get(f"reason_{reason}")
-    if known:
-        strip.row(*caption(known))
-    elif reason:
-        strip.row(Cell(reason, align=Align.CENTER, lines=3))
+    said = known or PaperText(reason, reason, reason)
+    zh, en, ug = (
+        ": ".join(filter(None, pair)) for pair in ((none.zh, said.zh), (none.en, said.en), (none.ug, said.ug))
+    )
+    strip.row(
+        Cell(f"{name.zh} {zh} · {name.en} {en}", "small", share=5, lines=3),
+        Cell(f"{name.ug} {ug}", "body", rtl=True, share=5, lines=2),
+    )
 
 
-def _codes(strip: Strip, data: Receipt, module_dots: int) -> None:
+def _codes(strip: Strip, data: Receipt, layout: ReceiptLayout, per_mm: int) -> None:
+    """The receipt's symbol in the square that is kept for it, and beside it what it stands for."""
     lot, keep = paper_text("lot"), paper_text("keep")
+    side, least, most = (round(mm * per_mm) for mm in (layout.symbol, LEAST_CODE128_MODULE_MM, layout.qr_module))
     strip.beside(
-        symbols.qr(data.receipt_code, module_dots),
+        symbols.square("receipt", data.receipt_code, side, least, most),
         (
             Cell(clean(data.receipt_code), "figures"),
-            Cell(lot.caption(), "small"),
+            Cell(lot.caption(), "body"),
             Cell(clean(data.lot_code), "figures"),
+            Cell(place(data.village, data.county), "small", lines=2),
             Cell(clean(data.software), "small", lines=2),
             Cell(clean(data.metrology), "small", lines=2),
         ),
     )
-    strip.row(Cell(keep.ug, "small", rtl=True, align=Align.CENTER))
+    strip.row(Cell(keep.ug, "strong_ug", rtl=True, align=Align.CENTER))
     strip.row(Cell(f"{keep.zh} {keep.en}", "small", align=Align.CENTER))
     strip.gap()

@@ -69,6 +69,13 @@ def require_shaping() -> None:
         raise FontProblem("Pillow cannot shape Uyghur text here: install the Debian package libfribidi0")
 
 
+def require_all() -> None:
+    """Refuse to begin without what every paper needs. Raises FontProblem."""
+    for script, bold in SOURCES:
+        find(script, bold)
+    require_shaping()
+
+
 def load(script: Script, bold: bool, size_px: int) -> ImageFont.FreeTypeFont:
     """Return the face at this em size, opened at its first use. Raises FontProblem."""
     return _load_han(bold, size_px) if script is Script.HAN else _load_small(script, bold, size_px)

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 
@@ -76,6 +77,8 @@ def itemize(text: str, rtl: bool) -> tuple[Run, ...]:
     Their order is FriBidi's: a number beside Uyghur letters stands where every browser and phone puts it. What must
     keep its own order there (a weight, a date, a code) is marked with ``isolate``. Raises FontProblem.
     """
+    if text.isascii() and not rtl:
+        return tuple(_by_script(text, rtl))
     runs: list[Run] = []
     run_levels: list[int] = []
     for piece, level in _level_runs(text, bidi.levels(text, rtl)):
@@ -97,7 +100,7 @@ def _by_script(text: str, rtl: bool) -> list[Run]:
     start = 0
     current: Script | None = None
     for position, char in enumerate(text):
-        script = _script(char)
+        script = script_of(char)
         if script is None or script is current:
             continue
         if current is not None:
@@ -109,7 +112,8 @@ def _by_script(text: str, rtl: bool) -> list[Run]:
     return runs
 
 
-def _script(char: str) -> Script | None:
+@lru_cache(maxsize=4096)
+def script_of(char: str) -> Script | None:
     """None for what goes with the character before it: spaces and combining marks."""
     if char == " " or unicodedata.combining(char):
         return None

@@ -29,6 +29,7 @@ from kiosk.messaging.contract.envelope import (
     MAX_SEQ,
     OPTIONAL_PATTERNS,
     TYPE_PATTERN,
+    data_as,
     is_in_calendar,
 )
 from kiosk.messaging.contract.received import ReceivedEvent
@@ -71,9 +72,9 @@ _WRITTEN: Final = re.compile(_written())
 class _Data:
     """The data of one type."""
 
-    def __init__(self, cls: type[EventData]) -> None:
-        self._cls = cls
-        self._read = msgspec.json.Decoder(_wire(cls)).decode
+    def __init__(self, cls: type[EventData], reader: msgspec.json.Decoder[Any]) -> None:
+        """``reader``: of the type as it is written."""
+        self._cls, self._read = cls, reader.decode
         self._write = msgspec.json.Encoder().encode
 
     def are_sound(self, payload: bytes, station: str) -> bool:
@@ -82,7 +83,7 @@ class _Data:
             found = self._read(payload)
             if self._write(found) != payload:
                 return False
-            return event_fault(msgspec.convert(found, self._cls, from_attributes=True), station) is None
+            return event_fault(data_as(self._cls, found, from_attributes=True), station) is None
         except msgspec.MsgspecError:
             return False
 
@@ -101,7 +102,7 @@ def _wire(kind: Any) -> Any:
     return tuple.__class_getitem__(inner) if get_origin(kind) is tuple else kind
 
 
-_DATA: Final = {name: _Data(cls) for name, cls in EVENT_TYPES.items()}
+_DATA: Final = {name: _Data(cls, msgspec.json.Decoder(_wire(cls))) for name, cls in EVENT_TYPES.items()}
 
 
 def read_at_once(payload: bytes) -> ReceivedEvent | None:

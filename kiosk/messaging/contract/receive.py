@@ -14,6 +14,7 @@ from kiosk.messaging.contract.envelope import (
     EVENT_TYPES,
     MAX_EVENT_BYTES,
     body_and_hash,
+    data_as,
     detail_fault,
     identity_fault,
     usable_text,
@@ -95,7 +96,7 @@ def _problem(type_: str, data: object, station: str) -> str | None:
     if known is None:
         return "unknown_type"
     try:
-        told = msgspec.convert(data, known)
+        told = data_as(known, data)
     except msgspec.ValidationError:
         return "bad_data"
     return None if event_fault(told, station) is None else "bad_data"

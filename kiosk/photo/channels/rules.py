@@ -136,6 +136,9 @@ def _rows_of(path: Path) -> list[Row]:
     return rows
 
 
+_LOOKED_AT: Final = msgspec.json.Decoder(ChannelRule)
+
+
 def _rule(row: Row, where: str, below: Mapping[Key, ChannelRule]) -> ChannelRule:
     name, since = row.get("channel"), row.get("valid_from", date.min)
     under = below.get((name, since)) if isinstance(name, str) and isinstance(since, date) else None

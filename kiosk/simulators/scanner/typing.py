@@ -30,7 +30,7 @@ _KEYS = {key: (code,) for code, key in sorted(PLAIN.items(), reverse=True)} | {
 _CODES = {key: keys[-1] for key, keys in _KEYS.items() if len(keys) == 1}
 
 
-def _chord(character: str) -> tuple[int, ...]:
+def chord(character: str) -> tuple[int, ...]:
     """The keys a scanner presses for a character: control characters become Ctrl with a key, GS is Ctrl+]."""
     if character in _KEYS:
         return _KEYS[character]
@@ -42,10 +42,10 @@ def _chord(character: str) -> tuple[int, ...]:
 def typed(text: str) -> bytes:
     """The key events of a text and Enter; raises BadFaultWord for a character no key has."""
     events = bytearray()
-    for chord in [*map(_chord, text), (_ENTER,)]:
-        for code in chord:
+    for keys in [*map(chord, text), (_ENTER,)]:
+        for code in keys:
             events += _event(code, PRESS)
-        for code in reversed(chord):
+        for code in reversed(keys):
             events += _event(code, RELEASE)
     return bytes(events)
 

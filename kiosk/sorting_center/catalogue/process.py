@@ -38,6 +38,9 @@ CANNOT_BEGIN: Final = 3
 log = logging.getLogger(__name__)
 
 
+_task: Final = msgspec.json.Decoder(Task).decode
+
+
 def main() -> int:
     """Serve until standard input ends."""
     form = "%(asctime)s %(levelname)s catalogue: %(message)s"
@@ -45,7 +48,7 @@ def main() -> int:
     ending = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    task = _task(sys.stdin.buffer.readline())
     threading.Thread(target=_listen, args=(sys.stdin.buffer, ending), daemon=True).start()
     try:
         serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), ending)

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
+from kiosk.messaging.contract.envelope import data_as
 from kiosk.sorting_center.ledger import Counted, StoredEvent
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
@@ -62,9 +63,9 @@ def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
             continue
         body = json.loads(event.body)
         if event.type == IntakeVoided.TYPE:
-            voids.append((replace(event, body=b""), msgspec.convert(body["data"], IntakeVoided), body["time"]))
+            voids.append((replace(event, body=b""), data_as(IntakeVoided, body["data"]), body["time"]))
             continue
-        data = msgspec.convert(body["data"], IntakeConfirmed)
+        data = data_as(IntakeConfirmed, body["data"])
         key = (event.station, data.receipt, event.region)
         if key in kept if event.standing is None else not _stands(event, event.standing):
             continue  # it was told again: one intake all the same

@@ -92,7 +92,10 @@ class _Standing:
         )
 
 
+_told: Final = msgspec.json.Decoder(_Told).decode
+
+
 def _about(row: Row[Any]) -> _About | None:
     if row.problem is not None or row.type not in projection.TYPES:
         return None
-    return msgspec.json.decode(bytes(row.body), type=_Told).data
+    return _told(bytes(row.body)).data

@@ -27,6 +27,9 @@ MAX_WHOLE: Final = 32
 """Messages that were set aside are kept whole, the newest of them; a batch may have a MiB."""
 
 
+_seen_rows: Final = msgspec.json.Decoder(tuple[SeenRow, ...]).decode
+
+
 def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
     """Bring ``station_status`` up to date in one statement.
 
@@ -106,7 +109,7 @@ def _same(row: DoctorRow) -> tuple[str, str, str]:
 
 def _kept(doctor: str | None) -> Sequence[SeenRow]:
     try:
-        return msgspec.json.decode(doctor, type=tuple[SeenRow, ...]) if doctor else ()
+        return _seen_rows(doctor) if doctor else ()
     except msgspec.DecodeError:  # of a later version
         return ()
 

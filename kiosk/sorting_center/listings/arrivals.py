@@ -55,6 +55,13 @@ class _OfferTold(msgspec.Struct):
     data: ListingSubmitted
 
 
+_offer_told: Final = msgspec.json.Decoder(_OfferTold).decode
+_shot_told: Final = msgspec.json.Decoder(_ShotTold).decode
+
+
+_void_told: Final = msgspec.json.Decoder(_VoidTold).decode
+
+
 class Arrivals:
     """Any number of processes may follow into one desk: of two that read the same events one writes them."""
 
@@ -102,14 +109,14 @@ def _place(connection: Connection) -> Place | None:
 def _take(connection: Connection, entry: FeedEntry, now: str) -> None:
     try:
         if entry.type == ListingSubmitted.TYPE:
-            offered = msgspec.json.decode(entry.body, type=_OfferTold)
+            offered = _offer_told(entry.body)
             offer = Offer(offered.epoch, offered.seq, offered.data)
             _offered(connection, Key(entry.region, offered.station, offered.data.lot), offer, now)
         elif entry.type == PhotoAccepted.TYPE:
-            shot = msgspec.json.decode(entry.body, type=_ShotTold)
+            shot = _shot_told(entry.body)
             _tell(connection, Key(entry.region, shot.station, shot.data.lot), shot.data.master.sha256)
         else:
-            void = msgspec.json.decode(entry.body, type=_VoidTold)
+            void = _void_told(entry.body)
             key = Key(entry.region, void.station, void.data.lot)
             _tell(connection, key, VOIDED)
             if (one := found(connection, key)) is not None:

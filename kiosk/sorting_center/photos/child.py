@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 _COMMAND: Final = (sys.executable, "-m", "kiosk.sorting_center.photos.process")
 
 
+_figures: Final = msgspec.json.Decoder(dict[str, int]).decode
+
+
 class PhotosProcess:
     """A process of its own: whatever is sent to it, events are taken in beside it.
 
@@ -67,7 +70,7 @@ class PhotosProcess:
     def _heard(self, line: bytes) -> None:
         """Its figures, now and then: the sign that it works."""
         try:
-            figures = msgspec.json.decode(line, type=dict[str, int])
+            figures = _figures(line)
         except ValueError:
             log.warning("A line of the process that receives pictures could not be read.")
             return

@@ -72,12 +72,15 @@ class Follower:
         self._adopted = True
 
 
+_told: Final = msgspec.json.Decoder(_Told).decode
+
+
 def _announced(entries: Sequence[FeedEntry]) -> Iterator[Announced]:
     for entry in entries:
         if entry.type != PhotoAccepted.TYPE:
             continue
         try:
-            told = msgspec.json.decode(entry.body, type=_Told)
+            told = _told(entry.body)
             pictures = [
                 Announced(
                     PictureName(entry.region, told.station, one.sha256),

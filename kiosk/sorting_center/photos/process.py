@@ -42,13 +42,16 @@ CANNOT_BEGIN: Final = 3
 log = logging.getLogger(__name__)
 
 
+_task: Final = msgspec.json.Decoder(Task).decode
+
+
 def main() -> int:
     """Serve until standard input ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s photos: %(message)s", stream=sys.stderr)
     ending = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    task = _task(sys.stdin.buffer.readline())
     threading.Thread(target=_listen, args=(sys.stdin.buffer, ending), daemon=True).start()
     try:
         serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), ending)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from kiosk.domain.events import EventData
 from kiosk.domain.moment import ClockQuality
-from kiosk.messaging.contract.envelope import ZERO_HASH, body_and_hash
+from kiosk.messaging.contract.envelope import ZERO_HASH, body_and_hash, data_as
 from kiosk.messaging.contract.strict_json import canonical_again
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
@@ -81,7 +81,7 @@ Told = TypeVar("Told", bound=EventData)
 def converted(event: EventRow, kind: type[Told]) -> Told | None:
     """The data as its type; None of an event in an archive, or from before the rules."""
     try:
-        return msgspec.convert(event.data, kind)
+        return data_as(kind, event.data)
     except msgspec.ValidationError:
         return None
 

@@ -33,6 +33,9 @@ MAX_GAPS: Final = 50
 MAX_ALARMS: Final = 50
 
 
+_seen_rows: Final = msgspec.json.Decoder(tuple[SeenRow, ...]).decode
+
+
 @dataclass(frozen=True, slots=True)
 class CheckRow:
     """A check weight that was put on the pan."""
@@ -93,7 +96,7 @@ class Stations:
         with self._ledger.reading() as connection:
             wanted = select(status.doctor).where(status.station == station, status.region == region)
             rows = connection.execute(wanted).scalar()
-        return msgspec.json.decode(rows, type=tuple[SeenRow, ...]) if rows else ()
+        return _seen_rows(rows) if rows else ()
 
     def epochs(self, region: str, station: str) -> tuple[EpochRow, ...]:
         """The newest of them, in the order in which they began."""

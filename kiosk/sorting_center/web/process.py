@@ -51,6 +51,9 @@ CANNOT_BEGIN: Final = 3
 log = logging.getLogger(__name__)
 
 
+_task: Final = msgspec.json.Decoder(Task).decode
+
+
 def main() -> int:
     """Serve until standard input ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s web: %(message)s", stream=sys.stderr)
@@ -58,7 +61,7 @@ def main() -> int:
     ending = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    task = _task(sys.stdin.buffer.readline())
     health = RemoteHealth()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, health, ending), daemon=True).start()
     try:

@@ -27,7 +27,7 @@ from kiosk.station.counter.parcels.steps import Steps
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.scanning.own_codes import OwnCodes
 from kiosk.station.counter.scanning.scanned import ScanReader
-from kiosk.station.counter.scanning.scans import Scans
+from kiosk.station.counter.scanning.scans import Scans, ScanWays
 from kiosk.station.counter.state import CounterState
 from kiosk.station.desk.view import AskedShot
 from kiosk.station.papers.parcel import CounterPapers
@@ -78,6 +78,7 @@ class CounterTools:
     """Asked for a shot of a parcel; the state hears of it by ``photo_done`` or ``photo_failed``."""
     lots: LotCamera
     reader: ScanReader = field(default_factory=ScanReader)
+    ways: ScanWays = field(default_factory=ScanWays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,9 @@ class Counter:
         return cls(
             state=state,
             reader=tools.reader,
-            scans=Scans(acts, state, OwnCodes(intakes, parcels, proofs, line, store.catalogs), receiving, parcels),
+            scans=Scans(
+                tools.ways, acts, state, OwnCodes(intakes, parcels, proofs, line, store.catalogs), receiving, parcels
+            ),
             parcels=CounterParcels(
                 receiving=receiving,
                 deliveries=DeliveryEnd(acts, store.deliveries),

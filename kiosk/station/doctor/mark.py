@@ -19,6 +19,7 @@ _AGAIN_S: Final = 300.0
 _MUTE_S: Final = 660.0
 """A station that has said nothing for so long, or not since the start of the machine, does not run: two lost turns."""
 _MUTE: Final = (DoctorRow("station", "fail", "station_mute"),)
+_LOOKED_AT: Final = msgspec.json.Decoder(tuple[DoctorRow, ...])
 
 
 class DoctorMark:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from kiosk.domain.events import BackupMade as BackupMadeEvent
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.rendering import TEST_LABEL, TEST_RECEIPT
 from kiosk.station.scale.keys import REASON_CODES, SAID_NO
 from kiosk.station.settings import StationSettings
@@ -81,11 +83,17 @@ class TechnicianTools:
 
     def print_test(self, printer: str) -> None:
         """Queue a test paper for ``label`` or ``receipt``. Raises ActRefused, StoreError."""
+        self._queue(printer, lambda stamp: self._test_paper(printer, stamp))
+
+    def print_sample(self, kind: str) -> None:
+        """Queue a label of this kind with sample data. Raises ActRefused, StoreError."""
+        self._queue(LABEL_PRINTER, lambda stamp: self._test_label(stamp, kind))
+
+    def _queue(self, printer: str, paper: Callable[[Stamp], NewPaper]) -> None:
         if printer not in self._doctor.equipment.printers:
             raise ActRefused("no_printer", f"no {printer} printer is set up")
         station = self._doctor.station
-        stamp = station.stamp()
-        station.store.papers.queue(self._test_paper(printer, stamp), f"test-{printer}")
+        station.store.papers.queue(paper(station.stamp()), f"test-{printer}")
         self._doctor.equipment.on_event()
 
     def shoot(self) -> None:
@@ -218,11 +226,17 @@ class TechnicianTools:
             self._backup = state
         self._doctor.equipment.on_event()
 
+    def _test_label(self, stamp: Stamp, sample: str = "") -> NewPaper:
+        own, moment = self._doctor.station.settings, stamp.moment
+        label = TestLabel(
+            own.station, moment.local_date, moment.zone, stamp.software, own.village, own.county_name, sample
+        )
+        return NewPaper(TEST_LABEL, LABEL_PRINTER, msgspec.json.encode(label))
+
     def _test_paper(self, printer: str, stamp: Stamp) -> NewPaper:
         own, moment = self._doctor.station.settings, stamp.moment
-        if printer == "label":
-            label = TestLabel(own.station, moment.local_date, moment.zone, stamp.software, own.village, own.county_name)
-            return NewPaper(TEST_LABEL, printer, msgspec.json.encode(label))
+        if printer == LABEL_PRINTER:
+            return self._test_label(stamp)
         receipt = TestReceipt(
             own.station,
             own.village,

@@ -47,6 +47,9 @@ DRAWINGS: Final[Mapping[str, Drawing]] = {
 }
 
 
+_BODIES: Final = {name: msgspec.json.Decoder(drawing.data) for name, drawing in DRAWINGS.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class RenderedJob:
     """The bytes of one paper, and the seconds the printer needs for it at its own speed."""
@@ -56,21 +59,28 @@ class RenderedJob:
 
 
 def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY) -> RenderedJob:
-    """The whole job for a printer of this setup; a reprint carries COPY and its number, one of a voided intake VOID.
+    """The whole job for a printer of this setup, as ``paper_of`` says.
 
-    A pickup slip needs the ``key`` of its code. Raises DocumentProblem, LayoutProblem, PageTooWide, ValueError,
-    CounterRefused (no key).
+    Raises DocumentProblem, LayoutProblem, PageTooWide, ValueError, CounterRefused (no key).
     """
-    drawing = DRAWINGS.get(job.document)
-    if drawing is None:
-        raise ValueError(f"there is no paper {job.document!r}")
-    data = msgspec.json.decode(job.body, type=drawing.data)
-    if isinstance(data, WaitingSlip):
-        data = data.slip(key)
-    marks = {"copy": job.copy_no > 0, "copy_no": job.copy_no, "void": job.void}
-    data = replace(data, **{row.name: marks[row.name] for row in fields(drawing.data) if row.name in marks})
+    data, drawing = paper_of(job, key), DRAWINGS[job.document]
     raster = drawing.draw(data, setup.head)
     return RenderedJob(
         encode(raster, replace(setup, gap_mm=0) if drawing.strip else setup),
         raster.height_dots / setup.head.per_mm / setup.speed_mm_s,
     )
+
+
+def paper_of(job: PrintJob, key: PickupKey = NO_KEY) -> Any:
+    """What is drawn: a reprint carries COPY and its number, the receipt of a voided intake VOID.
+
+    A pickup slip needs the ``key`` of its code. Raises DocumentProblem, ValueError, CounterRefused (no key).
+    """
+    drawing = DRAWINGS.get(job.document)
+    if drawing is None:
+        raise ValueError(f"there is no paper {job.document!r}")
+    data = _BODIES[job.document].decode(job.body)
+    if isinstance(data, WaitingSlip):
+        data = data.slip(key)
+    marks = {"copy": job.copy_no > 0, "copy_no": job.copy_no, "void": job.void}
+    return replace(data, **{row.name: marks[row.name] for row in fields(data) if row.name in marks})

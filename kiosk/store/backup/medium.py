@@ -63,10 +63,13 @@ class Manifest:
         return f"{self.station}-{self.series}-{self.seq:010}-{self.epoch}"
 
 
+_manifest: Final = msgspec.json.Decoder(Manifest).decode
+
+
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a ``.json`` file. Raises StoreError for one nobody can read."""
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        manifest = _manifest(path.read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise StoreError(f"The manifest {path} cannot be read ({error}): take another backup.") from error
     strange = [line for line in manifest.receipt_series if series_line(line) is None]

@@ -135,12 +135,15 @@ def last_events(path: Path, limit: int = _LAST_EVENTS) -> list[EventLook]:
     return [EventLook(one["epoch"], one["seq"], one["type"], one["time"], one["clock"]) for one in found]
 
 
+_catalog: Final = msgspec.json.Decoder(Catalog).decode
+
+
 def private_words(path: Path) -> set[str]:
     """Names of people and numbers of parcels in the database: what must never leave it. Raises StoreError."""
     words: set[str] = set()
     with reading(path) as connection:
         for (content,) in connection.execute("SELECT content FROM catalog_version"):
-            members = msgspec.json.decode(content, type=Catalog).members
+            members = _catalog(content).members
             words.update(word for member in members for word in (member.short_name, member.card or ""))
         for table, column in _PRIVATE:
             if column in _columns(connection, table):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-import msgspec
 from sqlalchemy import Column, Connection, Table, select, update
 
 from kiosk.domain.events import (
@@ -18,7 +17,7 @@ from kiosk.domain.events import (
     PhotoAccepted,
 )
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.messaging.contract.envelope import EVENT_TYPES
+from kiosk.messaging.contract.envelope import EVENT_TYPES, data_as
 from kiosk.store import listings, photos
 from kiosk.store.database.connection import Database
 from kiosk.store.database.opening import Opening
@@ -189,7 +188,7 @@ def _is_replaced(connection: Connection, row: journal.JournalRow) -> bool:
 
 def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> int:
     event = json.loads(row.body)
-    data = msgspec.convert(event["data"], EVENT_TYPES[row.type])
+    data = data_as(EVENT_TYPES[row.type], event["data"])
     first_id = event.get("reissued", event["id"])
     position = journal.append(
         connection, data, _stamp_of(event, region), again=journal.ToldBefore(first_id, event["data"])

@@ -65,6 +65,11 @@ def _scan(post: Post) -> str:
     return post.counter.scans.scan(post.session, post.counter.reader.read(text)).path or HOME
 
 
+def _camera(post: Post) -> str:
+    post.counter.scans.look(post.session)
+    return f"{HOME}?camera=1"
+
+
 def _code_up(post: Post, code: str) -> str:
     """A code that is right puts its parcel up; the clerk fetches it, and the tap comes when it is handed over."""
     post.counter.parcels.handovers.put_up(post.session, code)
@@ -245,6 +250,7 @@ def _close_day(post: Post) -> str:
 ACTS: Mapping[str, Run] = {
     "/counter/scan": _scan,
     "/counter/type": _scan,
+    "/counter/camera": _camera,
     "/counter/code": _code,
     "/counter/arrive": _arrive,
     "/counter/take_in": _take_in,

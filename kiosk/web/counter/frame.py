@@ -115,6 +115,7 @@ class CounterFrame:
             shot_drawing=shot_drawing,
             decimals=self._settings.weight_decimals,
             settings=self._settings,
+            typed_scans=self._station.counter.scans.ways.typed,
             tail=tail,
             carrier_name=lambda carrier: carrier_name(carrier, speech.main),
             short=short,

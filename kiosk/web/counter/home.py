@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
 
+from flask import request
 from markupsafe import Markup
 
 from kiosk.domain.parcel import Consent, ParcelState
@@ -44,6 +45,8 @@ class CounterHome:
             consents=[consent.value for consent in Consent],
             counts=self._counts(session, view),
             check=check_due(self._station.standing),
+            camera=self._station.counter.scans.ways.look is not None,
+            looking="camera" in request.args,
         )
 
     def code(self, session: Session) -> str:

@@ -69,7 +69,7 @@ class Card:
     """A picture of the lot. ``place`` counts all from 0, ``number`` those that are shown to buyers from 1; 0: left out.
 
     ``like`` is the receipt of nearly the same picture, "" for none; ``like_other``: it is another receipt's.
-    ``here``: the file is still on this card.
+    ``here``: the file is still on this card. ``accepted``: the sorting center does not keep it apart.
     """
 
     sha256: str
@@ -78,6 +78,7 @@ class Card:
     like: Markup | str
     like_other: bool
     here: bool
+    accepted: bool
 
     @property
     def left_out(self) -> bool:
@@ -238,6 +239,7 @@ class ListingPages:
             listing=view,
             offered_at=self._frame.moment(view.told_at),
             waiting=self._waiting(view),
+            refused=any(not photo.accepted and not photo.left_out for photo in view.photos),
         )
 
     def _view(self, session: Session, receipt: str) -> ListingView:
@@ -261,7 +263,7 @@ class ListingPages:
             number += not photo.left_out
             shown = 0 if photo.left_out else number
             here = self._station.photo_folder.path(photo.sha256) is not None
-            cards.append(Card(photo.sha256, place, shown, _like(photo), photo.like != view.lot, here))
+            cards.append(Card(photo.sha256, place, shown, _like(photo), photo.like != view.lot, here, photo.accepted))
         return cards
 
     def _instead(self, view: ListingView) -> Why:
@@ -281,8 +283,8 @@ class ListingPages:
         return not taking and _FOR_NOTHING.isdisjoint(view.hindrances)
 
     def _waiting(self, view: ListingView) -> int:
-        """Pictures of the offer that the sorting center does not have yet."""
-        shown = {photo.sha256 for photo in view.photos if not photo.left_out}
+        """Pictures of the offer that the sorting center does not have yet, and will take."""
+        shown = {photo.sha256 for photo in view.photos if not photo.left_out and photo.accepted}
         rows = self._station.store.photos.of_lot(view.lot)
         return sum(row.sha256 in shown and not row.sent for row in rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.domain.metrology.pan import NotBookable, PanState
+from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.station.desk.view import DeskView, Phase, Step
 from kiosk.station.scans import MY_PARCEL
 from kiosk.texts import Texts
@@ -43,7 +44,7 @@ _PICTURES = {
 
 
 _NAMED = frozenset(
-    {"phone_number", "id_number", "url", "wifi", "control", "look_alike", "text", "product", "not_a_waybill"}
+    {"phone_number", "id_number", "url", "wifi", "look_alike", "text", "product", "not_a_waybill", *ScanRefusal}
 )
 """Codes of strangers that have a name both a clerk and a villager understand."""
 

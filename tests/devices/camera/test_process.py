@@ -617,6 +617,24 @@ def test_another_answer_is_no_look(make: Make) -> None:
     assert (caught.value.code, camera.child_pid) == ("broken", None)
 
 
+def test_codes_that_lie_are_not_believed_and_a_child_that_hangs_on_one_is_ended(make: Make) -> None:
+    for lie in (
+        "say(pack(CodesSeen(ask().number, ('A',)), JPEG))",  # a picture, which nobody asked for
+        "say(pack(CodesSeen(ask().number, ('A',) * 5)))",
+        "say(pack(CodesSeen(ask().number, ('A' * 301,))))",
+        "say(pack(mat(ask().number), JPEG))",
+        "ask(); sys.exit(1)",
+    ):
+        camera = make(lie)
+        with pytest.raises(CameraFault) as caught:
+            camera.read_codes(PATIENT_S)
+        assert (caught.value.code, camera.child_pid) == ("broken", None), lie
+    camera = make("ask(); time.sleep(600)")
+    with pytest.raises(CameraFault) as caught:
+        camera.read_codes(0.2)
+    assert (caught.value.code, camera.child_pid) == ("timeout", None)
+
+
 def test_a_v4l2_camera_that_repeats_a_frame_of_the_mat_is_frozen(make: Make) -> None:
     camera = make("while True: say(pack(mat(ask().number, frame_sha256='ab' * 32), JPEG))", kind="v4l2", path="/dev/v9")
     assert camera.measure(PATIENT_S).measures.found

@@ -15,13 +15,14 @@ from time import monotonic
 import pytest
 
 from kiosk.app.adapters import make_scanner
-from kiosk.devices.scanner import evdev as scanner_evdev
 from kiosk.devices.scanner import input as scanner_input
-from kiosk.devices.scanner.evdev import EvdevScanner
+from kiosk.devices.scanner import reader
+from kiosk.devices.scanner.evdev import EvdevDevice
 from kiosk.devices.scanner.input import EVIOCGRAB, LinuxInput, PipeInput, input_system
 from kiosk.devices.scanner.keyboards import InputDevice
 from kiosk.devices.scanner.keys import NATIVE
 from kiosk.devices.scanner.ports import InputSystem
+from kiosk.devices.scanner.reader import ScannerReader
 from kiosk.devices.scanner.report import ScanReporter
 from kiosk.devices.scanner.serial import SerialScanner
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -33,8 +34,8 @@ PATIENCE_S = 30.0
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanner_evdev, "RETRY_S", 0.02)
-    monkeypatch.setattr(scanner_evdev, "LOOK_S", 0.02)
+    monkeypatch.setattr(reader, "RETRY_MAX_S", 0.02)
+    monkeypatch.setattr(reader, "LOOK_S", 0.02)
 
 
 @pytest.fixture
@@ -43,14 +44,17 @@ def simulator(tmp_path: Path) -> Iterator[TypingScannerSimulator]:
         yield simulator
 
 
+def wedge(path: Path, report: ScanReporter) -> ScannerReader:
+    return ScannerReader(EvdevDevice(str(path), report), report)
+
+
 @contextmanager
 def listening(
     path: Path, heard: Heard, states: Heard | None = None, system: InputSystem | None = None, repeat_s: float = 0.2
-) -> Iterator[EvdevScanner]:
-    settings = ScannerSettings(str(path), "evdev")
+) -> Iterator[ScannerReader]:
     # On a clock that stands still: a rest of this machine between two keys is no hand on a keyboard.
-    told = states or Heard()
-    scanner = EvdevScanner(settings, ScanReporter(heard, told, lambda: 0.0, repeat_s), system=system, clock=lambda: 0.0)
+    report = ScanReporter(heard, states or Heard(), lambda: 0.0, repeat_s)
+    scanner = ScannerReader(EvdevDevice(str(path), report, system), report, lambda: 0.0)
     scanner.start()
     try:
         yield scanner
@@ -123,8 +127,7 @@ def test_a_label_that_presses_keys_is_refused_and_the_next_one_works(
 
 def test_the_same_code_again_is_one_scan_and_later_two(simulator: TypingScannerSimulator, tmp_path: Path) -> None:
     heard, states, now = Heard(), Heard(), [100.0]
-    settings = ScannerSettings(str(tmp_path / "scanner"), "evdev")
-    scanner = EvdevScanner(settings, ScanReporter(heard, states, lambda: now[0]), clock=lambda: now[0])
+    scanner = wedge(tmp_path / "scanner", ScanReporter(heard, states, lambda: now[0]))
     scanner.start()
     connected(states)
     simulator.command("burst A A")
@@ -189,7 +192,7 @@ def test_a_keyboard_is_found_by_the_scan_itself(
     simulator: TypingScannerSimulator, tmp_path: Path, log: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However seldom somebody looks: no scan is believed without a look."""
-    monkeypatch.setattr(scanner_evdev, "LOOK_S", 3600)
+    monkeypatch.setattr(reader, "LOOK_S", 3600)
     heard, states = Heard(), Heard()
     with listening(tmp_path / "scanner", heard, states):
         connected(states)
@@ -302,12 +305,13 @@ def test_a_scanner_that_is_not_there_is_complained_of_once_and_found_when_it_com
     heard, states = Heard(), Heard()
     tries = threading.Semaphore(0)
 
-    class Counted(EvdevScanner):
-        def _miss(self, error: Exception) -> None:
-            super()._miss(error)
+    class Counted(EvdevDevice):
+        def open(self) -> int:
             tries.release()
+            return super().open()
 
-    scanner = Counted(ScannerSettings(str(tmp_path / "scanner"), "evdev"), ScanReporter(heard, states))
+    report = ScanReporter(heard, states)
+    scanner = ScannerReader(Counted(str(tmp_path / "scanner"), report), report)
     with caplog.at_level(logging.WARNING):
         scanner.start()
         for _ in range(5):
@@ -332,7 +336,7 @@ def test_listeners_that_raise_lose_no_later_scan(simulator: TypingScannerSimulat
         states(word)
         raise RuntimeError("nobody listens")
 
-    scanner = EvdevScanner(ScannerSettings(str(tmp_path / "scanner"), "evdev"), ScanReporter(on_scan, on_state))
+    scanner = wedge(tmp_path / "scanner", ScanReporter(on_scan, on_state))
     scanner.start()
     connected(states)
     simulator.command("burst A B")
@@ -345,16 +349,17 @@ def test_stop_is_quick_at_any_moment_and_gives_the_device_back(
 ) -> None:
     for path in (tmp_path / "scanner", tmp_path / "none"):
         for _ in range(10):
-            scanner = EvdevScanner(ScannerSettings(str(path), "evdev"), ScanReporter(Heard()))
+            scanner = wedge(path, ScanReporter(Heard()))
             scanner.start()
             began = monotonic()
             scanner.stop(PATIENCE_S)
             scanner.stop(PATIENCE_S)
             assert monotonic() - began < PATIENCE_S
-    EvdevScanner(ScannerSettings("x", "evdev"), ScanReporter(Heard())).stop()
+    wedge(tmp_path, ScanReporter(Heard())).stop()
 
 
 def test_the_settings_choose_the_adapter(tmp_path: Path) -> None:
     port = str(tmp_path / "scanner")
     assert isinstance(make_scanner(ScannerSettings(port), Heard()), SerialScanner)
-    assert isinstance(make_scanner(ScannerSettings(port, "evdev"), Heard(), Heard()), EvdevScanner)
+    for kind in ("evdev", "hid_pos"):
+        assert isinstance(make_scanner(ScannerSettings(port, kind), Heard(), Heard()), ScannerReader)

@@ -8,6 +8,7 @@ import pytest
 
 from kiosk.devices.scanner.keyboards import (
     FULL_KEYBOARD,
+    DeviceList,
     InputDevice,
     key_bits,
     read_devices,
@@ -104,3 +105,18 @@ def test_without_a_list_nobody_is_believed(tmp_path: Path, folder: Path) -> None
 def test_a_keyboard_has_every_letter_and_enter(missing: int) -> None:
     assert InputDevice("event1", "", FULL_KEYBOARD).types
     assert not InputDevice("event1", "", FULL_KEYBOARD & ~(1 << missing)).types
+
+
+def test_a_list_that_is_looked_at_often_sees_every_plug_and_every_change_of_a_plug(tmp_path: Path) -> None:
+    listed = DeviceList()
+    node(tmp_path, "event0", POWER_BUTTON)
+    node(tmp_path, "event1", KEYBOARD, "usb-1/input0")
+    before = listed.read(tmp_path)
+    assert listed.read(tmp_path) == before == read_devices(tmp_path)
+    (tmp_path / "event1").rename(tmp_path / "pulled")
+    assert [device.node for device in listed.read(tmp_path)] == ["event0"]
+    (tmp_path / "event0").rename(tmp_path / "pulled too")
+    node(tmp_path, "event0", KEYBOARD, "usb-2/input0")  # another device under the name of one that is gone
+    (device,) = listed.read(tmp_path)
+    assert device.types
+    assert (device,) == read_devices(tmp_path)

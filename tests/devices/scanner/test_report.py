@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.devices.scanner.report import MAX_SCAN, MISSING, OK, ScanReporter, printable
+from kiosk.devices.scanner.report import MAX_SCAN, MISSING, MOST_AT_ONCE, OK, REST_S, ScanReporter
+from kiosk.protocols.barcodes.refusal import ScanRefusal
 from tests.depth import many
 from tests.station.hardware import Heard
 
@@ -16,11 +17,12 @@ from tests.station.hardware import Heard
 @given(st.binary(max_size=300))
 @settings(max_examples=many(80, torture=600), deadline=None)
 def test_nothing_but_printable_ascii_and_gs_ever_passes(line: bytes) -> None:
-    text = printable(line)
+    heard, refused = Heard(), Heard()
+    ScanReporter(heard, clock=lambda: 0.0, on_refused=refused).scan(line)
     allowed = {0x1D, *range(0x20, 0x7F)}
-    assert (text is not None) == (1 <= len(line) <= MAX_SCAN and set(line) <= allowed)
-    if text is not None:
-        assert text.encode("ascii") == line
+    fits = len(line) <= MAX_SCAN and set(line) <= allowed
+    assert heard.told == ([line.decode("ascii")] if line and fits else [])
+    assert len(refused.told) == (0 if fits else 1)
 
 
 def test_a_state_is_told_when_it_changes() -> None:
@@ -39,6 +41,39 @@ def test_nothing_of_a_refused_scan_is_logged(caplog: pytest.LogCaptureFixture) -
             delivery.scan(line)
     assert heard.told == []
     assert [record.getMessage() for record in caplog.records] == [
-        "a scan was refused: 12 bytes hold control characters or are too many",
-        "a scan was refused: 257 bytes hold control characters or are too many",
+        "a scan was refused: its 12 bytes hold control characters",
+        "a scan was refused: it is longer than 256 characters",
     ]
+
+
+def test_ten_thousand_scans_in_a_second_are_told_once_and_the_next_hand_is_heard(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard, refused, now = Heard(), Heard(), [100.0]
+    reporter = ScanReporter(heard, clock=lambda: now[0], on_refused=refused)
+    for number in range(10_000):
+        now[0] += 0.0001
+        reporter.scan(b"%05d" % number)
+    for _ in range(1000):
+        reporter.scan(b"\x1b")
+    assert len(heard.told) <= MOST_AT_ONCE + 2
+    assert refused.told == [ScanRefusal.TOO_FAST]
+    assert len(caplog.records) <= len(ScanRefusal)
+    now[0] += REST_S - 0.01
+    reporter.scan(b"EARLY")
+    now[0] += REST_S
+    reporter.scan(b"LATER")
+    assert heard.told[-1] == "LATER"
+    assert "EARLY" not in heard.told
+
+
+def test_what_a_cordless_scanner_kept_and_what_a_serial_line_brings_is_not_too_fast() -> None:
+    heard, refused, now = Heard(), Heard(), [0.0]
+    reporter = ScanReporter(heard, clock=lambda: now[0], on_refused=refused)
+    for number in range(int(MOST_AT_ONCE)):
+        reporter.scan(b"KEPT%d" % number)
+    now[0] = 60.0
+    for number in range(2000):
+        now[0] += 0.02
+        reporter.scan(b"LINE%d" % number)
+    assert (len(heard.told), refused.told) == (MOST_AT_ONCE + 2000, [])

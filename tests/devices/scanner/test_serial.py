@@ -121,6 +121,8 @@ def test_what_is_no_printable_code_is_refused_and_the_next_one_works(
 class ScriptedPort:
     """Bytes with the silence before each piece, on a clock of its own; pulled out at the end."""
 
+    timeout = 60.0
+
     def __init__(self, *pieces: tuple[float, bytes]) -> None:
         self._pieces = list(pieces)
         self._waiting = b""
@@ -143,6 +145,8 @@ class ScriptedPort:
         return len(self._waiting)
 
     def read(self, count: int) -> bytes:
+        if self.timeout < 1:  # is there anything left of before?
+            return b""
         if count and not self._waiting:
             if not self._pieces:
                 raise OSError("pulled out")

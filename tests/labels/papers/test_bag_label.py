@@ -1,73 +1,61 @@
-"""The bag label, judged by an independent reader and dot by dot."""
+"""The labels of goods, dot by dot; what every paper promises stands in test_every_paper."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby
-from time import perf_counter
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from kiosk.devices.printer.profiles import profile
-from kiosk.labels.documents import BagLabel
+from kiosk.labels.documents import BagLabel, CrateLabel
+from kiosk.labels.label_page import LabelContent
 from kiosk.labels.layout import bag_layout
-from kiosk.labels.papers.bag_label import label_fields, render_bag_label
+from kiosk.labels.papers.bag_label import (
+    bag_content,
+    crate_content,
+    render_bag_label,
+    render_crate_label,
+    render_small_bag_label,
+)
 from kiosk.labels.symbols import SymbolTooWide
-from kiosk.labels.typesetting import typeset
-from kiosk.labels.typesetting.shaping import ELLIPSIS, MARKS
+from kiosk.labels.typesetting.shaping import MARKS
 from kiosk.protocols.barcodes.linear import NotEncodable
 from kiosk.protocols.barcodes.reader import Symbol, read
-from kiosk.protocols.printers import tspl
+from tests.labels.conftest import BAG_CODE, LOT_CODE
 from tests.labels.heads import LABEL
 
-VARIANTS: dict[str, dict[str, Any]] = {
-    "badam": {},
-    "jujube on consignment, date unset": {
-        "goods_ug": "چىلان",
-        "goods_zh": "红枣",
-        "goods_en": "Jujube (red date)",
-        "mode": "consignment",
-        "date": None,
-    },
-    "honey, copy, not for trade": {
-        "goods_ug": "ھەسەل",
-        "goods_zh": "蜂蜜",
-        "goods_en": "Honey",
-        "copy": True,
-        "not_for_trade": True,
-        "bag": 12,
-        "bags": 24,
-    },
-    "everything at once": {
-        "copy": True,
-        "not_for_trade": True,
-        "mode": "consignment",
-        "date": None,
-        "net_g": 1_499_995,
-        "bag": 100,
-        "bags": 100,
-    },
-}
+MakeBag = Callable[..., BagLabel]
 
 
-@pytest.mark.parametrize("dpi", [203, 300])
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_reader_reads_the_lot_code_from_every_label(bag: Callable[..., BagLabel], variant: str, dpi: int) -> None:
-    image = render_bag_label(bag(**VARIANTS[variant]), LABEL[dpi]).to_image()
-    assert image.size == {203: (480, 320), 300: (720, 480)}[dpi]
-    assert read(image) == [Symbol("Code128", "Y1L0147A000381K", "]C0")]
+def shown(content: LabelContent) -> dict[str, str]:
+    """The texts without the marks that only keep their order."""
+    return {name: text.translate(dict.fromkeys(map(ord, MARKS))) for name, text in content.texts.items()}
+
+
+def test_bars_say_the_bag_and_a_square_the_lot(bag: MakeBag) -> None:
+    found = {(symbol.format, symbol.text) for symbol in read(render_bag_label(bag(), LABEL[203]).to_image())}
+    assert found == {("Code128", BAG_CODE), ("QRCode", LOT_CODE)}
+    texts = shown(bag_content(bag()))
+    assert (texts["code"], texts["lot"]) == (BAG_CODE, f"批次 lot تۈركۈم {LOT_CODE}")
+
+
+def test_a_label_that_is_older_than_bag_codes_says_the_lot_in_its_bars(bag: MakeBag) -> None:
+    for head in LABEL.values():
+        old = render_bag_label(bag(bag_code=""), head)
+        assert read(old.to_image()) == [Symbol("Code128", LOT_CODE, "]C0")]
+    small = read(render_small_bag_label(bag(bag_code=""), LABEL[203]).to_image())
+    assert [symbol.text for symbol in small] == [LOT_CODE]
 
 
 @pytest.mark.parametrize(("dpi", "module"), [(203, 2), (300, 3)])
-def test_bars_are_whole_dots_with_ten_modules_of_quiet_zone(
-    bag: Callable[..., BagLabel], dpi: int, module: int
-) -> None:
+def test_bars_are_whole_dots_with_ten_modules_of_quiet_zone(bag: MakeBag, dpi: int, module: int) -> None:
     image = render_bag_label(bag(), LABEL[dpi]).to_image()
     box = bag_layout().barcode
+    assert box is not None
     for part in (0.05, 0.5, 0.95):
         y = round((box.y + box.h * part) * module * 4)
         row = [image.getpixel((x, y)) == 0 for x in range(image.width)]
@@ -77,31 +65,23 @@ def test_bars_are_whole_dots_with_ten_modules_of_quiet_zone(
         assert all(length % module == 0 for _, length in runs[1:-1])
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("dpi", [8, 12])
-def test_no_fixed_word_and_no_figure_is_cut(bag: Callable[..., BagLabel], variant: str, dpi: int) -> None:
-    fields = label_fields(bag(**VARIANTS[variant]))
-    for box in bag_layout().boxes:
-        pad = dpi if box.invert else 0
-        _, _, width, height = box.dots(dpi)
-        block = typeset.fit(
-            fields[box.field], (width - pad, height), box.size.styles(dpi), box.direction == "rtl", box.lines
-        )
-        assert not any(ELLIPSIS in line for line in block.lines), (box.field, block)
-        assert block.height <= height, box.field
+def test_the_bars_stand_in_white(bag: MakeBag) -> None:
+    """Half a millimeter above and a quarter below: a scanner's line may lie a little askew."""
+    image = render_bag_label(bag(copy=True, not_for_trade=True), LABEL[203]).to_image()
+    box = bag_layout().barcode
+    assert box is not None
+    for top, height in ((box.y - 0.5, 0.5), (box.y + box.h, 0.25)):
+        band = image.crop((0, round(top * 8), image.width, round((top + height) * 8)))
+        assert band.convert("L").getextrema() == (255, 255)
 
 
-def test_the_layout_shows_every_field_once(bag: Callable[..., BagLabel]) -> None:
-    shown = [box.field for box in bag_layout().boxes]
-    assert sorted(shown) == sorted(label_fields(bag()))
+def test_the_layouts_show_every_field(bag: MakeBag) -> None:
+    assert {box.field for box in bag_layout().boxes} <= set(bag_content(bag()).texts)
 
 
-def test_the_longest_names_change_nothing_but_their_own_boxes(
-    bag: Callable[..., BagLabel], long_names: dict[str, str]
-) -> None:
+def test_the_longest_names_change_nothing_but_their_own_boxes(bag: MakeBag, long_names: dict[str, str]) -> None:
     short = render_bag_label(bag(goods_ug="", goods_zh="", goods_en=""), LABEL[203]).to_image()
     long = render_bag_label(bag(**long_names), LABEL[203]).to_image()
-    assert read(long) == read(short)
     for box in bag_layout().boxes:
         if box.field.startswith("goods_"):
             left, top, width, height = box.dots(8)
@@ -121,85 +101,84 @@ def black_share(image: Image.Image) -> float:
 
 
 @pytest.mark.parametrize("mark", ["copy", "not_for_trade"])
-def test_marks_are_white_on_black_and_absent_otherwise(bag: Callable[..., BagLabel], mark: str) -> None:
+def test_marks_are_white_on_black_and_absent_otherwise(bag: MakeBag, mark: str) -> None:
     marked = field_image(render_bag_label(bag(**{mark: True}), LABEL[203]).to_image(), mark)
     plain = field_image(render_bag_label(bag(), LABEL[203]).to_image(), mark)
     assert black_share(marked) > 0.5
     assert black_share(plain) < 0.3
 
 
-def test_consignment_looks_different_from_purchase(bag: Callable[..., BagLabel]) -> None:
-    purchase, consignment = label_fields(bag()), label_fields(bag(mode="consignment"))
-    assert "not a sale" in consignment["mode_en"]
-    assert {key for key in purchase if purchase[key] != consignment[key]} == {"mode_ug", "mode_zh", "mode_en"}
+def test_a_reprint_says_which_copy_it_is(bag: MakeBag) -> None:
+    for changes, said in (
+        ({"copy": True, "copy_no": 2}, "副本 COPY 2 نۇسخا"),
+        ({"copy": True}, "副本 COPY نۇسخا"),
+        ({}, ""),
+    ):
+        assert shown(bag_content(bag(**changes)))["copy"] == said
 
 
-@pytest.mark.parametrize("not_for_trade", [False, True])
-def test_an_unset_date_is_said_in_three_languages(bag: Callable[..., BagLabel], not_for_trade: bool) -> None:
-    fields = label_fields(bag(date=None, not_for_trade=not_for_trade))
-    said = " ".join(fields[f"date_{line}"] for line in (1, 2, 3))
-    assert all(text in said for text in ("چېسلا تەڭشەلمىگەن", "日期未设定", "date not set"))
+def test_consignment_looks_different_from_purchase(bag: MakeBag) -> None:
+    purchase, consignment = shown(bag_content(bag())), shown(bag_content(bag(mode="consignment")))
+    assert "not a sale" in consignment["mode"]
+    assert {key for key in purchase if purchase[key] != consignment[key]} == {"mode"}
 
 
-def test_not_for_trade_stands_beside_the_word_net(bag: Callable[..., BagLabel]) -> None:
-    fields = label_fields(bag(not_for_trade=True))
-    assert fields["net_caption"] == label_fields(bag())["net_caption"] == "净重 net ساپ ئېغىرلىق"
+def test_an_unset_date_is_said_in_three_languages(bag: MakeBag) -> None:
+    fields = shown(bag_content(bag(date=None)))
+    for said in (f"{fields['date']} {fields['date_2']}", fields["date_line"]):
+        assert all(text in said for text in ("چېسلا تەڭشەلمىگەن", "日期未设定", "date not set"))
+
+
+def test_not_for_trade_stands_beside_the_word_net(bag: MakeBag) -> None:
     caption, mark = (
-        next(box for box in bag_layout().boxes if box.field == f) for f in ("net_caption", "not_for_trade")
+        next(box for box in bag_layout().boxes if box.field == name) for name in ("net_caption", "not_for_trade")
     )
     assert (caption.y, caption.h) == (mark.y, mark.h)
     assert 0 < mark.x - caption.x - caption.w < 1
 
 
-def test_village_and_county_stand_where_the_zone_stood(bag: Callable[..., BagLabel]) -> None:
-    fields = label_fields(bag(village="英艾日克村", county="莎车县"))
-    assert fields["date_3"].translate(dict.fromkeys(map(ord, MARKS))) == "英艾日克村 · 莎车县"
-    assert not any("Urumqi" in text for text in fields.values())
+def test_what_produce_must_say_of_itself_stands_on_bag_and_crate(
+    bag: MakeBag, crate: Callable[..., CrateLabel]
+) -> None:
+    fields = shown(bag_content(bag()))
+    wanted = {
+        "place": "英艾日克村 · 莎车县",
+        "producer": "社员 member ئەزا M-04412",
+        "date": "2026-11-25",
+        "grade": "一级 first grade 1-دەرىجە",
+        "harvest": "采收 harvest ھوسۇل 2026-09",
+    }
+    assert {name: fields[name] for name in wanted} == wanted
+    on_crate = shown(crate_content(crate()))
+    assert on_crate["producer"] == "生产者 producer ئىشلەپچىقارغۇچى 社员 member ئەزا M-04412"
+    assert on_crate["seller"] == "卖方 seller ساتقۇچى 英艾日克村电商服务站"
+    assert not any("Urumqi" in text for text in (*fields.values(), *on_crate.values()))
 
 
-@pytest.mark.parametrize(
-    ("hostile", "harmless"),
-    [
-        ("<script>alert(1)</script>", "<script>alert(1)</script>"),
-        ("^XZ\r\nPRINT 9,9\r\n", "^XZ PRINT 9,9"),
-        ("\x1b!R\x10\x14\x08ab", "!Rab"),
-        ("\u202eabc", "abc"),
-    ],
-)
-def test_hostile_names_are_drawn_as_text(bag: Callable[..., BagLabel], hostile: str, harmless: str) -> None:
-    names = ("goods_ug", "goods_zh", "goods_en", "station", "receipt", "zone", "date")
-    attacked = render_bag_label(bag(**dict.fromkeys(names, hostile)), LABEL[203])
-    plain = render_bag_label(bag(**dict.fromkeys(names, harmless)), LABEL[203])
-    assert attacked == plain
-    page = tspl.page(attacked, profile("tspl_203").setup)
-    assert page.replace(attacked.rows.translate(bytes(range(255, -1, -1))), b"") == (
-        b"SIZE 60 mm,40 mm\r\nGAP 2 mm,0 mm\r\nDIRECTION 1\r\nREFERENCE 0,0\r\nSPEED 4\r\nDENSITY 8\r\nCLS\r\n"
-        b"BITMAP 0,0,60,320,0,\r\nPRINT 1,1\r\n"
-    )
+def test_a_village_shop_that_sells_stands_where_the_grower_would(bag: MakeBag) -> None:
+    assert shown(bag_content(bag(producer="", seller="英艾日克村商店")))["producer"] == "英艾日克村商店"
+    assert shown(bag_content(bag(producer="合作社")))["producer"] == "合作社"
 
 
-def test_a_code_that_cannot_be_barred_is_refused(bag: Callable[..., BagLabel]) -> None:
+def test_a_code_that_cannot_be_barred_is_refused(bag: MakeBag, crate: Callable[..., CrateLabel]) -> None:
     with pytest.raises(NotEncodable):
-        render_bag_label(bag(lot_code="Y1L\x1b"), LABEL[203])
+        render_bag_label(bag(bag_code="Y1L\x1b"), LABEL[203])
     with pytest.raises(SymbolTooWide, match="480"):
-        render_bag_label(bag(lot_code="Y1L" + "A" * 20), LABEL[203])
+        render_bag_label(bag(bag_code="Y1L" + "A" * 20), LABEL[203])
     with pytest.raises(SymbolTooWide, match="484 dots"):
         # 222 modules: the bars fit, the quiet zones do not
-        render_bag_label(bag(lot_code="Y1L" + "A" * 14), LABEL[203])
+        render_bag_label(bag(bag_code="Y1L" + "A" * 14), LABEL[203])
+    with pytest.raises(SymbolTooWide, match="400 characters"):
+        render_small_bag_label(bag(bag_code="x" * 400), LABEL[203])
+    with pytest.raises(ValueError, match=r".+"):
+        render_crate_label(crate(gs1="no element string"), LABEL[203])
 
 
-def test_the_same_label_is_the_same_dots(bag: Callable[..., BagLabel]) -> None:
-    assert render_bag_label(bag(), LABEL[203]) == render_bag_label(bag(), LABEL[203])
-
-
-def test_a_label_is_drawn_in_40_ms_once_the_fonts_are_open(bag: Callable[..., BagLabel]) -> None:
-    render_bag_label(bag(), LABEL[203])
-    times = []
-    for net_g in range(10_000, 10_009):
-        start = perf_counter()
-        render_bag_label(bag(net_g=net_g), LABEL[203])
-        times.append(perf_counter() - start)
-    assert min(times) < 0.040  # the least: the machine may be busy with something else
+def test_the_same_label_is_the_same_dots(bag: MakeBag) -> None:
+    first = render_bag_label(bag(), LABEL[203])
+    other = replace(bag(), goods_ug="چىلان", goods_zh="红枣", goods_en="Jujube", net_g=990)
+    assert render_bag_label(other, LABEL[203]) != first
+    assert render_bag_label(bag(), LABEL[203]) == first
 
 
 def test_a_label_costs_little_memory_and_needs_no_array_library() -> None:

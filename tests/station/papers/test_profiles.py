@@ -90,6 +90,7 @@ def runs(page: Image.Image, y: int, left: int, right: int) -> list[int]:
 
 def label_measures(page: Image.Image, per_mm: int, layout: LabelLayout) -> Measures:
     bars = layout.barcode
+    assert bars is not None
     found: Measures = {"width": page.width / per_mm, "height": page.height / per_mm}
     across = runs(page, round((bars.y + bars.h / 2) * per_mm), 0, page.width)
     found["module"] = gcd(*across) / per_mm

@@ -32,7 +32,9 @@ from tests.station.hardware import PAPERS, Heard, bring_in
 ROWS = 160
 SPEED_MM_S = 400.0
 WAIT_S = 60.0
-MARGIN_S = 1.0
+PATIENT_S, HASTY_S = 30.0, 0.5
+"""How long a job may take: it ends by what happens, or, where a late printer says nothing, by the clock."""
+
 CLERK = "clerk:07"
 COMMANDS = re.compile(rb"\r\n|\^|\x1dv0|\x1bJ|\x1dV")
 """Where a command begins or ends, in any of the languages; the dots below hold none of these."""
@@ -98,6 +100,7 @@ class Station:
         self.news = Heard()
         self.receipt = ""
         self.seen = 0
+        self.patience_s = PATIENT_S
 
     def run(self, offsets: Callable[[bytes], Iterator[int]], late: int) -> list[str]:
         """What went wrong; nothing when all is well."""
@@ -108,7 +111,7 @@ class Station:
                 self.store.papers,
                 lambda: STAMP,
                 PrintListeners(lambda: self.news("changed"), lambda *_: None),
-                PrintTiming(margin_s=MARGIN_S, retry_s=0.02),
+                PrintTiming(margin_s=0.0, retry_s=0.02),
             )
             worker.start()
             try:
@@ -120,7 +123,7 @@ class Station:
         return [f"{self.simulator.language}: {found}" for found in wrong if found]
 
     def draw(self, job: PrintJob) -> RenderedJob:
-        return RenderedJob(encode(COPY if job.copy else FIRST, self.setup), ROWS / 8 / SPEED_MM_S)
+        return RenderedJob(encode(COPY if job.copy else FIRST, self.setup), self.patience_s)
 
     def states(self) -> list[str]:
         return [job.state for job in self.jobs()]
@@ -143,18 +146,19 @@ class Station:
             return f"pulled at {at} and {self.states()}"
         self.clerk_looks(worker)
         self.settled()
-        return self.judge(f"pulled at {at}", 1, 1)
+        return self.judge(f"pulled at {at}", 1)
 
     def late(self, worker: PrintWorker) -> str:
         """Out of paper on the job; printed again by a clerk who did not wait; then a new roll is in."""
         self.simulator.command("late")
+        self.patience_s = HASTY_S
         self.begin(worker)
         self.settled()
+        self.patience_s = PATIENT_S
         self.clerk_looks(worker)
         self.simulator.command("paper-in")
         self.settled()
-        assert self.simulator.wait_for(self.seen + len(self.jobs()), WAIT_S)
-        return self.judge("late", len(self.jobs()), len(self.jobs()))
+        return self.judge("late", 2)
 
     def settled(self) -> None:
         """Every change is told after it was written, and the queue is looked at anew each time."""
@@ -167,11 +171,13 @@ class Station:
                 self.store.papers.resolve(job.id, len(self.simulator.printed) > self.seen, CLERK, STAMP)
         worker.wake()
 
-    def judge(self, scene: str, least: int, most: int) -> str:
+    def judge(self, scene: str, most: int) -> str:
+        """A printer prints in turn: when the last paper is known to be out, so is everything it had taken before."""
         papers = [kind(path) for path in self.simulator.printed[self.seen :]]
-        jobs = [job.state for job in self.jobs()]
+        states = self.states()
+        least = "printed" in states
         if not least <= len(papers) <= most or papers.count("first") > 1 or "noise" in papers:
-            return f"{scene}: {papers}, {jobs}"
+            return f"{scene}: {papers}, {states}"
         return f"{scene}: {list(self.simulator.unknown)}" if self.simulator.unknown else ""
 
 

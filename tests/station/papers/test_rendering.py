@@ -18,12 +18,13 @@ from kiosk.simulators.printer.events import Page
 from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.station.papers.papers import make_papers
-from kiosk.station.papers.rendering import render
+from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.records import NewPrintJob, PrintJob
 from tests.station.fakes import STAMP
 from tests.station.papers.test_papers import HEAD, HOSTILE, SETTINGS, agreed
 
 CONFIRMED = agreed(12_450)
+CODES = [CONFIRMED.lot, CONFIRMED.intake.receipt.bag_code(1)]
 
 
 def jobs(name: str = "بادام") -> list[PrintJob]:
@@ -49,12 +50,12 @@ def drawn(data: bytes, language: str) -> Image.Image:
 
 
 def codes(image: Image.Image) -> list[str]:
-    return [symbol.text for symbol in reader.read(image.convert("L"))]
+    return sorted((symbol.text for symbol in reader.read(image.convert("L"))), reverse=True)
 
 
 def test_a_label_and_a_receipt_carry_their_codes() -> None:
     label, receipt = jobs()
-    assert codes(drawn(rendered(label, "tspl"), "tspl")) == [CONFIRMED.lot]
+    assert codes(drawn(rendered(label, "tspl"), "tspl")) == CODES
     assert CONFIRMED.intake.receipt.code in codes(drawn(rendered(receipt, "escpos"), "escpos"))
 
 
@@ -71,9 +72,24 @@ def test_the_same_label_in_zpl_is_the_same_picture() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_can_give_the_printer_an_order(name: str) -> None:
     label, receipt = jobs(name)
-    assert codes(drawn(rendered(label, "tspl"), "tspl")) == [CONFIRMED.lot]
+    assert codes(drawn(rendered(label, "tspl"), "tspl")) == CODES
     assert CONFIRMED.intake.receipt.code in codes(drawn(rendered(receipt, "escpos"), "escpos"))
     assert rendered(label, "zpl").count(b"^X") == 2
+
+
+def test_what_became_of_a_paper_stands_on_it() -> None:
+    """Also on papers that were queued before there was a number of the copy, or a void, to print."""
+    label, receipt = jobs()
+    for job in (label, receipt):
+        assert (paper_of(job).copy, paper_of(job).copy_no) == (False, 0)
+        copy = paper_of(replace(job, copy_no=3))
+        assert (copy.copy, copy.copy_no) == (True, 3)
+    assert (paper_of(receipt).void, paper_of(replace(receipt, void=True)).void) == (False, True)
+    old = msgspec.json.decode(receipt.body)
+    for young in ("head", "verified_until", "void", "copy_no"):
+        del old[young]
+    again = paper_of(replace(receipt, body=msgspec.json.encode(old), void=True, copy_no=1))
+    assert (again.head, again.void, again.copy_no) == ("", True, 1)
 
 
 def test_a_reprint_is_another_picture_because_it_says_copy() -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.parcel import ParcelState
+from kiosk.station.counter.scanning.scans import ScanWays
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
@@ -218,6 +219,16 @@ def test_a_code_typed_slowly_stands_on_the_screen(shop: CounterShop, server: Ser
     page.keyboard.press("Enter")
     page.locator(".result-handover").wait_for()
     assert page.locator("[data-scan-field]").inner_text() == ""
+
+    # With a scanner of its own the counter's page is deaf to whatever types.
+    shop.counter.scans.ways = ScanWays(typed=False)
+    at(page, server, shop, "/counter/parcels")
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    page.evaluate(f"(text) => ({TYPE})(text)", waybill(9))
+    page.evaluate("async () => (await fetch('/counter')).text()")  # asked for after whatever the keys had asked for
+    assert [url for url in posts if "/counter/" in url] == []
+    assert page.url.endswith("/counter/parcels")
 
 
 GATHER = """

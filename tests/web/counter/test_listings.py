@@ -179,6 +179,21 @@ def test_an_offer_that_the_center_keeps_apart_is_not_said_to_be_offered(desk: De
     assert EN.text("counter.listing.state.submitted") in plain(desk.page())
 
 
+def test_a_picture_that_the_center_keeps_apart_does_not_wait_to_be_sent(desk: Desk) -> None:
+    outbox, text = desk.shop.store.outbox, EN.text("counter.listing.picture_not_accepted")
+    desk.post("submit", seen=desk.seen())
+    assert text not in plain(desk.page())
+    assert EN.text("counter.listing.pictures_refused") not in plain(desk.page("/sent"))
+    last = outbox.counts().last_seq
+    outbox.acknowledge(last, tuple(range(1, last)))
+    page = " ".join(plain(desk.page("/sent")).split())
+    assert EN.text("counter.listing.pictures_refused") in page and EN.text("counter.listing.pictures_there") not in page
+    assert plain(desk.page()).count(text) == len(desk.hashes)
+    for sha256 in desk.hashes:
+        desk.post("leave", sha256=sha256, out="1")
+    assert text not in plain(desk.page()), "buyers do not see it anyway"
+
+
 def test_the_review_has_every_word_in_its_own_direction(desk: Desk) -> None:
     facts = plain(desk.page("/review"))
     pack = SALE.packs[0]

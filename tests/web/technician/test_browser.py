@@ -27,9 +27,9 @@ from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
+from kiosk.web.technician import layouts, technical
 from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
-from kiosk.web.technician import technical
 from tests.depth import TORTURE, looks
 from tests.station.doctor.clinic import Clinic, reading
 from tests.station.fakes import Rig
@@ -43,7 +43,7 @@ LENS = ("/lens", "/lens?shot", "/lens?refused", "/lens?kept", "/lens?failed")
 """The same page; what stands behind the mark says how far the calibration is, see ``calibrate``."""
 PAGES = (
     *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot", *LENS),
-    *("/lamps", "/care", "/events", "/epoch", "/about"),
+    *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about"),
 )
 SMALLEST_MM = 12.0
 
@@ -114,11 +114,14 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     guard.install(app)
     person = Person("01", "Reyhan", Role.TECHNICIAN)
     roles.install(
-        app, roles.merge([technician.NEEDS, technical.NEEDS, lens_pages.NEEDS]), lambda token: Session(token, person)
+        app,
+        roles.merge([technician.NEEDS, technical.NEEDS, lens_pages.NEEDS, layouts.NEEDS]),
+        lambda token: Session(token, person),
     )
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
     app.register_blueprint(lens_pages.blueprint(settings, clinic.doctor))
+    app.register_blueprint(layouts.blueprint(settings, clinic.doctor))
     return app
 
 

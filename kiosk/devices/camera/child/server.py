@@ -9,12 +9,14 @@ from typing import BinaryIO, cast, get_args
 import cv2
 
 from kiosk.devices.camera.child.calibrating import LensBench
+from kiosk.devices.camera.child.codes import codes_seen
 from kiosk.devices.camera.child.judging import Judge
 from kiosk.devices.camera.child.ports import PictureSource, Pipeline
 from kiosk.devices.camera.wire import (
     MAX_BODY,
     PREFIX,
     Answer,
+    CodesRequest,
     FaultCode,
     FileRequest,
     LensRequest,
@@ -87,6 +89,8 @@ def _answer(source: PictureSource, judge: Judge, lens: LensBench, request: Reque
                 return judge.mat(request.number)
             case LookRequest():
                 return judge.look(request.number)
+            case CodesRequest():
+                return codes_seen(source, request.number), b""
             case LensRequest():
                 return lens.step(request), b""
             case ShotRequest(goods=True):

@@ -250,8 +250,11 @@ def _forget(connection: Connection) -> None:
         connection.execute(delete(notice).where(gone))
 
 
+_cases: Final = msgspec.json.Decoder(list[ToldCase]).decode
+
+
 def _notice(row: Row[Any]) -> Notice:
-    cases = tuple(msgspec.json.decode(row.cases, type=list[ToldCase]))
+    cases = tuple(_cases(row.cases))
     return Notice(
         row.id,
         row.code,

@@ -128,6 +128,9 @@ def _must_be_done(connection: Connection, month: str) -> None:
         )
 
 
+_read_line: Final = msgspec.json.Decoder(_Line).decode
+
+
 def _written(connection: Connection, month: str, fresh: Path) -> tuple[int, str]:
     """How many, and the SHA-256 of what is inside."""
     content, events = hashlib.sha256(), 0
@@ -155,7 +158,7 @@ def _read_again(fresh: Path) -> tuple[int, str]:
     with gzip.open(fresh, "rb") as packed:
         for line in packed:
             content.update(line)
-            msgspec.json.decode(line, type=_Line)
+            _read_line(line)
             events += 1
     return events, content.hexdigest()
 

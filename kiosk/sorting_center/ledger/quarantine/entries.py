@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from kiosk.domain.events.rules import event_fault
-from kiosk.messaging.contract.envelope import EVENT_TYPES, MAX_EVENT_BYTES, detail_fault, usable_text
+from kiosk.messaging.contract.envelope import EVENT_TYPES, MAX_EVENT_BYTES, data_as, detail_fault, usable_text
 from kiosk.messaging.contract.receive import BadEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.strict_json import StrictJsonError, read
@@ -180,7 +180,7 @@ def _fault(found: dict[str, Any] | None, station: str) -> str:
     if known is None:
         return ""
     try:
-        told = msgspec.convert(found.get("data"), known)
+        told = data_as(known, found.get("data"))
     except msgspec.ValidationError as error:
         return str(error)
     if _has_zero(found):

@@ -40,19 +40,23 @@ class Trouble(msgspec.Struct, frozen=True):
     said: str
 
 
+_task: Final = msgspec.json.Decoder(Task).decode
+_trouble: Final = msgspec.json.Decoder(Trouble).decode
+
+
 def make_apart(order: Order, ledger_url: str, zone: ZoneInfo, to: IO[bytes]) -> None:
     """As `making.make` in this process; raises OSError, also when it takes too long, and LedgerError."""
     task = msgspec.json.encode(Task(order, ledger_url, zone.key, to.fileno()))
     said = said_of(Errand(_COMMAND, task, (to.fileno(),), _LONGEST_S))
     if said:
-        trouble = msgspec.json.decode(said, type=Trouble)
+        trouble = _trouble(said)
         raise LedgerError(trouble.said) if trouble.of == "database" else OSError(None, trouble.said)
 
 
 def main() -> int:
     """Make it."""
     os.nice(BEHIND)
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    task = _task(sys.stdin.buffer.readline())
     threading.Thread(target=end_when_nobody_waits, args=(sys.stdin.fileno(),), daemon=True).start()
     try:
         with Reports.open(task.ledger, ZoneInfo(task.zone)) as reports, os.fdopen(task.descriptor, "wb") as file:

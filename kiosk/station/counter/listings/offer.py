@@ -34,11 +34,14 @@ its newest offer is kept apart by the sorting center, whether something is other
 
 @dataclass(frozen=True, slots=True)
 class ListingPhoto:
-    """A photo by its master. ``like`` is the lot of a shot that looks almost the same, "" for none."""
+    """A photo by its master. ``like`` is the lot of a shot that looks almost the same, "" for none. ``accepted``: false
+    once the sorting center keeps apart what tells of it; buyers never see it then.
+    """
 
     sha256: str
     left_out: bool
     like: str
+    accepted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ def view_of(listed: ListedLot, like: Mapping[str, str], actor: str) -> ListingVi
         lot=row.lot,
         product=listed.product,
         catalog_version=row.catalog_version,
-        photos=tuple(ListingPhoto(one.sha256, one.left_out, like.get(one.sha256, "")) for one in row.photos),
+        photos=tuple(
+            ListingPhoto(one.sha256, one.left_out, like.get(one.sha256, ""), not one.quarantined) for one in row.photos
+        ),
         pack=pack,
         grade=grade,
         state=_state(row, offer),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kiosk.domain.parcel import MAY_ARRIVE, WAITING, ParcelState
@@ -37,12 +37,30 @@ _ON_THE_LIST: Final = frozenset({ParcelState.EXPECTED, ParcelState.MISSING})
 """Announced and never here: its page has nothing that could be done with it."""
 
 
+@dataclass(frozen=True, slots=True)
+class ScanWays:
+    """``typed``: what is typed into a page of the counter is a scan. Not where a scanner is set up: that types nowhere.
+
+    ``look`` has the camera look for a code; None where it is not the scanner.
+    """
+
+    typed: bool = True
+    look: Callable[[], None] | None = None
+
+
 class Scans:
     """Scans at the counter."""
 
     def __init__(
-        self, acts: Acts, state: CounterState, own_codes: OwnCodes, receiving: Receiving, parcels: ParcelBook
+        self,
+        ways: ScanWays,
+        acts: Acts,
+        state: CounterState,
+        own_codes: OwnCodes,
+        receiving: Receiving,
+        parcels: ParcelBook,
     ) -> None:
+        self.ways = ways
         self._acts = acts
         self._state = state
         self._own_codes = own_codes
@@ -58,6 +76,19 @@ class Scans:
         with self._acts.lock:
             person = self._acts.clerk(session)
             return self._show(scanned, lambda: self._meaning(person, scanned))
+
+    def refuse(self, session: Session | None, word: str) -> ScanResult:
+        """A scan that was dropped before anybody could see what it says. Raises CounterRefused for the session."""
+        with self._acts.lock:
+            self._acts.clerk(session)
+            return self._receiving.show(ScanResult("refused", word))
+
+    def look(self, session: Session) -> None:
+        """Have the camera look for a code; what it sees comes as any scan. Raises CounterRefused: stale_page, ..."""
+        self._acts.clerk(session)
+        if self.ways.look is None:
+            raise CounterRefused("stale_page", "the camera is not the scanner")
+        self.ways.look()
 
     def arrive(self, session: Session, scanned: Scanned, carrier: str) -> ScanResult:
         """Book a waybill whose carrier the clerk has chosen: its number alone does not tell, or looks like a product.

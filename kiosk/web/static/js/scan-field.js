@@ -84,7 +84,8 @@ class Post {
   }
 }
 
-const hasPad = () => document.querySelector("[data-secret]") !== null;
+/** Where a scanner is set up nobody else scans: then no page has the field, and what is typed does nothing. */
+const isDeaf = () => !document.querySelector("[data-scan-field]") || document.querySelector("[data-secret]") !== null;
 
 function show(gatherer) {
   const field = document.querySelector("[data-scan-field]");
@@ -96,7 +97,7 @@ export function gatherScans() {
   const post = new Post();
   const gatherer = new Gatherer((text) => post.send(text));
   window.addEventListener("keydown", (event) => {
-    if (hasPad() || event.ctrlKey || event.altKey || event.metaKey) {
+    if (isDeaf() || event.ctrlKey || event.altKey || event.metaKey) {
       gatherer.clear();
       return;
     }

@@ -60,12 +60,15 @@ class Made(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
+_made: Final = msgspec.json.Decoder(Made).decode
+
+
 def make_apart(order: Order, to: IO[bytes]) -> Made:
     """Write the ZIP. Raises OSError, also when it takes too long."""
     task = msgspec.json.encode(Task(order, to.fileno(), LONGEST_S))
     said = said_of(Errand(_COMMAND, task, (to.fileno(),), LONGEST_S, _ENVIRONMENT))
     try:
-        made = msgspec.json.decode(said, type=Made)
+        made = _made(said)
     except msgspec.DecodeError:
         raise OSError(None, "its process has ended in the middle of a word") from None
     if made.trouble:

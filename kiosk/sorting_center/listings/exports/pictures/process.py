@@ -24,10 +24,13 @@ _MEMORY_BYTES: Final = 500_000_000
 """A master of 8 MB may have 40 megapixels, 120 MB decoded; what is made of it is smaller."""
 
 
+_task: Final = msgspec.json.Decoder(Task).decode
+
+
 def main() -> int:
     """Make it, and say what came of it on standard output, which image libraries cannot reach."""
     os.nice(BEHIND)
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    task = _task(sys.stdin.buffer.readline())
     threading.Thread(target=end_when_nobody_waits, args=(sys.stdin.fileno(),), daemon=True).start()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -1,0 +1,81 @@
+"""The station's camera as its scanner, where there is no other. It looks for a code when somebody asks it to."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from kiosk.devices.ports import CameraFault, CodeCamera
+from kiosk.devices.scanner.report import MISSING, OK, ScanReporter
+from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
+
+logger = logging.getLogger(__name__)
+
+LOOK_S: Final = 20.0
+"""So long it looks after somebody asked: time to fetch the parcel and to turn its label up."""
+READ_S: Final = 8.0
+"""For one frame. The start of the child is in it, which takes a small board seconds."""
+TURN_S: Final = 0.1
+"""Between two frames: whoever waits for a shot of goods gets the camera."""
+_NO_CODE = Refusal(ScanRefusal.NO_CODE, "the camera saw no code")
+_NO_PICTURE = Refusal(ScanRefusal.NO_PICTURE, "the camera gives no picture")
+
+
+class CameraScanner:
+    """Implements ``kiosk.devices.ports.Scanner``. A code counts once two frames in a row show it: one alone may be
+    misread. The first one ends the look; a shot of goods in between only makes it longer.
+    """
+
+    def __init__(self, camera: CodeCamera, report: ScanReporter, clock: Callable[[], float] = time.monotonic) -> None:
+        self._camera, self._report, self._clock = camera, report, clock
+        self._stopping, self._asked = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
+
+    def start(self) -> None:
+        """Be ready to look."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """End after the frame in hand; may be called twice."""
+        self._stopping.set()
+        self._asked.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def look_for_code(self) -> None:
+        """Look now, from any thread; asked again meanwhile it looks once more."""
+        self._asked.set()
+
+    def _run(self) -> None:
+        self._report.state(OK)
+        while self._asked.wait() and not self._stopping.is_set():
+            self._asked.clear()
+            try:
+                self._look()
+            except Exception:
+                logger.exception("the camera cannot look for codes")
+
+    def _look(self) -> None:
+        end, before = self._clock() + LOOK_S, frozenset[str]()
+        while not self._stopping.is_set():
+            try:
+                seen = frozenset(self._camera.read_codes(READ_S))
+            except CameraFault as fault:
+                if fault.code != "timeout":  # that was somebody else's turn, or a frame that did not come
+                    self._report.state(MISSING)
+                    self._report.refused(_NO_PICTURE)
+                    return
+                seen = frozenset()
+            if sure := sorted(seen & before):
+                self._report.state(OK)
+                for code in sure:
+                    self._report.scan(code.encode("utf-8", "replace"))
+                return
+            if self._clock() >= end:
+                self._report.refused(_NO_CODE)
+                return
+            before = seen
+            self._stopping.wait(TURN_S)

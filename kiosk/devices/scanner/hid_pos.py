@@ -1,0 +1,109 @@
+"""A barcode scanner in HID POS mode on the kernel's hidraw, or a socket on the bench: one report a read, and no key."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Sequence
+from fcntl import LOCK_EX, LOCK_NB, flock, ioctl
+from pathlib import Path
+from typing import Final
+
+from kiosk.devices.scanner.ports import HidSystem
+from kiosk.devices.scanner.reader import MOST_READS
+from kiosk.devices.scanner.report import OK, ScanReporter
+from kiosk.protocols.barcodes.hid_pos import MAX_DESCRIPTOR, MAX_REPORT, HidScan, ReportDecoder, read_descriptor
+
+HIDIOCGRDESCSIZE: Final = 0x80044801
+HIDIOCGRDESC: Final = 0x90044802
+"""_IOR('H', 1, int) and _IOR('H', 2, struct hidraw_report_descriptor) of linux/hidraw.h."""
+_MEMORY: Final = Path("/dev", "shm")
+_BACKLOG: Final = MOST_READS - 1
+"""All that hidraw keeps for a reader: behind it reports may be missing, and two codes would run into one."""
+DESCRIPTION: Final = ".descriptor"
+"""Behind the name of a simulated device's socket: the file with its report descriptor."""
+
+
+class HidPosDevice:
+    """Half a code is never used: what is lost or cut refuses the code, whose rest goes with it."""
+
+    read_bytes = MAX_REPORT
+
+    def __init__(self, port: str, report: ScanReporter, system: HidSystem | None = None) -> None:
+        self.path = Path(port)
+        self._report = report
+        self._system = system or hid_system(port)
+        self._decoder: ReportDecoder | None = None
+
+    def open(self) -> int:
+        return self._system.open(self.path)
+
+    def begin(self, descriptor: int) -> None:
+        """Raises BadDescriptor for what is no scanner in HID POS mode, a keyboard above all."""
+        self._decoder = ReportDecoder(read_descriptor(self._system.descriptor(self.path, descriptor)))
+        self._report.state(OK)
+
+    def take(self, reads: Sequence[bytes], waited_s: float) -> None:
+        assert self._decoder is not None
+        if len(reads) >= _BACKLOG:
+            self._use(self._decoder.lose("more reports lay there than are kept"))
+            return
+        for data in reads:
+            for scan in self._decoder.feed(data, waited_s):
+                self._use(scan)
+            for scan in self._decoder.end_of_read():
+                self._use(scan)
+
+    def idle(self) -> None:
+        """A device that is pulled out says so by itself."""
+
+    def _use(self, scan: HidScan) -> None:
+        if scan.refused:
+            self._report.refused(scan.refused)
+        else:
+            self._report.scan(scan.code)
+
+
+class LinuxHid:
+    """hidraw nodes of the kernel. Reading needs no right to write, and no root: udev gives the group."""
+
+    def open(self, path: Path) -> int:
+        """Locked against a second kiosk program: the kernel itself would let both read."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            if not stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                raise OSError(f"{path} is no device")
+            flock(descriptor, LOCK_EX | LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def descriptor(self, path: Path, opened: int) -> bytes:
+        """Asked of the kernel; OSError from everything that is no hidraw node."""
+        size = bytearray(4)
+        ioctl(opened, HIDIOCGRDESCSIZE, size, True)
+        length = min(int.from_bytes(size, "little"), MAX_DESCRIPTOR)
+        answer = bytearray(length.to_bytes(4, "little") + bytes(MAX_DESCRIPTOR))
+        ioctl(opened, HIDIOCGRDESC, answer, True)
+        return bytes(answer[4 : 4 + length])
+
+
+class SocketHid:
+    """A socket that keeps messages apart (SOCK_SEQPACKET), as the bench and the tests make one."""
+
+    def open(self, path: Path) -> int:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) as link:
+            link.connect(str(path))
+            return link.detach()
+
+    def descriptor(self, path: Path, opened: int) -> bytes:
+        with path.with_name(path.name + DESCRIPTION).open("rb") as file:
+            return file.read(MAX_DESCRIPTOR + 1)
+
+
+def hid_system(port: str) -> HidSystem:
+    """The kernel for every name of a device below /dev."""
+    path = Path(port)
+    return LinuxHid() if path.is_relative_to("/dev") and not path.is_relative_to(_MEMORY) else SocketHid()

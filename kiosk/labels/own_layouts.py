@@ -1,0 +1,90 @@
+"""The layouts a village has changed: files in the station's data folder that stand in place of the shipped ones."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from kiosk.files import write_durably
+from kiosk.labels.label_page import LabelContent, draw_label, forget_letters
+from kiosk.labels.layout import LABELS, LabelLayout, LayoutProblem, label_layout, parse_label, shipped_text, use_own
+from kiosk.protocols.printers.page_setup import PrintHead
+
+logger = logging.getLogger(__name__)
+
+LAYOUTS: Final = "layouts"
+"""The folder inside the station's data folder."""
+
+LONGEST: Final = 32_000
+"""Characters of a layout; the longest shipped one has 5,000."""
+
+
+_LONGEST_CODE: Final = "Y1B0000A00000000*"
+"""As long as the code of a bag, and none: its last character is no check character."""
+
+_HEAD: Final = PrintHead(203, 832)
+
+
+class OwnLayouts:
+    """One file a kind. What is kept was read by the same rules as the shipped ones, and holds only known fields."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self) -> None:
+        """Use every layout of the folder; one that cannot be read is named in the log, and the shipped one is used."""
+        for kind in LABELS:
+            try:
+                use_own(kind, parse_label(self._file(kind).read_text(encoding="utf-8")))
+            except FileNotFoundError:
+                use_own(kind, None)
+            except (OSError, ValueError) as error:
+                use_own(kind, None)
+                logger.warning("the station's own layout of %s is not used: %s", kind, error)
+
+    def is_own(self, kind: str) -> bool:
+        """Whether the station has its own."""
+        return self._file(kind).is_file()
+
+    def text(self, kind: str) -> str:
+        """What is used now. Raises KeyError for a kind there is none of, OSError."""
+        return self._file(kind).read_text(encoding="utf-8") if self.is_own(kind) else shipped_text(kind)
+
+    def keep(self, kind: str, text: str, sample: LabelContent) -> None:
+        """Use ``text`` from now on. Raises what ``check`` raises, and OSError."""
+        layout = check(kind, text, sample)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_durably(self._file(kind), text.encode())
+        use_own(kind, layout)
+        forget_letters()
+
+    def put_back(self, kind: str) -> None:
+        """Use the shipped one again. Raises OSError."""
+        self._file(kind).unlink(missing_ok=True)
+        use_own(kind, None)
+        forget_letters()
+
+    def _file(self, kind: str) -> Path:
+        return self._folder / f"{LABELS[kind]}.toml"
+
+
+def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
+    """Read a layout for a kind of label, and draw it once with the longest code there is.
+
+    Raises LayoutProblem, also for a field that such a label never has, and SymbolTooWide.
+    """
+    if len(text) > LONGEST:
+        raise LayoutProblem(f"a layout has at most {LONGEST} characters, this one has {len(text)}")
+    layout = parse_label(text)
+    name = label_layout(kind).name
+    if layout.name != name:
+        raise LayoutProblem(f"the layout of this label is called {name!r}, not {layout.name!r}")
+    unknown = sorted({box.field for box in layout.boxes} - set(sample.texts))
+    if unknown:
+        known = ", ".join(sorted(sample.texts))
+        raise LayoutProblem(f"layout {name}: there is no field {', '.join(unknown)}; there are {known}")
+    symbols = dict.fromkeys((name for name, text in sample.symbols.items() if text), _LONGEST_CODE)
+    draw_label(layout, replace(sample, code=_LONGEST_CODE, symbols=symbols), _HEAD)
+    return layout

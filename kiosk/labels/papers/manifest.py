@@ -1,0 +1,103 @@
+"""The sheet that travels with the totes: which ones, under which seals, how many bags or parcels in each."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from kiosk.labels import symbols
+from kiosk.labels.documents import Manifest
+from kiosk.labels.flow import Cell, Strip
+from kiosk.labels.layout import LEAST_CODE128_MODULE_MM, LayoutProblem, ReceiptLayout, manifest_layout
+from kiosk.labels.paper_texts import paper_text
+from kiosk.labels.raster import Raster
+from kiosk.labels.strip_parts import caption, copy_mark, fact, place, when
+from kiosk.labels.typesetting.shaping import clean, isolate
+from kiosk.labels.typesetting.typeset import Align
+from kiosk.protocols.printers.page_setup import PrintHead
+from kiosk.texts.formats import kg_text, kilograms
+
+_BARS_MM = 9
+_COLUMNS = ("tote", "seal", "items", "net")
+_SHARES = (35, 28, 17, 20)
+"""Of the width, so that the words end above their figures."""
+
+
+def render_manifest(data: Manifest, head: PrintHead) -> Raster:
+    """Return one sheet: A4 where the head prints 190 mm, 100 x 150 mm otherwise.
+
+    Raises LayoutProblem for a sheet there is none of and for too narrow a head, SymbolTooWide or NotEncodable for a
+    code that cannot be drawn, FontProblem.
+    """
+    layout = manifest_layout(head.width_dots / head.per_mm)
+    sheets = manifest_sheets(data, head)
+    if not 1 <= data.sheet <= sheets:
+        raise LayoutProblem(f"there is no sheet {data.sheet} of this manifest: it has {sheets}")
+    strip = Strip(layout, PrintHead(head.dpi, min(head.width_dots, layout.width * head.per_mm)))
+    _top(strip, data, layout, head.per_mm)
+    strip.rule()
+    _rows(strip, data, layout.rows)
+    strip.rule()
+    _foot(strip, data, sheets)
+    copy_mark(strip, data.copy, data.copy_no)
+    bars = symbols.code128(data.code, (strip.width, _BARS_MM * head.per_mm), round(layout.bar_module * head.per_mm))
+    strip.gap()
+    strip.picture(bars)
+    strip.row(Cell(clean(data.code), "strong_figures", align=Align.CENTER))
+    return strip.raster()
+
+
+def manifest_sheets(data: Manifest, head: PrintHead) -> int:
+    """How many sheets the rows need on a printer with this head."""
+    return ceil(len(data.rows) / manifest_layout(head.width_dots / head.per_mm).rows)
+
+
+def _top(strip: Strip, data: Manifest, layout: ReceiptLayout, per_mm: int) -> None:
+    """What it is, from where, to where, when, and who drives."""
+    name = paper_text("manifest")
+    side = round(layout.symbol * per_mm)
+    where = " · ".join(filter(None, (isolate(clean(data.station)), place(data.village, data.county))))
+    strip.gap()
+    strip.beside(
+        symbols.square("manifest", data.code, side, round(LEAST_CODE128_MODULE_MM * per_mm)),
+        (
+            Cell(name.ug, "title", rtl=True),
+            Cell(f"{name.zh} {name.en}", "strong", align=Align.RIGHT),
+            Cell(where, "strong", align=Align.RIGHT),
+        ),
+    )
+    fact(strip, paper_text("manifest"), data.manifest, "number")
+    if data.date:
+        fact(strip, paper_text("date"), when(data.date, data.time, data.zone))
+    else:
+        strip.row(*caption(paper_text("date_not_set"), "strong"))
+    for key, text in (("destination", data.destination), ("carrier", data.carrier)):
+        if text:
+            fact(strip, paper_text(key), text, "strong")
+
+
+def _rows(strip: Strip, data: Manifest, room: int) -> None:
+    first = (data.sheet - 1) * room
+    shown = data.rows[first : first + room]
+    names = [paper_text(key) for key in _COLUMNS]
+    sides = (Align.LEFT, *[Align.RIGHT] * 3)
+    places = list(zip(names, sides, _SHARES, strict=True))
+    strip.row(*(Cell(text.ug, "body", rtl=True, align=side, share=share) for text, side, share in places))
+    strip.row(*(Cell(f"{text.zh} {text.en}", "small", align=side, share=share) for text, side, share in places))
+    strip.table(
+        [
+            (f"{number}  {clean(row.tote)}", clean(row.seal), str(row.items), kilograms(row.net_g))
+            for number, row in enumerate(shown, first + 1)
+        ],
+        "bag",
+    )
+
+
+def _foot(strip: Strip, data: Manifest, sheets: int) -> None:
+    """Sums over all sheets, and where two people sign."""
+    fact(strip, paper_text("total"), f"{len(data.rows)} · {data.items} · {kg_text(data.net_g)}", "total")
+    if sheets > 1:
+        fact(strip, paper_text("sheet"), f"{data.sheet}/{sheets}")
+    for key, name in (("handed_over_by", data.actor), ("received_by", "")):
+        fact(strip, paper_text(key), f"{name} {'_' * 12}")
+    if data.software:
+        strip.row(Cell(clean(data.software), "small", align=Align.CENTER))

@@ -1,0 +1,77 @@
+"""Cards and tags: who a member is, which tote this is, which seal is on it."""
+
+from __future__ import annotations
+
+from kiosk.labels.documents import MemberCard, SealTag, ToteTag
+from kiosk.labels.label_page import LabelContent, draw_label
+from kiosk.labels.layout import label_layout
+from kiosk.labels.paper_texts import paper_text
+from kiosk.labels.raster import Raster
+from kiosk.labels.strip_parts import copy_text, day_and_place, place
+from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
+from kiosk.protocols.printers.page_setup import PrintHead
+
+
+def render_member_label(data: MemberCard, head: PrintHead) -> Raster:
+    """The card on 60 x 40 mm label stock. Raises SymbolTooWide, NotEncodable, FontProblem."""
+    return draw_label(label_layout("member"), member_content(data), head)
+
+
+def render_member_card(data: MemberCard, head: PrintHead) -> Raster:
+    """The card of the size of a bank card. Raises SymbolTooWide, NotEncodable, FontProblem."""
+    return draw_label(label_layout("member_card"), member_content(data), head)
+
+
+def render_tote_tag(data: ToteTag, head: PrintHead) -> Raster:
+    """Raises SymbolTooWide, NotEncodable, FontProblem."""
+    return draw_label(label_layout("tote"), tote_content(data), head)
+
+
+def render_seal_tag(data: SealTag, head: PrintHead) -> Raster:
+    """Raises SymbolTooWide, NotEncodable, FontProblem."""
+    return draw_label(label_layout("seal"), seal_content(data), head)
+
+
+def member_content(data: MemberCard) -> LabelContent:
+    """What is drawn on a card."""
+    heading = paper_text("heading")
+    texts = {
+        "heading_ug": heading.ug,
+        "heading_zh": heading.zh,
+        "heading_en": heading.en,
+        "member_caption": paper_text("member").caption(),
+        "member": clean(data.member),
+        "code": clean(data.code),
+        "place": place(data.village, data.county),
+        "station": clean(data.station),
+        "date": clean(data.date or ""),
+    }
+    return LabelContent(texts, data.code, {"code": data.code})
+
+
+def tote_content(data: ToteTag) -> LabelContent:
+    """What is drawn on a tote."""
+    destination = clean(data.destination)
+    line = f"{paper_text('destination').caption()} {isolate_name(destination)}" if destination else ""
+    return _tag("tote", data, data.tote, {"line": line, "copy": copy_text(data.copy, data.copy_no)})
+
+
+def seal_content(data: SealTag) -> LabelContent:
+    """What is drawn on a seal."""
+    tote = clean(data.tote)
+    line = f"{paper_text('tote').caption()} {isolate(tote)}" if tote else ""
+    return _tag("seal", data, data.seal, {"line": line})
+
+
+def _tag(kind: str, data: ToteTag | SealTag, number: str, more: dict[str, str]) -> LabelContent:
+    name = paper_text(kind)
+    where = day_and_place(data.date, data.village, data.county)
+    texts = {
+        "caption_ug": name.ug,
+        "caption": f"{name.zh} {name.en}",
+        "number": clean(number),
+        "place": " · ".join(filter(None, (isolate(clean(data.station)), where))),
+        "code": clean(data.code),
+        **more,
+    }
+    return LabelContent(texts, data.code, {"code": data.code})

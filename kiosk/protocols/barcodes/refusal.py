@@ -1,0 +1,31 @@
+"""Why a scan is dropped before anybody may look at what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ScanRefusal(StrEnum):
+    """Words that the screens have a sentence for."""
+
+    CONTROL = "control"
+    """It presses a key that is no character, or holds a control character."""
+    NOT_ASCII = "scan_not_ascii"
+    """Digits of another script, invisible characters, a direction override: nothing of that is in any code."""
+    TOO_LONG = "scan_too_long"
+    HALF = "scan_half"
+    """A part is missing, came late, or belongs to another code."""
+    TOO_FAST = "scan_too_fast"
+    """More scans than a hand can make."""
+    SECOND_KEYBOARD = "scan_second_keyboard"
+    NO_CODE = "camera_saw_no_code"
+    NO_PICTURE = "camera_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """``why`` is for the log and says nothing of what was scanned."""
+
+    word: ScanRefusal
+    why: str

@@ -1,0 +1,195 @@
+"""The technician's page of a layout: what a label looks like, the rows it is made of, and a print of it.
+
+GET changes nothing. A post acts and answers 303; a layout that is refused comes back with its reason and status 409, as
+it was sent. Nothing of a person is on these pages: the labels hold sample data.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any, Final
+
+from flask import Blueprint, Response, abort, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.labels.label_page import draw_label
+from kiosk.labels.layout import label_layout, shipped_text
+from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts, check
+from kiosk.labels.papers.printer_test import CALIBRATION
+from kiosk.labels.papers.samples import SAMPLES
+from kiosk.protocols.printers.page_setup import PrintHead
+from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.doctor.tools import ActRefused, TechnicianTools
+from kiosk.store import StoreError
+from kiosk.web.drawings import drawing
+from kiosk.web.roles import Need, session
+from kiosk.web.settings import WebSettings
+from kiosk.web.speech import speech_of
+from kiosk.web.technician.routes import TABS
+
+HOME: Final = "/technician/layouts"
+POSTS: Final = ("look", "keep", "shipped", "small", "print")
+NEEDS: Mapping[str, Need] = {
+    "layouts.page": Need.TECHNICIAN,
+    "layouts.picture": Need.TECHNICIAN,
+    **{f"layouts.act_{name}": Need.TECHNICIAN for name in POSTS},
+}
+_HEAD: Final = PrintHead(203, 832)
+
+
+def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
+    """Everything under ``/technician/layouts``; without a doctor these pages answer 503."""
+    routes = Blueprint("layouts", __name__)
+    pages = _Pages(settings, doctor)
+    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
+    routes.add_url_rule(f"{HOME}.png", "picture", pages.picture, methods=["GET"])
+    for name, act in pages.posts().items():
+        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", act, methods=["POST"])
+    routes.register_error_handler(ActRefused, lambda error: pages.refused(error.code))
+    routes.register_error_handler(StoreError, lambda error: pages.refused("store_failed"))
+    routes.register_error_handler(OSError, lambda error: pages.refused("store_failed"))
+    return routes
+
+
+class _Pages:
+    """Draws and acts. What was looked at and not kept is forgotten with the process."""
+
+    def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
+        self._settings = settings
+        self._tools = TechnicianTools(doctor) if doctor is not None else None
+        self._own = OwnLayouts(doctor.station.settings.data / LAYOUTS) if doctor is not None else None
+        self._lock = threading.Lock()
+        self._drafts: dict[str, str] = {}
+
+    @property
+    def own(self) -> OwnLayouts:
+        """The station's own layouts, or 503."""
+        return self._own or abort(503)
+
+    def page(self) -> str:
+        """One kind of label: its picture and its rows."""
+        kind = _kind(request.args)
+        return self._draw(kind, self._text(kind), "")
+
+    def picture(self) -> AnyResponse:
+        """The label by the rows that were looked at last, as a 203 dpi printer would print it."""
+        kind = _kind(request.args)
+        try:
+            layout = check(kind, self._text(kind), SAMPLES[kind])
+            raster = draw_label(layout, SAMPLES[kind], _HEAD)
+        except ValueError:
+            raster = draw_label(label_layout(kind), SAMPLES[kind], _HEAD)
+        png = BytesIO()
+        raster.to_image().save(png, "PNG")
+        return Response(png.getvalue(), mimetype="image/png", headers={"Cache-Control": "no-store"})
+
+    def refused(self, code: str) -> tuple[str, int]:
+        """Why it was not done."""
+        return self._page("refused", here=HOME, text_id=f"technician.refused.{code}"), 409
+
+    def posts(self) -> dict[str, Callable[[], AnyResponse | tuple[str, int]]]:
+        """By the last part of its path."""
+        return {
+            "look": self._look,
+            "keep": self._keep,
+            "shipped": self._shipped,
+            "small": self._small,
+            "print": self._print,
+        }
+
+    def _look(self) -> AnyResponse | tuple[str, int]:
+        kind, text = _kind(request.form), _sent()
+        try:
+            check(kind, text, SAMPLES[kind])
+        except ValueError as error:
+            return self._draw(kind, text, str(error)), 409
+        self._remember(kind, text)
+        return _back(kind)
+
+    def _keep(self) -> AnyResponse | tuple[str, int]:
+        kind, text = _kind(request.form), _sent()
+        try:
+            self.own.keep(kind, text, SAMPLES[kind])
+        except ValueError as error:
+            return self._draw(kind, text, str(error)), 409
+        self._remember(kind, None)
+        return _back(kind)
+
+    def _shipped(self) -> AnyResponse:
+        kind = _kind(request.form)
+        self.own.put_back(kind)
+        self._remember(kind, None)
+        return _back(kind)
+
+    def _small(self) -> AnyResponse:
+        """The rows for 40 x 30 mm stock, to be looked at; nothing is kept yet."""
+        if self._own is None:
+            abort(503)
+        self._remember("bag", shipped_text("bag_small"))
+        return _back("bag")
+
+    def _print(self) -> AnyResponse:
+        kind = _kind(request.form)
+        sample = CALIBRATION if "calibration" in request.form else kind
+        (self._tools or abort(503)).print_sample(sample)
+        return redirect(f"{HOME}?kind={kind}&printed=1", 303)
+
+    def _text(self, kind: str) -> str:
+        with self._lock:
+            draft = self._drafts.get(kind)
+        return draft if draft is not None else self.own.text(kind)
+
+    def _remember(self, kind: str, text: str | None) -> None:
+        with self._lock:
+            self._drafts.pop(kind, None)
+            if text is not None:
+                self._drafts[kind] = text
+
+    def _draw(self, kind: str, text: str, problem: str) -> str:
+        with self._lock:
+            draft = kind in self._drafts
+        return self._page(
+            "layouts",
+            kind=kind,
+            kinds=tuple(SAMPLES),
+            text=text,
+            problem=problem,
+            draft=draft,
+            own=self.own.is_own(kind),
+            told=bool(request.args.get("printed")),
+        )
+
+    def _page(self, template: str, here: str = HOME, **extra: Any) -> str:
+        speech = speech_of(request, self._settings.language)
+        return render_template(
+            f"technician/{template}.html",
+            speech=speech,
+            both=speech.both,
+            one=speech.one,
+            drawing=drawing,
+            settings=self._settings,
+            tabs=TABS,
+            tab="care",
+            here=here,
+            who=session().person,
+            **extra,
+        )
+
+
+def _kind(values: Mapping[str, str]) -> str:
+    """The kind that is asked for, the bag when none is; 404 for one there is no sample of."""
+    kind = values.get("kind", "bag")
+    if kind not in SAMPLES:
+        abort(404)
+    return kind
+
+
+def _sent() -> str:
+    """What a form's text field sends, with the line ends of a file."""
+    return request.form.get("text", "").replace("\r\n", "\n")
+
+
+def _back(kind: str) -> AnyResponse:
+    return redirect(f"{HOME}?kind={kind}", 303)

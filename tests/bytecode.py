@@ -15,8 +15,16 @@ TESTS: Final = Path(__file__).parent
 
 def is_missing(folder: Path = TESTS) -> bool:
     """Whether some file of tests was never compiled, as pytest keeps what it has compiled."""
-    kept = f"{{}}.{sys.implementation.cache_tag}-pytest-{{}}.pyc".format
-    return any(not any((path.parent / "__pycache__").glob(kept(path.stem, "*"))) for path in folder.rglob("test_*.py"))
+    mark = f".{sys.implementation.cache_tag}-pytest-"
+    for place, _, files in os.walk(folder):
+        tests = {name.removesuffix(".py") for name in files if name.startswith("test_") and name.endswith(".py")}
+        if tests and tests - _compiled(Path(place) / "__pycache__", mark):
+            return True
+    return False
+
+
+def _compiled(cache: Path, mark: str) -> set[str]:
+    return {path.name.partition(mark)[0] for path in cache.iterdir() if mark in path.name} if cache.is_dir() else set()
 
 
 @contextmanager

@@ -54,6 +54,9 @@ class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lens: LensFit
 
 
+_written: Final = msgspec.json.Decoder(_Written).decode
+
+
 class LensFile:
     """Read anew each time: a child of the camera starts with what is there then. Safe from several threads."""
 
@@ -74,7 +77,7 @@ class LensFile:
         except OSError as error:
             return KnownLens(LensWord.DAMAGED, why=error.strerror or type(error).__name__)
         try:
-            written = msgspec.json.decode(content, type=_Written)
+            written = _written(content)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             return KnownLens(LensWord.DAMAGED, why=str(error)[:200])
         if written.form != _FORM:

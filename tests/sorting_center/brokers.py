@@ -17,6 +17,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.messaging.ports import claimed_port, wait_for_listener
 
 SOON_S = 60.0
+IN_TIME_S = 30.0
+"""What ends in good order has ended by then on the busiest machine; what hangs would not."""
 
 
 def until(condition: Callable[[], Any], timeout_s: float = SOON_S) -> Any:

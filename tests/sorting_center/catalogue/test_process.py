@@ -25,7 +25,7 @@ from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import Beside, SortingCenter
 from tests.each import each
-from tests.sorting_center.brokers import SOON_S, Broker, Stopwatch, until
+from tests.sorting_center.brokers import IN_TIME_S, SOON_S, Broker, Stopwatch, until
 from tests.sorting_center.catalogue.shops import FIRST, SHOTS, Shop
 from tests.sorting_center.web.test_tls import files_in
 
@@ -83,7 +83,7 @@ def test_the_sorting_center_has_it_and_ends_it_in_time(broker: Broker, tmp_path:
         assert asked(f"{url}/health")[0] == 503, "there is no desk yet"
         with Stopwatch() as watch:
             center.stop()
-        assert watch.seconds < 5
+        assert watch.seconds < IN_TIME_S
     with pytest.raises(ConnectionError), closing(socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])))):
         pass
 

@@ -26,7 +26,7 @@ from kiosk.sorting_center.photos.settings import PhotosSettings
 from kiosk.sorting_center.service import Beside, SortingCenter
 from tests.each import each
 from tests.messaging.authority import Authority
-from tests.sorting_center.brokers import Broker, Stopwatch, until
+from tests.sorting_center.brokers import IN_TIME_S, Broker, Stopwatch, until
 from tests.sorting_center.photos.lanes import REGION, SOON_S, STATION, Reply, Shot, announce, head, jpeg, put
 from tests.sorting_center.stations import Station
 
@@ -132,7 +132,7 @@ def test_the_sorting_center_has_it_and_ends_it_in_time(
         assert asked(url, one).offset == 0
         with Stopwatch() as watch:
             center.stop()
-        assert watch.seconds < 5
+        assert watch.seconds < IN_TIME_S
     with pytest.raises(ConnectionError):
         http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=SOON_S).connect()
 

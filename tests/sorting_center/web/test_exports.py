@@ -122,9 +122,10 @@ def cells(name: str, data: bytes) -> object:
 
 @pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_a_large_one_is_the_same_file_made_by_another_process(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in FILES:
+    """Each file; of PostgreSQL the workbook, which holds all that the others do."""
+    for name in FILES if ledger_url.startswith("sqlite") else ("all.xlsx",):
         monkeypatch.setattr(exports, "HERE", 500)
         small = client.get(f"/exports/2026-11/{name}?lang=ug", buffered=True)
         monkeypatch.setattr(exports, "HERE", 0)

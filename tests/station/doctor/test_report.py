@@ -128,6 +128,6 @@ def test_the_reporter_looks_again_after_a_look_that_failed_and_says_when_the_sta
     mark = DoctorMark(tmp_path, lambda: 1.0, "boot")
     reporter = DoctorReporter(look, mark, first_s=0.0, every_s=0.001)
     reporter.start()
-    assert looked.wait(10)
+    assert looked.wait(60)
     reporter.stop()
     assert mark.rows() == (DoctorRow("station", "warn", "station_stopped"),)

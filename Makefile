@@ -12,10 +12,10 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 # How long `make fuzz` works on each engine, in minutes.
 MINUTES ?= 5
 
-# Files in which `make torture` goes deeper than `make test`: those that ask tests/depth.py, and whole days at a station,
-# which it sees in a station's own browser.
+# Files in which `make torture` goes deeper than `make test`: those that ask tests/depth.py, those of centers that end in
+# time, and whole days at a station, which it sees in a station's own browser.
 TORTURED = $(sort $(shell grep -lE 'from tests.depth import .*(TORTURE|many|looks)' -r tests --include='test_*.py') \
-	$(wildcard tests/system/test_*.py))
+	$(shell grep -l IN_TIME_S -r tests --include='test_*.py') $(wildcard tests/system/test_*.py))
 
 # How many processes test at once: half of what a test takes it waits for a device, a program that starts or a browser.
 WORKERS ?= $(shell n=$$(( 2 * $$(nproc) + 1 )); echo $$(( n > 6 ? 6 : n )))

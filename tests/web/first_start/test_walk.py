@@ -284,8 +284,21 @@ def doctor_rows(finger: Finger) -> dict[str, str]:
 
 
 DOCTOR = (
-    *("settings", "station", "scale", "printer_label", "printer_receipt", "camera", "scanner", "panel", "page"),
-    *("database", "records", "disk", "clock", "fonts", "catalog", "people", "pickup_key", "link", "center", "backup"),
+    *("settings", "station", "scale", "printer_label", "printer_receipt", "camera", "lens", "scanner", "panel"),
+    *(
+        "page",
+        "database",
+        "records",
+        "disk",
+        "clock",
+        "fonts",
+        "catalog",
+        "people",
+        "pickup_key",
+        "link",
+        "center",
+        "backup",
+    ),
 )
 """Every row there is without systemd."""
 

@@ -74,7 +74,7 @@ class Broker:
         self.port = self._claim.enter_context(claimed_port())
         self._config = folder / "mosquitto.conf"
         lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "user root"]
-        # As in the configuration that is shipped: a stock one throws away what a slow listener is 1,000 messages behind.
+        # As in the shipped configuration: a stock one throws away what a slow listener is 1,000 messages behind.
         lines += ["max_queued_messages 100000"]
         lines += ["persistence true", f"persistence_location {folder}/"] if persistent else ["persistence false"]
         if acl is not None:

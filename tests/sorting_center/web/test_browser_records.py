@@ -15,6 +15,7 @@ from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
+from tests.depth import TORTURE
 from tests.sorting_center.staff import PASSWORD, app_of
 from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, RECEIPT, REGION, VOIDED, fill, read
 from tests.web.browsing import axe_faults, painted
@@ -97,15 +98,16 @@ def test_a_bar_leads_to_its_day_and_a_receipt_is_settled(page: Page, county: Sto
 
 
 def test_every_page_is_whole_for_everyone(page: Page, url: str) -> None:
-    """Rules of accessibility, and no sideways scroll on a phone."""
+    """No sideways scroll on a phone, in each language; rules of accessibility, in one from page to page another."""
     broken: list[str] = []
-    for language in ("en", "zh", "ug"):
+    for turn, language in enumerate(("en", "zh", "ug")):
         page.context.add_cookies([{"name": "language", "value": language, "url": url}])
-        for path in PATHS:
+        for number, path in enumerate(PATHS):
             page.set_viewport_size(PHONE)
             page.goto(url + path)
             painted(page)
             width = page.evaluate("document.documentElement.scrollWidth")
             broken += [f"{language} {path}: {width} px wide"] if width > PHONE["width"] else []
-            broken += [f"{language} {path}: {fault}" for fault in axe_faults(page)]
+            if TORTURE or number % 3 == turn:
+                broken += [f"{language} {path}: {fault}" for fault in axe_faults(page)]
     assert broken == []

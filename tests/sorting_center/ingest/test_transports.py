@@ -126,8 +126,9 @@ def test_what_is_not_acknowledged_comes_again_in_order_and_what_is_does_not(stan
 
 
 def test_while_the_ledger_cannot_be_written_memory_is_bounded_and_then_everything_comes(
-    stand: Stand, ledger_url: str, station: Station
+    stand: Stand, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("kiosk.sorting_center.ledger.database.sqlite._BUSY_TIMEOUT_S", 0.5)
     count = WINDOW + 100
     with running(stand, ledger_url) as center, peer_of(stand, TOPICS.ack) as peer:
         blocker = sqlite3.connect(ledger_url.removeprefix("sqlite:///"), isolation_level=None)

@@ -158,7 +158,7 @@ def test_a_wall_shows_two_hundred_stations_and_the_day_without_scrolling(browser
         assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.figure')).fontSize)") >= 64
 
 
-@BOTH
+@IN_TORTURE_BOTH
 def test_what_changes_appears_and_who_reads_by_keyboard_stays_where_they_are(browser: Browser, stores: Stores) -> None:
     fill(stores)
     with (

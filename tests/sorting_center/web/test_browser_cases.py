@@ -23,6 +23,8 @@ from tests.sorting_center.staff import PASSWORD, app_of
 from tests.web import browsing
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+DATABASES = ["sqlite", "postgresql"] if TORTURE else ["sqlite"]
+"""Both are seen by the same acts in test_browser_walk.py."""
 LANGUAGES = ("en", "zh", "ug")
 PATIENCE_MS = 30_000
 HEAD = "region,station,village,township,hours,quiet_min,contact,scale,verified_on,valid_until\n"
@@ -64,7 +66,7 @@ def pages(stores: Stores, browser: Browser) -> Iterator[Pages]:
         server.stop(5)
 
 
-@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("ledger_url", DATABASES, indirect=True)
 def test_an_alarm_is_taken_and_closed_and_the_second_operator_is_told(pages: Pages) -> None:
     desk = pages.desk
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
@@ -86,7 +88,7 @@ def test_an_alarm_is_taken_and_closed_and_the_second_operator_is_told(pages: Pag
     assert (found.state, found.who) == (State.CLOSED, "gulnar")
 
 
-@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("ledger_url", DATABASES, indirect=True)
 def test_a_list_with_a_fault_and_then_a_good_one_comes_in(pages: Pages, tmp_path: Path) -> None:
     page = pages.page("gulnar", Role.OPERATOR)
     bad, good = tmp_path / "bad.csv", tmp_path / "good.csv"

@@ -20,6 +20,8 @@ from tests.sorting_center.staff import PASSWORD, app_of
 from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, RECEIPT, REGION, VOIDED, fill, read
 from tests.web.browsing import axe_faults, painted
 
+DATABASES = ["sqlite", "postgresql"] if TORTURE else ["sqlite"]
+"""Both are seen by the same acts in test_browser_walk.py."""
 PHONE = {"width": 360, "height": 740}
 PATHS = (
     *("/search", "/search?q=nothing-at-all", f"/receipts/{REGION}/{VOIDED}", f"/receipts/{REGION}/{DOUBLE}"),
@@ -62,7 +64,7 @@ def page(browser: Browser, county: Stores, url: str) -> Iterator[Page]:
     assert said == []
 
 
-@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("ledger_url", DATABASES, indirect=True)
 def test_a_receipt_is_found_by_a_scan_and_the_month_is_taken_along(
     page: Page, county: Stores, url: str, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""A copied card: what it sent is looked at and decided on by one of two operators, in a browser, on both databases."""
+"""A copied card: what it sent is looked at and decided on by one of two operators, in a browser."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"] if TORTURE else ["sqlite"])
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'county.db'}"

@@ -46,6 +46,7 @@ paint and those that wait for a device by turns: side by side they leave each ot
 
 ONE_RABBITMQ: Final = frozenset(
     {
+        "tests/sorting_center/ingest/amqp/test_two_centers.py",
         "tests/sorting_center/ingest/amqp/test_workers.py",
         "tests/sorting_center/ingest/test_transports.py",
         "tests/sorting_center/test_broker_check.py",

@@ -1,4 +1,4 @@
-"""Every engine is fuzzed for a moment by the plain driver; by atheris, a program for each, one engine and the messages.
+"""Every engine is fuzzed for a moment by the plain driver; by atheris, a program for each, one engine.
 
 ``make torture`` and ``make fuzz`` let both drivers work on each of them; ``make fuzz`` for longer.
 """
@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.depth import TORTURE
-from tests.fuzz import messages, plain, targets
+from tests.fuzz import plain, targets
 from tests.fuzz.__main__ import ROOT, TARGETS, has_atheris, main
 
 _ENGINES = sorted(targets.engines())
-_BY_ATHERIS = [*_ENGINES, *TARGETS] if TORTURE else ["LineEngine", messages.NAME]
+_BY_ATHERIS = [*_ENGINES, *TARGETS] if TORTURE else ["LineEngine"]
 INPUTS = 2000
 SECONDS = 600
 """So long as the slowest machine needs: the number of inputs is the end of it, and they are the same every time."""

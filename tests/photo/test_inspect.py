@@ -19,7 +19,7 @@ from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import Inspection, inspect, inspect_bytes
 from kiosk.simulators.camera.scenes import View, draw_view
 from kiosk.station.counter.listings.lookalikes import NEAR_BITS
-from tests.depth import many
+from tests.depth import TORTURE, many
 from tests.each import each
 from tests.photo.scenes import bits_apart
 from tests.photo.stage import Array, Lump, Plan, Stage, draw, fruit, overlap, random_plan
@@ -90,25 +90,27 @@ def test_an_upside_down_mat_gives_the_same_picture(good: Inspection) -> None:
     assert bits_apart(likeness(turned.master), likeness(good.master)) <= NEAR_BITS
 
 
-@each(
-    ("reason", "plan", "below"),
-    [
-        (Reason.TILT, replace(APPLE, tilt_deg=31.0), False),
-        (Reason.BLUR, replace(APPLE, blur=2.2), False),
-        (Reason.BANDING, replace(APPLE, stripes=0.25), False),
-        (Reason.DARK, replace(APPLE, light=0.1), True),
-        (Reason.BRIGHT, replace(APPLE, light=2.6), False),
-        (Reason.CAST, replace(APPLE, light=1.0, cast=(0.03, 0.4, 1.2)), False),
-        (Reason.CAST, replace(APPLE, covers=tuple((patch.box.grown(2), (20, 30, 190)) for patch in PATCHES)), False),
-        (Reason.EMPTY, Plan(), True),
-        (Reason.SMALL, fruit("apple", size=38.0), True),
-        (Reason.FRAMING, fruit("apple", (-104.0, 0.0), size=70.0), True),
-        (Reason.FRAMING, replace(fruit("apple"), lumps=(Lump(*MIDDLE, 262, 182, (40, 60, 170), flat=True),)), False),
-        (Reason.HAND, replace(APPLE, covers=((Box(200, 180, 60, 117), SKIN),)), False),
-        (Reason.HAND, replace(APPLE, covers=((Box(300, 130, 120, 40), (40, 40, 160)),)), False),
-        (Reason.MAT, replace(APPLE, shift=(900.0, 0.0)), True),
-    ],
-)
+WRONG = [
+    (Reason.TILT, replace(APPLE, tilt_deg=31.0), False),
+    (Reason.BLUR, replace(APPLE, blur=2.2), False),
+    (Reason.BANDING, replace(APPLE, stripes=0.25), False),
+    (Reason.DARK, replace(APPLE, light=0.1), True),
+    (Reason.BRIGHT, replace(APPLE, light=2.6), False),
+    (Reason.CAST, replace(APPLE, light=1.0, cast=(0.03, 0.4, 1.2)), False),
+    (Reason.EMPTY, Plan(), True),
+    (Reason.SMALL, fruit("apple", size=38.0), True),
+    (Reason.FRAMING, fruit("apple", (-104.0, 0.0), size=70.0), True),
+    (Reason.HAND, replace(APPLE, covers=((Box(200, 180, 60, 117), SKIN),)), False),
+    (Reason.MAT, replace(APPLE, shift=(900.0, 0.0)), True),
+]
+IN_OTHER_WAYS = [
+    (Reason.CAST, replace(APPLE, covers=tuple((patch.box.grown(2), (20, 30, 190)) for patch in PATCHES)), False),
+    (Reason.FRAMING, replace(fruit("apple"), lumps=(Lump(*MIDDLE, 262, 182, (40, 60, 170), flat=True),)), False),
+    (Reason.HAND, replace(APPLE, covers=((Box(300, 130, 120, 40), (40, 40, 160)),)), False),
+]
+
+
+@each(("reason", "plan", "below"), [*WRONG, *(IN_OTHER_WAYS if TORTURE else ())])
 def test_what_is_wrong_is_named_with_its_value(reason: Reason, plan: Plan, below: bool) -> None:
     inspection = judge(plan)
     finding = next((one for one in inspection.verdict.findings if one.reason is reason), None)
@@ -254,7 +256,7 @@ def test_bytes_that_are_no_picture_are_unreadable(stage: Stage) -> None:
 def test_scenes_are_judged_right() -> None:
     """White and very dark goods, one piece and several, lamps and cameras as they may be."""
     overlaps, refused = [], []
-    number = many(3, torture=500)
+    number = many(2, torture=500)
     for seed in range(number):
         stage = draw(random_plan(seed))
         inspection = inspect(stage.frame)

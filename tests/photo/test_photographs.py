@@ -17,15 +17,15 @@ from kiosk.photo.faces import haar_faces
 from kiosk.photo.pipeline import inspect
 from kiosk.simulators.camera.plans import plan_of
 from kiosk.simulators.camera.stage import draw_frame, lay_file
-from tests.depth import many
+from tests.depth import TORTURE, many
 from tests.photo.stage import Array
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[2] / ".venv/photographs"
 HEAD = np.s_[0:230, 115:345]
 """Of astronaut.png."""
 STILL = ("apple.jpg", "orange.jpg", "fruits.jpg", "smarties.png", "stuff.jpg", "coffee.png", "coins.png", "rocket.jpg")
-FRAMES = many(3, torture=20, quick=1)
-CROWD = many(20, torture=100, quick=5)
+FRAMES = many(2, torture=20, quick=1)
+CROWD = many(11, torture=100, quick=5)
 FOUND = 0.9
 
 
@@ -81,8 +81,10 @@ def test_a_crowd_is_seen_one_by_one_at_the_edge_of_the_frame(frames: list[Array]
 
 
 def test_fruit_and_things_are_nobody(frames: list[Array]) -> None:
+    """Beside the mat; alone every other one, in torture each."""
     for number, name in enumerate(STILL):
-        assert not haar_faces().find(photograph(name)), name
+        if TORTURE or number % 2:
+            assert not haar_faces().find(photograph(name)), name
         shown = beside(frames[number % FRAMES], photograph(name), 400, number % 2 == 0, 300)
         assert not haar_faces().find(shown), f"{name} beside the mat"
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main
 from kiosk.simulators.broker import Broker
+from tests.depth import TORTURE
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "kiosk.cli.sorting_center", "run"]
@@ -43,7 +44,10 @@ def command_line(process: subprocess.Popen[str]) -> str:
     return Path(f"/proc/{process.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
-@pytest.mark.parametrize("way", ["option", "environment", "whole address in the environment"])
+WAYS = ["option", "whole address in the environment", "environment"]
+
+
+@pytest.mark.parametrize("way", WAYS if TORTURE else WAYS[:2])
 def test_the_password_is_used_and_shown_nowhere(broker: Broker, password_file: Path, tmp_path: Path, way: str) -> None:
     address = broker.url.replace("mqtt://", "mqtt://sorting-center@")
     arguments, environ = {

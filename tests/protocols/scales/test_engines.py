@@ -16,6 +16,7 @@ from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, alw
 from kiosk.protocols.scales.ports import Decoder
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import ANY_CASE, UNITS, WIDTH, TextFormat, of_width
+from tests.depth import many
 from tests.each import each
 
 Make = Callable[[], Decoder]
@@ -211,7 +212,7 @@ def test_what_never_becomes_a_frame_is_not_kept(make: Make, pattern: bytes) -> N
     kinds: set[str] = set()
     tracemalloc.start()
     try:
-        for _ in range(4):
+        for _ in range(many(2, torture=4)):
             kinds |= {kind for kind, _ in _told(decoder.feed(block))}
         gc.collect()
         kept, _ = tracemalloc.get_traced_memory()

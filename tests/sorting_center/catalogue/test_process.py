@@ -24,6 +24,7 @@ from kiosk.sorting_center.catalogue.settings import BadCatalogueSettings, Catalo
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import Beside, SortingCenter
+from tests.depth import TORTURE
 from tests.each import each
 from tests.sorting_center.brokers import IN_TIME_S, SOON_S, Broker, Stopwatch, until
 from tests.sorting_center.catalogue.shops import FIRST, SHOTS, Shop
@@ -57,6 +58,7 @@ def process(shop: Shop) -> Iterator[CatalogueProcess]:
     running.stop(SOON_S)
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"] if TORTURE else ["sqlite"], indirect=True)
 def test_killed_it_is_begun_again_and_shows_what_was_published_since(process: CatalogueProcess, shop: Shop) -> None:
     assert asked(f"{process.url}/health")[0] == 200
     first = process.pid

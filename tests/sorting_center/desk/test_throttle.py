@@ -9,6 +9,7 @@ from kiosk.sorting_center.desk import throttle as module
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.schema import throttle
 from kiosk.sorting_center.desk.throttle import OF_ADDRESS, OF_NAME, Moment
+from tests.depth import TORTURE
 
 HOME, OFFICE = "203.0.113.9", "198.51.100.7"
 
@@ -28,6 +29,7 @@ def test_five_wrong_ones_from_one_place_lock_that_place_and_name_for_a_while(des
     assert desk.throttle.attempt("admin", HOME, at(1000 + 4 * 20 + OF_NAME.lockout_ms / 1000 + 1)) == 0
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"] if TORTURE else ["sqlite"], indirect=True)
 def test_a_stranger_locks_nobody_out(desk: Desk) -> None:
     """10,000 wrong passwords for an admin, from 500 places: the admin signs in from a place of his own."""
     for number in range(100):

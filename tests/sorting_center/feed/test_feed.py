@@ -24,7 +24,7 @@ plain = st.fixed_dictionaries({"epoch": st.just("00c0ffee00c0ffee"), "id": st.ju
 
 
 @given(plain, st.dictionaries(names, inner, max_size=4), st.booleans())
-@settings(max_examples=many(600, torture=10_000, quick=100), deadline=None)
+@settings(max_examples=many(300, torture=10_000, quick=100), deadline=None)
 def test_the_place_of_an_event_stands_where_its_canonical_form_has_it(
     event: dict[str, object], more: dict[str, object], is_nested: bool
 ) -> None:

@@ -54,36 +54,29 @@ def feeding(broker: Broker, url: str, name: str = "feed") -> Iterator[tuple[Chil
 def test_it_publishes_what_comes_and_goes_on_when_it_is_killed(
     broker: Broker, peer: Peer, ledger: Ledger, ledger_url: str, station: Station
 ) -> None:
+    """Behind who takes in; and who wakes it never waits, also while it reads nothing."""
     ledger.accept(station.run(3), "shache", NOW)
     with feeding(broker, ledger_url) as (process, _):
         until(lambda: places(peer) == [1, 2, 3])
         until(lambda: ledger.feed_position(POSITION_NAME) == 3)
         first = process.pid
         assert first is not None
-        os.kill(first, signal.SIGKILL)
+        assert psutil.Process(first).nice() == min(19, psutil.Process().nice() + BEHIND)
+        os.kill(first, signal.SIGSTOP)
+        for _ in range(200_000):
+            process.tell(NEWS)
+        os.kill(first, signal.SIGCONT)
         ledger.accept([station.intake(9)], "shache", NOW)
         process.tell(NEWS)
         until(lambda: places(peer) == [1, 2, 3, 4])
-        assert process.pid not in (None, first)
         until(lambda: ledger.feed_position(POSITION_NAME) == 4)
-
-
-def test_it_stands_behind_who_takes_in(broker: Broker, peer: Peer, ledger: Ledger, ledger_url: str) -> None:
-    with feeding(broker, ledger_url) as (process, _):
-        until(lambda: process.pid is not None)
-        own = psutil.Process().nice()
-        until(lambda: psutil.Process(process.pid).nice() == min(19, own + BEHIND))
-
-
-def test_many_wakes_that_nobody_reads_never_wait(broker: Broker, ledger: Ledger, ledger_url: str) -> None:
-    with feeding(broker, ledger_url) as (process, _):
-        until(lambda: process.pid is not None)
-        pid = process.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGSTOP)
-        for _ in range(200_000):
-            process.tell(NEWS)
-        os.kill(pid, signal.SIGCONT)
+        assert process.pid == first
+        os.kill(first, signal.SIGKILL)
+        ledger.accept([station.intake(10)], "shache", NOW)
+        process.tell(NEWS)
+        until(lambda: places(peer) == [1, 2, 3, 4, 5])
+        assert process.pid not in (None, first)
+        until(lambda: ledger.feed_position(POSITION_NAME) == 5)
 
 
 def test_its_troubles_are_the_sorting_centers(broker: Broker, ledger: Ledger, ledger_url: str) -> None:

@@ -22,6 +22,7 @@ from kiosk.sorting_center.ingest.reading import Inbound
 from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter
+from tests.depth import TORTURE
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
 from tests.sorting_center.ingest.stands import MosquittoStand, RabbitStand, Stand, peer_of, relaying
@@ -125,9 +126,10 @@ def test_what_is_not_acknowledged_comes_again_in_order_and_what_is_does_not(stan
 
 
 def test_while_the_ledger_cannot_be_written_memory_is_bounded_and_then_everything_comes(
-    stand: Stand, ledger_url: str, station: Station
+    stand: Stand, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = 1500
+    monkeypatch.setattr("kiosk.sorting_center.ledger.database.sqlite._BUSY_TIMEOUT_S", 0.5)
+    count = WINDOW + 100
     with running(stand, ledger_url) as center, peer_of(stand, TOPICS.ack) as peer:
         blocker = sqlite3.connect(ledger_url.removeprefix("sqlite:///"), isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
@@ -178,10 +180,12 @@ def test_what_comes_while_the_center_is_away_is_kept_for_it(stand: Stand, ledger
 def test_a_relay_gets_everything_through_a_broker_that_is_killed_again_and_again(
     stand: Stand, ledger_url: str, tmp_path: Path
 ) -> None:
+    """RabbitMQ once: it takes ten seconds of a processor to come back."""
     station = Station(epoch=f"{1:016x}")
     station.run(200)
+    kills = (10, 100) if TORTURE or isinstance(stand, MosquittoStand) else (100,)
     with running(stand, ledger_url) as center, relaying(stand, station, "shache", tmp_path) as outbox:
-        for upto in (10, 100):
+        for upto in kills:
             outbox.wait_done(upto)
             stand.kill()
             until(lambda: center.health.report().broker_trouble)

@@ -71,6 +71,12 @@ class Watched(Ledger):
         return super().commit(delivery, received_at)
 
 
+@pytest.fixture(autouse=True)
+def tried_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_RETRY_FIRST_S", "_UNFORESEEN_S"):
+        monkeypatch.setattr(f"kiosk.sorting_center.ingest.worker.{name}", 0.02)
+
+
 @pytest.fixture
 def mailbox() -> Mailbox:
     return Mailbox()

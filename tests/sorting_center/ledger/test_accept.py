@@ -250,7 +250,7 @@ def test_many_streams_in_one_batch(ledger: Ledger) -> None:
 
 
 @settings(
-    max_examples=many(20, torture=300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=many(12, torture=300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data(), lengths=st.lists(st.integers(1, 9), min_size=1, max_size=3))
 def test_order_duplication_and_batching_do_not_matter(
@@ -290,7 +290,7 @@ def assert_whole(ledger: Ledger, stations: Sequence[Station]) -> None:
     assert ledger.counts().quarantined == 0
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(many(3, torture=6)))
 def test_no_order_matters_on_any_database(ledger: Ledger, seed: int) -> None:
     dice = random.Random(seed)
     stations = [Station(station=f"S{number:04d}") for number in range(3)]
@@ -304,9 +304,7 @@ def test_no_order_matters_on_any_database(ledger: Ledger, seed: int) -> None:
     assert_whole(ledger, stations)
 
 
-@settings(
-    max_examples=many(12, torture=200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=many(8, torture=200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_two_clones_never_mix_in_the_ledger(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Whatever arrives in whatever order, resent as stations do: the ledger ends with one whole chain or the other."""

@@ -24,6 +24,7 @@ from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.quarantine.again import Again
 from kiosk.sorting_center.ledger.quarantine.entries import Asked, Link, examined, groups, page
 from kiosk.sorting_center.ledger.schema import event
+from tests.depth import many
 from tests.sorting_center.ledger.care.test_rebuild import projections
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 
@@ -166,7 +167,7 @@ def test_a_rebuild_finds_the_same(ledger_url: str, station: Station) -> None:
     assert projections(ledger_url) == before
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(many(2, torture=4)))
 def test_whatever_is_taken_in_again_and_when(ledger_url: str, seed: int) -> None:
     """No hole in the feed, no event twice, all that was believed in it, and a rebuild finds the same."""
     chance = random.Random(seed)

@@ -20,6 +20,7 @@ import pytest
 from kiosk.sorting_center.ledger import Delivery, FeedEntry, Ledger, LedgerInUse, LedgerUnwritable
 from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.numberer import NUMBERER_LOCK
+from tests.depth import TORTURE
 from tests.sorting_center.brokers import until
 from tests.sorting_center.histories import crowded_ledger
 from tests.sorting_center.ledger.committer import REGION, delivered
@@ -81,8 +82,9 @@ def committed(ledger: Ledger, deliveries: list[Delivery], start: threading.Barri
         ledger.number(10)
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-@pytest.mark.parametrize("same_streams", [True, False])
+@pytest.mark.parametrize(
+    ("workers", "same_streams"), [(4, True), (2, False), *([(2, True), (4, False)] if TORTURE else [])]
+)
 def test_workers_side_by_side(postgres_url: str, workers: int, same_streams: bool) -> None:
     start = threading.Barrier(workers)
     with ExitStack() as stack, ThreadPoolExecutor(workers) as pool:
@@ -124,7 +126,7 @@ def read_until(process: subprocess.Popen[str], line: str) -> None:
 
 
 def test_workers_that_are_killed_leave_nothing_half(postgres_url: str) -> None:
-    for commits in (0, 2, 5):
+    for commits in (0, 2, 5) if TORTURE else (0, 3):
         with worker(postgres_url, 7) as killed, worker(postgres_url, 4) as other:
             read_until(killed, f"committed {commits}")
             killed.kill()  # somewhere in the commit, or the numbering, that comes next
@@ -181,7 +183,7 @@ def test_nothing_is_fed_before_it_has_its_place(postgres_url: str, station: Stat
         assert ledger.feed_end() == 5
 
 
-@pytest.mark.parametrize("at_once", [1, 3, 1000])
+@pytest.mark.parametrize("at_once", [3, *([1, 1000] if TORTURE else [])])
 def test_the_feed_is_the_same_as_that_of_a_file(postgres_url: str, tmp_path: Path, at_once: int) -> None:
     feeds = []
     for url in (f"sqlite:///{tmp_path / 'ledger.db'}", postgres_url):

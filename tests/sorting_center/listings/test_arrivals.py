@@ -19,6 +19,7 @@ from kiosk.sorting_center.desk.schema import listing
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.arrivals import Arrivals
 from kiosk.sorting_center.listings.records import State
+from tests.depth import many
 from tests.sorting_center.listings.centers import FIRST, SECOND, TIME, Center, almonds, masters, running
 from tests.sorting_center.stations import WORDS, without_words
 
@@ -225,16 +226,17 @@ def counted_work() -> Iterator[list[int]]:
 
 def test_an_offer_is_as_much_work_however_often_its_lot_was_offered_before(tmp_path: Path) -> None:
     """People at the desk wait while offers are taken in."""
+    often = many(80, torture=200)
     with running(f"sqlite:///{tmp_path / 'county.db'}", tmp_path) as center:
         almonds(center)
 
         def work() -> int:
             more = [
                 shot
-                for number in range(200)
+                for number in range(often)
                 for shot in center.station.shot(1, *masters(f"{len(center.station.sealed) + number:064x}"))
             ]
-            offers = [center.station.offer(1, FIRST, price_fen=price) for price in range(1000, 1200)]
+            offers = [center.station.offer(1, FIRST, price_fen=price) for price in range(1000, 1000 + often)]
             with counted_work() as done:
                 center.take(*more, *offers)
             return done[0]

@@ -133,7 +133,9 @@ def rule_fields(channel: str) -> dict[str, object]:
 
 
 def test_an_empty_order_is_a_report_alone() -> None:
-    told, data = made(Order(rule("jd"), (), {}))
+    here = io.BytesIO()
+    told = make(Order(rule("jd"), (), {}), here)
+    data = here.getvalue()
     assert (told, list(files_of(data)), report_of(data)) == (Made(), ["report.csv"], [])
 
 

@@ -13,8 +13,11 @@ from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.listings.listings import MAX_STEPS, MAX_TITLE, Doing, Listings
 from kiosk.sorting_center.listings.records import MAY_FROM, Key, Listing, State, Texts
+from tests.depth import TORTURE
 from tests.sorting_center.listings.centers import FIRST, SECOND, TIME, Center, Received, almonds, masters
 
+ON_FILE = ["sqlite", "postgresql"] if TORTURE else ["sqlite"]
+"""What is tried often, by statements that others try on both."""
 Act = Callable[[Key, Doing], Listing]
 TEXTS = Texts(WordsData("بادام مېغىزى", "巴旦木仁", "Sweet almonds"), WordsData("", "", "By hand"))
 
@@ -158,6 +161,7 @@ def test_who_claims_to_have_seen_what_is_not_there_yet_publishes_nothing(
     assert (refused.value.code, center.one().version) == ("decided_meanwhile", early.version)
 
 
+@pytest.mark.parametrize("ledger_url", ON_FILE, indirect=True)
 def test_of_a_long_history_the_newest_is_shown(center: Center) -> None:
     almonds(center)
     station = center.station
@@ -206,6 +210,7 @@ def test_of_two_operators_who_saw_the_same_one_acts(center: Center, ledger_url: 
     assert [act for _, act in center.steps()] == ["offer", "publish", "pause"]
 
 
+@pytest.mark.parametrize("ledger_url", ON_FILE, indirect=True)
 def test_many_are_shown_page_by_page_and_exported_once_each(center: Center) -> None:
     station = center.station
     events = [station.start(), *(station.intake(counter) for counter in range(1, 121))]

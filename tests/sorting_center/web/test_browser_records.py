@@ -15,10 +15,13 @@ from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
+from tests.depth import TORTURE
 from tests.sorting_center.staff import PASSWORD, app_of
 from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, RECEIPT, REGION, VOIDED, fill, read
 from tests.web.browsing import axe_faults, painted
 
+DATABASES = ["sqlite", "postgresql"] if TORTURE else ["sqlite"]
+"""Both are seen by the same acts in test_browser_walk.py."""
 PHONE = {"width": 360, "height": 740}
 PATHS = (
     *("/search", "/search?q=nothing-at-all", f"/receipts/{REGION}/{VOIDED}", f"/receipts/{REGION}/{DOUBLE}"),
@@ -61,7 +64,7 @@ def page(browser: Browser, county: Stores, url: str) -> Iterator[Page]:
     assert said == []
 
 
-@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("ledger_url", DATABASES, indirect=True)
 def test_a_receipt_is_found_by_a_scan_and_the_month_is_taken_along(
     page: Page, county: Stores, url: str, tmp_path: Path
 ) -> None:
@@ -97,15 +100,16 @@ def test_a_bar_leads_to_its_day_and_a_receipt_is_settled(page: Page, county: Sto
 
 
 def test_every_page_is_whole_for_everyone(page: Page, url: str) -> None:
-    """Rules of accessibility, and no sideways scroll on a phone."""
+    """No sideways scroll on a phone, in each language; rules of accessibility, in one from page to page another."""
     broken: list[str] = []
-    for language in ("en", "zh", "ug"):
+    for turn, language in enumerate(("en", "zh", "ug")):
         page.context.add_cookies([{"name": "language", "value": language, "url": url}])
-        for path in PATHS:
+        for number, path in enumerate(PATHS):
             page.set_viewport_size(PHONE)
             page.goto(url + path)
             painted(page)
             width = page.evaluate("document.documentElement.scrollWidth")
             broken += [f"{language} {path}: {width} px wide"] if width > PHONE["width"] else []
-            broken += [f"{language} {path}: {fault}" for fault in axe_faults(page)]
+            if TORTURE or number % 3 == turn:
+                broken += [f"{language} {path}: {fault}" for fault in axe_faults(page)]
     assert broken == []

@@ -157,6 +157,7 @@ def test_two_thousand_are_paged_and_no_page_is_heavy(stores: Stores, client: Fla
     assert tiles(client.get("/fleet?page=9").text) == tiles(html)
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_tiles_are_sent_only_when_one_is_another(stores: Stores, client: FlaskClient) -> None:
     first = client.get("/fleet/live?q=a")
     seen = {"If-None-Match": first.headers["ETag"]}

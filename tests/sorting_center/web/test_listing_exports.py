@@ -113,6 +113,7 @@ def test_the_files_are_named_and_each_is_in_the_audit(operator: Person, offered:
     assert len(offered.stores.desk.audit.page()) == before
 
 
+@pytest.mark.usefixtures("here")
 def test_pictures_that_are_not_here_any_more_are_named(operator: Person, offered: Offered, tmp_path: Path) -> None:
     offered.came(0, 1)
     operator.does(f"{offered.path}/publish", version=1)

@@ -32,6 +32,7 @@ from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
 from kiosk.sorting_center.web.sources import Stores
+from tests.depth import many
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.desk.notices.receivers import certificates
 from tests.sorting_center.staff import NOON, PASSWORD, app_of
@@ -203,8 +204,9 @@ def test_much_goes_both_ways(pages: Served) -> None:
 
 
 def test_an_answer_waits_for_who_reads_slowly_and_holds_up_nobody(pages: Served) -> None:
+    """More of them than the server has threads."""
     with ExitStack() as ends:
-        slow = [ends.enter_context(pages.secured()) for _ in range(20)]
+        slow = [ends.enter_context(pages.secured()) for _ in range(many(10, torture=20))]
         for connection in slow:
             connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert pages.ask("/large").body == LARGE

@@ -133,7 +133,7 @@ def test_polling_costs_nothing_while_nothing_changes(stores: Stores, station: St
         assert restarted.get("/live?lang=en", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
-@settings(max_examples=many(8, torture=150), deadline=None)
+@settings(max_examples=many(4, torture=150), deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 80))
 def test_what_pages_say_is_what_reports_and_exports_say(seed: int, steps: int) -> None:
     dice = random.Random(seed)

@@ -51,57 +51,43 @@ def health() -> Health:
     return health
 
 
-def test_it_shows_the_health_of_the_program_that_began_it(ledger: Ledger, health: Health) -> None:
+def test_it_shows_the_health_of_the_program_that_began_it_and_killed_is_begun_again_on_the_same_port(
+    ledger: Ledger, health: Health
+) -> None:
     web = WebProcess(ledger.url, WebSettings(), health)
     web.start()
     try:
         until(lambda: health_of(web.url)["status"] == "ok")
         health.count(events=7)
-        health.trouble("ledger", "the disk is full")
         until(lambda: health_of(web.url)["events"] == 7)
-        assert health_of(web.url)["ledger_trouble"] == "the disk is full"
-    finally:
-        web.stop(SOON_S)
-
-
-def test_killed_it_is_begun_again_on_the_same_port(ledger: Ledger, health: Health) -> None:
-    web = WebProcess(ledger.url, WebSettings(), health)
-    web.start()
-    try:
-        until(lambda: health_of(web.url)["status"] == "ok")
         first = web.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
         until(lambda: web.pid not in (None, first))
         until(lambda: health_of(web.url)["status"] == "ok")
+        health.trouble("ledger", "the disk is full")
+        until(lambda: health_of(web.url)["ledger_trouble"] == "the disk is full")
+        assert health_of(web.url)["events"] == 7
     finally:
         web.stop(SOON_S)
 
 
-def test_it_looks_after_the_stations(ledger: Ledger, health: Health, station: Station) -> None:
-    ledger.accept(station.run(4), "shache", NOW)
-    clone = station.clone()
-    clone.sealed.pop()
-    ledger.accept([clone.intake(9, **of_weight(1000))], "shache", NOW)
-    web = WebProcess(ledger.url, WebSettings(), health)
-    web.start()
-    try:
-        with Desk.open(ledger.url) as desk:
-            until(lambda: "fork" in {case.kind for case in desk.cases.of_station("shache", "S0147")})
-    finally:
-        web.stop(SOON_S)
-
-
-def test_it_takes_offers_in_and_shows_photos_as_they_come(
+def test_it_looks_after_the_stations_takes_offers_in_and_shows_photos_as_they_come(
     ledger: Ledger, health: Health, station: Station, tmp_path: Path
 ) -> None:
     (shot,) = shots(1)
     told = station.start(), station.intake(1), *station.shot(1, shot.told), station.offer(1, shot.told.sha256)
     ledger.accept(told, "shache", NOW)
+    copied = Station("S0150")
+    ledger.accept(copied.run(4), "shache", NOW)
+    clone = copied.clone()
+    clone.sealed.pop()
+    ledger.accept([clone.intake(9, **of_weight(1000))], "shache", NOW)
     web = WebProcess(ledger.url, WebSettings(photos_dir=str(tmp_path / "photos")), health)
     web.start()
     try:
         with Desk.open(ledger.url) as desk, Receiving(ledger, tmp_path / "photos") as receiving:
+            until(lambda: "fork" in {case.kind for case in desk.cases.of_station("shache", "S0150")})
             listings = Listings(desk.database, NoPictures())
             until(lambda: listings.counts()[State.REVIEW] == 1)
             person = desk.people.add("turdi", Role.VIEWER, "melon and almond", datetime.now(UTC))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import count
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -104,11 +103,12 @@ class _Rabbits:
 
     rabbitmq: RabbitMQ
     postgres: PostgresServer
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    names: Iterator[str]
+    """Of virtual hosts: each run has one of its own, made with the node."""
 
     @contextmanager
     def stand(self, folder: Path, random: Random) -> Iterator[Servers]:
-        name = _vhost(next(self.numbers))
+        name = next(self.names)
         vhosts = [Vhost(name, node.amqp_port, node.mqtt_port) for node in self.rabbitmq.nodes]
         with ExitStack() as ends:
             links = [ends.enter_context(Link((2 * vhosts)[at].amqp_port)) for at in range(2)]
@@ -146,18 +146,18 @@ class _Rabbits:
 
 @contextmanager
 def _running_rabbitmq(nodes: int, runs: int) -> Iterator[Stand]:
-    definitions = vhost_definitions(["/", *(_vhost(number) for number in range(1, runs + 1))])
+    names = [f"run{number}" for number in range(1, runs + 1)]
     with (
         tempfile.TemporaryDirectory(prefix="torture-log-") as log,
         running_postgres() as postgres,
-        RabbitMQ(Path(log), nodes, Setup(definitions=definitions)) as running,
+        RabbitMQ(Path(log), nodes, Setup(definitions=vhost_definitions(["/", *names]))) as running,
     ):
-        yield _Rabbits(running, postgres).stand
+        yield _Rabbits(running, postgres, iter(names)).stand
 
 
-def _vhost(number: int) -> str:
-    """Each run has one of its own, made with the node."""
-    return f"run{number}"
+def beside(rabbitmq: RabbitMQ, postgres: PostgresServer) -> Stand:
+    """One run on servers that others use as well."""
+    return _Rabbits(rabbitmq, postgres, iter([rabbitmq.vhost().name])).stand
 
 
 def _mosquitto_dies(broker: Broker) -> None:

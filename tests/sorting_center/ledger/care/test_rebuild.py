@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from kiosk.sorting_center.ledger import Ledger, LedgerInUse
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.schema import alarm, bag, intake, intake_void, station_status
+from tests.depth import many
 from tests.sorting_center.histories import crowded_ledger
 from tests.sorting_center.stations import NOW, Station
 
@@ -30,7 +31,7 @@ def projections(url: str) -> Rows:
     return found
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(many(1, torture=4)))
 def test_it_is_the_same_before_and_after(ledger_url: str, seed: int) -> None:
     with Ledger.open(ledger_url) as ledger:
         crowded_ledger(ledger, random.Random(seed))
@@ -42,7 +43,7 @@ def test_it_is_the_same_before_and_after(ledger_url: str, seed: int) -> None:
     assert rebuilt.receipts_twice == len([row for row in before["alarm"] if "receipt_twice" in row])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=many(8, torture=100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_it_is_the_same_for_every_history(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     url = f"sqlite:///{tmp_path_factory.mktemp('rebuilt') / 'ledger.db'}"

@@ -50,7 +50,9 @@ def waits_on(monkeypatch: pytest.MonkeyPatch, listens_briefly: None) -> None:
     ask, answered = Line.ask, {row.id: steps for row, steps in questions()}[ASKED]
 
     def waiting(line: Line, row: ScaleProtocol, steps: Sequence[bytes], timing: ProbeTiming) -> bytes:
-        return ask(line, row, steps, replace(timing, answer_s=PATIENCE_S, gap_s=TIMING.gap_s) if steps == answered else timing)
+        return ask(
+            line, row, steps, replace(timing, answer_s=PATIENCE_S, gap_s=TIMING.gap_s) if steps == answered else timing
+        )
 
     monkeypatch.setattr(Line, "ask", waiting)
 

@@ -82,14 +82,22 @@ class Child:
         """Start and wait until it is ready; raises DidNotStart."""
         if self.running:
             return
+        self.begin()
+        self.until_ready(timeout_s)
+
+    def begin(self) -> None:
+        """Start one that does not run, without waiting for it: others may begin meanwhile."""
         self._ending.clear()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
             )
+
+    def until_ready(self, timeout_s: float = 60.0) -> None:
+        """Wait for what was begun; raises DidNotStart."""
         deadline = time.monotonic() + timeout_s
         while self._ready is not None and not self._ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if not self.running or time.monotonic() > deadline:
                 self.kill()
                 raise DidNotStart(f"{self.name} did not start: {self.last_words()}")
             time.sleep(0.02)

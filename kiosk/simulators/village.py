@@ -173,9 +173,15 @@ class Village:
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)
-            for child in (self.center, self.station, self.relay) if plan.county else (self.station,):
-                child.start()
+            side_by_side = (self.center, self.station) if plan.county else (self.station,)
+            for child in side_by_side:
+                child.begin()
                 ends.callback(child.stop)
+            for child in side_by_side:
+                child.until_ready()
+            if plan.county:
+                self.relay.start()
+                ends.callback(self.relay.stop)
             self._ends = ends.pop_all()
 
     @property

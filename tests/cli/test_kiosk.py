@@ -27,14 +27,13 @@ HEAVY = ("flask", "cv2", "sqlalchemy", "numpy", "PIL", "paho", "serial", "waitre
 CLEAN_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "KIOSK_CONFIG"}
 
 
-def kiosk(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def kiosk(*arguments: str) -> subprocess.CompletedProcess[str]:
     root = str(Path(__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-m", "kiosk.cli.kiosk", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
-        cwd=cwd,
         env={**CLEAN_ENVIRONMENT, "PYTHONPATH": root},
     )
 
@@ -127,23 +126,29 @@ def test_a_plain_question_loads_nothing_heavy(arguments: list[str]) -> None:
 )
 def test_a_wrong_setting_ends_with_2_and_one_line(config: Path, noun: str, section: str, message: str) -> None:
     config.write_text(config.read_text() + section)
-    done = kiosk(noun, "--config", str(config))
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{config}{message}")
+    done = CliRunner().invoke(main, [noun, "--config", str(config)])
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"{config}{message}")
     assert not database(config).exists()
 
 
-def test_without_a_settings_file_it_says_where_one_belongs(tmp_path: Path) -> None:
-    done = kiosk("run", cwd=tmp_path)
-    assert done.returncode == 2
+def test_without_a_settings_file_it_says_where_one_belongs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KIOSK_CONFIG", raising=False)
+    done = CliRunner().invoke(main, ["run"])
+    assert done.exit_code == 2
     assert done.stderr.startswith("no settings file: name one with --config")
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_settings_file_here_and_in_the_environment_are_found(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text("[station]\n")
-    assert kiosk("run", cwd=config.parent).stderr.startswith("station.toml:1: [station]: station is missing")
-    monkeypatch.setitem(CLEAN_ENVIRONMENT, "KIOSK_CONFIG", str(config))
-    assert kiosk("run").stderr.startswith(f"{config}:1: [station]: ")
+    monkeypatch.chdir(config.parent)
+    monkeypatch.delenv("KIOSK_CONFIG", raising=False)
+    here = CliRunner().invoke(main, ["run"])
+    assert (here.exit_code, here.stderr.startswith("station.toml:1: [station]: station is missing")) == (2, True)
+    monkeypatch.chdir("/")
+    found = CliRunner().invoke(main, ["run"], env={"KIOSK_CONFIG": str(config)})
+    assert (found.exit_code, found.stderr.startswith(f"{config}:1: [station]: ")) == (2, True)
 
 
 @pytest.fixture(scope="module")

@@ -205,9 +205,9 @@ def test_a_new_epoch_takes_nothing_from_the_count(
 def test_what_was_told_again_is_written_twice_and_acknowledged_once(
     broker: Broker, call: Callable[..., FleetResult], change_epoch: Callable[[], None]
 ) -> None:
-    call(1, 2, timeout_s=1.5)
+    call(1, 2, timeout_s=0.3)
     change_epoch()
-    waiting = call(1, 0, timeout_s=1.5)
+    waiting = call(1, 0, timeout_s=0.3)
     # Four events in the first epoch; the second one begins with its own and tells three of them again.
     assert (waiting.written, waiting.acknowledged, waiting.pending) == (8, 0, 4)
     center = LedgerCenter(broker.port)
@@ -232,7 +232,7 @@ def test_a_center_back_from_a_backup_gets_an_ended_epoch_again(
 
 @pytest.mark.usefixtures("all_begin")
 def test_without_a_center_the_events_wait_for_the_next_call(broker: Broker, call: Callable[..., FleetResult]) -> None:
-    waiting = call(2, 1, timeout_s=1.5)
+    waiting = call(2, 1, timeout_s=0.3)
     assert (waiting.written, waiting.acknowledged, waiting.pending) == (6, 0, 6)
     center = LedgerCenter(broker.port)
     assert call(2, 0).pending == 0
@@ -322,7 +322,7 @@ def test_the_command(broker: Broker, center: LedgerCenter, tmp_path: Path, monke
 @pytest.mark.usefixtures("all_begin")
 def test_the_command_says_when_something_is_left(broker: Broker, tmp_path: Path) -> None:
     arguments = ["--stations", "1", "--intakes", "1", "--broker", broker.url, "--dir", str(tmp_path / "stations")]
-    left = CliRunner().invoke(fleet_command, [*arguments, "--timeout", "1.5"])
+    left = CliRunner().invoke(fleet_command, [*arguments, "--timeout", "0.3"])
     assert left.exit_code == 1
     assert json.loads(left.stdout)["pending"] == 3
 

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,8 +35,9 @@ SIZE = (1024, 600)
 _NOWHERE = (560, 40)
 """A place on the home page where no tile is: the pointer must not press one."""
 
-_START_S, _LOOK_S, _SETTLE_S, _END_S = 90.0, 0.6, 0.7, 5.0
-_LONG_LOOK = (15.0, 3.0)
+_START_S, _END_S = 90.0, 5.0
+_LOOK, _LONG_LOOK = (0.6, 0.7), (15.0, 3.0)
+"""How long something is looked for, and how long what was seen has to settle."""
 _BETWEEN_LOOKS_S = 0.3
 """What a chord opens stays; a look costs a picture and a question about every window."""
 _SAME_PART = 0.004
@@ -108,6 +109,8 @@ CHORDS: tuple[Chord, ...] = (
         ("click", "--repeat", "2", "1", "mousedown", "1", "mousemove_relative", "--", "-300", "10", "mouseup", "1"),
     ),
 )
+FADING = frozenset({"Alt+F", "F10", "right click"})
+"""The menu that such a chord may open is gone with the next one: it is looked at before that."""
 DOWN_CHORDS = tuple(
     chord for chord in CHORDS if chord.name in {"Ctrl+O", "Ctrl+H", "Ctrl+N", "Ctrl+W", "F1", "Shift+Esc"}
 )
@@ -359,7 +362,7 @@ def judge(before: Look, after: Look) -> str:
     return "" if _same(before.picture, after.picture) else "the picture changes"
 
 
-def watch(kiosk: Kiosk, before: Look, seconds: float = _LOOK_S, settle_s: float = _SETTLE_S) -> str:
+def watch(kiosk: Kiosk, before: Look, seconds: float, settle_s: float = _LOOK[1]) -> str:
     """Look until something changed, then once more when it has settled."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -370,32 +373,49 @@ def watch(kiosk: Kiosk, before: Look, seconds: float = _LOOK_S, settle_s: float 
     return ""
 
 
-def measure(column: Column, chords: Sequence[Chord] = CHORDS, *, long: bool = False) -> dict[str, str]:
+def measure(
+    column: Column, chords: Sequence[Chord] = CHORDS, *, acting: Container[str] = (), together: int = 1
+) -> dict[str, str]:
     """Press every chord; after one that did something go on with a fresh browser. Returns what each did.
 
-    ``long`` is for chords that are known to act: a machine that has much to do shows it late.
+    ``acting`` names those that are known to act: a machine that has much to do shows it late. After so many that are
+    pressed ``together`` somebody looks: what is seen then is said of each of them.
     """
     results: dict[str, str] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         site = stack.enter_context(station(folder, column.guard))
         display = stack.enter_context(screen())
-        waiting = list(chords)
+        waiting = list(groups(chords, together))
         while waiting:
             with browser(display, site, column, folder) as kiosk:
-                _press_until_something_happens(kiosk, waiting, results, _LONG_LOOK if long else (_LOOK_S, _SETTLE_S))
+                _press_until_something_happens(kiosk, waiting, results, acting)
     return results
 
 
+def groups(chords: Sequence[Chord], together: int) -> Iterator[list[Chord]]:
+    """The chords in their order; what fades is the last of its group."""
+    group: list[Chord] = []
+    for chord in chords:
+        group.append(chord)
+        if len(group) == together or chord.name in FADING:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
 def _press_until_something_happens(
-    kiosk: Kiosk, waiting: list[Chord], results: dict[str, str], look: tuple[float, float]
+    kiosk: Kiosk, waiting: list[list[Chord]], results: dict[str, str], acting: Container[str]
 ) -> None:
     before = kiosk.steady()
     while waiting:
-        chord = waiting.pop(0)
-        kiosk.press(chord)
-        results[chord.name] = watch(kiosk, before, *look)
-        if results[chord.name]:
+        group = waiting.pop(0)
+        for chord in group:
+            kiosk.press(chord)
+        seen = watch(kiosk, before, *(_LONG_LOOK if any(chord.name in acting for chord in group) else _LOOK))
+        results |= {chord.name: seen for chord in group}
+        if seen:
             return
     late = watch(kiosk, before, 2.0)
     if late:

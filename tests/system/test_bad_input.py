@@ -27,7 +27,7 @@ from kiosk.simulators.printer import mechanism as printer_mechanism
 from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, Page, Visitor
 from kiosk.texts import load
-from tests.depth import many
+from tests.depth import TORTURE, many
 from tests.system.taps import agree, taken
 
 UYGHUR = load("ug")
@@ -188,7 +188,12 @@ def test_a_port_that_disappears_in_the_middle(counter: Counter) -> None:
     assert [gross for _, gross in counter.booked()] == [*(gross for _, gross in before), 6000]
 
 
-@pytest.mark.parametrize("word", ["garble 999999", "silent", "low-baud", "unit lb", "net 0.640kg"])
+WITHOUT_WEIGHT = ["garble 999999", "silent", "unit lb"]
+if TORTURE:  # noise by another way, and another reading that is no gross weight
+    WITHOUT_WEIGHT += ["low-baud", "net 0.640kg"]
+
+
+@pytest.mark.parametrize("word", WITHOUT_WEIGHT)
 def test_frames_that_cannot_be_trusted_show_and_book_no_weight(counter: Counter, word: str) -> None:
     before = counter.booked()
     form = counter.brings(7000)
@@ -309,6 +314,8 @@ HOSTILE = {
     "HONEY": "Almond {{7*7}} {% raw %}",
     "RAISIN": 'Almond";PRINT 9,9;CLS',
 }
+ON_PAPER = ("BADAM", "RAISIN")
+"""`make torture` prints each: what is no command of these printers, and what is one of the label printer's."""
 
 
 def renamed(catalog: str, names: Mapping[str, str]) -> str:
@@ -325,12 +332,14 @@ def test_a_hostile_name_is_a_name_on_every_page_and_on_paper(counter: Counter) -
     village = counter.village
     catalog = village.catalog.read_text(encoding="utf-8")
     assert kiosk(village, "catalog", "import", stdin=renamed(catalog, HOSTILE)).exit_code == 0
-    for code, name in HOSTILE.items():
-        labels, receipts = len(village.label_printer.printed), len(village.receipt_printer.printed)
-        page = counter.chooses(14_000)
-        english = counter.visitor.get("/what?lang=en")
+    page = counter.chooses(14_000)
+    english = counter.visitor.get("/what?lang=en")
+    for name in HOSTILE.values():
         assert escape(name) in english.text.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")
         assert name not in english.text or escape(name) == name
+    for number, code in enumerate(HOSTILE if TORTURE else ON_PAPER):
+        labels, receipts = len(village.label_printer.printed), len(village.receipt_printer.printed)
+        page = counter.chooses(14_000) if number else page
         assert counter.visitor.post(page.form("/product", code=code)).path == "/agree"
         agree(counter.visitor, counter.sees(14_000))
         counter.visitor.wait_live("both papers", {"prints": ["printed", "printed"]})

@@ -1,4 +1,4 @@
-"""A villager at the screen: by touch alone, in each language, with the real station and simulated hardware."""
+"""A villager at the screen: by touch alone, with the real station and simulated hardware."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from kiosk.domain.identifiers import internal_code, parse_internal_code
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.village import Village, VillagePlan
 from kiosk.simulators.visitor import Form, Visitor
+from tests.depth import TORTURE
 
 CARD = internal_code("P", "04412")
 WAIT_MS = 60_000
+LANGUAGES = ["ug", "zh", "en"] if TORTURE else ["zh"]
+"""The screen begins in Uyghur, and so do all other walks here; a counter's day goes by in English."""
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def hand(browser: Browser, village: Village, request: pytest.FixtureRequest) -> 
     assert trouble == []
 
 
-@pytest.mark.parametrize("language", ["ug", "zh", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_two_taps_for_a_known_member(village: Village, hand: Hand, language: str) -> None:
     if hand.page.locator("html").get_attribute("lang") != language:
         hand.tap(f"button[name=lang][value={language}]")

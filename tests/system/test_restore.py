@@ -17,7 +17,7 @@ from tests.depth import many
 from tests.system.taps import agree
 from tests.system.test_survival import bring, clear, confirmed_at_station, counts, in_ledger
 
-FIRST, UNSENT, LOST, ANEW = many(1, torture=5), 2, many(3, torture=10), many(2, torture=3)
+FIRST, UNSENT, LOST, ANEW = many(1, torture=5), 2, many(2, torture=10), many(1, torture=3)
 """Intakes before the link goes down, in the backup and not sent, after the backup, and in the new epoch."""
 BEFORE = FIRST + UNSENT + LOST
 

@@ -1,6 +1,6 @@
 """Weeks offline in a minute: the broker is gone, the station dies twice, the center once, nothing is lost.
 
-`make torture` takes in fifty instead of nine.
+`make torture` takes in fifty instead of six.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kiosk.simulators.visitor import Form, StepFailed, Visitor
 from tests.depth import many
 from tests.system.taps import agree
 
-INTAKES = many(9, torture=50)
+INTAKES = many(6, torture=50)
 KILL_STATION_AT = (INTAKES // 3, 2 * INTAKES // 3)
 KILL_CENTER_BELOW = 4 * INTAKES // 5
 """Events the station still waits for when the returning center is killed."""

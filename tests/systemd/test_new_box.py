@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.depth import TORTURE
 from tests.systemd.box import BROWSER, RELAY, ROOT, SETTINGS, SHORT_WATCHDOG, STATION, Box, wait_for
 
 NO_SCREEN = {
@@ -48,14 +49,23 @@ def screen(new_box: Box) -> str:
 
 @pytest.fixture(scope="module")
 def box(new_box: Box, screen: str) -> Box:
-    """The same box, to which a technician has copied settings over the network."""
-    write = "import sys; open('/etc/kiosk/station.toml', 'w').write(sys.argv[1])"
-    new_box.call("/usr/bin/python3", "-ISc", write, SETTINGS)
+    """The same box, to which a technician has copied settings over the network. Soon nobody is at the screen.
+
+    `make torture` copies them as somebody else, of whose files the station waits longer, and changes no time.
+    """
+    copied = SETTINGS if TORTURE else f"{SETTINGS}[web]\nidle_s = 5.0\n"
+    new_box.call("/usr/bin/python3", "-ISc", COPY, copied, "root" if TORTURE else "kiosk")
     new_box.until(STATION, "StatusText", lambda text: text == "all parts are alive")
     return new_box
 
 
 ALIVE = "/run/kiosk/page-alive"
+COPY = """\
+import shutil, sys
+with open("/etc/kiosk/station.toml", "w") as file:
+    file.write(sys.argv[1])
+    shutil.chown(file.fileno(), sys.argv[2])
+"""
 
 
 def wait_for_the_page(box: Box) -> None:

@@ -38,12 +38,21 @@ def listens_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same of the one question that the scale there answers."""
+def listens_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing comes by itself: all of the time that is given has to pass."""
+    timing = replace(TIMING, first_s=0.3, listen_s=0.3, answer_s=0.05, gap_s=0.05)
+    monkeypatch.setattr("kiosk.app.adapters.ScaleProbe", partial(ScaleProbe, timing=timing))
+
+
+@pytest.fixture
+def waits_on(monkeypatch: pytest.MonkeyPatch, listens_briefly: None) -> None:
+    """The one question that the scale there answers is given as long as the answer takes."""
     ask, answered = Line.ask, {row.id: steps for row, steps in questions()}[ASKED]
 
     def waiting(line: Line, row: ScaleProtocol, steps: Sequence[bytes], timing: ProbeTiming) -> bytes:
-        return ask(line, row, steps, replace(timing, answer_s=PATIENCE_S) if steps == answered else timing)
+        return ask(
+            line, row, steps, replace(timing, answer_s=PATIENCE_S, gap_s=TIMING.gap_s) if steps == answered else timing
+        )
 
     monkeypatch.setattr(Line, "ask", waiting)
 
@@ -65,6 +74,7 @@ def test_proposals_best_first_with_what_each_reads() -> None:
     assert [row["confidence"] for row in rows] == sorted((row["confidence"] for row in rows), reverse=True)
 
 
+@pytest.mark.usefixtures("listens_briefly")
 def test_a_silent_port_is_no_proposal_and_no_error() -> None:
     with ScaleSimulator("mt_sics") as scale:
         result = run("--port", scale.path)

@@ -8,6 +8,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -126,20 +127,30 @@ def test_nothing_is_sent_while_it_only_listens() -> None:
 # --- asking -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("protocol", ["mt_sics", "cas_type6", "xk3190_tf1", "nci_ecr", "massak_100", "micheletti_p15"])
-def test_a_scale_that_waits_is_asked(protocol: str) -> None:
+def test_scales_that_wait_are_asked() -> None:
+    """Each at a port of its own, all at the same time: what has to pass is silence."""
+    waiting = ("mt_sics", "cas_type6", "xk3190_tf1", "nci_ecr", "massak_100", "micheletti_p15")
+    with ThreadPoolExecutor(len(waiting)) as ports:
+        for protocol, (found, sent) in zip(waiting, ports.map(asked_and_overheard, waiting), strict=True):
+            assert protocol in protocols(found), protocol
+            assert found[0].reads.startswith(("2.480", "2480 g")), protocol
+            assert sent, protocol
+            assert without_questions(sent) == b"", f"{protocol}: nothing but questions"
+
+
+def asked_and_overheard(protocol: str) -> tuple[tuple[Proposal, ...], bytes]:
+    """What a probe finds, and all that it sent."""
     line = Overheard()
     with ScaleSimulator(protocol, line=line) as scale:
         scale.write_now(2480)
         found = asked(scale)
-    assert protocol in protocols(found)
-    assert found[0].reads.startswith(("2.480", "2480 g"))
-    allowed = {step for _, steps in questions() for step in steps}
-    assert b"".join(line.sent)
-    rest = b"".join(line.sent)
-    for step in sorted(allowed, key=len, reverse=True):
-        rest = rest.replace(step, b"")
-    assert rest == b"", "nothing but questions"
+    return found, b"".join(line.sent)
+
+
+def without_questions(sent: bytes) -> bytes:
+    for step in sorted({step for _, steps in questions() for step in steps}, key=len, reverse=True):
+        sent = sent.replace(step, b"")
+    return sent
 
 
 def test_a_polled_scale_at_its_own_line() -> None:
@@ -159,22 +170,27 @@ def test_a_scale_that_speaks_is_not_asked() -> None:
 # --- what is no scale -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        Other(b""),
-        Other(b"$GPGGA,083559.00,3824.1234,N,07714.1234,E,1,08,1.0,1230.4,M,,M,,*5B\r\n"),
-        Other(b"6901234567892\r\n"),
-        Other(b"", b"\r\nERROR\r\n", echo=True),
-        Other(b"", b"\r\nOK\r\n"),
-        Other(b"", b"\x12"),
-        Other(b"\x00\xff\x80\x7f"),
-    ],
-    ids=["silence", "gps", "scanner", "modem with echo", "modem", "printer", "noise"],
-)
-def test_no_device_that_is_no_scale_is_claimed(other: Other) -> None:
-    with other as port:
-        assert probed(port, ask=True) == ()
+NO_SCALES: dict[str, Callable[[], Other]] = {
+    "silence": lambda: Other(b""),
+    "gps": lambda: Other(b"$GPGGA,083559.00,3824.1234,N,07714.1234,E,1,08,1.0,1230.4,M,,M,,*5B\r\n"),
+    "scanner": lambda: Other(b"6901234567892\r\n"),
+    "modem with echo": lambda: Other(b"", b"\r\nERROR\r\n", echo=True),
+    "modem": lambda: Other(b"", b"\r\nOK\r\n"),
+    "printer": lambda: Other(b"", b"\x12"),
+    "noise": lambda: Other(b"\x00\xff\x80\x7f"),
+}
+
+
+def test_no_device_that_is_no_scale_is_claimed() -> None:
+    """Each at a port of its own, all at the same time."""
+
+    def claimed(name: str) -> tuple[Proposal, ...]:
+        with NO_SCALES[name]() as port:
+            return probed(port, ask=True)
+
+    with ThreadPoolExecutor(len(NO_SCALES)) as ports:
+        found = dict(zip(NO_SCALES, ports.map(claimed, NO_SCALES), strict=True))
+    assert found == dict.fromkeys(NO_SCALES, ())
 
 
 # --- ports ------------------------------------------------------------------------------------------------------------

@@ -140,13 +140,13 @@ def scene_faults(
 
 
 def seen_on(number: int) -> list[tuple[WebSettings, Language]]:
-    """Every screen on the smallest panel, one in six of them on each of the others: that shows how a panel fills.
+    """Every screen on the smallest panel, one in twelve of them on each of the others: that shows how a panel fills.
 
     The language is another one from screen to screen; `make torture` looks at every screen in every language.
     """
     if TORTURE:
         return [(panel, language) for panel in PANELS for language in LANGUAGES]
-    larger = [(PANELS[at], LANGUAGES[(number // 6 + at) % 3]) for at in (1, 2) if number % 6 == 3 * at - 3]
+    larger = [(PANELS[at], LANGUAGES[(number // 12 + at) % 3]) for at in (1, 2) if number % 12 == 6 * at - 6]
     return [(PANELS[0], LANGUAGES[number % 3]), *larger]
 
 

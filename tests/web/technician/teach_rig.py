@@ -17,6 +17,7 @@ from kiosk.devices.ports import OnProgress, Progress
 from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.probe import ProbeTiming, ScaleProbe
 from kiosk.domain.clerk import Role
+from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.people import Person
 from kiosk.station.scale.teach import OBSERVE_S, Teach, TeachTools
@@ -26,10 +27,11 @@ from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import lens, teach, technical
 from kiosk.web.technician import routes as technician
+from tests.devices.scale.rig import QUICK, FairClock
 from tests.station.doctor.clinic import Clinic
 
-QUICK = ProbeTiming(first_s=1.0, listen_s=0.7, answer_s=0.5, gap_s=0.08)
-ATTENTIVE = replace(QUICK, first_s=30.0)
+LEISURELY = ProbeTiming(first_s=1.0, listen_s=0.7, answer_s=0.5, gap_s=0.08)
+ATTENTIVE = replace(LEISURELY, first_s=30.0)
 """For a scale that speaks by itself: it is heard until enough has come, however slow the machine is."""
 PEOPLE = {
     "technician": Person("01", "Reyhan", Role.TECHNICIAN),
@@ -101,16 +103,26 @@ def taught(
     clinic: Clinic,
     ports: Callable[[], tuple[str, ...]],
     file: Path | None = None,
-    timing: ProbeTiming = ATTENTIVE,
+    asked: ScaleSimulator | None = None,
     pace: Pace | None = None,
 ) -> Iterator[Teach]:
-    """The clinic's station with something to teach; its own scale is ``clinic.teach_paused``."""
+    """The clinic's station with something to teach; its own scale is ``clinic.teach_paused``.
+
+    ``asked`` is a scale that says nothing by itself: it is given up soon, and never because its answer comes late.
+    """
     clinic_any = cast(Any, clinic)
     clinic_any.teach_paused = Paused()
     slow = pace or Pace()
+    timing = LEISURELY if asked else ATTENTIVE
+
+    def probe(port: str, ask: bool, told: OnProgress) -> ScaleProbe:
+        if asked is None:
+            return ScaleProbe(port, ask, slow.told(told), timing=timing)
+        return ScaleProbe(port, ask, slow.told(told), FairClock(asked), QUICK)
+
     tools = TeachTools(
         ports,
-        lambda port, ask, told: ScaleProbe(port, ask, slow.told(told), timing=timing),
+        probe,
         lambda port, candidates: SerialCapture(port, candidates, timing=timing),
         clinic_any.teach_paused,
         file,

@@ -22,7 +22,7 @@ from kiosk.web.settings import WebSettings
 from tests.depth import TORTURE
 from tests.station.doctor.clinic import Clinic
 from tests.web import browsing
-from tests.web.technician.teach_rig import QUICK, Pace, app_of, settings_file, taught
+from tests.web.technician.teach_rig import Pace, app_of, settings_file, taught
 
 PANEL = WebSettings(800, 480, 7.0)
 
@@ -167,7 +167,7 @@ def test_nothing_heard_then_asked(browser: Browser, clinic: Clinic, language: st
     pace = Pace()
     with ScaleSimulator("mt_sics", settle_s=0) as scale:
         with (
-            taught(clinic, lambda: (scale.path,), timing=QUICK, pace=pace) as can_teach,
+            taught(clinic, lambda: (scale.path,), asked=scale, pace=pace) as can_teach,
             opened(browser, clinic, language, can_teach) as (page, troubles),
         ):
             page.locator(".teach-port").click()

@@ -81,7 +81,8 @@ def page(browser: Browser, county: Stores) -> Iterator[Page]:
         context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US", base_url=url)
         context.set_default_timeout(PATIENCE_MS)
         page, complaints = context.new_page(), list[str]()
-        page.on("console", lambda message: complaints.append(message.text))
+        # Chromium says so of a field that a quick hand has begun to fill before the page was all there.
+        page.on("console", lambda said: complaints.append(said.text) if not said.text.startswith("Autofocus") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         try:
             yield page

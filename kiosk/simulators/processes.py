@@ -15,6 +15,7 @@ import urllib.request
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 ANSWER_S = 2.0
@@ -34,7 +35,13 @@ class HeldPort:
             place.bind(("127.0.0.1", 0))
             self.number: int = place.getsockname()[1]
             self.release = weakref.finalize(self, os.close, place.detach())
-            """May be called twice."""
+            """May be called twice. Who keeps nothing but this holds no port."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 class DidNotStart(RuntimeError):

@@ -310,9 +310,7 @@ def _scale(plan: VillagePlan, path: Path) -> ScaleSimulator:
 
 
 def _held(ends: ExitStack) -> int:
-    port = HeldPort()
-    ends.callback(port.release)
-    return port.number
+    return ends.enter_context(HeldPort()).number
 
 
 def _catalogue_url(ports: Ports, ends: ExitStack) -> str | None:

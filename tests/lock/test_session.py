@@ -50,8 +50,10 @@ def splash() -> Iterator[tuple[str, threading.Event]]:
 
 
 @contextmanager
-def session(folder: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+def session(folder: Path, url: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """``more`` goes into its environment."""
     environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    environment |= more
     environment |= {
         "RUNTIME_DIRECTORY": str(folder),
         "KIOSK_SPLASH": url,
@@ -105,7 +107,10 @@ def browser_of(compositor: int) -> int:
 
 
 def test_a_dead_splash_is_said_and_no_browser_is_started(folder: Path) -> None:
-    with closed_url() as url, session(folder, url) as process:
+    """Between two tries no time passes: its ``sleep`` is over at once."""
+    (folder / "sleep").symlink_to("/bin/true")
+    path = f"{folder}:{os.environ['PATH']}"
+    with closed_url() as url, session(folder, url, PATH=path) as process:
         assert process.wait(WAIT_S) == 1
         assert process.stderr is not None
         assert f"does not answer at {url}" in process.stderr.read().decode()

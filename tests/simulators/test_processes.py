@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 
@@ -137,6 +138,15 @@ def test_a_held_port_is_refused_to_clients_and_open_to_servers(held: HeldPort) -
             socket.create_connection(where).close()
     held.release()
     held.release()
+
+
+def test_a_port_is_held_until_the_end_of_those_it_belongs_to() -> None:
+    with ExitStack() as ends:
+        where = ("127.0.0.1", ends.enter_context(HeldPort()).number)
+        with socket.socket() as stranger, pytest.raises(OSError, match="Address already in use"):
+            stranger.bind(where)
+    with socket.socket() as stranger:
+        stranger.bind(where)
 
 
 def test_a_held_port_is_given_to_nobody_who_takes_any(held: HeldPort) -> None:

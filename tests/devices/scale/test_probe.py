@@ -70,16 +70,20 @@ def test_a_stream_on_a_pseudo_terminal(protocol: str) -> None:
     assert found[0].candidate.line == LineSettings()
 
 
-@pytest.mark.parametrize(
-    ("protocol", "line"),
-    [
-        ("mt_continuous", LineSettings(9600, 7, "E")),
-        ("xk3190_tf0", LineSettings(4800)),
-        ("and_standard", LineSettings(2400, 7, "E")),
-        ("xk3190_eq_forward", LineSettings(1200, 7, "O")),
-    ],
-)
-def test_line_settings_are_tried_until_one_is_right(protocol: str, line: LineSettings) -> None:
+def test_line_settings_are_tried_until_one_is_right() -> None:
+    """Each at a port of its own, all at the same time."""
+    lines = {
+        "mt_continuous": LineSettings(9600, 7, "E"),
+        "xk3190_tf0": LineSettings(4800),
+        "and_standard": LineSettings(2400, 7, "E"),
+        "xk3190_eq_forward": LineSettings(1200, 7, "O"),
+    }
+    with ThreadPoolExecutor(len(lines)) as ports:
+        for found in [ports.submit(a_line_is_found, *row) for row in lines.items()]:
+            found.result()
+
+
+def a_line_is_found(protocol: str, line: LineSettings) -> None:
     told: list[Progress] = []
     with behind_a_server(protocol, line) as scale:
         found = probed(scale.path, told=told, timing=SURE)

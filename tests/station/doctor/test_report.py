@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, DoctorRow
+from kiosk.messaging.contract.control import MAX_TOLD_ROWS, DoctorRow
 from kiosk.station.doctor import environment
 from kiosk.station.doctor.finding import Finding, Verdict
 from kiosk.station.doctor.mark import DOCTOR_MARK, DoctorMark
@@ -51,9 +51,11 @@ def test_the_worst_rows_come_first_and_those_of_the_link_stay_here(clinic: Clini
 
 def test_no_more_rows_than_a_status_bears() -> None:
     findings = [Finding(f"row_{number}", True, True) for number in range(100)]
+    findings.append(Finding("board", True, None, word="board_pi4"))
     findings.append(Finding("scale", True, False, Verdict.FAIL, "scale_silent"))
     rows = told(findings)
-    assert (len(rows), rows[0].row) == (MAX_DOCTOR_ROWS, "scale")
+    assert (len(rows), rows[0].row) == (MAX_TOLD_ROWS, "scale")
+    assert rows[1] == DoctorRow("board", "ok", "board_pi4"), "what is well and says something is not left out"
 
 
 def test_every_word_of_the_doctor_is_a_code_of_the_contract() -> None:
@@ -126,7 +128,7 @@ def test_the_reporter_looks_again_after_a_look_that_failed_and_says_when_the_sta
         return found
 
     mark = DoctorMark(tmp_path, lambda: 1.0, "boot")
-    reporter = DoctorReporter(look, mark, first_s=0.0, every_s=0.001)
+    reporter = DoctorReporter(look, mark, (0.0, 0.001))
     reporter.start()
     assert looked.wait(60)
     reporter.stop()

@@ -20,13 +20,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-FRAGMENTS = Path(__file__).resolve().parent.parent / "firmware_config/boot"
+HERE = Path(__file__).resolve().parent
+FRAGMENTS = next(filter(Path.is_dir, (HERE / "boot", HERE.parent / "firmware_config/boot")), HERE / "boot")
+"""Beside this file on an installed machine, else in the checkout."""
 BOARDS = ("pi3", "pi4", "pi5")
 BEGIN, END = "# >>> station kiosk: {board}", "# <<< station kiosk: {board}"
 CONFIG, CMDLINE = "config.txt", "cmdline.txt"
 SEAL = "overlayroot"
-LOST = "console"
-"""A name whose words are all replaced: each of the system's own is a place where somebody could type."""
+EXACT = frozenset({"console", SEAL})
+"""Names of which only our own words stay: each console of the system is a place where somebody could type."""
 
 
 class Unusable(ValueError):
@@ -61,7 +63,7 @@ def merge_cmdline(text: str, words: Sequence[str]) -> str:
     merged: list[str] = []
     for word in lines[0].split():
         name = _name(word)
-        if name in (LOST, SEAL):
+        if name in EXACT and word not in words:
             continue
         new = ours.get(name, word)
         if name not in ours or new not in merged:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -15,6 +16,8 @@ from kiosk.config.file import BadConfig
 from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.texts import Texts, load
 
+_AWAITED = Path("/run/kiosk-data/waiting")
+"""Made on a box by kiosk-data.service while the data partition is not there."""
 _MARKS = {Verdict.OK: "ok", Verdict.WARN: "look", Verdict.FAIL: "BROKEN"}
 _KNOWN = {True: "yes", False: "no", None: "-"}
 
@@ -30,12 +33,23 @@ def doctor(path: Path | None, as_json: bool) -> None:
     """
     found = settings_place(path)
     if found is None or _is_missing(found):
+        if _AWAITED.exists():
+            _tell(False, (_without_data(),), as_json=as_json)
         where = f"there is no {found}" if found else f"put one at {PLACES[1]}"
         end(f"no settings file: {where}, or name another with --config", 2)
     _require_open(found, os.R_OK)
-    running, findings = _examined(found)
+    _tell(*_examined(found), as_json=as_json)
+
+
+def _tell(running: bool, findings: tuple[Finding, ...], *, as_json: bool) -> NoReturn:
     click.echo(_as_json(running, findings) if as_json else _as_table(running, findings))
     sys.exit(1 if broken(findings) else 0)
+
+
+def _without_data() -> Finding:
+    """The settings lie on the partition that is waited for."""
+    values = {"place": "/etc/fstab"}
+    return Finding("disk", False, False, Verdict.FAIL, "disk_missing", needed=True, values=values)
 
 
 def _is_missing(path: Path) -> bool:

@@ -36,7 +36,7 @@ CONTROL_CONTENT: Final = "application/json"
 
 
 _TELL_SOON_S: Final = 3.0
-_LOOK_S: Final = 10.0
+LOOK_S: Final = 10.0
 """How often it is looked whether the doctor has found something bad; he himself looks once a minute."""
 """A backlog that is gone is told this soon: the dashboard must not show it for another minute."""
 _ESTIMATE_S: Final = 10.0
@@ -187,7 +187,7 @@ class Session:
         if not self._more:
             self._send_earlier(connection)
         if now >= self._look_at:
-            self._look_at = now + _LOOK_S
+            self._look_at = now + LOOK_S
             if self._is_worse():
                 self._tell_at = now
         if now >= self._tell_at:

@@ -20,8 +20,10 @@ STATUS_S: Final = 2.0
 """A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question."""
 PAGE_QUIET_S: Final = 60.0
 """The unit that watches the browser restarts it then."""
-FIRST_PAGE_S: Final = 50.0
-"""Less than a minute: a browser that needs longer is restarted by the unit that watches it, and never comes."""
+FIRST_PAGE_S: Final = 45.0
+"""So the sorting center knows within the first minute. A browser that needs longer than that is restarted by the unit
+that watches it, and never comes.
+"""
 
 _PRINTER_WORDS: Final = (
     (PrinterFault.HEAD_OPEN, "printer_open"),

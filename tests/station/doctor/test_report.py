@@ -11,10 +11,12 @@ import msgspec
 import pytest
 
 from kiosk.messaging.contract.control import MAX_TOLD_ROWS, DoctorRow
+from kiosk.messaging.relay.session import LOOK_S
 from kiosk.station.doctor import environment
+from kiosk.station.doctor.devices import FIRST_PAGE_S, page
 from kiosk.station.doctor.finding import Finding, Verdict
 from kiosk.station.doctor.mark import DOCTOR_MARK, DoctorMark
-from kiosk.station.doctor.report import DoctorReporter, told
+from kiosk.station.doctor.report import PAUSES_S, DoctorReporter, told
 from kiosk.texts.catalog import catalog
 from tests.station.doctor.clinic import Clinic
 
@@ -47,6 +49,12 @@ def test_the_worst_rows_come_first_and_those_of_the_link_stay_here(clinic: Clini
     assert states == sorted(states, key=["fail", "warn", "ok"].index)
     assert {"link", "center"}.isdisjoint(row.row for row in rows)
     assert DoctorRow("scale") in rows
+
+
+def test_a_page_that_never_comes_is_known_at_the_sorting_center_within_a_minute() -> None:
+    assert page(None, FIRST_PAGE_S + 1.0).word == "page_never"
+    second_look = sum(PAUSES_S[:2])
+    assert FIRST_PAGE_S < second_look < second_look + LOOK_S < 60
 
 
 def test_no_more_rows_than_a_status_bears() -> None:

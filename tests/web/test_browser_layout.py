@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def screen_faults(found: dict[str, Any], settings: WebSettings, scene: Scene) ->
 
 
 def scene_faults(
-    screen: browsing.Screen, shop: Shop, settings: WebSettings, scene: Scene, *, axe: bool, contrast: bool
+    screen: browsing.Screen, shop: Shop, settings: WebSettings, scene: Scene, axe: browsing.Judge | None
 ) -> Iterator[str]:
     show(screen.page, shop, screen.url, scene)
     found = screen.page.evaluate(MEASURE)
@@ -168,17 +169,18 @@ def scene_faults(
     assert found["targets"]
     yield from screen_faults(found, settings, scene)
     yield from (f"cut off: {what}" for what in screen.page.evaluate(CUT_SIGNS))
-    if axe:
-        yield from browsing.axe_faults(screen.page, kept=True, contrast=contrast)
+    if axe is not None:
+        yield from axe(screen.page)
 
 
 def test_every_screen(browser: Browser, tmp_path: Path) -> None:
     """`make torture` looks at every screen in every language on every panel."""
     faults: list[str] = []
     said: list[str] = []
+    axe = browsing.Axe()
     with browsing.screen(browser, said) as screen:
         for number, (scene, seen_on) in enumerate(looks(SCENES, list(PANELS), LANGUAGES)):
-            contrast = TORTURE or number % 4 == 0  # by axe as well
+            judge = partial(axe.faults, contrast=TORTURE or number % 4 == 0)
             data = tmp_path / scene.name
             data.mkdir()
             shop = Shop(data)
@@ -187,8 +189,8 @@ def test_every_screen(browser: Browser, tmp_path: Path) -> None:
                 settings = PANELS[panel]
                 with screen.showing(browsing.patient(create_app(shop, settings)), settings, language):
                     # What axe looks for hangs on no size: the smallest panel, in another language from scene to scene.
-                    axe = panel == seen_on[0][0]
-                    found = list(scene_faults(screen, shop, settings, scene, axe=axe, contrast=contrast))
+                    judged = panel == seen_on[0][0]
+                    found = list(scene_faults(screen, shop, settings, scene, judge if judged else None))
                 faults += [f"{scene.name} {language} {panel}: {fault}" for fault in found]
             expected = REFUSED_ON_PURPOSE.get(scene.name)
             faults += [f"{scene.name} console: {line}" for line in said if expected is None or expected not in line]

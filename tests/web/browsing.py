@@ -163,8 +163,19 @@ the order of headings and landmarks.
 """
 
 
+_TWICE = """
+() => {
+  const ids = [...document.querySelectorAll('[id]')].map((one) => one.id);
+  return ids.filter((id, place) => ids.indexOf(id) !== place);
+}
+"""
+
+
 class Axe:
-    """Judges page after page of one site, and those alone in which something is new to it; `make torture` each."""
+    """Judges page after page of one site, and those alone in which something is new to it; `make torture` each.
+
+    An id that stands twice is no kind of element, so it is asked of every page.
+    """
 
     def __init__(self) -> None:
         self._known: set[str] = set()
@@ -173,6 +184,7 @@ class Axe:
         """As `axe_faults` of a site that went through `kept`. ``contrast``: in any case, and with every color."""
         new = set(page.evaluate(_KINDS)) - self._known
         self._known |= new
+        yield from (f"{page.url}: the id {twice} stands twice" for twice in page.evaluate(_TWICE))
         if new or contrast or TORTURE:
             yield from axe_faults(page, kept=True, contrast=contrast)
 

@@ -219,6 +219,8 @@ def test_axe_judges_a_page_in_which_something_is_new(browser: Browser) -> None:
         assert bool(found('<img src="b.png">')) == TORTURE
         (empty,) = found('<button aria-label=""></button>')
         assert empty.startswith("axe button-name")
+        (twice,) = found('<b id="b">1</b><b id="b">2</b>')
+        assert twice.endswith("the id b stands twice")
 
 
 def test_states_differ_without_color(browser: Browser, tmp_path: Path) -> None:

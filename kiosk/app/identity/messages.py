@@ -16,15 +16,15 @@ REQUEST: Final = Path("/var/lib/kiosk/requests/identity.json")
 ANSWER: Final = Path("/run/kiosk-identity/answer.json")
 MAX_BYTES: Final = 4096
 
-Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``code`` is secret, and "" for an identity in the clear."""
 
     id: Id
-    station: Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}$")]
-    code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{16})?$")] = ""
+    station: Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}\Z")]
+    code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{16})?\Z")] = ""
 
     def __repr__(self) -> str:
         return f"Request({self.id}, {self.station})"
@@ -47,13 +47,14 @@ read_answer: Final = msgspec.json.Decoder(Answer).decode
 
 
 def file_content(path: Path) -> bytes | None:
-    """At most so much; None when it is not there. Whoever owns the folder may have put anything there: raises OSError
-    for a link or a pipe."""
+    """None when it is not there. Whoever owns the folder may have put anything there: raises OSError for a link, a pipe
+    and a large file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{path} is no plain file")
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_BYTES:
+            raise OSError(f"{path} is no plain file of at most {MAX_BYTES} bytes")
         return file.read(MAX_BYTES)

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,7 @@ def test_a_cut_at_any_moment_leaves_it_to_one_machine(tmp_path: Path, identity: 
             folder = tmp_path / f"{way.__name__}{cut}"
             first, second = Machine(folder / "first"), Machine(folder / "second")
             laid(folder / "stick", identity)
-            begun = first
-            reached = _cut(power, cut, lambda: begun.start(folder / "stick").take("S0147", CODE))
+            reached = _cut(power, cut, partial(_takes, first, folder / "stick"))
             way(folder / "stick", first, second)
             has = [first.has_it, second.has_it]
             assert sum(has) == 1, f"cut {cut}, {way.__name__}: {has}"
@@ -162,6 +162,10 @@ def test_a_cut_at_any_moment_leaves_it_to_one_machine(tmp_path: Path, identity: 
     assert cut > 15, "every step was cut off before and after"
     assert ("other", False) in whose
     assert ("other", True) in whose
+
+
+def _takes(machine: Machine, stick: Path) -> None:
+    machine.start(stick).take("S0147", CODE)
 
 
 def _tries(machine: Machine, stick: Path) -> None:

@@ -22,7 +22,7 @@ def test_udev_finds_no_fault_in_the_rules() -> None:
         ["udevadm", "verify", "--resolve-names=never", *map(str, RULES)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(RULES) == 3
+    assert len(RULES) == 4
 
 
 @dataclass(frozen=True)

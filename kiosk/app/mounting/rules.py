@@ -31,7 +31,7 @@ OF_BACKUP: Final[Mapping[str, tuple[str, ...]]] = {
     "ext4": ("noatime",),
 }
 """The bound medium is written every night. On FAT all belongs to the station's user."""
-OWN_LABELS: Final = re.compile(r"(?:kiosk-(?!backup$).*|bootfs|rootfs)", re.IGNORECASE | re.DOTALL)
+OWN_LABELS: Final = re.compile(r"kiosk-(?:boot|root|data)|bootfs|rootfs", re.IGNORECASE)
 """Partitions of the machine itself, which /etc/fstab mounts; those of our image and of Raspberry Pi OS."""
 _STRANGE: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_LABEL: Final = 24
@@ -76,7 +76,7 @@ def mount_of(device: BlockDevice, owner: Owner, backup_uuid: str | None) -> Moun
     """
     if not KERNEL_NAME.fullmatch(device.name):
         raise MediumRefused("this is no name of a disk")
-    if device.mounted or OWN_LABELS.fullmatch(device.label):
+    if device.mounted or OWN_LABELS.fullmatch(device.label.strip()):
         raise MediumRefused(f"{device.name} belongs to this machine")
     if not device.kind:
         raise MediumRefused(f"{device.name} has no file system that is known, or a broken one")

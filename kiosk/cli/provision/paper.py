@@ -50,6 +50,9 @@ def _languages(text: PaperText) -> tuple[tuple[str, bool], ...]:
     return (text.ug, True), (text.zh, False), (text.en, False)
 
 
+_LOOKED_AT: Final = msgspec.json.Decoder(dict[str, PaperText])
+
+
 @cache
 def _texts() -> dict[str, PaperText]:
     text = Path(__file__).with_name("paper_texts.toml").read_text(encoding="utf-8")

@@ -11,8 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.first_start.identity.certificate import check_authority, check_certificate, check_key
 from kiosk.first_start.identity.format import Identity, check_village
@@ -62,7 +60,7 @@ def read_stations(content: bytes, read: ReadFile, now: datetime) -> tuple[Identi
         wrong, values = _values(row, read, now)
         faults += [Fault(line, column, text) for column, text in wrong]
         if not wrong:
-            found.append((line, msgspec.convert(values, Identity)))
+            found.append((line, Identity(**values)))
         if len(faults) >= MAX_FAULTS:
             break
     faults += _twice(found)

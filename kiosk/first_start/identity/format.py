@@ -101,6 +101,9 @@ class SealedIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_village(self.village)
 
 
+_LOOKED_AT: Final = (msgspec.json.Decoder(Identity), msgspec.json.Decoder(SealedIdentity))
+
+
 def check_village(text: str) -> str:
     """The name unchanged; raises ValueError for one that is too long or has what nobody can see."""
     if plain(text, VILLAGE) != text:

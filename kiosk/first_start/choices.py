@@ -82,10 +82,11 @@ def _identities(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
         where = present.village or present.region
         yield Choice(present.station, present.station, "", where, "setup.choice.identity_here", "card", chosen=True)
         return
+    # First: with two hundred stations nobody would find it behind them.
+    yield Choice(BY_HAND, text_id="setup.choice.identity_by_hand", picture="wrench")
     for row in machine.identities.offered():
         chosen = row.station == draft.identity
         yield Choice(row.station, row.station, detail=row.village or row.region, picture="card", chosen=chosen)
-    yield Choice(BY_HAND, text_id="setup.choice.identity_by_hand", picture="number-pad")
 
 
 def _scales(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:

@@ -82,7 +82,7 @@ class TestChosen:
     def test_by_number_and_village_with_the_code_from_the_paper(self, start: Start, stick: Stick) -> None:
         start.walk("identity")
         tiles = [(tile.value, tile.detail) for tile in start.wizard.view().choices]
-        assert tiles == [("S0147", "Tagharchi"), ("S0148", "yarkant"), ("by_hand", "")]
+        assert tiles == [("by_hand", ""), ("S0147", "Tagharchi"), ("S0148", "yarkant")]
         start.wizard.answer("identity", {"value": "S0147"})
         assert start.at == "identity_code"
         start.wizard.answer("identity_code", {"value": CODE.digits})

@@ -126,6 +126,28 @@ def test_a_touch_panel_does() -> None:
     assert "LIBINPUT_IGNORE_DEVICE" not in report
 
 
+ON_USB = 'SUBSYSTEM=="block", ENV{ID_BUS}="usb"\n'
+BRIDGE = 'SUBSYSTEM=="block", ENV{ID_BUS}="ata", ENV{ID_USB_DRIVER}="uas"\n'
+WITH_TABLE = ON_USB + 'SUBSYSTEM=="block", ENV{ID_PART_TABLE_TYPE}="dos"\n'
+SATA = 'SUBSYSTEM=="block", ENV{ID_BUS}="ata"\n'
+
+
+@each(
+    ("kind", "found", "unit"),
+    [
+        ("partition", WITH_TABLE, "kiosk-media@sda1.service"),  # it inherits the word for its table
+        ("partition", BRIDGE, "kiosk-media@sda1.service"),
+        ("disk", ON_USB, "kiosk-media@sda.service"),
+        ("disk", WITH_TABLE, ""),
+        ("partition", SATA, ""),
+    ],
+)
+def test_a_medium_on_usb_is_looked_at_partition_by_partition(kind: str, found: str, unit: str) -> None:
+    report = seen(Plugged(kind, NOBODY, rules={"61-found.rules": found}))
+    assert (f"SYSTEMD_WANTS={unit}" in report) == bool(unit), report
+    assert ("kiosk-media@" in report) == bool(unit)
+
+
 @each(("vendor", "group"), [(HONEYWELL, "kiosk"), (NOBODY, "input")])
 def test_only_a_scanner_may_be_read_by_the_station(vendor: str, group: str) -> None:
     assert f"Device node group:\n  {group} " in seen(Plugged("keyboard", vendor))

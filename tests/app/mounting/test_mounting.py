@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.mounting.mounting import Kernel, block_device, bound_uuid, mount_medium
-from kiosk.app.mounting.rules import BACKUP, FILE_SYSTEMS, MEDIA, BlockDevice, MediumRefused, Owner, mount_of
+from kiosk.app.mounting.rules import BACKUP, FILE_SYSTEMS, GUARDED, MEDIA, BlockDevice, MediumRefused, Owner, mount_of
 from tests.each import each
 
 OWNER = Owner(997, 996)
@@ -50,6 +50,13 @@ def test_what_is_not_mounted_is_told_without_its_own_words(device: BlockDevice, 
     with pytest.raises(MediumRefused, match=reason) as refused:
         mount_of(device, OWNER, "")
     assert device.label.strip() not in str(refused.value)
+
+
+def test_the_table_of_the_document_is_that_of_the_rules() -> None:
+    guide = (Path(__file__).resolve().parents[3] / "docs/box.md").read_text(encoding="utf-8")
+    section = guide.partition("## Sticks\n")[2].partition("\n## ")[0]
+    for kind, options in FILE_SYSTEMS.items():
+        assert f"| {kind} | `{MEDIA}/NAME` | `ro,{','.join((*GUARDED, *options))}`" in section, kind
 
 
 @each(

@@ -22,6 +22,7 @@ GATES = {
     "kiosk-keys.service": 10,
     "kiosk-identity.service": 15,
     "kiosk-media@.service": 12,
+    "kiosk-bundle.service": 15,
     "sorting-center.service": 12,
 }
 """Tenths of systemd's exposure level; a unit without a gate fails below."""

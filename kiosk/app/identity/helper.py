@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 
 from kiosk.app.identity.messages import ANSWER, REQUEST, Answer, Request, file_content, read_request
-from kiosk.app.identity.place import BOOT, Writable, places, writable
+from kiosk.app.identity.place import BOOT, places
 from kiosk.app.identity.vault import FileVault
 from kiosk.app.media import ROOTS, IsMount
+from kiosk.app.mounting.writable import Writable, writable
 from kiosk.files import write_durably
 from kiosk.first_start.identity.paper_code import PaperCode
 from kiosk.first_start.identity.ports import IdentityRefused

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from kiosk.app.media import IsMount, mounted
+from kiosk.app.mounting.writable import Writable, writable
 from kiosk.files import sync_folder, write_durably
 from kiosk.first_start.identity.format import CLEAR, MAX_BYTES, SEALED
 
@@ -23,36 +23,6 @@ BOOT: Final = Path("/boot/firmware")
 LOOKED_AT: Final = 4096
 """Names of one folder that are looked at: 200 stations with their marks are 400."""
 MOST: Final = 1000
-_MOUNT_S: Final = 30.0
-
-Writable = Callable[[Path], AbstractContextManager[None]]
-
-
-@contextmanager
-def writable(medium: Path) -> Iterator[None]:
-    """Remount a medium that is read-only, and give it back as it was.
-
-    The unit has mounts of its own (``PrivateMounts=``): for everybody else the medium stays read-only meanwhile.
-    Raises OSError.
-    """
-    if not os.statvfs(medium).f_flag & os.ST_RDONLY:
-        yield
-        return
-    _remount(medium, "rw")
-    try:
-        yield
-    finally:
-        _remount(medium, "ro")
-
-
-def _remount(medium: Path, how: str) -> None:
-    call = ["mount", "-o", f"remount,{how},nodev,nosuid,noexec", str(medium)]
-    try:
-        done = subprocess.run(call, capture_output=True, text=True, timeout=_MOUNT_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise OSError(f"{medium} does not answer: pull it and plug it in again") from error
-    if done.returncode != 0:
-        raise OSError(f"{medium} cannot be remounted ({how}): {' '.join(done.stderr.split())[:200]}")
 
 
 @dataclass(frozen=True, slots=True)

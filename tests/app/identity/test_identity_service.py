@@ -17,9 +17,10 @@ import pytest
 from kiosk.app.identity import requests as requests_module
 from kiosk.app.identity.helper import HelperPlaces, attend
 from kiosk.app.identity.messages import MAX_BYTES, Request, read_answer
-from kiosk.app.identity.place import FOLDER, writable
+from kiosk.app.identity.place import FOLDER
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.identity.vault import KEY
+from kiosk.app.mounting.writable import writable
 from kiosk.first_start.identity.claim import Claim, claim_name, write_claim
 from kiosk.first_start.identity.format import CLEAR, Identity, write_clear
 from kiosk.first_start.identity.ports import IdentityRefused
@@ -203,15 +204,15 @@ def test_a_read_only_medium_is_remounted_and_given_back(tmp_path: Path, monkeypa
         calls.append(call)
         return subprocess.CompletedProcess(call, 0, "", "")
 
-    monkeypatch.setattr("kiosk.app.identity.place.subprocess.run", run)
+    monkeypatch.setattr("kiosk.app.mounting.writable.subprocess.run", run)
     with writable(tmp_path):
         assert calls == []
-    monkeypatch.setattr("kiosk.app.identity.place.os.statvfs", lambda path: Flags)
+    monkeypatch.setattr("kiosk.app.mounting.writable.os.statvfs", lambda path: Flags)
     with pytest.raises(ZeroDivisionError), writable(tmp_path):
         1 / 0  # noqa: B018 - whatever happens meanwhile
     assert [call[2] for call in calls] == ["remount,rw,nodev,nosuid,noexec", "remount,ro,nodev,nosuid,noexec"]
     monkeypatch.setattr(
-        "kiosk.app.identity.place.subprocess.run",
+        "kiosk.app.mounting.writable.subprocess.run",
         lambda call, **given: subprocess.CompletedProcess(call, 32, "", "mount: write-protected\n"),
     )
     with pytest.raises(OSError, match="write-protected"), writable(tmp_path):

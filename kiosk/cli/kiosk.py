@@ -31,6 +31,12 @@ NOUNS = {
     "restore": ("kiosk.cli.backup:restore", "Bring a backup back; the station goes on in a new epoch."),
     "bundle": ("kiosk.cli.bundle:bundle", "What support needs to see, without names, codes and telephone numbers."),
     "catalog": ("kiosk.cli.catalog:catalog", "What can be brought in, and at which price."),
+    "provision": (
+        "kiosk.cli.provision.command:provision",
+        "Identities of stations, sealed, with their codes on paper.",
+    ),
+    "identity": ("kiosk.cli.box.identity:identity", "The identity of this machine: which station it is."),
+    "medium": ("kiosk.cli.box.medium:medium", "Sticks and disks that are plugged in."),
     "fleet": ("kiosk.cli.fleet:fleet", "Many stations on one machine, for measurements."),
 }
 """Noun to where its command is and what the list says of it, in the order people meet them."""

@@ -24,7 +24,13 @@ TARGET_MM, GAP_MM, CONTRAST = 12.0, 2.0, 4.5
 """R2 and R5 for clerks and technicians."""
 LANGUAGES: tuple[Language, ...] = ("ug", "zh", "en")
 PANELS = (PANEL, WebSettings(1280, 800, 10.1), WebSettings(1920, 1080, 15.6))
-ON_PURPOSE = {"clerk_pin-refused": "409", "goods-refused": "409", "done": "404", "done-no_backup": "404"}
+ON_PURPOSE = {
+    "identity_code-refused": "409",
+    "clerk_pin-refused": "409",
+    "goods-refused": "409",
+    "done": "404",
+    "done-no_backup": "404",
+}
 """What the browser's console says about a refusal, and about the station that is not there yet."""
 
 MEASURE = """

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Final
@@ -18,8 +17,9 @@ from typing import Final
 from kiosk.app.update.database import StationDatabase
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import HelperLetters
-from kiosk.app.update.releases import FOLDER, PACKAGE, ReleaseFolder
-from kiosk.app.update.units import RUNTIME, Units
+from kiosk.app.update.places import Places
+from kiosk.app.update.releases import ReleaseFolder
+from kiosk.app.update.units import Units
 from kiosk.config.station import StationConfig
 from kiosk.station.update.journal import Outcome
 from kiosk.station.update.refusals import UpdateRefused, Why
@@ -29,15 +29,6 @@ from kiosk.store.database.lasting import NotLasting, require_lasting
 logger = logging.getLogger(__name__)
 
 ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where an installed machine has them."""
-
-    releases: Path = FOLDER
-    package: Path = PACKAGE
-    runtime: Path = field(default=RUNTIME)
 
 
 class Board:

@@ -17,8 +17,6 @@ from kiosk.station.update.members import LIBRARIES
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import RELEASE_FILE, Release, is_version, parse_release
 
-FOLDER: Final = Path("/var/lib/kiosk-releases")
-PACKAGE: Final = Path("/usr/lib/station-kiosk")
 CURRENT: Final = "current"
 VENDOR_KEYS: Final = "vendor.pub"
 _ROTATED: Final = "keys.json"
@@ -29,7 +27,7 @@ _MODE: Final = 0o755
 class ReleaseFolder:
     """What the launcher (``packaging/launch.py``) chooses from; the rules of its choice are the same."""
 
-    def __init__(self, folder: Path = FOLDER, package: Path = PACKAGE) -> None:
+    def __init__(self, folder: Path, package: Path) -> None:
         self._folder, self._package = folder, package
 
     def packaged(self) -> Release:

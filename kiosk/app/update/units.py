@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 STATION, RELAY, BACKUP = "kiosk-station.service", "kiosk-relay.service", "kiosk-backup.service"
-RUNTIME: Final = Path("/run/kiosk-update")
 STATION_HELD: Final = "station-held"
 OTHERS_HELD: Final = "others-held"
 _OWED: Final = "to-start"
@@ -35,7 +34,7 @@ def systemctl(words: Sequence[str]) -> str:
 class Units:
     """``runtime`` is on a file system that a power cut empties."""
 
-    def __init__(self, runtime: Path = RUNTIME, systemctl: Systemctl = systemctl) -> None:
+    def __init__(self, runtime: Path, systemctl: Systemctl = systemctl) -> None:
         self._runtime, self._systemctl = runtime, systemctl
 
     def station_runs(self) -> bool:

@@ -9,7 +9,7 @@ import lzma
 import os
 import tarfile
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.members import MemberRules, members_of
@@ -39,7 +39,7 @@ def unpack(manifest: Manifest, payload: BinaryIO, folder: Path) -> None:
     sync_file_system(folder)
 
 
-def _write(source: io.BufferedReader | None, target: Path) -> None:
+def _write(source: IO[bytes] | None, target: Path) -> None:
     if source is None:
         raise UpdateRefused(Why.CONTENT, "a member without content")
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)

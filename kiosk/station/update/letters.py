@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``busy`` is None when the station is quiet; it then begins nothing until it is stopped. ``scale``: it is heard."""
+    """``busy`` is None when the station is quiet: it begins nothing more. ``scale``: whether it is heard."""
 
     number: str
     busy: Why | None

@@ -29,7 +29,6 @@ class Why(StrEnum):
     BUSY_PRINTING = "busy_printing"
     NO_ANSWER = "no_answer"
     RUNNING = "running"
-    IN_USE = "in_use"
     DATABASE = "database"
     INTERRUPTED = "interrupted"
     DISK = "disk"
@@ -60,7 +59,6 @@ SENTENCES: Final = {
     Why.BUSY_PRINTING: "Papers are being printed: wait until they are out, then try again.",
     Why.NO_ANSWER: "The station runs and does not say whether it is busy: look at it, then try again.",
     Why.RUNNING: "Another update is running.",
-    Why.IN_USE: "Another program has the database open: end it, then try again.",
     Why.DATABASE: "The database could not be copied, so nothing was begun: look at the doctor's page.",
     Why.INTERRUPTED: "The update was interrupted before it began: try again.",
     Why.DISK: "The card reports an error: look at the doctor's page.",

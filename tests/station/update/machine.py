@@ -245,6 +245,10 @@ class Machine:
     def entry(self) -> Entry | None:
         return JournalFile(self.releases).read()
 
+    def on_trial(self) -> bool:
+        entry = self.entry()
+        return entry is not None and entry.phase is Phase.TRIAL
+
     def station_acts(self) -> None:
         """One turn of the station's process, old or new."""
         if STATION not in self.running:

@@ -7,6 +7,7 @@ The station asks with a ``Request``; the helper's journal asks back whether it i
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -60,6 +61,11 @@ class Verdict:
 
 
 L = TypeVar("L", Request, Answer, Verdict)
+_DECODE: Final[Mapping[type, Callable[[bytes], object]]] = {
+    Request: msgspec.json.Decoder(Request).decode,
+    Answer: msgspec.json.Decoder(Answer).decode,
+    Verdict: msgspec.json.Decoder(Verdict).decode,
+}
 
 
 def is_bundle_name(text: str) -> bool:
@@ -72,6 +78,7 @@ def parse(raw: bytes, kind: type[L]) -> L | None:
     if len(raw) > MAX_BYTES:
         return None
     try:
-        return msgspec.json.decode(raw, type=kind)
+        found = _DECODE[kind](raw)
     except (msgspec.DecodeError, ValueError):
         return None
+    return found if isinstance(found, kind) else None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.station.update.machine import KEY, OTHER_KEY, packaging, public
 from tests.systemd.box import SCREENLESS, STATION, Box, wait_for
@@ -59,29 +60,31 @@ def lay_code(place: Path) -> None:
     (place / "bin/kiosk").chmod(0o755)
 
 
-def bundle(program: Path, folder: Path, version: str, *, broken: bool = False) -> None:
+def bundle(program: Path, folder: Path, version: str, key: Ed25519PrivateKey = KEY, *, broken: bool = False) -> None:
     """A release of the same code with a higher number; a broken one cannot even be imported."""
     tree = folder / f"tree-{version}"
     tree.mkdir(parents=True)
     told = json.loads((program / PROGRAM / "release.json").read_bytes())
     (tree / "release.json").write_text(json.dumps(told | {"version": version}))
-    shutil.copytree(program / PROGRAM / "code", tree / "code", copy_function=link)
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(program / PROGRAM / "code", tree / "code", copy_function=link, ignore=compiled)
     if broken:
         shutil.rmtree(tree / "code/kiosk/cli")
         (tree / "code/kiosk/cli").mkdir()
         (tree / "code/kiosk/cli/__init__.py").write_text("raise SystemExit(9)\n")
-    packaging("sign").sign(tree, KEY, folder / f"{version}.kioskupdate")
-    packaging("sign").sign(tree, OTHER_KEY, folder / "strange.kioskupdate")
+    packaging("sign").sign(tree, key, folder / f"{version}.kioskupdate")
     shutil.rmtree(tree)
 
 
 @pytest.fixture
-def box(program: Path, tmp_path: Path) -> Iterator[Box]:
+def box(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
+    monkeypatch.setattr(packaging("sign"), "XZ_PRESET", 0)
     work = tmp_path / "box"
     bundles = work / "tree/root"
     bundle(program, bundles, "99.0.0", broken=True)
     bundle(program, bundles, "99.0.1")
     bundle(program, bundles, "99.0.2")
+    bundle(program, bundles, "99.0.3", OTHER_KEY, broken=True)
     with Box(program, work, setup=SCREENLESS) as box:
         yield box
 
@@ -90,7 +93,7 @@ def test_a_machine_is_updated_and_steps_back_by_itself(box: Box) -> None:
     assert "<html" in box.page("/"), box.journal(STATION)
     assert "noexec" not in box.call("findmnt", "-no", "OPTIONS", "/var/lib/kiosk-releases").stdout
     first = box.call("kiosk", "update", "--status").stdout
-    refused = box.call("kiosk", "update", "/root/strange.kioskupdate")
+    refused = box.call("kiosk", "update", "/root/99.0.3.kioskupdate")
     assert (refused.returncode, "not signed" in refused.stderr) == (1, True), refused
     stepped_back = box.call("kiosk", "update", "/root/99.0.0.kioskupdate", timeout_s=UPDATE_S)
     assert stepped_back.returncode == 1, (stepped_back, box.journal("kiosk-update.service"))

@@ -20,6 +20,7 @@ from kiosk.station.update.journal import Entry, Outcome, Phase
 from kiosk.station.update.letters import Answer, Verdict
 from kiosk.station.update.quiet import HOLD_S, QuietWatch, StationQuiet
 from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.release import Release
 from kiosk.station.update.trial import PAGES, Trial, TrialTools, undecided
 from kiosk.station.update.updates import MOST_SHOWN, Updates
 from kiosk.store import StoreError
@@ -44,6 +45,31 @@ class FakeQuiet:
 
     def hears_scale(self) -> bool:
         return True
+
+
+class FullShelf:
+    """As many bundles as a page shows, none of them good, and an update that stepped back."""
+
+    def names(self) -> list[str]:
+        return [f"station-kiosk-0.9.{number}-of-a-long-name.kioskupdate" for number in range(MOST_SHOWN)]
+
+    def head(self, name: str, size: int) -> bytes:
+        return b""
+
+    def running(self) -> Release:
+        return Release("0.9.0+g0000001dirty", "", "all", "3.13", "a" * 64, 8)
+
+    def keys(self) -> tuple[bytes, ...]:
+        return ()
+
+    def outcome(self) -> Outcome | None:
+        return Outcome("1", NEW, Why.LATE, stepped_back=True)
+
+    def waits(self) -> bool:
+        return False
+
+    def ask(self, bundle: str) -> None:
+        raise AssertionError(bundle)
 
 
 @dataclass

@@ -88,7 +88,7 @@ def cuts(bench: Bench, behavior: Behavior, most: int) -> Iterator[int]:
 @pytest.mark.parametrize("name", BEHAVIORS)
 def test_the_power_may_go_between_any_two_lines(bench: Bench, name: str) -> None:
     behavior = BEHAVIORS[name]
-    for number in cuts(bench, behavior, many(12, torture=10**9, quick=2)):
+    for number in cuts(bench, behavior, many(10, torture=10**9, quick=2)):
         machine = bench.machine(behavior)
         assert run(machine.update, number)
         comes_back(machine, number)()

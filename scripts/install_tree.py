@@ -77,6 +77,7 @@ FOLDERS = (
     "etc/credstore",
     "var/lib/kiosk",
     "var/lib/kiosk-keys",
+    "var/lib/kiosk-releases",
     "var/lib/systemd/timesync",
     "var/lib/systemd/timers",
     "mnt/kiosk-backup",

@@ -23,6 +23,7 @@ GATES = {
     "kiosk-identity.service": 15,
     "kiosk-media@.service": 12,
     "kiosk-bundle.service": 15,
+    "kiosk-update.service": 12,
     "sorting-center.service": 12,
 }
 """Tenths of systemd's exposure level; a unit without a gate fails below."""

@@ -148,10 +148,12 @@ def _read(folder: int, name: str) -> bytes | None:
         return None
     except OSError:
         raise ValueError("it is no plain file") from None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("it is no plain file")
-        return file.read(LONGEST + 1)
+        return os.read(descriptor, LONGEST + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _text(path: Path) -> str:

@@ -39,8 +39,10 @@ def parse(text: str) -> Address:
         address = ip_address(text)
     except ValueError:
         raise ValueError("it is no IP address like 192.168.1.50") from None
+    if "%" in text:
+        raise ValueError("it names a network card of this machine (%), which no printer has")
     if str(address) != text:
-        raise ValueError(f"write {address}")  # also one with a zone, fd00::1%eth0
+        raise ValueError(f"write {address}")
     if not any(address in network for network in PRIVATE if network.version == address.version):
         raise ValueError("it is no private address (10…, 172.16… to 172.31…, 192.168…, fd…)")
     if isinstance(address, IPv4Address) and address.packed[-1] in (0, 255):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from kiosk.cli.one_line import end
 from kiosk.cli.settings import PLACES, config_option, read_config, settings_place
 from kiosk.config.station import StationConfig, load
 from kiosk.station.open_store import stamps
+from kiosk.station.papers.network_printer import STATION_UNIT
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import BackupMade
@@ -23,7 +25,7 @@ from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
 from kiosk.store.backup.restore import Restored, RestoreOptions, check_backup
 from kiosk.store.backup.restore import restore as bring_back
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.database.lasting import require_lasting
+from kiosk.store.database.lasting import on_a_box, require_lasting
 from kiosk.store.database.opening import Opening
 
 
@@ -140,6 +142,7 @@ def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_p
     from kiosk.station.recovery.put_back import new_card
 
     try:
+        _require_stopped()
         kit = _opened(kit_path)
         with new_card(kit, settings_file, load) as card:
             own = card.config.station
@@ -157,6 +160,21 @@ def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_p
     )
     if problem:
         end(problem, 1)
+
+
+def _require_stopped() -> None:
+    """A first start that waits would go on as the station with the key that it began with. Raises StoreError."""
+    if not on_a_box(os.environ):
+        return
+    try:
+        answer = subprocess.run(["systemctl", "--quiet", "is-active", STATION_UNIT], timeout=5.0, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    if answer.returncode == 0:
+        raise StoreError(
+            "The station runs, or its first start waits: stop it first (systemctl stop kiosk-station kiosk-relay). "
+            "It starts by itself when everything is in place. Nothing was changed."
+        )
 
 
 def _opened(path: Path) -> Kit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import zipfile
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +26,7 @@ from kiosk.store.backup.kit.contents import Credential
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.folder import write_folder
 from kiosk.store.backup.kit.sealing import seal_to_county
+from kiosk.store.database import lasting
 from kiosk.store.database.opening import Opening
 from tests.station.counter.rig import KEY, PIN, CounterRig
 from tests.station.fakes import CATALOG, STAMP
@@ -214,6 +216,30 @@ def test_what_is_not_right_changes_nothing_on_the_new_card(village: Village) -> 
     assert [path for path in village.new.rglob("*") if path.is_file()] == []
     village.backup.write_bytes(damaged)
     assert village.restore(paper, word).exit_code == 0
+
+
+SYSTEMCTL = """#!/bin/sh
+case "$*" in *Environment*) echo KIOSK_BOX=1 ;; *is-active*) exit $ACTIVE ;; esac
+"""
+
+
+def test_a_first_start_that_waits_would_keep_its_own_key(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert village.back_up().exit_code == 0
+    folder = village.folder / "opened"
+    assert village.open("--folder", folder).exit_code == 0
+    program = village.folder / "bin/systemctl"
+    program.parent.mkdir()
+    program.write_text(SYSTEMCTL)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(lasting, "_SYSTEMD", village.folder)
+    monkeypatch.setattr(lasting, "in_memory", lambda path: "")
+    monkeypatch.setenv("ACTIVE", "0")
+    done = village.restore(folder)
+    assert (done.exit_code, "systemctl stop kiosk-station" in done.stderr) == (1, True)
+    assert [path for path in village.new.rglob("*") if path.is_file()] == []
+    monkeypatch.setenv("ACTIVE", "3")
+    assert village.restore(folder).exit_code == 0
 
 
 def test_a_kit_that_cannot_be_made_costs_no_backup(village: Village) -> None:

@@ -19,9 +19,11 @@ def recovery_kit(settings: BackupSettings, newest: Path, station: str, age_s: fl
     try:
         county = county_key(settings)
     except KitRefused:
-        return Finding("backup", True, False, Verdict.WARN, "kit_key", last_seen_s=age_s)
+        values = {"place": "[backup] county_key_file"}
+        return Finding("backup", True, False, Verdict.WARN, "kit_key", last_seen_s=age_s, values=values)
     if county is None:
-        return Finding("backup", True, True, word="kit_none", last_seen_s=age_s)
+        values = {"place": "[backup] county_key"}
+        return Finding("backup", True, True, word="kit_none", last_seen_s=age_s, values=values)
     if not is_kit_of(newest, station, county):
         values = {"command": "kiosk backup"}
         return Finding("backup", True, False, Verdict.WARN, "kit_missing", last_seen_s=age_s, values=values)

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _SETTLED: Final = "settled"
 _SYSTEMCTL_S: Final = 20.0
+_MOST_REQUESTS: Final = 5
+"""Of one run: a folder of that name cannot be taken away, and would be there for ever."""
 _NO_FOLDER: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -69,31 +71,35 @@ class PrinterAddress:
     own: Callable[[Address], bool] = is_own
     manager: Callable[..., None] = systemctl
 
-    def take_request(self) -> None:
-        """Keep what the station asks for; a request that is refused is told in the log and gone. Raises OSError."""
+    def take_request(self) -> bool:
+        """Keep what the station asks for; a request that is refused is told in the log and gone.
+
+        Whether there was one. Raises OSError.
+        """
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             folder = os.open((self.places.data / REQUEST).parent, flags)
         except OSError as error:
             if error.errno in _NO_FOLDER:
-                return
+                return False
             raise
         try:
-            self._take_from(folder)
+            return self._take_from(folder)
         finally:
             os.close(folder)
 
-    def _take_from(self, folder: int) -> None:
+    def _take_from(self, folder: int) -> bool:
         """The folder is the station's: no link in it is followed, and no pipe waited for."""
         try:
             content = _read(folder, REQUEST.name)
             if content is None:
-                return
+                return False
             self.keep(parse_request(content))
         except ValueError as error:
             logger.warning("the station asks for a printer's address and is refused: %s", error)
         with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
             os.unlink(REQUEST.name, dir_fd=folder)
+        return True
 
     def keep(self, address: Address) -> None:
         """From now on this one and no other. Raises ValueError for the machine's own, OSError."""
@@ -106,6 +112,18 @@ class PrinterAddress:
         """No printer on the network any more. Raises OSError."""
         self.places.kept.unlink(missing_ok=True)
         sync_folder(self.places.kept.parent)
+
+    def run(self) -> Address | None:
+        """All that is asked for and kept, in force. Raises OSError.
+
+        systemd does not start a unit again that runs: a request that comes meanwhile is taken by this run.
+        """
+        for _ in range(_MOST_REQUESTS):
+            taken = self.take_request()
+            address = self.settle()
+            if not taken:
+                break
+        return address
 
     def settle(self) -> Address | None:
         """Bring systemd to what is kept, and start the station anew when that was otherwise. Raises OSError."""

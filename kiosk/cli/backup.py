@@ -7,6 +7,7 @@ import subprocess
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -97,6 +98,13 @@ def _make(config: StationConfig, settings: BackupSettings, same_disk: bool, file
     return with_kit(made, settings, KitSource(config, file, os.environ), stamp())
 
 
+NO_LETTER: Final = (
+    "a new card does not know which receipt letters were used since the backup, and starts as soon as it has its "
+    "settings: add --letter with the letter on the newest paper receipt (A when there is none), or copy receipt-series "
+    "from the old card into the data folder"
+)
+
+
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @config_option
@@ -148,6 +156,8 @@ def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_p
             own = card.config.station
             for folder in (own.data, card.key.parent, settings_file.absolute().parent):
                 require_lasting(folder)
+            if letter is None and not own.database.with_name("receipt-series").exists():
+                end(NO_LETTER, 2)
             check_backup(file, own.database, own.station)
             card.put_secrets()
             problem = _restore(file, own, letter)

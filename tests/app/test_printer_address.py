@@ -41,9 +41,7 @@ class Box:
     def run(self) -> list[tuple[str, ...]]:
         """What systemd was told in one run of the unit."""
         self.calls = []
-        helper = self.helper()
-        helper.take_request()
-        helper.settle()
+        self.helper().run()
         return self.calls
 
     def drop_in(self) -> str:
@@ -176,10 +174,21 @@ def test_killed_at_any_line_the_next_run_does_what_is_left(tmp_path: Path) -> No
 def test_a_systemd_that_does_not_do_it_is_asked_again(box: Box) -> None:
     ask_for("192.168.1.50", box.data)
     helper = PrinterAddress(box.places, lambda address: False, failing)
-    helper.take_request()
     with pytest.raises(OSError, match="daemon-reload"):
-        helper.settle()
+        helper.run()
     assert box.run() == DONE
+
+
+def test_a_request_that_comes_meanwhile_is_not_lost(box: Box) -> None:
+    later = ["192.168.1.60", "192.168.1.70"]
+
+    def manager(*words: str) -> None:
+        if words == DONE[-1] and later:
+            ask_for(later.pop(0), box.data)
+
+    ask_for("192.168.1.50", box.data)
+    assert PrinterAddress(box.places, lambda address: False, manager).run() == parse("192.168.1.70")
+    assert not box.request.exists()
 
 
 def failing(*words: str) -> None:

@@ -27,6 +27,7 @@ from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.folder import write_folder
 from kiosk.store.backup.kit.sealing import seal_to_county
 from kiosk.store.database import lasting
+from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
 from tests.station.counter.rig import KEY, PIN, CounterRig
 from tests.station.fakes import CATALOG, STAMP
@@ -45,7 +46,8 @@ def typed(program: object, *words: str | Path, said: str = "") -> Result:
 class Village:
     """One machine after the other: ``old`` has a station with people, intakes and a parcel that waits."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, template: Path) -> None:
+        self.template = template
         self.folder, self.medium = folder, folder / "medium"
         self.medium.mkdir()
         self.key, self.code = folder / "county.key", ""
@@ -64,7 +66,8 @@ class Village:
         (etc / "relay.crt").write_text(CERTIFICATE)
         (etc / "relay.key").write_text(PRIVATE)
         self.write_settings()
-        with closing(Store.open(data / "station.db", "S0147", STAMP, Opening(reserve_bytes=0))) as store:
+        opening = Opening(template=self.template, reserve_bytes=0)
+        with closing(Store.open(data / "station.db", "S0147", STAMP, opening)) as store:
             store.catalogs.add(CATALOG, STAMP)
             rig = CounterRig(store, data)
             self.code = rig.code_of(rig.bring())
@@ -104,20 +107,26 @@ class Village:
     def open(self, *words: str | Path) -> Result:
         return typed(center_program, "kit", "open", self.kit, "--key", self.key, *words, said=f"{PHRASE}\n")
 
-    def restore(self, kit: Path, word: str = "") -> Result:
+    def restore(self, kit: Path, word: str = "", letter: tuple[str, ...] = ("--letter", "A")) -> Result:
         (self.new / "data").mkdir(parents=True, exist_ok=True)
         (self.new / "etc").mkdir(exist_ok=True)
-        return typed(
-            kiosk_program, "restore", self.backup, "--config", self.insert(self.new), "--kit", kit, said=f"{word}\n"
-        )
+        words = ("--config", self.insert(self.new), "--kit", kit, *letter)
+        return typed(kiosk_program, "restore", self.backup, *words, said=f"{word}\n")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "empty.sqlite"
+    migrate(path)
+    return path
 
 
 @pytest.fixture
-def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Village:
+def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Village:
     for module in (doctor_place, bundle):
         monkeypatch.setattr(module, "_SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(sealing, "ARGON2_KIB", 8)
-    return Village(tmp_path)
+    return Village(tmp_path, template)
 
 
 def test_old_codes_and_pins_hold_on_a_new_card(village: Village, caplog: pytest.LogCaptureFixture) -> None:
@@ -215,6 +224,9 @@ def test_what_is_not_right_changes_nothing_on_the_new_card(village: Village) -> 
     assert village.restore(paper, word).exit_code == 1
     assert [path for path in village.new.rglob("*") if path.is_file()] == []
     village.backup.write_bytes(damaged)
+    done = village.restore(paper, word, letter=())
+    assert (done.exit_code, "letter on the newest paper receipt" in done.stderr) == (2, True)
+    assert [path for path in village.new.rglob("*") if path.is_file()] == []
     assert village.restore(paper, word).exit_code == 0
 
 

@@ -30,8 +30,7 @@ def printer_address(address: str | None, no_printer: bool) -> None:
             helper.keep_none()
         elif address is not None:
             helper.keep(parse(address))
-        helper.take_request()
-        kept = helper.settle()
+        kept = helper.run()
     except ValueError as error:
         end(f"{address}: {error}", 2)
     except OSError as error:

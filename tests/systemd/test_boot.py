@@ -246,7 +246,7 @@ def test_on_a_read_only_root_everything_is_on_the_data_partition(read_only: Box)
 
 
 def test_a_printer_on_the_network_is_let_through_and_the_station_starts_anew(read_only: Box) -> None:
-    """Asked for by the station's user; what a helper takes and refuses is judged in tests/app/test_printer_address.py."""
+    """Asked for by the station's user; what is taken and refused is judged in tests/app/test_printer_address.py."""
     box = read_only
     before = box.property(STATION, "MainPID")
     asked = box.call("runuser", "-u", "kiosk", "--", "sh", "-c", ASK)

@@ -58,7 +58,7 @@ VALUES: dict[str, str] = {
     "a pattern": "%25s%7Bx%7D%7B%7B7*7%7D%7D",
 }
 """Percent-encoded, as they go over the wire, in an address and in a form alike."""
-EVERY = many(2, torture=1)
+EVERY = many(4, torture=1)
 """How many routes share the values by turns."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -131,12 +132,17 @@ def screen_faults(page: Page, panel: WebSettings) -> Iterator[str]:
 
 
 def scene_faults(
-    screen: browsing.Screen, bench: Bench, scene: SetupScene, language: Language, panel: WebSettings, *, contrast: bool
+    screen: browsing.Screen,
+    bench: Bench,
+    scene: SetupScene,
+    language: Language,
+    panel: WebSettings,
+    axe: browsing.Judge,
 ) -> Iterator[str]:
     with show(screen, bench, scene, language, panel) as page:
         yield from screen_faults(page, panel)
         if panel is PANELS[0]:  # what axe looks for hangs on no size
-            yield from browsing.axe_faults(page, kept=True, contrast=contrast)
+            yield from axe(page)
 
 
 def seen_on(number: int) -> list[tuple[WebSettings, Language]]:
@@ -153,12 +159,13 @@ def seen_on(number: int) -> list[tuple[WebSettings, Language]]:
 def test_every_screen(browser: Browser, bench: Bench) -> None:
     faults: list[str] = []
     said: list[str] = []
+    axe = browsing.Axe()
     with browsing.screen(browser, said) as screen:
         for number, scene in enumerate(setup_scenes()):
+            judge = partial(axe.faults, contrast=TORTURE or number % 4 == 0)
             expected = ON_PURPOSE.get(scene.name)
             for panel, language in seen_on(number):
-                contrast = TORTURE or number % 4 == 0  # by axe as well
-                found = list(scene_faults(screen, bench, scene, language, panel, contrast=contrast))
+                found = list(scene_faults(screen, bench, scene, language, panel, judge))
                 found += [f"console: {line}" for line in said if expected is None or expected not in line]
                 faults += [f"{scene.name} {language} {panel.diagonal_in:g} in: {fault}" for fault in found]
                 said.clear()

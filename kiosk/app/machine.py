@@ -16,7 +16,18 @@ from kiosk.app.adapters import make_camera, make_port_probe, make_printer, make_
 from kiosk.app.identity.requests import NoIdentities
 from kiosk.app.media import IsMount, catalog_files, mounted, on_another_disk
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
-from kiosk.devices.ports import Camera, OnProgress, OnScan, OnState, PortProbe, Printer, Scale, ScaleListener, Scanner
+from kiosk.devices.ports import (
+    Camera,
+    OnProgress,
+    OnScan,
+    OnState,
+    PortProbe,
+    Printer,
+    PrintNotStarted,
+    Scale,
+    ScaleListener,
+    Scanner,
+)
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -26,6 +37,7 @@ from kiosk.messaging.relay.tls import tls_context
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor
 from kiosk.protocols.printers.device_id import proposed_language
 from kiosk.protocols.printers.page_setup import StreamLanguage
+from kiosk.station.papers.network_printer import ask_for, host_of, is_reachable, reachable_networks
 
 REACH_S = 8.0
 _RECEIVERS = ("unicam", "rp1-cfe")
@@ -118,7 +130,14 @@ class ThisMachine:
         return make_scanner(settings, on_scan, on_state)
 
     def printer(self, settings: PrinterSettings) -> Printer:
-        """The adapter of a printer."""
+        """The adapter of a printer. Raises PrintNotStarted while a box is being let reach one on the network."""
+        host = host_of(settings)
+        if host and not is_reachable(host, reachable_networks()):
+            try:
+                ask_for(host, self.data)
+            except (ValueError, OSError) as error:
+                raise PrintNotStarted(f"this box cannot be let reach {host}: {error}") from error
+            raise PrintNotStarted(f"the box is being let reach {host}, and starts anew: print again then")
         return make_printer(settings)
 
     def camera(self, settings: CameraSettings) -> Camera:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import click
 
 from kiosk.cli.one_line import end
-from kiosk.cli.settings import config_option, read_config, settings_place
+from kiosk.cli.settings import PLACES, config_option, read_config, settings_place
 from kiosk.config.station import StationConfig, load
 from kiosk.station.open_store import stamps
+from kiosk.station.papers.network_printer import STATION_UNIT
+from kiosk.station.settings import StationSettings
 from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import BackupMade
+from kiosk.store.backup.kit.beside import read_kit
+from kiosk.store.backup.kit.contents import Kit
+from kiosk.store.backup.kit.sealing import open_with_word, require_word
 from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
-from kiosk.store.backup.restore import Restored, RestoreOptions
+from kiosk.store.backup.restore import Restored, RestoreOptions, check_backup
 from kiosk.store.backup.restore import restore as bring_back
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.database.lasting import require_lasting
+from kiosk.store.database.lasting import on_a_box, require_lasting
 from kiosk.store.database.opening import Opening
 
 
@@ -37,7 +45,7 @@ def backup(path: Path | None, to: Path | None, same_disk: bool, bind: bool) -> N
     if bind:
         settings = _bound(config, settings, settings_place(path), to)
     try:
-        made = _make(config, settings, same_disk)
+        made = _make(config, settings, same_disk, settings_place(path))
     except StoreError as error:
         end(str(error), 1)
     size = made.manifest.size_bytes / 1_000_000
@@ -75,8 +83,9 @@ def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, t
     return replace(settings, uuid=uuid)
 
 
-def _make(config: StationConfig, settings: BackupSettings, same_disk: bool) -> BackupMade:
+def _make(config: StationConfig, settings: BackupSettings, same_disk: bool, file: Path | None) -> BackupMade:
     from kiosk.station.doctor.tools import back_up
+    from kiosk.station.recovery.gather import KitSource, with_kit
 
     own = config.station
     if not own.database.is_file():
@@ -85,31 +94,107 @@ def _make(config: StationConfig, settings: BackupSettings, same_disk: bool) -> B
         require_lasting(folder)
     stamp = stamps(own)
     with closing(Store.open(own.database, own.station, stamp(), Opening(check=False, stamps=stamp))) as store:
-        return back_up(store, settings, own, stamp(), same_disk=same_disk)
+        made = back_up(store, settings, own, stamp(), same_disk=same_disk)
+    return with_kit(made, settings, KitSource(config, file, os.environ), stamp())
+
+
+NO_LETTER: Final = (
+    "a new card does not know which receipt letters were used since the backup, and starts as soon as it has its "
+    "settings: add --letter with the letter on the newest paper receipt (A when there is none), or copy receipt-series "
+    "from the old card into the data folder"
+)
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @config_option
 @click.option("--letter", help="The letter on the newest paper receipt, for a card without its receipt-series.")
-def restore(file: Path, path: Path | None, letter: str | None) -> None:
+@click.option(
+    "--kit",
+    "kit_path",
+    type=click.Path(path_type=Path),
+    help="For a new card: the recovery kit as the county has opened it. Asks for the word on the paper.",
+)
+def restore(file: Path, path: Path | None, letter: str | None, kit_path: Path | None) -> None:
     """Bring the backup FILE back; the station goes on in a new epoch with the next receipt letter.
 
-    The station and its relay must be stopped. The present database is kept beside. Exit 0 when the backup is in its
-    place, 1 when nothing was changed, 2 on wrong usage.
+    The station and its relay must be stopped. The present database is kept beside. With --kit a new card becomes the
+    station: its settings, its key and its certificates are put in place as well, as administrator.
+
+    Exit 0 when the backup is in its place, 1 when nothing was changed, 2 on wrong usage.
     """
+    if kit_path is not None:
+        _restore_new_card(file, settings_place(path) or PLACES[-1], letter, kit_path)
+        return
     config = read_config(path, load)
-    own = config.station
-    has_letters = own.database.with_name("receipt-series").exists()
     try:
-        require_lasting(own.data)
-        back = bring_back(file, own.database, own.station, stamps(own)(), RestoreOptions(letter))
+        problem = _restore(file, config.station, letter)
     except StoreError as error:
         end(str(error), 1)
+    if problem:
+        end(problem, 1)
+
+
+def _restore(file: Path, own: StationSettings, letter: str | None) -> str:
+    """A sentence when the database is in its place and something beside it is not. Raises StoreError."""
+    has_letters = own.database.with_name("receipt-series").exists()
+    require_lasting(own.data)
+    back = bring_back(file, own.database, own.station, stamps(own)(), RestoreOptions(letter))
     for line in _summary(file, back, sure_of_letters=has_letters or letter is not None):
         click.echo(line)
-    if back.problem:
-        end(back.problem, 1)
+    return back.problem
+
+
+def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_path: Path) -> None:
+    """Everything is checked before the first byte is written; the settings come last."""
+    from kiosk.station.recovery.put_back import new_card
+
+    try:
+        _require_stopped()
+        kit = _opened(kit_path)
+        with new_card(kit, settings_file, load) as card:
+            own = card.config.station
+            for folder in (own.data, card.key.parent, settings_file.absolute().parent):
+                require_lasting(folder)
+            if letter is None and not own.database.with_name("receipt-series").exists():
+                end(NO_LETTER, 2)
+            check_backup(file, own.database, own.station)
+            card.put_secrets()
+            problem = _restore(file, own, letter)
+            card.put_settings()
+    except StoreError as error:
+        end(str(error), 1)
+    click.echo(
+        f"This card is station {kit.station} of {kit.region}: its key, {len(kit.credentials)} files of the relay and "
+        f"{settings_file} are in place, and old pickup codes and PINs hold. Destroy the paper and the opened kit."
+    )
+    if problem:
+        end(problem, 1)
+
+
+def _require_stopped() -> None:
+    """A first start that waits would go on as the station with the key that it began with. Raises StoreError."""
+    if not on_a_box(os.environ):
+        return
+    try:
+        answer = subprocess.run(["systemctl", "--quiet", "is-active", STATION_UNIT], timeout=5.0, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    if answer.returncode == 0:
+        raise StoreError(
+            "The station runs, or its first start waits: stop it first (systemctl stop kiosk-station kiosk-relay). "
+            "It starts by itself when everything is in place. Nothing was changed."
+        )
+
+
+def _opened(path: Path) -> Kit:
+    from kiosk.store.backup.kit.folder import read_folder
+
+    if path.is_dir():
+        return read_folder(path)
+    content = read_kit(path)
+    require_word(content)
+    return open_with_word(content, click.prompt("The word on the paper", hide_input=True))
 
 
 def _summary(file: Path, back: Restored, *, sure_of_letters: bool) -> list[str]:

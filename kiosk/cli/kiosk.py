@@ -15,6 +15,10 @@ NOUNS = {
     "demo": ("kiosk.cli.demo:demo", "The whole job with simulated hardware, on this machine."),
     "scale": ("kiosk.cli.scale.group:scale", "Scales: formats, decoding, live readings, a simulated scale."),
     "printer": ("kiosk.cli.printing:printer", "Printers: what their answers mean, a simulated one."),
+    "printer-address": (
+        "kiosk.cli.box.printer_address:printer_address",
+        "The one printer on the network that the station of a box may reach.",
+    ),
     "label": ("kiosk.cli.printing:label", "Labels and receipts as bytes for a printer or as a picture."),
     "photo": (
         "kiosk.cli.photo.group:photo",

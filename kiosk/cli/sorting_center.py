@@ -13,6 +13,7 @@ PROGRAM: Final = "sorting-center"
 COMMANDS: Final = {
     "broker-check": "kiosk.cli.broker_check:broker_check",
     "catalogue": "kiosk.cli.center.catalogue:catalogue",
+    "kit": "kiosk.cli.center.kit:kit",
     "ledger": "kiosk.cli.center.ledger:ledger",
     "registry": "kiosk.cli.center.registry:registry",
     "run": "kiosk.cli.center.run:run",

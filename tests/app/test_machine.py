@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from kiosk.app import machine as app_machine
 from kiosk.app.machine import ThisMachine
+from kiosk.devices.ports import PrintNotStarted
+from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.first_start.settings import decimals
 from kiosk.simulators.scanner.hid_pos import DESCRIPTOR
 
@@ -91,3 +95,18 @@ def test_a_camera_at_the_connector_of_the_board_is_the_receiver_that_the_kernel_
 )
 def test_decimals_of_a_scale(e_g: int, shown: int) -> None:
     assert decimals(e_g) == shown
+
+
+def test_a_box_asks_to_be_let_reach_a_printer_before_it_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first start is run by the unit that may reach loopback alone."""
+    loopback = ip_network("127.0.0.0/8")
+    monkeypatch.setattr(app_machine, "reachable_networks", lambda: (loopback,))
+    box = ThisMachine(data=tmp_path)
+    with pytest.raises(PrintNotStarted, match="print again then"):
+        box.printer(PrinterSettings("tcp", "192.168.1.50:9100", "tspl"))
+    assert (tmp_path / "requests/printer-address").read_bytes() == b"192.168.1.50\n"
+    with pytest.raises(PrintNotStarted, match="no private address"):
+        box.printer(PrinterSettings("tcp", "8.8.8.8:9100", "tspl"))
+    monkeypatch.setattr(app_machine, "reachable_networks", lambda: (loopback, ip_network("192.168.1.50/32")))
+    for address in ("192.168.1.50:9100", "127.0.0.1:9100"):
+        assert box.printer(PrinterSettings("tcp", address, "tspl")).language == "tspl"

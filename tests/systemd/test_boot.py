@@ -281,6 +281,23 @@ def test_the_doctor_looks_at_the_box_and_says_when_its_seal_failed(read_only: Bo
     assert "/etc/kiosk/station.toml is closed to this user" in line and "sudo" in line
 
 
+def test_a_printer_on_the_network_is_let_through_and_the_station_starts_anew(read_only: Box) -> None:
+    """Asked for by the station's user; what is taken and refused is judged in tests/app/test_printer_address.py."""
+    box = read_only
+    before = box.property(STATION, "MainPID")
+    asked = box.call("runuser", "-u", "kiosk", "--", "sh", "-c", ASK)
+    assert asked.returncode == 0, asked.stderr
+    box.until(STATION, "IPAddressAllow", lambda told: "192.168.77.50/32" in told)
+    box.until(STATION, "MainPID", lambda process: process not in ("0", before))
+    assert "<html" in box.page("/"), box.journal(STATION)
+    assert box.property(STATION, "NRestarts") == "0"
+    assert box.call("cat", "/data/keys/printer-address").stdout == "192.168.77.50\n"
+
+
+REQUEST = "/var/lib/kiosk/requests/printer-address"
+ASK = f"cd / && mkdir -p $(dirname {REQUEST}) && echo 192.168.77.50 >{REQUEST}.new && mv {REQUEST}.new {REQUEST}"
+
+
 def test_a_backup_that_was_missed_for_days_is_made_after_the_next_start(read_only: Box) -> None:
     """The stamp of the last one is all that survives the power on a read-only root."""
     read_only.until("kiosk-backup.service", "AssertTimestampMonotonic", lambda moment: moment not in ("", "0"))

@@ -24,6 +24,7 @@ GATES = {
     "kiosk-media@.service": 12,
     "kiosk-bundle.service": 15,
     "kiosk-update.service": 12,
+    "kiosk-printer-address.service": 16,
     "sorting-center.service": 12,
 }
 """Tenths of systemd's exposure level; a unit without a gate fails below."""
@@ -95,6 +96,16 @@ def test_who_never_gives_up_pauses_before_the_next_start(path: Path) -> None:
 def test_only_relay_and_center_reach_beyond_this_machine() -> None:
     open_ones = {path.name for path in SERVICES if "IPAddressDeny=any" not in _rules(path)}
     assert open_ones == {"kiosk-relay.service", "sorting-center.service"}
+
+
+def test_a_key_that_is_gone_costs_the_kit_and_no_backup() -> None:
+    """A credential that is loaded and missing fails a unit, unless the unit brings something to stand in for it."""
+    unit = "kiosk-backup.service"
+    loaded = {row.partition(":")[0] for row in directives(unit, "LoadCredential")}
+    stands_in = dict(row.split(":") for row in directives(unit, "SetCredential"))
+    assert loaded == set(stands_in) == {"pickup-key"}
+    assert not re.fullmatch(r"[0-9a-f]{64}", stands_in["pickup-key"])
+    assert directives(unit, "ImportCredential") == directives("kiosk-station.service", "ImportCredential")
 
 
 def test_every_unit_that_starts_is_in_the_preset() -> None:

@@ -10,10 +10,10 @@ import click
 _LONGEST: Final = 4_096
 
 
-def asked_password() -> str:
-    """Raises click.UsageError when nothing came."""
+def asked_password(*, known: bool = False) -> str:
+    """``known``: one that is only told, not given, is typed once. Raises click.UsageError when nothing came."""
     if sys.stdin.isatty():
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt="Once more"))
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=False if known else "Once more"))
     line = sys.stdin.readline(_LONGEST).rstrip("\r\n")
     if not line:
         raise click.UsageError("no password came on standard input: give it as one line")

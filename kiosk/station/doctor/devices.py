@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from kiosk.protocols.scales import registry
 from kiosk.station.doctor.finding import Finding, Verdict, not_fitted
 from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.doctor.scale import missing_parameter
+from kiosk.station.papers.network_printer import Network, host_of, is_reachable, reachable_networks
 
 STATUS_S: Final = 2.0
 """A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question."""
@@ -57,12 +59,26 @@ def scale(settings: ScaleSettings | None, live: ScaleLiveness) -> Finding:
     return Finding("scale", found, False, Verdict.FAIL, word, True, live.age_s, values)
 
 
-def printer(name: str, settings: PrinterSettings | None, adapter: Printer | None) -> Finding:
-    """One printer, asked now; while it prints for the station the answer is that it does."""
+Reachable = Callable[[], Sequence[Network] | None]
+
+
+def printer(
+    name: str,
+    settings: PrinterSettings | None,
+    adapter: Printer | None,
+    reachable: Reachable = reachable_networks,
+) -> Finding:
+    """One printer, asked now; while it prints for the station the answer is that it does.
+
+    ``reachable`` is what the unit of the station lets it reach: a command of an administrator reaches more.
+    """
     device = f"printer_{name}"
     if settings is None or adapter is None:
         return Finding(device, False, None, Verdict.WARN, "printer_none", needed=True)
     values = {"place": settings.address}
+    host = host_of(settings)
+    if host and not is_reachable(host, reachable()):
+        return Finding(device, False, False, Verdict.FAIL, "printer_not_allowed", True, values=values)
     if adapter.proof == "write":  # a plain file or pipe: it has no way to answer
         found = _is_there(Path(settings.address))
         word = "printer_mute" if found else "printer_silent"

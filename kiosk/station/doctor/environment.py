@@ -21,6 +21,7 @@ from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_s
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.station.doctor import box
 from kiosk.station.doctor.finding import Finding, Verdict, unreadable
+from kiosk.station.doctor.kit import recovery_kit
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.photos_mark import PhotosMark, pictures
 from kiosk.station.doctor.ports import Configuration
@@ -327,12 +328,10 @@ def _backup_on(
     newest = read_manifest(made[-1])
     unset = ClockQuality.UNSET in (moment.quality, newest.clock)
     age = (moment.utc - datetime.fromisoformat(newest.made_at)).total_seconds()
-    if unset or age < 0:
-        return Finding("backup", True, True)
-    days = int(age // 86_400)
+    days = 0 if unset or age < 0 else int(age // 86_400)
     if days >= OLD_DAYS:
         return Finding("backup", True, False, Verdict.WARN, "backup_old", last_seen_s=age, values={"n": days})
-    return Finding("backup", True, True, last_seen_s=age)
+    return recovery_kit(settings, made[-1], station.station, None if unset or age < 0 else age)
 
 
 def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> Finding | None:

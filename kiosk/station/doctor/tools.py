@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,8 +18,10 @@ from kiosk.files import write_durably
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.papers.network_printer import ask_for, host_of, is_reachable, reachable_networks
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.rendering import TEST_LABEL, TEST_RECEIPT
+from kiosk.station.recovery.gather import KitSource, with_kit
 from kiosk.station.scale.keys import REASON_CODES, SAID_NO
 from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
@@ -107,6 +109,28 @@ class TechnicianTools:
         station = self._doctor.station
         station.store.papers.queue(paper(station.stamp()), f"test-{printer}")
         self._doctor.equipment.on_event()
+
+    def closed_printers(self) -> Mapping[str, str]:
+        """The printers on the network that the unit of this station does not let it reach: name and address."""
+        printers = self._doctor.equipment.config.printers
+        hosts = {name: host_of(settings) for name, settings in printers.items()}
+        if not any(hosts.values()):
+            return {}
+        networks = reachable_networks()
+        return {name: host for name, host in hosts.items() if not is_reachable(host, networks)}
+
+    def let_reach(self, printer: str) -> None:
+        """Ask to be let reach it; the station starts anew then. Raises ActRefused."""
+        host = self.closed_printers().get(printer)
+        if host is None:
+            raise ActRefused("no_printer", f"the {printer} printer is not out of reach")
+        try:
+            ask_for(host, self._doctor.station.settings.data)
+        except ValueError as error:
+            raise ActRefused("printer_address", f"{host}: {error}") from error
+        except OSError as error:
+            logger.warning("the printer at %s cannot be asked for: %s", host, error)
+            raise ActRefused("store_failed", str(error)) from error
 
     def shoot(self) -> None:
         """Take a shot and keep it for ``take_shot``. Raises ActRefused."""
@@ -229,6 +253,9 @@ class TechnicianTools:
         station = self._doctor.station
         try:
             made = back_up(station.store, settings, station.settings, station.stamp())
+            equipment = self._doctor.equipment
+            source = KitSource(equipment.config, equipment.settings_file, os.environ)
+            made = with_kit(made, settings, source, station.stamp())
             state = BackupState("failed" if made.problem else "made", made.problem or str(made.path))
         except StoreError as error:
             logger.warning("no backup: %s", error)

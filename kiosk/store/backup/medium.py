@@ -2,7 +2,8 @@
 
 A backup is two files with one name, ``S0147-A-0000000381-00c0ffee00c0ffee``: station, receipt series, number of the
 newest event, epoch. ``.db`` is the database, ``.json`` its manifest, written last: a ``.db`` without one was never
-finished. Letters and numbers only grow, so the names sort by age whatever the clock says.
+finished. A ``.kit`` of the same name is its recovery kit. Letters and numbers only grow, so the names sort by age
+whatever the clock says.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.files import hand_over
+from kiosk.store.backup.kit.beside import drop_orphans
 from kiosk.store.backup.settings import LONGEST_UUID, UUID
 from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import series_line
@@ -88,11 +90,13 @@ def finished(folder: Path, station: str) -> list[Path]:
 
 
 def prune(folder: Path, station: str, keep: int) -> int:
-    """Delete this station's oldest backups beyond ``keep``; returns how many. The manifest goes first."""
+    """Delete this station's oldest backups beyond ``keep``; returns how many. The manifest goes first, and a recovery
+    kit whose backup is gone goes last."""
     old = finished(folder, station)[:-keep]
     for manifest in old:
         manifest.unlink(missing_ok=True)
         manifest.with_suffix(".db").unlink(missing_ok=True)
+    drop_orphans(folder, station)
     return len(old)
 
 

@@ -127,6 +127,25 @@ def restore(
     return Restored(life, kept, photos, manifest is not None, problem)
 
 
+def check_backup(backup: Path, database: Path, station: str) -> None:
+    """Whether it is there, of this station, and byte for byte what its manifest says. Changes nothing.
+
+    Raises StoreError.
+    """
+    try:
+        manifest = _manifest_of(backup, station, database.parent / ".restore")
+        if manifest is not None and sha256_of(backup) != manifest.sha256:
+            raise _altered(backup)
+    except OSError as error:
+        raise StoreError(f"The backup {backup} cannot be read ({error}): check the medium.") from error
+
+
+def _altered(backup: Path) -> StoreError:
+    return StoreError(
+        f"The backup {backup} is not what its manifest says: it was changed or damaged. Take an older backup."
+    )
+
+
 def _beside(copy: Path, backup: Path, database: Path, manifest: Manifest | None, station: str) -> tuple[int, str]:
     """What goes with the database: pictures brought, and a sentence when some of it failed."""
     marker, source = SeriesMarker(database), backup.with_name("photos")
@@ -181,9 +200,7 @@ def _bring(backup: Path, copy: Path, manifest: Manifest | None) -> None:
         os.fsync(target.fileno())
     hand_over(copy)
     if manifest is not None and digest.hexdigest() != manifest.sha256:
-        raise StoreError(
-            f"The backup {backup} is not what its manifest says: it was changed or damaged. Take an older backup."
-        )
+        raise _altered(backup)
     if sha256_of(copy) != digest.hexdigest():
         raise StoreError(f"The disk of {copy.parent.parent} does not give back what was written: exchange it.")
     if log is not None:

@@ -43,7 +43,7 @@ MOST_NUMBERS: Final = 40
 _ORDER: Final = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
 
 PAGES: Final = ("doctor", "tests", "scale", "shot", "lamps", "care", "events", "epoch", "about")
-POSTS: Final = ("print", "shoot", "lamp", "backup", "bundle", "new_epoch", "language")
+POSTS: Final = ("print", "reach", "shoot", "lamp", "backup", "bundle", "new_epoch", "language")
 NEEDS: Mapping[str, Need] = {
     **{f"technician.{name}": Need.TECHNICIAN for name in (*PAGES, "scale_json", "shot_jpg")},
     **{f"technician.act_{name}": Need.TECHNICIAN for name in (*POSTS, *KEYS)},
@@ -57,7 +57,7 @@ def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) ->
     pages = _Pages(station, settings, doctor)
     for path, name, show in (
         ("/technician", "doctor", pages.doctor_page),
-        ("/technician/tests", "tests", lambda: pages.page("tests", "tests")),
+        ("/technician/tests", "tests", pages.tests_page),
         ("/technician/scale", "scale", pages.scale_page),
         ("/technician/scale.json", "scale_json", lambda: jsonify(pages.scale_sign())),
         ("/technician/shot", "shot", lambda: pages.page("shot", "tests")),
@@ -131,6 +131,10 @@ class _Pages:
             ago=_ago,
         )
 
+    def tests_page(self) -> str:
+        """What can be tried; a printer that the station may not reach is let through first."""
+        return self.page("tests", "tests", closed=self.tools.closed_printers() if self._tools else {})
+
     def scale_page(self) -> str:
         """The scale live, its keys, and what came of the one pressed last."""
         told = told_of(request.args.get("told", ""))
@@ -197,6 +201,7 @@ class _Pages:
         """By the last part of its path: what it does, and where it leads."""
         return {
             "print": self._print,
+            "reach": self._reach,
             "shoot": self._shoot,
             "lamp": self._lamp,
             "backup": self._backup,
@@ -208,6 +213,11 @@ class _Pages:
     def _print(self) -> AnyResponse:
         self.tools.print_test(request.form.get("printer", ""))
         return redirect("/technician/tests?printed=1", 303)
+
+    def _reach(self) -> AnyResponse:
+        """The station starts anew for it: what was told stands on the page that comes back."""
+        self.tools.let_reach(request.form.get("printer", ""))
+        return redirect("/technician/tests?asked=1", 303)
 
     def _shoot(self) -> AnyResponse:
         self.tools.shoot()

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,11 +39,14 @@ from kiosk.station.health import Part
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.kit.county_key import CountyKey
+from kiosk.store.backup.kit.sealing import seal_to_county, seal_to_word
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.owner import Hindrance
 from kiosk.texts import LANGUAGES, load
 from tests.station.doctor.clinic import Clinic, StatusPrinter, reading
 from tests.station.doctor.rows import DEVICES
+from tests.store.backup.kit.test_sealing import COUNTY, KIT
 from tests.store.village import STATION, bring_in, change
 
 
@@ -76,7 +80,10 @@ def back_up(clinic: Clinic) -> None:
 def test_a_station_in_order_has_nothing_to_do(well: Clinic) -> None:
     found = well.doctor.findings()
     assert [row.device for row in found] == DEVICES
-    assert {row.device: row.word for row in found if row.word != "fine"} == {"lens": "lens_none"}
+    assert {row.device: row.word for row in found if row.word != "fine"} == {
+        "backup": "kit_none",
+        "lens": "lens_none",
+    }
     assert all(row.ok for row in found)
     assert not broken(found)
 
@@ -546,7 +553,7 @@ def test_events_kept_apart_are_counted(well: Clinic) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "row"), [(1, ("ok", "fine")), (2, ("warn", "backup_old")), (40, ("warn", "backup_old"))]
+    ("days", "row"), [(1, ("ok", "kit_none")), (2, ("warn", "backup_old")), (40, ("warn", "backup_old"))]
 )
 def test_the_age_of_the_newest_backup(well: Clinic, days: int, row: tuple[str, str]) -> None:
     well.later(days=days, hours=1)
@@ -555,7 +562,7 @@ def test_the_age_of_the_newest_backup(well: Clinic, days: int, row: tuple[str, s
 
 def test_an_unset_clock_accuses_no_backup(well: Clinic) -> None:
     well.at_1970()
-    assert well.rows()["backup"] == ("ok", "fine")
+    assert well.rows()["backup"] == ("ok", "kit_none")
 
 
 def test_what_is_wrong_with_the_medium(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -580,12 +587,26 @@ def test_whose_medium_it_is(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: said["uuid"])
     assert well.rows()["backup"] == ("warn", "backup_unbound")
     well.config.backup = replace(well.config.backup, uuid="1a2b-3c4d")
-    assert well.rows()["backup"] == ("ok", "fine")
+    assert well.rows()["backup"] == ("ok", "kit_none")
     said["uuid"] = "5E6F-7081"
     row = next(row for row in well.doctor.findings(fresh=True) if row.device == "backup")
     assert (row.word, row.values["command"]) == ("backup_other", "kiosk backup --bind")
     said["uuid"] = ""
     assert well.rows()["backup"] == ("warn", "backup_other"), "a medium nobody can name is not the bound one"
+
+
+def test_a_backup_without_its_recovery_kit_is_told(well: Clinic) -> None:
+    file, folder = well.folder / "county.pub", well.config.backup.folder
+    well.config.backup = BackupSettings(folder, county_key_file=file)
+    assert well.rows()["backup"] == ("warn", "kit_key")
+    file.write_text(COUNTY.text)
+    assert well.rows()["backup"] == ("warn", "kit_missing")
+    kit = max(folder.glob("*.db")).with_suffix(".kit")
+    for content in (b"half", seal_to_county(KIT, CountyKey(bytes(range(1, 33)))), seal_to_word(KIT, "0123")):
+        kit.write_bytes(content)
+        assert well.rows()["backup"] == ("warn", "kit_missing")
+    kit.write_bytes(seal_to_county(KIT, COUNTY))
+    assert well.rows()["backup"] == ("ok", "fine")
 
 
 def told_by_systemd(monkeypatch: pytest.MonkeyPatch, well: Clinic, say: Callable[[str], str]) -> dict[str, str]:
@@ -777,19 +798,32 @@ def test_every_word_has_a_sentence_in_every_language(lang: str) -> None:
             "devices.py",
             "doctor.py",
             "finding.py",
+            "kit.py",
             "tools.py",
         )
     )
     texts = load(lang, strict=True)
-    prefixes = (
-        "scale|printer|camera|scanner|panel|page|disk|clock|catalog|people|key|link|center|backup|unit|database|root"
-    )
+    devices = "scale|printer|camera|scanner|panel|page|disk|clock|catalog|people|key|kit|link|center"
+    prefixes = f"{devices}|backup|unit|database|root"
     words = set(re.findall(rf'"((?:{prefixes})_[a-z_]+)"', source)) - set(doctor_box.UNITS)
-    not_words = {"printer_", "people_no_", "pickup_key", "backup_running", "root_is_open"}
+    not_words = {"printer_", "people_no_", "pickup_key", "backup_running", "root_is_open", "printer_address"}
     for word in {*words - not_words, "unreadable"}:
         assert f"doctor.do.{word}" in texts, word
     for device in [*DEVICES, *doctor_box.UNITS, "broker", "root"]:
         assert f"doctor.device.{device}" in texts, device
+
+
+def test_a_printer_the_box_may_not_reach_is_not_asked() -> None:
+    """``kiosk doctor`` of an administrator would reach it; the station does not."""
+    settings, printer = PrinterSettings("tcp", "192.168.1.50:9100", "tspl"), StatusPrinter()
+    loopback = [ip_network("127.0.0.0/8")]
+    row = doctor_devices.printer("label", settings, printer, lambda: loopback)
+    assert (row.word, row.verdict, row.needed) == ("printer_not_allowed", Verdict.FAIL, True)
+    assert "192.168.1.50:9100" in row.sentence(load("en", strict=True))
+    assert printer.asked == 0
+    allowed = [*loopback, ip_network("192.168.1.50/32")]
+    for reachable in (allowed, None):
+        assert doctor_devices.printer("label", settings, printer, lambda told=reachable: told).ok  # type: ignore[misc]
 
 
 def test_a_sentence_names_the_thing_and_its_place() -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from jinja2 import StrictUndefined
 from werkzeug.test import TestResponse
 
 from kiosk.devices.ports import CameraFault, CommandOutcome, CommandResult, LinkState
+from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.domain.clerk import Role
 from kiosk.domain.metrology.standing import CheckState, Counters, ScaleStanding, Verification
 from kiosk.station.clerk.access import Session
@@ -281,6 +283,28 @@ def test_a_printer_that_is_not_there(client: FlaskClient, printer: str) -> None:
     answer = client.post("/technician/print", data={"printer": printer})
     assert answer.status_code == 409
     assert load("en").text("technician.refused.no_printer") in words(answer)
+
+
+def test_a_printer_the_box_may_not_reach_is_asked_for_instead_of_printed_on(
+    client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_tools, "reachable_networks", lambda: (ip_network("127.0.0.0/8"),))
+    clinic.config.printers["label"] = PrinterSettings("tcp", "192.168.1.50:9100", "tspl")
+    page = client.get("/technician/tests")
+    assert "Allow the printer at 192.168.1.50" in words(page)
+    assert "Print a test receipt" in words(page)
+    assert client.post("/technician/reach", data={"printer": "label"}).location == "/technician/tests?asked=1"
+    assert (clinic.settings.data / "requests/printer-address").read_bytes() == b"192.168.1.50\n"
+    assert "starts anew" in words(client.get("/technician/tests?asked=1"))
+    assert client.post("/technician/reach", data={"printer": "receipt"}).status_code == 409
+    clinic.config.printers["label"] = PrinterSettings("tcp", "8.8.8.8:9100", "tspl")
+    answer = client.post("/technician/reach", data={"printer": "label"})
+    assert (answer.status_code, "Only a private address" in words(answer)) == (409, True)
+    (clinic.settings.data / "requests/printer-address").unlink()
+    (clinic.settings.data / "requests").rmdir()
+    (clinic.settings.data / "requests").touch()
+    clinic.config.printers["label"] = PrinterSettings("tcp", "fd00::5:9100", "tspl")
+    assert client.post("/technician/reach", data={"printer": "label"}).status_code == 409
 
 
 def test_the_scale_live_with_its_frame(client: FlaskClient, clinic: Clinic) -> None:

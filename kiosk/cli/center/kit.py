@@ -1,0 +1,105 @@
+"""``sorting-center kit``: the county's key for recovery kits, and what it opens."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from kiosk.cli.center.errors import PROGRAM
+from kiosk.cli.center.secrets import asked_password
+from kiosk.cli.one_line import end
+from kiosk.files import write_durably
+from kiosk.store.backup.kit.beside import read_kit
+from kiosk.store.backup.kit.contents import KitRefused
+from kiosk.store.backup.kit.county_key import CountyKey
+from kiosk.store.backup.kit.folder import write_folder
+from kiosk.store.backup.kit.sealing import new_word, open_as_county, seal_to_word
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+_MODE: Final = 0o600
+_LONGEST_KEY: Final = 8 * 1024
+_file = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def kit() -> None:
+    """Recovery kits: what makes a new card the same station, encrypted to the county by each station."""
+
+
+@kit.command("new-key")
+@click.argument("file", type=_file)
+@click.option("--without-phrase", is_flag=True, help="No pass phrase: for a disk that is encrypted itself.")
+def new_key(file: Path, without_phrase: bool) -> None:
+    """Make the county's pair of keys: the private one into FILE (mode 0600), under a pass phrase that is asked for.
+
+    Prints the line for the stations' settings, and writes it into FILE.pub too. FILE itself belongs on no station.
+    """
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    public = file.with_name(f"{file.name}.pub")
+    for path in (file, public):
+        if os.path.lexists(path):
+            end(f"{PROGRAM}: {path} is there already, and a county's key is never written over", 2)
+    private = X25519PrivateKey.generate()
+    county = CountyKey(private.public_key().public_bytes_raw())
+    under: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if not without_phrase:
+        under = serialization.BestAvailableEncryption(asked_password().encode())
+    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, under)
+    try:
+        write_durably(file, pem, _MODE)
+        write_durably(public, f"{county.text}\n".encode("ascii"))
+    except OSError as error:
+        end(f"{PROGRAM}: {error.filename or file} cannot be written: {error.strerror or error}", 1)
+    click.echo(f'county_key = "{county.text}"')
+
+
+@kit.command("open")
+@click.argument("file", type=_file)
+@click.option("--key", "key_file", required=True, type=_file, help="The county's private key.")
+@click.option("--paper", type=_file, help="Write the kit to this file, for a word that is printed here once.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Write what is in it into this new folder (0700).")
+def open_kit(file: Path, key_file: Path, paper: Path | None, folder: Path | None) -> None:
+    """Open the recovery kit FILE for the technician who makes the new card. Asks for the pass phrase of the key.
+
+    FILE is not changed. The word and the new file travel on two ways, and both are destroyed afterwards.
+    """
+    if (paper is None) == (folder is None):
+        end(f"{PROGRAM}: give --paper FILE or --folder FOLDER", 2)
+    try:
+        opened = open_as_county(read_kit(file), _private_key(key_file))
+        if folder is not None:
+            write_folder(opened, folder)
+            click.echo(f"The kit of station {opened.station} of {opened.region} lies open in {folder}: guard it.")
+        elif paper is not None:
+            word = new_word()
+            write_durably(paper, seal_to_word(opened, word), _MODE)
+            click.echo(f"The kit of station {opened.station} of {opened.region} is in {paper}. The word for it, once:")
+            click.echo(word)
+    except (KitRefused, OSError) as error:
+        end(f"{PROGRAM}: {error}", 1)
+
+
+def _private_key(file: Path) -> X25519PrivateKey:
+    """Raises KitRefused, OSError."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    if file.stat().st_mode & 0o077:
+        raise KitRefused(f"The key {file} can be read by others: chmod 600 {file}, and see who had it.")
+    with file.open("rb") as opened:
+        pem = opened.read(_LONGEST_KEY)
+    phrase = asked_password(known=True).encode() if b"BEGIN ENCRYPTED PRIVATE KEY" in pem else None
+    try:
+        private = load_pem_private_key(pem, phrase)
+    except (ValueError, TypeError):
+        raise KitRefused(f"The key {file} does not open: another pass phrase, or no key of kits.") from None
+    if not isinstance(private, X25519PrivateKey):
+        raise KitRefused(f"{file} is a key of another kind: take the one that kit new-key made.")
+    return private

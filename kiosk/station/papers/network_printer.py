@@ -1,0 +1,113 @@
+"""One printer on the network, which a box lets its station reach beside 127.0.0.1.
+
+The station asks for an address by a file; a root helper judges it anew and opens the way
+(kiosk/app/printer_address.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Final
+
+from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.files import hand_over, write_durably
+
+logger = logging.getLogger(__name__)
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+PRIVATE: Final[tuple[Network, ...]] = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+)
+"""RFC 1918 section 3, and unique local addresses of RFC 4193 section 3.1. All else is loopback, link-local, multicast,
+documentation or the internet."""
+LONGEST: Final = 46
+"""Of an IPv6 address as text, with its line's end."""
+REQUEST: Final = Path("requests/printer-address")
+"""Below the data folder."""
+STATION_UNIT: Final = "kiosk-station.service"
+
+
+def parse(text: str) -> Address:
+    """A private address of a host, in its one canonical spelling. Raises ValueError."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise ValueError("it is no IP address like 192.168.1.50") from None
+    if "%" in text:
+        raise ValueError("it names a network card of this machine (%), which no printer has")
+    if str(address) != text:
+        raise ValueError(f"write {address}")
+    if not any(address in network for network in PRIVATE if network.version == address.version):
+        raise ValueError("it is no private address (10…, 172.16… to 172.31…, 192.168…, fd…)")
+    if isinstance(address, IPv4Address) and address.packed[-1] in (0, 255):
+        raise ValueError("it names a network or everybody in it (ends in 0 or 255), no printer")
+    return address
+
+
+def parse_request(content: bytes) -> Address:
+    """One address and the end of its line, and nothing else. Raises ValueError."""
+    if len(content) > LONGEST or not content.endswith(b"\n") or not content.isascii():
+        raise ValueError("it is not one line with one address")
+    return parse(content[:-1].decode("ascii"))
+
+
+def host_of(settings: PrinterSettings) -> str:
+    """Where the printer is on the network; "" for one on a cable or on this machine."""
+    if settings.kind not in ("tcp", "ipp"):
+        return ""
+    host = settings.endpoint[0] if settings.kind == "tcp" else settings.place.host
+    if host == "localhost":
+        return ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return "" if address.is_loopback else str(address)
+
+
+def reachable_networks() -> tuple[Network, ...] | None:
+    """What the unit of the station lets it reach, as systemd has it; None where nothing is kept from it."""
+    try:
+        told = subprocess.run(
+            ["systemctl", "show", "--property=IPAddressAllow,IPAddressDeny", STATION_UNIT],
+            capture_output=True,
+            text=True,
+            timeout=5.0,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return _networks(dict(line.partition("=")[::2] for line in told.splitlines()))
+
+
+def _networks(properties: Mapping[str, str]) -> tuple[Network, ...] | None:
+    if not properties.get("IPAddressDeny"):
+        return None
+    return tuple(ip_network(word, strict=False) for word in properties.get("IPAddressAllow", "").split())
+
+
+def is_reachable(host: str, networks: Sequence[Network] | None) -> bool:
+    """A name is none: only addresses can be let through."""
+    if not host or networks is None:
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in networks if network.version == address.version)
+
+
+def ask_for(host: str, data: Path) -> None:
+    """Ask the root helper to let the station reach it; it starts the station anew. Raises ValueError, OSError."""
+    address = parse(host)
+    request = data / REQUEST
+    request.parent.mkdir(mode=0o700, exist_ok=True)
+    hand_over(request.parent)
+    write_durably(request, f"{address}\n".encode("ascii"))
+    logger.info("asked to be let reach the printer at %s", address)

@@ -1,0 +1,70 @@
+"""What a recovery kit holds: all that makes a new card the same station, beside its database."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
+from kiosk.store.errors import StoreError
+
+MOST_CREDENTIALS: Final = 8
+LONGEST_FILE: Final = 256 * 1024
+"""Settings of a station have 4 KB, a chain of certificates 10."""
+_KEY: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class KitRefused(StoreError):
+    """No kit was made, or this one cannot be used. Nothing was changed; the text holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A file that the settings name: ``path`` as it stands there."""
+
+    path: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """``pickup_key`` is the station's one key, 64 hex digits: that of the PINs is made from it. ``made_at`` is what the
+    clock said."""
+
+    station: str
+    region: str
+    software: str
+    made_at: str
+    settings: bytes = field(repr=False)
+    pickup_key: str = field(repr=False)
+    credentials: tuple[Credential, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_station(self.station)
+        check_region(self.region)
+        if _KEY.fullmatch(self.pickup_key) is None:
+            raise ValueError("the key of the pickup codes and PINs must be 64 hexadecimal digits")
+        if len(self.credentials) > MOST_CREDENTIALS:
+            raise ValueError(f"{len(self.credentials)} certificates and keys: {MOST_CREDENTIALS} are the most")
+        for name, content in (("settings", self.settings), *((one.path, one.content) for one in self.credentials)):
+            if not 0 < len(content) <= LONGEST_FILE:
+                raise ValueError(f"{name} has {len(content)} bytes: 1 to {LONGEST_FILE} are allowed")
+
+
+_decode: Final = msgspec.json.Decoder(Kit).decode
+
+
+def to_bytes(kit: Kit) -> bytes:
+    """In the clear: only ever inside an encrypted kit."""
+    return msgspec.json.encode(kit)
+
+
+def from_bytes(content: bytes) -> Kit:
+    """Raises KitRefused, without a word of what was read."""
+    try:
+        return _decode(content)
+    except (msgspec.DecodeError, BadIdentifier, ValueError):
+        raise KitRefused("The recovery kit holds something else than a kit: it is of other software.") from None

@@ -1,0 +1,47 @@
+"""The public key of the county that recovery kits are encrypted to, as it is written into a settings file.
+
+``kit1-<64 hex digits>-<8 hex digits>``: the X25519 key (RFC 7748) and the beginning of its SHA-256, so that a digit
+that was copied wrongly is refused, and no kit is made that nobody can open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+_TEXT: Final = re.compile(r"kit1-([0-9a-f]{64})-([0-9a-f]{8})")
+KEY_BYTES: Final = 32
+NAME_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CountyKey:
+    """Only encrypts: the station cannot open what it has made."""
+
+    public: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for anything but the whole text."""
+        match = _TEXT.fullmatch(text)
+        if match is None:
+            raise ValueError(
+                f"{text!r} must be the line that sorting-center kit new-key prints: kit1-, 64 hexadecimal digits, "
+                "a dash, 8 digits"
+            )
+        key = cls(bytes.fromhex(match[1]))
+        if key.text != text:
+            raise ValueError(f"{text!r} has a digit that was copied wrongly: its last 8 digits do not go with it")
+        return key
+
+    @property
+    def text(self) -> str:
+        """As ``parse`` reads it."""
+        return f"kit1-{self.public.hex()}-{hashlib.sha256(self.public).hexdigest()[:8]}"
+
+    @property
+    def name(self) -> bytes:
+        """Stands in a kit, so that the county finds the key that opens it: 64 bits of its SHA-256."""
+        return hashlib.sha256(self.public).digest()[:NAME_BYTES]

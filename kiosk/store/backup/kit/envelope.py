@@ -1,0 +1,99 @@
+"""The outside of a kit file, which anybody may read: whose kit it is and what opens it. Bytes <-> value, no I/O.
+
+    "KIOSKKIT"  8      1  version  1    kind  1
+    station     1 + n     length, ASCII
+    region      1 + n     length, ASCII
+    parameters  40 or 16  by kind
+    sealed      the rest  ChaCha20Poly1305, tag of 16 at the end
+
+Everything before ``sealed`` is its associated data: a byte that was changed anywhere is noticed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Self
+
+from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
+from kiosk.store.backup.kit.contents import KitRefused
+from kiosk.store.backup.kit.county_key import KEY_BYTES, NAME_BYTES
+
+MAGIC: Final = b"KIOSKKIT"
+VERSION: Final = 1
+SALT_BYTES: Final = 16
+LONGEST_KIT: Final = 4 * 1024 * 1024
+
+
+class Kind(IntEnum):
+    """What opens it: the county's private key, or the word on a paper."""
+
+    COUNTY = 1
+    WORD = 2
+
+
+_PARAMETERS: Final = {Kind.COUNTY: NAME_BYTES + KEY_BYTES, Kind.WORD: SALT_BYTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """``parameters``: the name of the county's key and the ephemeral key, or the salt of the word."""
+
+    kind: Kind
+    station: str
+    region: str
+    parameters: bytes
+    sealed: bytes = b""
+
+    @property
+    def header(self) -> bytes:
+        """All but ``sealed``: the associated data."""
+        names = (name.encode("ascii") for name in (self.station, self.region))
+        lettered = b"".join(bytes([len(name)]) + name for name in names)
+        return MAGIC + bytes([VERSION, self.kind]) + lettered + self.parameters
+
+    @property
+    def county_name(self) -> bytes:
+        """Names the county's key; empty for a word."""
+        return self.parameters[:NAME_BYTES] if self.kind is Kind.COUNTY else b""
+
+    def to_bytes(self) -> bytes:
+        return self.header + self.sealed
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Raises KitRefused for what is no kit, or of another version."""
+        rest = _Rest(content)
+        if rest.take(len(MAGIC)) != MAGIC or len(content) > LONGEST_KIT:
+            raise KitRefused("This is no recovery kit: name a file that ends in .kit.")
+        version, kind = rest.take(2)
+        if version != VERSION or kind not in _PARAMETERS:
+            raise KitRefused("The recovery kit is of other software: open it with a version as new as the station's.")
+        try:
+            station = check_station(rest.named())
+            region = check_region(rest.named())
+        except (BadIdentifier, UnicodeDecodeError):
+            raise KitRefused("The recovery kit is damaged: take that of another backup.") from None
+        parameters = rest.take(_PARAMETERS[Kind(kind)])
+        return cls(Kind(kind), station, region, parameters, rest.all())
+
+
+class _Rest:
+    """What is not read yet."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content, self._at = content, 0
+
+    def take(self, size: int) -> bytes:
+        taken = self._content[self._at : self._at + size]
+        if len(taken) < size:
+            raise KitRefused("The recovery kit is cut off, or is none: take that of another backup.")
+        self._at += size
+        return taken
+
+    def named(self) -> str:
+        (size,) = self.take(1)
+        return self.take(size).decode("ascii")
+
+    def all(self) -> bytes:
+        return self._content[self._at :]

@@ -1,0 +1,130 @@
+"""Encrypts a recovery kit and opens it. Composed of what ``cryptography`` and Argon2 give, nothing of our own:
+
+* to the county: a sealed box. A fresh X25519 key for each kit; its secret with the county's key goes through
+  HKDF-SHA256 (RFC 5869), salted with both public keys, into a key of ChaCha20Poly1305 (RFC 8439).
+* to a word on paper: Argon2id (RFC 9106) of the word under a fresh salt gives that key.
+
+Either key encrypts once, so the nonce is zero. The outside of the kit is the associated data. Why, and what it does not
+do: docs/decisions/recovery-kit.md.
+
+The libraries are imported where they are used: they cost 9 MB that a station which makes no kit does not pay.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from kiosk.domain.identifiers import BODY_ALPHABET
+from kiosk.store.backup.kit.contents import Kit, KitRefused, from_bytes, to_bytes
+from kiosk.store.backup.kit.county_key import KEY_BYTES, CountyKey
+from kiosk.store.backup.kit.envelope import SALT_BYTES, Envelope, Kind
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+_INFO: Final = b"station-kiosk: recovery kit, 1"
+_NONCE: Final = bytes(12)
+_SEALED: Final = "it lies as the station wrote it. The county opens it first: sorting-center kit open."
+WORD_GROUPS, GROUP_LETTERS = 4, 4
+"""16 of 33 letters: 80 bits, on a paper that lives for a day."""
+ARGON2_PASSES: Final = 3
+ARGON2_KIB: Final = 64 * 1024
+"""The second recommended choice of RFC 9106 section 4, for one lane."""
+
+
+def seal_to_county(kit: Kit, county: CountyKey) -> bytes:
+    """The file that lies beside a backup. Only the county's private key opens it. Raises KitRefused."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    ephemeral = X25519PrivateKey.generate()
+    public = ephemeral.public_key().public_bytes_raw()
+    outside = Envelope(Kind.COUNTY, kit.station, kit.region, county.name + public)
+    return _sealed(kit, outside, _shared_key(ephemeral, county.public, public, county.public))
+
+
+def open_as_county(content: bytes, private: X25519PrivateKey) -> Kit:
+    """Raises KitRefused for another county's kit, another kind, and for one that was changed anywhere."""
+    outside = _outside(content, Kind.COUNTY, "it was made for a technician's word: kiosk restore --kit takes it.")
+    county = CountyKey(private.public_key().public_bytes_raw())
+    if outside.county_name != county.name:
+        raise KitRefused(
+            f"The recovery kit of {outside.station} is encrypted to another key ({outside.county_name.hex()}), not to "
+            f"this one ({county.name.hex()}): take that key."
+        )
+    ephemeral = outside.parameters[-KEY_BYTES:]
+    return _opened(outside, lambda: _shared_key(private, ephemeral, ephemeral, county.public))
+
+
+def seal_to_word(kit: Kit, word: str) -> bytes:
+    """For the technician who makes the new card: who has the file and not the paper has nothing."""
+    outside = Envelope(Kind.WORD, kit.station, kit.region, os.urandom(SALT_BYTES))
+    return _sealed(kit, outside, _word_key(word, outside.parameters))
+
+
+def require_word(content: bytes) -> None:
+    """Whether a word opens it at all. Raises KitRefused before anybody is asked for one."""
+    _outside(content, Kind.WORD, _SEALED)
+
+
+def open_with_word(content: bytes, word: str) -> Kit:
+    """Raises KitRefused for a wrong word, another kind, and for a kit that was changed anywhere."""
+    outside = _outside(content, Kind.WORD, _SEALED)
+    return _opened(outside, lambda: _word_key(word, outside.parameters))
+
+
+def new_word() -> str:
+    """Four groups of four letters, to be written down and typed in."""
+    groups = ("".join(secrets.choice(BODY_ALPHABET) for _ in range(GROUP_LETTERS)) for _ in range(WORD_GROUPS))
+    return "-".join(groups)
+
+
+def _plain_word(typed: str) -> bytes:
+    """As it was meant: dashes and blanks are for the eye, and I, O and U are in no word."""
+    letters = "".join(typed.upper().replace("-", " ").split()).translate(str.maketrans("IOU", "10V"))
+    return letters.encode("utf-8", errors="replace")
+
+
+def _shared_key(own: X25519PrivateKey, other: bytes, ephemeral: bytes, county: bytes) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    secret = own.exchange(X25519PublicKey.from_public_bytes(other))
+    return HKDF(SHA256(), KEY_BYTES, salt=ephemeral + county, info=_INFO).derive(secret)
+
+
+def _word_key(word: str, salt: bytes) -> bytes:
+    from argon2.low_level import Type, hash_secret_raw
+
+    return hash_secret_raw(_plain_word(word), salt, ARGON2_PASSES, ARGON2_KIB, 1, KEY_BYTES, Type.ID)
+
+
+def _sealed(kit: Kit, outside: Envelope, key: bytes) -> bytes:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    return outside.header + ChaCha20Poly1305(key).encrypt(_NONCE, to_bytes(kit), outside.header)
+
+
+def _outside(content: bytes, kind: Kind, otherwise: str) -> Envelope:
+    outside = Envelope.parse(content)
+    if outside.kind is not kind:
+        raise KitRefused(f"The recovery kit of {outside.station} is not for this: {otherwise}")
+    return outside
+
+
+def _opened(outside: Envelope, key: Callable[[], bytes]) -> Kit:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    try:
+        content = ChaCha20Poly1305(key()).decrypt(_NONCE, outside.sealed, outside.header)
+    except (InvalidTag, ValueError):  # ValueError: an ephemeral key that shares nothing with any other
+        why = "the word is another one, or " if outside.kind is Kind.WORD else ""
+        raise KitRefused(f"The recovery kit of {outside.station} does not open: {why}it was changed.") from None
+    kit = from_bytes(content)
+    if (kit.station, kit.region) != (outside.station, outside.region):
+        raise KitRefused(f"The recovery kit of {outside.station} holds another station: it was made by a mistake.")
+    return kit

@@ -1,0 +1,208 @@
+"""The root helper trusts nothing in a request, does its work once, and does what is left when it was killed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from kiosk.app.printer_address import AddressPlaces, PrinterAddress, is_own, systemctl
+from kiosk.station.papers.network_printer import REQUEST, ask_for, parse
+from tests.store.backup.test_restore_cut_off import Killed
+
+DROP_IN = "[Service]\nIPAddressAllow=192.168.1.50\n"
+DONE = [("daemon-reload",), ("--no-block", "try-restart", "kiosk-station.service")]
+
+
+class Box:
+    """The folders of a box, a systemd that notes what it is told, and a kernel that owns 192.168.1.2."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data, keys = folder / "kiosk", folder / "keys"
+        for path in (self.data, keys, folder / "run"):
+            path.mkdir(parents=True)
+        drop_in = folder / "run/kiosk-station.service.d/50-kiosk-printer.conf"
+        self.places = AddressPlaces(self.data, keys / "printer-address", drop_in, folder / "run/kiosk-printer-address")
+        self.calls: list[tuple[str, ...]] = []
+        self.die_at = 10**6
+
+    @property
+    def request(self) -> Path:
+        return self.data / REQUEST
+
+    def helper(self) -> PrinterAddress:
+        return PrinterAddress(self.places, lambda address: str(address) == "192.168.1.2", self._told)
+
+    def run(self) -> list[tuple[str, ...]]:
+        """What systemd was told in one run of the unit."""
+        self.calls = []
+        self.helper().run()
+        return self.calls
+
+    def drop_in(self) -> str:
+        return self.places.drop_in.read_text() if self.places.drop_in.exists() else ""
+
+    def _told(self, *words: str) -> None:
+        self.calls.append(words)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+def test_an_address_that_is_asked_for_is_kept_and_let_through_once(box: Box) -> None:
+    assert box.run() == []
+    ask_for("192.168.1.50", box.data)
+    assert box.run() == DONE
+    assert box.drop_in() == DROP_IN
+    assert box.places.drop_in.stat().st_mode & 0o777 == 0o644, "the doctor reads it"
+    assert box.places.kept.read_text() == "192.168.1.50\n"
+    assert not box.request.exists()
+    assert box.run() == []
+    ask_for("192.168.1.50", box.data)
+    assert box.run() == [], "asked for twice it is the same"
+    ask_for("fd00::7", box.data)
+    assert box.run() == DONE
+    assert "fd00::7" in box.drop_in()
+    assert "192.168.1.50" not in box.drop_in()
+
+
+def test_the_next_boot_has_nothing_but_what_is_kept(box: Box) -> None:
+    box.helper().keep(parse("192.168.1.50"))
+    assert box.run() == DONE
+    box.places.drop_in.unlink()
+    (box.places.runtime / "settled").unlink()
+    assert box.run() == DONE
+    assert box.drop_in() == DROP_IN
+    box.helper().keep_none()
+    assert box.run() == DONE
+    assert box.drop_in() == ""
+    assert box.run() == []
+
+
+def test_what_the_card_gives_back_is_judged_anew(box: Box) -> None:
+    for content in (b"8.8.8.8\n", b"192.168.1.50", b"\xff", b"192.168.1.50\nany\n", b"x" * 5000):
+        box.places.kept.write_bytes(content)
+        box.run()
+        assert box.drop_in() == ""
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.with_name("elsewhere").write_text("192.168.1.50\n")
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [
+        lambda path: path.write_text("8.8.8.8\n"),
+        lambda path: path.write_text("192.168.1.2\n"),
+        lambda path: path.write_bytes(b"192.168.1.50\n" * 9),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.mkdir(),
+        _pipe,
+        _link,
+    ],
+)
+def test_a_request_that_is_none_changes_nothing(
+    box: Box, lay: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    box.request.parent.mkdir()
+    lay(box.request)
+    assert box.run() == []
+    assert "is refused" in caplog.text
+    assert not box.places.kept.exists()
+    assert box.request.is_dir() or not os.path.lexists(box.request), "a request that is left would be asked for ever"
+
+
+def test_a_folder_that_leads_elsewhere_is_not_followed(box: Box, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/printer-address").write_text("192.168.1.50\n")
+    box.request.parent.symlink_to(tmp_path / "other")
+    assert box.run() == []
+    assert (tmp_path / "other/printer-address").exists()
+    box.request.parent.unlink()
+    box.request.parent.write_text("no folder")
+    assert box.run() == []
+
+
+def test_killed_at_any_line_the_next_run_does_what_is_left(tmp_path: Path) -> None:
+    for step in itertools.count(1):
+        box = Box(tmp_path / str(step))
+        ask_for("192.168.1.50", box.data)
+        with pytest.MonkeyPatch.context() as patch:
+            left = itertools.count(1)
+
+            def guarded(real: Callable[..., object], left: itertools.count[int] = left, step: int = step) -> object:
+                def call(*words: object, **named: object) -> object:
+                    if next(left) >= step:
+                        raise Killed
+                    return real(*words, **named)
+
+                return call
+
+            for name in ("replace", "fsync", "unlink", "mkdir", "chmod"):
+                patch.setattr(os, name, guarded(getattr(os, name)))
+            patch.setattr(Box, "_told", guarded(Box._told))
+            try:
+                box.run()
+                finished = True
+            except Killed:
+                finished = False
+        assert box.drop_in() in ("", DROP_IN)
+        before = list(box.calls)
+        after = box.run()
+        assert box.drop_in() == DROP_IN
+        assert finished or after[-1] == DONE[-1] or before == DONE, "reloaded and started anew, whenever it died"
+        assert not box.request.exists()
+        assert box.run() == []
+        if finished:
+            break
+    assert step > 8
+
+
+def test_a_systemd_that_does_not_do_it_is_asked_again(box: Box) -> None:
+    ask_for("192.168.1.50", box.data)
+    helper = PrinterAddress(box.places, lambda address: False, failing)
+    with pytest.raises(OSError, match="daemon-reload"):
+        helper.run()
+    assert box.run() == DONE
+
+
+def test_a_request_that_comes_meanwhile_is_not_lost(box: Box) -> None:
+    later = ["192.168.1.60", "192.168.1.70"]
+
+    def manager(*words: str) -> None:
+        if words == DONE[-1] and later:
+            ask_for(later.pop(0), box.data)
+
+    ask_for("192.168.1.50", box.data)
+    assert PrinterAddress(box.places, lambda address: False, manager).run() == parse("192.168.1.70")
+    assert not box.request.exists()
+
+
+def failing(*words: str) -> None:
+    raise OSError(5, f"systemctl {words[0]} failed", "systemctl")
+
+
+def test_the_real_systemctl_and_the_real_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_own(ip_address("127.0.0.1"))
+    assert not is_own(ip_address("192.0.2.7"))
+    if socket.has_dualstack_ipv6():
+        assert not is_own(ip_address("2001:db8::7"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = tmp_path / "systemctl"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(OSError, match="daemon-reload failed"):
+        systemctl("daemon-reload")

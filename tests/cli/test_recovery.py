@@ -1,0 +1,296 @@
+"""A card dies: backup, recovery kit and a new card make the same station, as station, county and technician type it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import zipfile
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kiosk.cli.kiosk import main as kiosk_program
+from kiosk.cli.sorting_center import main as center_program
+from kiosk.config.station import load
+from kiosk.station.clerk.access import Access
+from kiosk.station.doctor import environment as doctor_place
+from kiosk.station.doctor.bundle import bundle
+from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.store import Store
+from kiosk.store.backup.kit import sealing
+from kiosk.store.backup.kit.contents import Credential
+from kiosk.store.backup.kit.county_key import CountyKey
+from kiosk.store.backup.kit.folder import write_folder
+from kiosk.store.backup.kit.sealing import seal_to_county
+from kiosk.store.database import lasting
+from kiosk.store.database.migrate import migrate
+from kiosk.store.database.opening import Opening
+from tests.station.counter.rig import KEY, PIN, CounterRig
+from tests.station.fakes import CATALOG, STAMP
+from tests.store.backup.kit.test_sealing import KIT
+
+KEY_TEXT = bytes(range(32)).hex()
+"""Of the counter's rig: what it hands out, it hands out under this key."""
+PHRASE = "a phrase of the county"
+CERTIFICATE, PRIVATE = "-----BEGIN CERTIFICATE-----\n", "-----BEGIN PRIVATE KEY-----\nsecret of the relay\n"
+
+
+def typed(program: object, *words: str | Path, said: str = "") -> Result:
+    return CliRunner().invoke(program, [str(word) for word in words], input=said)  # type: ignore[arg-type]
+
+
+class Village:
+    """One machine after the other: ``old`` has a station with people, intakes and a parcel that waits."""
+
+    def __init__(self, folder: Path, template: Path) -> None:
+        self.template = template
+        self.folder, self.medium = folder, folder / "medium"
+        self.medium.mkdir()
+        self.key, self.code = folder / "county.key", ""
+        self.numbers = itertools.count()
+        done = typed(center_program, "kit", "new-key", self.key, said=f"{PHRASE}\n")
+        assert done.exit_code == 0, done.output
+        self.county_line = done.stdout.strip()
+        self.old, self.new = folder / "old", folder / "new"
+        self._set_up()
+
+    def _set_up(self) -> None:
+        data, etc = self.old / "data", self.old / "etc"
+        for path in (data, etc):
+            path.mkdir(parents=True)
+        (data / "pickup-key").write_text(f"{KEY_TEXT}\n")
+        (etc / "relay.crt").write_text(CERTIFICATE)
+        (etc / "relay.key").write_text(PRIVATE)
+        self.write_settings()
+        opening = Opening(template=self.template, reserve_bytes=0)
+        with closing(Store.open(data / "station.db", "S0147", STAMP, opening)) as store:
+            store.catalogs.add(CATALOG, STAMP)
+            rig = CounterRig(store, data)
+            self.code = rig.code_of(rig.bring())
+
+    def write_settings(self, backup: str | None = None) -> None:
+        """The folders of both machines have one name: the old one is moved away before the new one is made."""
+        card = self.folder / "card"
+        self.settings.write_text(
+            f'[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "{card}/data"\n'
+            f'[relay]\nbroker_url = "mqtts://broker:8883"\ncert_file = "{card}/etc/relay.crt"\n'
+            f'key_file = "{card}/etc/relay.key"\n'
+            f'[backup]\nfolder = "{self.medium}"\n{self.county_line if backup is None else backup}\n'
+        )
+
+    @property
+    def settings(self) -> Path:
+        return self.old / "etc/station.toml"
+
+    def insert(self, card: Path) -> Path:
+        """This card is in the machine now; returns its settings file."""
+        place = self.folder / "card"
+        place.unlink(missing_ok=True)
+        place.symlink_to(card, target_is_directory=True)
+        return place / "etc/station.toml"
+
+    def back_up(self) -> Result:
+        return typed(kiosk_program, "backup", "--config", self.insert(self.old), "--same-disk")
+
+    @property
+    def backup(self) -> Path:
+        return max(self.medium.glob("*.db"))
+
+    @property
+    def kit(self) -> Path:
+        return self.backup.with_suffix(".kit")
+
+    def open(self, *words: str | Path) -> Result:
+        return typed(center_program, "kit", "open", self.kit, "--key", self.key, *words, said=f"{PHRASE}\n")
+
+    def restore(self, kit: Path, word: str = "", letter: tuple[str, ...] = ("--letter", "A")) -> Result:
+        (self.new / "data").mkdir(parents=True, exist_ok=True)
+        (self.new / "etc").mkdir(exist_ok=True)
+        words = ("--config", self.insert(self.new), "--kit", kit, *letter)
+        return typed(kiosk_program, "restore", self.backup, *words, said=f"{word}\n")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "empty.sqlite"
+    migrate(path)
+    return path
+
+
+@pytest.fixture
+def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Village:
+    for module in (doctor_place, bundle):
+        monkeypatch.setattr(module, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr(sealing, "ARGON2_KIB", 8)
+    return Village(tmp_path, template)
+
+
+def test_old_codes_and_pins_hold_on_a_new_card(village: Village, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    made = village.back_up()
+    assert made.exit_code == 0, made.output
+    paper = village.folder / "S0147.kit"
+    opened = village.open("--paper", paper)
+    assert opened.exit_code == 0, opened.output
+    word = opened.stdout.splitlines()[-1]
+    assert paper.stat().st_mode & 0o777 == 0o600
+    assert word.encode() not in paper.read_bytes()
+    done = village.restore(paper, word.lower())
+    assert done.exit_code == 0, done.output
+    for told in ("This card is station S0147 of yarkant", "receipts go on with B-000001"):
+        assert told in done.stdout
+    assert village.settings.read_bytes() == (village.new / "etc/station.toml").read_bytes()
+    for name in ("etc/relay.crt", "etc/relay.key", "data/pickup-key"):
+        assert (village.new / name).read_bytes() == (village.old / name).read_bytes()
+        assert (village.new / name).stat().st_mode & 0o777 == 0o600
+    _works_as_before(village)
+    bundled = typed(kiosk_program, "bundle", "--config", village.folder / "card/etc/station.toml")
+    assert bundled.exit_code == 0, bundled.output
+    with zipfile.ZipFile(bundled.stdout.strip()) as content:
+        private = "\n".join(content.read(name).decode() for name in content.namelist())
+    told = "\n".join((caplog.text, made.output, opened.output.replace(word, ""), done.output, private))
+    for secret in (KEY_TEXT, "secret of the relay", PHRASE, word, word.lower()):
+        assert secret not in told
+
+
+def _works_as_before(village: Village) -> None:
+    config = load(village.folder / "card/etc/station.toml")
+    key = PickupKey.found(config.parcels, config.station.data, {})
+    assert key.present
+    with closing(Store.open(config.station.database, "S0147", STAMP, Opening(reserve_bytes=0))) as store:
+        rig = CounterRig(store, village.new, key=key, take_people=False)
+        access = Access(store, 60.0, rig.clock.stamp, lambda access: None, key.pins())
+        assert access.sign_in("01", PIN).person.number == "01"
+        session = rig.access.sign_in("01", PIN)
+        row = rig.counter.parcels.handovers.collect_by_code(session, village.code)
+        assert row.state.value == "collected"
+        assert KEY.mac(village.code) == key.mac(village.code)
+
+
+def test_an_opened_folder_does_as_well(village: Village) -> None:
+    assert village.back_up().exit_code == 0
+    folder = village.folder / "opened"
+    assert village.open("--folder", folder).exit_code == 0
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.name for path in folder.iterdir()} == {
+        "kit.json",
+        "station.toml",
+        "pickup-key",
+        "credential-relay.crt",
+        "credential-relay.key",
+    }
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert village.open("--folder", folder).exit_code == 1, "a folder that is there is left alone"
+    assert village.restore(folder).exit_code == 0
+    _works_as_before(village)
+
+
+def settings_of(card: Path, station: str = "S0147") -> bytes:
+    return f'[station]\nstation = "{station}"\nregion = "yarkant"\ndata = "{card}/data"\n'.encode()
+
+
+def opened_kit(village: Village, **changes: object) -> Path:
+    """A folder as the county opens it; what stands in it may be anybody's."""
+    folder = village.folder / f"opened-{next(village.numbers)}"
+    credentials = (Credential("/etc/cron.d/relay", b"x"),) if not changes else ()
+    values = {"settings": settings_of(village.folder / "card"), "credentials": credentials} | changes
+    write_folder(replace(KIT, **values), folder)  # type: ignore[arg-type]
+    return folder
+
+
+def test_what_is_not_right_changes_nothing_on_the_new_card(village: Village) -> None:
+    assert village.back_up().exit_code == 0
+    paper = village.folder / "S0147.kit"
+    word = village.open("--paper", paper).stdout.splitlines()[-1]
+    card = village.folder / "card"
+    for kit, said, told in (
+        (paper, "0000-0000-0000-0000", "does not open"),
+        (village.kit, "", "sorting-center kit open"),
+        (village.folder / "none.kit", "", "cannot be read"),
+        (opened_kit(village, station="S0148", settings=settings_of(card, "S0148")), "", "is of station S0147"),
+        (opened_kit(village, station="S0148"), "", "are of another station"),
+        (opened_kit(village, settings=b"[statio]"), "", "are not understood"),
+        (opened_kit(village), "", "/etc/cron.d/relay lies outside the station's folders"),
+    ):
+        done = village.restore(kit, said)
+        assert (done.exit_code, told in done.stderr) == (1, True), done.output
+        assert [path for path in village.new.rglob("*") if path.is_file()] == []
+    damaged = village.backup.read_bytes()
+    village.backup.write_bytes(damaged[:-1] + b"x")
+    assert village.restore(paper, word).exit_code == 1
+    assert [path for path in village.new.rglob("*") if path.is_file()] == []
+    village.backup.write_bytes(damaged)
+    done = village.restore(paper, word, letter=())
+    assert (done.exit_code, "letter on the newest paper receipt" in done.stderr) == (2, True)
+    assert [path for path in village.new.rglob("*") if path.is_file()] == []
+    assert village.restore(paper, word).exit_code == 0
+
+
+SYSTEMCTL = """#!/bin/sh
+case "$*" in *Environment*) echo KIOSK_BOX=1 ;; *is-active*) exit $ACTIVE ;; esac
+"""
+
+
+def test_a_first_start_that_waits_would_keep_its_own_key(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert village.back_up().exit_code == 0
+    folder = village.folder / "opened"
+    assert village.open("--folder", folder).exit_code == 0
+    program = village.folder / "bin/systemctl"
+    program.parent.mkdir()
+    program.write_text(SYSTEMCTL)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(lasting, "_SYSTEMD", village.folder)
+    monkeypatch.setattr(lasting, "in_memory", lambda path: "")
+    monkeypatch.setenv("ACTIVE", "0")
+    done = village.restore(folder)
+    assert (done.exit_code, "systemctl stop kiosk-station" in done.stderr) == (1, True)
+    assert [path for path in village.new.rglob("*") if path.is_file()] == []
+    monkeypatch.setenv("ACTIVE", "3")
+    assert village.restore(folder).exit_code == 0
+
+
+def test_a_kit_that_cannot_be_made_costs_no_backup(village: Village) -> None:
+    for name, back in (("data/pickup-key", KEY_TEXT), ("etc/relay.key", PRIVATE)):
+        (village.old / name).unlink()
+        done = village.back_up()
+        assert done.exit_code == 1
+        assert "The database is safe in" in done.stderr
+        assert name in done.stderr
+        assert not village.kit.exists()
+        (village.old / name).write_text(back)
+    (village.old / "data/pickup-key").write_text("no key\n")
+    assert "64 hexadecimal" in village.back_up().stderr
+    (village.old / "data/pickup-key").write_text(KEY_TEXT)
+    village.write_settings(backup="")
+    done = village.back_up()
+    assert (done.exit_code, village.kit.exists()) == (0, False), "a county without a key has no kits"
+    village.write_settings()
+    assert village.back_up().exit_code == 0
+    assert village.kit.exists()
+
+
+def test_the_county_s_key_is_guarded(village: Village) -> None:
+    assert village.key.stat().st_mode & 0o777 == 0o600
+    assert b"ENCRYPTED" in village.key.read_bytes()
+    assert village.key.with_name("county.key.pub").read_text().strip() in village.county_line
+    assert typed(center_program, "kit", "new-key", village.key, said="x\n").exit_code == 2
+    assert village.back_up().exit_code == 0
+    words = ("kit", "open", village.kit, "--key", village.key)
+    assert typed(center_program, *words, said=f"{PHRASE}\n").exit_code == 2
+    target = ("--folder", village.folder / "opened")
+    done = typed(center_program, *words, *target, said="another phrase\n")
+    assert (done.exit_code, "another pass phrase" in done.stderr) == (1, True)
+    village.key.chmod(0o644)
+    assert "chmod 600" in typed(center_program, *words, *target, said=f"{PHRASE}\n").stderr
+    village.key.chmod(0o600)
+    plain = village.folder / "plain.key"
+    assert typed(center_program, "kit", "new-key", plain, "--without-phrase").exit_code == 0
+    other = CountyKey.parse(plain.with_name("plain.key.pub").read_text().strip())
+    village.kit.write_bytes(seal_to_county(KIT, other))
+    assert typed(center_program, "kit", "open", village.kit, "--key", plain, *target).exit_code == 0
+    assert "another key" in typed(center_program, *words, "--paper", village.folder / "x", said=f"{PHRASE}\n").stderr

@@ -1,0 +1,139 @@
+"""A recovery kit opens for the county, or for a word, and for nobody else; a byte that was changed is noticed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from kiosk.store.backup.kit import sealing
+from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused, from_bytes, to_bytes
+from kiosk.store.backup.kit.county_key import CountyKey
+from kiosk.store.backup.kit.envelope import Envelope
+from kiosk.store.backup.kit.sealing import new_word, open_as_county, open_with_word, seal_to_county, seal_to_word
+from kiosk.store.backup.settings import BackupSettings
+
+SECRET = "5ec7e7" + "ab" * 29
+KIT = Kit(
+    "S0147",
+    "yarkant",
+    "station-kiosk/test",
+    "2026-11-28T08:00:00Z",
+    b'[station]\nstation = "S0147"\n',
+    SECRET,
+    (Credential("/etc/kiosk/relay.key", b"-----BEGIN PRIVATE KEY-----"),),
+)
+PRIVATE = X25519PrivateKey.from_private_bytes(bytes(range(32)))
+COUNTY = CountyKey(PRIVATE.public_key().public_bytes_raw())
+
+
+@pytest.fixture
+def quick_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 is slow on purpose."""
+    monkeypatch.setattr(sealing, "ARGON2_KIB", 8)
+    monkeypatch.setattr(sealing, "ARGON2_PASSES", 1)
+
+
+def refused(content: bytes, word: str = "") -> str:
+    """The sentence, without a secret in it or behind it."""
+    with pytest.raises(KitRefused) as caught:
+        open_with_word(content, word) if word else open_as_county(content, PRIVATE)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert SECRET[:6] not in repr(error)
+        assert not word or word not in repr(error)
+        error = error.__context__
+    return str(caught.value)
+
+
+def test_the_county_opens_what_a_station_made_and_nobody_else() -> None:
+    sealed = seal_to_county(KIT, COUNTY)
+    assert open_as_county(sealed, PRIVATE) == KIT
+    assert SECRET.encode() not in sealed
+    assert b"BEGIN" not in sealed
+    assert seal_to_county(KIT, COUNTY) != sealed, "a key of its own for each kit"
+    with pytest.raises(KitRefused, match=COUNTY.name.hex()):
+        open_as_county(sealed, X25519PrivateKey.generate())
+
+
+def test_a_byte_that_was_changed_anywhere_is_noticed() -> None:
+    sealed = seal_to_county(KIT, COUNTY)
+    for index in range(len(sealed)):
+        for bit in (0x01, 0x80):
+            refused(sealed[:index] + bytes([sealed[index] ^ bit]) + sealed[index + 1 :])
+    for size in range(len(sealed)):
+        refused(sealed[:size])
+    refused(sealed + b"\0")
+
+
+def test_the_outside_of_another_station_does_not_fit() -> None:
+    outside = Envelope.parse(seal_to_county(KIT, COUNTY))
+    for other in (replace(outside, station="S0148"), replace(outside, region="kashgar")):
+        assert "does not open" in refused(other.to_bytes())
+    # Ephemeral keys of small order share the same secret with everybody (RFC 7748 section 6.1).
+    for point in (bytes(32), b"\x01" + bytes(31)):
+        refused(replace(outside, parameters=COUNTY.name + point).to_bytes())
+
+
+def test_a_word_opens_however_it_was_typed(quick_word: None) -> None:
+    word = new_word()
+    sealed = seal_to_word(KIT, word)
+    for typed in (word, word.lower(), word.replace("-", ""), f" {word.replace('-', ' ')} "):
+        assert open_with_word(sealed, typed) == KIT
+    meant = seal_to_word(KIT, "10VA-0000-1111-VVVV")
+    assert open_with_word(meant, "iouA-OOOO-IIII-uuuu") == KIT
+    assert "the word is another one" in refused(sealed, new_word())
+    for index in range(len(sealed)):
+        refused(sealed[:index] + bytes([sealed[index] ^ 1]) + sealed[index + 1 :], word)
+
+
+def test_words_are_not_foreseen() -> None:
+    words = {new_word() for _ in range(50)}
+    assert len(words) == 50
+    assert all(len(word) == 19 for word in words)
+
+
+def test_the_real_cost_of_a_word() -> None:
+    sealed = seal_to_word(KIT, "0123-4567-89AB-CDEF")
+    assert open_with_word(sealed, "0123-4567-89AB-CDEF") == KIT
+    assert sealing.ARGON2_KIB * sealing.ARGON2_PASSES >= 3 * 64 * 1024
+
+
+def test_each_kind_says_what_opens_it(quick_word: None) -> None:
+    assert "kiosk restore --kit" in refused(seal_to_word(KIT, "0123"))
+    assert "sorting-center kit open" in refused(seal_to_county(KIT, COUNTY), "0123")
+    for content in (b"", b"KIOSKKIT", b"x" * 500):
+        refused(content)
+    newer = bytearray(seal_to_county(KIT, COUNTY))
+    newer[8] = 2
+    assert "other software" in refused(bytes(newer))
+
+
+def test_a_county_s_key_with_a_wrong_digit_is_refused() -> None:
+    text = COUNTY.text
+    assert CountyKey.parse(text) == COUNTY
+    for index in range(len(text)):
+        other = "0" if text[index] != "0" else "1"
+        with pytest.raises(ValueError, match=r"copied wrongly|must be the line"):
+            CountyKey.parse(text[:index] + other + text[index + 1 :])
+    with pytest.raises(ValueError, match="county_key"):
+        BackupSettings(Path("/x"), county_key=text[:-1])
+
+
+def test_no_secret_is_shown_by_accident() -> None:
+    assert SECRET not in repr(KIT)
+    assert "PRIVATE" not in repr(KIT)
+    assert from_bytes(to_bytes(KIT)) == KIT
+    for damaged in (b"{}", b"\xff", to_bytes(KIT).replace(SECRET.encode(), SECRET[:-1].encode() + b"x")):
+        with pytest.raises(KitRefused) as caught:
+            from_bytes(damaged)
+        assert SECRET[:6] not in f"{caught.value}{caught.value.__context__}"
+
+
+@pytest.mark.parametrize("field", ["settings", "pickup_key", "credentials"])
+def test_what_is_no_kit_is_not_made(field: str) -> None:
+    wrong = {"settings": b"", "pickup_key": "ab", "credentials": KIT.credentials * 9}
+    with pytest.raises(ValueError, match=r"settings|64 hexadecimal|the most"):
+        replace(KIT, **{field: wrong[field]})  # type: ignore[arg-type]

@@ -209,6 +209,7 @@ class StationService:
         for job in self.store.papers.recover(stamp):
             logger.warning("print job %s of %s was interrupted: whether it came out is unknown", job.id, job.about)
             self._marks.tell(job.printer, "printer_unknown")
+        self._ask_for_bags()
         for worker in self._printers.values():
             worker.start()
         self._photographer.start()
@@ -313,6 +314,13 @@ class StationService:
                 logger.error("the record of %s is not what was sealed: %s", found.receipt, ", ".join(found.what))
         except StoreError as error:
             logger.error("the newest intakes cannot be compared with what was sealed: %s", error)
+
+    def _ask_for_bags(self) -> None:
+        try:
+            self.desk.booked.resume()
+        except DeskRefused as error:
+            # The screen begins at home then: weighing goes on, and the labels wait at the counter.
+            logger.error("whether bags are still to be scanned cannot be read now: %s", error)
 
     def _tidy_parcel_photos(self) -> None:
         try:

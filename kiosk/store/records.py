@@ -81,12 +81,16 @@ class ConfirmedRow:
 
 @dataclass(frozen=True, slots=True)
 class NewPrintJob:
-    """A paper to print: ``document`` is bag_label or receipt, ``printer`` label or receipt, ``body`` its JSON."""
+    """A paper to print: ``document`` is bag_label, crate_label or receipt, ``printer`` label or receipt, ``body`` its
+    JSON. ``bag`` is the number of the bag or crate it is stuck on, 0 for none. ``to_scan``: once it is stuck, the
+    screen asks for it under the scanner.
+    """
 
     document: str
     printer: str
     bag: int
     body: bytes = field(repr=False)
+    to_scan: bool = False
 
 
 IntakePapers = Callable[[str], Sequence[NewPrintJob]]

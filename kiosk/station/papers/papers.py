@@ -43,8 +43,9 @@ def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Ca
     all that the journal held before. It is known as soon as the event is sealed: the paper is finished then, in the
     same transaction.
     """
+    asked = settings.station.scan_after_sticking
     labels = [
-        NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label))
+        NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label), asked)
         for line, label in zip(confirmed.intake.lines, _labels(settings, confirmed, catalog, stamp), strict=True)
     ]
     receipt = _receipt(settings, confirmed, catalog, stamp)

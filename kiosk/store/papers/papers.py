@@ -6,13 +6,17 @@ A job is marked as sending before its first byte leaves, so after a crash it is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from kiosk.domain.clerk import STATION_ACTOR
 from kiosk.domain.events import PrintReprinted, PrintResolved, PrintUnknown
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.store.database.schema import asked_bags as asked_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import print_job as job_table
 from kiosk.store.database.schema import scanned_bag as scanned_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
@@ -55,8 +59,8 @@ class Papers(Tables):
 
     @finishing
     def unknown(self, connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
-        """Nobody knows whether the paper came out: sending becomes unknown, or printed for a label that was scanned
-        meanwhile. A pickup slip's body is erased.
+        """Nobody knows whether the paper came out: sending becomes unknown, or printed for a label that a scan has
+        proved meanwhile. A pickup slip's body is erased.
 
         ``why`` is ``restart`` or ``device``.
         """
@@ -64,7 +68,7 @@ class Papers(Tables):
 
     @finishing
     def recover(self, connection: Connection, stamp: Stamp) -> list[PrintJob]:
-        """At the station's start: every job found sending becomes unknown, or printed when its label was scanned."""
+        """At the station's start: every job found sending becomes unknown, or printed when a scan proved it."""
         left = select(job_table.c.id).where(OPEN, job_table.c.state == SENDING).order_by(job_table.c.id)
         ids = list(connection.execute(left).scalars())
         for job_id in ids:
@@ -111,12 +115,16 @@ class Papers(Tables):
 
     @writing
     def scanned(self, connection: Connection, receipt: ReceiptNumber, bag: int, stamp: Stamp) -> None:
-        """The label on this bag was scanned: that proves that it was printed, also where nobody knew.
+        """The label on this bag was scanned: one label of it was printed, also where nobody knew.
 
-        A label that is just being sent is printed as soon as the printer's worker has told what it knows. Refused:
-        unknown_code, void_label, bag_twice (this bag was scanned before: nothing is written again).
+        Which one, the code does not say: it is the same on every copy. It can only be one that was sent before the
+        scan. Where one of these is known as printed, that is the one, and nothing is learned of the others. Where none
+        is, the scan proves the newest: a label is printed again because the one before is not there to be stuck. The
+        others stay unknown until a person says what became of them. A label that is just being sent is printed as
+        soon as the printer's worker has told what it knows.
+
+        Refused: unknown_code, void_label, bag_twice (this bag was scanned before: nothing is written again).
         """
-        number = number_of(receipt)
         query = JOBS.where(is_intake(receipt), job_table.c.document == print_jobs.BAG_LABEL, job_table.c.bag == bag)
         jobs = [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
         if not jobs:
@@ -125,13 +133,34 @@ class Papers(Tables):
             raise StoreRefusal("void_label", f"Receipt {receipt} is void: its bags have no label any more.")
         if any(job.scanned for job in jobs):
             raise StoreRefusal("bag_twice", f"Bag {bag} of receipt {receipt} was scanned before.")
-        row = {"intake": number, "bag": bag, "scanned_at": stamp.moment.timestamp}
-        connection.execute(insert(scanned_table).values(row))
-        for job in jobs:
-            if job.state == UNKNOWN:
-                print_jobs.move(connection, job.id, UNKNOWN, PRINTED)
-                resolved = PrintResolved(job.document, job.bag, job.about, came_out=True, actor=STATION_ACTOR)
-                journal.append(connection, resolved, stamp)
+        proved = _proved(jobs)
+        row = {"intake": number_of(receipt), "bag": bag, "scanned_at": stamp.moment.timestamp}
+        connection.execute(insert(scanned_table).values(row | {"print_job": proved.id if proved else None}))
+        if proved is not None and proved.state == UNKNOWN:
+            print_jobs.move(connection, proved.id, UNKNOWN, PRINTED)
+            resolved = PrintResolved(proved.document, bag, proved.about, came_out=True, actor=STATION_ACTOR)
+            journal.append(connection, resolved, stamp)
+
+    @reading
+    def asked(self, connection: Connection) -> str | None:
+        """The receipt whose bags are asked for under the scanner; None when every one was scanned, or nobody asks."""
+        to_scan = (
+            select(intake_table.c.receipt)
+            .select_from(asked_table)
+            .join(intake_table, intake_table.c.number == asked_table.c.intake)
+            .join(line_table, line_table.c.intake == asked_table.c.intake)
+            .outerjoin(
+                scanned_table,
+                (scanned_table.c.intake == line_table.c.intake) & (scanned_table.c.bag == line_table.c.bag),
+            )
+            .where(scanned_table.c.bag.is_(None))
+        )
+        return connection.execute(to_scan.limit(1)).scalar_one_or_none()
+
+    @finishing
+    def ask_no_more(self, connection: Connection) -> None:
+        """Bags that were not scanned are left to the clerk."""
+        connection.execute(delete(asked_table))
 
     @reading
     def open_jobs(self, connection: Connection, limit: int = 200) -> list[PrintJob]:
@@ -152,12 +181,20 @@ class Papers(Tables):
 
 
 def _unknown(connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
-    job = print_jobs.get(connection, job_id)
-    print_jobs.move(connection, job_id, SENDING, PRINTED if job.scanned else UNKNOWN)
+    proof = select(scanned_table.c.bag).where(scanned_table.c.print_job == job_id)
+    proved = connection.execute(proof).first() is not None
+    print_jobs.move(connection, job_id, SENDING, PRINTED if proved else UNKNOWN)
     print_jobs.erase_slips(connection, job_table.c.id == job_id)
-    if job.scanned:
-        return
-    journal.append(connection, PrintUnknown(job.receipt, job.document, job.bag, why, job.about), stamp)
+    if not proved:
+        job = print_jobs.get(connection, job_id)
+        journal.append(connection, PrintUnknown(job.receipt, job.document, job.bag, why, job.about), stamp)
+
+
+def _proved(jobs: Sequence[PrintJob]) -> PrintJob | None:
+    """The job of a bag, of all its jobs, that a scan of the bag now proves."""
+    if any(job.state == PRINTED for job in jobs):
+        return None
+    return next((job for job in reversed(jobs) if job.state in (SENDING, UNKNOWN)), None)
 
 
 def _refuse_slip(job: PrintJob) -> None:

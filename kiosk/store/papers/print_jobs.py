@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.store.database.schema import asked_bags as asked_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import print_job as job_table
 from kiosk.store.database.schema import scanned_bag as scanned_table
@@ -52,10 +53,14 @@ JOBS = select(
 )
 
 
-def add(connection: Connection, receipt: ReceiptNumber, jobs: Iterable[NewPrintJob]) -> None:
-    """Queue the papers of an intake, in this order."""
+def add(connection: Connection, receipt: ReceiptNumber, jobs: Sequence[NewPrintJob]) -> None:
+    """Queue the papers of an intake, in this order. From now on it is its bags that are asked for, if any are."""
+    number = number_of(receipt)
     for job in jobs:
-        _add(connection, number_of(receipt), None, job)
+        _add(connection, number, None, job)
+    if any(job.to_scan for job in jobs):
+        connection.execute(delete(asked_table))
+        connection.execute(insert(asked_table).values(intake=number))
 
 
 def queue(connection: Connection, paper: NewPaper, about: str) -> int:

@@ -14,7 +14,7 @@ from flask import request
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.void import VoidReason
 from kiosk.station.clerk.access import Session
-from kiosk.station.desk.view import PhotoView
+from kiosk.station.desk.view import BAG_LABEL, PhotoView
 from kiosk.store.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import counted
@@ -207,13 +207,14 @@ class CounterLists:
             return self._void(session, where)
         jobs = self._station.counter.papers.of_intake(session, row.receipt)
         papers = [_paper(job) for job in jobs if not job.copy_no]
+        offered = [paper for paper in papers if not (row.voided and paper.document == BAG_LABEL)]
         return self._frame.page(
             "intake",
             session.person,
             where,
             intake=intake_row(row, self._catalog()),
             row=row,
-            papers=papers,
+            papers=offered,
             bag=_bag(papers),
             **self._shots.of(row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
         )

@@ -498,7 +498,9 @@ def test_a_void_needs_a_second_person(shop: CounterShop, client: FlaskClient) ->
     good = {"reason": "wrong_party", "number": "02", "pin": SECOND_PIN}
     assert client.post(f"{here}/void", data=good).location == here
     assert says(client.get(here).text, "counter.intake.void")
-    assert "ask=void" not in client.get(here).text
+    page = client.get(here).text
+    assert "ask=void" not in page
+    assert says(page, "counter.reprint.receipt") and not says(page, "counter.reprint.bag_label")
     assert says(client.post(f"{here}/void", data=good).text, "counter.refused.already_void")
 
 

@@ -281,7 +281,7 @@ class StationService:
             station=self.settings.station,
             store=self.store,
             access=self.access,
-            papers=CounterPapers(self.settings, settings.parcels, self._key, self._hardware.printers),
+            papers=CounterPapers(self.settings, settings.parcels, self._key, self._hardware.printers, settings.codes),
             photos=self.parcel_photos,
             slots=settings.parcels.slots,
             undo_s=settings.counter.undo_s,

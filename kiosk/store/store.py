@@ -21,6 +21,7 @@ from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.listings import Listings
 from kiosk.store.lockouts import Lockouts
+from kiosk.store.papers.crates import Crates
 from kiosk.store.papers.papers import Papers
 from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.parcels.parcels import Parcels
@@ -44,6 +45,7 @@ class Store:
         self.catalogs = Catalogs(database)
         self.intakes = Intakes(database)
         self.papers = Papers(database)
+        self.crates = Crates(database)
         self.photos = Photos(database)
         self.listings = Listings(database)
         self.deliveries = Deliveries(database)

@@ -15,6 +15,7 @@ from kiosk.domain.clerk import STATION_ACTOR
 from kiosk.domain.events import PrintReprinted, PrintResolved, PrintUnknown
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store.database.schema import asked_bags as asked_table
+from kiosk.store.database.schema import crate as crate_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import print_job as job_table
@@ -76,6 +77,21 @@ class Papers(Tables):
         return [print_jobs.get(connection, job_id) for job_id in ids]
 
     @writing
+    def issue(self, connection: Connection, paper: NewPaper, about: str, actor: str, stamp: Stamp) -> int:
+        """A person asks for a paper of which there is one for good, as a member's card: it is queued the first time, a
+        copy of it from then on. One that still waits for the printer is not queued twice. Returns the job.
+        """
+        mine = JOBS.where(job_table.c.about == about, job_table.c.document == paper.document)
+        row = connection.execute(mine.order_by(job_table.c.id.desc()).limit(1)).one_or_none()
+        if row is None:
+            return print_jobs.queue(connection, paper, about)
+        job = PrintJob(*row)
+        if job.state in (QUEUED, SENDING):
+            return job.id
+        journal.append(connection, PrintReprinted(job.document, job.bag, job.about, actor), stamp)
+        return print_jobs.copy(connection, job, None)
+
+    @writing
     def reprint(self, connection: Connection, job_id: int, actor: str, stamp: Stamp) -> int:
         """A person asked for the paper again: a new queued job with the same body, marked as a copy.
 
@@ -84,9 +100,9 @@ class Papers(Tables):
         """
         job = print_jobs.get(connection, job_id)
         _refuse_slip(job)
-        if job.void and job.document == print_jobs.BAG_LABEL:
+        if job.void and job.document in print_jobs.LABELS_OF_GOODS:
             raise StoreRefusal("void_label", f"Receipt {job.receipt} is void: its bags get no label any more.")
-        if job.state == CANCELLED and not job.void:
+        if (job.state == CANCELLED and not job.void) or _is_unpacked(connection, job):
             raise StoreRefusal("cancelled", f"Print job {job_id} was cancelled: its paper must not come out.")
         receipt = _receipt_of(job)
         if receipt is not None:
@@ -109,7 +125,7 @@ class Papers(Tables):
         print_jobs.move(connection, job_id, UNKNOWN, PRINTED if came_out else CANCELLED)
         journal.append(connection, PrintResolved(job.document, job.bag, job.about, came_out, actor), stamp)
         receipt = _receipt_of(job)
-        if came_out or (receipt is not None and is_void(connection, receipt)):
+        if came_out or (receipt is not None and is_void(connection, receipt)) or _is_unpacked(connection, job):
             return None
         return print_jobs.copy(connection, job, receipt)
 
@@ -195,6 +211,15 @@ def _proved(jobs: Sequence[PrintJob]) -> PrintJob | None:
     if any(job.state == PRINTED for job in jobs):
         return None
     return next((job for job in reversed(jobs) if job.state in (SENDING, UNKNOWN)), None)
+
+
+def _is_unpacked(connection: Connection, job: PrintJob) -> bool:
+    """Whether it is the label of a crate that was taken apart."""
+    if job.document != print_jobs.CRATE_LABEL:
+        return False
+    crate = crate_table.c.unpacked_at.is_not(None) & (crate_table.c.place == job.bag)
+    query = select(crate_table.c.number).join(intake_table, intake_table.c.number == crate_table.c.intake)
+    return connection.execute(query.where(crate, intake_table.c.receipt == job.receipt)).first() is not None
 
 
 def _refuse_slip(job: PrintJob) -> None:

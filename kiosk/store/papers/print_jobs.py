@@ -24,6 +24,9 @@ UNKNOWN: Final = "unknown"
 CANCELLED: Final = "cancelled"
 PICKUP_SLIP: Final = "pickup_slip"
 BAG_LABEL: Final = "bag_label"
+CRATE_LABEL: Final = "crate_label"
+LABELS_OF_GOODS: Final = frozenset({BAG_LABEL, CRATE_LABEL})
+"""What sticks on goods: it says nothing true any more once the intake is void."""
 
 OPEN = text("print_job.state != 'printed'")
 """The condition of the partial index, word for word: SQLite does not find out by itself that it follows."""
@@ -86,6 +89,12 @@ def _copies(connection: Connection, job: PrintJob, intake: int | None) -> int:
 def cancel_queued(connection: Connection, receipt: ReceiptNumber) -> None:
     """The queued papers of an intake come to nothing; what may be out stays as it is."""
     _cancel(connection, (job_table.c.intake == number_of(receipt)) & (job_table.c.state == QUEUED))
+
+
+def cancel_crate(connection: Connection, receipt: ReceiptNumber, place: int) -> None:
+    """The label of a crate that is taken apart: one that is queued comes to nothing, and none wants a decision."""
+    mine = (job_table.c.intake == number_of(receipt)) & (job_table.c.document == CRATE_LABEL)
+    _cancel(connection, mine & (job_table.c.bag == place) & job_table.c.state.in_([QUEUED, UNKNOWN]))
 
 
 def cancel_about(connection: Connection, about: str) -> None:

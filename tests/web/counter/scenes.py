@@ -224,6 +224,17 @@ def _not_accepted(shop: CounterShop) -> str:
     return LISTING
 
 
+CRATES = "/counter/intakes/0147-A-000004/crate"
+
+
+def _crates(shop: CounterShop) -> str:
+    """A lot of eight bags; two are in a crate, and one of the others is to stay outside."""
+    shop.book_bags(58_995, *range(9_000, 16_000, 1_000))
+    shop.desk.booked.finish(anyway=True)
+    shop.counter.crates.pack(shop.session, "0147-A-000004", [1, 4])
+    return f"{CRATES}?bags=2.3.5.6.7"
+
+
 def _voided(shop: CounterShop) -> str:
     shop.counter.voids.void(shop.session, "0147-A-000002", "wrong_product", "02", "905172")
     return "/counter/intakes"
@@ -359,6 +370,10 @@ SCENES = (
     CounterScene("counter-listing-many", _at("/counter/intakes/0147-A-000002/listing/review")),
     CounterScene("counter-listing-long", _at("/counter/intakes/0147-A-000002/listing/review?text=zh")),
     CounterScene("counter-listing-longest", _at("/counter/intakes/0147-A-000002/listing/review?text=zh&page=2")),
+    CounterScene("counter-crate", _crates),
+    CounterScene("counter-crate-ask", _at(f"{CRATES}?bags=2.3&ask=pack")),
+    CounterScene("counter-crate-packed", _at(f"{CRATES}?crate=1")),
+    CounterScene("counter-member", _at("/counter/intakes?member=M-00017")),
     CounterScene("counter-void", _at("/counter/intakes/0147-A-000002?ask=void")),
     CounterScene("counter-second", _at("/counter/intakes/0147-A-000002?ask=void&reason=wrong_product")),
     CounterScene("counter-intakes", _voided),

@@ -10,6 +10,7 @@ from html import unescape
 import pytest
 from flask.testing import FlaskClient
 
+from kiosk.devices.printer.profiles import profile
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.verdict import Reason
 from kiosk.station.clerk.access import Session
@@ -17,6 +18,7 @@ from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.view import ScanResult
 from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS
@@ -478,6 +480,41 @@ def test_what_was_left_waits_for_whoever_is_at_the_screen(shop: CounterShop, cli
     assert answer.status_code == 409
     assert says(answer.text, "counter.check.why.intake_open")
     assert shop.counter.state.view().unfinished == receipt
+
+
+def test_bags_of_a_lot_are_packed_into_crates(shop: CounterShop, client: FlaskClient) -> None:
+    receipt = shop.book_bags(12_480, 9_310, 11_905, 8_040, 7_000, 6_500, 5_500)
+    shop.desk.booked.finish(anyway=True)
+    here = f"/counter/intakes/{receipt}/crate"
+    assert f'href="{here}"' in client.get(f"/counter/intakes/{receipt}").text
+    page = client.get(here).text
+    assert f'href="{here}?bags=1.2.3.4.5.6.7&amp;ask=pack"' in page, "all of them, when nobody chooses"
+    assert f'href="{here}?bags=1.2.3.4.5.6.7&amp;page=2"' in page
+    assert f'href="{here}?bags=2.3.4.5.6.7&amp;page=1"' in page, "a touch takes a bag out"
+    assert says(client.get(f"{here}?bags=").text, "counter.crate.none")
+    asked = client.get(f"{here}?bags=3.1&ask=pack").text
+    assert 'name="bags" value="1.3"' in asked and f'action="{here}/pack"' in asked
+    assert client.post(f"{here}/pack", data={"bags": "1.3"}).location == here
+    job = next(job for job in shop.store.papers.open_jobs() if job.document == "crate_label")
+    label = paper_of(job)
+    assert (job.printer, job.bag, label.net_g, label.bags) == ("label", 1, 12_480 + 11_905 - 2 * 160, 2)
+    assert (label.code, label.sscc, label.receipt) == (label.lot_code, "", receipt), "without a prefix the lot"
+    render(job, profile("tspl").setup)
+    again = client.post(f"{here}/pack", data={"bags": "3.4"})
+    assert again.status_code == 409 and f'href="{here}"' in again.text
+    page = client.get(here).text
+    assert f'href="{here}?crate=1"' in page and says(page, "counter.crate.in", crate="1")
+    shop.print_all()
+    packed = client.get(f"{here}?crate=1").text
+    assert f'action="/counter/prints/{job.id}/reprint"' in packed
+    assert f"prints/{job.id}/" not in client.get(f"/counter/intakes/{receipt}").text
+    assert client.post(f"/counter/prints/{job.id}/reprint").location == "/counter/queue"
+    assert paper_of(shop.store.papers.of_receipt(receipt)[-1]).copy_no == 1
+    assert 'name="crate" value="1"' in client.get(f"{here}?crate=1&ask=unpack").text
+    assert client.post(f"{here}/unpack", data={"crate": "1"}).location == here
+    assert client.post(f"{here}/unpack", data={"crate": "1"}).status_code == 409
+    assert client.get(f"{here}?crate=1").status_code == 404
+    assert client.get("/counter/intakes/0147-A-000077/crate").status_code == 404
 
 
 def test_a_void_needs_a_second_person(shop: CounterShop, client: FlaskClient) -> None:

@@ -188,7 +188,7 @@ _NARROW_MM = 64
 """From this width of the head on a receipt is laid out for 80 mm paper; some of its printers have 512 dots."""
 
 
-_A4_PRINTED_MM = 190
+A4_PRINTED_MM = 190
 
 
 def bag_layout() -> LabelLayout:
@@ -218,7 +218,7 @@ def slip_layout() -> ReceiptLayout:
 
 def manifest_layout(width_mm: float) -> ReceiptLayout:
     """The sheet of a manifest: A4 on a printer that can, a 100 x 150 mm label otherwise."""
-    return _strip("manifest_a4" if width_mm >= _A4_PRINTED_MM else "manifest_100x150")
+    return _strip("manifest_a4" if width_mm >= A4_PRINTED_MM else "manifest_100x150")
 
 
 def label_layout(kind: str) -> LabelLayout:

@@ -114,6 +114,15 @@ class PackedCrate:
 
 
 @dataclass(frozen=True, slots=True)
+class ToteRow:
+    """A sealed tote and the parcels in it."""
+
+    number: SerialNumber
+    seal: SerialNumber
+    parcels: tuple[ParcelNumber, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CratePaper:
     """``sscc`` has 18 digits, "" for none."""
 
@@ -127,7 +136,8 @@ IntakePapers = Callable[[str], Sequence[NewPrintJob]]
 
 @dataclass(frozen=True, slots=True)
 class NewPaper:
-    """A paper that is no intake's: parcel_label, pickup_slip, day_slip, member_card, test_label or test_receipt.
+    """A paper that is no intake's: parcel_label, pickup_slip, day_slip, member_card, tote_tag, seal_tag, manifest,
+    test_label or test_receipt.
 
     The body of a pickup slip is erased as soon as the slip is out, or its fate unknown.
     """
@@ -135,6 +145,8 @@ class NewPaper:
     document: str
     printer: str
     body: bytes = field(repr=False)
+    about: str = ""
+    """What it is about, where one act makes papers about several things."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from kiosk.store.papers.crates import Crates
 from kiosk.store.papers.papers import Papers
 from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.parcels.parcels import Parcels
+from kiosk.store.parcels.totes import Totes
 from kiosk.store.photos import Photos
 from kiosk.store.records import Stamp
 from kiosk.store.scale.checks import Checks
@@ -50,6 +51,7 @@ class Store:
         self.listings = Listings(database)
         self.deliveries = Deliveries(database)
         self.parcels = Parcels(database)
+        self.totes = Totes(database)
         self.days = Days(database)
         self.clerks = Clerks(database)
         self.lockouts = Lockouts(database)

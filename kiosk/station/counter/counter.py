@@ -25,6 +25,7 @@ from kiosk.station.counter.parcels.receiving import DeliveryEnd, Receiving
 from kiosk.station.counter.parcels.shelf import Shelf
 from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import Steps
+from kiosk.station.counter.parcels.totes import DriverTotes
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.scanning.own_codes import OwnCodes
 from kiosk.station.counter.scanning.scanned import ScanReader
@@ -93,6 +94,7 @@ class CounterParcels:
     codes: PickupCodes
     proofs: PickupProofs
     handovers: Handovers
+    totes: DriverTotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class Counter:
                 codes=PickupCodes(acts, state, line, parcels),
                 proofs=proofs,
                 handovers=Handovers(acts, steps, line, proofs, parcels),
+                totes=DriverTotes(acts, steps, parcels, store, tools.papers),
             ),
             intakes=Intakes(acts, state, intakes, tools.desk),
             lot_shots=LotShots(acts, state, intakes, tools.lots, store.photos),

@@ -406,6 +406,36 @@ Index(
     sqlite_where=parcel.c.shelf.is_not(None) & (parcel.c.state != text("'lost'")),
 )
 
+manifest = Table(
+    "manifest",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("handed_over_at", Text, nullable=False),
+    CheckConstraint("number % 1000000 > 0", name="counter_from_one"),
+    sqlite_strict=True,
+)
+
+tote = Table(
+    "tote",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("seal", Integer, nullable=False, unique=True),
+    Column("packed_at", Text, nullable=False),
+    Column("unpacked_at", Text),
+    Column("manifest", Integer, ForeignKey("manifest.number")),
+    CheckConstraint("number % 1000000 > 0 AND seal % 1000000 > 0", name="counters_from_one"),
+    CheckConstraint("unpacked_at IS NULL OR manifest IS NULL", name="opened_or_handed_over"),
+    sqlite_strict=True,
+)
+
+tote_parcel = Table(
+    "tote_parcel",
+    metadata,
+    Column("parcel", Integer, ForeignKey("parcel.number"), primary_key=True),
+    Column("tote", Integer, ForeignKey("tote.number"), nullable=False),
+    sqlite_strict=True,
+)
+
 clerk = Table(
     "clerk",
     metadata,

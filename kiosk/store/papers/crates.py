@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
@@ -96,8 +96,9 @@ def _refuse_void(connection: Connection, receipt: ReceiptNumber) -> None:
         raise StoreRefusal("already_void", f"Receipt {receipt} is void: its bags are packed no more.")
 
 
-def _bags(connection: Connection, query: Select[tuple[int, int, int]]) -> list[CrateBag]:
-    return [CrateBag(bag, net_g, crate) for bag, net_g, crate in connection.execute(query)]
+def _bags(connection: Connection, query: Select[Any]) -> list[CrateBag]:
+    rows: Sequence[Sequence[Any]] = connection.execute(query).all()
+    return [CrateBag(*row) for row in rows]
 
 
 def _next(connection: Connection) -> SerialNumber:

@@ -13,17 +13,19 @@ from sqlalchemy import Connection, delete, insert, select
 
 from kiosk.domain.clerk import STATION_ACTOR
 from kiosk.domain.events import PrintReprinted, PrintResolved, PrintUnknown
-from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.identifiers import ReceiptNumber, SerialNumber
 from kiosk.store.database.schema import asked_bags as asked_table
 from kiosk.store.database.schema import crate as crate_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import print_job as job_table
 from kiosk.store.database.schema import scanned_bag as scanned_table
+from kiosk.store.database.schema import tote as tote_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreRefusal
 from kiosk.store.intakes import is_void
 from kiosk.store.journal import journal, sealed_rows
+from kiosk.store.journal.numbering import key_of
 from kiosk.store.papers import print_jobs
 from kiosk.store.papers.print_jobs import CANCELLED, JOBS, OPEN, PRINTED, QUEUED, SENDING, UNKNOWN
 from kiosk.store.receipts import is_intake, number_of, parsed
@@ -96,7 +98,7 @@ class Papers(Tables):
         """A person asked for the paper again: a new queued job with the same body, marked as a copy.
 
         The receipt of a voided intake is drawn with VOID across it; its labels are not printed any more. Refused:
-        reissue (a pickup slip: its code is gone), cancelled, void_label, unknown_paper, record_altered.
+        reissue (a pickup slip: its code is gone; a seal), cancelled, void_label, unknown_paper, record_altered.
         """
         job = print_jobs.get(connection, job_id)
         _refuse_slip(job)
@@ -115,7 +117,7 @@ class Papers(Tables):
         """A person looked at a paper of unknown fate: it is printed, or cancelled and a copy queued in its place.
 
         Returns the copy; there is none for an intake that was voided meanwhile. Refused: not_unknown, unknown_paper,
-        reissue (a pickup slip that did not come out).
+        reissue (a pickup slip or a seal that did not come out).
         """
         job = print_jobs.get(connection, job_id)
         if job.state != UNKNOWN:
@@ -214,7 +216,12 @@ def _proved(jobs: Sequence[PrintJob]) -> PrintJob | None:
 
 
 def _is_unpacked(connection: Connection, job: PrintJob) -> bool:
-    """Whether it is the label of a crate that was taken apart."""
+    """Whether it is of a crate that was taken apart, or of a tote that was opened or is gone."""
+    if job.document == print_jobs.TOTE_TAG:
+        number = SerialNumber.parse("T", job.about)
+        mine = tote_table.c.number == key_of(number.series, number.counter)
+        waits = tote_table.c.unpacked_at.is_(None) & tote_table.c.manifest.is_(None)
+        return connection.execute(select(tote_table.c.number).where(mine, waits)).first() is None
     if job.document != print_jobs.CRATE_LABEL:
         return False
     crate = crate_table.c.unpacked_at.is_not(None) & (crate_table.c.place == job.bag)
@@ -223,8 +230,8 @@ def _is_unpacked(connection: Connection, job: PrintJob) -> bool:
 
 
 def _refuse_slip(job: PrintJob) -> None:
-    if job.document == print_jobs.PICKUP_SLIP:
-        raise StoreRefusal("reissue", f"The slip of parcel {job.about} is not printed twice: issue a new code.")
+    if job.document in print_jobs.NEVER_TWICE:
+        raise StoreRefusal("reissue", f"The paper of {job.about} is not printed twice: it gets a new number.")
 
 
 def _receipt_of(job: PrintJob) -> ReceiptNumber | None:

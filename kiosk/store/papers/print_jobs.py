@@ -23,6 +23,10 @@ PRINTED: Final = "printed"
 UNKNOWN: Final = "unknown"
 CANCELLED: Final = "cancelled"
 PICKUP_SLIP: Final = "pickup_slip"
+SEAL_TAG: Final = "seal_tag"
+TOTE_TAG: Final = "tote_tag"
+NEVER_TWICE: Final = frozenset({PICKUP_SLIP, SEAL_TAG})
+"""Papers there is no copy of: a slip gets a new code, and a tote that is packed again a new seal."""
 BAG_LABEL: Final = "bag_label"
 CRATE_LABEL: Final = "crate_label"
 LABELS_OF_GOODS: Final = frozenset({BAG_LABEL, CRATE_LABEL})

@@ -258,6 +258,28 @@ def _unpack(post: Post) -> str:
     return f"{intake_path(post.about)}/crate"
 
 
+def _pack_tote(post: Post) -> str:
+    """The address has the parcels without what is the same on every one of this station."""
+    station = post.counter.parcels.totes.station[1:]
+    post.counter.parcels.totes.pack(post.session, [f"P-{station}-{one}" for one in post.field("parcels").split(".")])
+    return "/counter/totes"
+
+
+def _unpack_tote(post: Post) -> str:
+    post.counter.parcels.totes.unpack(post.session, post.field("tote"))
+    return "/counter/totes"
+
+
+def _tote_tag(post: Post) -> str:
+    post.counter.parcels.totes.tag_copy(post.session, post.field("tote"))
+    return "/counter/queue"
+
+
+def _hand_over_totes(post: Post) -> str:
+    post.counter.parcels.totes.hand_over(post.session, post.field("totes").split("."))
+    return "/counter/queue"
+
+
 def _close_day(post: Post) -> str:
     post.counter.day.close(post.session, post.whole("last_seq"))
     return "/counter/day?ask=closed"
@@ -302,6 +324,10 @@ ACTS: Mapping[str, Run] = {
     "/counter/intakes/<about>/listing/leave": _listing_leave,
     "/counter/intakes/<about>/listing/submit": _listing_submit,
     "/counter/members/<about>/card": _card,
+    "/counter/totes/pack": _pack_tote,
+    "/counter/totes/unpack": _unpack_tote,
+    "/counter/totes/tag": _tote_tag,
+    "/counter/totes/hand_over": _hand_over_totes,
     "/counter/prints/<int:about>/reprint": _reprint,
     "/counter/prints/<int:about>/resolve": _resolve,
     "/counter/day/close": _close_day,
@@ -336,6 +362,8 @@ def back_to(path: str, form: Form) -> Where:
             return Where("intakes", "/counter/intakes")
         case ["intakes", receipt, "listing", *_]:
             return Where("intakes", listing_path(receipt))
+        case ["totes", *_]:
+            return Where("parcels", "/counter/totes")
         case ["members", member, *_]:
             return Where("intakes", f"/counter/intakes?member={member}")
         case ["intakes", receipt, "crate", *_]:

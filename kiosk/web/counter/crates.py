@@ -11,7 +11,7 @@ from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.store.records import CrateBag
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.counter.lists import Question, cut
+from kiosk.web.counter.lists import Question, confirm, cut
 from kiosk.web.paging import Page
 from kiosk.web.ports import Station
 
@@ -52,7 +52,7 @@ class CratePages:
         said = written(chosen)
         if request.args.get("ask") == "pack" and chosen:
             question = Question("counter.crate.ask", "counter.crate.yes", "crate", f"{here}/pack", ("bags", said))
-            return self._confirm(session, Where("intakes", f"{here}?bags={said}"), question)
+            return confirm(self._frame, session, Where("intakes", f"{here}?bags={said}"), question)
         page = cut(bags, BAGS)
         rows = tuple(_row(bag, chosen, page.number) for bag in page.items)
         return self._frame.page(
@@ -75,7 +75,7 @@ class CratePages:
         if request.args.get("ask") == "unpack":
             seen = ("crate", str(crate))
             question = Question("counter.crate.unpack_ask", "counter.crate.unpack", "undo", f"{crates}/unpack", seen)
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         counter = self._station.counter
         jobs = counter.papers.of_intake(session, receipt)
         mine = [job for job in jobs if job.document == "crate_label" and job.bag == crate]
@@ -89,18 +89,6 @@ class CratePages:
             net_g=sum(bag.net_g for bag in bags),
             job=mine[0] if mine else None,
             crates_address=crates,
-        )
-
-    def _confirm(self, session: Session, where: Where, question: Question) -> str:
-        return self._frame.page(
-            "confirm",
-            session.person,
-            where,
-            question=question.ask,
-            yes=question.yes,
-            picture=question.picture,
-            path=question.path,
-            proof=question.seen,
         )
 
 

@@ -48,6 +48,8 @@ _PAPER_PICTURES = {
     "crate_label": "label",
     "parcel_label": "label",
     "member_card": "card",
+    "tote_tag": "label",
+    "seal_tag": "lock",
     "test_label": "label",
 }
 """Drawings of papers; every other one is a slip."""
@@ -123,6 +125,7 @@ class CounterLists:
             lists=[(name, counted(counts, name)) for name in LISTS],
             chosen=chosen,
             page=Page(tuple(rows), number, count),
+            totes=chosen == "returns" and counter.parcels.totes.has_printer,
         )
 
     def parcel(self, session: Session, number: str) -> str:
@@ -295,16 +298,21 @@ class CounterLists:
         )
 
     def _confirm(self, session: Session, where: Where, question: Question) -> str:
-        return self._frame.page(
-            "confirm",
-            session.person,
-            where,
-            question=question.ask,
-            yes=question.yes,
-            picture=question.picture,
-            path=question.path,
-            proof=question.seen,
-        )
+        return confirm(self._frame, session, where, question)
+
+
+def confirm(frame: CounterFrame, session: Session, where: Where, question: Question) -> str:
+    """The page that asks once more."""
+    return frame.page(
+        "confirm",
+        session.person,
+        where,
+        question=question.ask,
+        yes=question.yes,
+        picture=question.picture,
+        path=question.path,
+        proof=question.seen,
+    )
 
 
 def _paper(job: PrintJob) -> Paper:

@@ -20,6 +20,7 @@ from kiosk.web.counter.crates import CratePages
 from kiosk.web.counter.frame import HOME, CounterFrame
 from kiosk.web.counter.home import CounterHome
 from kiosk.web.counter.lists import CounterLists
+from kiosk.web.counter.totes import TotePages
 from kiosk.web.ports import Station
 from kiosk.web.roles import Need
 
@@ -37,6 +38,7 @@ _PAGES = (
     "intake",
     "intake_photo",
     "crate",
+    "totes",
     "queue",
     "day",
     "arrivals",
@@ -64,6 +66,8 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
     home, lists, crates = CounterHome(station, frame), CounterLists(station, frame), CratePages(station, frame)
     _doors(counter, station, frame, home)
     _pages(counter, home, lists)
+    totes = TotePages(station, frame)
+    counter.add_url_rule("/counter/totes", "totes", lambda: totes.page(roles.session()))
     counter.add_url_rule("/counter/intakes/<about>/crate", "crate", lambda about: crates.page(roles.session(), about))
     _pictures(counter, station)
     for path, run in ACTS.items():

@@ -235,6 +235,15 @@ def _crates(shop: CounterShop) -> str:
     return f"{CRATES}?bags=2.3.5.6.7"
 
 
+def _totes(shop: CounterShop) -> str:
+    """Seven parcels go back; two are in a tote."""
+    parcels = [shop.bring(number) for number in range(720, 727)]
+    for parcel in parcels:
+        shop.counter.parcels.shelf.due_back(shop.session, str(parcel.number))
+    shop.counter.parcels.totes.pack(shop.session, [str(parcel.number) for parcel in parcels[:2]])
+    return "/counter/totes"
+
+
 def _voided(shop: CounterShop) -> str:
     shop.counter.voids.void(shop.session, "0147-A-000002", "wrong_product", "02", "905172")
     return "/counter/intakes"
@@ -374,6 +383,11 @@ SCENES = (
     CounterScene("counter-crate-ask", _at(f"{CRATES}?bags=2.3&ask=pack")),
     CounterScene("counter-crate-packed", _at(f"{CRATES}?crate=1")),
     CounterScene("counter-member", _at("/counter/intakes?member=M-00017")),
+    CounterScene("counter-totes", _totes),
+    CounterScene("counter-tote-pack", _at("/counter/totes?pack=1")),
+    CounterScene("counter-tote", _at("/counter/totes?tote=T-0147-A-000001")),
+    CounterScene("counter-tote-ask", _at("/counter/totes?ask=hand_over")),
+    CounterScene("counter-returns", _at("/counter/parcels?state=returns")),
     CounterScene("counter-void", _at("/counter/intakes/0147-A-000002?ask=void")),
     CounterScene("counter-second", _at("/counter/intakes/0147-A-000002?ask=void&reason=wrong_product")),
     CounterScene("counter-intakes", _voided),

@@ -517,6 +517,50 @@ def test_bags_of_a_lot_are_packed_into_crates(shop: CounterShop, client: FlaskCl
     assert client.get("/counter/intakes/0147-A-000077/crate").status_code == 404
 
 
+def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: FlaskClient) -> None:
+    parcels = [shop.bring(number) for number in range(801, 804)]
+    for parcel in parcels:
+        shop.counter.parcels.shelf.due_back(shop.session, str(parcel.number))
+    one, two, three = (str(parcel.number)[7:] for parcel in parcels)
+    assert 'href="/counter/totes"' in client.get("/counter/parcels?state=returns").text
+    assert says(client.get("/counter/totes").text, "counter.tote.none")
+    page = client.get("/counter/totes?pack=1").text
+    assert f'href="/counter/totes?parcels={one}.{two}.{three}&amp;ask=pack"' in page
+    assert f'href="/counter/totes?parcels={two}.{three}&amp;page=1"' in page
+    asked = client.get(f"/counter/totes?parcels={one}.{three}&ask=pack").text
+    assert f'name="parcels" value="{one}.{three}"' in asked
+    shop.print_all()
+    assert client.post("/counter/totes/pack", data={"parcels": f"{one}.{three}"}).location == "/counter/totes"
+    assert client.post("/counter/totes/pack", data={"parcels": one}).status_code == 409
+    tag, seal = shop.store.papers.open_jobs()
+    assert [(job.document, job.printer, job.about) for job in (tag, seal)] == [
+        ("tote_tag", "label", "T-0147-A-000001"),
+        ("seal_tag", "label", "Z-0147-A-000001"),
+    ]
+    assert paper_of(seal).tote == "T-0147-A-000001"
+    shop.print_all(lambda job: shop.store.papers.unknown(job, "device", shop.stamp()))
+    queue = client.get("/counter/queue").text
+    assert says(queue, "counter.paper.seal_tag") and says(queue, "counter.tote.new_seal")
+    assert client.post(f"/counter/prints/{seal.id}/resolve", data={"came_out": "0"}).status_code == 409
+    for job in (tag, seal):
+        client.post(f"/counter/prints/{job.id}/resolve", data={"came_out": "1"})
+    assert "Z-0147-A-000001" in client.get("/counter/totes?tote=T-0147-A-000001").text
+    assert client.post("/counter/totes/tag", data={"tote": "T-0147-A-000001"}).location == "/counter/queue"
+    (copy,) = shop.store.papers.open_jobs()
+    assert paper_of(copy).copy_no == 1
+    assert 'value="T-0147-A-000001"' in client.get("/counter/totes?ask=hand_over").text
+    assert client.post("/counter/totes/hand_over", data={"totes": "T-0147-A-000002"}).status_code == 409
+    assert client.post("/counter/totes/hand_over", data={"totes": "T-0147-A-000001"}).location == "/counter/queue"
+    assert [shop.row(parcel.number).state.value for parcel in parcels] == ["returned", "return_due", "returned"]
+    sheet = next(job for job in shop.store.papers.open_jobs() if job.document == "manifest")
+    manifest = paper_of(sheet)
+    assert (manifest.items, [row.tote for row in manifest.rows], manifest.actor) == (2, ["T-0147-A-000001"], "clerk:01")
+    for job in (tag, seal, sheet):
+        render(job, profile("tspl").setup)
+    assert client.get("/counter/totes?tote=T-0147-A-000001").status_code == 404
+    assert client.post("/counter/totes/unpack", data={"tote": "T-0147-A-000001"}).status_code == 409
+
+
 def test_a_void_needs_a_second_person(shop: CounterShop, client: FlaskClient) -> None:
     receipt = shop.book()
     here = f"/counter/intakes/{receipt}"

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     _crates()
+    _totes()
     op.execute("PRAGMA user_version = 9")
 
 
@@ -107,5 +108,32 @@ def _crates() -> None:
         Column("crate", Integer, ForeignKey("crate.number"), nullable=False),
         ForeignKeyConstraint(["intake", "bag"], ["intake_line.intake", "intake_line.bag"]),
         sqlite_with_rowid=False,
+        sqlite_strict=True,
+    )
+
+
+def _totes() -> None:
+    op.create_table(
+        "manifest",
+        Column("number", Integer, primary_key=True),
+        Column("handed_over_at", Text, nullable=False),
+        CheckConstraint("number % 1000000 > 0", name="counter_from_one"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "tote",
+        Column("number", Integer, primary_key=True),
+        Column("seal", Integer, nullable=False, unique=True),
+        Column("packed_at", Text, nullable=False),
+        Column("unpacked_at", Text),
+        Column("manifest", Integer, ForeignKey("manifest.number")),
+        CheckConstraint("number % 1000000 > 0 AND seal % 1000000 > 0", name="counters_from_one"),
+        CheckConstraint("unpacked_at IS NULL OR manifest IS NULL", name="opened_or_handed_over"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "tote_parcel",
+        Column("parcel", Integer, ForeignKey("parcel.number"), primary_key=True),
+        Column("tote", Integer, ForeignKey("tote.number"), nullable=False),
         sqlite_strict=True,
     )

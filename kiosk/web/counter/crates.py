@@ -11,12 +11,10 @@ from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.store.records import CrateBag
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.counter.lists import Question, confirm, cut
+from kiosk.web.counter.lists import ROWS_ABOVE_A_FOOT, Question, confirm, cut
 from kiosk.web.paging import Page
 from kiosk.web.ports import Station
 
-BAGS = 6
-"""Rows of a page that has a button at its foot."""
 _DIGITS = 2
 
 
@@ -53,7 +51,7 @@ class CratePages:
         if request.args.get("ask") == "pack" and chosen:
             question = Question("counter.crate.ask", "counter.crate.yes", "crate", f"{here}/pack", ("bags", said))
             return confirm(self._frame, session, Where("intakes", f"{here}?bags={said}"), question)
-        page = cut(bags, BAGS)
+        page = cut(bags, ROWS_ABOVE_A_FOOT)
         rows = tuple(_row(bag, chosen, page.number) for bag in page.items)
         return self._frame.page(
             "crate",

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 ROWS = 8
 """Rows of a list on one page: two columns of four."""
+ROWS_ABOVE_A_FOOT = 6
+"""Of a list with a button below it."""
 PAPERS = 4
 _COUNTED = (
     "intakes",
@@ -116,8 +118,10 @@ class CounterLists:
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
         counts = counter.parcels.shelf.counts(session)
-        number, count = _page(counted(counts, chosen))
-        rows = counter.parcels.shelf.parcels(session, LISTS[chosen], ROWS, (number - 1) * ROWS)
+        totes = chosen == "returns" and counter.parcels.totes.has_printer
+        size = ROWS_ABOVE_A_FOOT if totes or chosen == "expected" else ROWS
+        number, count = _page(counted(counts, chosen), size)
+        rows = counter.parcels.shelf.parcels(session, LISTS[chosen], size, (number - 1) * size)
         return self._frame.page(
             "parcels",
             session.person,
@@ -125,7 +129,7 @@ class CounterLists:
             lists=[(name, counted(counts, name)) for name in LISTS],
             chosen=chosen,
             page=Page(tuple(rows), number, count),
-            totes=chosen == "returns" and counter.parcels.totes.has_printer,
+            totes=totes,
         )
 
     def parcel(self, session: Session, number: str) -> str:

@@ -12,14 +12,12 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.store.parcels.totes import SEAL, TOTE
 from kiosk.store.records import ParcelRow, ToteRow
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.counter.lists import Question, confirm, cut
+from kiosk.web.counter.lists import ROWS_ABOVE_A_FOOT, Question, confirm, cut
 from kiosk.web.counter.rows import short
 from kiosk.web.paging import Page
 from kiosk.web.ports import Station
 
 HERE = "/counter/totes"
-ROWS = 6
-"""Of a page that has a button at its foot."""
 _AT = Where("parcels", HERE)
 
 
@@ -65,7 +63,7 @@ class TotePages:
             "totes",
             session.person,
             _AT,
-            page=cut(tiles, ROWS),
+            page=cut(tiles, ROWS_ABOVE_A_FOOT),
             free=len(totes.free(session)) if totes.has_printer else 0,
         )
 
@@ -79,7 +77,7 @@ class TotePages:
                 "counter.tote.pack_ask", "counter.tote.yes", "parcel", f"{HERE}/pack", ("parcels", said)
             )
             return confirm(self._frame, session, Where("parcels", f"{HERE}?parcels={said}"), question)
-        page = cut(free, ROWS)
+        page = cut(free, ROWS_ABOVE_A_FOOT)
         rows = tuple(_choice(row, known, chosen, page.number) for row in page.items)
         return self._frame.page(
             "tote_pack",
@@ -100,7 +98,9 @@ class TotePages:
                 "counter.tote.unpack_ask", "counter.tote.unpack", "undo", f"{HERE}/unpack", ("tote", number)
             )
             return confirm(self._frame, session, where, question)
-        return self._frame.page("tote", session.person, where, tote=_tile(tote), inside=tote.parcels[:ROWS])
+        return self._frame.page(
+            "tote", session.person, where, tote=_tile(tote), inside=tote.parcels[:ROWS_ABOVE_A_FOOT]
+        )
 
 
 def _tile(tote: ToteRow) -> ToteTile:

@@ -193,6 +193,13 @@ class Papers(Tables):
         return [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
 
     @reading
+    def latest(self, connection: Connection, document: str) -> PrintJob | None:
+        """The newest paper of this kind that is no copy."""
+        query = JOBS.where(job_table.c.document == document, job_table.c.copy == 0).order_by(job_table.c.id.desc())
+        row = connection.execute(query.limit(1)).one_or_none()
+        return PrintJob(*row) if row else None
+
+    @reading
     def summary(self, connection: Connection) -> dict[str, int]:
         """How many jobs are queued, sending, printed and unknown."""
         return print_jobs.summary(connection)

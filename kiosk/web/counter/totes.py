@@ -65,6 +65,7 @@ class TotePages:
             _AT,
             page=cut(tiles, ROWS_ABOVE_A_FOOT),
             free=len(totes.free(session)) if totes.has_printer else 0,
+            manifest=totes.manifest(session),
         )
 
     def _choose(self, session: Session, free: Sequence[ParcelRow]) -> str:

@@ -555,6 +555,7 @@ def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: Fla
     sheet = next(job for job in shop.store.papers.open_jobs() if job.document == "manifest")
     manifest = paper_of(sheet)
     assert (manifest.items, [row.tote for row in manifest.rows], manifest.actor) == (2, ["T-0147-A-000001"], "clerk:01")
+    assert f'action="/counter/prints/{sheet.id}/reprint"' in client.get("/counter/totes").text
     for job in (tag, seal, sheet):
         render(job, profile("tspl").setup)
     assert client.get("/counter/totes?tote=T-0147-A-000001").status_code == 404

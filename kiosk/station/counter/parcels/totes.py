@@ -16,7 +16,7 @@ from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.tote import MANIFEST_SHEET, manifest, tags
 from kiosk.store.parcels.totes import MANIFEST, TOTE
-from kiosk.store.records import NewPaper, ParcelRow, Stamp, ToteRow
+from kiosk.store.records import NewPaper, ParcelRow, PrintJob, Stamp, ToteRow
 from kiosk.store.store import Store
 
 
@@ -52,6 +52,12 @@ class DriverTotes:
         self._acts.clerk(session)
         with refusing():
             return self._totes.packed()
+
+    def manifest(self, session: Session) -> PrintJob | None:
+        """The manifest of the last handover."""
+        self._acts.clerk(session)
+        with refusing():
+            return self._queue.latest(MANIFEST_SHEET)
 
     def pack(self, session: Session, parcels: Collection[str]) -> None:
         """Raises CounterRefused: stale_page (a parcel does not go back any more or is packed; no printer)."""

@@ -17,7 +17,12 @@ from kiosk.cli.scale.fault_lines import obey
 from kiosk.devices.printer.profiles import profile as find_profile
 from kiosk.devices.printer.profiles import profiles
 from kiosk.labels import documents
-from kiosk.labels.papers.bag_label import render_bag_label, render_crate_label, render_small_bag_label
+from kiosk.labels.papers.bag_label import (
+    render_bag_label,
+    render_crate_label,
+    render_shop_bag_label,
+    render_small_bag_label,
+)
 from kiosk.labels.papers.day_slip import render_day_slip
 from kiosk.labels.papers.manifest import render_manifest
 from kiosk.labels.papers.parcel import render_parcel_label, render_pickup_slip
@@ -99,6 +104,7 @@ class _Template(NamedTuple):
 _TEMPLATES = {
     "bag": _Template(documents.BagLabel, render_bag_label, strip=False),
     "bag_40x30": _Template(documents.BagLabel, render_small_bag_label, strip=False),
+    "bag_shop": _Template(documents.BagLabel, render_shop_bag_label, strip=False),
     "crate_label": _Template(documents.CrateLabel, render_crate_label, strip=False),
     "member_card": _Template(documents.MemberCard, render_member_label, strip=False),
     "member_card_86x54": _Template(documents.MemberCard, render_member_card, strip=False),

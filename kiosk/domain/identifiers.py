@@ -118,6 +118,47 @@ class ReceiptNumber:
         return cls(f"S{match[1]}", match[2], int(match[3]))
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class SerialNumber:
+    """The number of a crate, tote, seal or manifest: as a receipt's, with a counter of its own for each kind.
+
+    People read ``T-0147-A-000012``, a scanner the internal code of the same kind. A database that goes back to a backup
+    begins a new series: no number is given twice.
+    """
+
+    station: str
+    series: str
+    counter: int
+
+    def __post_init__(self) -> None:
+        ReceiptNumber(self.station, self.series, self.counter)  # the same rules
+
+    @property
+    def body(self) -> str:
+        """The characters that stand for it inside an internal code."""
+        return f"{self.station[1:]}{self.series}{self.counter:06d}"
+
+    def text(self, kind: str) -> str:
+        """What people read."""
+        return f"{kind}-{self.station[1:]}-{self.series}-{self.counter:06d}"
+
+    def code(self, kind: str) -> str:
+        """The internal code."""
+        return internal_code(kind, self.body)
+
+    @classmethod
+    def parse(cls, kind: str, text: str) -> SerialNumber:
+        """Read what people read, or the internal code; raises BadIdentifier."""
+        if text.startswith(f"{kind}-"):
+            number = ReceiptNumber.parse(text[len(kind) + 1 :])
+        else:
+            found = parse_internal_code(text)
+            if found.kind != kind:
+                raise BadIdentifier(f"{text!r} is the code of a {found.name}, not of a {CODE_TYPES[kind]}")
+            number = ReceiptNumber.of_body(found.body)
+        return cls(number.station, number.series, number.counter)
+
+
 _PRODUCTS = {
     character: tuple(((product + value) % 36 or 36) * 2 % 37 for product in range(37))
     for value, character in enumerate(_ALPHANUMERIC)

@@ -29,6 +29,8 @@ class DocumentProblem(ValueError):
 class BagLabel:
     """One bag. Mass in grams; ``date`` as "2026-11-25", None while the clock is unset. Raises DocumentProblem.
 
+    ``in_store`` is the number for the till of a shop, thirteen digits.
+
     ``bag_code`` is the bag's own internal code (type B). ``producer`` is a member number or the village shop,
     ``seller`` a shop name; ``harvest`` is "2026" or "2026-09". ``gs1`` is a bracketed element string, ``link`` a
     Digital Link. ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted.
@@ -60,6 +62,7 @@ class BagLabel:
     gs1: str = ""
     link: str = ""
     copy_no: int = 0
+    in_store: str = ""
 
     def __post_init__(self) -> None:
         _check_weight("net", self.net_g)
@@ -72,6 +75,7 @@ class BagLabel:
 class CrateLabel:
     """A crate or pallet of one lot, 100 x 150 mm. ``code`` is what its bars say; mass in grams. Raises DocumentProblem.
 
+    With ``sscc``, 18 digits, the bars say that one.
     ``gross_g`` and ``bags`` are 0 when nobody weighed or counted. The others are as on a BagLabel.
     """
 
@@ -100,6 +104,9 @@ class CrateLabel:
     link: str = ""
     copy: bool = False
     copy_no: int = 0
+    sscc: str = ""
+    crate: int = 0
+    """The number of the crate in its lot."""
 
     def __post_init__(self) -> None:
         _check_weight("net", self.net_g)
@@ -124,6 +131,11 @@ class MemberCard:
     zone: str
     village: str = ""
     county: str = ""
+    copy: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        _check_copy(self.copy_no)
 
 
 @dataclass(frozen=True, slots=True)

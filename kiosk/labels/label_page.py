@@ -9,7 +9,7 @@ from functools import lru_cache
 from PIL import Image
 
 from kiosk.labels import symbols
-from kiosk.labels.layout import LEAST_CODE128_MODULE_MM, BarcodeBox, LabelLayout, SymbolBox, TextBox
+from kiosk.labels.layout import LEAST_CODE128_MODULE_MM, MOST_MODULE_MM, BarcodeBox, LabelLayout, SymbolBox, TextBox
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import signs, typeset
 from kiosk.protocols.printers.page_setup import PrintHead
@@ -19,12 +19,13 @@ from kiosk.protocols.printers.page_setup import PrintHead
 class LabelContent:
     """``texts`` by the field of the box, an empty one leaves its box white; ``code`` is what the bars say.
 
-    ``symbols`` are the 2D symbols the document has, by what a layout calls them.
+    ``symbols`` are the 2D symbols the document has, ``bars`` the other bars, by what a layout calls them.
     """
 
     texts: Mapping[str, str]
     code: str = ""
     symbols: Mapping[str, str] = field(default_factory=dict)
+    bars: Mapping[str, str] = field(default_factory=dict)
 
 
 def draw_label(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Raster:
@@ -48,7 +49,7 @@ def draw_ink(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Ima
         if box.field not in replaced:
             _draw_text(ink, box, content.texts.get(box.field, ""), per_mm)
     if layout.barcode and content.code:
-        _draw_bars(ink, layout.barcode, content.code, per_mm)
+        _draw_bars(ink, layout.barcode, content, per_mm)
     for symbol in layout.symbols:
         _draw_symbol(ink, symbol, content.symbols, per_mm)
     return ink
@@ -81,9 +82,15 @@ def forget_letters() -> None:
     _letters.cache_clear()
 
 
-def _draw_bars(ink: Image.Image, box: BarcodeBox, code: str, per_mm: int) -> None:
+def _draw_bars(ink: Image.Image, box: BarcodeBox, content: LabelContent, per_mm: int) -> None:
     left, top, width, height = box.dots(per_mm)
-    bars = symbols.code128(code, (width, height), round(box.module * per_mm))
+    known = {"code": content.code, **content.bars}
+    kind = next((kind for kind in box.carries if known.get(kind)), "code")
+    if kind == "code":
+        bars = symbols.code128(content.code, (width, height), round(box.module * per_mm))
+    else:
+        least = round(LEAST_CODE128_MODULE_MM * per_mm)
+        bars = symbols.gs1_bars(kind, known[kind], (width, height), (least, round(MOST_MODULE_MM * per_mm)))
     ink.paste(1, (left, top), bars)
 
 

@@ -19,6 +19,9 @@ LEAST_CODE128_MODULE_MM = 0.25
 """Two dots at 203 dpi: the finest bar that cheap thermal heads and scanners agree on."""
 
 
+MOST_MODULE_MM = 0.625
+"""What is sold at a till has bars of at most 0.66 mm (GS1 General Specifications 5.12.3.1)."""
+
 MARKING_DUTIES = frozenset({"place", "producer", "date", "grade", "harvest"})
 """What packed produce must say of itself: Order 70 of the Ministry of Agriculture (2006), articles 10 to 12."""
 
@@ -70,10 +73,15 @@ class TextBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class BarcodeBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A Code 128 symbol, quiet zones inside the rectangle, ``module`` wide in mm."""
+    """Bars, quiet zones inside the rectangle: the first of ``carries`` that the document has.
+
+    "code" becomes a Code 128 with bars of ``module`` mm, "sscc" a GS1-128 and "in_store" an EAN-13, which are as wide
+    as there is room for.
+    """
 
     field: str
     module: float
+    carries: tuple[Literal["code", "sscc", "in_store"], ...] = ("code",)
 
 
 class SymbolBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -164,6 +172,7 @@ def _overlap(one: Area, other: Area) -> bool:
 LABELS = {
     "bag": "bag_60x40",
     "bag_small": "bag_40x30",
+    "bag_shop": "bag_shop_60x40",
     "crate": "crate_100x150",
     "member": "member_60x40",
     "member_card": "member_86x54",
@@ -179,7 +188,7 @@ _NARROW_MM = 64
 """From this width of the head on a receipt is laid out for 80 mm paper; some of its printers have 512 dots."""
 
 
-_A4_PRINTED_MM = 190
+A4_PRINTED_MM = 190
 
 
 def bag_layout() -> LabelLayout:
@@ -209,7 +218,7 @@ def slip_layout() -> ReceiptLayout:
 
 def manifest_layout(width_mm: float) -> ReceiptLayout:
     """The sheet of a manifest: A4 on a printer that can, a 100 x 150 mm label otherwise."""
-    return _strip("manifest_a4" if width_mm >= _A4_PRINTED_MM else "manifest_100x150")
+    return _strip("manifest_a4" if width_mm >= A4_PRINTED_MM else "manifest_100x150")
 
 
 def label_layout(kind: str) -> LabelLayout:

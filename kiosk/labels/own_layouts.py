@@ -23,6 +23,8 @@ LONGEST: Final = 32_000
 
 _LONGEST_CODE: Final = "Y1B0000A00000000*"
 """As long as the code of a bag, and none: its last character is no check character."""
+_MEMBER_CODE: Final = "Y1P00000*"
+"""As long as the code of a member, and none."""
 
 _HEAD: Final = PrintHead(203, 832)
 
@@ -85,6 +87,7 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     if unknown:
         known = ", ".join(sorted(sample.texts))
         raise LayoutProblem(f"layout {name}: there is no field {', '.join(unknown)}; there are {known}")
-    symbols = dict.fromkeys((name for name, text in sample.symbols.items() if text), _LONGEST_CODE)
-    draw_label(layout, replace(sample, code=_LONGEST_CODE, symbols=symbols), _HEAD)
+    code = _MEMBER_CODE if kind == "member" else _LONGEST_CODE
+    symbols = dict.fromkeys((name for name, text in sample.symbols.items() if text), code)
+    draw_label(layout, replace(sample, code=code, symbols=symbols), _HEAD)
     return layout

@@ -25,6 +25,27 @@ def code128(text: str, size: tuple[int, int], module_dots: int) -> Image.Image:
     needed = (len(modules) + 2 * linear.QUIET_ZONE_MODULES) * module_dots
     if needed > size[0]:
         raise SymbolTooWide(f"the code {text!r} needs {needed} dots across, the label has {size[0]}")
+    return _bars(modules, size, module_dots)
+
+
+def gs1_bars(kind: str, text: str, size: tuple[int, int], module_dots: tuple[int, int]) -> Image.Image:
+    """The same for a GS1-128 of an SSCC (``kind`` "sscc", 18 digits) or an EAN-13 (thirteen digits), its modules as
+    large as there is room for between the two of ``module_dots``. Raises as above, and BadElementString.
+    """
+    if kind == "sscc":
+        modules, quiet = linear.gs1_128_modules(f"(00){text}"), 2 * linear.QUIET_ZONE_MODULES
+    else:
+        modules, quiet = linear.ean13_modules(text), 2 * max(linear.EAN13_QUIET_ZONE_MODULES)
+    least, most = module_dots
+    dots = min(most, size[0] // (len(modules) + quiet))
+    if dots < least:
+        raise SymbolTooWide(
+            f"the code {text!r} needs {(len(modules) + quiet) * least} dots across, the label has {size[0]}"
+        )
+    return _bars(modules, size, dots)
+
+
+def _bars(modules: str, size: tuple[int, int], module_dots: int) -> Image.Image:
     bars = Image.new("1", (len(modules), 1), 0)
     bars.putdata([module == "1" for module in modules])
     drawn = bars.resize((len(modules) * module_dots, size[1]), Image.Resampling.NEAREST)

@@ -19,6 +19,7 @@ from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
+from kiosk.labels.layout import A4_PRINTED_MM
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.clock import StationClock
@@ -36,7 +37,7 @@ from kiosk.station.doctor.finding import Finding
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.outbox_poller import OutboxPoller
-from kiosk.station.papers.papers import PaperSettings, make_papers
+from kiosk.station.papers.papers import LABEL_PRINTER, PaperSettings, make_papers
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.rendering import render
 from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintWorker
@@ -209,6 +210,7 @@ class StationService:
         for job in self.store.papers.recover(stamp):
             logger.warning("print job %s of %s was interrupted: whether it came out is unknown", job.id, job.about)
             self._marks.tell(job.printer, "printer_unknown")
+        self._ask_for_bags()
         for worker in self._printers.values():
             worker.start()
         self._photographer.start()
@@ -280,7 +282,14 @@ class StationService:
             station=self.settings.station,
             store=self.store,
             access=self.access,
-            papers=CounterPapers(self.settings, settings.parcels, self._key, self._hardware.printers),
+            papers=CounterPapers(
+                self.settings,
+                settings.parcels,
+                self._key,
+                self._hardware.printers,
+                settings.codes,
+                _sheet_printer(self._hardware.printers),
+            ),
             photos=self.parcel_photos,
             slots=settings.parcels.slots,
             undo_s=settings.counter.undo_s,
@@ -314,6 +323,13 @@ class StationService:
         except StoreError as error:
             logger.error("the newest intakes cannot be compared with what was sealed: %s", error)
 
+    def _ask_for_bags(self) -> None:
+        try:
+            self.desk.booked.resume()
+        except DeskRefused as error:
+            # The screen begins at home then: weighing goes on, and the labels wait at the counter.
+            logger.error("whether bags are still to be scanned cannot be read now: %s", error)
+
     def _tidy_parcel_photos(self) -> None:
         try:
             self.parcel_photos.tidy(self.store.parcels.by_number)
@@ -338,3 +354,10 @@ class StationService:
             self.stamp,
             PrintListeners(self._signals.paper_moved, self._marks.tell),
         )
+
+
+def _sheet_printer(printers: Mapping[str, Printer]) -> str:
+    """The printer of manifests: one that prints A4, whichever it stands in for."""
+    heads = {name: printer.setup.head for name, printer in printers.items()}
+    wide = (name for name, head in heads.items() if head.width_dots / head.per_mm >= A4_PRINTED_MM)
+    return next(wide, LABEL_PRINTER)

@@ -9,6 +9,7 @@ from typing import Final
 
 from kiosk.domain.clerk import Clerk, Role
 from kiosk.domain.events import ListingSubmitted, PictureData
+from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
@@ -81,12 +82,52 @@ class ConfirmedRow:
 
 @dataclass(frozen=True, slots=True)
 class NewPrintJob:
-    """A paper to print: ``document`` is bag_label or receipt, ``printer`` label or receipt, ``body`` its JSON."""
+    """A paper to print: ``document`` is bag_label, crate_label or receipt, ``printer`` label or receipt, ``body`` its
+    JSON. ``bag`` is the number of the bag or crate it is stuck on, 0 for none. ``to_scan``: once it is stuck, the
+    screen asks for it under the scanner.
+    """
 
     document: str
     printer: str
     bag: int
     body: bytes = field(repr=False)
+    to_scan: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CrateBag:
+    """A bag of a lot; ``crate`` is the number of its crate in this lot, 0 for none."""
+
+    bag: int
+    net_g: int
+    crate: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackedCrate:
+    """A crate with its number; ``place`` counts the crates of its lot from 1."""
+
+    number: SerialNumber
+    place: int
+    bags: tuple[int, ...]
+    net_g: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToteRow:
+    """A sealed tote and the parcels in it."""
+
+    number: SerialNumber
+    seal: SerialNumber
+    parcels: tuple[ParcelNumber, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CratePaper:
+    """``sscc`` has 18 digits, "" for none."""
+
+    sscc: str
+    label: NewPrintJob
 
 
 IntakePapers = Callable[[str], Sequence[NewPrintJob]]
@@ -95,7 +136,8 @@ IntakePapers = Callable[[str], Sequence[NewPrintJob]]
 
 @dataclass(frozen=True, slots=True)
 class NewPaper:
-    """A paper that is no intake's: parcel_label, pickup_slip, day_slip, test_label or test_receipt.
+    """A paper that is no intake's: parcel_label, pickup_slip, day_slip, member_card, tote_tag, seal_tag, manifest,
+    test_label or test_receipt.
 
     The body of a pickup slip is erased as soon as the slip is out, or its fate unknown.
     """
@@ -103,6 +145,8 @@ class NewPaper:
     document: str
     printer: str
     body: bytes = field(repr=False)
+    about: str = ""
+    """What it is about, where one act makes papers about several things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +154,8 @@ class PrintJob:
     """A paper and how far it got: ``state`` is queued, sending, printed, unknown or cancelled.
 
     ``copy_no`` counts the reprints of this paper, 0 for the first one. ``void``: its intake was voided. ``scanned``: it
-    is the label of a bag that was scanned after sticking. ``about`` is the receipt number, the parcel number, or
-    ``day-...`` or ``test-...``; ``receipt`` is empty for a paper that is no intake's.
+    is the label of a bag that was scanned after sticking. ``about`` is the receipt number, the parcel or member number,
+    or ``day-...`` or ``test-...``; ``receipt`` is empty for a paper that is no intake's.
     """
 
     id: int

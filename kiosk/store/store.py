@@ -21,9 +21,11 @@ from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.listings import Listings
 from kiosk.store.lockouts import Lockouts
+from kiosk.store.papers.crates import Crates
 from kiosk.store.papers.papers import Papers
 from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.parcels.parcels import Parcels
+from kiosk.store.parcels.totes import Totes
 from kiosk.store.photos import Photos
 from kiosk.store.records import Stamp
 from kiosk.store.rehearsal import Rehearsal
@@ -45,10 +47,12 @@ class Store:
         self.catalogs = Catalogs(database)
         self.intakes = Intakes(database)
         self.papers = Papers(database)
+        self.crates = Crates(database)
         self.photos = Photos(database)
         self.listings = Listings(database)
         self.deliveries = Deliveries(database)
         self.parcels = Parcels(database)
+        self.totes = Totes(database)
         self.days = Days(database)
         self.clerks = Clerks(database)
         self.lockouts = Lockouts(database)

@@ -38,6 +38,7 @@ def rows() -> dict[str, Any]:
 SIZES = {
     "bag": (60, 40),
     "bag_small": (40, 30),
+    "bag_shop": (60, 40),
     "crate": (100, 150),
     "member": (60, 40),
     "member_card": (85.6, 54),

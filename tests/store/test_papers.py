@@ -154,13 +154,103 @@ def test_a_scanned_label_was_printed(store: Store, path: Path) -> None:
             assert len(events(path)) == count
 
 
-def test_a_label_that_was_scanned_while_it_was_sent_is_printed_after_a_power_cut(store: Store) -> None:
-    row = bring_in(store)
-    label = store.papers.of_receipt(row.receipt)[0]
-    store.papers.sending(label.id)
-    store.papers.scanned(ReceiptNumber.parse(row.receipt), 1, stamp())
-    assert [(job.id, job.state) for job in store.papers.recover(stamp())] == [(label.id, "printed")]
-    assert store.papers.summary()["unknown"] == 0
+_ORDERS = {
+    "sent, lost, scan": "printed",
+    "scan, sent, lost": "unknown",
+    "sent, scan, lost": "printed",
+    "sent, scan, done": "printed",
+    "sent, scan, restart": "printed",
+    "sent, restart, scan": "printed",
+    "sent, lost, copy, sent, lost, scan": "unknown printed",
+    "sent, lost, scan, copy, sent, lost": "printed unknown",
+    "sent, lost, copy, scan, sent, lost": "printed unknown",
+    "sent, lost, copy, sent, scan, lost": "unknown printed",
+    "sent, lost, copy, sent, scan, restart": "unknown printed",
+    "sent, lost, copy, sent, scan, done": "unknown printed",
+    "sent, scan, copy, restart, sent, restart": "printed unknown",
+    "sent, lost, scan, copy, sent, restart": "printed unknown",
+    "sent, done, copy, sent, lost, scan": "printed unknown",
+    "sent, done, scan, copy, sent, lost": "printed unknown",
+    "sent, lost, copy, sent, done, scan": "unknown printed",
+    "sent, lost, copy, sent, lost, copy, sent, lost, scan": "unknown unknown printed",
+    "sent, lost, copy, sent, lost, scan, scan again": "unknown printed",
+    "sent, lost, scan, copy, sent, lost, scan again": "printed unknown",
+    "sent, lost, scan, copy, sent, lost, restart, scan again": "printed unknown",
+    "sent, lost, not there, sent, lost, scan": "cancelled printed",
+    "sent, lost, not there, scan, sent, lost": "cancelled unknown",
+    "sent, lost, copy, sent, lost, scan, came out": "printed printed",
+    "sent, lost, copy, sent, lost, scan, void": "unknown printed",
+}
+"""What happens to the label of a bag and its copies, one after the other, and what is known of them at the end."""
+
+
+def test_a_scan_proves_one_label_that_was_sent_before_it(store: Store, path: Path, template: Path) -> None:
+    """The code says which bag it is, and not which of its labels."""
+    wrong = {}
+    for order, after in _ORDERS.items():
+        intake = open_intake(store)
+        store.intakes.confirm(weighed(intake), order, JOBS, METROLOGY, stamp())
+        number, count = intake.receipt, len(events(path))
+        for step in order.split(", "):
+            labels = [job for job in store.papers.of_receipt(str(number)) if job.document == "bag_label"]
+            unknown = [job.id for job in labels if job.state == "unknown"]
+            match step:
+                case "sent":
+                    store.papers.sending(next(job.id for job in labels if job.state == "queued"))
+                case "lost":
+                    store.papers.unknown(labels[-1].id, "device", stamp())
+                case "done":
+                    store.papers.done(labels[-1].id)
+                case "copy":
+                    store.papers.reprint(labels[0].id, CLERK, stamp())
+                case "came out" | "not there":
+                    store.papers.resolve(unknown[0], step == "came out", CLERK, stamp())
+                case "scan":
+                    store.papers.scanned(number, 1, stamp())
+                case "scan again":
+                    with pytest.raises(StoreRefusal, match="was scanned before"):
+                        store.papers.scanned(number, 1, stamp())
+                case "void":
+                    store.intakes.void(void_of(intake), stamp())
+                case "restart":
+                    store.close()
+                    store = open_store(path, template)
+                    store.papers.recover(stamp())
+        found = [job.state for job in store.papers.of_receipt(str(number)) if job.document == "bag_label"]
+        told = [event for event in events(path)[count:] if event["data"].get("actor") == "station"]
+        if " ".join(found) != after or len(told) > 1:
+            wrong[order] = " ".join(found)
+    store.close()
+    assert wrong == {}
+
+
+def test_bags_are_asked_for_until_they_are_scanned_or_left(store: Store, path: Path, template: Path) -> None:
+    def asked_for(count: int) -> ReceiptNumber:
+        intake = open_intake(store)
+        labels = [NewPrintJob("bag_label", "label", bag, b"{}", to_scan=True) for bag in range(1, count + 1)]
+        store.intakes.confirm(
+            weighed(intake, *[9_000] * count), str(intake.receipt), lambda head: labels, METROLOGY, stamp()
+        )
+        return intake.receipt
+
+    bring_in(store)
+    assert store.papers.asked() is None, "nobody asks for these"
+    first = asked_for(2)
+    assert store.papers.asked() == str(first)
+    bring_in(store)
+    store.papers.scanned(first, 2, stamp())
+    store.close()
+    store = open_store(path, template)
+    assert store.papers.asked() == str(first)
+    store.papers.scanned(first, 1, stamp())
+    assert store.papers.asked() is None
+    asked_for(1)
+    second = asked_for(1)
+    assert store.papers.asked() == str(second), "the older ones are left"
+    store.papers.ask_no_more()
+    store.papers.ask_no_more()
+    assert store.papers.asked() is None
+    store.close()
 
 
 def test_what_has_no_label_cannot_be_scanned(store: Store, path: Path) -> None:

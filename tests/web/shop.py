@@ -116,11 +116,6 @@ class NobodyWorksHere:
         return
 
 
-def _papers(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
-    labels = [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
-    return lambda head: [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
-
-
 class Pictures:
     """A flat folder."""
 
@@ -168,25 +163,23 @@ class Shop:
         self.photo_folder, self.parcel_photos = Pictures(data), Pictures(data / "parcel-photos")
         self.now = 100.0
         numbers = itertools.count(1)
-        self.desk = Desk(
-            PROFILE,
-            DeskTools(
-                store=self.store,
-                stamps=self.stamp,
-                new_token=lambda: f"token-{next(numbers)}",
-                documents=_papers,
-                certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
-                metrology=self.metrology,
-                on_view=lambda view: self.board.show(view),
-                on_scale=lambda state: None,
-                on_event=lambda: None,
-                on_photo=self._photo,
-                standing=lambda: self.standing(),
-                on_note=self._note,
-                clock=lambda: self.now,
-                scan_after_sticking=self.scan_after_sticking,
-            ),
+        self.desk_tools = DeskTools(
+            store=self.store,
+            stamps=self.stamp,
+            new_token=lambda: f"token-{next(numbers)}",
+            documents=self._papers,
+            certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
+            metrology=self.metrology,
+            on_view=lambda view: self.board.show(view),
+            on_scale=lambda state: None,
+            on_event=lambda: None,
+            on_photo=self._photo,
+            standing=lambda: self.standing(),
+            on_note=self._note,
+            clock=lambda: self.now,
+            scan_after_sticking=self.scan_after_sticking,
         )
+        self.desk = Desk(PROFILE, self.desk_tools)
         self.board = LiveBoard(self.desk.view())
         self.board.mark(scale="ok")
         self.live_view = NoLooks()
@@ -195,6 +188,11 @@ class Shop:
 
     def _store(self, catalog: Catalog) -> Any:
         return ShopStore(catalog)
+
+    def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
+        asked, lines = self.scan_after_sticking, confirmed.intake.lines
+        labels = [NewPrintJob("bag_label", "label", line.number, b"{}", asked) for line in lines]
+        return lambda head: [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
 
     def _photo(self, asked: AskedShot, product: str) -> None:
         self.photos.append((asked.subject, product))

@@ -69,7 +69,7 @@ def probe_scale(config: StationConfig) -> Finding:
 def probe_scanner(config: StationConfig) -> Finding:
     """Open the scanner, wait for its word, give it back; nothing it scans is looked at. A camera has its own row."""
     if config.scanner is None or config.scanner.kind == "camera":
-        return devices.scanner(None, "")
+        return devices.scanner(None, "", asked=config.station.scan_after_sticking)
     told, words = threading.Event(), [""]
 
     def on_state(word: str) -> None:

@@ -18,12 +18,15 @@ class PrintUnknown(EventData):
     receipt: str
     """Empty for a paper that is no intake's."""
     document: str
-    """``bag_label``, ``receipt``, ``parcel_label``, ``pickup_slip``, ``day_slip``, ``test_label``, ``test_receipt``."""
+    """``bag_label``, ``receipt``, ``crate_label``, ``parcel_label``, ``pickup_slip``, ``day_slip``, ``member_card``,
+    ``tote_tag``, ``seal_tag``, ``manifest``, ``test_label``, ``test_receipt``.
+    """
     bag: int
+    """Of a crate label the number of the crate in its lot; 0 for all that is on neither."""
     why: str
     """``restart`` (the station died while sending) or ``device``."""
     about: str = ""
-    """Receipt or parcel number, ``day-...`` or ``test-...``."""
+    """Receipt, parcel or member number, that of a tote, seal or manifest, ``day-...`` or ``test-...``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ def render_small_bag_label(data: BagLabel, head: PrintHead) -> Raster:
     return draw_label(label_layout("bag_small"), bag_content(data), head)
 
 
+def render_shop_bag_label(data: BagLabel, head: PrintHead) -> Raster:
+    """The same for the till of a shop: its number in bars, the bag's own in a square."""
+    return draw_label(label_layout("bag_shop"), bag_content(data), head)
+
+
 def render_crate_label(data: CrateLabel, head: PrintHead) -> Raster:
     """The label of a crate or lot. Raises as render_bag_label."""
     return draw_label(label_layout("crate"), crate_content(data), head)
@@ -46,11 +51,18 @@ def bag_content(data: BagLabel) -> LabelContent:
         "receipt": clean(data.receipt),
         "mode": mode.caption(),
         "code": clean(code),
+        "in_store": clean(data.in_store),
         "lot": f"{paper_text('lot').caption()} {isolate(clean(data.lot_code))}",
     }
     # Bars that say the lot need no square that says it again.
     lot = data.lot_code if data.bag_code else ""
-    return LabelContent(texts, code, {"code": code, "lot": lot, "gs1": data.gs1, "link": data.link})
+    symbols = {"code": code, "lot": lot, "gs1": data.gs1, "link": data.link}
+    return LabelContent(texts, code, symbols, {"in_store": data.in_store})
+
+
+def _spaced(sscc: str) -> str:
+    """As people read it; "" for none."""
+    return f"(00) {sscc[0]} {sscc[1:-1]} {sscc[-1]}" if sscc else ""
 
 
 def crate_content(data: CrateLabel) -> LabelContent:
@@ -64,12 +76,14 @@ def crate_content(data: CrateLabel) -> LabelContent:
         "producer": _captioned("producer", _producer(data)),
         "seller": _captioned("seller", clean(data.seller)),
         "grade": _captioned("grade", _grade(data)),
-        "code": clean(data.code),
+        "code": _spaced(clean(data.sscc)) or clean(data.code),
+        "crate": f"{paper_text('crate').caption()} {isolate(str(data.crate))}" if data.crate else "",
         "lot_caption": paper_text("lot").caption(),
         "lot": clean(data.lot_code),
         "receipt": clean(data.receipt),
     }
-    return LabelContent(texts, data.code, {"lot": data.lot_code, "gs1": data.gs1, "link": data.link})
+    symbols = {"lot": data.lot_code, "gs1": data.gs1, "link": data.link}
+    return LabelContent(texts, data.code, symbols, {"sscc": data.sscc})
 
 
 def _goods(data: BagLabel | CrateLabel) -> dict[str, str]:

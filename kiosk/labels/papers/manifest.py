@@ -85,7 +85,12 @@ def _rows(strip: Strip, data: Manifest, room: int) -> None:
     strip.row(*(Cell(f"{text.zh} {text.en}", "small", align=side, share=share) for text, side, share in places))
     strip.table(
         [
-            (f"{number}  {clean(row.tote)}", clean(row.seal), str(row.items), kilograms(row.net_g))
+            (
+                f"{number}  {clean(row.tote)}",
+                clean(row.seal),
+                str(row.items),
+                kilograms(row.net_g) if row.net_g else "–",
+            )
             for number, row in enumerate(shown, first + 1)
         ],
         "bag",
@@ -94,7 +99,8 @@ def _rows(strip: Strip, data: Manifest, room: int) -> None:
 
 def _foot(strip: Strip, data: Manifest, sheets: int) -> None:
     """Sums over all sheets, and where two people sign."""
-    fact(strip, paper_text("total"), f"{len(data.rows)} · {data.items} · {kg_text(data.net_g)}", "total")
+    weight = f" · {kg_text(data.net_g)}" if data.net_g else ""  # nobody weighs parcels
+    fact(strip, paper_text("total"), f"{len(data.rows)} · {data.items}{weight}", "total")
     if sheets > 1:
         fact(strip, paper_text("sheet"), f"{data.sheet}/{sheets}")
     for key, name in (("handed_over_by", data.actor), ("received_by", "")):

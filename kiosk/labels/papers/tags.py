@@ -45,6 +45,7 @@ def member_content(data: MemberCard) -> LabelContent:
         "place": place(data.village, data.county),
         "station": clean(data.station),
         "date": clean(data.date or ""),
+        "copy": copy_text(data.copy, data.copy_no),
     }
     return LabelContent(texts, data.code, {"code": data.code})
 

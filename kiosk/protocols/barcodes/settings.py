@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from kiosk.protocols.barcodes.gs1.bag import Bag, bag_elements
+from kiosk.protocols.barcodes.gs1.bag import Bag, Crate, bag_elements, crate_elements
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain
 from kiosk.protocols.barcodes.gs1.keys import BadKey, CompanyPrefix
 from kiosk.protocols.barcodes.gs1.notation import written
-from kiosk.protocols.barcodes.in_store import InStoreLayout
+from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout, InStoreNumber
+
+_EAN13_DIGITS: Final = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,24 @@ class BagSymbols:
 
 
 @dataclass(frozen=True, slots=True)
+class CrateSymbols:
+    """``sscc`` has 18 digits; ``gs1`` is a bracketed element string that begins with it, ``link`` an address; "" is
+    none.
+    """
+
+    sscc: str = ""
+    gs1: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CodesSettings:
     """``company_prefix`` as GS1 has given it to the cooperative; "" has none: then labels carry the station's own codes
     and no GTIN or SSCC. ``items`` gives goods of the catalog, by their code, the item reference behind that prefix: it
     is the cooperative that hands these out. ``link_domain`` is where the links on labels lead, "id.example.org"; "" has
-    none. ``in_store`` are layouts of numbers that scales of shops print, "20IIIIIWWWWWC".
+    none. ``in_store`` are layouts of numbers that scales of shops print, "20IIIIIWWWWWC". ``shop_layout`` is the one of
+    thirteen digits that bags carry for the till of a shop, "" for none; ``shop_items`` gives goods of the catalog their
+    item number in it.
 
     Raises ValueError with the field and what is allowed.
     """
@@ -34,6 +50,8 @@ class CodesSettings:
     items: Mapping[str, int] = field(default_factory=dict)
     link_domain: str = ""
     in_store: tuple[str, ...] = ()
+    shop_layout: str = ""
+    shop_items: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -49,6 +67,7 @@ class CodesSettings:
             raise ValueError(f"in_store: {error}") from None
         if len(places) != len(self.in_store):
             raise ValueError("in_store: two layouts have the same length and prefix: only the first would be read")
+        self._check_shop()
 
     def _check_items(self) -> None:
         if self.items and self.company is None:
@@ -60,6 +79,51 @@ class CodesSettings:
                 _ = self.company and self.company.gtin(item)
             except ValueError as error:
                 raise ValueError(f"items: {product}: {error}") from None
+
+    def _check_shop(self) -> None:
+        if not self.shop_layout:
+            if self.shop_items:
+                raise ValueError("shop_items need a shop_layout")
+            return
+        try:
+            layout = InStoreLayout(self.shop_layout)
+        except ValueError as error:
+            raise ValueError(f"shop_layout: {error}") from None
+        if len(layout.text) != _EAN13_DIGITS:
+            raise ValueError(f"shop_layout {layout.text!r} must have {_EAN13_DIGITS} digits: bars of a till are EAN-13")
+        if len(set(self.shop_items.values())) != len(self.shop_items):
+            raise ValueError("shop_items: two goods have the same item number")
+        for product, item in self.shop_items.items():
+            if not 0 <= item < 10 ** layout.text.count("I"):
+                raise ValueError(f"shop_items: {product}: {item} is not the {layout.text.count('I')} digits of I")
+
+    def in_store_number(self, product: str, net_g: int, amount_fen: int) -> str:
+        """Thirteen digits for the till of a shop; "" for goods without an item number, and for a weight or an amount
+        that the layout has no room for.
+        """
+        item = self.shop_items.get(product)
+        if item is None:
+            return ""
+        layout = InStoreLayout(self.shop_layout)
+        said = InStoreNumber(
+            str(item), net_g if "W" in layout.text else None, amount_fen if "P" in layout.text else None
+        )
+        try:
+            return layout.number(said)
+        except BadLayout:
+            return ""
+
+    def crate_symbols(self, product: str, crate: Crate) -> CrateSymbols:
+        """What the symbols of a crate say; nothing without a prefix, or where it leaves no room for one more SSCC."""
+        if self.company is None:
+            return CrateSymbols()
+        try:
+            elements = crate_elements(self.company, self.items.get(product), crate)
+        except BadKey:
+            return CrateSymbols()
+        sscc = elements[:1]
+        link = build_digital_link(self.link_domain, sscc) if self.link_domain else ""
+        return CrateSymbols(sscc[0][1], written(elements), link)
 
     def symbols(self, product: str, bag: Bag) -> BagSymbols:
         """What the symbol and the link on a bag say; nothing for goods without a number of GS1.

@@ -9,11 +9,12 @@ from typing import Self
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.crates import Crates
 from kiosk.station.counter.day import Day
 from kiosk.station.counter.intakes import IntakeBook, Intakes, LotShots, Voids
 from kiosk.station.counter.listings.listings import Listings
 from kiosk.station.counter.paper_count import PaperCount
-from kiosk.station.counter.papers import PaperQueue
+from kiosk.station.counter.papers import MemberCards, PaperQueue
 from kiosk.station.counter.parcels.book import ParcelBook
 from kiosk.station.counter.parcels.codes import PickupCodes
 from kiosk.station.counter.parcels.damaged import DamagedParcels
@@ -24,6 +25,7 @@ from kiosk.station.counter.parcels.receiving import DeliveryEnd, Receiving
 from kiosk.station.counter.parcels.shelf import Shelf
 from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import Steps
+from kiosk.station.counter.parcels.totes import DriverTotes
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.scanning.own_codes import OwnCodes
 from kiosk.station.counter.scanning.scanned import ScanReader
@@ -92,6 +94,7 @@ class CounterParcels:
     codes: PickupCodes
     proofs: PickupProofs
     handovers: Handovers
+    totes: DriverTotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,9 @@ class Counter:
     lot_shots: LotShots
     voids: Voids
     listings: Listings
+    crates: Crates
     papers: PaperQueue
+    cards: MemberCards
     paper_count: PaperCount
     day: Day
     expiry: Expiry
@@ -121,7 +126,7 @@ class Counter:
         store, access = tools.store, tools.access
         paper_count = PaperCount(store.papers, state)
         acts = Acts(access, tools.stamps, paper_count, tools.on_event)
-        intakes = IntakeBook(tools.station, store.intakes, store.days)
+        intakes = IntakeBook(tools.station, store.intakes, store.days, store.crates)
         parcels = ParcelBook(tools.station, store.parcels, tools.papers, tools.slots)
         shots = ParcelShots(state, tools.photos, tools.on_parcel_photo)
         line = HandoverLine(state)
@@ -142,12 +147,15 @@ class Counter:
                 codes=PickupCodes(acts, state, line, parcels),
                 proofs=proofs,
                 handovers=Handovers(acts, steps, line, proofs, parcels),
+                totes=DriverTotes(acts, steps, parcels, store, tools.papers),
             ),
             intakes=Intakes(acts, state, intakes, tools.desk),
             lot_shots=LotShots(acts, state, intakes, tools.lots, store.photos),
             voids=Voids(acts, access, intakes, store.intakes),
             listings=Listings(acts, intakes, store.listings, store.catalogs),
+            crates=Crates(acts, intakes, store, tools.papers),
             papers=PaperQueue(acts, store.papers),
+            cards=MemberCards(acts, store, tools.papers),
             paper_count=paper_count,
             day=Day(acts, store.days, tools.papers),
             expiry=Expiry(access, tools.desk, state, line),

@@ -14,6 +14,7 @@ from kiosk.station.desk.unfinished import Unfinished
 from kiosk.station.desk.view import AskedShot, DeskRefused
 from kiosk.store.days import Days
 from kiosk.store.intakes import Intakes as IntakeTable
+from kiosk.store.papers.crates import Crates as CrateTable
 from kiosk.store.photos import Photos as PhotoTable
 from kiosk.store.records import ConfirmedRow
 
@@ -21,10 +22,11 @@ from kiosk.store.records import ConfirmedRow
 class IntakeBook:
     """The confirmed intakes of this station: one by its number, those of the day."""
 
-    def __init__(self, station: str, intakes: IntakeTable, days: Days) -> None:
+    def __init__(self, station: str, intakes: IntakeTable, days: Days, crates: CrateTable) -> None:
         self._station = station
         self._intakes = intakes
         self._days = days
+        self._crates = crates
 
     def intake(self, receipt: str) -> ConfirmedRow:
         """Raises CounterRefused: foreign_receipt, unknown_code."""
@@ -48,6 +50,11 @@ class IntakeBook:
             own = parse_internal_code(code).body.startswith(self._station[1:])
             raise CounterRefused("unknown_code" if own else foreign)
         return row
+
+    def by_sscc(self, sscc: str) -> tuple[str, int] | None:
+        """The receipt of a crate's SSCC and the number of the crate in its lot; None for one that is none of ours."""
+        with refusing():
+            return self._crates.receipt_of(sscc)
 
     def since_close(self, limit: int, offset: int) -> list[ConfirmedRow]:
         """Confirmed since the last close of the day, newest first."""

@@ -6,8 +6,10 @@ from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.lists import LARGEST
+from kiosk.station.papers.parcel import CounterPapers
 from kiosk.store.papers.papers import Papers
-from kiosk.store.records import PrintJob
+from kiosk.store.records import NewPaper, PrintJob
+from kiosk.store.store import Store
 
 
 class PaperQueue:
@@ -41,6 +43,35 @@ class PaperQueue:
         with self._acts.act(session) as (person, stamp):
             self._papers.resolve(_known(job_id), came_out, person.actor, stamp)
             self._acts.booked()
+
+
+class MemberCards:
+    """A card has the number that the list of members gives; a lost one is printed again as a copy."""
+
+    def __init__(self, acts: Acts, store: Store, papers: CounterPapers) -> None:
+        self._acts = acts
+        self._store = store
+        self._papers = papers
+
+    def has_card(self, session: Session, number: str) -> bool:
+        """Whether a card can be printed: the list has the member and the code of a card, and there is a printer."""
+        self._acts.clerk(session)
+        return bool(self._card(number))
+
+    def print(self, session: Session, number: str) -> None:
+        """The card of a member, marked COPY when there was one before. Raises CounterRefused: stale_page (no card)."""
+        with self._acts.act(session) as (person, stamp):
+            card = self._card(number)
+            if not card:
+                raise CounterRefused("stale_page", f"there is no card for {number}")
+            self._store.papers.issue(card[0], number, person.actor, stamp)
+            self._acts.booked()
+
+    def _card(self, number: str) -> list[NewPaper]:
+        with refusing():
+            _, catalog = self._store.catalogs.get()
+        member = catalog.member(number)
+        return self._papers.card(member, self._acts.stamp()) if member else []
 
 
 def _known(job_id: int) -> int:

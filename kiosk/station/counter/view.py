@@ -46,7 +46,7 @@ class ScanResult:
         parcel_out        waiting         the waybill of a parcel that waits, in mode "out"
         shelf             shelf, shelf_empty
         intake            intake          receipt
-        lot               lot, bag        lot; a bag of it, whose number is in ``values``
+        lot               lot, bag, crate lot; a bag or crate of it, whose number is in ``values``
         member            member
         tote, seal, manifest   not_here_yet
         refused           a refusal's word

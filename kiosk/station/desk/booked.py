@@ -28,6 +28,24 @@ class Booked:
         self._state, self._tools = state, tools
         self._read_turns, self._read_at = count(1), 0
 
+    def resume(self) -> None:
+        """At the station's start: go on asking for the bags that nobody had scanned when it stopped.
+
+        Raises DeskRefused when that cannot be read.
+        """
+        if not self._tools.scan_after_sticking:
+            return
+        with refusing():
+            receipt = self._tools.store.papers.asked()
+            row = self._tools.store.intakes.confirmed(receipt) if receipt else None
+        if row is None or row.voided:
+            return
+        prints = self.prints_if_readable(row.receipt)
+        with self._state.locks.state:
+            self.show(Draft(), row, prints)
+            self._state.set(replace(self._state.draft, photo=PhotoView("none")))
+            self._state.publish()
+
     def show(self, draft: Draft, row: ConfirmedRow, prints: tuple[PrintView, ...]) -> None:
         """Put the result up; the caller holds ``locks.state``."""
         self._state.pan.release()
@@ -39,11 +57,15 @@ class Booked:
 
         Raises DeskRefused: bag_not_scanned.
         """
-        with self._state.locks.acts, self._state.at(Step.TAKE):
-            if not (anyway or all(self._state.draft.scanned_bags.values())):
+        with self._state.locks.acts:
+            with self._state.at(Step.TAKE):
+                draft = self._state.draft
+            if not (anyway or all(draft.scanned_bags.values())):
                 raise DeskRefused("bag_not_scanned")
-            self._state.set(Draft())
-            return self._state.publish()
+            ask_no_more(draft, self._tools)
+            with self._state.now():
+                self._state.set(Draft())
+                return self._state.publish()
 
     def take_photo(self) -> DeskView:
         """Ask for a shot of the goods; the verdict comes later."""
@@ -141,6 +163,16 @@ class Booked:
     def _prints(self, receipt: str) -> tuple[PrintView, ...]:
         jobs = [job for job in self._tools.store.papers.of_receipt(receipt) if job.state != CANCELLED]
         return tuple(PrintView(job.document, job.bag, job.state, job.scanned) for job in jobs)
+
+
+def ask_no_more(draft: Draft, tools: DeskTools) -> None:
+    """The last screen is left: bags that nobody scanned are the clerk's. Not inside ``locks.state``: this is written.
+
+    What cannot be written now is asked for once more at the next start, and nothing else.
+    """
+    if not all(draft.scanned_bags.values()):
+        with suppress(DeskRefused), refusing():
+            tools.store.papers.ask_no_more()
 
 
 def _retake(before: PhotoView, findings: tuple[Finding, ...]) -> PhotoView:

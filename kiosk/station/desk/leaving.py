@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kiosk.domain.intake import AbandonReason, Intake
+from kiosk.station.desk.booked import ask_no_more
 from kiosk.station.desk.draft import Draft, with_container
 from kiosk.station.desk.errors import refusing
 from kiosk.station.desk.ports import DeskTools
@@ -56,6 +57,7 @@ class Leaving:
                 self._abandon(draft.intake, why)
                 with state.locks.state:
                     state.watched.intake_ended(why)
+            ask_no_more(draft, self._tools)
             with state.now():
                 state.pan.release()
                 if state.pan.loaded:

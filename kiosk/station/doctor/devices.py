@@ -119,8 +119,12 @@ def camera(settings: CameraSettings | None, last_word: str = "ok") -> Finding:
     return Finding("camera", None if by_number else True, None)
 
 
-def scanner(settings: ScannerSettings | None, word: str, age_s: float | None = None) -> Finding:
-    """``word`` is what the adapter said last, "" for nothing yet."""
+def scanner(settings: ScannerSettings | None, word: str, age_s: float | None = None, *, asked: bool = False) -> Finding:
+    """``word`` is what the adapter said last, "" for nothing yet. ``asked``: the villager's screen asks for the label
+    of each bag. A camera reads none there: it looks for a code when a clerk wants it.
+    """
+    if asked and (settings is None or settings.kind == "camera"):
+        return Finding("scanner", False, None, Verdict.WARN, "scanner_none", needed=True)
     if settings is None:
         return not_fitted("scanner")
     if word in ("scanner_missing", "scanner_second_keyboard"):

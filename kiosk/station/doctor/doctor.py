@@ -71,7 +71,8 @@ def device_findings(station: Examined, equipment: Equipment) -> Iterator[Finding
     for name in PRINTERS:
         yield devices.printer(name, config.printers.get(name), equipment.printers.get(name))
     yield devices.camera(config.camera, marks.camera)
-    yield devices.scanner(config.scanner, equipment.scanner.word, equipment.scanner.age_s)
+    heard, asked = equipment.scanner, config.station.scan_after_sticking
+    yield devices.scanner(config.scanner, heard.word, heard.age_s, asked=asked)
     yield devices.panel(config.panel, None if equipment.panel is None else equipment.panel.fitted)
     yield devices.page(equipment.page.age_s(), equipment.page.waited_s())
 

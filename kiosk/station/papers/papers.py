@@ -22,6 +22,7 @@ from kiosk.store.records import IntakePapers, NewPrintJob, Stamp
 
 LABEL = "bag_label"
 RECEIPT = "receipt"
+CRATE_LABEL = "crate_label"
 LABEL_PRINTER = "label"
 RECEIPT_PRINTER = "receipt"
 
@@ -43,8 +44,9 @@ def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Ca
     all that the journal held before. It is known as soon as the event is sealed: the paper is finished then, in the
     same transaction.
     """
+    asked = settings.station.scan_after_sticking
     labels = [
-        NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label))
+        NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label), asked)
         for line, label in zip(confirmed.intake.lines, _labels(settings, confirmed, catalog, stamp), strict=True)
     ]
     receipt = _receipt(settings, confirmed, catalog, stamp)
@@ -55,7 +57,8 @@ def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Ca
     return papers
 
 
-def _goods(catalog: Catalog, code: str) -> Names:
+def goods_names(catalog: Catalog, code: str) -> Names:
+    """Goods that are in the list no longer are called by their code."""
     product: Product | None = catalog.product(code)
     return product.names if product else Names(code, code, code)
 
@@ -65,12 +68,17 @@ def _container(catalog: Catalog, code: str) -> Names:
     return container.names if container else Names(code, code, code)
 
 
+def one_grade(product: Product | None) -> Names:
+    """The grade of goods that have but one: at the scale nobody chooses a grade."""
+    grades = product.sale.grades if product and product.sale else ()
+    return grades[0].names if len(grades) == 1 else Names("", "", "")
+
+
 def _labels(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Iterator[BagLabel]:
-    """One a bag. A grade is named for goods that have but one: at the scale nobody chooses a grade."""
+    """One a bag."""
     intake, station = confirmed.intake, settings.station
-    goods, product = _goods(catalog, intake.product), catalog.product(intake.product)
-    sale = product.sale if product else None
-    grade = sale.grades[0].names if sale and len(sale.grades) == 1 else Names("", "", "")
+    goods, product = goods_names(catalog, intake.product), catalog.product(intake.product)
+    sale, grade = product.sale if product else None, one_grade(product)
     shop = station.village or station.station
     first = BagLabel(
         goods_ug=goods.ug,
@@ -100,12 +108,14 @@ def _labels(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalo
         code = intake.receipt.bag_code(line.number)
         bag = Bag(line.net_g, packed, intake.receipt.body, parse_internal_code(code).body)
         symbols = settings.codes.symbols(intake.product, bag)
-        yield replace(first, net_g=line.net_g, bag=line.number, bag_code=code, gs1=symbols.gs1, link=symbols.link)
+        shop = settings.codes.in_store_number(intake.product, line.net_g, line.amount_fen)
+        own = replace(first, net_g=line.net_g, bag=line.number, bag_code=code, in_store=shop)
+        yield replace(own, gs1=symbols.gs1, link=symbols.link)
 
 
 def _receipt(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Receipt:
     intake, moment, station = confirmed.intake, stamp.moment, settings.station
-    goods = _goods(catalog, intake.product)
+    goods = goods_names(catalog, intake.product)
     return Receipt(
         receipt=str(intake.receipt),
         receipt_code=intake.receipt.code,

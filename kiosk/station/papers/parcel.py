@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from kiosk.domain.catalog import Member
 from kiosk.domain.day import DayTotals
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.shelf import slot_code
-from kiosk.labels.documents import DaySlip, ParcelLabel, PickupSlip
+from kiosk.labels.documents import DaySlip, MemberCard, ParcelLabel, PickupSlip
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.station.parcels.pickup_key import PickupCode, PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -21,6 +23,7 @@ from kiosk.store.records import IssuedCode, NewPaper, ParcelRow, Stamp
 PARCEL_LABEL = "parcel_label"
 PICKUP_SLIP = "pickup_slip"
 DAY_SLIP = "day_slip"
+MEMBER_CARD = "member_card"
 
 NO_CODE = PickupCode("", "")
 
@@ -77,6 +80,9 @@ class CounterPapers:
     parcels: ParcelSettings
     key: PickupKey
     printers: Container[str]
+    codes: CodesSettings = field(default_factory=CodesSettings)
+    sheets: str = LABEL_PRINTER
+    """The printer of manifests: an office printer where one is set up, else 100 x 150 mm stock in the label printer."""
 
     def label(self, row: ParcelRow, stamp: Stamp) -> list[NewPaper]:
         """What is stuck on the parcel: where it stands, and nothing that opens it."""
@@ -130,6 +136,21 @@ class CounterPapers:
             county=self.settings.county_name,
         )
         return self._fitted(DAY_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
+
+    def card(self, member: Member, stamp: Stamp) -> list[NewPaper]:
+        """What a member shows instead of saying a number; nothing for one without a code. No name is on it."""
+        if not member.card:
+            return []
+        card = MemberCard(
+            member=member.number,
+            code=member.card,
+            station=self.settings.station,
+            date=stamp.moment.local_date,
+            zone=stamp.moment.zone,
+            village=self.settings.village,
+            county=self.settings.county_name,
+        )
+        return self._fitted(MEMBER_CARD, LABEL_PRINTER, msgspec.json.encode(card))
 
     def _fitted(self, document: str, printer: str, body: bytes) -> list[NewPaper]:
         return [NewPaper(document, printer, body)] if printer in self.printers else []

@@ -9,16 +9,19 @@ from typing import Any, Final
 import msgspec
 
 from kiosk.labels import documents
-from kiosk.labels.papers.bag_label import render_bag_label
+from kiosk.labels.papers.bag_label import render_bag_label, render_crate_label
 from kiosk.labels.papers.day_slip import render_day_slip
+from kiosk.labels.papers.manifest import render_manifest
 from kiosk.labels.papers.parcel import render_parcel_label, render_pickup_slip
 from kiosk.labels.papers.printer_test import render_test_label, render_test_receipt
 from kiosk.labels.papers.receipt import render_receipt
+from kiosk.labels.papers.tags import render_member_label, render_seal_tag, render_tote_tag
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
 from kiosk.protocols.printers.pages import encode
-from kiosk.station.papers.papers import LABEL, RECEIPT
-from kiosk.station.papers.parcel import DAY_SLIP, PARCEL_LABEL, PICKUP_SLIP, WaitingSlip
+from kiosk.station.papers.papers import CRATE_LABEL, LABEL, RECEIPT
+from kiosk.station.papers.parcel import DAY_SLIP, MEMBER_CARD, PARCEL_LABEL, PICKUP_SLIP, WaitingSlip
+from kiosk.station.papers.tote import MANIFEST_SHEET, SEAL_TAG, TOTE_TAG
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store.records import PrintJob
 
@@ -39,6 +42,11 @@ class Drawing:
 DRAWINGS: Final[Mapping[str, Drawing]] = {
     LABEL: Drawing(documents.BagLabel, render_bag_label, strip=False),
     RECEIPT: Drawing(documents.Receipt, render_receipt, strip=True),
+    CRATE_LABEL: Drawing(documents.CrateLabel, render_crate_label, strip=False),
+    MEMBER_CARD: Drawing(documents.MemberCard, render_member_label, strip=False),
+    TOTE_TAG: Drawing(documents.ToteTag, render_tote_tag, strip=False),
+    SEAL_TAG: Drawing(documents.SealTag, render_seal_tag, strip=False),
+    MANIFEST_SHEET: Drawing(documents.Manifest, render_manifest, strip=False),
     PARCEL_LABEL: Drawing(documents.ParcelLabel, render_parcel_label, strip=False),
     PICKUP_SLIP: Drawing(WaitingSlip, render_pickup_slip, strip=True),
     DAY_SLIP: Drawing(documents.DaySlip, render_day_slip, strip=True),

@@ -19,10 +19,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 """``PRAGMA user_version`` of a file that fits this code: the number of the newest migration."""
 
 APPLICATION_ID: Final = 0x4B494F53
@@ -195,10 +196,13 @@ print_job = Table(
     Column("copy", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
     CheckConstraint(
-        "document IN ('bag_label', 'receipt', 'parcel_label', 'pickup_slip', 'day_slip', 'test_label', 'test_receipt')",
+        "document IN ('bag_label', 'receipt', 'crate_label', 'parcel_label', 'pickup_slip', 'day_slip', "
+        "'member_card', 'tote_tag', 'seal_tag', 'manifest', 'test_label', 'test_receipt')",
         name="document_known",
     ),
-    CheckConstraint("(document IN ('bag_label', 'receipt')) = (intake IS NOT NULL)", name="document_of_an_intake"),
+    CheckConstraint(
+        "(document IN ('bag_label', 'receipt', 'crate_label')) = (intake IS NOT NULL)", name="document_of_an_intake"
+    ),
     CheckConstraint("(intake IS NULL) <> (about IS NULL)", name="about_one_thing"),
     CheckConstraint("printer IN ('label', 'receipt')", name="printer_known"),
     CheckConstraint("state IN ('queued', 'sending', 'printed', 'unknown', 'cancelled')", name="state_known"),
@@ -214,6 +218,41 @@ scanned_bag = Table(
     Column("intake", Integer, primary_key=True),
     Column("bag", Integer, primary_key=True),
     Column("scanned_at", Text, nullable=False),
+    Column("print_job", Integer, ForeignKey("print_job.id")),
+    ForeignKeyConstraint(["intake", "bag"], ["intake_line.intake", "intake_line.bag"]),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
+asked_bags = Table(
+    "asked_bags",
+    metadata,
+    Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
+    sqlite_strict=True,
+)
+
+crate = Table(
+    "crate",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("intake", Integer, ForeignKey("lot.intake"), nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("sscc", Text, unique=True),
+    Column("packed_at", Text, nullable=False),
+    Column("unpacked_at", Text),
+    UniqueConstraint("intake", "place"),
+    CheckConstraint("number % 1000000 > 0", name="counter_from_one"),
+    CheckConstraint("place > 0", name="place_from_one"),
+    CheckConstraint("length(sscc) = 18", name="sscc_length"),
+    sqlite_strict=True,
+)
+
+crate_bag = Table(
+    "crate_bag",
+    metadata,
+    Column("intake", Integer, primary_key=True),
+    Column("bag", Integer, primary_key=True),
+    Column("crate", Integer, ForeignKey("crate.number"), nullable=False),
     ForeignKeyConstraint(["intake", "bag"], ["intake_line.intake", "intake_line.bag"]),
     sqlite_with_rowid=False,
     sqlite_strict=True,
@@ -365,6 +404,36 @@ Index(
     parcel.c.shelf,
     unique=True,
     sqlite_where=parcel.c.shelf.is_not(None) & (parcel.c.state != text("'lost'")),
+)
+
+manifest = Table(
+    "manifest",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("handed_over_at", Text, nullable=False),
+    CheckConstraint("number % 1000000 > 0", name="counter_from_one"),
+    sqlite_strict=True,
+)
+
+tote = Table(
+    "tote",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("seal", Integer, nullable=False, unique=True),
+    Column("packed_at", Text, nullable=False),
+    Column("unpacked_at", Text),
+    Column("manifest", Integer, ForeignKey("manifest.number")),
+    CheckConstraint("number % 1000000 > 0 AND seal % 1000000 > 0", name="counters_from_one"),
+    CheckConstraint("unpacked_at IS NULL OR manifest IS NULL", name="opened_or_handed_over"),
+    sqlite_strict=True,
+)
+
+tote_parcel = Table(
+    "tote_parcel",
+    metadata,
+    Column("parcel", Integer, ForeignKey("parcel.number"), primary_key=True),
+    Column("tote", Integer, ForeignKey("tote.number"), nullable=False),
+    sqlite_strict=True,
 )
 
 clerk = Table(

@@ -6,19 +6,26 @@ A job is marked as sending before its first byte leaves, so after a crash it is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from kiosk.domain.clerk import STATION_ACTOR
 from kiosk.domain.events import PrintReprinted, PrintResolved, PrintUnknown
-from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.identifiers import ReceiptNumber, SerialNumber
+from kiosk.store.database.schema import asked_bags as asked_table
+from kiosk.store.database.schema import crate as crate_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import print_job as job_table
 from kiosk.store.database.schema import scanned_bag as scanned_table
+from kiosk.store.database.schema import tote as tote_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreRefusal
 from kiosk.store.intakes import is_void
 from kiosk.store.journal import journal, sealed_rows
+from kiosk.store.journal.numbering import key_of
 from kiosk.store.papers import print_jobs
 from kiosk.store.papers.print_jobs import CANCELLED, JOBS, OPEN, PRINTED, QUEUED, SENDING, UNKNOWN
 from kiosk.store.receipts import is_intake, number_of, parsed
@@ -55,8 +62,8 @@ class Papers(Tables):
 
     @finishing
     def unknown(self, connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
-        """Nobody knows whether the paper came out: sending becomes unknown, or printed for a label that was scanned
-        meanwhile. A pickup slip's body is erased.
+        """Nobody knows whether the paper came out: sending becomes unknown, or printed for a label that a scan has
+        proved meanwhile. A pickup slip's body is erased.
 
         ``why`` is ``restart`` or ``device``.
         """
@@ -64,7 +71,7 @@ class Papers(Tables):
 
     @finishing
     def recover(self, connection: Connection, stamp: Stamp) -> list[PrintJob]:
-        """At the station's start: every job found sending becomes unknown, or printed when its label was scanned."""
+        """At the station's start: every job found sending becomes unknown, or printed when a scan proved it."""
         left = select(job_table.c.id).where(OPEN, job_table.c.state == SENDING).order_by(job_table.c.id)
         ids = list(connection.execute(left).scalars())
         for job_id in ids:
@@ -72,17 +79,32 @@ class Papers(Tables):
         return [print_jobs.get(connection, job_id) for job_id in ids]
 
     @writing
+    def issue(self, connection: Connection, paper: NewPaper, about: str, actor: str, stamp: Stamp) -> int:
+        """A person asks for a paper of which there is one for good, as a member's card: it is queued the first time, a
+        copy of it from then on. One that still waits for the printer is not queued twice. Returns the job.
+        """
+        mine = JOBS.where(job_table.c.about == about, job_table.c.document == paper.document)
+        row = connection.execute(mine.order_by(job_table.c.id.desc()).limit(1)).one_or_none()
+        if row is None:
+            return print_jobs.queue(connection, paper, about)
+        job = PrintJob(*row)
+        if job.state in (QUEUED, SENDING):
+            return job.id
+        journal.append(connection, PrintReprinted(job.document, job.bag, job.about, actor), stamp)
+        return print_jobs.copy(connection, job, None)
+
+    @writing
     def reprint(self, connection: Connection, job_id: int, actor: str, stamp: Stamp) -> int:
         """A person asked for the paper again: a new queued job with the same body, marked as a copy.
 
         The receipt of a voided intake is drawn with VOID across it; its labels are not printed any more. Refused:
-        reissue (a pickup slip: its code is gone), cancelled, void_label, unknown_paper, record_altered.
+        reissue (a pickup slip: its code is gone; a seal), cancelled, void_label, unknown_paper, record_altered.
         """
         job = print_jobs.get(connection, job_id)
         _refuse_slip(job)
-        if job.void and job.document == print_jobs.BAG_LABEL:
+        if job.void and job.document in print_jobs.LABELS_OF_GOODS:
             raise StoreRefusal("void_label", f"Receipt {job.receipt} is void: its bags get no label any more.")
-        if job.state == CANCELLED and not job.void:
+        if (job.state == CANCELLED and not job.void) or _is_unpacked(connection, job):
             raise StoreRefusal("cancelled", f"Print job {job_id} was cancelled: its paper must not come out.")
         receipt = _receipt_of(job)
         if receipt is not None:
@@ -95,7 +117,7 @@ class Papers(Tables):
         """A person looked at a paper of unknown fate: it is printed, or cancelled and a copy queued in its place.
 
         Returns the copy; there is none for an intake that was voided meanwhile. Refused: not_unknown, unknown_paper,
-        reissue (a pickup slip that did not come out).
+        reissue (a pickup slip or a seal that did not come out).
         """
         job = print_jobs.get(connection, job_id)
         if job.state != UNKNOWN:
@@ -105,18 +127,22 @@ class Papers(Tables):
         print_jobs.move(connection, job_id, UNKNOWN, PRINTED if came_out else CANCELLED)
         journal.append(connection, PrintResolved(job.document, job.bag, job.about, came_out, actor), stamp)
         receipt = _receipt_of(job)
-        if came_out or (receipt is not None and is_void(connection, receipt)):
+        if came_out or (receipt is not None and is_void(connection, receipt)) or _is_unpacked(connection, job):
             return None
         return print_jobs.copy(connection, job, receipt)
 
     @writing
     def scanned(self, connection: Connection, receipt: ReceiptNumber, bag: int, stamp: Stamp) -> None:
-        """The label on this bag was scanned: that proves that it was printed, also where nobody knew.
+        """The label on this bag was scanned: one label of it was printed, also where nobody knew.
 
-        A label that is just being sent is printed as soon as the printer's worker has told what it knows. Refused:
-        unknown_code, void_label, bag_twice (this bag was scanned before: nothing is written again).
+        Which one, the code does not say: it is the same on every copy. It can only be one that was sent before the
+        scan. Where one of these is known as printed, that is the one, and nothing is learned of the others. Where none
+        is, the scan proves the newest: a label is printed again because the one before is not there to be stuck. The
+        others stay unknown until a person says what became of them. A label that is just being sent is printed as
+        soon as the printer's worker has told what it knows.
+
+        Refused: unknown_code, void_label, bag_twice (this bag was scanned before: nothing is written again).
         """
-        number = number_of(receipt)
         query = JOBS.where(is_intake(receipt), job_table.c.document == print_jobs.BAG_LABEL, job_table.c.bag == bag)
         jobs = [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
         if not jobs:
@@ -125,13 +151,34 @@ class Papers(Tables):
             raise StoreRefusal("void_label", f"Receipt {receipt} is void: its bags have no label any more.")
         if any(job.scanned for job in jobs):
             raise StoreRefusal("bag_twice", f"Bag {bag} of receipt {receipt} was scanned before.")
-        row = {"intake": number, "bag": bag, "scanned_at": stamp.moment.timestamp}
-        connection.execute(insert(scanned_table).values(row))
-        for job in jobs:
-            if job.state == UNKNOWN:
-                print_jobs.move(connection, job.id, UNKNOWN, PRINTED)
-                resolved = PrintResolved(job.document, job.bag, job.about, came_out=True, actor=STATION_ACTOR)
-                journal.append(connection, resolved, stamp)
+        proved = _proved(jobs)
+        row = {"intake": number_of(receipt), "bag": bag, "scanned_at": stamp.moment.timestamp}
+        connection.execute(insert(scanned_table).values(row | {"print_job": proved.id if proved else None}))
+        if proved is not None and proved.state == UNKNOWN:
+            print_jobs.move(connection, proved.id, UNKNOWN, PRINTED)
+            resolved = PrintResolved(proved.document, bag, proved.about, came_out=True, actor=STATION_ACTOR)
+            journal.append(connection, resolved, stamp)
+
+    @reading
+    def asked(self, connection: Connection) -> str | None:
+        """The receipt whose bags are asked for under the scanner; None when every one was scanned, or nobody asks."""
+        to_scan = (
+            select(intake_table.c.receipt)
+            .select_from(asked_table)
+            .join(intake_table, intake_table.c.number == asked_table.c.intake)
+            .join(line_table, line_table.c.intake == asked_table.c.intake)
+            .outerjoin(
+                scanned_table,
+                (scanned_table.c.intake == line_table.c.intake) & (scanned_table.c.bag == line_table.c.bag),
+            )
+            .where(scanned_table.c.bag.is_(None))
+        )
+        return connection.execute(to_scan.limit(1)).scalar_one_or_none()
+
+    @finishing
+    def ask_no_more(self, connection: Connection) -> None:
+        """Bags that were not scanned are left to the clerk."""
+        connection.execute(delete(asked_table))
 
     @reading
     def open_jobs(self, connection: Connection, limit: int = 200) -> list[PrintJob]:
@@ -146,23 +193,52 @@ class Papers(Tables):
         return [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
 
     @reading
+    def latest(self, connection: Connection, document: str) -> PrintJob | None:
+        """The newest paper of this kind that is no copy."""
+        query = JOBS.where(job_table.c.document == document, job_table.c.copy == 0).order_by(job_table.c.id.desc())
+        row = connection.execute(query.limit(1)).one_or_none()
+        return PrintJob(*row) if row else None
+
+    @reading
     def summary(self, connection: Connection) -> dict[str, int]:
         """How many jobs are queued, sending, printed and unknown."""
         return print_jobs.summary(connection)
 
 
 def _unknown(connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
-    job = print_jobs.get(connection, job_id)
-    print_jobs.move(connection, job_id, SENDING, PRINTED if job.scanned else UNKNOWN)
+    proof = select(scanned_table.c.bag).where(scanned_table.c.print_job == job_id)
+    proved = connection.execute(proof).first() is not None
+    print_jobs.move(connection, job_id, SENDING, PRINTED if proved else UNKNOWN)
     print_jobs.erase_slips(connection, job_table.c.id == job_id)
-    if job.scanned:
-        return
-    journal.append(connection, PrintUnknown(job.receipt, job.document, job.bag, why, job.about), stamp)
+    if not proved:
+        job = print_jobs.get(connection, job_id)
+        journal.append(connection, PrintUnknown(job.receipt, job.document, job.bag, why, job.about), stamp)
+
+
+def _proved(jobs: Sequence[PrintJob]) -> PrintJob | None:
+    """The job of a bag, of all its jobs, that a scan of the bag now proves."""
+    if any(job.state == PRINTED for job in jobs):
+        return None
+    return next((job for job in reversed(jobs) if job.state in (SENDING, UNKNOWN)), None)
+
+
+def _is_unpacked(connection: Connection, job: PrintJob) -> bool:
+    """Whether it is of a crate that was taken apart, or of a tote that was opened or is gone."""
+    if job.document == print_jobs.TOTE_TAG:
+        number = SerialNumber.parse("T", job.about)
+        mine = tote_table.c.number == key_of(number.series, number.counter)
+        waits = tote_table.c.unpacked_at.is_(None) & tote_table.c.manifest.is_(None)
+        return connection.execute(select(tote_table.c.number).where(mine, waits)).first() is None
+    if job.document != print_jobs.CRATE_LABEL:
+        return False
+    crate = crate_table.c.unpacked_at.is_not(None) & (crate_table.c.place == job.bag)
+    query = select(crate_table.c.number).join(intake_table, intake_table.c.number == crate_table.c.intake)
+    return connection.execute(query.where(crate, intake_table.c.receipt == job.receipt)).first() is not None
 
 
 def _refuse_slip(job: PrintJob) -> None:
-    if job.document == print_jobs.PICKUP_SLIP:
-        raise StoreRefusal("reissue", f"The slip of parcel {job.about} is not printed twice: issue a new code.")
+    if job.document in print_jobs.NEVER_TWICE:
+        raise StoreRefusal("reissue", f"The paper of {job.about} is not printed twice: it gets a new number.")
 
 
 def _receipt_of(job: PrintJob) -> ReceiptNumber | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.store.database.schema import asked_bags as asked_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import print_job as job_table
 from kiosk.store.database.schema import scanned_bag as scanned_table
@@ -22,7 +23,14 @@ PRINTED: Final = "printed"
 UNKNOWN: Final = "unknown"
 CANCELLED: Final = "cancelled"
 PICKUP_SLIP: Final = "pickup_slip"
+SEAL_TAG: Final = "seal_tag"
+TOTE_TAG: Final = "tote_tag"
+NEVER_TWICE: Final = frozenset({PICKUP_SLIP, SEAL_TAG})
+"""Papers there is no copy of: a slip gets a new code, and a tote that is packed again a new seal."""
 BAG_LABEL: Final = "bag_label"
+CRATE_LABEL: Final = "crate_label"
+LABELS_OF_GOODS: Final = frozenset({BAG_LABEL, CRATE_LABEL})
+"""What sticks on goods: it says nothing true any more once the intake is void."""
 
 OPEN = text("print_job.state != 'printed'")
 """The condition of the partial index, word for word: SQLite does not find out by itself that it follows."""
@@ -52,10 +60,14 @@ JOBS = select(
 )
 
 
-def add(connection: Connection, receipt: ReceiptNumber, jobs: Iterable[NewPrintJob]) -> None:
-    """Queue the papers of an intake, in this order."""
+def add(connection: Connection, receipt: ReceiptNumber, jobs: Sequence[NewPrintJob]) -> None:
+    """Queue the papers of an intake, in this order. From now on it is its bags that are asked for, if any are."""
+    number = number_of(receipt)
     for job in jobs:
-        _add(connection, number_of(receipt), None, job)
+        _add(connection, number, None, job)
+    if any(job.to_scan for job in jobs):
+        connection.execute(delete(asked_table))
+        connection.execute(insert(asked_table).values(intake=number))
 
 
 def queue(connection: Connection, paper: NewPaper, about: str) -> int:
@@ -81,6 +93,12 @@ def _copies(connection: Connection, job: PrintJob, intake: int | None) -> int:
 def cancel_queued(connection: Connection, receipt: ReceiptNumber) -> None:
     """The queued papers of an intake come to nothing; what may be out stays as it is."""
     _cancel(connection, (job_table.c.intake == number_of(receipt)) & (job_table.c.state == QUEUED))
+
+
+def cancel_crate(connection: Connection, receipt: ReceiptNumber, place: int) -> None:
+    """The label of a crate that is taken apart: one that is queued comes to nothing, and none wants a decision."""
+    mine = (job_table.c.intake == number_of(receipt)) & (job_table.c.document == CRATE_LABEL)
+    _cancel(connection, mine & (job_table.c.bag == place) & job_table.c.state.in_([QUEUED, UNKNOWN]))
 
 
 def cancel_about(connection: Connection, about: str) -> None:

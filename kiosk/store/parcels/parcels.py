@@ -102,7 +102,7 @@ class Parcels(Tables):
         may be out there names a number that stands for nothing.
         """
         before = _about_to(connection, number, _S.WITHDRAWN)
-        row = _end(connection, number, _S.WITHDRAWN, ParcelWithdrawn(str(number), actor), stamp)
+        row = end(connection, number, _S.WITHDRAWN, ParcelWithdrawn(str(number), actor), stamp)
         if before.expected:
             deliveries.add_expected(connection, before.waybill, before.carrier, before.phone_last4)
         return row
@@ -110,12 +110,12 @@ class Parcels(Tables):
     @finishing
     def refuse(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
         """Do not accept a damaged parcel: the driver keeps it."""
-        return _end(connection, number, _S.REFUSED, ParcelNotAccepted(str(number), actor), stamp)
+        return end(connection, number, _S.REFUSED, ParcelNotAccepted(str(number), actor), stamp)
 
     @finishing
     def misroute(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
         """Give back a parcel that is meant for another place."""
-        return _end(connection, number, _S.MISROUTED, ParcelMisrouted(str(number), actor), stamp)
+        return end(connection, number, _S.MISROUTED, ParcelMisrouted(str(number), actor), stamp)
 
     # On the shelf
 
@@ -145,7 +145,7 @@ class Parcels(Tables):
     @finishing
     def give_back(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
         """The driver took it back."""
-        return _end(connection, number, _S.RETURNED, ParcelReturned(str(number), actor), stamp)
+        return end(connection, number, _S.RETURNED, ParcelReturned(str(number), actor), stamp)
 
     @writing
     def sweep(self, connection: Connection, overdue_before: str, return_before: str, stamp: Stamp) -> list[ParcelRow]:
@@ -176,7 +176,7 @@ class Parcels(Tables):
         _about_to(connection, number, _S.COLLECTED)
         _check_proof(connection, number, handover)
         collected = ParcelCollected(str(number), handover.actor, handover.proof, handover.by)
-        return _end(connection, number, _S.COLLECTED, collected, stamp, proxy_name=handover.proxy_name)
+        return end(connection, number, _S.COLLECTED, collected, stamp, proxy_name=handover.proxy_name)
 
     @writing
     def reissue_code(
@@ -282,7 +282,7 @@ def _step(connection: Connection, number: ParcelNumber, to: ParcelState, event: 
     return _row(connection, number)
 
 
-def _end(
+def end(
     connection: Connection,
     number: ParcelNumber,
     to: ParcelState,

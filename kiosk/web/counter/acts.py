@@ -16,6 +16,7 @@ from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import Counter
 from kiosk.station.counter.listings.offer import ListingView
+from kiosk.web.counter.crates import read_bags
 from kiosk.web.counter.frame import HOME, Where
 
 MOST_SCAN = 256
@@ -242,6 +243,43 @@ def _resolve(post: Post) -> str:
     return "/counter/queue"
 
 
+def _card(post: Post) -> str:
+    post.counter.cards.print(post.session, post.about)
+    return "/counter/queue"
+
+
+def _pack(post: Post) -> str:
+    post.counter.crates.pack(post.session, post.about, read_bags(post.field("bags")))
+    return f"{intake_path(post.about)}/crate"
+
+
+def _unpack(post: Post) -> str:
+    post.counter.crates.unpack(post.session, post.about, post.whole("crate"))
+    return f"{intake_path(post.about)}/crate"
+
+
+def _pack_tote(post: Post) -> str:
+    """The address has the parcels without what is the same on every one of this station."""
+    station = post.counter.parcels.totes.station[1:]
+    post.counter.parcels.totes.pack(post.session, [f"P-{station}-{one}" for one in post.field("parcels").split(".")])
+    return "/counter/totes"
+
+
+def _unpack_tote(post: Post) -> str:
+    post.counter.parcels.totes.unpack(post.session, post.field("tote"))
+    return "/counter/totes"
+
+
+def _tote_tag(post: Post) -> str:
+    post.counter.parcels.totes.tag_copy(post.session, post.field("tote"))
+    return "/counter/queue"
+
+
+def _hand_over_totes(post: Post) -> str:
+    post.counter.parcels.totes.hand_over(post.session, post.field("totes").split("."))
+    return "/counter/queue"
+
+
 def _close_day(post: Post) -> str:
     post.counter.day.close(post.session, post.whole("last_seq"))
     return "/counter/day?ask=closed"
@@ -276,6 +314,8 @@ ACTS: Mapping[str, Run] = {
     "/counter/intakes/<about>/photo": _photograph,
     "/counter/intakes/<about>/photo/overrule": _overrule,
     "/counter/intakes/<about>/take_up": _take_up,
+    "/counter/intakes/<about>/crate/pack": _pack,
+    "/counter/intakes/<about>/crate/unpack": _unpack,
     "/counter/intakes/<about>/listing/photo": _listing_photo,
     "/counter/intakes/<about>/listing/photo/overrule": _listing_overrule,
     "/counter/intakes/<about>/listing/pack": _listing_pack,
@@ -283,11 +323,16 @@ ACTS: Mapping[str, Run] = {
     "/counter/intakes/<about>/listing/move": _listing_move,
     "/counter/intakes/<about>/listing/leave": _listing_leave,
     "/counter/intakes/<about>/listing/submit": _listing_submit,
+    "/counter/members/<about>/card": _card,
+    "/counter/totes/pack": _pack_tote,
+    "/counter/totes/unpack": _unpack_tote,
+    "/counter/totes/tag": _tote_tag,
+    "/counter/totes/hand_over": _hand_over_totes,
     "/counter/prints/<int:about>/reprint": _reprint,
     "/counter/prints/<int:about>/resolve": _resolve,
     "/counter/day/close": _close_day,
 }
-"""Address and act. ``<about>`` is a parcel, a receipt or a print job."""
+"""Address and act. ``<about>`` is a parcel, a receipt, a member or a print job."""
 
 
 def parcel_path(number: str) -> str:
@@ -317,6 +362,12 @@ def back_to(path: str, form: Form) -> Where:
             return Where("intakes", "/counter/intakes")
         case ["intakes", receipt, "listing", *_]:
             return Where("intakes", listing_path(receipt))
+        case ["totes", *_]:
+            return Where("parcels", "/counter/totes")
+        case ["members", member, *_]:
+            return Where("intakes", f"/counter/intakes?member={member}")
+        case ["intakes", receipt, "crate", *_]:
+            return Where("intakes", f"{intake_path(receipt)}/crate")
         case ["intakes", receipt, *_]:
             return Where("intakes", intake_path(receipt))
         case ["prints", *_]:

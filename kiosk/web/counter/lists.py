@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -14,7 +13,9 @@ from flask import request
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.void import VoidReason
 from kiosk.station.clerk.access import Session
-from kiosk.station.desk.view import PhotoView
+from kiosk.station.counter.scanning.own_codes import MEMBER_NUMBER
+from kiosk.station.desk.view import BAG_LABEL, PhotoView
+from kiosk.station.papers.papers import CRATE_LABEL
 from kiosk.store.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import counted
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 ROWS = 8
 """Rows of a list on one page: two columns of four."""
+ROWS_ABOVE_A_FOOT = 6
+"""Of a list with a button below it."""
 PAPERS = 4
 _COUNTED = (
     "intakes",
@@ -42,7 +45,15 @@ _COUNTED = (
     "parcels_out",
     "parcels_returned",
 )
-_PAPER_PICTURES = {"bag_label": "label", "parcel_label": "label", "test_label": "label"}
+_PAPER_PICTURES = {
+    "bag_label": "label",
+    "crate_label": "label",
+    "parcel_label": "label",
+    "member_card": "card",
+    "tote_tag": "label",
+    "seal_tag": "lock",
+    "test_label": "label",
+}
 """Drawings of papers; every other one is a slip."""
 _VOID_PICTURES = {
     VoidReason.WRONG_PARTY: "card",
@@ -51,7 +62,6 @@ _VOID_PICTURES = {
     VoidReason.GOODS_TAKEN_BACK: "sack",
 }
 _PAGE_DIGITS = 4
-_MEMBER = re.compile("M-[0-9]{5}")
 AT_ONCE = 100
 """Rows of one reading, where a whole day is gone through."""
 _ALPHABETS = {
@@ -108,8 +118,10 @@ class CounterLists:
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
         counts = counter.parcels.shelf.counts(session)
-        number, count = _page(counted(counts, chosen))
-        rows = counter.parcels.shelf.parcels(session, LISTS[chosen], ROWS, (number - 1) * ROWS)
+        totes = chosen == "returns" and counter.parcels.totes.has_printer
+        size = ROWS_ABOVE_A_FOOT if totes or chosen == "expected" else ROWS
+        number, count = _page(counted(counts, chosen), size)
+        rows = counter.parcels.shelf.parcels(session, LISTS[chosen], size, (number - 1) * size)
         return self._frame.page(
             "parcels",
             session.person,
@@ -117,6 +129,7 @@ class CounterLists:
             lists=[(name, counted(counts, name)) for name in LISTS],
             chosen=chosen,
             page=Page(tuple(rows), number, count),
+            totes=totes,
         )
 
     def parcel(self, session: Session, number: str) -> str:
@@ -172,7 +185,12 @@ class CounterLists:
     def intakes(self, session: Session) -> str:
         """Intakes since the last close, newest first; ``member`` keeps those of one member."""
         member = request.args.get("member", "")
-        member = member if _MEMBER.fullmatch(member) else ""
+        member = member if MEMBER_NUMBER.fullmatch(member) else ""
+        card = bool(member) and self._station.counter.cards.has_card(session, member)
+        if card and request.args.get("ask") == "card":
+            where = Where("intakes", f"/counter/intakes?member={member}")
+            question = Question("counter.card.ask", "counter.card.print", "card", f"/counter/members/{member}/card")
+            return self._confirm(session, where, question)
         page = self._of_member(session, member) if member else self._newest(session)
         catalog = self._catalog()
         rows = Page(tuple(intake_row(row, catalog) for row in page.items), page.number, page.count)
@@ -183,7 +201,9 @@ class CounterLists:
             Where("intakes", f"/counter/intakes?member={member}" if member else "/counter/intakes"),
             page=rows,
             turning=f"/counter/intakes?member={member}&" if member else "/counter/intakes?",
-            left=unfinished_row(left, catalog) if left else None,
+            left=unfinished_row(left, catalog) if left and not member else None,
+            member=member,
+            card=card,
         )
 
     def _newest(self, session: Session) -> Page[ConfirmedRow]:
@@ -197,7 +217,7 @@ class CounterLists:
         while read := self._station.counter.intakes.since_close(session, AT_ONCE, offset):
             rows += [row for row in read if row.party == member]
             offset += len(read)
-        return _cut(rows, ROWS)
+        return cut(rows, ROWS)
 
     def intake(self, session: Session, receipt: str) -> str:
         """One intake, its papers, and the void."""
@@ -207,14 +227,16 @@ class CounterLists:
             return self._void(session, where)
         jobs = self._station.counter.papers.of_intake(session, row.receipt)
         papers = [_paper(job) for job in jobs if not job.copy_no]
+        offered = [paper for paper in papers if _is_offered(paper, row)]
         return self._frame.page(
             "intake",
             session.person,
             where,
             intake=intake_row(row, self._catalog()),
             row=row,
-            papers=papers,
+            papers=offered,
             bag=_bag(papers),
+            crates=self._station.counter.crates.has_printer,
             **self._shots.of(row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
         )
 
@@ -241,7 +263,7 @@ class CounterLists:
     def queue(self, session: Session) -> str:
         """Papers somebody has to look for, and events that wait for the sorting center."""
         jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")
-        page = _cut([_paper(job) for job in jobs], PAPERS)
+        page = cut([_paper(job) for job in jobs], PAPERS)
         snapshot = self._station.board.snapshot()
         return self._frame.page(
             "queue",
@@ -280,16 +302,21 @@ class CounterLists:
         )
 
     def _confirm(self, session: Session, where: Where, question: Question) -> str:
-        return self._frame.page(
-            "confirm",
-            session.person,
-            where,
-            question=question.ask,
-            yes=question.yes,
-            picture=question.picture,
-            path=question.path,
-            proof=question.seen,
-        )
+        return confirm(self._frame, session, where, question)
+
+
+def confirm(frame: CounterFrame, session: Session, where: Where, question: Question) -> str:
+    """The page that asks once more."""
+    return frame.page(
+        "confirm",
+        session.person,
+        where,
+        question=question.ask,
+        yes=question.yes,
+        picture=question.picture,
+        path=question.path,
+        proof=question.seen,
+    )
 
 
 def _paper(job: PrintJob) -> Paper:
@@ -303,6 +330,11 @@ def _paper(job: PrintJob) -> Paper:
         job.bag,
         job.about if slip else "",
     )
+
+
+def _is_offered(paper: Paper, row: ConfirmedRow) -> bool:
+    """Whether a copy is offered beside the intake. Those of crates are on the page of each crate."""
+    return paper.document != CRATE_LABEL and not (row.voided and paper.document == BAG_LABEL)
 
 
 def _bag(papers: Sequence[Paper]) -> int:
@@ -319,7 +351,7 @@ def _page(total: int, size: int = ROWS) -> tuple[int, int]:
     return min(max(number, 1), count), count
 
 
-def _cut(rows: Sequence[T], size: int) -> Page[T]:
+def cut(rows: Sequence[T], size: int) -> Page[T]:
     """The page asked for of rows that are all here."""
     number, count = _page(len(rows), size)
     return Page(tuple(rows[(number - 1) * size : number * size]), number, count)

@@ -16,9 +16,11 @@ from kiosk.web import roles
 from kiosk.web.counter import check_live
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter.acts import ACTS, Post, Run, back_to
+from kiosk.web.counter.crates import CratePages
 from kiosk.web.counter.frame import HOME, CounterFrame
 from kiosk.web.counter.home import CounterHome
 from kiosk.web.counter.lists import CounterLists
+from kiosk.web.counter.totes import TotePages
 from kiosk.web.ports import Station
 from kiosk.web.roles import Need
 
@@ -35,6 +37,8 @@ _PAGES = (
     "intakes",
     "intake",
     "intake_photo",
+    "crate",
+    "totes",
     "queue",
     "day",
     "arrivals",
@@ -59,9 +63,12 @@ NEEDS = {
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
     """Everything under ``/counter`` but the live stream."""
     counter = Blueprint("counter", __name__)
-    home, lists = CounterHome(station, frame), CounterLists(station, frame)
+    home, lists, crates = CounterHome(station, frame), CounterLists(station, frame), CratePages(station, frame)
     _doors(counter, station, frame, home)
     _pages(counter, home, lists)
+    totes = TotePages(station, frame)
+    counter.add_url_rule("/counter/totes", "totes", lambda: totes.page(roles.session()))
+    counter.add_url_rule("/counter/intakes/<about>/crate", "crate", lambda about: crates.page(roles.session(), about))
     _pictures(counter, station)
     for path, run in ACTS.items():
         counter.add_url_rule(path, _name(path), _act(station, run), methods=["POST"])

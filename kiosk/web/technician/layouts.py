@@ -30,7 +30,12 @@ from kiosk.web.speech import speech_of
 from kiosk.web.technician.routes import TABS
 
 HOME: Final = "/technician/layouts"
-POSTS: Final = ("look", "keep", "shipped", "small", "print")
+POSTS: Final = ("look", "keep", "shipped", "other", "print")
+OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "bag": {"small": "bag_small", "shop": "bag_shop"},
+    "member": {"card": "member_card"},
+}
+"""Shipped layouts that a label may have instead of the first one, by what the page calls them."""
 NEEDS: Mapping[str, Need] = {
     "layouts.page": Need.TECHNICIAN,
     "layouts.picture": Need.TECHNICIAN,
@@ -95,7 +100,7 @@ class _Pages:
             "look": self._look,
             "keep": self._keep,
             "shipped": self._shipped,
-            "small": self._small,
+            "other": self._other,
             "print": self._print,
         }
 
@@ -123,12 +128,15 @@ class _Pages:
         self._remember(kind, None)
         return _back(kind)
 
-    def _small(self) -> AnyResponse:
-        """The rows for 40 x 30 mm stock, to be looked at; nothing is kept yet."""
+    def _other(self) -> AnyResponse:
+        """The rows that are shipped for another stock or use, to be looked at; nothing is kept yet."""
+        kind, other = _kind(request.form), request.form.get("other", "")
         if self._own is None:
             abort(503)
-        self._remember("bag", shipped_text("bag_small"))
-        return _back("bag")
+        if other not in OTHERS.get(kind, {}):
+            abort(404)
+        self._remember(kind, shipped_text(OTHERS[kind][other]))
+        return _back(kind)
 
     def _print(self) -> AnyResponse:
         kind = _kind(request.form)
@@ -154,6 +162,7 @@ class _Pages:
             "layouts",
             kind=kind,
             kinds=tuple(SAMPLES),
+            others=tuple(OTHERS.get(kind, ())),
             text=text,
             problem=problem,
             draft=draft,

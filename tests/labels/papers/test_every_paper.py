@@ -29,6 +29,8 @@ from tests.labels.conftest import BAG_CODE, LONG_EN, LONG_UG, LONG_ZH, LOT_CODE
 Make = Callable[..., Any]
 
 GS1 = "(01)96901234567895(3103)012480(13)261125(10)0147A000381(21)02"
+SHOP_CODE = "2012345124806"
+SSCC = "069012341470000001"
 LINK = "https://id.example.org/01/96901234567895/10/0147A000381?13=261125&3103=012480"
 HEADS = {(row.dpi, row.width_dots): PrintHead(row.dpi, row.width_dots) for row in profiles().values()}
 LABEL_HEADS = [head for (dpi, width), head in HEADS.items() if width >= 100 * head.per_mm]
@@ -72,10 +74,17 @@ def papers(bag: Make, crate: Make, member: Make, tote: Make, seal: Make) -> list
         Paper("bag", bag_label.render_bag_label, bag_label.bag_content, bag, frozenset({BAG_CODE, LOT_CODE})),
         Paper("bag_small", bag_label.render_small_bag_label, bag_label.bag_content, bag, frozenset({BAG_CODE})),
         Paper(
+            "bag_shop",
+            bag_label.render_shop_bag_label,
+            bag_label.bag_content,
+            lambda **given: bag(in_store=SHOP_CODE, **given),
+            frozenset({BAG_CODE, SHOP_CODE}),
+        ),
+        Paper(
             "crate",
             bag_label.render_crate_label,
             bag_label.crate_content,
-            lambda **given: crate(gross_g=0, **given),
+            lambda **given: crate(gross_g=0, crate=2, **given),
             frozenset({LOT_CODE}),
         ),
         *(
@@ -83,7 +92,7 @@ def papers(bag: Make, crate: Make, member: Make, tote: Make, seal: Make) -> list
                 kind,
                 cards(kind),
                 tags.member_content,
-                without(member, *goods, "copy", "copy_no", "not_for_trade", "net_g"),
+                without(member, *goods, "not_for_trade", "net_g"),
                 frozenset({"Y1P04412J"}),
             )
             for kind in ("member", "member_card")
@@ -179,6 +188,24 @@ def test_a_symbol_of_gs1_and_a_link_take_the_place_that_is_theirs(bag: Make, cra
         assert found(both) == {("Code128", LOT_CODE), ("DataMatrix", GS1), ("QRCode", LINK)}
 
 
+def test_a_crate_with_an_sscc_says_it_in_wide_bars_and_in_the_square(crate: Make) -> None:
+    for head in LABEL_HEADS:
+        label = crate(sscc=SSCC, gs1=f"(00){SSCC}(02)96901234000019(3103)012480(10)0147A000381(37)2")
+        seen = {
+            (symbol.format, symbol.aim, plain(symbol.text))
+            for symbol in read(bag_label.render_crate_label(label, head).to_image())
+        }
+        assert seen == {
+            ("Code128", "]C1", f"00{SSCC}"),
+            ("DataMatrix", "]d2", f"00{SSCC}0296901234000019310301248010{'0147A000381'}372"),
+        }
+
+
+def test_without_its_number_a_shop_label_has_the_code_of_the_bag(bag: Make) -> None:
+    for head in LABEL_HEADS:
+        assert {text for _, text in found(bag_label.render_shop_bag_label(bag(), head))} == {BAG_CODE}
+
+
 def found(raster: Raster) -> set[tuple[str, str]]:
     """Of GS1 symbols the bracketed text is compared without its brackets and separators."""
     return {
@@ -241,7 +268,7 @@ def inverse(raster: Raster) -> bytes:
 
 def texts(document: Any, text: str) -> dict[str, str]:
     """Every field of a document that is free text."""
-    fixed = {"zone", "mode", "code", "lot_code", "bag_code", "gs1", "link"}
+    fixed = {"zone", "mode", "code", "lot_code", "bag_code", "gs1", "link", "sscc", "in_store"}
     return {name: text for name in document.__slots__ if isinstance(getattr(document, name), str) and name not in fixed}
 
 

@@ -20,6 +20,7 @@ from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import LinkState, PrinterFault, PrinterStatus
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.pause import ScaleListeners
+from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.clerk import Role
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.messaging.relay.faults import LinkFault
@@ -275,6 +276,13 @@ def test_the_scanner_by_its_own_word(well: Clinic) -> None:
         assert well.rows()["scanner"] == ("warn", word)
     well.config.scanner = None
     assert well.rows()["scanner"] == ("ok", "not_fitted")
+    scanner.on_state("ok")
+    for kind, word in ((None, "scanner_none"), ("camera", "scanner_none"), ("evdev", "fine")):
+        well.config.scanner = ScannerSettings("" if kind == "camera" else "/dev/input/event7", kind) if kind else None
+        for asked in (True, False):
+            well.config.station = replace(well.config.station, scan_after_sticking=asked)
+            found = well.rows()["scanner"]
+            assert (found == ("warn", word)) if asked and word != "fine" else (found[0] == "ok"), (kind, asked)
 
 
 def test_the_panel(well: Clinic) -> None:

@@ -135,7 +135,10 @@ def test_no_hostile_text_in_any_name_is_a_command() -> None:
 def test_another_renderer_draws_the_same_dots_and_a_label_is_small() -> None:
     """zplkit knows pictures and places, not the settings of a machine: those are left out for it."""
     options, limits = zplkit.Options(profile="specification"), Limits(graphic_bytes=1_000_000)
-    assert len(encode(drawn(LABEL, replace(BAG, copy=False), profile("zpl").setup), profile("zpl").setup)) <= MOST_ZPL
+    setup = profile("zpl").setup
+    for number in (0, 1, 2, 8, 10, 28):
+        label = replace(BAG, copy=number > 0, copy_no=number)
+        assert len(encode(drawn(LABEL, label, setup), setup)) <= MOST_ZPL, number
     for row in profiles().values():
         if row.language != "zpl":
             continue

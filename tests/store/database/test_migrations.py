@@ -18,6 +18,7 @@ from kiosk.store.database.connection import connect, engine_for
 from kiosk.store.database.migrate import main, migrate
 from kiosk.store.database.opening import Opening
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
+from kiosk.store.errors import StoreRefusal
 from kiosk.store.records import NewPhoto
 from tests import migrated
 from tests.store.village import (
@@ -189,13 +190,29 @@ def test_copies_of_schema_7_are_counted(path: Path, template: Path) -> None:
     store.close()
 
 
+def test_bags_that_were_scanned_in_schema_8_prove_nothing_anew(path: Path, template: Path) -> None:
+    """One label was scanned while it was sent, another one after nobody knew of it: nobody kept which."""
+    path.parent.mkdir()
+    shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_8_morning"), path)
+    scanned = rows(path, "SELECT intake, bag FROM scanned_bag")
+    sending = rows(path, "SELECT id FROM print_job WHERE state = 'sending' AND document = 'bag_label'")
+    assert scanned and sending
+    store = open_store(path, template)
+    assert rows(path, "SELECT intake, bag, print_job FROM scanned_bag") == [(*row, None) for row in scanned]
+    assert {(job.id, job.state) for job in store.papers.recover(stamp())} >= {(id_, "unknown") for (id_,) in sending}
+    with pytest.raises(StoreRefusal, match="was scanned before"):
+        store.papers.scanned(ReceiptNumber("S0147", "A", scanned[0][0] % 1_000_000), scanned[0][1], stamp())
+    assert store.papers.asked() is None
+    store.close()
+
+
 @pytest.mark.usefixtures("in_a_child")
 def test_a_migration_that_fails_leaves_the_old_database(path: Path) -> None:
     path.parent.mkdir()
     shutil.copyfile(next(old for old in OLD if old.stem == "station_schema_3_morning"), path)
     change(path, "CREATE TABLE pan_load (surprise INTEGER)")
     before = content(path)
-    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 8: .*pan_load already exists"):
+    with pytest.raises(StoreError, match=r"kiosk\.sqlite could not be brought to schema 9: .*pan_load already exists"):
         open_store(path, OLD[-1])
     assert content(path) == before
 
@@ -238,6 +255,6 @@ def test_the_migration_program_tells_what_is_wrong(tmp_path: Path, capsys: pytes
 def test_a_migration_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No time at all is given: any other could be enough for it, when this process is held up meanwhile."""
     monkeypatch.setattr(opening, "_MIGRATION_SECONDS", 0.0)
-    with pytest.raises(StoreError, match="could not be brought to schema 8 in 0 seconds"):
+    with pytest.raises(StoreError, match="could not be brought to schema 9 in 0 seconds"):
         Store.open(path, STATION, stamp())
     assert not path.exists()

@@ -224,6 +224,26 @@ def _not_accepted(shop: CounterShop) -> str:
     return LISTING
 
 
+CRATES = "/counter/intakes/0147-A-000004/crate"
+
+
+def _crates(shop: CounterShop) -> str:
+    """A lot of eight bags; two are in a crate, and one of the others is to stay outside."""
+    shop.book_bags(58_995, *range(9_000, 16_000, 1_000))
+    shop.desk.booked.finish(anyway=True)
+    shop.counter.crates.pack(shop.session, "0147-A-000004", [1, 4])
+    return f"{CRATES}?bags=2.3.5.6.7"
+
+
+def _totes(shop: CounterShop) -> str:
+    """Seven parcels go back; two are in a tote."""
+    parcels = [shop.bring(number) for number in range(720, 727)]
+    for parcel in parcels:
+        shop.counter.parcels.shelf.due_back(shop.session, str(parcel.number))
+    shop.counter.parcels.totes.pack(shop.session, [str(parcel.number) for parcel in parcels[:2]])
+    return "/counter/totes"
+
+
 def _voided(shop: CounterShop) -> str:
     shop.counter.voids.void(shop.session, "0147-A-000002", "wrong_product", "02", "905172")
     return "/counter/intakes"
@@ -359,6 +379,15 @@ SCENES = (
     CounterScene("counter-listing-many", _at("/counter/intakes/0147-A-000002/listing/review")),
     CounterScene("counter-listing-long", _at("/counter/intakes/0147-A-000002/listing/review?text=zh")),
     CounterScene("counter-listing-longest", _at("/counter/intakes/0147-A-000002/listing/review?text=zh&page=2")),
+    CounterScene("counter-crate", _crates),
+    CounterScene("counter-crate-ask", _at(f"{CRATES}?bags=2.3&ask=pack")),
+    CounterScene("counter-crate-packed", _at(f"{CRATES}?crate=1")),
+    CounterScene("counter-member", _at("/counter/intakes?member=M-00017")),
+    CounterScene("counter-totes", _totes),
+    CounterScene("counter-tote-pack", _at("/counter/totes?pack=1")),
+    CounterScene("counter-tote", _at("/counter/totes?tote=T-0147-A-000001")),
+    CounterScene("counter-tote-ask", _at("/counter/totes?ask=hand_over")),
+    CounterScene("counter-returns", _at("/counter/parcels?state=returns")),
     CounterScene("counter-void", _at("/counter/intakes/0147-A-000002?ask=void")),
     CounterScene("counter-second", _at("/counter/intakes/0147-A-000002?ask=void&reason=wrong_product")),
     CounterScene("counter-intakes", _voided),

@@ -30,6 +30,8 @@ from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.view import CounterView, ScanResult
+from kiosk.station.desk.desk import Desk
+from kiosk.station.live import LiveBoard
 from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -135,6 +137,14 @@ class CounterShop(Shop):
             ),
         )
         self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
+
+    def restart_desk(self) -> None:
+        """What was on the screen is forgotten, as when the power goes; the store is not."""
+        self.desk = Desk(PROFILE, self.desk_tools)
+        self.board = LiveBoard(self.desk.view())
+        self.board.mark(scale="ok")
+        self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
+        self.desk.booked.resume()
 
     def _store(self, catalog: Catalog) -> Store:
         if self._people:

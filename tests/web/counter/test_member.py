@@ -7,6 +7,9 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from kiosk.devices.printer.profiles import profile
+from kiosk.domain.identifiers import internal_code
+from kiosk.station.papers.rendering import paper_of, render
 from kiosk.texts import load
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
@@ -48,6 +51,32 @@ def test_a_member_s_list_has_pages_of_that_member_alone(shop: CounterShop, clien
     assert 'name="here" value="/counter/intakes?member=M-00017"' in first, "another language keeps the list"
     shop.counter.day.close(shop.session)
     assert load("en").template("counter.intakes.none", {}) in client.get("/counter/intakes?member=M-00017").text
+
+
+def test_a_card_is_printed_from_the_member_s_page_and_a_lost_one_as_a_copy(
+    shop: CounterShop, client: FlaskClient
+) -> None:
+    """A new member has no card to scan yet: the number is typed."""
+    here = "/counter/intakes?member=M-00017"
+    assert client.post("/counter/type", data={"text": "M-00017"}).location == here
+    assert client.post("/counter/type", data={"text": "M-99999"}).location == "/counter"
+    assert f'href="{here}&amp;ask=card"' in client.get(here).text
+    assert "ask=card" not in client.get("/counter/intakes?member=M-99999").text
+    assert 'action="/counter/members/M-00017/card"' in client.get(f"{here}&ask=card").text
+    for _ in range(2):
+        assert client.post("/counter/members/M-00017/card").location == "/counter/queue"
+    (job,) = shop.store.papers.open_jobs()
+    card = paper_of(job)
+    assert (job.document, job.printer, job.about) == ("member_card", "label", "M-00017")
+    assert (card.member, card.code, card.copy) == ("M-00017", internal_code("P", "00017"), False)
+    assert b"Aygul" not in job.body, "a lost card tells nobody whose it is"
+    assert load("en").template("counter.paper.member_card", {}) in client.get("/counter/queue").text
+    shop.print_all()
+    assert client.post("/counter/members/M-00017/card").location == "/counter/queue"
+    (copy,) = shop.store.papers.open_jobs()
+    assert (paper_of(copy).copy, paper_of(copy).copy_no) == (True, 1)
+    render(copy, profile("tspl").setup)
+    assert client.post("/counter/members/M-99999/card").status_code == 409
 
 
 def test_more_intakes_than_one_reading_holds_are_all_a_member_s(

@@ -10,6 +10,7 @@ from html import unescape
 import pytest
 from flask.testing import FlaskClient
 
+from kiosk.devices.printer.profiles import profile
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.verdict import Reason
 from kiosk.station.clerk.access import Session
@@ -17,6 +18,7 @@ from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.view import ScanResult
 from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS
@@ -480,6 +482,86 @@ def test_what_was_left_waits_for_whoever_is_at_the_screen(shop: CounterShop, cli
     assert shop.counter.state.view().unfinished == receipt
 
 
+def test_bags_of_a_lot_are_packed_into_crates(shop: CounterShop, client: FlaskClient) -> None:
+    receipt = shop.book_bags(12_480, 9_310, 11_905, 8_040, 7_000, 6_500, 5_500)
+    shop.desk.booked.finish(anyway=True)
+    here = f"/counter/intakes/{receipt}/crate"
+    assert f'href="{here}"' in client.get(f"/counter/intakes/{receipt}").text
+    page = client.get(here).text
+    assert f'href="{here}?bags=1.2.3.4.5.6.7&amp;ask=pack"' in page, "all of them, when nobody chooses"
+    assert f'href="{here}?bags=1.2.3.4.5.6.7&amp;page=2"' in page
+    assert f'href="{here}?bags=2.3.4.5.6.7&amp;page=1"' in page, "a touch takes a bag out"
+    assert says(client.get(f"{here}?bags=").text, "counter.crate.none")
+    asked = client.get(f"{here}?bags=3.1&ask=pack").text
+    assert 'name="bags" value="1.3"' in asked and f'action="{here}/pack"' in asked
+    assert client.post(f"{here}/pack", data={"bags": "1.3"}).location == here
+    job = next(job for job in shop.store.papers.open_jobs() if job.document == "crate_label")
+    label = paper_of(job)
+    assert (job.printer, job.bag, label.net_g, label.bags) == ("label", 1, 12_480 + 11_905 - 2 * 160, 2)
+    assert (label.code, label.sscc, label.receipt) == (label.lot_code, "", receipt), "without a prefix the lot"
+    render(job, profile("tspl").setup)
+    again = client.post(f"{here}/pack", data={"bags": "3.4"})
+    assert again.status_code == 409 and f'href="{here}"' in again.text
+    page = client.get(here).text
+    assert f'href="{here}?crate=1"' in page and says(page, "counter.crate.in", crate="1")
+    shop.print_all()
+    packed = client.get(f"{here}?crate=1").text
+    assert f'action="/counter/prints/{job.id}/reprint"' in packed
+    assert f"prints/{job.id}/" not in client.get(f"/counter/intakes/{receipt}").text
+    assert client.post(f"/counter/prints/{job.id}/reprint").location == "/counter/queue"
+    assert paper_of(shop.store.papers.of_receipt(receipt)[-1]).copy_no == 1
+    assert 'name="crate" value="1"' in client.get(f"{here}?crate=1&ask=unpack").text
+    assert client.post(f"{here}/unpack", data={"crate": "1"}).location == here
+    assert client.post(f"{here}/unpack", data={"crate": "1"}).status_code == 409
+    assert client.get(f"{here}?crate=1").status_code == 404
+    assert client.get("/counter/intakes/0147-A-000077/crate").status_code == 404
+
+
+def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: FlaskClient) -> None:
+    parcels = [shop.bring(number) for number in range(801, 804)]
+    for parcel in parcels:
+        shop.counter.parcels.shelf.due_back(shop.session, str(parcel.number))
+    one, two, three = (str(parcel.number)[7:] for parcel in parcels)
+    assert 'href="/counter/totes"' in client.get("/counter/parcels?state=returns").text
+    assert says(client.get("/counter/totes").text, "counter.tote.none")
+    page = client.get("/counter/totes?pack=1").text
+    assert f'href="/counter/totes?parcels={one}.{two}.{three}&amp;ask=pack"' in page
+    assert f'href="/counter/totes?parcels={two}.{three}&amp;page=1"' in page
+    asked = client.get(f"/counter/totes?parcels={one}.{three}&ask=pack").text
+    assert f'name="parcels" value="{one}.{three}"' in asked
+    shop.print_all()
+    assert client.post("/counter/totes/pack", data={"parcels": f"{one}.{three}"}).location == "/counter/totes"
+    assert client.post("/counter/totes/pack", data={"parcels": one}).status_code == 409
+    tag, seal = shop.store.papers.open_jobs()
+    assert [(job.document, job.printer, job.about) for job in (tag, seal)] == [
+        ("tote_tag", "label", "T-0147-A-000001"),
+        ("seal_tag", "label", "Z-0147-A-000001"),
+    ]
+    assert paper_of(seal).tote == "T-0147-A-000001"
+    shop.print_all(lambda job: shop.store.papers.unknown(job, "device", shop.stamp()))
+    queue = client.get("/counter/queue").text
+    assert says(queue, "counter.paper.seal_tag") and says(queue, "counter.tote.new_seal")
+    assert client.post(f"/counter/prints/{seal.id}/resolve", data={"came_out": "0"}).status_code == 409
+    for job in (tag, seal):
+        client.post(f"/counter/prints/{job.id}/resolve", data={"came_out": "1"})
+    assert "Z-0147-A-000001" in client.get("/counter/totes?tote=T-0147-A-000001").text
+    assert client.post("/counter/totes/tag", data={"tote": "T-0147-A-000001"}).location == "/counter/queue"
+    (copy,) = shop.store.papers.open_jobs()
+    assert paper_of(copy).copy_no == 1
+    assert 'value="T-0147-A-000001"' in client.get("/counter/totes?ask=hand_over").text
+    assert client.post("/counter/totes/hand_over", data={"totes": "T-0147-A-000002"}).status_code == 409
+    assert client.post("/counter/totes/hand_over", data={"totes": "T-0147-A-000001"}).location == "/counter/queue"
+    assert [shop.row(parcel.number).state.value for parcel in parcels] == ["returned", "return_due", "returned"]
+    sheet = next(job for job in shop.store.papers.open_jobs() if job.document == "manifest")
+    manifest = paper_of(sheet)
+    assert (manifest.items, [row.tote for row in manifest.rows], manifest.actor) == (2, ["T-0147-A-000001"], "clerk:01")
+    assert f'action="/counter/prints/{sheet.id}/reprint"' in client.get("/counter/totes").text
+    for job in (tag, seal, sheet):
+        render(job, profile("tspl").setup)
+    assert client.get("/counter/totes?tote=T-0147-A-000001").status_code == 404
+    assert client.post("/counter/totes/unpack", data={"tote": "T-0147-A-000001"}).status_code == 409
+
+
 def test_a_void_needs_a_second_person(shop: CounterShop, client: FlaskClient) -> None:
     receipt = shop.book()
     here = f"/counter/intakes/{receipt}"
@@ -498,7 +580,9 @@ def test_a_void_needs_a_second_person(shop: CounterShop, client: FlaskClient) ->
     good = {"reason": "wrong_party", "number": "02", "pin": SECOND_PIN}
     assert client.post(f"{here}/void", data=good).location == here
     assert says(client.get(here).text, "counter.intake.void")
-    assert "ask=void" not in client.get(here).text
+    page = client.get(here).text
+    assert "ask=void" not in page
+    assert says(page, "counter.reprint.receipt") and not says(page, "counter.reprint.bag_label")
     assert says(client.post(f"{here}/void", data=good).text, "counter.refused.already_void")
 
 

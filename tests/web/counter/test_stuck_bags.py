@@ -96,7 +96,7 @@ def test_scans_that_prove_nothing_say_so(shop: CounterShop, client: FlaskClient)
 
 
 def test_a_scan_that_was_written_and_not_shown_is_there_and_counts_once(shop: CounterShop) -> None:
-    """The power went between the two: the station starts at home, and what is left is a clerk's to look at."""
+    """The power went between the two."""
     receipt = ReceiptNumber.parse(shop.book_bags(*GRAMS[:2]))
     shop.print_all(lambda job: shop.store.papers.unknown(job, "device", shop.stamp()))
     shop.store.papers.scanned(receipt, 1, shop.stamp())
@@ -106,6 +106,27 @@ def test_a_scan_that_was_written_and_not_shown_is_there_and_counts_once(shop: Co
     assert told == ["printed", "unknown"]
     shop.desk.booked.refresh()
     assert missing(shop) == [2]
+
+
+def test_bags_that_nobody_scanned_are_asked_for_again_after_a_restart(shop: CounterShop, client: FlaskClient) -> None:
+    receipt = ReceiptNumber.parse(shop.book_bags(*GRAMS[:3]))
+    shop.print_all(lambda job: shop.store.papers.unknown(job, "device", shop.stamp()))
+    assert heard(shop, receipt.bag_code(2)) == ""
+    for left in ([1, 3], [3]):
+        shop.restart_desk()
+        assert (shop.desk.view().step, missing(shop)) == (Step.TAKE, left)
+        assert client.get("/take").status_code == 200
+        assert heard(shop, receipt.bag_code(left[0])) == ""
+    shop.restart_desk()
+    assert shop.desk.view().step is Step.HOME, "each was scanned"
+    for leave in (lambda: shop.desk.booked.finish(anyway=True), lambda: shop.desk.leaving.leave()):
+        shop.book_bags(*GRAMS[:2])
+        leave()
+        shop.restart_desk()
+        assert shop.desk.view().step is Step.HOME, "they were left to the clerk"
+    shop.counter.voids.void(shop.session, shop.book_bags(*GRAMS[:2]), "wrong_party", "02", SECOND_PIN)
+    shop.restart_desk()
+    assert shop.desk.view().step is Step.HOME, "the bags of a void intake have no label"
 
 
 def test_the_counter_says_which_bag_it_is(shop: CounterShop, client: FlaskClient) -> None:

@@ -129,11 +129,17 @@ def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskCl
 
 
 def test_the_small_stock_is_offered_and_kept_only_when_asked(client: FlaskClient) -> None:
-    assert post(client, "small", kind="bag")[0] == 303
+    assert post(client, "other", kind="bag", other="small")[0] == 303
     assert seen(client, "bag").size == (320, 240)
     assert label_layout("bag").width == 60
     assert post(client, "keep", kind="bag", text=shipped_text("bag_small"))[0] == 303
     assert label_layout("bag").width == 40
+    for kind, other, size in (("bag", "shop", (480, 320)), ("member", "card", (685, 432))):
+        assert f'value="{other}"' in client.get(f"{HOME}?kind={kind}").text
+        assert post(client, "other", kind=kind, other=other)[0] == 303
+        assert seen(client, kind).size == size
+    assert {symbol.text for symbol in read(seen(client, "bag"))} == {"TEST", "2099999000007"}
+    assert post(client, "other", kind="bag", other="card")[0] == 404
 
 
 def test_a_print_is_a_label_with_no_code_of_the_station(client: FlaskClient, clinic: Clinic) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from kiosk.domain.catalog import Catalog, Member
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, bag_of, parse_internal_code
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.shelf import read_shelf
@@ -20,6 +22,8 @@ from kiosk.station.counter.view import ScanResult
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.records import ParcelRow
 
+MEMBER_NUMBER: Final = re.compile("M-[0-9]{5}")
+_SSCC: Final = "00"
 _NOT_USED_HERE: Final = frozenset({"tote", "seal", "manifest"})
 
 
@@ -49,7 +53,7 @@ class OwnCodes:
             "pickup": self._pickup_slip,
         }.get(kind)
         if open_ is None:
-            return None
+            return self._crate(scanned)
         if not scanned.scan.valid:
             raise CounterRefused("unknown_code")
         return open_(scanned.text)
@@ -63,7 +67,17 @@ class OwnCodes:
         if _is_number(ParcelNumber.parse, text):
             parcel = self._parcels.row(self._parcels.number(text))
             return replace(known(parcel), path=page_of(parcel))
-        return None
+        return self._member_page(lambda catalog: catalog.member(text)) if MEMBER_NUMBER.fullmatch(text) else None
+
+    def _crate(self, scanned: Scanned) -> ScanResult | None:
+        """The lot of a crate, by its SSCC; None for everything else, and for an SSCC of somebody else."""
+        sscc = dict(scanned.scan.ais).get(_SSCC)
+        found = self._intakes.by_sscc(sscc) if sscc and scanned.scan.valid else None
+        if found is None:
+            return None
+        receipt, crate = found
+        path = f"/counter/intakes/{receipt}/crate"
+        return ScanResult("lot", "crate", path, receipt=receipt, values={"crate": str(crate)})
 
     def _receipt(self, code: str) -> ScanResult:
         row = self._intakes.by_code(code, "foreign_receipt")
@@ -81,9 +95,12 @@ class OwnCodes:
         return ScanResult("lot", "bag", path, receipt=row.receipt, values={"bag": str(bag)})
 
     def _member(self, code: str) -> ScanResult:
+        return self._member_page(lambda catalog: catalog.member_by_card(code))
+
+    def _member_page(self, find: Callable[[Catalog], Member | None]) -> ScanResult:
         with refusing():
             _, catalog = self._catalogs.get()
-        member = catalog.member_by_card(code)
+        member = find(catalog)
         if member is None:
             raise CounterRefused("unknown_code")
         return ScanResult("member", "member", f"/counter/intakes?member={member.number}")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk.domain.identifiers import SERIES_LETTERS, SerialNumber
 from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
-from kiosk.protocols.barcodes.gs1.bag import Bag, own_serial
+from kiosk.protocols.barcodes.gs1.bag import Bag, Crate, crate_sscc, own_serial
 from kiosk.protocols.barcodes.gs1.digital_link import parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import check_value
 from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, BadKey, CompanyPrefix
 from kiosk.protocols.barcodes.gs1.notation import parse_written
-from kiosk.protocols.barcodes.settings import BagSymbols, CodesSettings
+from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
+from kiosk.protocols.barcodes.settings import BagSymbols, CodesSettings, CrateSymbols
 from tests.each import each
 
 
@@ -48,6 +51,67 @@ def test_every_number_is_right_by_the_rules(number: int, first: int) -> None:
     company = CompanyPrefix("6901234")
     check_value("01", company.gtin(number, first))
     check_value("00", company.sscc(number, first))
+
+
+CRATE = Crate(SerialNumber("S0147", "A", 1), 51_710, date(2026, 9, 14), "0147A000381", 4)
+
+
+def test_a_crate_has_its_own_sscc_and_says_what_is_in_it() -> None:
+    symbols = CODES.crate_symbols("BADAM", CRATE)
+    assert symbols.sscc == "069012341470000001"
+    assert symbols.gs1 == f"(00){symbols.sscc}(02)96901234000019(3103)051710(13)260914(10)0147A000381(37)4"
+    elements = parse_written(symbols.gs1)
+    check_pairs(elements)
+    check_associations(elements)
+    assert parse_digital_link(symbols.link) == elements[:1]
+    assert CODES.crate_symbols("HONEY", CRATE).gs1 == f"(00){symbols.sscc}"
+    assert CODES.crate_symbols("BADAM", replace(CRATE, net_g=1_000_000)).gs1 == f"(00){symbols.sscc}"
+    assert "(13)" not in CODES.crate_symbols("BADAM", replace(CRATE, packed=None)).gs1
+    assert CodesSettings().crate_symbols("BADAM", CRATE) == CrateSymbols(), "no number is invented"
+
+
+@each(("prefix", "each"), [("6901234", 43_478), ("69012345", 4_347), ("690123456", 434), ("690123456789", 0)])
+def test_no_two_crates_of_a_company_have_one_sscc(prefix: str, each: int) -> None:
+    """The first and the last of every letter, at stations beside each other, and not one more."""
+    company, seen = CompanyPrefix(prefix), set()
+    for station in ("S0147", "S0148", "S9999"):
+        for letter in SERIES_LETTERS:
+            for counter in {1, 2, each} if each else ():
+                seen.add(crate_sscc(company, SerialNumber(station, letter, counter)))
+            with pytest.raises(BadKey, match="used up"):
+                crate_sscc(company, SerialNumber(station, letter, each + 1))
+    assert len(seen) == (3 * 3 * len(SERIES_LETTERS) if each else 0)
+    for sscc in seen:
+        check_value("00", sscc)
+
+
+def test_a_bag_has_a_number_for_a_till_only_by_a_layout() -> None:
+    codes = CodesSettings(shop_layout="20IIIIIWWWWWC", shop_items={"BADAM": 7})
+    number = codes.in_store_number("BADAM", 12_480, 29_952)
+    said = InStoreLayout(codes.shop_layout).read(number)
+    assert said == InStoreNumber("00007", 12_480, None)
+    assert codes.in_store_number("HONEY", 12_480, 1) == "", "nobody gave it a number"
+    assert codes.in_store_number("BADAM", 112_480, 1) == "", "no room"
+    assert CodesSettings().in_store_number("BADAM", 12_480, 1) == ""
+    priced = CodesSettings(shop_layout="22IIIIIPPPPPC", shop_items={"BADAM": 7})
+    assert InStoreLayout(priced.shop_layout).read(priced.in_store_number("BADAM", 12_480, 29_952)) == InStoreNumber(
+        "00007", None, 29_952
+    )
+
+
+@each(
+    ("settings", "told"),
+    [
+        ({"shop_items": {"BADAM": 7}}, "need a shop_layout"),
+        ({"shop_layout": "30IIIIIWWWWWC"}, "shop_layout: "),
+        ({"shop_layout": "20IIIIIWWWWWPPPPPC"}, "13 digits"),
+        ({"shop_layout": "20IIIIIWWWWWC", "shop_items": {"A": 7, "B": 7}}, "same item number"),
+        ({"shop_layout": "20IIIIIWWWWWC", "shop_items": {"A": 100_000}}, "5 digits of I"),
+    ],
+)
+def test_settings_of_a_till_that_cannot_be_meant(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        CodesSettings(**settings)
 
 
 BAG = Bag(51_710, date(2026, 9, 14), "0147A000381", "0147A00038101")

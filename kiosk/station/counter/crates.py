@@ -1,0 +1,58 @@
+"""Crates at the counter: some bags of a lot are packed together, and the crate gets its label."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.intakes import IntakeBook
+from kiosk.station.papers.crate import CrateGoods, crate_paper
+from kiosk.station.papers.papers import LABEL_PRINTER
+from kiosk.station.papers.parcel import CounterPapers
+from kiosk.store.records import CrateBag
+from kiosk.store.store import Store
+
+
+class Crates:
+    """A crate holds bags of one lot, and a bag is in one crate at most."""
+
+    def __init__(self, acts: Acts, book: IntakeBook, store: Store, papers: CounterPapers) -> None:
+        self._acts = acts
+        self._book = book
+        self._store = store
+        self._papers = papers
+
+    @property
+    def has_printer(self) -> bool:
+        """Whether a label could come out."""
+        return LABEL_PRINTER in self._papers.printers
+
+    def bags(self, session: Session, receipt: str) -> Sequence[CrateBag]:
+        """The bags of a lot and the crates they are in. Raises CounterRefused: foreign_receipt, unknown_code."""
+        self._acts.clerk(session)
+        row = self._book.intake(receipt)
+        with refusing():
+            return self._store.crates.bags(row.receipt)
+
+    def pack(self, session: Session, receipt: str, bags: Collection[int]) -> None:
+        """Raises CounterRefused: stale_page (a bag is in a crate by now, no printer), already_void, and as ``bags``."""
+        with self._acts.act(session) as (_, stamp):
+            row = self._book.intake(receipt)
+            if not self.has_printer:
+                raise CounterRefused("stale_page", "no label printer is set up")
+            scale, (_, catalog) = self._store.weighings.standing(row.receipt), self._store.catalogs.get()
+            goods = CrateGoods(row, catalog, scale is not None and scale.trade is False)
+            papers = partial(crate_paper, self._papers.settings, self._papers.codes, goods, stamp=stamp)
+            self._store.crates.pack(ReceiptNumber.parse(row.receipt), bags, papers, stamp)
+            self._acts.booked()
+
+    def unpack(self, session: Session, receipt: str, crate: int) -> None:
+        """Raises CounterRefused: stale_page when there is no such crate any more, and as ``bags``."""
+        with self._acts.act(session) as (_, stamp):
+            row = self._book.intake(receipt)
+            self._store.crates.unpack(ReceiptNumber.parse(row.receipt), crate, stamp)
+            self._acts.booked()

@@ -1,0 +1,109 @@
+"""Parcels back to the driver in totes: packed under a seal, handed over with a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from kiosk.domain.identifiers import BadIdentifier, SerialNumber
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.parcels.book import ParcelBook
+from kiosk.station.counter.parcels.steps import Steps
+from kiosk.station.papers.papers import LABEL_PRINTER
+from kiosk.station.papers.parcel import CounterPapers
+from kiosk.station.papers.tote import MANIFEST_SHEET, manifest, tags
+from kiosk.store.parcels.totes import MANIFEST, TOTE
+from kiosk.store.records import NewPaper, ParcelRow, PrintJob, Stamp, ToteRow
+from kiosk.store.store import Store
+
+
+class DriverTotes:
+    """Only where their tags can be printed."""
+
+    def __init__(self, acts: Acts, steps: Steps, book: ParcelBook, store: Store, papers: CounterPapers) -> None:
+        self._acts = acts
+        self._steps = steps
+        self._book = book
+        self._totes = store.totes
+        self._queue = store.papers
+        self._papers = papers
+
+    @property
+    def station(self) -> str:
+        """Whose numbers they are."""
+        return self._papers.settings.station
+
+    @property
+    def has_printer(self) -> bool:
+        """Whether tags could come out."""
+        return LABEL_PRINTER in self._papers.printers
+
+    def free(self, session: Session) -> Sequence[ParcelRow]:
+        """Parcels that go back and are in no tote."""
+        self._acts.clerk(session)
+        with refusing():
+            return self._totes.free()
+
+    def packed(self, session: Session) -> Sequence[ToteRow]:
+        """Totes that wait for the driver."""
+        self._acts.clerk(session)
+        with refusing():
+            return self._totes.packed()
+
+    def manifest(self, session: Session) -> PrintJob | None:
+        """The manifest of the last handover."""
+        self._acts.clerk(session)
+        with refusing():
+            return self._queue.latest(MANIFEST_SHEET)
+
+    def pack(self, session: Session, parcels: Collection[str]) -> None:
+        """Raises CounterRefused: stale_page (a parcel does not go back any more or is packed; no printer)."""
+        with self._acts.act(session) as (_, stamp):
+            if not self.has_printer:
+                raise CounterRefused("stale_page", "no label printer is set up")
+            numbers = [self._book.number(text) for text in parcels]
+            self._totes.pack(numbers, lambda tote: tags(self._papers.settings, tote, stamp), stamp)
+            self._acts.booked()
+
+    def unpack(self, session: Session, tote: str) -> None:
+        """Raises CounterRefused: stale_page when it does not wait any more."""
+        with self._acts.act(session) as (_, stamp):
+            self._totes.unpack(_number(tote), stamp)
+            self._acts.booked()
+
+    def tag_copy(self, session: Session, tote: str) -> None:
+        """The tag of a tote that waits once more, marked COPY; of a seal there is none. Raises CounterRefused."""
+        with self._acts.act(session) as (person, stamp):
+            number = _number(tote)
+            row = next((row for row in self._totes.packed() if row.number == number), None)
+            if row is None:
+                raise CounterRefused("stale_page", "the tote does not wait any more")
+            tag = tags(self._papers.settings, row, stamp)[0]
+            self._queue.issue(tag, tag.about, person.actor, stamp)
+            self._acts.booked()
+
+    def hand_over(self, session: Session, totes: Collection[str]) -> None:
+        """``totes`` are those the clerk has seen. Raises CounterRefused: stale_page, not_waiting, collected."""
+        with self._acts.act(session) as (person, stamp):
+            going = [parcel for tote in self._totes.packed() for parcel in tote.parcels]
+
+            def papers(number: SerialNumber, rows: Sequence[ToteRow]) -> list[NewPaper]:
+                return self._sheet(number, rows, person.actor, stamp)
+
+            self._totes.hand_over([_number(text) for text in totes], papers, person.actor, stamp)
+            for parcel in going:
+                self._steps.moved(parcel)
+
+    def _sheet(self, number: SerialNumber, rows: Sequence[ToteRow], actor: str, stamp: Stamp) -> list[NewPaper]:
+        body = msgspec.json.encode(manifest(self._papers.settings, number, rows, actor, stamp))
+        return [NewPaper(MANIFEST_SHEET, self._papers.sheets, body, number.text(MANIFEST))]
+
+
+def _number(text: str) -> SerialNumber:
+    try:
+        return SerialNumber.parse(TOTE, text)
+    except BadIdentifier as error:
+        raise CounterRefused("stale_page", str(error)) from None

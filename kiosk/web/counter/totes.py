@@ -1,0 +1,114 @@
+"""Totes for the driver: which parcels go into the next one, which totes wait, and the handover."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from flask import request
+
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.store.parcels.totes import SEAL, TOTE
+from kiosk.store.records import ParcelRow, ToteRow
+from kiosk.web.counter.frame import CounterFrame, Where
+from kiosk.web.counter.lists import ROWS_ABOVE_A_FOOT, Question, confirm, cut
+from kiosk.web.counter.rows import short
+from kiosk.web.paging import Page
+from kiosk.web.ports import Station
+
+HERE = "/counter/totes"
+_AT = Where("parcels", HERE)
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelChoice:
+    """A parcel that goes back; ``query`` is where its row leads: in or out of the next tote."""
+
+    row: ParcelRow
+    chosen: bool
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToteTile:
+    """A tote that waits."""
+
+    number: str
+    seal: str
+    parcels: int
+
+
+class TotePages:
+    """What is chosen stands in the address: nothing is kept before it is packed."""
+
+    def __init__(self, station: Station, frame: CounterFrame) -> None:
+        self._station = station
+        self._frame = frame
+
+    def page(self, session: Session) -> str:
+        """The totes that wait; ``pack`` chooses parcels for the next one, ``tote`` is one that is packed."""
+        totes = self._station.counter.parcels.totes
+        packed = totes.packed(session)
+        if "tote" in request.args:
+            return self._packed(session, request.args["tote"], packed)
+        if "parcels" in request.args or "pack" in request.args:
+            return self._choose(session, totes.free(session))
+        tiles = [_tile(tote) for tote in packed]
+        if request.args.get("ask") == "hand_over" and tiles:
+            seen = ("totes", ".".join(tile.number for tile in tiles))
+            question = Question("counter.tote.ask", "counter.tote.hand_over", "truck", f"{HERE}/hand_over", seen)
+            return confirm(self._frame, session, _AT, question)
+        return self._frame.page(
+            "totes",
+            session.person,
+            _AT,
+            page=cut(tiles, ROWS_ABOVE_A_FOOT),
+            free=len(totes.free(session)) if totes.has_printer else 0,
+            manifest=totes.manifest(session),
+        )
+
+    def _choose(self, session: Session, free: Sequence[ParcelRow]) -> str:
+        known = [short(row.number) for row in free]
+        asked = request.args.get("parcels")
+        chosen = known if asked is None else [one for one in asked.split(".") if one in known]
+        said = ".".join(chosen)
+        if request.args.get("ask") == "pack" and chosen:
+            question = Question(
+                "counter.tote.pack_ask", "counter.tote.yes", "parcel", f"{HERE}/pack", ("parcels", said)
+            )
+            return confirm(self._frame, session, Where("parcels", f"{HERE}?parcels={said}"), question)
+        page = cut(free, ROWS_ABOVE_A_FOOT)
+        rows = tuple(_choice(row, known, chosen, page.number) for row in page.items)
+        return self._frame.page(
+            "tote_pack",
+            session.person,
+            _AT,
+            page=Page(rows, page.number, page.count),
+            chosen=chosen,
+            said=said,
+        )
+
+    def _packed(self, session: Session, number: str, packed: Sequence[ToteRow]) -> str:
+        tote = next((tote for tote in packed if tote.number.text(TOTE) == number), None)
+        if tote is None:
+            raise CounterRefused("stale_page", "no such tote")
+        where = Where("parcels", f"{HERE}?tote={number}")
+        if request.args.get("ask") == "unpack":
+            question = Question(
+                "counter.tote.unpack_ask", "counter.tote.unpack", "undo", f"{HERE}/unpack", ("tote", number)
+            )
+            return confirm(self._frame, session, where, question)
+        return self._frame.page(
+            "tote", session.person, where, tote=_tile(tote), inside=tote.parcels[:ROWS_ABOVE_A_FOOT]
+        )
+
+
+def _tile(tote: ToteRow) -> ToteTile:
+    return ToteTile(tote.number.text(TOTE), tote.seal.text(SEAL), len(tote.parcels))
+
+
+def _choice(row: ParcelRow, known: Sequence[str], chosen: Collection[str], page: int) -> ParcelChoice:
+    mine = short(row.number)
+    after = [one for one in known if (one in chosen) != (one == mine)]
+    return ParcelChoice(row, mine in chosen, f"parcels={'.'.join(after)}&page={page}")

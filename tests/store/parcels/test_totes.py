@@ -1,0 +1,102 @@
+"""Totes: every parcel in one tote at most, every number once, and the handover is of all that was seen or of none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.identifiers import SerialNumber
+from kiosk.domain.parcel import ParcelNumber, ParcelState
+from kiosk.store import Store
+from kiosk.store.errors import StoreRefusal
+from kiosk.store.records import NewPaper, ToteRow
+from tests.store.counter_rig import CLERK, Codes, arrive
+from tests.store.village import content, events, open_store, stamp
+
+
+def tags(tote: ToteRow) -> list[NewPaper]:
+    return [
+        NewPaper("tote_tag", "label", b"{}", tote.number.text("T")),
+        NewPaper("seal_tag", "label", b"{}", tote.seal.text("Z")),
+    ]
+
+
+def sheet(number: SerialNumber, totes: Sequence[ToteRow]) -> list[NewPaper]:
+    names = " ".join(tote.number.text("T") for tote in totes).encode()
+    return [NewPaper("manifest", "label", names, number.text("M"))]
+
+
+def going_back(store: Store, count: int) -> list[ParcelNumber]:
+    codes = Codes()
+    numbers = [arrive(store, codes, f"SF13850000000{at:02d}").number for at in range(count)]
+    for number in numbers:
+        store.parcels.due_back(number, CLERK, stamp())
+    return numbers
+
+
+def test_parcels_are_packed_once_and_handed_over_with_what_was_seen(store: Store, path: Path, template: Path) -> None:
+    parcels = going_back(store, 4)
+    first = store.totes.pack([parcels[2], parcels[0]], tags, stamp())
+    assert (first.number.text("T"), first.seal.text("Z")) == ("T-0147-A-000001", "Z-0147-A-000001")
+    assert [row.number for row in store.totes.free()] == [parcels[1], parcels[3]]
+    before = content(path)
+    for wanted in ([], [parcels[0], parcels[1]], [ParcelNumber("S0147", "A", 99)]):
+        with pytest.raises(StoreRefusal, match="Not all of these parcels"):
+            store.totes.pack(wanted, tags, stamp())
+    assert content(path) == before
+    second = store.totes.pack([parcels[1]], tags, stamp())
+    with pytest.raises(StoreRefusal, match="Other totes wait"):
+        store.totes.hand_over([first.number], sheet, CLERK, stamp())
+    store.close()
+    store = open_store(path, template)
+    assert store.totes.packed() == [first, second]
+    count = len(events(path))
+    manifest = store.totes.hand_over([first.number, second.number], sheet, CLERK, stamp())
+    assert manifest.text("M") == "M-0147-A-000001"
+    assert [event["type"] for event in events(path)[count:]] == ["station.parcel.returned.v1"] * 3
+    rows = [store.parcels.by_number(number) for number in parcels]
+    assert [row.state for row in rows if row] == [ParcelState.RETURNED] * 3 + [ParcelState.RETURN_DUE]
+    assert store.totes.packed() == []
+    (job,) = [job for job in store.papers.open_jobs() if job.document == "manifest"]
+    assert (job.about, job.body) == ("M-0147-A-000001", b"T-0147-A-000001 T-0147-A-000002")
+    with pytest.raises(StoreRefusal):
+        store.totes.hand_over([first.number, second.number], sheet, CLERK, stamp())
+    store.close()
+
+
+def test_a_tote_that_is_opened_gives_its_numbers_to_nobody(store: Store) -> None:
+    parcels = going_back(store, 2)
+    first = store.totes.pack(parcels, tags, stamp())
+    tag, seal = (job.id for job in store.papers.open_jobs() if job.document in ("tote_tag", "seal_tag"))
+    for job in (tag, seal):
+        store.papers.sending(job)
+        store.papers.unknown(job, "device", stamp())
+    with pytest.raises(StoreRefusal) as refused:
+        store.papers.resolve(seal, False, CLERK, stamp())
+    assert refused.value.code == "reissue", "no seal has a copy"
+    copy = store.papers.resolve(tag, False, CLERK, stamp())
+    assert copy is not None
+    store.totes.unpack(first.number, stamp())
+    assert {tag, copy, seal}.isdisjoint(job.id for job in store.papers.open_jobs())
+    for job in (tag, copy, seal):
+        with pytest.raises(StoreRefusal):
+            store.papers.reprint(job, CLERK, stamp())
+    with pytest.raises(StoreRefusal):
+        store.totes.unpack(first.number, stamp())
+    again = store.totes.pack(parcels, tags, stamp())
+    assert (again.number.counter, again.seal.counter) == (2, 2)
+
+
+def test_a_parcel_that_was_fetched_out_of_a_tote_stops_the_handover(store: Store, path: Path) -> None:
+    """It may be collected until the driver has it; then its tote has to be opened, and nothing was handed over."""
+    parcels = going_back(store, 2)
+    tote = store.totes.pack(parcels, tags, stamp())
+    store.parcels.lose(parcels[0], CLERK, stamp())
+    before = content(path)
+    with pytest.raises(Exception, match="cannot become returned"):
+        store.totes.hand_over([tote.number], sheet, CLERK, stamp())
+    assert content(path) == before
+    store.totes.unpack(tote.number, stamp())
+    assert [row.number for row in store.totes.free()] == [parcels[1]]

@@ -74,7 +74,7 @@ def make_pictures(
     ground = _mat_with_shadow(interior, mask, window)
     natural = np.asarray(cv2.merge((ground, ground, ground)), np.uint8)
     master = np.full_like(natural, 255)
-    whole = np.asarray(cv2.compare(alpha, 255, cv2.CMP_EQ), np.uint8)
+    whole = np.asarray(cv2.threshold(alpha, 254, 255, cv2.THRESH_BINARY)[1], np.uint8)
     edge = np.nonzero((alpha > 0) & (alpha < 255))
     for picture in (master, natural):
         _lay(picture[rows, columns], seen, alpha, whole, edge)

@@ -219,19 +219,18 @@ class Correction:
 
     def apply(self, picture: BgrImage, window: Window) -> BgrImage:
         """The window with true colors; a new array."""
-        corrected = np.empty_like(picture)
         brightest = self.light.brightest
-        gains = self._gains(window, brightest)
-        for channel in range(3):
-            level = cv2.LUT(np.ascontiguousarray(picture[..., channel]), self._table(channel, brightest[channel]))
-            gain = cv2.resize(gains[..., channel], (window.width, window.height), interpolation=cv2.INTER_LINEAR)
-            cv2.multiply(level, gain, dst=level)
-            corrected[..., channel] = cv2.convertScaleAbs(level, beta=-_TOE)
-        return corrected
+        level = cv2.LUT(picture, self._table(brightest))
+        gain = cv2.resize(self._gains(window, brightest), (window.width, window.height))
+        cv2.multiply(level, gain, dst=level)
+        return np.asarray(cv2.convertScaleAbs(level, beta=-_TOE), np.uint8)
 
-    def _table(self, channel: int, brightest: float) -> Gain:
-        true = _toned(_LOG_TABLE - brightest, self.tone[channel]) + _LOG_FIELD
-        return (_encoded(np.exp(np.minimum(true, 1.0))) + _TOE).astype(np.float32)
+    def _table(self, brightest: Channels) -> Gain:
+        """True level without gain, for each level of each channel; 1 x 256 x 3."""
+        a, b = np.array(self.tone).T
+        offset = _LOG_TABLE[:, None] - brightest
+        true = a * offset + b * offset**2 + _LOG_FIELD
+        return (_encoded(np.exp(np.minimum(true, 1.0))) + _TOE).astype(np.float32)[None]
 
     def _gains(self, window: Window, brightest: Channels) -> Gain:
         # cv2.resize puts the grid's points into the middles of equal cells.

@@ -92,10 +92,11 @@ def cut_out(interior: BgrImage) -> CutOut:
 def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
     """L* against that of the mat, the color against that of the mat or of a shadow as dark, and both as a picture in
     which edges of color count for more than edges of light."""
-    calm = cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX)
-    lab = cv2.cvtColor(np.multiply(calm, np.float32(1 / 255), dtype=np.float32), cv2.COLOR_BGR2Lab)
-    lightness = np.asarray(lab[..., 0] - _FIELD_L, np.float32)
-    a, b = (np.asarray(cv2.GaussianBlur(lab[..., plane], (0, 0), _COLOR_SIGMA_PX), np.float32) for plane in (1, 2))
+    calm = np.asarray(cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX), np.uint8)
+    lightness, a, b = (np.asarray(plane, np.float32) for plane in cv2.split(_lab(calm)))
+    lightness -= _FIELD_L
+    for plane in (a, b):
+        cv2.GaussianBlur(plane, (0, 0), _COLOR_SIGMA_PX, dst=plane)
     darker = np.asarray(np.clip(-lightness, 0, 40), np.float32)
     chroma = np.asarray(cv2.magnitude(a, b), np.float32)
     shade = _penumbra(darker, chroma)
@@ -126,8 +127,13 @@ def _penumbra(darker: _Plane, chroma: _Plane) -> NDArray[np.bool_]:
 
 def lightness_and_chroma(picture: BgrImage) -> tuple[_Plane, _Plane]:
     """CIE L* against that of the field, and the distance from its grey in a* and b*."""
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_BGR2Lab)
-    return np.asarray(lab[..., 0] - _FIELD_L, np.float32), np.asarray(cv2.magnitude(lab[..., 1], lab[..., 2]))
+    lightness, a, b = cv2.split(_lab(picture))
+    return np.asarray(lightness - _FIELD_L, np.float32), np.asarray(cv2.magnitude(a, b), np.float32)
+
+
+def _lab(picture: BgrImage) -> NDArray[np.float32]:
+    scaled = np.multiply(picture, np.float32(1 / 255), dtype=np.float32)
+    return np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2Lab), np.float32)
 
 
 def _sure(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:

@@ -22,6 +22,8 @@ _LEAST_SIDE_PX = 24
 """A frame with a shorter side cannot show three markers of 4 x 4 cells with their border."""
 _LEAST_MARKER_PX = 12.0
 """Side of a marker: two pixels a cell."""
+_QUICK_SHRINK = 2
+"""What the markers are looked for in first, at a quarter of the time; their corners are measured in the frame."""
 _SHRINK = 3
 _PRINTS = 4
 """Of one number at most, the largest: 5 choices for each of 4 numbers are 625 sets, which takes 0.1 s."""
@@ -33,7 +35,7 @@ _FOCAL = 0.9
 _EDGE_REACH_MM = 4.5
 """To either side of a marker's outline: the white around it is 5 mm wide, its black border 6.7 mm."""
 _EDGE_STEPS = 73
-_EDGE_PLACES = tuple(np.linspace(0.15, 0.85, 16))
+_EDGE_PLACES = 16
 _EDGE_GROUP = 4
 """Neighbouring profiles averaged against noise; an outline does not bend over 7 mm."""
 _EDGE_CONTRAST = 16.0
@@ -90,20 +92,41 @@ def see_markers(frame: BgrImage) -> SeenMarkers:
     grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
     if min(grey.shape) < _LEAST_SIDE_PX:
         return SeenMarkers((), grey)
+    quick = _seen_smaller(grey, _QUICK_SHRINK, _detector(), refined_in_full=True)
+    if _is_whole(quick):
+        return quick
     seen = SeenMarkers(tuple((number, _refined(grey, four)) for number, four in _detected(grey, _detector())), grey)
     if _best(seen) is not None:
         return seen
     # What is out of focus is in focus in a smaller picture; the frame itself still tells how soft its edges are.
-    size = tuple(max(1, side // _SHRINK) for side in grey.shape[::-1])
+    rough = _seen_smaller(grey, _SHRINK, _soft_detector(), refined_in_full=False)
+    return rough if rough.corner_markers > seen.corner_markers or _best(rough) is not None else seen
+
+
+def _seen_smaller(
+    grey: NDArray[np.uint8], shrink: int, detector: cv2.aruco.ArucoDetector, refined_in_full: bool
+) -> SeenMarkers:
+    """Looked for in a smaller picture; corners are in pixels of the frame."""
+    size = tuple(max(1, side // shrink) for side in grey.shape[::-1])
     small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
     scale = np.array(grey.shape[::-1]) / size
-    rough = SeenMarkers(
-        tuple(
-            (number, (_refined(small, four) + 0.5) * scale - 0.5) for number, four in _detected(small, _soft_detector())
-        ),
-        grey,
+
+    def in_frame(four: Points) -> Points:
+        return np.asarray((four + 0.5) * scale - 0.5, np.float64)
+
+    prints = (
+        (number, _refined(grey, in_frame(four)) if refined_in_full else in_frame(_refined(small, four)))
+        for number, four in _detected(small, detector)
     )
-    return rough if rough.corner_markers > seen.corner_markers or _best(rough) is not None else seen
+    return SeenMarkers(tuple(prints), grey)
+
+
+def _is_whole(seen: SeenMarkers) -> bool:
+    """All five markers are there, the four of the corners in their places: a closer look would not tell more."""
+    best = _best(seen)
+    if best is None or len(best.chosen) < len(CORNER_MARKERS):
+        return False
+    return _versions(seen, best.to_frame) == {VERSION_MARKER.number}
 
 
 def find_mat(frame: BgrImage, focal: float | None = None) -> SeenMat | None:
@@ -117,7 +140,7 @@ def find_mat(frame: BgrImage, focal: float | None = None) -> SeenMat | None:
 def fit_mat(seen: SeenMarkers, focal: float | None = None) -> SeenMat | None:
     """The sheet that most of the markers agree on; None as for ``find_mat``."""
     best = _best(seen)
-    if best is None or _is_another_mat(seen, best.to_frame):
+    if best is None or _versions(seen, best.to_frame) - {VERSION_MARKER.number}:
         return None
     chosen, to_frame = best.chosen, best.to_frame
     height, width = seen.grey.shape
@@ -217,14 +240,16 @@ def _fit(chosen: dict[int, Points]) -> _Fit | None:
     return _Fit(chosen, residual, to_frame) if residual <= _RESIDUAL_MM else None
 
 
-def _is_another_mat(seen: SeenMarkers, to_frame: Points) -> bool:
+def _versions(seen: SeenMarkers, to_frame: Points) -> set[int]:
+    """The numbers that are seen where the mat says which one it is; none where that is covered."""
     to_sheet = np.linalg.inv(to_frame)
     at = VERSION_MARKER.box.grown(VERSION_MARKER.box.width / 4)
+    found = set()
     for number, four in seen.prints:
         x, y = _projected(to_sheet, four).mean(axis=0)
-        if number != VERSION_MARKER.number and at.left <= x <= at.right and at.top <= y <= at.bottom:
-            return True
-    return False
+        if at.left <= x <= at.right and at.top <= y <= at.bottom:
+            found.add(number)
+    return found
 
 
 def _projected(way: Points, places: Points) -> Points:
@@ -259,22 +284,28 @@ def _tilt(to_frame: Points, width: int, height: int, focal: float) -> float:
 
 
 def _edge_rise(grey: NDArray[np.uint8], chosen: Mapping[int, Points], to_frame: Points) -> float:
+    places = _across_edges([CORNER_MARKERS[number].box for number in chosen])
+    seen = _projected(to_frame, places.reshape(-1, 2)).reshape(places.shape)
+    step_px = np.linalg.norm(seen[..., -1, :] - seen[..., 0, :], axis=-1).mean(axis=-1) / (_EDGE_STEPS - 1)
+    steps = _rise_steps(_sampled(grey, seen.reshape(-1, _EDGE_STEPS, 2)))
+    rises = steps.reshape(*step_px.shape, -1) * step_px[..., None]
+    return max(_median(rises[:, direction::2]) for direction in (0, 1))
+
+
+def _across_edges(boxes: Sequence[Box]) -> Points:
+    """Places on the sheet: box, side, place on it, step from the inside to the outside; x and y."""
+    corners = np.array([box.corners for box in boxes])
+    along = np.roll(corners, -1, axis=1) - corners
+    outward = corners + along / 2 - corners.mean(axis=1, keepdims=True)
+    outward /= np.linalg.norm(outward, axis=-1, keepdims=True)
+    base = corners[:, :, None] + along[:, :, None] * np.linspace(0.15, 0.85, _EDGE_PLACES)[:, None]
     reach = np.linspace(-_EDGE_REACH_MM, _EDGE_REACH_MM, _EDGE_STEPS)
-    rises: list[list[float]] = [[], []]
-    for number in chosen:
-        corners = np.array(CORNER_MARKERS[number].box.corners)
-        middle = corners.mean(axis=0)
-        for side in range(4):
-            start, end = corners[side], corners[(side + 1) % 4]
-            outward = (start + end) / 2 - middle
-            outward /= np.linalg.norm(outward)
-            base = start + np.outer(_EDGE_PLACES, end - start)
-            places = base[:, None, :] + reach[None, :, None] * outward
-            seen = _projected(to_frame, places.reshape(-1, 2)).reshape(*places.shape)
-            step_px = float(np.linalg.norm(seen[:, -1] - seen[:, 0], axis=1).mean()) / (_EDGE_STEPS - 1)
-            rises[side % 2] += [steps * step_px for steps in _rise_steps(_sampled(grey, seen))]
-    medians = [float(np.median(some)) if some else NO_EDGE_PX for some in rises]
-    return max(medians)
+    return np.asarray(base[..., None, :] + outward[:, :, None, None] * reach[:, None], np.float64)
+
+
+def _median(rises: Points) -> float:
+    told = rises[np.isfinite(rises)]
+    return float(np.median(told)) if told.size else NO_EDGE_PX
 
 
 def _sampled(grey: NDArray[np.uint8], places: Points) -> NDArray[np.float32]:
@@ -282,23 +313,24 @@ def _sampled(grey: NDArray[np.uint8], places: Points) -> NDArray[np.float32]:
     return np.asarray(cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _rise_steps(profiles: NDArray[np.float32]) -> list[float]:
-    """Steps from 10 to 90 % for each group of profiles that go from black to white."""
-    found = []
+def _rise_steps(profiles: NDArray[np.float32]) -> Points:
+    """Steps from 10 to 90 % for each group of profiles; not a number where one does not go from black to white."""
     groups, ends = profiles.reshape(-1, _EDGE_GROUP, profiles.shape[1]).mean(axis=1), profiles.shape[1] // 6
     lows, highs = (np.median(end, axis=1) for end in (groups[:, :ends], groups[:, -ends:]))
-    for group, low, high in zip(groups, lows, highs, strict=True):
-        if high - low < _EDGE_CONTRAST:
-            continue
-        share = (group - low) / (high - low)
-        half = int(np.argmax(share >= 0.5))
-        below, above = np.flatnonzero(share[:half] <= 0.1), np.flatnonzero(share[half:] >= 0.9)
-        if below.size and above.size:
-            found.append(_crossing(share, half + int(above[0]), 0.9) - _crossing(share, int(below[-1]) + 1, 0.1))
+    contrast = highs - lows
+    share = (groups - lows[:, None]) / np.maximum(contrast, 1)[:, None]
+    steps, half = np.arange(share.shape[1]), np.argmax(share >= 0.5, axis=1)[:, None]
+    below, above = (share <= 0.1) & (steps < half), (share >= 0.9) & (steps >= half)
+    told = (contrast >= _EDGE_CONTRAST) & below.any(axis=1) & above.any(axis=1)
+    leaves = share.shape[1] - np.argmax(below[:, ::-1], axis=1)
+    found = np.full(len(share), np.nan)
+    found[told] = (_crossing(share, np.argmax(above, axis=1), 0.9) - _crossing(share, leaves, 0.1))[told]
     return found
 
 
-def _crossing(share: NDArray[np.float32], after: int, level: float) -> float:
-    """Where the line from the step before to ``after`` meets the level."""
-    before, behind = float(share[after - 1]), float(share[after])
-    return after - 1 + (level - before) / (behind - before) if behind != before else float(after)
+def _crossing(share: NDArray[np.float32], after: NDArray[np.intp], level: float) -> Points:
+    """Where each row's line from the step before to ``after`` meets the level."""
+    row = np.arange(len(share))
+    before, behind = (share[row, np.clip(at, 0, share.shape[1] - 1)].astype(np.float64) for at in (after - 1, after))
+    rise = np.where(behind == before, 1.0, behind - before)
+    return np.where(behind == before, after, after - 1 + (level - before) / rise)

@@ -185,7 +185,7 @@ def _judged(look: _Look, faces: int, moved: float) -> Inspection:
         return Inspection(verdict, metrics=metrics)
     measures = _measures(look, look.goods)
     mask = cv2.resize(look.cut.mask, _INTERIOR_SIZE, interpolation=cv2.INTER_LINEAR)
-    cutout = np.where(mask >= 128, 255, 0).astype(np.uint8)
+    cutout = np.asarray(cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
     if not (verdict.accepted or verdict.may_be_overruled):
         return Inspection(verdict, measures, metrics=metrics, cutout=cutout)
     window = crop_window(look.goods.box)

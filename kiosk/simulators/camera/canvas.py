@@ -47,7 +47,7 @@ class Canvas:
             on_sheet, of_shade = where
             under = self.picture[on_sheet]
             kept = 255 - shade[of_shade]
-            under[:] = cv2.multiply(under, cv2.merge((kept, kept, kept)), scale=1 / 255)
+            cv2.multiply(under, cv2.merge((kept, kept, kept)), dst=under, scale=1 / 255)
 
 
 def _overlap(sheet: Plane, piece: Plane, left: int, top: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:

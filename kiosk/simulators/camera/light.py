@@ -11,7 +11,6 @@ from kiosk.simulators.camera.goods.pieces import Field, generator
 from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH
 
-_STEPS = 16_384
 _NOISE_MARGIN = 97
 
 
@@ -54,21 +53,23 @@ def illuminate(picture: Picture, light: Light) -> Field:
     gains = np.array(light.cast, np.float32) * np.float32(light.level)
     table = (_linear()[:, None] * gains).reshape(1, 256, 3).astype(np.float32)
     lit: Field = cv2.LUT(picture, table).astype(np.float32, copy=False)
-    lit *= _field(light)[..., None]
+    cv2.multiply(lit, _field(light), dst=lit)
     return lit
 
 
 def _field(light: Light) -> Field:
+    """Share of the light at each pixel, the same in all three channels."""
     import cv2
 
     y, x = np.mgrid[-1:1:135j, -1:1:240j].astype(np.float32)
     corner = (x * x * WIDTH**2 + y * y * HEIGHT**2) / (WIDTH**2 + HEIGHT**2)
     smooth = (1 + light.gradient[0] * x + light.gradient[1] * y) * (1 - light.vignette * corner)
-    field: Field = cv2.resize(smooth.astype(np.float32), (WIDTH, HEIGHT)).astype(np.float32, copy=False)
+    field: Field = cv2.resize(cv2.merge([smooth] * 3), (WIDTH, HEIGHT)).astype(np.float32, copy=False)
     if light.banding:
         # A lamp on alternating current goes nearly dark twice a period: the stripes are narrow and dark.
         wave = np.abs(np.sin(np.pi * (light.stripes * np.arange(HEIGHT) / HEIGHT + light.phase)))
-        field *= (1 - light.banding * (1 - wave**0.7)).astype(np.float32)[:, None]
+        rows = field.reshape(HEIGHT, -1)
+        rows *= (1 - light.banding * (1 - wave**0.7)).astype(np.float32)[:, None]
     return field
 
 
@@ -77,17 +78,17 @@ def sense(lit: Field, sensor: Sensor, rng: np.random.Generator) -> Picture:
     import cv2
 
     if sensor.blur_px:
-        lit = cv2.GaussianBlur(lit, (0, 0), sensor.blur_px, borderType=cv2.BORDER_REPLICATE).astype(np.float32)
-    # In place: a frame is 25 megabytes, and new memory costs more than what is computed in it.
-    frame: Field = lit * np.float32(_STEPS - 1)
-    frame += np.float32(0.5)
-    np.clip(frame, 0, _STEPS - 1, out=frame)
-    np.take(_srgb(), frame.astype(np.uint16), out=frame, mode="clip")
+        lit = cv2.GaussianBlur(lit, (0, 0), sensor.blur_px, borderType=cv2.BORDER_REPLICATE).astype(
+            np.float32, copy=False
+        )
+    # A frame is 25 megabytes: in place, in as few passes as can be. Of sRGB only the power is taken; its straight foot,
+    # below ten levels, is nothing that a camera keeps to.
+    cv2.threshold(lit, 1.0, 1.0, cv2.THRESH_TRUNC, dst=lit)
+    cv2.pow(lit, 1 / 2.4, dst=lit)
     x, y = rng.integers(0, _NOISE_MARGIN, 2)
-    frame += _noise()[y : y + HEIGHT, x : x + WIDTH] * np.float32(sensor.noise)
-    np.rint(frame, out=frame)
-    np.clip(frame, 0, 255, out=frame)
-    _, coded = cv2.imencode(".jpg", frame.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
+    noise = _noise()[y : y + HEIGHT, x : x + WIDTH]
+    frame = cv2.addWeighted(lit, 255 * 1.055, noise, sensor.noise, -255 * 0.055, dtype=cv2.CV_8U)
+    _, coded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
     seen = cv2.imdecode(coded, cv2.IMREAD_COLOR)
     if seen is None:
         raise OSError("OpenCV could not decode its own picture")
@@ -98,14 +99,6 @@ def sense(lit: Field, sensor: Sensor, rng: np.random.Generator) -> Picture:
 def _linear() -> Field:
     srgb = np.arange(256) / 255
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-@cache
-def _srgb() -> Field:
-    """0 to 255 for linear light in ``_STEPS`` steps."""
-    linear = np.arange(_STEPS) / (_STEPS - 1)
-    curve = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return (curve * 255).astype(np.float32)
 
 
 @cache

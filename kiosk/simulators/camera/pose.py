@@ -91,8 +91,8 @@ def project(homography: Matrix, box: Box) -> Matrix:
     return flat
 
 
-def frame_to_sheet(pose: Pose) -> tuple[Field, Field]:
-    """For every pixel of the frame the place on the sheet it sees, in millimetres: x and y."""
+def frame_to_sheet(pose: Pose, px_per_mm: float) -> tuple[Field, Field]:
+    """For every pixel of the frame the place it sees in a picture of the sheet at this scale: x and y in pixels."""
     import cv2
 
     # One step beyond the frame on every side; resizing puts the middles of cells where they belong.
@@ -104,6 +104,7 @@ def frame_to_sheet(pose: Pose) -> tuple[Field, Field]:
         points = cv2.undistortPoints(points, matrix, np.array([pose.k1, pose.k2, 0, 0]), P=matrix).astype(np.float64)
     flat = cv2.perspectiveTransform(points, np.linalg.inv(sheet_to_frame(pose)))
     size = (columns.size * _GRID, rows.size * _GRID)
-    grid = flat.reshape(rows.size, columns.size, 2).astype(np.float32)
-    whole = cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR)[_GRID : _GRID + HEIGHT, _GRID : _GRID + WIDTH]
-    return np.ascontiguousarray(whole[..., 0]), np.ascontiguousarray(whole[..., 1])
+    grid = (flat.reshape(rows.size, columns.size, 2) * px_per_mm - 0.5).astype(np.float32)
+    whole: Field = cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+    x, y = cv2.split(whole[_GRID : _GRID + HEIGHT, _GRID : _GRID + WIDTH])
+    return x.astype(np.float32, copy=False), y.astype(np.float32, copy=False)

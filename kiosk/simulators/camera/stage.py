@@ -119,18 +119,18 @@ def _canvas(goods: Goods, lamp: int) -> Canvas:
 def _frame(plan: StagePlan, canvas: Canvas, homography: Matrix) -> Picture:
     import cv2
 
-    x, y = (at * PX_PER_MM - 0.5 for at in frame_to_sheet(plan.pose))
+    places = frame_to_sheet(plan.pose, PX_PER_MM)
     sheet = _with_papers(canvas.picture, plan.covered)
     seen = table_under(homography, plan.table)
-    cv2.remap(sheet, x, y, cv2.INTER_LINEAR, dst=seen, borderMode=cv2.BORDER_TRANSPARENT)
+    cv2.remap(sheet, *places, cv2.INTER_LINEAR, dst=seen, borderMode=cv2.BORDER_TRANSPARENT)
     if plan.hand is not None:
         draw_hand(seen, plan.hand, homography)
     if plan.face is not None:
         draw_face(seen, plan.face)
     lit = illuminate(seen, plan.light)
     if plan.glare:
-        spots = cv2.remap(_mirrored(canvas, plan.glare), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        lit += spots.astype(np.float32)[..., None]
+        spots = cv2.remap(_mirrored(canvas, plan.glare), *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        cv2.add(lit, cv2.merge([spots] * 3), dst=lit)
     return sense(lit, plan.sensor, np.random.default_rng([plan.seed, 1]))
 
 
@@ -169,7 +169,9 @@ def _interior(sheet: Picture) -> Picture:
 
 
 def _mask(canvas: Canvas) -> Plane:
-    return np.where(_interior(canvas.cover) >= 128, 255, 0).astype(np.uint8)
+    import cv2
+
+    return cv2.threshold(_interior(canvas.cover), 127, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
 
 
 def _faults(plan: StagePlan, mask: Plane, homography: Matrix) -> set[Reason]:

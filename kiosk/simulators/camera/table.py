@@ -14,6 +14,8 @@ from kiosk.simulators.camera.pose import HEIGHT, WIDTH, Matrix, project
 _WOODS = ((72, 112, 152), (54, 82, 112), (126, 152, 176), (96, 104, 108))
 """Fresh boards, old boards, pale boards, weathered grey ones."""
 TABLES = len(_WOODS)
+_SHADED = round(255 * 0.55)
+"""Of the light, right beside the sheet."""
 
 
 def table_under(sheet_to_frame: Matrix, number: int) -> Picture:
@@ -21,10 +23,12 @@ def table_under(sheet_to_frame: Matrix, number: int) -> Picture:
     import cv2
 
     corners = project(sheet_to_frame, SHEET) + 5
-    shade = np.zeros((HEIGHT // 4, WIDTH // 4), np.float32)
-    cv2.fillConvexPoly(shade, np.rint(np.clip(corners, -4000, 6000) / 4).astype(np.int32), 0.45)
-    shade = cv2.resize(cv2.GaussianBlur(shade, (0, 0), 1.8), (WIDTH, HEIGHT)).astype(np.float32)
-    return (_boards(number) * (1 - shade)[..., None]).astype(np.uint8)
+    kept = np.full((HEIGHT // 4, WIDTH // 4), 255, np.uint8)
+    cv2.fillConvexPoly(kept, np.rint(np.clip(corners, -4000, 6000) / 4).astype(np.int32), (_SHADED,))
+    kept = cv2.resize(cv2.merge([cv2.GaussianBlur(kept, (0, 0), 1.8)] * 3), (WIDTH, HEIGHT)).astype(
+        np.uint8, copy=False
+    )
+    return cv2.multiply(_boards(number), kept, scale=1 / 255).astype(np.uint8, copy=False)
 
 
 @lru_cache(maxsize=TABLES)

@@ -54,6 +54,8 @@ FRUITS = {
 
 def draw_fruit(fruit: Fruit, rng: np.random.Generator, lamp: Direction, turn: float | None = None) -> Piece:
     """One piece, differing from the next in size, shape and color; turned at random unless told."""
+    import cv2
+
     size = fruit.length * rng.uniform(0.88, 1.08) * PX_PER_MM
     box = int(size * 1.2) | 1
     along, across = turned_axes(box, rng.uniform(0, 2 * np.pi) if turn is None else turn)
@@ -61,10 +63,10 @@ def draw_fruit(fruit: Fruit, rng: np.random.Generator, lamp: Direction, turn: fl
     u = along / half_length
     v = across / (half_width * np.clip(1 - fruit.taper * u, 0.2, None))
     angle = np.arctan2(v, u)
-    phases = rng.uniform(0, 2 * np.pi, 3)
+    phases = rng.uniform(0, 2 * np.pi, 3).tolist()
     lumps = sum(np.sin(n * angle + phase) / n for n, phase in zip((2, 3, 5), phases, strict=True))
-    radius = np.sqrt(u * u + v * v) * (1 + fruit.lumpiness * lumps)
-    dome = np.sqrt(np.clip(1 - radius**2.3, 0, 1))
+    radius = cv2.magnitude(u, v) * (1 + fruit.lumpiness * lumps)
+    dome = cv2.sqrt(np.clip(1 - cv2.pow(radius, 2.3), 0, 1))
     wrinkles = _wrinkles(fruit, rng, along, across)
     ridge = fruit.seam * PX_PER_MM * np.exp(-((v / 0.10) ** 2))
     height = dome * (half_width * fruit.thickness) + np.clip(dome * 2, 0, 1) * (
@@ -91,10 +93,14 @@ def _wrinkles(fruit: Fruit, rng: np.random.Generator, along: Field, across: Fiel
 
 
 def _skin(fruit: Fruit, rng: np.random.Generator, shape: tuple[int, int], wrinkles: Field, size: float) -> Field:
+    import cv2
+
     patches = noise(rng, shape, size / 3, size / 3) * 0.5 + 0.35 - 0.35 * wrinkles
-    mix = np.clip(patches, 0, 1)[..., None]
-    first, second = np.array(fruit.color, np.float32), np.array(fruit.second, np.float32)
+    mix = np.clip(patches, 0, 1)
     lightness = 1 + fruit.spread * rng.uniform(-1, 1)
-    grain = 1 + 0.05 * rng.standard_normal(shape).astype(np.float32)[..., None]
-    skin: Field = ((first * (1 - mix) + second * mix) * lightness * grain).astype(np.float32)
+    grain = lightness * (1 + 0.05 * rng.standard_normal(shape).astype(np.float32))
+    channels = [
+        (first + (second - first) * mix) * grain for first, second in zip(fruit.color, fruit.second, strict=True)
+    ]
+    skin: Field = cv2.merge(channels).astype(np.float32, copy=False)
     return skin

@@ -96,6 +96,8 @@ LEAF = Long(
 
 def draw_long(goods: Long, rng: np.random.Generator, lamp: Direction, turn: float) -> Piece:
     """One piece, differing from the next in size, bend and color."""
+    import cv2
+
     size = goods.length * rng.uniform(0.9, 1.04) * PX_PER_MM
     half_width = size / 2 * goods.width / goods.length * rng.uniform(0.92, 1.06)
     box = int(size * (1.06 + 2 * goods.bend)) | 1
@@ -104,11 +106,14 @@ def draw_long(goods: Long, rng: np.random.Generator, lamp: Direction, turn: floa
     bend = goods.bend * size * rng.uniform(0.3, 1.0) * rng.choice((-1.0, 1.0))
     across = across - (bend * (0.5 - u * u)).astype(np.float32)
     wander = noise(rng, (box, box), size / 7, size / 7) * goods.ragged
-    silhouette, steepness = _outline(goods.profile, u, half_width / (size / 2))
+    # Far beside the piece nothing is asked of the outline; its ends are so thin that their edge is wide.
+    near = (np.abs(u) < 1) & ((np.abs(u) > 0.98) | (np.abs(across) < half_width * (1 + 2 * goods.ragged) + 2))
+    silhouette, steepness = np.ones_like(u), np.ones_like(u)
+    silhouette[near], steepness[near] = _outline(goods.profile, u[near], half_width / (size / 2))
     silhouette = silhouette * (1 + wander)
     v = across / half_width / np.maximum(silhouette, 0.02)
     alpha = np.clip((1 - np.abs(v)) * silhouette * half_width / steepness + 0.5, 0, 1) * (np.abs(u) < 1)
-    dome = np.sqrt(np.clip(1 - np.abs(v) ** 2.2, 0, 1))
+    dome = cv2.sqrt(np.clip(1 - cv2.pow(np.abs(v), 2.2), 0, 1)).astype(np.float32, copy=False)
     height = dome * silhouette * half_width * goods.thickness + _relief(goods, rng, u, v, dome)
     alpha = alpha.astype(np.float32)
     albedo = _skin(goods, rng, u, v, alpha)

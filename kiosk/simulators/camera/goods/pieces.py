@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -63,37 +64,46 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], cell_x: float, cell_
 
     height, width = shape
     grid = rng.uniform(-1, 1, (max(4, round(height / cell_y) + 3), max(4, round(width / cell_x) + 3)))
-    return cv2.resize(grid.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    wide = cv2.resize(grid.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return wide.astype(np.float32, copy=False)
 
 
 def turned_axes(box: int, turn: float) -> tuple[Field, Field]:
     """Pixels along and across an axis that is turned by ``turn`` radians, from the middle of the box."""
-    y, x = np.mgrid[0:box, 0:box].astype(np.float32) - box // 2
-    along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    return along.astype(np.float32), across.astype(np.float32)
+    line = np.arange(box) - box // 2
+    x, y, cosine, sine = line[None], line[:, None], np.cos(turn), np.sin(turn)
+    return (x * cosine + y * sine).astype(np.float32), (y * cosine - x * sine).astype(np.float32)
 
 
 def light(relief: Relief, lamp: Direction) -> Piece:
     """Lambert, a Blinn highlight, and darker where the surface turns away; with its shadow on what lies below."""
     import cv2
 
-    down, across = np.gradient(relief.height)
-    length = np.sqrt(across * across + down * down + 1)
-    facing = np.clip((-across * lamp[0] - down * lamp[1] + lamp[2]) / length, 0, 1)
-    half = np.array([lamp[0], lamp[1], lamp[2] + 1])
-    half /= np.linalg.norm(half)
-    mirror = np.clip((-across * half[0] - down * half[1] + half[2]) / length, 0, 1)
-    rim = 0.76 + 0.24 / length
-    shine = 255 * relief.gloss * mirror**relief.sheen
-    color = relief.albedo * ((_AMBIENT + _DIFFUSE * facing) * rim)[..., None] + shine[..., None]
+    across, down = (
+        cv2.Sobel(relief.height, cv2.CV_32F, *way, ksize=1, scale=0.5).astype(np.float32, copy=False)
+        for way in ((1, 0), (0, 1))
+    )
+    length = cv2.sqrt(across * across + down * down + 1).astype(np.float32, copy=False)
+    facing = _towards(lamp, across, down, length)
+    size = math.hypot(lamp[0], lamp[1], lamp[2] + 1)
+    mirror = _towards((lamp[0] / size, lamp[1] / size, (lamp[2] + 1) / size), across, down, length)
+    lit = (_AMBIENT + _DIFFUSE * facing) * (0.76 + 0.24 / length)
+    shine = cv2.pow(mirror, relief.sheen) * np.float32(255 * relief.gloss)
+    color = cv2.add(cv2.multiply(relief.albedo, cv2.merge([lit] * 3)), cv2.merge([shine] * 3))
     shade, margin = _shade(relief, lamp)
     return Piece(
-        np.clip(color + 0.5, 0, 255).astype(np.uint8),
+        cv2.convertScaleAbs(color).astype(np.uint8, copy=False),
         cv2.convertScaleAbs(relief.alpha, alpha=255).astype(np.uint8),
         cv2.convertScaleAbs(mirror, alpha=255).astype(np.uint8),
         shade,
         margin,
     )
+
+
+def _towards(way: Direction, across: Field, down: Field, length: Field) -> Field:
+    """Cosine between the way and the surface, whose slopes these are; 0 where it is turned away."""
+    facing: Field = np.clip((way[2] - across * way[0] - down * way[1]) / length, 0, 1)
+    return facing
 
 
 def _shade(relief: Relief, lamp: Direction) -> tuple[Plane, int]:

@@ -1,5 +1,7 @@
 """How deep a run looks: ``KIOSK_TESTS`` is ``quick`` for `make quick`, ``torture`` for `make torture`.
 
+``appliance`` is `make appliance`, which installs and boots whole systems.
+
 A promise holds in every run; what differs is how often it is tried, and in how many combinations.
 """
 
@@ -11,6 +13,7 @@ from typing import Final, TypeVar
 
 QUICK: Final = os.environ.get("KIOSK_TESTS") == "quick"
 TORTURE: Final = os.environ.get("KIOSK_TESTS") == "torture"
+APPLIANCE: Final = os.environ.get("KIOSK_TESTS") == "appliance"
 
 Scene = TypeVar("Scene")
 Panel = TypeVar("Panel")

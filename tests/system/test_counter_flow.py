@@ -70,7 +70,9 @@ class Clerk:
         self.page.goto(f"{self.village.station_url}/counter")
         self.tap(".person-chip:has(input[value='01'])")
         self.keys(PIN)
-        self.tap("[data-go]")
+        # A scan is the clerk's from when the page listens.
+        with self.page.expect_response(lambda answer: "/counter/live" in answer.url, timeout=WAIT_MS):
+            self.tap("[data-go]")
         self.page.locator(".modes-switch").wait_for(timeout=WAIT_MS)
 
     def keys(self, text: str) -> None:

@@ -60,6 +60,8 @@ class CounterFrame:
         snapshot: CounterSnapshot = g.counter
         figures = badges(snapshot.view)
         clerk = person.role is Role.CLERK
+        if clerk:
+            self._station.counter_board.handed_out()
         extra.setdefault("stream", _STREAM if clerk else _STAFF_STREAM)
         return self._draw(
             template,

@@ -50,6 +50,8 @@ def fill(stores: Stores) -> None:
     station = Station("S0042")
     ledger = stores.ledger
     ledger.accept(station.run(6), "shache", NOW)
+    harvest = of_weight(2_850_660, 3954)
+    ledger.accept([Station("S0007").intake(1, product="POMEGRANATE", **harvest)], "shache", NOW)
     number_all(ledger)
     clone = station.clone()
     clone.sealed.pop()
@@ -132,6 +134,7 @@ def test_a_viewer_gets_from_the_front_page_to_the_case_of_a_forked_station(
             with viewer(browser, stores.desk, url, language) as page:
                 page.goto(url)
                 expect(page.locator("html")).to_have_attribute("lang", language)
+                expect(page.locator(".shares")).to_contain_text("POMEGRANATE")
                 found += faults(page, looks[0])
                 page.locator("a.chip.m-fork").click()
                 expect(page.locator("a.tile")).to_have_count(1)

@@ -59,3 +59,13 @@ def test_a_page_that_changes_to_the_next_one_still_watches_and_a_closed_one_does
     assert board.watched()
     hand.now += 0.1
     assert not board.watched()
+
+
+def test_a_page_that_was_handed_out_has_the_scan_that_comes_before_it_listens() -> None:
+    hand = Hand()
+    board = CounterBoard(CounterView(), hand)
+    board.handed_out()
+    hand.now += 5
+    assert board.watched()
+    hand.now += 0.1
+    assert not board.watched(), "a page that never came"

@@ -11,6 +11,7 @@ import pytest
 from kiosk.web.counter.live import MOST_STREAMS, badges, counter_source, message, scan_id
 from kiosk.web.factory import create_app
 from kiosk.web.live import Streams
+from kiosk.web.roles import COOKIE
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from tests.web.counter.shop import CounterShop, waybill
@@ -96,6 +97,16 @@ def test_scans_belong_to_the_counter_while_it_is_watched(shop: CounterShop, serv
         assert shop.store.parcels.by_waybill(waybill(1)) is not None
     server.stop()
     assert shop.counter_board._watching == 0, "told once for every page that is gone"
+
+
+def test_a_scan_right_after_the_pin_is_the_clerk_s_although_no_page_listens_yet(shop: CounterShop) -> None:
+    client = create_app(shop, WebSettings(language="en")).test_client()
+    client.set_cookie(COOKIE, shop.unlock().token)
+    shop.counter.parcels.receiving.set_mode(shop.session, "in")
+    assert not shop.counter_board.watched()
+    assert client.get("/counter").status_code == 200
+    shop.router.on_scan(waybill(1))
+    assert shop.store.parcels.by_waybill(waybill(1)) is not None
 
 
 def test_one_page_too_many_ends_the_oldest(shop: CounterShop) -> None:

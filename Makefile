@@ -51,7 +51,6 @@ check:           ## Format, lint, types, import rules, sizes, rooms, sources of 
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
 	@$(BIN)/mypy --explicit-package-bases --namespace-packages benchmarks
-	@cd packaging && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache --no-namespace-packages *.py
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/sizes.py
 	@$(BIN)/python scripts/rooms.py

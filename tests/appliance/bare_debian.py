@@ -11,15 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from control import ABOUT
-from tests.systemd.box import AS_ROOT, ROOT, Booted
+from tests.systemd.box import AS_ROOT, ROOT, Booted, wait_for
 
 SUITE = "trixie"
 BARE = ("apt", "dbus", "systemd", "systemd-sysv", "udev")
 """What a system needs to boot, and to be asked. Python is not among it: our packages bring it."""
 KEPT = ROOT / "build/appliance"
 BOOT = Path(__file__).with_name("boot_tree.py")
-QUIETLY = ("env", "DEBIAN_FRONTEND=noninteractive")
-INSTALL = (*QUIETLY, "apt-get", "--yes", "--quiet", "--no-install-recommends", "--no-download")
+QUIETLY = ("env", "--chdir=/", "DEBIAN_FRONTEND=noninteractive")
+INSTALL = (
+    *QUIETLY,
+    *("apt-get", "--yes", "--quiet", "--no-install-recommends"),
+    *("--option", "Dpkg::Options::=--force-unsafe-io"),
+)
+"""A disk that need not survive a power cut is not waited for after each file."""
 UNPACKED_S = 900.0
 """A browser with all it needs is unpacked and configured, beside whatever else the machine does."""
 
@@ -67,7 +72,7 @@ class Machine:
         work.mkdir()
         binds = [f"--bind-ro={path}:/opt/{path.name.partition('_')[0]}.deb" for path in packages]
         with Booted([sys.executable, "-P", str(BOOT), str(self.root), *binds], work) as booted:
-            booted.call("systemctl", "is-system-running", "--wait")
+            wait_for(lambda: state(booted) not in BOOTING, booted.console)
             yield booted
 
 
@@ -82,6 +87,14 @@ def machine() -> Iterator[Machine]:
         yield Machine(folder)
     finally:
         subprocess.run([*AS_ROOT, "rm", "-rf", str(folder)], check=True)
+
+
+BOOTING = ("", "offline", "initializing", "starting")
+
+
+def state(booted: Booted) -> str:
+    """Of the whole system; ``running`` when everything has started and nothing has failed."""
+    return booted.call("systemctl", "is-system-running").stdout.strip()
 
 
 def done(result: subprocess.CompletedProcess[str]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli.doctor import stopped
+from kiosk.cli.doctor import command, stopped
 from kiosk.cli.doctor.command import ago
 from kiosk.cli.kiosk import main
 from kiosk.devices.printer import stream as printer_stream
@@ -172,6 +172,22 @@ def test_a_wrong_setting_is_a_finding(village: Village) -> None:
     assert done.exit_code == 1
     assert "[web2]" in done.stdout
     assert str(village.config) in done.stdout
+
+
+def test_settings_that_lie_on_a_data_partition_that_is_not_there(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    awaited = village.folder / "waiting"
+    monkeypatch.setattr(command, "_AWAITED", awaited)
+    asked = ["doctor", "--json", "--config", str(village.folder / "none.toml")]
+    assert CliRunner().invoke(main, asked).exit_code == 2
+    awaited.touch()
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 1
+    (row,) = json.loads(done.stdout)["rows"]
+    assert (row["device"], row["word"]) == ("disk", "disk_missing")
+    assert "/etc/fstab" in row["what_to_do"]
+    assert village.doctor("--json").exit_code == 0, "settings that are there are looked at"
 
 
 def test_no_settings_file_is_wrong_usage(village: Village) -> None:

@@ -96,14 +96,20 @@ def test_without_the_rights_of_the_administrator(village: Village) -> None:
     for path in (village.folder / "data", village.folder / "medium"):
         path.chmod(0o700 if os.geteuid() == 0 else 0)
     told = in_good_order(village, "nobody")
-    assert told.exit_code == 1
-    assert f"{village.folder / 'data'}" in told.stdout
-    assert "type the command as administrator" in told.stdout
+    says_once_who_is_to_look(told, village.folder / "data")
+    says_once_who_is_to_look(run(village, "doctor", "--json"), village.folder / "data")
     village.config.chmod(0)
     told = in_good_order(village, "nobody, no settings")
-    assert "Permission denied" in told.stdout
+    says_once_who_is_to_look(told, village.config)
     for path in (village.folder / "data", village.folder / "medium"):
         path.chmod(0o755)
+
+
+def says_once_who_is_to_look(told: Result, closed: Path) -> None:
+    """No row: each would be a guess about what cannot be seen."""
+    assert (told.exit_code, told.stdout) == (2, "")
+    line = f"{closed} is closed to this user (Permission denied): type the command as administrator, with sudo\n"
+    assert told.stderr == line
 
 
 def test_each_file_and_folder_locked_up_in_its_turn(village: Village) -> None:

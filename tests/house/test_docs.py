@@ -26,6 +26,8 @@ from kiosk.simulators.bench.app import create_bench
 from kiosk.simulators.faults import FAULT_WORDS
 from kiosk.sorting_center.catalogue.pages import catalogue
 from kiosk.sorting_center.web.app import PARTS
+from kiosk.station.doctor.finding import FINE, NOT_FITTED
+from kiosk.texts.catalog import catalog
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
 from tests.house.documents import DOCS, PICTURES, ROOT, documents, linked, shown
@@ -172,6 +174,14 @@ def test_the_table_of_fault_words_is_the_list_of_fault_words() -> None:
     rows = re.findall(r"^\| (\w+) \| `([^`]+)` \| `([^`]+)` \| ([^|]+) \|", texts()["bench.md"], re.MULTILINE)
     expected = [(row.device, row.word, f"{row.word} {row.argument}".strip(), row.meaning) for row in FAULT_WORDS]
     assert rows == expected
+
+
+def test_every_word_of_the_doctor_has_its_row_and_no_other_word_has_one() -> None:
+    """What to do about it, and how grave it is, is looked up there by whoever stands before the box."""
+    table = texts()["care.md"].partition("| row | word | grade | what to do |\n")[2].partition("\n\n")[0]
+    written = {word for row in table.splitlines() for word in spans(row.split("|")[2])}
+    told = {name.removeprefix("doctor.do.") for name in catalog("en") if name.startswith("doctor.do.")}
+    assert written == told - {FINE, NOT_FITTED}
 
 
 # --- routes -----------------------------------------------------------------------------------------------------------

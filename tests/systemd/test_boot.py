@@ -156,6 +156,8 @@ def test_without_the_data_partition_the_splash_page_is_up_and_says_so(tree: Path
         assert box.property(STATION, "ExecMainStartTimestampMonotonic") == "0"
         assert box.property("emergency.target", "ActiveState") == "inactive"
         assert box.call("ls", "-A", "/var/lib/kiosk").stdout == "", "nothing was begun on the wrong disk"
+        told = json.loads(box.call("kiosk", "doctor", "--json").stdout)
+        assert [(row["device"], row["word"]) for row in told["rows"]] == [("disk", "disk_missing")]
         box.call("touch", "/run/plugged-in")
         assert "<html" in box.page("/"), box.journal("kiosk-data.service") + box.journal(STATION)
         box.until(RELAY, "ActiveState", lambda state: state == "active")
@@ -243,6 +245,40 @@ def test_on_a_read_only_root_everything_is_on_the_data_partition(read_only: Box)
     ]
     written = box.call("ls", "/data/kiosk/station.db", "/data/keys/pickup-key").stdout.split()
     assert set(written) == {"/data/kiosk/station.db", "/data/keys/pickup-key"}
+
+
+OPEN_ROOT = """\
+mkdir /data/open
+mount --bind /data/open /data/open
+cd /data/open
+for name in dev etc opt proc run sys tmp usr var; do mkdir "$name"; mount --rbind "/$name" "$name"; done
+for name in bin lib lib64 sbin; do if [ -L "/$name" ]; then cp -P "/$name" .; fi; done
+echo root=/dev/mmcblk0p2 overlayroot=tmpfs:recurse=0 > cmdline
+mount --bind cmdline proc/cmdline
+exec env SYSTEMD_IGNORE_CHROOT=1 chroot . kiosk doctor --json
+"""
+"""As when the initramfs lacks the tools that would seal it: the root is an ext4, whatever the command line asks for."""
+
+
+def test_the_doctor_looks_at_the_box_and_says_when_its_seal_failed(read_only: Box) -> None:
+    assert "<html" in read_only.page("/"), read_only.journal(STATION)
+
+    def rows(*command: str) -> dict[str, str]:
+        done = read_only.call(*command)
+        assert "Traceback" not in done.stderr
+        return {row["device"]: row["word"] for row in json.loads(done.stdout)["rows"]}
+
+    sealed = rows("kiosk", "doctor", "--json")
+    assert (sealed["root"], sealed["disk"]) == ("fine", "fine")
+    assert {"build", "watchdog", "rtc", "unit_station", "unit_data"} <= sealed.keys()
+    assert {"unreadable", "hardware_mute"}.isdisjoint(sealed.values())
+    open_root = rows("unshare", "--mount", "sh", "-euc", OPEN_ROOT)
+    assert (open_root["root"], open_root["disk"]) == ("root_unsealed", "fine")
+    assert open_root.keys() == sealed.keys()
+    typed = read_only.call("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "kiosk", "doctor")
+    assert (typed.returncode, typed.stdout) == (2, "")
+    (line,) = typed.stderr.splitlines()
+    assert "/etc/kiosk/station.toml is closed to this user" in line and "sudo" in line
 
 
 def test_a_backup_that_was_missed_for_days_is_made_after_the_next_start(read_only: Box) -> None:

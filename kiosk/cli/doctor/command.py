@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -14,6 +16,8 @@ from kiosk.config.file import BadConfig
 from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.texts import Texts, load
 
+_AWAITED = Path("/run/kiosk-data/waiting")
+"""Made on a box by kiosk-data.service while the data partition is not there."""
 _MARKS = {Verdict.OK: "ok", Verdict.WARN: "look", Verdict.FAIL: "BROKEN"}
 _KNOWN = {True: "yes", False: "no", None: "-"}
 
@@ -24,15 +28,28 @@ _KNOWN = {True: "yes", False: "no", None: "-"}
 def doctor(path: Path | None, as_json: bool) -> None:
     """Every device and service: found, answering, last seen, what to do.
 
-    Exit 0 when the station has all it needs, 1 when something it needs is broken, 2 on wrong usage.
+    Exit 0 when the station has all it needs, 1 when something it needs is broken, 2 on wrong usage, and for a user who
+    may not look at settings and data.
     """
     found = settings_place(path)
     if found is None or _is_missing(found):
+        if _AWAITED.exists():
+            _tell(False, (_without_data(),), as_json=as_json)
         where = f"there is no {found}" if found else f"put one at {PLACES[1]}"
         end(f"no settings file: {where}, or name another with --config", 2)
-    running, findings = _examined(found)
+    _require_open(found, os.R_OK)
+    _tell(*_examined(found), as_json=as_json)
+
+
+def _tell(running: bool, findings: tuple[Finding, ...], *, as_json: bool) -> NoReturn:
     click.echo(_as_json(running, findings) if as_json else _as_table(running, findings))
     sys.exit(1 if broken(findings) else 0)
+
+
+def _without_data() -> Finding:
+    """The settings lie on the partition that is waited for."""
+    values = {"place": "/etc/fstab"}
+    return Finding("disk", False, False, Verdict.FAIL, "disk_missing", needed=True, values=values)
 
 
 def _is_missing(path: Path) -> bool:
@@ -46,6 +63,19 @@ def _is_missing(path: Path) -> bool:
     return False
 
 
+def _require_open(path: Path, mode: int) -> None:
+    """End with one line when this user may not look at it: every row would be a guess."""
+    try:
+        path.stat()
+        is_open = os.access(path, mode, effective_ids=True)
+    except PermissionError:
+        is_open = False
+    except OSError:
+        return  # missing or broken, which a row tells
+    if not is_open:
+        end(f"{path} is closed to this user (Permission denied): type the command as administrator, with sudo", 2)
+
+
 def _examined(path: Path) -> tuple[bool, tuple[Finding, ...]]:
     from kiosk.config.station import load as load_config
 
@@ -53,6 +83,7 @@ def _examined(path: Path) -> tuple[bool, tuple[Finding, ...]]:
         config = load_config(path)
     except BadConfig as error:
         return False, (_wrong_settings(path, str(error)),)
+    _require_open(config.station.data, os.R_OK | os.X_OK)
     from kiosk.cli.doctor.outside import outside
 
     return outside(config)

@@ -12,7 +12,9 @@ from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_agai
 MAX_CONTROL_BYTES: Final = 32 * 1024
 MAX_GAPS: Final = 100
 MAX_DOCTOR_ROWS: Final = 24
-"""A row that is well costs about 20 bytes, so that all of them cost less than an intake."""
+"""In one list of a status, by the first centers that read them; a row that is well costs about 20 bytes."""
+MAX_TOLD_ROWS: Final = 2 * MAX_DOCTOR_ROWS
+"""In both lists, so that all of them cost less than an intake."""
 MAX_QUARANTINED: Final = 1000
 """More than fit are told in the next acknowledgement; the lists are information, ``upto`` alone decides."""
 
@@ -70,6 +72,7 @@ class Status(msgspec.Struct, frozen=True):
     ``alarm`` is "", or ``fork``: the ledger's ``head`` is not the hash this station has at that number; or ``ahead``:
     its ``upto`` is above all this station has written, again, and no further epoch is begun for that. ``doctor`` is
     what the station's doctor says, the worst first; empty from a station that does not say it, and in a last will.
+    ``doctor_more`` goes on where ``doctor`` is full; an older center does not read it.
     """
 
     online: bool
@@ -79,6 +82,12 @@ class Status(msgspec.Struct, frozen=True):
     alarm: Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,32}$", max_length=32)] = ""
     boot: BootId = ""
     doctor: Annotated[tuple[DoctorRow, ...], msgspec.Meta(max_length=MAX_DOCTOR_ROWS)] = ()
+    doctor_more: Annotated[tuple[DoctorRow, ...], msgspec.Meta(max_length=MAX_DOCTOR_ROWS)] = ()
+
+    @property
+    def doctor_rows(self) -> tuple[DoctorRow, ...]:
+        """Of both lists."""
+        return self.doctor + self.doctor_more
 
 
 class Ack(msgspec.Struct, frozen=True):

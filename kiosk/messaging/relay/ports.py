@@ -138,7 +138,7 @@ class DoctorReport(Protocol):
     """What the station's doctor said last. Must return at once and raise nothing."""
 
     def rows(self) -> tuple[DoctorRow, ...]:
-        """The worst first, MAX_DOCTOR_ROWS at most; none when nothing is known."""
+        """The worst first, MAX_TOLD_ROWS at most; none when nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

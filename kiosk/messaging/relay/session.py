@@ -9,7 +9,17 @@ from functools import partial
 from typing import Final
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.control import Ack, BadControl, Hello, Resend, Status, decode, encode
+from kiosk.messaging.contract.control import (
+    MAX_DOCTOR_ROWS,
+    MAX_TOLD_ROWS,
+    Ack,
+    BadControl,
+    Hello,
+    Resend,
+    Status,
+    decode,
+    encode,
+)
 from kiosk.messaging.contract.envelope import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import Connection, Happening, Lost, Message, PubAck, Ready, Way, Will
@@ -26,6 +36,8 @@ CONTROL_CONTENT: Final = "application/json"
 
 
 _TELL_SOON_S: Final = 3.0
+LOOK_S: Final = 10.0
+"""How often it is looked whether the doctor has found something bad; he himself looks once a minute."""
 """A backlog that is gone is told this soon: the dashboard must not show it for another minute."""
 _ESTIMATE_S: Final = 10.0
 """How often it is said how long the rest takes: the events that wait are read for it."""
@@ -63,6 +75,7 @@ class Session:
         self._estimate_at = 0.0
         self._told: Status | None = None
         self._tell_at = 0.0
+        self._look_at = 0.0
         self._hello_at = 0.0
         self._heard_at = 0.0
         # Of this connection only: the next one begins with all questions, whatever the ledger was then.
@@ -173,6 +186,10 @@ class Session:
         # What was done once waits behind what never was.
         if not self._more:
             self._send_earlier(connection)
+        if now >= self._look_at:
+            self._look_at = now + LOOK_S
+            if self._is_worse():
+                self._tell_at = now
         if now >= self._tell_at:
             self._tell(connection)
         if now >= self._estimate_at:
@@ -282,7 +299,13 @@ class Session:
             rate = throughput.rate(now)
             self._watcher.left(None if rate is None else left_s(self._store.outbox.waiting_bytes(), rate))
 
+    def _is_worse(self) -> bool:
+        """Whether the doctor has found something bad since the last status: that waits for no minute."""
+        bad = {row for row in self._doctor.rows() if row.state != "ok"}
+        return self._told is not None and not bad <= set(self._told.doctor_rows)
+
     def _status(self, *, online: bool) -> Status:
+        rows = self._doctor.rows() if online else ()
         return Status(
             online=online,
             pending=self._store.outbox.counts().pending + self._earlier.missing,
@@ -290,7 +313,8 @@ class Session:
             epoch=self._epoch,
             alarm=self._alarm,
             boot=self._settings.boot,
-            doctor=self._doctor.rows() if online else (),
+            doctor=rows[:MAX_DOCTOR_ROWS],
+            doctor_more=rows[MAX_DOCTOR_ROWS:MAX_TOLD_ROWS],
         )
 
     # --- answers

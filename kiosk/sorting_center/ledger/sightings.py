@@ -44,7 +44,7 @@ def record(connection: Connection, sightings: Iterable[Sighting], received_at: s
         key = (sighting.station, sighting.region)
         changes.setdefault(key, {}).update(_change(sighting, received_at))
         if sighting.status is not None and sighting.status.online:
-            doctors[key] = sighting.status.doctor
+            doctors[key] = sighting.status.doctor_rows
     if not changes:
         return
     for key, rows_seen in _seen(connection, doctors, received_at).items():

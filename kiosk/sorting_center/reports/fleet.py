@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ StationKey = tuple[str, str]
 """Region and station."""
 
 _NO_COUNTS: Final[Mapping[str, int]] = {}
+_FIRST_BROKEN: Final = re.compile(r'\{"row":"([a-z0-9_]{1,32})","state":"fail"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class FleetRow:
     ``alarms`` and ``quarantined`` are numbers by kind (``fork``, ``twin``, ``broken_chain``, ``receipt_twice``,
     ``second_region``, ``too_many_epochs``) and by reason (``fork``, ``bad_data``, ``unknown_type``, ...). ``today`` is
     of the day that was asked for. ``doctor`` is the worst state of its doctor's rows, ``ok``, ``warn`` or ``fail``; ""
-    without any.
+    without any. ``broken`` is what the first row is about that says ``fail``, "" when none does.
     """
 
     region: str
@@ -83,6 +85,7 @@ class FleetRow:
     newest: NewestEvent | None
     today: Figures
     doctor: str = ""
+    broken: str = ""
 
     @property
     def has_fork(self) -> bool:
@@ -129,6 +132,7 @@ class Fleet:
                 last.get(key),
                 figures.get(key, Figures()),
                 _worst(row.doctor),
+                _broken(row.doctor),
             )
             for row in heard
             for key in ((row.region, row.station),)
@@ -183,6 +187,12 @@ def _worst(doctor: str | None) -> str:
     if not doctor or doctor == "[]":
         return ""
     return next((state for state in ("fail", "warn") if f'"state":"{state}"' in doctor), "ok")
+
+
+def _broken(doctor: str | None) -> str:
+    """Not parsed either: a row begins with what it is about."""
+    found = _FIRST_BROKEN.search(doctor or "")
+    return found[1] if found is not None else ""
 
 
 def _gaps(connection: Connection, of: Part) -> dict[StationKey, GapFacts]:

@@ -1,15 +1,20 @@
-"""Findings about the box itself: its services, and whether its root is sealed. Outside of systemd there are none."""
+"""Findings about the box itself: its root, its hardware, its services. Outside of systemd there are none."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from kiosk.domain.moment import Moment
 from kiosk.station.doctor.finding import Finding, Verdict, unreadable
+from kiosk.station.doctor.machine import watchdog
+from kiosk.station.doctor.machine.files import read
+from kiosk.station.doctor.machine.looks import MACHINE, Machine
 from kiosk.store.database.lasting import on_a_box, root_is_open
 
 UNITS: Final = {
@@ -27,32 +32,57 @@ MANY_RESTARTS: Final = 3
 SETTLED_S: Final = 120.0
 """A unit that was restarted often and has run for so long since then has got over it."""
 SYSTEMD: Final = Path("/run/systemd/system")
-_PROPERTIES: Final = "LoadState,ActiveState,SubState,NRestarts,ActiveEnterTimestampMonotonic"
+_PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "NRestarts", "ActiveEnterTimestampMonotonic")
+_COMMAND_LINE: Final = Path("/proc/cmdline")
+_SEALED: Final = "overlayroot="
+_SEALING_PARTS: Final = "apt-get install overlayroot busybox"
+_UNSEALED: Final = ("overlayroot=disabled", "overlayroot=")
 
 State = Mapping[str, str]
 
 
-def findings(systemd: Path = SYSTEMD, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """The root of a box, and the services that systemd knows here."""
-    if on_a_box(environ):
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the rows of a box are judged by."""
+
+    data: Path
+    moment: Moment
+    systemd: Path = SYSTEMD
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def findings(place: Place, machine: Machine = MACHINE) -> Iterator[Finding]:
+    """Root and hardware of a box, and the services that systemd knows here."""
+    if on_a_box(place.environ):
         yield root()
-    if systemd.is_dir():
+        yield from machine.findings(place.data, place.moment, lambda: _told(watchdog.PROPERTIES))
+    if place.systemd.is_dir():
         for device, units in UNITS.items():
             yield from _row(device, units)
 
 
-def root(is_open: Callable[[], bool] = root_is_open) -> Finding:
-    """Whether a power cut can harm the system itself."""
+def root(is_open: Callable[[], bool] = root_is_open, command_line: Path = _COMMAND_LINE) -> Finding:
+    """Whether a power cut can harm the system itself. An initramfs without overlayroot or busybox leaves the root open
+    without a word, whatever the command line asks for.
+    """
     try:
         if is_open():
-            return Finding("root", True, False, Verdict.WARN, "root_open")
+            if not _is_to_be_sealed(read(command_line)):
+                return Finding("root", True, False, Verdict.WARN, "root_open")
+            values = {"command": _SEALING_PARTS}
+            return Finding("root", True, False, Verdict.WARN, "root_unsealed", values=values)
     except OSError as error:
         return unreadable("root", error)
     return Finding("root", True, True)
 
 
+def _is_to_be_sealed(command_line: str) -> bool:
+    words = [word for word in command_line.split() if word.startswith(_SEALED)]
+    return bool(words) and words[-1] not in _UNSEALED
+
+
 def _row(device: str, units: tuple[str, ...]) -> Iterator[Finding]:
-    states = {unit: _state(unit) for unit in units}
+    states = {unit: _told(_PROPERTIES, unit) for unit in units}
     main = states[units[0]]
     if main.get("LoadState") != "loaded":
         return
@@ -83,11 +113,11 @@ def _number(state: State, name: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() else 0
 
 
-def _state(unit: str) -> State:
-    """Its properties; none when nobody tells."""
+def _told(properties: Sequence[str], *unit: str) -> State:
+    """Properties of a unit, or of the manager itself; none when nobody tells."""
     try:
         told = subprocess.run(
-            ["systemctl", "show", f"--property={_PROPERTIES}", unit],
+            ["systemctl", "show", f"--property={','.join(properties)}", *unit],
             capture_output=True,
             text=True,
             timeout=5.0,

@@ -86,7 +86,7 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     yield _looked("backup", lambda: backup(env))
     if config.camera is not None and config.camera.kind != "none":
         yield lens(LensFile(data, config.camera))
-    yield from box.findings(_SYSTEMD, environ)
+    yield from box.findings(box.Place(data, moment, _SYSTEMD, environ))
 
 
 def _looked(device: str, look_at: Callable[[], Finding], *, needed: bool = False) -> Finding:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, DoctorRow
+from kiosk.messaging.contract.control import MAX_TOLD_ROWS, DoctorRow
 from kiosk.station.clock import read_boot_id
 from kiosk.station.page_heartbeat import since_boot
 
@@ -57,4 +57,4 @@ class DoctorMark:
         now = self._clock()
         if now - (second if is_of_this_boot else 0.0) > _MUTE_S:
             return _MUTE
-        return rows[:MAX_DOCTOR_ROWS] if is_of_this_boot else ()
+        return rows[:MAX_TOLD_ROWS] if is_of_this_boot else ()

@@ -5,32 +5,35 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 from typing import Final
 
-from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, DoctorRow
-from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.messaging.contract.control import MAX_TOLD_ROWS, DoctorRow
+from kiosk.station.doctor.finding import FINE, Finding, Verdict
 from kiosk.station.doctor.mark import DoctorMark
 
 logger = logging.getLogger(__name__)
 
 NOT_TOLD: Final = frozenset({"link", "center"})
 """The sorting center that reads the rows is reached, and knows more of the link than the station."""
-_FIRST_S: Final = 20.0
-"""A scale, a camera and a browser need so long after the station's start."""
-_EVERY_S: Final = 60.0
+PAUSES_S: Final = (20.0, 26.0, 60.0)
+"""Before the first look, the second, and each further one. A scale and a camera need 20 s after the station's start; a
+page that has not come after 45 s is told within the first minute."""
 _END_S: Final = 5.0
 """Two printers that do not answer take 4 s."""
 _WORST_FIRST: Final = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
 
 
 def told(findings: Sequence[Finding]) -> tuple[DoctorRow, ...]:
-    """As rows of a status: codes alone, the worst first, in the order of the doctor."""
+    """As rows of a status: codes alone, the worst first, in the order of the doctor. Of those that are well the ones
+    with a word of their own are first: if some do not fit, it is those that only say that they are well.
+    """
     rows = sorted((row for row in findings if row.device not in NOT_TOLD), key=_rank)
-    return tuple(DoctorRow(row.device, row.verdict.value, row.word) for row in rows[:MAX_DOCTOR_ROWS])
+    return tuple(DoctorRow(row.device, row.verdict.value, row.word) for row in rows[:MAX_TOLD_ROWS])
 
 
-def _rank(row: Finding) -> int:
-    return _WORST_FIRST.index(row.verdict)
+def _rank(row: Finding) -> tuple[int, bool]:
+    return _WORST_FIRST.index(row.verdict), row.ok and row.word == FINE
 
 
 class DoctorReporter:
@@ -40,11 +43,9 @@ class DoctorReporter:
         self,
         look: Callable[[], Sequence[Finding]],
         mark: DoctorMark,
-        *,
-        first_s: float = _FIRST_S,
-        every_s: float = _EVERY_S,
+        pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
-        self._look, self._mark, self._first_s, self._every_s = look, mark, first_s, every_s
+        self._look, self._mark, self._pauses_s = look, mark, pauses_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="doctor", daemon=True)
 
@@ -60,9 +61,9 @@ class DoctorReporter:
         self._mark.write((DoctorRow("station", "warn", "station_stopped"),))
 
     def _run(self) -> None:
-        wait_s = self._first_s
-        while not self._stopping.wait(wait_s):
-            wait_s = self._every_s
+        for wait_s in chain(self._pauses_s, repeat(self._pauses_s[-1])):
+            if self._stopping.wait(wait_s):
+                return
             try:
                 self._mark.write(told(self._look()))
             except Exception:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.messaging.contract.control import DoctorRow, Status, decode
+from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, MAX_TOLD_ROWS, DoctorRow, Status, decode
 from tests.messaging.relay.line import TOPICS, Bench
 
 SILENT = (DoctorRow("scale", "fail", "scale_silent"), DoctorRow("clock"))
@@ -38,6 +38,30 @@ def test_rows_go_with_the_status_and_again_when_they_have_changed(bench: Bench) 
     bench.now += 60
     bench.pump()
     assert len(bench.wire.statuses) == told + 1, "the same is not said again"
+
+
+def test_what_is_bad_and_new_waits_for_no_minute(bench: Bench) -> None:
+    bench.doctor.said = (DoctorRow("scale"), DoctorRow("page"))
+    bench.flow()
+    bench.now += 60
+    bench.pump()
+    told = len(bench.wire.statuses)
+    bench.doctor.said = (DoctorRow("page", "warn", "page_never"), DoctorRow("scale"))
+    bench.now += 10
+    bench.pump()
+    assert bench.wire.statuses[-1].doctor == bench.doctor.said
+    bench.doctor.said = (DoctorRow("scale"), DoctorRow("page"))
+    bench.now += 10
+    bench.pump()
+    assert len(bench.wire.statuses) == told + 1, "what is well again has time"
+
+
+def test_more_rows_than_one_list_bears_go_into_a_second_one_that_older_centers_do_not_read(bench: Bench) -> None:
+    bench.doctor.said = tuple(DoctorRow(f"row_{number}") for number in range(MAX_TOLD_ROWS + 1))
+    bench.pump()
+    status = bench.wire.statuses[-1]
+    assert (len(status.doctor), len(status.doctor_more)) == (MAX_DOCTOR_ROWS, MAX_DOCTOR_ROWS)
+    assert status.doctor_rows == bench.doctor.said[:MAX_TOLD_ROWS]
 
 
 def test_a_will_and_a_goodbye_have_no_rows(bench: Bench) -> None:

@@ -30,8 +30,8 @@ ROWS = (
 
 @pytest.fixture
 def says(stores: Stores) -> Callable[..., None]:
-    def say(*rows: DoctorRow, online: bool = True) -> None:
-        status = Status(online, 0, "1.0.0", Station().epoch, doctor=rows)
+    def say(*rows: DoctorRow, online: bool = True, more: tuple[DoctorRow, ...] = ()) -> None:
+        status = Status(online, 0, "1.0.0", Station().epoch, doctor=rows, doctor_more=more)
         stores.ledger.commit(Delivery(sightings=[Sighting("shache", "S0147", status)]), NOW)
 
     return say
@@ -52,6 +52,16 @@ def test_what_is_broken_and_what_to_do_is_said_in_each_language(stores: Stores, 
         assert well.count("<li>") == 1, "what is well is there by its name alone"
 
 
+def test_a_station_tells_its_board_and_its_build_and_what_a_second_list_holds(
+    stores: Stores, says: Callable[..., None]
+) -> None:
+    says(DoctorRow("board", "ok", "board_pi4"), DoctorRow("lamp", "ok", "lamp_is_lit"), more=(DoctorRow("rtc"),))
+    text = page(stores, STATION, lang="zh")
+    well = text.split('class="well"')[1].split("</ul>")[0]
+    assert well.count("<li>") == 3
+    assert "主板" in well and "Raspberry Pi 4" in well and "lamp_is_lit" in well and "时钟模块" in well
+
+
 def test_a_station_that_says_nothing_and_one_that_is_well(stores: Stores, says: Callable[..., None]) -> None:
     says()
     assert "This station does not say it" in page(stores, STATION)
@@ -68,6 +78,12 @@ def test_a_broken_device_is_seen_from_afar(stores: Stores, says: Callable[..., N
     assert 'class="tile m-well"' in page(stores, "/fleet")
     says(*ROWS)
     assert 'class="tile m-device"' in page(stores, "/fleet")
+    for language, name in (("en", "Scale"), ("zh", "电子秤"), ("ug", "تەرەزە")):
+        assert f"<span>{name}</span>" in page(stores, "/fleet?state=device", lang=language)
+    says(DoctorRow("clock"), DoctorRow("moon_lamp", "fail", "moon_is_dark"))
+    assert "moon_lamp" in page(stores, "/fleet"), "of newer software the code itself"
+    assert "moon_is_dark" in page(stores, STATION)
+    says(*ROWS)
     assert "S0147" in page(stores, "/fleet?state=device")
     assert 'class="chip m-device"' in page(stores, STATION)
 

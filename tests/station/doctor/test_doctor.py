@@ -282,8 +282,8 @@ def test_the_panel(well: Clinic) -> None:
     [
         (True, 59.0, 900.0, "fine"),
         (True, 61.0, 900.0, "page_silent"),
-        (True, None, 180.0, "fine"),
-        (True, None, 181.0, "page_never"),
+        (True, None, 45.0, "fine"),
+        (True, None, 46.0, "page_never"),
         (False, None, 900.0, "fine"),  # outside of a service nobody would know
     ],
 )
@@ -664,7 +664,17 @@ def test_a_root_that_should_be_sealed(well: Clinic, monkeypatch: pytest.MonkeyPa
     assert "root" not in well.rows(), "the root of some other machine is nobody's business"
     monkeypatch.setenv("KIOSK_BOX", "1")
     assert "root" in well.rows()
-    assert doctor_box.root(lambda: True).word == "root_open"
+    kernel = well.folder / "cmdline"
+    for words, told in {
+        "console=tty3 root=PARTUUID=4e639091-02": "root_open",
+        "quiet overlayroot=tmpfs:recurse=0": "root_unsealed",
+        "overlayroot=tmpfs:recurse=0 overlayroot=disabled": "root_open",
+        "overlayroot=": "root_open",
+    }.items():
+        kernel.write_text(f"{words}\n")
+        row = doctor_box.root(lambda: True, kernel)
+        assert (row.verdict, row.word) == (Verdict.WARN, told), words
+        assert ("overlayroot busybox" in row.sentence(load("en", strict=True))) == (told == "root_unsealed")
     assert doctor_box.root(lambda: False).ok
 
     def refuse() -> bool:

@@ -10,11 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, DoctorRow
+from kiosk.messaging.contract.control import MAX_TOLD_ROWS, DoctorRow
+from kiosk.messaging.relay.session import LOOK_S
 from kiosk.station.doctor import environment
+from kiosk.station.doctor.devices import FIRST_PAGE_S, page
 from kiosk.station.doctor.finding import Finding, Verdict
 from kiosk.station.doctor.mark import DOCTOR_MARK, DoctorMark
-from kiosk.station.doctor.report import DoctorReporter, told
+from kiosk.station.doctor.report import PAUSES_S, DoctorReporter, told
 from kiosk.texts.catalog import catalog
 from tests.station.doctor.clinic import Clinic
 
@@ -49,11 +51,19 @@ def test_the_worst_rows_come_first_and_those_of_the_link_stay_here(clinic: Clini
     assert DoctorRow("scale") in rows
 
 
+def test_a_page_that_never_comes_is_known_at_the_sorting_center_within_a_minute() -> None:
+    assert page(None, FIRST_PAGE_S + 1.0).word == "page_never"
+    second_look = sum(PAUSES_S[:2])
+    assert FIRST_PAGE_S < second_look < second_look + LOOK_S < 60
+
+
 def test_no_more_rows_than_a_status_bears() -> None:
     findings = [Finding(f"row_{number}", True, True) for number in range(100)]
+    findings.append(Finding("board", True, None, word="board_pi4"))
     findings.append(Finding("scale", True, False, Verdict.FAIL, "scale_silent"))
     rows = told(findings)
-    assert (len(rows), rows[0].row) == (MAX_DOCTOR_ROWS, "scale")
+    assert (len(rows), rows[0].row) == (MAX_TOLD_ROWS, "scale")
+    assert rows[1] == DoctorRow("board", "ok", "board_pi4"), "what is well and says something is not left out"
 
 
 def test_every_word_of_the_doctor_is_a_code_of_the_contract() -> None:
@@ -126,7 +136,7 @@ def test_the_reporter_looks_again_after_a_look_that_failed_and_says_when_the_sta
         return found
 
     mark = DoctorMark(tmp_path, lambda: 1.0, "boot")
-    reporter = DoctorReporter(look, mark, first_s=0.0, every_s=0.001)
+    reporter = DoctorReporter(look, mark, (0.0, 0.001))
     reporter.start()
     assert looked.wait(60)
     reporter.stop()

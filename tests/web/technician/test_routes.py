@@ -254,7 +254,7 @@ def test_what_the_doctor_says_of_the_scale_s_worth(language: str) -> None:
         assert texts.text(f"doctor.device.{device}")
     for word in ("expired", "soon"):
         assert "2027-03-31" in texts.text(f"doctor.do.verification_{word}", date="2027-03-31")
-    for word in ("verification_none", "verification_unjudged", "check_failed", "check_late", "not_for_trade"):
+    for word in ("check_failed", "check_late", "not_for_trade"):
         assert texts.text(f"doctor.do.{word}")
 
 

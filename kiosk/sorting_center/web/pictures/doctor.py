@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from markupsafe import Markup, escape
 
@@ -12,10 +13,15 @@ from kiosk.sorting_center.web.texts import CenterTexts
 from kiosk.texts import html, load
 from kiosk.texts.catalog import PLACEHOLDER
 
+_FINE: Final = "fine"
+"""The code of a row that is well and says no more (kiosk.messaging.contract.control)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One row: what it is about, ``ok``, ``warn`` or ``fail``, what is to be done, and since when it is seen so."""
+    """One row: what it is about, ``ok``, ``warn`` or ``fail``, what is to be done, and since when it is seen so. Of one
+    that is well ``to_do`` is what it says beside that, "" mostly.
+    """
 
     state: str
     name: Markup
@@ -33,17 +39,21 @@ class DoctorPicture:
 
 def doctor_picture(rows: Sequence[SeenRow], texts: CenterTexts) -> DoctorPicture:
     """In the language of ``texts``."""
-    said = [Said(row.state, _name(row.row, texts), _to_do(row.code, texts), row.since) for row in rows]
+    said = [Said(row.state, device_name(row.row, texts), _to_do(row, texts), row.since) for row in rows]
     return DoctorPicture(
         tuple(row for row in said if row.state != "ok"), tuple(row for row in said if row.state == "ok")
     )
 
 
-def _name(device: str, texts: CenterTexts) -> Markup:
+def device_name(device: str, texts: CenterTexts) -> Markup:
+    """What a row is about; the code itself of newer software."""
     return _of_the_station(f"doctor.device.{device}", texts) or html.bdi_code(device)
 
 
-def _to_do(code: str, texts: CenterTexts) -> Markup:
+def _to_do(row: SeenRow, texts: CenterTexts) -> Markup:
+    code = row.code
+    if row.state == "ok" and code == _FINE:
+        return Markup("")
     own = f"doctor_do_{code}"
     return texts(own) if texts.known(own) else _of_the_station(f"doctor.do.{code}", texts) or html.bdi_code(code)
 

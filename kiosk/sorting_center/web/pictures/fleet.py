@@ -23,7 +23,9 @@ MAX_CASES: Final = 20 * MAX_PAGE
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """``marks`` are all it has, the gravest first. ``township`` and ``village`` are "" where the registry has none."""
+    """``marks`` are all it has, the gravest first. ``township`` and ``village`` are "" where the registry has none.
+    ``broken`` is what its doctor says is broken, as a code, "" for nothing.
+    """
 
     region: str
     station: str
@@ -31,6 +33,7 @@ class Tile:
     township: str
     village: str
     has_intakes: bool
+    broken: str = ""
 
     @property
     def mark(self) -> Mark:
@@ -92,7 +95,8 @@ def _tiles(rows: Sequence[FleetRow], register: Register, cases: Iterable[Case], 
         row, expected = heard.get(key), register.stations.get(key)
         of_it = marks_of_silent(kinds[key]) if row is None else marks(row, measure, kinds[key])
         township, village = (expected.township, expected.village) if expected is not None else ("", "")
-        tiles.append(Tile(*key, of_it, township, village, row is not None and row.today.intakes > 0))
+        brings, broken = (row.today.intakes > 0, row.broken) if row is not None else (False, "")
+        tiles.append(Tile(*key, of_it, township, village, brings, broken))
     # Those of no township stand behind the others of their region.
     return tuple(sorted(tiles, key=lambda tile: (tile.region, not tile.township, tile.township, tile.station)))
 

@@ -12,8 +12,9 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.watch.marks import Mark
 from kiosk.sorting_center.web.access import Pages
 from kiosk.sorting_center.web.asked import whole_number
-from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.web.frame import show, texts
 from kiosk.sorting_center.web.live import Part
+from kiosk.sorting_center.web.pictures.doctor import device_name
 from kiosk.sorting_center.web.pictures.fleet import FleetPicture, Tile
 from kiosk.sorting_center.web.sources import sources
 
@@ -80,6 +81,7 @@ def _shown(picture: FleetPicture, asked: Asked) -> str:
         "fleet-live.html",
         picture=picture,
         asked=asked,
+        device_of=lambda tile: device_name(tile.broken, texts()) if tile.mark is Mark.DEVICE and tile.broken else "",
         groups=[(*place, list(some)) for place, some in groupby(tiles, lambda tile: (tile.region, tile.township))],
         marks=[(mark, count) for mark, count in picture.counts.items() if count],
         many_regions=len({tile.region for tile in picture.tiles}) > 1,
